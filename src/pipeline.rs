@@ -12,7 +12,7 @@ use crate::{
         decoder::Decoder,
         event::{Data, Event},
         inject::{InjectRequest, Injected, Injector},
-        recording::{Item, Standing},
+        recording::{Item, Snapshot},
     },
 };
 
@@ -89,8 +89,8 @@ impl Pipeline {
         offset: Duration,
         pacing: Pacing,
     ) -> Injected {
-        let place = self.decoder.place(offset);
-        let (item, ids) = injector.make(request, self.hub.stream(), place);
+        let target = self.decoder.target(offset);
+        let (item, ids) = injector.make(request, self.hub.stream(), target);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
         let mirror = match &self.mirror {
@@ -131,13 +131,13 @@ impl Pipeline {
 
     /// Restores the connections that are open at `offset`, where a replay starts.
     pub async fn restore(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
-        let mut standing = Standing::default();
+        let mut snapshot = Snapshot::default();
         for item in before {
             self.decoder.restore(item);
-            standing.take(item);
+            snapshot.take(item);
         }
         if let Some(tap) = &self.tap {
-            standing.openings(offset).for_each(|item| tap.record(&item));
+            snapshot.openings(offset).for_each(|item| tap.record(&item));
         }
         self.decoder.announce_restored(offset);
         self.publish(pacing).await;

@@ -1,4 +1,4 @@
-//! The floor: epoll, and one `write` of a prepared frame per socket for each message or each burst.
+//! The floor: epoll, and a `write` of prepared frames to each socket, one per message or one per burst.
 
 use std::{
     io::{self, Read as _, Write as _},

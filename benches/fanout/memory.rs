@@ -24,7 +24,7 @@ const GROWTH_PERCENT_MAX: f64 = 5.0;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// # Errors
-/// Fails with the measurement, or if a bar is missed.
+/// Fails if the measurement fails, or if a bar is missed.
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     allow_sockets(SUBSCRIBERS)?;
     let messages = EVENTS_PER_SECOND * SECS;

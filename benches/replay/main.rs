@@ -1,8 +1,8 @@
 //! Lateness of the program at speed 1 with a thousand sockets, with and without `--precise`, compared with a bare timer for the same
 //! deadlines. Then the duration of an hour at speed `max`, without subscribers and over a WebSocket, compared with decoding alone.
 //!
-//! With `--memory`: memory for two days and for 1 GB at speed `max`. `--days` only plays the days, `--large FILE` plays an existing
-//! recording, `--svg FILE` writes a chart.
+//! With `--memory`: memory while playing two recordings of a day and one of 1 GB, at speed `max`. `--days` omits the one of 1 GB,
+//! `--large FILE` replaces it with an existing recording, `--svg FILE` writes a chart.
 
 mod audience;
 mod memory;

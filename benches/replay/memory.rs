@@ -1,4 +1,4 @@
-//! Memory of the program while it plays a day, and a large recording, at full speed.
+//! Memory of the program while it plays two recordings of a day, and a large one, at full speed.
 
 use std::{
     fs,

@@ -50,7 +50,7 @@ pub(crate) fn play(recording: &Path, look_every_bytes: usize) -> Played {
 pub(crate) struct Program {
     pub(crate) process: Child,
     pub(crate) address: String,
-    /// Thread that reads the rest of its output.
+    /// The rest of its output.
     pub(crate) display: BufReader<ChildStdout>,
 }
 

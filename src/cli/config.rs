@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     args::{self, Flags, Scope},
+    folders::{self, Folders},
     output::say,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         error::{Code, Problem, exit},
         recording::is_plain_name,
     },
-    settings::{self, FILE, KEYS, Resolved, Settings, Sources},
+    settings::{self, KEYS, Resolved, Settings, Sources},
     source::Tape,
     tools::files,
 };
@@ -48,31 +49,51 @@ fn first(problems: Vec<Problem>) -> Problem {
     let mut problem =
         problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
     if more > 0 {
-        problem.message = format!("{} (and {more} more: `livetape config check`)", problem.message);
+        problem.message = format!("{} (and {more} more: run `livetape config check`)", problem.message);
     }
     problem
 }
 
+/// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first of
+/// [`folders::files`] that exists.
 fn resolve(
     file: Option<&Path>,
     flags: &[(&'static settings::Key, OsString)],
     reads: fn(&settings::Key) -> bool,
 ) -> Result<Resolved, Vec<Problem>> {
-    let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
-    let path = named.clone().unwrap_or_else(|| FILE.into());
-    let text = match files::read_text(&path) {
-        Ok(text) => Some(text),
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => {
-            let message = format!("cannot read the settings in {}: {error}", path.display());
-            return Err(vec![Problem::new(Code::BadConfig, message).hint("")]);
-        }
-    };
-    settings::resolve(&Sources {
-        file: text.as_deref().map(|text| (path.as_path(), text)),
+    let file = read(file).map_err(|problem| vec![problem])?;
+    let mut resolved = settings::resolve(&Sources {
+        file: file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
         env: &|name| variable(name).filter(|_| KEYS.iter().any(|key| key.env == name && reads(key))),
         flags,
-    })
+    })?;
+    let Settings { server, watch, .. } = &mut resolved.settings;
+    server.recordings.get_or_insert_with(folders::recordings);
+    watch.ca = watch.ca.take().or_else(folders::ca);
+    Ok(resolved)
+}
+
+/// Returns the path and text of the settings file.
+fn read(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problem> {
+    let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
+    let is_named = named.is_some();
+    for path in named.map_or_else(folders::files, |path| vec![path]) {
+        match files::read_text(&path) {
+            Ok(text) => return Ok(Some((path, text))),
+            Err(error) if !is_named && is_missing(&error) => {}
+            Err(error) => {
+                let message = format!("cannot read the settings in {}: {error}", path.display());
+                let hint = "check the path and the permissions of the file";
+                return Err(Problem::new(Code::BadConfig, message).hint(hint));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Services often have a home folder that does not exist, such as /dev/null.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn variable(name: &str) -> Option<OsString> {
@@ -86,7 +107,8 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
             check(&file.clone().or_else(|| config.clone()).unwrap_or_default())
         }
         args::ConfigCommand::Show(flags) => {
-            say(settings::show(&resolve(flags.config.as_deref(), &[], |_| true).map_err(first)?))?;
+            let shown = settings::show(&resolve(flags.config.as_deref(), &[], |_| true).map_err(first)?);
+            say(format!("{}\n{shown}", origin(flags.config.as_deref())?))?;
             Ok(exit::DONE)
         }
         args::ConfigCommand::Example => {
@@ -94,6 +116,20 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
             Ok(exit::DONE)
         }
     }
+}
+
+/// Returns comments that tell where the settings come from, and where those of an installed livetape belong.
+fn origin(file: Option<&Path>) -> Result<String, Problem> {
+    let mut text = match read(file)? {
+        Some((path, _)) => format!("# settings file: {}\n", path.display()),
+        None => {
+            folders::files().iter().map(|path| format!("# no settings file {}\n", path.display())).collect()
+        }
+    };
+    if let Some(ca) = Folders::find().map(|folders| folders.ca()).filter(|ca| !ca.exists()) {
+        text += &format!("# no certificate file {}\n", ca.display());
+    }
+    Ok(text)
 }
 
 /// Reports every problem.

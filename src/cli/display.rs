@@ -31,7 +31,7 @@ pub(super) enum Style {
     Recording,
 }
 
-/// Prints a line with the current time, in the format of the original programs.
+/// Prints a line, preceded by the current time.
 pub(super) fn say(text: &str) {
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
     // If stdout is closed, the server ends; other failures are reported at the end.

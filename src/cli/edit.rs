@@ -10,6 +10,7 @@ use super::{
 use crate::{
     sans_io::{
         error::{Code, Problem},
+        offset,
         recording::{Loss, Reader},
     },
     source::{Tape, unreadable},
@@ -115,7 +116,7 @@ pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(loss) | Written::Dropped(loss) => {
-            say(format!("📼 {}: `{}` at {:?}\n", shown(&output), args.label, args.at))?;
+            say(format!("📼 {}: `{}` at {}\n", shown(&output), args.label, offset::shown(args.at)))?;
             Ok(report_loss(&tape.name, loss))
         }
     }
@@ -125,14 +126,17 @@ pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
 fn check_complete(tape: &Tape) -> Result<(), Problem> {
     let mut reader = Reader::open(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
     while reader.next_head().map_err(|error| unreadable(&tape.name, &error))?.is_some() {}
-    let problem = |what: &str| {
-        Problem::new(Code::BadRequest, format!("{} is {what}, so it is not changed in place", tape.name))
-            .hint("write to another file with -o, or run `livetape repair` first")
+    let problem = |what: &str, hint: &str| {
+        let message = format!("{} {what}, so it is not changed in place", tape.name);
+        Err(Problem::new(Code::BadRequest, message).hint(hint))
     };
+    let repair = "write to another file with -o, or run `livetape repair` first";
     match reader.report() {
-        report if !report.sealed => Err(problem("not sealed and may still be recording")),
-        report if !report.is_whole() => Err(problem("damaged")),
-        _ => Ok(()),
+        report if !report.sealed => problem("is not sealed and may still be recording", repair),
+        report if report.is_whole() => Ok(()),
+        // A repaired recording still has gaps, which no repair can fill.
+        report if report.loss().bytes == 0 => problem("has missing records", "write to another file with -o"),
+        _ => problem("is damaged", repair),
     }
 }
 

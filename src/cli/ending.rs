@@ -37,7 +37,7 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Handles a signal received `at` this time after the start.
+    /// Handles a signal that was received `at` after the start.
     pub(super) fn take(&mut self, signal: Signal, at: Duration) -> Action {
         if signal == Signal::Interrupt {
             if self.interrupted_at.is_some_and(|before| at.saturating_sub(before) <= SAME_INTERRUPT) {

@@ -128,7 +128,7 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
             problem.hint("run `livetape import --help` for how to export a HAR with frames")
         }
         Error::Scratch(_) => {
-            problem.hint("free disk space next to the recording, as much as the recording itself needs")
+            problem.hint("free some space on the disk of the recording: a temporary file there is about as large as the recording")
         }
         Error::Recording => problem.hint("play it with `livetape replay FILE`"),
         Error::Unrecognised => {

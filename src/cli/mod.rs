@@ -12,6 +12,7 @@ mod ending;
 mod events;
 mod export;
 mod file_size;
+mod folders;
 mod import;
 mod lifecycle;
 mod live;
@@ -33,11 +34,12 @@ mod token;
 mod tools;
 mod trigger;
 mod trust;
+mod usage;
 mod watch;
 mod webhook;
 
 use args::{Args, Command};
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 
 use crate::sans_io::error::{Code, Problem, exit};
 
@@ -54,7 +56,7 @@ pub fn main() -> u8 {
     let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,
-        Err(error) => return usage(&error).unwrap_or_else(|problem| complain(&problem)),
+        Err(error) => return help_or_problem(&error).unwrap_or_else(|problem| complain(&problem)),
     };
     let result = match args.command {
         Command::Replay(args) => run(replay::replay(args)),
@@ -88,15 +90,20 @@ pub fn main() -> u8 {
     result.unwrap_or_else(|problem| complain(&problem))
 }
 
-/// Prints help and version to stdout with exit code 0, and errors to stderr with 2.
-fn usage(error: &clap::Error) -> Result<u8, Problem> {
-    let printed = error.print();
-    if error.use_stderr() {
-        // A failure to print to stderr cannot be reported.
-        return Ok(exit::USAGE);
+/// Prints help and version to stdout with exit code 0. Returns other errors as problems, which exit with 2.
+fn help_or_problem(error: &clap::Error) -> Result<u8, Problem> {
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // A failure to print to stderr cannot be reported.
+            drop(error.print());
+            Ok(exit::USAGE)
+        }
+        _ if error.use_stderr() => Err(usage::problem(error)),
+        _ => {
+            output::flushed(error.print())?;
+            Ok(exit::DONE)
+        }
     }
-    output::flushed(printed)?;
-    Ok(exit::DONE)
 }
 
 fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {

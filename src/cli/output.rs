@@ -166,6 +166,5 @@ pub(super) fn file_problem(error: &files::Error) -> Problem {
         files::Error::TooLong { .. } => Code::BadRequest,
         files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
     };
-    // The messages already contain a hint.
-    Problem::new(code, error).hint("")
+    Problem::new(code, error).hint(error.hint())
 }

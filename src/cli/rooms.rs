@@ -31,8 +31,9 @@ pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) 
 /// Returns the user to connect to, from the command line or the settings.
 pub(super) fn user(given: Option<&str>, settings: &settings::Live) -> Result<String, Problem> {
     let user = given.or(settings.user.as_deref()).ok_or_else(|| {
-        Problem::new(Code::InvalidUsername, "no user name given")
-            .hint("name a user: `livetape live USER`, LIVETAPE_USER, or `user` under [live] in livetape.toml")
+        Problem::new(Code::InvalidUsername, "no user name given").hint(
+            "name a user on the command line, in LIVETAPE_USER, or as `user` under [live] in livetape.toml",
+        )
     })?;
     crate::sans_io::username::normalise(user)
 }

@@ -26,7 +26,10 @@ use crate::{
     demo::DEMO,
     log,
     mock::MockTikTok,
-    sans_io::error::{Code, Problem, exit},
+    sans_io::{
+        error::{Code, Problem, exit},
+        offset,
+    },
     settings::{Address, KEYS, Origin, Settings},
     source::{Tape, live::NetTransport},
     supervisor::{Supervisor, SupervisorOptions},
@@ -203,7 +206,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the required number of clients was connected, or any with a private replay.
+    /// Whether the required number of clients was connected, or a client opened a private replay.
     fn is_connected(&self) -> bool {
         self.stage.control.channels().were_used() || self.stage.hub.subscriber_peak() >= self.args.clients()
     }
@@ -218,7 +221,7 @@ impl Run<'_> {
         if self.is_connected() {
             std::future::pending::<()>().await;
         }
-        let message = format!("the clients did not connect within {time:?}: {}", self.seen());
+        let message = format!("the clients did not connect within {}: {}", offset::shown(time), self.seen());
         too_few(message, "connect to LIVETAPE_URL, or change --clients or --connect-time")
     }
 

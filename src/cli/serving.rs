@@ -67,6 +67,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         },
         recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
         statistics: settings.log.statistics,
+        handlers: None,
     })
 }
 
@@ -123,7 +124,8 @@ pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
         return Err(bad(&format!("no token in {}", path.display())).hint(TOKEN_HINT));
     }
     if tokens.len() > TOKENS_MAX {
-        return Err(bad(&format!("more than {TOKENS_MAX} tokens in {}", path.display())));
+        let message = format!("more than {TOKENS_MAX} tokens in {}", path.display());
+        return Err(bad(&message).hint(format!("keep at most {TOKENS_MAX} tokens in the file")));
     }
     Ok(tokens)
 }
@@ -157,7 +159,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
 }
 
 fn bad(message: &str) -> Problem {
-    Problem::new(Code::BadConfig, message).hint("")
+    Problem::new(Code::BadConfig, message).hint("check the path and the permissions of the file")
 }
 
 /// Addresses of the server, as shown to users.

@@ -53,7 +53,7 @@ fn failure(tape: &Tape, error: scrub::Error) -> Failure {
         scrub::Error::Write(error) => error.into(),
         error => {
             let message = format!("cannot scrub {}: {error}", tape.name);
-            Problem::new(Code::BadRecording, message).hint("").into()
+            Problem::new(Code::BadRecording, message).hint("run `livetape verify` to find the damage").into()
         }
     }
 }
@@ -62,7 +62,12 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
     let auditor = Auditor::new(&words).map_err(|line| {
-        let message = format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} letters, or there are more than {WORDS_MAX} words");
+        let word = words.lines().nth(line - 1).unwrap_or_default().trim();
+        let message = if word.chars().count() < WORD_CHARS_MIN {
+            format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} characters")
+        } else {
+            format!("the word list has more than {WORDS_MAX} words")
+        };
         Problem::new(Code::BadRequest, message).hint("write names, ids and phrases, one per line")
     })?;
     let bar = progress(tape.bytes());

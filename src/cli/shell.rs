@@ -33,9 +33,23 @@ fn page(names: &[String]) -> Result<String, Problem> {
         found = found.find_subcommand(name).ok_or_else(|| unknown(found, name))?;
     }
     let mut page = Vec::new();
-    let man = clap_mangen::Man::new(found.clone()).source(SOURCE);
+    let man = clap_mangen::Man::new(described(found)).source(SOURCE);
     man.render(&mut page).map_err(|error| cannot_write(&error))?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// Returns the command with the synopsis of `--help`, which names values, and with the help of flags that `-h` hides:
+/// clap_mangen omits both.
+fn described(command: &clap::Command) -> clap::Command {
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").trim().to_owned();
+    command.clone().override_usage(usage).mut_args(|arg| match (arg.get_long_help(), arg.get_help()) {
+        (None, Some(help)) => {
+            let help = help.clone();
+            arg.long_help(help)
+        }
+        _ => arg,
+    })
 }
 
 fn unknown(command: &clap::Command, name: &str) -> Problem {
@@ -63,6 +77,10 @@ mod tests {
             (problem.message.as_str(), problem.hint.as_str()),
             ("unknown command `reply`", "did you mean `replay`?")
         );
-        assert_eq!(names(&["token", "x"]).unwrap_err().hint, "");
+        assert_eq!(names(&["token", "x"]).unwrap_err().hint, Code::BadRequest.hint());
+        let mock = names(&["mock"]).unwrap();
+        assert!(mock.contains("Write the addresses to this file as JSON"), "{mock}");
+        let merge = names(&["merge"]).unwrap();
+        assert!(merge.contains("<FILE> <RECORDING> <RECORDING>..."), "{merge}");
     }
 }

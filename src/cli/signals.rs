@@ -1,6 +1,6 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first shuts down gracefully, the second exits immediately.
+//! Ctrl-C, SIGTERM and SIGHUP: the first signal shuts down gracefully; after that, Ctrl-C or SIGTERM exits immediately.
 //!
-//! Signals have their own thread, because the others may be busy with a flood from the upstream.
+//! Signals have their own thread, because other threads may be busy with a flood from the upstream.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -86,7 +86,7 @@ async fn force(control: &Control, why: &str) -> ! {
     if timeout_at(clock::now() + SEAL_WAIT, sealed).await.is_err() {
         warn("⚠️ The recording is not sealed: the disk was too slow");
     }
-    warn(format_args!("⚠️ Exited immediately: {why}"));
+    warn(format_args!("⚠️ Forced exit: {why}"));
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
@@ -114,8 +114,8 @@ impl Signals {
     }
 }
 
-/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux tells: elsewhere the action
-/// of the system remains, so that `nohup` works.
+/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux
+/// reports this. On other systems, SIGHUP keeps the action that it had at the start, so that `nohup` works.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").map_or(true, |status| is_ignored(&status, HANGUP))

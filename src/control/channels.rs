@@ -99,8 +99,8 @@ impl Channels {
     /// its last subscriber.
     ///
     /// # Errors
-    /// `unauthorized`, `invalid_username` if the token has no user, `rate_limited` (without another request),
-    /// `capacity`.
+    /// `unauthorized`, `invalid_username` if the token has no user, `capacity`, or `rate_limited`, in which
+    /// case the upstream is not contacted.
     pub async fn open(&self, token: &str) -> Result<Lease, Refusal> {
         let Token { client, user, .. } = self.token(token)?;
         let Some(user) = user.clone() else {
@@ -195,7 +195,7 @@ impl ChannelRequests {
     #[must_use]
     pub fn beside(&self, shutdown: &CancellationToken) -> (Control, Driver) {
         Control::under(shutdown.child_token(), self.upstream.clone(), Sources::default())
-            .expect("nothing is wrong with no tokens")
+            .expect("an empty list of tokens is valid")
     }
 
     /// Waits for the next request. Returns `None` when all handles are gone.

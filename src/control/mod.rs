@@ -112,7 +112,7 @@ impl Control {
     /// Creates a handle and the driver's end of it.
     #[must_use]
     pub fn new() -> (Self, Driver) {
-        Self::with(Sources::default()).expect("nothing is wrong with no tokens")
+        Self::with(Sources::default()).expect("an empty list of tokens is valid")
     }
 
     /// Like [`new`](Self::new), with tokens that may open additional channels.
@@ -184,7 +184,7 @@ impl Control {
     ///
     /// # Errors
     /// `no_replay` if nothing is being replayed, otherwise any error of the order itself. Loading also works
-    /// while idle, but is `room_running` while a room is connected.
+    /// while idle, but fails with `room_running` while a room is connected.
     pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
         if self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {
             return Err(nothing_replayed());
@@ -321,7 +321,7 @@ fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The error for orders that need a source that connects.
+/// The error for orders about rooms, on a server without connections to rooms.
 fn nothing_connects() -> Problem {
     Problem::new(Code::NotFound, "this server does not connect to rooms")
 }

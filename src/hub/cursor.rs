@@ -13,8 +13,8 @@ use super::{CloseReason, Filter, Join, Next, Reader};
 /// State that a subscriber shares with publishers.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    /// Number of the last event that is known to be written. Starts at the head, so that a new subscriber may
-    /// lag as far behind with its backlog as others may with new events.
+    /// Number of the last event that is known to be written. Starts at the head, so that the unread
+    /// backlog of a new subscriber does not count as lag.
     position: AtomicU64,
     /// Time of the last progress, in microseconds since `started`.
     touched: AtomicU64,

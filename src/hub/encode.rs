@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{
     Filter, Format, Gifts,
     audience::Audience,
-    entry::{Entry, Standing},
+    entry::{Entry, StateRole},
     limits::Window,
     line::{self, Span, View},
 };
@@ -27,7 +27,7 @@ struct Draft {
     line: Span,
     line_of_final: Option<Span>,
     audience: Audience,
-    standing: Standing,
+    state_role: StateRole,
 }
 
 impl Encoder {
@@ -64,7 +64,7 @@ impl Encoder {
             line: self.write(stream, seq, event),
             line_of_final: as_final(event).map(|event| self.write(stream, seq, &event)),
             audience: Audience::of(event),
-            standing: Standing::of(event),
+            state_role: StateRole::of(event),
         }
     }
 
@@ -87,7 +87,7 @@ impl Draft {
             line: self.line.of(batch),
             line_of_final: self.line_of_final.map(|span| span.of(batch)),
             audience: self.audience,
-            standing: self.standing,
+            state_role: self.state_role,
         }
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct Entry {
     /// Replacement for `gifts=final` subscribers, if different.
     pub line_of_final: Option<Line>,
     pub audience: Audience,
-    pub standing: Standing,
+    pub state_role: StateRole,
 }
 
 impl Entry {
@@ -37,7 +37,7 @@ impl Entry {
 
 /// Whether new subscribers get an event as part of the current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum StateRole {
     /// Starts a new state and replaces the previous one.
     Begins,
     /// Ends the current state; both are sent.
@@ -46,7 +46,7 @@ pub(super) enum Standing {
     Passes,
 }
 
-impl Standing {
+impl StateRole {
     pub(super) fn of(event: &Event) -> Self {
         match &event.data {
             Data::ConnectionCreated(_) | Data::Failure(_) => Self::Begins,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::sans_io::event::KINDS;
 
-/// Which events a subscriber receives. Defaults to everything that TikTok sent.
+/// Which events a subscriber receives. The default is everything that TikTok sent, except `unknown` events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Event types: `types=gift,chat`.

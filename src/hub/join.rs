@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Filter, Format, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::State,
+    Filter, Format, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState,
 };
 use crate::{
     clock,
@@ -63,13 +63,13 @@ impl Hub {
         let cursor = Arc::new(Cursor::new(state.ring.head(), join, clock::now()));
         let id = state.add(Arc::clone(&cursor));
         drop(state);
-        shared.came(join.reader);
+        shared.count_joined(join.reader);
         Ok(Subscriber::new(shared, cursor, id, join.filter, start.first, read))
     }
 }
 
 impl Shared {
-    fn start(&self, state: &State, join: &Join) -> Result<Start, Problem> {
+    fn start(&self, state: &ChannelState, join: &Join) -> Result<Start, Problem> {
         match &join.since {
             None => Ok(Start::now(state, &join.filter)),
             Some(Since::Start) => Ok(Start::at(state.ring.tail())),
@@ -77,7 +77,7 @@ impl Shared {
         }
     }
 
-    fn resume(&self, state: &State, stream: &str, seq: u64, join: &Join) -> Result<Start, Problem> {
+    fn resume(&self, state: &ChannelState, stream: &str, seq: u64, join: &Join) -> Result<Start, Problem> {
         let unknown = |message: String| Err(Problem::new(Code::UnknownPosition, message));
         let (tail, head) = (state.ring.tail(), state.ring.head());
         if stream != &*self.stream {
@@ -101,9 +101,9 @@ impl Shared {
 }
 
 impl Start {
-    fn now(state: &State, filter: &Filter) -> Self {
-        let standing = state.standing.iter().filter_map(|entry| entry.shown_to(filter));
-        Self { first: standing.cloned().collect(), position: state.ring.head() }
+    fn now(state: &ChannelState, filter: &Filter) -> Self {
+        let current = state.current.iter().filter_map(|entry| entry.shown_to(filter));
+        Self { first: current.cloned().collect(), position: state.ring.head() }
     }
 
     fn at(position: u64) -> Self {

@@ -38,7 +38,7 @@ pub use position::{OnGap, Since};
 pub use subscriber::{Next, Subscriber};
 use tokio::sync::watch;
 
-use self::{encode::Encoder, pacing::Pacing, state::State};
+use self::{encode::Encoder, pacing::Pacing, state::ChannelState};
 
 /// A channel. Clones share it.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ struct Shared {
     encoder: Mutex<Encoder>,
     /// Shared by readers, exclusive for publishing and joining. Nothing is awaited or encoded while it is
     /// held.
-    state: RwLock<State>,
+    state: RwLock<ChannelState>,
     /// Wakes all subscribers when events are published, the channel closes or a subscriber falls behind.
     news: watch::Sender<()>,
     present: watch::Sender<Present>,
@@ -112,7 +112,7 @@ impl Hub {
                 stream: stream.into(),
                 limits,
                 encoder: Mutex::default(),
-                state: RwLock::new(State::new(limits)),
+                state: RwLock::new(ChannelState::new(limits)),
                 news: watch::Sender::new(()),
                 present: watch::Sender::default(),
                 pacing: Pacing::default(),
@@ -195,18 +195,18 @@ impl Hub {
     /// Disconnects all current subscribers at once, with `reason`. The channel stays open, and they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
         let dismissed = self.shared.write().dismiss(reason);
-        self.shared.lost(&dismissed);
+        self.shared.count_left(&dismissed);
         self.shared.news.send_replace(());
     }
 }
 
 impl Shared {
     // The state is valid between any two statements, so a panic under the lock does no harm.
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, ChannelState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, ChannelState> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

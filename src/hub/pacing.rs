@@ -41,6 +41,15 @@ impl Hub {
         self.shared.wait_for_cursors(|_| head, |cursor| cursor.reader != Reader::Observer).await;
     }
 
+    /// Number of events that the slowest subscriber has not been sent yet, observers excluded.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        let state = self.shared.read();
+        let cursors = state.cursors().values().filter(|cursor| cursor.reader != Reader::Observer);
+        let slowest = cursors.map(|cursor| cursor.position()).min();
+        slowest.map_or(0, |slowest| state.ring.head().saturating_sub(slowest))
+    }
+
     /// [Closes](Self::close) the channel and waits until all subscribers have received everything and left,
     /// for use before the process exits. A subscriber without progress for
     /// [`stall_max`](super::Limits::stall_max) gets [`Next::Slow`](super::Next::Slow) and is no longer waited

@@ -78,11 +78,11 @@ impl Shared {
     pub(super) fn fell_behind(&self, cursors: &[Arc<Cursor>]) {
         let slow = cursors.iter().filter(|cursor| cursor.reader != Reader::Display).count();
         self.traffic.slow.fetch_add(slow as u64, Ordering::Relaxed);
-        self.lost(cursors);
+        self.count_left(cursors);
     }
 
     /// Adds a new cursor to the number of subscribers.
-    pub(super) fn came(&self, reader: Reader) {
+    pub(super) fn count_joined(&self, reader: Reader) {
         match reader {
             Reader::Client => self.present.send_modify(|present| {
                 present.clients += 1;
@@ -94,7 +94,7 @@ impl Shared {
     }
 
     /// Removes cursors from the number of subscribers.
-    pub(super) fn lost(&self, cursors: &[Arc<Cursor>]) {
+    pub(super) fn count_left(&self, cursors: &[Arc<Cursor>]) {
         let count = |reader| cursors.iter().filter(|cursor| cursor.reader == reader).count();
         let (clients, observers) = (count(Reader::Client), count(Reader::Observer));
         if clients + observers > 0 {

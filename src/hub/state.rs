@@ -1,16 +1,18 @@
-//! State shared by publishing, joining and reading.
+//! State of a channel, shared by publishing, joining and reading.
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{CloseReason, Reader, cursor::Cursor, entry::Entry, entry::Standing, limits::Limits, ring::Ring};
+use super::{
+    CloseReason, Reader, cursor::Cursor, entry::Entry, entry::StateRole, limits::Limits, ring::Ring,
+};
 
 /// A channel's ring, its cursors and its current state.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ChannelState {
     pub ring: Ring,
     /// Events that describe the current state, for subscribers without `since`: the latest event that started
     /// one, and the event that ended it.
-    pub standing: Vec<Entry>,
+    pub current: Vec<Entry>,
     pub closed: Option<CloseReason>,
     cursors: HashMap<u64, Arc<Cursor>>,
     cursors_ever: u64,
@@ -18,11 +20,11 @@ pub(super) struct State {
     slowest_at_least: u64,
 }
 
-impl State {
+impl ChannelState {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             ring: Ring::new(limits),
-            standing: Vec::new(),
+            current: Vec::new(),
             closed: None,
             cursors: HashMap::new(),
             cursors_ever: 0,
@@ -31,13 +33,13 @@ impl State {
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
-        match entry.standing {
-            Standing::Begins => self.standing = vec![entry.clone()],
-            Standing::Ends => {
-                self.standing.retain(|told| told.standing == Standing::Begins);
-                self.standing.push(entry.clone());
+        match entry.state_role {
+            StateRole::Begins => self.current = vec![entry.clone()],
+            StateRole::Ends => {
+                self.current.retain(|told| told.state_role == StateRole::Begins);
+                self.current.push(entry.clone());
             }
-            Standing::Passes => {}
+            StateRole::Passes => {}
         }
         self.ring.push(entry);
     }

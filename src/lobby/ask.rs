@@ -123,7 +123,7 @@ impl Lobby {
     ///
     /// # Errors
     /// `unknown_room`, or `read_only_room` for the room of a user.
-    pub fn speak(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
+    pub fn send_to_room(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
         let to: Vec<Key> = self.room(room_id)?.members.iter().copied().collect();
         let said = Say::RoomMessage {
             room_id,
@@ -175,7 +175,7 @@ impl Lobby {
         }
     }
 
-    fn members(&self, room_id: &str) -> Result<Vec<Key>, Problem> {
+    pub(super) fn members(&self, room_id: &str) -> Result<Vec<Key>, Problem> {
         if let Some(feed) = self.feed(room_id) {
             let reads = |it: &Connection| it.reading.as_ref() == Some(&feed.stream);
             return Ok(self.connections.iter().filter(|(_, it)| reads(it)).map(|(key, _)| *key).collect());
@@ -185,20 +185,21 @@ impl Lobby {
 
     fn view(&self, connection: &Connection) -> ConnectionView {
         let reads = self.feeds.iter().filter(|(feed, _)| connection.reading.as_ref() == Some(&feed.stream));
-        let feeds = reads.map(|(feed, _)| feed.room_id());
+        let mut rooms = connection.rooms.clone();
+        rooms.sort_unstable();
         ConnectionView {
             id: connection.id,
             client_id: connection.client_id.clone(),
-            path: connection.path,
+            path: connection.path.clone(),
             observer: connection.is_observer,
-            rooms: feeds.chain(connection.rooms.iter().cloned()).collect(),
+            rooms: reads.map(|(feed, _)| feed.room_id()).chain(rooms).collect(),
             metadata: connection.metadata.clone(),
             created_at: connection.created_at,
             last_ping: connection.last_ping,
         }
     }
 
-    fn key(&self, id: &str) -> Result<Key, Problem> {
+    pub(super) fn key(&self, id: &str) -> Result<Key, Problem> {
         let by_id = Uuid::try_parse(id).ok().and_then(|id| self.ids.get(&id));
         by_id.or_else(|| self.client_ids.get(id)).copied().ok_or_else(|| {
             Problem::new(Code::NotFound, format!("unknown connection `{id}`"))

@@ -1,6 +1,6 @@
 //! Connections: their internal state, and their form in responses.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,6 +18,17 @@ pub enum Role {
     Talks,
     /// Gets its own messages back; the lobby ignores them.
     Echoes,
+    /// Exchanges messages with the program that embeds the server. It can join rooms, but gets no messages that
+    /// it did not ask for: no welcome, announcements or broadcasts over REST.
+    Handled,
+}
+
+impl Role {
+    /// Whether the connection can join rooms and receive messages.
+    #[must_use]
+    pub fn has_rooms(self) -> bool {
+        matches!(self, Self::Talks | Self::Handled)
+    }
 }
 
 /// A connection to register.
@@ -28,7 +39,7 @@ pub struct Opening {
     /// Client id of the client's choice; generated from `id` if absent.
     pub client_id: Option<String>,
     /// Path of the request.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// Purpose of the connection.
     pub role: Role,
     /// Stream of the feed that it reads, if any.
@@ -41,11 +52,12 @@ pub struct Opening {
 pub(super) struct Connection {
     pub(super) id: Uuid,
     pub(super) client_id: String,
-    pub(super) path: &'static str,
+    pub(super) path: Cow<'static, str>,
     pub(super) role: Role,
     pub(super) reading: Option<String>,
     pub(super) is_observer: bool,
-    pub(super) rooms: BTreeSet<String>,
+    /// In the order of joining.
+    pub(super) rooms: Vec<String>,
     pub(super) metadata: Metadata,
     pub(super) created_at: Millis,
     pub(super) last_ping: Millis,
@@ -64,7 +76,7 @@ pub struct ConnectionView {
     /// Client id.
     pub client_id: String,
     /// Path of the request.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// Whether it is an observer (`observer=1`).
     pub observer: bool,
     /// The rooms that it is in, including the room of the user whose feed it reads.

@@ -5,12 +5,15 @@
 //! [`Lobby::take_effects`] in order.
 //!
 //! A room created by joining it is removed when its last member leaves. A room created over REST stays until
-//! it is deleted. The room of a user is neither: its members are the clients that read the user's feed.
+//! it is deleted. The room of a user exists as long as the user's feed, and its members are the clients that read that
+//! feed.
 
 mod ask;
 mod conduct;
 mod connection;
+mod direct;
 mod effect;
+mod handled;
 mod limits;
 mod message;
 mod room;
@@ -27,6 +30,7 @@ use conduct::Conduct;
 use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
+pub use handled::Intent;
 pub use limits::Limits;
 use message::{Say, Speaker, System};
 pub use message::{error, schemas};

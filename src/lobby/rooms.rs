@@ -17,27 +17,24 @@ use crate::sans_io::{
 impl Lobby {
     /// Lets a client join a room, which is created if missing.
     pub(super) fn join(&mut self, key: Key, room_id: &str) {
-        let joined = match self.feed(room_id).map(|feed| feed.stream.clone()) {
-            Some(stream) => {
-                self.say_joined(key, room_id);
-                return self.read(key, Some(stream));
-            }
-            None => self.enter(key, room_id),
-        };
-        match joined {
-            Ok(()) => self.say_joined(key, room_id),
-            Err(Problem { code, message, hint }) => {
-                let said = Say::RoomJoinError {
-                    from: Speaker::Server,
-                    room_id,
-                    code,
-                    message: &message,
-                    hint: &hint,
-                }
-                .encode();
-                self.refuse_with(key, code, said);
-            }
+        if let Err(Problem { code, message, hint }) = self.try_join(key, room_id, Code::BadMessage) {
+            let said =
+                Say::RoomJoinError { from: Speaker::Server, room_id, code, message: &message, hint: &hint }
+                    .encode();
+            self.refuse_with(key, code, said);
         }
+    }
+
+    /// Joins a room and tells the client. `invalid` is the code for an invalid room id.
+    pub(super) fn try_join(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
+        if let Some(stream) = self.feed(room_id).map(|feed| feed.stream.clone()) {
+            self.say_joined(key, room_id);
+            self.read(key, Some(stream));
+            return Ok(());
+        }
+        self.enter(key, room_id, invalid)?;
+        self.say_joined(key, room_id);
+        Ok(())
     }
 
     fn say_joined(&mut self, key: Key, room_id: &str) {
@@ -47,10 +44,10 @@ impl Lobby {
         self.send(vec![key], said);
     }
 
-    fn enter(&mut self, key: Key, room_id: &str) -> Result<(), Problem> {
+    fn enter(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
         let is_new = !self.rooms.contains_key(room_id);
         if is_new {
-            self.check_room_id(room_id, Code::BadMessage)?;
+            self.check_room_id(room_id, invalid)?;
         } else if self.rooms[room_id].members.contains(&key) {
             return Ok(());
         }
@@ -80,32 +77,36 @@ impl Lobby {
             self.effects.push(Effect::Created { room: room_id.to_owned() });
         }
         room.members.insert(key);
-        connection.rooms.insert(room_id.to_owned());
+        connection.rooms.push(room_id.to_owned());
         Ok(())
     }
 
     /// Lets a client leave a room.
     pub(super) fn leave(&mut self, key: Key, room_id: &str) {
-        let reading = self.connections[&key].reading.clone();
-        let left = match self.feed(room_id) {
-            Some(feed) if reading.as_ref() == Some(&feed.stream) => {
-                self.read(key, None);
-                Ok(())
-            }
-            Some(_) => Err(not_in(room_id)),
-            None => match self.rooms.get(room_id) {
-                None => Err(unknown(room_id)),
-                Some(room) if !room.members.contains(&key) => Err(not_in(room_id)),
-                Some(_) => {
-                    self.remove_member(room_id, key);
-                    Ok(())
-                }
-            },
-        };
-        match left {
-            Err(problem) => self.refuse(key, &problem),
-            Ok(()) => self.say_left(vec![key], room_id, None),
+        if let Err(problem) = self.try_leave(key, room_id, None) {
+            self.refuse(key, &problem);
         }
+    }
+
+    /// Leaves a room and tells the client. `reason` says why, if the client did not ask to leave.
+    pub(super) fn try_leave(
+        &mut self,
+        key: Key,
+        room_id: &str,
+        reason: Option<&'static str>,
+    ) -> Result<(), Problem> {
+        let reading = self.connections[&key].reading.clone();
+        match self.feed(room_id) {
+            Some(feed) if reading.as_ref() == Some(&feed.stream) => self.read(key, None),
+            Some(_) => return Err(not_in(room_id)),
+            None => match self.rooms.get(room_id) {
+                None => return Err(unknown(room_id)),
+                Some(room) if !room.members.contains(&key) => return Err(not_in(room_id)),
+                Some(_) => self.remove_member(room_id, key),
+            },
+        }
+        self.say_left(vec![key], room_id, reason);
+        Ok(())
     }
 
     fn say_left(&mut self, to: Vec<Key>, room_id: &str, reason: Option<&'static str>) {
@@ -126,7 +127,7 @@ impl Lobby {
 
     pub(super) fn remove_member(&mut self, room_id: &str, key: Key) {
         if let Some(connection) = self.connections.get_mut(&key) {
-            connection.rooms.remove(room_id);
+            connection.rooms.retain(|it| it != room_id);
         }
         let Some(room) = self.rooms.get_mut(room_id) else { return };
         room.members.remove(&key);
@@ -186,7 +187,7 @@ impl Lobby {
         let members = self.rooms.remove(id).map(|room| room.members).unwrap_or_default();
         for key in &members {
             if let Some(connection) = self.connections.get_mut(key) {
-                connection.rooms.remove(id);
+                connection.rooms.retain(|it| it != id);
             }
         }
         self.say_left(members.into_iter().collect(), id, Some("deleted"));
@@ -226,7 +227,7 @@ pub(super) fn unknown(id: &str) -> Problem {
     }
 }
 
-fn not_in(id: &str) -> Problem {
+pub(super) fn not_in(id: &str) -> Problem {
     Problem::new(Code::NotInRoom, format!("you are not in the room `{id}`"))
 }
 

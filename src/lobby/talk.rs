@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Effect, FEED_PREFIX, Key, Lobby, Metadata, Payload, Role,
+    Effect, FEED_PREFIX, Key, Lobby, Metadata, Payload,
     message::{Asked, Ping, Say, SetMetadata, Speaker, ToRoom},
 };
 use crate::sans_io::error::{Code, Problem, close};
@@ -41,7 +41,7 @@ impl Lobby {
                     Some((feed, _)) => read_only(&feed.room_id()),
                     None => Problem::new(
                         Code::NotInRoom,
-                        "binary messages are sent to your rooms, and you are in none",
+                        "you are in no room, so nobody would receive this binary message",
                     ),
                 };
             return self.refuse(key, &problem);
@@ -51,7 +51,7 @@ impl Lobby {
 
     /// Counts a message. Returns whether it should be processed.
     fn admit(&mut self, key: Key) -> bool {
-        self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.role == Role::Talks)
+        self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.role.has_rooms())
     }
 
     /// Counts a message, and rejects it if the client exceeds its rate.
@@ -79,7 +79,7 @@ impl Lobby {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let bearable = connection.conduct.is_bearable(self.now.uptime);
         connection.is_leaving = !bearable;
-        if connection.role == Role::Talks {
+        if connection.role.has_rooms() {
             self.send(vec![key], said);
         }
         if !bearable {

@@ -41,7 +41,7 @@ impl Rig {
         Opening {
             id: Uuid::from_u128(self.made),
             client_id: Some(name.to_owned()),
-            path: "/ws",
+            path: "/ws".into(),
             role: Role::Talks,
             reading: None,
             is_observer: false,

@@ -110,8 +110,7 @@ fn problem(error: &files::Error) -> Problem {
             let message = format!("{} already exists, and recordings are never overwritten", path.display());
             Problem::new(Code::OutputExists, message).hint("choose another name with -o FILE")
         }
-        // The messages already contain hints.
-        _ => Problem::new(Code::Io, error).hint(""),
+        _ => Problem::new(Code::Io, error).hint(error.hint()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::name;
 use crate::{
     sans_io::{
         error::Problem,
-        recording::{Item, PART_OF_TAG, PART_TAG, Standing, USER_TAG, What, records::Header},
+        recording::{Item, PART_OF_TAG, PART_TAG, Snapshot, USER_TAG, What, records::Header},
     },
     settings::{Rotate, Sync},
 };
@@ -46,7 +46,7 @@ pub(super) struct Parts {
     path: PathBuf,
     files: Files,
     part: u32,
-    standing: Standing,
+    snapshot: Snapshot,
 }
 
 impl fmt::Debug for Parts {
@@ -70,15 +70,15 @@ pub(super) fn first_header(mut header: Header) -> Header {
 impl Parts {
     /// Creates the state. `path` is the name that the user chose; `header` belongs to part 0.
     pub(super) fn new((rotate, sync): (Rotate, Sync), path: PathBuf, files: Files, header: &Header) -> Self {
-        let mut standing = Standing::default();
+        let mut snapshot = Snapshot::default();
         let what = What::Header(header.clone());
-        standing.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
-        Self { rotate, sync, path, files, part: 0, standing }
+        snapshot.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
+        Self { rotate, sync, path, files, part: 0, snapshot }
     }
 
     /// Updates the state with a written item.
     pub(super) fn note(&mut self, item: &Item) {
-        self.standing.take(item);
+        self.snapshot.take(item);
     }
 
     /// Creates the next file. Returns it with its header and opening items.
@@ -87,9 +87,9 @@ impl Parts {
         let path = part_path(&self.path, self.part);
         let file = name::create_file(&path, self.sync)?;
         self.files.add(path);
-        let mut header = self.standing.header_from(start);
+        let mut header = self.snapshot.header_from(start);
         header.tags.insert(PART_TAG.into(), self.part.to_string());
-        Ok((file, header, self.standing.openings(Duration::ZERO).collect()))
+        Ok((file, header, self.snapshot.openings(Duration::ZERO).collect()))
     }
 }
 

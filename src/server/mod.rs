@@ -29,7 +29,12 @@ use tokio::{
 use tracing::{info, warn};
 use transport::connections::Connections;
 pub use transport::{limits::Bounds, tls::Tls};
-pub use ws::limits::Limits;
+pub use ws::{
+    end::check_close,
+    handlers::{HandledPath, HandlerLimits, Handlers},
+    hooks::{Event, Verdict, Wanted, What},
+    limits::Limits,
+};
 use ws::{feeds::Feeds, registry::Sockets};
 
 pub use crate::net::{accept::Listener, listen, memory, peer::Peer};
@@ -37,9 +42,9 @@ use crate::{
     clock,
     control::Control,
     files,
-    hub::{CloseReason, Hub},
+    hub::{CloseReason, Hub, Join},
     lobby,
-    sans_io::error::close,
+    sans_io::error::{Code, Problem, close},
 };
 
 /// The parts of a server: the hub, the control handle and the configuration.
@@ -72,6 +77,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// Interval between log lines with broadcast statistics; zero disables them.
     pub statistics: Duration,
+    /// Paths that the program that embeds the server handles. They replace `sockets` and `lobby` with their own.
+    pub handlers: Option<Handlers>,
 }
 
 /// Default maximum number of concurrent feed subscribers.
@@ -88,8 +95,20 @@ impl Default for Config {
             lobby: lobby::Limits::default(),
             recordings: Recordings::default(),
             statistics: Duration::ZERO,
+            handlers: None,
         }
     }
+}
+
+/// Parses the query parameters of the feed, as in `GET /events`.
+///
+/// # Errors
+/// `bad_request` for unknown keys and values; the hint suggests the nearest known one.
+pub fn feed_query(query: &str) -> Result<Join, Problem> {
+    let uri = format!("/?{query}").parse();
+    routes::query::join(
+        &uri.map_err(|_| Problem::new(Code::BadRequest, format!("`{query}` is not a query")))?,
+    )
 }
 
 /// A listener that serves the feed in TikFinity's format, and nothing else.
@@ -121,7 +140,8 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let shutdown = control.shutdown().clone();
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
-    let sockets = Sockets::new(feeds, config.sockets, config.lobby, started);
+    let own = || Sockets::new(feeds, config.sockets, config.lobby, started);
+    let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
     let folder = config.recordings.directory.clone();
     // Runs detached: startup need not wait for it.
     drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder)));
@@ -138,6 +158,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         sockets: sockets.clone(),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
+        handlers: config.handlers,
     };
     let router = router::router(app.clone(), config.access, bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {

@@ -13,8 +13,8 @@ use super::{
     access::{self, Access, bearer},
     observe::trace,
     routes::{
-        App, connect, connections, fallback, feed, inject, interactive, metrics, ndjson, openapi, recordings,
-        replay, rooms, schema, status, token,
+        App, connect, connections, fallback, feed, handled, inject, interactive, metrics, ndjson, openapi,
+        recordings, replay, rooms, schema, status, token,
     },
 };
 
@@ -77,12 +77,14 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/replay/load", post(replay::load))
         .route("/rooms", get(rooms::list).post(rooms::create))
         .route("/rooms/{id}", get(rooms::get).delete(rooms::delete))
-        .route("/rooms/{id}/messages", post(rooms::speak))
+        .route("/rooms/{id}/messages", post(rooms::send_message))
         .route("/broadcast", post(rooms::broadcast))
         .route("/connections", get(connections::list))
         .route("/connections/{id}", get(connections::get))
         .route("/connections/{id}/metadata", put(connections::put_metadata))
         .route("/connections/{id}/close", post(connections::dismiss))
+        .route("/connections/{id}/messages", post(connections::tell))
+        .route("/connections/{id}/rooms/{room}", put(connections::join).delete(connections::leave))
         .route("/stats", get(connections::stats))
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events));
@@ -91,6 +93,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(app.clone(), handled::intercept))
         .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
         .layer(from_fn_with_state(access, access::check))
         .layer(from_fn_with_state(ids, trace::trace))

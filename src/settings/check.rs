@@ -13,7 +13,7 @@ const BEARER_BYTES_MIN: usize = 16;
 /// Smallest limit for a request head that hyper accepts, in bytes.
 const HEAD_BYTES_MIN: usize = 8 << 10;
 
-/// Valid range of a backlog, in events. Half of the minimum is more than one frame brings.
+/// Valid range of a backlog, in events. Half of the minimum exceeds the events of a typical frame.
 const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
 /// Valid range of a backlog, in bytes of JSON.
 const BACKLOG_BYTES: RangeInclusive<usize> = 256 << 10..=1 << 30;
@@ -46,7 +46,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
         );
     }
     if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
-        bad("the bearer token is too short or has invalid characters", TOKEN_HINT);
+        bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
     }
     replay_problems(replay, &mut bad);
     limit_problems(limits, &mut bad);
@@ -93,7 +93,7 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     for (name, count) in counts {
         if count == 0 {
             bad(
-                &format!("limits.{name} is 0: no client could connect or send anything"),
+                &format!("limits.{name} is 0: clients would be rejected or disconnected"),
                 "choose a larger value",
             );
         }
@@ -107,7 +107,7 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     for (name, time) in times {
         if time.is_zero() {
             bad(
-                &format!("limits.{name} is 0: no client could connect or send anything"),
+                &format!("limits.{name} is 0: clients would be rejected or disconnected"),
                 "choose a larger value",
             );
         }

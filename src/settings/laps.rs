@@ -24,7 +24,7 @@ impl Value for Laps {
         }
         text.parse()
             .map(Self::Times)
-            .map_err(|_| format!("`{text}` is not a number from 1 to {}, or {ENDLESS}", u32::MAX))
+            .map_err(|_| format!("`{text}` is neither a whole number from 1 to {} nor `{ENDLESS}`", u32::MAX))
     }
 
     fn show(&self) -> Option<String> {

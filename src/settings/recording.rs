@@ -92,7 +92,9 @@ impl FromStr for Rotate {
         let number = text[..text.len() - unit.len()].parse::<u64>().ok();
         let bytes =
             number.and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes >= PART_BYTES_MIN);
-        bytes.map(Self::Bytes).ok_or_else(|| "each file must have at least 64KB".to_owned())
+        bytes
+            .map(Self::Bytes)
+            .ok_or_else(|| "the size is too small or too large: each file needs at least 64KB".to_owned())
     }
 }
 

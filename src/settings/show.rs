@@ -83,9 +83,10 @@ fn sample(key: &Key) -> String {
 /// Returns a settings file with every key commented out, set to its default or an example.
 #[must_use]
 pub fn example() -> String {
-    let mut text = "# Settings of livetape, read from ./livetape.toml or the file named by --config. Values that are commented\n\
-        # out are defaults, or examples for keys without a default. Flags override environment variables, which\n\
-        # override this file. Run `livetape config check` to validate it and `livetape config show` to see the result.\n"
+    let mut text = "# Settings of livetape, read from ./livetape.toml or, if it does not exist, from livetape.toml in the user's folder\n\
+        # for configuration. --config names another file instead. Values that are commented out are defaults, or examples\n\
+        # for keys without a default. Flags override environment variables, which override this file. Run\n\
+        # `livetape config check` to validate it and `livetape config show` to see the result.\n"
         .to_owned();
     for (section, about) in SECTIONS {
         _ = writeln!(text, "\n#{about}\n[{section}]");

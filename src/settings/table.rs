@@ -105,7 +105,7 @@ settings! {
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
-        /// A server requires one of them; `livetape watch` sends the first.
+        /// A server accepts any of them and rejects requests without one. `livetape watch` and `livetape trigger` send the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
         /// Listen beyond loopback without a token
         ///
@@ -117,7 +117,7 @@ settings! {
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
         /// Set the directory of recordings [default: recordings]
         ///
-        /// Recordings are looked up here by name, and new ones are stored here.
+        /// Recordings are looked up here by name, and new ones are stored here. If ./recordings does not exist, the default is a folder of the user: see `livetape config show`.
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
@@ -165,7 +165,7 @@ settings! {
         connections: usize = 12_000, "", "LIVETAPE_MAX_CONNECTIONS";
         /// Accept at most this many connections at once from one address
         ///
-        /// An IPv6 network of 64 bits counts as one address. Loopback has no such limit.
+        /// All IPv6 addresses of a /64 network count as one. Loopback addresses are not limited.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
         /// Accept at most this many subscribers at once
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
@@ -272,6 +272,8 @@ settings! {
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
         /// Record the first room or replay to this file
+        ///
+        /// It is synced to disk according to --sync.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
@@ -321,7 +323,7 @@ settings! {
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// Sync to disk at this interval, after each record, or never
         ///
-        /// A power cut loses at most the records since the last sync. Also applies to --record.
+        /// A power cut loses at most the records since the last sync.
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
         /// Stop and seal the recording at this size, e.g. 2GiB
         ///
@@ -353,7 +355,7 @@ settings! {
         url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
-        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority.
+        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority. The default is ca.pem in the user's folder for configuration, if it exists.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

@@ -117,7 +117,7 @@ async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
     }
 }
 
-/// Rejects loading a recording while `user` is connected.
+/// Builds the error for loading a recording while `user` is connected.
 pub(super) fn room_running(user: &str) -> Problem {
     Problem::new(Code::RoomRunning, format!("the room of `{user}` is connected"))
         .hint(format!("disconnect the room first: DELETE /connect/{user}"))

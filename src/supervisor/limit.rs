@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::{
     clock,
     control::Refusal,
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Code, Problem, without_wait},
 };
 
 /// The single rate limiter for the upstream. Clones share it. The lock is only held for copying.
@@ -37,7 +37,7 @@ impl Limit {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let message = format!("[Rate Limited] Too many connections started, try again in {seconds} s");
         Err(Refusal {
-            problem: Problem::new(Code::RateLimited, message),
+            problem: Problem::new(Code::RateLimited, message).hint(without_wait(Code::RateLimited.hint())),
             retrying: false,
             retry_after: Some(wait),
         })

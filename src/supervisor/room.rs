@@ -67,9 +67,10 @@ impl RoomStatus {
             status.next_retry_ms = None;
         });
         info!("🔔 TikTok Live client ended for @{}", self.user);
-        let problem = problem
-            .or_else(|| Some(replaced_by(&self.user, replaced?)))
-            .unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
+        let problem = problem.or_else(|| Some(replaced_by(&self.user, replaced?))).unwrap_or_else(|| {
+            let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
+            Problem::new(Code::ConnectionLost, message)
+        });
         for answer in self.waiting.drain(..) {
             answer.refuse(problem.clone());
         }
@@ -133,7 +134,7 @@ impl RoomStatus {
     }
 }
 
-/// Rejects an order to connect `user` that a later one for `other` overtook.
+/// Builds the error for an order to connect `user` that a later order for `other` replaced.
 pub(super) fn replaced_by(user: &str, other: &str) -> Problem {
     let message = format!("`{user}` was replaced by `{other}` before it was connected");
     Problem::new(Code::RoomRunning, message).hint(format!("connect it again: POST /connect/{user}"))

@@ -17,7 +17,7 @@ use super::{Next, Supervisor};
 use crate::{
     clock,
     control::{Answer, Status},
-    sans_io::recording::{Item, Standing, What, records::Header},
+    sans_io::recording::{Item, Snapshot, What, records::Header},
     source::live::{Live, Outcome, Transport},
 };
 
@@ -43,7 +43,7 @@ pub(super) struct Followed {
     user: String,
     requests: mpsc::Receiver<Follower>,
     follower: Option<(mpsc::Sender<Item>, oneshot::Sender<Outcome>)>,
-    standing: Standing,
+    snapshot: Snapshot,
     /// Status of the last failed attempt, until one succeeds.
     failed: Option<Item>,
 }
@@ -54,7 +54,7 @@ impl Rooms {
         let (sender, requests) = mpsc::channel(1);
         self.lock().insert(user.to_lowercase(), sender);
         let (rooms, user) = (self.clone(), user.to_lowercase());
-        Followed { rooms, user, requests, follower: None, standing: Standing::default(), failed: None }
+        Followed { rooms, user, requests, follower: None, snapshot: Snapshot::default(), failed: None }
     }
 
     pub(super) fn has(&self, user: &str) -> bool {
@@ -146,14 +146,14 @@ impl Followed {
         self.follower = Some((items, outcome));
         let now = clock::now().duration_since(started);
         let failed = self.failed.as_ref().map(|item| failure_at(item, now));
-        for item in self.standing.openings(now).chain(failed).collect::<Vec<_>>() {
+        for item in self.snapshot.openings(now).chain(failed).collect::<Vec<_>>() {
             self.send(item).await;
         }
     }
 
     /// Forwards an item, and updates the state for later followers.
     pub(super) async fn pass(&mut self, item: &Item) {
-        self.standing.take(item);
+        self.snapshot.take(item);
         match &item.what {
             What::Status(_) => self.failed = Some(item.clone()),
             What::ConnOpen(_) => self.failed = None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use bytes::Bytes;
 use livetape::sans_io::{
     event::{Event, Id, Millis},
-    wire::{Known, Message, Reading, is_known, known_methods, millis, read_message},
+    wire::{Known, Message, Reading, is_known, millis, read_message},
 };
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
@@ -166,7 +166,6 @@ const UNKNOWN: [&str; 2] = ["WebcastEcShortItemRefreshMessage", "WebcastEcTaskRe
 fn every_recorded_method_but_two_is_known() {
     let methods: BTreeSet<String> =
         messages().into_iter().map(|message| message.method.to_string()).collect();
-    assert_eq!(methods.len(), 76);
     let unknown: Vec<&str> = methods.iter().map(String::as_str).filter(|method| !is_known(method)).collect();
     assert_eq!(unknown, UNKNOWN);
 }
@@ -264,5 +263,4 @@ const IMPORTANT: [&str; 32] = [
 fn the_important_methods_are_known() {
     let missing: Vec<&str> = IMPORTANT.into_iter().filter(|method| !is_known(method)).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    assert_eq!(known_methods().len(), 91);
 }

@@ -92,12 +92,12 @@ async fn every_recorded_event_fits_its_schema() {
     assert!(seen.len() > 60, "{seen:?}");
 }
 
-/// Returns the longest payload of each method, from its shortened snapshot.
+/// Validates the longest payload of each method, from its shortened snapshot.
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_message_fits_its_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/kinds");
-    let mut count = 0;
+    let mut seen = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let body = text.splitn(3, "---\n").nth(2).unwrap();
@@ -110,9 +110,10 @@ async fn every_kind_of_message_fits_its_schema() {
             "stream": "s", "seq": 1,
         });
         assert_fits(&validator(of_type(&schema, kind)), &event);
-        count += 1;
+        seen.insert(kind.to_owned());
     }
-    assert_eq!(count, 74);
+    // Types with a payload in `fixtures/webcast`.
+    assert!(seen.len() > 60, "{seen:?}");
 }
 
 /// Removes the marks that replace shortened parts in snapshots.
@@ -128,7 +129,8 @@ fn uncut(value: Value) -> Value {
     }
 }
 
-/// Returns the methods of each path in the router's source, from the `Allow` header of a request with an unknown method.
+/// Takes the paths from the router's source, and their methods from the `Allow` header of the response to an
+/// unknown method.
 #[tokio::test(start_paused = true)]
 async fn exactly_the_existing_routes_are_described() {
     let rig = Rig::start();
@@ -265,6 +267,7 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
     let expected = [
         "patch /recordings/{name}",
         "post /broadcast",
+        "post /connections/{id}/messages",
         "post /inject",
         "post /replay/load",
         "post /replay/seek",
@@ -299,7 +302,7 @@ async fn no_property_is_listed_as_required_twice() {
     }
 }
 
-/// Clients lose duplicate keys.
+/// A duplicate key would go unnoticed in parsed JSON, which keeps only one of them.
 #[tokio::test(start_paused = true)]
 async fn the_timeline_of_a_recording_has_the_requested_number_of_buckets() {
     let answer = Rig::start().http("GET", "/recordings/demo?buckets=3", "").await;
@@ -332,10 +335,15 @@ async fn responses_match_their_schemas() {
         ("DELETE", "/rooms/a", "/rooms/{id}", ""),
         ("GET", "/connections", "/connections", ""),
         ("GET", "/connections/x", "/connections/{id}", ""),
+        ("POST", "/connections/ann/messages", "/connections/{id}/messages", r#"{"message":1}"#),
+        ("PUT", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
+        ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
+        ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
         ("GET", "/stats", "/stats", ""),
         ("POST", "/shutdown", "/shutdown", ""),
     ];
     let _socket = rig.ws("").await;
+    let _client = rig.ws("ws?client_id=ann").await;
     for (method, path, route, body) in requests {
         let answer = rig.http(method, path, body).await;
         let operation = &api["paths"][route][method.to_lowercase()];

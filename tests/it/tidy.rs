@@ -1,4 +1,4 @@
-//! Checks that the compiler does not make: layers, generated code and documents.
+//! Rules that the compiler does not check: layers, generated code and documents.
 
 use std::{
     fs,
@@ -37,8 +37,9 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
 
 /// Returns the Rust files that are not generated.
 fn sources() -> Vec<(String, String)> {
-    let all =
-        ["crates", "src", "tests", "benches", "xtask/src"].iter().flat_map(|folder| files(folder, "rs"));
+    let all = ["crates", "src", "tests", "benches", "xtask/src", "packages/node/src"]
+        .iter()
+        .flat_map(|folder| files(folder, "rs"));
     all.filter(|(_, text)| !text.starts_with("// @generated")).collect()
 }
 
@@ -77,6 +78,21 @@ fn manifests_keep_the_crates_apart() {
         let (_, dependencies) = manifest.split_once("[dependencies]").unwrap();
         for line in dependencies.lines() {
             assert!(banned.iter().all(|banned| !line.starts_with(banned)), "crates/{name} has {line}");
+        }
+    }
+}
+
+/// Of the recommended fields, only `repository` is missing: its address is not public yet.
+#[test]
+fn every_crate_has_a_full_manifest() {
+    let crates = ["core", "io", "mock", "testing", "tools"].map(|name| format!("crates/{name}/Cargo.toml"));
+    for path in crates.into_iter().chain(["Cargo.toml".to_owned()]) {
+        let manifest = read(&path);
+        let (_, package) = manifest.split_once("[package]").unwrap();
+        for field in
+            ["description = ", "license.", "keywords.", "categories = ", "readme = ", "rust-version."]
+        {
+            assert!(package.contains(&format!("\n{field}")), "{path} has no {field}");
         }
     }
 }
@@ -139,6 +155,12 @@ fn the_command_line_never_panics_on_a_closed_pipe() {
     }
 }
 
+/// Only the macros of the binding generate `unsafe`; elsewhere the lint forbids it.
+#[test]
+fn the_addon_has_no_unsafe_of_its_own() {
+    assert_names_none("packages/node/src", &["unsafe"]);
+}
+
 #[test]
 fn files_are_short_and_start_with_a_module_doc() {
     for (name, text) in sources() {
@@ -177,6 +199,15 @@ fn the_reference_names_every_event_type_and_every_code() {
     for kind in livetape::sans_io::event::KINDS {
         assert!(reference.contains(&format!("`{kind}`")), "docs/reference.md does not name the type {kind}");
     }
+    // Each row of the table has the description that the schema and the client's types have.
+    let kinds = read("crates/core/src/event/kinds.rs");
+    let lines: Vec<_> = kinds.lines().map(str::trim).collect();
+    for pair in lines.windows(2) {
+        if let (Some(meaning), Some((kind, _))) = (pair[0].strip_prefix("/// "), pair[1].split_once(" => ")) {
+            let row = format!("| `{}` | {meaning} |", kind.trim_matches('"'));
+            assert!(reference.contains(&row), "docs/reference.md has no row {row}");
+        }
+    }
     for code in livetape::sans_io::error::Code::ALL {
         let row = format!("| `{code}` |");
         let line =
@@ -187,7 +218,7 @@ fn the_reference_names_every_event_type_and_every_code() {
     }
 }
 
-/// Strangers read them first; doc tests run them.
+/// Newcomers read the examples first; doc tests run them.
 #[test]
 fn every_public_item_for_tests_has_an_example() {
     for (name, text) in

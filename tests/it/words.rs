@@ -73,7 +73,7 @@ const ALLOWED: [&str; 10] = [
 ];
 /// Allowed occurrences: the file, the text around the phrase, and the reason.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];
-/// Texts of these files are read.
+/// Extensions of the files whose texts are checked.
 const ENDINGS: [&str; 13] =
     ["css", "html", "js", "md", "mjs", "proto", "py", "rs", "sh", "toml", "ts", "tsx", "txt"];
 /// Generated files; this one; figures and other data.

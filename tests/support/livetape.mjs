@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 const START_MS = 30_000
 /** Recordings in every new folder, as `recordings/NAME.bin`. */
 const RECORDINGS = ['short', 'gifts']
-/** The environment without our own variables, which would change the server's settings. */
-const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LIVETAPE_')))
+/** The environment without our own variables and the user's folders, which would change the server's settings. */
+const ENV = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(LIVETAPE|XDG)_/.test(name))), HOME: os.tmpdir() }
 
 /** Lets pages from disk read the feed of every server that starts after this call. */
 export const letPagesFromDisk = () => (ENV.LIVETAPE_ORIGINS = 'null')

@@ -172,7 +172,7 @@ export const texts = {
 
   inject: {
     title: 'Inject',
-    hint: 'Sends real protobuf messages through the same decoder as TikTok’s.',
+    hint: 'Sends real protobuf messages through the decoder, like messages from TikTok.',
     user: 'As user',
     gift: 'Gift',
     count: 'Count',
@@ -227,7 +227,7 @@ export const texts = {
 
   token: {
     title: 'This server requires a token',
-    details: 'The token is kept until you close this tab and sent only to this server.',
+    details: 'This page keeps the token until you close the tab, and sends it only to this server.',
     label: 'Bearer token',
     wrong: 'The server rejected this token.',
     use: 'Continue',

@@ -11,27 +11,31 @@ use crate::programs::cargo;
 #[cfg(test)]
 const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 
-/// Name, limit in seconds and cargo arguments of each stage. A limit is about twice the time that the stage takes on two cores, starting
-/// with an empty target folder. `programs` links all benchmarks that later stages run, so that cargo can link them in parallel.
+/// Name, limit in seconds and cargo arguments of each stage. A limit is at least 1.4 times what the stage takes on two idle cores,
+/// starting with an empty target folder. `programs` links all benchmarks that later stages run, so that cargo can link them in parallel.
+/// `packages` uses the release build of `size`, and the Chromium of `client`.
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
-    ("lints", 250, &["xtask", "lints"]),
-    ("tests", 450, &["test", "--workspace", "--locked"]),
-    ("outside", 70, &["xtask", "outside"]),
-    ("docs", 60, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 540, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
-    ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
-    ("guard", 45, &["xtask", "guard"]),
-    ("size", 280, &["xtask", "size"]),
-    ("memory", 90, &["xtask", "bench", "fanout", "--memory"]),
-    ("days", 50, &["xtask", "bench", "replay", "--memory", "--days"]),
-    ("autobahn", 165, &["xtask", "autobahn"]),
-    ("peers", 220, &["xtask", "peers"]),
-    ("web", 40, &["xtask", "web", "--check"]),
-    ("client", 170, &["xtask", "client", "--check"]),
+    ("lints", 275, &["xtask", "lints"]),
+    ("tests", 400, &["test", "--workspace", "--locked"]),
+    ("outside", 65, &["xtask", "outside"]),
+    ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("programs", 450, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
+    ("benches", 30, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
+    ("guard", 15, &["xtask", "guard"]),
+    ("size", 290, &["xtask", "size"]),
+    ("memory", 30, &["xtask", "bench", "fanout", "--memory"]),
+    ("days", 30, &["xtask", "bench", "replay", "--memory", "--days"]),
+    ("autobahn", 150, &["xtask", "autobahn"]),
+    ("peers", 170, &["xtask", "peers"]),
+    ("web", 20, &["xtask", "web", "--check"]),
+    ("client", 210, &["xtask", "client", "--check"]),
     ("browser", 150, &["xtask", "browser"]),
     ("producers", 60, &["xtask", "producers"]),
+    ("python", 95, &["xtask", "python", "--check"]),
+    ("packages", 130, &["xtask", "package", "--check"]),
+    ("addon", 75, &["xtask", "addon"]),
 ];
 
 /// Returns the names of all stages.

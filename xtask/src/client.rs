@@ -1,5 +1,5 @@
-//! Generates the types of `packages/client` from the server's schema, then builds and tests the client and `examples/`, in Node and in
-//! Chromium.
+//! Generates the types of `packages/client` from the server's schema, then builds and tests the client, `examples/` and
+//! `packages/testing`, in Node and in Chromium.
 
 use std::{env, fs, path::Path};
 
@@ -22,12 +22,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     let mut types = node.command()?;
     types.arg("scripts/types.mjs").arg(&livetape).args(check.then_some("--check"));
     status(types.current_dir(&package))?;
-    node.run(&package, "typescript/bin/tsc", &["--noEmit"])?;
-    node.run(&package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
-    // Types for `import` and for `require`, which TypeScript distinguishes by the package.json in the folder.
-    for out in ["dist/types", "dist/cjs"] {
-        node.run(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json", "--outDir", out])?;
-    }
+    build(&node, &package)?;
     let (built, bundle) = (fs::read(package.join("dist/livetape-client.iife.js"))?, root.join(BUNDLE));
     if check {
         let committed = fs::read(&bundle).unwrap_or_default();
@@ -36,7 +31,23 @@ pub(crate) fn run(check: bool) -> Result<()> {
         fs::write(&bundle, built)?;
     }
     install_chromium()?;
-    let mut tests = node.command()?;
-    tests.arg("node_modules/vitest/vitest.mjs").arg("run").current_dir(&package);
-    status(tests.env("LIVETAPE", livetape).env("PICTURES", target.join("client")))
+    let testing = root.join("packages/testing");
+    build(&Node::with_packages(&testing)?, &testing)?;
+    for package in [package, testing] {
+        let mut tests = node.command()?;
+        tests.arg("node_modules/vitest/vitest.mjs").arg("run").current_dir(&package);
+        status(tests.env("LIVETAPE", &livetape).env("PICTURES", target.join("client")))?;
+    }
+    Ok(())
+}
+
+/// Checks the types of a package and builds it.
+fn build(node: &Node, package: &Path) -> Result<()> {
+    node.run(package, "typescript/bin/tsc", &["--noEmit"])?;
+    node.run(package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
+    // Types for `import` and for `require`, which TypeScript distinguishes by the package.json in the folder.
+    for out in ["dist/types", "dist/cjs"] {
+        node.run(package, "typescript/bin/tsc", &["--project", "tsconfig.build.json", "--outDir", out])?;
+    }
+    Ok(())
 }

@@ -54,7 +54,7 @@ struct Dealt {
 }
 
 /// Replaces the text of every chat with a readable phrase.
-pub(crate) fn speak(items: &mut [Item]) -> Result<(), Box<dyn Error>> {
+pub(crate) fn replace_chats(items: &mut [Item]) -> Result<(), Box<dyn Error>> {
     let phrases: Vec<_> = phrases().collect();
     let mut said = HashMap::new();
     for mut frame in batches(items) {

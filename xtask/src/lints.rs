@@ -6,9 +6,16 @@ use anyhow::Result;
 
 use crate::programs::{cargo, status};
 
-/// Checks the workspace with default features, then the libraries without features, then livetape with each feature alone.
+/// Internal crates. Each has to compile alone: in the workspace, it could use features of dependencies that only others enable.
+const CRATES: [&str; 4] = ["livetape-core", "livetape-io", "livetape-mock", "livetape-tools"];
+
+/// Checks the workspace with default features, then each internal crate alone, then the libraries without features, then livetape with each
+/// feature alone.
 pub(crate) fn run() -> Result<()> {
     clippy(&["--workspace", "--all-targets"])?;
+    for name in CRATES {
+        clippy(&["--lib", "--package", name])?;
+    }
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))?;
     for features in feature_sets(&manifest) {
         println!("── livetape without default features: {features:?}");

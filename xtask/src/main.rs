@@ -1,5 +1,6 @@
 //! Development chores: `cargo xtask <chore>`.
 
+mod addon;
 mod autobahn;
 mod bench;
 mod browser;
@@ -11,9 +12,11 @@ mod guard;
 mod lints;
 mod node;
 mod outside;
+mod package;
 mod peers;
 mod producers;
 mod programs;
+mod python;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
@@ -61,7 +64,7 @@ enum Chore {
     },
     /// Regenerate the Rust code of proto/*.proto (after a change to them)
     Codegen,
-    /// Regenerate recordings/*.bin from fixtures/webcast (after a change to the importer)
+    /// Regenerate recordings/*.bin (after a change to fixtures/webcast, the format, import, scrub or synth)
     Fixture {
         /// Compare without writing, and fail on any difference
         #[arg(long)]
@@ -82,16 +85,33 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Build and test packages/client and examples/ (after a change to them or to the events)
+    /// Build and test packages/client, packages/testing and examples/ (after a change to them or to the events)
     Client {
         /// Compare without writing, and fail on any difference
         #[arg(long)]
         check: bool,
     },
+    /// Check and test packages/python (after a change to it)
+    Python {
+        /// Report what would be formatted or fixed, and fail on any difference
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build and test packages/node (after a change to it, to the lobby, or to handlers)
+    Addon,
     /// Run clippy on the workspace, and on livetape with each feature alone
     Lints,
     /// Test the packages with a crate outside the workspace
     Outside,
+    /// Build the packages for users into target/packages
+    Package {
+        /// Also install each into an empty environment and use it
+        #[arg(long)]
+        check: bool,
+        /// Let `livetape` on npm depend on the packages with the program (only once we own their names)
+        #[arg(long)]
+        published: bool,
+    },
     /// Test the dashboard in Chromium
     Browser {
         /// Run only these checks: feed, transport, …
@@ -115,8 +135,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
+        Chore::Python { check } => python::run(check),
+        Chore::Addon => addon::run(),
         Chore::Lints => lints::run(),
         Chore::Outside => outside::run(),
+        Chore::Package { check, published } => package::run(check, published),
         Chore::Browser { checks } => browser::run(&checks),
         Chore::Screenshot => screenshot::run(),
     }?;

@@ -61,8 +61,16 @@ impl Node {
 
     /// Runs `npm ci`, without install scripts, which only build optional accelerators. Uses this Node, because an old one would skip packages
     /// that need a recent one.
-    fn npm_ci(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn npm_ci(&self, folder: &Path) -> Result<()> {
         let mut npm = npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
+        self.lead(npm.current_dir(folder))?;
+        status(&mut npm)
+    }
+
+    /// Packs the package in a folder into `destination`. With `build`, npm builds the package first, as its manifest says.
+    pub(crate) fn pack(&self, folder: &Path, destination: &Path, build: bool) -> Result<()> {
+        let mut npm = npm(["pack", "--loglevel", "error", "--pack-destination"]);
+        npm.arg(destination).args((!build).then_some("--ignore-scripts"));
         self.lead(npm.current_dir(folder))?;
         status(&mut npm)
     }
@@ -91,7 +99,7 @@ impl Node {
 
 /// Returns an npm command that prints to stderr, because a chore may print JSON to stdout.
 fn npm<const N: usize>(args: [&str; N]) -> Command {
-    let mut npm = Command::new("npm");
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(args).stdout(io::stderr());
     npm
 }

@@ -1,7 +1,7 @@
 //! Runs unmodified third-party clients against `livetape mock`. Installs the dependencies of the checks in `tests/peers/`.
 
 use std::{
-    env,
+    env::consts::EXE_SUFFIX,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -37,9 +37,9 @@ pub(crate) fn run(others: &[String]) -> Result<()> {
 
 /// Creates a virtual environment in `folder`, installs `requirements` and returns its Python.
 pub(crate) fn install_python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
-    let python = folder.join("bin/python");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let venv = || command("python3", [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()]);
-    if !folder.join("bin/pip").exists() && venv().is_err() {
+    if !python.with_file_name(format!("pip{EXE_SUFFIX}")).exists() && venv().is_err() {
         // A failed attempt leaves an environment without pip.
         fs::remove_dir_all(folder).ok();
         apt_get_install(&["python3", "python3-venv"])?;

@@ -1,4 +1,5 @@
-//! Captures `livetape mock` with unmodified programs. Installs the dependencies of the checks in `tests/producers/`.
+//! Captures the traffic of `livetape mock` with unmodified programs. Installs the dependencies of the checks
+//! in `tests/producers/`.
 
 use std::{env, path::Path};
 

@@ -32,13 +32,19 @@ pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
 /// would run again on every switch between `cargo xtask` and `cargo`, along with all their dependents.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
+    without_package(&mut cargo);
+    cargo
+}
+
+/// Removes this package's environment variables from those of a program that runs cargo.
+pub(crate) fn without_package(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(name);
+            command.env_remove(name);
         }
     }
-    cargo
+    command
 }
 
 /// A built livetape, and the folder for other output.

@@ -81,7 +81,7 @@ pub(crate) fn make(root: &Path, name: &str, session: &str) -> Result<Vec<u8>, Bo
         }
     }
     let header = header.ok_or("no header")?;
-    deal::speak(&mut items)?;
+    deal::replace_chats(&mut items)?;
     if name == DEMO {
         deal::deal(&mut items, room_id);
     }

@@ -1,6 +1,6 @@
 //! Checks the size of the installed program.
 
-use std::fs;
+use std::{env::consts::EXE_SUFFIX, fs, path::PathBuf};
 
 use anyhow::{Result, ensure};
 
@@ -11,10 +11,14 @@ const BINARY_BYTES_MAX: u64 = 25_000_000;
 
 /// Builds livetape for release and checks its size.
 pub(crate) fn run() -> Result<()> {
-    status(cargo().args(["build", "--release", "--locked", "--bin", "livetape"]))?;
-    let target = target()?;
-    let bytes = fs::metadata(target.join("release/livetape"))?.len();
+    let bytes = fs::metadata(build()?)?.len();
     println!("size of livetape: {:.2} MB (maximum {} MB)", bytes as f64 / 1e6, BINARY_BYTES_MAX / 1_000_000);
     ensure!(bytes <= BINARY_BYTES_MAX, "the program is too large");
     Ok(())
+}
+
+/// Builds livetape for release and returns the path of the program.
+pub(crate) fn build() -> Result<PathBuf> {
+    status(cargo().args(["build", "--release", "--locked", "--bin", "livetape"]))?;
+    Ok(target()?.join(format!("release/livetape{EXE_SUFFIX}")))
 }

@@ -28,7 +28,7 @@ pub struct Counts {
     pub unknown_methods: BTreeMap<String, u64>,
     /// Unreadable data, by kind of fault.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Records missing from the recording, or that its recorder could not write.
+    /// Records that are missing from the recording, or that its recorder could not write.
     pub records_missing: u64,
     /// Unreadable bytes of the recording.
     pub unreadable_bytes: u64,

@@ -50,7 +50,7 @@ pub struct StreakKey {
     pub user_id: i64,
     /// Kind of gift.
     pub gift_id: i64,
-    /// Streak among those of the sender; 0 if TikTok does not say.
+    /// Id of the streak among those of the sender; 0 if unknown.
     pub group_id: i64,
 }
 
@@ -68,13 +68,13 @@ pub struct Comment {
 /// The content broadcast in each room during one generation.
 #[derive(Debug, Default)]
 pub struct Dedup {
-    rooms: HashMap<i64, Room, FixedState>,
+    rooms: HashMap<i64, RoomWindows, FixedState>,
     /// Rooms by their last message, oldest first.
     by_age: VecDeque<i64>,
 }
 
 #[derive(Debug, Default)]
-struct Room {
+struct RoomWindows {
     ids: Window<i64, IDS_MAX>,
     finals: Window<StreakKey, FINALS_MAX>,
     comments: Window<Comment, COMMENTS_MAX>,
@@ -102,7 +102,7 @@ impl Dedup {
         (!is_new).then_some(Duplicate::GiftFinal)
     }
 
-    fn room(&mut self, room_id: i64) -> &mut Room {
+    fn room(&mut self, room_id: i64) -> &mut RoomWindows {
         if self.by_age.back() != Some(&room_id) {
             self.by_age.retain(|&other| other != room_id);
             self.by_age.push_back(room_id);

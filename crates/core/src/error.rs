@@ -64,11 +64,12 @@ macro_rules! codes {
             /// Returns the hint to show in a terminal: if `hint` is the default, the variant that names flags.
             #[must_use]
             pub fn terminal_hint(self, hint: &str) -> &str {
-                if hint != self.hint() {
-                    return hint;
-                }
                 let given: &[&str] = match self { $(Self::$code => &[$($terminal)?],)* };
-                given.first().copied().unwrap_or(hint)
+                match given.first() {
+                    Some(terminal) if hint == self.hint() => terminal,
+                    Some(terminal) if hint == without_wait(self.hint()) => without_wait(terminal),
+                    _ => hint,
+                }
             }
             /// Returns a short headline.
             #[must_use]
@@ -89,7 +90,7 @@ codes! {
     /// A user name is empty or malformed.
     InvalidUsername = "invalid_username", 400, 1008, 2, "use the name in the profile's address, with or without @";
     /// A command line, query or body is invalid.
-    BadRequest = "bad_request", 400, 1008, 2, "";
+    BadRequest = "bad_request", 400, 1008, 2, "see GET /openapi.json for valid requests", terminal "run the command with --help for valid arguments";
     /// A setting in the file or the environment is invalid.
     BadConfig = "bad_config", 500, 1011, 2, "run `livetape config check` to list every error";
     /// The path does not exist.
@@ -110,13 +111,13 @@ codes! {
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
     /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// The server accepts no more sockets at the moment.
+    /// The limit of sockets, rooms or replays is reached.
     Capacity = "capacity", 503, 4102, 1, "try again later";
-    /// The command needs a replay, and none is loaded.
+    /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
     /// A room cannot be connected while a recording is replayed.
-    ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/NAME, with the name of its user or recording";
-    /// A recording cannot be loaded while a room is connected, or a later request connected another room.
+    ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/RECORDING";
+    /// A room is connected, so a recording cannot be loaded; or a later request replaced this one.
     RoomRunning = "room_running", 409, 1008, 1, "disconnect the room first: DELETE /connect/USER";
     /// The port is in use.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
@@ -129,7 +130,7 @@ codes! {
     /// A newer version of livetape wrote the recording.
     NewerRecording = "newer_recording", 422, 1011, 1, "update livetape";
     /// The capture cannot be imported.
-    BadCapture = "bad_capture", 422, 1011, 1, "";
+    BadCapture = "bad_capture", 422, 1011, 1, "run `livetape import --help` for the formats";
     /// The output file already exists.
     OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite the file with --force";
     /// The recording is being replayed, written or edited.
@@ -141,7 +142,7 @@ codes! {
     /// The output is incomplete, for example because the disk is full.
     OutputIncomplete = "output_incomplete", 507, 1011, 3, "check that the disk is not full; the part written so far is kept";
     /// A file could not be read or written.
-    Io = "io", 500, 1011, 1, "";
+    Io = "io", 500, 1011, 1, "check the path and the permissions of the file, and that the disk is not full";
     /// The sign server or TikTok reported too many requests.
     RateLimited = "rate_limited", 429, 1008, 1, "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's", title "Rate limited", terminal "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)";
     /// TikTok has no user with this name.
@@ -174,7 +175,7 @@ codes! {
     OfflineMode = "offline_mode", 403, 1008, 1, "use a mock as the upstream, or turn the setting `offline` off", title "Offline", terminal "use a mock with --upstream, or turn the setting `offline` off; in `livetape run`: LIVETAPE_OFFLINE=false";
     /// The upstream sends more data than any real room.
     UpstreamFlood = "upstream_flood", 502, 1011, 1, "check the address of the upstream server: rooms do not send this much", title "Too much data from the upstream", terminal "check --upstream: rooms do not send this much";
-    /// `livetape watch` cannot reach the server, or the server closed the connection.
+    /// `livetape watch` or `livetape trigger` cannot reach the server, or the server closed the connection.
     ServerUnreachable = "server_unreachable", 502, 1011, 1, "check the address, or start a server with `livetape replay demo`";
     /// A message on `/ws` is invalid.
     BadMessage = "bad_message", 400, 1008, 1, "send JSON as described by TalkReceived in GET /openapi.json";
@@ -192,8 +193,19 @@ codes! {
     RateExceeded = "rate_exceeded", 429, 1008, 1, "send messages less often";
     /// Another connection uses this client id.
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
+    /// The program that embeds the server refused the connection or request.
+    Refused = "refused", 403, 1008, 1, "";
     /// The server is shutting down.
-    ShuttingDown = "shutting_down", 503, 1001, 1, "";
+    ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
+}
+
+/// Start of the hint for rate limits.
+const USUAL_WAIT: &str = "wait 5-10 minutes, up to an hour; ";
+
+/// Removes the usual wait from a hint, for failures whose actual wait is known and shown.
+#[must_use]
+pub fn without_wait(hint: &str) -> &str {
+    hint.strip_prefix(USUAL_WAIT).unwrap_or(hint)
 }
 
 impl fmt::Display for Code {
@@ -219,7 +231,7 @@ impl JsonSchema for Code {
     }
 }
 
-/// Close codes that are not in the table.
+/// Close codes that are used without a [`Code`].
 pub mod close {
     /// The source ended, or the user was disconnected.
     pub const NORMAL: u16 = 1000;
@@ -241,11 +253,11 @@ pub mod exit {
     pub const DONE: u8 = 0;
     /// Failed.
     pub const FAILED: u8 = 1;
-    /// The command line is invalid.
+    /// The command line or a setting is invalid.
     pub const USAGE: u8 = 2;
     /// Finished, but something was lost.
     pub const LOST: u8 = 3;
-    /// Interrupted a second time.
+    /// Forced exit: a second interrupt, or the shutdown took too long.
     pub const INTERRUPTED: u8 = 130;
 }
 
@@ -269,7 +281,8 @@ mod tests {
     #[test]
     fn only_hints_for_terminals_name_flags() {
         // Failures that no server reports to its clients.
-        let terminal = [Code::PortInUse, Code::CannotListen, Code::OutputExists, Code::RecordingFull];
+        let terminal =
+            [Code::PortInUse, Code::CannotListen, Code::OutputExists, Code::RecordingFull, Code::BadCapture];
         for code in Code::ALL.iter().filter(|code| !terminal.contains(code)) {
             assert!(!code.hint().contains("--"), "{code}: {}", code.hint());
         }
@@ -280,5 +293,15 @@ mod tests {
         );
         assert_eq!(code.terminal_hint("a better hint"), "a better hint");
         assert_eq!(Code::Capacity.terminal_hint(Code::Capacity.hint()), Code::Capacity.hint());
+    }
+
+    #[test]
+    fn only_the_hint_for_an_unknown_wait_names_the_usual_one() {
+        let hint = Code::RateLimited.hint();
+        assert!(hint.starts_with(USUAL_WAIT));
+        let shorter = without_wait(hint);
+        assert!(shorter.starts_with("try another user"), "{shorter}");
+        assert!(Code::RateLimited.terminal_hint(shorter).ends_with("(--sign-url, --sign-key)"));
+        assert!(!Code::RateLimited.terminal_hint(shorter).contains("wait"));
     }
 }

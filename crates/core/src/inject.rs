@@ -30,7 +30,7 @@ use super::{
     },
 };
 
-/// First reserved message id. TikTok's ids are at 7.5 · 10^18 and will take about 25 years to reach it.
+/// First reserved message id. TikTok's ids contain the time of their creation, and reach this one in November 2037.
 pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
 /// Size of one stream's block of ids, as a power of two.
 const IDS_BITS: u32 = 20;
@@ -68,7 +68,7 @@ pub enum InjectRequest {
         /// Whether to send a streak that rises to `count` and ends with a final, rather than only the final.
         #[serde(default)]
         combo: bool,
-        /// Price of a single gift in diamonds; defaults to the known price, or to 1.
+        /// Price of a single gift in diamonds. Defaults to the known price; required for gifts that are not known by name.
         #[schemars(range(min = 0))]
         diamonds: Option<i32>,
         /// URL of the gift's picture.
@@ -219,7 +219,7 @@ pub struct Injector {
 
 /// Target of an injected frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct InjectTarget {
     /// Number of the connection; 0 if there is none.
     pub conn: u32,
     /// Id of the room; 0 if unknown.
@@ -280,13 +280,13 @@ impl InjectRequest {
 
 impl Injector {
     /// Creates the frame for a request, flagged as injected. Also returns the ids of its messages.
-    pub fn make(&mut self, request: &InjectRequest, stream: &str, place: Place) -> (Item, Vec<Id>) {
+    pub fn make(&mut self, request: &InjectRequest, stream: &str, target: InjectTarget) -> (Item, Vec<Id>) {
         let block = RESERVED_IDS + (i64::from(crc32fast::hash(stream.as_bytes())) << IDS_BITS);
-        let mut stamps = Stamps { injector: self, block, place };
+        let mut stamps = Stamps { injector: self, block, target };
         let messages = stamps.messages(request);
         let ids = messages.iter().map(|message| Id(message.msg_id)).collect();
-        let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: frame(messages, place.now_ms) });
-        (Item { offset: place.offset, conn: place.conn, flags: Flags(Flags::INJECTED), what }, ids)
+        let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: frame(messages, target.now_ms) });
+        (Item { offset: target.offset, conn: target.conn, flags: Flags(Flags::INJECTED), what }, ids)
     }
 }
 
@@ -305,7 +305,7 @@ fn frame(messages: Vec<Message>, now_ms: i64) -> Bytes {
 struct Stamps<'a> {
     injector: &'a mut Injector,
     block: i64,
-    place: Place,
+    target: InjectTarget,
 }
 
 impl Stamps<'_> {
@@ -313,7 +313,7 @@ impl Stamps<'_> {
         self.injector.made += 1;
         // The ids start over after a million messages.
         let msg_id = self.block + (self.injector.made & ((1 << IDS_BITS) - 1));
-        Stamp { msg_id, room_id: self.place.room_id, create_time: self.place.now_ms }
+        Stamp { msg_id, room_id: self.target.room_id, create_time: self.target.now_ms }
     }
 
     fn messages(&mut self, request: &InjectRequest) -> Vec<Message> {

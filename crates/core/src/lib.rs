@@ -21,6 +21,7 @@ pub mod secret;
 pub mod session;
 pub mod streak;
 pub mod terminal;
+pub mod thousands;
 pub mod tikfinity;
 pub mod token;
 pub mod username;

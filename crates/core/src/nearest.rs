@@ -10,24 +10,25 @@ pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     (likeness(&nearest) >= LIKENESS_MIN).then_some(*nearest)
 }
 
-/// Maximum number of listed names.
-const LISTED_MAX: usize = 100;
+/// Maximum number of listed names: about two lines of a terminal.
+const LISTED_MAX: usize = 20;
 
 /// Returns a suggestion for `given`, if there is one, and the list of valid names.
 pub fn choices(given: &str, known: &[&str]) -> String {
     let meant = nearest(given, known).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+    format!("{meant}{}", list(known))
+}
+
+/// Returns a hint for `given`, which is not in `known`: a suggestion, or the list of valid names.
+pub fn hint(given: &str, known: &[&str]) -> String {
+    nearest(given, known).map_or_else(|| list(known), |name| format!("did you mean `{name}`?"))
+}
+
+fn list(known: &[&str]) -> String {
     let listed = known[..known.len().min(LISTED_MAX)].join(", ");
     let more = match known.len().saturating_sub(LISTED_MAX) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("{meant}choose one of: {listed}{more}")
-}
-
-/// Returns a hint for `given`, which is not in `known`: a suggestion, or the list of valid names.
-pub fn hint(given: &str, known: &[&str]) -> String {
-    match nearest(given, known) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("choose one of: {}", known.join(", ")),
-    }
+    format!("choose one of: {listed}{more}")
 }

@@ -33,12 +33,12 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// A message if the number is negative, or above [`OFFSET_MAX`].
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
-    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write seconds from 0 to one year"))
+    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write a number of seconds, from 0 to a year"))
 }
 
 /// An offset beyond the end of a recording, which every command rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{offset:?} is beyond the end of the recording, {end:?}")]
+#[error("{} is beyond the end of the recording, {}", shown(*.offset), shown(*.end))]
 pub struct BeyondEnd {
     /// The requested offset.
     pub offset: Duration,
@@ -59,6 +59,30 @@ impl From<BeyondEnd> for Problem {
         Self::new(Code::BadRequest, error)
             .hint("choose an earlier offset; run `livetape info` to see the length")
     }
+}
+
+/// Formats a duration as [`parse`] reads it, in whole milliseconds: `12m`, `6m42.438s`, `200ms`.
+#[must_use]
+pub fn shown(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    if seconds == 0 && millis > 0 {
+        return format!("{millis}ms");
+    }
+    let mut text = String::new();
+    for (unit, count) in [('h', seconds / 3600), ('m', seconds / 60 % 60)] {
+        if count > 0 {
+            text += &format!("{count}{unit}");
+        }
+    }
+    let seconds = seconds % 60;
+    if millis > 0 {
+        let fraction = format!("{seconds}.{millis:03}");
+        text += fraction.trim_end_matches('0');
+        text.push('s');
+    } else if seconds > 0 || text.is_empty() {
+        text += &format!("{seconds}s");
+    }
+    text
 }
 
 /// Parses `MM:SS` or `HH:MM:SS`, optionally with a fraction.
@@ -131,6 +155,22 @@ mod tests {
         check("00:01:30.5", 90_500);
         check("100:00:00", 360_000_000);
         check("0.001", 1);
+    }
+
+    #[test]
+    fn durations_are_shown_in_units_that_are_read_back() {
+        for (millis, text) in [
+            (0, "0s"),
+            (200, "200ms"),
+            (12_500, "12.5s"),
+            (720_000, "12m"),
+            (402_438, "6m42.438s"),
+            (3_600_000, "1h"),
+            (3_661_001, "1h1m1.001s"),
+        ] {
+            assert_eq!(shown(Duration::from_millis(millis)), text);
+            check(text, millis);
+        }
     }
 
     #[test]

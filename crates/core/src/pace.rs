@@ -3,7 +3,7 @@
 //! Times are absolute, so nothing drifts: each deadline is computed from a fixed reference, never from the
 //! previous deadline. `now` is the time since any fixed point. Each change sets a new reference at its `now`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Speed of a replay.
 ///
@@ -26,6 +26,21 @@ impl Speed {
     pub const MIN: f64 = 0.1;
     /// Maximum speed other than `max`.
     pub const MAX: f64 = 1000.0;
+
+    /// Checks that a multiple is in range.
+    ///
+    /// # Errors
+    /// A message with the value and the range.
+    pub fn check(self) -> Result<(), String> {
+        match self {
+            Self::Times(times) if !(Self::MIN..=Self::MAX).contains(&times) => Err(not_a_speed(times)),
+            Self::Times(_) | Self::Max => Ok(()),
+        }
+    }
+}
+
+fn not_a_speed(given: impl fmt::Display) -> String {
+    format!("`{given}` is not a speed: use a number from {} to {}, or `max`", Speed::MIN, Speed::MAX)
 }
 
 impl std::str::FromStr for Speed {
@@ -35,14 +50,8 @@ impl std::str::FromStr for Speed {
         if text == "max" {
             return Ok(Self::Max);
         }
-        match text.parse::<f64>() {
-            Ok(times) if (Self::MIN..=Self::MAX).contains(&times) => Ok(Self::Times(times)),
-            _ => Err(format!(
-                "`{text}` is not a speed: use a number from {} to {}, or `max`",
-                Self::MIN,
-                Self::MAX
-            )),
-        }
+        let speed = text.parse().ok().map(Self::Times).filter(|speed| speed.check().is_ok());
+        speed.ok_or_else(|| not_a_speed(text))
     }
 }
 
@@ -248,8 +257,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever changes, replay time never goes back or jumps, and a deadline matches the time shown
-        /// then.
+        /// Changes never make replay time jump, and at the deadline of a replay time the clock shows that
+        /// time.
         #[test]
         fn shown_time_is_continuous(changes in prop::collection::vec(
             (0_u64..5_000, prop_oneof![

@@ -1,4 +1,4 @@
-//! Parses the delay that a server requests, from the headers of rate limiters in all their dialects.
+//! Parses the delay that a server requests, from the headers of all known rate limiters.
 //!
 //! The sign server's clients disagree about headers and units, so every unambiguous reading is accepted.
 

@@ -148,7 +148,7 @@ impl Session {
         self.end(Outcome::Flood);
     }
 
-    /// Restarts the timeout, after data other than a push frame or a pause in reading.
+    /// Restarts the timeout, because data arrived or the caller paused reading.
     pub fn handle_sign_of_life(&mut self, now: Duration) {
         if let Some(opened) = &mut self.opened {
             opened.last_frame = opened.last_frame.max(now);
@@ -205,8 +205,8 @@ impl Session {
         self.opened.as_ref().map_or(Duration::ZERO, |opened| opened.last_frame.saturating_sub(opened.at))
     }
 
-    /// Decodes a batch. Its faults are ignored, because the decoder counts them; decoding twice costs about
-    /// 10 µs each. Also returns the decompressed length, at most the limit.
+    /// Decodes a batch. Its faults are ignored, because the decoder counts them; decoding a batch twice costs
+    /// about 8 µs. Also returns the decompressed length, at most the limit.
     fn read_batch(&mut self, payload: Bytes) -> (Batch, usize) {
         let mut faults = Vec::new();
         let payload = self.unzipper.unzip(payload, &mut faults);

@@ -16,7 +16,7 @@ use super::{
     event::{Data, Event, Gift},
 };
 
-/// Time without a message after which a streak's final is inferred. Real finals follow within 17 s.
+/// Time without a message after which a streak's final is inferred. Real finals follow within 5 s (docs/protocol.md §4).
 pub const FINAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum number of streaks to remember, open or ended. Beyond it, the least recent one is ended and
 /// forgotten.

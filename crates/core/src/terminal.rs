@@ -5,16 +5,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{error::Code, retry::SERVER_WAIT_MAX};
+use crate::{
+    error::{Code, without_wait},
+    retry::SERVER_WAIT_MAX,
+};
 
 /// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
-/// Formats successive events. Of several equal failures in a row, only the first shows its hint.
+/// Formats successive events. Of several equal hints in a row, only the first is shown.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// Code of the last failure whose hint was displayed.
-    hinted: Option<String>,
+    /// Code and hint of the last failure whose hint was displayed.
+    hinted: Option<(String, String)>,
+    /// Whether a connection was just lost, so that the next failure is not a failure to connect.
+    is_lost: bool,
 }
 
 impl Lines {
@@ -22,13 +27,17 @@ impl Lines {
     #[must_use]
     pub fn next(&mut self, event: &Value) -> Option<String> {
         match event["type"].as_str()? {
-            "connection_created" => self.hinted = None,
+            "connection_created" => *self = Self::default(),
+            "connection_closed" => self.is_lost = true,
+            "disconnected" => self.is_lost = false,
             "error" => {
-                let code = event["data"]["code"].as_str();
-                if self.hinted.as_deref() == code {
-                    return Some(failed(event));
+                let (message, hint) = failure(event, std::mem::take(&mut self.is_lost));
+                let hinted = (event["data"]["code"].to_string(), hint.clone());
+                if self.hinted.as_ref() == Some(&hinted) {
+                    return Some(message);
                 }
-                self.hinted = code.map(str::to_owned);
+                self.hinted = Some(hinted);
+                return Some(with_hint(message, &hint));
             }
             _ => {}
         }
@@ -75,7 +84,10 @@ pub fn line(event: &Value) -> Option<String> {
         "disconnected" => {
             format!("🔌 Disconnected{}: {}", with_user("from"), text(&data["reason"]).replace('_', " "))
         }
-        "error" => error(event),
+        "error" => {
+            let (message, hint) = failure(event, false);
+            with_hint(message, &hint)
+        }
         "gap" => format!("⚠️ Events {} to {} are missing", event["from"], event["to"]),
         _ => return None,
     })
@@ -90,31 +102,36 @@ fn gift(data: &Value) -> Option<String> {
     Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
 }
 
-/// Formats the failure, the time of the next attempt, and the hint.
-fn error(event: &Value) -> String {
-    let mut shown = failed(event);
-    let (code, hint) = (event["data"]["code"].as_str(), event["data"]["hint"].as_str().unwrap_or_default());
-    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
-    if !hint.is_empty() {
-        shown += &format!("\n💡 {}", printable(hint));
-    }
-    shown
+/// Appends a hint, unless it is empty.
+fn with_hint(message: String, hint: &str) -> String {
+    if hint.is_empty() { message } else { format!("{message}\n💡 {hint}") }
 }
 
-/// Formats the failure, and when livetape retries or the user can.
-fn failed(event: &Value) -> String {
+/// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint, which then
+/// leaves out the usual wait. `is_lost` means that an open connection was lost, rather than that an attempt to connect
+/// failed.
+fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
-    let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
+    let is_attempt = !is_lost && data["code"] != "user_offline";
+    let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
+    let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
+    let mut hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
     if data["retrying"] == true {
         let seconds = wait.as_secs_f64();
-        shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
+        shown += &if is_lost {
+            format!("\n⏳ Trying again in {seconds:.1} s")
+        } else {
+            format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"])
+        };
+        hint = without_wait(hint);
     } else if wait > SERVER_WAIT_MAX {
         shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
+        hint = without_wait(hint);
     }
-    shown
+    (shown, printable(hint))
 }
 
 /// Formats a duration as `42 min` or `1 h 5 min`, rounded up.
@@ -206,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_never_shows_two_different_waits() {
+        let hint = Code::RateLimited.hint();
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":1,"retrying":true,"retryAfterMs":1500});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(shown.contains("in 1.5 s\n💡 try another user; or"), "{shown}");
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":5,"retrying":false});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(shown.contains("x\n💡 wait 5-10 minutes"), "{shown}");
+    }
+
+    #[test]
     fn a_missing_username_leaves_no_gap() {
         let ended = |username| json!({"type":"disconnected","username":username,"data":{"reason":"deleted"}});
         check(&ended("ann"), "🔌 Disconnected from ann: deleted");
@@ -241,6 +269,17 @@ mod tests {
         assert!(has_hint("error", "user_offline"), "another failure has another hint");
         has_hint("connection_created", "");
         assert!(has_hint("error", "user_offline"), "it failed again");
+    }
+
+    #[test]
+    fn a_lost_connection_is_not_a_failure_to_connect() {
+        let mut lines = Lines::default();
+        assert!(lines.next(&json!({"type":"connection_closed","username":"ann","data":{}})).is_some());
+        let data =
+            json!({"code":"connection_lost","message":"x","attempt":1,"retrying":true,"retryAfterMs":1500});
+        let failure = json!({"type":"error","data":data});
+        assert_eq!(lines.next(&failure).as_deref(), Some("❌ x\n⏳ Trying again in 1.5 s"));
+        assert!(lines.next(&failure).unwrap().starts_with("❌ Failed to connect: x"));
     }
 
     #[test]

@@ -16,26 +16,43 @@ const PARTIALS_MAX: u32 = 1000;
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
 
-/// Error in opening or creating a file. Each message includes advice.
+/// Error in opening or creating a file.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("{} already exists: choose another name, or overwrite it with --force", path.display())]
+    #[error("{} already exists", path.display())]
     Exists { path: PathBuf },
-    #[error("{} does not exist: check the name", path.display())]
+    #[error("{} does not exist", path.display())]
     Missing { path: PathBuf },
-    #[error("the directory of {} does not exist: create it first", path.display())]
+    #[error("the directory of {} does not exist", path.display())]
     NoParent { path: PathBuf },
-    #[error("{} is a directory: name a file", path.display())]
+    #[error("{} is a directory", path.display())]
     Directory { path: PathBuf },
-    #[error("{} is not a regular file: copy its content to one", path.display())]
+    #[error("{} is not a regular file", path.display())]
     Irregular { path: PathBuf },
-    #[error("the name of {} is too long: give it at most {NAME_BYTES_MAX} bytes", path.display())]
+    #[error("the name of {} is longer than {NAME_BYTES_MAX} bytes", path.display())]
     TooLong { path: PathBuf },
-    #[error("no permission for {}: check its owner and mode", path.display())]
+    #[error("no permission for {}", path.display())]
     NoPermission { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Other { path: PathBuf, source: io::Error },
+}
+
+impl Error {
+    /// Returns advice on what to do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Exists { .. } => "choose another name, or overwrite the file with --force",
+            Self::Missing { .. } => "check the name",
+            Self::NoParent { .. } => "create the directory first",
+            Self::Directory { .. } => "name a file",
+            Self::Irregular { .. } => "copy the content to a regular file",
+            Self::TooLong { .. } => "choose a shorter name",
+            Self::NoPermission { .. } => "check the owner and the mode of the file",
+            Self::Other { .. } => "check that the disk works and is not full",
+        }
+    }
 }
 
 /// Opens a regular file for reading.

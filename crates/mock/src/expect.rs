@@ -9,7 +9,7 @@ use std::{
 
 use super::journal::{Happened, Journal, LogEntry};
 
-/// Maximum number of log entries in a report.
+/// Maximum number of lines of the log in a report.
 const LISTED_MAX: usize = 20;
 
 /// A kind of client activity to expect.
@@ -59,6 +59,19 @@ impl Seen {
         }
     }
 
+    /// Names this activity, in the singular or the plural.
+    fn noun(&self, is_one: bool) -> String {
+        let s = if is_one { "" } else { "s" };
+        match self {
+            Self::Request(path) => format!("request{s} of {path}"),
+            Self::Connection => format!("connection{s}"),
+            Self::Enter => (if is_one { "client that enters" } else { "clients that enter" }).into(),
+            Self::Heartbeat => format!("heartbeat{s}"),
+            Self::Ack => format!("ack{s}"),
+            Self::Close(code) => format!("close{s} with {code}"),
+        }
+    }
+
     /// Returns how far a log entry is from the expected one, if both are of the same kind.
     fn distance(&self, happened: &Happened) -> Option<usize> {
         match (self, happened) {
@@ -73,14 +86,7 @@ impl Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request(path) => write!(f, "requests of {path}"),
-            Self::Connection => f.write_str("connections"),
-            Self::Enter => f.write_str("clients that enter"),
-            Self::Heartbeat => f.write_str("heartbeats"),
-            Self::Ack => f.write_str("acks"),
-            Self::Close(code) => write!(f, "closes with {code}"),
-        }
+        f.write_str(&self.noun(false))
     }
 }
 
@@ -115,6 +121,9 @@ impl From<usize> for Times {
 }
 
 impl Times {
+    /// The range without numbers.
+    const EMPTY: Self = Self { least: 1, most: 0 };
+
     fn within(start: Bound<&usize>, end: Bound<&usize>) -> Self {
         let least = match start {
             Bound::Included(least) => *least,
@@ -123,10 +132,16 @@ impl Times {
         };
         let most = match end {
             Bound::Included(most) => *most,
-            Bound::Excluded(above) => above.saturating_sub(1),
+            Bound::Excluded(0) => return Self::EMPTY,
+            Bound::Excluded(above) => above - 1,
             Bound::Unbounded => usize::MAX,
         };
-        Self { least, most }
+        if least > most { Self::EMPTY } else { Self { least, most } }
+    }
+
+    /// Whether the last number, before the noun, is 1.
+    fn is_one(self) -> bool {
+        self.most == 1 && self.least <= 1
     }
 }
 
@@ -151,6 +166,7 @@ from_ranges!(
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Self::EMPTY => f.write_str("an empty range"),
             Self { least, most } if least == most => write!(f, "{least}"),
             Self { least, most: usize::MAX } => write!(f, "{least} or more"),
             Self { least: 0, most } => write!(f, "at most {most}"),
@@ -162,8 +178,8 @@ impl fmt::Display for Times {
 /// An expectation, and its location in the test.
 #[derive(Debug)]
 pub(super) struct Expectation {
-    pub(super) wanted: Wanted,
-    pub(super) at: &'static Location<'static>,
+    wanted: Wanted,
+    at: &'static Location<'static>,
 }
 
 /// The expected behaviour.
@@ -183,6 +199,18 @@ pub(super) struct Unmet {
 }
 
 impl Expectation {
+    /// Creates an expectation of the caller.
+    ///
+    /// # Panics
+    /// If the range is empty: nothing could meet it.
+    #[track_caller]
+    pub(super) fn new(wanted: Wanted) -> Self {
+        if let Wanted::Count(seen, Times::EMPTY) = &wanted {
+            panic!("the number of {seen} is an empty range: use 0 to expect none");
+        }
+        Self { wanted, at: Location::caller() }
+    }
+
     /// Returns the log entries that meet the expectation.
     pub(super) fn check(&self, journal: &Journal) -> Result<Vec<LogEntry>, Unmet> {
         let unmet = |report, is_final| Err(Unmet { report: format!("{report}\n  at {}", self.at), is_final });
@@ -198,7 +226,8 @@ impl Expectation {
                 if (times.least..=times.most).contains(&found.len()) {
                     return Ok(found);
                 }
-                let mut report = format!("expected {times} {seen}, got {}", found.len());
+                let mut report =
+                    format!("expected {times} {}, got {}", seen.noun(times.is_one()), found.len());
                 let near = journal.entries.iter().filter(|_| found.is_empty());
                 let near = near.filter_map(|entry| Some((seen.distance(&entry.what)?, entry)));
                 if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
@@ -243,12 +272,22 @@ fn early(entries: &[LogEntry], wait: Duration) -> Option<(u64, u64)> {
 }
 
 fn listed(entries: &[LogEntry]) -> String {
-    let skipped = entries.len().saturating_sub(LISTED_MAX);
-    let lines: Vec<String> = entries[skipped..].iter().map(shown).collect();
+    let is_ack = |entry: &LogEntry| matches!(entry.what, Happened::Ack { .. });
+    let runs = entries.chunk_by(|one, next| one.connection == next.connection && is_ack(one) && is_ack(next));
+    let lines: Vec<String> = runs.map(run).collect();
+    let skipped = lines.len().saturating_sub(LISTED_MAX);
     match (lines.is_empty(), skipped) {
         (true, _) => "received nothing".into(),
         (_, 0) => format!("received:\n{}", lines.join("\n")),
-        _ => format!("received, at the end:\n{}", lines.join("\n")),
+        _ => format!("received, at the end:\n{}", lines[skipped..].join("\n")),
+    }
+}
+
+/// Shows successive acks in one line: a client sends hundreds, which would hide everything else.
+fn run(entries: &[LogEntry]) -> String {
+    match entries {
+        [first, .., last] => format!("{}{} acks until {} ms", when(first), entries.len(), last.at_ms),
+        one => one.iter().map(shown).collect(),
     }
 }
 
@@ -259,5 +298,32 @@ fn shown(entry: &LogEntry) -> String {
     } else {
         format!("{:?}", entry.what)
     };
-    format!("  {:>8} ms  connection {}: {what}", entry.at_ms, entry.connection)
+    format!("{}{what}", when(entry))
+}
+
+fn when(entry: &LogEntry) -> String {
+    format!("  {:>8} ms  connection {}: ", entry.at_ms, entry.connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn successive_acks_of_a_connection_are_one_line_of_the_report() {
+        let ack = Happened::Ack { log_id: 7, internal_ext: String::new() };
+        let entry = |at_ms, connection, what: &Happened| LogEntry { at_ms, connection, what: what.clone() };
+        let acks = (0..40).map(|at_ms| entry(at_ms, 1, &ack));
+        let others =
+            [entry(50, 2, &ack), entry(60, 1, &ack), entry(61, 1, &ack), entry(70, 1, &Happened::Enter)];
+        let entries: Vec<LogEntry> = acks.chain(others).collect();
+        let expected = [
+            "received:",
+            "         0 ms  connection 1: 40 acks until 39 ms",
+            "        50 ms  connection 2: Ack { log_id: 7, internal_ext: \"\" }",
+            "        60 ms  connection 1: 2 acks until 61 ms",
+            "        70 ms  connection 1: Enter",
+        ];
+        assert_eq!(listed(&entries), expected.join("\n"));
+    }
 }

@@ -107,12 +107,12 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// Fails with `recording_not_found` or `cannot_listen`.
+    /// Fails with `recording_not_found` or `cannot_listen`, or with `bad_request` for a mistake in the scenario.
     pub async fn start(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         Self::start_on(scenario, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Starts a server on `address`. A loopback address listens on both 127.0.0.1 and ::1.
+    /// Starts a server on `address`. For a loopback address, it listens on both 127.0.0.1 and ::1.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -126,7 +126,8 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`.
+    /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`, or with `bad_request` for a mistake in the
+    /// scenario.
     pub async fn start_on(scenario: impl Into<ScenarioFile>, address: SocketAddr) -> Result<Self, Problem> {
         let mock = mock_state(scenario.into(), millis(clock::wall()))?;
         let listening = Listening::bind(address).await?;
@@ -153,7 +154,11 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// Fails with `recording_not_found`.
+    /// Fails with `recording_not_found`, or with `bad_request` for a mistake in the scenario.
+    ///
+    /// # Panics
+    /// If called outside a tokio runtime.
+    #[track_caller]
     pub fn in_memory(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         let mock = mock_state(scenario.into(), MEMORY_WALL_MS)?;
         let (listener, connector) = listener(MEMORY_BUFFER_BYTES);

@@ -105,7 +105,7 @@ impl RoomState {
         self.ended || last && !self.held && self.time.is_some_and(|time| time.shown(now) > show.end())
     }
 
-    /// Adds a connection. `is_signed` tells whether the client used a signing response.
+    /// Adds a connection. Set `is_signed` if the client used a signing response.
     pub(super) fn join(&mut self, now: Instant, is_signed: bool) -> Joined {
         self.attempts = self.attempts.saturating_add(1);
         let frame = match self.settings.clock {

@@ -12,6 +12,9 @@ use livetape_io::files;
 
 use crate::sans_io::error::{Code, Problem};
 
+/// Hint for mistakes in a scenario.
+const SEE_DOCS: &str = "see docs/mock.md for the format of scenarios";
+
 /// A scenario together with its recordings, which are read from files or passed in.
 ///
 /// ```
@@ -55,7 +58,7 @@ impl ScenarioFile {
         let text = files::read_text(path)
             .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
         let scenario = Scenario::parse(&text)
-            .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(""))?;
+            .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(SEE_DOCS))?;
         let file = Self { scenario, read_from: Some((path.to_owned(), text)), ..Self::default() };
         Ok(file.in_folder(path.parent().unwrap_or(Path::new(""))))
     }
@@ -89,7 +92,7 @@ impl ScenarioFile {
     /// Loads the recordings. Also returns them, because a later scenario can use them.
     pub(super) fn load(self) -> Result<(Script, Recordings), Problem> {
         let Self { scenario, recordings, read_from } = self;
-        scenario.check().map_err(|message| Problem::new(Code::BadRequest, message).hint(""))?;
+        scenario.check().map_err(|message| Problem::new(Code::BadRequest, message).hint(SEE_DOCS))?;
         let recording = scenario.recording.clone();
         let script = Script::load(scenario, &recordings).map_err(|error| {
             // If the scenario was changed after parsing, its text cannot locate the error.
@@ -101,7 +104,8 @@ impl ScenarioFile {
                 }
                 None => error.message,
             };
-            Problem::new(Code::RecordingNotFound, message).hint("")
+            Problem::new(Code::RecordingNotFound, message)
+                .hint("use `demo`, or the path of a recording relative to the scenario")
         })?;
         Ok((script, recordings))
     }

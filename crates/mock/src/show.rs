@@ -72,7 +72,7 @@ pub(super) struct Played {
 }
 
 impl Show {
-    /// Returns the room of this user or with this id, or the first room.
+    /// Returns the room with this user or id, or else the first room.
     pub(super) fn room(&self, user: &str) -> Arc<RoomShow> {
         let named = self.rooms.iter().find(|room| room.unique_id.eq_ignore_ascii_case(user));
         let room = named.or_else(|| self.rooms.iter().find(|room| room.room_id.to_string() == user));

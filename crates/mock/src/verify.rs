@@ -1,6 +1,6 @@
 //! Verification of expectations: on demand, and at the latest when the mock is dropped.
 
-use std::{mem, panic::Location, sync::PoisonError, thread, time::Duration};
+use std::{mem, sync::PoisonError, thread, time::Duration};
 
 use tokio::time::timeout_at;
 
@@ -35,6 +35,9 @@ impl MockTikTok {
     /// assert!(failed.is_err());
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If the range is empty, e.g. `3..3`.
     #[track_caller]
     pub fn expect(&self, seen: Seen, times: impl Into<Times>) {
         self.expect_that(Wanted::Count(seen, times.into()));
@@ -61,8 +64,8 @@ impl MockTikTok {
 
     #[track_caller]
     fn expect_that(&self, wanted: Wanted) {
-        let at = Location::caller();
-        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(Expectation { wanted, at });
+        let expectation = Expectation::new(wanted);
+        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(expectation);
     }
 
     /// Verifies all expectations and removes them.
@@ -83,11 +86,28 @@ impl MockTikTok {
     /// If an expectation is not met. The message lists the expectations and the client activity.
     #[track_caller]
     pub fn verify(&self) {
-        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
-        let unmet = report(&expectations, &self.mock.lock().journal);
-        if let Some(unmet) = unmet {
+        if let Some(unmet) = self.unmet() {
             panic!("{unmet}");
         }
+    }
+
+    /// Like [`verify`](Self::verify), but returns the report.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect(Seen::Connection, 1);
+    /// assert!(mock.unmet().unwrap().starts_with("expected 1 connection, got 0"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unmet(&self) -> Option<String> {
+        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
+        report(&expectations, &self.mock.lock().journal)
     }
 
     /// Waits until `seen` has happened this often, and returns the log entries. Times out after a minute,
@@ -109,10 +129,10 @@ impl MockTikTok {
     /// ```
     ///
     /// # Panics
-    /// If it happens too often, or not in time. The message lists the client activity.
+    /// If it happens too often, or not in time, or if the range is empty. The message lists the client activity.
     #[track_caller]
     pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
-        let expectation = Expectation { wanted: Wanted::Count(seen, times.into()), at: Location::caller() };
+        let expectation = Expectation::new(Wanted::Count(seen, times.into()));
         async move {
             let (deadline, mut happened) = (clock::now() + WAIT_MAX, self.mock.happened());
             loop {

@@ -18,7 +18,7 @@ use livetape::{
     supervisor::{Supervisor, SupervisorOptions},
 };
 use livetape_core::pace::Speed;
-use tokio::io::DuplexStream;
+use tokio::{io::DuplexStream, runtime::Handle};
 
 use crate::{
     Tape,
@@ -75,11 +75,7 @@ impl TapeBuilder {
     /// If a [`Speed::Times`] is not between 0.1 and 1,000.
     #[track_caller]
     pub fn speed(mut self, speed: Speed) -> Self {
-        if let Speed::Times(times) = speed
-            && !(Speed::MIN..=Speed::MAX).contains(&times)
-        {
-            fail(Location::caller(), format!("speed {times} is not between 0.1 and 1,000"));
-        }
+        speed.check().or_fail(Location::caller());
         self.options.speed = speed;
         self
     }
@@ -122,7 +118,14 @@ impl TapeBuilder {
     /// assert_eq!(tape.finished().await.count("chat"), 2 * 63);
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If `laps` is 0.
+    #[track_caller]
     pub fn laps(mut self, laps: u32) -> Self {
+        if laps == 0 {
+            fail(Location::caller(), "a tape is played at least once, not 0 times");
+        }
         self.options.laps = Some(laps);
         self
     }
@@ -180,11 +183,13 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at).
+    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at), or if that is after
+    /// [`end_at`](Self::end_at). If called outside a tokio runtime.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = Tape> {
         let at = Location::caller();
         async move {
+            self.check(at);
             let listening = Listening::bind(([127, 0, 0, 1], 0).into()).await.or_fail(at);
             let address = listening.addresses()[0].to_string();
             self.serve(listening, address, None).or_fail(at)
@@ -207,12 +212,22 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// Like [`start`](Self::start), and if called outside a tokio runtime.
+    /// Like [`start`](Self::start).
     #[track_caller]
     #[must_use]
     pub fn start_in_memory(self) -> Tape {
+        self.check(Location::caller());
         let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
         self.serve(listener, "localhost".into(), Some(connector)).or_fail(Location::caller())
+    }
+
+    /// Panics with the caller's location, unless a tape can start here.
+    fn check(&self, at: &Location<'_>) {
+        Handle::try_current().or_fail(at);
+        let start = self.options.start;
+        if let Some(end) = self.options.end.filter(|end| *end < start) {
+            fail(at, format!("the end, {end:?}, is before the start, {start:?}"));
+        }
     }
 
     fn serve<L>(

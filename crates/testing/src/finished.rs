@@ -136,8 +136,12 @@ impl Tally {
 impl Counted {
     fn count(&mut self, json: &[u8]) {
         let event: Event<'_> = serde_json::from_slice(json).expect("events are JSON");
-        // A seek after the end resumes the replay.
-        self.has_ended = event.kind == "disconnected";
+        match event.kind {
+            "disconnected" => self.has_ended = true,
+            // A seek after the end resumes the replay. Messages that a test sends then do not.
+            "connection_created" => self.has_ended = false,
+            _ => {}
+        }
         *self.finished.events.entry(event.kind.into()).or_default() += 1;
         if event.kind == "gift" {
             self.finished.diamonds += event.data.diamonds;

@@ -22,6 +22,6 @@ pub use livetape_core::pace::Speed;
 #[doc(inline)]
 pub use livetape_mock::{MockTikTok, Scenario, Seen};
 #[cfg(feature = "tape")]
-pub use send::{Send, SendGift, Sent};
+pub use send::{SendGift, Sender, Sent};
 #[cfg(feature = "tape")]
 pub use tape::{PATIENCE, Tape};

@@ -27,7 +27,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Send<'a> {
+pub struct Sender<'a> {
     pub(crate) tape: &'a Tape,
 }
 
@@ -53,7 +53,7 @@ pub struct Sent {
     pub delivered: usize,
 }
 
-/// A gift that is sent when awaited. Returned by [`Send::gift`].
+/// A gift that is sent when awaited. Returned by [`Sender::gift`].
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -74,7 +74,7 @@ pub struct SendGift<'a> {
     diamonds: Option<i32>,
 }
 
-impl<'a> Send<'a> {
+impl<'a> Sender<'a> {
     /// Prepares a gift with this name. Await the result to send it.
     ///
     /// ```
@@ -237,8 +237,8 @@ impl SendGift<'_> {
         self
     }
 
-    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok, or 1 if livetape does not know the
-    /// gift.
+    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok; required for a gift that livetape
+    /// does not know.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -254,7 +254,7 @@ impl SendGift<'_> {
 
 impl<'a> IntoFuture for SendGift<'a> {
     type Output = Sent;
-    type IntoFuture = Pin<Box<dyn Future<Output = Sent> + core::marker::Send + 'a>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Sent> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { tape, at, user, gift, count, combo, diamonds } = self;

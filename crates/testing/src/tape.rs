@@ -13,7 +13,7 @@ use crate::{
     builder::{Recording, TapeBuilder},
     fail::{OrFail as _, fail},
     finished::{Finished, Tally},
-    send::Send,
+    send::Sender,
 };
 
 /// Timeout of [`Tape::wait_for_clients`], and of [`Tape::finished`] between two events.
@@ -166,8 +166,8 @@ impl Tape {
     /// assert_eq!((sent.events, sent.delivered), (1, 0)); // no client is connected
     /// # }
     /// ```
-    pub fn send(&self) -> Send<'_> {
-        Send { tape: self }
+    pub fn send(&self) -> Sender<'_> {
+        Sender { tape: self }
     }
 
     /// Starts or resumes the replay.
@@ -251,11 +251,22 @@ impl Tape {
     /// }
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If a close frame cannot have this code: the valid ones are 1000 to 1003, 1007 to 1014 and 3000 to 4999.
+    #[track_caller]
     pub fn drop_clients(&self, code: u16) {
+        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+            fail(
+                Location::caller(),
+                format!("a close frame cannot have the code {code}: use 1011, or 4000 to 4999"),
+            );
+        }
         self.hub.dismiss(&CloseReason { code, reason: "dropped by the test".into() });
     }
 
-    /// Waits until the recording has ended and every client has been sent all events.
+    /// Waits until the recording has ended and every client has been sent all events. Clients must read meanwhile, for
+    /// example in a task: a client that does not is disconnected with 4101, as by livetape.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

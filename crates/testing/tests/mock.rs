@@ -8,8 +8,8 @@ use std::{
 
 use futures_util::StreamExt as _;
 use livetape_testing::{
-    MockTikTok, Scenario, Seen,
-    mock::{Endpoint, Fault, FaultKind, Happened},
+    MockTikTok, Scenario, Seen, Speed,
+    mock::{Endpoint, Fault, FaultKind, Happened, Times, User},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -91,4 +91,60 @@ async fn a_room_in_memory_is_exact_to_the_millisecond() {
     assert_eq!(started.elapsed(), Duration::from_secs(90));
     let closed = mock.wait_for(Seen::Close(4404), 1).await;
     assert!(matches!(&closed[0].what, Happened::Closed { frames: 1.., .. }), "{closed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_and_nouns_agree_in_reports() {
+    let seen = [
+        (Seen::request("/live"), "request of /live"),
+        (Seen::Connection, "connection"),
+        (Seen::Enter, "client that enters"),
+        (Seen::Heartbeat, "heartbeat"),
+        (Seen::Ack, "ack"),
+        (Seen::Close(1000), "close with 1000"),
+    ];
+    for (seen, one) in seen {
+        let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
+        mock.expect(seen.clone(), 1);
+        mock.expect(seen.clone(), 2);
+        mock.expect(seen.clone(), 1..);
+        let report = report(mock);
+        for expected in [format!("expected 1 {one}, "), format!("2 {seen}, "), format!("1 or more {seen}, ")]
+        {
+            assert!(report.contains(&expected), "{expected}: {report}");
+        }
+    }
+    let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
+    mock.expect(Seen::request(LOOKUP), ..=1);
+    look_up(&mock).await;
+    look_up(&mock).await;
+    let report = report(mock);
+    assert!(report.starts_with("expected at most 1 request of /api-live/user/room, got 2"), "{report}");
+}
+
+#[expect(clippy::reversed_empty_ranges, reason = "the mistake under test")]
+#[tokio::test(start_paused = true)]
+async fn an_empty_range_fails_at_the_line_that_passes_it() {
+    let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
+    for empty in [Times::from(..0), Times::from(3..3), Times::from(5..=2)] {
+        let failed = catch_unwind(AssertUnwindSafe(|| mock.expect(Seen::Ack, empty))).unwrap_err();
+        assert_eq!(
+            failed.downcast_ref::<String>().unwrap(),
+            "the number of acks is an empty range: use 0 to expect none"
+        );
+    }
+    mock.verify();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scenario_built_in_code_is_checked_like_one_in_toml() {
+    let wrong = |scenario: Scenario| MockTikTok::in_memory(scenario).unwrap_err().to_string();
+    for times in [0.0, -1.0, 1e9, f64::NAN] {
+        let expected = format!("`{times}` is not a speed: use a number from 0.1 to 1000, or `max`");
+        assert_eq!(wrong(Scenario::live("ann").speed(Speed::Times(times))), expected);
+        let ben = User::new("ben").speed(Speed::Times(times));
+        assert_eq!(wrong(Scenario::live("ann").user(ben)), expected);
+    }
+    let years = Scenario::live("ann").rate_limited(1, Duration::MAX);
+    assert_eq!(wrong(years), "`retry_after` is more than a year");
 }

@@ -141,7 +141,7 @@ async fn a_tape_is_paused_stepped_and_moved() {
     };
     assert_ne!(again["id"], first["id"], "the second pass has IDs of its own");
     let failed = failure(tape.seek(Duration::from_secs(60))).await;
-    assert!(failed.contains("60s is beyond the end"), "{failed}");
+    assert!(failed.contains("1m is beyond the end"), "{failed}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,4 +161,50 @@ async fn failures_name_the_line_of_the_test() {
     assert!(missing.contains("no-such-recording"), "{missing}");
     let speed = catch_unwind(|| Tape::replay("demo").speed(Speed::Times(0.0)));
     assert!(speed.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tape_that_has_ended_stays_finished_when_messages_are_sent() {
+    let tape = Tape::replay_bytes(RECORDING).wait_clients(0).start_in_memory();
+    let before = tape.finished().await;
+    tape.send().gift("ann", "Rose").count(5).await;
+    let after = tape.finished().await;
+    assert_eq!(after.diamonds, before.diamonds + 5);
+    tape.seek(Duration::ZERO).await;
+    tape.play().await;
+    assert_eq!(tape.finished().await.count("chat"), 2 * before.count("chat"), "a seek starts it again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistakes_in_calls_fail_at_once_with_the_line_of_the_test() {
+    let tape = Tape::replay_bytes(RECORDING).start_in_memory();
+    let second = Duration::from_secs(1);
+    let range = || Tape::replay_bytes(RECORDING).start_at(2 * second).end_at(second);
+    let codes = [0, 999, 1004, 1005, 1006, 1015, 2999, 5000];
+    let laps = catch_unwind(|| drop(Tape::replay("demo").laps(0)));
+    let end = catch_unwind(|| drop(range().start_in_memory()));
+    for (failed, expected) in
+        [(laps, "a tape is played at least once"), (end, "the end, 1s, is before the start, 2s")]
+    {
+        let failed = *failed.unwrap_err().downcast::<String>().unwrap();
+        assert!(failed.starts_with(expected) && failed.contains("tape.rs:"), "{failed}");
+    }
+    let failed = failure(range().start()).await;
+    assert!(failed.starts_with("the end, 1s, is before the start, 2s"), "{failed}");
+    for code in codes {
+        let failed = catch_unwind(AssertUnwindSafe(|| tape.drop_clients(code))).unwrap_err();
+        let failed = failed.downcast_ref::<String>().unwrap();
+        assert!(failed.starts_with(&format!("a close frame cannot have the code {code}")), "{failed}");
+    }
+}
+
+#[test]
+fn without_a_runtime_the_line_of_the_test_is_reported() {
+    let failed = catch_unwind(|| Tape::replay_bytes(RECORDING).start_in_memory()).unwrap_err();
+    let failed = failed.downcast_ref::<String>().unwrap();
+    assert!(failed.contains("no reactor running") && failed.contains("tape.rs:"), "{failed}");
+    let failed = Tape::replay("demo").start();
+    let failed = catch_unwind(AssertUnwindSafe(|| failed.now_or_never())).unwrap_err();
+    let failed = failed.downcast_ref::<String>().unwrap();
+    assert!(failed.contains("no reactor running") && failed.contains("tape.rs:"), "{failed}");
 }

@@ -121,7 +121,7 @@ pub fn diff<E>(
     }
 }
 
-/// Returns how many events of each side precede the next match, with the smallest possible total.
+/// Returns how many events precede the next match on each side. The next match is the one with the smallest sum.
 fn out_of_step<E>(
     left: &mut Side<impl Iterator<Item = Result<Value, E>>>,
     right: &mut Side<impl Iterator<Item = Result<Value, E>>>,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub(super) use crate::sans_io::thousands::thousands;
+
 /// Maximum width of a line, in columns.
 pub(super) const COLUMNS_MAX: usize = 80;
 
@@ -11,19 +13,6 @@ pub(super) const COLUMNS_MAX: usize = 80;
 pub(super) fn clock(offset: Duration) -> String {
     let (seconds, millis) = (offset.as_secs(), offset.subsec_millis());
     format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
-/// Formats a number: `18,233`
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Formats a count: `1 record`, `18,233 records`

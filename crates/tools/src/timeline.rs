@@ -115,7 +115,7 @@ pub fn chart(input: impl Read) -> Result<Chart, Error> {
     Ok(chart)
 }
 
-/// Whether an event corresponds to a message. Inferred finals do not.
+/// Whether an event corresponds to a message. An inferred final does not.
 fn is_shown(event: &Event) -> bool {
     !matches!(&event.data, Data::Gift(gift) if gift.inferred)
 }

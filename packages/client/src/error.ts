@@ -18,6 +18,11 @@ export interface Details {
 
 /** A failure. `code` is one of the server's, or `not_connected`, `connection_failed`, `no_websocket`, `timeout`, `gave_up`, `closed`, `buffer_full`, `bad_address`. */
 export class ClientError extends Error {
+  static {
+    // Node prints the name of the class, which the build shortens.
+    Object.defineProperty(this, 'name', { value: 'ClientError' })
+  }
+
   override readonly name = 'ClientError'
   declare readonly hint?: string
   declare readonly title?: string

@@ -107,7 +107,7 @@ export interface EventBase {
   replay: boolean
   /** Sequence number, from 1. Gaps belong to events that were filtered out. */
   seq: number
-  /** Id of the channel that `seq` counts in; new with each start of the server. */
+  /** Id of the channel that `seq` counts in; new with each start of the server unless `server.seed` is set. */
   stream: string
   /** Time of receipt. */
   ts: Time
@@ -229,7 +229,7 @@ export interface RankEvent extends EventBase {
   type: 'rank'
 }
 
-/** A text scrolls across the video. */
+/** Text scrolls across the video. */
 export interface BarrageEvent extends EventBase {
   data: BarrageData
   type: 'barrage'
@@ -331,7 +331,7 @@ export interface SubWaveEvent extends EventBase {
   type: 'sub_wave'
 }
 
-/** The subscription goal is pinned to the screen. */
+/** The subscription goal was pinned or unpinned. */
 export interface SubPinEventEvent extends EventBase {
   data: SubPinEventData
   type: 'sub_pin_event'
@@ -349,7 +349,7 @@ export interface SubscriptionGuideEvent extends EventBase {
   type: 'subscription_guide'
 }
 
-/** The client displays a text in the chat. */
+/** TikTok's app displays text in the chat. */
 export interface RoomEvent extends EventBase {
   data: RoomTextData
   type: 'room'
@@ -361,13 +361,13 @@ export interface SystemEvent extends EventBase {
   type: 'system'
 }
 
-/** A text is displayed over the video. */
+/** Text is displayed over the video. */
 export interface RoomNotifyEvent extends EventBase {
   data: RoomNotifyData
   type: 'room_notify'
 }
 
-/** Texts are displayed over the video in all rooms. */
+/** Text is displayed over the video in all rooms. */
 export interface MarqueeAnnouncementEvent extends EventBase {
   data: MarqueeAnnouncementData
   type: 'marquee_announcement'
@@ -391,7 +391,7 @@ export interface RoomStickerEvent extends EventBase {
   type: 'room_sticker'
 }
 
-/** The host raises money for an organization. */
+/** The host raises money for an organisation. */
 export interface DonationStickerModifyMethodEvent extends EventBase {
   data: DonationStickerData
   type: 'donation_sticker_modify_method'
@@ -415,7 +415,7 @@ export interface GuideEvent extends EventBase {
   type: 'guide'
 }
 
-/** A text of unknown purpose. */
+/** Text of unknown purpose. */
 export interface SpeakerEvent extends EventBase {
   data: SpeakerData
   type: 'speaker'
@@ -427,7 +427,7 @@ export interface ToastEvent extends EventBase {
   type: 'toast'
 }
 
-/** An introduction of the game being played. */
+/** An introduction to the game being played. */
 export interface LiveGameIntroEvent extends EventBase {
   data: LiveGameIntroData
   type: 'live_game_intro'
@@ -463,7 +463,7 @@ export interface AccessRecallEvent extends EventBase {
   type: 'access_recall'
 }
 
-/** TikTok demands a captcha. */
+/** TikTok requires a captcha. */
 export interface AccessControlEvent extends EventBase {
   data: AccessControlData
   type: 'access_control'
@@ -511,7 +511,7 @@ export interface LinkMicBattleItemCardEvent extends EventBase {
   type: 'link_mic_battle_item_card'
 }
 
-/** The loser's forfeit after a battle is over. */
+/** The loser's forfeit, which follows a battle, ended. */
 export interface LinkMicBattlePunishFinishEvent extends EventBase {
   data: BattlePunishFinishData
   type: 'link_mic_battle_punish_finish'
@@ -547,7 +547,7 @@ export interface LinkStateEvent extends EventBase {
   type: 'link_state'
 }
 
-/** The guests or co-hosts changed (oldest system). */
+/** The guests or co-hosts changed, or a guest received gifts (oldest system). */
 export interface LinkMicMethodEvent extends EventBase {
   data: LinkMicMethodData
   type: 'link_mic_method'
@@ -788,7 +788,7 @@ export interface BannerData {
   user?: User | null
 }
 
-/** Data of a `barrage` event: a text scrolls across the video. */
+/** Data of a `barrage` event: text scrolls across the video. */
 export interface BarrageData {
   /** Display time, in milliseconds. */
   durationMs: number
@@ -1130,7 +1130,7 @@ export interface DisconnectedData {
 export interface DonationStickerData {
   /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Organizations that the host raises money for; empty if they were removed. */
+  /** Organisations that the host raises money for; empty if they were removed. */
   stickers: Array<Donation>
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
@@ -1800,7 +1800,7 @@ export interface PaidContentLiveShoppingData {
   operatedAt: Time | null
   /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Number of series. */
+  /** Number of the series. */
   seriesNumber: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
@@ -2100,7 +2100,7 @@ export interface RankTextData {
   userId: Id
 }
 
-/** Data of a `room_notify` event: a text over the video. */
+/** Data of a `room_notify` event: text over the video. */
 export interface RoomNotifyData {
   /** Additional text; usually empty. */
   content: string
@@ -2136,7 +2136,7 @@ export interface RoomStickerData {
   user?: User | null
 }
 
-/** Data of a `room` event: the client displays a text in the chat. The text mentions `user`. */
+/** Data of a `room` event: TikTok's app displays text in the chat. The text mentions `user`. */
 export interface RoomTextData {
   /** Additional text; usually empty. */
   content: string
@@ -2467,9 +2467,9 @@ export interface CaptionText {
   text: string
 }
 
-/** An organization that the host raises money for. */
+/** An organisation that the host raises money for. */
 export interface Donation {
-  /** Description of the organization. */
+  /** Description of the organisation. */
   description: string
   /** URL of further information. */
   detailUrl: string
@@ -2477,9 +2477,9 @@ export interface Donation {
   donateUrl: string
   /** URL of its picture. */
   iconUrl: string
-  /** Name of the organization. */
+  /** Name of the organisation. */
   name: string
-  /** Id of the organization, which TikTok sends as a string. */
+  /** Id of the organisation, which TikTok sends as a string. */
   organizationId: string
   /** Id of the sticker. */
   stickerId: Id
@@ -2521,7 +2521,7 @@ export interface GoalContributor {
   avatar: string
   /** Displayed name; empty if unknown. */
   nickname: string
-  /** Value contributed. For subscriptions, TikTok sends an apparent time in milliseconds instead. */
+  /** Value contributed. For subscriptions, TikTok sends a number that looks like a time in milliseconds instead. */
   score: number
   /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
@@ -2633,7 +2633,7 @@ export interface RestrictedReceiver {
   userId: Id
 }
 
-/** Data of a `room_notify` event: a text over the video. */
+/** Data of a `room_notify` event: text over the video. */
 export interface RoomNotify {
   /** Additional text; usually empty. */
   content: string

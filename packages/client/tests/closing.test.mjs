@@ -3,6 +3,7 @@
 import { once as happens } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import net from 'node:net'
+import { inspect } from 'node:util'
 
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -161,6 +162,10 @@ test('passes on errors of the feed with title and hint', async () => {
   const [error] = await failed
   expect(error).toBeInstanceOf(ClientError)
   expect(error).toMatchObject({ code: 'user_offline', message: 'ann is not live', title: 'User is not live', hint: 'wait', retrying: false })
+})
+
+test('Node prints an error with its full class name', () => {
+  expect(inspect(new ClientError('not_connected', 'not connected', { hint: 'wait' }))).toMatch(/^ClientError: not connected\n/)
 })
 
 test('a listener that throws stops neither the others nor the feed', async () => {

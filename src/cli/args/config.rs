@@ -20,9 +20,9 @@ pub(in crate::cli) struct Config {
 pub(in crate::cli) enum ConfigCommand {
     /// Check the settings and report every error
     Check {
-        /// Settings file to check [default: livetape.toml]
+        /// Settings file to check [default: livetape.toml] [env: LIVETAPE_CONFIG]
         file: Option<PathBuf>,
-        /// Same as FILE, as in other commands [env: LIVETAPE_CONFIG]
+        /// Settings file to check, instead of the argument FILE
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         config: Option<PathBuf>,
     },

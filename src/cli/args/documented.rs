@@ -6,7 +6,7 @@ use clap::{Parser as _, error::ErrorKind};
 
 use super::Args;
 
-/// Fewest commands that the documents show.
+/// Minimum number of commands in the documents; fewer mean that the search is broken.
 const COMMANDS_MIN: usize = 40;
 
 /// Returns the name and text of each document.

@@ -14,6 +14,8 @@ use crate::settings::{Form, KEYS, Key};
 pub(in crate::cli) trait Scope: Send + Sync + 'static {
     /// Keys of the flags that `-h` shows. `--help` shows all flags, starting with the section of the first key.
     const COMMON: &[&str];
+    /// Keys whose help differs from that of other commands, each with its own help.
+    const TEXTS: &[(&str, &str)] = &[];
 
     /// Returns whether the command has the flag of `key`.
     fn holds(key: &Key) -> bool;
@@ -33,13 +35,14 @@ pub(in crate::cli) struct Flags<S> {
 }
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident, common $common:expr; $key:ident => $holds:expr, reads $reads:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, common $common:expr; $key:ident => $holds:expr, reads $reads:expr $(, texts $texts:expr)?;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub(in crate::cli) struct $name;
 
         impl Scope for $name {
             const COMMON: &[&str] = &$common;
+            $(const TEXTS: &[(&str, &str)] = &$texts;)?
 
             fn holds($key: &Key) -> bool {
                 $holds
@@ -53,12 +56,12 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// `replay` and `serve`: settings of anything that may be connected or loaded later.
+    /// `replay` and `serve`: settings of rooms and recordings, including those that are opened later.
     OfServe, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream",
     ]; key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
-    /// `live`: the same, but it waits for subscribers before it connects.
+    /// `live`: like [`OfServe`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [
         "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
@@ -69,27 +72,41 @@ scopes! {
     ]; key => is_served(key) && !matches!(
         key.path().as_str(),
         "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
-    ), reads is_of_servers(key);
+    ), reads is_of_servers(key), texts [
+        ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
+        ("server.port", "Override the port of --listen [default: any free port]"),
+        ("replay.exit_when_done", "Close the sockets (1000) at the end of the recording\n\n[env: LIVETAPE_EXIT_WHEN_DONE]"),
+        LEVEL_WITHOUT_EVENTS,
+    ];
     /// `record`, which has no server.
     OfRecord, common [
         "record.output", "record.rotate", "record.max_size", "live.upstream", "live.sign_url",
         "live.wait_live", "server.quiet",
     ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
-        "live" => !matches!(key.name(), "record" | "wait_clients" | "stay"),
+        "live" => !matches!(key.name(), "record" | "wait_clients" | "stay" | "allow_inject"),
         section => matches!(section, "log" | "record"),
     }, reads is_of_servers(key);
     /// `mock`.
     OfMock, common ["mock.play", "mock.scenario", "mock.port", "mock.speed", "mock.seed", "server.recordings"]; key => {
         matches!(key.section, "mock" | "log") || (key.section, key.name()) == ("server", "recordings")
-    }, reads Self::holds(key) || key.path() == "limits.shutdown_time";
+    }, reads Self::holds(key) || key.path() == "limits.shutdown_time", texts [LEVEL_WITHOUT_EVENTS];
     /// `watch`.
-    OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token";
+    OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token", texts [
+        ("server.token_file", "Send the first bearer token in this file\n\n[env: LIVETAPE_TOKEN_FILE]"),
+    ];
     /// Tools that only need the directory of recordings.
     OfTools, common ["server.recordings"]; key => (key.section, key.name()) == ("server", "recordings"), reads Self::holds(key);
     /// Commands that only have `--config`.
     OfNone, common []; key => key.section.is_empty(), reads !key.env.is_empty();
 }
+
+/// Help of `--log-level` for commands that print no events.
+const LEVEL_WITHOUT_EVENTS: (&str, &str) = (
+    "log.level",
+    "Set the log level: off, error, warn, info, debug or trace\n\n\
+     [default: warn; info with --log-file] [env: LIVETAPE_LOG_LEVEL]",
+);
 
 /// Heading of a flag in `--help`; `None` for the general ones.
 fn heading(key: &Key) -> Option<&'static str> {
@@ -111,7 +128,7 @@ fn is_of_servers(key: &Key) -> bool {
     !matches!(key.section, "mock" | "watch")
 }
 
-/// Returns whether serving commands have the flag, whatever they start with.
+/// Returns whether the commands that serve have the flag.
 fn is_served(key: &Key) -> bool {
     matches!(key.section, "server" | "tikfinity" | "webhook" | "limits" | "log" | "live" | "replay")
         || key.path() == "record.sync"
@@ -132,8 +149,14 @@ impl<S: Scope> clap::Args for Flags<S> {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Read settings from this file [default: livetape.toml]")
-            .long_help("Read settings from this file\n\n[default: livetape.toml, if it exists] [env: LIVETAPE_CONFIG]");
-        let arg = |key| arg(key, S::COMMON.contains(&key.path().as_str()));
+            .long_help("Read settings from this file\n\n[default: livetape.toml, here or in the user's folder for configuration] [env: LIVETAPE_CONFIG]");
+        let arg = |key| {
+            let (arg, path) = (arg(key, S::COMMON.contains(&key.path().as_str()))?, key.path());
+            Some(match S::TEXTS.iter().find(|(text_of, _)| *text_of == path) {
+                Some((_, text)) => arg.help(text.lines().next().unwrap_or_default()).long_help(*text),
+                None => arg,
+            })
+        };
         Self::keys().filter_map(arg).fold(command, Command::arg).arg(config)
     }
 

@@ -80,13 +80,13 @@ pub(in crate::cli) enum Form {
     Har,
     /// One frame per line: {"offset_ms":350,"conn":1,"frame":"<base64>"}
     Jsonl,
-    /// Each frame after its length in 4 bytes, without times
+    /// Frames without times, each preceded by its length in 4 bytes
     Piratetok,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "With this scenario, the mock plays the recording to any client, and repeats its
-failures and closes.
+#[command(after_help = "With this scenario, the mock plays the recording to any client, and repeats the
+recorded failures and disconnects.
 
 Examples:
   livetape as-scenario show.bin                  writes show.toml

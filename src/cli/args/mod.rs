@@ -27,7 +27,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
     hub::{Gifts, Types},
-    sans_io::{event::KINDS, nearest::choices},
+    sans_io::{event::KINDS, nearest::hint},
 };
 
 pub(super) use config::{Config, ConfigCommand};
@@ -59,7 +59,8 @@ pub(super) use trigger::Trigger;
   livetape watch                        print the events of a running server
   livetape events demo | head           print events as JSON, without a server
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 finished but something was lost"
+Exit codes: 0 done, 1 failed, 2 usage, 3 finished but something was lost,
+130 forced exit: a second Ctrl+C, or the shutdown took too long"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -160,7 +161,8 @@ pub(super) fn random() -> u64 {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
-  livetape token -o token && livetape serve --listen 0.0.0.0:3000 --token-file token")]
+  livetape token -o token
+  livetape serve --listen 0.0.0.0:3000 --token-file token")]
 pub(super) struct Token {
     /// Write the token to a new file that only its owner can read [default: stdout]
     #[arg(short, long, value_name = "FILE")]
@@ -199,7 +201,7 @@ pub(super) struct Watch {
     pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Start here: 0 for the whole backlog, or STREAM:SEQ to resume
+    /// Start at this position: 0 for the whole backlog, or STREAM:SEQ to resume
     #[arg(long, value_name = "POSITION")]
     pub(super) since: Option<String>,
     /// Observe without counting as a client
@@ -220,7 +222,7 @@ pub(super) struct Filter {
     /// Choose which events of a gift streak to print
     #[arg(long, value_name = "MODE", default_value = "raw")]
     pub(super) gifts: GiftsArg,
-    /// Also print messages without a type, as method and bytes
+    /// Also print messages without an event type, as method and bytes
     #[arg(long)]
     pub(super) raw: bool,
 }
@@ -269,5 +271,5 @@ pub(super) struct Events {
 }
 
 fn parse_types(text: &str) -> Result<Types, String> {
-    text.parse().map_err(|name: String| format!("unknown type `{name}`; {}", choices(&name, KINDS)))
+    text.parse().map_err(|name: String| format!("unknown type `{name}`; {}", hint(&name, KINDS)))
 }

@@ -15,13 +15,16 @@ use crate::sans_io::offset;
   LIVETAPE_HTTP       the REST API, http://127.0.0.1:PORT
   LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
 
-The port is free unless --port is given. livetape contacts only loopback
-addresses, unless LIVETAPE_OFFLINE is false. The exit code is that of COMMAND.
+Without --port or --listen, the server listens on any free port. livetape
+contacts only loopback addresses, unless LIVETAPE_OFFLINE is false.
 
 Examples:
   livetape run demo --speed max -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
-  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest"
+  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest
+
+Exit code: that of COMMAND; 1 if its clients did not connect, 3 if it succeeded
+but the recording is damaged"
 )]
 pub(in crate::cli) struct Run {
     /// Recording to play: a file, a name under recordings/ or `demo`
@@ -42,7 +45,7 @@ pub(in crate::cli) struct Run {
     /// Fail if the clients are not connected within this time
     #[arg(long, value_name = "D", default_value = "2m", value_parser = offset::parse)]
     pub(in crate::cli) connect_time: Duration,
-    /// Stop COMMAND with SIGTERM after nothing was sent for this time
+    /// Send SIGTERM to COMMAND after this long without traffic
     #[arg(long, value_name = "D", value_parser = silence)]
     pub(in crate::cli) until_idle: Option<Duration>,
     #[command(flatten)]
@@ -60,7 +63,7 @@ impl Run {
 
 fn silence(text: &str) -> Result<Duration, String> {
     match offset::parse(text)? {
-        Duration::ZERO => Err("not longer than 0".to_owned()),
+        Duration::ZERO => Err("it must be longer than 0s".to_owned()),
         silence => Ok(silence),
     }
 }

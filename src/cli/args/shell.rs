@@ -4,7 +4,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  livetape completions bash > ~/.local/share/bash-completion/completions/livetape
+  eval \"$(livetape completions bash)\"         in ~/.bashrc
   livetape completions zsh > ~/.zfunc/_livetape
   livetape completions fish > ~/.config/fish/completions/livetape.fish")]
 pub(in crate::cli) struct Completions {

@@ -25,7 +25,7 @@ pub(in crate::cli) struct Synth {
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "size",
           value_parser = clap::value_parser!(u64).range(1..=synth::MINUTES_MAX))]
     pub(in crate::cli) minutes: u64,
-    /// Set the size instead, e.g. 500KB, 20MB or 10GB
+    /// Set the size instead of the length, e.g. 500KB, 20MB or 10GB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) size: Option<u64>,
 }
@@ -71,5 +71,5 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("unknown unit `{unit}`: use KB, MB or GB")),
     };
     let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    size.filter(|size| (1..=SIZE_MAX).contains(size)).ok_or_else(|| "not a size from 1 to 100GB".to_owned())
+    size.filter(|size| (1..=SIZE_MAX).contains(size)).ok_or_else(|| "not a size from 1B to 100GB".to_owned())
 }

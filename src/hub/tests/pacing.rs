@@ -72,8 +72,10 @@ async fn waiting_until_read_includes_all_earlier_events() {
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(300));
     let start = clock::now();
+    assert_eq!(hub.behind(), 300);
     let reading = tokio::spawn(async move { read_all(&mut subscriber, Duration::from_secs(2)).await });
     hub.wait_until_read().await;
+    assert_eq!(hub.behind(), 0);
     assert_eq!(clock::now() - start, Duration::from_secs(4), "two batches");
     hub.close(CloseReason { code: 1000, reason: "".into() });
     assert_eq!(reading.await.unwrap().len(), 300);

@@ -147,7 +147,7 @@ fn client_ids_are_generated_from_the_id_and_unique() {
         let opening = Opening {
             id: Uuid::from_u128(id),
             client_id,
-            path: "/ws",
+            path: "/ws".into(),
             role: Role::Talks,
             reading: None,
             is_observer: false,

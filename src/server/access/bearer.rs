@@ -94,8 +94,8 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// Whether the request loads the dashboard. Its files are the same for everyone, reveal nothing about the
-/// source, and ask for a token themselves.
+/// Whether the request loads the dashboard, whose files are the same for everyone and reveal nothing about the
+/// source. The page itself asks for a token.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
     let is_page = path == "/" || path.starts_with("/assets/");

@@ -27,7 +27,8 @@ pub(crate) async fn test(State(app): State<App>, user: User) -> Result<Json<Chec
     Ok(Json(app.shared.control.test(name(user)?).await?))
 }
 
-pub(crate) fn name(user: User) -> Result<String, Problem> {
-    let Path(user) = user.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
-    Ok(user)
+/// Returns the parameters of a path.
+pub(crate) fn name<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
+    let Path(name) = path.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
+    Ok(name)
 }

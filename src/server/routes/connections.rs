@@ -9,15 +9,22 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{App, body::parse_body, connect::name, query};
+use super::{
+    App,
+    body::parse_body,
+    connect::name,
+    query,
+    rooms::{Heard, Said},
+};
 use crate::{
     lobby::{ConnectionView, LobbyStats, Metadata},
-    sans_io::error::{Code, Problem, close},
-    server::{state::refusal::Refusal, ws::end::REASON_BYTES_MAX},
+    sans_io::error::close,
+    server::{state::refusal::Refusal, ws::end::check_close},
 };
 
 type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
+type IdAndRoom = Result<Path<(String, String)>, PathRejection>;
 
 /// Response of `GET /connections`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -72,15 +79,25 @@ pub(crate) async fn dismiss(
 ) -> Result<Json<ConnectionView>, Refusal> {
     let id = name(id)?;
     let Close { code, reason } = parse_body(body)?;
-    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        let message = format!("{code} is not a close code that a server may send");
-        return Err(Problem::new(Code::BadRequest, message).hint("use 1000, or 3000 to 4999").into());
-    }
-    if reason.len() > REASON_BYTES_MAX {
-        let message = format!("the reason is longer than {REASON_BYTES_MAX} bytes");
-        return Err(Problem::new(Code::BadRequest, message).into());
-    }
+    check_close(code, &reason)?;
     Ok(Json(app.sockets.with(|lobby| lobby.dismiss(&id, code, reason))?))
+}
+
+pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
+    let id = name(id)?;
+    let Said { message } = parse_body(body)?;
+    app.sockets.with(|lobby| lobby.tell(&id, &message))?;
+    Ok(Json(Heard { recipients: 1 }))
+}
+
+pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+    let (id, room) = name(path)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.join_room(&id, &room))?))
+}
+
+pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+    let (id, room) = name(path)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.leave_room(&id, &room))?))
 }
 
 pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use axum::http::Uri;
+use axum::{extract::State, http::Uri};
+
+use super::App;
 
 use crate::{
     sans_io::error::{Code, Problem},
@@ -12,8 +14,11 @@ use crate::{
 /// Prefix of paths that may contain a token.
 const TOKENS: &str = "/ws/";
 
-/// Rejects unknown paths.
-pub(crate) async fn not_found(uri: Uri) -> Refusal {
+/// Rejects unknown paths, and requests without an upgrade for handled ones.
+pub(crate) async fn not_found(State(app): State<App>, uri: Uri) -> Refusal {
+    if app.handlers.is_some_and(|handlers| handlers.path(uri.path()).is_some()) {
+        return Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into();
+    }
     Problem::new(Code::NotFound, format!("`{}` does not exist", masked(uri.path()))).into()
 }
 

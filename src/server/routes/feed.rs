@@ -8,7 +8,7 @@ use axum::{
 
 use super::{
     App,
-    interactive::{self, MaybeUpgrade, Visit},
+    interactive::{self, MaybeUpgrade, SocketRequest},
     page, query,
 };
 use crate::{
@@ -52,5 +52,6 @@ fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
         Err(problem) => return interactive::turn_away(app, upgrade, Role::Reads, problem),
     };
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
-    interactive::open(app, upgrade, Visit { path: "/", role, client_id: None, feed, join, lease: None })
+    let request = SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None };
+    interactive::open(app, upgrade, request)
 }

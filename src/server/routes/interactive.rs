@@ -1,6 +1,6 @@
 //! `/ws`: the feed and client messages. `/ws/echo`: returns each message to its sender.
 
-use std::pin::pin;
+use std::{borrow::Cow, pin::pin};
 
 use axum::{
     extract::State,
@@ -21,6 +21,7 @@ use crate::{
         state::refusal::Refusal,
         ws::{
             failure,
+            hooks::Hooking,
             registry::JoinRequest,
             session::{self, Session, TurnedAway},
             upgrade::Upgrade,
@@ -38,8 +39,8 @@ const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 pub(crate) type MaybeUpgrade = Result<Upgrade, Refusal>;
 
 /// The parameters of an incoming WebSocket.
-pub(crate) struct Visit {
-    pub(crate) path: &'static str,
+pub(crate) struct SocketRequest {
+    pub(crate) path: Cow<'static, str>,
     pub(crate) role: Role,
     pub(crate) client_id: Option<String>,
     /// Hub to subscribe to at once, and how to join it or another one later.
@@ -47,6 +48,8 @@ pub(crate) struct Visit {
     pub(crate) join: Join,
     /// Held as long as the socket is open.
     pub(crate) lease: Option<Lease>,
+    /// How the socket is hooked, if its path is handled.
+    pub(crate) hooking: Option<Hooking>,
 }
 
 /// `GET /ws`.
@@ -62,7 +65,8 @@ pub(crate) async fn talk(
         Err(problem) => return Ok(turn_away(&app, upgrade, Role::Talks, problem)),
     };
     let feed = feed.then(|| app.shared.hub.clone());
-    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed, join, lease: None }))
+    let (path, role) = ("/ws".into(), Role::Talks);
+    Ok(open(&app, upgrade, SocketRequest { path, role, client_id, feed, join, lease: None, hooking: None }))
 }
 
 /// `GET /ws/echo`.
@@ -73,12 +77,13 @@ pub(crate) async fn echo(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
-    let (path, role, join) = ("/ws/echo", Role::Echoes, Join::default());
+    let (path, role, join) = ("/ws/echo".into(), Role::Echoes, Join::default());
     let slot = match query::none(&uri).and_then(|()| app.sockets.echo_slot()) {
         Ok(slot) => slot,
         Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
     };
-    let session = admit(&app, Visit { path, role, client_id: None, feed: None, join, lease: None });
+    let request = SocketRequest { path, role, client_id: None, feed: None, join, lease: None, hooking: None };
+    let session = admit(&app, request);
     Ok(begin(&app, upgrade, role, session, slot))
 }
 
@@ -97,10 +102,10 @@ pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgra
 
 /// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
 /// response to a failed upgrade.
-pub(crate) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
-    let (role, lease) = (visit.role, visit.lease.take());
+pub(crate) fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
+    let (role, lease) = (request.role, request.lease.take());
     // Join before sending the 101: a client that has read it misses no later event.
-    let session = admit(app, visit);
+    let session = admit(app, request);
     begin(app, upgrade, role, session, lease)
 }
 
@@ -113,7 +118,7 @@ pub(crate) fn turn_away(
 ) -> Response {
     let control::Refusal { problem, retry_after, .. } = why.into();
     let told = match role {
-        Role::Talks => lobby::error(&problem).into(),
+        Role::Talks | Role::Handled => lobby::error(&problem).into(),
         Role::Reads | Role::Echoes => failure::event(&problem, retry_after, "refused", 1),
     };
     begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), ())
@@ -160,16 +165,16 @@ fn begin(
     })
 }
 
-fn admit(app: &App, visit: Visit) -> Result<Box<Session>, Box<TurnedAway>> {
-    let Visit { path, role, client_id, feed, join, lease: _ } = visit;
+fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
+    let SocketRequest { path, role, client_id, feed, join, lease: _, hooking } = request;
     let reading = feed.as_ref().map(|hub| hub.stream().to_owned());
     let admitted = feed.map(|hub| app.shared.join(&hub, &join)).transpose().and_then(|feed| {
         let join = Join { since: None, ..join };
-        let handle = app.sockets.enter(JoinRequest { client_id, path, role, reading, join })?;
+        let handle = app.sockets.enter(JoinRequest { client_id, path, role, reading, join, hooking })?;
         Ok(Box::new(Session { handle, feed }))
     });
     admitted.map_err(|problem| {
-        let told = (role == Role::Talks).then(|| text(lobby::error(&problem).into())).flatten();
+        let told = role.has_rooms().then(|| text(lobby::error(&problem).into())).flatten();
         Box::new(TurnedAway { problem, told })
     })
 }

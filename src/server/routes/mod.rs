@@ -7,6 +7,7 @@ pub(super) mod connect;
 pub(super) mod connections;
 pub(super) mod fallback;
 pub(super) mod feed;
+pub(super) mod handled;
 pub(super) mod inject;
 pub(super) mod interactive;
 pub(super) mod metrics;
@@ -24,7 +25,11 @@ pub(super) mod token;
 use std::sync::Arc;
 
 use self::{metrics::Metrics, recordings::Shelf};
-use super::{state::Shared, transport::connections::Connections, ws::registry::Sockets};
+use super::{
+    state::Shared,
+    transport::connections::Connections,
+    ws::{handlers::Handlers, registry::Sockets},
+};
 
 /// State of the handlers.
 #[derive(Clone, Debug)]
@@ -34,4 +39,6 @@ pub(crate) struct App {
     pub(crate) sockets: Sockets,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) metrics: Metrics,
+    /// Paths that the program that embeds the server handles.
+    pub(crate) handlers: Option<Handlers>,
 }

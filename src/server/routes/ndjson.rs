@@ -64,7 +64,7 @@ fn body(subscriber: Subscriber, name: String) -> Body {
     Body::from_stream(futures_util::StreamExt::map(lines, Ok::<_, Infallible>))
 }
 
-/// Joins a batch into one chunk, so that HTTP chunks follow writes rather than events.
+/// Joins a batch into one chunk, so that there is one HTTP chunk per batch rather than per event.
 fn lines(batch: &[Bytes]) -> Bytes {
     let mut piece = Vec::with_capacity(batch.iter().map(|json| json.len() + 1).sum());
     for json in batch {

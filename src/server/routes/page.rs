@@ -26,6 +26,8 @@ POST /broadcast        {\"message\":\"hello\"}; add a room or metadata to select
 GET  /connections      list the connections; ?room=ID
 GET  /connections/{id} a connection
 PUT  /connections/{id}/metadata  {\"team\":\"red\"}
+POST /connections/{id}/messages  {\"message\":\"hello\"}
+PUT  /connections/{id}/rooms/{room}  adds it to a room; DELETE removes it
 POST /connections/{id}/close     {\"code\":1000,\"reason\":\"bye\"}
 GET  /stats            number of connections and rooms
 GET  /health           health of the server

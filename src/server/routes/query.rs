@@ -61,7 +61,11 @@ pub(crate) const FEED: [Param; 6] = [
     Param::new("types", "event types to receive, separated by commas", Values::Types),
     Param::new("gifts", "gift events to receive: raw, delta or final", Values::OneOf(&GIFTS)),
     Param::new("raw", "1 to include `unknown` events", FLAG),
-    Param::new("on_gap", "close or skip if the backlog no longer has the position", Values::OneOf(&ON_GAP)),
+    Param::new(
+        "on_gap",
+        "what to do if the backlog no longer has the position: close or skip",
+        Values::OneOf(&ON_GAP),
+    ),
     Param::new("format", "format of the events: native or tikfinity", Values::OneOf(&FORMATS)),
 ];
 const OBSERVER: Param =
@@ -176,6 +180,15 @@ pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Proble
     Ok(talk)
 }
 
+/// Parses the query of a handled path: only the client id, because the other parameters belong to the program.
+///
+/// # Errors
+/// `bad_request` if the client id is invalid.
+pub(crate) fn client_id(uri: &Uri, client_id_chars_max: usize) -> Result<Option<String>, Problem> {
+    let client_id = pairs(uri)?.into_iter().find(|(key, _)| key == "client_id").map(|(_, value)| value);
+    client_id.map(|it| check_client_id(&it, client_id_chars_max).map(|()| it)).transpose()
+}
+
 /// Parses a query into key-value pairs. Rejects repeated keys.
 pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
@@ -219,7 +232,7 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
 }
 
 fn unknown_type(name: &str) -> Problem {
-    bad_request(format!("unknown type `{name}`")).hint(nearest::choices(name, KINDS))
+    bad_request(format!("unknown type `{name}`")).hint(nearest::hint(name, KINDS))
 }
 
 fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {

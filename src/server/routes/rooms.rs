@@ -57,19 +57,23 @@ pub(crate) async fn delete(State(app): State<App>, id: Id) -> Result<Json<RoomVi
 pub(crate) struct Said {
     /// Any JSON.
     #[schemars(with = "Value")]
-    message: Box<RawValue>,
+    pub(super) message: Box<RawValue>,
 }
 
 /// Number of clients that received the server's message.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Heard {
-    recipients: usize,
+    pub(super) recipients: usize,
 }
 
-pub(crate) async fn speak(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
+pub(crate) async fn send_message(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<Heard>, Refusal> {
     let id = name(id)?;
     let Said { message } = parse_body(body)?;
-    let recipients = app.sockets.with(|lobby| lobby.speak(&id, &message))?;
+    let recipients = app.sockets.with(|lobby| lobby.send_to_room(&id, &message))?;
     Ok(Json(Heard { recipients }))
 }
 

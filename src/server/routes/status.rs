@@ -63,11 +63,14 @@ pub(crate) struct Overview {
     clients: usize,
     /// Number of observers (`observer=1`).
     observers: usize,
+    /// Number of events that the slowest client has not been sent yet.
+    behind: u64,
 }
 
 impl Overview {
     fn new(status: Status, hub: &Hub) -> Json<Self> {
-        Json(Self { status, clients: hub.subscriber_count(), observers: hub.observer_count() })
+        let (clients, observers, behind) = (hub.subscriber_count(), hub.observer_count(), hub.behind());
+        Json(Self { status, clients, observers, behind })
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::{
     App,
-    interactive::{self, MaybeUpgrade, Visit},
+    interactive::{self, MaybeUpgrade, SocketRequest},
     query,
 };
 use crate::{
@@ -85,7 +85,7 @@ pub(crate) async fn play(
     Ok(answer(&app, upgrade, "/ws/play/{recording}", opened))
 }
 
-/// Rejects a private replay beyond loopback on a server without bearer tokens.
+/// Builds the error for a private replay from beyond loopback, on a server without bearer tokens.
 fn no_token() -> Problem {
     Problem::new(Code::Unauthorized, "beyond loopback, private replays require a bearer token")
         .hint("set a token on the server (`server.token_file`), and send it")
@@ -103,7 +103,15 @@ fn answer(
             interactive::open(
                 app,
                 upgrade,
-                Visit { path, role, client_id: None, feed, join, lease: Some(lease) },
+                SocketRequest {
+                    path: path.into(),
+                    role,
+                    client_id: None,
+                    feed,
+                    join,
+                    lease: Some(lease),
+                    hooking: None,
+                },
             )
         }
         Err(refusal) => interactive::turn_away(app, upgrade, Role::Reads, refusal),

@@ -38,7 +38,7 @@ enum Phase {
     Answer,
 }
 
-/// Counts phases: the remainder of the count by three is the current phase. Clones share the counter.
+/// Counts phases: the count modulo three is the current phase. Clones share the counter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace(Arc<Shared>);
 

@@ -37,7 +37,7 @@ struct Client {
 pub(crate) struct Meter(Traffic);
 
 impl Traffic {
-    /// Marks the connection as a client's, opened by `request`.
+    /// Marks the connection as that of a client. `request` is the span of the request that made it one.
     pub(crate) fn is_client(&self, request: Span) {
         // Set only once: no request follows an upgrade or `/events` on the same connection.
         let _ = self.0.client.set(Client { request, since: clock::now() });

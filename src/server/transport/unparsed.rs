@@ -22,8 +22,8 @@ const READ_BYTES: usize = 8 * 1024;
 /// Position of the status in the library's response: `HTTP/1.1 400 Bad Request`.
 const STATUS: std::ops::Range<usize> = 9..12;
 
-/// A connection whose bare responses are replaced. Whatever the library writes between two responses of the
-/// router is bare, because the library flushes each response before it reads on.
+/// A connection whose bare responses are replaced. Everything that the library writes between two responses
+/// of the router is bare, because the library flushes each response before it reads on.
 pub(super) struct Unparsed<I> {
     io: I,
     pace: Pace,

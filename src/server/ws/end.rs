@@ -2,10 +2,26 @@
 
 use tungstenite::protocol::CloseFrame;
 
-use crate::sans_io::error::Code;
+use crate::sans_io::error::{Code, Problem};
 
 /// Maximum length of the reason in a close frame, in bytes.
-pub(crate) const REASON_BYTES_MAX: usize = 123;
+const REASON_BYTES_MAX: usize = 123;
+
+/// Checks the code and reason of a close frame that a user of the server chose.
+///
+/// # Errors
+/// `bad_request` if the frame must not be sent.
+pub fn check_close(code: u16, reason: &str) -> Result<(), Problem> {
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        let message = format!("{code} is not a close code that a server may send");
+        return Err(Problem::new(Code::BadRequest, message).hint("use 1000, or 3000 to 4999"));
+    }
+    if reason.len() > REASON_BYTES_MAX {
+        let message = format!("the reason is longer than {REASON_BYTES_MAX} bytes");
+        return Err(Problem::new(Code::BadRequest, message));
+    }
+    Ok(())
+}
 
 /// The way in which a WebSocket ends.
 pub(crate) enum End {
@@ -23,6 +39,14 @@ impl End {
     pub(crate) fn close(code: u16, reason: &str) -> Self {
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
         Self::Close(CloseFrame { code: code.into(), reason })
+    }
+
+    /// Returns the close code and reason, if the server closes the socket.
+    pub(crate) fn by_server(&self) -> Option<(u16, String)> {
+        match self {
+            Self::Close(frame) | Self::Refuse(frame) => Some((frame.code.into(), frame.reason.to_string())),
+            Self::Left | Self::Over => None,
+        }
     }
 
     pub(crate) fn of(code: Code) -> Self {

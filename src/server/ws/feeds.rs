@@ -16,7 +16,7 @@ impl Feeds {
     }
 
     /// Returns the current users and the streams of their events.
-    pub(crate) fn on_show(&self) -> Vec<Feed> {
+    pub(crate) fn current(&self) -> Vec<Feed> {
         let main = self.control.username().map(|user| Feed { user, stream: self.main.stream().to_owned() });
         let mut feeds: Vec<Feed> = main.into_iter().collect();
         let is_main = |user: &str| feeds.first().is_some_and(|main| main.user.eq_ignore_ascii_case(user));

@@ -14,13 +14,13 @@ pub(super) struct Heads {
     length: usize,
     /// Number of bytes left in the frame after its head.
     payload_left: u64,
-    /// Number of empty, non-final continuation frames since they were last counted.
+    /// Number of empty, non-final continuation frames that are not taken yet.
     empty: u32,
 }
 
 impl Heads {
-    /// Reads the next chunk. Returns `None` if all its headers are valid. `Some(n)` means that after `n` bytes comes
-    /// a length that is encoded longer than necessary; the library must see only those `n` bytes.
+    /// Reads the next chunk. Returns `None` if all its heads are valid, otherwise the number of
+    /// bytes before a length that is encoded longer than necessary. The library must see only those bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
@@ -46,7 +46,7 @@ impl Heads {
         None
     }
 
-    /// Takes one of the counted empty frames. Returns `false` if there is none.
+    /// Takes one of the empty frames. Returns `false` if there is none.
     pub(super) fn take_empty(&mut self) -> bool {
         let is_there = self.empty > 0;
         self.empty -= u32::from(is_there);

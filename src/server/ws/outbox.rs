@@ -20,7 +20,7 @@ const MESSAGE_OVERHEAD_BYTES: usize = 64;
 pub(super) enum Item {
     /// Write this message.
     Message(Message),
-    /// Read this feed from now on, or none. The flag says whether the socket ends with the feed.
+    /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
     Feed(Option<Subscriber>, bool),
 }
 
@@ -90,7 +90,7 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Changes the feed after all queued messages. `binds` says whether the socket ends with the feed.
+    /// Changes the feed after all queued messages. With `binds`, the socket ends with the feed.
     pub(super) fn feed(&self, subscriber: Option<Subscriber>, binds: bool) {
         self.lock().items.push_back(Item::Feed(subscriber, binds));
         self.news.notify_one();

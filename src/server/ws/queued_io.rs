@@ -100,9 +100,9 @@ impl AsyncRead for QueuedIo {
         }
         let before = buf.filled().len();
         ready!(self.sink.lock().queue.poll_read(cx, buf))?;
-        let came = &buf.filled()[before..];
-        self.readable = self.readable.saturating_sub(came.len());
-        let Some(good) = self.heads.read(came) else { return Poll::Ready(Ok(())) };
+        let received = &buf.filled()[before..];
+        self.readable = self.readable.saturating_sub(received.len());
+        let Some(good) = self.heads.read(received) else { return Poll::Ready(Ok(())) };
         self.is_malformed = true;
         buf.set_filled(before + good);
         if good > 0 { Poll::Ready(Ok(())) } else { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) }

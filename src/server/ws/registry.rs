@@ -1,6 +1,7 @@
 //! Registry of open sockets: the lobby they are in, and the outbox of each.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,7 +16,14 @@ use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
-use super::{channel_writer::Writers, end::End, feeds::Feeds, limits::Limits, outbox::Outbox};
+use super::{
+    channel_writer::Writers,
+    end::End,
+    feeds::Feeds,
+    hooks::{Hooked, Hooking},
+    limits::Limits,
+    outbox::Outbox,
+};
 use crate::{
     clock,
     hub::{Join, Reader},
@@ -39,6 +47,7 @@ struct Shared {
     feeds: Feeds,
     writers: Writers,
     limits: Limits,
+    json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
     echoes: Arc<Semaphore>,
     started: Instant,
@@ -58,12 +67,14 @@ struct State {
 /// A request to register a socket.
 pub(crate) struct JoinRequest {
     pub(crate) client_id: Option<String>,
-    pub(crate) path: &'static str,
+    pub(crate) path: Cow<'static, str>,
     pub(crate) role: Role,
     /// Stream that the socket reads, if any.
-    /// How the socket joins other feeds.
     pub(crate) reading: Option<String>,
+    /// How the socket joins other feeds.
     pub(crate) join: Join,
+    /// How the socket is hooked, if its path is handled.
+    pub(crate) hooking: Option<Hooking>,
 }
 
 /// A registered socket. Dropping it tells the other clients that it left.
@@ -75,15 +86,19 @@ pub(crate) struct SocketHandle {
     outbox: Arc<Outbox>,
     /// Log span of the request that opened it.
     request: Span,
+    /// Hooks of the program that embeds the server, if it handles the socket's path.
+    hooked: Option<Arc<Hooked>>,
 }
 
 impl Sockets {
     pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
+        let json_depth_max = lobby.json_depth_max;
         let state = State { lobby: Lobby::new(lobby), outboxes: BTreeMap::new(), is_ending: false };
         let started_wall = clock::wall();
         let (state, writers) = (Mutex::new(state), Writers::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
-        Self { shared: Arc::new(Shared { state, feeds, writers, limits, echoes, started, started_wall }) }
+        let shared = Shared { state, feeds, writers, limits, json_depth_max, echoes, started, started_wall };
+        Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -110,18 +125,21 @@ impl Sockets {
     /// # Errors
     /// Any rejection by the lobby.
     pub(crate) fn enter(&self, request: JoinRequest) -> Result<SocketHandle, Problem> {
-        let JoinRequest { client_id, path, role, reading, join } = request;
+        let JoinRequest { client_id, path, role, reading, join, hooking } = request;
         let is_observer = join.reader == Reader::Observer;
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
         let mut state = self.lock();
-        let key =
-            state.lobby.open(Opening { id: Uuid::new_v4(), client_id, path, role, reading, is_observer })?;
+        let id = Uuid::new_v4();
+        let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
+        let client_id = client_id.or(preferred.filter(|it| state.lobby.connection_view(it).is_err()));
+        let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer })?;
         state.outboxes.insert(key, (Arc::clone(&outbox), join));
         if state.is_ending {
             outbox.go_away();
         }
         self.deliver(state);
-        Ok(SocketHandle { sockets: self.clone(), key, role, outbox, request: Span::current() })
+        let hooked = hooking.map(|hooking| Arc::new(hooking.socket(id)));
+        Ok(SocketHandle { sockets: self.clone(), key, role, outbox, request: Span::current(), hooked })
     }
 
     /// Calls `f` with the lobby, and delivers the resulting messages before returning.
@@ -150,7 +168,7 @@ impl Sockets {
 
     /// Locks the state, and updates its time and the list of current users.
     fn lock(&self) -> MutexGuard<'_, State> {
-        let feeds = self.shared.feeds.on_show();
+        let feeds = self.shared.feeds.current();
         // Every state that a panicking holder could leave behind is valid.
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let uptime = clock::now() - self.shared.started;
@@ -218,6 +236,19 @@ impl SocketHandle {
 
     pub(crate) fn echoes(&self) -> bool {
         self.role == Role::Echoes
+    }
+
+    pub(super) fn hooked(&self) -> Option<&Arc<Hooked>> {
+        self.hooked.as_ref()
+    }
+
+    pub(super) fn json_depth_max(&self) -> usize {
+        self.sockets.shared.json_depth_max
+    }
+
+    /// Calls `f` with the lobby, and delivers the resulting messages before returning.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        self.sockets.with(f)
     }
 
     pub(crate) fn text(&self, text: &str) {

@@ -1,6 +1,6 @@
 //! A WebSocket session. `/`, `/ws` and `/ws/echo` share its reading, writing, pings and closing.
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -17,7 +17,9 @@ use tungstenite::{
     protocol::CloseFrame,
 };
 
-use super::{end::End, registry::SocketHandle, socket_writer, stream::WsStream, wake_filter::WakeFilter};
+use super::{
+    end::End, handled, registry::SocketHandle, socket_writer, stream::WsStream, wake_filter::WakeFilter,
+};
 use crate::{
     clock,
     hub::{MAX_STALL, Subscriber},
@@ -45,14 +47,14 @@ pub(crate) struct TurnedAway {
 pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box<TurnedAway>>) {
     let shared = stream.shared_sink();
     let (mut sink, mut stream) = stream.split();
-    let end = match session {
+    let (end, hooked) = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
                 // If the client does not read this, it will not read the close frame either.
                 let _ = timeout(MAX_STALL, sink.send(told)).await;
             }
-            End::of(problem.code)
+            (End::of(problem.code), None)
         }
         Ok(mut session) => {
             let Session { handle, feed } = &mut *session;
@@ -61,24 +63,39 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
             let end = select! {
                 biased;
                 end = &mut listening => end,
-                end = socket_writer::speak(&mut sink, handle, feed, &shared) => end,
+                end = socket_writer::write_until_end(&mut sink, handle, feed, &shared) => end,
             };
             handle.log(&end);
+            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server()));
             // No event may follow the close frame.
             shared.end();
-            end
+            (end, hooked)
         }
     };
     // If the client does not read the close frame in time, dropping the socket resets the connection.
-    let _ = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end)).await;
+    let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end));
+    let Some((hooked, by_server)) = hooked else { return drop(closing.await) };
+    // The program need not wait for the client's reply.
+    let _ = tokio::join!(closing, Box::pin(hooked.closed(by_server)));
 }
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
 async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> End {
+    // Boxed, because sockets without hooks would hold room for it.
+    if handle.hooked().is_some()
+        && let Err(end) = Box::pin(handled::connect(handle)).await
+    {
+        return end;
+    }
     while let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await {
         let Some(message) = message else { return End::Left };
         match message {
             Err(error) => return end_for(&error),
+            Ok(message) if handle.hooked().is_some() => {
+                if let Err(end) = Box::pin(handled::receive(handle, message)).await {
+                    return end;
+                }
+            }
             Ok(message @ (Message::Text(_) | Message::Binary(_))) if handle.echoes() => {
                 handle.outbox().push(message);
                 // Read the next message only when this one is written, so that echoes do not pile up.

@@ -21,10 +21,10 @@ use crate::{
 
 /// The write half of a socket. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct SharedSink(Arc<Mutex<State>>);
+pub(super) struct SharedSink(Arc<Mutex<SinkState>>);
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct SinkState {
     pub(super) queue: WriteQueue,
     owner: Owner,
     /// Number of writer slots so far. The latest one is valid.
@@ -38,7 +38,7 @@ enum Owner {
     Nobody,
     /// The socket's task.
     Task(Subscriber),
-    /// The channel's writer, and the waker of the task for when the writer gives the subscriber back.
+    /// The channel's writer. The waker wakes the task when the writer gives the subscriber back.
     Writer(Subscriber, Option<Waker>),
     /// Nobody, permanently: no event may follow a close frame.
     Ended,
@@ -86,7 +86,7 @@ pub(super) enum Found {
 impl SharedSink {
     pub(super) fn new(io: Upgraded) -> Self {
         let queue = WriteQueue::new(io);
-        Self(Arc::new(Mutex::new(State { queue, owner: Owner::Nobody, slot: 0 })))
+        Self(Arc::new(Mutex::new(SinkState { queue, owner: Owner::Nobody, slot: 0 })))
     }
 
     /// Changes the feed that the socket reads. The task becomes its owner.
@@ -112,7 +112,7 @@ impl SharedSink {
     /// flush.
     pub(super) fn lend(&self) -> Lend<'_> {
         let mut state = self.lock();
-        let State { queue, owner, .. } = &mut *state;
+        let SinkState { queue, owner, .. } = &mut *state;
         let Owner::Task(feed) = owner else { return Lend::Ended };
         // Checked under the lock: the writer finds everything published after this.
         if let Some(next) = queue.fill(|frames| feed.frames(&mut Batches::default(), frames)) {
@@ -165,7 +165,7 @@ impl SharedSink {
         self.lock().poll_flush(cx)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, SinkState> {
         // Every state that a panicking holder could leave behind is valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,7 +185,7 @@ impl Drop for Loan<'_> {
     }
 }
 
-impl State {
+impl SinkState {
     fn has_slot(&self, slot: u64) -> bool {
         self.queue.is_connected() && self.slot == slot
     }

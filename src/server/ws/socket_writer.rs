@@ -82,7 +82,7 @@ impl Reading<'_> {
 
 /// Writes to the socket, with one flush for everything queued, until the feed, the outbox or the connection
 /// ends it.
-pub(super) async fn speak(
+pub(super) async fn write_until_end(
     sink: &mut Sink,
     handle: &SocketHandle,
     feed: &mut Option<Subscriber>,
@@ -169,7 +169,7 @@ async fn relay(
 }
 
 /// Waits for a write, but stops if the client falls behind, because the write may be blocked. The write is
-/// borrowed, because every socket would hold room for it twice: as a capture and as a local.
+/// borrowed, because otherwise every socket would store it twice: as a capture and as a local.
 async fn unless_slow(
     outbox: &Outbox,
     behind: &CancellationToken,

@@ -1,4 +1,4 @@
-//! Write queue of a connection: writes everything queued at once.
+//! Write queue of a connection: joins the queued frames into few writes.
 
 use std::{
     collections::VecDeque,

@@ -56,7 +56,7 @@ pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, 
     match enabled {
         Ok(true) => {}
         Ok(false) => return Err(lost("the tab was closed")),
-        Err(_) => return Err(lost("the tab does not answer within 10 s")),
+        Err(_) => return Err(lost("the tab did not respond within 10 s")),
     }
     let (sender, items) = mpsc::channel(WAITING_MAX);
     let stop = CancellationToken::new();
@@ -83,7 +83,7 @@ async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
         opened.map(|(socket, _)| socket).map_err(|error| lost(&error.to_string()))
     };
     let opened = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, opening).await;
-    opened.unwrap_or_else(|_| Err(lost("the browser does not answer within 10 s")))
+    opened.unwrap_or_else(|_| Err(lost("the browser did not respond within 10 s")))
 }
 
 fn lost(why: &str) -> Problem {

@@ -96,7 +96,7 @@ struct Target {
 /// [`Code::ConnectionLost`] if no browser responds at `address`.
 pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
     let none = |why: &str| {
-        Problem::new(Code::ConnectionLost, format!("no browser answers at {address}: {why}"))
+        Problem::new(Code::ConnectionLost, format!("no browser responded at {address}: {why}"))
             .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER")
     };
     let transport = NetTransport::new(&LiveOptions::new(""))?;

@@ -1,4 +1,4 @@
-//! All limits on memory that an upstream can make livetape use: 32 MiB in total.
+//! Limits on the memory that an upstream can make livetape use: 32 MiB in total.
 
 use std::mem::size_of;
 
@@ -20,8 +20,8 @@ pub(super) const WAITING_MAX: usize = 1;
 /// or a minute of a busy room.
 pub const RECORDER_BYTES_MAX: usize = 4 << 20;
 
-/// A message being assembled from fragments and the frame being read; held items plus one frame that exceeds
-/// the limit; frames waiting to be received and being decoded.
+/// Memory of a socket: the message being assembled and the frame being read; unsent data; held items, plus one
+/// frame that exceeds their limit; frames that wait to be received or are being decoded.
 const SOCKET_BYTES: usize = 2 * FRAME_BYTES_MAX
     + UNSENT_BYTES_MAX
     + HELD_BYTES_MAX

@@ -54,7 +54,7 @@ pub async fn check<T: Transport>(options: &LiveOptions, transport: &T) -> Check 
     }
 }
 
-async fn look_up<T: Transport>(options: &LiveOptions, transport: &T) -> Result<lookup::Room, Failure> {
+async fn look_up<T: Transport>(options: &LiveOptions, transport: &T) -> Result<lookup::FoundRoom, Failure> {
     let user = options.username()?;
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
     let mut upstream = Upstream::new(options, transport.clone(), wall_anchor);

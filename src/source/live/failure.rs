@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::transport::{Answer, Unreached};
 use crate::sans_io::{
-    error::{Code, Problem},
+    error::{Code, Problem, without_wait},
     retry_after,
 };
 
@@ -63,8 +63,9 @@ impl From<Unreached> for Failure {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let told = failure.wait.map(|wait| format!("; the server requires a wait of {}", length(wait)));
-        Self::new(failure.code, failure.detail + &told.unwrap_or_default())
+        let Some(wait) = failure.wait else { return Self::new(failure.code, failure.detail) };
+        let message = format!("{}; the server requires a wait of {}", failure.detail, length(wait));
+        Self::new(failure.code, message).hint(without_wait(failure.code.hint()))
     }
 }
 

@@ -31,14 +31,14 @@ const WEB_PAGE: &str = "TikTok sent a web page instead of JSON, probably a captc
 
 /// Result of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct FoundRoom {
     /// 0 if the user has never been live.
     pub(super) room_id: i64,
     /// 2 live, 3 paused, 4 ended.
     pub(super) status: i64,
 }
 
-impl Room {
+impl FoundRoom {
     pub(super) fn is_live(self) -> bool {
         self.room_id != 0 && matches!(self.status, 2 | 3)
     }
@@ -54,7 +54,7 @@ pub(super) async fn look_up<T: Transport>(
     upstream: &mut Upstream<T>,
     user: &str,
     cookie: &str,
-) -> Result<Room, Failure> {
+) -> Result<FoundRoom, Failure> {
     let room = find(upstream, user, cookie).await?;
     if room.is_live() {
         check_age(upstream, room.room_id, cookie).await?;
@@ -78,7 +78,11 @@ async fn check_age<T: Transport>(
     if json["status_code"].as_i64() == Some(AGE_RESTRICTED) { Err(age_restricted()) } else { Ok(()) }
 }
 
-async fn find<T: Transport>(upstream: &mut Upstream<T>, user: &str, cookie: &str) -> Result<Room, Failure> {
+async fn find<T: Transport>(
+    upstream: &mut Upstream<T>,
+    user: &str,
+    cookie: &str,
+) -> Result<FoundRoom, Failure> {
     let first = match ask(upstream, api_live(&upstream.origins.www, user), cookie, read_api_live).await {
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,
@@ -95,8 +99,8 @@ async fn ask<T: Transport>(
     upstream: &mut Upstream<T>,
     url: String,
     cookie: &str,
-    read: fn(&Answer, Duration) -> Result<Room, Failure>,
-) -> Result<Room, Failure> {
+    read: fn(&Answer, Duration) -> Result<FoundRoom, Failure>,
+) -> Result<FoundRoom, Failure> {
     let request = Request { url, headers: browser_headers(cookie) };
     let answer = upstream.get(Role::Lookup, &request, true).await?;
     read(&answer, upstream.wall())
@@ -129,7 +133,7 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
 }
 
 /// Parses the response of `api-live`.
-fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
+fn read_api_live(answer: &Answer, wall: Duration) -> Result<FoundRoom, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let json: Value = serde_json::from_slice(&answer.body)
@@ -150,7 +154,7 @@ fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
 }
 
 /// Parses the room's page.
-fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
+fn read_page(answer: &Answer, wall: Duration) -> Result<FoundRoom, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let page = String::from_utf8_lossy(&answer.body);
@@ -177,10 +181,10 @@ fn sigi_state(page: &str) -> Option<&str> {
 }
 
 /// Builds a room. The first status that is present counts.
-fn room(id: &Value, statuses: &[&Value]) -> Option<Room> {
+fn room(id: &Value, statuses: &[&Value]) -> Option<FoundRoom> {
     let status = statuses.iter().find_map(|status| status.as_i64())?;
     let room_id = id.as_str().and_then(|id| id.parse().ok()).or_else(|| id.as_i64()).unwrap_or_default();
-    Some(Room { room_id, status })
+    Some(FoundRoom { room_id, status })
 }
 
 fn age_restricted() -> Failure {

@@ -34,7 +34,7 @@ pub struct LiveOptions {
     pub offline: bool,
     /// Maximum number of consecutive attempts; at least 1.
     pub attempts_max: u32,
-    /// Interval of look-ups while the user is not live, without limit; `None` fails instead.
+    /// Interval of look-ups until the user is live; with `None`, the source fails if the user is not live.
     pub wait_live: Option<Duration>,
     /// Seed of the waits between attempts: the same seed gives the same waits.
     pub seed: u64,
@@ -42,7 +42,7 @@ pub struct LiveOptions {
     pub wall_anchor: Option<Duration>,
 }
 
-/// A URL. Cannot exist without the feature `live`, because nothing is connected to.
+/// A URL. Cannot exist without the feature `live`, because nothing opens connections then.
 #[cfg(not(feature = "live"))]
 #[derive(Clone)]
 pub enum Url {}
@@ -109,7 +109,7 @@ impl LiveOptions {
         for (secret, name) in [(&self.sign_key, "key"), (&self.session_cookie, "session cookie")] {
             if secret.as_ref().is_some_and(|secret| !secret.is_header_value()) {
                 let message = format!("the {name} is empty or has invalid characters");
-                return Err(Problem::new(Code::BadRequest, message));
+                return Err(Problem::new(Code::BadRequest, message).hint("use one line of printable ASCII"));
             }
         }
         username::normalise(&self.user)

@@ -55,8 +55,8 @@ impl Redact {
         }
     }
 
-    /// Returns the text without known secrets, values with the names of secrets, and control characters,
-    /// truncated to the maximum length.
+    /// Removes known secrets, the values of names that indicate a secret, and control characters. Truncates the
+    /// text to the maximum length.
     pub(super) fn text(&self, text: &str) -> String {
         let mut text = redact_text(text).into_owned();
         for secret in &self.secrets {

@@ -301,6 +301,8 @@ impl<'a> Replay<'a> {
                 return;
             }
         }
+        // A reader of the last event may ask for the losses.
+        self.report();
         self.pipeline.finish(offset, Some("recording_ended"), self.pacing()).await;
         self.phase = ReplayPhase::Ended;
         self.clock.pause(self.now());

@@ -59,7 +59,7 @@ impl Replay<'_> {
         self.tape.name == name || self.driver.status().is_of(name)
     }
 
-    /// Injects events at the current offset, playing or paused, but before whatever is due next.
+    /// Injects events at the current offset, playing or paused, but before the next due item.
     async fn inject(&mut self, request: &InjectRequest) -> Injected {
         let next = self.next_due().await.map_or(Duration::MAX, |due| due.offset());
         let shown = self.clock.shown(self.now());

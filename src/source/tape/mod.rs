@@ -54,7 +54,7 @@ pub struct Tape {
     pub name: String,
     /// Name for messages, as the user entered it. Clients of the server must not see its path.
     called: String,
-    place: Place,
+    storage: Storage,
     /// Read on first use.
     facts: Arc<Facts>,
 }
@@ -66,7 +66,7 @@ struct Facts {
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Storage {
     /// Read on demand, without another thread, which is exact with a paused clock.
     Memory(Bytes),
     /// Read ahead by a thread.
@@ -77,7 +77,7 @@ impl Tape {
     /// Creates a recording in memory.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
-        Self::new(name, Place::Memory(bytes))
+        Self::new(name, Storage::Memory(bytes))
     }
 
     /// Finds `demo`, a recording by path, or a recording by name in `recordings/`.
@@ -124,14 +124,14 @@ impl Tape {
     fn found(called: &str, find: impl FnOnce() -> Result<Finding, Problem>) -> Result<Self, Problem> {
         let tape = match called {
             DEMO => Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES)),
-            _ => Self::new(called, Place::File(find()?)),
+            _ => Self::new(called, Storage::File(find()?)),
         };
         tape.read(Duration::ZERO)?;
         Ok(tape)
     }
 
-    fn new(called: &str, place: Place) -> Self {
-        Self { name: shown_name(called), called: called.into(), place, facts: Arc::default() }
+    fn new(called: &str, storage: Storage) -> Self {
+        Self { name: shown_name(called), called: called.into(), storage, facts: Arc::default() }
     }
 
     /// Checks that an offset is not beyond the last record.
@@ -164,9 +164,9 @@ impl Tape {
 
     /// Returns what is missing in the whole file, for readers that skip parts of it. The file is read once.
     pub(crate) async fn loss(&self) -> Loss {
-        match &self.place {
-            Place::Memory(_) => self.read_loss(),
-            Place::File(_) => {
+        match &self.storage {
+            Storage::Memory(_) => self.read_loss(),
+            Storage::File(_) => {
                 let tape = self.clone();
                 tokio::task::spawn_blocking(move || tape.read_loss()).await.unwrap_or(Loss::ONE)
             }
@@ -193,27 +193,27 @@ impl Tape {
     /// Same as [`Tape::find`].
     pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
         let reading = self.read(from)?;
-        match &self.place {
-            Place::Memory(_) => Ok(Feed::here(reading)),
-            Place::File(_) => Feed::ahead(reading),
+        match &self.storage {
+            Storage::Memory(_) => Ok(Feed::here(reading)),
+            Storage::File(_) => Feed::ahead(reading),
         }
     }
 
     /// Path of the file; `None` for a recording in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Memory(_) => None,
-            Place::File(file) => Some(file.path()),
+        match &self.storage {
+            Storage::Memory(_) => None,
+            Storage::File(file) => Some(file.path()),
         }
     }
 
     /// Size of the file in bytes; 0 if unknown.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        match &self.place {
-            Place::Memory(bytes) => bytes.len() as u64,
-            Place::File(file) => file.path().metadata().map_or(0, |metadata| metadata.len()),
+        match &self.storage {
+            Storage::Memory(bytes) => bytes.len() as u64,
+            Storage::File(file) => file.path().metadata().map_or(0, |metadata| metadata.len()),
         }
     }
 
@@ -242,9 +242,9 @@ impl Tape {
     /// # Errors
     /// `recording_not_found` or `io`.
     pub fn open(&self) -> Result<Box<dyn Read + Send>, Problem> {
-        Ok(match &self.place {
-            Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
-            Place::File(file) => {
+        Ok(match &self.storage {
+            Storage::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Storage::File(file) => {
                 let file = file.open().map_err(|error| cannot_read(&self.called, &error))?;
                 Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
             }
@@ -252,14 +252,14 @@ impl Tape {
     }
 
     fn read(&self, from: Duration) -> Result<Reading, Problem> {
-        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.name, &error))?;
+        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.called, &error))?;
         Ok(Reading::new(reader, from))
     }
 
     fn open_tail(&self) -> Option<Box<dyn Read>> {
-        Some(match &self.place {
-            Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
-            Place::File(file) => {
+        Some(match &self.storage {
+            Storage::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Storage::File(file) => {
                 let mut file = file.open().ok()?;
                 let length = file.metadata().ok()?.len();
                 file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;

@@ -38,7 +38,11 @@ impl Finding {
         let name = path.to_str().filter(|name| is_plain_name(name));
         let file = name.map(|name| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
         let file = file.filter(|file| file.is_file());
-        file.map(Self::Named).ok_or_else(|| missing(folder, called))
+        file.map(Self::Named).ok_or_else(|| {
+            let problem = missing(folder, called);
+            let is_path = Path::new(called).components().count() > 1;
+            if is_path { problem.hint("check the path") } else { problem }
+        })
     }
 
     /// Finds a recording by name in `folder`.
@@ -84,7 +88,7 @@ pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
         }
         io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
-                .hint("copy its content to a file")
+                .hint("copy the content to a regular file")
         }
         _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
     }

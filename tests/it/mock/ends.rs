@@ -9,23 +9,23 @@ use livetape::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::mock::{Came, Mock, ROOM, SOCKET, Socket, batch, demo, push, wait_ms};
+use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, wait_ms};
 
 const OFFLINE: &str = "[[user]]\nname = \"demo\"\nstate = \"offline\"\n";
 
 /// Returns all frames, the end, and the ms between the last frame and the end.
-async fn to_the_end(socket: &mut Socket) -> (usize, Came, u128) {
+async fn to_the_end(socket: &mut Socket) -> (usize, Received, u128) {
     let (mut frames, mut last) = (0, clock::now());
     loop {
         match socket.next().await {
-            Came::Frame(_) => (frames, last) = (frames + 1, clock::now()),
+            Received::Frame(_) => (frames, last) = (frames + 1, clock::now()),
             end => return (frames, end, (clock::now() - last).as_millis()),
         }
     }
 }
 
-fn closed() -> Came {
-    Came::Close(1000, String::new())
+fn closed() -> Received {
+    Received::Close(1000, String::new())
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,9 +47,9 @@ async fn a_room_closes_a_second_after_its_last_frame_at_every_speed() {
 async fn faults_close_the_socket_without_delay() {
     let rig = Mock::fixture("close-4404.toml");
     let (_, end, ms) = to_the_end(&mut rig.dial().await).await;
-    assert_eq!((end, ms), (Came::Close(4404, "Streamer is not live".into()), 0));
+    assert_eq!((end, ms), (Received::Close(4404, "Streamer is not live".into()), 0));
     let rig = Mock::fixture("drop.toml");
-    assert_eq!(to_the_end(&mut rig.dial().await).await, (20, Came::Broken, 0));
+    assert_eq!(to_the_end(&mut rig.dial().await).await, (20, Received::Broken, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn a_room_answers_heartbeats_until_it_closes() {
 async fn enter_and_read(socket: &mut Socket) -> Vec<bytes::Bytes> {
     socket.send("im_enter_room", b"").await;
     let mut frames = vec![];
-    while let Came::Frame(frame) = socket.next_within(100).await {
+    while let Received::Frame(frame) = socket.next_within(100).await {
         frames.push(frame);
     }
     frames.retain(|frame| push(frame).payload_type == "msg" && batch(frame).0.info.need_ack);
@@ -81,7 +81,7 @@ async fn a_room_closes_a_second_after_a_slow_client_has_acked_the_last_frame() {
     let rig = Mock::toml("speed = \"max\"\nend = \"control\"\n");
     let mut socket = rig.dial().await;
     for frame in enter_and_read(&mut socket).await {
-        assert_eq!(socket.next_within(9_000).await, Came::Silence);
+        assert_eq!(socket.next_within(9_000).await, Received::Silence);
         socket.ack(&frame).await;
     }
     assert_eq!(to_the_end(&mut socket).await, (0, closed(), 1000));
@@ -113,7 +113,7 @@ async fn a_client_that_closes_first_need_not_wait() {
     }
     let start = clock::now();
     socket.0.send(Message::Close(None)).await.unwrap();
-    assert!(matches!(socket.next().await, Came::Close(1005, _) | Came::Broken));
+    assert!(matches!(socket.next().await, Received::Close(1005, _) | Received::Broken));
     assert!(clock::now() - start < Duration::from_millis(1000));
     let last = rig.mock.received().pop().unwrap().what;
     assert!(matches!(last, Happened::Closed { by: By::Client, .. }), "{last:?}");
@@ -128,7 +128,7 @@ async fn an_open_room_ends_when_its_user_goes_offline() {
             socket.frame().await;
         }
         let mut frames = vec![];
-        while let Came::Frame(frame) = socket.next_within(100).await {
+        while let Received::Frame(frame) = socket.next_within(100).await {
             frames.push(frame);
         }
         let start = clock::now();

@@ -54,7 +54,7 @@ async fn expectations_are_verified_when_the_mock_is_dropped() {
     let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     let text = report(|| drop(rig));
-    assert_eq!(text, format!("expected 1 requests of /live, got 0\n  at {}\nreceived nothing", file!()));
+    assert_eq!(text, format!("expected 1 request of /live, got 0\n  at {}\nreceived nothing", file!()));
     let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     rig.get("/live").await;
@@ -102,7 +102,7 @@ async fn a_wait_that_times_out_reports_the_actual_requests() {
         }
     });
     let text = failed.await;
-    assert!(text.starts_with("expected 1 requests of /lives, got 0\n  nearest:"), "{text}");
+    assert!(text.starts_with("expected 1 request of /lives, got 0\n  nearest:"), "{text}");
     assert!(text.contains(file!()) && text.contains("GET /live → 200"), "{text}");
     assert_eq!(clock::now() - start, Duration::from_secs(60));
 }

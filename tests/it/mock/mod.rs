@@ -7,5 +7,5 @@ mod expectations;
 mod loading;
 mod rooms;
 mod same_bytes;
-mod scenarios;
+pub(crate) mod scenarios;
 mod tcp;

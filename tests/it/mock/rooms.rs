@@ -10,7 +10,7 @@ use livetape::{
     },
 };
 
-use crate::support::mock::{Came, Mock, ROOM, SOCKET, batch, demo, push, wait_ms};
+use crate::support::mock::{Mock, ROOM, Received, SOCKET, batch, demo, push, wait_ms};
 
 fn at_max() -> Scenario {
     Scenario::default().speed(Speed::Max)
@@ -22,7 +22,7 @@ async fn the_demo_plays_as_recorded_and_closes() {
     let (frames, end) = rig.dial().await.all().await;
     assert_eq!(frames.len(), 185);
     assert!(frames == demo(), "frames differ");
-    assert_eq!(end, Came::Close(1000, String::new()));
+    assert_eq!(end, Received::Close(1000, String::new()));
     // Then the user is offline.
     let answer = rig.json("/api-live/user/room/?aid=1988&uniqueId=host_078").await;
     assert_eq!(answer["data"]["user"]["status"], 4);
@@ -162,7 +162,7 @@ async fn connections_play_one_after_the_other() {
     assert_eq!(socket.frame().await, frame("msg", 1));
     assert_eq!((livetape::clock::now() - start).as_millis(), 100);
     assert_eq!(socket.frame().await, frame("msg", 2));
-    assert_eq!(socket.next().await, Came::Close(4404, "gone".into()));
+    assert_eq!(socket.next().await, Received::Close(4404, "gone".into()));
     // However long a client waits, it receives all of the next recorded connection, and no history.
     wait_ms(60_000).await;
     let mut socket = rig.try_dial(&target).await.unwrap();
@@ -171,7 +171,7 @@ async fn connections_play_one_after_the_other() {
     assert_eq!(push(&socket.frame().await).payload_type, "hb");
     assert_eq!(socket.frame().await, frame("im_enter_room_resp", 3));
     assert_eq!(socket.frame().await, frame("msg", 5));
-    assert_eq!(socket.next().await, Came::Close(1000, String::new()));
+    assert_eq!(socket.next().await, Received::Close(1000, String::new()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +186,7 @@ async fn clients_are_answered_and_logged() {
     let heartbeat = push(&socket.frame().await);
     assert_eq!((heartbeat.payload_type.as_str(), &heartbeat.payload[..]), ("hb", &b"\x08\x01"[..]));
     socket.0.close(None).await.unwrap();
-    while !matches!(socket.next().await, Came::Broken) {}
+    while !matches!(socket.next().await, Received::Broken) {}
     let what: Vec<_> = rig.mock.received().into_iter().skip(1).map(|entry| entry.what).collect();
     assert_eq!(what[0], Happened::Upgrade { room_id: ROOM, attempt: 1 });
     assert_eq!(what[1..3], [Happened::Enter, Happened::Heartbeat]);

@@ -9,7 +9,7 @@ use livetape::{
 };
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::mock::{Came, Mock, ROOM, SOCKET, Socket, batch, demo, push, scenario_path};
+use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, scenario_path};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 const SIGN: &str = "/webcast/fetch?client=test&unique_id=demo";
@@ -227,7 +227,7 @@ async fn handshakes_are_rejected() {
 const DROPPED_AFTER: usize = 20;
 
 /// Returns the frames before the end, and the end.
-async fn first(rig: &Mock) -> (usize, Came) {
+async fn first(rig: &Mock) -> (usize, Received) {
     let (frames, end) = rig.dial().await.all().await;
     assert!(frames == demo()[..frames.len()], "frames differ");
     (frames.len(), end)
@@ -237,7 +237,7 @@ async fn first(rig: &Mock) -> (usize, Came) {
 async fn joins_now(rig: &Mock) -> usize {
     let mut socket = rig.dial().await;
     let (frames, end) = socket.all().await;
-    assert_eq!(end, Came::Close(1000, String::new()));
+    assert_eq!(end, Received::Close(1000, String::new()));
     assert!(batch(&frames[0]).0.messages.iter().all(|chat| chat.is_history));
     assert!(demo().ends_with(&frames[1..]), "frames differ");
     frames.len() - 1
@@ -248,25 +248,25 @@ async fn sockets_end() {
     for name in ["drop.toml", "drop-mid-frame.toml"] {
         let rig = Mock::fixture(name);
         let (frames, came) = first(&rig).await;
-        assert_eq!((frames, came), (DROPPED_AFTER, Came::Broken));
+        assert_eq!((frames, came), (DROPPED_AFTER, Received::Broken));
         assert_eq!(joins_now(&rig).await, demo().len() - frames);
     }
     for (name, end) in [
-        ("reset.toml", Came::Broken),
-        ("stall.toml", Came::Silence),
-        ("close-hb.toml", Came::Close(1000, "payload_handler_hb".into())),
+        ("reset.toml", Received::Broken),
+        ("stall.toml", Received::Silence),
+        ("close-hb.toml", Received::Close(1000, "payload_handler_hb".into())),
     ] {
         let (rig, start) = (Mock::fixture(name), clock::now());
         let mut socket = rig.dial().await;
         let mut frames = 0;
-        while let Came::Frame(_) = socket.next_within(30_000).await {
+        while let Received::Frame(_) = socket.next_within(30_000).await {
             frames += 1;
         }
         assert!((5..15).contains(&frames), "{name}: {frames}");
         drop(socket);
         let rig = Mock::fixture(name);
         let (count, came) = match end {
-            Came::Silence => continue,
+            Received::Silence => continue,
             _ => first(&rig).await,
         };
         assert_eq!((count, came), (frames, end));
@@ -275,12 +275,12 @@ async fn sockets_end() {
     }
     let rig = Mock::fixture("close-4404.toml");
     let (frames, end) = first(&rig).await;
-    assert!(frames > 1 && end == Came::Close(4404, "Streamer is not live".into()), "{frames} {end:?}");
+    assert!(frames > 1 && end == Received::Close(4404, "Streamer is not live".into()), "{frames} {end:?}");
     let rig = Mock::fixture("close-third.toml");
-    assert_eq!(first(&rig).await.1, Came::Broken);
-    assert_eq!(rig.dial().await.all().await.1, Came::Broken);
+    assert_eq!(first(&rig).await.1, Received::Broken);
+    assert_eq!(rig.dial().await.all().await.1, Received::Broken);
     let (frames, end) = rig.dial().await.all().await;
-    assert_eq!((frames.len(), end), (1, Came::Close(1011, String::new())));
+    assert_eq!((frames.len(), end), (1, Received::Close(1011, String::new())));
     let rig = Mock::fixture("close-frame.toml");
     let mut socket = rig.dial().await;
     let (frames, _) = socket.all().await;
@@ -350,8 +350,8 @@ async fn all_other_faults() {
         let mut heartbeats = 0;
         loop {
             match socket.next_within(500_000).await {
-                Came::Frame(frame) => heartbeats += usize::from(push(&frame).payload_type == "hb"),
-                Came::Silence => {
+                Received::Frame(frame) => heartbeats += usize::from(push(&frame).payload_type == "hb"),
+                Received::Silence => {
                     assert_eq!(name, "stays-open.toml");
                     break;
                 }
@@ -364,6 +364,6 @@ async fn all_other_faults() {
     let rig = Mock::fixture("stream-ended.toml");
     let (frames, end) = rig.dial().await.all().await;
     let last = &batch(frames.last().unwrap()).0.messages[0];
-    assert_eq!((last.method.as_str(), end), ("WebcastControlMessage", Came::Close(1000, String::new())));
+    assert_eq!((last.method.as_str(), end), ("WebcastControlMessage", Received::Close(1000, String::new())));
     assert_eq!(rig.json(LOOKUP).await["data"]["user"]["status"], 4);
 }

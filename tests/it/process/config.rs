@@ -1,6 +1,6 @@
 //! `livetape config`, and the settings file that commands read.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::support::process::{livetape, run, stderr, stdout, text};
 
@@ -23,7 +23,7 @@ fn a_file_is_checked_shown_and_used() {
     assert!(said.contains("livetape.toml:3: `server.quiet`"), "all of it at once: {said}");
     let output = inside(&["replay", "demo"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("(and 1 more: `livetape config check`)"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("(and 1 more: run `livetape config check`)"), "{}", stderr(&output));
 
     let settings = "[server]\nport = 0\nquiet = true\n[replay]\nrecording = \"demo\"\nspeed = \"max\"\n\
                     wait_clients = 0\nexit_when_done = true\n";
@@ -55,4 +55,61 @@ fn a_generated_token_is_valid() {
         tokens.iter().all(|token| token.len() == 43 && livetape::settings::is_token(token)),
         "{tokens:?}"
     );
+}
+
+/// A home folder, and the program in an empty folder below it.
+fn installed(home: &Path, args: &[&str]) -> std::process::Command {
+    let here = home.join("here");
+    fs::create_dir_all(&here).unwrap();
+    let mut command = livetape(args);
+    command.current_dir(here).env("HOME", home);
+    command.env("XDG_CONFIG_HOME", home.join("config")).env("XDG_DATA_HOME", home.join("data"));
+    command
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_installed_program_uses_the_folders_of_its_user() {
+    let home = tempfile::tempdir().unwrap();
+    let show = || stdout(&installed(home.path(), &["config", "show"]).output().unwrap());
+    let (config, data) = (home.path().join("config/livetape"), home.path().join("data/livetape"));
+    let (file, ca) = (config.join("livetape.toml"), config.join("ca.pem"));
+
+    let shown = show();
+    assert!(shown.contains("# no settings file livetape.toml\n"), "{shown}");
+    assert!(shown.contains(&format!("# no settings file {}\n", text(&file))), "{shown}");
+    assert!(shown.contains(&format!("# no certificate file {}\n", text(&ca))), "{shown}");
+    let recordings = format!("recordings = \"{}\"", text(&data.join("recordings")));
+    assert!(shown.contains(&recordings), "{shown}");
+
+    fs::create_dir_all(&config).unwrap();
+    fs::write(&file, "[server]\nport = 0\n").unwrap();
+    fs::write(&ca, "").unwrap();
+    let shown = show();
+    assert!(shown.contains(&format!("# settings file: {}\n", text(&file))), "{shown}");
+    assert!(shown.contains("port = 0 ") && shown.contains(&format!("ca = \"{}\"", text(&ca))), "{shown}");
+    let watch = installed(home.path(), &["watch", "wss://127.0.0.1:1"]).output().unwrap();
+    assert!(stderr(&watch).contains(&format!("cannot use {} as --ca", text(&ca))), "{}", stderr(&watch));
+
+    // The current folder comes first.
+    fs::create_dir(home.path().join("here/recordings")).unwrap();
+    fs::write(home.path().join("here/livetape.toml"), "[server]\nport = 7\n").unwrap();
+    let shown = show();
+    assert!(shown.contains("# settings file: livetape.toml\n") && shown.contains("port = 7 "), "{shown}");
+    assert!(shown.contains("recordings = \"recordings\" "), "{shown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_recording_is_found_in_the_data_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data/livetape/recordings");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy("recordings/short.bin", folder.join("mine.bin")).unwrap();
+    let output = installed(home.path(), &["verify", "mine"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    // A home folder that is not a folder does not stop the program.
+    let mut nowhere = installed(home.path(), &["config", "check"]);
+    nowhere.env("HOME", "/dev/null").env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
+    assert_eq!(nowhere.output().unwrap().status.code(), Some(0));
 }

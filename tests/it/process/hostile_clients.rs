@@ -1,4 +1,4 @@
-//! Clients that never read: the server keeps at most one copy of a message for each.
+//! Clients that never read: for each client, the server keeps at most one copy of its message.
 
 use std::{
     io::{Read as _, Write as _},

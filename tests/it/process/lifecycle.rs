@@ -74,7 +74,7 @@ fn a_ready_file_that_cannot_be_written_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing/ready.json");
     for (file, message) in
-        [(text(folder.path()), "cannot write the ready file"), (text(&missing), "create it first")]
+        [(text(folder.path()), "cannot write the ready file"), (text(&missing), "create the directory first")]
     {
         for args in SERVING {
             let output = run(&[args, &["--port", "0", "--ready-file", file]].concat());

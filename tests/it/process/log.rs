@@ -129,7 +129,7 @@ async fn no_secret_is_in_the_log_of_a_whole_session() {
     assert_says(&log);
 }
 
-/// The log of a session contains these objects.
+/// Asserts that the log of a session contains the expected lines.
 #[track_caller]
 fn assert_says(log: &str) {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -146,7 +146,7 @@ pub(crate) async fn read_for(stream: &mut DuplexStream, patience: Duration, most
 
 /// A message on a socket, or its end.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Came {
+pub(crate) enum Received {
     Frame(Bytes),
     /// Close code and reason.
     Close(u16, String),
@@ -173,40 +173,40 @@ impl Socket {
     }
 
     /// Waits for the next message or end, up to a number of ms.
-    pub(crate) async fn next_within(&mut self, ms: u64) -> Came {
+    pub(crate) async fn next_within(&mut self, ms: u64) -> Received {
         let deadline = clock::now() + Duration::from_millis(ms);
         loop {
             match timeout_at(deadline, self.0.next()).await {
-                Err(_) => return Came::Silence,
-                Ok(Some(Ok(Message::Binary(bytes)))) => return Came::Frame(bytes),
+                Err(_) => return Received::Silence,
+                Ok(Some(Ok(Message::Binary(bytes)))) => return Received::Frame(bytes),
                 Ok(Some(Ok(Message::Close(frame)))) => {
                     let CloseFrame { code, reason } =
                         frame.unwrap_or(CloseFrame { code: 1005.into(), reason: "".into() });
-                    return Came::Close(code.into(), reason.to_string());
+                    return Received::Close(code.into(), reason.to_string());
                 }
                 Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(_)) | None) => return Came::Broken,
+                Ok(Some(Err(_)) | None) => return Received::Broken,
             }
         }
     }
 
-    pub(crate) async fn next(&mut self) -> Came {
+    pub(crate) async fn next(&mut self) -> Received {
         self.next_within(3_600_000).await
     }
 
     pub(crate) async fn frame(&mut self) -> Bytes {
         match self.next().await {
-            Came::Frame(bytes) => bytes,
+            Received::Frame(bytes) => bytes,
             other => panic!("no frame, but {other:?}"),
         }
     }
 
     /// Reads all frames and the end.
-    pub(crate) async fn all(&mut self) -> (Vec<Bytes>, Came) {
+    pub(crate) async fn all(&mut self) -> (Vec<Bytes>, Received) {
         let mut frames = Vec::new();
         loop {
             match self.next().await {
-                Came::Frame(bytes) => frames.push(bytes),
+                Received::Frame(bytes) => frames.push(bytes),
                 end => return (frames, end),
             }
         }

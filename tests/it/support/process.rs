@@ -18,6 +18,11 @@ pub(crate) fn livetape(args: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
         command.env_remove(name);
     }
+    // A home folder without settings.
+    command
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME");
     command
 }
 

@@ -260,6 +260,16 @@ async fn transcript_of_every_address() {
         .ask("POST", "/broadcast", &json!({"message": 1, "room": "general", "metadata": {"team": "blue"}}))
         .await;
     stage.ask("POST", "/broadcast", &json!({})).await;
+    stage.ask("POST", "/connections/ann/messages", &json!({"message": "only to you"})).await;
+    stage.hear(&["ann"]).await;
+    stage.ask("POST", "/connections/ann/messages", &nothing).await;
+    stage.ask("POST", "/connections/nobody/messages", &json!({"message": 1})).await;
+    stage.ask("PUT", "/connections/ann/rooms/backstage", &nothing).await;
+    stage.hear(&["ann"]).await;
+    stage.ask("DELETE", "/connections/ann/rooms/backstage", &nothing).await;
+    stage.hear(&["ann"]).await;
+    stage.ask("DELETE", "/connections/ann/rooms/general%20", &nothing).await;
+    stage.ask("PUT", "/connections/ann/rooms/user:nobody", &nothing).await;
     stage.ask("DELETE", "/rooms/general", &nothing).await;
     stage.hear(&["ann"]).await;
     stage.ask("DELETE", &format!("/rooms/{}", made["id"].as_str().unwrap()), &nothing).await;

@@ -15,11 +15,9 @@ fn each_file_problem_has_its_own_error() {
     assert!(matches!(create_new(dir, true), Err(Error::Directory { .. })));
     assert!(matches!(create_new(&dir.join("no/show.bin"), true), Err(Error::NoParent { .. })));
     create_new(&file, false).unwrap().write_all(b"first").unwrap();
-    let refused = create_new(&file, false).unwrap_err().to_string();
-    assert_eq!(
-        refused,
-        format!("{} already exists: choose another name, or overwrite it with --force", file.display())
-    );
+    let refused = create_new(&file, false).unwrap_err();
+    assert_eq!(refused.to_string(), format!("{} already exists", file.display()));
+    assert_eq!(refused.hint(), "choose another name, or overwrite the file with --force");
     assert_eq!(fs::read(&file).unwrap(), b"first");
     create_new(&file, true).unwrap().write_all(b"2").unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"2");

@@ -5,7 +5,7 @@ import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
 import { attempt, failureOf, hintOf, titleOf } from '../state/messages.ts'
-import { type Status, away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
+import { type Status, away, change, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
 interface Check {
@@ -118,9 +118,10 @@ function State() {
   const failed = view.value?.totals.failure
   if (!source) return <p class="state">{texts.link.connecting}</p>
   const disconnect = async (user: string): Promise<void> => {
-    const state = await attempt(() => ask<Status>(`connect/${encodeURIComponent(user)}`, { method: 'DELETE', patience: PATIENCE_MS }))
-    if (state) setStatus(state)
-    await refresh()
+    await change(async () => {
+      const state = await attempt(() => ask<Status>(`connect/${encodeURIComponent(user)}`, { method: 'DELETE', patience: PATIENCE_MS }))
+      if (state) setStatus(state)
+    })
   }
   const state = away.value ? 'away' : source.state
   // A replay that has ended can be played again until it is disconnected.

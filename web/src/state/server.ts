@@ -112,9 +112,26 @@ async function round(tick: number): Promise<void> {
   }
 }
 
+let turn: Promise<unknown> = Promise.resolve()
+
+/** Polls and disconnecting take turns, so that no poll asks for a replay that is just ending. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = turn.then(work)
+  turn = done.catch(() => undefined)
+  return done
+}
+
 /** Polls at once, after a change. */
 export async function refresh(): Promise<void> {
-  await round(0).catch(note)
+  await inTurn(() => round(0)).catch(note)
+}
+
+/** Makes a change before the next poll, and then polls at once. */
+export async function change(request: () => Promise<void>): Promise<void> {
+  await inTurn(async () => {
+    await request()
+    await round(0)
+  }).catch(note)
 }
 
 function note(error: unknown): void {
@@ -129,7 +146,7 @@ export async function start(): Promise<void> {
   }, 250)
   for (let tick = 0; ; tick += 1) {
     const isDue = !document.hidden || tick % HIDDEN_TICKS === 0
-    if (isDue && !needsToken.value) await round(tick).catch(note)
+    if (isDue && !needsToken.value) await inTurn(() => round(tick)).catch(note)
     await new Promise((resolve) => setTimeout(resolve, TICK_MS))
   }
 }

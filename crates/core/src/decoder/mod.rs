@@ -15,7 +15,7 @@ use super::{
     counts::Counts,
     dedup::Dedup,
     event::{Data, Disconnected, Event, Millis},
-    inject::Place,
+    inject::InjectTarget,
     recording::{Item, Loss, USER_TAG, What, records},
     streak::{Inferred, Streaks},
     wire::{Fault, Unzipper},
@@ -81,10 +81,10 @@ impl Decoder {
 
     /// Returns where to inject a frame at `offset`: into the connection opened last.
     #[must_use]
-    pub fn place(&self, offset: Duration) -> Place {
+    pub fn target(&self, offset: Duration) -> InjectTarget {
         let last = self.connections.last_key_value();
         let (conn, room_id) = last.map_or((0, 0), |(&conn, connection)| (conn, connection.room_id()));
-        Place { conn, room_id, offset, now_ms: self.ts(offset).0 }
+        InjectTarget { conn, room_id, offset, now_ms: self.ts(offset).0 }
     }
 
     /// Decodes the next item. [`Decoder::take_events`] returns the resulting events.

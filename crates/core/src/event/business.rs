@@ -76,7 +76,7 @@ pub struct LiveShopping {
 pub struct PaidContentLiveShopping {
     /// TikTok's code for the action.
     pub action_type: i32,
-    /// Number of series.
+    /// Number of the series.
     pub series_number: i32,
     /// Id of the series; 0 if unknown.
     pub collection_id: Id,

@@ -42,21 +42,21 @@ pub struct Sticker {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DonationSticker {
-    /// Organizations that the host raises money for; empty if they were removed.
+    /// Organisations that the host raises money for; empty if they were removed.
     pub stickers: Vec<Donation>,
 }
 
-/// An organization that the host raises money for.
+/// An organisation that the host raises money for.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Donation {
     /// Id of the sticker.
     pub sticker_id: Id,
-    /// Id of the organization, which TikTok sends as a string.
+    /// Id of the organisation, which TikTok sends as a string.
     pub organization_id: SmolStr,
-    /// Name of the organization.
+    /// Name of the organisation.
     pub name: SmolStr,
-    /// Description of the organization.
+    /// Description of the organisation.
     pub description: SmolStr,
     /// URL of further information.
     pub detail_url: SmolStr,

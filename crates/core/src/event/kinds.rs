@@ -74,7 +74,7 @@ kinds! {
     "goal" => Goal(Goal),
     /// The host's positions in rankings.
     "rank" => Rank(Rank),
-    /// A text scrolls across the video.
+    /// Text scrolls across the video.
     "barrage" => Barrage(Barrage),
     /// The banner of a campaign.
     "banner" => Banner(Banner),
@@ -108,19 +108,19 @@ kinds! {
     "goody_bag" => GoodyBag(GoodyBag),
     /// Several subscriptions follow each other quickly.
     "sub_wave" => SubWave(SubWave),
-    /// The subscription goal is pinned to the screen.
+    /// The subscription goal was pinned or unpinned.
     "sub_pin_event" => SubPinEvent(SubPinEvent),
     /// Subscriptions add time to a timer.
     "sub_timer_sticker" => SubTimerSticker(SubTimerSticker),
     /// A hint to subscribe.
     "subscription_guide" => SubscriptionGuide(SubscriptionGuide),
-    /// The client displays a text in the chat.
+    /// TikTok's app displays text in the chat.
     "room" => Room(RoomText),
     /// TikTok's welcome message.
     "system" => System(System),
-    /// A text is displayed over the video.
+    /// Text is displayed over the video.
     "room_notify" => RoomNotify(RoomNotify),
-    /// Texts are displayed over the video in all rooms.
+    /// Text is displayed over the video in all rooms.
     "marquee_announcement" => MarqueeAnnouncement(MarqueeAnnouncement),
     /// The host has to verify their identity.
     "room_verify" => RoomVerify(RoomVerify),
@@ -128,7 +128,7 @@ kinds! {
     "hashtag" => Hashtag(Hashtag),
     /// Pictures are displayed on the video.
     "room_sticker" => RoomSticker(RoomSticker),
-    /// The host raises money for an organization.
+    /// The host raises money for an organisation.
     "donation_sticker_modify_method" => DonationSticker(DonationSticker),
     /// The banner of a campaign changed.
     "in_room_banner_refresh" => InRoomBannerRefresh(InRoomBannerRefresh),
@@ -136,11 +136,11 @@ kinds! {
     "capsule" => Capsule(Capsule),
     /// A hint.
     "guide" => Guide(Guide),
-    /// A text of unknown purpose.
+    /// Text of unknown purpose.
     "speaker" => Speaker(Speaker),
     /// A short notice.
     "toast" => Toast(Toast),
-    /// An introduction of the game being played.
+    /// An introduction to the game being played.
     "live_game_intro" => LiveGameIntro(LiveGameIntro),
     /// TikTok measures latency.
     "msg_detect" => MsgDetect(MsgDetect),
@@ -152,7 +152,7 @@ kinds! {
     "perception" => Perception(Perception),
     /// A permission was withdrawn or restored.
     "access_recall" => AccessRecall(AccessRecall),
-    /// TikTok demands a captcha.
+    /// TikTok requires a captcha.
     "access_control" => AccessControl(AccessControl),
     /// TikTok notifies the host.
     "notice" => Notice(Notice),
@@ -168,7 +168,7 @@ kinds! {
     "game_rank_notify" => GameRankNotify(GameRankNotify),
     /// A card was used in a battle.
     "link_mic_battle_item_card" => BattleItemCard(BattleItemCard),
-    /// The loser's forfeit after a battle is over.
+    /// The loser's forfeit, which follows a battle, ended.
     "link_mic_battle_punish_finish" => BattlePunishFinish(BattlePunishFinish),
     /// A task within a battle changed.
     "link_mic_battle_task" => BattleTask(BattleTask),
@@ -180,7 +180,7 @@ kinds! {
     "link_layer" => LinkLayer(LinkLayer),
     /// The guests or co-hosts changed (newest system).
     "link_state" => LinkState(LinkState),
-    /// The guests or co-hosts changed (oldest system).
+    /// The guests or co-hosts changed, or a guest received gifts (oldest system).
     "link_mic_method" => LinkMicMethod(LinkMicMethod),
     /// The gifts that guests received.
     "link_mic_fan_ticket_method" => LinkMicFanTicket(LinkMicFanTicket),

@@ -96,7 +96,7 @@ struct EventJson<'a, D> {
     /// `true` if the event was created by `/inject`, now or while recording; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     injected: bool,
-    /// Id of the channel that `seq` counts in; new with each start of the server.
+    /// Id of the channel that `seq` counts in; new with each start of the server unless `server.seed` is set.
     stream: &'a str,
 }
 

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Text};
 
-/// Data of a `room` event: the client displays a text in the chat. The text mentions `user`.
+/// Data of a `room` event: TikTok's app displays text in the chat. The text mentions `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomText {
@@ -30,7 +30,7 @@ pub struct System {
     pub message: SmolStr,
 }
 
-/// Data of a `room_notify` event: a text over the video.
+/// Data of a `room_notify` event: text over the video.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomNotify {
@@ -60,7 +60,7 @@ pub struct MarqueeAnnouncement {
     pub notices: Vec<RoomNotify>,
 }
 
-/// Data of a `barrage` event: a text scrolls across the video.
+/// Data of a `barrage` event: text scrolls across the video.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Barrage {

@@ -10,7 +10,8 @@ fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
     let request: InjectRequest = serde_json::from_value(json).unwrap();
     request.check().unwrap();
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
-    let (item, _) = injector.make(&request, "s", Place { now_ms: 1_700_000_000_000, ..Place::default() });
+    let (item, _) =
+        injector.make(&request, "s", InjectTarget { now_ms: 1_700_000_000_000, ..InjectTarget::default() });
     assert!(item.flags.is_injected());
     decoder.handle(&item);
     assert_eq!(decoder.counts().faults, Default::default());
@@ -76,7 +77,7 @@ fn ids_never_repeat_and_the_same_name_is_the_same_user() {
     assert_eq!((ids.len(), users.len()), (3, 1));
     assert!(ids.iter().all(|id| id.parse::<i64>().unwrap() > RESERVED_IDS));
     let request = serde_json::from_value(chat("x")).unwrap();
-    let elsewhere = Injector::default().make(&request, "another", Place::default()).1;
+    let elsewhere = Injector::default().make(&request, "another", InjectTarget::default()).1;
     assert_ne!(elsewhere[0].to_string(), *ids.first().unwrap());
 }
 
@@ -149,11 +150,11 @@ fn injected_events_and_their_inferred_finals_keep_the_flag_after_recording() {
     let request: InjectRequest =
         serde_json::from_value(serde_json::json!({ "type": "chat", "user": "ann", "comment": "hi" }))
             .unwrap();
-    let (injected, _) = Injector::default().make(&request, "s", Place::default());
+    let (injected, _) = Injector::default().make(&request, "s", InjectTarget::default());
     let sent = Item { flags: Flags::default(), ..injected.clone() };
     let mut streak = Injector::default();
     let rising = compose::Gift { group_id: 7, ..known_gift("rose", None, "") };
-    let gift = Stamps { injector: &mut streak, block: RESERVED_IDS, place: Place::default() }.next();
+    let gift = Stamps { injector: &mut streak, block: RESERVED_IDS, target: InjectTarget::default() }.next();
     let gift = frame(vec![compose::gift(gift, &Person::default(), &rising)], 0);
     let gift = Item { what: What::Frame(Frame { opcode: Opcode::BINARY, bytes: gift }), ..injected.clone() };
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();

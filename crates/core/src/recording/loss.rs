@@ -4,6 +4,8 @@ use std::{fmt, ops::AddAssign};
 
 use serde::Serialize;
 
+use crate::thousands::thousands;
+
 /// Message for a recording whose last record is not an End.
 const UNSEALED: &str = "not sealed: the end may be missing";
 
@@ -62,7 +64,7 @@ impl fmt::Display for Loss {
         ];
         let mut separator = "";
         for (number, one, many) in counted.into_iter().filter(|(number, ..)| *number > 0) {
-            write!(f, "{separator}{number} {}", if number == 1 { one } else { many })?;
+            write!(f, "{separator}{} {}", thousands(number), if number == 1 { one } else { many })?;
             separator = "; ";
         }
         if self.unsealed {
@@ -80,8 +82,8 @@ mod tests {
     fn a_loss_is_one_line_with_every_count() {
         let mut loss = Loss { records: 1, ..Loss::default() };
         assert_eq!(loss.to_string(), "1 record missing");
-        loss += Loss { records: 1, bytes: 30, undecoded: 2, unsealed: true };
-        let line = "2 records missing; 30 bytes unreadable; 2 frames and messages unreadable; \
+        loss += Loss { records: 1, bytes: 3451, undecoded: 2, unsealed: true };
+        let line = "2 records missing; 3,451 bytes unreadable; 2 frames and messages unreadable; \
                     not sealed: the end may be missing";
         assert_eq!(loss.to_string(), line);
         let unsealed = Loss { unsealed: true, ..Loss::default() };

@@ -15,7 +15,7 @@ mod reader;
 pub mod records;
 mod report;
 mod resync;
-mod standing;
+mod snapshot;
 mod window;
 mod writer;
 
@@ -27,5 +27,5 @@ pub use loss::Loss;
 pub use name::{DEMO, NAME_BYTES_MAX, is_plain_name};
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
-pub use standing::Standing;
+pub use snapshot::Snapshot;
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

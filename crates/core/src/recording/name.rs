@@ -2,13 +2,13 @@
 
 use crate::terminal::is_invisible;
 
-/// Name of the built-in recording: `livetape replay demo`.
+/// Name of the built-in recording, as in `livetape replay demo`.
 pub const DEMO: &str = "demo";
 /// Maximum length of a name, in bytes. File systems allow 255, including the extension and the suffix of a
 /// draft.
 pub const NAME_BYTES_MAX: usize = 200;
 
-/// Whether a name stays within the directory of recordings, and can be displayed unchanged.
+/// Whether a name stays within the folder of recordings, and can be displayed unchanged.
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;

@@ -83,7 +83,7 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// Finds the first record after a damaged preamble: directly behind it, or within
+    /// Finds the first record after a damaged preamble: directly after it, or within
     /// [`FIRST_RECORD_BYTES_MAX`].
     fn open_damaged(mut self) -> std::io::Result<Option<Self>> {
         self.report.preamble = Preamble::Damaged;

@@ -42,7 +42,7 @@ const LANGUAGES: &[&str] = &[
 ];
 /// Roman numerals of levels, `Ⅰ` to `Ⅻ`.
 const LEVELS: std::ops::RangeInclusive<char> = '\u{2160}'..='\u{216b}';
-/// Folders of the app's own pictures, if the name of the picture describes it.
+/// Folders of the app's own pictures. Pictures with random names in them may belong to users.
 const ARTWORK: [&str; 3] = ["webcast-va/", "webcast-sg/", "webcast-useast2a/"];
 /// Hosts of these pictures.
 const HOSTS: [&str; 4] = [".tiktokcdn.com", ".tiktokcdn-us.com", ".tiktokcdn-eu.com", ".ibyteimg.com"];

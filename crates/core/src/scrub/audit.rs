@@ -41,7 +41,7 @@ impl Auditor {
     /// comments.
     ///
     /// # Errors
-    /// The number of the line with a word that is too short, or one too many.
+    /// The number of the first line with a word that is too short, or that exceeds [`WORDS_MAX`].
     pub fn new(words: &str) -> Result<Self, usize> {
         let mut auditor = Self::default();
         for (line, number) in words.lines().map(str::trim).zip(1..) {

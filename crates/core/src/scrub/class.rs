@@ -32,7 +32,7 @@ pub(super) enum Class {
     Token,
 }
 
-/// Returns the class of a field. `keyed` tells whether the message has the text key of its pattern.
+/// Returns the class of a field. Set `keyed` if the message has the text key of its pattern.
 pub(super) fn of(schema: &Schema, field: &Field, keyed: bool) -> Class {
     match field.kind {
         Kind::Number if is_id(schema.name, field.name) => Class::Id,

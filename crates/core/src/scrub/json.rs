@@ -19,7 +19,7 @@ pub(super) fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// Rewrites a JSON text; see [`is_json`]. `gifts` tells whether names in it belong to gifts.
+/// Rewrites a JSON text; see [`is_json`]. Set `gifts` if names in it belong to gifts.
 pub(super) fn rewrite(text: &str, gifts: bool, nested: usize, values: &mut impl Values) -> String {
     let mut rewriter = Rewriter { text, at: 0, out: String::with_capacity(text.len()), gifts, nested };
     // Classes of the names of the open objects and arrays.

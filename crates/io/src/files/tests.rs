@@ -83,9 +83,12 @@ fn drafts_of_killed_processes_are_removed_and_active_drafts_stay() {
 }
 
 #[test]
-fn a_message_has_the_path_and_advice() {
-    let message = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into()).to_string();
-    assert_eq!(message(io::ErrorKind::PermissionDenied), "no permission for a.bin: check its owner and mode");
-    assert_eq!(message(io::ErrorKind::NotFound), "a.bin does not exist: check the name");
-    assert_eq!(message(io::ErrorKind::StorageFull), "a.bin: no storage space");
+fn an_error_has_the_path_and_a_hint() {
+    let error = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into());
+    let (denied, missing) = (error(io::ErrorKind::PermissionDenied), error(io::ErrorKind::NotFound));
+    assert_eq!(denied.to_string(), "no permission for a.bin");
+    assert_eq!(denied.hint(), "check the owner and the mode of the file");
+    assert_eq!(missing.to_string(), "a.bin does not exist");
+    assert_eq!(missing.hint(), "check the name");
+    assert_eq!(error(io::ErrorKind::StorageFull).to_string(), "a.bin: no storage space");
 }

@@ -1,6 +1,7 @@
 //! Checks beyond the TOML format: contradictory keys, and faults that can never occur.
 
 use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, State, table::Name};
+use crate::sans_io::pace::Speed;
 
 /// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if scenario.history > HISTORY_MAX {
         return Err((Table::Top, format!("`history` is more than {HISTORY_MAX}")));
     }
+    scenario.speed.check().map_err(|message| (Table::Top, message))?;
     if scenario.close_after_ms > WAIT_MAX * 1000 {
         return Err((Table::Top, "`close_after_ms` is more than a year".into()));
     }
@@ -81,6 +83,7 @@ fn check_users(scenario: &Scenario) -> Result<(), Wrong> {
         if user.room_id.is_some_and(|id| id <= 0) {
             return wrong("a `room_id` must be greater than 0".into());
         }
+        user.speed.map_or(Ok(()), Speed::check).or_else(wrong)?;
     }
     Ok(())
 }

@@ -53,10 +53,10 @@ pub enum Repeat {
 
 impl Repeat {
     /// Whether a fault is due, given the number of this attempt and the number of times it has occurred.
-    pub(in super::super) fn is_due(self, attempt: u32, came: u32) -> bool {
+    pub(in super::super) fn is_due(self, attempt: u32, occurred: u32) -> bool {
         match self {
             Self::Always => true,
-            Self::Times(times) => came < times,
+            Self::Times(times) => occurred < times,
             Self::Attempt(only) => attempt == only,
         }
     }

@@ -115,7 +115,7 @@ impl FaultKind {
     /// ```
     #[must_use]
     pub fn rate_limited(wait: Duration) -> Self {
-        let retry_after = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let retry_after = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         let message = DEFAULT_MESSAGE.into();
         Self::RateLimited { message, label: String::new(), retry_after, headers: Header::all() }
     }

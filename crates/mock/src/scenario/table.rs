@@ -34,8 +34,7 @@ pub(super) struct FaultTable {
     count: Option<u32>,
 }
 
-/// Maps names to kinds: the pattern of kinds with that name, and the kind that the name means without further
-/// keys.
+/// Maps each name to a pattern that matches all kinds with this name, and to the kind with default values.
 macro_rules! names {
     ($($name:ident: $pattern:pat => $kind:expr;)*) => {
         #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::{
     sans_io::{
         offset::check_within,
-        recording::{Loss, Reader, Standing, What, Writer, record_type},
+        recording::{Loss, Reader, Snapshot, What, Writer, record_type},
     },
     text::{clock, count},
 };
@@ -50,14 +50,14 @@ pub fn cut(
     end: Option<Duration>,
 ) -> Result<Cut, Error> {
     let mut source = Source::open(input)?;
-    let (mut standing, mut cut) = (Standing::default(), Cut::default());
+    let (mut snapshot, mut cut) = (Snapshot::default(), Cut::default());
     let mut first = source.next()?;
     while let Some(head) = first.filter(|head| head.offset < start) {
         if matches!(head.record_type, record_type::HEADER | record_type::CONN_OPEN | record_type::CONN_CLOSE)
         {
-            standing.take(&source.body().item());
+            snapshot.take(&source.body().item());
         }
-        if standing.header().is_some() {
+        if snapshot.header().is_some() {
             // Records missing before the range are not missing from it. The header is, because every range
             // needs it.
             drop(source.gap(start));
@@ -67,7 +67,7 @@ pub fn cut(
     if first.is_none() {
         check_within(start, source.reader.report().last_offset)?;
     }
-    let mut writer = begin(&source, standing, output, start, end, &mut cut)?;
+    let mut writer = begin(&source, snapshot, output, start, end, &mut cut)?;
     if let Some(gap) = source.gap(Duration::ZERO) {
         writer.write(&gap)?;
     }
@@ -102,7 +102,7 @@ pub fn cut(
 /// Writes the header and the open connections.
 fn begin<W: Write>(
     source: &Source<impl Read>,
-    mut standing: Standing,
+    mut snapshot: Snapshot,
     output: W,
     start: Duration,
     end: Option<Duration>,
@@ -110,14 +110,14 @@ fn begin<W: Write>(
 ) -> Result<Writer<W>, Error> {
     // A range from 0 starts with the header.
     let first = source.reader.body().filter(|body| body.record_type() == record_type::HEADER);
-    if let Some(header) = first.filter(|_| standing.header().is_none()) {
-        standing.take(&header.item());
+    if let Some(header) = first.filter(|_| snapshot.header().is_none()) {
+        snapshot.take(&header.item());
     }
-    let mut header = standing.header_from(start);
+    let mut header = snapshot.header_from(start);
     let until = end.map(clock).unwrap_or_default();
     header.tags.insert(CUT_TAG.into(), format!("{} - {until}", clock(start)).trim_end().into());
     let mut writer = Writer::new(output, &header)?;
-    for opening in standing.openings(Duration::ZERO) {
+    for opening in snapshot.openings(Duration::ZERO) {
         writer.write(&opening)?;
         cut.open_at_start += 1;
     }

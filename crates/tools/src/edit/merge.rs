@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::{
     sans_io::recording::{
-        self, Head, Loss, PART_OF_TAG, PART_TAG, Standing, What, Writer, record_type,
+        self, Head, Loss, PART_OF_TAG, PART_TAG, Snapshot, What, Writer, record_type,
         records::{
             Header,
             header::{Privacy, Timing},
@@ -89,9 +89,9 @@ pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) ->
     let header = Header { wall_anchor_ns, ..common_header(&lanes) };
     let mut merge =
         Merge { writer: Writer::new(output, &header)?, conns: BTreeMap::new(), merged: Merged::default() };
-    let mut standing: BTreeMap<usize, Standing> = BTreeMap::new();
+    let mut snapshot: BTreeMap<usize, Snapshot> = BTreeMap::new();
     while let Some(lane) = earliest(&mut lanes) {
-        merge.step(lane, standing.entry(lane.group).or_default())?;
+        merge.step(lane, snapshot.entry(lane.group).or_default())?;
     }
     let Merge { writer, conns, mut merged } = merge;
     merged.files = lanes.len() as u64;
@@ -111,15 +111,15 @@ struct Merge<W> {
 
 impl<W: Write> Merge<W> {
     /// Writes the next record of `lane`, and reads the one after it.
-    fn step<R: Read>(&mut self, lane: &mut Lane<R>, standing: &mut Standing) -> Result<(), Error> {
+    fn step<R: Read>(&mut self, lane: &mut Lane<R>, snapshot: &mut Snapshot) -> Result<(), Error> {
         let Some(head) = lane.next.take() else { return Ok(()) };
         let offset = lane.begins.saturating_add(head.offset);
         if let Some(gap) = lane.source.gap(offset) {
             self.writer.write(&gap)?;
         }
-        let again = head.record_type == record_type::CONN_OPEN && standing.is_open(head.conn);
+        let again = head.record_type == record_type::CONN_OPEN && snapshot.is_open(head.conn);
         if matches!(head.record_type, record_type::CONN_OPEN | record_type::CONN_CLOSE) {
-            standing.take(&lane.source.body().item());
+            snapshot.take(&lane.source.body().item());
         }
         // A part repeats the connections that are open at its start.
         if !is_of_the_file(&head) && !again {

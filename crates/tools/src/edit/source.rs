@@ -27,7 +27,7 @@ impl<R: Read> Source<R> {
 
     /// Returns the record read last.
     pub(super) fn body(&self) -> Body<'_> {
-        self.reader.body().expect("it is asked for behind a head")
+        self.reader.body().expect("a head was read")
     }
 
     /// Returns a Gap for the records found missing since the last call, if there are any.

@@ -126,7 +126,11 @@ impl fmt::Display for Exported {
         }
         writeln!(f)?;
         if self.left_out > 0 {
-            writeln!(f, "skipped: {}, sent by the client or text", count(self.left_out, "frame"))?;
+            writeln!(
+                f,
+                "skipped: {} (only received binary frames are exported)",
+                count(self.left_out, "frame")
+            )?;
         }
         if self.loss.is_some() {
             writeln!(f, "⚠️ Incomplete: {}", self.loss)?;

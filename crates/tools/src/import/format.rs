@@ -94,7 +94,7 @@ impl Format {
                     [
                         "HAR of Playwright 1.61",
                         "as for 1.62",
-                        "seconds in a field for milliseconds; corrected",
+                        "elapsed seconds added to the start in Unix milliseconds, a bug; corrected",
                     ],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],
@@ -105,7 +105,7 @@ impl Format {
             Self::Messages => &Row {
                 name: "messages",
                 title: "Playwright's frames",
-                help: "Playwright's frames without their HAR",
+                help: "Playwright's .jsonl of frames, without its HAR",
                 producers: &[[
                     "frames of Playwright without a HAR",
                     "the `.jsonl` that `'attach'` writes, even after a crash",

@@ -245,7 +245,7 @@ pub enum Error {
     #[error("{0}")]
     NoFrames(String),
     /// The capture has connections, but none clearly belongs to TikTok LIVE.
-    #[error("none of its {} is a known connection to TikTok LIVE", connections(.0.len()))]
+    #[error("the capture has {}, none recognised as TikTok LIVE", connections(.0.len()))]
     Unsure(Vec<Candidate>),
     /// `entries` contains the number of a connection that does not exist.
     #[error("unknown connection {entry}: the capture has {}", connections(*.there as usize))]

@@ -31,7 +31,7 @@ impl fmt::Display for Report {
             writeln!(f, "⚠️ {name}: {}", thousands(*number))?;
         }
         if self.clamped > 0 {
-            writeln!(f, "⚠️ {} back in time, set to the previous time", count(self.clamped, "step"))?;
+            writeln!(f, "⚠️ Timestamps that go back: {}, set to the previous one", thousands(self.clamped))?;
         }
         if self.bad_lines > 0 {
             writeln!(f, "⚠️ {} skipped:", count(self.bad_lines, self.noun()))?;

@@ -42,7 +42,7 @@ impl Battle {
     }
 
     /// Returns the current scores.
-    pub(super) fn standing(&self) -> compose::Battle {
+    pub(super) fn state(&self) -> compose::Battle {
         let hosts = [people::host(), people::rival()];
         let sides = hosts.into_iter().zip(&self.given).map(|(host, given)| Side {
             host,

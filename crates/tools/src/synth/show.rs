@@ -53,7 +53,7 @@ enum Act {
     Share {
         viewer: u64,
     },
-    /// A message of a streak. The last one is the final.
+    /// A message of a streak, whose last message is the final.
     Gift {
         viewer: u64,
         gift: words::Gift,
@@ -288,9 +288,9 @@ impl Show {
         let message = match act {
             Act::Armies => {
                 battle.rival_gives(&mut self.random);
-                compose::armies(stamp, &battle.standing(), &viewer(battle.last), false)
+                compose::armies(stamp, &battle.state(), &viewer(battle.last), false)
             }
-            _ => compose::battle(stamp, &battle.standing(), act == Act::BattleEnds),
+            _ => compose::battle(stamp, &battle.state(), act == Act::BattleEnds),
         };
         match act {
             Act::Armies => self.schedule(at_ms + ARMIES_EVERY_MS, Act::Armies),

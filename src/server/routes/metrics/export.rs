@@ -69,7 +69,7 @@ fn source(sheet: &Sheet, app: &App) {
     }
     sheet.gauge(
         "livetape_source_attempt",
-        "Current attempt to connect, from 1.",
+        "Number of the connection attempt, from 1; 0 before the first.",
         None,
         f64::from(status.attempt),
     );
@@ -140,7 +140,12 @@ fn readers(sheet: &Sheet, app: &App) {
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn process(sheet: &Sheet, app: &App) {
     let version = Some(("version", env!("CARGO_PKG_VERSION")));
-    sheet.gauge("livetape_build_info", "Version of livetape; always 1.", version, 1.0);
+    sheet.gauge(
+        "livetape_build_info",
+        "Version of livetape, as a label; the value is always 1.",
+        version,
+        1.0,
+    );
     let (name, help) = ("livetape_log_lines_lost_total", "Log lines that could not be written.");
     sheet.counter(name, help, None, log::lost());
     for (why, count) in app.connections.refused() {

@@ -199,6 +199,26 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
             it.read::<connections::Close>(),
             it.write::<ConnectionView>(),
         ),
+        post(
+            "/connections/{id}/messages",
+            "Sends a message to a connection.",
+            it.read::<rooms::Said>(),
+            it.write::<rooms::Heard>(),
+        ),
+        row(
+            "put",
+            "/connections/{id}/rooms/{room}",
+            "Adds a connection to a room.",
+            None,
+            it.write::<ConnectionView>(),
+        ),
+        row(
+            "delete",
+            "/connections/{id}/rooms/{room}",
+            "Removes a connection from a room.",
+            None,
+            it.write::<ConnectionView>(),
+        ),
         get("/stats", "Number of connections and rooms.", it.write::<LobbyStats>()),
     ]
 }

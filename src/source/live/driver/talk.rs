@@ -71,7 +71,7 @@ impl<T: Transport> Driver<T> {
                 () = sleep_until(due) => {
                     let now = self.upstream.now();
                     if is_full {
-                        // Not reading was our decision, so the silence says nothing about the room.
+                        // The pause in reading was ours, so the silence does not show that the room is dead.
                         session.handle_sign_of_life(now);
                     }
                     session.handle_timeout(now);
@@ -205,7 +205,7 @@ impl Lost {
         Self::new(ABNORMAL, reason.to_owned(), Who::Us, format!("the room is silent: {reason}"), healthy)
     }
 
-    /// Not retried, because reconnecting would only bring more of it.
+    /// Not retried, because the upstream would send as much after reconnecting.
     fn flood(healthy: Duration) -> Self {
         let reason = format!("more than {} MiB per second", RATE_BYTES_MAX >> 20);
         let lost = Self::new(close::POLICY, reason, Who::Us, String::new(), healthy);

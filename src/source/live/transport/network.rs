@@ -87,7 +87,7 @@ impl NetTransport {
             refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
             unreached => unreached,
         };
-        // The library resolves no addresses, and a proxy resolves names itself.
+        // The resolver sees neither addresses nor names that a proxy resolves, so check the host here.
         if let Ok(url) = Url::parse(&request.url) {
             self.reach.check(url.host_str().unwrap_or_default()).map_err(|error| Unreached::from(&error))?;
         }

@@ -69,7 +69,7 @@ impl Unreached {
                 None => error.source(),
             };
         }
-        Self::new("it failed")
+        Self::new("unknown error")
     }
 
     /// Explains why a WebSocket could not be opened, or was lost.
@@ -78,16 +78,16 @@ impl Unreached {
         match error {
             Socket::Io(error) => Self::of(error),
             Socket::Tls(error) => Self::of(error),
-            Socket::ConnectionClosed | Socket::AlreadyClosed => Self::new("closed already"),
+            Socket::ConnectionClosed | Socket::AlreadyClosed => Self::new("already closed"),
             Socket::Protocol(
                 ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
             ) => Self::new("closed without a close frame"),
             Socket::Protocol(_) => Self::new("the server does not speak the WebSocket protocol"),
-            Socket::Capacity(CapacityError::MessageTooLong { size, .. }) => {
-                Self::new(format!("a message of {size} bytes is longer than {FRAME_BYTES_MAX}"))
-            }
+            Socket::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::new(format!(
+                "a message of {size} bytes is longer than the maximum of {FRAME_BYTES_MAX}"
+            )),
             Socket::Capacity(_) | Socket::AttackAttempt => Self::new("the response head is too long"),
-            Socket::WriteBufferFull(_) => Self::new("the server does not read"),
+            Socket::WriteBufferFull(_) => Self::new("the server stopped reading"),
             Socket::Utf8(_) => Self::new("a text message is not UTF-8"),
             _ => Self::new("cannot open the WebSocket"),
         }
@@ -135,7 +135,7 @@ fn words(kind: io::ErrorKind) -> &'static str {
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
             "the network is unreachable"
         }
-        _ => "it failed",
+        _ => "unknown error",
     }
 }
 

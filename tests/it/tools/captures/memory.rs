@@ -1,4 +1,4 @@
-//! Memory of an import of a HAR larger than the limit.
+//! Memory of an import whose HAR is larger than the memory limit.
 
 use std::{
     fs::File,

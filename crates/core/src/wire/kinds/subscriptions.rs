@@ -1,4 +1,4 @@
-//! Subscription messages other than the one for a single subscription.
+//! Subscription messages other than `WebcastSubNotifyMessage`.
 
 use smol_str::SmolStr;
 

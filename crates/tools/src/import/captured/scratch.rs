@@ -47,7 +47,7 @@ impl Keeper {
 
     pub(in crate::import) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
         let bytes = item.encode_to_vec();
-        let length = u32::try_from(bytes.len()).expect("a few texts of bounded length");
+        let length = u32::try_from(bytes.len()).expect("an item is shorter than 4 GiB");
         let time = item.time.unwrap_or(f64::NAN);
         for part in [&length.to_le_bytes()[..], &time.to_le_bytes(), &bytes] {
             self.file.write_all(part).map_err(Error::Scratch)?;

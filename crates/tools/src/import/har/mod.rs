@@ -37,7 +37,7 @@ impl Capture for Har<'_> {
     }
 }
 
-/// Playwright's frames without their HAR.
+/// Playwright's `.jsonl` of frames, without its HAR.
 pub(super) struct Messages<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Messages<'_> {

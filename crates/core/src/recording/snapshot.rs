@@ -12,12 +12,12 @@ const CONNECTIONS_MAX: usize = 65_536;
 
 /// The header and the open connections.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct Snapshot {
     header: Option<Header>,
     open: BTreeMap<u32, (Flags, ConnOpen)>,
 }
 
-impl Standing {
+impl Snapshot {
     /// Updates the state with the next item.
     pub fn take(&mut self, item: &Item) {
         match &item.what {

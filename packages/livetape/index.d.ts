@@ -1,0 +1,2 @@
+/** Path of the program for this platform. */
+export declare const path: string

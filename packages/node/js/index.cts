@@ -1,0 +1,13 @@
+// The public API.
+
+export { App, createApp } from './app.cjs'
+export type { AppOptions, BroadcastFilter, Room, RoomOptions, Stats } from './app.cjs'
+export { HandlerError, LivetapeError, SocketClosedError } from './errors.cjs'
+export type { LivetapeEvent } from './events.cjs'
+export { EventStream, Replay } from './feed.cjs'
+export type { EventsOptions, ReplayState, Speed } from './feed.cjs'
+export { MockTikTok } from './mock.cjs'
+export type { MockLogEntry, MockScenario, Times } from './mock.cjs'
+export { decode, readRecording, Recording } from './recording.cjs'
+export { Socket } from './socket.cjs'
+export type { Handlers, Result, Verdict } from './socket.cjs'

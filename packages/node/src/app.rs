@@ -1,0 +1,228 @@
+//! An app: a server with its sources.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use livetape::{
+    control::{Control, Driver, InjectRequest, ReplayOrder},
+    hub::{Hub, Limits},
+    sans_io::error::{Code, Problem},
+    server::{self, Event, Handlers, Server, listen::Listening},
+    source::{Tape, live::NetTransport},
+    supervisor::Supervisor,
+};
+use napi_derive::napi;
+use serde_json::Value;
+use tokio::{
+    select,
+    sync::{Mutex as AsyncMutex, mpsc},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    error::{OrError as _, bad, error, json, parse},
+    event::SocketEvent,
+    feed::NativeFeed,
+    options::{AppOptions, speed},
+    runtime::runtime,
+};
+
+/// Maximum number of events that one call returns.
+const BATCH_EVENTS_MAX: usize = 256;
+
+/// A server and its sources.
+#[napi]
+pub struct NativeApp {
+    options: AppOptions,
+    hub: Hub,
+    control: Control,
+    pub(crate) handlers: Handlers,
+    events: AsyncMutex<mpsc::Receiver<Event>>,
+    /// Driver of the sources, until the app listens.
+    driver: Mutex<Option<Driver>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    closed: CancellationToken,
+}
+
+#[napi]
+impl NativeApp {
+    /// Creates an app from the options of `createApp`, as JSON.
+    #[napi(constructor)]
+    pub fn new(options: String) -> napi::Result<Self> {
+        let options: AppOptions = parse("options", &options).or_error()?;
+        options.check().or_error()?;
+        let hub = Hub::new(Uuid::new_v4().simple().to_string(), Limits::default());
+        let (control, driver) = Control::new();
+        let (handlers, events) =
+            Handlers::new(&hub, &control, options.sockets(), options.lobby(), options.handlers());
+        Ok(Self {
+            options,
+            hub,
+            control,
+            handlers,
+            events: AsyncMutex::new(events),
+            driver: Mutex::new(Some(driver)),
+            tasks: Mutex::default(),
+            closed: CancellationToken::new(),
+        })
+    }
+
+    /// Starts the server and its source. Returns the port.
+    #[napi]
+    pub async fn listen(&self, port: Option<u32>) -> napi::Result<u32> {
+        self.start(port).await.or_error()
+    }
+
+    /// Waits for events of sockets; `null` when the app has closed.
+    #[napi]
+    pub async fn next_events(&self) -> Option<Vec<SocketEvent>> {
+        let mut events = self.events.lock().await;
+        let mut batch = Vec::new();
+        select! {
+            biased;
+            _ = events.recv_many(&mut batch, BATCH_EVENTS_MAX) => {}
+            () = self.closed.cancelled() => return None,
+        }
+        Some(batch.into_iter().map(SocketEvent::from).collect())
+    }
+
+    /// Shuts the server down, and returns when everything has closed.
+    #[napi]
+    pub async fn close(&self) {
+        self.control.shut_down();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // A task that panicked has ended too.
+            let _ = task.await;
+        }
+        self.closed.cancel();
+    }
+
+    /// Subscribes to the feed, with the query parameters of `GET /events`.
+    #[napi]
+    pub fn subscribe(&self, query: String) -> napi::Result<NativeFeed> {
+        let join = server::feed_query(&query).or_error()?;
+        Ok(NativeFeed::new(self.hub.join(&join).or_error()?))
+    }
+
+    /// Controls the replay. Returns its state as JSON.
+    #[napi]
+    pub async fn replay(&self, order: String, value: Option<String>) -> napi::Result<String> {
+        let order = read_order(&order, value.as_deref()).or_error()?;
+        json(&self.control.order(order).await.or_error()?)
+    }
+
+    /// Connects to a user. Returns the status as JSON.
+    #[napi]
+    pub async fn connect(&self, user: String) -> napi::Result<String> {
+        json(&self.control.connect(user).await.or_error()?)
+    }
+
+    /// Disconnects a user. Returns the status as JSON.
+    #[napi]
+    pub async fn disconnect(&self, user: String) -> napi::Result<String> {
+        json(&self.control.disconnect(user).await.or_error()?)
+    }
+
+    /// Injects an event: the body of `POST /inject`.
+    #[napi]
+    pub async fn inject(&self, request: String) -> napi::Result<String> {
+        let request: InjectRequest = parse("event", &request).or_error()?;
+        request.check().map_err(|message| error(&bad(message)))?;
+        json(&self.control.inject(request).await.or_error()?)
+    }
+
+    /// Returns the status of the source as JSON.
+    #[napi]
+    pub fn status(&self) -> napi::Result<String> {
+        json(&self.control.status())
+    }
+
+    /// Returns the state of the replay as JSON.
+    #[napi]
+    pub fn replay_state(&self) -> napi::Result<String> {
+        json(&self.control.replay())
+    }
+}
+
+impl NativeApp {
+    async fn start(&self, port: Option<u32>) -> Result<u32, Problem> {
+        let port = port.map(u16::try_from).transpose().map_err(|_| bad("the port is not from 0 to 65535"))?;
+        let runtime = runtime()?;
+        let address = self.options.address(port)?;
+        let config =
+            server::Config { handlers: Some(self.handlers.clone()), ..self.options.server(address)? };
+        let options = self.options.supervisor()?;
+        let transport = NetTransport::new(&options.live)?;
+        let tape = match self.options.replay.clone() {
+            None => None,
+            Some(name) => {
+                let found = runtime.spawn_blocking(move || Tape::find(name)).await;
+                Some(found.map_err(|failed| Problem::new(Code::Io, failed))??)
+            }
+        };
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(driver) = driver else {
+            return Err(bad("the app is already listening, or closed").hint("create another app"));
+        };
+        let listening = match runtime.spawn(Listening::bind(address)).await {
+            Ok(Ok(listening)) => listening,
+            failed => {
+                // The caller may try another port.
+                *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+                return Err(match failed {
+                    Ok(Err(problem)) if problem.code == Code::PortInUse => {
+                        problem.hint("choose another port, or 0 for any free port")
+                    }
+                    Ok(Err(problem)) => problem,
+                    _ => Problem::new(Code::CannotListen, "the server stopped"),
+                });
+            }
+        };
+        let bound = listening.addresses().first().map_or(0, |address| u32::from(address.port()));
+        let server = Server { hub: self.hub.clone(), control: self.control.clone(), config };
+        let user = self.options.live.clone();
+        let supervisor = Supervisor::new(self.hub.clone(), &self.control, driver, transport, options);
+        let source = runtime.spawn(async move {
+            // Failures are events of the feed.
+            match (tape, user) {
+                (Some(tape), _) => drop(supervisor.replay(tape).await),
+                (None, Some(user)) => drop(supervisor.live(user).await),
+                (None, None) => drop(supervisor.serve().await),
+            }
+        });
+        let serving = runtime.spawn(server::serve(listening, server));
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([serving, source]);
+        Ok(bound)
+    }
+}
+
+/// Reads an order to the replay; `value` is JSON.
+fn read_order(order: &str, value: Option<&str>) -> Result<ReplayOrder, Problem> {
+    let value: Value = value.map_or(Ok(Value::Null), |value| parse("value", value))?;
+    Ok(match order {
+        "play" => ReplayOrder::Play,
+        "pause" => ReplayOrder::Pause,
+        "seek" => ReplayOrder::Seek(offset(&value)?),
+        "speed" => ReplayOrder::Speed(speed(&value)?),
+        "step" => {
+            let frames = value.as_u64().and_then(|frames| u32::try_from(frames).ok());
+            ReplayOrder::Step(frames.ok_or_else(|| bad(format!("`{value}` is not a number of frames")))?)
+        }
+        "load" => ReplayOrder::Load(value.as_str().unwrap_or_default().to_owned()),
+        other => return Err(bad(format!("unknown order `{other}`"))),
+    })
+}
+
+/// Reads an offset: seconds, or text such as `1m30s`.
+fn offset(value: &Value) -> Result<Duration, Problem> {
+    let read = match value {
+        Value::String(text) => livetape::sans_io::offset::parse(text),
+        other => livetape::sans_io::offset::from_seconds(other.as_f64().unwrap_or(f64::NAN)),
+    };
+    read.map_err(bad)
+}

@@ -1,0 +1,51 @@
+//! Errors for JavaScript: code, message and hint as JSON in the message, which `js/errors.cts` unpacks.
+
+use livetape::{
+    control::Refusal,
+    sans_io::error::{Code, Problem},
+};
+use serde_json::json;
+
+/// Converts a problem.
+pub(crate) fn error(problem: &Problem) -> napi::Error {
+    let Problem { code, message, hint } = problem;
+    napi::Error::from_reason(json!({ "code": code.name(), "message": message, "hint": hint }).to_string())
+}
+
+/// Converts the problem of a result.
+pub(crate) trait OrError<T> {
+    /// Returns the value, or the error for JavaScript.
+    fn or_error(self) -> napi::Result<T>;
+}
+
+impl<T> OrError<T> for Result<T, Problem> {
+    fn or_error(self) -> napi::Result<T> {
+        self.map_err(|problem| error(&problem))
+    }
+}
+
+impl<T> OrError<T> for Result<T, Refusal> {
+    fn or_error(self) -> napi::Result<T> {
+        self.map_err(|refusal| error(&refusal.problem))
+    }
+}
+
+/// Returns an error for an invalid argument.
+pub(crate) fn bad(message: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::BadRequest, message)
+}
+
+/// Parses JSON from the JavaScript part.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Result<T, Problem> {
+    serde_json::from_str(json).map_err(|error| {
+        // The position is one in the JSON, which the caller never sees.
+        let message = error.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before);
+        bad(format!("invalid {what}: {message}")).hint("see the package's README for the options")
+    })
+}
+
+/// Serializes a response.
+pub(crate) fn json(value: &impl serde::Serialize) -> napi::Result<String> {
+    serde_json::to_string(value).map_err(|error| napi::Error::from_reason(error.to_string()))
+}

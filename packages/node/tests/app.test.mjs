@@ -1,0 +1,113 @@
+// Apps: their start and end, both module systems, and the process.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { test } from 'node:test'
+import * as esm from '@livetape/node'
+import { Client, start } from './support.mjs'
+
+const { createApp, LivetapeError } = esm
+
+test('both module systems export the same classes', () => {
+  const cjs = createRequire(import.meta.url)('@livetape/node')
+  assert.deepEqual(Object.keys(cjs).sort(), Object.keys(esm).sort())
+  for (const [name, value] of Object.entries(cjs)) assert.equal(esm[name], value, name)
+})
+
+test('bad options are reported with a code and a hint', () => {
+  for (const options of [{ prot: 1 }, { port: 70000 }, { port: 'x' }, { speed: 'fast' }, { speed: 0 }, { replay: 'demo', live: 'ann' },
+    { handlerTimeoutMs: 0 }, { maxMessageBytes: 1e9 }, { upstream: 'nowhere' }, { token: 'short' }]) {
+    assert.throws(() => createApp(options), (error) => error instanceof LivetapeError && error.code === 'bad_request', JSON.stringify(options))
+  }
+  assert.throws(() => createApp({ prot: 1 }), { message: /unknown field `prot`/, hint: /README/ })
+})
+
+test('failures of listen are reported, and another port can be tried', async (t) => {
+  const { port } = await start(t)
+  const app = createApp()
+  await assert.rejects(() => app.listen(port), { code: 'port_in_use', hint: 'choose another port, or 0 for any free port' })
+  for (const bad of [-1, 65536, 1.5, '80']) await assert.rejects(() => app.listen(bad), { code: 'bad_request' })
+  assert.ok((await app.listen(0)).port > 0)
+  await assert.rejects(() => app.listen(0), { code: 'bad_request' })
+  await app.close()
+  await app.close()
+  await assert.rejects(() => app.listen(0), { code: 'shutting_down' })
+  await assert.rejects(() => createApp({ host: '0.0.0.0' }).listen(), { code: 'bad_request', hint: /token/ })
+  await assert.rejects(() => createApp({ host: 'example.com' }).listen(), { code: 'bad_request' })
+  await assert.rejects(() => createApp({ replay: 'no such recording' }).listen(), { code: 'recording_not_found' })
+})
+
+test('closing an app closes its sockets with 1001, and only its own', async (t) => {
+  const closed = []
+  const handlers = { onClose: (socket, code) => void closed.push([socket.clientId, code]) }
+  const one = await start(t, (app) => app.websocket('/chat', handlers))
+  const two = await start(t, (app) => app.websocket('/chat', handlers))
+  const [ann, bob] = [await Client.open(one.url('/chat?client_id=ann')), await Client.open(two.url('/chat?client_id=ann'))]
+  await two.app.broadcast('only to two')
+  assert.equal(await bob.next(), 'only to two')
+  await one.app.close()
+  assert.deepEqual(closed, [['ann', 1001]])
+  assert.equal((await ann.closed).code, 1001)
+  await two.app.broadcast('still there')
+  assert.equal(await bob.next(), 'still there')
+  await assert.rejects(() => fetch(`http://127.0.0.1:${one.port}/health`))
+})
+
+test('an AbortSignal and asyncDispose close an app', async () => {
+  const abort = new AbortController()
+  const app = createApp({ signal: abort.signal })
+  const { port } = await app.listen()
+  abort.abort()
+  await app.close()
+  await assert.rejects(() => fetch(`http://127.0.0.1:${port}/health`))
+  const other = createApp()
+  await other.listen()
+  await other[Symbol.asyncDispose]()
+  await assert.rejects(() => other.listen(), { code: 'shutting_down' })
+})
+
+/** Runs a script in another process; `log` collects its output. */
+function run(script) {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', `import { createApp } from '@livetape/node'\n${script}`], { cwd: import.meta.dirname ?? new URL('.', import.meta.url).pathname })
+  const log = []
+  child.stdout.on('data', (data) => log.push(String(data)))
+  child.stderr.on('data', (data) => log.push(String(data)))
+  return { child, log, exited: new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal, text: log.join('') }))) }
+}
+
+test('a process exits when its last app closes, and an app keeps it running', { timeout: 30_000 }, async () => {
+  const { exited } = run(`
+    const apps = [createApp(), createApp({ replay: 'demo' })]
+    for (const app of apps) await app.listen()
+    const never = createApp()
+    setTimeout(() => { console.log('still running'); apps.map((app) => app.close()) }, 200).unref()
+    setTimeout(() => {}, 300)
+  `)
+  assert.deepEqual(await exited, { code: 0, signal: null, text: 'still running\n' })
+})
+
+test('a process that is killed leaves no port', { timeout: 30_000 }, async (t) => {
+  const { child, exited } = run(`console.log((await createApp().listen()).port)`)
+  const port = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(Number(data))))
+  child.kill('SIGKILL')
+  assert.equal((await exited).signal, 'SIGKILL')
+  const { app } = await start(t)
+  const again = createApp()
+  assert.equal((await again.listen(port)).port, port)
+  await again.close()
+  assert.ok(app)
+})
+
+test('an uncaught failure of a handler does not end the process', { timeout: 30_000 }, async () => {
+  const { exited } = run(`
+    const app = createApp().websocket('/chat', { onConnect: async () => { throw new Error('failed') }, onMessage: () => { throw new Error('failed') }, onClose: () => app.close() })
+    const { port } = await app.listen()
+    const { WebSocket } = await import('ws')
+    const socket = new WebSocket('ws://127.0.0.1:' + port + '/chat')
+    socket.on('open', () => { socket.send('x'); socket.close() })
+  `)
+  const { code, text } = await exited
+  assert.equal(code, 0, text)
+  assert.match(text, /HandlerError: onConnect failed: failed[\s\S]*HandlerError: onMessage failed: failed/)
+})

@@ -1,0 +1,206 @@
+// Sockets, rooms and verdicts.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { HandlerError, SocketClosedError } from '@livetape/node'
+import { Client, deferred, start } from './support.mjs'
+
+test('handlers see each event of a socket once and in order', async (t) => {
+  const seen = []
+  const over = deferred()
+  const note = (name) => (socket, ...args) => void seen.push([name, socket.clientId, ...args])
+  const { url } = await start(t, (app) =>
+    app.websocket('/chat', {
+      onConnect: note('connect'), onMessage: note('message'), onBinaryMessage: note('binary'), onJoinRoom: note('join'),
+      onLeaveRoom: note('leave'), onPing: note('ping'), onPong: note('pong'),
+      onClose: (socket, code, reason) => (note('close')(socket, code, reason), over.resolve(socket)),
+    }))
+  const client = await Client.open(url('/chat?client_id=ann'))
+  client.say('hello')
+  client.say(Buffer.from([0, 255]))
+  client.say({ type: 'join_room', room_id: 'a' })
+  client.say({ type: 'room_message', room_id: 'a', message: 'hi' })
+  client.say({ type: 'room_message', room_id: 'a', message: { x: 1 } })
+  client.socket.ping()
+  client.say({ type: 'leave_room', room_id: 'a' })
+  assert.deepEqual((await client.json()).type, 'room_joined')
+  assert.deepEqual([(await client.json()).message, (await client.json()).message], ['hi', { x: 1 }])
+  assert.deepEqual((await client.json()).type, 'room_left')
+  client.socket.close(4000, 'done')
+  const socket = await over.promise
+  assert.deepEqual(seen, [
+    ['connect', 'ann'], ['message', 'ann', 'hello'], ['binary', 'ann', Buffer.from([0, 255])], ['join', 'ann', 'a'],
+    ['message', 'ann', 'hi', 'a'], ['message', 'ann', '{"x":1}', 'a'], ['ping', 'ann'], ['leave', 'ann', 'a'], ['close', 'ann', 4000, 'done'],
+  ])
+  assert.equal(socket.isOpen, false)
+  for (const late of [() => socket.send('x'), () => socket.close(), () => socket.joinRoom('a'), () => socket.sendToRoom('x', 'a')]) {
+    await assert.rejects(late, SocketClosedError)
+  }
+  assert.throws(() => socket.setMetadata('a', 'b'), { code: 'socket_closed', name: 'SocketClosedError' })
+})
+
+test('a socket sends, joins, leaves, and stores metadata', async (t) => {
+  const connected = deferred()
+  const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => void connected.resolve(socket) }))
+  const client = await Client.open(url('/chat'))
+  const socket = await connected.promise
+  assert.match(socket.clientId, /^client_/)
+  assert.deepEqual([socket.path, socket.roomId, app.getConnection(socket.id)], ['/chat', undefined, socket])
+  await socket.send('text')
+  await socket.send(Buffer.from('bytes'))
+  assert.deepEqual([await client.next(), await client.next()], ['text', Buffer.from('bytes')])
+  assert.equal(await socket.leaveRoom(), false)
+  assert.deepEqual([await socket.joinRoom('a'), await socket.joinRoom('b')], [true, true])
+  assert.equal(socket.roomId, 'b')
+  assert.deepEqual([(await client.json()).room_id, (await client.json()).room_id], ['a', 'b'])
+  await socket.sendToRoom('to b')
+  await socket.sendToRoom({ to: 'a' }, 'a')
+  const [first, second] = [await client.json(), await client.json()]
+  assert.deepEqual([first.room_id, first.message, first.from_client_id], ['b', 'to b', socket.clientId])
+  assert.deepEqual([second.room_id, second.message], ['a', { to: 'a' }])
+  assert.equal(await socket.leaveRoom(), true)
+  assert.equal(socket.roomId, 'a')
+  assert.equal(await socket.leaveRoom('nowhere'), false)
+  socket.setMetadata('team', 'red')
+  assert.deepEqual([socket.getMetadata('team'), socket.getMetadata('other')], ['red', undefined])
+  const full = await app.createRoom('Small', { description: 'for one', maxConnections: 0 })
+  assert.equal(await socket.joinRoom(full), false)
+  const { createdAt, ...room } = app.getRoom(full)
+  assert.deepEqual(room, { id: full, name: 'Small', description: 'for one', maxConnections: 0, connectionsCount: 0 })
+  assert.ok(createdAt instanceof Date && Math.abs(Date.now() - createdAt) < 60_000)
+  assert.deepEqual(app.getAllRooms().map(({ id }) => id).sort(), ['a', full].sort())
+  assert.equal(app.getRoom('b'), undefined, 'it was removed with its last member')
+  assert.deepEqual(app.getStats(), { totalConnections: 1, totalRooms: 2, connectionsByRoom: { a: 1, [full]: 0 }, unansweredEvents: 0 })
+  await socket.close(4001, 'bye')
+  await assert.rejects(() => socket.send('after close'), SocketClosedError)
+  assert.deepEqual(await client.closed, { code: 4001, reason: 'bye' })
+})
+
+test('a broadcast reaches everyone, a room, or the sockets that pass a filter', async (t) => {
+  const { app, url } = await start(t, (app) => app.websocket('/chat', {}))
+  const [ann, bob] = [await Client.open(url('/chat?client_id=ann')), await Client.open(url('/chat?client_id=bob'))]
+  assert.equal((await ann.join('a')).type, 'room_joined')
+  await bob.join('b')
+  await app.broadcast('all')
+  await app.broadcast('room a', 'a')
+  await app.broadcast(Buffer.from('not ann'), undefined, ({ clientId }) => clientId !== 'ann')
+  await app.broadcast('end')
+  assert.deepEqual([await ann.next(), await ann.next(), await ann.next()], ['all', 'room a', 'end'])
+  assert.deepEqual([await bob.next(), await bob.next(), await bob.next()], ['all', Buffer.from('not ann'), 'end'])
+  assert.deepEqual(app.getConnections('a').map(({ clientId }) => clientId), ['ann'])
+  assert.deepEqual([app.getConnections().length, app.getConnections('nowhere').length], [2, 0])
+  await assert.rejects(() => app.broadcast('x', 'nowhere'), { code: 'unknown_room' })
+  const failing = app.broadcast('never', undefined, () => { throw new Error('filter') })
+  await assert.rejects(failing, { message: 'filter' })
+  await app.broadcast('last')
+  assert.deepEqual([await ann.next(), await bob.next()], ['last', 'last'])
+})
+
+test('verdicts refuse a connection, cancel a join, and change or drop a message', async (t) => {
+  const { url } = await start(t, (app) =>
+    app.websocket('/chat', {
+      onConnect: async ({ clientId }) => ({ shouldCancel: clientId === 'mallory' }),
+      onJoinRoom: (_, room) => ({ shouldContinue: room !== 'secret' }),
+      onMessage: (_, message) => {
+        if (message === 'spam') return { shouldCancel: true }
+        if (message.includes('darn')) return { shouldContinue: true, modifiedEvent: { message: message.replace('darn', '****') } }
+      },
+    }))
+  const mallory = new Client(url('/chat?client_id=mallory'))
+  assert.deepEqual(await mallory.closed, { code: 1008, reason: 'refused' })
+  const ann = await Client.open(url('/chat?client_id=ann'))
+  const refused = await ann.join('secret')
+  assert.deepEqual([refused.type, refused.code], ['room_join_error', 'refused'])
+  await ann.join('a')
+  for (const message of ['spam', 'darn it', 'fine']) ann.say({ type: 'room_message', room_id: 'a', message })
+  assert.deepEqual([(await ann.json()).message, (await ann.json()).message], ['**** it', 'fine'])
+})
+
+test('handlers that throw, reject, return nonsense or never return do not stop anything', async (t) => {
+  const errors = []
+  const behaviours = {
+    throw: () => { throw new TypeError('thrown') },
+    reject: async () => { throw new TypeError('rejected') },
+    reject_nothing: () => Promise.reject(),
+    nonsense: () => 42,
+    null: () => null,
+    text: () => 'cancel',
+    empty: () => ({ shouldCancel: 'yes', modifiedEvent: 7 }),
+    cycle: () => { const data = {}; data.data = data; return { modifiedEvent: { data } } },
+    getter: () => ({ get shouldCancel() { throw new Error('getter') } }),
+    never: () => new Promise(() => {}),
+  }
+  const { app, url, failures } = await start(t, (app) =>
+    app.websocket('/chat', {
+      onMessage: (_, message) => behaviours[message](),
+      onError: (_, error) => { errors.push(error); throw new Error('onError too') },
+    }), { handlerTimeoutMs: 50 })
+  const ann = await Client.open(url('/chat'))
+  await ann.join('a')
+  for (const message of Object.keys(behaviours)) {
+    ann.say({ type: 'room_message', room_id: 'a', message })
+    assert.equal((await ann.json()).message, message)
+  }
+  assert.deepEqual(errors.map(({ message }) => message), ['onMessage failed: thrown', 'onMessage failed: rejected', 'onMessage failed: undefined'])
+  assert.ok(errors.every((error) => error instanceof HandlerError && error.code === 'handler_failed'))
+  assert.ok(errors[0].cause instanceof TypeError)
+  assert.deepEqual(failures.map(({ message }) => message.replace(/(circular structure).*/s, '$1')), [
+    'onMessage failed: thrown', 'onError failed: onError too', 'onMessage failed: rejected', 'onError failed: onError too',
+    'onMessage failed: undefined', 'onError failed: onError too', 'the result of a handler failed: Converting circular structure', 'the result of a handler failed: getter',
+  ])
+  assert.equal(app.getStats().unansweredEvents, 1)
+})
+
+test('bad arguments are reported with a code', async (t) => {
+  const connected = deferred()
+  const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => void connected.resolve(socket) }))
+  for (const path of ['/chat', '/a/../b', '/..', '/a?b', 'a', '', 7]) assert.throws(() => app.websocket(path, {}), { code: 'bad_request' }, String(path))
+  assert.throws(() => app.websocket('/other'), { code: 'bad_request' })
+  assert.throws(() => app.websocket('/other', { clientId: 'not valid' }), { code: 'bad_request' })
+  const client = await Client.open(url('/chat'))
+  const socket = await connected.promise
+  for (const code of [999, 1004, 1005, 1006, 1015, 5000, -1, 1.5, NaN, '1000']) await assert.rejects(() => socket.close(code), { code: 'bad_request' })
+  await assert.rejects(() => socket.close(1000, 'x'.repeat(124)), { code: 'bad_request' })
+  for (const message of [{}, null, undefined, 7]) await assert.rejects(() => socket.send(message), { code: 'bad_request' })
+  for (const value of [7, null, undefined, {}]) assert.throws(() => socket.setMetadata('key', value), { code: 'bad_request' })
+  assert.throws(() => socket.setMetadata('key', 'x'.repeat(9000)), { code: 'too_large' })
+  await assert.rejects(() => socket.joinRoom(7), { code: 'bad_request' })
+  await assert.rejects(() => socket.joinRoom(''), { code: 'bad_request' })
+  await assert.rejects(() => socket.joinRoom('user:nobody'), { code: 'unknown_room' })
+  await assert.rejects(() => socket.sendToRoom('x'), { code: 'not_in_room' })
+  await assert.rejects(() => socket.sendToRoom(() => {}, 'a'), { code: 'bad_request' })
+  await socket.send('still open')
+  assert.equal(await client.next(), 'still open')
+})
+
+test('messages that are too long or not UTF-8 close the socket and reach onError', async (t) => {
+  const codes = []
+  let over = deferred()
+  const { url } = await start(t, (app) =>
+    app.websocket('/chat', { onError: (_, { code }) => void codes.push(code), onClose: (_, code) => void over.resolve(code) }))
+  const long = await Client.open(url('/chat'))
+  long.say(Buffer.alloc(100 << 20))
+  long.socket.on('error', () => {})
+  assert.equal(await over.promise, 1009)
+  over = deferred()
+  const client = await Client.open(url('/chat'))
+  client.socket.send(Buffer.from([0xff]), { binary: false })
+  assert.deepEqual([await over.promise, (await client.closed).code], [1007, 1007])
+  assert.deepEqual(codes, ['too_large', 'not_utf8'])
+})
+
+test('a broken connection is closed with 1006, and none is left', async (t) => {
+  const over = deferred()
+  const { app, url } = await start(t, (app) => app.websocket('/chat', { onClose: (_, code) => void over.resolve(code) }))
+  const client = await Client.open(url('/chat'))
+  client.socket.terminate()
+  assert.equal(await over.promise, 1006)
+  assert.deepEqual([app.getConnections(), app.getStats().totalConnections], [[], 0])
+})
+
+test('requests without an upgrade get 400, and other routes still work', async (t) => {
+  const { port } = await start(t, (app) => app.websocket('/chat', {}))
+  const answer = await fetch(`http://127.0.0.1:${port}/chat`)
+  assert.deepEqual([answer.status, (await answer.json()).error.code], [400, 'upgrade_required'])
+  assert.equal((await (await fetch(`http://127.0.0.1:${port}/health`)).json()).status, 'ok')
+})

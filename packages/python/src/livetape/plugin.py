@@ -1,0 +1,105 @@
+"""The pytest plugin: the fixtures `livetape` and `livetape_mock`, and the marker `livetape`."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import server
+from .mock import Mock, is_toml
+from .tape import Tape
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from .aio import AsyncMock, AsyncTape
+
+#: Name and arguments of the marker.
+MARKER = "livetape"
+#: Mocks whose expectations are verified at the end of the test.
+MOCKS = pytest.StashKey[list[Mock]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    arguments = inspect.signature(Tape).replace(return_annotation=inspect.Signature.empty)
+    names = ", ".join(arguments.parameters)
+    config.addinivalue_line("markers", f"{MARKER}({names}): what the fixtures of livetape serve. `mock` is a scenario")
+
+
+@pytest.fixture(name="livetape")
+def livetape_fixture(request: pytest.FixtureRequest) -> Iterator[Tape]:
+    """Serve the recording that the marker names, by default `demo`."""
+    options = marked(request)
+    if "mock" in options:
+        options["mock"] = request.getfixturevalue("livetape_mock")
+    with Tape(**options) as tape:
+        yield tape
+
+
+@pytest.fixture
+def livetape_async(livetape: Tape) -> AsyncTape:
+    """Return the fixture `livetape` with coroutines."""
+    return livetape.aio
+
+
+@pytest.fixture
+def livetape_mock(request: pytest.FixtureRequest) -> Iterator[Mock]:
+    """Run a mock TikTok with the scenario `mock` of the marker. Its rooms play the recording that the marker names."""
+    options = marked(request)
+    mock = Mock(options.get("mock"), play=options.get("recording"), speed=options.get("speed"))
+    # Verified with the test rather than here, so that the test fails instead of its teardown.
+    request.node.stash.setdefault(MOCKS, []).append(mock)
+    try:
+        yield mock
+    finally:
+        mock.stop()
+
+
+@pytest.fixture
+def livetape_mock_async(livetape_mock: Mock) -> AsyncMock:
+    """Return the fixture `livetape_mock` with coroutines."""
+    return livetape_mock.aio
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Verify what mocks expect, unless the test fails anyway."""
+    __tracebackhide__ = True
+    result = yield
+    for mock in item.stash.get(MOCKS, []):
+        mock.verify()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the last lines of every server to the report of a failed test."""
+    report = yield
+    if report.failed:
+        for number, process in enumerate(server.started, start=1):
+            if lines := process.last_lines():
+                report.sections.append((f"{process.name} {number}", lines))
+    if report.when == "teardown":
+        server.started[:] = [process for process in server.started if process.is_running]
+    return report
+
+
+def marked(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return the arguments of the closest marker, with paths relative to the test's folder if they exist there."""
+    marker = request.node.get_closest_marker(MARKER)
+    if marker is None:
+        return {}
+    try:
+        options = inspect.signature(Tape).bind(*marker.args, **marker.kwargs).arguments
+    except TypeError as error:
+        raise pytest.UsageError(f"marker {MARKER} of {request.node.nodeid}: {error}") from error
+    for name in ("recording", "mock"):
+        path = options.get(name)
+        if path is not None and not (isinstance(path, str) and is_toml(path)):
+            beside = Path(request.path.parent, path)
+            options[name] = beside if beside.is_file() else path
+    return options

@@ -1,0 +1,111 @@
+"""Counts the events of a tape while they are broadcast."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .server import Server
+
+#: An observer neither counts as a client nor slows the replay down. Each gift of a streak counts once.
+FEED = "/events?observer=1&gifts=delta&since=0"
+#: Interval at which slow clients are checked, in seconds.
+POLL_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Summary of a finished replay."""
+
+    #: Number of events.
+    events: int
+    #: Number of events of each type, such as `chat` or `gift`; 0 for a type that did not occur.
+    by_type: Counter[str]
+    #: Total value of all gifts, in diamonds. Each gift of a streak counts once.
+    diamonds: int
+    #: Describes data that is missing or unreadable; empty if nothing was lost.
+    lost: str
+
+
+class Tally(threading.Thread):
+    """Reads the feed of a server on a thread of its own."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(name="livetape-tally", daemon=True)
+        self._server = server
+        self._changed = threading.Condition()
+        self._by_type: Counter[str] = Counter()
+        self._diamonds = 0
+        self._skipped = 0
+        self._has_ended = False
+        self._is_broken = False
+
+    def run(self) -> None:
+        """Count events until the server stops."""
+        with contextlib.suppress(OSError, HTTPException, ValueError), contextlib.closing(self._server.connect(timeout=None)) as connection:
+            connection.request("GET", FEED)
+            for line in connection.getresponse():
+                event = json.loads(line)
+                with self._changed:
+                    self._count(event)
+                    self._changed.notify_all()
+        with self._changed:
+            self._is_broken = True
+            self._changed.notify_all()
+
+    def set_ended(self, *, ended: bool) -> None:
+        """Set whether the recording has ended."""
+        with self._changed:
+            self._has_ended = ended
+
+    def finished(self, patience: float) -> Finished | None:
+        """Wait for the end of the recording, and until clients were sent all events.
+
+        Return `None` if no event arrives within `patience` seconds, or if a client does not read for as long.
+        """
+        with self._changed:
+            while not self._has_ended:
+                if self._is_broken:
+                    raise self._server.unreachable()
+                if not self._changed.wait(patience):
+                    return None
+        deadline = time.monotonic() + patience
+        while (status := self._server.request("GET", "/status")).get("behind", 0):
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(POLL_SECONDS)
+        with self._changed:
+            by_type = self._by_type.copy()
+            return Finished(by_type.total(), by_type, self._diamonds, describe(status["counts"], self._skipped))
+
+    def _count(self, event: dict[str, Any]) -> None:
+        kind = event["type"]
+        if kind == "gap":
+            self._skipped += event["to"] - event["from"] + 1
+            return
+        # A seek after the end resumes the replay, which begins with `connection_created`. Injected events do not.
+        self._has_ended = kind == "disconnected" or (self._has_ended and kind != "connection_created")
+        self._by_type[kind] += 1
+        if kind == "gift":
+            self._diamonds += event["data"]["diamonds"]
+
+
+def describe(counts: dict[str, Any], skipped: int) -> str:
+    """Describe the losses in the counts of a server, and events that the tally could not count."""
+    # Repaired texts only lose their invalid bytes.
+    undecoded = sum(count for fault, count in counts["faults"].items() if fault != "bad_utf8")
+    counted = [
+        (counts["recordsMissing"], "record missing", "records missing"),
+        (counts["unreadableBytes"], "byte unreadable", "bytes unreadable"),
+        (undecoded, "frame or message unreadable", "frames and messages unreadable"),
+        (skipped, "event broadcast too fast to be counted", "events broadcast too fast to be counted"),
+    ]
+    parts = [f"{number} {one if number == 1 else many}" for number, one, many in counted if number]
+    return "; ".join([*parts, *(["not sealed: the end may be missing"] if counts["unsealed"] else [])])

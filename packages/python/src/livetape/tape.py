@@ -1,0 +1,232 @@
+"""A recording served to clients."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from .errors import LivetapeError
+from .send import Send
+from .server import Server
+from .tally import Finished, Tally
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .aio import AsyncTape
+    from .mock import Mock
+
+#: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
+PATIENCE = 30.0
+#: Number of clients that never connect.
+HOLD = 2**32 - 1
+#: Time until the server lists a client that it counts, in seconds.
+LISTED_SECONDS = 0.2
+#: Time that clients have to answer a close, in seconds.
+DROP_SECONDS = 2.0
+#: Interval at which clients are counted, in seconds.
+POLL_SECONDS = 0.005
+
+#: Offset in a recording: seconds, or text such as `1m30s`.
+Offset: TypeAlias = float | str
+#: Playback speed: 0.1 to 1000, or `max`.
+Speed: TypeAlias = float | Literal["max"]
+
+
+class Tape:
+    """A recording served over WebSocket and HTTP on a free port of this machine. It never contacts other machines.
+
+    Use it as a context manager, or call `stop`. `recording` is `demo`, a name in the folder of recordings, or a path.
+    The first event is held until `wait_clients` clients are connected or, with `hold`, until `play` is called. With
+    `mock`, `POST /connect/{user}` connects to a mock TikTok.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        recording: str | os.PathLike[str] = "demo",
+        *,
+        speed: Speed = 1,
+        start: Offset | None = None,
+        end: Offset | None = None,
+        laps: int = 1,
+        idle_limit: Offset | None = None,
+        wait_clients: int = 1,
+        hold: bool = False,
+        mock: Mock | None = None,
+    ) -> None:
+        options = {
+            "speed": speed,
+            "start": None if start is None else duration(start),
+            "end": None if end is None else duration(end),
+            "loop": laps,
+            "idle-limit": None if idle_limit is None else duration(idle_limit),
+            "wait-clients": HOLD if hold else wait_clients,
+            "upstream": mock and mock.url,
+            "log-level": "info",
+        }
+        flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        self._server = Server(["replay", os.fspath(recording), "--offline", "--quiet", *flags])
+        #: The mock that it connects to.
+        self.mock = mock
+        #: Sends your own messages into the replay.
+        self.send = Send(self._server)
+        self._tally = Tally(self._server)
+        self._tally.start()
+        self._wait_for_replay()
+
+    @property
+    def url(self) -> str:
+        """URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`."""
+        return self._server.ws
+
+    @property
+    def http(self) -> str:
+        """URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`."""
+        return self._server.http
+
+    @property
+    def pid(self) -> int:
+        """ID of the server's process."""
+        return self._server.pid
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables for the environment of a client that runs as a program, the same as those of `livetape run`."""
+        urls = {"LIVETAPE_URL": self.url, "LIVETAPE_HTTP": self.http}
+        return urls if self.mock is None else {**urls, **self.mock.env}
+
+    @property
+    def aio(self) -> AsyncTape:
+        """The same tape with coroutines."""
+        from .aio import AsyncTape
+
+        return AsyncTape(self)
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to the REST API and return the JSON of the response."""
+        return self._server.request(method, path, body)
+
+    def wait_for_clients(self, clients: int, *, timeout: float = PATIENCE) -> None:
+        """Wait until at least `clients` clients are connected. Observers (`?observer=1`) do not count."""
+        __tracebackhide__ = True
+        deadline = time.monotonic() + timeout
+        while (connected := self.request("GET", "/status")["clients"]) < clients:
+            if time.monotonic() > deadline:
+                message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
+                raise LivetapeError("too_few_clients", message, f"connect to {self.url}")
+            time.sleep(POLL_SECONDS)
+
+    def drop(self, code: int = 1011, reason: str = "dropped by the test") -> None:
+        """Disconnect every WebSocket client with this close code. Clients may reconnect immediately.
+
+        Returns when they are gone, so that they receive nothing that is sent afterwards on their old connections.
+        """
+        __tracebackhide__ = True
+        # The server counts a client shortly before it lists it. It never lists clients that read `/events`.
+        deadline = time.monotonic() + LISTED_SECONDS
+        while len(clients := self._clients()) < self.request("GET", "/status")["clients"] and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        dropped = {client["id"] for client in clients}
+        for client in dropped:
+            try:
+                self.request("POST", f"/connections/{client}/close", {"code": code, "reason": reason})
+            except LivetapeError as error:
+                if error.code != "not_found":  # It has left.
+                    raise
+        deadline = time.monotonic() + DROP_SECONDS
+        while dropped.intersection(client["id"] for client in self._clients()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+    def play(self) -> None:
+        """Start or resume the replay."""
+        self._resume("play")
+
+    def pause(self) -> None:
+        """Pause the replay before the next event."""
+        self._order("pause")
+
+    def seek(self, offset: Offset) -> None:
+        """Move to an offset in the recording. Events after a seek have new IDs."""
+        self._resume("seek", offset=duration(offset))
+
+    def step(self, frames: int = 1) -> None:
+        """Pause the replay, then play the next frames that contain events."""
+        self._order("step", count=frames)
+
+    def finished(self, *, timeout: float = PATIENCE) -> Finished:
+        """Wait until the recording has ended and every client was sent all events.
+
+        Raises `LivetapeError` after `timeout` seconds without an event.
+        """
+        __tracebackhide__ = True
+        if finished := self._tally.finished(timeout):
+            return finished
+        state = self.request("GET", "/replay")["state"]
+        reasons = {
+            "waiting": f"it waits for clients: {self._seen()}",
+            "paused": "it is paused",
+            "ended": f"a client does not read its events: {self._seen()}",
+        }
+        reason = reasons.get(state, f"no event for {timeout:g} s")
+        raise LivetapeError("not_finished", f"the replay did not finish: {reason}")
+
+    def stop(self) -> None:
+        """Stop the server. Clients receive all queued events, then the close code 1001."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _wait_for_replay(self) -> None:
+        """Wait until the replay accepts orders, which is shortly after the server accepts requests."""
+        while True:
+            try:
+                self.request("GET", "/replay")
+            except LivetapeError as error:
+                if error.code != "no_replay":
+                    self._server.kill()
+                    raise
+            else:
+                return
+
+    def _clients(self) -> list[dict[str, Any]]:
+        connections = self.request("GET", "/connections")["connections"]
+        return [connection for connection in connections if not connection["observer"]]
+
+    def _seen(self) -> str:
+        status = self.request("GET", "/status")
+        clients = [f"{client['path']} ({client['clientId'] or client['id']})" for client in self._clients()]
+        # The tally of this tape is an observer.
+        observers = max(0, status["observers"] - 1)
+        seen = [*clients, *([f"{observers} observers, which do not count"] if observers else [])]
+        return ", ".join(seen) or "no client"
+
+    def _resume(self, order: str, **body: Any) -> None:
+        """Send an order that starts a replay over if it has ended."""
+        __tracebackhide__ = True
+        has_ended = self.request("GET", "/replay")["state"] == "ended"
+        if has_ended:
+            # The tally may be behind, and must not take the old end for the next one.
+            self._tally.finished(PATIENCE)
+            self._tally.set_ended(ended=False)
+        try:
+            self._order(order, **body)
+        except LivetapeError:
+            if has_ended:
+                self._tally.set_ended(ended=True)
+            raise
+
+    def _order(self, order: str, **body: Any) -> None:
+        __tracebackhide__ = True
+        self.request("POST", f"/replay/{order}", body or None)
+
+
+def duration(offset: Offset) -> str:
+    """Return an offset as the server reads it."""
+    return offset if isinstance(offset, str) else f"{round(offset * 1000)}ms"

@@ -1,0 +1,107 @@
+"""The mock, tested the way users test theirs."""
+
+import asyncio
+import json
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from livetape import LivetapeError, Mock, Seen
+
+from .conftest import ROOT
+
+LOOKUP = "/api-live/user/room"
+OFFLINE = '[[user]]\nname = "ann"\nstate = "offline"\n'
+
+
+def look_up(mock):
+    try:
+        with urlopen(f"{mock.url}{LOOKUP}/?aid=1988&uniqueId=ann") as response:
+            return response.status, json.load(response)
+    except HTTPError as error:
+        error.close()
+        return error.code, {}
+
+
+def test_expectations_that_are_met_pass(livetape_mock):
+    livetape_mock.expect(Seen.request(LOOKUP), 1)
+    livetape_mock.expect(Seen.request(LOOKUP), at_least=1, at_most=2)
+    livetape_mock.expect(Seen.CONNECTION, 0)
+    assert look_up(livetape_mock)[0] == 200
+    assert livetape_mock.wait_for(Seen.request(LOOKUP))[0]["status"] == 200
+    assert livetape_mock.received(Seen.ACK) == []
+    livetape_mock.verify()
+
+
+def test_unmet_expectations_name_the_line_of_the_test_and_what_happened(livetape_mock):
+    look_up(livetape_mock)
+    livetape_mock.expect(Seen.request("/api-live/user/rooms"), 2)
+    livetape_mock.expect(Seen.CONNECTION, at_least=1)
+    livetape_mock.expect(Seen.close(1000), at_least=1, at_most=2)
+    with pytest.raises(LivetapeError) as failed:
+        livetape_mock.verify()
+    assert "expected 2 requests of /api-live/user/rooms, got 0" in failed.value.message
+    assert f"nearest: {LOOKUP}" in failed.value.message
+    assert "expected 1 or more connections, got 0" in failed.value.message
+    assert "expected 1 to 2 closes with 1000, got 0" in failed.value.message
+    assert "test_mock.py:4" in failed.value.message
+    assert f"GET {LOOKUP}/ → 200" in failed.value.message
+    livetape_mock.verify()
+
+
+@pytest.mark.livetape(mock=ROOT / "fixtures/scenarios/rate-limited-twice.toml")
+def test_a_client_that_is_too_early_is_reported(livetape_mock):
+    livetape_mock.expect_no_reconnect_before(2)
+    assert [look_up(livetape_mock)[0] for _ in range(2)] == [429, 429]
+    with pytest.raises(LivetapeError, match=r"expected no request for 2 s after the failure at \d+ ms; one came after \d+ ms"):
+        livetape_mock.verify()
+
+
+@pytest.mark.livetape(mock=OFFLINE)
+def test_a_scenario_is_given_as_text_and_replaced(livetape_mock):
+    offline = look_up(livetape_mock)[1]
+    livetape_mock.set_scenario(OFFLINE.replace("offline", "live"))
+    assert livetape_mock.received() == []
+    assert look_up(livetape_mock)[1] != offline
+    livetape_mock.reset()
+    assert livetape_mock.received() == []
+
+
+@pytest.mark.livetape("demo", mock=OFFLINE, hold=True)
+def test_a_tape_with_a_mock_connects_to_it(livetape, livetape_mock):
+    assert livetape.env["SIGN_API_URL"] == livetape_mock.url
+    livetape.request("DELETE", "/connect/demo")
+    with pytest.raises(LivetapeError) as failed:
+        livetape.request("POST", "/connect/ann")
+    assert failed.value.code == "user_offline"
+    livetape_mock.wait_for(Seen.request(LOOKUP))
+
+
+def test_what_never_comes_times_out_and_reports_what_happened(livetape_mock):
+    with pytest.raises(LivetapeError, match="(?s)expected 1 or more heartbeats, got 0 within 0.05 s.*received nothing"):
+        livetape_mock.wait_for(Seen.HEARTBEAT, timeout=0.05)
+
+
+def test_a_mistake_in_a_scenario_is_reported_with_its_line():
+    with pytest.raises(LivetapeError, match="livetape exited with 2 before it was ready") as failed, Mock("sped = 1\n"):
+        pass
+    assert "sped" in failed.value.message
+
+
+def test_a_block_that_fails_anyway_fails_with_its_own_message():
+    with pytest.raises(ZeroDivisionError), Mock() as mock:
+        mock.expect(Seen.ACK, 1)
+        raise ZeroDivisionError
+    with pytest.raises(LivetapeError, match="expected 1 acks, got 0"), Mock() as mock:
+        mock.expect(Seen.ACK, 1)
+
+
+def test_coroutines_do_the_same(livetape_mock_async):
+    async def test():
+        livetape_mock_async.expect(Seen.request(LOOKUP), 1)
+        await asyncio.to_thread(look_up, livetape_mock_async)
+        await livetape_mock_async.wait_for(Seen.request(LOOKUP))
+        await livetape_mock_async.verify()
+
+    asyncio.run(test())

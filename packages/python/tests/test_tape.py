@@ -1,0 +1,233 @@
+"""Tapes, tested the way users test theirs."""
+
+import asyncio
+import inspect
+import threading
+from pathlib import Path
+
+import pytest
+
+import livetape as lib
+from livetape import LivetapeError, Tape
+
+from .conftest import ROOT
+
+SIX_SECONDS = ROOT / "crates/testing/recordings/six-seconds.bin"
+
+
+def test_the_show_waits_for_a_client(livetape):
+    assert livetape.url.startswith("ws://127.0.0.1:")
+    assert livetape.url.endswith("/")
+    assert livetape.request("GET", "/replay")["state"] == "waiting"
+    assert next(iter(lib.connect(livetape.url))).type == "connection_created"
+
+
+@pytest.mark.livetape(speed="max", wait_clients=0)
+def test_finished_counts_events_and_diamonds(livetape):
+    finished = livetape.finished()
+    assert (finished.by_type["chat"], finished.by_type["no_such_type"], finished.diamonds) == (63, 0, 114)
+    assert finished.events == sum(finished.by_type.values())
+    assert finished.lost == ""
+
+
+@pytest.mark.livetape(SIX_SECONDS, speed="max", start="1s", end=2.5, laps=2, idle_limit=0.1, wait_clients=0)
+def test_a_range_is_repeated(livetape):
+    state = livetape.request("GET", "/replay")
+    assert (state["fromMs"], state["toMs"], state["laps"]) == (1000, 2500, 2)
+    assert livetape.finished().by_type["connection_created"] == 2
+
+
+@pytest.mark.livetape(hold=True)
+def test_every_kind_of_message_is_sent(livetape):
+    send = livetape.send
+    ann = {"uniqueId": "ann", "nickname": "Ann ♥"}
+    sent = {
+        "chat": send.chat(ann, "hi"),
+        "gift": send.gift("ann", "Rose", count=3, combo=True),
+        "like": send.like("ann", 15),
+        "member": send.join("ann"),
+        "social": send.follow("ann"),
+        "subscribe": send.subscribe("ann", 3),
+        "question": send.question("ann", "Where are you from?"),
+        "emote": send.emote("ann", "7"),
+        "envelope": send.envelope("ann", 100, people=5),
+        "battle": send.battle("host", "other", points=3, opponent_points=4, over=True),
+        "poll": send.poll("host", "Tea?", ["yes", "no"]),
+        "room_user": send.viewers(1200),
+        "control": send.end(),
+        "unknown": send.raw("WebcastNew", b"\x08\x01"),
+    }
+    send.share("ann")
+    assert (sent["gift"].events, len(sent["gift"].ids)) == (4, 4)
+    assert all(answer.delivered == 0 for answer in sent.values())
+    got = {}
+    for event in lib.connect(livetape.url, since=0, raw=True):
+        assert event.injected
+        got.setdefault(event.type, event)
+        if event.data.get("shareCount") is not None and event.data["action"] == "share":
+            break
+    assert got.keys() == {*sent, "battle_score"}
+    assert {got[kind].seq for kind in sent} == {answer.seqs[0] for answer in sent.values()}
+    assert got["chat"].id == sent["chat"].ids[0]
+    assert got["chat"].data["user"]["nickname"] == "Ann ♥"
+    assert got["question"].data["questionText"] == "Where are you from?"
+
+
+def test_the_kinds_are_those_of_the_server(livetape):
+    variants = livetape.request("GET", "/openapi.json")["components"]["schemas"]["Wish"]["oneOf"]
+    kinds = {variant["properties"]["type"]["const"] for variant in variants}
+    methods = {name for name, _ in inspect.getmembers(lib.Send, inspect.isfunction) if not name.startswith("_")}
+    assert methods == (kinds - {"member", "room_user"}) | {"join", "viewers"}
+
+
+@pytest.mark.livetape(SIX_SECONDS)
+def test_a_tape_is_paused_stepped_and_moved(livetape):
+    chats = (event for event in lib.connect(livetape.url, types=["chat"]) if event.type == "chat")
+    first = next(chats)
+    livetape.pause()
+    livetape.step(1)
+    livetape.seek(0)
+    livetape.play()
+    again = next(event for event in chats if event.data == first.data)
+    assert again.id != first.id
+    with pytest.raises(LivetapeError, match="beyond the end"):
+        livetape.seek(60)
+    with pytest.raises(LivetapeError, match="`count`|count"):
+        livetape.step(0)
+
+
+@pytest.mark.livetape(SIX_SECONDS, speed="max", wait_clients=0)
+def test_an_event_after_the_end_does_not_resume_the_show_but_a_seek_does(livetape):
+    first = livetape.finished()
+    livetape.send.chat("ann", "late")
+    assert livetape.finished().by_type["connection_created"] == 1
+    livetape.seek(0)
+    assert livetape.finished().by_type["chat"] == 2 * first.by_type["chat"] + 1
+    with pytest.raises(LivetapeError, match="beyond the end"):
+        livetape.seek(60)
+    livetape.finished()
+
+
+@pytest.mark.livetape(hold=True)
+def test_dropped_clients_get_the_code_and_observers_stay(livetape):
+    codes = []
+
+    def client():
+        try:
+            list(lib.connect(livetape.url, reconnect=False))
+        except LivetapeError as error:
+            codes.append(error.close_code)
+
+    watcher = threading.Thread(target=lambda: list(lib.connect(livetape.url + "?observer=1")))
+    watcher.start()
+    clients = [threading.Thread(target=client) for _ in range(2)]
+    for thread in clients:
+        thread.start()
+    livetape.wait_for_clients(2)
+    livetape.drop(4103, "maintenance")
+    for thread in clients:
+        thread.join(10)
+    assert codes == [4103, 4103]
+    assert watcher.is_alive()
+    livetape.request("POST", "/connections/" + livetape.request("GET", "/connections")["connections"][0]["id"] + "/close", {})
+    watcher.join(10)
+
+
+def test_clients_that_never_come_are_reported_with_those_that_did(livetape):
+    with pytest.raises(LivetapeError, match=r"0 of 1 clients connected within 0.05 s: no client") as failed:
+        livetape.wait_for_clients(1, timeout=0.05)
+    assert failed.value.code == "too_few_clients"
+    assert livetape.url in failed.value.hint
+    done = threading.Event()
+
+    def one_client():
+        for _ in lib.connect(livetape.url + "ws?client_id=bot"):
+            if done.is_set():
+                break
+
+    thread = threading.Thread(target=one_client, daemon=True)
+    thread.start()
+    livetape.wait_for_clients(1)
+    with pytest.raises(LivetapeError, match=r"1 of 2 clients connected within 0.05 s: /ws \(bot\)"):
+        livetape.wait_for_clients(2, timeout=0.05)
+    done.set()
+    livetape.drop(1000)
+    thread.join(10)
+
+
+@pytest.mark.livetape(wait_clients=0)
+def test_a_show_that_is_paused_does_not_finish(livetape):
+    livetape.pause()
+    with pytest.raises(LivetapeError, match="the replay did not finish: it is paused"):
+        livetape.finished(timeout=0.3)
+
+
+def test_a_show_that_nobody_watches_does_not_finish(livetape):
+    with pytest.raises(LivetapeError, match="did not finish: it waits for clients: no client"):
+        livetape.finished(timeout=0.1)
+
+
+@pytest.mark.parametrize("count", [0, 10**9])
+def test_a_count_out_of_range_is_rejected(livetape, count):
+    with pytest.raises(LivetapeError, match="`count` is not a number from 1 to 1000000") as failed:
+        livetape.send.gift("ann", "Rose", count=count)
+    assert failed.value.code == "bad_request"
+
+
+def test_an_unknown_gift_is_rejected_with_the_nearest_names(livetape):
+    with pytest.raises(LivetapeError, match="unknown gift `Rosse`\n  hint: did you mean `Rose`"):
+        livetape.send.gift("ann", "Rosse")
+    assert livetape.send.gift("ann", "Rosse", diamonds=5).events == 1
+
+
+def test_damage_is_reported_as_lost(tmp_path):
+    recording = tmp_path / "cut.bin"
+    recording.write_bytes(SIX_SECONDS.read_bytes()[:-300])
+    with Tape(recording, speed="max", wait_clients=0) as tape:
+        assert "not sealed: the end may be missing" in tape.finished().lost
+
+
+def test_only_this_machine_is_contacted(livetape):
+    livetape.request("DELETE", "/connect/demo")
+    with pytest.raises(LivetapeError) as failed:
+        livetape.request("POST", "/connect/ann")
+    assert failed.value.code == "offline_mode"
+
+
+def test_a_server_that_dies_is_reported_with_its_last_lines(livetape):
+    livetape.request("POST", "/shutdown")
+    with pytest.raises(LivetapeError, match="(?s)livetape exited with 0.*Stopped") as failed:
+        livetape.finished()
+    assert failed.value.code == "exited"
+
+
+def test_a_stopped_tape_leaves_no_files(livetape):
+    folder = livetape._server._folder.name
+    assert Path(folder).exists()
+    livetape.stop()
+    livetape.stop()
+    assert not Path(folder).exists()
+    assert "Stopped" in livetape._server.last_lines()
+
+
+def test_settings_of_the_environment_do_not_change_a_tape(monkeypatch):
+    monkeypatch.setenv("LIVETAPE_TOKEN", "0123456789abcdef")
+    monkeypatch.setenv("LIVETAPE_SPEED", "nonsense")
+    with Tape() as tape:
+        assert tape.request("GET", "/replay")["speed"] == 1
+
+
+@pytest.mark.livetape(speed="max", wait_clients=0)
+def test_coroutines_do_the_same(livetape_async):
+    async def test():
+        one, two = await asyncio.gather(livetape_async.finished(), livetape_async.finished())
+        assert one == two
+        with pytest.raises(LivetapeError, match="0 of 1 clients"):
+            await livetape_async.wait_for_clients(1, timeout=0.05)
+        async with Tape(hold=True).aio as tape:
+            assert (await tape.send.chat("ann", "hi")).events == 1
+            # A call that is cancelled does not delay the end of the loop.
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(tape.finished(), 0.05)
+
+    asyncio.run(asyncio.wait_for(test(), 10))

@@ -1,0 +1,9 @@
+/** Test TikTok LIVE bots, overlays and games: replay recordings, send events, and mock TikTok. */
+
+export { LivetapeError } from './error.js'
+export type { FeedEvent } from './feed.js'
+export { matchers, type LivetapeMatchers } from './matchers.js'
+export { Mock, startMock, type LogEntry, type MockOptions, type Seen, type Times } from './mock.js'
+export type { Kinds, Send, Sent, User } from './send.js'
+export { withTape, type Fixtures } from './stage.js'
+export { PATIENCE_MS, Tape, startTape, type Finished, type Lost, type Offset, type TapeOptions } from './tape.js'

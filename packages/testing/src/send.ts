@@ -1,0 +1,58 @@
+// Events that a test sends.
+
+/** A user: a unique id, or more. The same unique id is always the same user. */
+export type User = string | { uniqueId: string; nickname?: string; avatar?: string }
+
+/** The fields of each kind of event. */
+export interface Kinds {
+  chat: { user: User; comment: string }
+  /** Without `combo`: one final with `count`. With it: a streak that rises to `count`, then its final. `diamonds` is the price of one. */
+  gift: { user: User; gift: string; count?: number; combo?: boolean; diamonds?: number; pictureUrl?: string }
+  like: { user: User; count?: number; total?: number }
+  join: { user: User; memberCount?: number }
+  follow: { user: User; followCount?: number }
+  share: { user: User; shareCount?: number }
+  subscribe: { user: User; months?: number }
+  question: { user: User; question: string }
+  emote: { user: User; emoteId: string; pictureUrl?: string }
+  envelope: { user: User; diamonds: number; people?: number }
+  battle: { user: User; opponent: User; points?: number; opponentPoints?: number; over?: boolean }
+  poll: { user: User; question: string; options: string[] }
+  viewers: { viewerCount: number }
+  /** The LIVE ends. */
+  end: Record<string, never>
+  /** Any message: its method, and its protobuf as bytes or in base64. */
+  raw: { method: string; payload: string | Uint8Array }
+}
+
+/** The events of a sent message, and how many clients they were sent to. */
+export interface Sent {
+  /** Ids of the messages, as in the field `id` of events. */
+  ids: string[]
+  /** Sequence numbers of the events. */
+  seqs: number[]
+  /** Number of clients that were subscribed to at least one of them. */
+  delivered: number
+  /** Offset in the recording. */
+  offsetMs: number
+}
+
+/** A method for each kind of event. Each resolves once the events are broadcast. */
+export type Send = {
+  [Kind in keyof Kinds]: (...fields: Kind extends 'end' ? [] : [fields: Kinds[Kind]]) => Promise<Sent>
+}
+
+// The compiler reports a missing kind.
+const KINDS: Record<keyof Kinds, true> = {
+  chat: true, gift: true, like: true, join: true, follow: true, share: true, subscribe: true, question: true,
+  emote: true, envelope: true, battle: true, poll: true, viewers: true, end: true, raw: true,
+}
+
+/** Creates the methods, which pass the body of `POST /inject` on. */
+export function senders(inject: (body: Record<string, unknown>) => Promise<Sent>): Send {
+  const method = (type: string) => (fields: Record<string, unknown> = {}) => {
+    const { payload } = fields
+    return inject({ type, ...fields, ...(payload instanceof Uint8Array ? { payload: Buffer.from(payload).toString('base64') } : {}) })
+  }
+  return Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, method(kind)])) as unknown as Send
+}

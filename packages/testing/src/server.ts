@@ -1,0 +1,164 @@
+// A livetape process that ends with this one.
+
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { LivetapeError } from './error.js'
+import { findProgram } from './program.js'
+
+/** Version of the feed and the REST API that this package uses. */
+const API_VERSION = 1
+/** Timeout for a start, in ms; long, because the machine may be busy. */
+const START_MS = 30_000
+/** Time between two looks at the ready file, in ms. */
+const LOOK_MS = 2
+/** Time until a process that was asked to end is killed, in ms: more than `limits.shutdown_time`. */
+const STOP_MS = 7_000
+/** Time until a process whose socket fails counts as still running, in ms. */
+const END_MS = 1_000
+/** Maximum number of last lines that are kept, and their total length in characters. */
+const LINES_MAX = 40
+const LINES_CHARS_MAX = 16_384
+
+/** Content of the ready file. */
+interface Ready {
+  ws: string
+  http: string
+  pid: number
+  version: string
+  apiVersion: number
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>
+
+/** The processes that have not ended. A worker of a test runner may live on after the runner was killed; its processes must not. */
+const running = new Set<Child>()
+process.once('disconnect', () => running.forEach((child) => child.stdin.end()))
+
+/** Files in the process's temporary folder, by name. Arguments `@NAME` become their paths. */
+type Files = Record<string, string>
+
+export class Server {
+  readonly #child: Child
+  readonly #command: string
+  #output = ''
+  #end: string | undefined
+  readonly #ended: Promise<void>
+  ready!: Ready
+
+  private constructor(child: Child, command: string) {
+    this.#child = child
+    this.#command = command
+    const keep = (chunk: string) => (this.#output = (this.#output + chunk).slice(-LINES_CHARS_MAX))
+    // The mock prints how to connect to it; its log is on stderr.
+    if (command.startsWith('livetape mock')) child.stdout.resume()
+    else child.stdout.setEncoding('utf8').on('data', keep)
+    child.stderr.setEncoding('utf8').on('data', keep)
+    // A process that has ended already does not read.
+    child.stdin.on('error', () => {})
+    this.#ended = new Promise((resolve) => {
+      const end = (how: string) => {
+        this.#end ??= how
+        resolve()
+      }
+      child.on('error', ({ message }) => end(message))
+      child.on('close', (code, signal) => end(signal ? `was ended by ${signal}` : `exited with ${code}`))
+    })
+    // This process may end without stopping the server: then its standard input ends, and with it the server.
+    child.unref()
+    running.add(child)
+    void this.#ended.then(() => running.delete(child))
+    for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Readable & { unref?(): void }).unref?.()
+  }
+
+  /** Starts `livetape …args` on a free port, without the user's settings. */
+  static async start(args: string[], files: Files = {}): Promise<Server> {
+    const program = findProgram()
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-'))
+    try {
+      const file = (name: string) => path.join(folder, name)
+      // An empty file instead of a livetape.toml in the current folder.
+      for (const [name, text] of Object.entries({ 'livetape.toml': '', ...files })) await writeFile(file(name), text)
+      const all = args.map((arg) => (arg.startsWith('@') && arg.slice(1) in files ? file(arg.slice(1)) : arg))
+      const flags = ['--port', '0', '--ready-file', file('ready.json'), '--exit-with-stdin']
+      const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^LIVETAPE_|^NO_COLOR$/.test(name)))
+      const child = spawn(program, [...all, ...flags], {
+        env: { ...env, LIVETAPE_CONFIG: file('livetape.toml'), NO_COLOR: '1' },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        windowsHide: true,
+      })
+      const server = new Server(child, `livetape ${args.join(' ')}`)
+      try {
+        await server.#becomeReady(program, file('ready.json'))
+        return server
+      } catch (error) {
+        child.kill('SIGKILL')
+        throw error
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  async #becomeReady(program: string, file: string): Promise<void> {
+    const deadline = Date.now() + START_MS
+    for (;;) {
+      const text = await readFile(file, 'utf8').catch(() => '')
+      if (text) {
+        this.ready = JSON.parse(text) as Ready
+        return this.#checkVersion()
+      }
+      if (this.#child.pid === undefined) {
+        await this.#ended
+        throw new LivetapeError('not_installed', `cannot run ${program}: ${this.#end}`, 'install livetape, or set LIVETAPE_BIN to the path of the program')
+      }
+      this.check()
+      if (Date.now() > deadline) throw this.fail('not_ready', `${this.#command} was not ready within ${START_MS / 1000} s`)
+      await sleep(LOOK_MS)
+    }
+  }
+
+  #checkVersion(): void {
+    const { apiVersion, version } = this.ready
+    if (apiVersion === API_VERSION) return
+    const older = apiVersion > API_VERSION ? '@livetape/testing' : 'livetape'
+    const message = `livetape ${version} has API version ${apiVersion}, but this @livetape/testing needs ${API_VERSION}`
+    throw new LivetapeError('wrong_version', message, `install a newer ${older}`)
+  }
+
+  /** Throws if the process has ended. */
+  check(): void {
+    if (this.#end !== undefined) throw this.fail('exited', `${this.#command} ${this.#end}`)
+  }
+
+  /** Explains a failed request: throws if the process has ended, or ends now. */
+  async checkSoon(): Promise<void> {
+    const timer = new AbortController()
+    await Promise.race([this.#ended, sleep(END_MS, undefined, timer).catch(() => {})])
+    timer.abort()
+    this.check()
+  }
+
+  /** Creates an error that ends with the server's last lines. */
+  fail(code: string, message: string): LivetapeError {
+    return new LivetapeError(code, `${message}\n${this.lastLines()}`)
+  }
+
+  /** Returns the last lines that the process printed, for a report. */
+  lastLines(): string {
+    const lines = this.#output.trimEnd().split('\n').slice(-LINES_MAX)
+    return [`last lines of ${this.#command}:`, ...lines].map((line, i) => (i ? `  ${line}` : line)).join('\n')
+  }
+
+  /** Ends the process, gracefully at first. */
+  async stop(): Promise<void> {
+    this.#child.ref()
+    this.#child.stdin.end()
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
+    await this.#ended.finally(() => clearTimeout(timer))
+  }
+}

@@ -1,0 +1,325 @@
+// A recording served to clients.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { LivetapeError } from './error.js'
+import { Feed, type FeedEvent } from './feed.js'
+import { startMock, type Mock, type MockOptions } from './mock.js'
+import { ask, post } from './rest.js'
+import { senders, type Send, type Sent } from './send.js'
+import { Server } from './server.js'
+
+/** Default timeout for clients and events, in ms. Less than that of a test in Vitest and Jest, 5 s, so that the reason is reported. */
+export const PATIENCE_MS = 4_000
+/** Time between two requests while waiting, in ms. */
+const POLL_MS = 10
+/** Time until a client that is counted is listed, in ms. */
+const LISTED_MS = 200
+/** Time for clients to answer a close, in ms. */
+const DROP_MS = 2_000
+/** A number of clients that never connects. */
+const NEVER = 4_294_967_295
+
+/** An offset in a recording: seconds, or text such as `1m30s`. */
+export type Offset = number | string
+
+export interface TapeOptions {
+  /** A path, or `demo` for the built-in recording, which is the default. */
+  recording?: string
+  /** 0.1 to 1000 times the original speed, or `max`: as fast as the slowest client reads. Defaults to 1. */
+  speed?: number | 'max'
+  /** Starts at this offset, and skips everything before it. */
+  start?: Offset
+  /** Ends at this offset (exclusive). */
+  end?: Offset
+  /** Number of times to play the recording. Defaults to 1. */
+  laps?: number
+  /** Shortens pauses between events to this many seconds, or text such as `500ms`. */
+  idleLimit?: Offset
+  /** Holds the first event until this many clients are connected. Defaults to 1. */
+  waitClients?: number
+  /** Holds the first event until {@link Tape.play} is called. */
+  hold?: boolean
+  /** Also starts a mock TikTok, which plays the same recording: a scenario file, or options. */
+  mock?: string | MockOptions
+  /** Timeout for clients and events, in ms. Defaults to {@link PATIENCE_MS}. */
+  timeout?: number
+}
+
+/** Parts of a recording that are missing or unreadable. */
+export interface Lost {
+  /** Records that are missing. */
+  records: number
+  /** Unreadable bytes. */
+  bytes: number
+  /** Messages, or parts of them, that could not be decoded. */
+  undecoded: number
+  /** Whether the recording was never sealed, so that its end may be missing. */
+  unsealed: boolean
+}
+
+/** Summary of a finished replay. */
+export interface Finished {
+  /** Number of events. */
+  events: number
+  /** Number of events of each type, such as `chat` or `gift`. */
+  byType: Record<string, number>
+  /** Total value of all gifts. Each gift of a streak counts once. */
+  diamonds: number
+  /** Missing and unreadable data; `null` if the recording is complete. */
+  lost: Lost | null
+}
+
+interface Status {
+  state: 'idle' | 'connecting' | 'connected' | 'retrying' | 'ended'
+  clients: number
+  observers: number
+  behind: number
+  counts: { faults: Record<string, number>; recordsMissing: number; unreadableBytes: number; unsealed: boolean }
+}
+
+interface Replay {
+  state: 'waiting' | 'playing' | 'paused' | 'ended'
+}
+
+interface Connection {
+  id: string
+  clientId: string
+  path: string
+  observer: boolean
+}
+
+/** A recording served over WebSocket and HTTP. */
+export class Tape {
+  /** URL of the feed: `ws://127.0.0.1:PORT/`. */
+  readonly url: string
+  /** Base URL of the REST API: `http://127.0.0.1:PORT`. */
+  readonly http: string
+  /** Sends events into the replay. They are decoded and broadcast like recorded ones. */
+  readonly send: Send
+  /** The mock TikTok, if the options ask for one. */
+  readonly mock: Mock | undefined
+  readonly #server: Server
+  readonly #feed: Feed
+  readonly #patience: number
+
+  /** @internal */
+  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number) {
+    this.#server = server
+    this.#feed = feed
+    this.#patience = patience
+    this.mock = mock
+    this.url = server.ready.ws
+    this.http = server.ready.http
+    this.send = senders((body) => this.#inject(body))
+  }
+
+  async #inject(body: Record<string, unknown>): Promise<Sent> {
+    const sent = await post<Sent>(this.#server, '/inject', body)
+    // So that the events are counted once this resolves.
+    await this.#feed.reached(Math.max(0, ...sent.seqs), this.#patience)
+    return sent
+  }
+
+  /** Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count. */
+  async waitForClients(clients: number, { timeout = this.#patience }: { timeout?: number } = {}): Promise<void> {
+    const deadline = Date.now() + timeout
+    for (;;) {
+      const { clients: connected } = await this.#status()
+      if (connected >= clients) return
+      if (Date.now() > deadline) {
+        throw this.#server.fail('timeout', `${connected} of ${clients} clients connected within ${timeout / 1000} s; ${await this.#seen()}`)
+      }
+      await sleep(POLL_MS)
+    }
+  }
+
+  /** The environment for a client that runs as a program: the addresses, under the same names as with `livetape run`. */
+  get env(): Record<string, string> {
+    const mock = this.mock?.url
+    return { LIVETAPE_URL: this.url, LIVETAPE_HTTP: this.http, ...(mock ? { LIVETAPE_MOCK_URL: mock, SIGN_API_URL: mock } : {}) }
+  }
+
+  /** Number of clients that are connected to the feed. Observers do not count. */
+  async clients(): Promise<number> {
+    return (await this.#status()).clients
+  }
+
+  async #seen(): Promise<string> {
+    const seen = (await this.#connections()).map(({ path, clientId, observer }) => `${path} (${observer ? 'observer' : clientId})`)
+    return `connected now: ${seen.join(', ') || 'nobody'}`
+  }
+
+  /** Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. Clients may reconnect at once. */
+  async drop(code = 1011): Promise<number> {
+    const clients = await this.#listed()
+    const close = ({ id }: Connection) =>
+      post(this.#server, `/connections/${id}/close`, { code, reason: 'dropped by the test' }).catch((error: LivetapeError) => {
+        // One that has left in the meantime.
+        if (error.code !== 'not_found') throw error
+      })
+    await Promise.all(clients.map(close))
+    const dropped = new Set(clients.map(({ id }) => id))
+    const deadline = Date.now() + DROP_MS
+    while (Date.now() < deadline && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
+    return clients.length
+  }
+
+  /** Returns the WebSockets of clients. livetape counts a client shortly before it lists it, and never lists those of `/events`. */
+  async #listed(): Promise<Connection[]> {
+    const deadline = Date.now() + LISTED_MS
+    for (;;) {
+      const listed = (await this.#connections()).filter(({ observer }) => !observer)
+      if (Date.now() > deadline || listed.length >= (await this.clients())) return listed
+      await sleep(POLL_MS)
+    }
+  }
+
+  async #connections(): Promise<Connection[]> {
+    return (await ask<{ connections: Connection[] }>(this.#server, '/connections')).connections
+  }
+
+  /** Starts or resumes the replay. */
+  async play(): Promise<void> {
+    await this.#restart('play')
+  }
+
+  /** Pauses the replay before the next event. */
+  async pause(): Promise<void> {
+    await post(this.#server, '/replay/pause')
+  }
+
+  /** Seeks to an offset in the recording. Events after a seek have new ids. */
+  async seek(offset: Offset): Promise<void> {
+    await this.#restart('seek', { offset })
+  }
+
+  /** Sends a request after which an ended replay may play again, so that {@link finished} waits for its next end. */
+  async #restart(request: string, body?: unknown): Promise<void> {
+    const hasEnded = (await this.#replay()).state === 'ended'
+    if (hasEnded) {
+      await this.#feed.until((feed) => feed.hasEnded, this.#patience)
+      this.#feed.hasEnded = false
+    }
+    try {
+      await post(this.#server, `/replay/${request}`, body)
+    } catch (error) {
+      this.#feed.hasEnded = hasEnded
+      throw error
+    }
+  }
+
+  #replay(): Promise<Replay> {
+    return ask<Replay>(this.#server, '/replay')
+  }
+
+  /** Waits until the replay accepts requests, shortly after the server does. @internal */
+  async ready(): Promise<void> {
+    for (;;) {
+      const replay = await this.#replay().catch((error: LivetapeError) => {
+        if (error.code !== 'no_replay') throw error
+      })
+      if (replay) return
+      await sleep(1)
+    }
+  }
+
+  /** Pauses the replay, then plays the next `frames` frames that contain events. */
+  async step(frames = 1): Promise<void> {
+    await post(this.#server, '/replay/step', { count: frames })
+  }
+
+  /** Waits until the recording has ended and every client has been sent all events. */
+  async finished(): Promise<Finished> {
+    await this.#end()
+    let status = await this.#status()
+    // The last event is sent before the final counts are known.
+    while (status.state === 'connected' || status.behind > 0) {
+      await sleep(POLL_MS)
+      await this.#end()
+      status = await this.#status()
+    }
+    const { byType, diamonds, missed } = this.#feed
+    if (missed > 0) {
+      throw new LivetapeError('events_missed', `${missed} events were sent faster than this process reads, so they are not counted`, 'lower the speed')
+    }
+    const events = Object.values(byType).reduce((sum, count) => sum + count, 0)
+    return { events, byType: { ...byType }, diamonds, lost: lost(status) }
+  }
+
+  async #end(): Promise<void> {
+    while (!(await this.#feed.until((feed) => feed.hasEnded, this.#patience))) {
+      // A long pause between two events is not a failure.
+      const { state } = await this.#replay()
+      if (state === 'paused') throw this.#server.fail('timeout', 'the recording did not end: it is paused')
+      if (state === 'waiting') {
+        const { clients } = await this.#status()
+        throw this.#server.fail('timeout', `the recording did not end: it waits for clients, ${clients} connected; ${await this.#seen()}`)
+      }
+    }
+    if (!this.#feed.hasEnded) await this.#status()
+  }
+
+  #status(): Promise<Status> {
+    return ask<Status>(this.#server, '/status')
+  }
+
+  /** Number of events of this type so far. */
+  count(type: string): number {
+    return this.#feed.byType[type] ?? 0
+  }
+
+  /** The last events (up to 1,000), oldest first. */
+  events(): FeedEvent[] {
+    return this.#feed.events.slice(-1_000)
+  }
+
+  /** The last lines that livetape printed, for a report. */
+  lastLines(): string {
+    return [this.#server.lastLines(), ...(this.mock ? [this.mock.lastLines()] : [])].join('\n')
+  }
+
+  /** Stops the server, and verifies the expectations of its mock. */
+  async stop(): Promise<void> {
+    const stops = await Promise.allSettled([this.#server.stop(), this.mock?.stop()])
+    for (const stop of stops) if (stop.status === 'rejected') throw stop.reason
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+function lost({ counts: { faults, recordsMissing, unreadableBytes, unsealed } }: Status): Lost | null {
+  // Texts that were not UTF-8 only lost their invalid bytes.
+  const undecoded = Object.entries(faults).reduce((sum, [name, count]) => (name === 'bad_utf8' ? sum : sum + count), 0)
+  const lost = { records: recordsMissing, bytes: unreadableBytes, undecoded, unsealed }
+  return recordsMissing || unreadableBytes || undecoded || unsealed ? lost : null
+}
+
+/** Replays a recording on a free port of this machine. The server never contacts other machines. */
+export async function startTape(options: TapeOptions = {}): Promise<Tape> {
+  const { recording = 'demo', speed, start, end, laps, idleLimit, waitClients = 1, hold, timeout = PATIENCE_MS } = options
+  const mock = options.mock === undefined ? undefined : await startMock({ recording, ...(speed === undefined ? {} : { speed }), ...asMock(options.mock) })
+  let server: Server | undefined
+  try {
+    const flags = { speed, start, end, loop: laps, 'idle-limit': idleLimit, upstream: mock?.url }
+    const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
+    // Nothing is played before its events are counted.
+    const hasToWait = hold || waitClients === 0
+    const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
+    server = await Server.start(['replay', recording, ...given, wait, '--offline', '--quiet', '--log-level', 'info'])
+    const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout)
+    await tape.ready()
+    if (hasToWait && !hold) await tape.play()
+    return tape
+  } catch (error) {
+    await Promise.allSettled([server?.stop(), mock?.stop()])
+    throw error
+  }
+}
+
+const asMock = (mock: string | MockOptions): MockOptions => (typeof mock === 'string' ? { scenario: mock } : mock)
+
+const SECONDS = new Set(['start', 'end', 'idle-limit'])
+const asFlag = (name: string, value: number | string) => (typeof value === 'number' && SECONDS.has(name) ? `${Math.round(value * 1000)}ms` : value)

@@ -1,0 +1,13 @@
+// `node bot.mjs [BUG]`: a bot that prints the total at the end.
+
+import { WebSocket } from 'ws'
+
+import { addUpDiamonds } from './diamonds.mjs'
+
+// Node 20 has none.
+globalThis.WebSocket ??= WebSocket
+
+const { LIVETAPE_URL, SIGN_API_URL } = process.env
+let total = 0
+await addUpDiamonds({ feedUrl: LIVETAPE_URL, signUrl: `${SIGN_API_URL}/webcast/fetch?unique_id=ann`, bug: process.argv[2], show: (diamonds) => (total = diamonds) })
+console.log(total)

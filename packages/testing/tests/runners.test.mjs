@@ -1,0 +1,105 @@
+// The package as users get it: packed, installed in another project, and used in each test runner as the README shows.
+
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { playwright, run as runIn } from './run.mjs'
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const PACKAGE = here('..')
+const PEERS = ['@jest/globals', '@playwright/test', '@types', 'expect', 'jest', 'typescript', 'vitest', 'ws']
+// The report has lines of two pipes, output and log, in the order of their arrival.
+const LAST_LINES = /last lines of livetape replay demo.*\n(?:.*\[.*\] .*\n)*?.*Serving/g
+
+let project
+beforeAll(async () => {
+  project = await mkdtemp(path.join(os.tmpdir(), 'livetape-runners-'))
+  const modules = path.join(project, 'node_modules')
+  await mkdir(path.join(modules, '@livetape/testing'), { recursive: true })
+  await run('npm', ['pack', '--ignore-scripts', '--loglevel', 'error', '--pack-destination', project], PACKAGE)
+  await run('tar', ['--extract', '--strip-components', '1', '--directory', path.join(modules, '@livetape/testing'), '--file', path.join(project, 'livetape-testing-0.1.0.tgz')])
+  for (const scope of ['@jest', '@playwright']) await mkdir(path.join(modules, scope))
+  for (const peer of PEERS) await symlink(path.join(PACKAGE, 'node_modules', peer), path.join(modules, peer))
+  await writeFile(path.join(project, 'package.json'), '{"private":true}')
+  await copyFile(here('projects/bot.cjs'), path.join(project, 'bot.js'))
+})
+afterAll(() => rm(project, { recursive: true, force: true }))
+
+const run = (program, args, cwd = project) => runIn(program, args, { cwd })
+
+/** Writes the snippet of a section of the README, and the same with another expectation, which fails. */
+async function write(section, name, [from, to]) {
+  const readme = await readFile(here('../README.md'), 'utf8')
+  const code = new RegExp(`## ${section}[^#]+?\`\`\`js\n(.+?)\`\`\``, 's').exec(readme)[1]
+  expect(code).toContain(from)
+  await mkdir(path.join(project, section))
+  const bot = (text) => text.replace('./bot.js', '../bot.js')
+  await writeFile(path.join(project, section, `passes.${name}`), bot(code))
+  await writeFile(path.join(project, section, `fails.${name}`), bot(code.replace(from, to)))
+}
+
+test('Vitest: the snippet of the README passes, and only a failed test prints the last lines', async () => {
+  await write('Vitest', 'test.mjs', ['toBe(diamonds)', 'toBe(-1)'])
+  const { code, output } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'Vitest'])
+  expect(code).toBe(1)
+  expect(output).toMatch(/Tests +1 failed \| 1 passed/)
+  expect(output).toMatch(/stderr \| Vitest\/fails\.test\.mjs/)
+  expect(output.match(LAST_LINES)).toHaveLength(1)
+})
+
+test('Jest: the snippet of the README passes, and only a failed test prints the last lines', async () => {
+  await write('Jest', 'test.cjs', ["toHaveSent('chat', 1)", "toHaveSent('chat', 2)"])
+  const { code, output } = await run(process.execPath, ['node_modules/jest/bin/jest.js', '--rootDir', path.join(project, 'Jest')])
+  expect(code).toBe(1)
+  expect(output).toMatch(/Tests: +1 failed, 1 passed/)
+  expect(output).toContain('expected 2 events of type chat, got 1')
+  expect(output).toMatch(LAST_LINES)
+})
+
+describe('Playwright', () => {
+  let [pages, baseUrl] = []
+  beforeAll(async () => {
+    const overlay = await readFile(here('projects/overlay.html'))
+    pages = createServer((_, response) => response.setHeader('content-type', 'text/html').end(overlay))
+    await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
+    baseUrl = `http://127.0.0.1:${pages.address().port}`
+  })
+  afterAll(() => pages.close())
+
+  test('the snippet of the README passes, and a failed test has the log and the events attached', async () => {
+    await write('Playwright', 'spec.mjs', ['5 × Rose', '6 × Rose'])
+    await copyFile(here('../playwright.config.mjs'), path.join(project, 'playwright.config.mjs'))
+    const spec = path.join(project, 'Playwright/fails.spec.mjs')
+    await writeFile(spec, (await readFile(spec, 'utf8')).replace('toBeVisible()', 'toBeVisible({ timeout: 500 })'))
+    const { code, results } = await playwright(project, path.join(project, 'Playwright'), { BASE_URL: baseUrl })
+    expect(code).toBe(1)
+    const [passes, fails] = ['passes', 'fails'].map((name) => results[`${name}.spec.mjs the overlay shows gifts`])
+    expect(passes).toMatchObject({ status: 'passed', attachments: [] })
+    expect(fails).toMatchObject({ status: 'failed' })
+    const attached = Object.fromEntries(fails.attachments.map(({ name, body }) => [name, Buffer.from(body ?? '', 'base64').toString()]))
+    expect(attached['livetape.log']).toMatch(LAST_LINES)
+    expect(JSON.parse(attached['livetape-events.ndjson'].split('\n')[0])).toMatchObject({ type: 'gift', injected: true, data: { sender: 'ann', repeatCount: 5 } })
+  })
+})
+
+test('strict TypeScript accepts modules and CommonJS, and checks fields', async () => {
+  const asUsers = (text) => text.replaceAll('../src/index.js', '@livetape/testing').replaceAll(/\.\.\/src\/(\w+)\.js/g, '@livetape/testing/$1')
+  const code = asUsers(await readFile(here('types.ts'), 'utf8'))
+  await writeFile(path.join(project, 'types.test.mts'), code)
+  await writeFile(path.join(project, 'types.test.cts'), `import { startMock } from '@livetape/testing'\nimport { withTape } from '@livetape/testing/jest'\nvoid withTape({ mock: 's.toml' }, (tape) => startMock({ toml: tape.url }))`)
+  const flags = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'ES2022', '--lib', 'ES2022,ESNext.Disposable,DOM', '--module', 'NodeNext', '--types', 'node']
+  expect(await run(process.execPath, ['node_modules/typescript/bin/tsc', ...flags, 'types.test.mts', 'types.test.cts'])).toEqual({ code: 0, output: '' })
+})
+
+test('CommonJS and modules export the same', async () => {
+  const names = (load) => `${load}.then((all) => console.log(Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').sort().join()))`
+  const evaluate = async (code) => (await run(process.execPath, ['--eval', code])).output.trim()
+  const expected = 'LivetapeError,Mock,PATIENCE_MS,Tape,matchers,startMock,startTape,withTape'
+  expect(await evaluate(names("import('@livetape/testing')"))).toBe(expected)
+  expect(await evaluate(names("Promise.resolve(require('@livetape/testing'))"))).toBe(expected)
+})

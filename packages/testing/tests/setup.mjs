@@ -1,0 +1,5 @@
+// Tests the build of this checkout.
+
+import { LIVETAPE } from '../../../tests/support/livetape.mjs'
+
+process.env.LIVETAPE_BIN = LIVETAPE

@@ -1,0 +1,89 @@
+//! Errors of the command line, in the same form as all other errors: a line, and a hint.
+
+use std::env;
+
+use clap::error::{ContextKind, ContextValue};
+
+use super::command;
+use crate::sans_io::error::{Code, Problem};
+
+/// Wording of the standard library for invalid numbers, and ours.
+const NUMBERS: [(&str, &str); 4] = [
+    ("invalid digit found in string", "not a whole number"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("number too small to fit in target type", "the number is too small"),
+    ("cannot parse integer from empty string", "not a whole number"),
+];
+
+/// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are omitted:
+/// they are about arguments that start with a dash.
+pub(super) fn problem(error: &clap::Error) -> Problem {
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n");
+    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
+    let meant = tips.find_map(|tip| tip.split_once(" similar ")?.1.split_once(": "));
+    let hint = meant.map_or_else(see_help, |(_, names)| format!("did you mean {names}?"));
+    Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
+}
+
+fn see_help() -> String {
+    let name = env::args().nth(1).filter(|name| command().find_subcommand(name).is_some());
+    let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+    format!("run `livetape{name} --help` for the arguments")
+}
+
+/// Replaces wording that only programmers understand. The value itself stays.
+fn plain(message: &str, error: &clap::Error) -> String {
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    let start = message.find(&format!("'{value}'")).map_or(0, |at| at + value.len() + 2);
+    let (given, reason) = message.split_at(start);
+    let mut reason = reason.to_owned();
+    for (theirs, ours) in NUMBERS {
+        reason = reason.replace(theirs, ours);
+    }
+    if let Some((before, range)) = reason.split_once(" is not in ")
+        && let Some((min, max)) = range.split_once("..=")
+    {
+        reason = format!("{before} is not between {min} and {max}");
+    }
+    format!("{given}{reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(line: &str) -> (String, String) {
+        let error = command().try_get_matches_from(line.split(' ')).unwrap_err();
+        let problem = problem(&error);
+        (problem.message, problem.hint)
+    }
+
+    #[test]
+    fn a_usage_error_is_a_line_and_a_hint() {
+        let (message, hint) = failed("livetape serv");
+        assert_eq!(message, "unrecognized subcommand 'serv'");
+        assert_eq!(hint, "did you mean 'serve'?");
+        let (message, hint) = failed("livetape replay --sped 2");
+        assert_eq!((&*message, &*hint), ("unexpected argument '--sped' found", "did you mean '--speed'?"));
+        let (_, hint) = failed("livetape replay --bogus");
+        assert!(hint.starts_with("run `livetape"), "{hint}");
+        let (message, hint) = failed("livetape info");
+        assert_eq!(message, "the following required arguments were not provided: <RECORDING>");
+        assert!(hint.starts_with("run `livetape"), "{hint}");
+        let (message, _) = failed("livetape export foo demo");
+        assert!(message.ends_with("[possible values: har, jsonl, piratetok]"), "{message}");
+    }
+
+    #[test]
+    fn numbers_are_explained_in_plain_words() {
+        assert_eq!(failed("livetape serve abc").0, "invalid value 'abc' for '[PORT]': not a whole number");
+        let (message, _) = failed("livetape synth -o x --minutes 0");
+        assert!(message.ends_with(": 0 is not between 1 and 44640"), "{message}");
+    }
+}

@@ -1,0 +1,194 @@
+//! Connections whose messages go to the program that embeds the server: what they ask for, and commands to them.
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{
+    Key, Lobby, Payload, Role,
+    message::{Asked, Say, Speaker},
+    rooms::not_in,
+};
+use crate::sans_io::error::{Code, Problem};
+
+/// The purpose of a text message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Join a room.
+    Join(String),
+    /// Leave a room.
+    Leave(String),
+    /// Send a message to a room.
+    Say {
+        /// The room.
+        room_id: String,
+        /// JSON of the message.
+        message: String,
+    },
+    /// A `ping` message.
+    Ping,
+    /// Another command of the lobby, or an incomplete one.
+    Command,
+    /// Anything else, including text that is not JSON: a message to the program.
+    Message,
+}
+
+impl Intent {
+    /// Reads the purpose of a text message. `depth_max` limits the nesting of its JSON.
+    #[must_use]
+    pub fn read(text: &str, depth_max: usize) -> Self {
+        // Every command is an object with a type.
+        if !text.trim_start().starts_with('{') || !text.contains("\"type\"") {
+            return Self::Message;
+        }
+        match Asked::read(text, depth_max) {
+            Ok(Asked::JoinRoom(of)) => Self::Join(of.room_id),
+            Ok(Asked::LeaveRoom(of)) => Self::Leave(of.room_id),
+            Ok(Asked::RoomMessage(to)) => {
+                Self::Say { room_id: to.room_id, message: to.message.get().to_owned() }
+            }
+            Ok(Asked::Ping(_)) => Self::Ping,
+            Ok(Asked::SetMetadata(_)) => Self::Command,
+            Err(_) if serde_json::from_str::<&RawValue>(text).is_ok() => Self::Command,
+            Ok(Asked::Plain(_)) | Err(_) => Self::Message,
+        }
+    }
+}
+
+impl Lobby {
+    /// Counts a message that does not concern the lobby.
+    pub fn count_received(&mut self) {
+        self.counts.received += 1;
+    }
+
+    /// Rejects a client's request to join a room.
+    pub fn refuse_join(&mut self, id: Uuid, room_id: &str) {
+        let Some(key) = self.ids.get(&id).copied() else { return };
+        let problem = Problem::new(Code::Refused, format!("the server refused to let you join `{room_id}`"));
+        let said = Say::RoomJoinError {
+            from: Speaker::Server,
+            room_id,
+            code: problem.code,
+            message: &problem.message,
+            hint: &problem.hint,
+        };
+        let said = said.encode();
+        self.refuse_with(key, Code::Refused, said);
+    }
+
+    /// Returns the ids of the handled connections, or of those in a room, oldest first.
+    ///
+    /// # Errors
+    /// `unknown_room`.
+    pub fn handled(&self, room: Option<&str>) -> Result<Vec<Uuid>, Problem> {
+        Ok(self.handled_keys(room)?.iter().map(|key| self.connections[key].id).collect())
+    }
+
+    fn handled_keys(&self, room: Option<&str>) -> Result<Vec<Key>, Problem> {
+        let mut keys = match room {
+            Some(room) => self.members(room)?,
+            None => self.connections.keys().copied().collect(),
+        };
+        keys.retain(|key| {
+            let connection = &self.connections[key];
+            connection.role == Role::Handled && !connection.is_leaving
+        });
+        Ok(keys)
+    }
+
+    /// Sends a message unchanged to one connection.
+    ///
+    /// # Errors
+    /// `not_found` if it is closed or about to be.
+    pub fn write(&mut self, id: Uuid, payload: Payload) -> Result<(), Problem> {
+        let key = self.open_key(id)?;
+        self.send_payload(vec![key], payload);
+        Ok(())
+    }
+
+    /// Sends a message unchanged to those of the connections that are open. Returns the number of recipients.
+    pub fn write_each(&mut self, ids: &[Uuid], payload: Payload) -> usize {
+        let to: Vec<Key> = ids.iter().filter_map(|id| self.open_key(*id).ok()).collect();
+        let count = to.len();
+        self.send_payload(to, payload);
+        count
+    }
+
+    /// Sends a message unchanged to all handled connections, or to those in a room. Returns the number of
+    /// recipients.
+    ///
+    /// # Errors
+    /// `unknown_room`.
+    pub fn write_all(&mut self, room: Option<&str>, payload: Payload) -> Result<usize, Problem> {
+        let to = self.handled_keys(room)?;
+        let count = to.len();
+        self.send_payload(to, payload);
+        Ok(count)
+    }
+
+    /// Sends a room message on behalf of a connection. Returns the number of recipients.
+    ///
+    /// # Errors
+    /// `not_found`, `unknown_room`, `not_in_room` or `read_only_room`.
+    pub fn say(&mut self, id: Uuid, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
+        let key = self.open_key(id)?;
+        let room = self.room(room_id)?;
+        if !room.members.contains(&key) {
+            return Err(not_in(room_id));
+        }
+        let to: Vec<Key> = room.members.iter().copied().collect();
+        let from = self.connections[&key].client_id.as_str();
+        let said =
+            Say::RoomMessage { room_id, message, from_client_id: from, from, timestamp: self.now.wall };
+        let (count, said) = (to.len(), said.encode());
+        self.send(to, said);
+        Ok(count)
+    }
+
+    /// Returns the room that a connection joined last and is still in, feeds excluded.
+    #[must_use]
+    pub fn latest_room(&self, id: Uuid) -> Option<&str> {
+        let key = self.ids.get(&id)?;
+        self.connections[key].rooms.last().map(String::as_str)
+    }
+
+    /// Whether a connection is in a room, or reads the feed of the room's user.
+    #[must_use]
+    pub fn is_in(&self, id: Uuid, room_id: &str) -> bool {
+        let key = self.ids.get(&id);
+        key.is_some_and(|key| self.members(room_id).is_ok_and(|members| members.contains(key)))
+    }
+
+    fn open_key(&self, id: Uuid) -> Result<Key, Problem> {
+        let key = self.ids.get(&id).filter(|key| !self.connections[*key].is_leaving);
+        key.copied()
+            .ok_or_else(|| Problem::new(Code::NotFound, format!("connection `{id}` is closed")).hint(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_complete_commands_are_not_messages_to_the_program() {
+        let room_id = || "a".to_owned();
+        for (text, expected) in [
+            (r#"{"type":"join_room","room_id":"a"}"#, Intent::Join(room_id())),
+            (r#" {"room_id":"a","type":"leave_room"}"#, Intent::Leave(room_id())),
+            (
+                r#"{"type":"room_message","room_id":"a","message":{"b": 1}}"#,
+                Intent::Say { room_id: room_id(), message: r#"{"b": 1}"#.into() },
+            ),
+            (r#"{"type":"ping"}"#, Intent::Ping),
+            (r#"{"type":"set_metadata","key":"a","value":1}"#, Intent::Command),
+            (r#"{"type":"join_room"}"#, Intent::Command),
+            (r#"{"type":"move","x":1}"#, Intent::Message),
+            (r#"{"type":"join_room""#, Intent::Message),
+            (r#"["type"]"#, Intent::Message),
+            ("hello", Intent::Message),
+            ("", Intent::Message),
+        ] {
+            assert_eq!(Intent::read(text, 32), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Events of sockets for the program that embeds the server, and its answers.
+//!
+//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads no further
+//! message before that: a slow program slows down its clients, and nothing piles up.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use uuid::Uuid;
+
+use crate::{hub::MAX_STALL, sans_io::error::Code, server::ws::end::End};
+
+/// An event of a socket.
+#[derive(Debug)]
+pub struct Event {
+    /// Identifies the event in [`Handlers::answer`](super::handlers::Handlers::answer); `None` if nothing waits for an
+    /// answer.
+    pub ticket: Option<u64>,
+    /// Id of the connection.
+    pub socket: Uuid,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened on a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It connected. Nothing is read before the answer.
+    Connect {
+        /// Path of the request.
+        path: String,
+        /// Client id.
+        client_id: String,
+    },
+    /// It sent a text message that is not for the lobby.
+    Message(String),
+    /// It sent a binary message.
+    Binary(Bytes),
+    /// It is about to send a message to a room.
+    Say {
+        /// The room.
+        room_id: String,
+        /// JSON of the message.
+        message: String,
+    },
+    /// It is about to join a room.
+    Join(String),
+    /// It is about to leave a room.
+    Leave(String),
+    /// It sent a ping.
+    Ping,
+    /// It sent a pong.
+    Pong,
+    /// It closed. Comes last, once for each socket that connected.
+    Close {
+        /// Close code; 1005 if the client sent none, 1006 if the connection broke.
+        code: u16,
+        /// Reason in the close frame.
+        reason: String,
+    },
+}
+
+/// The answer to an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    /// Continue.
+    #[default]
+    Continue,
+    /// Refuse the connection, or drop the message or request.
+    Cancel,
+    /// Continue with this JSON as the message to the room; for other events, the same as `Continue`.
+    Replace(String),
+}
+
+/// Optional events that a path's sockets report. [`What::Connect`] and [`What::Close`] always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// [`What::Message`] and [`What::Say`].
+    pub message: bool,
+    /// [`What::Binary`].
+    pub binary: bool,
+    /// [`What::Join`].
+    pub join: bool,
+    /// [`What::Leave`].
+    pub leave: bool,
+    /// [`What::Ping`].
+    pub ping: bool,
+    /// [`What::Pong`].
+    pub pong: bool,
+}
+
+/// The queue of events, and the answers that are missing. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Hooks {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: mpsc::Sender<Event>,
+    answer_max: Duration,
+    answers: Mutex<HashMap<u64, oneshot::Sender<Verdict>>>,
+    last_ticket: AtomicU64,
+    unanswered: AtomicU64,
+}
+
+impl Hooks {
+    pub(super) fn new(events_max: usize, answer_max: Duration) -> (Self, mpsc::Receiver<Event>) {
+        let (queue, events) = mpsc::channel(events_max.max(1));
+        let shared = Shared {
+            queue,
+            answer_max,
+            answers: Mutex::default(),
+            last_ticket: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+        };
+        (Self { shared: Arc::new(shared) }, events)
+    }
+
+    pub(super) fn answer(&self, ticket: u64, verdict: Verdict) {
+        if let Some(answer) = self.answers().remove(&ticket) {
+            // The socket may have closed in the meantime.
+            let _ = answer.send(verdict);
+        }
+    }
+
+    pub(super) fn unanswered(&self) -> u64 {
+        self.shared.unanswered.load(Ordering::Relaxed)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Verdict>>> {
+        // Every state that a panicking holder could leave behind is valid.
+        self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a new socket of a handled path is hooked.
+#[derive(Clone, Debug)]
+pub(crate) struct Hooking {
+    pub(super) hooks: Hooks,
+    pub(super) wanted: Wanted,
+    /// Client id of a client that chooses none, unless another connection has it.
+    pub(super) client_id: Option<String>,
+}
+
+impl Hooking {
+    /// Returns the hooks of the socket with this id.
+    pub(super) fn socket(self, id: Uuid) -> Hooked {
+        Hooked { hooks: self.hooks, id, wanted: self.wanted, left: OnceLock::new() }
+    }
+}
+
+/// The hooks of one socket.
+#[derive(Debug)]
+pub(crate) struct Hooked {
+    hooks: Hooks,
+    id: Uuid,
+    pub(super) wanted: Wanted,
+    /// Code and reason of the client's close frame.
+    left: OnceLock<(u16, String)>,
+}
+
+/// Close code if the client's close frame has none.
+const NO_CODE: u16 = 1005;
+/// Close code if the connection broke.
+const BROKEN: u16 = 1006;
+
+impl Hooked {
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Reports an event and waits for the answer. Without one in time, the event continues, and is counted.
+    ///
+    /// # Errors
+    /// How the socket ends if the queue stays full.
+    pub(super) async fn ask(&self, what: What) -> Result<Verdict, End> {
+        let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, answered) = oneshot::channel();
+        self.hooks.answers().insert(ticket, answer);
+        let waiting = Waiting { hooks: &self.hooks, ticket };
+        self.report(Some(ticket), what).await?;
+        let verdict = timeout(self.hooks.shared.answer_max, answered).await;
+        drop(waiting);
+        Ok(verdict.map_or_else(
+            |_| {
+                self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
+                Verdict::Continue
+            },
+            Result::unwrap_or_default,
+        ))
+    }
+
+    /// Reports an event that needs no answer.
+    ///
+    /// # Errors
+    /// Same as [`ask`](Self::ask).
+    pub(super) async fn tell(&self, what: What) -> Result<(), End> {
+        self.report(None, what).await
+    }
+
+    async fn report(&self, ticket: Option<u64>, what: What) -> Result<(), End> {
+        match timeout(MAX_STALL, self.hooks.shared.queue.reserve()).await {
+            Err(_) => Err(End::of(Code::SlowConsumer)),
+            // The program no longer takes events.
+            Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
+            Ok(Ok(place)) => {
+                place.send(Event { ticket, socket: self.id, what });
+                Ok(())
+            }
+        }
+    }
+
+    /// Remembers the client's close frame.
+    pub(super) fn left(&self, code: Option<u16>, reason: &str) {
+        let _ = self.left.set((code.unwrap_or(NO_CODE), reason.to_owned()));
+    }
+
+    /// Reports the end of the socket, however long the queue stays full.
+    pub(super) async fn closed(&self, server: Option<(u16, String)>) {
+        let (code, reason) = server.or(self.left.get().cloned()).unwrap_or((BROKEN, String::new()));
+        let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason } };
+        // If the program no longer takes events, it no longer needs this one.
+        let _ = self.hooks.shared.queue.send(event).await;
+    }
+}
+
+/// Forgets a ticket, also if the socket ends before the answer.
+struct Waiting<'a> {
+    hooks: &'a Hooks,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.hooks.answers().remove(&self.ticket);
+    }
+}

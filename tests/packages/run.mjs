@@ -1,0 +1,111 @@
+// The packages as users get them: each is installed into an empty folder and used.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import os from 'node:os'
+import path from 'node:path'
+import test, { after } from 'node:test'
+import { promisify } from 'node:util'
+
+import { ask, start } from '../support/livetape.mjs'
+import { client } from './client.mjs'
+import { first } from './first.mjs'
+import { lints } from './lints.mjs'
+
+const [packages, tools, python] = process.argv.slice(2).map((name) => path.resolve(name))
+const files = await readdir(packages)
+const VERSION = /^livetape-(\d+\.\d+\.\d+)\.tgz$/m.exec(files.join('\n'))[1]
+const root = await mkdtemp(path.join(os.tmpdir(), 'livetape-packages-'))
+after(() => rm(root, { recursive: true, force: true }))
+
+/** A registry without packages, and the names that npm looked up. */
+const lookups = []
+const registry = createServer(({ url }, response) => {
+  lookups.push(decodeURIComponent(url.slice(1)))
+  response.writeHead(404).end()
+}).listen(0, '127.0.0.1')
+await once(registry, 'listening')
+after(() => registry.close())
+
+/** An environment without the user's files and with an empty registry. */
+const EMPTY = { PATH: process.env.PATH, HOME: root, npm_config_registry: `http://127.0.0.1:${registry.address().port}/`, npm_config_loglevel: 'error' }
+const run = (command, args, cwd = root, env = EMPTY) => promisify(execFile)(command, args, { cwd, env, maxBuffer: 64 << 20 })
+
+async function folder(name) {
+  const created = path.join(root, name)
+  await mkdir(created)
+  return created
+}
+
+/** Returns the only package whose name has this ending. */
+function file(ending) {
+  const found = files.filter((name) => name.endsWith(ending))
+  assert.equal(found.length, 1, `one package *${ending} in ${files}`)
+  return path.join(packages, found[0])
+}
+
+/** Replays the demo with an installed program, and reads all events over HTTP. */
+async function plays(livetape) {
+  const cwd = await mkdtemp(path.join(root, 'empty-'))
+  const { stdout } = await run(livetape, ['events', 'demo'], cwd)
+  const args = ['replay', 'demo', '--port', '0', '--speed', 'max', '--wait-clients', '1', '--exit-when-done']
+  const server = await start(livetape, args, { cwd, env: { HOME: root } })
+  const { version, apiVersion } = await ask(server.url, '/health')
+  assert.deepEqual({ version, apiVersion }, { version: VERSION, apiVersion: 1 })
+  const feed = await (await fetch(`${server.url}/events`)).text()
+  assert.equal(feed.trim().split('\n').length, stdout.trim().split('\n').length)
+  assert.equal(await server.ended, 0)
+}
+
+test('the checksums match', async () => {
+  await run('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], packages)
+})
+
+test('the archive contains a program that runs, completions and manual pages', async () => {
+  const here = await folder('archive')
+  await run('tar', ['--extract', '--strip-components', '1', '--file', file('.tar.gz')], here)
+  await plays(path.join(here, 'livetape'))
+  await run('bash', ['-n', 'completions/livetape.bash'], here)
+  const pages = await readdir(path.join(here, 'man'))
+  assert.ok(pages.includes('livetape.1') && pages.includes('livetape-as-scenario.1'), `${pages}`)
+})
+
+test('the wheel installs with pip and runs', async () => {
+  const here = await folder('wheel')
+  await run(python, ['-m', 'venv', here])
+  const pip = (...args) => run(path.join(here, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...args], here, { ...process.env, HOME: root })
+  await pip('--require-hashes', '--requirement', new URL('requirements-user.txt', import.meta.url).pathname)
+  await pip('--no-index', file('.whl'))
+  await plays(path.join(here, 'bin/livetape'))
+  const { stdout: shown } = await run(python, ['-m', 'auditwheel', 'show', file('.whl')])
+  assert.match(shown.replaceAll('\n', ' '), /consistent with the following platform tag: "manylinux_2_\d+_x86_64"/)
+})
+
+const project = await folder('npm')
+test('the npm packages install without looking up names of ours, and run', async () => {
+  await writeFile(path.join(project, 'package.json'), '{ "private": true }')
+  const tarballs = files.filter((name) => name.endsWith('.tgz')).map((name) => path.join(packages, name))
+  await run('npm', ['install', '--no-audit', '--no-fund', ...tarballs], project)
+  // Until our names are published, someone else could register them.
+  assert.deepEqual(lookups.filter((name) => name.includes('livetape')), [])
+  await plays(path.join(project, 'node_modules/.bin/livetape'))
+  const { stdout } = await run('node', ['--print', 'require("livetape").path'], project)
+  await plays(stdout.trim())
+  // For the tests of the libraries.
+  await mkdir(path.join(project, 'node_modules/@playwright'))
+  for (const name of ['@playwright/test', 'typescript', 'vite', 'vitest', 'ws']) await symlink(path.join(tools, 'node_modules', name), path.join(project, 'node_modules', name))
+})
+
+test('npm reports a missing package of the platform', async () => {
+  const here = await folder('incomplete')
+  await writeFile(path.join(here, 'package.json'), '{ "private": true }')
+  await run('npm', ['install', '--no-audit', '--no-fund', file(`livetape-${VERSION}.tgz`)], here)
+  await assert.rejects(run(path.join(here, 'node_modules/.bin/livetape'), ['--version'], here), /@livetape\/\S+ is not installed/)
+})
+
+await client({ project, run, tools })
+if (files.some((name) => name.startsWith('livetape-testing-'))) await first({ project, run, python: path.join(root, 'wheel/bin/python') })
+await lints({ packages, files, run, tools, python })
