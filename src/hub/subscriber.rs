@@ -161,10 +161,15 @@ impl Subscriber {
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
         match self.filter.format {
             Format::Native => self.take_native(view, out),
-            Format::Tikfinity => {
+            // If nothing of a batch can be converted, more may still follow.
+            Format::Tikfinity => loop {
                 let taken = self.take_native(View::Json, out);
-                Taken { bytes: to_tikfinity(view, out), ..taken }
-            }
+                let is_last = out.is_empty();
+                let bytes = to_tikfinity(view, out);
+                if is_last || !out.is_empty() {
+                    return Taken { bytes, ..taken };
+                }
+            },
         }
     }
 

@@ -2,9 +2,15 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Limits, Settings, table::Replay};
+use super::{
+    Limits, Settings,
+    table::{Replay, Webhook},
+    value::Address,
+};
 use crate::sans_io::{
     error::{Code, Problem},
+    event::KINDS,
+    nearest,
     token::is_plain,
 };
 
@@ -48,6 +54,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
         bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
     }
+    webhook_problems(&settings.webhook, &mut bad);
     replay_problems(replay, &mut bad);
     limit_problems(limits, &mut bad);
     problems
@@ -61,6 +68,17 @@ pub const TOKEN_HINT: &str =
 #[must_use]
 pub fn is_token(token: &str) -> bool {
     token.len() >= BEARER_BYTES_MIN && is_plain(token)
+}
+
+fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {
+    if let Some(Address(url)) = &webhook.url
+        && !matches!(url.scheme(), "http" | "https")
+    {
+        bad(&format!("webhook.url has the scheme `{}`", url.scheme()), "use http:// or https://");
+    }
+    for name in webhook.types.iter().filter(|name| !KINDS.contains(&name.as_str())) {
+        bad(&format!("webhook.types has the unknown type `{name}`"), &nearest::hint(name, KINDS));
+    }
 }
 
 fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {

@@ -52,6 +52,7 @@ fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
         Err(problem) => return interactive::turn_away(app, upgrade, Role::Reads, problem),
     };
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
-    let request = SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None };
+    let request =
+        SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None };
     interactive::open(app, upgrade, request)
 }
