@@ -52,8 +52,8 @@ pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
             let gift = Gift::from(serde_json::from_str::<NativeGift<'_>>(text)?);
             to_writer(out, "gift", &gift, common)
         }
-        ("like", _) => write::<Like>("like", text, common, out),
-        ("member", _) => write::<Member>("member", text, common, out),
+        ("like", _) => write::<Like<'_>>("like", text, common, out),
+        ("member", _) => write::<Member<'_>>("member", text, common, out),
         ("social", Some("follow")) => write::<Social<'_>>("follow", text, common, out),
         ("social", Some("share")) => write::<Social<'_>>("share", text, common, out),
         ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
@@ -169,6 +169,12 @@ struct NativeGift<'a> {
     gift_picture_url: Cow<'a, str>,
     #[serde(borrow)]
     receiver: Option<Receiver<'a>>,
+    #[serde(borrow)]
+    describe: Cow<'a, str>,
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
     #[serde(default)]
     inferred: bool,
 }
@@ -193,6 +199,9 @@ struct Gift<'a> {
     gift: GiftAgain,
     #[serde(skip_serializing_if = "Option::is_none")]
     receiver_user_id: Option<&'a str>,
+    describe: Cow<'a, str>,
+    display_type: Cow<'a, str>,
+    label: Cow<'a, str>,
 }
 
 /// The same numbers once more, under TikTok's own names.
@@ -220,21 +229,32 @@ impl<'a> From<NativeGift<'a>> for Gift<'a> {
             group_id: native.group_id,
             gift: GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type },
             receiver_user_id: native.receiver.map(|receiver| receiver.user_id),
+            describe: native.describe,
+            display_type: native.display_type,
+            label: native.label,
         }
     }
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Like {
+struct Like<'a> {
     like_count: i32,
     total_like_count: i64,
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Member {
+struct Member<'a> {
     action_id: i32,
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -242,6 +262,8 @@ struct Member {
 struct Social<'a> {
     #[serde(borrow)]
     display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]

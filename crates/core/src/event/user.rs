@@ -21,6 +21,12 @@ pub struct User {
     pub nickname: SmolStr,
     /// URL of the profile picture; empty if unknown.
     pub avatar: SmolStr,
+    /// URL of the profile picture in medium size; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub avatar_medium: SmolStr,
+    /// URL of the profile picture in large size; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub avatar_large: SmolStr,
     /// Id of the profile in TikTok's own URLs.
     pub sec_uid: SmolStr,
     /// Biography, written by the user.
@@ -60,12 +66,20 @@ pub struct User {
 pub struct Badge {
     /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
     pub scene_type: i32,
+    /// 1 a picture, 2 and 3 a text, 4 a picture with a text.
+    pub display_type: i32,
     /// Level, for badges that have one; may also be 0 for others.
     pub level: Option<i64>,
     /// Text on the badge: a word, a number or a Roman numeral; may be empty.
     pub text: SmolStr,
+    /// Key of the text, e.g. `pm_mt_moderator_im`; absent if the badge has none.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub key: SmolStr,
     /// URL of its picture; empty if there is none.
     pub image_url: SmolStr,
+    /// Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is none.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub privilege_id: SmolStr,
 }
 
 /// A user of whom the message contains little more than the name.

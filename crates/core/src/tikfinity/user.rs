@@ -16,6 +16,10 @@ pub(super) struct Native<'a> {
     #[serde(borrow)]
     avatar: Cow<'a, str>,
     #[serde(borrow)]
+    avatar_medium: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    avatar_large: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     sec_uid: Cow<'a, str>,
     #[serde(borrow)]
     bio: Cow<'a, str>,
@@ -36,11 +40,16 @@ pub(super) struct Native<'a> {
 #[serde(rename_all = "camelCase")]
 struct NativeBadge<'a> {
     scene_type: i32,
+    display_type: i32,
     level: Option<i64>,
     #[serde(borrow)]
     text: Cow<'a, str>,
     #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     image_url: Cow<'a, str>,
+    #[serde(borrow)]
+    privilege_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -67,12 +76,22 @@ pub(super) struct User<'a> {
     team_member_level: i64,
 }
 
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
-enum Badge<'a> {
-    Image { badge_scene_type: i32, url: Cow<'a, str> },
-    Text { badge_scene_type: i32, name: Cow<'a, str> },
-    Privilege { badge_scene_type: i32, level: i64 },
+/// `type` is `image`, `privilege`, or the key of a text.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Badge<'a> {
+    r#type: Cow<'a, str>,
+    badge_scene_type: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_type: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    privilege_id: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -95,7 +114,8 @@ struct FollowInfo {
 impl<'a> From<Native<'a>> for User<'a> {
     fn from(native: Native<'a>) -> Self {
         let Native { follower_count, following_count, .. } = native;
-        let pictures = Some(native.avatar.clone()).filter(|url| !url.is_empty());
+        let small = Some(native.avatar.clone()).filter(|url| !url.is_empty());
+        let pictures = [small, native.avatar_medium, native.avatar_large];
         Self {
             user_id: native.user_id,
             sec_uid: native.sec_uid,
@@ -107,7 +127,7 @@ impl<'a> From<Native<'a>> for User<'a> {
             user_badges: native.badges.into_iter().flat_map(badges).collect(),
             user_details: Details {
                 bio_description: native.bio,
-                profile_picture_urls: pictures.into_iter().collect(),
+                profile_picture_urls: pictures.into_iter().flatten().collect(),
             },
             follow_info: native.follow_status.map(|follow_status| FollowInfo {
                 following_count,
@@ -126,12 +146,23 @@ impl<'a> From<Native<'a>> for User<'a> {
 
 /// Returns an entry for each part of a badge: its picture or text, and its level.
 fn badges(native: NativeBadge<'_>) -> impl Iterator<Item = Badge<'_>> {
-    let NativeBadge { scene_type: badge_scene_type, level, text, image_url } = native;
+    let NativeBadge { scene_type: badge_scene_type, display_type, level, text, key, image_url, privilege_id } =
+        native;
+    let display_type = Some(display_type).filter(|&code| code != 0);
     let shown = if image_url.is_empty() {
-        Some(text).filter(|name| !name.is_empty()).map(|name| Badge::Text { badge_scene_type, name })
+        let r#type = key.unwrap_or(Cow::Borrowed("text"));
+        let name = Some(text).filter(|name| !name.is_empty());
+        name.map(|name| Badge { r#type, badge_scene_type, name: Some(name), ..Badge::default() })
     } else {
-        Some(Badge::Image { badge_scene_type, url: image_url })
+        let (r#type, url) = ("image".into(), Some(image_url));
+        Some(Badge { r#type, badge_scene_type, display_type, url, ..Badge::default() })
     };
-    let level = level.filter(|&level| level > 0);
-    shown.into_iter().chain(level.map(|level| Badge::Privilege { badge_scene_type, level }))
+    let privilege = level.filter(|&level| level > 0).map(|level| Badge {
+        r#type: "privilege".into(),
+        badge_scene_type,
+        privilege_id,
+        level: Some(level),
+        ..Badge::default()
+    });
+    shown.into_iter().chain(privilege)
 }
