@@ -2,11 +2,13 @@
 //! [`super::read_message`] decodes.
 
 mod battle;
+mod host;
 mod rare;
 
 pub use battle::{Battle, Side, armies, battle};
 use bytes::Bytes;
-pub use rare::{emote, envelope, poll};
+pub use host::{Goal, question_hidden, question_selected, subscription_goal, super_fan};
+pub use rare::{PollStage, emote, envelope, poll, poll_stage, super_fan_box};
 
 use super::{
     Message,
