@@ -13,8 +13,9 @@ async fn events_are_posted_and_redirects_are_not_followed() {
     Mock::given(method("POST")).respond_with(moved).up_to_n_times(1).mount(&server).await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
     let url = format!("{}/hook", server.uri());
-    let args = ["replay", "demo", "--speed", "max", "--exit-when-done", "--port", "0", "--webhook", &url];
+    let args = ["replay", "demo", "--speed", "max", "--wait-clients", "0", "--exit-when-done", "--port", "0"];
     let mut replay = livetape(&args);
+    replay.args(["--webhook", &url]);
     replay.env("LIVETAPE_WEBHOOK_TYPES", "connection_created,disconnected");
     replay.env("LIVETAPE_WEBHOOK_SECRET", "key");
     let output = tokio::task::spawn_blocking(move || replay.output().unwrap()).await.unwrap();
