@@ -161,7 +161,7 @@ bare!(bare_used, used, USED);
 bare!(bare_whole, whole, WHOLE);
 
 fn items(name: &str) -> Vec<Item> {
-    let path = format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     let file = std::fs::File::open(path).expect("shipped with the project");
     let mut reader = Recording::open(file).expect("shipped recordings are whole");
     std::iter::from_fn(|| reader.next().expect("shipped recordings are whole"))

@@ -78,7 +78,7 @@ fn items() -> Vec<Item> {
 }
 
 fn recorded(name: &str) -> Vec<Item> {
-    let path = format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     let file = std::fs::File::open(path).expect("shipped with the project");
     let mut reader = Reader::open(file).expect("shipped recordings are whole");
     std::iter::from_fn(|| reader.next().expect("shipped recordings are whole"))

@@ -4,14 +4,14 @@ mod support;
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead, BufReader, Write as _},
     net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Instant,
 };
 
 use axum::{Router, routing::get};
-use support::{Args, Match, Report, now};
+use support::{Args, Match, Report, now, program};
 use tokio::net::TcpListener;
 
 /// The argument that makes this program act as the floor.
@@ -26,7 +26,7 @@ fn main() {
     if args.has(FLOOR) {
         return hello();
     }
-    let program = env!("CARGO_BIN_EXE_livetape");
+    let program = &program();
     let this = std::env::current_exe().expect("this program");
     let mut report = Report::begin(&args, "start");
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
@@ -65,7 +65,9 @@ fn start(command: &mut Command) -> Start {
     let started = now();
     command.env("NO_COLOR", "1").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("it was built");
-    let address = address(&mut child);
+    // The program ends when its output is closed.
+    let mut output = BufReader::new(child.stdout.take().expect("it was asked for"));
+    let address = address(&mut output);
     let mut socket = TcpStream::connect(&address).expect("it listens");
     let (listening, cpu) = (ms_since(started), cpu_ms(child.id()));
     socket.set_nodelay(true).expect("a socket");
@@ -79,9 +81,9 @@ fn start(command: &mut Command) -> Start {
 }
 
 /// Reads the address from the program's output.
-fn address(child: &mut Child) -> String {
-    let lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
-    let line = lines.map_while(Result::ok).find(|line| line.contains("Serving on")).expect("it serves");
+fn address(output: impl BufRead) -> String {
+    let line =
+        output.lines().map_while(Result::ok).find(|line| line.contains("Serving on")).expect("it serves");
     let (_, rest) = line.split_once("ws://").expect("an address");
     rest.split('/').next().unwrap_or_default().to_owned()
 }

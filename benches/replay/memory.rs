@@ -1,4 +1,4 @@
-//! Memory of the program while it plays two recordings of a day, and a large one, at full speed.
+//! Memory of the program while it plays two recordings of 24 hours and a large one, at full speed.
 
 use std::{
     fs,

@@ -10,7 +10,7 @@ use std::{
 
 use memchr::memmem::rfind;
 
-use crate::support::now;
+use crate::support::{now, program};
 
 const READ_BYTES: usize = 256 << 10;
 /// The last bytes of a close frame, at the end of the stream.
@@ -56,7 +56,7 @@ pub(crate) struct Program {
 
 /// Starts the program, which plays a recording and exits at its end.
 pub(crate) fn start(recording: &Path, flags: &[&str]) -> Program {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_livetape"))
+    let mut process = Command::new(program())
         .args(["replay", "--port", "0", "--exit-when-done"])
         .args(flags)
         .arg(recording)

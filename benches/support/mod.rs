@@ -7,7 +7,7 @@ pub(crate) mod plot;
 
 use machine::Calibration;
 pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};
-pub(crate) use peer::{Peer, node};
+pub(crate) use peer::{Peer, node, program};
 use serde_json::{Value, json};
 
 /// Arguments of a benchmark.
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Parses `--rounds N` and `--json`, keeps the benchmark's own flags, and ignores those that cargo adds.
+    /// Parses `--rounds N` and `--json`, and keeps the flags of the benchmark.
     pub(crate) fn parse() -> Self {
         let args: Vec<String> = std::env::args().collect();
         let mut parsed = Self { rounds: 5, json: false, args };

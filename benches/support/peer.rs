@@ -1,8 +1,9 @@
 //! Runs unmodified third-party programs, installed from lock files, each in its own process.
 
 use std::{
+    env::consts::EXE_SUFFIX,
     io::{BufRead as _, BufReader, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
 };
 
@@ -11,7 +12,7 @@ use std::{
 /// # Errors
 /// A message with the commands that install what is missing.
 pub(crate) fn node(folder: &str, script: &str, package: &str) -> Result<Command, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let has_node = Command::new("node").arg("--version").output().is_ok_and(|it| it.status.success());
     if !has_node || !path.join("node_modules").join(package).is_dir() {
         return Err(format!(
@@ -22,6 +23,14 @@ pub(crate) fn node(folder: &str, script: &str, package: &str) -> Result<Command,
     let mut command = Command::new("node");
     command.arg(path.join(script));
     Ok(command)
+}
+
+/// Returns the path of livetape, which `cargo xtask bench` builds beside the benchmarks.
+pub(crate) fn program() -> PathBuf {
+    let program =
+        std::env::current_exe().expect("this program").with_file_name(format!("livetape{EXE_SUFFIX}"));
+    assert!(program.is_file(), "run `cargo build --release` first");
+    program
 }
 
 /// A program that answers each line with one line.

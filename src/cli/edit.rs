@@ -132,7 +132,7 @@ fn check_complete(tape: &Tape) -> Result<(), Problem> {
     };
     let repair = "write to another file with -o, or run `livetape repair` first";
     match reader.report() {
-        report if !report.sealed => problem("is not sealed and may still be recording", repair),
+        report if !report.sealed => problem("is not sealed and may still be in progress", repair),
         report if report.is_whole() => Ok(()),
         // A repaired recording still has gaps, which no repair can fill.
         report if report.loss().bytes == 0 => problem("has missing records", "write to another file with -o"),

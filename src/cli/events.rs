@@ -1,6 +1,9 @@
 //! `livetape events`: decodes a recording without a server.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    time::Duration,
+};
 
 use super::{
     args,
@@ -21,6 +24,7 @@ const STREAM: &str = "offline";
 
 pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
+    tape.check_within(Duration::ZERO)?;
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: !args.no_dedup });
     let mut out = Output { out: BufWriter::new(io::stdout().lock()), seq: 0, line: Vec::new(), args };
     for step in tape.steps()? {

@@ -14,8 +14,11 @@ use crate::{
     control::Control,
     sans_io::error::{Code, Problem},
     server::API_VERSION,
-    tools::files::Draft,
+    tools::files::{Draft, check_replaceable},
 };
+
+/// Advice for a ready file that cannot be written.
+const HINT: &str = "use another path for --ready-file";
 
 /// Content of the ready file.
 #[derive(Debug, Serialize)]
@@ -58,6 +61,7 @@ impl Lifecycle {
     /// Removes the ready file of an earlier process, so that readers do not mistake it for a new one.
     pub(super) fn prepare(&self) -> Result<(), Problem> {
         let Some(path) = &self.ready_file else { return Ok(()) };
+        check_replaceable(path).map_err(|error| file_problem(&error).hint(HINT))?;
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
             _ => Ok(()),
@@ -98,6 +102,5 @@ impl Lifecycle {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Problem {
-    Problem::new(Code::Io, format!("cannot write the ready file {}: {error}", path.display()))
-        .hint("use another path for --ready-file")
+    Problem::new(Code::Io, format!("cannot write the ready file {}: {error}", path.display())).hint(HINT)
 }

@@ -1,6 +1,6 @@
 //! `livetape live` and `livetape serve`.
 
-use super::{args, config, display, rooms, serving::Addresses, sources, stage::Stage};
+use super::{args, config, display, rooms, serving::Addresses, sources, stage::Bound};
 use crate::{
     log,
     sans_io::error::Problem,
@@ -16,8 +16,10 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         SupervisorOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
     let wait_clients = options.wait_clients;
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) =
-        Stage::open(&settings, display::Style::Live, &args.lifecycle, |Addresses { feed, rest, .. }| {
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let stage =
+        bound.open(&settings, display::Style::Live, &args.lifecycle, |Addresses { feed, rest, .. }| {
             display::say(&format!("Starting TikTok Live CLI for user: {user}"));
             display::say(&format!("🌐 Serving on {feed} and {rest}/"));
             if wait_clients > 0 {
@@ -25,9 +27,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
             } else {
                 display::say("Connecting to TikTok Live...");
             }
-        })
-        .await?;
-    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
+        })?;
     let ended = supervisor.live(user).await;
     stage.close().await;
     conclude(&ended)
@@ -39,14 +39,14 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let options = sources::options(&settings, "");
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) =
-        Stage::open(&settings, display::Style::Plain, &args.lifecycle, |Addresses { feed, rest, .. }| {
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let stage =
+        bound.open(&settings, display::Style::Plain, &args.lifecycle, |Addresses { feed, rest, .. }| {
             display::say(&format!("🌐 Serving on {feed} and {rest}/"));
             display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
             display::say("📺 Press Ctrl+C to stop");
-        })
-        .await?;
-    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
+        })?;
     let ended = supervisor.serve().await;
     stage.close().await;
     conclude(&ended)

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{args, config, display, live::conclude, serving::Addresses, sources, stage::Stage};
+use super::{args, config, display, live::conclude, serving::Addresses, sources, stage::Bound};
 use crate::{
     demo::DEMO,
     log,
@@ -21,15 +21,17 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
     let transport = live::NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
+    let play = options.play.clone();
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let show = supervisor.replay(tape.clone());
+    let stage = bound.open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
         if named.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }
-        greet(&tape, &options.play, addresses);
-    })
-    .await?;
-    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
-    let ended = supervisor.replay(tape.clone()).await?;
+        greet(&tape, &play, addresses);
+    })?;
+    let ended = show.await?;
     stage.close().await;
     conclude(&ended)
 }

@@ -38,10 +38,10 @@ use crate::{
 pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mut settings = settings(&args)?;
     let _log = log::start(&settings.log, false)?;
-    args.lifecycle.prepare()?;
     let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
     let tape = Tape::find_in(&settings.server.folder(), named.as_deref().unwrap_or(Path::new(DEMO)))?;
     tape.check_within(settings.replay.start)?;
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let mock = start_mock(&args, &mut settings, named).await?;
     let options = SupervisorOptions {
         // The terminal belongs to the command.
@@ -50,7 +50,8 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         ..sources::options(&settings, "")
     };
     let transport = NetTransport::new(&options.live)?;
-    let bound = Bound::listen(&settings).await?;
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let show = tokio::spawn(supervisor.replay(tape.clone()));
     let mock_url = mock.as_ref().map(|(mock, _)| mock.url());
     args.lifecycle.write(&Ready::new(&bound.addresses).with_mock(mock_url.clone()))?;
     let env =
@@ -58,16 +59,17 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mock_env = mock_url
         .into_iter()
         .flat_map(|url| ["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.clone())));
-    let env = Vec::from_iter(env.into_iter().chain(mock_env));
+    let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
+    let offline = settings.live.offline.then(|| ("LIVETAPE_OFFLINE", true.to_string()));
+    let env = Vec::from_iter(env.into_iter().chain(mock_env).chain(token).chain(offline));
     // From now on, a signal ends the command before this process.
     let signals = Signals::new();
-    let (stage, driver) = bound.serve(None);
-    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
-    let show = tokio::spawn(supervisor.replay(tape.clone()));
+    let stage = bound.serve(None);
     let run =
         Run { args: &args, settings: &settings, stage: &stage, mock: mock.as_ref().map(|(mock, _)| mock) };
     let result = run.command(&env, signals).await;
     stage.control.shut_down();
+    let channels = stage.control.channels().clone();
     let closing = async {
         let ended = show.await;
         stage.close().await;
@@ -78,7 +80,9 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     if code != exit::DONE {
         return Ok(code);
     }
-    let mut lost = report_loss(&tape.name, tape.loss().await);
+    let mut missing = channels.lost();
+    missing.insert(tape.name.clone(), tape.loss().await);
+    let mut lost = missing.iter().map(|(name, loss)| report_loss(name, *loss)).max().unwrap_or(exit::DONE);
     if let Some((mock, playing)) = mock.filter(|_| lost == exit::DONE) {
         lost = report_loss(&playing, mock.loss());
     }

@@ -15,6 +15,7 @@ use crate::{
     control::{Control, Driver, Sources, Token},
     hub::Hub,
     sans_io::error::Problem,
+    secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
 };
@@ -30,9 +31,8 @@ pub(super) struct Stage {
 /// A server that listens, but does not accept connections yet.
 pub(super) struct Bound {
     pub(super) control: Control,
+    pub(super) hub: Hub,
     pub(super) addresses: Addresses,
-    driver: Driver,
-    hub: Hub,
     config: Config,
     listener: Listening,
     tikfinity: Option<Tikfinity<Listening>>,
@@ -40,27 +40,55 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// Listens on the address of the settings.
-    pub(super) async fn listen(settings: &Settings) -> Result<Self, Problem> {
+    /// Listens on the address of the settings, and returns the driver for a source. Create the source before serving:
+    /// a client may send it a request at once.
+    pub(super) async fn listen(
+        settings: &Settings,
+        lifecycle: &args::Lifecycle,
+    ) -> Result<(Self, Driver), Problem> {
+        lifecycle.prepare()?;
         let config = serving::config(settings)?;
         let webhook = Webhook::new(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
         let tikfinity = serving::tikfinity(settings).await?;
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
+        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
+        Ok((Self { control, hub, addresses, config, listener, tikfinity, webhook }, driver))
+    }
+
+    /// Returns a bearer token that the server accepts, if it requires one.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.config.access.tokens.first()
+    }
+
+    /// Announces the address to programs, then to people with `greet`, and starts serving.
+    pub(super) fn open(
+        self,
+        settings: &Settings,
+        display: display::Style,
+        lifecycle: &args::Lifecycle,
+        greet: impl FnOnce(&Addresses),
+    ) -> Result<Stage, Problem> {
+        signals::listen(self.control.clone(), settings.limits.shutdown_time);
+        display::end_without_reader(self.control.clone());
+        lifecycle.begin(&Ready::new(&self.addresses), &self.control)?;
+        if let Some(address) = &self.addresses.tikfinity {
+            display::say(&format!("🎁 Serving TikFinity's format on {address}"));
+        }
+        greet(&self.addresses);
+        Ok(self.serve((!settings.server.quiet).then_some(display)))
+    }
+
+    /// Starts serving. Shows the events if a display is given.
+    pub(super) fn serve(self, display: Option<display::Style>) -> Stage {
+        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook } = self;
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
         }
         for address in tikfinity.iter().flat_map(|it| it.listener.addresses()) {
             info!(%address, "🔔 Serving TikFinity's format");
         }
-        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
-        Ok(Self { control, addresses, driver, hub, config, listener, tikfinity, webhook })
-    }
-
-    /// Starts serving. Shows the events if a display is given.
-    pub(super) fn serve(self, display: Option<display::Style>) -> (Stage, Driver) {
-        let Self { control, driver, hub, config, listener, tikfinity, webhook, addresses: _ } = self;
         let displays = TaskTracker::new();
         if let Some(display) = display {
             displays.spawn(display::show(hub.clone(), display));
@@ -70,30 +98,11 @@ impl Bound {
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
-        (Stage { hub, control, displays, serving }, driver)
+        Stage { hub, control, displays, serving }
     }
 }
 
 impl Stage {
-    /// Starts listening, and returns the driver for a source. Calls `greet` with the address before any event is shown.
-    pub(super) async fn open(
-        settings: &Settings,
-        display: display::Style,
-        lifecycle: &args::Lifecycle,
-        greet: impl FnOnce(&Addresses),
-    ) -> Result<(Self, Driver), Problem> {
-        lifecycle.prepare()?;
-        let bound = Bound::listen(settings).await?;
-        signals::listen(bound.control.clone(), settings.limits.shutdown_time);
-        display::end_without_reader(bound.control.clone());
-        lifecycle.begin(&Ready::new(&bound.addresses), &bound.control)?;
-        if let Some(address) = &bound.addresses.tikfinity {
-            display::say(&format!("🎁 Serving TikFinity's format on {address}"));
-        }
-        greet(&bound.addresses);
-        Ok(bound.serve((!settings.server.quiet).then_some(display)))
-    }
-
     /// Shuts the server down gracefully, after its source has ended.
     pub(super) async fn close(self) {
         self.control.shut_down();

@@ -26,7 +26,8 @@ pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
     } else {
         say(&found)?;
     }
-    Ok(report_loss(&tape.name, found.loss))
+    let code = report_loss(&tape.name, found.loss);
+    Ok(if found.records == 0 { exit::FAILED } else { code })
 }
 
 pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {

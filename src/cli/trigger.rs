@@ -29,7 +29,7 @@ pub(super) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let body = body(&args)?;
     // Reports mistakes without a server, with the parser of the server.
-    parse(body.clone())?;
+    parse(body.clone()).map_err(|problem| in_flags(&args.kind, &problem))?;
     let body = Value::Object(body).to_string();
     let url = address(args.url.as_deref().unwrap_or(&settings.watch.url.0), args.wait_clients)?;
     let token = serving::tokens(&settings)?.into_iter().next();
@@ -50,7 +50,7 @@ pub(super) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
         let status = answer.status();
         let text = answer.text().await.map_err(|error| unreachable(&url, &error))?;
         if !status.is_success() {
-            return Err(refused(status, &text));
+            return Err(in_flags(&args.kind, &refused(status, &text)));
         }
         say(format!("{text}\n"))?;
         due += args.every;
@@ -132,6 +132,46 @@ fn payload(path: &Path) -> Result<String, Problem> {
     Ok(STANDARD.encode(bytes))
 }
 
+/// Words an error about the fields of a request for the command line.
+fn in_flags(kind: &str, problem: &Problem) -> Problem {
+    let fields = KINDS.iter().flat_map(|(_, fields)| *fields).chain(&["wait_clients"]);
+    let renamed = |text: &str| {
+        fields.clone().fold(text.to_owned(), |text, field| {
+            text.replace(&format!("`{field}`"), &format!("`{}`", flag(field)))
+        })
+    };
+    // A kind may have the name of a field.
+    if let Some((_, field)) = problem.message.split_once(" has no `") {
+        let known = KINDS.iter().filter(|(name, _)| *name == kind).flat_map(|(_, fields)| *fields);
+        let known: Vec<_> = known.filter(|field| **field != "total").map(|field| flag(field)).collect();
+        let hint = if known.is_empty() {
+            "omit it".to_owned()
+        } else {
+            format!("choose one of: {}", known.join(", "))
+        };
+        return Problem::new(problem.code, format!("`{kind}` has no {}", renamed(&format!("`{field}"))))
+            .hint(hint);
+    }
+    let hint = match &problem.hint {
+        hint if hint.starts_with("send for example") => "see `livetape trigger --help`".to_owned(),
+        hint => renamed(hint),
+    };
+    Problem { message: renamed(&problem.message), hint, ..problem.clone() }
+}
+
+/// Returns the flag for a field of a request.
+fn flag(field: &str) -> String {
+    let name = match field {
+        "memberCount" | "followCount" | "shareCount" | "months" | "viewerCount" => "count",
+        "opponentPoints" => "opponent-points",
+        "emoteId" => "emote",
+        "pictureUrl" => "picture",
+        "wait_clients" => "wait-clients",
+        name => name,
+    };
+    format!("--{name}")
+}
+
 /// Converts the server's JSON error.
 fn refused(status: StatusCode, text: &str) -> Problem {
     let answer: Value = serde_json::from_str(text).unwrap_or_default();
@@ -188,6 +228,28 @@ mod tests {
         assert_eq!(of(&["follow", "--count", "7"])["followCount"], 7);
         let problem = parse(body(&trigger(&["chat", "--gift", "Rose"])).unwrap()).unwrap_err();
         assert_eq!(problem.message, "`chat` has no `gift`");
+    }
+
+    #[test]
+    fn errors_name_flags() {
+        let of = |flags: &[&str]| {
+            let args = trigger(flags);
+            let problem = in_flags(&args.kind, &parse(body(&args).unwrap()).unwrap_err());
+            [problem.message, problem.hint]
+        };
+        assert_eq!(of(&["raw"]), ["`--method` is missing", "see `livetape trigger --help`"]);
+        assert_eq!(of(&["gift", "--count", "0"])[0], "`--count` is 0");
+        assert_eq!(of(&["viewers", "--count", "-1"])[0], "`--count` is -1");
+        assert_eq!(of(&["chat", "--user", ""])[0], "`--user` has no name");
+        assert_eq!(of(&["poll", "--options", "a"])[0], "the length of `--options` is 1");
+        assert_eq!(
+            of(&["gift", "--question", "why"]),
+            [
+                "`gift` has no `--question`",
+                "choose one of: --user, --gift, --count, --combo, --diamonds, --picture"
+            ]
+        );
+        assert_eq!(of(&["end", "--user", "ann"]), ["`end` has no `--user`", "omit it"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Trust of `watch` and `trigger` with `--ca`: they trust a server if its certificate is in the file, or signed by one in it.
+//! `--ca`: `watch` and `trigger` trust a server if its certificate is in the file, or signed by one in it.
 
 use std::{fmt, path::Path, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! Handle for the additional channels: rooms opened with tokens, and private replays.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +17,7 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
+        recording::Loss,
     },
 };
 
@@ -174,6 +175,12 @@ impl Channels {
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         self.statuses().iter().map(|channel| channel.hub.subscriber_count()).sum()
+    }
+
+    /// Returns what private replays have found missing in their recordings.
+    #[must_use]
+    pub fn lost(&self) -> BTreeMap<String, Loss> {
+        self.registry.lost()
     }
 
     /// Waits until all rooms and replays have ended after [`Control::shut_down`](super::Control::shut_down).

@@ -39,7 +39,7 @@ use crate::{
     },
 };
 
-/// Maximum number of orders that wait for the source; more are rejected.
+/// Maximum number of orders in the queue of a source. Further requests wait until it takes one.
 const ORDERS_WAITING_MAX: usize = 64;
 
 /// Handle for a server's sources. Clones share it.
@@ -307,13 +307,14 @@ impl Driver {
 
 /// Sends an order and waits for the answer.
 async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O) -> Result<T, Refusal> {
-    let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
     let (answer, answered) = Answer::new();
-    orders.try_send(order(answer)).map_err(|error| match error {
-        mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many commands at once"),
-        mpsc::error::TrySendError::Closed(_) => gone(),
-    })?;
-    answered.await.unwrap_or_else(|_| Err(gone().into()))
+    orders.send(order(answer)).await.map_err(|_| shutting_down())?;
+    answered.await.unwrap_or_else(|_| Err(shutting_down().into()))
+}
+
+/// The error for orders that the server no longer takes.
+pub(crate) fn shutting_down() -> Problem {
+    Problem::new(Code::ShuttingDown, "the server is shutting down")
 }
 
 fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
@@ -334,7 +335,26 @@ pub fn nothing_replayed() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
+
+    #[tokio::test]
+    async fn requests_wait_for_a_busy_source() {
+        let (control, mut driver) = Control::new();
+        let many = 3 * ORDERS_WAITING_MAX;
+        let requests = join_all((0..many).map(|n| control.disconnect(n.to_string())));
+        let source = async {
+            for _ in 0..many {
+                let Some(Order::Disconnect(user, answer)) = driver.next_order().await else { panic!() };
+                answer.refuse(not_current(&user));
+            }
+        };
+        let (answers, ()) = tokio::join!(requests, source);
+        assert!(answers.into_iter().all(|answer| answer.unwrap_err().problem.code == Code::NotFound));
+        drop(driver);
+        assert_eq!(control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::ShuttingDown);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_time_until_the_next_attempt_counts_down() {

@@ -8,7 +8,10 @@ use std::{
 use tokio_util::sync::DropGuard;
 
 use super::{Status, View, tokens::key};
-use crate::hub::{CloseReason, Hub, Limits};
+use crate::{
+    hub::{CloseReason, Hub, Limits},
+    sans_io::recording::Loss,
+};
 
 /// An additional channel.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ struct Listed {
     replays: BTreeMap<u64, Channel>,
     /// Number of channels opened so far.
     opened: u64,
+    /// What private replays have found missing, by recording.
+    lost: BTreeMap<String, Loss>,
 }
 
 #[derive(Debug)]
@@ -138,6 +143,20 @@ impl ChannelRegistry {
         let number = listed.opened;
         listed.replays.insert(number, Channel { user: None, hub: hub.clone(), view });
         ListedReplay { registry: self.clone(), number }
+    }
+
+    /// Notes what a private replay of `recording` found missing.
+    pub fn note_loss(&self, recording: &str, loss: Loss) {
+        if loss.is_some() {
+            let mut listed = self.lock();
+            let known = listed.lost.entry(recording.to_owned()).or_default();
+            // Each replay finds the same damage again.
+            *known += loss.since(known);
+        }
+    }
+
+    pub(super) fn lost(&self) -> BTreeMap<String, Loss> {
+        self.lock().lost.clone()
     }
 
     /// Returns all channels; rooms come first.

@@ -160,8 +160,10 @@ impl Lobby {
 
     fn open_key(&self, id: Uuid) -> Result<Key, Problem> {
         let key = self.ids.get(&id).filter(|key| !self.connections[*key].is_leaving);
-        key.copied()
-            .ok_or_else(|| Problem::new(Code::NotFound, format!("connection `{id}` is closed")).hint(""))
+        key.copied().ok_or_else(|| {
+            let problem = Problem::new(Code::NotFound, format!("connection `{id}` is closed"));
+            problem.hint("send to an open connection: see GET /connections")
+        })
     }
 }
 

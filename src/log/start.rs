@@ -22,11 +22,13 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
         Some(path) => rotate::Rotating::open(path, settings.file_bytes.0 as u64, settings.files)
             .and_then(|file| writer::start(file, settings.format)),
     };
-    let (writer, guard) = started.map_err(|error| {
+    let (writer, mut guard) = started.map_err(|error| {
         let path = settings.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
         Problem::new(Code::Io, format!("cannot write the log {path}: {error}"))
             .hint("choose another --log-file")
     })?;
+    // Otherwise stderr is what could not be written.
+    guard.tells = settings.file.is_some();
     // A second start, as in tests, has no effect.
     drop(LOST.set(writer.lost()));
     let level = settings.level.unwrap_or(match (&settings.file, display) {

@@ -32,6 +32,9 @@ pub struct Guard {
     queue: SyncSender<Option<String>>,
     ending: Arc<AtomicBool>,
     written: Receiver<()>,
+    lost: Arc<AtomicU64>,
+    /// Whether to report lost lines on stderr at the end.
+    pub(super) tells: bool,
 }
 
 impl Writer {
@@ -54,6 +57,11 @@ impl Drop for Guard {
         drop(self.queue.try_send(None));
         // A longer wait would delay the exit.
         let _ = self.written.recv_timeout(FLUSH_MAX);
+        let lost = self.lost.load(Ordering::Relaxed);
+        if self.tells && lost > 0 {
+            // A failure to print to stderr cannot be reported.
+            drop(writeln!(io::stderr(), "⚠️ The log is incomplete: {lost} lines lost"));
+        }
     }
 }
 
@@ -66,7 +74,7 @@ pub(super) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::
     let (tell, written) = channel();
     let (lost, ending) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
     let writer = Writer { queue: queue.clone(), lost: Arc::clone(&lost) };
-    let guard = Guard { queue, ending: Arc::clone(&ending), written };
+    let guard = Guard { queue, ending: Arc::clone(&ending), written, lost: Arc::clone(&lost), tells: false };
     thread::Builder::new().name("log".into()).spawn(move || {
         let mut log = LineWriter { out, format, lost, reported: 0 };
         while let Some(line) = next(&lines, &ending) {

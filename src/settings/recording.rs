@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::sans_io::offset;
+use crate::sans_io::{offset, size};
 
 /// Default directory of recordings.
 pub const FOLDER: &str = "recordings";
 /// Default interval of syncs to disk.
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// Minimum size of a rotated file, in bytes: most of it should not be its header.
-const PART_BYTES_MIN: u64 = 64 << 10;
+const PART_BYTES_MIN: u64 = 64_000;
 /// Minimum duration of a rotated file.
 const PART_TIME_MIN: Duration = Duration::from_secs(1);
 
@@ -82,19 +82,13 @@ impl FromStr for Rotate {
     /// Parses `100MB` as a size, and `30m` as a time.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        let factor = match unit.to_ascii_uppercase().as_str() {
-            "KB" => 1 << 10,
-            "MB" => 1 << 20,
-            "GB" => 1 << 30,
-            _ => return Self::every(text),
-        };
-        let number = text[..text.len() - unit.len()].parse::<u64>().ok();
-        let bytes =
-            number.and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes >= PART_BYTES_MIN);
-        bytes
-            .map(Self::Bytes)
-            .ok_or_else(|| "the size is too small or too large: each file needs at least 64KB".to_owned())
+        if !text.ends_with(['b', 'B']) {
+            return Self::every(text);
+        }
+        match size::parse(text)? {
+            bytes @ PART_BYTES_MIN.. => Ok(Self::Bytes(bytes)),
+            _ => Err(format!("`{text}` is too small: each file needs at least 64KB")),
+        }
     }
 }
 
@@ -113,9 +107,7 @@ impl Rotate {
 impl fmt::Display for Rotate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bytes(bytes) if bytes % (1 << 30) == 0 => write!(f, "{}GB", bytes >> 30),
-            Self::Bytes(bytes) if bytes % (1 << 20) == 0 => write!(f, "{}MB", bytes >> 20),
-            Self::Bytes(bytes) => write!(f, "{}KB", bytes >> 10),
+            Self::Bytes(bytes) => f.write_str(&size::shown(*bytes)),
             Self::Every(every) => write!(f, "{}ms", every.as_millis()),
         }
     }
@@ -145,8 +137,9 @@ mod tests {
     #[test]
     fn rotation_takes_a_size_or_a_time() {
         let parse = |text: &str| text.parse::<Rotate>().ok();
-        assert_eq!(parse("100MB"), Some(Rotate::Bytes(100 << 20)));
-        assert_eq!(parse("64kb"), Some(Rotate::Bytes(64 << 10)));
+        assert_eq!(parse("100MB"), Some(Rotate::Bytes(100_000_000)));
+        assert_eq!(parse("64kb"), Some(Rotate::Bytes(64_000)));
+        assert_eq!(parse("64KiB"), Some(Rotate::Bytes(65_536)));
         assert_eq!(parse("30m"), Some(Rotate::Every(Duration::from_secs(1800))));
         assert_eq!(parse("1h"), Some(Rotate::Every(Duration::from_secs(3600))));
         for wrong in ["", "0", "10KB", "100", "x", "-1m", "999ms", "99999999999GB"] {
@@ -156,7 +149,7 @@ mod tests {
                 "{wrong}"
             );
         }
-        for text in ["100MB", "64KB", "2GB"] {
+        for text in ["100MB", "64KB", "64KiB", "2GB"] {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
         assert_eq!(parse(&parse("30m").unwrap().to_string()), parse("30m"));

@@ -287,15 +287,15 @@ settings! {
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
         /// Play N times in total, or repeat until stopped
         ///
-        /// Without N, or with `endless`, it repeats until stopped. Applies to the first recording only.
+        /// Without N, or with `endless`, it repeats until stopped. Does not apply to recordings loaded later.
         r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
-        /// Applies to the first recording only.
+        /// Does not apply to recordings loaded later.
         start: Duration = Duration::ZERO, "--start OFFSET", "LIVETAPE_START";
         /// End at this offset
         ///
-        /// Applies to the first recording only.
+        /// Does not apply to recordings loaded later.
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use super::recording::{Rotate, Sync};
 use crate::{
-    sans_io::{offset, pace::Speed},
+    sans_io::{offset, pace::Speed, size},
     secret::Secret,
 };
 
@@ -242,37 +242,18 @@ impl Value for Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
 
-/// Binary units come first: a value is shown in the first unit that divides it.
-const UNITS: [(&str, usize); 6] = [
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("KB", 1_000),
-];
-
 impl Value for Bytes {
     const FORM: Form = Form::NumberOrText;
 
     fn read(text: &str) -> Result<Self, String> {
-        let found = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
-        let (number, factor) = found.unwrap_or((text, 1));
-        let bytes = number.trim().parse::<u32>().ok().and_then(|number| usize::try_from(number).ok());
-        let bytes = bytes.and_then(|number| number.checked_mul(factor)).map(Self);
-        bytes.ok_or_else(|| {
-            format!("`{text}` is not a number of bytes: write it like 65536, 64KiB, 100KB or 10MiB")
-        })
+        let too_large = |_| format!("`{text}` is more bytes than this system can address");
+        usize::try_from(size::parse(text)?).map(Self).map_err(too_large)
     }
 
     fn show(&self) -> Option<String> {
-        let whole = UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
-        Some(
-            whole.map_or_else(
-                || self.0.to_string(),
-                |(unit, factor)| format!("\"{}{unit}\"", self.0 / factor),
-            ),
-        )
+        let shown = size::shown(self.0 as u64);
+        let is_number = shown.ends_with(|c: char| c.is_ascii_digit());
+        Some(if is_number { shown } else { quoted(&shown) })
     }
 }
 

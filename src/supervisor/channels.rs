@@ -225,7 +225,8 @@ async fn play_alone(
         // If the client has left in the meantime, the lease is dropped and the replay ends at once.
         Ok(replay) => {
             answer.accept(lease);
-            replay.run().await;
+            let summary = replay.run().await;
+            registry.note_loss(&summary.recording, summary.loss);
         }
         Err(problem) => answer.refuse(problem),
     }

@@ -20,7 +20,8 @@ impl Opening {
         let problem = Problem::new(
             Code::RecordingBusy,
             "another command replaced this one before the recording was open",
-        );
+        )
+        .hint("load it again: POST /replay/load");
         self.answer.refuse(problem);
     }
 }

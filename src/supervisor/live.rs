@@ -255,7 +255,7 @@ impl<T: Transport> Supervisor<T> {
             });
         }
         let replacement = leaving.as_ref().and_then(Leaving::replacement);
-        room.end(&self.driver, problem.clone(), replacement.as_deref());
+        room.end(&self.driver, problem.clone(), leaving.as_ref());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder, was_connected).await;
         let next = match leaving {

@@ -32,7 +32,7 @@ use crate::{
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
     source::{
-        self, Summary, Tape,
+        self, Replay, Summary, Tape,
         live::{self as room_source, Live, Transport},
     },
 };
@@ -238,13 +238,23 @@ impl<T: Transport> Supervisor<T> {
         self.run(next).await
     }
 
-    /// Plays a recording, and keeps serving if its user is disconnected.
+    /// Plays a recording, and keeps serving if its user is disconnected. Clients find the replay as soon as this returns,
+    /// and their orders wait for the future to run.
     ///
     /// # Errors
     /// If the recording cannot be read.
-    pub async fn replay(mut self, tape: Tape) -> Result<Ended, Problem> {
-        let next = self.play(tape, None).await.map_err(|(problem, _)| problem)?;
-        Ok(self.run(next).await)
+    pub fn replay(mut self, tape: Tape) -> impl Future<Output = Result<Ended, Problem>> {
+        Replay::announce(&tape, &self.options.play, &self.driver);
+        async move {
+            match self.play(tape, None).await {
+                Ok(next) => Ok(self.run(next).await),
+                Err((problem, _)) => {
+                    self.driver.set_replay(None);
+                    self.driver.forget_user();
+                    Err(problem)
+                }
+            }
+        }
     }
 
     async fn run(&mut self, mut next: Next) -> Ended {

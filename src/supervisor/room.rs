@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::Leaving;
 use crate::{
-    control::{Answer, Driver, Refusal, SourceState, Status},
+    control::{Answer, Driver, Refusal, SourceState, Status, shutting_down},
     sans_io::{
         error::{Code, Problem},
         recording::{Item, What, records},
@@ -60,17 +61,22 @@ impl RoomStatus {
         }
     }
 
-    /// Ends the room and rejects waiting orders with `problem`, or because another user replaced this one.
-    pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>, replaced: Option<&str>) {
+    /// Ends the room and rejects waiting orders with `problem`, or because a later order ended it.
+    pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>, leaving: Option<&Leaving>) {
         driver.update_status(|status| {
             status.state = SourceState::Ended;
             status.next_retry_ms = None;
         });
         info!("🔔 TikTok Live client ended for @{}", self.user);
-        let problem = problem.or_else(|| Some(replaced_by(&self.user, replaced?))).unwrap_or_else(|| {
-            let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
-            Problem::new(Code::ConnectionLost, message)
-        });
+        let problem = match leaving {
+            Some(Leaving::Replaced(other, _)) => replaced_by(&self.user, other),
+            Some(Leaving::Deleted(_)) => given_up(&self.user, "was disconnected"),
+            Some(Leaving::ShutDown) => shutting_down(),
+            Some(Leaving::RecorderEnded) | None => problem.unwrap_or_else(|| {
+                let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
+                Problem::new(Code::ConnectionLost, message)
+            }),
+        };
         for answer in self.waiting.drain(..) {
             answer.refuse(problem.clone());
         }
@@ -136,6 +142,10 @@ impl RoomStatus {
 
 /// Builds the error for an order to connect `user` that a later order for `other` replaced.
 pub(super) fn replaced_by(user: &str, other: &str) -> Problem {
-    let message = format!("`{user}` was replaced by `{other}` before it was connected");
-    Problem::new(Code::RoomRunning, message).hint(format!("connect it again: POST /connect/{user}"))
+    given_up(user, &format!("was replaced by `{other}`"))
+}
+
+fn given_up(user: &str, why: &str) -> Problem {
+    Problem::new(Code::RoomRunning, format!("`{user}` {why} before it was connected"))
+        .hint(format!("connect it again: POST /connect/{user}"))
 }

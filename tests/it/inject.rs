@@ -153,6 +153,9 @@ async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
         r#"{"type":"gift","user":"ann"}"#,
         r#"{"type":"chat","user":{"id":1},"comment":"hi"}"#,
         r#"{"type":"chat","user":"","comment":"hi"}"#,
+        r#"{"type":"chat","user":"ann","comment":5}"#,
+        r#"{"type":"poll","user":"ann","question":"?","options":"yes"}"#,
+        r#"{"type":"viewers","viewerCount":"5"}"#,
     ];
     let mut answers = serde_json::Map::new();
     for body in bodies {

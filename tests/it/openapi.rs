@@ -371,3 +371,28 @@ async fn replay_states_match_their_schema() {
         fits(&api, &api["paths"][&route]["get"]["responses"]["200"], &answer);
     }
 }
+
+/// Generators of clients know `{}`, not `true`, and no empty media types.
+#[tokio::test(start_paused = true)]
+async fn every_property_and_body_has_an_object_as_schema() {
+    let api = document(&Rig::start(), "/openapi.json").await;
+    assert_properties_are_objects(&api["components"]);
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap().values();
+            let contents =
+                responses.chain([&operation["requestBody"]]).filter_map(|it| it["content"].as_object());
+            for (media_type, content) in contents.flatten() {
+                assert!(content["schema"].is_object(), "{method} {path}: {media_type}");
+            }
+        }
+    }
+}
+
+fn assert_properties_are_objects(schema: &Value) {
+    for property in schema["properties"].as_object().into_iter().flat_map(|map| map.values()) {
+        assert!(property.is_object(), "{schema}");
+    }
+    let values = schema.as_object().into_iter().flat_map(|map| map.values());
+    values.chain(schema.as_array().into_iter().flatten()).for_each(assert_properties_are_objects);
+}

@@ -90,7 +90,7 @@ token_file = ""
 [limits]
 connections = -1
 head_time = "soon"
-body_bytes = "64kB"
+body_bytes = "64K"
 xyz = 1
 [log]
 level = "loud"

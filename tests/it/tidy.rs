@@ -155,6 +155,15 @@ fn the_command_line_never_panics_on_a_closed_pipe() {
     }
 }
 
+#[test]
+fn no_error_has_an_empty_hint() {
+    let empty = [".hint(", "\"\")"].concat();
+    for (name, text) in sources() {
+        let found = text.lines().find(|line| line.contains(&empty));
+        assert_eq!(found, None, "{name}: say what to do, or omit the call for the default hint of the code");
+    }
+}
+
 /// Only the macros of the binding generate `unsafe`; elsewhere the lint forbids it.
 #[test]
 fn the_addon_has_no_unsafe_of_its_own() {

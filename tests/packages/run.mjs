@@ -11,6 +11,7 @@ import test, { after } from 'node:test'
 import { promisify } from 'node:util'
 
 import { ask, start } from '../support/livetape.mjs'
+import { addon } from './addon.mjs'
 import { client } from './client.mjs'
 import { first } from './first.mjs'
 import { lints } from './lints.mjs'
@@ -40,10 +41,10 @@ async function folder(name) {
   return created
 }
 
-/** Returns the only package whose name has this ending. */
+/** Returns the only package whose name has this ending, or matches. */
 function file(ending) {
-  const found = files.filter((name) => name.endsWith(ending))
-  assert.equal(found.length, 1, `one package *${ending} in ${files}`)
+  const found = files.filter((name) => (typeof ending === 'string' ? name.endsWith(ending) : ending.test(name)))
+  assert.equal(found.length, 1, `one package ${ending} in ${files}`)
   return path.join(packages, found[0])
 }
 
@@ -107,5 +108,6 @@ test('npm reports a missing package of the platform', async () => {
 })
 
 await client({ project, run, tools })
+await addon({ project, run, tools, folder, file })
 if (files.some((name) => name.startsWith('livetape-testing-'))) await first({ project, run, python: path.join(root, 'wheel/bin/python') })
 await lints({ packages, files, run, tools, python })

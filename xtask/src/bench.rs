@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::{node::Node, programs::cargo};
+use crate::{
+    addon,
+    node::Node,
+    programs::{cargo, status},
+    size,
+};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -12,6 +17,8 @@ use crate::{node::Node, programs::cargo};
   cargo xtask bench decode
   cargo xtask bench fanout
   cargo xtask bench fanout --memory
+  cargo xtask bench node
+  cargo xtask bench node --memory --svg docs/bench/node-memory.svg
   cargo xtask bench replay --memory --svg docs/bench/replay-memory.svg
   cargo xtask bench replay --rounds 9 --json")]
 pub(crate) struct Args {
@@ -26,7 +33,8 @@ pub(crate) struct Args {
     /// decode, fanout: compare with the floor only
     #[arg(long)]
     no_peer: bool,
-    /// replay: measure memory, for two days and for 1 GB at full speed; fanout: for 1,000 connections, idle and busy
+    /// replay: measure memory, for two days and for 1 GB at full speed; fanout: for 1,000 connections, idle and busy; node: during ten
+    /// million callbacks
     #[arg(long)]
     memory: bool,
     /// replay --memory: measure only the two days
@@ -35,7 +43,7 @@ pub(crate) struct Args {
     /// replay --memory: use this recording instead of generating 1 GB
     #[arg(long, value_name = "FILE", requires = "memory")]
     large: Option<PathBuf>,
-    /// replay --memory, scale: write a chart to this file
+    /// replay --memory, node --memory, scale: write a chart to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
@@ -54,6 +62,8 @@ enum Bench {
     Recording,
     /// Time from exec to the listening socket and to the first event, compared with a bare axum server; size of the program
     Start,
+    /// Echo and broadcast by handlers of `@livetape/node`, compared with npm `ws`
+    Node,
     /// 2,000 subscribers for a minute, 20 of them stalled: lost events and memory
     Soak,
 }
@@ -77,12 +87,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Recording => "recording",
         Bench::Start => "start",
         Bench::Soak => "soak",
+        Bench::Node => return handlers(args, &root),
     };
+    if matches!(args.bench, Bench::Replay | Bench::Start) {
+        size::build()?;
+    }
     let mut command = cargo();
     if let Some(node) = node {
         node.lead(&mut command)?;
     }
-    command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
+    command.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "livetape-benches",
+        "--bin",
+        name,
+        "--",
+        "--rounds",
+    ]);
     command.arg(args.rounds.to_string());
     if matches!(args.bench, Bench::Scale) {
         command.arg("--scale");
@@ -107,4 +132,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let status = command.status()?;
     ensure!(status.success(), "the benchmark failed: {status}");
     Ok(())
+}
+
+/// Builds the addon for release, and runs the benchmark of its handlers.
+fn handlers(args: &Args, root: &Path) -> Result<()> {
+    size::build_with_addon()?;
+    let package = root.join("packages/node");
+    let node = Node::with_packages(&package)?;
+    addon::build(&node, &package, &addon::built("release")?)?;
+    node.npm_ci(&root.join("benches/peers"))?;
+    let mut bench = node.command()?;
+    bench.arg(root.join("benches/node/run.mjs")).args(["--rounds", &args.rounds.to_string()]);
+    bench.args(args.json.then_some("--json")).args(args.memory.then_some("--memory"));
+    if let Some(file) = &args.svg {
+        bench.arg("--svg").arg(file);
+    }
+    status(&mut bench)
 }

@@ -12,29 +12,29 @@ use crate::programs::cargo;
 const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 
 /// Name, limit in seconds and cargo arguments of each stage. A limit is at least 1.4 times what the stage takes on two idle cores,
-/// starting with an empty target folder. `programs` links all benchmarks that later stages run, so that cargo can link them in parallel.
-/// `packages` uses the release build of `size`, and the Chromium of `client`.
+/// starting with an empty target folder. `programs` links livetape, the addon for Node and all benchmarks that later stages run, so that cargo can
+/// link them in parallel. `packages` uses that build of livetape and the addon, and the Chromium of `client`.
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
     ("lints", 275, &["xtask", "lints"]),
-    ("tests", 400, &["test", "--workspace", "--locked"]),
-    ("outside", 65, &["xtask", "outside"]),
-    ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 450, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
-    ("benches", 30, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
-    ("guard", 15, &["xtask", "guard"]),
-    ("size", 290, &["xtask", "size"]),
-    ("memory", 30, &["xtask", "bench", "fanout", "--memory"]),
-    ("days", 30, &["xtask", "bench", "replay", "--memory", "--days"]),
-    ("autobahn", 150, &["xtask", "autobahn"]),
-    ("peers", 170, &["xtask", "peers"]),
-    ("web", 20, &["xtask", "web", "--check"]),
-    ("client", 210, &["xtask", "client", "--check"]),
+    ("tests", 590, &["test", "--workspace", "--locked"]),
+    ("outside", 62, &["xtask", "outside"]),
+    ("docs", 40, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("programs", 590, &["build", "--release", "--locked", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "decode", "--bin", "guard", "--bin", "fanout", "--bin", "replay"]),
+    ("benches", 10, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
+    ("guard", 25, &["xtask", "guard"]),
+    ("size", 8, &["xtask", "size"]),
+    ("memory", 20, &["xtask", "bench", "fanout", "--memory"]),
+    ("days", 26, &["xtask", "bench", "replay", "--memory", "--days"]),
+    ("autobahn", 160, &["xtask", "autobahn"]),
+    ("peers", 160, &["xtask", "peers"]),
+    ("web", 14, &["xtask", "web", "--check"]),
+    ("client", 205, &["xtask", "client", "--check"]),
     ("browser", 150, &["xtask", "browser"]),
-    ("producers", 60, &["xtask", "producers"]),
-    ("python", 95, &["xtask", "python", "--check"]),
-    ("packages", 130, &["xtask", "package", "--check"]),
+    ("producers", 40, &["xtask", "producers"]),
+    ("python", 85, &["xtask", "python", "--check"]),
+    ("packages", 155, &["xtask", "package", "--check"]),
     ("addon", 75, &["xtask", "addon"]),
 ];
 

@@ -8,9 +8,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 
-use crate::programs::{apt_get_install, cargo};
+use crate::programs::{apt_get_install, cargo, status, target};
 
 /// Maximum difference from a committed count, in percent, in either direction.
 const TOLERANCE_PERCENT: f64 = 3.0;
@@ -35,16 +35,18 @@ pub(crate) fn run(accept: bool) -> Result<()> {
     compare(&counts, &fs::read_to_string(path)?, &program)
 }
 
-/// Builds the program and returns its path, which cargo prints.
+/// Builds the program and returns its path.
 fn build() -> Result<PathBuf> {
-    let mut cargo = cargo();
-    cargo.args(["bench", "--locked", "--bench", "guard", "--no-run"]).env("CARGO_INCREMENTAL", "0");
-    let output = cargo.output()?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the build failed:\n{told}");
-    let path = told.lines().rev().find_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    Ok(root.join(path.with_context(|| format!("cargo printed no path:\n{told}"))?))
+    status(cargo().args([
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "livetape-benches",
+        "--bin",
+        "guard",
+    ]))?;
+    Ok(target()?.join("release/guard"))
 }
 
 /// Counts the instructions of a function and its callees, with an empty environment, because the size of the environment moves the stack.

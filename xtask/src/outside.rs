@@ -24,6 +24,8 @@ pub(crate) fn run() -> Result<()> {
         "xtask",
         "--exclude",
         "livetape-node",
+        "--exclude",
+        "livetape-benches",
         "--no-verify",
     ];
     status(cargo().args(package).args(["--allow-dirty", "--target-dir"]).arg(&target))?;

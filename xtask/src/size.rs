@@ -4,7 +4,10 @@ use std::{env::consts::EXE_SUFFIX, fs, path::PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::programs::{cargo, status, target};
+use crate::{
+    addon::LIBRARIES,
+    programs::{cargo, status, target},
+};
 
 /// Maximum size of the program, including the dashboard, in bytes.
 const BINARY_BYTES_MAX: u64 = 25_000_000;
@@ -19,6 +22,15 @@ pub(crate) fn run() -> Result<()> {
 
 /// Builds livetape for release and returns the path of the program.
 pub(crate) fn build() -> Result<PathBuf> {
-    status(cargo().args(["build", "--release", "--locked", "--bin", "livetape"]))?;
+    built(&["--bin", "livetape"])
+}
+
+/// Builds livetape and the addon for release, with one build of the libraries that both contain, and returns the path of the program.
+pub(crate) fn build_with_addon() -> Result<PathBuf> {
+    built(&[&LIBRARIES[..], &["--bin", "livetape"]].concat())
+}
+
+fn built(what: &[&str]) -> Result<PathBuf> {
+    status(cargo().args(["build", "--release", "--locked"]).args(what))?;
     Ok(target()?.join(format!("release/livetape{EXE_SUFFIX}")))
 }

@@ -13,7 +13,7 @@ pub struct Problem {
     pub code: Code,
     /// Description of the failure, in one line.
     pub message: String,
-    /// Advice on what to do, in one line; may be empty.
+    /// Advice on what to do, in one line; may be empty in a terminal.
     pub hint: String,
 }
 
@@ -133,8 +133,8 @@ codes! {
     BadCapture = "bad_capture", 422, 1011, 1, "run `livetape import --help` for the formats";
     /// The output file already exists.
     OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite the file with --force";
-    /// The recording is being replayed, written or edited.
-    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or recording first, or load another";
+    /// The recording is being replayed, written or changed; or a later request replaced this one.
+    RecordingBusy = "recording_busy", 409, 1011, 1, "stop replaying or recording it first, or load another recording";
     /// The recording is built in.
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// The recording reached its maximum size and was sealed.
@@ -194,7 +194,7 @@ codes! {
     /// Another connection uses this client id.
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
     /// The program that embeds the server refused the connection or request.
-    Refused = "refused", 403, 1008, 1, "";
+    Refused = "refused", 403, 1008, 1, "see the documentation of the program that runs this server";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
 }
@@ -274,7 +274,7 @@ mod tests {
             assert!(matches!(code.close_code(), 1001..=1011 | 4000..=4999), "{code}");
             assert!((1..=3).contains(&code.exit_code()), "{code}");
             assert_eq!(Code::from_name(code.name()), Some(*code));
-            assert!(!code.title().contains('_'), "{code}");
+            assert!(!code.title().contains('_') && !code.hint().is_empty(), "{code}");
         }
     }
 

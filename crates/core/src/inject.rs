@@ -4,6 +4,7 @@
 //! The name of the stream selects a block of the range, so that injected messages in a recording and newly
 //! injected ones do not collide.
 
+mod check;
 mod gifts;
 mod kinds;
 mod more;
@@ -231,34 +232,6 @@ pub struct InjectTarget {
 }
 
 impl InjectRequest {
-    /// Validates the request, such as number ranges and names.
-    ///
-    /// # Errors
-    /// A message for the user.
-    pub fn check(&self) -> Result<(), String> {
-        let within = |name: &str, value: i64, min: i64, max: i64| {
-            let fits = (min..=max).contains(&value);
-            if fits { Ok(()) } else { Err(format!("`{name}` is not a number from {min} to {max}")) }
-        };
-        match self {
-            Self::Gift { count, diamonds, .. } => {
-                within("count", i64::from(*count), 1, i64::from(GIFTS_MAX))?;
-                within("diamonds", i64::from(diamonds.unwrap_or(0)), 0, i64::from(i32::MAX))?;
-            }
-            Self::Like { count, total, .. } => {
-                within("count", i64::from(*count), 1, i64::from(LIKES_MAX))?;
-                within("total", total.unwrap_or(0), 0, i64::MAX)?;
-            }
-            Self::Subscribe { months, .. } => within("months", *months, 1, 10_000)?,
-            Self::RoomUser { viewer_count } => within("viewerCount", *viewer_count, 0, i64::MAX)?,
-            other => more::check(other)?,
-        }
-        match self.who() {
-            Some(who) if who.unique_id().trim().is_empty() => Err("`user` has no name".to_owned()),
-            _ => Ok(()),
-        }
-    }
-
     fn who(&self) -> Option<&Who> {
         match self {
             Self::RoomUser { .. } | Self::End {} | Self::Raw { .. } => None,

@@ -19,6 +19,7 @@ pub mod retry_after;
 pub mod scrub;
 pub mod secret;
 pub mod session;
+pub mod size;
 pub mod streak;
 pub mod terminal;
 pub mod thousands;

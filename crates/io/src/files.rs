@@ -142,6 +142,23 @@ pub fn create_new(path: &Path, force: bool) -> Result<File, Error> {
     create(path, force)
 }
 
+/// Rejects a file that a program replaces without being told to, unless it is missing or a regular file.
+///
+/// # Errors
+/// [`Error::Directory`] for a directory, and [`Error::Irregular`] for devices, pipes, sockets and symbolic links.
+pub fn check_replaceable(path: &Path) -> Result<(), Error> {
+    refuse_special(path, path.symlink_metadata())
+}
+
+/// Replacing a device or a pipe with a file would destroy it: as root, even `/dev/null`.
+fn refuse_special(path: &Path, found: io::Result<fs::Metadata>) -> Result<(), Error> {
+    match found.map(|found| require_regular(&found)) {
+        Ok(Err(error)) => Err(explain(path, error)),
+        // A missing file will be created, and any other failure shows then.
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
 /// Rejects a name that is too long for its draft.
 fn check_name(path: &Path) -> Result<(), Error> {
     match path.file_name() {
@@ -197,13 +214,7 @@ impl Draft {
     /// # Errors
     /// The errors of [`create_new`], reported early so that no work is wasted.
     pub fn new(target: &Path, force: bool) -> Result<Self, Error> {
-        if target.is_dir() {
-            return Err(Error::Directory { path: target.into() });
-        }
-        // A draft would replace a device or a pipe with a file: with `--force` as root, even `/dev/null`.
-        if target.metadata().is_ok_and(|there| !there.is_file()) {
-            return Err(Error::Irregular { path: target.into() });
-        }
+        refuse_special(target, target.metadata())?;
         let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
         check_name(target)?;
         refuse_existing(target, force)?;

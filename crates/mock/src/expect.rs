@@ -216,7 +216,7 @@ impl Expectation {
         let unmet = |report, is_final| Err(Unmet { report: format!("{report}\n  at {}", self.at), is_final });
         if journal.dropped > 0 {
             let dropped = journal.dropped;
-            let report = format!("the log is full and dropped {dropped} entries: reset it between tests");
+            let report = format!("the log is full; dropped entries: {dropped}; reset it between tests");
             return unmet(report, true);
         }
         match &self.wanted {

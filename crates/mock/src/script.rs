@@ -93,7 +93,8 @@ impl Script {
         for (index, user) in script.scenario.users.clone().into_iter().enumerate() {
             let recording = user.recording.as_ref().unwrap_or(&script.scenario.recording);
             let played = show(recording, Some(index))?.room(&user.name);
-            let taken = |id: i64| script.users.iter().any(|other| other.room_id == id);
+            let listed = |id: i64| script.scenario.users.iter().any(|other| other.room_id == Some(id));
+            let taken = |id: i64| listed(id) || script.users.iter().any(|other| other.room_id == id);
             let free = Some(played.room_id).filter(|id| *id > 0 && !taken(*id));
             let room_id = user.room_id.or(free).unwrap_or_else(|| derived_id(&user.name));
             let mut settings = script.settings(played);

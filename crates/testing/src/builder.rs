@@ -1,13 +1,6 @@
 //! Builder for tapes.
 
-use std::{
-    future::Future,
-    io,
-    panic::Location,
-    path::PathBuf,
-    task::{Context, Waker},
-    time::Duration,
-};
+use std::{future::Future, io, panic::Location, path::PathBuf, time::Duration};
 
 use livetape::{
     control::Control,
@@ -249,14 +242,11 @@ impl TapeBuilder {
         let tally = Tally::of(&hub);
         let (control, driver) = Control::new();
         let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
-        tokio::spawn(server::serve(listener, server));
         let options =
             SupervisorOptions { play: self.options, ..SupervisorOptions::new(live::LiveOptions::new("")) };
         let supervisor = Supervisor::new(hub.clone(), &control, driver, offline(), options);
-        let mut replay = Box::pin(supervisor.replay(tape));
-        // The first poll makes it accept orders, because a test may send one before the runtime polls the task.
-        let _ = replay.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        tokio::spawn(replay);
+        tokio::spawn(supervisor.replay(tape));
+        tokio::spawn(server::serve(listener, server));
         Ok(Tape { control, hub, address, connector, tally })
     }
 }

@@ -264,7 +264,7 @@ impl<'a> IntoFuture for SendGift<'a> {
 }
 
 async fn send(tape: &Tape, request: InjectRequest, at: &'static Location<'static>) -> Sent {
-    request.check().or_fail(at);
+    request.check().map_err(|problem| format!("{problem}: {}", problem.hint)).or_fail(at);
     match tape.control.inject(request).await {
         Ok(sent) => Sent {
             ids: sent.ids.iter().map(|id| id.0).collect(),

@@ -92,7 +92,7 @@ async fn messages_are_sent_into_a_tape_that_is_held() {
     assert_eq!(chat["id"], sent.ids[0].to_string());
     assert_eq!(tape.send().gift("ann", "Rose").count(3).combo().await.events, 4);
     assert_eq!(tape.send().follow("ben").await.delivered, 0, "the client asked for other types");
-    assert!(failure(tape.send().like("ann", 0)).await.contains("`count` is not a number from 1"));
+    assert!(failure(tape.send().like("ann", 0)).await.contains("`count` is 0: choose a number from 1"));
     tape.play().await;
     assert_eq!(tape.finished().await.count("social"), 1);
 }

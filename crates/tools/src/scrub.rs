@@ -194,7 +194,7 @@ impl fmt::Display for Report {
         let rows = [
             (tally.unknown_texts, "texts in unknown fields: replaced"),
             (tally.opaque, "unknown bytes: replaced"),
-            (tally.parameters, "parameters of addresses: dropped"),
+            (tally.parameters, "URL parameters: dropped"),
             (tally.headers, "headers of HTTP answers: dropped"),
             (tally.dropped_bodies, "HTTP bodies that are neither a batch nor JSON: dropped"),
             (tally.dropped_records, "records of unknown types: dropped"),

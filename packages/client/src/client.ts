@@ -26,6 +26,7 @@ const DEFAULTS = {
 const ALIASES = { connect: 'connected', disconnect: 'disconnected', joinRoom: 'roomJoined', leaveRoom: 'roomLeft', joinRoomError: 'roomJoinError' }
 /** Characters allowed in a subprotocol (RFC 9110, 5.6.2). A token with other characters goes into the query. */
 const PROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/
+declare const process: any
 
 /** A client of livetape. Call `connect()` after adding listeners. */
 export class WebSocketClient extends Emitter<ClientEvents> {
@@ -139,7 +140,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
 
   sendToRoom(roomId: string, message: unknown): Promise<void> {
     return this.#try(() => {
-      if (!this.#rooms.get(roomId)?.isJoinedToRoom()) {
+      if (!this.#rooms.mayBeIn(roomId, this.#connection.isOpen)) {
         throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'call joinRoom first' })
       }
       this.#say({ type: 'room_message', room_id: roomId, message })
@@ -300,13 +301,21 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   #importWebSocket(promise: Promise<void>): Promise<void> {
     const connecting = this.#connecting
     // The cast keeps `ws` and its types out of the build.
-    import('ws' as string).then(
+    const imported: Promise<{ WebSocket: WebSocketConstructor }> = import('ws' as string).catch((error) => {
+      // Jest and some bundles reject `import()`; there, `ws` is required from the working directory.
+      try {
+        return process.getBuiltinModule('module').createRequire(process.cwd() + '/')('ws')
+      } catch {
+        throw error
+      }
+    })
+    imported.then(
       ({ WebSocket }) => {
         void handled(promise)
         this.#connection.webSocket = WebSocket
         if (connecting === this.#connecting) this.#connection.open()
       },
-      () => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'run `npm install ws`, or use Node 22 or later' })),
+      (cause) => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'run `npm install ws` or set `webSocket`', cause })),
     )
     return promise
   }

@@ -14,7 +14,7 @@ const MEANINGS: Record<number, string> = {
   1008: 'refused',
   1009: 'a message was too long',
   1011: 'the room is unavailable',
-  4001: 'unknown position: the server restarted, or its backlog is shorter',
+  4001: 'unknown position: the server restarted or dropped the event',
   4101: 'too slow: this client fell behind the backlog',
   4102: 'the server is full',
 }

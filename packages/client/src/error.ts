@@ -14,6 +14,8 @@ export interface Details {
   retryAfterMs?: number | null
   /** The room concerned. */
   roomId?: string
+  /** The error behind this one. */
+  cause?: unknown
 }
 
 /** A failure. `code` is one of the server's, or `not_connected`, `connection_failed`, `no_websocket`, `timeout`, `gave_up`, `closed`, `buffer_full`, `bad_address`. */

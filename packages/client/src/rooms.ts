@@ -37,6 +37,11 @@ export class Rooms {
     return [...this.#rooms.values()]
   }
 
+  /** Whether the client is in a room, or will be when its next message arrives: the server handles requests in order. */
+  mayBeIn(roomId: string, isOpen: boolean): boolean {
+    return this.#rooms.get(roomId)?.isJoinedToRoom() || (isOpen && this.#joins.has(roomId))
+  }
+
   join(roomId: string, isConnecting: boolean, isOpen: boolean): Promise<Room> {
     if (!this.#means.isInteractive()) {
       return Promise.reject(new ClientError('not_found', 'this URL is read-only', { roomId, hint: 'connect to /ws to use rooms' }))

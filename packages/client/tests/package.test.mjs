@@ -72,6 +72,23 @@ test('the same snippet runs as CommonJS', async () => {
   })
 })
 
+test('where import() is rejected, as in Jest, ws is loaded anyway', async () => {
+  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
+    // A script without an importer rejects every import().
+    const script = `const { runInThisContext } = require('node:vm')
+      const code = require('node:fs').readFileSync(require.resolve('@livetape/client'), 'utf8')
+      const loaded = { exports: {} }
+      runInThisContext('(function (module, exports) {' + code + '})').call({}, loaded, loaded.exports)
+      const client = loaded.exports.createWebSocketClient({ url: '${ws}' })
+      client.connect().then(() => console.log('connected'), (error) => console.log(error.code, error.cause)).finally(() => client.disconnect())`
+    await writeFile(path.join(project, 'jest.cjs'), script)
+    expect((await node('jest.cjs')).stdout).toBe('connected\n')
+    // From a folder without ws, the cause is the error of import().
+    const { stdout } = await run('node', [...LIKE_NODE_20, path.join(project, 'jest.cjs')], { cwd: os.tmpdir() })
+    expect(stdout).toMatch(/no_websocket[^]*ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING/)
+  })
+})
+
 test('the snippet without a library also counts each gift once', async () => {
   await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
     const code = await snippet('../../../README.md', 'ws://localhost:3000', ws)

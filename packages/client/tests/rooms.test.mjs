@@ -19,6 +19,17 @@ async function join(clientId, more = {}) {
   return client
 }
 
+test('a message sent right after the request to join arrives in the room', async () => {
+  const [one, other] = [await join('eager'), await join('listener')]
+  await other.joinRoom('at-once')
+  const heard = once(other, 'roomMessage')
+  void one.joinRoom('at-once')
+  await one.send('hello', 'at-once')
+  expect(await heard).toEqual(['at-once', 'hello', 'eager'])
+  one.disconnect()
+  other.disconnect()
+})
+
 test('the examples from the original package run', async () => {
   const other = await join('user_456')
   const seen = []

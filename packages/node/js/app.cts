@@ -89,7 +89,7 @@ export class App {
   #closing: Promise<void> | undefined
 
   /** @internal */
-  constructor({ signal, log = console.error, ...options }: AppOptions) {
+  constructor({ signal, log = console.error, ...options }: AppOptions = {}) {
     this.#app = call(() => new native.NativeApp(JSON.stringify(options)))
     this.replay = new Replay(this.#app)
     this.#dispatcher = new Dispatcher(this.#app, log)

@@ -1,6 +1,6 @@
 // The public API.
 
-export { App, createApp } from './app.cjs'
+export { App, createApp, App as RNodeApp } from './app.cjs'
 export type { AppOptions, BroadcastFilter, Room, RoomOptions, Stats } from './app.cjs'
 export { HandlerError, LivetapeError, SocketClosedError } from './errors.cjs'
 export type { LivetapeEvent } from './events.cjs'

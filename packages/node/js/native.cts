@@ -1,5 +1,6 @@
 // The addon, and the types of what it exports.
 
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { LivetapeError } from './errors.cjs'
 
@@ -71,14 +72,17 @@ interface Addon {
   decode(frame: Buffer): string[]
 }
 
-const file = `livetape.${process.platform}-${process.arch}.node`
+const platform = `${process.platform}-${process.arch}`
 
+/** Loads the addon of a checkout, or that of this platform's package. */
 function load(): Addon {
+  const [name, file] = [`@livetape/node-${platform}`, `livetape.${platform}.node`]
+  const built = join(__dirname, file)
   try {
-    return require(join(__dirname, file)) as Addon
+    return require(existsSync(built) ? built : `${name}/${file}`) as Addon
   } catch (cause) {
-    const message = `this package has no build for ${process.platform}-${process.arch}`
-    throw new LivetapeError('not_supported', message, 'build it from a checkout: npm run build', { cause })
+    const hint = `install ${name} together with this package, in the same version, or build it from a checkout: npm run build`
+    throw new LivetapeError('not_supported', `cannot load the addon for ${platform}`, hint, { cause })
   }
 }
 

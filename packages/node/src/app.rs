@@ -187,14 +187,15 @@ impl NativeApp {
         let server = Server { hub: self.hub.clone(), control: self.control.clone(), config };
         let user = self.options.live.clone();
         let supervisor = Supervisor::new(self.hub.clone(), &self.control, driver, transport, options);
-        let source = runtime.spawn(async move {
-            // Failures are events of the feed.
-            match (tape, user) {
-                (Some(tape), _) => drop(supervisor.replay(tape).await),
-                (None, Some(user)) => drop(supervisor.live(user).await),
-                (None, None) => drop(supervisor.serve().await),
+        // Failures are events of the feed.
+        let source = match (tape, user) {
+            (Some(tape), _) => {
+                let show = supervisor.replay(tape);
+                runtime.spawn(async { drop(show.await) })
             }
-        });
+            (None, Some(user)) => runtime.spawn(async { drop(supervisor.live(user).await) }),
+            (None, None) => runtime.spawn(async { drop(supervisor.serve().await) }),
+        };
         let serving = runtime.spawn(server::serve(listening, server));
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([serving, source]);
         Ok(bound)

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, sync::Mutex};
 
-use livetape::sans_io::error::{Code, Problem};
+use livetape::{
+    demo::{DEMO, DEMO_BYTES},
+    sans_io::error::{Code, Problem},
+};
 use livetape_mock::{MockTikTok, Scenario, ScenarioFile, Seen};
 use napi_derive::napi;
 
@@ -22,10 +25,12 @@ pub struct NativeMock {
 pub async fn start_mock(kind: String, scenario: String) -> napi::Result<NativeMock> {
     let file = match kind.as_str() {
         "file" => ScenarioFile::read(&PathBuf::from(scenario)),
-        "toml" => Scenario::parse(&scenario).map(ScenarioFile::from).map_err(|error| bad(error).hint("")),
+        "toml" => Scenario::parse(&scenario)
+            .map(ScenarioFile::from)
+            .map_err(|error| bad(error).hint("correct this line of the scenario")),
         _ => Ok(Scenario::live(scenario).into()),
     };
-    let file = file.or_error()?;
+    let file = file.or_error()?.with_recording(DEMO, DEMO_BYTES);
     let started = runtime().or_error()?.spawn(MockTikTok::start(file)).await;
     let mock = started.map_err(|failed| error(&Problem::new(Code::Io, failed)))?.or_error()?;
     Ok(NativeMock { mock: Mutex::new(Some(mock)) })

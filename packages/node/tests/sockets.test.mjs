@@ -203,4 +203,7 @@ test('requests without an upgrade get 400, and other routes still work', async (
   const answer = await fetch(`http://127.0.0.1:${port}/chat`)
   assert.deepEqual([answer.status, (await answer.json()).error.code], [400, 'upgrade_required'])
   assert.equal((await (await fetch(`http://127.0.0.1:${port}/health`)).json()).status, 'ok')
+  assert.equal((await fetch(`http://127.0.0.1:${port}/metrics`)).status, 200)
+  const page = await fetch(`http://127.0.0.1:${port}/`, { headers: { accept: 'text/html' } })
+  assert.match(page.headers.get('content-type'), /^text\/html/)
 })

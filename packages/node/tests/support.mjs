@@ -61,7 +61,7 @@ export class Client {
 }
 
 /** The client for browsers and Node, from its committed build. */
-export const { createWebSocketClient } = new Function('WebSocket', `${readFileSync(new URL('../../../examples/livetape-client.js', import.meta.url))}; return Livetape`)(WebSocket)
+export const { createWebSocketClient, RNodeWebSocketClient } = new Function('WebSocket', `${readFileSync(new URL('../../../examples/livetape-client.js', import.meta.url))}; return Livetape`)(WebSocket)
 
 /** A promise with its functions. */
 export function deferred() {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -34,6 +35,37 @@ def test_expectations_that_are_met_pass(livetape_mock):
     livetape_mock.verify()
 
 
+def test_an_expectation_without_a_count_means_at_least_once(livetape_mock):
+    livetape_mock.expect(Seen.request("/y"))
+    with pytest.raises(LivetapeError, match="expected 1 or more requests of /y, got 0") as failed:
+        livetape_mock.verify()
+    assert failed.value.code == "unmet"
+    livetape_mock.expect(Seen.request("/y"), at_most=1)
+    livetape_mock.verify()
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        (lambda mock: mock.expect(Seen.ACK, -1), "`times` is -1\n  hint: choose a whole number from 0"),
+        (lambda mock: mock.expect(Seen.ACK, math.nan), "`times` is nan"),
+        (lambda mock: mock.expect(Seen.ACK, "1"), "`times` is '1'"),
+        (lambda mock: mock.expect(Seen.ACK, at_least=-1), "`at_least` is -1"),
+        (lambda mock: mock.expect(Seen.ACK, at_most=math.nan), "`at_most` is nan"),
+        (lambda mock: mock.expect(Seen.ACK, at_least=3, at_most=2), "`at_least` is 3, and `at_most` is 2"),
+        (lambda mock: mock.expect_no_reconnect_before(math.nan), "`seconds` is nan"),
+        (lambda mock: mock.expect_no_reconnect_before("2s"), "`seconds` is '2s'\n  hint: choose a number from 0"),
+        (lambda mock: mock.wait_for(Seen.ACK, math.nan), "`at_least` is nan"),
+        (lambda mock: Seen.close("1000"), "`code` is '1000'"),
+        (lambda mock: Seen.request("y"), "the path `y` does not begin with a slash\n  hint: use `/y`"),
+    ],
+)
+def test_an_expectation_that_cannot_be_meant_is_rejected(livetape_mock, expect, message):
+    with pytest.raises(LivetapeError, match=message) as failed:
+        expect(livetape_mock)
+    assert failed.value.code == "bad_request"
+
+
 def test_unmet_expectations_name_the_line_of_the_test_and_what_happened(livetape_mock):
     look_up(livetape_mock)
     livetape_mock.expect(Seen.request("/api-live/user/rooms"), 2)
@@ -45,7 +77,7 @@ def test_unmet_expectations_name_the_line_of_the_test_and_what_happened(livetape
     assert f"nearest: {LOOKUP}" in failed.value.message
     assert "expected 1 or more connections, got 0" in failed.value.message
     assert "expected 1 to 2 closes with 1000, got 0" in failed.value.message
-    assert "test_mock.py:4" in failed.value.message
+    assert "test_mock.py:7" in failed.value.message
     assert f"GET {LOOKUP}/ → 200" in failed.value.message
     livetape_mock.verify()
 
@@ -79,12 +111,20 @@ def test_a_tape_with_a_mock_connects_to_it(livetape, livetape_mock):
 
 
 def test_what_never_comes_times_out_and_reports_what_happened(livetape_mock):
-    with pytest.raises(LivetapeError, match="(?s)expected 1 or more heartbeats, got 0 within 0.05 s.*received nothing"):
+    with pytest.raises(LivetapeError, match="(?s)expected 1 or more heartbeats, got 0 within 0.05 s.*received nothing") as failed:
         livetape_mock.wait_for(Seen.HEARTBEAT, timeout=0.05)
+    assert failed.value.code == "timeout"
+
+
+def test_a_mock_that_dies_fails_the_block():
+    with pytest.raises(LivetapeError, match="livetape mock exited with -9") as failed, Mock() as mock:
+        mock._server._process.kill()
+        mock._server._process.wait()
+    assert failed.value.code == "exited"
 
 
 def test_a_mistake_in_a_scenario_is_reported_with_its_line():
-    with pytest.raises(LivetapeError, match="livetape exited with 2 before it was ready") as failed, Mock("sped = 1\n"):
+    with pytest.raises(LivetapeError, match="livetape mock exited with 2 before it was ready") as failed, Mock("sped = 1\n"):
         pass
     assert "sped" in failed.value.message
 
@@ -93,7 +133,7 @@ def test_a_block_that_fails_anyway_fails_with_its_own_message():
     with pytest.raises(ZeroDivisionError), Mock() as mock:
         mock.expect(Seen.ACK, 1)
         raise ZeroDivisionError
-    with pytest.raises(LivetapeError, match="expected 1 acks, got 0"), Mock() as mock:
+    with pytest.raises(LivetapeError, match="expected 1 ack, got 0"), Mock() as mock:
         mock.expect(Seen.ACK, 1)
 
 

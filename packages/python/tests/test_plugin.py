@@ -70,8 +70,29 @@ def test_expectations_that_are_not_met_fail_the_test_itself(pytester):
     )
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E *expected 1 acks, got 0", "*test_expectations_that_are_not_met*.py:4", "*the test's own message"])
+    result.stdout.fnmatch_lines(["E *expected 1 ack, got 0", "*test_expectations_that_are_not_met*.py:4", "*the test's own message"])
     assert "expected 2 acks" not in result.stdout.str()
+
+
+def test_a_server_that_dies_fails_the_test(pytester):
+    pytester.makepyfile(
+        """
+        import os, signal
+
+        def test_dies(livetape):
+            while "Serving" not in livetape._server.last_lines():
+                pass
+            os.kill(livetape.pid, signal.SIGKILL)
+            livetape._server._process.wait()
+
+        def test_is_stopped(livetape):
+            os.kill(livetape.pid, signal.SIGKILL)
+            livetape.stop()
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["E *livetape replay exited with -9", "*Serving*"])
 
 
 def test_an_error_of_a_fixture_names_the_cause(pytester):
@@ -90,8 +111,10 @@ def test_an_error_of_a_fixture_names_the_cause(pytester):
     )
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["E *livetape exited with 1 before it was ready", "E *no-such-recording*"])
-    result.stdout.fnmatch_lines(["*got an unexpected keyword argument 'sped'*"])
+    result.stdout.fnmatch_lines(["E *livetape replay exited with 1 before it was ready", "E *no-such-recording*"])
+    result.stdout.fnmatch_lines(["*_ ERROR at setup of test_marker _*"])
+    assert "During handling" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["marker livetape of *: got an unexpected keyword argument 'sped'"])
 
 
 def test_files_beside_the_test_are_found_from_any_folder(pytester):

@@ -2,10 +2,14 @@
 
 import asyncio
 import inspect
+import math
+import os
+import signal
 import threading
 from pathlib import Path
 
 import pytest
+import trio
 
 import livetape as lib
 from livetape import LivetapeError, Tape
@@ -58,7 +62,7 @@ def test_every_kind_of_message_is_sent(livetape):
         "unknown": send.raw("WebcastNew", b"\x08\x01"),
     }
     send.share("ann")
-    assert (sent["gift"].events, len(sent["gift"].ids)) == (4, 4)
+    assert (len(sent["gift"].seqs), len(sent["gift"].ids)) == (4, 4)
     assert all(answer.delivered == 0 for answer in sent.values())
     got = {}
     for event in lib.connect(livetape.url, since=0, raw=True):
@@ -136,7 +140,7 @@ def test_dropped_clients_get_the_code_and_observers_stay(livetape):
 def test_clients_that_never_come_are_reported_with_those_that_did(livetape):
     with pytest.raises(LivetapeError, match=r"0 of 1 clients connected within 0.05 s: no client") as failed:
         livetape.wait_for_clients(1, timeout=0.05)
-    assert failed.value.code == "too_few_clients"
+    assert failed.value.code == "timeout"
     assert livetape.url in failed.value.hint
     done = threading.Event()
 
@@ -158,8 +162,21 @@ def test_clients_that_never_come_are_reported_with_those_that_did(livetape):
 @pytest.mark.livetape(wait_clients=0)
 def test_a_show_that_is_paused_does_not_finish(livetape):
     livetape.pause()
-    with pytest.raises(LivetapeError, match="the replay did not finish: it is paused"):
+    with pytest.raises(LivetapeError, match="the replay did not finish: it is paused") as failed:
         livetape.finished(timeout=0.3)
+    assert failed.value.code == "timeout"
+
+
+@pytest.mark.livetape(hold=True)
+def test_a_held_show_does_not_finish_without_play(livetape):
+    client = lib.connect(livetape.url)
+    thread = threading.Thread(target=lambda: list(client))
+    thread.start()
+    livetape.wait_for_clients(1)
+    with pytest.raises(LivetapeError, match=r"the replay did not finish: it is held\n  hint: call `play\(\)`"):
+        livetape.finished()
+    livetape.drop(1000)
+    thread.join(10)
 
 
 def test_a_show_that_nobody_watches_does_not_finish(livetape):
@@ -169,7 +186,7 @@ def test_a_show_that_nobody_watches_does_not_finish(livetape):
 
 @pytest.mark.parametrize("count", [0, 10**9])
 def test_a_count_out_of_range_is_rejected(livetape, count):
-    with pytest.raises(LivetapeError, match="`count` is not a number from 1 to 1000000") as failed:
+    with pytest.raises(LivetapeError, match=f"`count` is {count}\n  hint: choose a number from 1 to 1000000") as failed:
         livetape.send.gift("ann", "Rose", count=count)
     assert failed.value.code == "bad_request"
 
@@ -177,7 +194,32 @@ def test_a_count_out_of_range_is_rejected(livetape, count):
 def test_an_unknown_gift_is_rejected_with_the_nearest_names(livetape):
     with pytest.raises(LivetapeError, match="unknown gift `Rosse`\n  hint: did you mean `Rose`"):
         livetape.send.gift("ann", "Rosse")
-    assert livetape.send.gift("ann", "Rosse", diamonds=5).events == 1
+    assert livetape.send.gift("ann", "Rosse", diamonds=5).delivered == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda tape: tape.seek(math.nan), "`offset` is nan\n  hint: choose a number from 0"),
+        (lambda tape: tape.seek(None), "`offset` is None"),
+        (lambda tape: tape.wait_for_clients(math.nan), "`clients` is nan"),
+        (lambda tape: tape.request("GET", "status"), "the path `status` does not begin with a slash\n  hint: use `/status`"),
+        (lambda tape: tape.send.poll("ann", "q", "xy"), "`options` is 'xy'\n  hint: pass a list of answers"),
+        (lambda tape: Tape(hold="no"), "`hold` is 'no'\n  hint: choose True or False"),
+        (lambda tape: Tape(end=math.inf), "`offset` is inf"),
+    ],
+)
+def test_a_mistaken_argument_is_rejected(livetape, call, message):
+    with pytest.raises(LivetapeError, match=message) as failed:
+        call(livetape)
+    assert failed.value.code == "bad_request"
+
+
+def test_a_recording_may_be_named_like_a_flag(tmp_path, monkeypatch):
+    (tmp_path / "-x").write_bytes(SIX_SECONDS.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    with Tape("-x", speed="max", wait_clients=0) as tape:
+        assert tape.finished().by_type["chat"] == 6
 
 
 def test_damage_is_reported_as_lost(tmp_path):
@@ -185,6 +227,8 @@ def test_damage_is_reported_as_lost(tmp_path):
     recording.write_bytes(SIX_SECONDS.read_bytes()[:-300])
     with Tape(recording, speed="max", wait_clients=0) as tape:
         assert "not sealed: the end may be missing" in tape.finished().lost
+        tape.request("POST", "/shutdown")
+        assert tape._server._process.wait() == 3
 
 
 def test_only_this_machine_is_contacted(livetape):
@@ -196,9 +240,32 @@ def test_only_this_machine_is_contacted(livetape):
 
 def test_a_server_that_dies_is_reported_with_its_last_lines(livetape):
     livetape.request("POST", "/shutdown")
-    with pytest.raises(LivetapeError, match="(?s)livetape exited with 0.*Stopped") as failed:
+    with pytest.raises(LivetapeError, match="(?s)livetape replay exited with 0.*Stopped") as failed:
         livetape.finished()
     assert failed.value.code == "exited"
+
+
+def test_a_server_that_dies_fails_the_block():
+    with pytest.raises(LivetapeError, match="(?s)livetape replay exited with -9\n.*Serving") as failed, Tape() as tape:
+        while "Serving" not in tape._server.last_lines():
+            pass
+        os.kill(tape.pid, signal.SIGKILL)
+        tape._server._process.wait()
+    assert failed.value.code == "exited"
+    with Tape() as tape:
+        os.kill(tape.pid, signal.SIGKILL)
+        tape.stop()
+    with Tape() as tape:
+        tape.request("POST", "/shutdown")
+        tape._server._process.wait()
+
+
+def test_a_stopped_tape_says_that_it_was_stopped(livetape):
+    livetape.stop()
+    for call in (livetape.finished, livetape.play, lambda: livetape.wait_for_clients(1), lambda: livetape.send.chat("ann", "hi")):
+        with pytest.raises(LivetapeError, match="^the tape was stopped\n  hint: call `stop` at the end of the test$") as failed:
+            call()
+        assert failed.value.code == "exited"
 
 
 def test_a_stopped_tape_leaves_no_files(livetape):
@@ -217,6 +284,35 @@ def test_settings_of_the_environment_do_not_change_a_tape(monkeypatch):
         assert tape.request("GET", "/replay")["speed"] == 1
 
 
+def test_settings_of_the_folder_do_not_change_a_tape(tmp_path, monkeypatch):
+    (tmp_path / "livetape.toml").write_text('[replay]\nend = "1s"\n[server]\ntoken = "0123456789abcdef"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIVETAPE_CONFIG", raising=False)
+    with Tape(SIX_SECONDS, speed="max", wait_clients=0) as tape:
+        assert tape.finished().by_type["chat"] == 6
+
+
+def test_settings_that_reject_the_tape_are_reported(tmp_path, monkeypatch):
+    path = tmp_path / "mine.toml"
+    path.write_text('[server]\ntoken = "0123456789abcdef"\n')
+    monkeypatch.setenv("LIVETAPE_CONFIG", str(path))
+    with Tape(wait_clients=0) as tape, pytest.raises(LivetapeError) as failed:
+        tape.finished()
+    assert failed.value.code == "unauthorized"
+
+
+@pytest.mark.livetape(speed="max", wait_clients=0)
+def test_coroutines_run_in_trio(livetape_async):
+    async def test():
+        assert (await livetape_async.finished()).diamonds == 114
+        async with Tape().aio as tape:
+            with trio.move_on_after(0.05) as scope:
+                await tape.finished()
+            assert scope.cancelled_caught
+
+    trio.run(test)
+
+
 @pytest.mark.livetape(speed="max", wait_clients=0)
 def test_coroutines_do_the_same(livetape_async):
     async def test():
@@ -225,9 +321,9 @@ def test_coroutines_do_the_same(livetape_async):
         with pytest.raises(LivetapeError, match="0 of 1 clients"):
             await livetape_async.wait_for_clients(1, timeout=0.05)
         async with Tape(hold=True).aio as tape:
-            assert (await tape.send.chat("ann", "hi")).events == 1
+            assert (await tape.send.chat("ann", "hi")).delivered == 0
             # A call that is cancelled does not delay the end of the loop.
             with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(tape.finished(), 0.05)
+                await asyncio.wait_for(tape.wait_for_clients(1), 0.05)
 
     asyncio.run(asyncio.wait_for(test(), 10))

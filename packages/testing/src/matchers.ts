@@ -1,6 +1,6 @@
 // Matchers for `expect` of Vitest, Jest and Playwright.
 
-import { Mock, isWithin, listed, shownSeen, shownTimes, tooEarly, type Seen, type Times } from './mock.js'
+import { Mock, checkSeen, checkTime, checkTimes, isWithin, listed, shownSeen, shownTimes, tooEarly, type Seen, type Times } from './mock.js'
 import { Tape } from './tape.js'
 
 /** Result of a matcher. */
@@ -39,14 +39,16 @@ function isMock(value: unknown, matcher: string): Mock {
 export const matchers = {
   toHaveSent(value: unknown, type: string, times: Times = ONCE_OR_MORE): Outcome {
     const tape = isTape(value, 'toHaveSent')
+    checkTimes(times)
     const got = tape.count(type)
-    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times)} events of type ${type}, got ${got}\n${tape.lastLines()}` }
+    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times, 'event')} of type ${type}, got ${got}\n${tape.lastLines()}` }
   },
 
   async toHaveClients(value: unknown, times: Times): Promise<Outcome> {
     const tape = isTape(value, 'toHaveClients')
+    checkTimes(times)
     const got = await tape.clients()
-    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times)} clients, got ${got}\n${tape.lastLines()}` }
+    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times, 'client')}, got ${got}\n${tape.lastLines()}` }
   },
 
   async toBeDrained(value: unknown): Promise<Outcome> {
@@ -60,13 +62,18 @@ export const matchers = {
   },
 
   async toHaveReceived(value: unknown, seen: Seen, times: Times = ONCE_OR_MORE): Promise<Outcome> {
-    const entries = await isMock(value, 'toHaveReceived').received()
-    const got = (await (value as Mock).received(seen)).length
-    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times)} ${shownSeen(seen)}, got ${got}\n${listed(entries)}` }
+    const mock = isMock(value, 'toHaveReceived')
+    checkSeen(seen)
+    checkTimes(times)
+    const entries = await mock.received()
+    const got = (await mock.received(seen)).length
+    return { pass: isWithin(got, times), message: () => `expected ${shownSeen(seen, times)}, got ${got}\n${listed(entries)}` }
   },
 
   async toHaveWaited(value: unknown, ms: number): Promise<Outcome> {
-    const entries = await isMock(value, 'toHaveWaited').received()
+    const mock = isMock(value, 'toHaveWaited')
+    checkTime(ms)
+    const entries = await mock.received()
     const early = tooEarly(entries, ms)
     return { pass: early === undefined, message: () => `${early ?? `expected a request within ${ms} ms of a failure`}\n${listed(entries)}` }
   },

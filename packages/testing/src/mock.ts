@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, isObject, wrong } from './check.js'
 import { LivetapeError } from './error.js'
 import { ask } from './rest.js'
 import { Server } from './server.js'
@@ -28,6 +29,8 @@ export interface MockOptions {
   seed?: number
 }
 
+const OPTIONS: Record<keyof MockOptions, true> = { scenario: true, toml: true, recording: true, speed: true, seed: true }
+
 /** An entry in the log of client activity, as in `GET /__admin/log` of the mock. Secrets are masked. */
 export interface LogEntry {
   /** Time since the mock was started or reset, in ms. */
@@ -52,6 +55,8 @@ export interface LogEntry {
 /** Client activity: requests of a path (`/webcast/fetch`), or activity on WebSockets. */
 export type Seen = `/${string}` | 'connection' | 'enter' | 'heartbeat' | 'ack' | { close: number }
 
+const ACTIVITIES = ['connection', 'enter', 'heartbeat', 'ack']
+
 /** Number of times: exactly, or a range. */
 export type Times = number | { min?: number; max?: number }
 
@@ -70,22 +75,26 @@ export class Mock {
 
   /** Returns the log of client activity, oldest first; with `seen`, only these entries. */
   async received(seen?: Seen): Promise<LogEntry[]> {
+    if (seen !== undefined) checkSeen(seen)
     const { dropped, entries } = await ask<{ dropped: number; entries: LogEntry[] }>(this.#server, '/__admin/log')
-    if (dropped > 0) throw new LivetapeError('unmet', `the log is full and dropped ${dropped} entries`, 'call `reset()` between tests')
+    if (dropped > 0) throw new LivetapeError('unmet', `the log is full; dropped entries: ${dropped}`, 'call `reset()` between tests')
     return seen === undefined ? entries : entries.filter((entry) => is(seen, entry))
   }
 
   /** Expects `seen` to happen this often. {@link verify} checks that, and {@link stop} at the latest. */
   expect(seen: Seen, times: Times): void {
+    checkSeen(seen)
+    checkTimes(times)
     const at = caller()
     this.#expectations.push((entries) => {
       const got = entries.filter((entry) => is(seen, entry)).length
-      return isWithin(got, times) ? undefined : `expected ${shownTimes(times)} ${shownSeen(seen)}, got ${got}${at}`
+      return isWithin(got, times) ? undefined : `expected ${shownSeen(seen, times)}, got ${got}${at}`
     })
   }
 
   /** Expects clients to send no request for `ms` after each failure: an error, a fault, or the end of a socket. */
   expectNoReconnectBefore(ms: number): void {
+    checkTime(ms)
     const at = caller()
     this.#expectations.push((entries) => {
       const unmet = tooEarly(entries, ms)
@@ -93,7 +102,7 @@ export class Mock {
     })
   }
 
-  /** Verifies all expectations and removes them. */
+  /** Verifies all expectations and removes them, so that a failure is reported once: {@link stop} does not repeat it. */
   async verify(): Promise<void> {
     if (this.#expectations.length === 0) return
     const entries = await this.received()
@@ -102,14 +111,19 @@ export class Mock {
   }
 
   /** Waits until `seen` has happened this often, and returns the log entries. */
-  async waitFor(seen: Seen, times: Times, { timeout = PATIENCE_MS }: { timeout?: number } = {}): Promise<LogEntry[]> {
+  async waitFor(seen: Seen, times: Times, options: { timeout?: number } = {}): Promise<LogEntry[]> {
+    checkSeen(seen)
+    checkTimes(times)
+    checkKeys(options, ['timeout'])
+    const { timeout = PATIENCE_MS } = options
+    checkTimeout(timeout)
     const deadline = Date.now() + timeout
     for (;;) {
       const entries = await this.received()
       const found = entries.filter((entry) => is(seen, entry))
       if (isWithin(found.length, times)) return found
       if (Date.now() > deadline) {
-        const expected = `expected ${shownTimes(times)} ${shownSeen(seen)} within ${timeout / 1000} s, got ${found.length}`
+        const expected = `expected ${shownSeen(seen, times)} within ${timeout / 1000} s, got ${found.length}`
         throw new LivetapeError('timeout', `${expected}\n${listed(entries)}`)
       }
       await sleep(POLL_MS)
@@ -118,6 +132,7 @@ export class Mock {
 
   /** Replaces the scenario with another, in TOML, and clears the log, rooms and counts. */
   async setScenario(toml: string): Promise<void> {
+    checkToml(toml)
     await ask(this.#server, '/__admin/scenario', { method: 'PUT', body: toml })
   }
 
@@ -129,6 +144,11 @@ export class Mock {
   /** The last lines that the mock printed, for a report. */
   lastLines(): string {
     return this.#server.lastLines()
+  }
+
+  /** The last lines, unless `text` contains them already. @internal */
+  linesNotIn(text: string): string[] {
+    return this.#server.isShownIn(text) ? [] : [this.#server.lastLines()]
   }
 
   /** Verifies all expectations and stops the mock. */
@@ -143,10 +163,40 @@ export class Mock {
 
 /** Starts a mock TikTok on a free port of this machine: a scenario file, or options. */
 export async function startMock(options: string | MockOptions = {}): Promise<Mock> {
-  const { scenario, toml, recording, speed, seed } = typeof options === 'string' ? { scenario: options } : options
-  const flags = { play: recording, speed, seed, scenario: toml === undefined ? scenario : '@scenario.toml' }
+  checkOptions(options, 'scenario', Object.keys(OPTIONS))
+  const { scenario, toml, recording, speed, seed }: MockOptions = typeof options === 'string' ? { scenario: options } : options
+  checkRecording(recording)
+  if (toml !== undefined) checkToml(toml)
+  const flags = { play: recording && asPath(recording), speed, seed, scenario: toml === undefined ? scenario && asPath(`${scenario}`) : '@scenario.toml' }
   const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, `${value}`]))
   return new Mock(await Server.start(['mock', ...given, '--log-level', 'info'], toml === undefined ? {} : { 'scenario.toml': toml }))
+}
+
+function checkToml(toml: unknown): void {
+  if (typeof toml !== 'string') throw wrong('`toml`', toml, 'pass a scenario as text')
+}
+
+/** @internal */
+export function checkSeen(seen: unknown): void {
+  if (typeof seen === 'string' && (seen.startsWith('/') || ACTIVITIES.includes(seen))) return
+  if (isObject(seen) && Object.keys(seen).join() === 'close' && isCount(seen.close)) return
+  throw wrong('`seen`', seen, `pass a path such as '/webcast/fetch', ${ACTIVITIES.map((name) => `'${name}'`).join(', ')} or { close: CODE }`)
+}
+
+/** @internal */
+export function checkTimes(times: unknown): void {
+  if (isCount(times)) return
+  if (isObject(times) && Object.keys(times).every((key) => key === 'min' || key === 'max')) {
+    const { min = 0, max = Infinity } = times
+    const isRange = times.min !== undefined || times.max !== undefined
+    if (isRange && isCount(min) && (isCount(max) || max === Infinity) && min <= max) return
+  }
+  throw wrong('`times`', times, 'pass a whole number, or { min, max }')
+}
+
+/** @internal */
+export function checkTime(ms: unknown): void {
+  if (typeof ms !== 'number' || !(ms >= 0)) throw wrong('`ms`', ms, 'pass a number of milliseconds')
 }
 
 function is(seen: Seen, { what, path = '', code }: LogEntry): boolean {
@@ -157,24 +207,31 @@ function is(seen: Seen, { what, path = '', code }: LogEntry): boolean {
 
 const bare = (path: string) => path.replace(/\/+$/, '')
 
+function range(times: Times): { min: number; max: number } {
+  const { min = 0, max = Infinity } = typeof times === 'number' ? { min: times, max: times } : times
+  return { min, max }
+}
+
 /** @internal */
 export function isWithin(count: number, times: Times): boolean {
-  const { min = 0, max = Infinity } = typeof times === 'number' ? { min: times, max: times } : times
+  const { min, max } = range(times)
   return min <= count && count <= max
 }
 
-/** @internal */
-export function shownTimes(times: Times): string {
-  if (typeof times === 'number') return String(times)
-  const { min = 0, max = Infinity } = times
-  if (max === Infinity) return `${min} or more`
-  return min === 0 ? `at most ${max}` : `${min} to ${max}`
+/** Shows a number of things. The last number, before the noun, decides whether that is in the singular. @internal */
+export function shownTimes(times: Times, one: string, many = `${one}s`): string {
+  const { min, max } = range(times)
+  const noun = max === 1 ? one : many
+  if (max === Infinity) return `${min} or more ${noun}`
+  if (min === max) return `${min} ${noun}`
+  return min === 0 ? `at most ${max} ${noun}` : `${min} to ${max} ${noun}`
 }
 
 /** @internal */
-export function shownSeen(seen: Seen): string {
-  if (typeof seen === 'object') return `closes with ${seen.close}`
-  return seen.startsWith('/') ? `requests of ${seen}` : { connection: 'connections', enter: 'clients that enter', heartbeat: 'heartbeats', ack: 'acks' }[seen as 'ack']
+export function shownSeen(seen: Seen, times: Times): string {
+  if (typeof seen === 'object') return shownTimes(times, `close with ${seen.close}`, `closes with ${seen.close}`)
+  if (seen.startsWith('/')) return shownTimes(times, `request of ${seen}`, `requests of ${seen}`)
+  return seen === 'enter' ? shownTimes(times, 'client that enters', 'clients that enter') : shownTimes(times, seen)
 }
 
 /** Describes the first request within `ms` of a failure. @internal */

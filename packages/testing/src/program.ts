@@ -3,6 +3,8 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
+import { LivetapeError } from './error.js'
+
 /** Returns the program: `LIVETAPE_BIN`, else that of the npm package `livetape`, else `livetape` on the PATH. */
 export function findProgram(): string {
   if (process.env.LIVETAPE_BIN) return process.env.LIVETAPE_BIN
@@ -14,8 +16,17 @@ export function findProgram(): string {
     } catch {
       continue
     }
-    // Throws if the program for this platform is missing.
-    return (require('livetape') as { path: string }).path
+    try {
+      return (require('livetape') as { path: string }).path
+    } catch (cause) {
+      throw Object.assign(new LivetapeError('not_installed', (cause as Error).message, hint(require)), { cause })
+    }
   }
   return 'livetape'
+}
+
+/** Says how to install the program for this platform, in the version of the package `livetape`. */
+function hint(require: NodeJS.Require): string {
+  const { version } = require('livetape/package.json') as { version: string }
+  return `run \`npm install --save-dev ./livetape-${process.platform}-${process.arch}-${version}.tgz\`, with the path of this file`
 }

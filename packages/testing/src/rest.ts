@@ -11,6 +11,8 @@ interface Refusal {
 export async function ask<T>(server: Server, path: string, init?: { method?: string; body?: unknown }): Promise<T> {
   const text = typeof init?.body === 'string'
   const body = init?.body === undefined || text ? (init?.body as string | undefined) : JSON.stringify(init.body)
+  // Another server may have its port by now.
+  server.check()
   let response: Response
   try {
     response = await fetch(server.ready.http + path, { method: init?.method ?? 'GET', ...(body === undefined ? {} : { body }) })

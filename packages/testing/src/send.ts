@@ -1,5 +1,10 @@
 // Events that a test sends.
 
+import { inspect } from 'node:util'
+
+import { isObject, wrong } from './check.js'
+import { LivetapeError } from './error.js'
+
 /** A user: a unique id, or more. The same unique id is always the same user. */
 export type User = string | { uniqueId: string; nickname?: string; avatar?: string }
 
@@ -48,9 +53,23 @@ const KINDS: Record<keyof Kinds, true> = {
   emote: true, envelope: true, battle: true, poll: true, viewers: true, end: true, raw: true,
 }
 
+/** Rejects what would not reach the server as it was written. */
+function checkFields(kind: string, fields: unknown): void {
+  if (!isObject(fields)) throw wrong(`the fields of ${kind}`, fields, 'pass an object', 'are')
+  const { type } = fields
+  if (type !== undefined) {
+    const hint = typeof type === 'string' && type in KINDS ? `call \`send.${type}()\` instead` : 'remove it: the method is the type'
+    throw new LivetapeError('bad_request', `\`type\` is ${inspect(type)}, but ${kind} has no such field`, hint)
+  }
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'number' && !Number.isFinite(value)) throw wrong(`\`${name}\``, value, 'pass a finite number')
+  }
+}
+
 /** Creates the methods, which pass the body of `POST /inject` on. */
 export function senders(inject: (body: Record<string, unknown>) => Promise<Sent>): Send {
-  const method = (type: string) => (fields: Record<string, unknown> = {}) => {
+  const method = (type: string) => async (fields: Record<string, unknown> = {}) => {
+    checkFields(type, fields)
     const { payload } = fields
     return inject({ type, ...fields, ...(payload instanceof Uint8Array ? { payload: Buffer.from(payload).toString('base64') } : {}) })
   }

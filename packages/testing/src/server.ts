@@ -24,6 +24,9 @@ const END_MS = 1_000
 const LINES_MAX = 40
 const LINES_CHARS_MAX = 16_384
 
+/** Ends of a process that was stopped, by its standard input or `POST /shutdown`; 3 if the recording is damaged. */
+const STOPPED = ['exited with 0', 'exited with 3']
+
 /** Content of the ready file. */
 interface Ready {
   ws: string
@@ -47,6 +50,9 @@ export class Server {
   readonly #command: string
   #output = ''
   #end: string | undefined
+  #isStopped = false
+  /** Whether a test knows that the process ended by itself, or was killed because it did not. */
+  #isKnown = false
   readonly #ended: Promise<void>
   ready!: Ready
 
@@ -78,7 +84,9 @@ export class Server {
   /** Starts `livetape …args` on a free port, without the user's settings. */
   static async start(args: string[], files: Files = {}): Promise<Server> {
     const program = findProgram()
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-'))
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-')).catch(({ message }: Error) => {
+      throw new LivetapeError('not_ready', `cannot write to ${os.tmpdir()}: ${message}`, 'set TMPDIR to a folder that exists')
+    })
     try {
       const file = (name: string) => path.join(folder, name)
       // An empty file instead of a livetape.toml in the current folder.
@@ -132,7 +140,10 @@ export class Server {
 
   /** Throws if the process has ended. */
   check(): void {
-    if (this.#end !== undefined) throw this.fail('exited', `${this.#command} ${this.#end}`)
+    if (this.#end === undefined) return
+    if (this.#isStopped && STOPPED.includes(this.#end)) throw new LivetapeError('exited', `${this.#name()} was stopped`, 'call `stop()` at the end of the test')
+    this.#isKnown = true
+    throw this.fail('exited', `${this.#command} ${this.#end}`)
   }
 
   /** Explains a failed request: throws if the process has ended, or ends now. */
@@ -143,6 +154,10 @@ export class Server {
     this.check()
   }
 
+  #name(): string {
+    return this.#command.startsWith('livetape mock') ? 'the mock' : 'the tape'
+  }
+
   /** Creates an error that ends with the server's last lines. */
   fail(code: string, message: string): LivetapeError {
     return new LivetapeError(code, `${message}\n${this.lastLines()}`)
@@ -151,14 +166,25 @@ export class Server {
   /** Returns the last lines that the process printed, for a report. */
   lastLines(): string {
     const lines = this.#output.trimEnd().split('\n').slice(-LINES_MAX)
-    return [`last lines of ${this.#command}:`, ...lines].map((line, i) => (i ? `  ${line}` : line)).join('\n')
+    return [this.#title(), ...lines].map((line, i) => (i ? `  ${line}` : line)).join('\n')
   }
 
-  /** Ends the process, gracefully at first. */
+  /** Returns whether a text contains the last lines of this process. */
+  isShownIn(text: string): boolean {
+    return text.includes(this.#title()) && text.includes(new URL(this.ready.http).host)
+  }
+
+  #title(): string {
+    return `last lines of ${this.#command}:`
+  }
+
+  /** Ends the process, gracefully at first. Throws if it died before, unless an error said so already. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#child.ref()
     this.#child.stdin.end()
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
+    const timer = setTimeout(() => (this.#isKnown = this.#child.kill('SIGKILL')), STOP_MS)
     await this.#ended.finally(() => clearTimeout(timer))
+    if (!STOPPED.includes(this.#end ?? '') && !this.#isKnown) this.check()
   }
 }

@@ -1,5 +1,6 @@
 // The tapes and mocks of a test.
 
+import { wrong } from './check.js'
 import type { FeedEvent } from './feed.js'
 import { startMock, type Mock } from './mock.js'
 import { startTape, type Tape, type TapeOptions } from './tape.js'
@@ -31,9 +32,9 @@ export class Stage<Options, Started extends Tape | Mock> {
     for (const stop of stops) if (stop.status === 'rejected') throw stop.reason
   }
 
-  /** Returns the last lines of each server. */
-  report(): string {
-    return this.#started.map((started) => started.lastLines()).join('\n')
+  /** Returns the last lines of each server, except those that the text of an error contains already. */
+  report(shown = ''): string {
+    return this.#started.flatMap((started) => started.linesNotIn(shown)).join('\n')
   }
 
   /** Returns the last events of all tapes. */
@@ -45,14 +46,16 @@ export class Stage<Options, Started extends Tape | Mock> {
 /**
  * Starts a tape, passes it to `use`, and stops it. If `use` fails, prints the server's last lines. For test runners without fixtures.
  */
-export async function withTape<T>(options: TapeOptions, use: (tape: Tape) => Promise<T>): Promise<T> {
+export async function withTape<T>(options: string | TapeOptions, use: (tape: Tape) => Promise<T>): Promise<T> {
+  if (typeof use !== 'function') throw wrong('`use`', use, 'pass a function that takes the tape')
   const tape = await startTape(options)
   try {
     const result = await use(tape)
     await tape.stop()
     return result
   } catch (error) {
-    console.error(tape.lastLines())
+    const lines = tape.linesNotIn(`${error}`)
+    if (lines.length > 0) console.error(lines.join('\n'))
     await tape.stop().catch(() => {})
     throw error
   }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './check.js'
 import { LivetapeError } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
@@ -13,8 +14,6 @@ import { Server } from './server.js'
 export const PATIENCE_MS = 4_000
 /** Time between two requests while waiting, in ms. */
 const POLL_MS = 10
-/** Time until a client that is counted is listed, in ms. */
-const LISTED_MS = 200
 /** Time for clients to answer a close, in ms. */
 const DROP_MS = 2_000
 /** A number of clients that never connects. */
@@ -44,6 +43,10 @@ export interface TapeOptions {
   mock?: string | MockOptions
   /** Timeout for clients and events, in ms. Defaults to {@link PATIENCE_MS}. */
   timeout?: number
+}
+
+const OPTIONS: Record<keyof TapeOptions, true> = {
+  recording: true, speed: true, start: true, end: true, laps: true, idleLimit: true, waitClients: true, hold: true, mock: true, timeout: true,
 }
 
 /** Parts of a recording that are missing or unreadable. */
@@ -102,12 +105,14 @@ export class Tape {
   readonly #server: Server
   readonly #feed: Feed
   readonly #patience: number
+  readonly #isHeld: boolean
 
   /** @internal */
-  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number) {
+  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number, isHeld: boolean) {
     this.#server = server
     this.#feed = feed
     this.#patience = patience
+    this.#isHeld = isHeld
     this.mock = mock
     this.url = server.ready.ws
     this.http = server.ready.http
@@ -122,7 +127,11 @@ export class Tape {
   }
 
   /** Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count. */
-  async waitForClients(clients: number, { timeout = this.#patience }: { timeout?: number } = {}): Promise<void> {
+  async waitForClients(clients: number, options: { timeout?: number } = {}): Promise<void> {
+    if (!isCount(clients)) throw wrong('`clients`', clients, 'pass a whole number')
+    checkKeys(options, ['timeout'])
+    const { timeout = this.#patience } = options
+    checkTimeout(timeout)
     const deadline = Date.now() + timeout
     for (;;) {
       const { clients: connected } = await this.#status()
@@ -152,7 +161,7 @@ export class Tape {
 
   /** Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. Clients may reconnect at once. */
   async drop(code = 1011): Promise<number> {
-    const clients = await this.#listed()
+    const clients = (await this.#connections()).filter(({ observer }) => !observer)
     const close = ({ id }: Connection) =>
       post(this.#server, `/connections/${id}/close`, { code, reason: 'dropped by the test' }).catch((error: LivetapeError) => {
         // One that has left in the meantime.
@@ -163,16 +172,6 @@ export class Tape {
     const deadline = Date.now() + DROP_MS
     while (Date.now() < deadline && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
     return clients.length
-  }
-
-  /** Returns the WebSockets of clients. livetape counts a client shortly before it lists it, and never lists those of `/events`. */
-  async #listed(): Promise<Connection[]> {
-    const deadline = Date.now() + LISTED_MS
-    for (;;) {
-      const listed = (await this.#connections()).filter(({ observer }) => !observer)
-      if (Date.now() > deadline || listed.length >= (await this.clients())) return listed
-      await sleep(POLL_MS)
-    }
   }
 
   async #connections(): Promise<Connection[]> {
@@ -213,17 +212,6 @@ export class Tape {
     return ask<Replay>(this.#server, '/replay')
   }
 
-  /** Waits until the replay accepts requests, shortly after the server does. @internal */
-  async ready(): Promise<void> {
-    for (;;) {
-      const replay = await this.#replay().catch((error: LivetapeError) => {
-        if (error.code !== 'no_replay') throw error
-      })
-      if (replay) return
-      await sleep(1)
-    }
-  }
-
   /** Pauses the replay, then plays the next `frames` frames that contain events. */
   async step(frames = 1): Promise<void> {
     await post(this.#server, '/replay/step', { count: frames })
@@ -241,7 +229,7 @@ export class Tape {
     }
     const { byType, diamonds, missed } = this.#feed
     if (missed > 0) {
-      throw new LivetapeError('events_missed', `${missed} events were sent faster than this process reads, so they are not counted`, 'lower the speed')
+      throw new LivetapeError('events_missed', `events were sent faster than this process reads; not counted: ${missed}`, 'lower the speed')
     }
     const events = Object.values(byType).reduce((sum, count) => sum + count, 0)
     return { events, byType: { ...byType }, diamonds, lost: lost(status) }
@@ -252,6 +240,7 @@ export class Tape {
       // A long pause between two events is not a failure.
       const { state } = await this.#replay()
       if (state === 'paused') throw this.#server.fail('timeout', 'the recording did not end: it is paused')
+      if (state === 'waiting' && this.#isHeld) throw this.#server.fail('timeout', 'the recording did not end: it is held until `play()` is called')
       if (state === 'waiting') {
         const { clients } = await this.#status()
         throw this.#server.fail('timeout', `the recording did not end: it waits for clients, ${clients} connected; ${await this.#seen()}`)
@@ -279,6 +268,11 @@ export class Tape {
     return [this.#server.lastLines(), ...(this.mock ? [this.mock.lastLines()] : [])].join('\n')
   }
 
+  /** The last lines of the servers whose lines `text` does not contain yet. @internal */
+  linesNotIn(text: string): string[] {
+    return [...(this.#server.isShownIn(text) ? [] : [this.#server.lastLines()]), ...(this.mock?.linesNotIn(text) ?? [])]
+  }
+
   /** Stops the server, and verifies the expectations of its mock. */
   async stop(): Promise<void> {
     const stops = await Promise.allSettled([this.#server.stop(), this.mock?.stop()])
@@ -297,20 +291,24 @@ function lost({ counts: { faults, recordsMissing, unreadableBytes, unsealed } }:
   return recordsMissing || unreadableBytes || undecoded || unsealed ? lost : null
 }
 
-/** Replays a recording on a free port of this machine. The server never contacts other machines. */
-export async function startTape(options: TapeOptions = {}): Promise<Tape> {
+/** Replays a recording on a free port of this machine: its path, or options. The server never contacts other machines. */
+export async function startTape(given: string | TapeOptions = {}): Promise<Tape> {
+  checkOptions(given, 'recording', Object.keys(OPTIONS))
+  const options: TapeOptions = typeof given === 'string' ? { recording: given } : given
+  checkRecording(options.recording)
+  if (options.timeout !== undefined) checkTimeout(options.timeout)
+  if (options.mock !== undefined) checkOptions(options.mock, 'scenario')
   const { recording = 'demo', speed, start, end, laps, idleLimit, waitClients = 1, hold, timeout = PATIENCE_MS } = options
   const mock = options.mock === undefined ? undefined : await startMock({ recording, ...(speed === undefined ? {} : { speed }), ...asMock(options.mock) })
   let server: Server | undefined
   try {
     const flags = { speed, start, end, loop: laps, 'idle-limit': idleLimit, upstream: mock?.url }
-    const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
+    const set = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
     // Nothing is played before its events are counted.
     const hasToWait = hold || waitClients === 0
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
-    server = await Server.start(['replay', recording, ...given, wait, '--offline', '--quiet', '--log-level', 'info'])
-    const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout)
-    await tape.ready()
+    server = await Server.start(['replay', asPath(recording), ...set, wait, '--offline', '--quiet', '--log-level', 'info'])
+    const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout, Boolean(hold))
     if (hasToWait && !hold) await tape.play()
     return tape
   } catch (error) {

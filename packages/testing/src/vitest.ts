@@ -16,14 +16,17 @@ declare module 'vitest' {
 expect.extend(matchers)
 
 interface Context {
-  onTestFailed(report: () => void): void
+  onTestFailed(report: (context: { task: { result?: { errors?: Array<{ message: string }> | undefined } | undefined } }) => void): void
 }
 
 const fixture =
   <Options, Started extends Tape | Mock>(start: (options?: Options) => Promise<Started>) =>
   async ({ onTestFailed }: Context, use: (start: (options?: Options) => Promise<Started>) => Promise<void>) => {
     const stage = new Stage(start)
-    onTestFailed(() => console.error(stage.report()))
+    onTestFailed(({ task }) => {
+      const report = stage.report(task.result?.errors?.map(({ message }) => message).join('\n'))
+      if (report) console.error(report)
+    })
     await use(stage.run)
     await stage.stop()
   }

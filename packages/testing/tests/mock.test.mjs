@@ -50,11 +50,20 @@ test('unmet expectations fail, at the latest when the mock stops, and show their
   await sign(mock)
   await expect(expect(mock).toHaveWaited(5_000)).rejects.toThrow(/expected no request for 5000 ms after the failure at \d+ ms; one came after \d+ ms/)
   await expect(expect(mock).toHaveReceived('ack')).rejects.toThrow(/expected 1 or more acks, got 0\nreceived:\n.*GET \/webcast\/fetch → 429 \(status\)/)
-  await expect(mock.waitFor('/live', 1, { timeout: 50 })).rejects.toThrow('expected 1 requests of /live within 0.05 s, got 0')
+  await expect(expect(mock).toHaveReceived('enter', 1)).rejects.toThrow('expected 1 client that enters, got 0')
+  await expect(expect(mock).toHaveReceived({ close: 1011 }, { min: 2, max: 3 })).rejects.toThrow('expected 2 to 3 closes with 1011, got 0')
+  await expect(mock.waitFor('/live', 1, { timeout: 50 })).rejects.toThrow('expected 1 request of /live within 0.05 s, got 0')
   const stopped = mock.stop()
-  await expect(stopped).rejects.toThrow(/expected 1 requests of \/webcast\/fetch, got 2\n  at .*mock\.test\.mjs:\d+/)
+  await expect(stopped).rejects.toThrow(/expected 1 request of \/webcast\/fetch, got 2\n  at .*mock\.test\.mjs:\d+/)
   await expect(stopped).rejects.toThrow(/expected no request for 5000 ms/)
   await expect(sign(mock)).rejects.toThrow('fetch failed')
+})
+
+test('a failure is reported once, by verify() or stop()', async () => {
+  const mock = await startMock()
+  mock.expect('/y', 1)
+  await expect(mock.verify()).rejects.toMatchObject({ code: 'unmet' })
+  await mock.stop()
 })
 
 test('a matcher for the other kind of server says what it needs', async ({ startMock }) => {

@@ -7,9 +7,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-import { startTape } from '@livetape/testing'
+import { startMock, startTape, withTape } from '@livetape/testing'
 import { LIVETAPE, until } from '../../../tests/support/livetape.mjs'
 
 const run = promisify(execFile)
@@ -67,7 +67,9 @@ describe('the program', () => {
     await writeFile(path.join(installed, 'index.js'), `exports.path = ${JSON.stringify(LIVETAPE)}`)
     expect(await node('const tape = await startTape({ hold: true }); console.log(tape.url); await tape.stop()', { LIVETAPE_BIN: undefined, PATH: '/no' })).toMatch(/^ws:/)
     await writeFile(path.join(installed, 'index.js'), 'throw new Error("@livetape/amiga-68k is not installed")')
-    await expect(node(SHOW_ERROR, { LIVETAPE_BIN: undefined })).resolves.toContain('@livetape/amiga-68k is not installed')
+    await expect(node(SHOW_ERROR, { LIVETAPE_BIN: undefined })).resolves.toBe(
+      `not_installed @livetape/amiga-68k is not installed\n  hint: run \`npm install --save-dev ./livetape-${process.platform}-${process.arch}-0.1.0.tgz\`, with the path of this file`,
+    )
     await rm(installed, { recursive: true })
   })
 
@@ -100,7 +102,15 @@ describe('the end', () => {
     await tape.stop()
     await tape.stop()
     await expect(fetch(tape.http)).rejects.toMatchObject(REFUSED)
-    await expect(tape.waitForClients(1)).rejects.toThrow(/exited with 0\nlast lines/)
+  })
+
+  test('after stop(), every request says that the tape was stopped', async () => {
+    const tape = await startTape({ hold: true, mock: {} })
+    await tape.stop()
+    const requests = [() => tape.waitForClients(1), () => tape.clients(), () => tape.finished(), () => tape.play(), () => tape.pause(), () => tape.seek(1), () => tape.step(), () => tape.drop(), () => tape.send.end()]
+    for (const request of requests) await expect(request()).rejects.toMatchObject({ code: 'exited', message: 'the tape was stopped\n  hint: call `stop()` at the end of the test' })
+    await expect(tape.mock.received()).rejects.toThrow('the mock was stopped')
+    await expect(tape.mock.reset()).rejects.toThrow('the mock was stopped')
   })
 
   test('await using ends it too', async () => {
@@ -114,6 +124,43 @@ describe('the end', () => {
     const finished = tape.finished()
     await fetch(`${tape.http}/shutdown`, { method: 'POST' })
     await expect(finished).rejects.toThrow(/exited with 0\nlast lines[^]*Shutting down/)
+  })
+
+  // A shell script instead of the program says which process to kill.
+  describe.runIf(process.platform !== 'win32')('a server that is killed', () => {
+    let pids
+    beforeAll(async () => {
+      pids = path.join(project, 'pids')
+      const script = path.join(project, 'livetape.sh')
+      await writeFile(script, `#!/bin/sh\necho $$ >> '${pids}'\nexec '${LIVETAPE}' "$@"\n`)
+      await chmod(script, 0o755)
+      vi.stubEnv('LIVETAPE_BIN', script)
+    })
+    afterAll(() => vi.unstubAllEnvs())
+    const kill = async () => process.kill(Number((await readFile(pids, 'utf8')).trim().split('\n').at(-1)), 'SIGKILL')
+    const DIED = { code: 'exited', message: expect.stringMatching(/was ended by SIGKILL\nlast lines[^]*Serving/) }
+
+    test('fails the test, even if nothing asks it any more', async () => {
+      await expect(withTape({ hold: true }, kill)).rejects.toMatchObject(DIED)
+      const mock = await startMock()
+      await kill()
+      await expect(mock.stop()).rejects.toMatchObject({ code: 'exited' })
+    })
+
+    test('is reported once', async () => {
+      const tape = await startTape({ hold: true })
+      await kill()
+      await expect(tape.clients()).rejects.toMatchObject(DIED)
+      await tape.stop()
+      const other = await startTape({ hold: true })
+      await kill()
+      await expect(other.stop()).rejects.toMatchObject(DIED)
+      await other.stop()
+    })
+  })
+
+  test('POST /shutdown is not a failure', async () => {
+    await withTape({ hold: true }, (tape) => fetch(`${tape.http}/shutdown`, { method: 'POST' }))
   })
 
   test('a process that never stops its tape still exits', async () => {

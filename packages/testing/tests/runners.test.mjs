@@ -52,30 +52,51 @@ test('Vitest: the snippet of the README passes, and only a failed test prints th
   expect(output.match(LAST_LINES)).toHaveLength(1)
 })
 
+test('Vitest: an error that has the last lines is their only report', async () => {
+  await mkdir(path.join(project, 'once'))
+  const code = `import { expect } from 'vitest'
+import { test } from '@livetape/testing/vitest'
+test('waits in vain', async ({ startTape }) => (await startTape({ hold: true })).waitForClients(1, { timeout: 1 }))
+test('expects in vain', async ({ startTape }) => expect(await startTape({ hold: true })).toHaveSent('gift', 1))
+test('the other server is still reported', async ({ startTape }) => {
+  await startTape({ hold: true })
+  await (await startTape({ hold: true })).waitForClients(1, { timeout: 1 })
+})`
+  await writeFile(path.join(project, 'once/once.test.mjs'), code)
+  const { output } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'once'])
+  expect(output).toMatch(/Tests +3 failed/)
+  const reports = (text) => text.match(LAST_LINES)?.length ?? 0
+  expect(reports(output)).toBe(4)
+})
+
 test('Jest: the snippet of the README passes, and only a failed test prints the last lines', async () => {
   await write('Jest', 'test.cjs', ["toHaveSent('chat', 1)", "toHaveSent('chat', 2)"])
   const { code, output } = await run(process.execPath, ['node_modules/jest/bin/jest.js', '--rootDir', path.join(project, 'Jest')])
   expect(code).toBe(1)
   expect(output).toMatch(/Tests: +1 failed, 1 passed/)
   expect(output).toContain('expected 2 events of type chat, got 1')
-  expect(output).toMatch(LAST_LINES)
+  expect(output.match(LAST_LINES)).toHaveLength(1)
 })
 
 describe('Playwright', () => {
   let [pages, baseUrl] = []
   beforeAll(async () => {
-    const overlay = await readFile(here('projects/overlay.html'))
-    pages = createServer((_, response) => response.setHeader('content-type', 'text/html').end(overlay))
+    const answer = async (url, response) => {
+      const { pathname } = new URL(url, 'http://localhost')
+      const type = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript' }[path.extname(pathname)]
+      response.setHeader('content-type', type).end(await readFile(here(`../../../examples${pathname}`)))
+    }
+    pages = createServer(({ url }, response) => answer(url, response).catch(() => response.destroy()))
     await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
     baseUrl = `http://127.0.0.1:${pages.address().port}`
   })
   afterAll(() => pages.close())
 
   test('the snippet of the README passes, and a failed test has the log and the events attached', async () => {
-    await write('Playwright', 'spec.mjs', ['5 × Rose', '6 × Rose'])
+    await write('Playwright', 'spec.mjs', ['×5', '×6'])
     await copyFile(here('../playwright.config.mjs'), path.join(project, 'playwright.config.mjs'))
     const spec = path.join(project, 'Playwright/fails.spec.mjs')
-    await writeFile(spec, (await readFile(spec, 'utf8')).replace('toBeVisible()', 'toBeVisible({ timeout: 500 })'))
+    await writeFile(spec, (await readFile(spec, 'utf8')).replace('useInnerText: true', 'useInnerText: true, timeout: 500'))
     const { code, results } = await playwright(project, path.join(project, 'Playwright'), { BASE_URL: baseUrl })
     expect(code).toBe(1)
     const [passes, fails] = ['passes', 'fails'].map((name) => results[`${name}.spec.mjs the overlay shows gifts`])

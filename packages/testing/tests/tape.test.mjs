@@ -28,6 +28,13 @@ test('a finished tape has counted events, diamonds and losses', async ({ startTa
   expect(tape.events()).toHaveLength(finished.events)
   expect(tape).toHaveSent('chat', 63)
   expect(tape).not.toHaveSent('envelope_that_does_not_exist')
+  expect(() => expect(tape).toHaveSent('chat', 1)).toThrow('expected 1 event of type chat, got 63')
+})
+
+test('hundreds of messages can be sent at once', async ({ startTape }) => {
+  const tape = await startTape({ hold: true })
+  const sent = await Promise.all(Array.from({ length: 300 }, (_, i) => tape.send.chat({ user: 'ann', comment: `${i}` })))
+  expect(new Set(sent.flatMap(({ seqs }) => seqs)).size).toBe(300)
 })
 
 test('the first event waits for a client, which receives every event', async ({ startTape }) => {
@@ -57,7 +64,7 @@ test('hold waits for play, and pause, step and seek work', async ({ startTape })
   const tape = await startTape({ hold: true, speed: 'max', timeout: 300 })
   connect(tape.url)
   await tape.waitForClients(1)
-  await expect(tape.finished()).rejects.toThrow('the recording did not end: it waits for clients, 1 connected; connected now: / (')
+  await expect(tape.finished()).rejects.toThrow('the recording did not end: it is held until `play()` is called')
   await tape.step(3)
   await expect(tape.finished()).rejects.toThrow('the recording did not end: it is paused')
   expect(tape.events().length).toBeGreaterThanOrEqual(3)
@@ -66,6 +73,13 @@ test('hold waits for play, and pause, step and seek work', async ({ startTape })
   const { byType } = await tape.finished()
   expect(byType.chat).toBeLessThan(63)
   await expect(tape.seek('1h')).rejects.toMatchObject({ code: 'bad_request' })
+})
+
+test('a recording that waits for clients says who is connected', async ({ startTape }) => {
+  const tape = await startTape({ waitClients: 2, timeout: 300 })
+  connect(tape.url)
+  await tape.waitForClients(1)
+  await expect(tape.finished()).rejects.toThrow('the recording did not end: it waits for clients, 1 connected; connected now: / (')
 })
 
 test('after the end, seek and play start again, and finished waits for the next end', async ({ startTape }) => {
@@ -122,7 +136,7 @@ describe('mistakes', () => {
 
   test.for([0, 1e9, -1, 1.5])('a count of %d is rejected with the range', async (count, { startTape }) => {
     const { send } = await startTape({ hold: true })
-    await expect(send.gift({ user: 'ann', gift: 'Rose', count })).rejects.toThrow(/`count` is not|invalid/)
+    await expect(send.gift({ user: 'ann', gift: 'Rose', count })).rejects.toThrow(/`count` is .*\n  hint: (choose a number from 1 to 1000000|send for example "count": 5)$/)
   })
 
   test('a client that never connects is reported with those who did', async ({ startTape }) => {

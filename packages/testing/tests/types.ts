@@ -39,4 +39,4 @@ export const jestTest = () =>
     jestExpect(tape).not.toHaveSent('gift')
   })
 
-export const started = Promise.all([startTape(), startMock('scenario.toml')])
+export const started = Promise.all([startTape(), startTape('show.bin'), startMock('scenario.toml')])

@@ -20,7 +20,10 @@ pub(in crate::cli) struct Config {
 pub(in crate::cli) enum ConfigCommand {
     /// Check the settings and report every error
     Check {
-        /// Settings file to check [default: livetape.toml] [env: LIVETAPE_CONFIG]
+        #[arg(
+            help = "Settings file to check [default: livetape.toml]",
+            long_help = "Settings file to check\n\n[default: livetape.toml, here or in the user's folder for configuration] [env: LIVETAPE_CONFIG]"
+        )]
         file: Option<PathBuf>,
         /// Settings file to check, instead of the argument FILE
         #[arg(long, value_name = "FILE", conflicts_with = "file")]

@@ -72,7 +72,7 @@ scopes! {
     ]; key => is_served(key) && !matches!(
         key.path().as_str(),
         "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
-    ), reads is_of_servers(key), texts [
+    ), reads is_of_servers(key) && key.path() != "server.port", texts [
         ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
         ("server.port", "Override the port of --listen [default: any free port]"),
         ("replay.exit_when_done", "Close the sockets (1000) at the end of the recording\n\n[env: LIVETAPE_EXIT_WHEN_DONE]"),
@@ -199,7 +199,7 @@ fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
     let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
     let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("endless") } else { arg };
-    let arg = if key.form == Form::Path { arg.value_hint(ValueHint::AnyPath) } else { arg };
+    let arg = arg.value_hint(if key.form == Form::Path { ValueHint::AnyPath } else { ValueHint::Other });
     Some(if key.is_secret {
         // Errors must not repeat a secret.
         arg.value_parser(OsStringValueParser::new())

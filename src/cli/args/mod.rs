@@ -197,6 +197,9 @@ pub(super) struct Watch {
     ///
     /// [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
     pub(super) url: Option<String>,
+    /// Server to connect to, instead of the argument URL, as for `trigger`
+    #[arg(long = "url", value_name = "URL", conflicts_with = "url", hide_short_help = true)]
+    pub(super) server: Option<String>,
     #[command(flatten)]
     pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]

@@ -14,6 +14,8 @@ use crate::sans_io::offset;
   LIVETAPE_URL        the feed, ws://127.0.0.1:PORT/
   LIVETAPE_HTTP       the REST API, http://127.0.0.1:PORT
   LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
+  LIVETAPE_TOKEN      the first bearer token of the server, if it has any
+  LIVETAPE_OFFLINE    true, if livetape contacts only loopback addresses
 
 Without --port or --listen, the server listens on any free port. livetape
 contacts only loopback addresses, unless LIVETAPE_OFFLINE is false.
@@ -21,7 +23,7 @@ contacts only loopback addresses, unless LIVETAPE_OFFLINE is false.
 Examples:
   livetape run demo --speed max -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
-  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest
+  livetape run demo --mock demo -- pytest
 
 Exit code: that of COMMAND; 1 if its clients did not connect, 3 if it succeeded
 but the recording is damaged"
@@ -40,12 +42,15 @@ pub(in crate::cli) struct Run {
     #[arg(long, value_name = "SCENARIO")]
     pub(in crate::cli) mock: Option<PathBuf>,
     /// Start playing once N clients are connected [default: 1; 0 with --mock]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) clients: Option<usize>,
     /// Fail if the clients are not connected within this time
     #[arg(long, value_name = "D", default_value = "2m", value_parser = offset::parse)]
     pub(in crate::cli) connect_time: Duration,
     /// Send SIGTERM to COMMAND after this long without traffic
+    ///
+    /// The time starts once the clients are connected and, with --mock, have sent the mock a request. Events, open
+    /// private replays and client activity on the mock count as traffic.
     #[arg(long, value_name = "D", value_parser = silence)]
     pub(in crate::cli) until_idle: Option<Duration>,
     #[command(flatten)]

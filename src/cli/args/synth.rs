@@ -1,9 +1,9 @@
-//! The arguments of `synth`, and the parser of sizes.
+//! The arguments of `synth`.
 
 use clap::ValueEnum;
 
 use super::edit::NewRecording;
-use crate::tools::synth;
+use crate::{sans_io::size, tools::synth};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "All people are invented. The same flags produce the same bytes.
@@ -61,18 +61,10 @@ impl Synth {
 }
 
 /// Largest size, in bytes.
-const SIZE_MAX: u64 = 100 << 30;
+const SIZE_MAX: u64 = 100_000_000_000;
 
-pub(super) fn parse_size(text: &str) -> Result<u64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit.to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "KB" | "K" => 1 << 10,
-        "MB" | "M" => 1 << 20,
-        "GB" | "G" => 1 << 30,
-        _ => return Err(format!("unknown unit `{unit}`: use KB, MB or GB")),
-    };
-    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    size.filter(|size| (1..=SIZE_MAX).contains(size)).ok_or_else(|| "not a size from 1B to 100GB".to_owned())
+fn parse_size(text: &str) -> Result<u64, String> {
+    let size = size::parse(text)?;
+    let size = Some(size).filter(|size| (1..=SIZE_MAX).contains(size));
+    size.ok_or_else(|| "not a size from 1 byte to 100GB".to_owned())
 }

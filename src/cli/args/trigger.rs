@@ -1,6 +1,11 @@
 //! The arguments of `trigger`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
+
+use clap::{
+    Arg, Command, Error,
+    builder::{PossibleValue, TypedValueParser},
+};
 
 use super::{Flags, OfWatch};
 use crate::sans_io::{inject::KINDS, nearest, offset};
@@ -28,7 +33,7 @@ Examples:
 )]
 pub(in crate::cli) struct Trigger {
     /// Kind of event
-    #[arg(value_parser = kind)]
+    #[arg(value_parser = Kinds, hide_possible_values = true)]
     pub(in crate::cli) kind: String,
     /// Unique id of the user [default: viewer; host for battle and poll]
     #[arg(long, value_name = "NAME")]
@@ -82,13 +87,13 @@ pub(in crate::cli) struct Trigger {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(in crate::cli) payload: Option<PathBuf>,
     /// Wait until N clients are connected, for at most 30 s
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(in crate::cli) wait_clients: usize,
-    /// Number of requests
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=REPEAT_MAX))]
+    /// Number of requests, up to 100,000
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=REPEAT_MAX))]
     pub(in crate::cli) repeat: u64,
-    /// Time between requests
-    #[arg(long, value_name = "D", default_value = "1s", value_parser = offset::parse)]
+    /// Time between requests, with --repeat
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = offset::parse, requires = "repeat", allow_hyphen_values = true)]
     pub(in crate::cli) every: Duration,
     /// Server: an address, or a port of this machine
     ///
@@ -102,4 +107,20 @@ pub(in crate::cli) struct Trigger {
 fn kind(text: &str) -> Result<String, String> {
     let known: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
     if known.contains(&text) { Ok(text.to_owned()) } else { Err(nearest::choices(text, &known)) }
+}
+
+/// Parses a kind like [`kind`], and lists the kinds for the completion of shells.
+#[derive(Clone)]
+struct Kinds;
+
+impl TypedValueParser for Kinds {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, Error> {
+        kind.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(KINDS.iter().map(|(name, _)| PossibleValue::new(*name))))
+    }
 }

@@ -52,6 +52,12 @@ impl Tokens {
         self.0.is_empty()
     }
 
+    /// Returns the first token, for a client of this process.
+    #[cfg(feature = "cli")]
+    pub(crate) fn first(&self) -> Option<&Secret> {
+        self.0.first()
+    }
+
     /// Whether `given` is one of the tokens. Takes constant time, so that timing reveals nothing about them.
     fn allow(&self, given: &str) -> bool {
         let Some(given) = padded(given) else { return false };

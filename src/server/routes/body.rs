@@ -2,6 +2,7 @@
 
 use axum::{body::Bytes, extract::rejection::BytesRejection, http::StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use crate::sans_io::error::{Code, Problem};
 
@@ -13,7 +14,26 @@ pub(crate) fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection
     })?;
     let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
     serde_json::from_slice(json).map_err(|error| {
-        Problem::new(Code::BadRequest, format!("the body is not valid: {error}"))
-            .hint("send JSON as described in GET /openapi.json")
+        let message = match error.classify() {
+            Category::Data => format!("the body is not valid: {}", plain(error.to_string())),
+            _ => format!("the body is not JSON: line {}, column {}", error.line(), error.column()),
+        };
+        Problem::new(Code::BadRequest, message).hint("send JSON as described in GET /openapi.json")
+    })
+}
+
+/// Replaces the names of Rust types in an error.
+fn plain(error: String) -> String {
+    let names = [
+        ("i32", "a whole number"),
+        ("i64", "a whole number"),
+        ("u32", "a whole number, 0 or more"),
+        ("u64", "a whole number, 0 or more"),
+        ("usize", "a whole number, 0 or more"),
+        ("a map", "an object"),
+        ("a sequence", "a list"),
+    ];
+    names.iter().fold(error, |error, (rust, plain)| {
+        error.replace(&format!("expected {rust} at "), &format!("expected {plain} at "))
     })
 }

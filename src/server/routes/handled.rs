@@ -1,4 +1,4 @@
-//! Sockets on paths that the program that embeds the server handles.
+//! Middleware for sockets on paths that the embedding program handles.
 
 use axum::{
     extract::{FromRequestParts as _, Request, State},

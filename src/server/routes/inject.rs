@@ -13,7 +13,7 @@ use tokio::{select, time::sleep_until};
 use super::{App, body::parse_body, query};
 use crate::{
     clock,
-    control::Injected,
+    control::{Injected, shutting_down},
     sans_io::{
         error::{Code, Problem},
         inject::parse,
@@ -55,7 +55,7 @@ async fn wait_for(app: &App, clients: usize) -> Result<(), Problem> {
         biased;
         () = app.shared.hub.wait_for_subscribers(clients) => Ok(()),
         () = app.shared.control.shutdown().cancelled() => {
-            Err(Problem::new(Code::ShuttingDown, "the server is shutting down"))
+            Err(shutting_down())
         }
         () = sleep_until(clock::now() + WAIT_CLIENTS_MAX) => {
             let (there, seconds) = (app.shared.hub.subscriber_count(), WAIT_CLIENTS_MAX.as_secs());

@@ -168,12 +168,11 @@ fn begin(
 fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
     let SocketRequest { path, role, client_id, feed, join, lease: _, hooking } = request;
     let reading = feed.as_ref().map(|hub| hub.stream().to_owned());
-    let admitted = feed.map(|hub| app.shared.join(&hub, &join)).transpose().and_then(|feed| {
-        let join = Join { since: None, ..join };
-        let handle = app.sockets.enter(JoinRequest { client_id, path, role, reading, join, hooking })?;
-        Ok(Box::new(Session { handle, feed }))
-    });
-    admitted.map_err(|problem| {
+    let again = Join { since: None, ..join.clone() };
+    let request = JoinRequest { client_id, path, role, reading, join: again, hooking };
+    let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();
+    let admitted = app.sockets.enter(request, subscribe);
+    admitted.map(|(handle, feed)| Box::new(Session { handle, feed })).map_err(|problem| {
         let told = role.has_rooms().then(|| text(lobby::error(&problem).into())).flatten();
         Box::new(TurnedAway { problem, told })
     })

@@ -74,7 +74,12 @@ const OBSERVER: Param =
 pub(crate) const MAIN: [Param; 1] = [OBSERVER];
 /// Additional parameters on `/ws`.
 pub(crate) const TALK: [Param; 3] = [
-    Param::new("client_id", "ID of the client", Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$")),
+    // Not every language has a class for the letters of all scripts.
+    Param::new(
+        "client_id",
+        "ID of the client: up to 64 letters, digits and _.:@-",
+        Values::Pattern(r"^\S{1,64}$"),
+    ),
     Param::new("feed", "0 for messages only, without the feed", FLAG),
     OBSERVER,
 ];

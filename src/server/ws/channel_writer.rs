@@ -1,5 +1,5 @@
-//! Writes events to sockets: one task for each channel, or one for each processor on channels with very many
-//! subscribers.
+//! Writes events to sockets: one task for each channel, and another for each 1,024 further sockets, up to the
+//! number of processors.
 //!
 //! With a task for each socket, every event would wake every task, which takes a quarter of the delivery
 //! cost. A channel writer is woken once and writes to one socket after the other. If a socket does not accept

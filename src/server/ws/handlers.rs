@@ -94,9 +94,8 @@ impl Handlers {
             return Err(problem.hint("pass all handlers of a path in one call"));
         }
         if paths.len() >= PATHS_MAX {
-            return Err(
-                Problem::new(Code::Capacity, format!("{PATHS_MAX} paths already have handlers")).hint("")
-            );
+            let problem = Problem::new(Code::Capacity, format!("{PATHS_MAX} paths already have handlers"));
+            return Err(problem.hint("use the same path for several kinds of clients"));
         }
         paths.insert(path.to_owned(), options);
         Ok(())

@@ -29,7 +29,7 @@
 //! | `Ended` | none: no event follows a close frame | the task queues and flushes |
 //!
 //! The library itself queues pongs and replies to close frames as whole frames, regardless of the owner. The
-//! channel writer only starts with an empty queue; the task finishes frames that are partly written.
+//! channel writer starts only if the queue is empty; the task finishes frames that are partly written.
 
 mod channel_writer;
 pub(super) mod end;

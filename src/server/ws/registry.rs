@@ -120,15 +120,20 @@ impl Sockets {
         Arc::clone(&self.shared.echoes).try_acquire_owned().map_err(full)
     }
 
-    /// Registers a socket.
+    /// Registers a socket, and lets it subscribe. Nobody sees one without the other: a client that is counted is listed.
     ///
     /// # Errors
-    /// Any rejection by the lobby.
-    pub(crate) fn enter(&self, request: JoinRequest) -> Result<SocketHandle, Problem> {
+    /// Any rejection by the lobby, or by `subscribe`.
+    pub(crate) fn enter<T>(
+        &self,
+        request: JoinRequest,
+        subscribe: impl FnOnce() -> Result<T, Problem>,
+    ) -> Result<(SocketHandle, T), Problem> {
         let JoinRequest { client_id, path, role, reading, join, hooking } = request;
         let is_observer = join.reader == Reader::Observer;
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
         let mut state = self.lock();
+        let subscribed = subscribe()?;
         let id = Uuid::new_v4();
         let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
         let client_id = client_id.or(preferred.filter(|it| state.lobby.connection_view(it).is_err()));
@@ -139,7 +144,8 @@ impl Sockets {
         }
         self.deliver(state);
         let hooked = hooking.map(|hooking| Arc::new(hooking.socket(id)));
-        Ok(SocketHandle { sockets: self.clone(), key, role, outbox, request: Span::current(), hooked })
+        let request = Span::current();
+        Ok((SocketHandle { sockets: self.clone(), key, role, outbox, request, hooked }, subscribed))
     }
 
     /// Calls `f` with the lobby, and delivers the resulting messages before returning.
@@ -282,5 +288,36 @@ impl Drop for SocketHandle {
         state.outboxes.remove(&self.key);
         state.lobby.close(self.key);
         self.sockets.deliver(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{control::Control, hub::Hub};
+
+    #[tokio::test]
+    async fn a_socket_is_listed_and_counted_at_once() {
+        let (control, _driver) = Control::new();
+        let hub = Hub::new("s".into(), crate::hub::Limits::default());
+        let feeds = Feeds::new(hub.clone(), control);
+        let sockets = Sockets::new(feeds, Limits::default(), lobby::Limits::default(), clock::now());
+        let request = JoinRequest {
+            client_id: None,
+            path: "/".into(),
+            role: Role::Reads,
+            reading: Some("s".into()),
+            join: Join::default(),
+            hooking: None,
+        };
+        let subscribe = || {
+            assert!(sockets.shared.state.try_lock().is_err(), "nobody can list the sockets yet");
+            hub.join(&Join::default())
+        };
+        let entered = sockets.enter(request, subscribe).unwrap();
+        let listed = || sockets.with(|lobby| lobby.connection_views(None).unwrap().len());
+        assert_eq!((hub.subscriber_count(), listed()), (1, 1));
+        drop(entered);
+        assert_eq!((hub.subscriber_count(), listed()), (0, 0));
     }
 }

@@ -37,7 +37,8 @@ impl Replay<'_> {
             let problem = Problem::new(
                 Code::RecordingBusy,
                 "another command replaced this one before the recording was open",
-            );
+            )
+            .hint("load it again: POST /replay/load");
             answer.refuse(problem);
         }
     }

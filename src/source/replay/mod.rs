@@ -2,7 +2,7 @@
 //!
 //! One loop waits for whatever comes first: the shutdown of the server, an order, or the next deadline.
 //! Deadlines belong to items of the recording and to gift streaks. They are offsets, so speed, pauses and
-//! idle limits only change when the events are broadcast.
+//! idle limits change the times of broadcasts, but not their order.
 
 mod due;
 mod loading;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Left, Replay, Summary};
+use super::{Left, Replay, ReplayOptions, Summary, Tape};
 use crate::{
     clock,
-    control::{Lateness, ReplayPhase, ReplayState, SourceState},
+    control::{Driver, Lateness, ReplayPhase, ReplayState, SourceState},
     sans_io::recording::{Item, What},
 };
 
@@ -13,6 +13,14 @@ use crate::{
 const LATENESS_EVERY: Duration = Duration::from_secs(1);
 
 impl Replay<'_> {
+    /// Reports a replay that does not run yet, so that clients find it. Orders wait until it runs.
+    pub fn announce(tape: &Tape, options: &ReplayOptions, driver: &Driver) {
+        driver.update_status(|status| {
+            (status.source, status.state) = (Some("replay"), SourceState::Connecting);
+        });
+        driver.set_replay(Some(initial_state(&tape.name, tape.duration(), options)));
+    }
+
     pub(super) fn note_user(&self, item: &Item) {
         if let What::ConnOpen(open) = &item.what {
             let (username, room_id) = (open.unique_id.clone(), open.room_id.to_string());
@@ -55,18 +63,13 @@ impl Replay<'_> {
 
     pub(super) fn state(&mut self) -> ReplayState {
         let shown = self.clock.shown(self.now());
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         ReplayState {
-            recording: self.tape.name.clone(),
             state: self.phase,
             offset_ms: ms(self.idle.offset_at(shown, self.duration.unwrap_or(Duration::MAX))),
-            duration_ms: self.duration.map(ms),
             speed: self.clock.speed(),
             lap: self.lap,
-            laps: self.options.laps,
-            from_ms: ms(self.options.start),
-            to_ms: self.options.end.map(ms),
             generation: self.pipeline.decoder().generation(),
+            ..initial_state(&self.tape.name, self.duration, &self.options)
         }
     }
 
@@ -82,4 +85,23 @@ impl Replay<'_> {
             lateness: self.lateness.clone(),
         }
     }
+}
+
+fn initial_state(recording: &str, duration: Option<Duration>, options: &ReplayOptions) -> ReplayState {
+    ReplayState {
+        recording: recording.to_owned(),
+        state: ReplayPhase::Waiting,
+        offset_ms: ms(options.start),
+        duration_ms: duration.map(ms),
+        speed: options.speed,
+        lap: 1,
+        laps: options.laps,
+        from_ms: ms(options.start),
+        to_ms: options.end.map(ms),
+        generation: 1,
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

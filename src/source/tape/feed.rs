@@ -1,4 +1,4 @@
-//! A tape being read ahead within bounds.
+//! Reads a tape ahead, within bounds.
 
 use std::{collections::VecDeque, io::Read, time::Duration};
 

@@ -134,12 +134,15 @@ impl Tape {
         Self { name: shown_name(called), called: called.into(), storage, facts: Arc::default() }
     }
 
-    /// Checks that an offset is not beyond the last record.
+    /// Checks that the recording has a readable record, and that an offset is not beyond the last one.
     ///
     /// # Errors
-    /// `bad_request`, with the offset and the duration.
+    /// `bad_recording`, or `bad_request` with the offset and the duration.
     pub fn check_within(&self, offset: Duration) -> Result<(), Problem> {
-        Ok(check_within(offset, self.duration().unwrap_or(offset))?)
+        let Some(duration) = self.duration() else {
+            return Err(Problem::new(Code::BadRecording, format!("nothing in {} can be read", self.called)));
+        };
+        Ok(check_within(offset, duration)?)
     }
 
     /// Returns the header record.

@@ -7,7 +7,7 @@ use livetape::{
     sans_io::error::{Code, Problem},
 };
 
-use crate::support::{As, ROOMS, Rig, Setup, json, read, wait};
+use crate::support::{As, ROOMS, Rig, Setup, json, read, short, wait};
 
 async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
     rig.control.order(ReplayOrder::Load(name.to_owned())).await
@@ -29,6 +29,19 @@ async fn reasons(rig: &Rig) -> Vec<String> {
     let log = crate::support::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
     let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
     log.texts.iter().map(reason).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_takes_orders_before_it_runs() {
+    let mut setup = Setup::default();
+    setup.options.play.wait_clients = 1;
+    let (rig, supervisor) = setup.supervised();
+    let show = supervisor.replay(short());
+    assert_eq!(mode(&rig), Mode::Replay);
+    assert_eq!(rig.http("GET", "/replay", "").await.json()["state"], "waiting");
+    let play = rig.control.order(ReplayOrder::Play);
+    let (state, _) = tokio::join!(play, async { drop(tokio::spawn(show)) });
+    assert_eq!(state.unwrap().state, ReplayPhase::Playing);
 }
 
 #[tokio::test(start_paused = true)]

@@ -235,6 +235,19 @@ async fn a_request_to_connect_that_a_later_one_replaces_is_a_conflict() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_to_connect_that_is_disconnected_is_a_conflict() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    let connect = rig.control.connect("ben".into());
+    let (connected, deleted) = tokio::join!(connect, rig.control.disconnect("ben".into()));
+    assert_eq!(deleted.unwrap().mode, Mode::Idle);
+    let problem = connected.unwrap_err().problem;
+    assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409), "{problem}");
+    assert_eq!(problem.message, "`ben` was disconnected before it was connected");
+    assert_eq!(problem.hint, "connect it again: POST /connect/ben");
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_order_of_simultaneous_requests_looks_like_a_shutdown() {
     for order in 0..24 {
         let rig = Setup::channels(ROOMS).places(2).start(As::Serve);

@@ -1,6 +1,6 @@
 //! Loading scenarios: errors report their position.
 
-use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile};
+use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile, User};
 
 use crate::support::mock::with_demo;
 
@@ -51,7 +51,7 @@ fn contradictory_faults_are_rejected() {
     wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to Drop");
     wrong("kind = \"close\"\ncode = 99", "`code` must be a number from 1000 to 4999");
     wrong("kind = \"refuse\"\nafter_ms = 5", "Refuse at Socket happens before the room's clock starts");
-    wrong("kind = \"drop\"\ntimes = 0", "attempts and times count from 1");
+    wrong("kind = \"drop\"\ntimes = 0", "`attempt` and `times` must be at least 1");
     let two = "[[fault]]\nat = \"sign\"\nkind = \"empty\"\n[[fault]]\nat = \"sign\"\nkind = \"stub\"\n";
     assert_wrong(two, "line 4, column 1: this fault never happens: fault 1 comes first and never ends");
     let status = |rest: &str| format!("[[fault]]\nat = [\"sign\"]\nkind = \"status\"\n{rest}");
@@ -64,7 +64,23 @@ fn contradictory_faults_are_rejected() {
         "[[user]]\nname = \"a\"\n[[user]]\nname = \"A\"",
         "line 3, column 1: the user `A` is listed twice",
     );
+    let ids = "[[user]]\nname = \"a\"\nroom_id = 7\n[[user]]\nname = \"b\"\nroom_id = 7";
+    assert_wrong(ids, "line 4, column 1: the users `a` and `b` have the same `room_id`, 7");
     assert_wrong("[[limit]]\nmax = 1\nseconds = 0", "line 1, column 1: a window of 0 seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_id_in_the_scenario_is_not_used_for_another_room() {
+    let start = |scenario: Scenario| MockTikTok::in_memory(with_demo(scenario)).unwrap().example().1;
+    let recorded = start(Scenario::live("ann"));
+    let other = start(Scenario::live("ann").user(User::new("ben").room_id(recorded)));
+    assert_ne!(other, recorded);
+}
+
+#[test]
+#[should_panic(expected = "set either `attempt` or `times`")]
+fn a_fault_is_limited_by_attempt_or_times_but_not_both() {
+    drop(Fault::new(Endpoint::Sign, FaultKind::Empty).times(2).attempt(5));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     process::{Child, Command, Stdio},
 };
 
@@ -51,6 +52,36 @@ fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
 }
 
 #[test]
+fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let args = ["replay", "demo", "--wait-clients", "1", "--quiet", "--port", "0", "--exit-with-stdin"];
+    let mut child = livetape(&args)
+        .arg("--ready-file")
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = loop {
+        match fs::read(&file) {
+            Ok(ready) => break ready,
+            Err(_) => assert!(child.try_wait().unwrap().is_none()),
+        }
+    };
+    let ready: Value = serde_json::from_slice(&ready).unwrap();
+    let address = ready["http"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    let head = format!("POST /replay/play HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n");
+    socket.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn the_ready_file_of_run_names_the_mock() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ready.json");
@@ -73,12 +104,37 @@ fn without_the_flag_the_end_of_input_is_ignored() {
 fn a_ready_file_that_cannot_be_written_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing/ready.json");
-    for (file, message) in
-        [(text(folder.path()), "cannot write the ready file"), (text(&missing), "create the directory first")]
-    {
+    for (file, message) in [
+        (text(folder.path()), "is a directory\n💡 use another path for --ready-file"),
+        (text(&missing), "create the directory first"),
+    ] {
         for args in SERVING {
             let output = run(&[args, &["--port", "0", "--ready-file", file]].concat());
             assert!(output.status.code() != Some(0) && stderr(&output).contains(message), "{output:?}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ready_file_replaces_only_a_regular_file() {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, link, target) =
+        (folder.path().join("fifo"), folder.path().join("link"), folder.path().join("target"));
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    fs::write(&target, "other data").unwrap();
+    symlink(&target, &link).unwrap();
+    for file in [&fifo, &link] {
+        let run_args = ["run", "demo", "--clients", "0", "--ready-file", text(file), "--", "true"];
+        let serve_args = ["serve", "--port", "0", "--exit-with-stdin", "--ready-file", text(file)];
+        for args in [&run_args[..], &serve_args] {
+            let output = run(args);
+            assert_eq!(output.status.code(), Some(1), "{args:?}");
+            assert!(stderr(&output).contains("is not a regular file"), "{}", stderr(&output));
+        }
+    }
+    assert!(fifo.symlink_metadata().unwrap().file_type().is_fifo());
+    assert!(link.is_symlink());
 }

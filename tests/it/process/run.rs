@@ -150,8 +150,38 @@ fn the_port_of_the_environment_is_not_used() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let args = ["run", "demo", "--clients", "0", "--", "true"];
-    let output = livetape(&args).env("LIVETAPE_PORT", port).output().unwrap();
-    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    for port in [&port, "abc"] {
+        let output = livetape(&args).env("LIVETAPE_PORT", port).output().unwrap();
+        assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_command_gets_the_token_and_is_offline_too() {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("livetape.toml");
+    std::fs::write(&config, format!("server.token = \"{TOKEN}\"\n")).unwrap();
+    let script = format!("echo $LIVETAPE_TOKEN $LIVETAPE_OFFLINE; {} watch --types disconnected", program());
+    let flags = ["short", "--speed", "max", "--exit-when-done", "--config", text(&config)];
+    let output = run_with(&flags, &["sh", "-c", &script]);
+    assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()));
+    assert!(stdout(&output).starts_with(&format!("{TOKEN} true\n")), "{}", stdout(&output));
+    let args = ["run", "demo", "--clients", "0", "--", "sh", "-c", "echo $LIVETAPE_TOKEN $LIVETAPE_OFFLINE"];
+    let output = livetape(&args).env("LIVETAPE_OFFLINE", "false").output().unwrap();
+    assert_eq!(stdout(&output), "false\n");
+}
+
+#[test]
+fn a_damaged_private_replay_is_reported_like_that_of_the_main_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let short = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin");
+    let bytes = std::fs::read(short).unwrap();
+    std::fs::write(folder.path().join("half.bin"), &bytes[..bytes.len() / 2]).unwrap();
+    let watch = format!("{} watch --types disconnected ${{LIVETAPE_URL}}ws/play/half?speed=max", program());
+    let output = run_with(&["demo", "--recordings", text(folder.path())], &["sh", "-c", &watch]);
+    assert_eq!(code(&output), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("⚠️ half is incomplete: "), "{}", stderr(&output));
 }
 
 #[test]

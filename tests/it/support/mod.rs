@@ -19,4 +19,4 @@ pub(crate) use events::{chat, chats, event};
 pub(crate) use http::Answer;
 pub(crate) use recordings::{decode, expected_session, item, recording, session_items, take};
 pub(crate) use rig::Rig;
-pub(crate) use setup::{As, ROOMS, Setup, UPSTREAM, tokens};
+pub(crate) use setup::{As, ROOMS, Setup, UPSTREAM, short, tokens};

@@ -65,6 +65,11 @@ pub(crate) fn tokens() -> Vec<Token> {
     tokens
 }
 
+/// Returns a short recording in memory: the paused clock does not wait for a thread that reads ahead.
+pub(crate) fn short() -> Tape {
+    Tape::from_bytes("short", std::fs::read("recordings/short.bin").unwrap().into())
+}
+
 /// Builder for a [`Rig`]: without a source, or with a supervisor and a mock.
 pub(crate) struct Setup {
     pub(crate) stream: &'static str,
@@ -168,25 +173,27 @@ impl Setup {
         }
     }
 
-    /// Starts a server with a supervisor and a mock upstream.
-    pub(crate) fn start(mut self, start: As) -> Rig {
+    /// Starts a server with a mock upstream, and creates its supervisor.
+    pub(crate) fn supervised(mut self) -> (Rig, Supervisor<impl live::Transport>) {
         let mock = Mock::new(std::mem::replace(&mut self.scenario, Scenario::default().into()));
-        let transport = mock.transport();
-        let (user, mut options) = (self.user.to_owned(), self.options.clone());
-        options.ends_with_source = start == As::Live;
+        let (transport, options) = (mock.transport(), self.options.clone());
         let mut rig = self.idle();
         let driver = rig.take_driver();
-        let supervisor = Supervisor::new(rig.hub.clone(), &rig.control, driver, transport, options);
         rig.mock = Some(mock);
+        let supervisor = Supervisor::new(rig.hub.clone(), &rig.control, driver, transport, options);
+        (rig, supervisor)
+    }
+
+    /// Starts a server with a supervisor and a mock upstream.
+    pub(crate) fn start(mut self, start: As) -> Rig {
+        self.options.ends_with_source = start == As::Live;
+        let user = self.user.to_owned();
+        let (mut rig, supervisor) = self.supervised();
         rig.supervisor = Some(tokio::spawn(async move {
             match start {
                 As::Live => supervisor.live(user).await,
                 As::Serve => supervisor.serve().await,
-                As::Replay => {
-                    // In memory: the clock does not wait for a thread that reads ahead.
-                    let bytes = std::fs::read("recordings/short.bin").unwrap();
-                    supervisor.replay(Tape::from_bytes("short", bytes.into())).await.unwrap()
-                }
+                As::Replay => supervisor.replay(short()).await.unwrap(),
             }
         }));
         rig

@@ -86,7 +86,7 @@ function Head({ state }: { state: Replay }) {
       <bdi class="tape">{state.recording}</bdi>
       {!away.value && <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
-      {state.generation > 1 && <span class="quiet wide">{say.generation(state.generation)}</span>}
+      {state.generation > 1 && <span class="quiet wide" title={say.whyIds}>{say.ids(state.generation)}</span>}
       <span class="space" />
       <Legend />
     </p>

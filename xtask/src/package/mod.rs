@@ -16,13 +16,14 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
+    addon,
     node::Node,
     outside::version,
     programs::{install_chromium, status, target},
     size,
 };
 
-/// File with the licences of everything that the program contains.
+/// File with the licences of everything that the program and the addon contain.
 const NOTICES: &str = "THIRD-PARTY-NOTICES.txt";
 /// File with the checksums of all packages.
 const SUMS: &str = "SHA256SUMS";
@@ -33,6 +34,8 @@ struct Release {
     target: PathBuf,
     /// The built program.
     livetape: PathBuf,
+    /// The built addon of `packages/node`.
+    addon: PathBuf,
     version: String,
     node: Node,
     /// Names on npm are ours, so that packages may depend on each other by name.
@@ -42,8 +45,9 @@ struct Release {
 /// Builds all packages into `target/packages`; with `check`, installs each into an empty environment and uses it.
 pub(crate) fn run(check: bool, is_published: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let (livetape, version) = (size::build()?, version(&root)?);
-    let release = Release { root, target: target()?, livetape, version, node: Node::find()?, is_published };
+    let (livetape, addon, version) = (size::build_with_addon()?, addon::built("release")?, version(&root)?);
+    let (target, node) = (target()?, Node::find()?);
+    let release = Release { root, target, livetape, addon, version, node, is_published };
     emptied(&release.packages())?;
     emptied(&release.staging())?;
     fs::write(release.notices(), notices::collect(&release)?)?;
@@ -72,8 +76,13 @@ impl Release {
     /// Copies the program, its licence and the notices to a folder.
     fn copy_program(&self, folder: &Path, program: &Path) -> Result<()> {
         let program = program.with_extension(EXE_SUFFIX.trim_start_matches('.'));
-        fs::create_dir_all(program.parent().context("a program is in a folder")?)?;
-        fs::copy(&self.livetape, program)?;
+        self.copy_built(&self.livetape, folder, &program)
+    }
+
+    /// Copies a built file, the licence and the notices to a folder.
+    fn copy_built(&self, built: &Path, folder: &Path, to: &Path) -> Result<()> {
+        fs::create_dir_all(to.parent().context("a built file is in a folder")?)?;
+        fs::copy(built, to)?;
         fs::copy(self.root.join("LICENSE"), folder.join("LICENSE"))?;
         fs::copy(self.notices(), folder.join(NOTICES))?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Licences of third-party software in the program: crates, the dashboard's libraries, and the recorded payloads of the demo.
+//! Licences of third-party software in the program and the addon: crates, the dashboard's libraries, and the recorded payloads of the demo.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +17,8 @@ use crate::{node::Node, programs::cargo};
 const LICENCES: [&str; 6] = ["licence", "license", "copying", "copyright", "notice", "unlicense"];
 /// npm packages that `web/dist` contains; a test compares them with the imports of `web/src`.
 const LIBRARIES: [&str; 3] = ["@preact/signals", "@preact/signals-core", "preact"];
+/// Crates under the MIT licence that contain no file with it, and its holder.
+const WITHOUT_FILE: [(&[&str], &str); 1] = [(&["napi", "napi-sys"], "2020 LongYinan")];
 /// Line between two notices.
 const RULE: &str = "------------------------------------------------------------------------------";
 
@@ -27,7 +29,10 @@ struct Notices(BTreeMap<String, BTreeSet<String>>);
 /// Returns all notices as text.
 pub(super) fn collect(release: &Release) -> Result<String> {
     let mut notices = Notices::default();
-    crates(&mut notices)?;
+    let licence = fs::read_to_string(release.root.join("LICENSE"))?;
+    let mit = licence.split(RULE).find(|part| part.trim().starts_with("MIT License"));
+    let mit = mit.context("LICENSE contains the MIT licence")?;
+    crates(&mut notices, mit)?;
     let web = release.root.join("web");
     Node::with_packages(&web)?;
     for name in LIBRARIES {
@@ -35,9 +40,6 @@ pub(super) fn collect(release: &Release) -> Result<String> {
         let manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
         notices.add(&title(&manifest), &manifest, &folder)?;
     }
-    let licence = fs::read_to_string(release.root.join("LICENSE"))?;
-    let mit = licence.split(RULE).find(|part| part.trim().starts_with("MIT License"));
-    let mit = mit.context("LICENSE contains the MIT licence")?;
     for (what, who) in [
         ("The payloads in the recording `demo`", "jwdeveloper (TikTokLiveJava)"),
         ("The Rust standard library (MIT OR Apache-2.0)", "The Rust Project contributors"),
@@ -47,10 +49,11 @@ pub(super) fn collect(release: &Release) -> Result<String> {
     Ok(notices.text(&release.version))
 }
 
-/// Adds the crates that are linked into the program.
-fn crates(notices: &mut Notices) -> Result<()> {
-    let tree = ["tree", "--locked", "--package", "livetape", "--prefix", "none", "--format", "{p}"];
-    let linked = output(cargo().args(tree).args(["--edges", "normal,no-proc-macro"]))?;
+/// Adds the crates that are linked into the program and the addon.
+fn crates(notices: &mut Notices, mit: &str) -> Result<()> {
+    let tree = ["tree", "--locked", "--package", "livetape", "--package", "livetape-node"];
+    let list = ["--prefix", "none", "--format", "{p}", "--edges", "normal,no-proc-macro"];
+    let linked = output(cargo().args(tree).args(list))?;
     let linked: BTreeSet<_> = linked.lines().filter_map(name_and_version).collect();
     let metadata = output(cargo().args(["metadata", "--locked", "--format-version", "1"]))?;
     let metadata: Value = serde_json::from_str(&metadata)?;
@@ -58,11 +61,21 @@ fn crates(notices: &mut Notices) -> Result<()> {
         let name = title(package);
         // Packages without a source are ours.
         if linked.contains(&name) && !package["source"].is_null() {
+            if let Some(who) = without_file(package["name"].as_str().unwrap_or_default()) {
+                ensure!(package["license"] == "MIT", "{name} is no longer under the MIT licence alone");
+                notices.insert(format!("{name} (MIT)"), &with_holder(mit, who));
+                continue;
+            }
             let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
             notices.add(&name, package, manifest.parent().context("a manifest is in a folder")?)?;
         }
     }
     Ok(())
+}
+
+/// Returns the holder of a crate under the MIT licence that contains no file with it.
+fn without_file(name: &str) -> Option<&'static str> {
+    WITHOUT_FILE.iter().find(|(crates, _)| crates.contains(&name)).map(|(_, who)| *who)
 }
 
 /// Parses a line of `cargo tree`: `name v1.2.3`, perhaps with more after it.

@@ -1,4 +1,4 @@
-//! The npm packages: `livetape`, a package with the program for each platform, and the libraries.
+//! The npm packages: `livetape` and `@livetape/node`, for each a package with its binary for this platform, and the libraries.
 
 use std::{
     env::consts::{ARCH, OS},
@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::Release;
-use crate::programs::command;
+use crate::{addon, programs::command};
 
 /// Folders of the libraries below `packages`.
 const LIBRARIES: [&str; 2] = ["client", "testing"];
@@ -22,6 +22,8 @@ const PLATFORMS: [&str; 6] =
 pub(super) fn build(release: &Release) -> Result<()> {
     program(release)?;
     launcher(release)?;
+    native(release)?;
+    node(release)?;
     for name in LIBRARIES {
         let source = release.root.join("packages").join(name);
         if source.join("package.json").exists() {
@@ -33,6 +35,32 @@ pub(super) fn build(release: &Release) -> Result<()> {
 
 /// Packs the program for this platform.
 fn program(release: &Release) -> Result<()> {
+    let (os, cpu) = platform();
+    let folder = release.staging().join("npm/program");
+    release.copy_program(&folder, &folder.join("bin/livetape"))?;
+    let manifest = json!({
+        "name": format!("@livetape/{os}-{cpu}"),
+        "description": format!("The program livetape for {os}-{cpu}; install the package livetape instead"),
+        "files": ["bin", super::NOTICES],
+    });
+    pack_for_platform(release, &folder, manifest)
+}
+
+/// Packs the addon for this platform.
+fn native(release: &Release) -> Result<()> {
+    let (os, cpu) = platform();
+    let (folder, file) = (release.staging().join("npm/native"), format!("livetape.{os}-{cpu}.node"));
+    release.copy_built(&release.addon, &folder, &folder.join(&file))?;
+    let manifest = json!({
+        "name": format!("@livetape/node-{os}-{cpu}"),
+        "description": format!("The addon of @livetape/node for {os}-{cpu}; install @livetape/node instead"),
+        "files": [file, super::NOTICES],
+    });
+    pack_for_platform(release, &folder, manifest)
+}
+
+/// Returns the operating system and the processor of this platform, as npm names them.
+fn platform() -> (&'static str, &'static str) {
     let os = match OS {
         "macos" => "darwin",
         "windows" => "win32",
@@ -43,23 +71,22 @@ fn program(release: &Release) -> Result<()> {
         "aarch64" => "arm64",
         other => other,
     };
-    let folder = release.staging().join("npm/program");
-    release.copy_program(&folder, &folder.join("bin/livetape"))?;
-    let mut manifest = json!({
-        "name": format!("@livetape/{os}-{cpu}"),
-        "version": release.version,
-        "description": format!("The program livetape for {os}-{cpu}; install the package livetape instead"),
-        "license": "MIT OR Apache-2.0",
-        "type": "commonjs",
-        "os": [os],
-        "cpu": [cpu],
-        "files": ["bin", super::NOTICES],
-    });
+    (os, cpu)
+}
+
+/// Packs a folder that only this platform can use.
+fn pack_for_platform(release: &Release, folder: &Path, mut manifest: Value) -> Result<()> {
+    let (os, cpu) = platform();
+    manifest["version"] = json!(release.version);
+    manifest["license"] = json!("MIT OR Apache-2.0");
+    manifest["type"] = json!("commonjs");
+    manifest["os"] = json!([os]);
+    manifest["cpu"] = json!([cpu]);
     if os == "linux" {
         manifest["libc"] = json!(["glibc"]);
     }
-    write(&folder, &manifest)?;
-    release.node.pack(&folder, &release.packages(), false)
+    write(folder, &manifest)?;
+    release.node.pack(folder, &release.packages(), false)
 }
 
 /// Packs `livetape`, which runs the program of this platform's package.
@@ -73,29 +100,56 @@ fn launcher(release: &Release) -> Result<()> {
     fs::copy(release.root.join("LICENSE"), folder.join("LICENSE"))?;
     let mut manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
     manifest["version"] = json!(release.version);
+    write(&folder, &manifest)?;
+    pack_with_platforms(release, &folder, "")
+}
+
+/// Builds and packs `@livetape/node`, which loads the addon of this platform's package.
+fn node(release: &Release) -> Result<()> {
+    let (source, folder) = (release.root.join("packages/node"), release.staging().join("npm/node"));
+    release.node.npm_ci(&source)?;
+    addon::build(&release.node, &source, &release.addon)?;
+    unpacked(release, &source, &folder, false)?;
+    let (os, cpu) = platform();
+    fs::remove_file(folder.join(format!("dist/livetape.{os}-{cpu}.node")))?;
+    pack_with_platforms(release, &folder, "node-")
+}
+
+/// Packs a folder whose package uses those of all platforms; `start` is how their names start.
+fn pack_with_platforms(release: &Release, folder: &Path, start: &str) -> Result<()> {
     // Until the names are ours, npm must not look them up: anyone could register them.
     if release.is_published {
-        let platforms = PLATFORMS.map(|name| (format!("@livetape/{name}"), json!(release.version)));
-        manifest["optionalDependencies"] = Value::Object(platforms.into_iter().collect());
+        let platforms = PLATFORMS.map(|name| (format!("@livetape/{start}{name}"), json!(release.version)));
+        let platforms = Value::Object(platforms.into_iter().collect());
+        let (file, end) = (folder.join("package.json"), "the manifest is an object");
+        // As text, because the order of `exports` matters.
+        let manifest = fs::read_to_string(&file)?;
+        let fields = manifest.trim_end().strip_suffix('}').context(end)?.trim_end();
+        fs::write(file, format!("{fields},\n  \"optionalDependencies\": {platforms}\n}}\n"))?;
     }
-    write(&folder, &manifest)?;
+    release.node.pack(folder, &release.packages(), false)
+}
+
+/// Builds and packs a library.
+fn library(release: &Release, source: &Path, name: &str) -> Result<()> {
+    let folder = release.staging().join("npm").join(name);
+    release.node.npm_ci(source)?;
+    unpacked(release, source, &folder, true)?;
     release.node.pack(&folder, &release.packages(), false)
 }
 
-/// Builds and packs a library, with the licence.
-fn library(release: &Release, source: &Path, name: &str) -> Result<()> {
-    let folder = release.staging().join("npm").join(name);
-    fs::create_dir_all(&folder)?;
-    release.node.npm_ci(source)?;
-    release.node.pack(source, &folder, true)?;
-    for file in fs::read_dir(&folder)? {
+/// Copies the files of a package to a folder, with the licence. With `build`, npm builds the package first.
+fn unpacked(release: &Release, source: &Path, folder: &Path, build: bool) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    release.node.pack(source, folder, build)?;
+    for file in fs::read_dir(folder)? {
         let file = file?.path();
         let options = ["--extract", "--gzip", "--strip-components=1", "--file"].map(Path::new);
-        command("tar", options.into_iter().chain([&*file, Path::new("--directory"), &folder]))?;
+        command("tar", options.into_iter().chain([&*file, Path::new("--directory"), folder]))?;
         fs::remove_file(file)?;
     }
     fs::copy(release.root.join("LICENSE"), folder.join("LICENSE"))?;
-    release.node.pack(&folder, &release.packages(), false)
+    Ok(())
 }
 
 fn write(folder: &Path, manifest: &Value) -> Result<()> {

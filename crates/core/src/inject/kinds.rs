@@ -1,10 +1,9 @@
 //! The table of kinds that can be injected, and the parser of requests.
 
-use std::fmt;
-
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::{InjectRequest, gifts::check_gift};
+use super::{InjectRequest, Who, gifts::check_gift};
 use crate::{
     error::{Code, Problem},
     nearest,
@@ -50,17 +49,50 @@ pub fn parse(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
     if let Some(field) = body.keys().find(|key| *key != "type" && !fields.contains(&key.as_str())) {
         return Err(unknown(format!("`{kind}` has no `{field}`"), field, fields));
     }
-    let missing_or_wrong = |error: &dyn fmt::Display| {
-        Problem::new(Code::BadRequest, format!("cannot inject this: {error}"))
-            .hint("send JSON as described in GET /openapi.json")
-    };
-    let request: InjectRequest =
-        serde_json::from_value(Value::Object(body)).map_err(|error| missing_or_wrong(&error))?;
-    request.check().map_err(|error| missing_or_wrong(&error))?;
+    let body = Value::Object(body);
+    let request = InjectRequest::deserialize(&body).map_err(|error| mistake(fields, &body, &error))?;
+    request.check()?;
     if let InjectRequest::Gift { gift, diamonds, .. } = &request {
         check_gift(gift, *diamonds)?;
     }
     Ok(request)
+}
+
+/// Describes the field because of which a request does not parse.
+fn mistake(fields: &[&str], body: &Value, error: &serde_json::Error) -> Problem {
+    let error = error.to_string();
+    let missing = error.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let misfit = |field: &&&str| body.get(**field).is_some_and(|value| !(form(field).2)(value));
+    let (message, field) = match (missing, fields.iter().find(misfit)) {
+        (Some(field), _) => (format!("`{field}` is missing"), field),
+        (None, Some(field)) => (format!("`{field}` is not {}", form(field).0), *field),
+        (None, None) => return Problem::new(Code::BadRequest, format!("cannot inject this: {error}")),
+    };
+    Problem::new(Code::BadRequest, message).hint(format!(r#"send for example "{field}": {}"#, form(field).1))
+}
+
+/// Returns the form of a field's value, an example in JSON, and a test whether a value has this form.
+fn form(field: &str) -> (&'static str, &'static str, fn(&Value) -> bool) {
+    match field {
+        "user" | "opponent" => (
+            "a name, or an object with `uniqueId`",
+            r#""ann", or {"uniqueId": "ann", "nickname": "Ann"}"#,
+            |it| Who::deserialize(it).is_ok(),
+        ),
+        "options" => ("a list of texts", r#"["yes", "no"]"#, |it| Vec::<String>::deserialize(it).is_ok()),
+        "combo" | "over" => ("true or false", "true", Value::is_boolean),
+        "gift" => ("a text", r#""Rose""#, Value::is_string),
+        "method" => ("a text", r#""WebcastChatMessage""#, Value::is_string),
+        "payload" => ("a text", r#""GgJoaQ==""#, Value::is_string),
+        "pictureUrl" => ("a text", r#""https://example.com/picture.webp""#, Value::is_string),
+        "comment" | "question" | "emoteId" => ("a text", r#""hello""#, Value::is_string),
+        "followCount" | "months" | "points" | "opponentPoints" | "viewerCount" => {
+            ("a whole number", "5", Value::is_i64)
+        }
+        "total" => ("a whole number", "500", |it| Option::<i64>::deserialize(it).is_ok()),
+        "diamonds" => ("a whole number up to 2147483647", "5", |it| Option::<i32>::deserialize(it).is_ok()),
+        _ => ("a whole number up to 2147483647", "5", |it| i32::deserialize(it).is_ok()),
+    }
 }
 
 fn unknown(message: String, given: &str, known: &[&str]) -> Problem {

@@ -1,11 +1,8 @@
-//! Rarely injected kinds: their limits and messages.
+//! Messages of rarely injected kinds.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{
-    InjectRequest, Stamps,
-    who::{RESERVED_USERS, Who},
-};
+use super::{InjectRequest, Stamps, who::RESERVED_USERS};
 use crate::{
     event::{Id, Person},
     wire::{
@@ -14,40 +11,8 @@ use crate::{
     },
 };
 
-/// Number of answers in a poll.
-const OPTIONS: std::ops::RangeInclusive<usize> = 2..=10;
 /// Length of a battle, in seconds.
 const BATTLE_SECS: i64 = 300;
-
-/// Checks the fields of a request.
-///
-/// # Errors
-/// Describes the first invalid field.
-pub(super) fn check(request: &InjectRequest) -> Result<(), String> {
-    match request {
-        InjectRequest::Envelope { diamonds, people, .. } if *diamonds < 1 || *people < 1 => {
-            Err("`diamonds` and `people` must be at least 1".to_owned())
-        }
-        InjectRequest::Battle { points, opponent_points, .. } if *points < 0 || *opponent_points < 0 => {
-            Err("`points` and `opponentPoints` must not be negative".to_owned())
-        }
-        InjectRequest::Battle { user, opponent, .. } if is_same(user, opponent) => {
-            Err("`opponent` must be a host other than `user`".to_owned())
-        }
-        InjectRequest::Poll { options, .. } if !OPTIONS.contains(&options.len()) => {
-            Err(format!("`options` must have {} to {} answers", OPTIONS.start(), OPTIONS.end()))
-        }
-        InjectRequest::Raw { method, .. } if method.is_empty() => Err("`method` is empty".to_owned()),
-        InjectRequest::Raw { payload, .. } if STANDARD.decode(payload).is_err() => {
-            Err("`payload` is not base64".to_owned())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn is_same(user: &Who, opponent: &Who) -> bool {
-    user.unique_id() == opponent.unique_id() || opponent.unique_id().trim().is_empty()
-}
 
 /// Returns the messages of a request; none for the kinds that [`Stamps::messages`] handles.
 pub(super) fn messages(stamps: &mut Stamps<'_>, person: &Person, request: &InjectRequest) -> Vec<Message> {

@@ -123,7 +123,10 @@ fn every_type_decodes_to_its_event() {
 
 #[test]
 fn impossible_requests_are_rejected() {
-    let check = |json| serde_json::from_value::<InjectRequest>(json).unwrap().check().unwrap_err();
+    let check = |json| {
+        let problem = serde_json::from_value::<InjectRequest>(json).unwrap().check().unwrap_err();
+        format!("{}: {}", problem.message, problem.hint)
+    };
     let refused = [
         serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": 0 }),
         serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": GIFTS_MAX + 1 }),

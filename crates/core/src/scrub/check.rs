@@ -1,4 +1,4 @@
-//! Checks whether fields hold data created by a scrubber, by its patterns, without the key.
+//! Checks whether fields hold data created by a scrubber. It recognises the patterns of such data without the key.
 
 use std::collections::BTreeSet;
 

@@ -80,6 +80,14 @@ fn check_users(scenario: &Scenario) -> Result<(), Wrong> {
         if scenario.users[..index].iter().any(|other| other.name.eq_ignore_ascii_case(&user.name)) {
             return wrong(format!("the user `{}` is listed twice", user.name));
         }
+        if let Some(id) = user.room_id
+            && let Some(other) = scenario.users[..index].iter().find(|other| other.room_id == user.room_id)
+        {
+            return wrong(format!(
+                "the users `{}` and `{}` have the same `room_id`, {id}",
+                other.name, user.name
+            ));
+        }
         if user.room_id.is_some_and(|id| id <= 0) {
             return wrong("a `room_id` must be greater than 0".into());
         }
@@ -101,7 +109,7 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
         return Err(format!("{name:?} cannot happen at {at:?}"));
     }
     if matches!(fault.repeat, Repeat::Times(0) | Repeat::Attempt(0)) {
-        return Err("attempts and times count from 1: this fault never happens".into());
+        return Err("`attempt` and `times` must be at least 1: this fault never happens".into());
     }
     let starts_now = fault.at != [Endpoint::Socket] || matches!(fault.kind, FaultKind::Refuse(_));
     if starts_now && fault.start != Start::Now {

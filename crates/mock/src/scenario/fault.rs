@@ -124,8 +124,13 @@ impl Fault {
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
     /// assert_eq!(Fault::new(Endpoint::Sign, FaultKind::Empty).times(3).repeat, Repeat::Times(3));
     /// ```
+    ///
+    /// # Panics
+    /// If the fault is limited by [`attempt`](Self::attempt).
     #[must_use]
+    #[track_caller]
     pub fn times(self, times: u32) -> Self {
+        assert!(!matches!(self.repeat, Repeat::Attempt(_)), "set either `attempt` or `times`");
         Self { repeat: Repeat::Times(times), ..self }
     }
 
@@ -135,8 +140,13 @@ impl Fault {
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
     /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Reset).attempt(2).repeat, Repeat::Attempt(2));
     /// ```
+    ///
+    /// # Panics
+    /// If the fault is limited by [`times`](Self::times).
     #[must_use]
+    #[track_caller]
     pub fn attempt(self, attempt: u32) -> Self {
+        assert!(!matches!(self.repeat, Repeat::Times(_)), "set either `attempt` or `times`");
         Self { repeat: Repeat::Attempt(attempt), ..self }
     }
 

@@ -1,4 +1,4 @@
-//! Looks ahead in the lines, because the room of a connection is written before the messages that contain it.
+//! Looks ahead in the lines: a recording has the room at the start of a connection, but only messages contain it.
 
 use std::{
     collections::VecDeque,

@@ -8,18 +8,4 @@ from .send import Send, Sent
 from .tally import Finished
 from .tape import PATIENCE, Tape
 
-__all__ = [
-    "PATIENCE",
-    "Client",
-    "Event",
-    "Finished",
-    "LivetapeError",
-    "Loss",
-    "Mock",
-    "Seen",
-    "Send",
-    "Sent",
-    "Stats",
-    "Tape",
-    "connect",
-]
+__all__ = ["PATIENCE", "Client", "Event", "Finished", "LivetapeError", "Loss", "Mock", "Seen", "Send", "Sent", "Stats", "Tape", "connect"]

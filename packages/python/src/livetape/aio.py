@@ -1,11 +1,12 @@
-"""Coroutines of tapes and mocks, for tests with asyncio."""
+"""Coroutines of tapes and mocks, for tests with asyncio or trio."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import sys
 import threading
-from functools import wraps
+from concurrent.futures import Future
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from .mock import Mock
@@ -17,50 +18,45 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Wrapped(Generic[T]):
+class Wrapped(Generic[T_co]):
     """A wrapper whose coroutines call the methods of the wrapped object."""
 
-    def __init__(self, wrapped: T) -> None:
+    def __init__(self, wrapped: T_co) -> None:
         self._wrapped = wrapped
 
 
 def coroutine(
-    method: Callable[Concatenate[T, P], R],
-) -> Callable[Concatenate[Wrapped[T], P], Coroutine[Any, Any, R]]:
+    method: Callable[Concatenate[T_co, P], R],
+) -> Callable[Concatenate[Wrapped[T_co], P], Coroutine[Any, Any, R]]:
     """Return a coroutine function that calls a method on a thread of its own.
 
     Not `asyncio.to_thread`: at the end of the loop, that would wait for calls of tests that were cancelled.
     """
 
     @wraps(method)
-    async def call(self: Wrapped[T], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def call(self: Wrapped[T_co], /, *args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[R] = loop.create_future()
-
-        def finish(set_outcome: Callable[[Any], None], outcome: object) -> None:
-            if not future.done():
-                set_outcome(outcome)
+        trio: Any = sys.modules.get("trio")
+        if trio and trio.lowlevel.in_trio_run():
+            result: R = await trio.to_thread.run_sync(partial(method, self._wrapped, *args, **kwargs), abandon_on_cancel=True)
+            return result
+        future: Future[R] = Future()
+        # The thread cannot be interrupted: a cancelled caller does not wait for it.
+        future.set_running_or_notify_cancel()
 
         def run() -> None:
             try:
-                outcome: tuple[Callable[[Any], None], object] = (
-                    future.set_result,
-                    method(self._wrapped, *args, **kwargs),
-                )
+                future.set_result(method(self._wrapped, *args, **kwargs))
             except Exception as error:  # noqa: BLE001
-                outcome = (future.set_exception, error)
-            # The loop may be closed by now.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(finish, *outcome)
+                future.set_exception(error)
 
         threading.Thread(target=run, name="livetape-call", daemon=True).start()
-        return await future
+        return await asyncio.wrap_future(future)
 
     return call
 
@@ -104,6 +100,7 @@ class AsyncTape(Wrapped[Tape]):
     seek = coroutine(Tape.seek)
     step = coroutine(Tape.step)
     finished = coroutine(Tape.finished)
+    verify = coroutine(Tape.verify)
     stop = coroutine(Tape.stop)
 
     async def __aenter__(self) -> Self:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
     from websockets.sync.connection import Connection
 
-#: Timeout for opening a connection, and for closing it, in seconds.
-OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0
+OPEN_SECONDS, CLOSE_SECONDS = 10.0, 1.0  #: Timeout for opening a connection, and for closing it, in seconds.
 
 
 class Client:

@@ -14,12 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 NORMAL, LOST, POLICY, UNKNOWN_POSITION, SLOW_CONSUMER = 1000, 1006, 1008, 4001, 4101
-#: Lowest private code after which clients reconnect.
-PRIVATE_RETRY_FROM = 4100
-#: Standard codes after which clients reconnect.
-RETRY = frozenset({1001, 1005, LOST, 1011, 1012, 1013, 1014, 1015})
-#: A connection that lasts this long, or delivers a message, resets the number of attempts. In seconds.
-HEALTHY_SECONDS = 5.0
+PRIVATE_RETRY_FROM = 4100  #: Lowest private code after which clients reconnect.
+RETRY = frozenset({1001, 1005, LOST, 1011, 1012, 1013, 1014, 1015})  #: Standard codes after which clients reconnect.
+HEALTHY_SECONDS = 5.0  #: A connection that lasts this long, or delivers a message, resets the number of attempts. In seconds.
 #: Number of attempts while the server has not noticed that the previous socket is broken, which holds the client ID.
 GHOST_ATTEMPTS_MIN = 8
 #: Statuses of a rejected upgrade after which no retry can succeed, except 429.
@@ -67,16 +64,11 @@ class Loss:
 class Stats:
     """Counters since the client was created."""
 
-    #: Delivered events.
-    events: int = 0
-    #: Malformed messages, which were skipped.
-    malformed: int = 0
-    #: Repeated events, which were dropped.
-    repeated: int = 0
-    #: Events reported as lost.
-    lost: int = 0
-    #: Opened connections.
-    connections: int = 0
+    events: int = 0  #: Delivered events.
+    malformed: int = 0  #: Malformed messages, which were skipped.
+    repeated: int = 0  #: Repeated events, which were dropped.
+    lost: int = 0  #: Events reported as lost.
+    connections: int = 0  #: Opened connections.
 
 
 @dataclass
@@ -164,7 +156,7 @@ class Feed:
         return event
 
     def closed(self, code: int, reason: str, now: float, status: int = 0) -> float | None:
-        """Return the time until the next attempt, in seconds, or `None` if the source ended. Raise if it is final.
+        """Return the time until the next attempt, in seconds, or `None` if the source ended. Raise if the error is final.
 
         `status` is that of a rejected upgrade.
         """
@@ -189,7 +181,7 @@ class Feed:
             raise LivetapeError(name, f"closed with {code} {reason}".strip(), close_code=code)
         attempts_max = self.max_attempts
         if self._attempt >= (max(attempts_max, GHOST_ATTEMPTS_MIN) if is_ghost else attempts_max):
-            message = f"gave up after {self._attempt} attempts: {reason or f'close code {code}'}"
+            message = f"gave up after {self._attempt} attempt{'s' * (self._attempt != 1)}: {reason or f'close code {code}'}"
             raise LivetapeError("gave_up", message, close_code=code)
         return self._wait(code)
 

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .errors import LivetapeError
-from .server import Server
+from .errors import LivetapeError, check_number, check_path
+from .server import Running, Server, polls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from .aio import AsyncMock
     from .tape import Speed
 
-#: Maximum number of log entries in a report.
-LISTED_MAX = 20
-#: Timeout of `wait_for`, in seconds.
-WAIT_SECONDS = 60.0
-#: Interval at which the log is read, in seconds.
-POLL_SECONDS = 0.01
-#: Responses with a lower status do not report a failure, and 0 stands for no response.
-FAILED_FROM = 400
+LISTED_MAX = 20  #: Maximum number of log entries in a report.
+WAIT_SECONDS = 60.0  #: Timeout of `wait_for`, in seconds.
+FAILED_FROM = 400  #: Responses with a lower status do not report a failure, and 0 stands for no response.
 
 #: An entry of the log: `what`, `at_ms`, `connection`, and the keys of its kind, such as `path` and `status`.
 LogEntry = dict[str, Any]
@@ -41,23 +32,21 @@ class Seen:
     what: str
     detail: str | int | None = None
 
-    #: An opened WebSocket.
-    CONNECTION: ClassVar[Seen]
-    #: A client that enters a room.
-    ENTER: ClassVar[Seen]
-    #: A heartbeat.
-    HEARTBEAT: ClassVar[Seen]
-    #: An ack.
-    ACK: ClassVar[Seen]
+    CONNECTION: ClassVar[Seen]  #: An opened WebSocket.
+    ENTER: ClassVar[Seen]  #: A client that enters a room.
+    HEARTBEAT: ClassVar[Seen]  #: A heartbeat.
+    ACK: ClassVar[Seen]  #: An ack.
 
     @staticmethod
     def request(path: str) -> Seen:
         """Return the kind of a request for this path. A trailing slash makes no difference."""
+        check_path(path)
         return Seen("request", path.rstrip("/"))
 
     @staticmethod
     def close(code: int) -> Seen:
         """Return the kind of a WebSocket that ends with this close code."""
+        check_number("code", code)
         return Seen("closed", code)
 
     def matches(self, entry: LogEntry) -> bool:
@@ -65,27 +54,25 @@ class Seen:
         details = {"request": str(entry.get("path")).rstrip("/"), "closed": entry.get("code")}
         return self.what == entry["what"] and self.detail in (None, details.get(self.what))
 
-    def __str__(self) -> str:
-        texts = {"request": f"requests of {self.detail}", "closed": f"closes with {self.detail}"}
-        return texts.get(self.what) or NAMES[self.what]
+    def noun(self, *, is_one: bool) -> str:
+        """Name this kind, in the singular or the plural."""
+        s = "" if is_one else "s"
+        nouns = {"request": f"request{s} of {self.detail}", "closed": f"close{s} with {self.detail}", "upgrade": f"connection{s}"}
+        nouns["enter"] = "client that enters" if is_one else "clients that enter"
+        return nouns.get(self.what, self.what + s)
 
 
-NAMES = {"upgrade": "connections", "enter": "clients that enter", "heartbeat": "heartbeats", "ack": "acks"}
-Seen.CONNECTION, Seen.ENTER, Seen.HEARTBEAT, Seen.ACK = map(Seen, NAMES)
+Seen.CONNECTION, Seen.ENTER, Seen.HEARTBEAT, Seen.ACK = map(Seen, ("upgrade", "enter", "heartbeat", "ack"))
 
 
-class Mock:
+class Mock(Running):
     """A mock TikTok on a free port of this machine. Use it as a context manager, or call `verify` and `stop`.
 
     `scenario` is the path of a scenario or its TOML. `play` is the recording of its rooms, `speed` their speed.
     """
 
     def __init__(
-        self,
-        scenario: str | os.PathLike[str] | None = None,
-        *,
-        play: str | os.PathLike[str] | None = None,
-        speed: Speed | None = None,
+        self, scenario: str | os.PathLike[str] | None = None, *, play: str | os.PathLike[str] | None = None, speed: Speed | None = None
     ) -> None:
         options = {"play": play and os.fspath(play), "speed": speed, "log-level": "info"}
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
@@ -93,12 +80,8 @@ class Mock:
         if scenario is not None and text is None:
             flags.append(f"--scenario={os.fspath(scenario)}")
         self._server = Server(["mock", *flags], text)
-        self._expectations: list[Callable[[list[LogEntry]], str]] = []
-
-    @property
-    def url(self) -> str:
-        """URL of the mock, without a trailing slash: `http://127.0.0.1:PORT`."""
-        return self._server.http
+        self.url = self._server.http  #: URL of the mock, without a trailing slash: `http://127.0.0.1:PORT`.
+        self._expectations: list[tuple[str, Callable[[list[LogEntry]], str]]] = []
 
     @property
     def env(self) -> dict[str, str]:
@@ -116,43 +99,47 @@ class Mock:
         """Return what clients did, optionally of one kind."""
         log = self._server.request("GET", "/__admin/log")
         if log["dropped"]:
-            message = f"the log is full and dropped {log['dropped']} entries"
-            raise LivetapeError("unmet_expectation", message, "call `reset` between tests")
+            raise LivetapeError("unmet", f"the log is full; dropped entries: {log['dropped']}", "call `reset` between tests")
         entries: list[LogEntry] = log["entries"]
         return [entry for entry in entries if seen is None or seen.matches(entry)]
 
-    def expect(self, seen: Seen, times: int | None = None, *, at_least: int = 0, at_most: int | None = None) -> None:
-        """Expect `seen` to happen this often. `verify` checks it, and so does the end of the test."""
-        least, most = (at_least, at_most) if times is None else (times, times)
-        at = caller()
-        self._expectations.append(lambda entries: add(count(entries, seen, least, most), at))
+    def expect(self, seen: Seen, times: int | None = None, *, at_least: int | None = None, at_most: int | None = None) -> None:
+        """Expect `seen` to happen this often, by default at least once. `verify` checks it, and so does the end of the test."""
+        for name, value in {"times": times, "at_least": at_least, "at_most": at_most}.items():
+            if value is not None:
+                check_number(name, value)
+        if times is not None:
+            at_least = at_most = times
+        least, most = int(at_most is None) if at_least is None else at_least, at_most
+        if most is not None and least > most:
+            raise LivetapeError("bad_request", f"`at_least` is {least}, and `at_most` is {most}", "swap them")
+        self._expectations.append((caller(), lambda entries: count(entries, seen, least, most)))
 
     def expect_no_reconnect_before(self, seconds: float) -> None:
         """Expect no request within this time after each failure: an error, a fault, or the end of a socket."""
-        at = caller()
-        self._expectations.append(lambda entries: add(too_early(entries, seconds), at))
+        check_number("seconds", seconds, is_whole=False)
+        self._expectations.append((caller(), lambda entries: too_early(entries, seconds)))
 
     def verify(self) -> None:
-        """Verify all expectations and remove them."""
+        """Verify all expectations and remove them. Raise if the mock failed."""
         __tracebackhide__ = True
+        super().verify()
         expectations, self._expectations = self._expectations, []
         if not expectations:
             return
         entries = self.received()
-        if unmet := [problem for expectation in expectations if (problem := expectation(entries))]:
-            raise LivetapeError("unmet_expectation", "\n".join([*unmet, listed(entries)]))
+        if unmet := [f"{problem}\n  at {at}" for at, check in expectations if (problem := check(entries))]:
+            raise LivetapeError("unmet", "\n".join([*unmet, listed(entries)]))
 
     def wait_for(self, seen: Seen, at_least: int = 1, *, timeout: float = WAIT_SECONDS) -> list[LogEntry]:
         """Wait until `seen` has happened at least this often, and return the log entries."""
         __tracebackhide__ = True
-        deadline = time.monotonic() + timeout
-        while len(found := self.received(seen)) < at_least:
-            if time.monotonic() > deadline:
-                entries = self.received()
-                problem = f"{count(entries, seen, at_least, None)} within {timeout:g} s\n{listed(entries)}"
-                raise LivetapeError("unmet_expectation", problem)
-            time.sleep(POLL_SECONDS)
-        return found
+        check_number("at_least", at_least)
+        for _ in polls(timeout):
+            if len(found := self.received(seen)) >= at_least:
+                return found
+        entries = self.received()
+        raise LivetapeError("timeout", f"{count(entries, seen, at_least, None)} within {timeout:g} s\n{listed(entries)}")
 
     def set_scenario(self, toml: str) -> None:
         """Replace the scenario, and clear the log, rooms and counts."""
@@ -161,22 +148,6 @@ class Mock:
     def reset(self) -> None:
         """Clear the log, rooms and counts. Connections stay open."""
         self._server.request("POST", "/__admin/reset")
-
-    def stop(self) -> None:
-        """Stop the mock."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        __tracebackhide__ = True
-        try:
-            # A test that fails anyway fails with its own message.
-            if error is None:
-                self.verify()
-        finally:
-            self.stop()
 
 
 def is_toml(scenario: str) -> bool:
@@ -190,18 +161,13 @@ def caller() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def add(problem: str, at: str) -> str:
-    """Add the location of an expectation to its problem, if there is one."""
-    return problem and f"{problem}\n  at {at}"
-
-
 def count(entries: list[LogEntry], seen: Seen, least: int, most: int | None) -> str:
     """Return why the number of entries of a kind is wrong, or an empty text."""
     found = sum(map(seen.matches, entries))
     if found >= least and (most is None or found <= most):
         return ""
     expected = f"{least}" if least == most else f"{least} or more" if most is None else f"{least} to {most}"
-    problem = f"expected {expected} {seen}, got {found}"
+    problem = f"expected {expected} {seen.noun(is_one=most == 1)}, got {found}"
     paths = {entry["path"].rstrip("/") for entry in entries if entry["what"] == "request"}
     nearest = get_close_matches(str(seen.detail), paths, n=1, cutoff=0) if seen.what == "request" and not found else []
     return problem + "".join(f"\n  nearest: {path}" for path in nearest)

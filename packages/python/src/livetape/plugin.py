@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
     from .aio import AsyncMock, AsyncTape
 
-#: Name and arguments of the marker.
-MARKER = "livetape"
-#: Mocks whose expectations are verified at the end of the test.
-MOCKS = pytest.StashKey[list[Mock]]()
+MARKER = "livetape"  #: Name and arguments of the marker.
+MOCKS = pytest.StashKey[list[Mock]]()  #: Mocks whose expectations are verified at the end of the test.
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,8 +34,9 @@ def livetape_fixture(request: pytest.FixtureRequest) -> Iterator[Tape]:
     options = marked(request)
     if "mock" in options:
         options["mock"] = request.getfixturevalue("livetape_mock")
-    with Tape(**options) as tape:
-        yield tape
+    tape = Tape(**options)
+    yield tape
+    tape.stop()
 
 
 @pytest.fixture
@@ -53,10 +52,8 @@ def livetape_mock(request: pytest.FixtureRequest) -> Iterator[Mock]:
     mock = Mock(options.get("mock"), play=options.get("recording"), speed=options.get("speed"))
     # Verified with the test rather than here, so that the test fails instead of its teardown.
     request.node.stash.setdefault(MOCKS, []).append(mock)
-    try:
-        yield mock
-    finally:
-        mock.stop()
+    yield mock
+    mock.stop()
 
 
 @pytest.fixture
@@ -67,9 +64,11 @@ def livetape_mock_async(livetape_mock: Mock) -> AsyncMock:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Verify what mocks expect, unless the test fails anyway."""
+    """Verify that no server failed, and what mocks expect, unless the test fails anyway."""
     __tracebackhide__ = True
     result = yield
+    for process in server.started:
+        process.check()
     for mock in item.stash.get(MOCKS, []):
         mock.verify()
     return result
@@ -96,7 +95,7 @@ def marked(request: pytest.FixtureRequest) -> dict[str, Any]:
     try:
         options = inspect.signature(Tape).bind(*marker.args, **marker.kwargs).arguments
     except TypeError as error:
-        raise pytest.UsageError(f"marker {MARKER} of {request.node.nodeid}: {error}") from error
+        raise pytest.fail.Exception(f"marker {MARKER} of {request.node.nodeid}: {error}", pytrace=False) from None
     for name in ("recording", "mock"):
         path = options.get(name)
         if path is not None and not (isinstance(path, str) and is_toml(path)):

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from .errors import LivetapeError
 
-#: Environment variable with the path of the program.
-VARIABLE = "LIVETAPE_BIN"
+VARIABLE = "LIVETAPE_BIN"  #: Environment variable with the path of the program.
 
 
 def find() -> str:
@@ -18,7 +17,7 @@ def find() -> str:
     if named := os.environ.get(VARIABLE):
         if found := shutil.which(named):
             return found
-        raise LivetapeError("command_not_found", f"{VARIABLE} is `{named}`, which is not a program", f"unset {VARIABLE}")
+        raise LivetapeError("not_installed", f"{VARIABLE} is `{named}`, which is not a program", f"unset {VARIABLE}")
     name = "livetape" + (sysconfig.get_config_var("EXE") or "")
     for scheme in (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")):
         path = Path(sysconfig.get_path("scripts", scheme)) / name
@@ -26,4 +25,4 @@ def find() -> str:
             return str(path)
     if found := shutil.which("livetape"):
         return found
-    raise LivetapeError("command_not_found", "cannot find the program livetape", f"install the wheel or set {VARIABLE}")
+    raise LivetapeError("not_installed", "cannot find the program livetape", f"install the wheel or set {VARIABLE}")

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .errors import LivetapeError
+
 if TYPE_CHECKING:
     from .server import Server
 
@@ -18,17 +20,9 @@ User: TypeAlias = str | Mapping[str, str]
 class Sent:
     """The events of a sent message, and the number of clients that they were sent to."""
 
-    #: IDs of the messages, as in the field `id` of events.
-    ids: list[str]
-    #: Sequence numbers of the events.
-    seqs: list[int]
-    #: Number of clients that were sent at least one of the events.
-    delivered: int
-
-    @property
-    def events(self) -> int:
-        """Number of events."""
-        return len(self.seqs)
+    ids: list[str]  #: IDs of the messages, as in the field `id` of events.
+    seqs: list[int]  #: Sequence numbers of the events.
+    delivered: int  #: Number of clients that were sent at least one of the events.
 
 
 class Send:
@@ -42,14 +36,7 @@ class Send:
         self._server = server
 
     def gift(  # noqa: PLR0913
-        self,
-        user: User,
-        gift: str,
-        *,
-        count: int = 1,
-        combo: bool = False,
-        diamonds: int | None = None,
-        picture_url: str | None = None,
+        self, user: User, gift: str, *, count: int = 1, combo: bool = False, diamonds: int | None = None, picture_url: str | None = None
     ) -> Sent:
         """Send a gift. With `combo`, send a streak as if the user tapped `count` times, then its final.
 
@@ -94,19 +81,16 @@ class Send:
         return self._send("envelope", user=user, diamonds=diamonds, people=people)
 
     def battle(
-        self,
-        user: User,
-        opponent: User,
-        *,
-        points: int | None = None,
-        opponent_points: int | None = None,
-        over: bool = False,
+        self, user: User, opponent: User, *, points: int | None = None, opponent_points: int | None = None, over: bool = False
     ) -> Sent:
         """Send the beginning of a battle between two hosts, or its end with `over`; with points, also the score."""
         return self._send("battle", user=user, opponent=opponent, points=points, opponentPoints=opponent_points, over=over)
 
     def poll(self, user: User, question: str, options: Sequence[str]) -> Sent:
         """Send a poll with 2 to 10 answers."""
+        # The letters of a text would be its answers.
+        if isinstance(options, str):
+            raise LivetapeError("bad_request", f"`options` is {options!r}", "pass a list of answers")
         return self._send("poll", user=user, question=question, options=list(options))
 
     def viewers(self, viewer_count: int) -> Sent:

@@ -13,31 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import program
-from .errors import LivetapeError
+from .errors import LivetapeError, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from http.client import HTTPResponse
 
-#: Version of the REST API and of the feed that this package supports.
-API_VERSION = 1
-#: Timeout for the start of a server, in seconds.
-START_SECONDS = 30.0
-#: Time that a server has to send queued events when it stops, in seconds.
-STOP_SECONDS = 2.0
-#: Time that a server may take to exit after it closed its sockets, in seconds.
-EXIT_SECONDS = 1.0
-#: Timeout for responses, in seconds. The server itself waits up to 30 s for clients.
-RESPONSE_SECONDS = 45.0
-#: Number of lines of a server's output in reports, and the bytes that are read to find them.
-LAST_LINES = 20
-LAST_BYTES = 16 * 1024
-#: Interval at which a start is checked, in seconds.
-POLL_SECONDS = 0.001
+    from typing_extensions import Self
+
+API_VERSION = 1  #: Version of the REST API and of the feed that this package supports.
+START_SECONDS = 30.0  #: Timeout for the start of a server, in seconds.
+STOP_SECONDS = 2.0  #: Time that a server has to send queued events when it stops, in seconds.
+EXIT_SECONDS = 1.0  #: Time that a server may take to exit after it closed its sockets, in seconds.
+RESPONSE_SECONDS = 45.0  #: Timeout for responses, in seconds. The server itself waits up to 30 s for clients.
+LAST_LINES = 20  #: Number of lines of a server's output in reports.
+LAST_BYTES = 16 * 1024  #: Bytes that are read to find them.
+POLL_SECONDS = 0.005  #: Interval at which conditions are checked, in seconds.
+HEALTHY = (None, 0, 3)  #: Exit codes of a server that runs, or that ended as requested; 3 if its recording is damaged.
 #: Variables of the environment that a server keeps: the others would change what a test replays.
 KEPT = ("LIVETAPE_RECORDINGS", "LIVETAPE_CONFIG")
 
-#: Servers that were started since the plugin last cleared this list.
-started: list[Server] = []
+started: list[Server] = []  #: Servers that were started since the plugin last cleared this list.
 
 
 class Server:
@@ -45,50 +41,40 @@ class Server:
 
     def __init__(self, arguments: Sequence[str], scenario: str | None = None) -> None:
         executable = program.find()
-        #: Name in reports.
-        self.name = f"livetape {arguments[0]}"
+        self.name = f"livetape {arguments[0]}"  #: Name in reports.
         self._folder = tempfile.TemporaryDirectory(prefix="livetape-")
         folder = Path(self._folder.name)
         self._output = folder / "output.log"
         self._tail: str | None = None
+        self._is_stopped = False
         ready = folder / "ready.json"
-        command = [executable, *arguments, "--ready-file", str(ready), "--exit-with-stdin", "--port", "0"]
+        command = [executable, arguments[0], "--ready-file", str(ready), "--exit-with-stdin", "--port", "0"]
         if scenario is not None:
             (folder / "scenario.toml").write_text(scenario, encoding="utf-8")
             command += ["--scenario", str(folder / "scenario.toml")]
-        environment = {key: value for key, value in os.environ.items() if key in KEPT or not key.startswith("LIVETAPE_")}
+        command += arguments[1:]
+        # Instead of a livetape.toml in the current folder, or that of the user.
+        (folder / "livetape.toml").touch()
+        kept = {key: value for key, value in os.environ.items() if key in KEPT or not key.startswith("LIVETAPE_")}
+        environment = {"LIVETAPE_CONFIG": str(folder / "livetape.toml"), **kept}
         try:
             with self._output.open("wb") as output:
                 # The pipe closes when this process ends for any reason, which ends the server.
                 self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output, env=environment)
         except OSError as error:
             self._folder.cleanup()
-            raise LivetapeError("command_not_found", f"cannot run {executable}: {error.strerror}") from error
+            raise LivetapeError("not_installed", f"cannot run {executable}: {error.strerror}") from error
         started.append(self)
         try:
-            self._ready = self._wait(ready)
+            addresses = self._wait(ready)
         except BaseException:
             self.kill()
             raise
-
-    @property
-    def ws(self) -> str:
-        """URL of the feed, with a trailing slash."""
-        return str(self._ready["ws"])
-
-    @property
-    def http(self) -> str:
-        """URL of the REST API, without a trailing slash."""
-        return str(self._ready["http"])
-
-    @property
-    def pid(self) -> int:
-        """Process ID."""
-        return self._process.pid
+        self.ws, self.http, self.pid = str(addresses["ws"]), str(addresses["http"]), self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether the process was neither stopped nor ended by itself."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     def last_lines(self) -> str:
@@ -106,70 +92,119 @@ class Server:
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request and return the JSON of the response. A body is JSON unless it is text."""
+        check_path(path)
+        if self._is_stopped:
+            raise self.unreachable()
         text = body if body is None or isinstance(body, str) else json.dumps(body)
-        with contextlib.closing(self.connect()) as connection:
-            try:
-                connection.request(method, path, text if text is None else text.encode())
-                response = connection.getresponse()
-                content = response.read()
-            except (OSError, HTTPException) as error:
-                raise self.unreachable() from error
         try:
-            answer = json.loads(content) if content else None
-        except ValueError:
-            answer = content.decode(errors="replace")
-        if response.status < BAD_REQUEST:
-            return answer
-        problem = answer.get("error") if isinstance(answer, dict) else None
-        if not isinstance(problem, dict):
-            problem = {"message": f"{method} {path} failed with status {response.status}: {answer}"}
-        raise LivetapeError(problem.get("code", "bad_request"), problem["message"], problem.get("hint", ""))
+            with contextlib.closing(self.connect()) as connection:
+                connection.request(method, path, text if text is None else text.encode())
+                return answer(connection.getresponse())
+        except (OSError, HTTPException) as error:
+            raise self.unreachable() from error
 
     def unreachable(self) -> LivetapeError:
         """Return the error for a server that does not respond."""
+        if self._is_stopped:
+            name = "mock" if self.name.endswith("mock") else "tape"
+            return LivetapeError("exited", f"the {name} was stopped", "call `stop` at the end of the test")
         try:
             code = self._process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
-            return LivetapeError("server_unreachable", f"livetape does not respond on {self.http}")
-        return LivetapeError("exited", f"livetape exited with {code}\n{self.last_lines()}")
+            return LivetapeError("unreachable", f"{self.name} does not respond on {self.http}")
+        return LivetapeError("exited", f"{self.name} exited with {code}\n{self.last_lines()}")
+
+    def check(self) -> None:
+        """Raise if the server failed, rather than being stopped."""
+        __tracebackhide__ = True
+        if not self._is_stopped and self._process.poll() not in HEALTHY:
+            raise self.unreachable()
 
     def stop(self) -> None:
         """Stop the server after it has sent all queued events, or after two seconds."""
+        self._is_stopped = True
         if self._tail is None:
-            with contextlib.suppress(OSError):
-                if self._process.stdin:
-                    self._process.stdin.close()
+            # Closes its standard input, and waits.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
+                self._process.communicate(timeout=STOP_SECONDS)
             self.kill()
 
     def kill(self) -> None:
         """Stop the server immediately."""
+        self._is_stopped = True
         if self._tail is None:
             self._process.kill()
-            self._process.wait()
-            if self._process.stdin:
-                self._process.stdin.close()
+            self._process.communicate()
             self._tail = self.last_lines()
             self._folder.cleanup()
 
     def _wait(self, file: Path) -> dict[str, Any]:
-        deadline = time.monotonic() + START_SECONDS
-        while not file.exists():
+        for _ in polls(START_SECONDS):
             code = self._process.poll()
-            if code is not None and not file.exists():
-                raise LivetapeError("exited", f"livetape exited with {code} before it was ready\n{self.last_lines()}")
-            if time.monotonic() > deadline:
-                seconds = f"{START_SECONDS:.0f} s"
-                raise LivetapeError("exited", f"livetape was not ready within {seconds}\n{self.last_lines()}")
-            time.sleep(POLL_SECONDS)
+            if file.exists():
+                break
+            if code is not None:
+                raise LivetapeError("exited", f"{self.name} exited with {code} before it was ready\n{self.last_lines()}")
+        else:
+            raise LivetapeError("not_ready", f"{self.name} was not ready within {START_SECONDS:.0f} s\n{self.last_lines()}")
         ready: dict[str, Any] = json.loads(file.read_bytes())
         theirs, version = ready.get("apiVersion"), ready.get("version")
         if theirs != API_VERSION:
             age = "older" if isinstance(theirs, int) and theirs > API_VERSION else "newer"
             raise LivetapeError(
-                "version_mismatch",
-                f"this package supports version {API_VERSION} of the API, and is {age} than livetape {version} with version {theirs}",
+                "wrong_version",
+                f"livetape {version} has API version {theirs}; this package is {age} and supports version {API_VERSION}",
                 f"install the package and the program from the same release, or unset {program.VARIABLE}",
             )
         return ready
+
+
+class Running:
+    """A tape or a mock."""
+
+    _server: Server
+
+    def verify(self) -> None:
+        """Raise if the server failed."""
+        __tracebackhide__ = True
+        self._server.check()
+
+    def stop(self) -> None:
+        """Stop the server. Clients receive all queued events, then the close code 1001."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        __tracebackhide__ = True
+        try:
+            # A test that fails anyway fails with its own message.
+            if kind is None:
+                self.verify()
+        finally:
+            self.stop()
+
+
+def answer(response: HTTPResponse) -> Any:
+    """Return the JSON of a response. Raise if it is a rejection."""
+    content = response.read()
+    try:
+        answer = json.loads(content) if content else None
+    except ValueError:
+        answer = content.decode(errors="replace")
+    if response.status < BAD_REQUEST:
+        return answer
+    problem = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(problem, dict):
+        problem = {"message": f"the request failed with status {response.status}: {answer}"}
+    raise LivetapeError(problem.get("code", "bad_request"), problem["message"], problem.get("hint", ""))
+
+
+def polls(seconds: float) -> Iterator[None]:
+    """Yield at once, then at short intervals until the time is over."""
+    deadline = time.monotonic() + seconds
+    yield
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        yield

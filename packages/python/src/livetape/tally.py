@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
-import time
 from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import OK, HTTPException
 from typing import TYPE_CHECKING, Any
+
+from .errors import LivetapeError
+from .server import answer, polls
 
 if TYPE_CHECKING:
     from .server import Server
 
 #: An observer neither counts as a client nor slows the replay down. Each gift of a streak counts once.
 FEED = "/events?observer=1&gifts=delta&since=0"
-#: Interval at which slow clients are checked, in seconds.
-POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
 class Finished:
     """Summary of a finished replay."""
 
-    #: Number of events.
-    events: int
-    #: Number of events of each type, such as `chat` or `gift`; 0 for a type that did not occur.
-    by_type: Counter[str]
-    #: Total value of all gifts, in diamonds. Each gift of a streak counts once.
-    diamonds: int
-    #: Describes data that is missing or unreadable; empty if nothing was lost.
-    lost: str
+    events: int  #: Number of events.
+    by_type: Counter[str]  #: Number of events of each type, such as `chat` or `gift`; 0 for a type that did not occur.
+    diamonds: int  #: Total value of all gifts, in diamonds. Each gift of a streak counts once.
+    lost: str  #: Describes data that is missing or unreadable; empty if nothing was lost.
 
 
 class Tally(threading.Thread):
@@ -46,16 +42,21 @@ class Tally(threading.Thread):
         self._skipped = 0
         self._has_ended = False
         self._is_broken = False
+        self._rejection: LivetapeError | None = None
 
     def run(self) -> None:
         """Count events until the server stops."""
-        with contextlib.suppress(OSError, HTTPException, ValueError), contextlib.closing(self._server.connect(timeout=None)) as connection:
-            connection.request("GET", FEED)
-            for line in connection.getresponse():
-                event = json.loads(line)
-                with self._changed:
-                    self._count(event)
-                    self._changed.notify_all()
+        try:
+            with suppress(OSError, HTTPException, ValueError), closing(self._server.connect(timeout=None)) as connection:
+                connection.request("GET", FEED)
+                response = connection.getresponse()
+                for line in response if response.status == OK else answer(response):
+                    event = json.loads(line)
+                    with self._changed:
+                        self._count(event)
+                        self._changed.notify_all()
+        except LivetapeError as error:
+            self._rejection = error
         with self._changed:
             self._is_broken = True
             self._changed.notify_all()
@@ -73,14 +74,14 @@ class Tally(threading.Thread):
         with self._changed:
             while not self._has_ended:
                 if self._is_broken:
-                    raise self._server.unreachable()
+                    raise self._rejection or self._server.unreachable()
                 if not self._changed.wait(patience):
                     return None
-        deadline = time.monotonic() + patience
-        while (status := self._server.request("GET", "/status")).get("behind", 0):
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(POLL_SECONDS)
+        for _ in polls(patience):
+            if not (status := self._server.request("GET", "/status")).get("behind", 0):
+                break
+        else:
+            return None
         with self._changed:
             by_type = self._by_type.copy()
             return Finished(by_type.total(), by_type, self._diamonds, describe(status["counts"], self._skipped))

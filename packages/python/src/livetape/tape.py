@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .errors import LivetapeError
+from .errors import LivetapeError, check_number
 from .send import Send
-from .server import Server
+from .server import Running, Server, polls
 from .tally import Finished, Tally
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from .aio import AsyncTape
     from .mock import Mock
 
-#: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
-PATIENCE = 30.0
-#: Number of clients that never connect.
-HOLD = 2**32 - 1
-#: Time until the server lists a client that it counts, in seconds.
-LISTED_SECONDS = 0.2
-#: Time that clients have to answer a close, in seconds.
-DROP_SECONDS = 2.0
-#: Interval at which clients are counted, in seconds.
-POLL_SECONDS = 0.005
+PATIENCE = 30.0  #: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
+HOLD = 2**32 - 1  #: Number of clients that never connect.
+DROP_SECONDS = 2.0  #: Time that clients have to answer a close, in seconds.
 
-#: Offset in a recording: seconds, or text such as `1m30s`.
-Offset: TypeAlias = float | str
-#: Playback speed: 0.1 to 1000, or `max`.
-Speed: TypeAlias = float | Literal["max"]
+Offset: TypeAlias = float | str  #: Offset in a recording: seconds, or text such as `1m30s`.
+Speed: TypeAlias = float | Literal["max"]  #: Playback speed: 0.1 to 1000, or `max`.
 
 
-class Tape:
+class Tape(Running):
     """A recording served over WebSocket and HTTP on a free port of this machine. It never contacts other machines.
 
     Use it as a context manager, or call `stop`. `recording` is `demo`, a name in the folder of recordings, or a path.
@@ -57,6 +43,8 @@ class Tape:
         hold: bool = False,
         mock: Mock | None = None,
     ) -> None:
+        if not isinstance(hold, bool):
+            raise LivetapeError("bad_request", f"`hold` is {hold!r}", "choose True or False")
         options = {
             "speed": speed,
             "start": None if start is None else duration(start),
@@ -68,29 +56,15 @@ class Tape:
             "log-level": "info",
         }
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        self._server = Server(["replay", os.fspath(recording), "--offline", "--quiet", *flags])
-        #: The mock that it connects to.
-        self.mock = mock
-        #: Sends your own messages into the replay.
-        self.send = Send(self._server)
+        self._server = Server(["replay", "--offline", "--quiet", *flags, "--", os.fspath(recording)])
+        self._is_held = hold
+        self.url = self._server.ws  #: URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
+        self.http = self._server.http  #: URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
+        self.pid = self._server.pid  #: ID of the server's process.
+        self.mock = mock  #: The mock that it connects to.
+        self.send = Send(self._server)  #: Sends your own messages into the replay.
         self._tally = Tally(self._server)
         self._tally.start()
-        self._wait_for_replay()
-
-    @property
-    def url(self) -> str:
-        """URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`."""
-        return self._server.ws
-
-    @property
-    def http(self) -> str:
-        """URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`."""
-        return self._server.http
-
-    @property
-    def pid(self) -> int:
-        """ID of the server's process."""
-        return self._server.pid
 
     @property
     def env(self) -> dict[str, str]:
@@ -112,12 +86,12 @@ class Tape:
     def wait_for_clients(self, clients: int, *, timeout: float = PATIENCE) -> None:
         """Wait until at least `clients` clients are connected. Observers (`?observer=1`) do not count."""
         __tracebackhide__ = True
-        deadline = time.monotonic() + timeout
-        while (connected := self.request("GET", "/status")["clients"]) < clients:
-            if time.monotonic() > deadline:
-                message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
-                raise LivetapeError("too_few_clients", message, f"connect to {self.url}")
-            time.sleep(POLL_SECONDS)
+        check_number("clients", clients)
+        for _ in polls(timeout):
+            if (connected := self.request("GET", "/status")["clients"]) >= clients:
+                return
+        message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
+        raise LivetapeError("timeout", message, f"connect to {self.url}")
 
     def drop(self, code: int = 1011, reason: str = "dropped by the test") -> None:
         """Disconnect every WebSocket client with this close code. Clients may reconnect immediately.
@@ -125,20 +99,16 @@ class Tape:
         Returns when they are gone, so that they receive nothing that is sent afterwards on their old connections.
         """
         __tracebackhide__ = True
-        # The server counts a client shortly before it lists it. It never lists clients that read `/events`.
-        deadline = time.monotonic() + LISTED_SECONDS
-        while len(clients := self._clients()) < self.request("GET", "/status")["clients"] and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        dropped = {client["id"] for client in clients}
+        dropped = {client["id"] for client in self._clients()}
         for client in dropped:
             try:
                 self.request("POST", f"/connections/{client}/close", {"code": code, "reason": reason})
             except LivetapeError as error:
                 if error.code != "not_found":  # It has left.
                     raise
-        deadline = time.monotonic() + DROP_SECONDS
-        while dropped.intersection(client["id"] for client in self._clients()) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        for _ in polls(DROP_SECONDS):
+            if dropped.isdisjoint(client["id"] for client in self._clients()):
+                return
 
     def play(self) -> None:
         """Start or resume the replay."""
@@ -159,9 +129,11 @@ class Tape:
     def finished(self, *, timeout: float = PATIENCE) -> Finished:
         """Wait until the recording has ended and every client was sent all events.
 
-        Raises `LivetapeError` after `timeout` seconds without an event.
+        Raises `LivetapeError` after `timeout` seconds without an event, and at once if the replay is held.
         """
         __tracebackhide__ = True
+        if self._is_held and self.request("GET", "/replay")["state"] == "waiting":
+            raise LivetapeError("timeout", "the replay did not finish: it is held", "call `play()`")
         if finished := self._tally.finished(timeout):
             return finished
         state = self.request("GET", "/replay")["state"]
@@ -171,29 +143,7 @@ class Tape:
             "ended": f"a client does not read its events: {self._seen()}",
         }
         reason = reasons.get(state, f"no event for {timeout:g} s")
-        raise LivetapeError("not_finished", f"the replay did not finish: {reason}")
-
-    def stop(self) -> None:
-        """Stop the server. Clients receive all queued events, then the close code 1001."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
-    def _wait_for_replay(self) -> None:
-        """Wait until the replay accepts orders, which is shortly after the server accepts requests."""
-        while True:
-            try:
-                self.request("GET", "/replay")
-            except LivetapeError as error:
-                if error.code != "no_replay":
-                    self._server.kill()
-                    raise
-            else:
-                return
+        raise LivetapeError("timeout", f"the replay did not finish: {reason}")
 
     def _clients(self) -> list[dict[str, Any]]:
         connections = self.request("GET", "/connections")["connections"]
@@ -204,7 +154,7 @@ class Tape:
         clients = [f"{client['path']} ({client['clientId'] or client['id']})" for client in self._clients()]
         # The tally of this tape is an observer.
         observers = max(0, status["observers"] - 1)
-        seen = [*clients, *([f"{observers} observers, which do not count"] if observers else [])]
+        seen = [*clients, *([f"{observers} with ?observer=1, not counted"] if observers else [])]
         return ", ".join(seen) or "no client"
 
     def _resume(self, order: str, **body: Any) -> None:
@@ -229,4 +179,7 @@ class Tape:
 
 def duration(offset: Offset) -> str:
     """Return an offset as the server reads it."""
-    return offset if isinstance(offset, str) else f"{round(offset * 1000)}ms"
+    if isinstance(offset, str):
+        return offset
+    check_number("offset", offset, is_whole=False)
+    return f"{round(offset * 1000)}ms"

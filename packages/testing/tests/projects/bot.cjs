@@ -1,17 +1,24 @@
-// The bot of the README: adds up diamonds, and reconnects.
+// The bot of the README: adds up diamonds, and reconnects until it is stopped.
 
 const { WebSocket } = require('ws')
 
 function startBot(url) {
-  const bot = { diamonds: 0 }
+  let [socket, timer] = []
+  const bot = {
+    diamonds: 0,
+    stop() {
+      clearTimeout(timer)
+      socket.removeAllListeners('close').close()
+    },
+  }
   const connect = () => {
-    const socket = new WebSocket(url)
+    socket = new WebSocket(url)
     socket.on('message', (text) => {
       const { type, data } = JSON.parse(text)
       if (type === 'gift') bot.diamonds += data.diamonds
     })
     socket.on('error', () => {})
-    socket.on('close', (code) => code === 1011 && setTimeout(connect, 50))
+    socket.on('close', (code) => code === 1011 && (timer = setTimeout(connect, 50)))
   }
   connect()
   return bot

@@ -88,6 +88,7 @@ fn document() -> Value {
     for feed in ["/", "/ws/{token}", "/ws/test/{token}", "/ws/play/{recording}"] {
         paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
     }
+    definitions.values_mut().for_each(write_any_as_object);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -99,6 +100,24 @@ fn document() -> Value {
         "paths": paths,
         "components": { "schemas": definitions },
     })
+}
+
+/// Writes the schema of any value as `{}`, because few generators know its other form, `true`.
+fn write_any_as_object(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    for value in
+        map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
+        if *value == true {
+            *value = json!({});
+        }
+    }
+    for part in map.values_mut() {
+        match part {
+            Value::Array(parts) => parts.iter_mut().for_each(write_any_as_object),
+            part => write_any_as_object(part),
+        }
+    }
 }
 
 /// Describes the messages of a WebSocket in an extension, because OpenAPI cannot.
@@ -136,8 +155,11 @@ fn operation(route: &Route, failure: &Value) -> Value {
         "responses": { (route.status.to_string()): good, "default": bad },
     });
     if let Some(page) = route.page {
-        let content: Map<_, _> =
-            page.iter().map(|media_type| ((*media_type).to_owned(), json!({}))).collect();
+        let content: Map<_, _> = page
+            .iter()
+            .filter_map(|media_type| Content::Other(media_type).to_json().as_object().cloned())
+            .flatten()
+            .collect();
         operation["responses"]["200"] =
             json!({ "description": "Without a WebSocket upgrade: a page.", "content": content });
     }
@@ -176,7 +198,7 @@ impl Content {
     fn to_json(&self) -> Value {
         match self {
             Self::Json(schema) => json!({ "application/json": { "schema": schema } }),
-            Self::Other(media_type) => json!({ (*media_type): {} }),
+            Self::Other(media_type) => json!({ (*media_type): { "schema": { "type": "string" } } }),
         }
     }
 }

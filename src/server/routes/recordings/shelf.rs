@@ -254,7 +254,8 @@ impl Shelf {
         }
         let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if !changing.insert(name.to_owned()) {
-            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed")));
+            let problem = Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed"));
+            return Err(problem.hint("try again when the change is complete"));
         }
         Ok(Changing { shelf: Arc::clone(self), name: name.to_owned() })
     }
