@@ -139,6 +139,7 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
         sockets: sockets.clone(),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
+        origins: Arc::default(),
         handlers: config.handlers,
     };
     let router = router::router(app.clone(), config.access, bounds.body_bytes_max);
