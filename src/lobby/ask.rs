@@ -192,6 +192,7 @@ impl Lobby {
             client_id: connection.client_id.clone(),
             path: connection.path.clone(),
             observer: connection.is_observer,
+            filter: connection.filter.clone(),
             rooms: reads.map(|(feed, _)| feed.room_id()).chain(rooms).collect(),
             metadata: connection.metadata.clone(),
             created_at: connection.created_at,

@@ -46,6 +46,8 @@ pub struct Opening {
     pub reading: Option<String>,
     /// Whether it is an observer.
     pub is_observer: bool,
+    /// Filter of the feed that it reads, as query parameters.
+    pub filter: String,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub(super) struct Connection {
     pub(super) role: Role,
     pub(super) reading: Option<String>,
     pub(super) is_observer: bool,
+    pub(super) filter: String,
     /// In the order of joining.
     pub(super) rooms: Vec<String>,
     pub(super) metadata: Metadata,
@@ -79,6 +82,9 @@ pub struct ConnectionView {
     pub path: Cow<'static, str>,
     /// Whether it is an observer (`observer=1`).
     pub observer: bool,
+    /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it gets
+    /// every event.
+    pub filter: String,
     /// The rooms that it is in, including the room of the user whose feed it reads.
     pub rooms: Vec<String>,
     /// Metadata of the connection.

@@ -158,6 +158,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         sockets: sockets.clone(),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
+        origins: Arc::default(),
         handlers: config.handlers,
     };
     let router = router::router(app.clone(), config.access, bounds.body_bytes_max);

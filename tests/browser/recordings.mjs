@@ -1,12 +1,14 @@
 // The list of recordings, a recording's timeline, injecting, and tokens.
 
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
+const CAPTURE = fileURLToPath(new URL('../../fixtures/webcast/session-1.jsonl', import.meta.url))
 const REFUSED = /Failed to load resource/
 
 export async function recordings({ browser, livetape, pictures }) {
@@ -51,17 +53,17 @@ export async function recordings({ browser, livetape, pictures }) {
       return transfer
     }, 'this is a text')
     await page.locator('.recordings').dispatchEvent('drop', { dataTransfer: data })
-    const card = page.locator('.card.error', { hasText: 'bad_recording' })
+    const card = page.locator('.card.error', { hasText: 'bad_capture' })
     await card.waitFor()
-    assert.match(await card.innerText(), /Not a recording/)
+    assert.match(await card.innerText(), /Cannot be imported/)
     assert.ok(!(await names()).includes('no recording'), 'the rejected file is not stored')
     await visit.picture(pictures, 'recordings')
     await card.getByRole('button', { name: 'Dismiss' }).click()
 
-    await act('yours', 'Load')
+    await act('yours', 'Play')
     await page.locator('.transport .tape', { hasText: 'yours' }).waitFor()
     await page.locator('.tape-row.playing', { hasText: 'yours' }).waitFor()
-    await act('demo', 'Load')
+    await act('demo', 'Play')
     await page.locator('.transport .tape', { hasText: 'demo' }).waitFor()
     await act('yours', 'Delete')
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
@@ -84,7 +86,7 @@ async function drop(page, file, [x, y]) {
   await session.detach()
 }
 
-/** Files dropped outside the list: the browser must not open them in place of the dashboard. */
+/** Files dropped anywhere: the server stores recordings and imports captures; the browser opens none of them. */
 export async function drops({ browser, livetape }) {
   return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
     const visit = await Visit.open(browser, url)
@@ -96,24 +98,34 @@ export async function drops({ browser, livetape }) {
     await page.locator('.recordings').waitFor()
     const text = path.join(cwd, 'dropped.html')
     await writeFile(text, '<title>opened</title>')
-    const places = ['#search', '.list', '.source', '.bar', '.connect input']
+    const places = ['#search', '.list', '.source', '.bar', '.connect input', '#connect-title']
     for (const place of places) {
       await drop(page, text, await middle(place))
+      const card = page.locator('.card.error', { hasText: 'bad_capture' })
+      await card.waitFor()
+      await card.getByRole('button', { name: 'Dismiss' }).click()
       assert.equal(await page.title(), 'livetape', `dropped on ${place}`)
     }
-    assert.equal(await page.locator('.card').count(), 0, 'nothing was uploaded')
 
-    // The list accepts them.
     const mine = path.join(cwd, 'mine.bin')
     await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
-    await page.locator('#recordings-title').scrollIntoViewIfNeeded()
-    await drop(page, mine, await middle('#recordings-title'))
+    await drop(page, mine, await middle('.list'))
     await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
+    // A capture is imported; the report stays until it is dismissed.
+    const lines = path.join(cwd, 'lines.jsonl')
+    await copyFile(CAPTURE, lines)
+    await drop(page, lines, await middle('.list'))
+    const report = page.locator('.card.notice', { hasText: 'lines imported' })
+    await report.getByText(/\d+ frames/).waitFor()
+    await visit.axe()
+    await report.getByRole('button', { name: 'Dismiss' }).click()
+    await page.locator('.tape-row', { hasText: 'lines' }).getByRole('button', { name: 'Play', exact: true }).click()
+    await page.locator('.transport .tape', { hasText: 'lines' }).waitFor()
     // Chromium opens a file that no page accepted in another tab, a moment later.
     assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
-    visit.clean()
+    visit.clean(REFUSED)
     await visit.close()
-    return `ignored at ${places.length} places, uploaded from the list`
+    return `rejected at ${places.length} places, a recording uploaded, a capture imported and played`
   })
 }
 

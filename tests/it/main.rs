@@ -30,6 +30,7 @@ mod process;
 mod recorder;
 mod recording;
 mod recordings;
+mod recordings_made;
 mod replay;
 mod replay_files;
 mod rest;

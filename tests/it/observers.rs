@@ -99,3 +99,18 @@ async fn observers_skip_gaps() {
     let answer = rig.http("GET", "/events?observer=1&since=s:13", "").await;
     assert_eq!((answer.status, answer.code().as_str()), (410, "unknown_position"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn connections_report_their_filter() {
+    let rig = Rig::start();
+    let queries = ["", "?types=gift,chat&gifts=final", "?raw=1", "ws?gifts=delta", "?format=tikfinity"];
+    let mut sockets = Vec::new();
+    for query in queries {
+        sockets.push(rig.ws(query).await);
+    }
+    let connections = rig.http("GET", "/connections", "").await.json();
+    let filters: Vec<_> =
+        connections["connections"].as_array().unwrap().iter().map(|it| &it["filter"]).collect();
+    // In the order of the table of events.
+    assert_eq!(filters, ["", "types=chat,gift&gifts=final", "raw=1", "gifts=delta", "format=tikfinity"]);
+}

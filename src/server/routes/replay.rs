@@ -116,7 +116,7 @@ pub(crate) struct Load {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only used by the schema")]
-enum Offset {
+pub(super) enum Offset {
     /// `1m30s`, `90s`, `1500ms` or `00:01:30.5`.
     Text(String),
     /// Seconds.
@@ -128,7 +128,7 @@ fn one() -> u32 {
 }
 
 /// Parses an offset: text (`1m30s`) or a number of seconds.
-fn read_offset(value: &Value) -> Result<Duration, String> {
+pub(super) fn read_offset(value: &Value) -> Result<Duration, String> {
     match value {
         Value::String(text) => offset::parse(text),
         Value::Number(seconds) => offset::from_seconds(seconds.as_f64().unwrap_or(f64::NAN)),

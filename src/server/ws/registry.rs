@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock,
-    hub::{Join, Reader},
+    hub::{Filter, Format, Gifts, Join, Reader, Types},
     lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
     log::CLIENTS,
     sans_io::{
@@ -131,13 +131,14 @@ impl Sockets {
     ) -> Result<(SocketHandle, T), Problem> {
         let JoinRequest { client_id, path, role, reading, join, hooking } = request;
         let is_observer = join.reader == Reader::Observer;
+        let filter = parameters(&join.filter);
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
         let mut state = self.lock();
         let subscribed = subscribe()?;
         let id = Uuid::new_v4();
         let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
         let client_id = client_id.or(preferred.filter(|it| state.lobby.connection_view(it).is_err()));
-        let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer })?;
+        let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer, filter })?;
         state.outboxes.insert(key, (Arc::clone(&outbox), join));
         if state.is_ending {
             outbox.go_away();
@@ -210,6 +211,19 @@ impl Sockets {
             }
         }
     }
+}
+
+/// Formats a filter the way it is parsed from a query, without defaults.
+fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> String {
+    let types = (types != Types::ALL).then(|| format!("types={types}"));
+    let gifts = match gifts {
+        Gifts::Raw => None,
+        Gifts::Delta => Some("gifts=delta".to_owned()),
+        Gifts::Final => Some("gifts=final".to_owned()),
+    };
+    let raw = raw.then(|| "raw=1".to_owned());
+    let format = (format == Format::Tikfinity).then(|| "format=tikfinity".to_owned());
+    [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
 }
 
 fn log_sent(recipients: usize, bytes: usize) {

@@ -2,6 +2,7 @@
 
 import { effect, signal } from '@preact/signals'
 import { groupOf } from '../feed/row.ts'
+import { nameOf } from '../lib/names.ts'
 import type { Timeline } from '../lib/timeline.ts'
 import { texts } from '../texts.ts'
 import { ask, askBlob, putFile, token, url } from './api.ts'
@@ -91,19 +92,40 @@ export async function download(name: string): Promise<void> {
   link.click()
 }
 
-/** Uploads files one after the other. */
+interface Uploaded {
+  import?: { format: string; complete: boolean; summary: string }
+}
+
+/** First bytes of a recording. */
+const MAGIC = '\x89LTAP'
+const isRecording = async (file: Blob): Promise<boolean> =>
+  new TextDecoder('latin1').decode(await file.slice(0, MAGIC.length).arrayBuffer()).endsWith(MAGIC.slice(1))
+
+/** Uploads files one after the other. The server imports those that are not recordings. */
 export async function uploadAll(files: Iterable<File>): Promise<void> {
   for (const file of files) {
-    const name = file.name.replace(/\.bin$/i, '')
+    const name = nameOf(file.name)
     const progress = (part: number): void => {
       upload.value = { name, percent: Math.round(part * 100) }
     }
     progress(0)
-    const isDone = await attempt(() => putFile(path(name), file, progress).then(() => true))
-    if (isDone) notice(texts.recordings.uploaded(name))
+    const done = await attempt(async () => {
+      const query = (await isRecording(file)) ? '' : '?import=1'
+      return putFile<Uploaded | undefined>(`${path(name)}${query}`, file, progress)
+    })
     upload.value = undefined
+    if (done?.import) notice(texts.recordings.imported(name, done.import.format, done.import.complete), done.import.summary)
+    else if (done) notice(texts.recordings.uploaded(name))
     await refresh()
   }
+}
+
+/** Stores a range of a recording as a new one. */
+export async function cutRange(name: string, to: string, range: { fromMs: number; toMs: number }, scrub: boolean): Promise<void> {
+  const body = { name: to, from: range.fromMs / 1000, to: range.toMs / 1000, scrub }
+  const made = await attempt(() => ask(`${path(name)}/cut`, { method: 'POST', body, patience: PATIENCE_MS }))
+  if (made) notice(texts.range.exported(to))
+  await refresh()
 }
 
 /** Groups event types into the kinds that have colours. */

@@ -2,8 +2,10 @@
 
 import { signal } from '@preact/signals'
 import type { Speed } from '../lib/speed.ts'
+import { texts } from '../texts.ts'
 import { Problem, ask, needsToken, token } from './api.ts'
 import { reconnect } from './feed.ts'
+import { notice } from './messages.ts'
 import { takeSample } from './samples.ts'
 
 export interface Health {
@@ -34,6 +36,9 @@ export interface Status {
   roomId: string | null
   attempt: number
   nextRetryMs: number | null
+  /** Number of clients that read the feed, and of observers such as this page. */
+  clients: number
+  observers: number
   counts: Counts
 }
 
@@ -91,6 +96,7 @@ async function askHealth(): Promise<void> {
   away.value = false
   // Without a token the server only reports that it is up.
   if (told.version === undefined) return
+  if ((told.uptime ?? 0) < (health.value?.uptime ?? 0)) notice(texts.link.restarted)
   health.value = told as Health
   // The server is back: the feed need not wait for its next attempt.
   if (wasAway) reconnect()

@@ -2,7 +2,10 @@
 //! be a web page.
 
 mod cache;
+#[cfg(feature = "cli")]
+mod capture;
 mod change;
+mod excerpt;
 mod shelf;
 mod transfer;
 
@@ -16,6 +19,7 @@ use axum::{
     },
 };
 pub(crate) use change::{Deleted, Rename, delete, rename};
+pub(crate) use excerpt::{Cut, cut};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub(crate) use shelf::ListedRecording;
