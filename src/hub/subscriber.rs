@@ -37,6 +37,22 @@ pub struct Subscriber {
     news: watch::Receiver<()>,
 }
 
+/// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it subscribed.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    shared: Arc<Shared>,
+    cursor: Arc<Cursor>,
+}
+
+impl Progress {
+    /// Returns the number of the last event that is known to be written, and the number of newer ones.
+    #[must_use]
+    pub fn position_and_lag(&self) -> (u64, u64) {
+        let position = self.cursor.position();
+        (position, self.shared.read().ring.head().saturating_sub(position))
+    }
+}
+
 /// Result of [`Subscriber::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -136,6 +152,12 @@ impl Subscriber {
         if self.cursor.advance(self.read, &pacing.awaited, now) {
             pacing.reached.notify_waiters();
         }
+    }
+
+    /// Returns how far the subscriber has read.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { shared: Arc::clone(&self.shared), cursor: Arc::clone(&self.cursor) }
     }
 
     /// Whether the subscriber reads this channel.

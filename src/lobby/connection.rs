@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{conduct::Conduct, room::Metadata};
+use super::{Key, conduct::Conduct, room::Metadata};
 use crate::sans_io::event::Millis;
 
 /// Purpose of a connection.
@@ -73,6 +73,8 @@ pub(super) struct Connection {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
+    #[serde(skip)]
+    pub(crate) key: Key,
     /// Unique id of the connection.
     #[schemars(with = "String")]
     pub id: Uuid,
@@ -85,6 +87,10 @@ pub struct ConnectionView {
     /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it gets
     /// every event.
     pub filter: String,
+    /// `seq` of the last event that was written to it, of any type; `null` if it reads no feed.
+    pub position: Option<u64>,
+    /// Number of newer events of its feed, of any type; `null` if it reads no feed.
+    pub lag: Option<u64>,
     /// The rooms that it is in, including the room of the user whose feed it reads.
     pub rooms: Vec<String>,
     /// Metadata of the connection.

@@ -45,6 +45,7 @@ export async function connect({ browser, livetape, pictures }) {
     await page.getByRole('button', { name: '2 clients' }).click()
     const row = page.locator('.clients li', { hasText: 'types=gift&gifts=final' })
     await row.waitFor()
+    await row.getByText(/^at #\d/).waitFor()
     await visit.axe()
     await visit.picture(pictures, 'clients')
     await row.getByRole('button', { name: 'Disconnect client' }).click()

@@ -1,14 +1,12 @@
 // The list of recordings, a recording's timeline, injecting, and tokens.
 
 import assert from 'node:assert/strict'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
-const CAPTURE = fileURLToPath(new URL('../../fixtures/webcast/session-1.jsonl', import.meta.url))
 const REFUSED = /Failed to load resource/
 
 export async function recordings({ browser, livetape, pictures }) {
@@ -75,57 +73,6 @@ export async function recordings({ browser, livetape, pictures }) {
     visit.clean(REFUSED)
     await visit.close()
     return `timeline and facts shown, ${bytes.length} bytes uploaded, renamed, downloaded, loaded, deleted`
-  })
-}
-
-/** Drops a file from the desktop onto the page, with the browser's default action unless the page prevents it. */
-async function drop(page, file, [x, y]) {
-  const session = await page.context().newCDPSession(page)
-  const data = { items: [], files: [file], dragOperationsMask: 1 }
-  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x, y, data })
-  await session.detach()
-}
-
-/** Files dropped anywhere: the server stores recordings and imports captures; the browser opens none of them. */
-export async function drops({ browser, livetape }) {
-  return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
-    const visit = await Visit.open(browser, url)
-    const { page } = visit
-    const middle = async (selector) => {
-      const { x, y, width, height } = await page.locator(selector).boundingBox()
-      return [x + width / 2, y + height / 2]
-    }
-    await page.locator('.recordings').waitFor()
-    const text = path.join(cwd, 'dropped.html')
-    await writeFile(text, '<title>opened</title>')
-    const places = ['#search', '.list', '.source', '.bar', '.connect input', '#connect-title']
-    for (const place of places) {
-      await drop(page, text, await middle(place))
-      const card = page.locator('.card.error', { hasText: 'bad_capture' })
-      await card.waitFor()
-      await card.getByRole('button', { name: 'Dismiss' }).click()
-      assert.equal(await page.title(), 'livetape', `dropped on ${place}`)
-    }
-
-    const mine = path.join(cwd, 'mine.bin')
-    await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
-    await drop(page, mine, await middle('.list'))
-    await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
-    // A capture is imported; the report stays until it is dismissed.
-    const lines = path.join(cwd, 'lines.jsonl')
-    await copyFile(CAPTURE, lines)
-    await drop(page, lines, await middle('.list'))
-    const report = page.locator('.card.notice', { hasText: 'lines imported' })
-    await report.getByText(/\d+ frames/).waitFor()
-    await visit.axe()
-    await report.getByRole('button', { name: 'Dismiss' }).click()
-    await page.locator('.tape-row', { hasText: 'lines' }).getByRole('button', { name: 'Play', exact: true }).click()
-    await page.locator('.transport .tape', { hasText: 'lines' }).waitFor()
-    // Chromium opens a file that no page accepted in another tab, a moment later.
-    assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
-    visit.clean(REFUSED)
-    await visit.close()
-    return `rejected at ${places.length} places, a recording uploaded, a capture imported and played`
   })
 }
 

@@ -1,8 +1,13 @@
 //! `/recordings`: imports of captures, and ranges of recordings.
 
+use std::io::{Cursor, Write as _};
+
 use serde_json::json;
 
-use crate::recordings::{Place, committed};
+use crate::{
+    recordings::{Place, committed},
+    tools::captures::make::{chrome, flow, flowing},
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_uploaded_capture_is_imported() {
@@ -73,4 +78,24 @@ async fn a_range_is_stored_as_a_new_recording_scrubbed_by_default() {
         assert_eq!((answer.status, answer.code().as_str()), expected, "{body}");
     }
     assert_eq!(place.files(), ["minute.bin", "part.bin", "plain.bin", "show.bin"], "no draft is left behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn captures_of_browsers_and_proxies_are_imported() {
+    let place = Place::new();
+    let har = chrome().into_bytes();
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("show.har", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&har).unwrap();
+    let zipped = zip.finish().unwrap().into_inner();
+    for (name, capture) in [("har", har), ("zip", zipped), ("proxy", flow(21, flowing()))] {
+        let stored = place.upload(&format!("/recordings/{name}?import=1"), &capture).await;
+        let report = &stored.json()["import"];
+        assert_eq!(
+            (stored.status, &report["frames"], &report["complete"]),
+            (201, &json!(82), &json!(true)),
+            "{report}"
+        );
+    }
+    assert_eq!(place.files(), ["har.bin", "proxy.bin", "zip.bin"], "no draft is left behind");
 }

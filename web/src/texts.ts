@@ -75,6 +75,7 @@ export const texts = {
     tooMany: (count: number) => `${plural(count, 'connection', 'connections')}: too many to list`,
     everything: 'all events',
     since: (time: string) => `since ${time}`,
+    position: (seq: number, lag: number) => (lag === 0 ? `at #${grouped(seq)}` : `at #${grouped(seq)}, ${plural(lag, 'event', 'events')} behind`),
     disconnect: 'Disconnect client',
     dashboards: (count: number) => `${plural(count, 'dashboard', 'dashboards')} are open. Each can control the server, and all show the same state.`,
     refusedList: 'Rejected pages',

@@ -12,6 +12,7 @@ pub(super) mod inject;
 pub(super) mod interactive;
 pub(super) mod metrics;
 pub(super) mod ndjson;
+mod offset;
 pub(super) mod openapi;
 pub(super) mod origins;
 pub(super) mod page;

@@ -4,9 +4,10 @@ import { signal } from '@preact/signals'
 import { clockTime } from '../lib/format.ts'
 import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
 import { socketUrl, token, url } from '../state/api.ts'
-import { type Client, CLIENTS_MAX, allow, clients, close, refused } from '../state/clients.ts'
+import { CLIENTS_MAX, allow, clients, close, refused } from '../state/clients.ts'
 import { copy } from '../state/copy.ts'
 import { features } from '../state/features.ts'
+import type { ConnectionView } from '../state/rest.ts'
 import { health, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
@@ -105,14 +106,17 @@ function Clients() {
   )
 }
 
-function Row({ client }: { client: Client }) {
-  const since = clockTime(new Date(client.createdAt).toISOString()).slice(0, 8)
+function Row({ client }: { client: ConnectionView }) {
+  const since = clockTime(client.createdAt).slice(0, 8)
   return (
     <li>
       <bdi class="client-name">{client.clientId}</bdi>
       <code>{client.path}</code>
       <bdi class="quiet client-filter">{client.filter || say.everything}</bdi>
       <span class="quiet">{say.since(since)}</span>
+      {client.position !== null && (
+        <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
+      )}
       <button type="button" class="button small" onClick={() => void close(client)}>{say.disconnect}</button>
     </li>
   )

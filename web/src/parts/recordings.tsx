@@ -6,8 +6,6 @@ import { bytes, grouped, offsetTime } from '../lib/format.ts'
 import { titleOf } from '../state/messages.ts'
 import { features } from '../state/features.ts'
 import {
-  type Info,
-  type Recording,
   download,
   info,
   recordings,
@@ -16,6 +14,7 @@ import {
   upload,
   uploadAll,
 } from '../state/recordings.ts'
+import type { Details, Entry } from '../state/rest.ts'
 import { health, isLive, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
@@ -64,10 +63,10 @@ export function Recordings() {
   )
 }
 
-function Tape({ recording }: { recording: Recording }) {
+function Tape({ recording }: { recording: Entry }) {
   const { name, builtIn, problem } = recording
   const asking = useSignal<'' | 'play' | 'rename' | 'remove'>('')
-  const shown = useSignal<Info | undefined>(undefined)
+  const shown = useSignal<Details | undefined>(undefined)
   const isPlaying = replay.value?.recording === name
   const toggleInfo = async (): Promise<void> => {
     shown.value = shown.value ? undefined : await info(name)
@@ -147,7 +146,7 @@ function Action({ icon, label, isOn, isOff, onClick }: ActionProps) {
   )
 }
 
-function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Recording; info: Info }) {
+function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Entry; info: Details }) {
   const types = Object.entries(timeline.types).map(([type, counts]) => [type, counts.reduce((sum, count) => sum + count, 0)] as const)
   const facts: [string, string][] = [
     [say.facts.user, recording.user ?? ''],

@@ -5,16 +5,13 @@ import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
 import { attempt, hintOf, titleOf } from '../state/messages.ts'
-import { type Status, away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
+import type { Check, Status } from '../state/rest.ts'
+import { away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { leave } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 
-interface Check {
-  username: string
-  canConnect: boolean
+interface Answer extends Pick<Check, 'username' | 'canConnect' | 'message' | 'hint'> {
   code: string | null
-  message: string | null
-  hint: string | null
   /** When to try again, in ms since 1970, if the server says so. */
   retryAt?: number
 }
@@ -30,7 +27,7 @@ export const userOf = (typed: string): string =>
 export function Source() {
   const typed = useSignal('')
   const busy = useSignal<'' | 'checking' | 'connecting'>('')
-  const refusal = useSignal<Check | undefined>(undefined)
+  const refusal = useSignal<Answer | undefined>(undefined)
 
   async function test(): Promise<void> {
     const user = userOf(typed.value)
@@ -103,7 +100,7 @@ function Hint({ code, told }: { code: string; told: string }) {
   return hint === '' ? null : <span class="quiet">; <bdi>{hint}</bdi></span>
 }
 
-function Refusal({ check, onAnyway }: { check: Check; onAnyway: () => void }) {
+function Refusal({ check, onAnyway }: { check: Answer; onAnyway: () => void }) {
   return (
     <div class="refusal" role="status">
       <p>

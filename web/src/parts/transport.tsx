@@ -5,7 +5,8 @@ import { PRESETS, SPEEDS, readSpeed } from '../lib/speed.ts'
 import { failure } from '../state/messages.ts'
 import { copy } from '../state/copy.ts'
 import { timeline } from '../state/recordings.ts'
-import { type Replay, away, now, replay } from '../state/server.ts'
+import type { ReplayState } from '../state/rest.ts'
+import { away, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
   isLooping,
@@ -100,7 +101,7 @@ function Button({ icon, label, onClick }: { icon: IconName; label: string; onCli
   )
 }
 
-function Head({ state }: { state: Replay }) {
+function Head({ state }: { state: ReplayState }) {
   return (
     <p class="transport-head">
       <bdi class="tape">{state.recording}</bdi>
@@ -156,7 +157,7 @@ function Loop() {
   )
 }
 
-function SpeedField({ state }: { state: Replay }) {
+function SpeedField({ state }: { state: ReplayState }) {
   const typed = useSignal<string | undefined>(undefined)
   const submit = (): void => {
     if (typed.value === undefined) return

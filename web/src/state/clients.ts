@@ -4,34 +4,19 @@ import { effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
 import { features } from './features.ts'
 import { attempt } from './messages.ts'
+import type { ConnectionView, RefusedOrigin } from './rest.ts'
 import { health, status } from './server.ts'
-
-export interface Client {
-  id: string
-  clientId: string
-  path: string
-  observer: boolean
-  /** Parameters of its feed; absent on older servers. */
-  filter?: string
-  createdAt: number
-}
-
-export interface RefusedOrigin {
-  origin: string
-  requests: number
-  lastAt: number
-}
 
 /** Maximum number of clients to list; the server returns all of them at once. */
 export const CLIENTS_MAX = 200
 
-export const clients = signal<readonly Client[]>([])
+export const clients = signal<readonly ConnectionView[]>([])
 export const refused = signal<readonly RefusedOrigin[]>([])
 
 async function refresh(): Promise<void> {
   const open = (status.peek()?.clients ?? 0) + (status.peek()?.observers ?? 0)
   if (features.peek().connections && open <= CLIENTS_MAX) {
-    const list = await ask<{ connections: Client[] }>('connections')
+    const list = await ask<{ connections: ConnectionView[] }>('connections')
     clients.value = list.connections
   }
   if (features.peek().origins) refused.value = (await ask<{ refused: RefusedOrigin[] }>('origins')).refused
@@ -45,7 +30,7 @@ export function start(): void {
   })
 }
 
-export async function close({ id }: Client): Promise<void> {
+export async function close({ id }: ConnectionView): Promise<void> {
   await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body: {} }))
   clients.value = clients.value.filter((client) => client.id !== id)
 }

@@ -6,44 +6,10 @@ import { nameOf } from '../lib/names.ts'
 import type { Timeline } from '../lib/timeline.ts'
 import { texts } from '../texts.ts'
 import { ask, askBlob, putFile, token, url } from './api.ts'
+import type { Details, Entry, Timeline as ServerTimeline } from './rest.ts'
 import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
 import { health, replay } from './server.ts'
-
-export interface Recording {
-  name: string
-  bytes: number
-  durationMs: number | null
-  sealed: boolean
-  builtIn: boolean
-  privacy: string | null
-  source: string | null
-  user: string | null
-  started: string | null
-  problem: string | null
-}
-
-export interface Info {
-  name: string
-  bytes: number
-  durationMs: number
-  sealed: boolean
-  records: number
-  framesReceived: number
-  connectionCount: number
-  markers: number
-  lostInGaps: number
-  timeline: ServerTimeline
-}
-
-interface ServerTimeline {
-  durationMs: number
-  bucketMs: number
-  types: Record<string, number[]>
-  markers: { offsetMs: number; label: string }[]
-  gaps: { fromMs: number; toMs: number }[]
-  missingRecords: number
-}
 
 /** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480
@@ -52,7 +18,7 @@ const KINDS = ['gift', 'chat', 'like', 'member', 'social', 'viewers', 'other']
 /** Timeout in ms: the server reads the whole recording to draw its timeline. */
 const PATIENCE_MS = 60_000
 
-export const recordings = signal<readonly Recording[]>([])
+export const recordings = signal<readonly Entry[]>([])
 /** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
 export const upload = signal<{ name: string; percent: number } | undefined>(undefined)
@@ -61,12 +27,12 @@ const path = (name: string): string => `recordings/${encodeURIComponent(name)}`
 
 export async function refresh(): Promise<void> {
   if (!features.value.recordings) return
-  const list = await attempt(() => ask<{ recordings: Recording[] }>('recordings'))
+  const list = await attempt(() => ask<{ recordings: Entry[] }>('recordings'))
   if (list) recordings.value = list.recordings
 }
 
-export const info = (name: string): Promise<Info | undefined> =>
-  attempt(() => ask<Info>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
+export const info = (name: string): Promise<Details | undefined> =>
+  attempt(() => ask<Details>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
 
 export async function rename(name: string, to: string): Promise<void> {
   await attempt(() => ask(path(name), { method: 'PATCH', body: { name: to } }))
@@ -92,10 +58,6 @@ export async function download(name: string): Promise<void> {
   link.click()
 }
 
-interface Uploaded {
-  import?: { format: string; complete: boolean; summary: string }
-}
-
 /** First bytes of a recording. */
 const MAGIC = '\x89LTAP'
 const isRecording = async (file: Blob): Promise<boolean> =>
@@ -111,7 +73,7 @@ export async function uploadAll(files: Iterable<File>): Promise<void> {
     progress(0)
     const done = await attempt(async () => {
       const query = (await isRecording(file)) ? '' : '?import=1'
-      return putFile<Uploaded | undefined>(`${path(name)}${query}`, file, progress)
+      return putFile<Entry>(`${path(name)}${query}`, file, progress)
     })
     upload.value = undefined
     if (done?.import) notice(texts.recordings.imported(name, done.import.format, done.import.complete), done.import.summary)

@@ -8,7 +8,8 @@ import { ask } from './api.ts'
 import { before } from './feed.ts'
 import { attempt, notice } from './messages.ts'
 import { recordings } from './recordings.ts'
-import { type Replay, type Status, away, change, isLive, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
+import type { ReplayState, Status } from './rest.ts'
+import { away, change, isLive, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
 
 export interface Range {
   fromMs: number
@@ -31,11 +32,11 @@ let waiting = 0
 let steps: Promise<unknown> = Promise.resolve()
 
 /** Sends a command. `guess` is the expected state: the page shows it at once, and the next command builds on it. */
-async function give(order: string, body: unknown, guess: Partial<Replay> = {}): Promise<boolean> {
+async function give(order: string, body: unknown, guess: Partial<ReplayState> = {}): Promise<boolean> {
   orders.given += 1
   waiting += 1
   if (replay.value) setReplay({ ...replay.value, offsetMs: offsetNow(), ...guess })
-  const answer = queue.then(() => attempt(() => ask<Replay>(`replay/${order}`, { method: 'POST', body, patience: PATIENCE_MS })))
+  const answer = queue.then(() => attempt(() => ask<ReplayState>(`replay/${order}`, { method: 'POST', body, patience: PATIENCE_MS })))
   queue = answer.catch(() => undefined)
   try {
     const state = await answer

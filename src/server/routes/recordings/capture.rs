@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::transfer::ImportReport;
+use super::report::ImportReport;
 use crate::{
     files::{self, Draft},
     sans_io::error::{Code, Problem},

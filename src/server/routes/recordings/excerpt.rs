@@ -34,7 +34,7 @@ use crate::{
     server::{
         routes::{
             body::parse_body,
-            replay::{Offset, read_offset},
+            offset::{Offset, read_offset},
         },
         state::refusal::Refusal,
     },

@@ -6,6 +6,7 @@ mod cache;
 mod capture;
 mod change;
 mod excerpt;
+mod report;
 mod shelf;
 mod transfer;
 
@@ -22,9 +23,8 @@ pub(crate) use change::{Deleted, Rename, delete, rename};
 pub(crate) use excerpt::{Cut, cut};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub(crate) use shelf::ListedRecording;
-pub(crate) use shelf::Shelf;
 use shelf::Whole;
+pub(crate) use shelf::{ListedRecording, Shelf};
 pub(crate) use transfer::{download, upload};
 
 use super::App;

@@ -17,7 +17,7 @@ use super::{
     Recordings,
     cache::{Cache, Version},
     on_thread,
-    transfer::ImportReport,
+    report::ImportReport,
 };
 use crate::{
     demo::{DEMO, DEMO_BYTES},
@@ -52,7 +52,7 @@ pub(crate) struct ListedRecording {
     name: String,
     /// Size of the file, in bytes.
     bytes: u64,
-    /// When the file was last modified, in milliseconds since the Unix epoch.
+    /// When the file was last modified.
     modified: Option<Millis>,
     /// Duration, if the end of the file states it.
     duration_ms: Option<u64>,

@@ -17,13 +17,14 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
 
 use super::{
     App, Name, Shelf,
     change::exists,
     on_thread, read_name, read_query,
+    report::ImportReport,
     shelf::{Changing, ListedRecording, refuse_written},
 };
 use crate::{
@@ -48,27 +49,6 @@ pub(crate) struct UploadQuery {
     force: Option<String>,
     /// `1` if the body is a capture to import.
     import: Option<String>,
-}
-
-/// Result of importing a capture.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "without importers, none is created"))]
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ImportReport {
-    /// Format of the capture.
-    pub(super) format: &'static str,
-    /// Name and version of the program that wrote it, if known.
-    pub(super) producer: String,
-    /// Number of frames in the recording.
-    pub(super) frames: u64,
-    /// Number of messages in the frames.
-    pub(super) messages: u64,
-    /// Number of lines left out.
-    pub(super) bad_lines: u64,
-    /// Whether all of the capture is in the recording, and readable.
-    pub(super) complete: bool,
-    /// The same report in words.
-    pub(super) summary: String,
 }
 
 /// What to do with an upload.
