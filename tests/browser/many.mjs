@@ -28,7 +28,7 @@ export async function many({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'recordings/raid.bin', '--port', '0', '--speed', '20', '--loop'], async ({ url, ws }) => {
     const visit = await Visit.open(browser, url, { sockets: false })
     // Frames of one page, because twenty renderers would measure the machine.
-    const wall = await Visit.open(browser, url, { path: '/overlays/', ready: false, sockets: false })
+    const wall = await Visit.open(browser, url, { path: '/try', ready: false, sockets: false })
     const links = OVERLAYS.map((name) => `${url}/overlays/${name}.html?url=${encodeURIComponent(`${ws}/`)}&sound=0`)
     await wall.page.evaluate((links) => {
       document.body.replaceChildren(...links.map((src) => Object.assign(document.createElement('iframe'), { src, style: 'width:270px;height:210px' })))
