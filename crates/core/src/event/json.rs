@@ -40,7 +40,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn number(self, number: impl itoa::Integer) -> Result<(), Error> {
+    fn number(self, number: impl itoa::Integer + Copy + TryInto<u8>) -> Result<(), Error> {
+        // Most numbers have one digit.
+        if let Ok(digit @ 0..=9) = number.try_into() {
+            self.out.push(b'0' + digit);
+            return Ok(());
+        }
         self.raw(itoa::Buffer::new().format(number))
     }
 
