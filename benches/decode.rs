@@ -3,10 +3,9 @@
 //!
 //! Each pass is a new generation, so that its events are not dropped as duplicates of the previous pass.
 
-mod support;
-
 use std::{hint::black_box, io::Write as _, process::ExitCode};
 
+use crate::support::{Args, Match, Peer, Report, cpu};
 use bytes::{Bytes, BytesMut};
 use libdeflater::Decompressor;
 use livetape::{
@@ -17,7 +16,6 @@ use livetape::{
     },
 };
 use prost::Message as _;
-use support::{Args, Match, Peer, Report, cpu};
 
 /// Passes over all frames per round.
 const PASSES: u32 = 40;
@@ -66,7 +64,7 @@ fn read<K: prost::Message + Default>(payload: &Bytes) -> bool {
     K::decode(payload.clone()).map(black_box).is_ok()
 }
 
-fn main() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let args = Args::parse();
     let tapes: Vec<Vec<Item>> = ["demo", "gifts", "short"].map(items).into();
     let frames: Vec<Bytes> = tapes.iter().flatten().filter_map(frame).collect();

@@ -1,7 +1,5 @@
 //! Writing, reading, seeking and importing recordings, compared with bare loops over the same bytes.
 
-mod support;
-
 use std::{
     fs::File,
     hint::black_box,
@@ -10,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use crate::support::{Args, Match, Report, cpu, now, process_cpu};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape::{
@@ -24,7 +23,6 @@ use livetape::{
     },
 };
 use serde::Deserialize;
-use support::{Args, Match, Report, cpu, now, process_cpu};
 
 /// Number of records in the file, and the record to seek to.
 const RECORDS: u32 = 200_000;
@@ -35,7 +33,7 @@ const BUFFER_BYTES: usize = 128 << 10;
 const HEAD_BYTES: usize = 16;
 const BODY_HEAD_BYTES: usize = 16;
 
-fn main() {
+pub(crate) fn run() {
     let args = Args::parse();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let bare = tempfile::NamedTempFile::new().expect("a temporary file");

@@ -1,14 +1,13 @@
 //! Many subscribers for a minute, some of them stalled: the others must not lose events, and memory must not
 //! grow. The program starts itself again for the load, in a separate process.
 
-mod support;
-
 use std::{
     net::SocketAddr,
     process::{Command, Stdio},
     time::Duration,
 };
 
+use crate::support::{Args, Run, allow_sockets, rounded};
 use futures_util::StreamExt as _;
 use livetape::{
     clock,
@@ -18,7 +17,6 @@ use livetape::{
     server::{Config, Server, listen::Listening, serve},
 };
 use serde_json::json;
-use support::{Args, Run, allow_sockets, rounded};
 use tokio::{net::TcpSocket, task::JoinSet, time::sleep_until};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
@@ -41,7 +39,7 @@ const BACKLOG_EVENTS: u64 = 1_024;
 /// Close code for a slow subscriber.
 const SLOW: u16 = 4101;
 
-fn main() {
+pub(crate) fn run() {
     let args = Args::parse();
     if let Err(error) = allow_sockets(READERS + STALLED) {
         eprintln!("soak: {error}");
@@ -64,7 +62,7 @@ async fn server(args: &Args) {
     let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
     let serving = tokio::spawn(serve(listener, server));
     let mut load = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--load", &address.to_string()])
+        .args(["soak", "--load", &address.to_string()])
         .args(args.has("--json").then_some("--json"))
         .stdout(Stdio::inherit())
         .spawn()

@@ -1,7 +1,5 @@
 //! Time from `exec` to the listening socket and to the first event of a replay, compared with a bare axum server; size of the program.
 
-mod support;
-
 use std::{
     fs,
     io::{BufRead, BufReader, Write as _},
@@ -10,8 +8,8 @@ use std::{
     time::Instant,
 };
 
+use crate::support::{Args, Match, Report, now, program};
 use axum::{Router, routing::get};
-use support::{Args, Match, Report, now, program};
 use tokio::net::TcpListener;
 
 /// The argument that makes this program act as the floor.
@@ -21,7 +19,7 @@ const FLOORS: f64 = 3.0;
 /// The start of any event in NDJSON, and of the floor's answer.
 const EVENT: &str = "{\"type\":";
 
-fn main() {
+pub(crate) fn run() {
     let args = Args::parse();
     if args.has(FLOOR) {
         return hello();
@@ -33,7 +31,7 @@ fn main() {
     for _ in 0..args.rounds.max(5) {
         let replay = ["replay", "demo", "--port", "0", "--wait-clients", "1", "--speed", "max"];
         ours.push(start(Command::new(program).args(replay)));
-        floors.push(start(Command::new(&this).arg(FLOOR)));
+        floors.push(start(Command::new(&this).args(["start", FLOOR])));
     }
     let all = |starts: &[Start], of: fn(&Start) -> f64| starts.iter().map(of).collect::<Vec<_>>();
     report.figure("exec to the listening socket", "ms", &all(&ours, |start| start.listening), 20.0);

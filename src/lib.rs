@@ -9,11 +9,12 @@
 //! # Layout
 //!
 //! [`sans_io`] (`crates/core`) is everything that needs no socket, file or clock, and [`clock`] reads the clock.
-//! [`settings`] is the configuration, and [`log`] the server's own log. A [`source`] is a live room or a recording; its
-//! items go through the [`pipeline`] to the [`hub`], which numbers, stores and fans out events, and the [`recorder`] writes
-//! them to a file. [`lobby`] holds the rooms and messages of clients. [`supervisor`] starts, stops and replaces sources on
-//! commands from [`control`]. [`server`] provides HTTP and WebSocket. [`mock`] is a mock TikTok server, and [`tools`] work
-//! on recordings offline. [`cli`] is the command line, and [`terminal`] formats events for it.
+//! [`settings`] is the configuration, and [`log`] the server's own log. A [`source`] is a live room, a browser tab or a
+//! recording; its items go through the [`pipeline`] to the [`hub`], which numbers, stores and fans out events. The
+//! [`recorder`] writes the items to a file. [`lobby`] holds the rooms and messages of clients. [`supervisor`] starts,
+//! stops and replaces sources on commands from [`control`]. [`server`] provides HTTP and WebSocket. [`mock`] is a mock
+//! TikTok server, and [`tools`] work on recordings offline. [`cli`] is the command line, and [`terminal`] formats
+//! events for it.
 
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};

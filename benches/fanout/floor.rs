@@ -10,12 +10,12 @@ use mio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::{
+use super::{
     machine::{now_ns, pause},
     points::{FLOOD_WINDOW, MESSAGE_BYTES, Point, text},
     run::{await_go, say},
-    support::{Args, allow_sockets},
 };
+use crate::support::{Args, allow_sockets};
 
 const LISTENER: Token = Token(usize::MAX);
 /// Maximum length of a request, in bytes.

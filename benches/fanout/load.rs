@@ -9,13 +9,8 @@ use std::{
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use crate::{
-    floor::unless_blocked,
-    machine::now_ns,
-    points::Point,
-    run::say,
-    support::{Args, allow_sockets},
-};
+use super::{floor::unless_blocked, machine::now_ns, points::Point, run::say};
+use crate::support::{Args, allow_sockets};
 
 /// Size of a read, in bytes.
 const READ_BYTES: usize = 256 * 1024;

@@ -7,14 +7,8 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    machine::resident_kib,
-    measured::Kind,
-    points::Point,
-    report::KIB_MAX,
-    run::measure_beside,
-    support::{Args, Report, allow_sockets},
-};
+use super::{machine::resident_kib, measured::Kind, points::Point, report::KIB_MAX, run::measure_beside};
+use crate::support::{Args, Report, allow_sockets};
 
 const SUBSCRIBERS: usize = 1_000;
 const EVENTS_PER_SECOND: usize = 50;

@@ -14,12 +14,12 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{
+use super::{
     machine::now_ns,
     points::{MESSAGE_BYTES, Point, text},
     run::{await_go, say},
-    support::Args,
 };
+use crate::support::Args;
 
 /// Length of an event's JSON without its text, in bytes.
 const ENVELOPE_BYTES: usize = 233;

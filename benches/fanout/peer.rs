@@ -2,10 +2,8 @@
 
 use std::{io, process::Command};
 
-use crate::{
-    points::{MESSAGE_BYTES, Point},
-    support::node,
-};
+use super::points::{MESSAGE_BYTES, Point};
+use crate::support::node;
 
 /// # Errors
 /// A message with the commands that install what is missing.

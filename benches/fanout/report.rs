@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     measured::{Kind, Measured},
     points::Point,
-    support::{median, rounded, spread},
 };
+use crate::support::{median, rounded, spread};
 
 /// Maximum resident memory per connection, in KiB.
 pub(crate) const KIB_MAX: f64 = 8.0;

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use super::{
     machine,
     measured::{Kind, Measured},
     peer,
     points::{POINTS, Point},
     report::{Report, Row},
-    support::{Args, Run, allow_sockets},
 };
+use crate::support::{Args, Run, allow_sockets};
 
 /// Time for a server to become idle before its memory is sampled.
 const REST: Duration = Duration::from_millis(300);
@@ -99,7 +99,7 @@ pub(crate) fn measure_beside<B>(
 
 fn this_program(role: &str, point: &Point) -> io::Result<Command> {
     let mut command = Command::new(env::current_exe()?);
-    command.args(["--role", role]).args(point.args());
+    command.args(["fanout", "--role", role]).args(point.args());
     Ok(command)
 }
 

@@ -4,15 +4,15 @@ use std::{fs, io};
 
 use serde_json::{Value, json};
 
-use crate::{
+use super::{
     measured::{Kind, Measured},
     points::Point,
     run::measure,
-    support::{
-        Args, Run, allow_sockets, median,
-        plot::{self, Chart, Line},
-        rounded,
-    },
+};
+use crate::support::{
+    Args, Run, allow_sockets, median,
+    plot::{self, Chart, Line},
+    rounded,
 };
 
 /// Numbers of subscribers to one room.

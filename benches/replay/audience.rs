@@ -8,10 +8,8 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token};
 
-use crate::{
-    reader::{ask, start},
-    support::allow_sockets,
-};
+use super::reader::{ask, start};
+use crate::support::allow_sockets;
 
 const READ_BYTES: usize = 64 << 10;
 /// Maximum time without data, after which the program counts as hanging.

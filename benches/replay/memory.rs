@@ -8,13 +8,13 @@ use std::{
 use livetape::tools::synth::{Length, Profile};
 use tempfile::NamedTempFile;
 
-use crate::{
+use super::{
     made_up,
     reader::{Look, play},
-    support::{
-        Args, Report,
-        plot::{self, Chart, Line},
-    },
+};
+use crate::support::{
+    Args, Report,
+    plot::{self, Chart, Line},
 };
 
 const DAY: Length = Length::Minutes(24 * 60);

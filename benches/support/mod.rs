@@ -1,5 +1,4 @@
-//! Shared by all benchmarks: arguments, alternating rounds, calibration and reports.
-#![allow(dead_code, unused_imports, reason = "not every benchmark uses all of it")]
+//! Shared by the benchmarks: arguments, alternating rounds, calibration and reports.
 
 mod machine;
 mod peer;

@@ -1,4 +1,4 @@
-//! The process of the command that `livetape run` tests.
+//! The process of the command that `livetape run` starts.
 
 use std::{
     ffi::OsString,

@@ -74,10 +74,9 @@ fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), 
 pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
     let others = args.inputs.len() - 1;
     if !args.offset.is_empty() && args.offset.len() != others {
-        let message =
-            format!("--offset is set {} times, for {others} recordings after the first", args.offset.len());
+        let message = format!("--offset flags: {}; recordings after the first: {others}", args.offset.len());
         return Err(Problem::new(Code::BadRequest, message)
-            .hint("set it once for each of them, e.g. --offset 0s --offset 1m30s"));
+            .hint("set --offset once for each recording after the first, e.g. --offset 0s --offset 1m30s"));
     }
     if args.inputs.len() > edit::INPUTS_MAX {
         let message = format!("cannot merge {} recordings at once", args.inputs.len());
@@ -126,17 +125,16 @@ pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
 fn check_complete(tape: &Tape) -> Result<(), Problem> {
     let mut reader = Reader::open(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
     while reader.next_head().map_err(|error| unreadable(&tape.name, &error))?.is_some() {}
-    let problem = |what: &str, hint: &str| {
+    let problem = |what: &str| {
         let message = format!("{} {what}, so it is not changed in place", tape.name);
-        Err(Problem::new(Code::BadRequest, message).hint(hint))
+        Err(Problem::new(Code::BadRequest, message).hint("write to another file with -o"))
     };
-    let repair = "write to another file with -o, or run `livetape repair` first";
     match reader.report() {
-        report if !report.sealed => problem("is not sealed and may still be in progress", repair),
+        report if !report.sealed => problem("is not sealed and may still be in progress"),
         report if report.is_whole() => Ok(()),
         // A repaired recording still has gaps, which no repair can fill.
-        report if report.loss().bytes == 0 => problem("has missing records", "write to another file with -o"),
-        _ => problem("is damaged", repair),
+        report if report.loss().bytes == 0 => problem("has missing records"),
+        _ => problem("is damaged"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where livetape keeps files outside of a checkout: the platform's folders for configuration and data.
+//! The user's folders for settings and recordings, where the platform keeps configuration and data.
 
 use std::{
     env,

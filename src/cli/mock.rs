@@ -64,17 +64,20 @@ fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Pr
 }
 
 /// Finds a recording: a file relative to the current directory rather than the scenario, or a name in `folder`.
-fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
-    let missing = || {
+fn recording(play: &str, folder: &Path) -> Result<String, Problem> {
+    let tape = Tape::find_in(folder, Path::new(play))?;
+    let Some(path) = tape.path() else { return Ok(tape.name) };
+    unicode(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// Returns the path of a recording as text, which scenarios need.
+pub(super) fn unicode(path: &Path) -> Result<String, Problem> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
         Problem::new(
             Code::RecordingNotFound,
-            format!("the path of the recording is not Unicode: {}", play.display()),
+            format!("the path of the recording is not Unicode: {}", path.display()),
         )
-    };
-    let tape = Tape::find_in(folder, play)?;
-    let Some(path) = tape.path() else { return Ok(tape.name) };
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    path.to_str().map(str::to_owned).ok_or_else(missing)
+    })
 }
 
 /// Prints the address and how clients connect to it.

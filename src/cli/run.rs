@@ -120,7 +120,9 @@ async fn start_mock(
 ) -> Result<Option<(MockTikTok, String)>, Problem> {
     let Some(scenario) = &args.mock else { return Ok(None) };
     settings.mock.scenario = Some(scenario.clone()).filter(|scenario| scenario != Path::new(DEMO));
-    settings.mock.play = recording.or(settings.mock.play.take());
+    if let Some(recording) = &recording {
+        settings.mock.play = Some(mock::unicode(recording)?);
+    }
     settings.mock.port = 0;
     let (mock, playing) = mock::start(&settings.mock, &settings.server.folder()).await?;
     if settings.live.upstream.is_none() {

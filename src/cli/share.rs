@@ -52,8 +52,14 @@ fn failure(tape: &Tape, error: scrub::Error) -> Failure {
         scrub::Error::Read(error) => unreadable(&tape.name, &error).into(),
         scrub::Error::Write(error) => error.into(),
         error => {
+            let hint = match error {
+                scrub::Error::TooMany(_) => {
+                    "cut the recording into parts, and scrub them with one --key-file"
+                }
+                _ => "run `livetape verify` to find the damage",
+            };
             let message = format!("cannot scrub {}: {error}", tape.name);
-            Problem::new(Code::BadRecording, message).hint("run `livetape verify` to find the damage").into()
+            Problem::new(Code::BadRecording, message).hint(hint).into()
         }
     }
 }

@@ -154,13 +154,13 @@ fn position(json: &str) -> Option<String> {
 }
 
 fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> {
-    let (code, reason) =
-        frame.map_or((1006, "connection lost".into()), |f| (u16::from(f.code), f.reason.to_string()));
-    if code == close::NORMAL || code == close::GOING_AWAY {
-        return Ok(exit::DONE);
-    }
+    let message = match frame.map(|frame| (u16::from(frame.code), frame.reason)) {
+        Some((close::NORMAL | close::GOING_AWAY, _)) => return Ok(exit::DONE),
+        Some((code, reason)) => format!("closed by the server: {code} {reason}"),
+        None => "the connection to the server was lost".to_owned(),
+    };
     let hint = last.map(|last| format!("continue with --since {last}")).unwrap_or_default();
-    Err(Problem::new(Code::ServerUnreachable, format!("closed by the server: {code} {reason}")).hint(hint))
+    Err(Problem::new(Code::ServerUnreachable, message).hint(hint))
 }
 
 fn refused(url: &str, error: &tungstenite::Error) -> Problem {

@@ -64,7 +64,8 @@ impl Default for Sources {
 /// Validates the tokens and normalises their users. Tokens must be unique.
 pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     if tokens.len() > TOKENS_MAX {
-        return Err(bad(format!("{} tokens are more than the maximum of {TOKENS_MAX}", tokens.len())));
+        return Err(bad(format!("{} tokens are more than the maximum of {TOKENS_MAX}", tokens.len()))
+            .hint(format!("keep at most {TOKENS_MAX} tokens")));
     }
     let mut seen = BTreeSet::new();
     for token in &tokens {
@@ -73,7 +74,9 @@ pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
             return Err(bad(format!("the token of {client} cannot be part of a URL")).hint(why));
         }
         if !seen.insert(secret) {
-            return Err(bad(format!("the token of {client} is used twice")));
+            return Err(
+                bad(format!("the token of {client} is used twice")).hint("give each client its own token")
+            );
         }
     }
     tokens.into_iter().map(with_name_of_user).collect()

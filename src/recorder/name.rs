@@ -108,7 +108,7 @@ fn problem(error: &files::Error) -> Problem {
     match error {
         files::Error::Exists { path } => {
             let message = format!("{} already exists, and recordings are never overwritten", path.display());
-            Problem::new(Code::OutputExists, message).hint("choose another name with -o FILE")
+            Problem::new(Code::OutputExists, message).hint("choose another name")
         }
         _ => Problem::new(Code::Io, error).hint(error.hint()),
     }

@@ -1,7 +1,7 @@
 //! HTTP and WebSocket server: the event feed and the REST API, on top of the hub and the control handle.
 //!
 //! [`serve`] takes a bound listener: [`listen::Listening`] for sockets, [`memory::listener`] for tests. Each
-//! request passes [`access`](Access) first.
+//! request passes [`access`](Access) before its handler.
 
 mod access;
 mod observe;

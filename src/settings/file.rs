@@ -92,8 +92,6 @@ impl<'a> Cell<'a> {
                 Some(items?.join(","))
             }
             (Form::Path, DeValue::String(path)) if path.is_empty() => Some(String::new()),
-            // The built-in recording is not a path.
-            (Form::Path, DeValue::String(path)) if path == "demo" => Some("demo".into()),
             (Form::Path, DeValue::String(path)) => folder.join(path.as_ref()).to_str().map(str::to_owned),
             _ => None,
         }

@@ -105,7 +105,7 @@ settings! {
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
-        /// A server accepts any of them and rejects requests without one. `livetape watch` and `livetape trigger` send the first.
+        /// A server accepts any of them. `livetape watch` and `livetape trigger` send the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
         /// Listen beyond loopback without a token
         ///
@@ -167,7 +167,7 @@ settings! {
         ///
         /// All IPv6 addresses of a /64 network count as one. Loopback addresses are not limited.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
-        /// Accept at most this many subscribers at once
+        /// Accept at most this many subscribers at once, observers included
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
         /// Close a connection if its TLS handshake takes longer than this
         handshake_time: Duration = secs(10), "", "LIVETAPE_HANDSHAKE_TIME";
@@ -207,9 +207,9 @@ settings! {
         ///
         /// A socket that is silent for two intervals is closed.
         ping_interval: Duration = secs(30), "", "LIVETAPE_PING_INTERVAL";
-        /// Exit at most this long after a graceful shutdown begins
+        /// Force the exit if a graceful shutdown takes longer than this
         ///
-        /// Sockets that are still open are dropped half a second earlier.
+        /// Sockets that are still open are dropped up to half a second earlier.
         shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }
 
@@ -227,7 +227,7 @@ settings! {
         file_bytes: Bytes = Bytes(10 << 20), "", "LIVETAPE_LOG_FILE_BYTES";
         /// Keep this many rotated log files; FILE.1 is the newest
         files: usize = 5, "", "LIVETAPE_LOG_FILES";
-        /// Log broadcast statistics at this interval [0: never]
+        /// Log broadcast statistics at this interval, and at shutdown [0: only at shutdown]
         statistics: Duration = secs(60), "", "LIVETAPE_LOG_STATISTICS";
     }
 
@@ -271,7 +271,7 @@ settings! {
         wait_clients: usize = 0, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
-        /// Record the first room or replay to this file
+        /// Record the first room (or replay) to this file
         ///
         /// It is synced to disk according to --sync.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
@@ -287,15 +287,15 @@ settings! {
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
         /// Play N times in total, or repeat until stopped
         ///
-        /// Without N, or with `endless`, it repeats until stopped. Does not apply to recordings loaded later.
+        /// Without N, or with `endless`, it repeats until stopped. Applies only to the first recording played.
         r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
-        /// Does not apply to recordings loaded later.
+        /// Applies only to the first recording played.
         start: Duration = Duration::ZERO, "--start OFFSET", "LIVETAPE_START";
         /// End at this offset
         ///
-        /// Does not apply to recordings loaded later.
+        /// Applies only to the first recording played.
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
@@ -336,7 +336,7 @@ settings! {
         /// Play this recording in every room
         ///
         /// Use a file, the name of a recording, or `demo`. [default: the scenario's recording, or demo]
-        play: Option<PathBuf> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
+        play: Option<String> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
         /// Script users, rooms and failures with this TOML file
         scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
         /// Listen on this loopback port [0: any free port]

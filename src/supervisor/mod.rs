@@ -1,5 +1,5 @@
-//! Starts, stops and replaces sources: one at a time on the main channel, and those opened with tokens on
-//! additional channels.
+//! Starts, stops and replaces sources: one at a time on the main channel, and those of tokens and private
+//! replays on additional channels.
 //!
 //! A running source processes its own orders. It ends and returns here for an order that needs another
 //! source.

@@ -1,4 +1,4 @@
-//! Checks imports between modules: an allow-list for every module of `src/`, no cycles between sibling modules in any crate, and the
+//! Checks imports between modules: an allow-list for every module of `src/`, no cycles between sibling modules below `ROOTS`, and the
 //! order of the folders in `server`.
 
 use std::{

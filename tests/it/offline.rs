@@ -1,5 +1,4 @@
-//! The setting `offline`: only loopback addresses are contacted. The other addresses below are reserved and never
-//! respond.
+//! The setting `offline`: only loopback addresses are contacted.
 
 use livetape::{
     sans_io::error::Code,

@@ -54,11 +54,11 @@ fn the_mock_has_its_own_environment_variables() {
 }
 
 #[test]
-fn paths_are_relative_to_the_folder_of_the_file() {
-    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"demo\"\n[live]\nrecord = \"/tmp/x.bin\"\n";
+fn paths_are_relative_to_the_folder_of_the_file_but_recordings_may_be_names() {
+    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"raid\"\n[live]\nrecord = \"/tmp/x.bin\"\n";
     let settings = resolve(file, &[("LIVETAPE_MOCK_SCENARIO", "s.toml")], &[]).unwrap().settings;
     assert_eq!(settings.log.file.as_deref(), Some(Path::new("etc/x.log")));
-    assert_eq!(settings.mock.play.as_deref(), Some(Path::new("demo")));
+    assert_eq!(settings.mock.play.as_deref(), Some("raid"));
     assert_eq!(settings.mock.scenario.as_deref(), Some(Path::new("s.toml")));
     assert_eq!(settings.live.record.as_deref(), Some(Path::new("/tmp/x.bin")));
 }

@@ -97,6 +97,21 @@ fn every_crate_has_a_full_manifest() {
     }
 }
 
+/// Cargo loads the manifests and looks for the targets of all packages of the workspace, whichever it builds.
+#[test]
+fn the_docker_build_gets_every_package_of_the_workspace() {
+    let ignored = read(".dockerignore");
+    let kept: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix("!/")).collect();
+    let listed = read("Cargo.toml");
+    let (_, members) = listed.split_once("members = [").unwrap();
+    for member in members.split(']').next().unwrap().split(", ").map(|it| it.trim_matches(['"', '*', '/'])) {
+        let is_kept =
+            |path: &str| kept.iter().any(|kept| path == *kept || path.starts_with(&format!("{kept}/")));
+        let parts = ["Cargo.toml", "src"].map(|part| format!("{member}/{part}"));
+        assert!(parts.iter().all(|path| is_kept(path)), "{member}");
+    }
+}
+
 /// Libraries that a module must not use; `layers` checks imports between modules.
 #[test]
 fn layers_do_not_use_libraries_of_other_layers() {

@@ -1,4 +1,4 @@
-//! Texts and names are in plain English: banned phrases must not occur anywhere in the tree.
+//! Texts and names are in plain English: banned phrases must not occur.
 
 use std::fs;
 
@@ -86,7 +86,7 @@ const SKIPPED: [&str; 6] = [
     "web/dist/",
 ];
 /// Changelog entries from here on keep their wording.
-const OLD_ENTRIES: &str = "### Before";
+const OLD_ENTRIES: &str = "### Earlier entries";
 
 /// A text without line breaks and comment marks, in lower case, and the offset of each of its lines.
 fn joined(text: &str) -> (String, Vec<usize>) {

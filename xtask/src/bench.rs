@@ -1,4 +1,4 @@
-//! Runs benchmarks. Each is a program in `benches/` that alternates between livetape and a baseline, the floor.
+//! Runs the benchmarks in `benches/`. Most alternate between livetape and a baseline, the floor.
 
 use std::path::{Path, PathBuf};
 
@@ -104,8 +104,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "--package",
         "livetape-benches",
         "--bin",
-        name,
+        "benches",
         "--",
+        name,
         "--rounds",
     ]);
     command.arg(args.rounds.to_string());

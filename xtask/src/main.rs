@@ -41,7 +41,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Run all CI stages, from fast to slow
+    /// Run all CI stages
     Ci {
         #[arg(help = format!("Run only these stages: {}", ci::names()))]
         stages: Vec<String>,

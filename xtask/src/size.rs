@@ -1,4 +1,4 @@
-//! Checks the size of the installed program.
+//! Checks the size of the program, built for release.
 
 use std::{env::consts::EXE_SUFFIX, fs, path::PathBuf};
 

@@ -93,11 +93,11 @@ codes! {
     BadRequest = "bad_request", 400, 1008, 2, "see GET /openapi.json for valid requests", terminal "run the command with --help for valid arguments";
     /// A setting in the file or the environment is invalid.
     BadConfig = "bad_config", 500, 1011, 2, "run `livetape config check` to list every error";
-    /// The path does not exist.
+    /// The address or connection does not exist, or the user is not the current one.
     NotFound = "not_found", 404, 1008, 1, "send GET / for the list of addresses";
     /// The path does not support this method.
     MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "send GET / for the list of addresses";
-    /// The body is too long.
+    /// The body, the request head, a message or metadata is too large.
     TooLarge = "too_large", 413, 1009, 1, "send less data";
     /// A WebSocket path was requested without an upgrade.
     UpgradeRequired = "upgrade_required", 400, 1008, 1, "connect with a WebSocket client";
@@ -111,7 +111,7 @@ codes! {
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
     /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// The limit of sockets, rooms or replays is reached.
+    /// A limit of connections, subscribers, rooms or replays is reached, or another user is being looked up.
     Capacity = "capacity", 503, 4102, 1, "try again later";
     /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
@@ -122,7 +122,7 @@ codes! {
     /// The port is in use.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
     /// The server cannot listen on the address.
-    CannotListen = "cannot_listen", 500, 1011, 1, "choose another address with --listen ADDR";
+    CannotListen = "cannot_listen", 500, 1011, 1, "choose another address or port";
     /// The recording does not exist.
     RecordingNotFound = "recording_not_found", 404, 1011, 1, "check the name, or use `demo` for the built-in recording";
     /// The file is not a recording, or nothing in it is readable.
@@ -161,9 +161,9 @@ codes! {
     SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or connect without a sign server", title "Empty response from the sign server", terminal "try again later, or without --sign-url";
     /// TikTok rejected the WebSocket for a reason other than a blocked device.
     HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or connect the other way: directly or through a sign server", title "Handshake rejected", terminal "try again later, or connect the other way: with or without --sign-url";
-    /// The bearer token is missing or wrong.
+    /// The bearer token is missing or wrong, or the token in `/ws/{token}` is unknown.
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
-    /// Events cannot be injected into a live room.
+    /// The room is live, and the setting `live.allow_inject` is off.
     InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or set `live.allow_inject` and restart the server";
     /// The expected clients did not connect in time.
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect the clients first, or omit `wait_clients`";

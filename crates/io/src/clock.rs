@@ -1,5 +1,4 @@
-//! The only module that reads a clock. Monotonic time comes from tokio, so that tests can pause it. Wall time
-//! is read once at the start of a stream and derived afterwards.
+//! The only module that reads a clock. Monotonic time comes from tokio, so that tests can pause it.
 
 mod timer;
 

@@ -103,7 +103,7 @@ impl fmt::Display for Report {
         if all > FINDINGS_PRINTED_MAX as u64 {
             writeln!(
                 f,
-                "and {} more; --json lists {}",
+                "and {} more; --json lists up to {}",
                 thousands(all - FINDINGS_PRINTED_MAX as u64),
                 thousands(FINDINGS_LISTED_MAX as u64)
             )?;

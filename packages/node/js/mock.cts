@@ -31,7 +31,7 @@ export class MockTikTok {
   static async start(scenario: MockScenario): Promise<MockTikTok> {
     const [kind, value] = typeof scenario === 'string' ? ['user', scenario] : (Object.entries(scenario)[0] ?? [])
     if (kind === undefined || typeof value !== 'string' || !['user', 'file', 'toml'].includes(kind)) {
-      throw bad('the scenario is not a user, { file } or { toml }')
+      throw bad('the scenario is not a user name, { file } or { toml }')
     }
     return new MockTikTok(await request(() => native.startMock(kind, value)))
   }
@@ -51,7 +51,7 @@ export class MockTikTok {
   /** Throws if an expectation is not met, with a list of what clients did. */
   verify(): void {
     const unmet = call(() => this.#mock.verify())
-    if (unmet !== null) throw new LivetapeError('unmet_expectation', unmet)
+    if (unmet !== null) throw new LivetapeError('unmet', unmet)
   }
 
   /** Forgets the log and all rooms. */

@@ -7,7 +7,7 @@ use napi_derive::napi;
 /// An event of a socket. Which fields are set depends on `kind`.
 #[napi(object)]
 pub struct SocketEvent {
-    /// What happened: see `KIND` in `js/sockets.cts`.
+    /// What happened: see `KIND` in `js/dispatch.cts`.
     pub kind: u32,
     /// Identifies the event in an answer; absent if nothing waits for one.
     pub ticket: Option<f64>,

@@ -1,4 +1,4 @@
-//! The feed in process.
+//! The feed for JavaScript in the same process.
 
 use livetape::hub::{Next, Subscriber};
 use napi_derive::napi;

@@ -87,7 +87,7 @@ test('an app connects to a mock, which checks what the app does', { timeout: 60_
   assert.ok(mock.received().some(({ what }) => what === 'upgrade'))
   mock.verify()
   mock.expect('close:4999', 1)
-  assert.throws(() => mock.verify(), { code: 'unmet_expectation', message: /close/ })
+  assert.throws(() => mock.verify(), { code: 'unmet', message: /close/ })
   await assert.rejects(() => app.connect('nobody'), { code: 'user_not_found' })
   await assert.rejects(() => app.connect('not a name!'), { code: 'invalid_username' })
   await assert.rejects(() => MockTikTok.start({ toml: 'nonsense = [' }), { code: 'bad_request' })

@@ -5,7 +5,7 @@
 pub(in crate::cli) struct Browser {
     /// Record a tab of Chrome through its debugging port
     ///
-    /// Start Chrome with --remote-debugging-port=9222 first. [env: LIVETAPE_CDP]
+    /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. [env: LIVETAPE_CDP]
     #[arg(long, value_name = "ADDR", env = "LIVETAPE_CDP", hide_env = true, help_heading = "Browser")]
     pub(in crate::cli) cdp: Option<String>,
     /// Choose a tab by its number [default: the one with TikTok]

@@ -22,8 +22,8 @@ pub(in crate::cli) struct Info {
 #[command(after_help = "Example:
   livetape verify show.bin || livetape repair show.bin
 
-Exit codes: 0 complete, 1 unreadable, 3 records are missing or the recording is
-not sealed")]
+Exit codes: 0 complete, 1 unreadable, 3 a part is missing or unreadable, or the
+recording is not sealed")]
 pub(in crate::cli) struct Verify {
     /// Recording to read: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,

@@ -199,7 +199,8 @@ fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
     let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
     let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("endless") } else { arg };
-    let arg = arg.value_hint(if key.form == Form::Path { ValueHint::AnyPath } else { ValueHint::Other });
+    let is_file = key.form == Form::Path || value == "FILE";
+    let arg = arg.value_hint(if is_file { ValueHint::AnyPath } else { ValueHint::Other });
     Some(if key.is_secret {
         // Errors must not repeat a secret.
         arg.value_parser(OsStringValueParser::new())

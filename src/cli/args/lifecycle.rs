@@ -9,7 +9,7 @@ pub(in crate::cli) struct Lifecycle {
     pub(in crate::cli) ready_file: Option<PathBuf>,
     /// Exit at the end of standard input
     ///
-    /// The process then never outlives the program that started it.
+    /// The process then ends with the program that started it.
     #[arg(long, help_heading = "Server", hide_short_help = true)]
     pub(in crate::cli) exit_with_stdin: bool,
 }

@@ -61,7 +61,7 @@ pub(in crate::cli) struct Export {
     pub(in crate::cli) form: Form,
     /// Recording to convert: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// Write to this file, or - for stdout [default: RECORDING.<format>]
+    /// Write to this file, or - for stdout [default: RECORDING.har, .jsonl or .piratetok.bin]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
     /// Export only this connection [jsonl and piratetok only]

@@ -197,7 +197,7 @@ pub(super) struct Watch {
     ///
     /// [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
     pub(super) url: Option<String>,
-    /// Server to connect to, instead of the argument URL, as for `trigger`
+    /// Same as the argument URL
     #[arg(long = "url", value_name = "URL", conflicts_with = "url", hide_short_help = true)]
     pub(super) server: Option<String>,
     #[command(flatten)]
@@ -226,6 +226,8 @@ pub(super) struct Filter {
     #[arg(long, value_name = "MODE", default_value = "raw")]
     pub(super) gifts: GiftsArg,
     /// Also print messages without an event type, as method and bytes
+    ///
+    /// `livetape watch` prints them only with --json.
     #[arg(long)]
     pub(super) raw: bool,
 }

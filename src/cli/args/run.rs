@@ -18,7 +18,8 @@ use crate::sans_io::offset;
   LIVETAPE_OFFLINE    true, if livetape contacts only loopback addresses
 
 Without --port or --listen, the server listens on any free port. livetape
-contacts only loopback addresses, unless LIVETAPE_OFFLINE is false.
+contacts only loopback addresses, unless the setting `live.offline`
+(LIVETAPE_OFFLINE) is false.
 
 Examples:
   livetape run demo --speed max -- npm test

@@ -18,8 +18,8 @@ const REPEAT_MAX: u64 = 100_000;
     after_help = "Examples:
   livetape trigger gift --user ann --gift Rose --count 50 --combo
   livetape trigger chat --comment hi --repeat 10 --every 2s",
-    after_long_help = "KIND is one of: chat, gift, like, join, follow, share, subscribe, question,
-emote, envelope, battle, poll, viewers, end, raw.
+    after_long_help = "KIND is one of: chat, gift, like, join (or member), follow, share, subscribe,
+question, emote, envelope, battle, poll, viewers (or room_user), end, raw.
 
 Prints the answer to each request as a line of JSON:
   {\"offsetMs\":40583,\"ids\":[…],\"seqs\":[…],\"delivered\":2}
@@ -44,7 +44,7 @@ pub(in crate::cli) struct Trigger {
     /// Name of the gift [default: Rose]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) gift: Option<String>,
-    /// Number of gifts, likes, viewers, followers or months [default: 1]
+    /// Number of gifts, likes, viewers, followers, shares or months [default: 1; 0 for join, follow and share]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) count: Option<i64>,
     /// Send the gift as a streak that rises to --count

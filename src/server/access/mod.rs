@@ -161,11 +161,11 @@ impl Access {
     /// decides.
     fn admit(&self, request: &Request, origins: &Origins) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
-        let forbidden =
-            |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message).hint(self.listed.hint()));
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             if is_cross_site(request) {
-                return forbidden("a page of another site sent a request without an origin");
+                let message = "a page of another site sent a request without an origin";
+                return Err(Problem::new(Code::ForbiddenOrigin, message)
+                    .hint("send it with `fetch` or a WebSocket, and add the page to `server.origins` (LIVETAPE_ORIGINS)"));
             }
             return Ok(None);
         };
@@ -177,7 +177,8 @@ impl Access {
             return Ok(origin.cloned());
         }
         origins.refuse(text);
-        forbidden(&format!("origin `{text}` is not allowed"))
+        let message = format!("origin `{text}` is not allowed");
+        Err(Problem::new(Code::ForbiddenOrigin, message).hint(self.listed.hint()))
     }
 
     fn host(&self, request: &Request) -> Result<Host, Problem> {

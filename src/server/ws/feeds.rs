@@ -1,4 +1,4 @@
-//! Looks up which users are live and on which channel.
+//! Looks up the current users and their channels.
 
 use crate::{control::Control, hub::Hub, lobby::Feed};
 

@@ -1,7 +1,7 @@
 //! Events of sockets for the program that embeds the server, and its answers.
 //!
-//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads no further
-//! message before that: a slow program slows down its clients, and nothing piles up.
+//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads its next
+//! message after the answer: a slow program slows down its clients, and nothing piles up.
 
 use std::{
     collections::HashMap,

@@ -15,13 +15,13 @@ use crate::hub::Subscriber;
 /// Cost of a message in addition to its length, in bytes, so that empty messages are not free.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
-/// An instruction for the socket's writer; they are processed in order.
+/// An instruction for the socket's writer; they are processed in order. Small, because the queue of a socket keeps its memory after a burst.
 #[derive(Debug)]
 pub(super) enum Item {
     /// Write this message.
     Message(Message),
     /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
-    Feed(Option<Subscriber>, bool),
+    Feed(Option<Box<Subscriber>>, bool),
 }
 
 /// Result of [`Outbox::next`].
@@ -92,7 +92,7 @@ impl Outbox {
 
     /// Changes the feed after all queued messages. With `binds`, the socket ends with the feed.
     pub(super) fn feed(&self, subscriber: Option<Subscriber>, binds: bool) {
-        self.lock().items.push_back(Item::Feed(subscriber, binds));
+        self.lock().items.push_back(Item::Feed(subscriber.map(Box::new), binds));
         self.news.notify_one();
     }
 
@@ -182,4 +182,14 @@ fn cost(message: &Message) -> usize {
         _ => 0,
     };
     bytes + MESSAGE_OVERHEAD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_hardly_larger_than_a_message() {
+        assert!(size_of::<Item>() <= size_of::<Message>() + 8, "{}", size_of::<Item>());
+    }
 }

@@ -201,7 +201,7 @@ async fn write(
             for item in items.drain(..) {
                 match item {
                     Item::Message(message) => sink.feed(message).await?,
-                    Item::Feed(feed, is_bound) => reading.change(feed, is_bound),
+                    Item::Feed(feed, is_bound) => reading.change(feed.map(|feed| *feed), is_bound),
                 }
             }
         }

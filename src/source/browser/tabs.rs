@@ -38,7 +38,7 @@ impl FromStr for Address {
             let shown = redact_text(&format!("http://{bare}")).replacen("http://", "", 1);
             let shown = shown.split(['?', '#']).next().unwrap_or_default();
             return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not the address of a browser"))
-                .hint("start Chrome with --remote-debugging-port=9222 and use --cdp 127.0.0.1:9222"));
+                .hint("use the address of its debugging port, e.g. --cdp 127.0.0.1:9222"));
         };
         if !address.ip().is_loopback() {
             let message = format!("{} is not a loopback address", address.ip());

@@ -1,4 +1,4 @@
-//! Limits on the memory that an upstream can make livetape use: 32 MiB in total.
+//! Limits on the memory that an upstream can make livetape use: at most 32 MiB for each room.
 
 use std::mem::size_of;
 

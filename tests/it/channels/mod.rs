@@ -1,4 +1,4 @@
-//! The channels opened with tokens: `/ws/{token}` and `/ws/test/{token}`.
+//! The main channel, and those of `/ws/{token}`, `/ws/test/{token}` and `/ws/play/{recording}`.
 
 mod error_first;
 mod machine;

@@ -1,4 +1,4 @@
-//! Clients that never read: for each client, the server keeps at most one copy of its message.
+//! Clients that never read: for each client, the server keeps at most one copy of the message that it echoes.
 
 use std::{
     io::{Read as _, Write as _},

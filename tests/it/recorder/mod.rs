@@ -305,10 +305,7 @@ fn existing_files_are_never_overwritten() {
     let path = folder.path().join("kept.bin");
     std::fs::write(&path, "kept").unwrap();
     let refused = start(&Target::File(path.clone())).unwrap_err();
-    assert_eq!(
-        (refused.code, refused.hint.as_str()),
-        (Code::OutputExists, "choose another name with -o FILE")
-    );
+    assert_eq!((refused.code, refused.hint.as_str()), (Code::OutputExists, "choose another name"));
     assert_eq!(std::fs::read(&path).unwrap(), b"kept");
     let refused = start(&Target::File(Path::new("no/such/folder.bin").into())).unwrap_err();
     assert!(refused.message.contains("does not exist"), "{refused}");

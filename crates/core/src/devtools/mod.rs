@@ -1,8 +1,7 @@
 //! A client for a browser tab (Chrome DevTools Protocol). It takes the browser's messages and returns
 //! commands and items.
 //!
-//! Only the domains Network and Target are used. The client also attaches to workers and cross-site frames
-//! opened by the tab, before they run.
+//! The client also attaches to workers and cross-site frames opened by the tab, before they run.
 
 mod protocol;
 mod sockets;

@@ -2,8 +2,8 @@
 //! their numbers, types and nesting.
 //!
 //! Scrubbing takes two passes. [`Scrubber::collect`] learns the identities in all items. [`Scrubber::scrub`]
-//! then replaces them, consistently everywhere. Replacements depend only on the [`Key`]. Data that cannot be
-//! inspected is replaced or dropped, never passed through, and counted in a [`Tally`].
+//! then replaces them, consistently everywhere. Replacements depend only on the [`Key`] and the original.
+//! Data that cannot be inspected is replaced or dropped, never passed through, and counted in a [`Tally`].
 
 mod allow;
 mod audit;
@@ -78,9 +78,7 @@ pub struct Tally {
 
 /// The recording has too many identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "more than {IDENTITIES_MAX} ids and names: cut the recording into parts and scrub them with one --key-file"
-)]
+#[error("more than {IDENTITIES_MAX} ids and names")]
 pub struct TooMany;
 
 /// Removes personal data from a recording.

@@ -146,7 +146,8 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
             "`retry_after` is more than a year",
         ),
         (matches!(fault.start, Start::Ms(ms) if ms > WAIT_MAX * 1000), "`after_ms` is more than a year"),
-        (matches!(fault.kind, K::Dribble { bytes_per_ms: 0 } | K::Frames(_, 0)), "`count` is 0"),
+        (matches!(fault.kind, K::Dribble { bytes_per_ms: 0 }), "`bytes_per_ms` is 0"),
+        (matches!(fault.kind, K::Frames(_, 0)), "`count` is 0"),
         (matches!(fault.kind, K::Frames(_, count) if count > FRAMES_MAX), "`count` is more than 1000"),
     ];
     let wrong = rules.into_iter().find(|(is_wrong, _)| *is_wrong);

@@ -68,9 +68,9 @@ impl From<Error> for Problem {
             Error::Apart { .. } => Self::new(Code::BadRequest, &error)
                 .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),
             Error::BeyondEnd(beyond) => (*beyond).into(),
-            _ => {
-                Self::new(Code::BadRequest, &error).hint("run `livetape info` to see its length and markers")
-            }
+            Error::NoMarker { .. } => Self::new(Code::BadRequest, &error)
+                .hint("set --start and --end instead, or add the marker with `livetape mark`"),
+            Error::BadLabel => Self::new(Code::BadRequest, &error).hint("choose another label"),
         }
     }
 }

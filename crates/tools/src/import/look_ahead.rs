@@ -1,4 +1,5 @@
-//! Looks ahead in the lines: a recording has the room at the start of a connection, but only messages contain it.
+//! Looks ahead in the lines for the room: a recording has it at the start of a connection, lines only have
+//! it in messages.
 
 use std::{
     collections::VecDeque,

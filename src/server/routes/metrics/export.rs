@@ -1,6 +1,7 @@
 //! `GET /metrics`: all counts, in Prometheus' text format.
 //!
-//! The exporter is created for each response: creating it compares two clocks, which would delay the start of the server.
+//! The exporter is created for each response, not when the server starts: creating it takes time, because it
+//! compares two clocks.
 
 use axum::{
     extract::State,

@@ -208,7 +208,7 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
         row(
             "put",
             "/connections/{id}/metadata",
-            "Sets metadata of a connection.",
+            "Replaces the metadata of a connection.",
             required(object()),
             it.write::<ConnectionView>(),
         ),

@@ -1,6 +1,6 @@
 //! A scratch file that holds the content of a capture until it can be written in order of time. A capture
-//! lists one connection after the other, and may only contain their times at the end. The file grows with the
-//! import, but memory use does not.
+//! lists one connection after the other, and the start time of a connection can come after its messages. The
+//! file grows with the import, but memory use does not.
 
 use std::{
     cell::RefCell,

@@ -13,12 +13,10 @@ mod points;
 mod report;
 mod run;
 mod scale;
-#[path = "../support/mod.rs"]
-mod support;
 
-use support::Args;
+use crate::support::Args;
 
-fn main() {
+pub(crate) fn run() {
     let args = Args::parse();
     let role = args.value::<String>("--role").unwrap_or_default();
     let done = match role.as_str() {

@@ -8,11 +8,10 @@
 mod audience;
 mod memory;
 mod reader;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::{hint::black_box, process::ExitCode, time::Duration};
 
+use crate::support::{Args, Match, Report, now};
 use livetape::{
     clock,
     control::Control,
@@ -24,7 +23,6 @@ use livetape::{
     source::{Lateness, Replay, ReplayOptions, Step, Summary, Tape},
     tools::synth::{self, Length, Profile},
 };
-use support::{Args, Match, Report, now};
 use tempfile::NamedTempFile;
 
 /// Number of subscribers.
@@ -35,7 +33,7 @@ const END: Duration = Duration::from_secs(5);
 /// Length of the recording played at speed `max`.
 const HOUR: Length = Length::Minutes(60);
 
-fn main() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut report = Report::begin(&args, "replay");

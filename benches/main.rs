@@ -1,0 +1,27 @@
+//! All benchmarks but `guard`, as one program, which links livetape once: the first argument is the name of the benchmark.
+
+mod decode;
+mod fanout;
+mod recording;
+mod replay;
+mod soak;
+mod start;
+mod support;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        Some("decode") => return decode::run(),
+        Some("fanout") => fanout::run(),
+        Some("recording") => recording::run(),
+        Some("replay") => return replay::run(),
+        Some("soak") => soak::run(),
+        Some("start") => start::run(),
+        _ => {
+            println!("run `cargo xtask bench`");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
