@@ -89,7 +89,7 @@ export interface Entry {
   durationMs: number | null
   /** Result of the import, in the response to the upload of a capture. */
   import?: ImportReport | null
-  /** When the file was last modified, in milliseconds since the Unix epoch. */
+  /** When the file was last modified. */
   modified: Time | null
   /** Name of the recording in `/replay/load` and `/recordings/{name}`. */
   name: string
