@@ -70,7 +70,7 @@ impl RoomStatus {
         info!("🔔 TikTok Live client ended for @{}", self.user);
         let problem = match leaving {
             Some(Leaving::Replaced(other, _)) => replaced_by(&self.user, other),
-            Some(Leaving::Deleted(_)) => given_up(&self.user, "was disconnected"),
+            Some(Leaving::Deleted(_)) => given_up(&self.user, "cancelled by a request to disconnect"),
             Some(Leaving::ShutDown) => shutting_down(),
             Some(Leaving::RecorderEnded) | None => problem.unwrap_or_else(|| {
                 let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
@@ -142,10 +142,10 @@ impl RoomStatus {
 
 /// Builds the error for an order to connect `user` that a later order for `other` replaced.
 pub(super) fn replaced_by(user: &str, other: &str) -> Problem {
-    given_up(user, &format!("was replaced by `{other}`"))
+    given_up(user, &format!("replaced by one to `{other}`"))
 }
 
 fn given_up(user: &str, why: &str) -> Problem {
-    Problem::new(Code::RoomRunning, format!("`{user}` {why} before it was connected"))
-        .hint(format!("connect it again: POST /connect/{user}"))
+    Problem::new(Code::RoomRunning, format!("the attempt to connect to `{user}` was {why}"))
+        .hint(format!("connect again: POST /connect/{user}"))
 }

@@ -1,4 +1,4 @@
-//! Events bypass the WebSocket library. These tests check the order of its own frames among them.
+//! The WebSocket library writes pongs and close frames; events bypass it. These tests check the order of events and such frames.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::hub::CloseReason;

@@ -1,19 +1,22 @@
 //! The runtime that all apps and mocks of the process share.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use livetape::sans_io::error::{Code, Problem};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// Returns the runtime, and starts it first if necessary.
 pub(crate) fn runtime() -> Result<Handle, Problem> {
-    if let Some(runtime) = RUNTIME.get() {
+    // Locked until it is started: a second one would be dropped, which panics on a thread of Node's runtime.
+    let mut running = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = &*running {
         return Ok(runtime.handle().clone());
     }
     let built = Builder::new_multi_thread().thread_name("livetape").enable_all().build();
     let built = built.map_err(|error| Problem::new(Code::Io, format!("cannot start threads: {error}")))?;
-    // Another thread of Node may have been faster.
-    Ok(RUNTIME.get_or_init(|| built).handle().clone())
+    let handle = built.handle().clone();
+    *running = Some(built);
+    Ok(handle)
 }

@@ -87,6 +87,17 @@ test('a process exits when its last app closes, and an app keeps it running', { 
   assert.deepEqual(await exited, { code: 0, signal: null, text: 'still running\n' })
 })
 
+test('apps may be the first to listen at the same time', { timeout: 60_000 }, async () => {
+  for (let i = 0; i < 10; i++) {
+    const { exited } = run(`
+      const apps = Array.from({ length: 8 }, () => createApp())
+      await Promise.all(apps.map((app) => app.listen()))
+      apps.map((app) => app.close())
+    `)
+    assert.deepEqual(await exited, { code: 0, signal: null, text: '' })
+  }
+})
+
 test('a process that is killed leaves no port', { timeout: 30_000 }, async (t) => {
   const { child, exited } = run(`console.log((await createApp().listen()).port)`)
   const port = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(Number(data))))

@@ -44,7 +44,7 @@ pub(in crate::cli) struct Trigger {
     /// Name of the gift [default: Rose]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) gift: Option<String>,
-    /// Number of gifts, likes, viewers, followers, shares or months [default: 1; 0 for join, follow and share]
+    /// Number of gifts, likes or months, or total of viewers, followers or shares [default: 1; 0 for join, follow and share]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) count: Option<i64>,
     /// Send the gift as a streak that rises to --count

@@ -227,8 +227,9 @@ async fn a_request_to_connect_that_a_later_one_replaces_is_a_conflict() {
     for (user, refused) in [("offline", first), ("nobody", second)] {
         let problem = refused.unwrap_err().problem;
         assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409), "{problem}");
-        assert_eq!(problem.message, format!("`{user}` was replaced by `ann` before it was connected"));
-        assert_eq!(problem.hint, format!("connect it again: POST /connect/{user}"));
+        let message = format!("the attempt to connect to `{user}` was replaced by one to `ann`");
+        assert_eq!(problem.message, message);
+        assert_eq!(problem.hint, format!("connect again: POST /connect/{user}"));
     }
     assert_eq!(last.unwrap().username.as_deref(), Some("ann"));
     rig.end().await;
@@ -242,8 +243,8 @@ async fn a_request_to_connect_that_is_disconnected_is_a_conflict() {
     assert_eq!(deleted.unwrap().mode, Mode::Idle);
     let problem = connected.unwrap_err().problem;
     assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409), "{problem}");
-    assert_eq!(problem.message, "`ben` was disconnected before it was connected");
-    assert_eq!(problem.hint, "connect it again: POST /connect/ben");
+    assert_eq!(problem.message, "the attempt to connect to `ben` was cancelled by a request to disconnect");
+    assert_eq!(problem.hint, "connect again: POST /connect/ben");
     rig.end().await;
 }
 

@@ -1,4 +1,5 @@
-//! The npm packages: `livetape` and `@livetape/node`, for each a package with its binary for this platform, and the libraries.
+//! Builds the npm packages. `livetape` and `@livetape/node` each use a second package, with the binary for this platform.
+//! The libraries `@livetape/client` and `@livetape/testing` have no binary.
 
 use std::{
     env::consts::{ARCH, OS},
