@@ -26,9 +26,10 @@ pub enum Intent {
     },
     /// A `ping` message.
     Ping,
-    /// Another command of the lobby, or an incomplete one.
+    /// An incomplete command of the lobby.
     Command,
-    /// Anything else, including text that is not JSON: a message to the program.
+    /// Anything else, including text that is not JSON: a message to the program. So is `set_metadata`, because the program decides what the
+    /// metadata of its sockets is.
     Message,
 }
 
@@ -47,9 +48,8 @@ impl Intent {
                 Self::Say { room_id: to.room_id, message: to.message.get().to_owned() }
             }
             Ok(Asked::Ping(_)) => Self::Ping,
-            Ok(Asked::SetMetadata(_)) => Self::Command,
             Err(_) if serde_json::from_str::<&RawValue>(text).is_ok() => Self::Command,
-            Ok(Asked::Plain(_)) | Err(_) => Self::Message,
+            Ok(Asked::SetMetadata(_) | Asked::Plain(_)) | Err(_) => Self::Message,
         }
     }
 }
@@ -158,6 +158,13 @@ impl Lobby {
         key.is_some_and(|key| self.members(room_id).is_ok_and(|members| members.contains(key)))
     }
 
+    /// Whether a connection is in a room that takes messages.
+    #[must_use]
+    pub fn may_say(&self, id: Uuid, room_id: &str) -> bool {
+        let key = self.ids.get(&id);
+        key.is_some_and(|key| self.room(room_id).is_ok_and(|room| room.members.contains(key)))
+    }
+
     fn open_key(&self, id: Uuid) -> Result<Key, Problem> {
         let key = self.ids.get(&id).filter(|key| !self.connections[*key].is_leaving);
         key.copied().ok_or_else(|| {
@@ -182,7 +189,7 @@ mod tests {
                 Intent::Say { room_id: room_id(), message: r#"{"b": 1}"#.into() },
             ),
             (r#"{"type":"ping"}"#, Intent::Ping),
-            (r#"{"type":"set_metadata","key":"a","value":1}"#, Intent::Command),
+            (r#"{"type":"set_metadata","key":"a","value":1}"#, Intent::Message),
             (r#"{"type":"join_room"}"#, Intent::Command),
             (r#"{"type":"move","x":1}"#, Intent::Message),
             (r#"{"type":"join_room""#, Intent::Message),

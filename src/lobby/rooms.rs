@@ -194,6 +194,13 @@ impl Lobby {
         Ok(view)
     }
 
+    /// Whether a room exists, or can be created by joining it.
+    #[must_use]
+    pub fn may_join(&self, id: &str) -> bool {
+        let exists = self.feed(id).is_some() || self.rooms.contains_key(id);
+        exists || self.check_room_id(id, Code::BadMessage).is_ok()
+    }
+
     fn check_room_id(&self, id: &str, code: Code) -> Result<(), Problem> {
         if id.starts_with(FEED_PREFIX) {
             return Err(unknown(id));

@@ -32,7 +32,7 @@ pub use transport::{limits::Bounds, tls::Tls};
 pub use ws::{
     end::check_close,
     handlers::{HandledPath, HandlerLimits, Handlers},
-    hooks::{Event, Verdict, Wanted, What},
+    hooks::{Event, Last, Verdict, Wanted, What},
     limits::Limits,
 };
 use ws::{feeds::Feeds, registry::Sockets};

@@ -8,7 +8,8 @@ use livetape::{
     hub::{Hub, Limits},
     lobby::{self, Payload},
     server::{
-        self, Config, Event, HandledPath, HandlerLimits, Handlers, Server, Verdict, Wanted, What, memory,
+        self, Config, Event, HandledPath, HandlerLimits, Handlers, Last, Server, Verdict, Wanted, What,
+        memory,
     },
 };
 use serde_json::json;
@@ -114,7 +115,7 @@ async fn events_reach_the_program_once_and_in_order() {
     assert!(["room_joined", "room_message", "pong"].iter().zip(&types).all(|(a, b)| a == b), "{types:?}");
     assert_eq!(
         stage.answered(Verdict::Continue).await,
-        (id, What::Close { code: 1005, reason: String::new() })
+        (id, What::Close { code: 1005, reason: String::new(), last: Box::default() })
     );
     assert_eq!(stage.handlers.unanswered(), 0);
 }
@@ -126,7 +127,7 @@ async fn the_program_refuses_cancels_and_changes() {
     let (id, what) = stage.answered(Verdict::Cancel).await;
     assert_eq!(what, What::Connect { path: "/chat".into(), client_id: "bot".into() });
     assert_eq!(read_all(&mut refused).await.close, Some((1008, "refused".into())));
-    let closed = What::Close { code: 1008, reason: "refused".into() };
+    let closed = What::Close { code: 1008, reason: "refused".into(), last: Box::default() };
     assert_eq!(stage.answered(Verdict::Continue).await, (id, closed));
 
     let (mut ann, _) = stage.accepted("ann").await;
@@ -197,4 +198,45 @@ async fn handled_paths_replace_routes_for_sockets_only() {
     assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Connect { path, .. } if path == "/ws"));
     stage.handlers.with(|lobby| lobby.write_all(None, Payload::Text("to all".into()))).unwrap();
     assert_eq!(text(&mut own).await, json!("to all"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_program_is_asked_only_about_requests_that_can_succeed() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let (mut ann, _) = stage.accepted("ann").await;
+    for (kind, room, code) in [
+        ("room_message", "nowhere", "unknown_room"),
+        ("join_room", "", "bad_message"),
+        ("join_room", "user:nobody", "unknown_room"),
+    ] {
+        say(&mut ann, asking(kind, room)).await;
+        assert_eq!(text(&mut ann).await["code"], code, "{kind} {room}");
+    }
+    stage
+        .handlers
+        .with(|lobby| {
+            lobby.create_room(serde_json::from_str(r#"{"id":"a","name":"A"}"#).unwrap(), Uuid::new_v4())
+        })
+        .unwrap();
+    say(&mut ann, asking("room_message", "a")).await;
+    assert_eq!(text(&mut ann).await["code"], "not_in_room");
+    say(&mut ann, "next").await;
+    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message("next".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_of_a_handled_socket_is_set_by_the_program_only_and_known_until_the_close() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let (mut ann, id) = stage.accepted("ann").await;
+    let metadata: lobby::Metadata = serde_json::from_str(r#"{"role":"guest"}"#).unwrap();
+    stage.handlers.with(|lobby| lobby.put_metadata(&id.to_string(), metadata.clone())).unwrap();
+    say(&mut ann, asking("join_room", "a")).await;
+    stage.answered(Verdict::Continue).await;
+    let set = r#"{"type":"set_metadata","key":"role","value":"staff"}"#;
+    say(&mut ann, set).await;
+    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message(set.into()));
+    ann.close(None).await.unwrap();
+    let last = Box::new(Last { room_id: Some("a".into()), metadata });
+    let closed = What::Close { code: 1005, reason: String::new(), last };
+    assert_eq!(stage.answered(Verdict::Continue).await.1, closed);
 }

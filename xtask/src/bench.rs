@@ -30,14 +30,14 @@ pub(crate) struct Args {
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
-    /// decode, fanout: compare with the floor only
+    /// decode, fanout: leave out the comparison with an npm package, which needs Node
     #[arg(long)]
     no_peer: bool,
-    /// replay: measure memory, for two days and for 1 GB at full speed; fanout: for 1,000 connections, idle and busy; node: during ten
+    /// replay: measure memory while playing two recordings of 24 hours and one of 1 GB at full speed; fanout: for 1,000 connections, idle and busy; node: during ten
     /// million callbacks
     #[arg(long)]
     memory: bool,
-    /// replay --memory: measure only the two days
+    /// replay --memory: measure only the recordings of 24 hours
     #[arg(long, requires = "memory")]
     days: bool,
     /// replay --memory: use this recording instead of generating 1 GB
@@ -56,7 +56,8 @@ enum Bench {
     Fanout,
     /// Fanout with 100 to 10,000 subscribers, 10 to 1,000 events per second, 1 to 100 rooms
     Scale,
-    /// Lateness of a replay at speed 1, compared with a bare timer; an hour at speed max, compared with decoding and over a socket
+    /// Lateness of a replay at speed 1, compared with a bare timer; the time to play an hour at speed max, once without clients and once
+    /// over a WebSocket, compared with decoding alone
     Replay,
     /// Writing, reading and seeking, compared with bare loops
     Recording,

@@ -6,8 +6,11 @@ const app = createApp({ port: Number(process.env.PORT ?? 3000) })
 
 app.websocket('/chat', {
   onConnect: (socket) => socket.send(`Hello ${socket.clientId}. Rooms: ${app.getAllRooms().map(({ id }) => id).join(', ')}`),
-  onJoinRoom: (socket, roomId) => app.broadcast(`${socket.clientId} joins`, roomId),
+  // The first to join a room creates it after this.
+  onJoinRoom: (socket, roomId) => app.getRoom(roomId) && app.broadcast(`${socket.clientId} joins`, roomId),
   onLeaveRoom: (socket, roomId) => app.broadcast(`${socket.clientId} leaves`, roomId),
+  // A client that disconnects does not ask to leave. Its room may be gone with it.
+  onClose: ({ clientId, roomId }) => app.getRoom(roomId ?? '') && app.broadcast(`${clientId} leaves`, roomId),
   // Text that is not for a room only reaches the handler.
   onMessage: (socket, message, roomId) => (roomId === undefined ? socket.send(`You said: ${message}`) : undefined),
 })

@@ -15,5 +15,8 @@ app.websocket('/chat', {
   onError: (socket, error) => console.error(socket.clientId, error.code, error.message),
 })
 
+// Without this, clients of the built-in `/ws` could join the same rooms unmoderated. REST still can: see the README.
+app.websocket('/ws', { onConnect: () => ({ shouldCancel: true }) })
+
 const { port } = await app.listen()
 console.log(`chat on ws://127.0.0.1:${port}/chat`)

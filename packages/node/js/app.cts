@@ -1,11 +1,12 @@
 // The app: a server with handlers, rooms and a source.
 
+import { checkFunction, checkSignal, checkWhole, json, text } from './check.cjs'
 import { Dispatcher } from './dispatch.cjs'
-import { LivetapeError, bad, call, request } from './errors.cjs'
+import { LivetapeError, bad, call, request, settle } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import { Replay, subscribe, type EventsOptions, type EventStream, type Speed } from './feed.cjs'
 import { native, type NativeApp } from './native.cjs'
-import { payload, text, type Handlers, type Socket } from './socket.cjs'
+import { payload, type Handlers, type Socket } from './socket.cjs'
 
 export interface AppOptions {
   /** Address to listen on; anything but loopback requires `token`. Defaults to localhost. */
@@ -50,7 +51,7 @@ export interface AppOptions {
   maxQueuedEvents?: number
   /** Closes the app. */
   signal?: AbortSignal
-  /** Receives failures of handlers; `console.error` by default. */
+  /** Receives failures of handlers, and of calls that nobody awaits; `console.error` by default. */
   log?: (error: LivetapeError) => void
 }
 
@@ -86,12 +87,23 @@ export class App {
   readonly #app: NativeApp
   readonly #dispatcher: Dispatcher
   #running: Promise<void> | undefined
+  /** Resolves when the app listens, or closes. */
+  readonly #started: Promise<void>
+  #start = (): void => {}
   #closing: Promise<void> | undefined
 
   /** @internal */
-  constructor({ signal, log = console.error, ...options }: AppOptions = {}) {
-    this.#app = call(() => new native.NativeApp(JSON.stringify(options)))
-    this.replay = new Replay(this.#app)
+  constructor(given: AppOptions = {}) {
+    if (typeof given !== 'object' || given === null) throw bad('the options are not an object')
+    const { signal, log = console.error, ...options } = given
+    checkSignal(signal)
+    checkFunction('log', log)
+    for (const [name, value] of Object.entries(options)) {
+      if (typeof value === 'number' && !Number.isFinite(value)) throw bad(`\`${name}\` is not a number: ${value}`)
+    }
+    this.#app = call(() => new native.NativeApp(json('options', options)))
+    this.replay = new Replay(this.#app, () => this.#checkStarted())
+    this.#started = new Promise((resolve) => (this.#start = resolve))
     this.#dispatcher = new Dispatcher(this.#app, log)
     if (signal?.aborted) void this.close()
     else signal?.addEventListener('abort', () => void this.close(), { once: true })
@@ -99,25 +111,26 @@ export class App {
 
   /** Starts the server and its source. */
   async listen(port?: number): Promise<{ port: number }> {
-    if (this.#closing) throw new LivetapeError('shutting_down', 'the app is closed', 'create another app')
-    if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) {
-      throw bad(`the port ${port} is not from 0 to 65535`)
-    }
+    if (this.#closing) throw closed()
+    if (port !== undefined) checkWhole('the port', port, 0, 65535)
     const bound = await request(() => this.#app.listen(port))
     this.#running = this.#dispatcher.run()
+    // `POST /shutdown` ends it too.
+    void this.#running.then(() => this.close())
+    if (this.#closing) throw closed()
+    this.#start()
     return { port: bound }
   }
 
   /** Handles the WebSockets of a path. */
   websocket(path: string, handlers: Handlers): this {
-    if (typeof handlers !== 'object' || handlers === null) throw bad('the handlers are not an object')
     call(() => this.#dispatcher.add(text('path', path), handlers))
     return this
   }
 
   /** Creates a room that stays until it is deleted, and returns its id. */
   async createRoom(name: string, options: RoomOptions = {}): Promise<string> {
-    return call(() => this.#app.createRoom(JSON.stringify({ ...options, name: text('name', name) })))
+    return call(() => this.#app.createRoom(json('options', { ...options, name: text('name', name) })))
   }
 
   getRoom(roomId: string): Room | undefined {
@@ -144,37 +157,43 @@ export class App {
     return this.#dispatcher.sockets.get(id)
   }
 
-  /** Queues a message, unchanged, for the sockets on handled paths, for those in a room, or for those that pass the filter. */
-  async broadcast(message: string | Uint8Array, roomId?: string, filter?: BroadcastFilter): Promise<void> {
-    const bytes = payload(message)
-    if (!filter) return void call(() => this.#app.broadcast(bytes, roomId))
-    // A filter that throws rejects the call before anything is sent.
-    const ids = this.getConnections(roomId).filter(filter).map(({ id }) => id)
-    call(() => this.#app.sendEach(ids, bytes))
+  /** Queues a message, unchanged, as `Socket.send` does: for the sockets on handled paths, for those in a room, or for those that pass the filter. */
+  broadcast(message: string | Uint8Array, roomId?: string, filter?: BroadcastFilter): Promise<void> {
+    return settle(() => {
+      const bytes = payload(message)
+      checkFunction('filter', filter)
+      if (!filter) return void call(() => this.#app.broadcast(bytes, roomId))
+      // A filter that throws rejects the call before anything is sent.
+      const ids = this.getConnections(roomId).filter(filter).map(({ id }) => id)
+      call(() => this.#app.sendEach(ids, bytes))
+    }, this.#dispatcher.log)
   }
 
   getStats(): Stats {
     return { ...JSON.parse(call(() => this.#app.stats())), unansweredEvents: this.#app.unanswered() }
   }
 
-  /** Subscribes to the feed. */
+  /** Subscribes to the feed. Before `listen`, the loop waits for it. */
   events<Type extends LivetapeEvent['type']>(options: EventsOptions<Type> = {}): EventStream<Extract<LivetapeEvent, { type: Type }>> {
-    return subscribe(this.#app, options)
+    return subscribe(this.#app, this.#started, options)
   }
 
   /** Connects to a user's room, and returns the status once the first attempt has succeeded. */
   async connect(user: string): Promise<Record<string, unknown>> {
+    this.#checkStarted()
     return JSON.parse(await request(() => this.#app.connect(text('user', user))))
   }
 
   /** Disconnects from a user's room, or ends the replay. */
   async disconnect(user: string): Promise<Record<string, unknown>> {
+    this.#checkStarted()
     return JSON.parse(await request(() => this.#app.disconnect(text('user', user))))
   }
 
   /** Injects an event into the feed: the body of `POST /inject`. */
   async inject(event: { type: string; [field: string]: unknown }): Promise<Record<string, unknown>> {
-    return JSON.parse(await request(() => this.#app.inject(JSON.stringify(event))))
+    this.#checkStarted()
+    return JSON.parse(await request(() => this.#app.inject(json('event', event))))
   }
 
   /** Returns the state of the source, as in `GET /status`. */
@@ -185,7 +204,13 @@ export class App {
   /** Closes every socket with 1001, and resolves when all have closed. */
   close(): Promise<void> {
     this.#closing ??= this.#app.close().then(() => this.#running)
+    this.#start()
     return this.#closing
+  }
+
+  #checkStarted(): void {
+    if (this.#running || this.#closing) return
+    throw new LivetapeError('not_listening', 'the app does not listen yet', 'call `await app.listen()` first')
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -197,6 +222,8 @@ export class App {
 export function createApp(options: AppOptions = {}): App {
   return new App(options)
 }
+
+const closed = (): LivetapeError => new LivetapeError('shutting_down', 'the app is closed', 'create another app')
 
 interface RoomView {
   id: string

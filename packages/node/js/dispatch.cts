@@ -1,5 +1,6 @@
 // Calls the handlers of sockets in the order of their events, and answers.
 
+import { checkFunction, checkKeys, text } from './check.cjs'
 import { HandlerError, LivetapeError } from './errors.cjs'
 import type { NativeApp, SocketEvent } from './native.cjs'
 import { Socket, type Handlers, type Verdict } from './socket.cjs'
@@ -21,29 +22,43 @@ const FAILURES = new Map([
 /** Close code of sockets that are open when the app has closed. */
 const ABNORMAL = 1006
 
+/** The keys of `Handlers` that are not in `WANTED`. */
+const OTHERS = ['onConnect', 'onClose', 'onError', 'clientId']
 /** The names under which events are reported, by handler. */
 const WANTED = { onMessage: 'message', onBinaryMessage: 'binary', onJoinRoom: 'join', onLeaveRoom: 'leave', onPing: 'ping', onPong: 'pong' } as const
 
 type Handler = Exclude<keyof Handlers, 'clientId'>
 
+/** The handler of each kind of event. */
+const HANDLERS: Record<number, Handler> = {
+  [KIND.connect]: 'onConnect', [KIND.message]: 'onMessage', [KIND.say]: 'onMessage', [KIND.binary]: 'onBinaryMessage', [KIND.join]: 'onJoinRoom', [KIND.leave]: 'onLeaveRoom',
+}
+
 export class Dispatcher {
   readonly sockets = new Map<string, Socket>()
   readonly #app: NativeApp
   readonly #paths = new Map<string, Handlers>()
-  readonly #log: (error: LivetapeError) => void
+  /** Reports a failure that nobody handles. Never throws. */
+  readonly log: (error: LivetapeError) => void
+  #isLate = false
 
   constructor(app: NativeApp, log: (error: LivetapeError) => void) {
     this.#app = app
-    this.#log = (error) => {
+    this.log = (error) => {
+      const failed = (failure: unknown): void => console.error(failure, error)
       try {
-        log(error)
-      } catch {
-        // Nothing is left to report this to.
+        const logged: unknown = log(error)
+        if (isThenable(logged)) Promise.resolve(logged).catch(failed)
+      } catch (failure) {
+        failed(failure)
       }
     }
   }
 
   add(path: string, handlers: Handlers): void {
+    checkKeys('handlers', handlers, [...Object.keys(WANTED), ...OTHERS])
+    if (handlers.clientId !== undefined) text('clientId', handlers.clientId)
+    for (const name of [...Object.keys(WANTED), ...OTHERS]) if (name !== 'clientId') checkFunction(name, handlers[name as Handler])
     const wanted = Object.entries(WANTED).flatMap(([handler, name]) => (handlers[handler as Handler] ? [name] : []))
     this.#app.handle(path, handlers.clientId, wanted)
     this.#paths.set(path, handlers)
@@ -52,6 +67,7 @@ export class Dispatcher {
   /** Takes events until the app has closed. */
   async run(): Promise<void> {
     for (let events; (events = await this.#app.nextEvents()); ) {
+      this.#checkTime()
       const proceed: number[] = []
       for (const event of events) {
         const verdict = this.#dispatch(event)
@@ -63,13 +79,21 @@ export class Dispatcher {
       }
       if (proceed.length > 0) this.#app.proceed(proceed)
     }
-    for (const id of [...this.sockets.keys()]) this.#closed(id, ABNORMAL, '')
+    for (const id of [...this.sockets.keys()]) this.#closed({ kind: KIND.close, socket: id })
+  }
+
+  /** Reports once that events continued without their handler's result. */
+  #checkTime(): void {
+    if (this.#isLate || this.#app.unanswered() === 0) return
+    this.#isLate = true
+    const hint = 'answer sooner, or raise `handlerTimeoutMs`. `getStats().unansweredEvents` counts these events, and this is reported once'
+    this.log(new LivetapeError('handler_timeout', 'an event continued, because its handler had no result in time', hint))
   }
 
   #dispatch(event: SocketEvent): unknown {
     const text = event.text ?? ''
     if (event.kind === KIND.connect) {
-      const socket = new Socket(this.#app, event.socket, text, event.place ?? '')
+      const socket = new Socket(this.#app, this.log, event.socket, text, event.place ?? '')
       this.sockets.set(socket.id, socket)
       return this.#call(socket, 'onConnect')
     }
@@ -91,17 +115,17 @@ export class Dispatcher {
       case KIND.pong:
         return this.#call(socket, 'onPong')
       default:
-        return this.#closed(event.socket, event.code ?? ABNORMAL, text)
+        return this.#closed(event)
     }
   }
 
-  #closed(id: string, code: number, reason: string): void {
+  #closed({ socket: id, code = ABNORMAL, text: reason = '', place, metadata = '{}' }: SocketEvent): void {
     const socket = this.sockets.get(id)
     if (!socket) return
     this.sockets.delete(id)
-    socket.closed()
+    socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(metadata) as object)) })
     const failure = FAILURES.get(code)
-    // Only the server closes with these codes and without the client's own reason.
+    // A client may send such a code too, but with a reason of its own.
     if (failure && failure[0] === (reason || failure[0])) this.#report(socket, new LivetapeError(failure[0]!, failure[1]!))
     this.#call(socket, 'onClose', code, reason)
   }
@@ -122,8 +146,8 @@ export class Dispatcher {
 
   #report(socket: Socket, error: LivetapeError): void {
     const handlers = this.#paths.get(socket.path)
-    if (error instanceof HandlerError || !handlers?.onError) this.#log(error)
-    const failed = (cause: unknown): void => this.#log(new HandlerError('onError', cause))
+    if (error instanceof HandlerError || !handlers?.onError) this.log(error)
+    const failed = (cause: unknown): void => this.log(new HandlerError('onError', cause))
     try {
       const result = handlers?.onError?.(socket, error)
       if (isThenable(result)) Promise.resolve(result).catch(failed)
@@ -140,7 +164,10 @@ export class Dispatcher {
       if (changed !== undefined) return this.#app.answer(ticket, REPLACE, changed)
     } catch (cause) {
       // For example a getter that throws, or a message with a cycle.
-      this.#log(new HandlerError('the result of a handler', cause))
+      const error = new HandlerError(`the result of ${HANDLERS[event.kind]}`, cause)
+      const socket = this.sockets.get(event.socket)
+      if (socket) this.#report(socket, error)
+      else this.log(error)
     }
     this.#app.answer(ticket, CONTINUE)
   }

@@ -20,7 +20,7 @@ export class SocketClosedError extends LivetapeError {
   override name = 'SocketClosedError'
 
   constructor(id: string) {
-    super('socket_closed', `the socket ${id} is closed`, 'check `socket.isOpen` first')
+    super('socket_closed', `the socket ${id} is closed`, 'check `socket.isOpen` first, or catch this')
   }
 }
 
@@ -29,15 +29,31 @@ export class HandlerError extends LivetapeError {
   override name = 'HandlerError'
 
   constructor(handler: string, cause: unknown) {
-    super('handler_failed', `${handler} failed: ${cause instanceof Error ? cause.message : String(cause)}`, '', { cause })
+    super('handler_failed', `${handler} failed: ${describe(cause)}`, '', { cause })
   }
 }
 
+/** Returns the message of an error, or another value as text. Both can throw. */
+function describe(cause: unknown): string {
+  try {
+    return cause instanceof Error ? cause.message : String(cause)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+
+/** Codes of the binding for arguments of a wrong type. */
+const WRONG_TYPE = /Expected$|^InvalidArg$/
+
 /** Unpacks an error of the addon. */
 export function unpack(error: unknown): unknown {
-  if (!(error instanceof Error) || !error.message.startsWith('{')) return error
+  // In a `node:vm` context, such as that of a test in Jest, it is an `Error` of another context.
+  const { code: kind, message: packed } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof packed !== 'string') return error
+  if (WRONG_TYPE.test(String(kind))) return bad(packed)
+  if (!packed.startsWith('{')) return error
   try {
-    const { code, message, hint } = JSON.parse(error.message)
+    const { code, message, hint } = JSON.parse(packed)
     return new LivetapeError(code, message, hint)
   } catch {
     return error
@@ -64,3 +80,35 @@ export async function request<T>(f: () => Promise<T>): Promise<T> {
 
 /** Returns an error for an invalid argument. */
 export const bad = (message: string, hint = ''): LivetapeError => new LivetapeError('bad_request', message, hint)
+
+/** A rejected promise that notices whether someone handles it. */
+class Rejected extends Promise<never> {
+  isHandled = false
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  override then<A = never, B = never>(
+    onFulfilled?: ((value: never) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.isHandled = true
+    return super.then(onFulfilled, onRejected)
+  }
+}
+
+/**
+ * Calls `f`, and returns its result as a promise. A failure that nobody awaits or catches reaches the log instead of ending the process: a
+ * client may leave, and a room disappear, at any time.
+ */
+export function settle<T>(f: () => T, log: (error: LivetapeError) => void): Promise<T> {
+  try {
+    return Promise.resolve(f())
+  } catch (error) {
+    const failed = new Rejected((_, reject) => reject(error))
+    const check = (): void => void (failed.isHandled || log(error as LivetapeError))
+    Promise.prototype.then.call(failed, undefined, () => setImmediate(check))
+    return failed
+  }
+}

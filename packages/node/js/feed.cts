@@ -1,6 +1,7 @@
 // The feed in process, and the controls of a replay.
 
-import { call, request } from './errors.cjs'
+import { checkKeys, checkSignal, json, text } from './check.cjs'
+import { bad, call, request } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import type { NativeApp, NativeFeed } from './native.cjs'
 
@@ -15,23 +16,38 @@ export interface EventsOptions<Type extends LivetapeEvent['type'] = LivetapeEven
   signal?: AbortSignal
 }
 
+const NAMES = ['types', 'gifts', 'since', 'signal']
+
 /** A loop over the events of the feed. It subscribes at once, so that no later event is missed. */
 export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements AsyncIterableIterator<Event> {
   readonly #feed: NativeFeed
   readonly #signal: AbortSignal | undefined
+  /** Resolves when the app listens, or this ends. Unlike a call of the addon, it keeps no process running. */
+  readonly #started: Promise<void>
+  #end = (): void => {}
   #events: string[] = []
   #next = 0
+  /** The latest call of `next`: parallel calls take turns. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   /** @internal */
-  constructor(feed: NativeFeed, signal?: AbortSignal) {
+  constructor(feed: NativeFeed, started: Promise<void>, signal?: AbortSignal) {
     this.#feed = feed
     this.#signal = signal
-    if (signal?.aborted) feed.close()
+    this.#started = Promise.race([started, new Promise<void>((resolve) => (this.#end = resolve))])
+    if (signal?.aborted) this.#abort()
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async next(): Promise<IteratorResult<Event, undefined>> {
+  next(): Promise<IteratorResult<Event, undefined>> {
+    const next = this.#turn.then(() => this.#take())
+    this.#turn = next.catch(() => {})
+    return next
+  }
+
+  async #take(): Promise<IteratorResult<Event, undefined>> {
     while (this.#next >= this.#events.length) {
+      await this.#started
       const events = await request(() => this.#feed.next())
       if (!events) return this.return()
       this.#events = events
@@ -43,7 +59,9 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#signal?.removeEventListener('abort', this.#abort)
     this.#feed.close()
+    this.#end()
     this.#events = []
+    this.#next = 0
     return { done: true, value: undefined }
   }
 
@@ -61,13 +79,22 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
 /** Subscribes to the feed. */
 export function subscribe<Type extends LivetapeEvent['type']>(
   app: NativeApp,
-  { types, gifts, since, signal }: EventsOptions<Type>,
+  started: Promise<void>,
+  options: EventsOptions<Type>,
 ): EventStream<Extract<LivetapeEvent, { type: Type }>> {
+  checkKeys('options of events', options, NAMES)
+  const { types, gifts, since, signal } = options
+  if (types !== undefined && !(Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string'))) {
+    throw bad('`types` is not an array with event types', "pass an array: ['gift']")
+  }
+  if (since !== undefined && since !== 0) text('position in `since`', since)
+  if (gifts !== undefined) text('kind of `gifts`', gifts)
+  checkSignal(signal)
   const query = new URLSearchParams()
   if (types) query.set('types', types.join(','))
   if (gifts) query.set('gifts', gifts)
   if (since !== undefined) query.set('since', String(since))
-  return new EventStream(call(() => app.subscribe(query.toString())), signal)
+  return new EventStream(call(() => app.subscribe(query.toString())), started, signal)
 }
 
 /** A multiple of the original speed, from 0.1 to 1000, or `max`. */
@@ -90,10 +117,12 @@ export interface ReplayState {
 /** Controls the replay. Each call returns the resulting state. */
 export class Replay {
   readonly #app: NativeApp
+  readonly #check: () => void
 
   /** @internal */
-  constructor(app: NativeApp) {
+  constructor(app: NativeApp, check: () => void) {
     this.#app = app
+    this.#check = check
   }
 
   /** The state; `null` if nothing is replayed. */
@@ -102,8 +131,8 @@ export class Replay {
   }
 
   /** Plays another recording: a name in the folder of recordings, or `demo`. */
-  load(recording: string): Promise<ReplayState> {
-    return this.#order('load', recording)
+  async load(recording: string): Promise<ReplayState> {
+    return this.#order('load', text('recording', recording))
   }
 
   play(): Promise<ReplayState> {
@@ -129,7 +158,8 @@ export class Replay {
   }
 
   async #order(order: string, value?: unknown): Promise<ReplayState> {
-    const json = value === undefined ? undefined : JSON.stringify(value)
-    return JSON.parse(await request(() => this.#app.replay(order, json))) as ReplayState
+    this.#check()
+    const argument = value === undefined ? undefined : json('argument', value)
+    return JSON.parse(await request(() => this.#app.replay(order, argument))) as ReplayState
   }
 }

@@ -1,5 +1,6 @@
 // The mock TikTok.
 
+import { checkKeys, checkWhole, text } from './check.cjs'
 import { LivetapeError, bad, call, request } from './errors.cjs'
 import { native, type NativeMock } from './native.cjs'
 
@@ -8,6 +9,9 @@ export type MockScenario = string | { file: string } | { toml: string }
 
 /** How often something is expected: exactly this number, or from `min` to `max`. */
 export type Times = number | { min?: number; max?: number }
+
+/** Maximum number of times that can be expected. */
+const TIMES_MAX = 2 ** 32 - 1
 
 /** Something that a client of the mock did. */
 export interface MockLogEntry {
@@ -29,8 +33,9 @@ export class MockTikTok {
   }
 
   static async start(scenario: MockScenario): Promise<MockTikTok> {
-    const [kind, value] = typeof scenario === 'string' ? ['user', scenario] : (Object.entries(scenario)[0] ?? [])
-    if (kind === undefined || typeof value !== 'string' || !['user', 'file', 'toml'].includes(kind)) {
+    const given = typeof scenario === 'string' ? [['user', scenario]] : Object.entries(scenario ?? {})
+    const [kind, value] = given[0] ?? []
+    if (given.length !== 1 || kind === undefined || typeof value !== 'string' || !['user', 'file', 'toml'].includes(kind)) {
       throw bad('the scenario is not a user name, { file } or { toml }')
     }
     return new MockTikTok(await request(() => native.startMock(kind, value)))
@@ -43,8 +48,11 @@ export class MockTikTok {
 
   /** Expects `connection`, `enter`, `heartbeat`, `ack`, `close:CODE` or requests of a path, until `verify`. */
   expect(what: string, times: Times): this {
+    if (typeof times !== 'number') checkKeys('times', times, ['min', 'max'])
     const { min = 0, max } = typeof times === 'number' ? { min: times, max: times } : times
-    call(() => this.#mock.expect(what, min, max))
+    checkWhole('`min`', min, 0, TIMES_MAX)
+    if (max !== undefined) checkWhole('`max`', max, min, TIMES_MAX)
+    call(() => this.#mock.expect(text('activity', what), min, max))
     return this
   }
 

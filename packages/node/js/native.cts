@@ -12,6 +12,7 @@ export interface SocketEvent {
   place?: string
   bytes?: Buffer
   code?: number
+  metadata?: string
 }
 
 export interface NativeApp {

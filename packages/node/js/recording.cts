@@ -1,9 +1,9 @@
 // Frames and recordings as events, without a server.
 
-import { request } from './errors.cjs'
+import { text } from './check.cjs'
+import { bad, request } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import { native, type NativeRecording } from './native.cjs'
-import { bad } from './errors.cjs'
 
 /** Decodes a binary message of TikTok's WebSocket. A damaged frame yields what could be read. */
 export function decode(frame: Uint8Array): LivetapeEvent[] {
@@ -34,5 +34,5 @@ export class Recording implements AsyncIterable<LivetapeEvent> {
 
 /** Opens a recording: a path, a name in the folder `recordings`, or `demo`. */
 export async function readRecording(path: string): Promise<Recording> {
-  return new Recording(await request(() => native.openRecording(path)))
+  return new Recording(await request(() => native.openRecording(text('recording', path))))
 }

@@ -1,6 +1,7 @@
 // Sockets, and the handlers of their events.
 
-import { bad, call, LivetapeError, SocketClosedError } from './errors.cjs'
+import { json, show, text } from './check.cjs'
+import { bad, call, LivetapeError, settle, SocketClosedError } from './errors.cjs'
 import type { NativeApp } from './native.cjs'
 
 /** What a handler may return to refuse, drop or change something. Anything else continues. */
@@ -13,7 +14,11 @@ export interface Verdict {
   modifiedEvent?: { message?: unknown; data?: unknown }
 }
 
-export type Result = void | Verdict | Promise<void | Verdict>
+/** Values that mean nothing as a result. Plain objects are left out, so that a misspelled verdict is a type error. */
+type Other = string | number | bigint | boolean | symbol | null | void | Iterable<unknown>
+
+/** The result of a handler: a verdict, or anything else to continue. */
+export type Result = Verdict | Other | PromiseLike<Verdict | Other>
 
 /** The handlers of a path. */
 export interface Handlers {
@@ -22,11 +27,11 @@ export interface Handlers {
   /** A text message, or a message to a room, which is delivered after the result. */
   onMessage?(socket: Socket, message: string, roomId?: string): Result
   onBinaryMessage?(socket: Socket, bytes: Buffer): Result
-  /** Called once for each socket, also if the connection was refused. */
+  /** Called once for each socket, also if the connection was refused. `roomId` and `getMetadata` still tell the state before the close. */
   onClose?(socket: Socket, code: number, reason: string): unknown
-  /** A handler failed, or the client violated the protocol. */
+  /** A handler or its result failed, or the server closed the socket with 1002, 1007, 1009 or 4101. */
   onError?(socket: Socket, error: LivetapeError): unknown
-  /** A client is about to join a room. */
+  /** A client is about to join a room, which may not exist yet. */
   onJoinRoom?(socket: Socket, roomId: string): Result
   /** A client is about to leave a room. Not called when the client disconnects. */
   onLeaveRoom?(socket: Socket, roomId: string): Result
@@ -42,77 +47,99 @@ export class Socket {
   readonly clientId: string
   readonly path: string
   readonly #app: NativeApp
+  readonly #log: (error: LivetapeError) => void
   #isOpen = true
+  /** The state when it closed. */
+  #last: Last | undefined
 
   /** @internal */
-  constructor(app: NativeApp, id: string, clientId: string, path: string) {
+  constructor(app: NativeApp, log: (error: LivetapeError) => void, id: string, clientId: string, path: string) {
     this.#app = app
+    this.#log = log
     this.id = id
     this.clientId = clientId
     this.path = path
   }
 
-  /** Whether messages can still be sent. */
+  /** Whether messages can still be sent: `false` once it is closed, or `close` was called. */
   get isOpen(): boolean {
     return this.#isOpen
   }
 
-  /** The room that it joined last and is still in. */
+  /** The room that it joined last and is still in, or was in when it closed. */
   get roomId(): string | undefined {
-    return (this.#isOpen && call(() => this.#app.roomOf(this.id))) || undefined
+    return (this.#last ? this.#last.roomId : call(() => this.#app.roomOf(this.id))) ?? undefined
   }
 
-  /** Queues a message, unchanged: text or binary. */
-  async send(message: string | Uint8Array): Promise<void> {
-    const bytes = payload(message)
-    this.#ask(() => this.#app.send(this.id, bytes))
+  /** Queues a message, unchanged: text or binary. Resolves once it is queued, not when the client has it. */
+  send(message: string | Uint8Array): Promise<void> {
+    return this.#settle(() => {
+      const bytes = payload(message)
+      this.#ask(() => this.#app.send(this.id, bytes))
+    })
   }
 
   /** Closes the socket after everything sent so far. */
-  async close(code = 1000, reason = ''): Promise<void> {
-    if (!Number.isInteger(code) || typeof reason !== 'string') throw bad(`\`close(${String(code)})\` needs a close code and a text`)
-    this.#ask(() => this.#app.dismiss(this.id, code, reason))
+  close(code = 1000, reason = ''): Promise<void> {
+    return this.#settle(() => {
+      if (!Number.isInteger(code) || typeof reason !== 'string') throw bad(`\`close(${show(code)})\` needs a close code and a text`)
+      this.#ask(() => this.#app.dismiss(this.id, code, reason))
+      this.#isOpen = false
+    })
   }
 
   /** Joins a room, which is created if missing. Returns whether it succeeded; `false` if the room is full. */
-  async joinRoom(roomId: string): Promise<boolean> {
-    return this.#try(() => this.#app.joinRoom(this.id, text('room', roomId)), 'room_full')
+  joinRoom(roomId: string): Promise<boolean> {
+    return this.#settle(() => this.#try(() => this.#app.joinRoom(this.id, text('room', roomId)), 'room_full'))
   }
 
   /** Leaves a room, by default the one joined last. Returns whether it was in the room. */
-  async leaveRoom(roomId: string | undefined = this.roomId): Promise<boolean> {
-    if (roomId === undefined) return false
-    return this.#try(() => this.#app.leaveRoom(this.id, text('room', roomId)), 'not_in_room', 'unknown_room')
+  leaveRoom(roomId: string | undefined = this.roomId): Promise<boolean> {
+    return this.#settle(() => {
+      if (!this.#isOpen) throw new SocketClosedError(this.id)
+      if (roomId === undefined) return false
+      return this.#try(() => this.#app.leaveRoom(this.id, text('room', roomId)), 'not_in_room', 'unknown_room')
+    })
   }
 
   /** Sends a message to a room, by default the one joined last, as `room_message` from this client. */
-  async sendToRoom(message: unknown, roomId: string | undefined = this.roomId): Promise<void> {
-    const json = JSON.stringify(message)
-    if (json === undefined) throw bad('the message is not JSON')
-    if (roomId === undefined) throw new LivetapeError('not_in_room', `the socket ${this.id} is in no room`, 'call joinRoom first')
-    this.#ask(() => this.#app.say(this.id, text('room', roomId), json))
+  sendToRoom(message: unknown, roomId: string | undefined = this.roomId): Promise<void> {
+    return this.#settle(() => {
+      const said = json('message', message)
+      if (roomId === undefined) throw new LivetapeError('not_in_room', `the socket ${this.id} is in no room`, 'call joinRoom first')
+      this.#ask(() => void this.#app.say(this.id, text('room', roomId), said))
+    })
   }
 
-  /** Sets an entry of the connection's metadata, which `GET /connections` shows. */
+  /** Sets an entry of the connection's metadata, which `GET /connections` shows. Clients cannot change it. */
   setMetadata(key: string, value: string): void {
     this.#ask(() => this.#app.setMetadata(this.id, text('key', key), text('value', value)))
   }
 
-  /** Returns an entry of the metadata; other types than text as JSON. */
+  /** Returns an entry of the metadata, also after the close; other types than text as JSON. */
   getMetadata(key: string): string | undefined {
-    const json = this.#ask(() => this.#app.getMetadata(this.id, text('key', key)))
-    if (json === null) return undefined
-    const value: unknown = JSON.parse(json)
-    return typeof value === 'string' ? value : json
+    text('key', key)
+    if (this.#last) return shown(this.#last.metadata.get(key))
+    const entry = this.#call(() => this.#app.getMetadata(this.id, key))
+    return entry === null ? undefined : shown(JSON.parse(entry))
   }
 
   /** @internal */
-  closed(): void {
+  closed(last: Last): void {
     this.#isOpen = false
+    this.#last = last
+  }
+
+  #settle<T>(f: () => T): Promise<T> {
+    return settle(f, this.#log)
   }
 
   #ask<T>(f: () => T): T {
     if (!this.#isOpen) throw new SocketClosedError(this.id)
+    return this.#call(f)
+  }
+
+  #call<T>(f: () => T): T {
     try {
       return call(f)
     } catch (error) {
@@ -140,8 +167,13 @@ export function payload(message: unknown): string | Buffer {
   throw bad(`a message is a string or a Buffer, not ${message === null ? 'null' : typeof message}`, 'use JSON.stringify for objects')
 }
 
-/** Checks a text argument. */
-export function text(name: string, value: unknown): string {
-  if (typeof value !== 'string') throw bad(`the ${name} is not a string: ${String(value)}`)
-  return value
+/** The state of a socket when it closed. */
+export interface Last {
+  roomId?: string | undefined
+  metadata: Map<string, unknown>
+}
+
+/** Returns a value of the metadata as text. */
+function shown(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -18,7 +18,6 @@ use serde_json::Value;
 use tokio::{
     select,
     sync::{Mutex as AsyncMutex, mpsc},
-    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -44,7 +43,6 @@ pub struct NativeApp {
     events: AsyncMutex<mpsc::Receiver<Event>>,
     /// Driver of the sources, until the app listens.
     driver: Mutex<Option<Driver>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
     closed: CancellationToken,
 }
 
@@ -66,7 +64,6 @@ impl NativeApp {
             handlers,
             events: AsyncMutex::new(events),
             driver: Mutex::new(Some(driver)),
-            tasks: Mutex::default(),
             closed: CancellationToken::new(),
         })
     }
@@ -94,19 +91,18 @@ impl NativeApp {
     #[napi]
     pub async fn close(&self) {
         self.control.shut_down();
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
-            // A task that panicked has ended too.
-            let _ = task.await;
+        if self.take_driver().is_some() {
+            // Nothing runs.
+            self.closed.cancel();
         }
-        self.closed.cancel();
+        self.closed.cancelled().await;
     }
 
     /// Subscribes to the feed, with the query parameters of `GET /events`.
     #[napi]
     pub fn subscribe(&self, query: String) -> napi::Result<NativeFeed> {
         let join = server::feed_query(&query).or_error()?;
-        Ok(NativeFeed::new(self.hub.join(&join).or_error()?))
+        Ok(NativeFeed::new(self.hub.join(&join).or_error()?, self.closed.clone()))
     }
 
     /// Controls the replay. Returns its state as JSON.
@@ -150,6 +146,10 @@ impl NativeApp {
 }
 
 impl NativeApp {
+    fn take_driver(&self) -> Option<Driver> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     async fn start(&self, port: Option<u32>) -> Result<u32, Problem> {
         let port = port.map(u16::try_from).transpose().map_err(|_| bad("the port is not from 0 to 65535"))?;
         let runtime = runtime()?;
@@ -165,8 +165,7 @@ impl NativeApp {
                 Some(found.map_err(|failed| Problem::new(Code::Io, failed))??)
             }
         };
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(driver) = driver else {
+        let Some(driver) = self.take_driver() else {
             return Err(bad("the app is already listening, or closed").hint("create another app"));
         };
         let listening = match runtime.spawn(Listening::bind(address)).await {
@@ -174,6 +173,10 @@ impl NativeApp {
             failed => {
                 // The caller may try another port.
                 *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+                if self.control.shutdown().is_cancelled() {
+                    // `close` was called meanwhile, and waits for this.
+                    self.closed.cancel();
+                }
                 return Err(match failed {
                     Ok(Err(problem)) if problem.code == Code::PortInUse => {
                         problem.hint("choose another port, or 0 for any free port")
@@ -197,7 +200,13 @@ impl NativeApp {
             (None, None) => runtime.spawn(async { drop(supervisor.serve().await) }),
         };
         let serving = runtime.spawn(server::serve(listening, server));
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([serving, source]);
+        let closed = self.closed.clone();
+        // Also ends the app after `POST /shutdown`.
+        runtime.spawn(async move {
+            // A task that panicked has ended too.
+            let _ = tokio::join!(serving, source);
+            closed.cancel();
+        });
         Ok(bound)
     }
 }

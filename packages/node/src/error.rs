@@ -6,9 +6,15 @@ use livetape::{
 };
 use serde_json::json;
 
+/// Hint for invalid arguments.
+const README: &str = "see the package's README for the options";
+
 /// Converts a problem.
 pub(crate) fn error(problem: &Problem) -> napi::Error {
     let Problem { code, message, hint } = problem;
+    // The default hint is about the REST API.
+    let is_default = *code == Code::BadRequest && *hint == Problem::new(*code, "").hint;
+    let hint = if is_default { README } else { hint };
     napi::Error::from_reason(json!({ "code": code.name(), "message": message, "hint": hint }).to_string())
 }
 
@@ -41,7 +47,7 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> R
         // The position is one in the JSON, which the caller never sees.
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before);
-        bad(format!("invalid {what}: {message}")).hint("see the package's README for the options")
+        bad(format!("invalid {what}: {message}")).hint(README)
     })
 }
 

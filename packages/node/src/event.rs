@@ -15,16 +15,19 @@ pub struct SocketEvent {
     pub socket: String,
     /// Client id, message, room of a join or leave, or reason of a close.
     pub text: Option<String>,
-    /// Path of a connection, or room of a room message.
+    /// Path of a connection, room of a room message, or the room that a closed socket joined last.
     pub place: Option<String>,
     /// Binary message.
     pub bytes: Option<Buffer>,
     /// Close code.
     pub code: Option<u32>,
+    /// Metadata of a closed socket, as JSON.
+    pub metadata: Option<String>,
 }
 
 impl From<Event> for SocketEvent {
     fn from(Event { ticket, socket, what }: Event) -> Self {
+        let mut metadata = None;
         let (kind, text, place, bytes, code) = match what {
             What::Connect { path, client_id } => (0, Some(client_id), Some(path), None, None),
             What::Message(text) => (1, Some(text), None, None, None),
@@ -34,10 +37,13 @@ impl From<Event> for SocketEvent {
             What::Leave(room_id) => (5, Some(room_id), None, None, None),
             What::Ping => (6, None, None, None, None),
             What::Pong => (7, None, None, None, None),
-            What::Close { code, reason } => (8, Some(reason), None, None, Some(code.into())),
+            What::Close { code, reason, last } => {
+                metadata = serde_json::to_string(&last.metadata).ok();
+                (8, Some(reason), last.room_id, None, Some(code.into()))
+            }
         };
         // Tickets count up from 1, so that they stay exact as numbers.
         let ticket = ticket.map(|ticket| ticket as f64);
-        Self { kind, ticket, socket: socket.to_string(), text, place, bytes, code }
+        Self { kind, ticket, socket: socket.to_string(), text, place, bytes, code, metadata }
     }
 }

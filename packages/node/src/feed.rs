@@ -13,11 +13,13 @@ use livetape::sans_io::error::{Code, Problem};
 pub struct NativeFeed {
     subscriber: Mutex<Option<Subscriber>>,
     closed: CancellationToken,
+    /// Whether the app has closed.
+    ended: CancellationToken,
 }
 
 impl NativeFeed {
-    pub(crate) fn new(subscriber: Subscriber) -> Self {
-        Self { subscriber: Mutex::new(Some(subscriber)), closed: CancellationToken::new() }
+    pub(crate) fn new(subscriber: Subscriber, ended: CancellationToken) -> Self {
+        Self { subscriber: Mutex::new(Some(subscriber)), closed: CancellationToken::new(), ended }
     }
 }
 
@@ -33,6 +35,8 @@ impl NativeFeed {
             biased;
             () = self.closed.cancelled() => None,
             next = subscriber.next(&mut events) => Some(next),
+            // An app that never listened has no source that would end the feed.
+            () = self.ended.cancelled() => None,
         };
         match next {
             Some(Next::Events) => {

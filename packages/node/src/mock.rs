@@ -1,6 +1,9 @@
 //! The mock TikTok.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use livetape::{
     demo::{DEMO, DEMO_BYTES},
@@ -56,7 +59,7 @@ fn seen(what: &str) -> Result<Seen, Problem> {
 
 impl NativeMock {
     fn with<T>(&self, f: impl FnOnce(&MockTikTok) -> T) -> napi::Result<T> {
-        let mock = self.mock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mock = self.mock.lock().unwrap_or_else(PoisonError::into_inner);
         mock.as_ref().map(f).ok_or_else(|| error(&Problem::new(Code::ShuttingDown, "the mock is closed")))
     }
 }
@@ -103,8 +106,15 @@ impl NativeMock {
     /// Stops the server.
     #[napi]
     pub fn close(&self) {
-        let mock = self.mock.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let mock = self.mock.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Otherwise it would panic about expectations that JavaScript did not verify.
         drop(mock.as_ref().and_then(MockTikTok::unmet));
+    }
+}
+
+impl Drop for NativeMock {
+    fn drop(&mut self) {
+        // JavaScript may forget the mock, or exit, without closing it.
+        self.close();
     }
 }

@@ -1,14 +1,16 @@
 //! The options of an app, and what they mean for the server and its sources.
 
 use std::{
+    fmt::Display,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::PathBuf,
     time::Duration,
 };
 
 use livetape::{
     lobby,
-    sans_io::{error::Problem, pace::Speed},
+    sans_io::{error::Problem, pace::Speed, username::normalise},
     server::{self, Access, HandlerLimits, Recordings, Tokens},
     source::{ReplayOptions, live::LiveOptions},
     supervisor::SupervisorOptions,
@@ -18,11 +20,15 @@ use serde::Deserialize;
 use crate::error::bad;
 
 /// Valid range of `maxMessageBytes`.
-const MESSAGE_BYTES: std::ops::RangeInclusive<usize> = 1..=16 << 20;
+const MESSAGE_BYTES: RangeInclusive<usize> = 1..=16 << 20;
+/// Valid range of `handlerTimeoutMs`: up to a day.
+const HANDLER_TIMEOUT_MS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;
+/// Valid range of `maxQueuedBytes`.
+const QUEUED_BYTES: RangeInclusive<usize> = 1..=1 << 30;
+/// Valid range of the limits that count something.
+const COUNT: RangeInclusive<usize> = 1..=1_000_000;
 /// Default of `maxMessageBytes`. The queue may hold 256 messages of this length.
 const MESSAGE_BYTES_DEFAULT: usize = 64 << 10;
-/// Maximum time in options, in milliseconds: a day.
-const TIME_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
 /// Options of `createApp`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,18 +75,35 @@ pub(crate) fn speed(value: &serde_json::Value) -> Result<Speed, Problem> {
     text.parse().map_err(|error: String| bad(error))
 }
 
+/// Checks a number.
+fn within<T: PartialOrd + Display>(
+    name: &str,
+    value: Option<T>,
+    range: &RangeInclusive<T>,
+) -> Result<(), Problem> {
+    match value {
+        Some(value) if !range.contains(&value) => {
+            Err(bad(format!("`{name}` {value} is not from {} to {}", range.start(), range.end())))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl AppOptions {
     /// Checks the options that nothing else checks.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         if self.replay.is_some() && self.live.is_some() {
             return Err(bad("`replay` and `live` are both set").hint("choose one of them"));
         }
-        if let Some(bytes) = self.max_message_bytes.filter(|bytes| !MESSAGE_BYTES.contains(bytes)) {
-            return Err(bad(format!("`maxMessageBytes` {bytes} is not from 1 to {}", MESSAGE_BYTES.end())));
+        if let Some(user) = &self.live {
+            normalise(user)?;
         }
-        if let Some(ms) = self.handler_timeout_ms.filter(|ms| !(1..=TIME_MS_MAX).contains(ms)) {
-            return Err(bad(format!("`handlerTimeoutMs` {ms} is not from 1 to {TIME_MS_MAX}")));
-        }
+        within("maxMessageBytes", self.max_message_bytes, &MESSAGE_BYTES)?;
+        within("handlerTimeoutMs", self.handler_timeout_ms, &HANDLER_TIMEOUT_MS)?;
+        within("maxQueuedBytes", self.max_queued_bytes, &QUEUED_BYTES)?;
+        within("maxQueuedEvents", self.max_queued_events, &COUNT)?;
+        within("maxConnections", self.max_connections, &COUNT)?;
+        within("messagesPerSecond", self.messages_per_second.map(|rate| rate as usize), &COUNT)?;
         if self.token.as_deref().is_some_and(|token| token.len() < 16) {
             return Err(bad("`token` is shorter than 16 characters").hint("run `livetape token` for a token"));
         }
@@ -118,7 +141,7 @@ impl AppOptions {
     /// Returns the limits of rooms and messages between clients.
     pub(crate) fn lobby(&self) -> lobby::Limits {
         let default = lobby::Limits::default();
-        let rate = self.messages_per_second.unwrap_or(default.messages_per_second).max(1);
+        let rate = self.messages_per_second.unwrap_or(default.messages_per_second);
         lobby::Limits {
             connections_max: self.max_connections.unwrap_or(default.connections_max),
             messages_per_second: rate,

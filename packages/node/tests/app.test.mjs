@@ -1,11 +1,10 @@
 // Apps: their start and end, both module systems, and the process.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import * as esm from '@livetape/node'
-import { Client, start } from './support.mjs'
+import { Client, run, start } from './support.mjs'
 
 const { createApp, LivetapeError } = esm
 
@@ -67,15 +66,6 @@ test('an AbortSignal and asyncDispose close an app', async () => {
   await assert.rejects(() => other.listen(), { code: 'shutting_down' })
 })
 
-/** Runs a script in another process; `log` collects its output. */
-function run(script) {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', `import { createApp } from '@livetape/node'\n${script}`], { cwd: import.meta.dirname ?? new URL('.', import.meta.url).pathname })
-  const log = []
-  child.stdout.on('data', (data) => log.push(String(data)))
-  child.stderr.on('data', (data) => log.push(String(data)))
-  return { child, log, exited: new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal, text: log.join('') }))) }
-}
-
 test('a process exits when its last app closes, and an app keeps it running', { timeout: 30_000 }, async () => {
   const { exited } = run(`
     const apps = [createApp(), createApp({ replay: 'demo' })]
@@ -114,7 +104,6 @@ test('an uncaught failure of a handler does not end the process', { timeout: 30_
   const { exited } = run(`
     const app = createApp().websocket('/chat', { onConnect: async () => { throw new Error('failed') }, onMessage: () => { throw new Error('failed') }, onClose: () => app.close() })
     const { port } = await app.listen()
-    const { WebSocket } = await import('ws')
     const socket = new WebSocket('ws://127.0.0.1:' + port + '/chat')
     socket.on('open', () => { socket.send('x'); socket.close() })
   `)

@@ -15,18 +15,20 @@ async function example(t, name, env = {}) {
 }
 
 async function output(t, args, env) {
-  const child = spawn(process.execPath, args, { cwd: FOLDER, env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, { cwd: FOLDER, env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill())
   let text = ''
+  let errors = ''
+  child.stderr.on('data', (data) => (errors += data))
   const first = new Promise((resolve) => child.stdout.on('data', (data) => ((text += data), text.includes('\n') && resolve(text.split('\n')[0]))))
   const exited = new Promise((resolve) => child.on('close', (code) => resolve({ code, text })))
-  return { url: (await Promise.race([first, exited.then(({ text }) => text)])).split(' ').at(-1), exited }
+  return { url: (await Promise.race([first, exited.then(({ text }) => text)])).split(' ').at(-1), exited, errors: () => errors }
 }
 
 const say = (client, message) => client.say({ type: 'room_message', room_id: 'general', message })
 
 test('chat.mjs', { timeout: 30_000 }, async (t) => {
-  const { url } = await example(t, 'chat.mjs')
+  const { url, errors } = await example(t, 'chat.mjs')
   const [ann, bob] = [await Client.open(`${url}?client_id=ann`), await Client.open(`${url}?client_id=bob`)]
   assert.equal(await ann.next(), 'Hello ann. Rooms: general')
   await ann.join('general')
@@ -37,12 +39,17 @@ test('chat.mjs', { timeout: 30_000 }, async (t) => {
   assert.equal((await ann.json()).message, 'hi')
   ann.say('not for the room')
   assert.equal(await ann.next(), 'You said: not for the room')
+  assert.equal((await ann.join('tea')).type, 'room_joined')
+  assert.equal(errors(), '')
 })
 
 test('moderation.mjs', { timeout: 30_000 }, async (t) => {
   const { url } = await example(t, 'moderation.mjs')
   assert.equal((await new Client(`${url}?client_id=mallory`).closed).reason, 'refused')
+  assert.equal((await new Client(url.replace('/chat', '/ws')).closed).reason, 'refused')
   const ann = await Client.open(`${url}?client_id=ann`)
+  assert.equal((await ann.join('staff')).code, 'refused')
+  ann.say({ type: 'set_metadata', key: 'role', value: 'staff' })
   assert.equal((await ann.join('staff')).code, 'refused')
   await ann.join('general')
   for (const message of ['see http://spam', 'Darn!', 'hello']) say(ann, message)

@@ -1,5 +1,6 @@
 // Shared by the tests: apps that close after their test, and clients that collect what they receive.
 
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import { createApp } from '@livetape/node'
@@ -68,4 +69,13 @@ export function deferred() {
   let resolve, reject
   const promise = new Promise((...functions) => ([resolve, reject] = functions))
   return { promise, resolve, reject }
+}
+
+/** Runs a script in another process; `log` collects its output. */
+export function run(script) {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', `import { createApp, MockTikTok } from '@livetape/node'\nimport { WebSocket } from 'ws'\n${script}`], { cwd: import.meta.dirname ?? new URL('.', import.meta.url).pathname })
+  const log = []
+  child.stdout.on('data', (data) => log.push(String(data)))
+  child.stderr.on('data', (data) => log.push(String(data)))
+  return { child, log, exited: new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, text: log.join('') }))) }
 }

@@ -23,6 +23,14 @@ export async function check(): Promise<void> {
   mock.expect('ack', { min: 1 }).verify()
   // @ts-expect-error options are checked
   createApp({ prot: 1 })
+  const log: string[] = []
+  const open = new Set<Socket>()
+  app.websocket('/any', {
+    onConnect: (socket) => open.add(socket),
+    onJoinRoom: (socket, room) => socket.joinRoom(room),
+    onMessage: (socket, message) => message === 'x' && socket.send(message),
+    onLeaveRoom: (_, room) => log.push(room),
+  })
   // @ts-expect-error results are checked
   app.websocket('/x', { onMessage: () => ({ shouldCancl: true }) })
   // @ts-expect-error messages are text or bytes

@@ -109,7 +109,7 @@ fn kind(text: &str) -> Result<String, String> {
     if known.contains(&text) { Ok(text.to_owned()) } else { Err(nearest::choices(text, &known)) }
 }
 
-/// Parses a kind like [`kind`], and lists the kinds for the completion of shells.
+/// Parses kinds with [`kind`], and lists them for the completion of shells.
 #[derive(Clone)]
 struct Kinds;
 

@@ -5,11 +5,11 @@ use tungstenite::Message;
 
 use super::{
     end::End,
-    hooks::{Hooked, Verdict, What},
+    hooks::{Hooked, Last, Verdict, What},
     registry::SocketHandle,
 };
 use crate::{
-    lobby::{ConnectionView, Intent, Lobby},
+    lobby::{ConnectionView, Intent, Lobby, Metadata},
     sans_io::error::Code,
 };
 
@@ -26,6 +26,16 @@ pub(super) async fn connect(handle: &SocketHandle) -> Result<(), End> {
         Verdict::Cancel => Err(End::of(Code::Refused)),
         Verdict::Continue | Verdict::Replace(_) => Ok(()),
     }
+}
+
+/// Returns the room that a socket joined last and its metadata, before the lobby forgets it.
+pub(super) fn last(handle: &SocketHandle, hooked: &Hooked) -> Last {
+    handle.with(|lobby| Last {
+        room_id: lobby.latest_room(hooked.id()).map(str::to_owned),
+        metadata: lobby
+            .connection_view(&hooked.id().to_string())
+            .map_or_else(|_| Metadata::new(), |it| it.metadata),
+    })
 }
 
 /// Processes one message.
@@ -73,17 +83,22 @@ async fn receive_text(handle: &SocketHandle, hooked: &Hooked, text: &str) -> Res
                 hooked.ask(What::Message(text.to_owned())).await?;
             }
         }
-        Intent::Say { room_id, message } if wanted.message => {
+        // The program sees only requests that can succeed. The lobby rejects the others.
+        Intent::Say { room_id, message }
+            if wanted.message && handle.with(|lobby| lobby.may_say(hooked.id(), &room_id)) =>
+        {
             match hooked.ask(What::Say { room_id: room_id.clone(), message }).await? {
                 Verdict::Continue => handle.text(text),
                 Verdict::Cancel => handle.with(Lobby::count_received),
                 Verdict::Replace(json) => handle.text(&room_message(&room_id, json)),
             }
         }
-        Intent::Join(room_id) if wanted.join => match hooked.ask(What::Join(room_id.clone())).await? {
-            Verdict::Cancel => handle.with(|lobby| lobby.refuse_join(hooked.id(), &room_id)),
-            Verdict::Continue | Verdict::Replace(_) => handle.text(text),
-        },
+        Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
+            match hooked.ask(What::Join(room_id.clone())).await? {
+                Verdict::Cancel => handle.with(|lobby| lobby.refuse_join(hooked.id(), &room_id)),
+                Verdict::Continue | Verdict::Replace(_) => handle.text(text),
+            }
+        }
         Intent::Leave(room_id) if wanted.leave && handle.with(|lobby| lobby.is_in(hooked.id(), &room_id)) => {
             hooked.ask(What::Leave(room_id)).await?;
             handle.text(text);

@@ -19,7 +19,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{hub::MAX_STALL, sans_io::error::Code, server::ws::end::End};
+use crate::{hub::MAX_STALL, lobby::Metadata, sans_io::error::Code, server::ws::end::End};
 
 /// An event of a socket.
 #[derive(Debug)]
@@ -68,7 +68,18 @@ pub enum What {
         code: u16,
         /// Reason in the close frame.
         reason: String,
+        /// What the server knew about it.
+        last: Box<Last>,
     },
+}
+
+/// The state of a socket when it closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    /// The room that it had joined last.
+    pub room_id: Option<String>,
+    /// Its metadata.
+    pub metadata: Metadata,
 }
 
 /// The answer to an event.
@@ -228,9 +239,9 @@ impl Hooked {
     }
 
     /// Reports the end of the socket, however long the queue stays full.
-    pub(super) async fn closed(&self, server: Option<(u16, String)>) {
+    pub(super) async fn closed(&self, server: Option<(u16, String)>, last: Box<Last>) {
         let (code, reason) = server.or(self.left.get().cloned()).unwrap_or((BROKEN, String::new()));
-        let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason } };
+        let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason, last } };
         // If the program no longer takes events, it no longer needs this one.
         let _ = self.hooks.shared.queue.send(event).await;
     }

@@ -66,7 +66,8 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
                 end = socket_writer::write_until_end(&mut sink, handle, feed, &shared) => end,
             };
             handle.log(&end);
-            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server()));
+            let last = |hooked| Box::new(handled::last(handle, hooked));
+            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server(), last(hooked)));
             // No event may follow the close frame.
             shared.end();
             (end, hooked)
@@ -74,9 +75,9 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
     };
     // If the client does not read the close frame in time, dropping the socket resets the connection.
     let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end));
-    let Some((hooked, by_server)) = hooked else { return drop(closing.await) };
+    let Some((hooked, by_server, last)) = hooked else { return drop(closing.await) };
     // The program need not wait for the client's reply.
-    let _ = tokio::join!(closing, Box::pin(hooked.closed(by_server)));
+    let _ = tokio::join!(closing, Box::pin(hooked.closed(by_server, last)));
 }
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
