@@ -9,7 +9,7 @@ import { Visit } from './page.mjs'
 
 const EVENTS = 100_000
 /** Limits of the time between frames, in ms: the page may skip frames, but not freeze. They leave room for busy machines. */
-export const [GAP_P50_MS_MAX, GAP_P99_MS_MAX] = [50, 400]
+const [GAP_P50_MS_MAX, GAP_P99_MS_MAX] = [50, 400]
 const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
 
 /** Runs in the page: scrolls around until enough events have arrived, and measures the time between frames. */

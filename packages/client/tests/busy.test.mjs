@@ -11,7 +11,7 @@ import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs
 import { example, ofDisk } from './pages.mjs'
 import { launchQuiet } from './quiet.mjs'
 
-const OVERLAYS = ['chat', 'gifts', 'goal', 'viewers']
+const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'viewers']
 const CONNECTIONS = 20
 const SPEED = 20
 /** The first half measures frames, the second half tasks. */

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Result of importing a capture.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "without importers, none is created"))]
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ImportReport {
