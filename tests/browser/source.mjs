@@ -91,6 +91,8 @@ export async function source({ browser, livetape, pictures }) {
     await anyway.click()
     const countdown = page.locator('.state .countdown')
     const said = await countdown.innerText()
+    // The reason comes over the feed, and may be later than the state.
+    await page.locator('.state-why').waitFor()
     assert.equal(await page.locator('.card.error, .state-why, .refusal').count(), 1, 'one failure is one message')
     assert.match(said, /^retrying in \d+ s$/)
     await until('a countdown that counts', async () => {
