@@ -54,4 +54,7 @@ pub mod supervisor;
 pub mod server;
 
 #[cfg(feature = "cli")]
+pub mod webhook;
+
+#[cfg(feature = "cli")]
 pub mod cli;

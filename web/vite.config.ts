@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** The server that `npm run dev` forwards to: `livetape replay demo`. */
 const SERVER = 'http://127.0.0.1:3000'
-const ADDRESSES = ['health', 'status', 'test', 'connect', 'replay', 'recordings', 'inject', 'metrics', 'openapi.json']
+const ADDRESSES = ['health', 'status', 'test', 'connect', 'replay', 'recordings', 'inject', 'metrics', 'connections', 'origins', 'overlays', 'livetape-client.js', 'try', 'openapi.json']
 
 // The output is committed, so it must not depend on the machine, the time or a path.
 export default defineConfig({

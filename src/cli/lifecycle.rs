@@ -26,6 +26,9 @@ const HINT: &str = "use another path for --ready-file";
 pub(super) struct Ready<'a> {
     ws: &'a str,
     http: &'a str,
+    /// Address of the feed in TikFinity's format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tikfinity: Option<&'a str>,
     /// Address of the mock that `run --mock` starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<String>,
@@ -35,9 +38,18 @@ pub(super) struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    pub(super) fn new(Addresses { feed, rest }: &'a Addresses) -> Self {
+    pub(super) fn new(Addresses { feed, rest, tikfinity }: &'a Addresses) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        Self { ws: feed, http: rest, mock: None, pid: process::id(), version, api_version: API_VERSION }
+        let tikfinity = tikfinity.as_deref();
+        Self {
+            ws: feed,
+            http: rest,
+            tikfinity,
+            mock: None,
+            pid: process::id(),
+            version,
+            api_version: API_VERSION,
+        }
     }
 
     pub(super) fn with_mock(self, mock: Option<String>) -> Self {

@@ -18,16 +18,16 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let stage =
-        bound.open(&settings, display::Style::Live, &args.lifecycle, |Addresses { feed, rest }| {
-            display::say(&format!("Starting TikTok Live CLI for user: {user}"));
-            display::say(&format!("🌐 Serving on {feed} and {rest}/"));
-            if wait_clients > 0 {
-                display::say(&display::waiting(wait_clients));
-            } else {
-                display::say("Connecting to TikTok Live...");
-            }
-        })?;
+    let stage = bound.open(&settings, display::Style::Live, &args.lifecycle, |addresses| {
+        let Addresses { feed, rest, .. } = addresses;
+        display::say(&format!("Starting TikTok Live CLI for user: {user}"));
+        display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+        if wait_clients > 0 {
+            display::say(&display::waiting(wait_clients));
+        } else {
+            display::say("Connecting to TikTok Live...");
+        }
+    })?;
     let ended = supervisor.live(user).await;
     stage.close().await;
     conclude(&ended)
@@ -41,12 +41,12 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let stage =
-        bound.open(&settings, display::Style::Plain, &args.lifecycle, |Addresses { feed, rest }| {
-            display::say(&format!("🌐 Serving on {feed} and {rest}/"));
-            display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
-            display::say("📺 Press Ctrl+C to stop");
-        })?;
+    let stage = bound.open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
+        let Addresses { feed, rest, .. } = addresses;
+        display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+        display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
+        display::say("📺 Press Ctrl+C to stop");
+    })?;
     let ended = supervisor.serve().await;
     stage.close().await;
     conclude(&ended)

@@ -31,7 +31,8 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let (mock, playing) = start(&settings, &folder).await?;
     let address = mock.url();
     let address = address.trim_start_matches("http://");
-    let addresses = Addresses { feed: format!("ws://{address}/"), rest: format!("http://{address}") };
+    let (feed, rest) = (format!("ws://{address}/"), format!("http://{address}"));
+    let addresses = Addresses { feed, rest, tikfinity: None };
     args.lifecycle.begin(&Ready::new(&addresses), &control)?;
     greet(&mock, &playing, settings.scenario.as_deref());
     let code = report_loss(&playing, mock.loss());

@@ -36,6 +36,7 @@ mod trigger;
 mod trust;
 mod usage;
 mod watch;
+mod webhook;
 
 use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};

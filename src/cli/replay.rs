@@ -36,7 +36,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     conclude(&ended)
 }
 
-fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest }: &Addresses) {
+fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest, .. }: &Addresses) {
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),

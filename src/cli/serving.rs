@@ -8,7 +8,7 @@ use crate::{
     hub, lobby,
     sans_io::error::{Code, Problem},
     secret::Secret,
-    server::{self, Access, Bounds, Config, Recordings, Tls, Tokens},
+    server::{self, Access, Bounds, Config, Listed, Recordings, Tikfinity, Tls, Tokens, listen::Listening},
     settings::{self, Settings, TOKEN_HINT, is_token},
     tools::files,
 };
@@ -25,6 +25,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         origins: server.origins.clone(),
         any_address: !server.address().ip().is_loopback(),
         tokens: Tokens::new(tokens(settings)?),
+        listed: Listed::Server,
     };
     access.check()?;
     if is_open_to_all(server) {
@@ -68,6 +69,28 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         statistics: settings.log.statistics,
         handlers: None,
     })
+}
+
+/// Listens for clients of TikFinity, if the settings say so.
+pub(super) async fn tikfinity(settings: &Settings) -> Result<Option<Tikfinity<Listening>>, Problem> {
+    let settings::Tikfinity { enabled, listen, origins } = &settings.tikfinity;
+    if !enabled {
+        return Ok(None);
+    }
+    let access = Access {
+        hosts: settings.server.hosts.clone(),
+        origins: origins.clone(),
+        any_address: !listen.0.ip().is_loopback(),
+        tokens: Tokens::default(),
+        listed: Listed::Tikfinity,
+    };
+    access.check()?;
+    let hint = "end the other program, probably TikFinity, or set LIVETAPE_TIKFINITY_LISTEN to another port";
+    let listener = Listening::bind(listen.0).await.map_err(|problem| match problem.code {
+        Code::PortInUse => problem.hint(hint),
+        _ => problem,
+    })?;
+    Ok(Some(Tikfinity { listener, access }))
 }
 
 /// Returns the limits of each channel's backlog.
@@ -145,12 +168,15 @@ pub(super) struct Addresses {
     pub(super) feed: String,
     /// Address of the REST API, without a trailing slash.
     pub(super) rest: String,
+    /// Address of the feed in TikFinity's format.
+    pub(super) tikfinity: Option<String>,
 }
 
 impl Addresses {
-    pub(super) fn new(settings: &Settings, address: &str) -> Self {
+    pub(super) fn new(settings: &Settings, address: &str, tikfinity: Option<&Tikfinity<Listening>>) -> Self {
         let s = if settings.server.tls_cert.is_some() { "s" } else { "" };
-        Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}") }
+        let tikfinity = tikfinity.map(|it| format!("ws://{}/", it.listener.addresses()[0]));
+        Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}"), tikfinity }
     }
 }
 

@@ -9,13 +9,14 @@ use super::{
     lifecycle::Ready,
     serving::{self, Addresses},
     signals,
+    webhook::Webhook,
 };
 use crate::{
     control::{Control, Driver, Sources, Token},
     hub::Hub,
     sans_io::error::Problem,
     secret::Secret,
-    server::{self, Config, Server, listen::Listening},
+    server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
 };
 
@@ -34,6 +35,8 @@ pub(super) struct Bound {
     pub(super) addresses: Addresses,
     config: Config,
     listener: Listening,
+    tikfinity: Option<Tikfinity<Listening>>,
+    webhook: Option<Webhook>,
 }
 
 impl Bound {
@@ -45,11 +48,13 @@ impl Bound {
     ) -> Result<(Self, Driver), Problem> {
         lifecycle.prepare()?;
         let config = serving::config(settings)?;
+        let webhook = Webhook::new(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
+        let tikfinity = serving::tikfinity(settings).await?;
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
-        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string());
-        Ok((Self { control, hub, addresses, config, listener }, driver))
+        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
+        Ok((Self { control, hub, addresses, config, listener, tikfinity, webhook }, driver))
     }
 
     /// Returns a bearer token that the server accepts, if it requires one.
@@ -68,22 +73,31 @@ impl Bound {
         signals::listen(self.control.clone(), settings.limits.shutdown_time);
         display::end_without_reader(self.control.clone());
         lifecycle.begin(&Ready::new(&self.addresses), &self.control)?;
+        if let Some(address) = &self.addresses.tikfinity {
+            display::say(&format!("🎁 Serving TikFinity's format on {address}"));
+        }
         greet(&self.addresses);
         Ok(self.serve((!settings.server.quiet).then_some(display)))
     }
 
     /// Starts serving. Shows the events if a display is given.
     pub(super) fn serve(self, display: Option<display::Style>) -> Stage {
-        let Self { control, hub, addresses: _, config, listener } = self;
+        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook } = self;
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
+        }
+        for address in tikfinity.iter().flat_map(|it| it.listener.addresses()) {
+            info!(%address, "🔔 Serving TikFinity's format");
         }
         let displays = TaskTracker::new();
         if let Some(display) = display {
             displays.spawn(display::show(hub.clone(), display));
         }
+        if let Some(webhook) = webhook {
+            webhook.start(hub.clone(), control.shutdown().clone(), &displays);
+        }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
-        let serving = tokio::spawn(server::serve(listener, server));
+        let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
         Stage { hub, control, displays, serving }
     }
 }

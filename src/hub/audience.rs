@@ -1,7 +1,10 @@
 //! Which subscribers receive an event.
 
-use super::filter::{Filter, Gifts, Types};
-use crate::sans_io::event::{Data, Event, Gift};
+use super::filter::{Filter, Format, Gifts, Types};
+use crate::sans_io::{
+    event::{Data, Event, Gift},
+    tikfinity,
+};
 
 /// The filter settings under which a subscriber receives an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +14,7 @@ pub(super) struct Audience {
     gifts_raw: bool,
     gifts_delta: bool,
     gifts_final: bool,
+    tikfinity: bool,
 }
 
 impl Audience {
@@ -21,6 +25,7 @@ impl Audience {
             gifts_raw: true,
             gifts_delta: true,
             gifts_final: true,
+            tikfinity: tikfinity::has_name(event),
         };
         match &event.data {
             Data::Gift(gift) => all.of_gift(gift),
@@ -43,7 +48,8 @@ impl Audience {
             Gifts::Delta => self.gifts_delta,
             Gifts::Final => self.gifts_final,
         };
-        gifts && (filter.raw || !self.needs_raw) && filter.types.contains(self.kind)
+        let format = filter.format == Format::Native || self.tikfinity;
+        gifts && format && (filter.raw || !self.needs_raw) && filter.types.contains(self.kind)
     }
 }
 

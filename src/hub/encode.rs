@@ -3,13 +3,16 @@
 use bytes::Bytes;
 
 use super::{
-    Filter, Gifts,
+    Filter, Format, Gifts,
     audience::Audience,
     entry::{Entry, StateRole},
     limits::Window,
-    line::{self, Span},
+    line::{self, Span, View},
 };
-use crate::sans_io::event::{Data, Event, Gift, finish_json};
+use crate::sans_io::{
+    event::{Data, Event, Gift, finish_json},
+    tikfinity,
+};
 
 /// Numbers and encodes events. Reuses its buffer for each batch.
 #[derive(Debug, Default)]
@@ -97,10 +100,33 @@ impl Filter {
             return false;
         }
         let final_event = (self.gifts == Gifts::Final).then(|| as_final(event)).flatten();
+        let start = out.len();
         final_event.as_ref().unwrap_or(event).begin_json(stream, out);
         finish_json(seq, out);
-        true
+        match self.format {
+            Format::Native => true,
+            Format::Tikfinity => {
+                let native = out.split_off(start);
+                tikfinity::convert(&native, out).is_ok()
+            }
+        }
     }
+}
+
+/// Replaces the JSON of events with TikFinity's format, and returns its total length in bytes. Called by
+/// subscribers to this format and without a lock, so that nobody else waits or pays for it.
+pub(super) fn to_tikfinity(view: View, events: &mut Vec<Bytes>) -> usize {
+    let mut buffer = Vec::new();
+    let spans = events.iter().filter_map(|native| {
+        let mut is_converted = false;
+        let span =
+            line::write(&mut buffer, |buffer| is_converted = tikfinity::convert(native, buffer).is_ok());
+        is_converted.then_some(span)
+    });
+    let spans: Vec<Span> = spans.collect();
+    let batch = Bytes::from(buffer);
+    *events = spans.iter().map(|span| span.of(&batch).view(view)).collect();
+    spans.iter().map(Span::len).sum()
 }
 
 /// Returns a streak's final gift event as `gifts=final` shows it, if that differs from the original.

@@ -13,6 +13,30 @@ pub struct Filter {
     pub gifts: Gifts,
     /// Whether `unknown` events pass, too: `raw=1`.
     pub raw: bool,
+    /// Wire format: `format=native|tikfinity`.
+    pub format: Format,
+}
+
+/// How the JSON of an event is laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// livetape's own format.
+    #[default]
+    Native,
+    /// TikFinity's format, which only has names for some types of event.
+    Tikfinity,
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "native" => Ok(Self::Native),
+            "tikfinity" => Ok(Self::Tikfinity),
+            _ => Err(format!("`format` must be native or tikfinity, not `{text}`")),
+        }
+    }
 }
 
 /// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the same in

@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState};
+use super::{
+    Filter, Format, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState,
+};
 use crate::{
     clock,
     sans_io::error::{Code, Problem},
@@ -71,11 +73,11 @@ impl Shared {
         match &join.since {
             None => Ok(Start::now(state, &join.filter)),
             Some(Since::Start) => Ok(Start::at(state.ring.tail())),
-            Some(Since::After { stream, seq }) => self.resume(state, stream, *seq, join.on_gap),
+            Some(Since::After { stream, seq }) => self.resume(state, stream, *seq, join),
         }
     }
 
-    fn resume(&self, state: &ChannelState, stream: &str, seq: u64, on_gap: OnGap) -> Result<Start, Problem> {
+    fn resume(&self, state: &ChannelState, stream: &str, seq: u64, join: &Join) -> Result<Start, Problem> {
         let unknown = |message: String| Err(Problem::new(Code::UnknownPosition, message));
         let (tail, head) = (state.ring.tail(), state.ring.head());
         if stream != &*self.stream {
@@ -84,8 +86,10 @@ impl Shared {
         if seq > head {
             return unknown(format!("event {seq} is after the newest, {head}"));
         }
-        match (seq < tail, on_gap) {
+        match (seq < tail, join.on_gap) {
             (false, _) => Ok(Start::at(seq)),
+            // TikFinity's format has no name for a gap.
+            (true, OnGap::Skip) if join.filter.format == Format::Tikfinity => Ok(Start::at(tail)),
             (true, OnGap::Skip) => Ok(Start::behind_gap(seq, tail)),
             (true, OnGap::Close) => unknown(format!(
                 "event {} is no longer in the backlog, which starts at {}",

@@ -31,11 +31,11 @@ use std::{
 
 pub use batches::Batches;
 pub use delivery::Delivery;
-pub use filter::{Filter, Gifts, Types};
+pub use filter::{Filter, Format, Gifts, Types};
 pub use join::{Join, Reader};
 pub use limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, Limits, MAX_STALL};
 pub use position::{OnGap, Since};
-pub use subscriber::{Next, Subscriber};
+pub use subscriber::{Next, Progress, Subscriber};
 use tokio::sync::watch;
 
 use self::{encode::Encoder, pacing::Pacing, state::ChannelState};

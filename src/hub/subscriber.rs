@@ -11,9 +11,10 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    CloseReason, Filter, Hub, Shared,
+    CloseReason, Filter, Format, Hub, Shared,
     batches::{Batch, Batches, join},
     cursor::Cursor,
+    encode::to_tikfinity,
     line::{Line, View},
 };
 use crate::clock;
@@ -34,6 +35,22 @@ pub struct Subscriber {
     /// Number of the last event taken from the ring.
     read: u64,
     news: watch::Receiver<()>,
+}
+
+/// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it subscribed.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    shared: Arc<Shared>,
+    cursor: Arc<Cursor>,
+}
+
+impl Progress {
+    /// Returns the number of the last event that is known to be written, and the number of newer ones.
+    #[must_use]
+    pub fn position_and_lag(&self) -> (u64, u64) {
+        let position = self.cursor.position();
+        (position, self.shared.read().ring.head().saturating_sub(position))
+    }
 }
 
 /// Result of [`Subscriber::next`].
@@ -137,6 +154,12 @@ impl Subscriber {
         }
     }
 
+    /// Returns how far the subscriber has read.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { shared: Arc::clone(&self.shared), cursor: Arc::clone(&self.cursor) }
+    }
+
     /// Whether the subscriber reads this channel.
     #[must_use]
     pub fn reads(&self, hub: &Hub) -> bool {
@@ -156,8 +179,23 @@ impl Subscriber {
         self.cursor.slow.clone()
     }
 
-    /// Moves available events into `out`.
+    /// Moves available events into `out`, which is empty, in the format of the subscriber.
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
+        match self.filter.format {
+            Format::Native => self.take_native(view, out),
+            // If nothing of a batch can be converted, more may still follow.
+            Format::Tikfinity => loop {
+                let taken = self.take_native(View::Json, out);
+                let is_last = out.is_empty();
+                let bytes = to_tikfinity(view, out);
+                if is_last || !out.is_empty() {
+                    return Taken { bytes, ..taken };
+                }
+            },
+        }
+    }
+
+    fn take_native(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
         let state = self.shared.read();
         // Publishing marks slow cursors and evicts their unread events under one lock.
         if let Some(end) = self.cursor.end() {

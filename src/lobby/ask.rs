@@ -81,7 +81,7 @@ impl Lobby {
             Some(room) => self.members(room)?,
             None => self.listed().map(|(key, _)| *key).collect(),
         };
-        Ok(keys.iter().map(|key| self.view(&self.connections[key])).collect())
+        Ok(keys.iter().map(|key| self.view(*key)).collect())
     }
 
     /// Returns one connection, by its id or its client id.
@@ -89,8 +89,7 @@ impl Lobby {
     /// # Errors
     /// `not_found`.
     pub fn connection_view(&self, id: &str) -> Result<ConnectionView, Problem> {
-        let key = self.key(id)?;
-        Ok(self.view(&self.connections[&key]))
+        Ok(self.view(self.key(id)?))
     }
 
     /// Replaces the metadata of a connection.
@@ -103,7 +102,7 @@ impl Lobby {
         if let Some(connection) = self.connections.get_mut(&key) {
             connection.metadata = metadata;
         }
-        Ok(self.view(&self.connections[&key]))
+        Ok(self.view(key))
     }
 
     /// Closes a connection after everything already sent to it.
@@ -116,7 +115,7 @@ impl Lobby {
             connection.is_leaving = true;
         }
         self.effects.push(Effect::Close { key, code, reason });
-        Ok(self.view(&self.connections[&key]))
+        Ok(self.view(key))
     }
 
     /// Sends a message from the server to a room. Returns the number of recipients.
@@ -188,15 +187,21 @@ impl Lobby {
         self.connections.iter().filter(|(_, it)| !it.is_pending)
     }
 
-    fn view(&self, connection: &Connection) -> ConnectionView {
+    fn view(&self, key: Key) -> ConnectionView {
+        let connection = &self.connections[&key];
         let reads = self.feeds.iter().filter(|(feed, _)| connection.reading.as_ref() == Some(&feed.stream));
         let mut rooms = connection.rooms.clone();
         rooms.sort_unstable();
         ConnectionView {
+            key,
             id: connection.id,
             client_id: connection.client_id.clone(),
             path: connection.path.clone(),
             observer: connection.is_observer,
+            filter: connection.filter.clone(),
+            // The hub knows them.
+            position: None,
+            lag: None,
             rooms: reads.map(|(feed, _)| feed.room_id()).chain(rooms).collect(),
             metadata: connection.metadata.clone(),
             created_at: connection.created_at,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{conduct::Conduct, room::Metadata};
+use super::{Key, conduct::Conduct, room::Metadata};
 use crate::sans_io::event::Millis;
 
 /// Purpose of a connection.
@@ -46,6 +46,8 @@ pub struct Opening {
     pub reading: Option<String>,
     /// Whether it is an observer.
     pub is_observer: bool,
+    /// Filter of the feed that it reads, as query parameters.
+    pub filter: String,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub(super) struct Connection {
     pub(super) role: Role,
     pub(super) reading: Option<String>,
     pub(super) is_observer: bool,
+    pub(super) filter: String,
     /// In the order of joining.
     pub(super) rooms: Vec<String>,
     pub(super) metadata: Metadata,
@@ -72,6 +75,8 @@ pub(super) struct Connection {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
+    #[serde(skip)]
+    pub(crate) key: Key,
     /// Unique id of the connection.
     #[schemars(with = "String")]
     pub id: Uuid,
@@ -81,6 +86,13 @@ pub struct ConnectionView {
     pub path: Cow<'static, str>,
     /// Whether it is an observer (`observer=1`).
     pub observer: bool,
+    /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it gets
+    /// every event.
+    pub filter: String,
+    /// `seq` of the last event that was written to it, of any type; `null` if it reads no feed.
+    pub position: Option<u64>,
+    /// Number of newer events of its feed, of any type; `null` if it reads no feed.
+    pub lag: Option<u64>,
     /// The rooms that it is in, including the room of the user whose feed it reads.
     pub rooms: Vec<String>,
     /// Metadata of the connection.

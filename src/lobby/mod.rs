@@ -142,6 +142,7 @@ impl Lobby {
             role: opening.role,
             reading: opening.reading,
             is_observer: opening.is_observer,
+            filter: opening.filter,
             rooms: Default::default(),
             metadata: Metadata::new(),
             created_at: self.now.wall,

@@ -45,6 +45,7 @@ impl Rig {
             role: Role::Talks,
             reading: None,
             is_observer: false,
+            filter: String::new(),
         }
     }
 

@@ -13,7 +13,8 @@ mod ws;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::{Access, bearer::Tokens};
+pub use access::{Access, Listed, bearer::Tokens};
+use axum::Router;
 use observe::statistics;
 #[cfg(feature = "cli")]
 pub(crate) use routes::fallback::masked;
@@ -111,11 +112,29 @@ pub fn feed_query(query: &str) -> Result<Join, Problem> {
     )
 }
 
+/// A listener that serves the feed in TikFinity's format, and nothing else.
+#[derive(Debug)]
+pub struct Tikfinity<L> {
+    /// Bound listener.
+    pub listener: L,
+    /// Hosts and origins that are allowed. Clients of TikFinity send no token, so none is required.
+    pub access: Access,
+}
+
+/// Like [`serve_both`], without TikFinity's format on a second listener.
+pub async fn serve<L: Listener<Addr: Peer>>(listener: L, server: Server) {
+    serve_both(listener, None, server).await;
+}
+
 /// Serves until [`Control::shutdown`] is cancelled. Then the server stops accepting connections, flushes
 /// every WebSocket, closes it with 1001, and drops connections that take longer than [`Bounds::drain_max`].
 ///
 /// Publish the last events before cancelling.
-pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
+pub async fn serve_both<L: Listener<Addr: Peer>>(
+    mut listener: L,
+    tikfinity: Option<Tikfinity<L>>,
+    server: Server,
+) {
     let Server { hub, control, config } = server;
     let bounds = config.bounds;
     let connections = Connections::new(bounds, config.tls);
@@ -140,9 +159,14 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
         sockets: sockets.clone(),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
+        origins: Arc::default(),
         handlers: config.handlers,
     };
     let router = router::router(app.clone(), config.access, bounds.body_bytes_max);
+    let (mut tikfinity, tikfinity_router) = match tikfinity {
+        Some(Tikfinity { listener, access }) => (Some(listener), router::tikfinity(app.clone(), access)),
+        None => (None, Router::new()),
+    };
     let mut heartbeat = every(config.sockets.heartbeat_interval());
     let mut statistics = (!config.statistics.is_zero()).then(|| every(config.statistics));
     loop {
@@ -152,9 +176,12 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
             _ = heartbeat.tick() => sockets.heartbeat(),
             () = tick(statistics.as_mut()) => statistics::log(&app),
             (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
+            (io, peer) = accept(tikfinity.as_mut()) => {
+                connections.without_tls().spawn(io, peer.ip(), tikfinity_router.clone(), shutdown.clone());
+            }
         }
     }
-    drop(listener);
+    drop((listener, tikfinity));
     info!("🔔 Shutting down");
     statistics::log(&app);
     sockets.shut_down();
@@ -178,6 +205,13 @@ fn every(interval: Duration) -> Interval {
 async fn tick(interval: Option<&mut Interval>) {
     match interval {
         Some(interval) => _ = interval.tick().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accept<L: Listener<Addr: Peer>>(listener: Option<&mut L>) -> (L::Io, L::Addr) {
+    match listener {
+        Some(listener) => listener.accept().await,
         None => std::future::pending().await,
     }
 }

@@ -14,17 +14,39 @@ use super::{
     observe::trace,
     routes::{
         App, connect, connections, fallback, feed, handled, inject, interactive, metrics, ndjson, openapi,
-        recordings, replay, rooms, schema, status, token,
+        origins, recordings, replay, rooms, schema, status, token,
     },
 };
+
+#[cfg(feature = "page")]
+use super::routes::assets;
 
 /// Adds the routes that need a feature.
 fn optional(router: Router<App>) -> Router<App> {
     #[cfg(feature = "page")]
-    let router = router.route("/assets/{name}", get(super::routes::assets::asset));
+    let router = router
+        .route("/assets/{name}", get(assets::asset))
+        .route("/overlays/", get(assets::overlays))
+        .route("/overlays/{name}", get(assets::overlay))
+        .route("/livetape-client.js", get(assets::client))
+        .route("/try", get(assets::try_rooms));
     #[cfg(feature = "metrics")]
     let router = router.route("/metrics", get(metrics::export::metrics));
     router
+}
+
+/// Routes of the listener in TikFinity's format.
+pub(super) fn tikfinity(app: App, access: Access) -> Router {
+    let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
+    Router::new()
+        .route("/", get(feed::tikfinity))
+        .route_layer(from_fn_with_state(app.clone(), metrics::count))
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+        // An origin that `POST /origins` allows may use the REST API; this listener has a list of its own.
+        .layer(from_fn_with_state((Arc::new(access), Arc::default()), access::check))
+        .layer(from_fn_with_state(ids, trace::trace))
+        .with_state(app)
 }
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
@@ -54,6 +76,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
                 .delete(recordings::delete),
         )
         .route("/recordings/{name}/file", get(recordings::download))
+        .route("/recordings/{name}/cut", post(recordings::cut))
         .route("/replay", get(replay::state))
         .route("/replay/play", post(replay::play))
         .route("/replay/pause", post(replay::pause))
@@ -73,6 +96,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/connections/{id}/messages", post(connections::tell))
         .route("/connections/{id}/rooms/{room}", put(connections::join).delete(connections::leave))
         .route("/stats", get(connections::stats))
+        .route("/origins", get(origins::list).post(origins::allow))
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events));
     optional(router)
@@ -82,7 +106,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(app.clone(), handled::intercept))
         .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
-        .layer(from_fn_with_state(access, access::check))
+        .layer(from_fn_with_state((access, Arc::clone(&app.origins)), access::check))
         .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }

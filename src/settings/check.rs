@@ -2,9 +2,15 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Limits, Settings, table::Replay};
+use super::{
+    Limits, Settings,
+    table::{Replay, Webhook},
+    value::Address,
+};
 use crate::sans_io::{
     error::{Code, Problem},
+    event::KINDS,
+    nearest,
     token::is_plain,
 };
 
@@ -36,9 +42,19 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
             "set a token with LIVETAPE_TOKEN or LIVETAPE_TOKEN_FILE=FILE (run `livetape token` for one), or listen on 127.0.0.1",
         );
     }
+    let tikfinity = settings.tikfinity.listen.0.ip();
+    if settings.tikfinity.enabled && !tikfinity.is_loopback() && !server.insecure {
+        bad(
+            &format!(
+                "tikfinity.listen, {tikfinity}, is not a loopback address: anyone who can reach it could read the feed"
+            ),
+            "listen on 127.0.0.1, or set --insecure",
+        );
+    }
     if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
         bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
     }
+    webhook_problems(&settings.webhook, &mut bad);
     replay_problems(replay, &mut bad);
     limit_problems(limits, &mut bad);
     problems
@@ -52,6 +68,17 @@ pub const TOKEN_HINT: &str =
 #[must_use]
 pub fn is_token(token: &str) -> bool {
     token.len() >= BEARER_BYTES_MIN && is_plain(token)
+}
+
+fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {
+    if let Some(Address(url)) = &webhook.url
+        && !matches!(url.scheme(), "http" | "https")
+    {
+        bad(&format!("webhook.url has the scheme `{}`", url.scheme()), "use http:// or https://");
+    }
+    for name in webhook.types.iter().filter(|name| !KINDS.contains(&name.as_str())) {
+        bad(&format!("webhook.types has the unknown type `{name}`"), &nearest::hint(name, KINDS));
+    }
 }
 
 fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {

@@ -131,6 +131,34 @@ settings! {
         seed: Option<u64> = None, "--seed N", "LIVETAPE_SEED";
     }
 
+    /// Feed for overlays that expect TikFinity.
+    tikfinity: Tikfinity {
+        /// Also serve the feed in TikFinity's format, on ws://127.0.0.1:21213/
+        enabled: bool = false, "--tikfinity", "LIVETAPE_TIKFINITY";
+        /// Listen on this port or address for it
+        ///
+        /// Overlays usually only know the default. No token is required here.
+        listen: Listen = Listen::loopback(21213), "", "LIVETAPE_TIKFINITY_LISTEN";
+        /// Let web pages of these origins read it, in addition to pages on loopback and local files in OBS
+        ///
+        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of any site can read it.
+        origins: Vec<String> = Vec::new(), "", "LIVETAPE_TIKFINITY_ORIGINS";
+    }
+
+    /// HTTP requests that send events to another program.
+    webhook: Webhook {
+        /// POST each event to this URL
+        ///
+        /// For example http://127.0.0.1:8080/events. Failed requests are retried --max-attempts times.
+        url: Option<Address> = None, "--webhook URL", "LIVETAPE_WEBHOOK_URL";
+        /// Sign requests with this secret
+        ///
+        /// The header X-Livetape-Signature contains `sha256=` and the HMAC-SHA256 of the body, in hex.
+        secret: Option<Secret> = None, "", "LIVETAPE_WEBHOOK_SECRET";
+        /// Send only these types of event [default: all]
+        types: Vec<String> = Vec::new(), "", "LIVETAPE_WEBHOOK_TYPES";
+    }
+
     /// Limits of the server.
     limits: Limits {
         /// Accept at most this many connections at once

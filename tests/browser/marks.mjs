@@ -89,7 +89,7 @@ export async function marks({ browser, livetape, pictures }) {
 
     // Loading another recording replaces them.
     const load = async (name) => {
-      await page.locator('.tape-row', { has: page.locator('bdi.tape', { hasText: name }) }).getByRole('button', { name: 'Load', exact: true }).click()
+      await page.locator('.tape-row', { has: page.locator('bdi.tape', { hasText: name }) }).getByRole('button', { name: 'Play', exact: true }).click()
       await page.locator('.transport .tape', { hasText: name }).waitFor()
     }
     await load('short')

@@ -1,7 +1,7 @@
 // The list of recordings, a recording's timeline, injecting, and tokens.
 
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
@@ -51,17 +51,17 @@ export async function recordings({ browser, livetape, pictures }) {
       return transfer
     }, 'this is a text')
     await page.locator('.recordings').dispatchEvent('drop', { dataTransfer: data })
-    const card = page.locator('.card.error', { hasText: 'bad_recording' })
+    const card = page.locator('.card.error', { hasText: 'bad_capture' })
     await card.waitFor()
-    assert.match(await card.innerText(), /Not a recording/)
+    assert.match(await card.innerText(), /Cannot be imported/)
     assert.ok(!(await names()).includes('no recording'), 'the rejected file is not stored')
     await visit.picture(pictures, 'recordings')
     await card.getByRole('button', { name: 'Dismiss' }).click()
 
-    await act('yours', 'Load')
+    await act('yours', 'Play')
     await page.locator('.transport .tape', { hasText: 'yours' }).waitFor()
     await page.locator('.tape-row.playing', { hasText: 'yours' }).waitFor()
-    await act('demo', 'Load')
+    await act('demo', 'Play')
     await page.locator('.transport .tape', { hasText: 'demo' }).waitFor()
     await act('yours', 'Delete')
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
@@ -73,47 +73,6 @@ export async function recordings({ browser, livetape, pictures }) {
     visit.clean(REFUSED)
     await visit.close()
     return `timeline and facts shown, ${bytes.length} bytes uploaded, renamed, downloaded, loaded, deleted`
-  })
-}
-
-/** Drops a file from the desktop onto the page, with the browser's default action unless the page prevents it. */
-async function drop(page, file, [x, y]) {
-  const session = await page.context().newCDPSession(page)
-  const data = { items: [], files: [file], dragOperationsMask: 1 }
-  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x, y, data })
-  await session.detach()
-}
-
-/** Files dropped outside the list: the browser must not open them in place of the dashboard. */
-export async function drops({ browser, livetape }) {
-  return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
-    const visit = await Visit.open(browser, url)
-    const { page } = visit
-    const middle = async (selector) => {
-      const { x, y, width, height } = await page.locator(selector).boundingBox()
-      return [x + width / 2, y + height / 2]
-    }
-    await page.locator('.recordings').waitFor()
-    const text = path.join(cwd, 'dropped.html')
-    await writeFile(text, '<title>opened</title>')
-    const places = ['#search', '.list', '.source', '.bar', '.connect input']
-    for (const place of places) {
-      await drop(page, text, await middle(place))
-      assert.equal(await page.title(), 'livetape', `dropped on ${place}`)
-    }
-    assert.equal(await page.locator('.card').count(), 0, 'nothing was uploaded')
-
-    // The list accepts them.
-    const mine = path.join(cwd, 'mine.bin')
-    await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
-    await page.locator('#recordings-title').scrollIntoViewIfNeeded()
-    await drop(page, mine, await middle('#recordings-title'))
-    await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
-    // Chromium opens a file that no page accepted in another tab, a moment later.
-    assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
-    visit.clean()
-    await visit.close()
-    return `ignored at ${places.length} places, uploaded from the list`
   })
 }
 

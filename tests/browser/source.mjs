@@ -16,6 +16,16 @@ async function withRoom(livetape, name, use) {
   )
 }
 
+/** Drops a file that is not a capture, which fails. */
+const drop = async (page, name) => {
+  const data = await page.evaluateHandle((named) => {
+    const transfer = new DataTransfer()
+    transfer.items.add(new File(['nothing'], named))
+    return transfer
+  }, name)
+  await page.locator('.list').dispatchEvent('drop', { dataTransfer: data })
+}
+
 const type = async (page, user) => {
   await page.getByRole('textbox', { name: 'TikTok user' }).fill(user)
   await page.getByRole('button', { name: 'Connect', exact: true }).click()
@@ -26,7 +36,7 @@ export async function source({ browser, livetape, pictures }) {
   await withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
-    await page.getByText('Nothing is connected or playing').waitFor()
+    await page.getByRole('button', { name: 'Play demo' }).waitFor()
     await type(page, 'https://www.tiktok.com/@demo?lang=en')
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
     assert.equal((await ask(url, 'status')).username, 'demo')
@@ -45,19 +55,22 @@ export async function source({ browser, livetape, pictures }) {
     assert.equal((await ask(url, 'status')).attempt, 0, 'no attempt was made')
     await visit.axe()
     await page.getByRole('button', { name: 'Connect anyway' }).click()
-    const message = page.locator('.card.error', { hasText: 'user_offline' })
-    await message.waitFor()
-    assert.doesNotMatch(await message.innerText(), /--/, 'no flags in the hint')
-    // The feed and the response report the same failure: the page shows one message.
     await page.locator('article', { hasText: 'disconnected' }).waitFor()
-    assert.equal(await page.locator('.card.error').count(), 1, 'one failure is one message')
+    await page.locator('.refusal', { hasText: 'User is not live' }).waitFor()
+    assert.doesNotMatch(await page.locator('.refusal').innerText(), /--/, 'no flags in the hint')
+    // The feed, the status and the response report the same failure: the page shows one message.
+    await page.locator('.state-ended, .state-idle').waitFor()
+    assert.equal(await page.locator('.card.error, .state-why, .refusal').count(), 1, 'one failure is one message')
+    await visit.picture(pictures, 'offline')
     // A message lasts eight seconds, or longer while the pointer is on it.
+    const message = page.locator('.card.error')
+    await drop(page, 'not a capture.har')
+    await message.waitFor()
     const shown = Date.now()
     await message.waitFor({ state: 'detached', timeout: 14_000 })
     const stayed = Date.now() - shown
     assert.ok(stayed > 6000 && stayed < 13_000, `the message stayed for ${stayed} ms`)
-    await type(page, 'demo')
-    await page.getByRole('button', { name: 'Connect anyway' }).click()
+    await drop(page, 'not a capture.har')
     await message.hover()
     await visit.picture(pictures, 'error')
     await visit.axe()
@@ -76,10 +89,14 @@ export async function source({ browser, livetape, pictures }) {
     await anyway.waitFor()
     await page.waitForTimeout(ASKED_TO_WAIT_MS)
     await anyway.click()
-    const said = await page.locator('.countdown').innerText()
+    const countdown = page.locator('.state .countdown')
+    const said = await countdown.innerText()
+    // The reason comes over the feed, and may be later than the state.
+    await page.locator('.state-why').waitFor()
+    assert.equal(await page.locator('.card.error, .state-why, .refusal').count(), 1, 'one failure is one message')
     assert.match(said, /^retrying in \d+ s$/)
     await until('a countdown that counts', async () => {
-      const now = await page.locator('.countdown').allInnerTexts()
+      const now = await countdown.allInnerTexts()
       return now[0] !== said
     })
     await page.locator('.state-connected').waitFor({ timeout: 60_000 })
@@ -108,16 +125,15 @@ export async function idle({ browser, livetape, pictures }) {
   return withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
-    const load = page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Load', exact: true })
+    const load = page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Play', exact: true })
     const button = (name) => page.getByRole('button', { name, exact: true })
     const isIdle = async () => {
       await page.locator('.state-idle, .state-ended').waitFor()
       const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
       await button('Connect a TikTok user').click()
       assert.equal(await focused(), 'TikTok user')
-      await until('a Load button', () => load.isEnabled())
-      await button('Load a recording').click()
-      assert.equal(await focused(), 'Load')
+      await button('Play demo').waitFor()
+      await until('a Play button', () => load.isEnabled())
     }
     const plays = async () => {
       await load.click()
@@ -133,7 +149,17 @@ export async function idle({ browser, livetape, pictures }) {
     await isIdle()
     await type(page, 'demo')
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
-    await until('the Load button to be disabled', () => load.isDisabled())
+    // A recording can be played at any time; a connected room is left only after a question.
+    await load.click()
+    await page.getByRole('dialog', { name: 'Play short?' }).getByRole('button', { name: 'Cancel' }).click()
+    assert.equal((await ask(url, 'status')).state, 'connected')
+    await load.click()
+    await page.getByRole('dialog', { name: 'Play short?' }).getByRole('button', { name: 'Play' }).click()
+    await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
+    await button('Disconnect').click()
+    await isIdle()
+    await button('Play demo').click()
+    await page.locator('.transport .tape', { hasText: 'demo' }).waitFor()
     await button('Disconnect').click()
     await isIdle()
     // A replay that has ended can be disconnected too.
@@ -145,7 +171,7 @@ export async function idle({ browser, livetape, pictures }) {
     await isIdle()
     visit.clean()
     await visit.close()
-    return 'loaded, disconnected, connected, disconnected, loaded, played to its end, disconnected'
+    return 'played, disconnected, connected, played after a question, played the demo, played to its end, disconnected'
   })
 }
 
@@ -156,9 +182,9 @@ export async function stay({ browser, livetape, pictures }) {
       const visit = await Visit.open(browser, url)
       const { page } = visit
       await page.locator('.state-ended .state-why').waitFor()
-      await page.getByRole('button', { name: 'Load a recording' }).waitFor()
+      await page.getByRole('button', { name: 'Play demo' }).waitFor()
       await visit.picture(pictures, 'stay')
-      await page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Load', exact: true }).click()
+      await page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Play', exact: true }).click()
       await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
       visit.clean()
       await visit.close()

@@ -5,6 +5,9 @@ import assert from 'node:assert/strict'
 import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
+/** An offset as the page shows it. */
+const shownTime = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${Math.floor(ms / 100) % 10}`
+
 export async function transport({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
@@ -49,23 +52,45 @@ export async function transport({ browser, livetape, pictures }) {
     await page.mouse.up()
     await reach('a loop', ({ laps }) => laps === null)
     await page.locator('.range').waitFor()
+    // Actions on the range: show its events, export it, copy it as a test.
+    await button('Events').click()
+    const events = page.getByRole('dialog', { name: /^Events from/ })
+    await events.locator('.peek li').nth(5).waitFor()
+    await visit.axe()
+    await events.getByRole('button', { name: 'Close' }).click()
+    await button('Export…').click()
+    const exporting = page.getByRole('dialog', { name: 'Export the range as a recording' })
+    await exporting.getByLabel('New name').fill('excerpt')
+    await exporting.getByRole('button', { name: 'Export…' }).click()
+    await page.getByText('excerpt was added to the recordings').waitFor()
+    const { privacy, durationMs: cutMs } = (await ask(url, 'recordings')).recordings.find(({ name }) => name === 'excerpt')
+    assert.equal(privacy, 'scrubbed', 'scrubbed by default')
+    assert.ok(Math.abs(cutMs - durationMs / 10) < 10_000, `the excerpt lasts ${cutMs} ms`)
+    await button('Copy as test').click()
+    await page.getByText('Copied the test').waitFor()
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /startTape\(\{ recording: "demo", start: \d/)
     await other.page.locator('.loop[aria-pressed=true]').waitFor()
     await visit.picture(pictures, 'transport')
     await visit.axe()
     await page.locator('.loop').click()
     await reach('no loop', ({ laps }) => laps === 1)
+    // The events of a bar.
+    await page.mouse.dblclick(...at(0.5))
+    await events.locator('.peek li').first().waitFor()
+    await page.keyboard.press('Escape')
+    await events.waitFor({ state: 'detached' })
 
     // Speeds: typed, by buttons, and invalid ones.
     const speed = page.getByRole('combobox', { name: /^Speed/ })
-    for (const [typed, wanted] of [['3.5', 3.5], ['0,1×', 0.1], ['max', 'max'], ['100', 100], ['1x', 1]]) {
+    for (const [typed, wanted] of [['3.5', 3.5], ['0,1×', 0.1], ['max', 'max'], ['1000', 1000], ['1x', 1]]) {
       await speed.fill(typed)
       await speed.press('Enter')
       await reach(`speed ${typed}`, (state) => state.speed === wanted)
-      if (wanted === 'max' || wanted === 100) await page.locator('body').press('Home')
+      if (wanted === 'max' || wanted === 1000) await page.locator('body').press('Home')
     }
     await speed.fill('warp')
     await speed.press('Enter')
-    await page.getByText('Enter a speed from 0.1 to 100').waitFor()
+    await page.getByText('Enter a speed from 0.1 to 1000').waitFor()
     await button('Faster (>)').click()
     await reach('faster', (state) => state.speed === 1.5)
     await button('Slower (<)').click()
@@ -91,10 +116,46 @@ export async function transport({ browser, livetape, pictures }) {
     await reach('> to be faster', (now) => now.speed === 1.5)
     await press('<')
     await reach('< to be slower', (now) => now.speed === 1)
+    await press('r')
+    await reach('r to loop', ({ laps }) => laps === null)
+    await press('r')
+    await reach('r to stop', ({ laps }) => laps === 1)
+    await press('5')
+    await reach('5 to go to the middle', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2))
     await press('l')
-    await reach('l to loop', ({ laps }) => laps === null)
-    await press('l')
-    await reach('l to stop', ({ laps }) => laps === 1)
+    await reach('l to go 10 seconds on', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2) + 10_000)
+    await press('j')
+    await reach('j to go back', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2))
+    await press('k')
+    await reach('k to play', (now) => now.state === 'playing')
+    await press('k')
+    await reach('k to pause', (now) => now.state === 'paused')
+    // Steps back to the event before, as often as there were steps.
+    const steps = [(await replay()).offsetMs]
+    for (let count = 0; count < 3; count += 1) {
+      await press('.')
+      steps.push(await until('a step', async () => {
+        const { offsetMs } = await replay()
+        return offsetMs > steps.at(-1) && offsetMs
+      }))
+    }
+    await page.locator('.time strong', { hasText: shownTime(steps[3]) }).waitFor()
+    for (const wanted of [steps[2], steps[1]]) {
+      await press(',')
+      await reach(', to go back', ({ offsetMs }) => offsetMs === wanted)
+    }
+    await button('2×').click()
+    await reach('a preset', (now) => now.speed === 2)
+    await button('1×').click()
+    await reach('another preset', (now) => now.speed === 1)
+    // A link to a moment, followed by another page.
+    await button('Copy a link to this moment').click()
+    await page.getByText('Copied the link').waitFor()
+    const link = await page.evaluate(() => navigator.clipboard.readText())
+    await press('Home')
+    await reach('the start', ({ offsetMs }) => offsetMs === 0)
+    await other.page.goto(link)
+    await reach('the moment of the link', ({ offsetMs }) => Math.abs(offsetMs - steps[1]) < 100)
     await press('End')
     await reach('the end', ({ offsetMs }) => offsetMs >= durationMs - 1000)
 
@@ -107,7 +168,7 @@ export async function transport({ browser, livetape, pictures }) {
     other.clean()
     await visit.close()
     await other.close()
-    return 'clicks, a drag, 7 speeds and 12 keys; two pages that agree'
+    return 'clicks, a drag, 9 speeds and 19 keys; a link to a moment; two pages that agree'
   })
 }
 
@@ -133,7 +194,7 @@ export async function held({ browser, livetape }) {
 /** Layouts: narrow and wide, light and dark. */
 export async function looks({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], async ({ url }) => {
-    const sizes = [['narrow', 360, 740, 'light'], ['narrow-dark', 360, 740, 'dark'], ['dark', 1440, 900, 'dark'], ['tablet', 820, 1180, 'light'], ['wide', 3840, 2160, 'light']]
+    const sizes = [['narrow', 360, 740, 'light'], ['narrow-dark', 360, 740, 'dark'], ['dark', 1440, 900, 'dark'], ['tablet', 768, 1024, 'light'], ['small', 1024, 768, 'dark'], ['wide', 3840, 2160, 'light']]
     for (const [name, width, height, scheme] of sizes) {
       const visit = await Visit.open(browser, url, { width, height, scheme })
       await visit.page.locator('article').nth(8).waitFor()

@@ -86,3 +86,37 @@ async fn only_assets_are_served() {
         assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn overlays_and_the_page_to_try_rooms_only_contact_this_server() {
+    let rig = Rig::start();
+    let pages =
+        ["/try", "/overlays/", "/overlays/alerts.html", "/overlays/chat.html", "/overlays/overlay.css"];
+    for path in pages.into_iter().chain(["/livetape-client.js"]) {
+        let answer = get(&rig, path, LOCAL).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("connect-src 'self' ws://localhost wss://localhost;"), "{path}: {policy}");
+        assert!(!answer.body.contains("<script src=\"http"), "{path}");
+    }
+    for path in ["/overlays/none.html", "/overlays/..%2fREADME.md", "/overlays/%2e%2e%2ftry.html"] {
+        let answer = get(&rig, path, LOCAL).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
+    }
+}
+
+/// Maximum size of the dashboard's files together, compressed with gzip, in bytes.
+const GZIP_BYTES_MAX: usize = 150 * 1024;
+
+#[test]
+fn the_dashboard_is_small() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist");
+    let mut bytes = 0;
+    let files = std::fs::read_dir(folder.join("assets")).unwrap().map(|file| file.unwrap().path());
+    for file in files.chain([folder.join("index.html")]) {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut gzip, &std::fs::read(file).unwrap()).unwrap();
+        bytes += gzip.finish().unwrap().len();
+    }
+    assert!(bytes <= GZIP_BYTES_MAX, "{bytes} bytes");
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use livetape::{
-    hub::{Filter, Gifts},
+    hub::{Filter, Format, Gifts},
     sans_io::{
         decoder::{Decoder, DecoderOptions},
         recording::{Flags, Item, Loss, What, records},
@@ -20,7 +20,8 @@ use crate::support::{
     take,
 };
 
-const ALL: Filter = Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true };
+const ALL: Filter =
+    Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true, format: Format::Native };
 
 fn decoder() -> Decoder {
     Decoder::new(DecoderOptions { replay: true, dedup: true })

@@ -120,8 +120,7 @@ async fn a_head_request_does_not_subscribe() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_query_is_reported_over_the_socket_because_browsers_hide_other_rejections() {
     let rig = Rig::start();
-    for query in ["?typs=gift", "?types=gfit", "?since=7", "?gifts=all", "?format=tikfinity", "?raw=1&raw=0"]
-    {
+    for query in ["?typs=gift", "?types=gfit", "?since=7", "?gifts=all", "?format=tikfinty", "?raw=1&raw=0"] {
         let started = clock::now();
         let log = read_all(&mut rig.ws(query).await).await;
         let error = json(&log.texts[0]);

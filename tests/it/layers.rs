@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "secret", "tools",
         ],
     ),
+    ("webhook", &["clock", "hub", "sans_io", "secret"]),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     (
         "cli",
@@ -55,6 +56,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "supervisor",
             "terminal",
             "tools",
+            "webhook",
         ],
     ),
     ("main", &[]),

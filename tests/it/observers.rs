@@ -99,3 +99,38 @@ async fn observers_skip_gaps() {
     let answer = rig.http("GET", "/events?observer=1&since=s:13", "").await;
     assert_eq!((answer.status, answer.code().as_str()), (410, "unknown_position"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn connections_report_their_filter() {
+    let rig = Rig::start();
+    let queries = ["", "?types=gift,chat&gifts=final", "?raw=1", "ws?gifts=delta", "?format=tikfinity"];
+    let mut sockets = Vec::new();
+    for query in queries {
+        sockets.push(rig.ws(query).await);
+    }
+    let connections = rig.http("GET", "/connections", "").await.json();
+    let filters: Vec<_> =
+        connections["connections"].as_array().unwrap().iter().map(|it| &it["filter"]).collect();
+    // In the order of the table of events.
+    assert_eq!(filters, ["", "types=chat,gift&gifts=final", "raw=1", "gifts=delta", "format=tikfinity"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_report_how_far_they_have_read() {
+    let rig = Rig::start();
+    // The first reads nothing, and the second drops all events by its filter.
+    let _sockets = [rig.ws("").await, rig.ws("?types=gift").await, rig.ws("ws/echo").await];
+    let places = async || {
+        wait(Duration::from_millis(1)).await;
+        let connections = rig.http("GET", "/connections", "").await.json();
+        let place = |it: &Value| [it["position"].as_u64(), it["lag"].as_u64()];
+        connections["connections"].as_array().unwrap().iter().map(place).collect::<Vec<_>>()
+    };
+    assert_eq!(places().await, [[Some(0), Some(0)], [Some(0), Some(0)], [None, None]]);
+    let long = vec![crate::support::chat(&"x".repeat(10_000)); 200];
+    rig.hub.publish(&long);
+    let found = places().await;
+    assert_eq!(found[1..], [[Some(200), Some(0)], [None, None]]);
+    let [Some(position), Some(lag)] = found[0] else { panic!("{found:?}") };
+    assert!(lag > 50 && position + lag == 200, "{found:?}");
+}

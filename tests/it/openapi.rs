@@ -269,6 +269,8 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
         "post /broadcast",
         "post /connections/{id}/messages",
         "post /inject",
+        "post /origins",
+        "post /recordings/{name}/cut",
         "post /replay/load",
         "post /replay/seek",
         "post /replay/speed",

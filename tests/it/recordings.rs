@@ -25,13 +25,13 @@ const BUCKETS: usize = 120;
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
 
 /// A server with its own directory.
-struct Place {
-    rig: Rig,
+pub(crate) struct Place {
+    pub(crate) rig: Rig,
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let recordings =
             Recordings { directory: folder.path().join("shelf"), upload_bytes_max: UPLOAD_BYTES_MAX };
@@ -39,7 +39,7 @@ impl Place {
         Self { rig, folder }
     }
 
-    fn shelf(&self) -> std::path::PathBuf {
+    pub(crate) fn shelf(&self) -> std::path::PathBuf {
         self.folder.path().join("shelf")
     }
 
@@ -48,11 +48,11 @@ impl Place {
         fs::write(self.shelf().join(name), bytes).unwrap();
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.rig.http("GET", path, "").await
     }
 
-    async fn upload(&self, path: &str, bytes: &[u8]) -> Answer {
+    pub(crate) async fn upload(&self, path: &str, bytes: &[u8]) -> Answer {
         let head = format!("PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", bytes.len());
         let answer = self.bytes(&format!("{head}connection: close\r\n\r\n"), bytes).await;
         Answer::parse(&answer)
@@ -74,7 +74,7 @@ impl Place {
         names.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.shelf())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-fn committed(path: &str) -> Vec<u8> {
+pub(crate) fn committed(path: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 

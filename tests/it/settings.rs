@@ -139,6 +139,8 @@ fn contradictory_settings_are_reported() {
         "[limits]\nbacklog_events = 63\nbacklog_bytes = \"255KiB\"",
         "[limits]\nbacklog_events = 4194305\nbacklog_bytes = 1073741825",
         "[replay]\nstart = 5\nend = 5\nidle_limit = 0",
+        "[tikfinity]\nenabled = true\nlisten = \"0.0.0.0:21213\"",
+        "[webhook]\nurl = \"ftp://127.0.0.1/\"\ntypes = [\"gift\", \"gfit\"]",
     ];
     let told: Vec<_> = told.iter().flat_map(|file| resolve(file, &[], &[]).unwrap_err()).collect();
     insta::assert_snapshot!(told.join("\n"));
@@ -148,6 +150,9 @@ fn contradictory_settings_are_reported() {
     }
     for allowed in ["insecure = true", "token = \"0123456789abcdef\"", "token_file = \"t\""] {
         resolve(&format!("[server]\nlisten = \"0.0.0.0:3000\"\n{allowed}"), &[], &[]).unwrap();
+    }
+    for allowed in ["", "enabled = true\n[server]\ninsecure = true"] {
+        resolve(&format!("[tikfinity]\nlisten = \"0.0.0.0:21213\"\n{allowed}"), &[], &[]).unwrap();
     }
 }
 

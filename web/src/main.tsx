@@ -1,7 +1,9 @@
 import { render } from 'preact'
 import { App } from './parts/app.tsx'
-import { refuseDrops } from './parts/drops.ts'
+import { acceptDrops } from './parts/drop.tsx'
 import { listen } from './parts/keys.ts'
+import { followLinks } from './parts/transport.tsx'
+import { start as startClients } from './state/clients.ts'
 import { start as startFeatures } from './state/features.ts'
 import { start as startFeed } from './state/feed.ts'
 import { start as startMetrics } from './state/metrics.ts'
@@ -11,9 +13,11 @@ import './state/theme.ts'
 
 render(<App />, document.body)
 listen()
-refuseDrops()
+acceptDrops()
+followLinks()
 startFeed()
 startRecordings()
 startFeatures()
 startMetrics()
+startClients()
 void startServer()

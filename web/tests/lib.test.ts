@@ -94,10 +94,10 @@ describe('the virtual list', () => {
 })
 
 describe('speeds', () => {
-  test.each([[1, true, 1.5], [1, false, 0.75], [3.7, true, 5], [3.7, false, 3], [100, true, 'max'], ['max', true, 'max'], ['max', false, 100], [1000, true, 'max'], [0.1, false, 0.1]] as const)('from %s', (speed, up, next) => {
+  test.each([[1, true, 1.5], [1, false, 0.75], [3.7, true, 5], [3.7, false, 3], [100, true, 1000], ['max', true, 'max'], ['max', false, 1000], [1000, true, 'max'], [0.1, false, 0.1]] as const)('from %s', (speed, up, next) => {
     expect(nextSpeed(speed, up)).toBe(next)
   })
-  test.each([['2', 2], ['0,5×', 0.5], [' 1.25 x', 1.25], ['MAX', 'max'], ['0.09', undefined], ['101', undefined], ['1e2', undefined], ['', undefined], ['-1', undefined], ['NaN', undefined]])('typed %s', (typed, speed) => {
+  test.each([['2', 2], ['0,5×', 0.5], [' 1.25 x', 1.25], ['MAX', 'max'], ['0.09', undefined], ['1001', undefined], ['1000', 1000], ['1e2', undefined], ['', undefined], ['-1', undefined], ['NaN', undefined]])('typed %s', (typed, speed) => {
     expect(readSpeed(typed)).toBe(speed)
   })
 })

@@ -57,12 +57,13 @@ pub(crate) fn run() -> Result<()> {
         }
         if package == "livetape.webcast" {
             let used = crate::views::used(&set);
-            let body = crate::views::write(&used, &BOXED);
+            let boxed = crate::views::still_large(&BOXED);
+            let body = crate::views::write(&used, &boxed);
             stamped(&root, source, "crates/core/src/generated/views.rs", &out.join("views.rs"), Some(body))?;
-            let made = structs(used, package, &out.join("used"))?;
+            let made = structs(used, &boxed, package, &out.join("used"))?;
             stamped(&root, source, "crates/core/src/generated/used.rs", &made, None)?;
         }
-        let made = structs(set, package, &out)?;
+        let made = structs(set, &BOXED, package, &out)?;
         stamped(&root, source, target, &made, None)?;
     }
     Ok(())
@@ -72,12 +73,13 @@ pub(crate) fn run() -> Result<()> {
 #[cfg(feature = "codegen")]
 fn structs(
     set: prost_types::FileDescriptorSet,
+    boxed: &[&str],
     package: &str,
     out: &std::path::Path,
 ) -> Result<std::path::PathBuf> {
     std::fs::create_dir_all(out)?;
     let mut config = prost_build::Config::new();
-    for path in BOXED {
+    for path in boxed {
         config.boxed(path);
     }
     config.bytes(["."]).btree_map(["."]).out_dir(out).compile_fds(set)?;

@@ -36,11 +36,12 @@ pub(crate) const RECORDINGS: [(&str, &str); 3] = [
 ];
 
 /// Name, profile and length in minutes of each synthetic recording.
-pub(crate) const SHOWS: [(&str, Profile, u64); 4] = [
+pub(crate) const SHOWS: [(&str, Profile, u64); 5] = [
     ("recordings/quiet.bin", Profile::Quiet, 3),
     ("recordings/busy.bin", Profile::Busy, 1),
     ("recordings/raid.bin", Profile::Raid, 3),
     ("recordings/battle.bin", Profile::Battle, 2),
+    ("recordings/everything.bin", Profile::Everything, 2),
 ];
 
 /// Name, source and bytes of a recording.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FileDescriptorSet,
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
     field_descriptor_proto::{Label, Type},
 };
 
@@ -16,16 +16,28 @@ const WRITTEN: [&str; 2] = ["EnterRoom", "HeartBeat"];
 const STAMP: &str = "Stamp";
 
 /// Payloads whose events use the text in `Common` or a user that it names.
-const WITH_TEXT: [&str; 7] =
-    ["Envelope", "EnvelopePortal", "Room", "RoomNotify", "Social", "Speaker", "Toast"];
+const WITH_TEXT: [&str; 6] = ["Envelope", "EnvelopePortal", "Room", "RoomNotify", "Speaker", "Toast"];
+
+/// `Common` with the key and pattern of its text, but without the pieces, which can contain a whole user.
+const LABELLED: &str = "Labelled";
+
+/// The text of [`LABELLED`].
+const LABEL: &str = "Label";
+
+/// Payloads whose events use the key and pattern of the text in `Common`.
+const WITH_LABEL: [&str; 4] = ["Gift", "Like", "Member", "Social"];
+
+/// The fields of `User` that the short form of a user has.
+const PERSON: &str = "Person";
+
+/// Fields of the type `User` of which events use the short form.
+const PEOPLE: [&str; 4] =
+    ["Chat.mentioned_user", "Gift.receiver", "Link.Guest.user", "RoomUserSeq.Viewer.user"];
 
 /// Fields that no event uses. The compiler warns about further ones, which are never read.
 const UNUSED: &[&str] = &[
     "AccessRecall.duration",
     "Badge.BadgeText.key",
-    "Badge.Privilege.id",
-    "Badge.TextBadge.key",
-    "Badge.display_type",
     "Batch.fetch_interval_ms",
     "Batch.fetch_type",
     "BattleSettings.battle_id",
@@ -35,10 +47,11 @@ const UNUSED: &[&str] = &[
     "Envelope.Info.create_time",
     "Envelope.Info.room_id",
     "GiftKind.combo",
-    "GiftKind.describe",
     "GiftKind.icon",
     "GoalUpdate.Indicator.operation",
     "Image.uri",
+    "Labelled.method",
+    "Labelled.msg_id",
     "Link.Leave.reason",
     "LinkLayer.Player.room_id",
     "LinkLayer.source",
@@ -81,14 +94,39 @@ pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
         // Comments refer to positions that are no longer valid.
         file.source_code_info = None;
         file.message_type.retain(|message| !WRITTEN.contains(&message.name()));
-        let common = file.message_type.iter().find(|message| message.name() == "Common").cloned();
-        let mut stamp = common.expect("the schema has a common part");
-        stamp.name = Some(STAMP.to_owned());
-        stamp.field.retain(|field| field.name() != "display_text");
-        file.message_type.insert(0, stamp);
+        let stamp = short(file, "Common", STAMP, |field| field != "display_text");
+        let mut labelled = short(file, "Common", LABELLED, |_| true);
+        for field in labelled.field.iter_mut().filter(|field| field.name() == "display_text") {
+            field.type_name = Some(format!("{PACKAGE}{LABEL}"));
+        }
+        let label = short(file, "Text", LABEL, |field| ["key", "default_pattern"].contains(&field));
+        let is_kept = |field: &str| ["id", "nickname", "avatar", "unique_id"].contains(&field);
+        let person = short(file, "User", PERSON, is_kept);
+        file.message_type.splice(..0, [stamp, labelled, label, person]);
         file.message_type.iter_mut().for_each(|message| keep_used("", message));
     }
     set
+}
+
+/// Returns a copy of a message with some of its fields, under another name.
+fn short(
+    file: &FileDescriptorProto,
+    of: &str,
+    name: &str,
+    is_kept: impl Fn(&str) -> bool,
+) -> DescriptorProto {
+    let message = file.message_type.iter().find(|message| message.name() == of).cloned();
+    let mut message = message.expect("the schema has this message");
+    message.name = Some(name.to_owned());
+    message.field.retain(|field| is_kept(field.name()));
+    message.nested_type.clear();
+    message
+}
+
+/// Returns those of the paths of large fields that are also large in the used part.
+pub(crate) fn still_large<'a>(boxed: &[&'a str]) -> Vec<&'a str> {
+    let is_short = |path: &str| path.strip_prefix(PACKAGE).is_some_and(|field| PEOPLE.contains(&field));
+    boxed.iter().copied().filter(|path| !is_short(path)).collect()
 }
 
 fn keep_used(parent: &str, message: &mut DescriptorProto) {
@@ -103,7 +141,11 @@ fn keep_used(parent: &str, message: &mut DescriptorProto) {
             field.set_label(Label::Optional);
         }
         if field.type_name() == format!("{PACKAGE}Common") && !WITH_TEXT.contains(&path.as_str()) {
-            field.type_name = Some(format!("{PACKAGE}{STAMP}"));
+            let common = if WITH_LABEL.contains(&path.as_str()) { LABELLED } else { STAMP };
+            field.type_name = Some(format!("{PACKAGE}{common}"));
+        }
+        if named(&PEOPLE, field) {
+            field.type_name = Some(format!("{PACKAGE}{PERSON}"));
         }
     }
     message.nested_type.iter_mut().for_each(|nested| keep_used(&format!("{path}."), nested));

@@ -23,6 +23,7 @@ pub mod size;
 pub mod streak;
 pub mod terminal;
 pub mod thousands;
+pub mod tikfinity;
 pub mod token;
 pub mod username;
 pub mod wire;

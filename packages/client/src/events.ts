@@ -16,6 +16,8 @@ export type LivetapeEvent =
   | BattleScoreEvent
   | LiveIntroEvent
   | SubscribeEvent
+  | SuperFanEvent
+  | SuperFanJoinEvent
   | CaptionEvent
   | PollEvent
   | PinEvent
@@ -57,6 +59,7 @@ export type LivetapeEvent =
   | LiveGameIntroEvent
   | MsgDetectEvent
   | AnchorToolModificationEvent
+  | ViewerPicksUpdateEvent
   | BottomEvent
   | PerceptionEvent
   | AccessRecallEvent
@@ -77,6 +80,7 @@ export type LivetapeEvent =
   | LinkMicMethodEvent
   | LinkMicFanTicketMethodEvent
   | LinkScreenChangeEvent
+  | LinkMicLayoutStateEvent
   | LinkMicAnchorGuideEvent
   | PictionaryStartEvent
   | PictionaryUpdateEvent
@@ -197,6 +201,18 @@ export interface LiveIntroEvent extends EventBase {
 export interface SubscribeEvent extends EventBase {
   data: SubscribeData
   type: 'subscribe'
+}
+
+/** A text about a super fan scrolls across the video. Derived from a `barrage`, which precedes it. */
+export interface SuperFanEvent extends EventBase {
+  data: SuperFanData
+  type: 'super_fan'
+}
+
+/** A super fan joined. Derived from a `barrage`, which precedes it. */
+export interface SuperFanJoinEvent extends EventBase {
+  data: SuperFanData
+  type: 'super_fan_join'
 }
 
 /** A caption of the host's speech. */
@@ -445,6 +461,12 @@ export interface AnchorToolModificationEvent extends EventBase {
   type: 'anchor_tool_modification'
 }
 
+/** What viewers pick changed. */
+export interface ViewerPicksUpdateEvent extends EventBase {
+  data: ViewerPicksUpdateData
+  type: 'viewer_picks_update'
+}
+
 /** A warning is displayed below the video. */
 export interface BottomEvent extends EventBase {
   data: BottomData
@@ -563,6 +585,12 @@ export interface LinkMicFanTicketMethodEvent extends EventBase {
 export interface LinkScreenChangeEvent extends EventBase {
   data: LinkScreenChangeData
   type: 'link_screen_change'
+}
+
+/** The arrangement of guests on the screen. */
+export interface LinkMicLayoutStateEvent extends EventBase {
+  data: LinkMicLayoutStateData
+  type: 'link_mic_layout_state'
 }
 
 /** A hint for the host about guests. */
@@ -1284,10 +1312,16 @@ export interface GiftCollectionUpdateData {
 
 /** Data of a `gift` event. */
 export interface GiftData {
+  /** Running total of the streak, as TikTok's clients display it: so far always `repeatCount`. Absent if unknown. */
+  comboCount?: number
+  /** What the sender did, in English, e.g. `Sent Rose`. */
+  describe: string
   /** Price of a single gift, in diamonds. */
   diamondCount: number
   /** Value of this event in diamonds: `diamondCount` × `repeatDelta`. */
   diamonds: number
+  /** Text key of the display. */
+  displayType: string
   /** Id of the gift. */
   giftId: number
   /** English name of the gift. */
@@ -1296,12 +1330,16 @@ export interface GiftData {
   giftPictureUrl: string
   /** 1 if the gift can be sent in streaks. */
   giftType: number
+  /** Number of gifts that are sent at once: so far always 1. Absent if unknown. */
+  groupCount?: number
   /** Id of the streak among those of the sender; 0 for gifts outside a streak. */
   groupId: Id
   /** Whether livetape inferred this final because TikTok did not send one in time. */
   inferred?: boolean
   /** Whether this event ends the streak. */
   isFinal: boolean
+  /** Pattern of the displayed text, e.g. `{0:user} sent {1:gift} {2:string}`. */
+  label: string
   /** The recipient: the host, or a guest in the host's room; `null` if unknown. */
   receiver: Person | null
   /** Running total of the streak. */
@@ -1514,6 +1552,10 @@ export interface InRoomBannerRefreshData {
 
 /** Data of a `like` event. */
 export interface LikeData {
+  /** Text key of the display. */
+  displayType: string
+  /** Pattern of the displayed text, e.g. `{0:user} liked the LIVE`. */
+  label: string
   /** Number of likes in this message; TikTok combines up to 15. */
   likeCount: number
   /** `uniqueId` of the acting user. */
@@ -1606,6 +1648,22 @@ export interface LinkMicFanTicketData {
   user?: User | null
   /** Totals for each guest. */
   users: Array<FanTickets>
+}
+
+/** Data of a `link_mic_layout_state` event: the arrangement of guests on the screen. */
+export interface LinkMicLayoutStateData {
+  /** Key of the arrangement; may be empty. */
+  layoutKey: string
+  /** TikTok's code for the arrangement. */
+  layoutState: number
+  /** Id of the room; 0 if unknown. */
+  roomId: Id
+  /** `uniqueId` of the acting user. */
+  sender?: string | null
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
+  /** The acting user. */
+  user?: User | null
 }
 
 /** Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that guests received. */
@@ -1738,8 +1796,12 @@ export interface MarqueeAnnouncementData {
 export interface MemberData {
   /** 1 joined; other codes are actions of moderators. */
   actionId: number
+  /** Text key of the display. */
+  displayType: string
   /** How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`. */
   enterSource: string
+  /** Pattern of the displayed text, e.g. `{0:user} joined`. */
+  label: string
   /** Number of viewers in the room; 0 if unknown. */
   memberCount: number
   /** `uniqueId` of the acting user. */
@@ -2160,6 +2222,8 @@ export interface RoomTextData {
 export interface RoomUserData {
   /** Number of anonymous viewers. */
   anonymousCount: number
+  /** TikTok's measure of popularity; absent if unknown. */
+  popularity?: number
   /** `uniqueId` of the acting user. */
   sender?: string | null
   /** Creation time on TikTok, or `ts`. */
@@ -2200,6 +2264,8 @@ export interface SocialData {
   displayType: string
   /** Number of the host's followers after a follow; otherwise 0. */
   followCount: number
+  /** Pattern of the displayed text, e.g. `{0:user} shared the LIVE`. */
+  label: string
   /** `uniqueId` of the acting user. */
   sender?: string | null
   /** Number of shares of the room after a share; otherwise 0. */
@@ -2338,6 +2404,18 @@ export interface SubscriptionGuideData {
   user?: User | null
 }
 
+/** Data of a `super_fan` or `super_fan_join` event. */
+export interface SuperFanData {
+  /** `uniqueId` of the acting user. */
+  sender?: string | null
+  /** Text next to the name. */
+  text: Text | null
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
+  /** The acting user. */
+  user?: User | null
+}
+
 /** Data of a `system` event: TikTok's welcome message. */
 export interface SystemData {
   /** Displayed text. */
@@ -2399,6 +2477,18 @@ export interface UnknownData {
   timestamp: Time
   /** Whether `payload` holds only the beginning. */
   truncated?: boolean
+  /** The acting user. */
+  user?: User | null
+}
+
+/** Data of a `viewer_picks_update` event. */
+export interface ViewerPicksUpdateData {
+  /** `uniqueId` of the acting user. */
+  sender?: string | null
+  /** Creation time on TikTok, or `ts`. */
+  timestamp: Time
+  /** TikTok's code for the change. */
+  updateType: number
   /** The acting user. */
   user?: User | null
 }
@@ -2697,6 +2787,8 @@ export interface TopViewer {
   avatar: string
   /** Value of the gifts, in coins. */
   coinCount: Id
+  /** TikTok's number for the change; absent if unknown. */
+  delta?: number
   /** Displayed name. */
   nickname: string
   /** Position in the list, from 1. */
@@ -2711,6 +2803,10 @@ export interface TopViewer {
 export interface User {
   /** URL of the profile picture; empty if unknown. */
   avatar: string
+  /** URL of the profile picture in large size; absent if unknown. */
+  avatarLarge?: string
+  /** URL of the profile picture in medium size; absent if unknown. */
+  avatarMedium?: string
   /** Badges next to the name. */
   badges: Array<Badge>
   /** Biography, written by the user. */
@@ -2727,6 +2823,8 @@ export interface User {
   isHost: boolean
   /** Whether the user is a moderator of this room. */
   isModerator: boolean
+  /** Whether the user has the badge of a new gifter. */
+  isNewGifter: boolean
   /** Whether the user subscribes to the host. */
   isSubscriber: boolean
   /** Displayed name. */
@@ -2737,6 +2835,8 @@ export interface User {
   teamLevel: number | null
   /** Name of the fan club; empty for nonmembers. */
   teamName: string
+  /** Rank among the top gifters of the room, from the badge; `null` if there is none. */
+  topGifterRank: number | null
   /** Name in the profile's URL, without `@`. */
   uniqueId: string
   /** Numeric id. */
@@ -2747,10 +2847,16 @@ export interface User {
 
 /** A badge next to a user's name. */
 export interface Badge {
+  /** 1 a picture, 2 and 3 a text, 4 a picture with a text. */
+  displayType: number
   /** URL of its picture; empty if there is none. */
   imageUrl: string
+  /** Key of the text, e.g. `pm_mt_moderator_im`; absent if the badge has none. */
+  key?: string
   /** Level, for badges that have one; may also be 0 for others. */
   level: number | null
+  /** Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is none. */
+  privilegeId?: string
   /** Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, … */
   sceneType: number
   /** Text on the badge: a word, a number or a Roman numeral; may be empty. */

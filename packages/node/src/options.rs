@@ -167,6 +167,7 @@ impl AppOptions {
             origins: self.origins.clone(),
             any_address: !address.ip().is_loopback(),
             tokens: Tokens::new(self.token.iter().cloned().map(Into::into).collect()),
+            ..Access::default()
         };
         access.check()?;
         let default = server::Config::default();

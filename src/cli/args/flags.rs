@@ -114,7 +114,7 @@ fn heading(key: &Key) -> Option<&'static str> {
         ("server", "token_file" | "insecure" | "tls_cert" | "tls_key") | ("watch", "ca") => Some("Access"),
         ("server", "recordings") => None,
         ("server", "quiet") | ("log", _) => Some("Output"),
-        ("server", _) => Some("Server"),
+        ("server" | "tikfinity" | "webhook", _) => Some("Server"),
         ("live", "record") | ("record", _) => Some("Recording"),
         ("live", _) => Some("Live room"),
         ("replay", _) => Some("Playback"),
@@ -130,7 +130,8 @@ fn is_of_servers(key: &Key) -> bool {
 
 /// Returns whether the commands that serve have the flag.
 fn is_served(key: &Key) -> bool {
-    matches!(key.section, "server" | "limits" | "log" | "live" | "replay") || key.path() == "record.sync"
+    matches!(key.section, "server" | "tikfinity" | "webhook" | "limits" | "log" | "live" | "replay")
+        || key.path() == "record.sync"
 }
 
 impl<S: Scope> Flags<S> {

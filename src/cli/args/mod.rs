@@ -239,7 +239,12 @@ impl Filter {
             GiftsArg::Delta => Gifts::Delta,
             GiftsArg::Final => Gifts::Final,
         };
-        crate::hub::Filter { types: self.types.unwrap_or_default(), gifts, raw: self.raw }
+        crate::hub::Filter {
+            types: self.types.unwrap_or_default(),
+            gifts,
+            raw: self.raw,
+            ..Default::default()
+        }
     }
 }
 

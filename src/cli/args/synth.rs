@@ -40,6 +40,8 @@ pub(in crate::cli) enum Profile {
     Raid,
     /// Busy, with a battle against another host
     Battle,
+    /// A battle, subscriptions, super fans, a poll, a goal and questions
+    Everything,
 }
 
 impl Synth {
@@ -51,6 +53,7 @@ impl Synth {
                 Profile::Busy => synth::Profile::Busy,
                 Profile::Raid => synth::Profile::Raid,
                 Profile::Battle => synth::Profile::Battle,
+                Profile::Everything => synth::Profile::Everything,
             },
             length: self.size.map_or(synth::Length::Minutes(self.minutes), synth::Length::Bytes),
         }

@@ -29,6 +29,20 @@ fn subscribers_with_equal_filters_share_the_bytes() {
 }
 
 #[test]
+fn subscribers_to_another_format_share_their_own_bytes() {
+    let hub = hub(100);
+    let filter = Filter { format: Format::Tikfinity, ..Filter::default() };
+    let mut readers = [Filter::default(), filter, filter, Filter::default()]
+        .map(|filter| join(&hub, &Join { filter, ..Join::default() }));
+    hub.publish(&[chat("a"), unknown(), chat("b")]);
+    let mut batches = Batches::default();
+    let [native, one, two, also_native] = readers.each_mut().map(|reader| first_piece(reader, &mut batches));
+    assert_eq!((one.as_ptr(), native.as_ptr()), (two.as_ptr(), also_native.as_ptr()));
+    let events: Vec<_> = texts(&one).iter().map(|text| json(text)["event"].clone()).collect();
+    assert_eq!(events, ["chat", "chat"]);
+}
+
+#[test]
 fn events_that_a_filter_drops_count_as_read() {
     let hub = Hub::new("s".to_owned(), Limits { events_max: 8, ..Limits::default() });
     let filter = Filter { types: "gift".parse().unwrap(), ..Filter::default() };

@@ -151,6 +151,7 @@ fn client_ids_are_generated_from_the_id_and_unique() {
             role: Role::Talks,
             reading: None,
             is_observer: false,
+            filter: String::new(),
         };
         rig.lobby.open(opening).map_err(|problem| problem.code.name())
     };

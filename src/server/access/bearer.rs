@@ -119,11 +119,16 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// Whether the request loads the dashboard, whose files are the same for everyone and reveal nothing about the
+/// Paths of pages and their files.
+const PAGES: [&str; 3] = ["/", "/try", "/livetape-client.js"];
+/// Prefixes of further ones.
+const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
+
+/// Whether the request loads a page, whose files are the same for everyone and reveal nothing about the
 /// source. The page itself asks for a token.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_page = path == "/" || path.starts_with("/assets/");
+    let is_page = PAGES.contains(&path) || PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
     is_read_only(request) && is_page && !request.headers().contains_key(UPGRADE)
 }
 

@@ -6,6 +6,7 @@
 
 pub(super) mod bearer;
 mod origin;
+pub(super) mod refused;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use axum::{
 };
 
 use super::{
-    access::{bearer::Tokens, origin::Host},
+    access::{bearer::Tokens, origin::Host, refused::Origins},
     state::refusal::Refusal,
 };
 use crate::sans_io::error::{Code, Problem};
@@ -36,6 +37,36 @@ pub struct Access {
     pub any_address: bool,
     /// Bearer tokens, one of which each request must carry. If empty, no token is required.
     pub tokens: Tokens,
+    /// Setting that lists `origins`.
+    pub listed: Listed,
+}
+
+/// The setting that lists the allowed origins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listed {
+    /// `server.origins`
+    #[default]
+    Server,
+    /// `tikfinity.origins`
+    Tikfinity,
+}
+
+impl Listed {
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Server => "server.origins",
+            Self::Tikfinity => "tikfinity.origins",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Server => Code::ForbiddenOrigin.hint(),
+            Self::Tikfinity => {
+                "open the page from a loopback address, or add its origin to `tikfinity.origins` (LIVETAPE_TIKFINITY_ORIGINS)"
+            }
+        }
+    }
 }
 
 /// Request headers that scripts on other origins may send.
@@ -58,8 +89,12 @@ pub(crate) const POLICY: &str =
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Middleware that forwards a request, rejects it with 403, or answers a preflight.
-pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let (origin, mut response) = match access.admit(&request) {
+pub(crate) async fn check(
+    State((access, origins)): State<(Arc<Access>, Arc<Origins>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (origin, mut response) = match access.admit(&request, &origins) {
         Err(problem) => (None, Refusal::from(problem).into_response()),
         Ok(origin) if origin.is_some() && is_preflight(&request) => (origin, preflight_answer()),
         Ok(origin) => (origin, next.run(request).await),
@@ -112,9 +147,10 @@ impl Access {
             }
         }
         for origin in &self.origins {
-            if origin != OPAQUE && Host::of_origin(origin).is_none() {
+            if !is_origin(origin) {
                 return bad(format!(
-                    "`{origin}` in server.origins is not an origin: write it like https://overlay.example"
+                    "`{origin}` in {} is not an origin: write it like https://overlay.example",
+                    self.listed.setting()
                 ));
             }
         }
@@ -123,9 +159,8 @@ impl Access {
 
     /// Returns the origin to allow in the response, if the request names one. With an origin, only the origin
     /// decides.
-    fn admit(&self, request: &Request) -> Result<Option<HeaderValue>, Problem> {
+    fn admit(&self, request: &Request, origins: &Origins) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
-        let forbidden = |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message));
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             if is_cross_site(request) {
                 let message = "a page of another site sent a request without an origin";
@@ -136,11 +171,14 @@ impl Access {
         };
         let text = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
         let read_only = request.method() == Method::GET && FEED.contains(&request.uri().path());
-        let is_file = text == OBS_FILE || (text == OPAQUE && self.lists(OPAQUE));
-        if self.allows_origin(text, &host) || (is_file && read_only) {
+        let is_listed = self.lists(text) || origins.allows(text);
+        let is_file = text == OBS_FILE || (text == OPAQUE && is_listed);
+        if is_own(text, &host) || (text != OPAQUE && is_listed) || (is_file && read_only) {
             return Ok(origin.cloned());
         }
-        forbidden(&format!("origin `{text}` is not allowed"))
+        origins.refuse(text);
+        let message = format!("origin `{text}` is not allowed");
+        Err(Problem::new(Code::ForbiddenOrigin, message).hint(self.listed.hint()))
     }
 
     fn host(&self, request: &Request) -> Result<Host, Problem> {
@@ -163,14 +201,19 @@ impl Access {
             || self.hosts.iter().any(|allowed| Host::parse(allowed).as_ref() == Some(host))
     }
 
-    fn allows_origin(&self, origin: &str, asked: &Host) -> bool {
-        let own = Host::of_origin(origin).is_some_and(|host| host.is_loopback() || host == *asked);
-        own || (origin != OPAQUE && self.lists(origin))
-    }
-
     fn lists(&self, origin: &str) -> bool {
         self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
+}
+
+/// Whether a text can be the origin of a page: one with a host, or `null`.
+pub(super) fn is_origin(text: &str) -> bool {
+    text == OPAQUE || Host::of_origin(text).is_some()
+}
+
+/// Whether a page of this machine, or of the host that it asks, has this origin.
+fn is_own(origin: &str, asked: &Host) -> bool {
+    Host::of_origin(origin).is_some_and(|host| host.is_loopback() || host == *asked)
 }
 
 /// Whether a page of another site sends this request. Navigating to one of our pages does not count.

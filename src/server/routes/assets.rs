@@ -1,4 +1,4 @@
-//! The dashboard: the build of `web/`, embedded in the binary. It loads nothing from other servers.
+//! Pages embedded in the binary: the dashboard, which is the build of `web/`, and the pages of `examples/`.
 
 use std::borrow::Cow;
 
@@ -16,6 +16,11 @@ use crate::server::state::refusal::Refusal;
 #[derive(RustEmbed)]
 #[folder = "web/dist"]
 struct Dist;
+
+/// Single-file pages and the script that they share.
+#[derive(RustEmbed)]
+#[folder = "examples"]
+struct Examples;
 
 /// Cache policy of assets, whose names change with their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -35,7 +40,7 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
         // Only happens in a tree without `web/dist`.
         return StatusCode::NOT_FOUND.into_response();
     };
-    answer("index.html", file, headers, REVALIDATE)
+    answer("index.html", file, policy(headers), headers, REVALIDATE)
 }
 
 /// Returns one asset of the page.
@@ -46,21 +51,71 @@ pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Resul
             .hint("reload the page: it belongs to another version")
     };
     let file = Dist::get(&path).ok_or_else(missing)?;
-    Ok(answer(&path, file, &headers, IMMUTABLE))
+    Ok(answer(&path, file, policy(&headers), &headers, IMMUTABLE))
+}
+
+/// `GET /try`: a page to try `/ws` by hand.
+pub(crate) async fn try_rooms(headers: HeaderMap) -> Result<Response, Refusal> {
+    example("try.html", &headers)
+}
+
+/// `GET /livetape-client.js`: the client that the overlays use.
+pub(crate) async fn client(headers: HeaderMap) -> Result<Response, Refusal> {
+    example("livetape-client.js", &headers)
+}
+
+/// `GET /overlays/`: a page that sets up overlays.
+pub(crate) async fn overlays(headers: HeaderMap) -> Result<Response, Refusal> {
+    example("overlays/index.html", &headers)
+}
+
+/// `GET /overlays/{name}`: one overlay, or a file that it uses.
+pub(crate) async fn overlay(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    example(&format!("overlays/{name}"), &headers)
+}
+
+fn example(path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let missing = || {
+        Problem::new(Code::NotFound, format!("`/{path}` does not exist"))
+            .hint("GET /overlays/ links to all overlays")
+    };
+    let file = Examples::get(path).ok_or_else(missing)?;
+    Ok(answer(path, file, inline_policy(headers), headers, REVALIDATE))
+}
+
+/// The host of the request. It has passed [`access`](crate::server::access), so it cannot inject directives.
+fn host(request_headers: &HeaderMap) -> &str {
+    request_headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 /// Allows content from this server and sockets to it only. Scripts carry the policy too, since a worker takes
-/// the policy of its script. The host has passed [`access`](crate::server::access), so it cannot inject
-/// directives.
+/// the policy of its script.
 fn policy(request_headers: &HeaderMap) -> String {
-    let host = request_headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = host(request_headers);
     format!(
         "default-src 'self'; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     )
 }
 
-fn answer(path: &str, file: EmbeddedFile, request_headers: &HeaderMap, caching: &'static str) -> Response {
+/// Like [`policy`], for pages in a single file: also allows inline scripts and styles, avatars if an option
+/// enables them, and a preview within another page of this server.
+fn inline_policy(request_headers: &HeaderMap) -> String {
+    let host = host(request_headers);
+    format!(
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' https: data:; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+}
+
+fn answer(
+    path: &str,
+    file: EmbeddedFile,
+    policy: String,
+    request_headers: &HeaderMap,
+    caching: &'static str,
+) -> Response {
     let tag = tag(&file);
     let known =
         request_headers.get_all(header::IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
@@ -78,7 +133,7 @@ fn answer(path: &str, file: EmbeddedFile, request_headers: &HeaderMap, caching: 
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
     }
-    if let Ok(policy) = HeaderValue::try_from(policy(request_headers)) {
+    if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     for (name, value) in HEADERS {
@@ -93,7 +148,7 @@ fn tag(file: &EmbeddedFile) -> String {
     format!("\"{short:024x}\"")
 }
 
-/// Covers the file types that the build produces.
+/// Covers the types of the embedded files.
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("html") => "text/html; charset=utf-8",

@@ -17,8 +17,8 @@ use super::{
     rooms::{Heard, Said},
 };
 use crate::{
-    lobby::{ConnectionView, LobbyStats, Metadata},
-    sans_io::error::close,
+    lobby::{ConnectionView, Lobby, LobbyStats, Metadata},
+    sans_io::error::{Problem, close},
     server::{state::refusal::Refusal, ws::end::check_close},
 };
 
@@ -40,13 +40,24 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Connec
             _ => return Err(query::unknown_key(&key, &["room"]).into()),
         }
     }
-    let connections = app.sockets.with(|lobby| lobby.connection_views(room.as_deref()))?;
+    let mut connections = app.sockets.with(|lobby| lobby.connection_views(room.as_deref()))?;
+    app.sockets.locate(&mut connections);
     Ok(Json(Connections { connections }))
+}
+
+/// Returns the connection that `f` returns, with its position.
+fn one(
+    app: &App,
+    f: impl FnOnce(&mut Lobby) -> Result<ConnectionView, Problem>,
+) -> Result<Json<ConnectionView>, Refusal> {
+    let mut view = app.sockets.with(f)?;
+    app.sockets.locate(std::slice::from_mut(&mut view));
+    Ok(Json(view))
 }
 
 pub(crate) async fn get(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
     let id = name(id)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.connection_view(&id))?))
+    one(&app, |lobby| lobby.connection_view(&id))
 }
 
 pub(crate) async fn put_metadata(
@@ -56,7 +67,7 @@ pub(crate) async fn put_metadata(
 ) -> Result<Json<ConnectionView>, Refusal> {
     let id = name(id)?;
     let metadata: Metadata = parse_body(body)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.put_metadata(&id, metadata))?))
+    one(&app, |lobby| lobby.put_metadata(&id, metadata))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -80,7 +91,7 @@ pub(crate) async fn dismiss(
     let id = name(id)?;
     let Close { code, reason } = parse_body(body)?;
     check_close(code, &reason)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.dismiss(&id, code, reason))?))
+    one(&app, |lobby| lobby.dismiss(&id, code, reason))
 }
 
 pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
@@ -92,12 +103,12 @@ pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Resul
 
 pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
     let (id, room) = name(path)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.join_room(&id, &room))?))
+    one(&app, |lobby| lobby.join_room(&id, &room))
 }
 
 pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
     let (id, room) = name(path)?;
-    Ok(Json(app.sockets.with(|lobby| lobby.leave_room(&id, &room))?))
+    one(&app, |lobby| lobby.leave_room(&id, &room))
 }
 
 pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {

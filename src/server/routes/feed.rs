@@ -11,7 +11,12 @@ use super::{
     interactive::{self, MaybeUpgrade, SocketRequest},
     page, query,
 };
-use crate::{lobby::Role, server::state::refusal::Refusal};
+use crate::{
+    hub::{Format, Join},
+    lobby::Role,
+    sans_io::error::Problem,
+    server::{state::refusal::Refusal, ws::upgrade::Upgrade},
+};
 
 /// `GET /`: the feed, or a page if the request asks for no upgrade.
 pub(crate) async fn root(
@@ -23,15 +28,31 @@ pub(crate) async fn root(
     if !interactive::asks_for_upgrade(&headers) {
         return Ok(page::page(&headers));
     }
-    let upgrade = upgrade?;
-    let join = match query::join(&uri) {
+    Ok(read(&app, upgrade?, query::join(&uri)))
+}
+
+/// `GET /` on the listener in TikFinity's format: the feed in this format, whatever the query says.
+pub(crate) async fn tikfinity(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = interactive::required(&headers, upgrade)?;
+    let join = query::join(&uri).map(|mut join| {
+        join.filter.format = Format::Tikfinity;
+        join
+    });
+    Ok(read(&app, upgrade, join))
+}
+
+fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
+    let join = match join {
         Ok(join) => join,
-        Err(problem) => return Ok(interactive::turn_away(&app, upgrade, Role::Reads, problem)),
+        Err(problem) => return interactive::turn_away(app, upgrade, Role::Reads, problem),
     };
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
-    Ok(interactive::open(
-        &app,
-        upgrade,
-        SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None },
-    ))
+    let request =
+        SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None };
+    interactive::open(app, upgrade, request)
 }

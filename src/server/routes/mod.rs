@@ -12,7 +12,9 @@ pub(super) mod inject;
 pub(super) mod interactive;
 pub(super) mod metrics;
 pub(super) mod ndjson;
+mod offset;
 pub(super) mod openapi;
+pub(super) mod origins;
 pub(super) mod page;
 pub(super) mod query;
 pub(super) mod recordings;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 use self::{metrics::Metrics, recordings::Shelf};
 use super::{
+    access::refused::Origins,
     state::Shared,
     transport::connections::Connections,
     ws::{handlers::Handlers, registry::Sockets},
@@ -39,6 +42,7 @@ pub(crate) struct App {
     pub(crate) sockets: Sockets,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) metrics: Metrics,
+    pub(crate) origins: Arc<Origins>,
     /// Paths that the program that embeds the server handles.
     pub(crate) handlers: Option<Handlers>,
 }

@@ -10,9 +10,12 @@ use super::assets;
 
 const ADDRESSES: &str = "\
 GET  /                 with a WebSocket upgrade: the event feed, one JSON message per event
-                       ?since=0|STREAM:SEQ  &types=gift,chat  &gifts=raw|delta|final  &raw=1  &on_gap=skip|close  &format=native
+                       ?since=0|STREAM:SEQ  &types=gift,chat  &gifts=raw|delta|final  &raw=1  &on_gap=skip|close  &format=native|tikfinity
                        &observer=1 on /, /ws and /events: not counted as a client
 GET  /                 for browsers: the dashboard
+GET  /overlays/        overlays for OBS, with a page that sets them up; /overlays/{name} is one of them, and
+                       /livetape-client.js the client that they use
+GET  /try              for browsers: a page to try rooms by hand
 GET  /events           the event feed as newline-delimited JSON
 GET  /ws               with a WebSocket upgrade: the feed and messages between clients, in rooms
 GET  /ws/echo          with a WebSocket upgrade: echoes each message
@@ -30,6 +33,8 @@ POST /connections/{id}/messages  {\"message\":\"hello\"}
 PUT  /connections/{id}/rooms/{room}  adds it to a room; DELETE removes it
 POST /connections/{id}/close     {\"code\":1000,\"reason\":\"bye\"}
 GET  /stats            number of connections and rooms
+GET  /origins          origins of pages that were rejected
+POST /origins          {\"origin\":\"https://overlay.example\"} allows one until the server stops
 GET  /health           health of the server
 GET  /status           state and counters of the source
 GET  /status/{user}    the same, if this is the current user
@@ -46,7 +51,8 @@ POST /replay/load      {\"recording\":\"demo\"}
 GET  /recordings       list the recordings
 GET  /recordings/{name}       contents and timeline; ?buckets=120
 GET  /recordings/{name}/file  download
-PUT  /recordings/{name}       upload; ?force=1 replaces
+PUT  /recordings/{name}       upload; ?force=1 replaces, ?import=1 imports a capture
+POST /recordings/{name}/cut   {\"name\":\"part\",\"from\":\"10s\",\"to\":\"1m\",\"scrub\":true}
 PATCH /recordings/{name}      {\"name\":\"other\"} renames; DELETE deletes
 POST /inject           {\"type\":\"gift\",\"user\":\"ann\",\"gift\":\"Rose\",\"count\":50,\"combo\":true}
 GET  /metrics          metrics in Prometheus text format

@@ -46,7 +46,7 @@ pub(crate) enum Values {
 const GIFTS: [&str; 3] = ["raw", "delta", "final"];
 const ON_GAP: [&str; 2] = ["close", "skip"];
 /// The available wire formats.
-const FORMATS: [&str; 1] = ["native"];
+const FORMATS: [&str; 2] = ["native", "tikfinity"];
 const YES: [&str; 2] = ["1", "true"];
 const NO: [&str; 2] = ["0", "false"];
 pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
@@ -66,7 +66,7 @@ pub(crate) const FEED: [Param; 6] = [
         "what to do if the backlog no longer has the position: close or skip",
         Values::OneOf(&ON_GAP),
     ),
-    Param::new("format", "format of the events: native", Values::OneOf(&FORMATS)),
+    Param::new("format", "format of the events: native or tikfinity", Values::OneOf(&FORMATS)),
 ];
 const OBSERVER: Param =
     Param::new("observer", "1 to observe: not counted as a client, never waited for, and skips gaps", FLAG);
@@ -227,8 +227,7 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
         "observer" if extra.iter().any(|param| param.name == key) => {
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
-        "format" if FORMATS.contains(&value) => {}
-        "format" => return Err(unknown(format!("unknown format `{value}`"), value, &FORMATS)),
+        "format" => join.filter.format = choice(key, value, &FORMATS)?,
         _ => {
             let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
@@ -270,7 +269,7 @@ pub(crate) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Filter, Gifts, Since};
+    use crate::hub::{Filter, Format, Gifts, Since};
 
     fn check(query: &str) -> Result<Join, String> {
         let uri = format!("/?{query}").parse().unwrap();
@@ -284,10 +283,15 @@ mod tests {
         let expected = Join {
             since: Some(Since::After { stream: "ab".to_owned(), seq: 7 }),
             on_gap: OnGap::Skip,
-            filter: Filter { types: "gift,chat".parse().unwrap(), gifts: Gifts::Final, raw: true },
+            filter: Filter {
+                types: "gift,chat".parse().unwrap(),
+                gifts: Gifts::Final,
+                raw: true,
+                format: Format::Tikfinity,
+            },
             reader: Reader::Client,
         };
-        let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip";
+        let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip&format=tikfinity";
         assert_eq!(check(query), Ok(expected));
     }
 
@@ -354,7 +358,7 @@ mod tests {
                 "gifts=dleta",
                 "raw=yes",
                 "on_gap=jump",
-                "format=tikfinity",
+                "format=tikfinty",
                 "since=5",
                 "x=1",
                 "raw=1&raw=1"

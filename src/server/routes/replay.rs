@@ -11,13 +11,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{App, body::parse_body, recordings};
+use super::{
+    App,
+    body::parse_body,
+    offset::{Offset, read_offset},
+    recordings,
+};
 use crate::{
     control::{ReplayOrder, ReplayState, Speed},
-    sans_io::{
-        error::{Code, Problem},
-        offset,
-    },
+    sans_io::error::{Code, Problem},
     server::state::refusal::Refusal,
 };
 
@@ -112,30 +114,8 @@ pub(crate) struct Load {
     recording: String,
 }
 
-/// The types of an offset, for the schema.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only used by the schema")]
-enum Offset {
-    /// `1m30s`, `90s`, `1500ms` or `00:01:30.5`.
-    Text(String),
-    /// Seconds.
-    Seconds(f64),
-}
-
 fn one() -> u32 {
     1
-}
-
-/// Parses an offset: text (`1m30s`) or a number of seconds.
-fn read_offset(value: &Value) -> Result<Duration, String> {
-    match value {
-        Value::String(text) => offset::parse(text),
-        Value::Number(seconds) => offset::from_seconds(seconds.as_f64().unwrap_or(f64::NAN)),
-        other => {
-            Err(format!("`{other}` is not an offset: write it like \"1m30s\", or as a number of seconds"))
-        }
-    }
 }
 
 fn read_speed(value: &Value) -> Result<Speed, String> {

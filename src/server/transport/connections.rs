@@ -74,6 +74,11 @@ impl Connections {
         Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls }
     }
 
+    /// Returns the same connections, for a listener that only serves plain HTTP.
+    pub(crate) fn without_tls(&self) -> Self {
+        Self { tls: None, ..self.clone() }
+    }
+
     /// Serves HTTP on `io` until either side ends it. When `shutdown` is cancelled, the request in progress
     /// is still answered. At the connection limit, the client gets a 503.
     pub(crate) fn spawn<I>(&self, io: I, asker: Option<IpAddr>, router: Router, shutdown: CancellationToken)

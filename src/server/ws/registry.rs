@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     clock,
-    hub::{Join, Reader},
-    lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
+    hub::{Filter, Format, Gifts, Join, Progress, Reader, Subscriber, Types},
+    lobby::{self, ConnectionView, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
     log::CLIENTS,
     sans_io::{
         error::{Code, Problem},
@@ -59,9 +59,17 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     lobby: Lobby,
-    /// The outbox of each socket, and how it joins a feed that it switches to.
-    outboxes: BTreeMap<Key, (Arc<Outbox>, Join)>,
+    sockets: BTreeMap<Key, Socket>,
     is_ending: bool,
+}
+
+#[derive(Debug)]
+struct Socket {
+    outbox: Arc<Outbox>,
+    /// How it joins a feed that it switches to.
+    join: Join,
+    /// How far it has read its feed, if it reads one.
+    progress: Option<Progress>,
 }
 
 /// A request to register a socket.
@@ -93,7 +101,7 @@ pub(crate) struct SocketHandle {
 impl Sockets {
     pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
         let json_depth_max = lobby.json_depth_max;
-        let state = State { lobby: Lobby::new(lobby), outboxes: BTreeMap::new(), is_ending: false };
+        let state = State { lobby: Lobby::new(lobby), sockets: BTreeMap::new(), is_ending: false };
         let started_wall = clock::wall();
         let (state, writers) = (Mutex::new(state), Writers::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
@@ -124,24 +132,26 @@ impl Sockets {
     ///
     /// # Errors
     /// Any rejection by the lobby, or by `subscribe`.
-    pub(crate) fn enter<T>(
+    pub(crate) fn enter(
         &self,
         request: JoinRequest,
-        subscribe: impl FnOnce() -> Result<T, Problem>,
-    ) -> Result<(SocketHandle, T), Problem> {
+        subscribe: impl FnOnce() -> Result<Option<Subscriber>, Problem>,
+    ) -> Result<(SocketHandle, Option<Subscriber>), Problem> {
         let JoinRequest { client_id, path, role, reading, join, hooking } = request;
         let is_observer = join.reader == Reader::Observer;
+        let filter = parameters(&join.filter);
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
         let mut state = self.lock();
         let subscribed = subscribe()?;
         let id = Uuid::new_v4();
         let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
         let client_id = client_id.or(preferred.filter(|it| state.lobby.is_free(it)));
-        let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer })?;
+        let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer, filter })?;
         if hooking.as_ref().is_some_and(|hooking| hooking.wanted.connect) {
             state.lobby.hold(key);
         }
-        state.outboxes.insert(key, (Arc::clone(&outbox), join));
+        let progress = subscribed.as_ref().map(Subscriber::progress);
+        state.sockets.insert(key, Socket { outbox: Arc::clone(&outbox), join, progress });
         if state.is_ending {
             outbox.go_away();
         }
@@ -159,6 +169,15 @@ impl Sockets {
         result
     }
 
+    /// Adds to each connection how far it has read its feed.
+    pub(crate) fn locate(&self, views: &mut [ConnectionView]) {
+        let state = self.lock();
+        for view in views {
+            let progress = state.sockets.get(&view.key).and_then(|socket| socket.progress.as_ref());
+            (view.position, view.lag) = progress.map(Progress::position_and_lag).unzip();
+        }
+    }
+
     /// Sends a heartbeat with the server's state to all `/ws` clients.
     pub(crate) fn heartbeat(&self) {
         let rss = memory_stats::memory_stats().map(|memory| memory.physical_mem as u64);
@@ -170,8 +189,8 @@ impl Sockets {
         self.with(Lobby::shut_down);
         let mut state = self.lock();
         state.is_ending = true;
-        for (outbox, _) in state.outboxes.values() {
-            outbox.go_away();
+        for socket in state.sockets.values() {
+            socket.outbox.go_away();
         }
     }
 
@@ -193,26 +212,41 @@ impl Sockets {
                 Effect::Send { to, payload } => {
                     log_sent(to.len(), payload.len());
                     let Some(message) = message(payload) else { continue };
-                    for (outbox, _) in to.iter().filter_map(|key| state.outboxes.get(key)) {
-                        outbox.push(message.clone());
+                    for socket in to.iter().filter_map(|key| state.sockets.get(key)) {
+                        socket.outbox.push(message.clone());
                     }
                 }
                 Effect::Close { key, code, reason } => {
-                    if let Some((outbox, _)) = state.outboxes.get(&key) {
-                        outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
+                    if let Some(socket) = state.sockets.get(&key) {
+                        socket.outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
                 }
                 Effect::Created { room } => info!(target: CLIENTS, room, "🏠 Room created"),
                 Effect::Read { key, stream } => {
-                    let Some((outbox, join)) = state.outboxes.get(&key) else { continue };
+                    let Some(socket) = state.sockets.get_mut(&key) else { continue };
                     let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));
                     let is_main = channel.as_ref().is_none_or(|(_, is_main)| *is_main);
                     // Without a position to resume from, joining cannot fail.
-                    outbox.feed(channel.and_then(|(hub, _)| hub.join(join).ok()), is_main);
+                    let feed = channel.and_then(|(hub, _)| hub.join(&socket.join).ok());
+                    socket.progress = feed.as_ref().map(Subscriber::progress);
+                    socket.outbox.feed(feed, is_main);
                 }
             }
         }
     }
+}
+
+/// Formats a filter the way it is parsed from a query, without defaults.
+fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> String {
+    let types = (types != Types::ALL).then(|| format!("types={types}"));
+    let gifts = match gifts {
+        Gifts::Raw => None,
+        Gifts::Delta => Some("gifts=delta".to_owned()),
+        Gifts::Final => Some("gifts=final".to_owned()),
+    };
+    let raw = raw.then(|| "raw=1".to_owned());
+    let format = (format == Format::Tikfinity).then(|| "format=tikfinity".to_owned());
+    [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
 }
 
 fn log_sent(recipients: usize, bytes: usize) {
@@ -288,7 +322,7 @@ impl SocketHandle {
 impl Drop for SocketHandle {
     fn drop(&mut self) {
         let mut state = self.sockets.lock();
-        state.outboxes.remove(&self.key);
+        state.sockets.remove(&self.key);
         state.lobby.close(self.key);
         self.sockets.deliver(state);
     }
@@ -315,7 +349,7 @@ mod tests {
         };
         let subscribe = || {
             assert!(sockets.shared.state.try_lock().is_err(), "nobody can list the sockets yet");
-            hub.join(&Join::default())
+            hub.join(&Join::default()).map(Some)
         };
         let entered = sockets.enter(request, subscribe).unwrap();
         let listed = || sockets.with(|lobby| lobby.connection_views(None).unwrap().len());

@@ -174,6 +174,11 @@ fn a_port_in_use_is_reported_with_a_hint() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains(&port) && said.contains("--port"), "{said}");
+    let mut tikfinity = livetape(&["replay", "demo", "--port", "0", "--tikfinity"]);
+    let output = tikfinity.env("LIVETAPE_TIKFINITY_LISTEN", &port).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains(&port) && said.contains("LIVETAPE_TIKFINITY_LISTEN"), "{said}");
 }
 
 #[test]

@@ -22,3 +22,4 @@ mod share;
 mod shutdown;
 mod tools;
 mod trigger;
+mod webhook;

@@ -118,6 +118,8 @@ fn no_person_is_left_after_scrubbing() {
 /// Fields of events with people, their texts and the URLs of their pictures.
 const PEOPLE: &[&str] = &[
     "avatar",
+    "avatarMedium",
+    "avatarLarge",
     "iconUrl",
     "imageUrl",
     "detailUrl",

@@ -1,6 +1,6 @@
 //! The offline tools.
 
-mod captures;
+pub(crate) mod captures;
 mod demo;
 mod diff;
 mod edit;

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::support::decode;
 
-const PROFILES: [Profile; 4] = [Profile::Quiet, Profile::Busy, Profile::Raid, Profile::Battle];
+const PROFILES: [Profile; 5] =
+    [Profile::Quiet, Profile::Busy, Profile::Raid, Profile::Battle, Profile::Everything];
 
 fn make(seed: u64, profile: Profile, length: Length) -> Vec<u8> {
     synth(Vec::new(), &SynthOptions { seed, profile, length }).unwrap()
@@ -53,7 +54,7 @@ fn the_same_seed_gives_the_same_bytes() {
         crc32fast::hash(&one)
     });
     // Benchmark figures are only comparable as long as this holds. A new gzip library may change it.
-    assert_eq!(hashes, [1_228_336_284, 2_196_309_590, 1_616_811_911, 266_576_402]);
+    assert_eq!(hashes, [1_228_336_284, 2_196_309_590, 1_616_811_911, 266_576_402, 3_864_157_929]);
 }
 
 #[test]
@@ -82,7 +83,8 @@ fn every_profile_is_a_complete_show() {
         }
         assert_eq!((counts["connection_created"], counts["connection_closed"]), (2, 2), "{profile:?}");
         assert!(!counts.contains_key("unknown"), "{profile:?}");
-        assert_eq!(counts.contains_key("battle"), profile == Profile::Battle);
+        let has_battle = matches!(profile, Profile::Battle | Profile::Everything);
+        assert_eq!(counts.contains_key("battle"), has_battle, "{profile:?}");
         let times = events.iter().map(|event| event["ts"].as_str().unwrap());
         assert!(times.is_sorted(), "{profile:?}");
     }
@@ -122,6 +124,41 @@ fn a_raid_is_a_spike_and_viewers_follow_a_curve() {
     let viewers = Vec::from_iter(viewers);
     let most = viewers.iter().max().unwrap();
     assert!(*most > 5 * viewers[0] && viewers.last().unwrap() < most, "{viewers:?}");
+}
+
+#[test]
+fn the_show_with_everything_has_every_rare_event() {
+    let events = events(&minutes(1, Profile::Everything, 2), &raw());
+    let counts = counts(&events);
+    let rare = [
+        "subscribe",
+        "super_fan",
+        "super_fan_join",
+        "envelope",
+        "emote",
+        "goal",
+        "question",
+        "question_selected",
+        "question_slide_down",
+        "poll",
+        "battle",
+        "battle_score",
+    ];
+    for kind in rare {
+        assert!(counts.contains_key(kind), "no {kind}: {counts:?}");
+    }
+    let of = |kind: &str| {
+        events.iter().filter(|event| event["type"] == kind).map(|event| &event["data"]).collect::<Vec<_>>()
+    };
+    let states: Vec<_> = of("poll").iter().map(|poll| poll["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["started", "updated", "updated", "updated", "ended"]);
+    let progress: Vec<_> =
+        of("goal").iter().map(|goal| goal["subGoals"][0]["progress"].as_i64().unwrap()).collect();
+    assert_eq!(progress, [0, 1, 2, 3, 4]);
+    let (asked, shown) = (of("question"), of("question_selected"));
+    assert_eq!(asked.last().unwrap()["questionText"], shown[0]["questionText"]);
+    assert_eq!(shown[0]["questionId"], of("question_slide_down")[0]["questionId"]);
+    assert_eq!(of("envelope")[0]["businessType"], 19);
 }
 
 #[test]

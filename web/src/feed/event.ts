@@ -7,6 +7,7 @@ export interface Event {
   username: string
   data: Fields
   ts: string
+  replay: boolean
   stream: string
   seq: number
 }
@@ -35,6 +36,7 @@ export function readEvent(json: string): Event | undefined {
     username: text(value.username),
     data: gap ? value : (value.data as Fields),
     ts: text(value.ts),
+    replay: value.replay === true,
     stream: text(value.stream),
     seq: number(value.seq) ?? 0,
   }

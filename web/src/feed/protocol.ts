@@ -20,6 +20,7 @@ export type Order =
   /** The page has drawn the last view and wants the next. */
   | { do: 'drawn' }
   | { do: 'json'; ask: number; row?: number }
+  | { do: 'before'; ask: number; time: string }
 
 /** The visible part of the feed. */
 export interface View {
@@ -42,4 +43,4 @@ export interface View {
   link: LinkState
 }
 
-export type Report = View | { is: 'json'; ask: number; text: string; count: number }
+export type Report = View | { is: 'json'; ask: number; text: string; count: number } | { is: 'before'; ask: number; time: string | undefined }

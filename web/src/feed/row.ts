@@ -12,6 +12,8 @@ export interface Row {
   name: string
   nickname: string
   text: string
+  /** Whether it comes from a recording. */
+  replay: boolean
   /** For a streak: its count and diamonds so far, and whether it is over. */
   count?: number
   diamonds?: number

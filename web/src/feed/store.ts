@@ -80,6 +80,7 @@ export class Store {
       name,
       nickname,
       text: line,
+      replay: event.replay,
       version: 0,
       json,
       hay: `${name}\n${nickname}\n${line}\n${event.type}`.toLowerCase(),
@@ -128,6 +129,16 @@ export class Store {
       const { json: _json, hay: _hay, ...row } = this.rows.at(position) as Kept
       return row
     })
+  }
+
+  /** Returns the time of the last replayed event before `time`. The rows of several laps are not in order. */
+  before(time: string): string | undefined {
+    let found: string | undefined
+    for (let position = this.rows.first; position < this.rows.end; position += 1) {
+      const row = this.rows.at(position) as Kept
+      if (row.replay && row.group !== 'source' && row.time < time && row.time > (found ?? '')) found = row.time
+    }
+    return found
   }
 
   /** Returns the JSON of one row, or of all matching rows, one per line. */

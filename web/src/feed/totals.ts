@@ -10,8 +10,6 @@ export interface Failure {
   attempt: number
   retrying: boolean
   retryAfterMs: number | undefined
-  /** Number of failures so far, which tells a repeated failure from the last one. */
-  count: number
 }
 
 export interface Totals {
@@ -45,8 +43,6 @@ export const nothing = (): Totals => ({
   seq: 0,
 })
 
-let failures = 0
-
 /** Adds an event. A new connection, lap or seek resets the totals: sums over two laps mean nothing. */
 export function add(totals: Totals, { type, data, stream, seq }: Event): void {
   if (stream !== '') totals.stream = stream
@@ -67,7 +63,6 @@ export function add(totals: Totals, { type, data, stream, seq }: Event): void {
       totals.gifts += number(data.repeatDelta) ?? 0
       break
     case 'error':
-      failures += 1
       totals.failure = {
         code: text(data.code),
         title: text(data.title),
@@ -76,7 +71,6 @@ export function add(totals: Totals, { type, data, stream, seq }: Event): void {
         attempt: number(data.attempt) ?? 0,
         retrying: data.retrying === true,
         retryAfterMs: number(data.retryAfterMs),
-        count: failures,
       }
       break
     case 'gap':

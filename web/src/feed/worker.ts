@@ -5,9 +5,6 @@ import { Connection } from './connection.ts'
 import type { Order, Report, View } from './protocol.ts'
 import { Store } from './store.ts'
 
-/** Failures this soon after opening are from the backlog, in ms: the list shows them, but no message pops up. */
-const BACKLOG_MS = 1000
-
 /** Minimum interval between views, in ms: nobody reads faster, and each one costs a redraw. */
 const VIEW_MS_MIN = 100
 
@@ -16,7 +13,6 @@ let connection: Connection | undefined
 let looked = { first: 0, count: 60, follow: 1 }
 /** While paused: the end of the view (exclusive). */
 let heldAt: number | undefined
-let openedAt = 0
 /** Whether the next event is the first of the backlog. */
 let isFirst = false
 let dirty = true
@@ -84,9 +80,6 @@ function connect(url: string, protocols: string[]): void {
       if (event) connection?.seen(event.stream, event.seq, event.type === 'error')
       if (event && isFirst && event.seq > 1) note(texts.events.backlogFrom(event.seq))
       isFirst &&= !event
-      if (event?.type === 'error' && Date.now() - openedAt < BACKLOG_MS && store.totals.failure) {
-        store.totals.failure.count = 0
-      }
       changed()
     },
     state: changed,
@@ -96,7 +89,6 @@ function connect(url: string, protocols: string[]): void {
       changed()
     },
     opened(fresh) {
-      openedAt = fresh ? Date.now() : 0
       isFirst = fresh
     },
   })
@@ -133,6 +125,9 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
       busy = false
       if (hasty) show()
       else if (dirty) changed()
+      return
+    case 'before':
+      post({ is: 'before', ask: order.ask, time: store.before(order.time) })
       return
     case 'json':
       post({ is: 'json', ask: order.ask, ...store.json(order.row) })

@@ -22,12 +22,23 @@ const BAR_MIN_PX = 2
 /** Space between bars, in CSS pixels. */
 const SPACE_PX = 1
 
+/** Number of buckets that each bar combines, so that it has its minimum width. */
+const bucketsPerBar = ({ bucketMs, durationMs }: Timeline, width: number): number =>
+  Math.max(1, Math.ceil((BAR_MIN_PX + SPACE_PX) / ((bucketMs / durationMs) * width)))
+
+/** The range of the bar at an offset. */
+export function barAt(timeline: Timeline, width: number, ms: number): { fromMs: number; toMs: number } {
+  const barMs = timeline.bucketMs * bucketsPerBar(timeline, width)
+  const fromMs = Math.floor(ms / barMs) * barMs
+  return { fromMs, toMs: Math.min(fromMs + barMs, timeline.durationMs) }
+}
+
 /** Lays out stacked bars. Each stack combines as many buckets as its minimum width needs. */
 export function bars(timeline: Timeline, width: number, height: number): Bar[] {
   const buckets = Math.max(0, ...timeline.kinds.map(({ counts }) => counts.length))
   if (buckets === 0 || width <= 0 || timeline.durationMs <= 0) return []
   const share = (timeline.bucketMs / timeline.durationMs) * width
-  const together = Math.max(1, Math.ceil((BAR_MIN_PX + SPACE_PX) / share))
+  const together = bucketsPerBar(timeline, width)
   const stacks = Array.from({ length: Math.ceil(buckets / together) }, (_, stack) =>
     timeline.kinds.map(({ counts }) => sum(counts.slice(stack * together, (stack + 1) * together))),
   )

@@ -1,12 +1,15 @@
 import { away } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Help, Token } from './dialogs.tsx'
+import { Connect } from './connect.tsx'
+import { Drop } from './drop.tsx'
 import { Feed } from './feed.tsx'
 import { Header } from './header.tsx'
 import { Inject } from './inject.tsx'
 import { Recordings } from './recordings.tsx'
 import { Snackbar } from './snackbar.tsx'
 import { Source } from './source.tsx'
+import { Start, isIdle } from './start.tsx'
 import { Stats } from './stats.tsx'
 import { Transport } from './transport.tsx'
 
@@ -17,16 +20,20 @@ export function App() {
       <Header />
       <main class="layout">
         <div class="controls" inert={away.value}>
+          <Connect />
+          <Start />
           <Source />
           <Transport />
         </div>
         <Feed />
         <div class="side" inert={away.value}>
-          <Stats />
-          <Inject />
-          <Recordings />
+          {isIdle() && <Recordings key="recordings" />}
+          <Stats key="stats" />
+          <Inject key="inject" />
+          {!isIdle() && <Recordings key="recordings" />}
         </div>
       </main>
+      <Drop />
       <Snackbar />
       <Help />
       <Token />

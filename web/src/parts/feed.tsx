@@ -4,9 +4,12 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { GROUP_NAMES } from '../feed/row.ts'
 import { compact } from '../lib/format.ts'
+import { offsetOf } from '../lib/moment.ts'
 import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/virtual.ts'
 import { copy } from '../state/copy.ts'
 import { clear, hidden, json, look, paused, query, toggle, view } from '../state/feed.ts'
+import { replay } from '../state/server.ts'
+import { startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Details, opened } from './details.tsx'
 import { Icon } from './icons.tsx'
@@ -186,6 +189,7 @@ function List() {
   useEffect(focusWanted, [seen])
 
   const first = seen?.first ?? 0
+  const durationMs = replay.value?.durationMs ?? 0
   return (
     <div class="list-frame">
       <div
@@ -200,7 +204,14 @@ function List() {
       >
         <div class="list-all" style={{ height: `${total * rowHeight.value}px` }}>
           {seen?.rows.map((row, index) => (
-            <Line key={row.id} row={row} at={first + index} total={total} top={(first + index) * rowHeight.value} />
+            <Line
+              key={row.id}
+              row={row}
+              at={first + index}
+              total={total}
+              top={(first + index) * rowHeight.value}
+              offset={row.replay ? offsetOf(row.time, startedAt.value, durationMs) : undefined}
+            />
           ))}
         </div>
       </div>

@@ -2,11 +2,13 @@
 
 import { paused } from '../state/feed.ts'
 import { replay } from '../state/server.ts'
-import { changeSpeed, seek, seekBy, step, toggleLoop, togglePlay } from '../state/transport.ts'
+import { changeSpeed, seek, seekBy, seekTenth, step, stepBack, toggleLoop, togglePlay } from '../state/transport.ts'
 import { showHelp } from './dialogs.tsx'
 
 export const SEEK_MS = 5000
 export const SEEK_FAR_MS = 30_000
+/** Seeking with j and l, in ms. */
+const SEEK_JL_MS = 10_000
 
 const always: Record<string, () => void> = {
   '?': showHelp,
@@ -18,14 +20,19 @@ const always: Record<string, () => void> = {
 
 const inReplay: Record<string, (far: boolean) => void> = {
   ' ': togglePlay,
+  k: togglePlay,
+  j: () => void seekBy(-SEEK_JL_MS),
+  l: () => void seekBy(SEEK_JL_MS),
   '.': () => void step(),
+  ',': () => void stepBack(),
   '<': () => changeSpeed(false),
   '>': () => changeSpeed(true),
   ArrowLeft: (far) => void seekBy(far ? -SEEK_FAR_MS : -SEEK_MS),
   ArrowRight: (far) => void seekBy(far ? SEEK_FAR_MS : SEEK_MS),
   Home: () => void seek(0),
   End: () => void seek(Infinity),
-  l: toggleLoop,
+  r: toggleLoop,
+  ...Object.fromEntries(Array.from({ length: 10 }, (_, tenth) => [String(tenth), () => void seekTenth(tenth)])),
 }
 
 function isTaken(event: KeyboardEvent): boolean {

@@ -2,7 +2,7 @@
 
 import { memo } from './memo.ts'
 import type { Row } from '../feed/row.ts'
-import { clockTime, compact } from '../lib/format.ts'
+import { clockTime, compact, offsetTime } from '../lib/format.ts'
 import { hue, initials } from '../lib/person.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
@@ -12,14 +12,16 @@ interface Props {
   at: number
   total: number
   top: number
+  /** Offset in the recording that is playing, if the event is from it. */
+  offset: number | undefined
 }
 
 const say = texts.feed
 
 export const Line = memo(
-  ({ row, at, total, top }: Props) => (
+  ({ row, at, total, top, offset }: Props) => (
     <article
-      class={`line kind-${row.group} ${row.final === false ? 'running' : ''}`}
+      class={`line kind-${row.group} ${row.final === false ? 'running' : ''} ${row.replay && row.type === 'connection_created' ? 'lap' : ''}`}
       style={{ transform: `translateY(${top}px)` }}
       data-at={at}
       tabIndex={-1}
@@ -32,7 +34,7 @@ export const Line = memo(
         opened.value = row.id
       }}
     >
-      <time dateTime={row.time}>{clockTime(row.time)}</time>
+      <time dateTime={row.time} title={clockTime(row.time)}>{offset === undefined ? clockTime(row.time) : offsetTime(offset, true)}</time>
       <span class="type">{row.type}</span>
       {row.name ? (
         <span class="avatar" style={{ '--hue': hue(row.key) }} aria-hidden="true">
@@ -49,7 +51,7 @@ export const Line = memo(
       </span>
     </article>
   ),
-  (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.at === b.at && a.top === b.top,
+  (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.at === b.at && a.top === b.top && a.offset === b.offset,
 )
 
 function Count({ row }: { row: Row }) {

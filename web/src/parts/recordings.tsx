@@ -6,8 +6,6 @@ import { bytes, grouped, offsetTime } from '../lib/format.ts'
 import { titleOf } from '../state/messages.ts'
 import { features } from '../state/features.ts'
 import {
-  type Info,
-  type Recording,
   download,
   info,
   recordings,
@@ -16,7 +14,8 @@ import {
   upload,
   uploadAll,
 } from '../state/recordings.ts'
-import { health, isLive, refresh as refreshServer, replay } from '../state/server.ts'
+import type { Details, Entry } from '../state/rest.ts'
+import { health, isLive, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Confirm, Dialog } from './dialogs.tsx'
@@ -25,25 +24,10 @@ import { Icon, type IconName } from './icons.tsx'
 const say = texts.recordings
 
 export function Recordings() {
-  const isOver = useSignal(false)
   const picker = useRef<HTMLInputElement>(null)
   if (!features.value.recordings) return null
-  const drop = (event: DragEvent): void => {
-    event.preventDefault()
-    isOver.value = false
-    void uploadAll(event.dataTransfer?.files ?? [])
-  }
   return (
-    <section
-      class={`panel recordings ${isOver.value ? 'over' : ''}`}
-      aria-labelledby="recordings-title"
-      onDragOver={(event) => {
-        event.preventDefault()
-        isOver.value = true
-      }}
-      onDragLeave={() => (isOver.value = false)}
-      onDrop={drop}
-    >
+    <section class="panel recordings" aria-labelledby="recordings-title">
       <div class="panel-head">
         <h2 id="recordings-title">{say.title}</h2>
         <button type="button" class="button small" title={say.drop} onClick={() => picker.current?.click()}>
@@ -54,7 +38,7 @@ export function Recordings() {
           ref={picker}
           class="hidden"
           type="file"
-          accept=".bin"
+          accept=".bin,.har,.zip,.jsonl,.ndjson,.json,.mitm,.flow,.flows,.gz"
           multiple
           tabIndex={-1}
           aria-label={say.upload}
@@ -67,7 +51,8 @@ export function Recordings() {
       {upload.value && (
         <div class="uploading">
           <label for="upload-progress">{say.uploading(upload.value.name, upload.value.percent)}</label>
-          <progress id="upload-progress" max={100} value={upload.value.percent} />
+          {/* At 100 percent the server imports or checks the file; how long that takes is unknown. */}
+          <progress id="upload-progress" max={100} value={upload.value.percent < 100 ? upload.value.percent : undefined} />
         </div>
       )}
       {recordings.value.length === 0 && <p class="quiet">{say.empty}</p>}
@@ -78,16 +63,21 @@ export function Recordings() {
   )
 }
 
-function Tape({ recording }: { recording: Recording }) {
+function Tape({ recording }: { recording: Entry }) {
   const { name, builtIn, problem } = recording
-  const asking = useSignal<'' | 'rename' | 'remove'>('')
-  const shown = useSignal<Info | undefined>(undefined)
+  const asking = useSignal<'' | 'play' | 'rename' | 'remove'>('')
+  const shown = useSignal<Details | undefined>(undefined)
   const isPlaying = replay.value?.recording === name
   const toggleInfo = async (): Promise<void> => {
     shown.value = shown.value ? undefined : await info(name)
   }
   const close = (): void => {
     asking.value = ''
+  }
+  const play = (): void => {
+    // A room that is left may not let us in again: ask first.
+    if (isLive()) asking.value = 'play'
+    else void load(name)
   }
   return (
     <li class={`tape-row ${isPlaying ? 'playing' : ''}`}>
@@ -104,7 +94,7 @@ function Tape({ recording }: { recording: Recording }) {
         </span>
       </div>
       <div class="tape-actions" role="group" aria-label={say.actions(name)}>
-        <Action icon="load" label={say.load} isOff={!health.value || isLive()} onClick={() => void load(name).then(refreshServer)} />
+        <Action icon="play" label={say.play} isOff={!health.value} onClick={play} />
         <Action icon="info" label={say.info} isOn={shown.value !== undefined} onClick={() => void toggleInfo()} />
         <Action icon="download" label={say.download} onClick={() => void download(name)} />
         {!builtIn && <Action icon="edit" label={say.rename} onClick={() => (asking.value = 'rename')} />}
@@ -112,6 +102,18 @@ function Tape({ recording }: { recording: Recording }) {
       </div>
       {shown.value && <Facts recording={recording} info={shown.value} />}
       {asking.value === 'rename' && <Rename name={name} onClose={close} />}
+      {asking.value === 'play' && (
+        <Confirm
+          title={<bdi>{say.playTitle(name)}</bdi>}
+          details={say.playDetails(status.value?.username ?? '')}
+          yes={say.play}
+          onNo={close}
+          onYes={() => {
+            close()
+            void load(name)
+          }}
+        />
+      )}
       {asking.value === 'remove' && (
         <Confirm
           title={<bdi>{say.removeTitle(name)}</bdi>}
@@ -144,7 +146,7 @@ function Action({ icon, label, isOn, isOff, onClick }: ActionProps) {
   )
 }
 
-function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Recording; info: Info }) {
+function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Entry; info: Details }) {
   const types = Object.entries(timeline.types).map(([type, counts]) => [type, counts.reduce((sum, count) => sum + count, 0)] as const)
   const facts: [string, string][] = [
     [say.facts.user, recording.user ?? ''],

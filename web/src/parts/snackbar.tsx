@@ -13,11 +13,11 @@ export function Snackbar() {
   )
 }
 
-function Card({ message: { id, kind, title, details, hint, code } }: { message: Message }) {
+function Card({ message: { id, kind, title, details, hint, code, stays } }: { message: Message }) {
   const timer = useRef(0)
   const run = (): void => {
     clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => dismiss(id), SHOWN_MS)
+    if (!stays) timer.current = window.setTimeout(() => dismiss(id), SHOWN_MS)
   }
   const hold = (): void => clearTimeout(timer.current)
   useEffect(() => {
@@ -32,7 +32,7 @@ function Card({ message: { id, kind, title, details, hint, code } }: { message: 
           <bdi>{title}</bdi>
           {code && <code>{code}</code>}
         </p>
-        {details && <p><bdi>{details}</bdi></p>}
+        {details && <p class="card-details"><bdi>{details}</bdi></p>}
         {hint && <p class="card-hint"><bdi>{hint}</bdi></p>}
       </div>
       <button type="button" class="icon-button" aria-label={texts.errors.dismiss} onClick={() => dismiss(id)}>

@@ -4,18 +4,16 @@ import { useSignal } from '@preact/signals'
 import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
-import { attempt, failureOf, hintOf, titleOf } from '../state/messages.ts'
-import { type Status, away, change, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
+import { attempt, hintOf, titleOf } from '../state/messages.ts'
+import type { Check, Status } from '../state/rest.ts'
+import { away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
+import { leave } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 
-interface Check {
-  username: string
-  exists: boolean | null
-  live: boolean | null
-  canConnect: boolean
+interface Answer extends Pick<Check, 'username' | 'canConnect' | 'message' | 'hint'> {
   code: string | null
-  message: string | null
-  hint: string | null
+  /** When to try again, in ms since 1970, if the server says so. */
+  retryAt?: number
 }
 
 /** Timeout for requests that wait for TikTok or a sign server, in ms. */
@@ -29,7 +27,7 @@ export const userOf = (typed: string): string =>
 export function Source() {
   const typed = useSignal('')
   const busy = useSignal<'' | 'checking' | 'connecting'>('')
-  const refusal = useSignal<Check | undefined>(undefined)
+  const refusal = useSignal<Answer | undefined>(undefined)
 
   async function test(): Promise<void> {
     const user = userOf(typed.value)
@@ -53,7 +51,9 @@ export function Source() {
       typed.value = ''
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      failureOf(error)
+      const { code, message, hint, status: answer, retryAt: until, isRetrying } = error
+      // A missing token opens a dialog. If the server retries by itself, its state tells the error.
+      if (answer !== 401 && !isRetrying) refusal.value = { username: user, canConnect: false, code, message, hint, retryAt: until }
     }
     busy.value = ''
     await refresh()
@@ -64,7 +64,7 @@ export function Source() {
   return (
     <section class="panel source" aria-labelledby="source-title">
       <h2 id="source-title" class="hidden">{say.title}</h2>
-      <State />
+      <State isTold={refusal.value !== undefined} />
       <form
         class="connect"
         onSubmit={(event) => {
@@ -100,29 +100,25 @@ function Hint({ code, told }: { code: string; told: string }) {
   return hint === '' ? null : <span class="quiet">; <bdi>{hint}</bdi></span>
 }
 
-function Refusal({ check, onAnyway }: { check: Check; onAnyway: () => void }) {
+function Refusal({ check, onAnyway }: { check: Answer; onAnyway: () => void }) {
   return (
     <div class="refusal" role="status">
       <p>
         <strong>{check.code ? titleOf(check.code) : say.whyNot}</strong>
         {check.message && <>: <bdi>{check.message}</bdi></>}
         <Hint code={check.code ?? ''} told={check.hint ?? ''} />
+        {(check.retryAt ?? 0) > now.value && <span class="countdown"> {say.again(countdown((check.retryAt ?? 0) - now.value))}</span>}
       </p>
       <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>
     </div>
   )
 }
 
-function State() {
+/** `isTold`: the last failure is already shown as the answer to a request. */
+function State({ isTold }: { isTold: boolean }) {
   const source = status.value
   const failed = view.value?.totals.failure
   if (!source) return <p class="state">{texts.link.connecting}</p>
-  const disconnect = async (user: string): Promise<void> => {
-    await change(async () => {
-      const state = await attempt(() => ask<Status>(`connect/${encodeURIComponent(user)}`, { method: 'DELETE', patience: PATIENCE_MS }))
-      if (state) setStatus(state)
-    })
-  }
   const state = away.value ? 'away' : source.state
   // A replay that has ended can be played again until it is disconnected.
   const isOn = health.value?.mode === 'replay' || (state !== 'idle' && state !== 'ended')
@@ -142,11 +138,11 @@ function State() {
           <span class="countdown">{say.next(countdown(retryAt.value - now.value))}</span>
         )}
       </p>
-      {failed && state !== 'connected' && state !== 'idle' && (
+      {failed && state !== 'connected' && state !== 'idle' && (!isTold || state === 'retrying') && (
         <p class="state-why"><bdi>{failed.message || failed.title}</bdi><Hint code={failed.code} told={failed.hint} /></p>
       )}
       {isOn && !away.value && name && (
-        <button type="button" class="button small" onClick={() => void disconnect(name)}>{say.disconnect}</button>
+        <button type="button" class="button small" onClick={() => void leave(name)}>{say.disconnect}</button>
       )}
     </div>
   )

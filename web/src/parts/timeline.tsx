@@ -3,11 +3,12 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { offsetTime } from '../lib/format.ts'
-import { type Timeline, bars } from '../lib/timeline.ts'
+import { type Timeline, barAt, bars } from '../lib/timeline.ts'
 import { now, replay } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
 import { type Range, loop, loopRange, offsetNow, seek } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { peeked } from './peek.tsx'
 
 /** Minimum length of a drag, in CSS pixels; a shorter one is a click. */
 const DRAG_MIN_PX = 4
@@ -48,6 +49,9 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     pressed.current = undefined
     drag.value = undefined
   }
+  const peek = (ms: number): void => {
+    if (timeline && track.current) peeked.value = barAt(timeline, track.current.clientWidth, ms)
+  }
   const range = drag.value ?? loop.value
   const at = offsetNow()
   void now.value
@@ -62,6 +66,10 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
       aria-valuemax={Math.round(durationMs / 1000)}
       aria-valuenow={Math.min(Math.round(at / 1000), Math.round(durationMs / 1000))}
       aria-valuetext={say.at(offsetTime(at), offsetTime(durationMs))}
+      onDblClick={({ clientX }) => peek(msAt(clientX))}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') peek(offsetNow())
+      }}
       onPointerDown={down}
       onPointerMove={move}
       onPointerUp={up}

@@ -1,9 +1,12 @@
-import { useSignal } from '@preact/signals'
+import { effect, useSignal } from '@preact/signals'
 import { offsetTime, speedText } from '../lib/format.ts'
-import { SPEEDS, readSpeed } from '../lib/speed.ts'
+import { moment, momentOf } from '../lib/moment.ts'
+import { PRESETS, SPEEDS, readSpeed } from '../lib/speed.ts'
 import { failure } from '../state/messages.ts'
-import { recordings, timeline } from '../state/recordings.ts'
-import { type Replay, away, isLive, now, replay } from '../state/server.ts'
+import { copy } from '../state/copy.ts'
+import { timeline } from '../state/recordings.ts'
+import type { ReplayState } from '../state/rest.ts'
+import { away, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
   isLooping,
@@ -13,23 +16,22 @@ import {
   seekBy,
   setSpeed,
   step,
+  stepBack,
   toggleLoop,
   togglePlay,
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Icon, type IconName } from './icons.tsx'
 import { SEEK_MS } from './keys.ts'
+import { Peek, peeked } from './peek.tsx'
+import { RangeBar } from './range.tsx'
 import { TimelineBar } from './timeline.tsx'
 
 const say = texts.transport
 
 export function Transport() {
   const state = replay.value
-  if (!state) {
-    // There is no replay to control while a room is connected.
-    if (isLive()) return null
-    return <Next />
-  }
+  if (!state) return null
   const durationMs = state.durationMs ?? timeline.value?.durationMs ?? 0
   return (
     <section class="panel transport" aria-label={say.title}>
@@ -37,6 +39,7 @@ export function Transport() {
       <TimelineBar timeline={timeline.value} durationMs={durationMs} />
       <div class="deck">
         <Button icon="start" label={say.start} onClick={() => void seek(0)} />
+        <Button icon="previous" label={say.previous} onClick={() => void stepBack()} />
         <Button icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
         <button
           type="button"
@@ -50,26 +53,44 @@ export function Transport() {
         <Button icon="step" label={say.step} onClick={() => void step()} />
         <Button icon="ahead" label={say.ahead} onClick={() => void seekBy(SEEK_MS)} />
         <Time durationMs={durationMs} />
+        <Button icon="link" label={say.link} onClick={() => void copy(linkNow(), say.linkName)} />
         <span class="space" />
         <Loop />
         <SpeedField state={state} />
       </div>
+      <RangeBar />
+      {peeked.value && (
+        <Peek
+          key={peeked.value.fromMs}
+          recording={state.recording}
+          range={peeked.value}
+          onClose={() => {
+            peeked.value = undefined
+          }}
+        />
+      )}
     </section>
   )
 }
 
-/** Buttons that lead from idle to the next step, whose fields may be out of sight. */
-function Next() {
-  const focus = (selector: string): void => document.querySelector<HTMLElement>(selector)?.focus()
-  return (
-    <section class="panel transport next" aria-label={say.title}>
-      <p class="quiet">{say.none}</p>
-      <button type="button" class="button small" onClick={() => focus('.connect input')}>{say.nextUser}</button>
-      {recordings.value.length > 0 && (
-        <button type="button" class="button small" onClick={() => focus('.tape-actions button')}>{say.nextRecording}</button>
-      )}
-    </section>
-  )
+/** A link to the current moment. */
+const linkNow = (): string => `${location.href.replace(/#.*$/, '')}#t=${moment(offsetNow())}`
+
+/** Seeks to the moment in the address of the page, at the start and whenever it changes. */
+export function followLinks(): void {
+  let followed = ''
+  const follow = (): void => {
+    const at = momentOf(location.hash)
+    if (at === undefined || !replay.value || location.hash === followed) return
+    followed = location.hash
+    // Outside the effect, which would otherwise depend on everything that seeking reads.
+    queueMicrotask(() => void seek(at))
+  }
+  addEventListener('hashchange', () => {
+    followed = ''
+    follow()
+  })
+  effect(follow)
 }
 
 function Button({ icon, label, onClick }: { icon: IconName; label: string; onClick: () => void }) {
@@ -80,7 +101,7 @@ function Button({ icon, label, onClick }: { icon: IconName; label: string; onCli
   )
 }
 
-function Head({ state }: { state: Replay }) {
+function Head({ state }: { state: ReplayState }) {
   return (
     <p class="transport-head">
       <bdi class="tape">{state.recording}</bdi>
@@ -136,7 +157,7 @@ function Loop() {
   )
 }
 
-function SpeedField({ state }: { state: Replay }) {
+function SpeedField({ state }: { state: ReplayState }) {
   const typed = useSignal<string | undefined>(undefined)
   const submit = (): void => {
     if (typed.value === undefined) return
@@ -172,6 +193,13 @@ function SpeedField({ state }: { state: Replay }) {
         {SPEEDS.map((speed) => <option key={speed} value={speedText(speed)} />)}
       </datalist>
       <Button icon="plus" label={say.faster} onClick={() => changeSpeed(true)} />
+      <span class="presets" role="group" aria-label={say.presets}>
+        {PRESETS.map((speed) => (
+          <button key={speed} type="button" class="chip" aria-pressed={state.speed === speed} onClick={() => void setSpeed(speed)}>
+            {speedText(speed)}
+          </button>
+        ))}
+      </span>
     </form>
   )
 }

@@ -11,6 +11,10 @@ export class Problem extends Error {
     message: string,
     readonly hint: string,
     readonly status: number,
+    /** When to try again, in ms since 1970; 0 if the server does not say. */
+    readonly retryAt = 0,
+    /** Whether the server tries again by itself. */
+    readonly isRetrying = false,
   ) {
     super(message)
   }
@@ -42,16 +46,24 @@ export function socketUrl(): string {
   return token.value === '' || PROTOCOL.test(token.value) ? feed : `${feed}?token=${encodeURIComponent(token.value)}`
 }
 
+/** The URL of a private replay of a recording, at full speed. */
+export const playUrl = (recording: string, start: string): string =>
+  `${socketUrl().replace(/\?.*$/, '')}ws/play/${encodeURIComponent(recording)}?speed=max&start=${start}`
+
 export const protocols = (): string[] => (PROTOCOL.test(token.value) ? ['livetape', `bearer.${token.value}`] : [])
 
 export const authorization = (): Record<string, string> =>
   token.value === '' ? {} : { Authorization: `Bearer ${token.value}` }
 
 /** Converts an error response to a `Problem`. */
-export function problemOf(status: number, body: unknown): Problem {
+export function problemOf(status: number, body: unknown, retryAfter: string | null = null): Problem {
   if (status === 401) needsToken.value = true
   const error = isFields(body) && isFields(body.error) ? body.error : undefined
-  if (error) return new Problem(text(error.code), text(error.message), text(error.hint), status)
+  if (error) {
+    const retryAt = retryAfter ? Date.now() + Number(retryAfter) * 1000 : 0
+    const isRetrying = isFields(body) && body.retrying === true
+    return new Problem(text(error.code), text(error.message), text(error.hint), status, retryAt, isRetrying)
+  }
   return new Problem('', texts.errors.strangeDetails(status), texts.errors.strangeHint, status)
 }
 
@@ -74,7 +86,9 @@ async function request(path: string, { method = 'GET', body, patience = PATIENCE
   const response = await fetch(url(path), init).catch(() => {
     throw away()
   })
-  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => undefined))
+  if (!response.ok) {
+    throw problemOf(response.status, await response.json().catch(() => undefined), response.headers.get('Retry-After'))
+  }
   return response
 }
 
@@ -96,7 +110,7 @@ export const askText = async (path: string): Promise<string> => (await request(p
 export const askBlob = async (path: string): Promise<Blob> => (await request(path, { patience: 0 })).blob()
 
 /** Uploads a file and reports its progress, which `fetch` cannot do. */
-export function putFile(path: string, file: Blob, progress: (part: number) => void): Promise<void> {
+export function putFile<T>(path: string, file: Blob, progress: (part: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const upload = new XMLHttpRequest()
     upload.open('PUT', url(path))
@@ -105,14 +119,14 @@ export function putFile(path: string, file: Blob, progress: (part: number) => vo
     upload.upload.onprogress = ({ loaded, total }) => progress(total > 0 ? loaded / total : 0)
     upload.onerror = () => reject(away())
     upload.onload = () => {
-      if (upload.status >= 200 && upload.status < 300) return resolve()
       let body: unknown
       try {
         body = JSON.parse(upload.responseText)
       } catch {
         body = undefined
       }
-      reject(problemOf(upload.status, body))
+      if (upload.status >= 200 && upload.status < 300) resolve(body as T)
+      else reject(problemOf(upload.status, body))
     }
     upload.send(file)
   })

@@ -4,12 +4,19 @@ import { effect, signal } from '@preact/signals'
 import { askText } from './api.ts'
 import { health } from './server.ts'
 
-export const features = signal({ inject: false, recordings: false, metrics: false })
+export const features = signal({ inject: false, recordings: false, metrics: false, connections: false, origins: false, overlays: false })
 
 /** Parses the plain-text answer of `GET /`, one endpoint per line: `POST /inject  …`. */
 export function read(addresses: string): typeof features.value {
   const has = (path: string): boolean => addresses.split('\n').some((line) => line.split(/\s+/).includes(path))
-  return { inject: has('/inject'), recordings: has('/recordings'), metrics: has('/metrics') }
+  return {
+    inject: has('/inject'),
+    recordings: has('/recordings'),
+    metrics: has('/metrics'),
+    connections: has('/connections'),
+    origins: has('/origins'),
+    overlays: has('/overlays/'),
+  }
 }
 
 /** Reads the features at the start and whenever the server's version changes. */

@@ -3,7 +3,6 @@
 import { effect, signal } from '@preact/signals'
 import type { Order, Report, View } from '../feed/protocol.ts'
 import { protocols, socketUrl, token } from './api.ts'
-import { failure, hintOf, titleOf } from './messages.ts'
 
 export const view = signal<View | undefined>(undefined)
 export const paused = signal(false)
@@ -14,10 +13,15 @@ const worker = new Worker(new URL('../feed/worker.ts', import.meta.url), { type:
 const tell = (order: Order): void => worker.postMessage(order)
 
 let asked = 0
+const befores = new Map<number, (time: string | undefined) => void>()
 const answers = new Map<number, (answer: { text: string; count: number }) => void>()
-let failures = 0
 
 worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
+  if (report.is === 'before') {
+    befores.get(report.ask)?.(report.time)
+    befores.delete(report.ask)
+    return
+  }
   if (report.is === 'json') {
     answers.get(report.ask)?.(report)
     answers.delete(report.ask)
@@ -26,16 +30,8 @@ worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
   // At most one view per frame, and none while the tab is hidden.
   requestAnimationFrame(() => {
     view.value = report
-    announce(report)
     tell({ do: 'drawn' })
   })
-}
-
-function announce({ totals: { failure: failed } }: View): void {
-  if (failed && failed.count > failures) {
-    failures = failed.count
-    failure(titleOf(failed.code, failed.title), failed.message, hintOf(failed.code, failed.hint), failed.code)
-  }
 }
 
 export function start(): void {
@@ -61,6 +57,13 @@ export function json(row?: number): Promise<{ text: string; count: number }> {
     answers.set(asked, resolve)
     tell(order)
   })
+}
+
+/** Returns the time of the last known event before a time, both in ISO 8601. */
+export function before(time: string): Promise<string | undefined> {
+  asked += 1
+  tell({ do: 'before', ask: asked, time })
+  return new Promise((resolve) => befores.set(asked, resolve))
 }
 
 export function toggle(group: string): void {

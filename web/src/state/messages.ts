@@ -11,6 +11,8 @@ export interface Message {
   details: string
   hint: string
   code: string
+  /** Whether it stays until the user dismisses it. */
+  stays: boolean
 }
 
 /** How long a message stays unless the user dismisses it or points at it, in ms. */
@@ -32,10 +34,11 @@ export const dismiss = (id: number): void => {
   messages.value = messages.value.filter((message) => message.id !== id)
 }
 
-export const notice = (title: string): void => add({ kind: 'notice', title, details: '', hint: '', code: '' })
+export const notice = (title: string, details = ''): void =>
+  add({ kind: 'notice', title, details, hint: '', code: '', stays: details !== '' })
 
 export function failure(title: string, details: string, hint = '', code = ''): void {
-  add({ kind: 'error', title, details, hint, code })
+  add({ kind: 'error', title, details, hint, code, stays: false })
 }
 
 export const failureOf = ({ code, message, hint }: Problem): void => failure(titleOf(code), message, hintOf(code, hint), code)

@@ -2,47 +2,14 @@
 
 import { effect, signal } from '@preact/signals'
 import { groupOf } from '../feed/row.ts'
+import { nameOf } from '../lib/names.ts'
 import type { Timeline } from '../lib/timeline.ts'
 import { texts } from '../texts.ts'
 import { ask, askBlob, putFile, token, url } from './api.ts'
+import type { Details, Entry, Timeline as ServerTimeline } from './rest.ts'
 import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
 import { health, replay } from './server.ts'
-
-export interface Recording {
-  name: string
-  bytes: number
-  durationMs: number | null
-  sealed: boolean
-  builtIn: boolean
-  privacy: string | null
-  source: string | null
-  user: string | null
-  started: string | null
-  problem: string | null
-}
-
-export interface Info {
-  name: string
-  bytes: number
-  durationMs: number
-  sealed: boolean
-  records: number
-  framesReceived: number
-  connectionCount: number
-  markers: number
-  lostInGaps: number
-  timeline: ServerTimeline
-}
-
-interface ServerTimeline {
-  durationMs: number
-  bucketMs: number
-  types: Record<string, number[]>
-  markers: { offsetMs: number; label: string }[]
-  gaps: { fromMs: number; toMs: number }[]
-  missingRecords: number
-}
 
 /** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480
@@ -51,7 +18,7 @@ const KINDS = ['gift', 'chat', 'like', 'member', 'social', 'viewers', 'other']
 /** Timeout in ms: the server reads the whole recording to draw its timeline. */
 const PATIENCE_MS = 60_000
 
-export const recordings = signal<readonly Recording[]>([])
+export const recordings = signal<readonly Entry[]>([])
 /** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
 export const upload = signal<{ name: string; percent: number } | undefined>(undefined)
@@ -60,12 +27,12 @@ const path = (name: string): string => `recordings/${encodeURIComponent(name)}`
 
 export async function refresh(): Promise<void> {
   if (!features.value.recordings) return
-  const list = await attempt(() => ask<{ recordings: Recording[] }>('recordings'))
+  const list = await attempt(() => ask<{ recordings: Entry[] }>('recordings'))
   if (list) recordings.value = list.recordings
 }
 
-export const info = (name: string): Promise<Info | undefined> =>
-  attempt(() => ask<Info>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
+export const info = (name: string): Promise<Details | undefined> =>
+  attempt(() => ask<Details>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
 
 export async function rename(name: string, to: string): Promise<void> {
   await attempt(() => ask(path(name), { method: 'PATCH', body: { name: to } }))
@@ -91,19 +58,36 @@ export async function download(name: string): Promise<void> {
   link.click()
 }
 
-/** Uploads files one after the other. */
+/** First bytes of a recording. */
+const MAGIC = '\x89LTAP'
+const isRecording = async (file: Blob): Promise<boolean> =>
+  new TextDecoder('latin1').decode(await file.slice(0, MAGIC.length).arrayBuffer()).endsWith(MAGIC.slice(1))
+
+/** Uploads files one after the other. The server imports those that are not recordings. */
 export async function uploadAll(files: Iterable<File>): Promise<void> {
   for (const file of files) {
-    const name = file.name.replace(/\.bin$/i, '')
+    const name = nameOf(file.name)
     const progress = (part: number): void => {
       upload.value = { name, percent: Math.round(part * 100) }
     }
     progress(0)
-    const isDone = await attempt(() => putFile(path(name), file, progress).then(() => true))
-    if (isDone) notice(texts.recordings.uploaded(name))
+    const done = await attempt(async () => {
+      const query = (await isRecording(file)) ? '' : '?import=1'
+      return putFile<Entry>(`${path(name)}${query}`, file, progress)
+    })
     upload.value = undefined
+    if (done?.import) notice(texts.recordings.imported(name, done.import.format, done.import.complete), done.import.summary)
+    else if (done) notice(texts.recordings.uploaded(name))
     await refresh()
   }
+}
+
+/** Stores a range of a recording as a new one. */
+export async function cutRange(name: string, to: string, range: { fromMs: number; toMs: number }, scrub: boolean): Promise<void> {
+  const body = { name: to, from: range.fromMs / 1000, to: range.toMs / 1000, scrub }
+  const made = await attempt(() => ask(`${path(name)}/cut`, { method: 'POST', body, patience: PATIENCE_MS }))
+  if (made) notice(texts.range.exported(to))
+  await refresh()
 }
 
 /** Groups event types into the kinds that have colours. */

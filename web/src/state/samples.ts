@@ -1,7 +1,7 @@
 /** Samples of the last two minutes, one per second, for the charts. */
 
 import { signal } from '@preact/signals'
-import type { Counts } from './server.ts'
+import type { Counts } from './rest.ts'
 import { status } from './server.ts'
 import { view } from './feed.ts'
 

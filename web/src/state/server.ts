@@ -1,56 +1,17 @@
 /** The server’s health, status and replay state, polled while the page is visible. */
 
 import { signal } from '@preact/signals'
-import type { Speed } from '../lib/speed.ts'
+import { texts } from '../texts.ts'
 import { Problem, ask, needsToken, token } from './api.ts'
 import { reconnect } from './feed.ts'
+import { notice } from './messages.ts'
+import type { Health, Overview, ReplayState, Status } from './rest.ts'
 import { takeSample } from './samples.ts'
 
-export interface Health {
-  version: string
-  uptime: number
-  mode: 'idle' | 'live' | 'replay'
-  user: string | null
-  clients: number
-  memory: { rss: number } | null
-}
-
-export interface Counts {
-  frames: number
-  messages: number
-  events: Record<string, number>
-  duplicates: Record<string, number>
-  unknownMethods: Record<string, number>
-  faults: Record<string, number>
-  recordsMissing: number
-  unreadableBytes: number
-  unsealed: boolean
-}
-
-export interface Status {
-  state: 'idle' | 'connecting' | 'connected' | 'retrying' | 'ended'
-  source: string | null
-  username: string | null
-  roomId: string | null
-  attempt: number
-  nextRetryMs: number | null
-  counts: Counts
-}
-
-export interface Replay {
-  recording: string
-  state: 'waiting' | 'playing' | 'paused' | 'ended'
-  offsetMs: number
-  durationMs: number | null
-  speed: Speed
-  lap: number
-  laps: number | null
-  generation: number
-}
-
 export const health = signal<Health | undefined>(undefined)
-export const status = signal<Status | undefined>(undefined)
-export const replay = signal<Replay | undefined>(undefined)
+/** The response to connecting lacks the subscribers. */
+export const status = signal<(Status & Partial<Overview>) | undefined>(undefined)
+export const replay = signal<ReplayState | undefined>(undefined)
 /** When `replay` was received, by this page’s clock. */
 export const replayAt = signal(0)
 /** Time of the next connection attempt, in ms since 1970. */
@@ -72,7 +33,7 @@ const [REPLAY_TICKS, STATUS_TICKS, HEALTH_TICKS] = [1, 2, 4]
 /** Polling interval of a hidden page, in ticks. */
 const HIDDEN_TICKS = 20
 
-export function setReplay(state: Replay | undefined): void {
+export function setReplay(state: ReplayState | undefined): void {
   replay.value = state
   replayAt.value = performance.now()
 }
@@ -91,6 +52,7 @@ async function askHealth(): Promise<void> {
   away.value = false
   // Without a token the server only reports that it is up.
   if (told.version === undefined) return
+  if ((told.uptime ?? 0) < (health.value?.uptime ?? 0)) notice(texts.link.restarted)
   health.value = told as Health
   // The server is back: the feed need not wait for its next attempt.
   if (wasAway) reconnect()
@@ -102,12 +64,12 @@ async function round(tick: number): Promise<void> {
   if (due(HEALTH_TICKS) || away.value) await askHealth()
   if (away.value) return
   if (due(STATUS_TICKS)) {
-    setStatus(await ask<Status>('status'))
+    setStatus(await ask<Overview>('status'))
     takeSample()
   }
   if (due(REPLAY_TICKS) && health.value?.mode === 'replay') {
     const { given } = orders
-    const state = await ask<Replay>('replay')
+    const state = await ask<ReplayState>('replay')
     if (orders.given === given) setReplay(state)
   }
 }

@@ -1,10 +1,15 @@
 /** Replay commands. The server answers each with the resulting state, which the page shows at once. */
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
+import { offsetOf } from '../lib/moment.ts'
 import { type Speed, nextSpeed } from '../lib/speed.ts'
+import { texts } from '../texts.ts'
 import { ask } from './api.ts'
-import { attempt } from './messages.ts'
-import { type Replay, away, orders, replay, replayAt, setReplay } from './server.ts'
+import { before } from './feed.ts'
+import { attempt, notice } from './messages.ts'
+import { recordings } from './recordings.ts'
+import type { ReplayState, Status } from './rest.ts'
+import { away, change, isLive, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
 
 export interface Range {
   fromMs: number
@@ -13,6 +18,9 @@ export interface Range {
 
 /** Timeout of a command, in ms, including its wait behind earlier ones. */
 const PATIENCE_MS = 15_000
+
+/** Timeout of leaving a room, in ms. */
+const LEAVE_PATIENCE_MS = 60_000
 
 /** The range that this page loops, if any. The server does not report the ranges of other pages. */
 export const loop = signal<Range | undefined>(undefined)
@@ -24,11 +32,11 @@ let waiting = 0
 let steps: Promise<unknown> = Promise.resolve()
 
 /** Sends a command. `guess` is the expected state: the page shows it at once, and the next command builds on it. */
-async function give(order: string, body: unknown, guess: Partial<Replay> = {}): Promise<boolean> {
+async function give(order: string, body: unknown, guess: Partial<ReplayState> = {}): Promise<boolean> {
   orders.given += 1
   waiting += 1
   if (replay.value) setReplay({ ...replay.value, offsetMs: offsetNow(), ...guess })
-  const answer = queue.then(() => attempt(() => ask<Replay>(`replay/${order}`, { method: 'POST', body, patience: PATIENCE_MS })))
+  const answer = queue.then(() => attempt(() => ask<ReplayState>(`replay/${order}`, { method: 'POST', body, patience: PATIENCE_MS })))
   queue = answer.catch(() => undefined)
   try {
     const state = await answer
@@ -62,10 +70,45 @@ export function step(): Promise<boolean> {
   return stepped
 }
 export const setSpeed = (speed: Speed): Promise<boolean> => give('speed', { speed }, { speed })
-export const load = (recording: string): Promise<boolean> => {
+
+/** Plays a recording. A connected room is left first: the server plays recordings only without one. */
+export async function load(recording: string): Promise<void> {
+  const user = status.value?.username
+  if (isLive() && user) await leave(user)
   loop.value = undefined
-  return give('load', { recording })
+  await give('load', { recording })
+  await refresh()
 }
+
+/** Disconnects a room, or ends a replay. */
+export async function leave(user: string): Promise<void> {
+  await change(async () => {
+    const path = `connect/${encodeURIComponent(user)}`
+    const state = await attempt(() => ask<Status>(path, { method: 'DELETE', patience: LEAVE_PATIENCE_MS }))
+    if (state) setStatus(state)
+  })
+}
+
+/** Wall-clock time at which the current recording starts, in ms since 1970. */
+export const startedAt = computed(() => {
+  const started = recordings.value.find(({ name }) => name === replay.value?.recording)?.started
+  return started ? Date.parse(started) : undefined
+})
+
+/** Pauses and goes back to the event before the current offset, among those that this page has seen. */
+export async function stepBack(): Promise<void> {
+  await steps
+  await pause()
+  const started = startedAt.value
+  const found = started === undefined ? undefined : await before(new Date(started + offsetNow()).toISOString())
+  const offset = found === undefined ? undefined : offsetOf(found, started, replay.value?.durationMs ?? 0)
+  if (offset === undefined) return notice(texts.transport.noEarlier)
+  await seek(offset)
+  await step()
+}
+
+/** Seeks to a tenth of the recording. */
+export const seekTenth = (tenth: number): Promise<boolean> => seek(((replay.value?.durationMs ?? 0) * tenth) / 10)
 
 export function togglePlay(): void {
   void (replay.value?.state === 'playing' ? pause() : play())

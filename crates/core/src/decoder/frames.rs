@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Decoder, connections::Connection};
 use crate::{
     dedup::{Comment, Duplicate, StreakKey},
-    event::{Data, Event, Millis, Unknown},
+    event::{Data, Event, Millis, SuperFan, Unknown},
     recording::{Frame, Item, Opcode},
     wire::{self, Known, Message, Reading},
 };
@@ -91,7 +91,14 @@ impl Decoder {
             return self.count_duplicate(reason);
         }
         self.streaks.handle(item.offset, room, &mut event, &mut self.inferred);
+        let derived = match &event.data {
+            Data::Barrage(barrage) => SuperFan::of(barrage),
+            _ => None,
+        };
+        // Derived events have no id, because clients drop ids they have already seen.
+        let derived = derived.map(|data| Event { id: None, data, ..event.clone() });
         self.push(event);
+        derived.into_iter().for_each(|event| self.push(event));
         self.push_inferred();
     }
 

@@ -28,6 +28,19 @@ pub struct Gift {
     pub gift_picture_url: SmolStr,
     /// The recipient: the host, or a guest in the host's room; `null` if unknown.
     pub receiver: Option<Person>,
+    /// What the sender did, in English, e.g. `Sent Rose`.
+    pub describe: SmolStr,
+    /// Text key of the display.
+    pub display_type: SmolStr,
+    /// Pattern of the displayed text, e.g. `{0:user} sent {1:gift} {2:string}`.
+    pub label: SmolStr,
+    /// Running total of the streak, as TikTok's clients display it: so far always `repeatCount`. Absent if
+    /// unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub combo_count: i32,
+    /// Number of gifts that are sent at once: so far always 1. Absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub group_count: i32,
     /// Opaque id of the streak; empty outside a streak.
     pub streak_id: SmolStr,
     /// Number of gifts since the streak's previous event.

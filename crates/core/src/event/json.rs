@@ -40,7 +40,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn number(self, number: impl itoa::Integer) -> Result<(), Error> {
+    fn number(self, number: impl itoa::Integer + Copy + TryInto<u8>) -> Result<(), Error> {
+        // Most numbers have one digit.
+        if let Ok(digit @ 0..=9) = number.try_into() {
+            self.out.push(b'0' + digit);
+            return Ok(());
+        }
         self.raw(itoa::Buffer::new().format(number))
     }
 
@@ -94,6 +99,9 @@ impl Parts<'_> {
 /// Appends a quoted string.
 fn text(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
+    if bytes.is_empty() {
+        return out.extend_from_slice(b"\"\"");
+    }
     out.reserve(bytes.len() + 2);
     out.push(b'"');
     if has_special(bytes) {
@@ -174,7 +182,10 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), Error> {
-        self.raw(if value { "true" } else { "false" })
+        // Texts of one length are copied without a call.
+        self.out.extend_from_slice(if value { b"true " } else { b"false" });
+        self.out.truncate(self.out.len() - usize::from(value));
+        Ok(())
     }
 
     fn serialize_f32(self, number: f32) -> Result<(), Error> {

@@ -64,6 +64,10 @@ kinds! {
     "live_intro" => LiveIntro(LiveIntro),
     /// A viewer subscribed.
     "subscribe" => Subscribe(Subscribe),
+    /// A text about a super fan scrolls across the video. Derived from a `barrage`, which precedes it.
+    "super_fan" => SuperFan(SuperFan),
+    /// A super fan joined. Derived from a `barrage`, which precedes it.
+    "super_fan_join" => SuperFanJoin(SuperFan),
     /// A caption of the host's speech.
     "caption" => Caption(Caption),
     /// A poll started, changed or ended.
@@ -146,6 +150,8 @@ kinds! {
     "msg_detect" => MsgDetect(MsgDetect),
     /// The host changed the camera effects.
     "anchor_tool_modification" => AnchorToolModification(AnchorToolModification),
+    /// What viewers pick changed.
+    "viewer_picks_update" => ViewerPicksUpdate(ViewerPicksUpdate),
     /// A warning is displayed below the video.
     "bottom" => Bottom(Bottom),
     /// TikTok's moderation notifies a user.
@@ -186,6 +192,8 @@ kinds! {
     "link_mic_fan_ticket_method" => LinkMicFanTicket(LinkMicFanTicket),
     /// A guest is enlarged on the screen, or returns to normal size.
     "link_screen_change" => LinkScreenChange(LinkScreenChange),
+    /// The arrangement of guests on the screen.
+    "link_mic_layout_state" => LinkMicLayoutState(LinkMicLayoutState),
     /// A hint for the host about guests.
     "link_mic_anchor_guide" => LinkMicAnchorGuide(LinkMicAnchorGuide),
     /// A round of a drawing game started.

@@ -134,3 +134,15 @@ pub struct LinkState {
     /// Ids of the users on the screen.
     pub user_ids: Vec<Id>,
 }
+
+/// Data of a `link_mic_layout_state` event: the arrangement of guests on the screen.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkMicLayoutState {
+    /// Id of the room; 0 if unknown.
+    pub room_id: Id,
+    /// TikTok's code for the arrangement.
+    pub layout_state: i32,
+    /// Key of the arrangement; may be empty.
+    pub layout_key: SmolStr,
+}

@@ -49,6 +49,7 @@ pub use pins::*;
 pub use questions::*;
 pub use ranks::*;
 pub use room::*;
+use scalar::is_zero;
 pub use scalar::{Id, Millis};
 use schemars::JsonSchema;
 use serde::Serialize;

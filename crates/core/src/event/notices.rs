@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::{Id, Millis, Text};
+use super::{Data, Id, Millis, Text};
 
 /// Data of a `room` event: TikTok's app displays text in the chat. The text mentions `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
@@ -75,6 +75,29 @@ pub struct Barrage {
     pub icon_url: SmolStr,
     /// Display time, in milliseconds.
     pub duration_ms: i64,
+}
+
+/// Data of a `super_fan` or `super_fan_join` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SuperFan {
+    /// Text next to the name.
+    pub text: Option<Text>,
+}
+
+impl SuperFan {
+    /// Part of the text keys of barrages about super fans.
+    const KEY: &str = "ttlive_superfan";
+    /// Text key of a super fan who joins.
+    const JOINED: &str = "ttlive_superfan_commentnotif_superfanjoined";
+
+    /// Returns the event that follows from a barrage, if it is about a super fan.
+    pub(crate) fn of(barrage: &Barrage) -> Option<Data> {
+        let text = barrage.text.as_ref().filter(|text| text.key.contains(Self::KEY))?;
+        let is_join = text.key.contains(Self::JOINED);
+        let data = Self { text: Some(text.clone()) };
+        Some(if is_join { Data::SuperFanJoin(data) } else { Data::SuperFan(data) })
+    }
 }
 
 /// Data of an `unauthorized_member` event: a viewer without an account joined.

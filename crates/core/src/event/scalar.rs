@@ -21,6 +21,11 @@ impl Serialize for Id {
     }
 }
 
+/// Whether a number is unknown, for fields that are absent then.
+pub(super) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
+}
+
 /// A point in time, in Unix milliseconds. It is an ISO 8601 string in JSON: `2025-09-09T18:44:13.511Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub i64);

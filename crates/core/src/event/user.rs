@@ -21,6 +21,12 @@ pub struct User {
     pub nickname: SmolStr,
     /// URL of the profile picture; empty if unknown.
     pub avatar: SmolStr,
+    /// URL of the profile picture in medium size; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub avatar_medium: SmolStr,
+    /// URL of the profile picture in large size; absent if unknown.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub avatar_large: SmolStr,
     /// Id of the profile in TikTok's own URLs.
     pub sec_uid: SmolStr,
     /// Biography, written by the user.
@@ -40,6 +46,10 @@ pub struct User {
     /// 0 none, 1 follows the host, 2 both follow each other, 3 occurs but its meaning is unknown; `null` if
     /// unknown.
     pub follow_status: Option<i64>,
+    /// Rank among the top gifters of the room, from the badge; `null` if there is none.
+    pub top_gifter_rank: Option<i64>,
+    /// Whether the user has the badge of a new gifter.
+    pub is_new_gifter: bool,
     /// Level of the gifter badge; `null` if there is none.
     pub gifter_level: Option<i64>,
     /// Level in the host's fan club; `null` for nonmembers.
@@ -56,12 +66,20 @@ pub struct User {
 pub struct Badge {
     /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
     pub scene_type: i32,
+    /// 1 a picture, 2 and 3 a text, 4 a picture with a text.
+    pub display_type: i32,
     /// Level, for badges that have one; may also be 0 for others.
     pub level: Option<i64>,
     /// Text on the badge: a word, a number or a Roman numeral; may be empty.
     pub text: SmolStr,
+    /// Key of the text, e.g. `pm_mt_moderator_im`; absent if the badge has none.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub key: SmolStr,
     /// URL of its picture; empty if there is none.
     pub image_url: SmolStr,
+    /// Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is none.
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub privilege_id: SmolStr,
 }
 
 /// A user of whom the message contains little more than the name.

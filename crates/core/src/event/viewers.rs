@@ -14,6 +14,10 @@ pub struct Like {
     pub like_count: i32,
     /// Total likes of the room, as sent. It can decrease.
     pub total_like_count: i64,
+    /// Text key of the display.
+    pub display_type: SmolStr,
+    /// Pattern of the displayed text, e.g. `{0:user} liked the LIVE`.
+    pub label: SmolStr,
 }
 
 /// Data of a `member` event.
@@ -26,6 +30,10 @@ pub struct Member {
     pub member_count: i32,
     /// How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`.
     pub enter_source: SmolStr,
+    /// Text key of the display.
+    pub display_type: SmolStr,
+    /// Pattern of the displayed text, e.g. `{0:user} joined`.
+    pub label: SmolStr,
 }
 
 /// Data of a `social` event.
@@ -40,6 +48,8 @@ pub struct Social {
     pub follow_count: i64,
     /// Number of shares of the room after a share; otherwise 0.
     pub share_count: i32,
+    /// Pattern of the displayed text, e.g. `{0:user} shared the LIVE`.
+    pub label: SmolStr,
 }
 
 /// Action in a `social` event.
@@ -67,6 +77,9 @@ pub struct RoomUser {
     pub anonymous_count: i64,
     /// Top gifters, in order of rank.
     pub top_viewers: Vec<TopViewer>,
+    /// TikTok's measure of popularity; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub popularity: i64,
 }
 
 /// A position in the list of top gifters.
@@ -85,6 +98,17 @@ pub struct TopViewer {
     pub avatar: SmolStr,
     /// Position in the list, from 1.
     pub rank: i64,
+    /// TikTok's number for the change; absent if unknown.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub delta: i64,
+}
+
+/// Data of a `viewer_picks_update` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ViewerPicksUpdate {
+    /// TikTok's code for the change.
+    pub update_type: i32,
 }
 
 /// Data of a `subscribe` event.

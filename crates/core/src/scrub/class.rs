@@ -70,9 +70,9 @@ fn text(message: &str, field: &str) -> Class {
         "method" | "key" | "name_key" | "payload_encoding" | "payload_type" | "emote_id" | "push_server"
         | "envelope_id" | "goody_bag_id" | "create_time" | "drops_id" | "task_id" | "event_id"
         | "game_id" | "resource_id" => Class::Keep,
-        "id" if matches!(message, "EnvelopePortal.Info" | "Punishment") => Class::Keep,
-        "scene" | "source" | "enter_source" | "language" | "live_region" | "from_region" | "tab" | "type"
-        | "share_target" | "level" | "identity" | "reason" => Class::Word,
+        "id" if matches!(message, "EnvelopePortal.Info" | "Punishment" | "Badge.Privilege") => Class::Keep,
+        "scene" | "source" | "enter_source" | "language" | "layout_key" | "live_region" | "from_region"
+        | "tab" | "type" | "share_target" | "level" | "identity" | "reason" => Class::Word,
         "bio" | "content" | "text" | "title" | "description" | "message" | "tips" | "word" | "club_name"
         | "body" | "participate_text" | "shop_name" => Class::Text,
         _ => Class::Unknown,

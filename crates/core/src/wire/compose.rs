@@ -2,11 +2,13 @@
 //! [`super::read_message`] decodes.
 
 mod battle;
+mod host;
 mod rare;
 
 pub use battle::{Battle, Side, armies, battle};
 use bytes::Bytes;
-pub use rare::{emote, envelope, poll};
+pub use host::{Goal, question_hidden, question_selected, subscription_goal, super_fan};
+pub use rare::{PollStage, emote, envelope, poll, poll_stage, super_fan_box};
 
 use super::{
     Message,
@@ -223,14 +225,15 @@ pub fn room_user(
     top_viewers: &[(Person, i64)],
 ) -> Message {
     let viewers = top_viewers.iter().zip(1..).map(|((person, coin_count), rank)| {
-        webcast::room_user_seq::Viewer { coin_count: *coin_count, user: user(person).map(Box::new), rank }
+        let user = user(person).map(Box::new);
+        webcast::room_user_seq::Viewer { coin_count: *coin_count, user, rank, delta: 0 }
     });
     let payload = webcast::RoomUserSeq {
         common: common(stamp, ROOM_USER, None),
         viewers: viewers.collect(),
         viewer_count,
         total_user_count,
-        anonymous_count: 0,
+        ..Default::default()
     };
     message(stamp, ROOM_USER, &payload)
 }

@@ -9,6 +9,7 @@ mod people;
 mod profile;
 mod random;
 mod show;
+mod specials;
 mod words;
 
 use std::{io::Write, time::Duration};

@@ -12,6 +12,8 @@ pub enum Profile {
     Raid,
     /// Busy, with a battle against another host.
     Battle,
+    /// A small show with a battle and every rare event: subscriptions, super fans, a poll, a goal, questions.
+    Everything,
 }
 
 /// Normal rates of activity, per minute.
@@ -36,6 +38,7 @@ impl Profile {
             Self::Busy => "busy",
             Self::Raid => "raid",
             Self::Battle => "battle",
+            Self::Everything => "everything",
         }
     }
 
@@ -44,7 +47,7 @@ impl Profile {
         match self {
             Self::Quiet => 500,
             Self::Busy | Self::Battle => 100,
-            Self::Raid => 200,
+            Self::Raid | Self::Everything => 200,
         }
     }
 
@@ -56,6 +59,9 @@ impl Profile {
             }
             Self::Raid => Rates { chats: 10, like_bursts: 4, gifts: 1, joins: 8, follows: 1, shares: 1 },
             Self::Battle => Rates { chats: 60, like_bursts: 25, gifts: 30, joins: 40, follows: 4, shares: 3 },
+            Self::Everything => {
+                Rates { chats: 30, like_bursts: 8, gifts: 14, joins: 16, follows: 4, shares: 3 }
+            }
         }
     }
 
@@ -66,6 +72,7 @@ impl Profile {
             Self::Busy => 4_000,
             Self::Raid => 1_500,
             Self::Battle => 1_200,
+            Self::Everything => 300,
         }
     }
 
@@ -80,7 +87,7 @@ impl Profile {
             match self {
                 Self::Quiet | Self::Busy => EVEN,
                 Self::Raid => RAID,
-                Self::Battle => BATTLE,
+                Self::Battle | Self::Everything => BATTLE,
             },
             at,
         )
@@ -96,7 +103,12 @@ impl Profile {
 
     /// Returns the start and end of the battle, in permille of the act.
     pub(super) fn battle(self) -> Option<(u64, u64)> {
-        (self == Self::Battle).then_some((250, 600))
+        matches!(self, Self::Battle | Self::Everything).then_some((250, 600))
+    }
+
+    /// Returns whether rare events happen.
+    pub(super) fn has_specials(self) -> bool {
+        self == Self::Everything
     }
 }
 

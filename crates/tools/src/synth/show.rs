@@ -11,6 +11,7 @@ use super::{
     people::{self, viewer},
     profile::{Profile, Rates},
     random::Random,
+    specials::{PROGRAM, Special, Specials},
     unix_ms,
     words::{self, phrase},
 };
@@ -65,6 +66,7 @@ enum Act {
     BattleOpens,
     Armies,
     BattleEnds,
+    Special(Special),
 }
 
 /// The state of a show.
@@ -82,6 +84,7 @@ pub(super) struct Show {
     watched: i64,
     coins: BTreeMap<u64, i64>,
     battle: Option<Battle>,
+    specials: Specials,
     chats: VecDeque<Message>,
 }
 
@@ -100,10 +103,11 @@ impl Show {
             watched: 0,
             coins: BTreeMap::new(),
             battle: None,
+            specials: Specials::default(),
             chats: VecDeque::new(),
         };
         show.schedule(1_000, Act::Viewers);
-        show.schedule_battle(0);
+        show.schedule_act(0);
         show
     }
 
@@ -123,7 +127,7 @@ impl Show {
         self.begin(follows * factor, from_ms, to_ms, |show| Act::Follow { viewer: viewer(show) });
         self.begin(shares * factor, from_ms, to_ms, |show| Act::Share { viewer: viewer(show) });
         if to_ms / self.act_ms > from_ms / self.act_ms {
-            self.schedule_battle(to_ms);
+            self.schedule_act(to_ms);
         }
         let mut messages = Vec::new();
         while let Some(&Reverse((at_ms, _, act))) = self.scheduled.peek() {
@@ -169,10 +173,17 @@ impl Show {
         }
     }
 
-    fn schedule_battle(&mut self, act_from_ms: u64) {
+    /// Schedules what happens at set times of the act that includes this time.
+    fn schedule_act(&mut self, within_ms: u64) {
+        let act_from_ms = within_ms / self.act_ms * self.act_ms;
+        let at_ms = |show: &Self, permille: u64| act_from_ms + show.act_ms * permille / 1000;
         if let Some((from, _)) = self.profile.battle() {
-            let act_from_ms = act_from_ms / self.act_ms * self.act_ms;
-            self.schedule(act_from_ms + self.act_ms * from / 1000, Act::BattleOpens);
+            self.schedule(at_ms(self, from), Act::BattleOpens);
+        }
+        if self.profile.has_specials() {
+            for (permille, special) in PROGRAM {
+                self.schedule(at_ms(self, permille), Act::Special(special));
+            }
         }
     }
 
@@ -235,6 +246,10 @@ impl Show {
                 compose::room_user(stamp, present, self.watched + present, &top)
             }
             Act::BattleOpens | Act::Armies | Act::BattleEnds => return self.battle(at_ms, stamp, act),
+            Act::Special(special) => {
+                let person = viewer(self.viewer());
+                return self.specials.perform(special, stamp, person, &mut self.random);
+            }
         })
     }
 

@@ -1,20 +1,18 @@
 //! `GET /metrics`: all counts, in Prometheus' text format.
-//!
-//! The exporter is created for each response, not when the server starts: creating it takes time, because it
-//! compares two clocks.
 
 use axum::{
     extract::State,
     http::header,
     response::{IntoResponse as _, Response},
 };
-use metrics::{Key, Label, Level, Metadata, Recorder as _, Unit};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use prometheus::{
+    TextEncoder,
+    proto::{Counter, Gauge as GaugeValue, LabelPair, Metric, MetricFamily, MetricType},
+};
 
 use super::{super::App, Counts};
 use crate::{clock, control::SourceState, log, recorder::Gauge};
 
-static METADATA: Metadata<'static> = Metadata::new("livetape", Level::INFO, None);
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const REQUESTS: &str = "livetape_http_requests_total";
 const REFUSED: &str = "livetape_http_refused_total";
@@ -22,17 +20,18 @@ const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
 /// `GET /metrics`.
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
-    let sheet = Sheet(PrometheusBuilder::new().build_recorder());
-    source(&sheet, &app);
-    upstream(&sheet, &app);
-    readers(&sheet, &app);
-    process(&sheet, &app);
-    requests(&sheet, &app.metrics.with(|counts| counts.clone()));
-    let text = sheet.0.handle().render();
+    let mut sheet = Sheet::default();
+    source(&mut sheet, &app);
+    upstream(&mut sheet, &app);
+    readers(&mut sheet, &app);
+    process(&mut sheet, &app);
+    requests(&mut sheet, &app.metrics.with(|counts| counts.clone()));
+    // Fails only for a family without a metric, and `Sheet` adds each family with its first metric.
+    let text = TextEncoder::new().encode_to_string(&sheet.0).unwrap_or_default();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
-fn source(sheet: &Sheet, app: &App) {
+fn source(sheet: &mut Sheet, app: &App) {
     let status = app.shared.control.status();
     let counts = &status.counts;
     sheet.counter("livetape_frames_total", "Frames received from the source.", None, counts.frames);
@@ -82,7 +81,7 @@ fn source(sheet: &Sheet, app: &App) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn upstream(sheet: &Sheet, app: &App) {
+fn upstream(sheet: &mut Sheet, app: &App) {
     let told = app.shared.control.upstream();
     sheet.counter("livetape_reconnects_total", "Reconnects to rooms.", None, told.reconnects);
     for (code, count) in &told.failures {
@@ -99,7 +98,7 @@ fn upstream(sheet: &Sheet, app: &App) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn readers(sheet: &Sheet, app: &App) {
+fn readers(sheet: &mut Sheet, app: &App) {
     let hub = &app.shared.hub;
     sheet.gauge("livetape_subscribers", "Subscribers of the feed.", None, hub.subscriber_count() as f64);
     let observers = hub.observer_count() as f64;
@@ -139,7 +138,7 @@ fn readers(sheet: &Sheet, app: &App) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn process(sheet: &Sheet, app: &App) {
+fn process(sheet: &mut Sheet, app: &App) {
     let version = Some(("version", env!("CARGO_PKG_VERSION")));
     sheet.gauge(
         "livetape_build_info",
@@ -160,36 +159,29 @@ fn process(sheet: &Sheet, app: &App) {
     }
 }
 
-fn requests(sheet: &Sheet, counts: &Counts) {
-    sheet.0.describe_counter(REQUESTS.into(), None, "Requests, by route, method and status.".into());
+fn requests(sheet: &mut Sheet, counts: &Counts) {
     for ([route, method, status], count) in &counts.requests {
-        let labels = [("route", route), ("method", method), ("status", status)];
-        let labels = labels.map(|(name, value)| Label::new(name, value.clone()));
-        sheet.0.register_counter(&Key::from_parts(REQUESTS, labels.to_vec()), &METADATA).absolute(*count);
+        let labels = [("route", route.as_str()), ("method", method), ("status", status)];
+        sheet.count(REQUESTS, "Requests, by route, method and status.", &labels, *count);
     }
     sheet.each(REFUSED, "Requests rejected, by code.", "code", &counts.refused);
     sheet.each(TURNED_AWAY, "WebSockets rejected after the upgrade, by code.", "code", &counts.turned_away);
 }
 
-/// The metrics of one response.
-struct Sheet(PrometheusRecorder);
+/// The metrics of one response. Those of one name are added one after the other.
+#[derive(Default)]
+struct Sheet(Vec<MetricFamily>);
 
 /// Name and value of a label.
 type Labelled<'a> = Option<(&'static str, &'a str)>;
 
 impl Sheet {
-    fn counter(&self, name: &'static str, help: &'static str, label: Labelled<'_>, count: u64) {
-        self.0.describe_counter(name.into(), None, help.into());
-        self.0.register_counter(&key(name, label), &METADATA).absolute(count);
-    }
-
-    fn gauge(&self, name: &'static str, help: &'static str, label: Labelled<'_>, value: f64) {
-        self.0.describe_gauge(name.into(), None::<Unit>, help.into());
-        self.0.register_gauge(&key(name, label), &METADATA).set(value);
+    fn counter(&mut self, name: &'static str, help: &'static str, label: Labelled<'_>, count: u64) {
+        self.count(name, help, label.as_slice(), count);
     }
 
     fn each<'a>(
-        &self,
+        &mut self,
         name: &'static str,
         help: &'static str,
         label: &'static str,
@@ -199,10 +191,37 @@ impl Sheet {
             self.counter(name, help, Some((label, value)), *count);
         }
     }
+
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus reads counters as floating point")]
+    fn count(&mut self, name: &'static str, help: &'static str, labels: &[(&str, &str)], count: u64) {
+        let mut counter = Counter::default();
+        counter.set_value(count as f64);
+        self.metric(name, help, MetricType::COUNTER, labels).set_counter(counter);
+    }
+
+    fn gauge(&mut self, name: &'static str, help: &'static str, label: Labelled<'_>, value: f64) {
+        let mut gauge = GaugeValue::default();
+        gauge.set_value(value);
+        self.metric(name, help, MetricType::GAUGE, label.as_slice()).set_gauge(gauge);
+    }
+
+    fn metric(&mut self, name: &str, help: &str, kind: MetricType, labels: &[(&str, &str)]) -> &mut Metric {
+        if self.0.last().is_none_or(|family| family.name() != name) {
+            let mut family = MetricFamily::default();
+            family.set_name(name.to_owned());
+            family.set_help(help.to_owned());
+            family.set_field_type(kind);
+            self.0.push(family);
+        }
+        let metrics = self.0.last_mut().expect("pushed above").mut_metric();
+        metrics.push(Metric::from_label(labels.iter().map(pair).collect()));
+        metrics.last_mut().expect("pushed above")
+    }
 }
 
-fn key(name: &'static str, label: Labelled<'_>) -> Key {
-    let labels: Vec<Label> =
-        label.map(|(key, value)| Label::new(key, value.to_owned())).into_iter().collect();
-    Key::from_parts(name, labels)
+fn pair((name, value): &(&str, &str)) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name((*name).to_owned());
+    pair.set_value((*value).to_owned());
+    pair
 }

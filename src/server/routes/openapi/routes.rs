@@ -5,7 +5,7 @@ use crate::{
     control::{Check, InjectRequest, Injected, ReplayState, Status},
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::routes::{
-        connections,
+        connections, origins,
         query::{FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
         recordings, replay, rooms, status,
     },
@@ -41,6 +41,13 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
     routes.extend(replays(it));
     routes.extend(shelf(it));
     routes.extend(lobby(it));
+    routes.push(get("/origins", "Lists origins that were rejected.", it.write::<origins::List>()));
+    routes.push(post(
+        "/origins",
+        "Allows an origin until the server stops.",
+        it.read::<origins::Allow>(),
+        it.write::<origins::List>(),
+    ));
     routes.push(get("/metrics", "Metrics in Prometheus text format.", other("text/plain")));
     routes.push(get("/openapi.json", "This OpenAPI document.", object()));
     routes.push(get("/schema/events.json", "JSON Schema of the feed's messages.", object()));
@@ -67,6 +74,10 @@ fn feeds() -> Vec<Route> {
         upgrade("/ws/play/{recording}", "A private replay of a recording.", Some(&PLAY)),
         upgrade("/ws/echo", "Echoes each message, over a WebSocket.", None),
         get("/assets/{name}", "A file of the dashboard.", None),
+        get("/overlays/", "A page that sets up overlays.", other("text/html")),
+        get("/overlays/{name}", "An overlay for OBS, or a file that it uses.", None),
+        get("/livetape-client.js", "The client that the overlays use.", other("text/javascript")),
+        get("/try", "A page to try rooms by hand.", other("text/html")),
         Route {
             query: [&FEED[..], &MAIN].concat(),
             ..get("/events", "The event feed as newline-delimited JSON.", other("application/x-ndjson"))
@@ -132,11 +143,10 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
             ..get(path, "Contents and timeline of a recording.", it.write::<recordings::Details>())
         },
         Route {
-            query: vec![Param::new(
-                "force",
-                "1 to replace an existing recording of this name, with status 200",
-                FLAG,
-            )],
+            query: vec![
+                Param::new("force", "1 to replace an existing recording of this name, with status 200", FLAG),
+                Param::new("import", "1 to import a capture: a HAR, flows of mitmproxy, JSON lines, …", FLAG),
+            ],
             status: 201,
             ..row(
                 "put",
@@ -155,6 +165,15 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
         ),
         row("delete", path, "Deletes a recording.", None, it.write::<recordings::Deleted>()),
         get("/recordings/{name}/file", "Downloads a recording.", other(file)),
+        Route {
+            status: 201,
+            ..post(
+                "/recordings/{name}/cut",
+                "Stores a range of a recording as a new one, scrubbed by default.",
+                it.read::<recordings::Cut>(),
+                it.write::<recordings::ListedRecording>(),
+            )
+        },
     ]
 }
 

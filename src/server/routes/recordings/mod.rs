@@ -2,7 +2,11 @@
 //! be a web page.
 
 mod cache;
+#[cfg(feature = "cli")]
+mod capture;
 mod change;
+mod excerpt;
+mod report;
 mod shelf;
 mod transfer;
 
@@ -16,11 +20,11 @@ use axum::{
     },
 };
 pub(crate) use change::{Deleted, Rename, delete, rename};
+pub(crate) use excerpt::{Cut, cut};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub(crate) use shelf::ListedRecording;
-pub(crate) use shelf::Shelf;
 use shelf::Whole;
+pub(crate) use shelf::{ListedRecording, Shelf};
 pub(crate) use transfer::{download, upload};
 
 use super::App;

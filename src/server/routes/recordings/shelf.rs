@@ -17,6 +17,7 @@ use super::{
     Recordings,
     cache::{Cache, Version},
     on_thread,
+    report::ImportReport,
 };
 use crate::{
     demo::{DEMO, DEMO_BYTES},
@@ -51,7 +52,7 @@ pub(crate) struct ListedRecording {
     name: String,
     /// Size of the file, in bytes.
     bytes: u64,
-    /// When the file was last modified, in milliseconds since the Unix epoch.
+    /// When the file was last modified.
     modified: Option<Millis>,
     /// Duration, if the end of the file states it.
     duration_ms: Option<u64>,
@@ -69,6 +70,9 @@ pub(crate) struct ListedRecording {
     started: Option<String>,
     /// Why it cannot be replayed.
     problem: Option<Code>,
+    /// Result of the import, in the response to the upload of a capture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) import: Option<ImportReport>,
 }
 
 /// Everything known about a recording.
@@ -171,6 +175,7 @@ impl Shelf {
             user: header.tags.get(USER_TAG).cloned(),
             started: header.started,
             problem,
+            import: None,
             name: version.name,
         })
     }
@@ -208,7 +213,7 @@ impl Shelf {
         .await?
     }
 
-    fn bytes(&self, name: &str) -> Result<Box<dyn Read>, Problem> {
+    pub(super) fn bytes(&self, name: &str) -> Result<Box<dyn Read>, Problem> {
         Ok(if name == DEMO { Box::new(DEMO_BYTES) } else { Box::new(BufReader::new(self.open(name)?)) })
     }
 

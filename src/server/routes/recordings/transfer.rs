@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufReader, Write as _},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -23,6 +24,7 @@ use super::{
     App, Name, Shelf,
     change::exists,
     on_thread, read_name, read_query,
+    report::ImportReport,
     shelf::{Changing, ListedRecording, refuse_written},
 };
 use crate::{
@@ -45,6 +47,17 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub(crate) struct UploadQuery {
     /// `1` to replace an existing recording of that name.
     force: Option<String>,
+    /// `1` if the body is a capture to import.
+    import: Option<String>,
+}
+
+/// What to do with an upload.
+#[derive(Clone, Copy)]
+struct Wish {
+    /// Replace an existing recording of that name.
+    force: bool,
+    /// Convert a capture to a recording.
+    import: bool,
 }
 
 /// A chunk of an upload. Without an explicit end, the upload was interrupted.
@@ -62,11 +75,8 @@ pub(crate) async fn upload(
     body: Body,
 ) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
     let name = read_name(name)?;
-    let force = match read_query(query)?.force.as_deref() {
-        None | Some("0" | "false") => false,
-        Some("1" | "true" | "") => true,
-        Some(_) => return Err(Problem::new(Code::BadRequest, "`force` must be 1 or 0").into()),
-    };
+    let UploadQuery { force, import } = read_query(query)?;
+    let wish = Wish { force: flag("force", force.as_deref())?, import: flag("import", import.as_deref())? };
     let max = app.shelf.options.upload_bytes_max;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > max) {
@@ -75,15 +85,23 @@ pub(crate) async fn upload(
     let changing = app.hold(&name)?;
     let (chunks, received) = mpsc::channel(CHUNKS_WAITING_MAX);
     let shelf = app.shelf;
-    let writing = tokio::spawn(on_thread(move || store(&shelf, &changing, &name, force, received)));
+    let writing = tokio::spawn(on_thread(move || store(&shelf, &changing, &name, wish, received)));
     let sent = forward(body, max, &chunks).await;
     drop(chunks);
     let broken = |_| Problem::new(Code::Io, "storing the recording failed");
     let stored = writing.await.map_err(broken)??;
     // An error of the request body explains more than the writer's error that follows from it.
     sent?;
-    let (entry, replaced) = stored?;
-    Ok((if replaced { StatusCode::OK } else { StatusCode::CREATED }, Json(entry)))
+    let (uploaded, replaced) = stored?;
+    Ok((if replaced { StatusCode::OK } else { StatusCode::CREATED }, Json(uploaded)))
+}
+
+fn flag(name: &str, value: Option<&str>) -> Result<bool, Problem> {
+    match value {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true" | "") => Ok(true),
+        Some(_) => Err(Problem::new(Code::BadRequest, format!("`{name}` must be 1 or 0"))),
+    }
 }
 
 /// Forwards the body to the writer. Stops early if the writer has failed.
@@ -112,36 +130,58 @@ async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(
     }
 }
 
-/// Writes an upload to a temporary file and renames it once it proves to be a recording.
+/// Writes an upload to a temporary file and renames it once it proves to be a recording, or is converted to one.
 fn store(
     shelf: &Arc<Shelf>,
     _changing: &Changing,
     name: &str,
-    force: bool,
+    Wish { force, import }: Wish,
     mut chunks: mpsc::Receiver<Chunk>,
 ) -> Result<(ListedRecording, bool), Problem> {
     fs::create_dir_all(&shelf.options.directory).map_err(|error| shelf.explain(name, &error))?;
     let path = shelf.path(name);
     let replaces = path.symlink_metadata().is_ok();
     refuse_written(name, &path)?;
-    let problem = |error: files::Error| match error {
-        files::Error::Exists { .. } => exists(name, "choose another name, or replace it with `?force=1`"),
-        files::Error::Other { source, .. } => shelf.explain(name, &source),
-        _ => Problem::new(Code::Io, format!("cannot write {name}: no permission, or not a file")),
-    };
+    let problem = |error| unwritable(shelf, name, error);
     let mut draft = Draft::new(&path, force).map_err(problem)?;
+    // A capture gets a draft of its own, next to that of the recording.
+    let mut capture =
+        import.then(|| Draft::new(&path.with_extension("capture"), true)).transpose().map_err(problem)?;
     loop {
         match chunks.blocking_recv() {
             Some(Chunk::Bytes(bytes)) => {
-                draft.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
+                let out = capture.as_mut().unwrap_or(&mut draft);
+                out.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
             }
             Some(Chunk::End) => break,
             None => return Err(Problem::new(Code::BadRequest, "the upload was interrupted")),
         }
     }
+    let report = capture.map(|capture| convert(&capture, &mut draft, &path, name)).transpose()?;
     check(&draft, name).map_err(|error| error.unwrap_or_else(|error| shelf.explain(name, &error)))?;
     draft.keep().map_err(problem)?;
-    Ok((shelf.entry(name)?, replaces))
+    let mut entry = shelf.entry(name)?;
+    entry.import = report;
+    Ok((entry, replaces))
+}
+
+#[cfg(feature = "cli")]
+fn convert(capture: &Draft, draft: &mut Draft, path: &Path, name: &str) -> Result<ImportReport, Problem> {
+    super::capture::convert(capture, draft, &path.with_extension("scratch"), name)
+}
+
+#[cfg(not(feature = "cli"))]
+fn convert(_: &Draft, _: &mut Draft, _: &Path, name: &str) -> Result<ImportReport, Problem> {
+    Err(Problem::new(Code::BadCapture, format!("{name} was not stored: this server has no importers")))
+}
+
+/// Converts an error in creating a file into a problem that reveals no path.
+pub(super) fn unwritable(shelf: &Shelf, name: &str, error: files::Error) -> Problem {
+    match error {
+        files::Error::Exists { .. } => exists(name, "choose another name, or replace it with `?force=1`"),
+        files::Error::Other { source, .. } => shelf.explain(name, &source),
+        _ => Problem::new(Code::Io, format!("cannot write {name}: no permission, or not a file")),
+    }
 }
 
 /// Checks that the file is a recording. Damage is allowed, because replay reads as far as possible.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use reqwest::{
-    Client, Url,
+    Client, RequestBuilder, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -64,10 +64,24 @@ impl NetTransport {
     }
 }
 
-impl Transport for NetTransport {
-    type Stream = MaybeTlsStream<Counted<TcpStream>>;
+impl NetTransport {
+    /// Checks that the options allow requests to this address.
+    ///
+    /// # Errors
+    /// [`Code::OfflineMode`] if they do not.
+    pub fn check(&self, url: &Url) -> Result<(), Problem> {
+        Ok(self.reach.check(url.host_str().unwrap_or_default())?)
+    }
 
-    async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
+    /// Sends a POST request, without following redirects.
+    ///
+    /// # Errors
+    /// If there is no response.
+    pub async fn post(&self, request: &Request, body: Bytes) -> Result<Answer, Unreached> {
+        self.send(self.client.post(&request.url).body(body), request).await
+    }
+
+    async fn send(&self, builder: RequestBuilder, request: &Request) -> Result<Answer, Unreached> {
         let said = |error: reqwest::Error| match Unreached::of(&error) {
             // With a proxy, the refused connection was the one to the proxy.
             refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
@@ -77,8 +91,7 @@ impl Transport for NetTransport {
         if let Ok(url) = Url::parse(&request.url) {
             self.reach.check(url.host_str().unwrap_or_default()).map_err(|error| Unreached::from(&error))?;
         }
-        let mut response =
-            self.client.get(&request.url).headers(header_map(request)?).send().await.map_err(said)?;
+        let mut response = builder.headers(header_map(request)?).send().await.map_err(said)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = BytesMut::new();
         while body.len() < BODY_BYTES_MAX {
@@ -87,6 +100,14 @@ impl Transport for NetTransport {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
         Ok(Answer { status, headers, body: body.freeze() })
+    }
+}
+
+impl Transport for NetTransport {
+    type Stream = MaybeTlsStream<Counted<TcpStream>>;
+
+    async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
+        self.send(self.client.get(&request.url), request).await
     }
 
     async fn open(&self, request: &Request) -> Result<Opened<Self::Stream>, OpenError> {

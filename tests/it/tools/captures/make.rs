@@ -77,7 +77,7 @@ pub(super) fn har(producer: &str, version: &str, entries: &[String]) -> String {
 }
 
 /// A HAR as Chrome exports it.
-pub(super) fn chrome() -> String {
+pub(crate) fn chrome() -> String {
     har("WebInspector", "537.36", &[entry(URL, STARTED, &messages(|ms| ms / 1e3))])
 }
 
@@ -116,10 +116,10 @@ impl Net {
 }
 
 /// Bytes, whether a client sent them, Unix ms, dropped, injected.
-pub(super) type Flowing = (Vec<u8>, bool, f64, bool, bool);
+pub(crate) type Flowing = (Vec<u8>, bool, f64, bool, bool);
 
 /// A flow of mitmproxy, with fields in the order of version 11.
-pub(super) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8> {
+pub(crate) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8> {
     let message = |(bytes, sent, ms, dropped, injected): Flowing| {
         let (dropped, injected) = (Net::Bool(dropped), Net::Bool(injected));
         Net::List(vec![
@@ -164,7 +164,7 @@ pub(super) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) ->
 }
 
 /// Converts the session to the messages of a flow.
-pub(super) fn flowing() -> Vec<Flowing> {
+pub(crate) fn flowing() -> Vec<Flowing> {
     let at = |offset_ms: u64| START_MS as f64 + offset_ms as f64;
     frames().into_iter().map(|(offset_ms, sent, bytes)| (bytes, sent, at(offset_ms), false, false)).collect()
 }

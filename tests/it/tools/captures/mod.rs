@@ -3,7 +3,7 @@
 mod bad;
 mod exported;
 mod har;
-mod make;
+pub(crate) mod make;
 mod memory;
 mod others;
 mod sources;

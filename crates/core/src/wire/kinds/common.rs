@@ -12,14 +12,35 @@ pub(super) fn url(image: Option<webcast::Image<'_>>) -> SmolStr {
     image.unwrap_or_default().urls.into()
 }
 
-/// Returns the text key with which the client displays a message; empty if there is none.
-pub(super) fn display_key<'a>(common: Option<&webcast::Common<'a>>) -> &'a str {
-    common.and_then(|common| common.display_text.as_ref()).map_or("", |text| text.key)
-}
-
 /// Returns the fields that all messages share.
 pub(super) fn stamp(common: Option<&webcast::Common<'_>>) -> Option<webcast::Stamp> {
     common.map(|common| webcast::Stamp { room_id: common.room_id, create_time: common.create_time })
+}
+
+/// Texts of TikTok's app that most messages contain, and that are too long for `SmolStr` to hold without an
+/// allocation.
+const FREQUENT: [&str; 5] = [
+    "webcast_aweme_gift_send_message",
+    "{0:user} sent {1:gift} {2:string}",
+    "pm_main_follow_message_viewer_2",
+    "{0:user} followed the LIVE creator",
+    "{0:user} shared the LIVE",
+];
+
+/// Converts the fields that all messages share, and the key and pattern of the text with which the client
+/// displays a message.
+pub(super) fn labelled(common: Option<webcast::Labelled<'_>>) -> (Option<webcast::Stamp>, SmolStr, SmolStr) {
+    let Some(webcast::Labelled { room_id, create_time, display_text }) = common else {
+        return Default::default();
+    };
+    let label = display_text.unwrap_or_default();
+    let stamp = webcast::Stamp { room_id, create_time };
+    (Some(stamp), app_text(label.key), app_text(label.default_pattern))
+}
+
+fn app_text(text: &str) -> SmolStr {
+    let frequent = FREQUENT.iter().find(|frequent| **frequent == text);
+    frequent.map_or_else(|| text.into(), |frequent| SmolStr::new_static(frequent))
 }
 
 /// Converts a time in seconds or milliseconds; returns `None` if there is none.

@@ -2,7 +2,7 @@
 
 use super::{
     Kind, Known,
-    common::{id, stamp, time, url},
+    common::{id, labelled, stamp, time, url},
     text::named_user,
     user::{person, user, user_with},
     webcast,
@@ -14,6 +14,7 @@ use crate::{
 
 impl<'a> Kind<'a> for webcast::Gift<'a> {
     fn parts(self, _: &Message) -> Known {
+        let (common, display_type, label) = labelled(self.common);
         let gift = self.gift.unwrap_or_default();
         let receiver_id = self.monitor.map_or(0, |monitor| monitor.receiver_user_id);
         let guest = (self.receiver_member_id, self.receiver_member_nickname);
@@ -27,14 +28,19 @@ impl<'a> Kind<'a> for webcast::Gift<'a> {
             group_id: Id(self.group_id),
             gift_picture_url: url(gift.image),
             receiver: receiver(self.receiver, guest, receiver_id),
+            describe: gift.describe.into(),
+            display_type,
+            label,
+            combo_count: self.combo_count,
+            group_count: self.group_count,
             ..Default::default()
         });
-        Known { common: self.common, user: user_with(self.user, self.user_identity), data }
+        Known { common, user: user_with(self.user, self.user_identity), data }
     }
 }
 
 /// Returns the recipient of a gift, from the most detailed of three sources.
-fn receiver(user: Option<webcast::User>, guest: (i64, &str), monitored: i64) -> Option<Person> {
+fn receiver(user: Option<webcast::Person>, guest: (i64, &str), monitored: i64) -> Option<Person> {
     if let Some(user) = user.filter(|user| user.id != 0) {
         return Some(person(user));
     }
@@ -67,11 +73,11 @@ mod tests {
 
     #[test]
     fn the_receiver_has_three_sources() {
-        let host = webcast::User { id: 5, nickname: "Host", ..Default::default() };
+        let host = webcast::Person { id: 5, nickname: "Host", ..Default::default() };
         let nobody = || (0, "");
         assert_eq!(receiver(Some(host), (6, "Guest"), 7).unwrap().nickname, "Host");
         assert_eq!(receiver(None, (6, "Guest"), 7).unwrap().nickname, "Guest");
-        assert_eq!(receiver(Some(webcast::User::default()), nobody(), 7).unwrap().user_id, Id(7));
+        assert_eq!(receiver(Some(webcast::Person::default()), nobody(), 7).unwrap().user_id, Id(7));
         assert_eq!(receiver(None, nobody(), 0), None);
     }
 }

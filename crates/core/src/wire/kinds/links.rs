@@ -31,7 +31,7 @@ impl<'a> Kind<'a> for webcast::Link<'a> {
 }
 
 fn guests(guests: Vec<link::Guest>) -> Vec<Person> {
-    guests.into_iter().filter_map(|guest| guest.user).map(|user| person(*user)).collect()
+    guests.into_iter().filter_map(|guest| guest.user).map(person).collect()
 }
 
 fn cohost(cohost: link::Cohost) -> Person {
@@ -136,6 +136,17 @@ impl<'a> Kind<'a> for webcast::LinkState {
             scene: self.scene,
             version: self.version,
             user_ids: user_ids(&self.users),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl<'a> Kind<'a> for webcast::LinkMicLayoutState<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::LinkMicLayoutState(event::LinkMicLayoutState {
+            room_id: Id(self.room_id),
+            layout_state: self.layout_state,
+            layout_key: self.layout_key.into(),
         });
         Known { common: self.common, user: None, data }
     }

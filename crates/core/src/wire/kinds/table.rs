@@ -52,6 +52,7 @@ macro_rules! methods {
             LinkMicBattleItemCard "WebcastLinkMicBattleItemCard",
             LinkMicBattlePunishFinish "WebcastLinkMicBattlePunishFinish",
             LinkMicFanTicket "WebcastLinkMicFanTicketMethod",
+            LinkMicLayoutState "WebcastLinkMicLayoutStateMessage",
             LinkMicMethod "WebcastLinkMicMethod",
             LinkScreenChange "WebcastLinkScreenChangeMessage",
             LinkState "WebcastLinkStateMessage",
@@ -99,6 +100,7 @@ macro_rules! methods {
             System "WebcastSystemMessage",
             Toast "WebcastToastMessage",
             UnauthorizedMember "WebcastUnauthorizedMemberMessage",
+            ViewerPicksUpdate "WebcastViewerPicksUpdateMessage",
             WeeklyRankReward "WebcastWeeklyRankRewardMessage",
         }
     };

@@ -13,12 +13,18 @@ use crate::event::{Badge, Id, Person, User};
 /// Kinds of badges.
 mod scene {
     pub(super) const MODERATOR: i32 = 1;
+    /// Its key is `live_ng_im`, its text `New gifter` (data).
+    pub(super) const NEW_GIFTER: i32 = 2;
     pub(super) const SUBSCRIBER: i32 = 4;
+    pub(super) const TOP_GIFTER: i32 = 6;
     pub(super) const NEW_SUBSCRIBER: i32 = 7;
     pub(super) const GIFTER_LEVEL: i32 = 8;
     pub(super) const TEAM_LEVEL: i32 = 10;
     pub(super) const HOST: i32 = 12;
 }
+
+/// Text on the badge of a top gifter, before the rank: `No. 1` (data).
+const RANK_PREFIX: &str = "No. ";
 
 /// Converts a user.
 pub(super) fn user(user: webcast::User<'_>) -> User {
@@ -27,8 +33,7 @@ pub(super) fn user(user: webcast::User<'_>) -> User {
         none if none.is_empty() => Arc::default(),
         some => some.into_iter().map(badge).collect(),
     };
-    let has = |scene: i32| badges.iter().any(|badge| badge.scene_type == scene);
-    let level = |scene: i32| badges.iter().find(|badge| badge.scene_type == scene)?.level;
+    let marks = Marks::of(&badges);
     let attributes = user.attributes.unwrap_or_default();
     let subscribed = user.subscribe_info.is_some_and(|info| info.is_subscribed_to_host);
     let club = user.fans_club.and_then(|club| club.data).unwrap_or_default();
@@ -38,19 +43,58 @@ pub(super) fn user(user: webcast::User<'_>) -> User {
         unique_id: user.unique_id.into(),
         nickname: user.nickname.into(),
         avatar: url(user.avatar),
+        avatar_medium: url(user.avatar_medium),
+        avatar_large: url(user.avatar_large),
         sec_uid: user.sec_uid.into(),
         bio: user.bio.into(),
         verified: user.verified,
-        is_moderator: attributes.is_admin || attributes.is_super_admin || has(scene::MODERATOR),
-        is_subscriber: subscribed || has(scene::SUBSCRIBER) || has(scene::NEW_SUBSCRIBER),
-        is_host: has(scene::HOST),
+        is_moderator: attributes.is_admin || attributes.is_super_admin || marks.is_moderator,
+        is_subscriber: subscribed || marks.is_subscriber,
+        is_host: marks.is_host,
         follower_count: follow(|info| info.follower_count),
         following_count: follow(|info| info.following_count),
         follow_status: follow(|info| info.follow_status),
-        gifter_level: level(scene::GIFTER_LEVEL),
-        team_level: Some(i64::from(club.level)).filter(|level| *level > 0).or(level(scene::TEAM_LEVEL)),
+        top_gifter_rank: marks.top_gifter_rank,
+        is_new_gifter: marks.is_new_gifter,
+        gifter_level: marks.gifter_level,
+        team_level: Some(i64::from(club.level)).filter(|level| *level > 0).or(marks.team_level),
         team_name: club.club_name.into(),
         badges,
+    }
+}
+
+/// What the badges say about a user.
+#[derive(Default)]
+struct Marks {
+    is_moderator: bool,
+    is_subscriber: bool,
+    is_new_gifter: bool,
+    is_host: bool,
+    top_gifter_rank: Option<i64>,
+    gifter_level: Option<i64>,
+    team_level: Option<i64>,
+}
+
+impl Marks {
+    /// Looks at each badge once. Of several with a level, the first counts, so the last is looked at first.
+    fn of(badges: &[Badge]) -> Self {
+        let mut marks = Self::default();
+        for badge in badges.iter().rev() {
+            match badge.scene_type {
+                scene::MODERATOR => marks.is_moderator = true,
+                scene::SUBSCRIBER | scene::NEW_SUBSCRIBER => marks.is_subscriber = true,
+                scene::NEW_GIFTER => marks.is_new_gifter = true,
+                scene::HOST => marks.is_host = true,
+                scene::TOP_GIFTER => {
+                    let rank = badge.text.strip_prefix(RANK_PREFIX).and_then(number);
+                    marks.top_gifter_rank = rank.or(marks.top_gifter_rank);
+                }
+                scene::GIFTER_LEVEL => marks.gifter_level = badge.level,
+                scene::TEAM_LEVEL => marks.team_level = badge.level,
+                _ => {}
+            }
+        }
+        marks
     }
 }
 
@@ -66,8 +110,8 @@ pub(super) fn user_with(
     Some(user)
 }
 
-/// Converts a user to the short form.
-pub(super) fn person(user: webcast::User<'_>) -> Person {
+/// Converts the short form of a user.
+pub(super) fn person(user: webcast::Person<'_>) -> Person {
     Person {
         user_id: Id(user.id),
         unique_id: user.unique_id.into(),
@@ -77,7 +121,9 @@ pub(super) fn person(user: webcast::User<'_>) -> Person {
 }
 
 fn badge<'a>(badge: webcast::Badge<'a>) -> Badge {
-    let level = badge.privilege.and_then(|privilege| number(privilege.level));
+    let level = badge.privilege.as_ref().and_then(|privilege| number(privilege.level));
+    let privilege_id = badge.privilege.map(|privilege| privilege.id).filter(|id| *id != "0");
+    let key = badge.text.as_ref().map(|text| text.key).unwrap_or_default();
     let combined = badge.combined.unwrap_or_default();
     let texts = [
         combined.string,
@@ -87,7 +133,15 @@ fn badge<'a>(badge: webcast::Badge<'a>) -> Badge {
     ];
     let picture = |image: Option<webcast::Image<'a>>| image.unwrap_or_default().urls;
     let pictures = [picture(combined.icon), picture(badge.image.and_then(|badge| badge.image))];
-    Badge { scene_type: badge.scene_type, level, text: first(texts), image_url: first(pictures) }
+    Badge {
+        scene_type: badge.scene_type,
+        display_type: badge.display_type,
+        level,
+        text: first(texts),
+        key: key.into(),
+        image_url: first(pictures),
+        privilege_id: privilege_id.unwrap_or_default().into(),
+    }
 }
 
 /// Returns the first nonempty text. A badge has one display type, and only its fields are filled.
@@ -100,7 +154,7 @@ mod tests {
     use super::{webcast::badge::Privilege, *};
 
     fn with_badge(scene_type: i32, level: &str) -> webcast::User<'_> {
-        let privilege = Some(Privilege { level });
+        let privilege = Some(Privilege { level, ..Default::default() });
         let badge = webcast::Badge { scene_type, privilege, ..Default::default() };
         webcast::User { badges: vec![badge], ..Default::default() }
     }
@@ -117,6 +171,47 @@ mod tests {
         let other = user(with_badge(2, "0"));
         assert!(!other.is_moderator && !other.is_subscriber && !other.is_host);
         assert_eq!(user(with_badge(8, "many")).gifter_level, None, "a badge without a number has no level");
+    }
+
+    #[test]
+    fn badges_identify_new_and_top_gifters() {
+        assert!(user(with_badge(2, "0")).is_new_gifter && !user(with_badge(1, "0")).is_new_gifter);
+        let rank = |scene_type: i32, string: &'static str| {
+            let combined = Some(webcast::badge::CombinedBadge { string, ..Default::default() });
+            let badge = webcast::Badge { scene_type, combined, ..Default::default() };
+            user(webcast::User { badges: vec![badge], ..Default::default() }).top_gifter_rank
+        };
+        assert_eq!(
+            [rank(6, "No. 2"), rank(6, ""), rank(6, "2"), rank(8, "No. 2")],
+            [Some(2), None, None, None]
+        );
+    }
+
+    #[test]
+    fn of_several_badges_the_first_counts() {
+        let badges = ["3", "7"].map(|level| webcast::Badge {
+            scene_type: scene::GIFTER_LEVEL,
+            privilege: Some(Privilege { level, ..Default::default() }),
+            ..Default::default()
+        });
+        let levels = user(webcast::User { badges: badges.into(), ..Default::default() }).gifter_level;
+        assert_eq!(levels, Some(3));
+    }
+
+    #[test]
+    fn badges_name_their_kind() {
+        let text = webcast::badge::TextBadge { key: "pm_mt_moderator_im", default_pattern: "Moderator" };
+        let privilege = |id| Some(Privilege { id, level: "0" });
+        let with = |id| webcast::Badge {
+            display_type: 2,
+            scene_type: scene::MODERATOR,
+            text: Some(text.clone()),
+            privilege: privilege(id),
+            ..Default::default()
+        };
+        let known = badge(with("7138381176787506980"));
+        assert_eq!((known.display_type, &*known.key, &*known.text), (2, "pm_mt_moderator_im", "Moderator"));
+        assert_eq!((&*known.privilege_id, &*badge(with("0")).privilege_id), ("7138381176787506980", ""));
     }
 
     #[test]

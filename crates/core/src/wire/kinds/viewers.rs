@@ -2,7 +2,7 @@
 
 use super::{
     Kind, Known,
-    common::{display_key, stamp, url},
+    common::{labelled, url},
     user::user,
     webcast,
 };
@@ -13,32 +13,38 @@ use crate::{
 
 impl<'a> Kind<'a> for webcast::Like<'a> {
     fn parts(self, _: &Message) -> Known {
-        let data = Data::Like(event::Like { like_count: self.count, total_like_count: self.total });
-        Known { common: self.common, user: self.user.map(user), data }
+        let (common, display_type, label) = labelled(self.common);
+        let (like_count, total_like_count) = (self.count, self.total);
+        let data = Data::Like(event::Like { like_count, total_like_count, display_type, label });
+        Known { common, user: self.user.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Member<'a> {
     fn parts(self, _: &Message) -> Known {
+        let (common, display_type, label) = labelled(self.common);
         let data = Data::Member(event::Member {
             action_id: self.action,
             member_count: self.member_count,
             enter_source: self.enter_source.into(),
+            display_type,
+            label,
         });
-        Known { common: self.common, user: self.user.map(user), data }
+        Known { common, user: self.user.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Social<'a> {
     fn parts(self, _: &Message) -> Known {
-        let key = display_key(self.common.as_ref());
+        let (common, display_type, label) = labelled(self.common);
         let data = Data::Social(event::Social {
-            action: social_action(key, self.action),
-            display_type: key.into(),
+            action: social_action(&display_type, self.action),
+            display_type,
             follow_count: self.follow_count,
             share_count: self.share_count,
+            label,
         });
-        Known { common: stamp(self.common.as_ref()), user: self.user.map(user), data }
+        Known { common, user: self.user.map(user), data }
     }
 }
 
@@ -60,6 +66,7 @@ impl<'a> Kind<'a> for webcast::RoomUserSeq<'a> {
             total_user_count: self.total_user_count,
             anonymous_count: self.anonymous_count,
             top_viewers: self.viewers.into_iter().map(top_viewer).collect(),
+            popularity: self.popularity,
         });
         Known { common: self.common, user: None, data }
     }
@@ -74,6 +81,14 @@ fn top_viewer(viewer: webcast::room_user_seq::Viewer) -> event::TopViewer {
         nickname: user.nickname.into(),
         avatar: url(user.avatar),
         rank: viewer.rank,
+        delta: viewer.delta,
+    }
+}
+
+impl<'a> Kind<'a> for webcast::ViewerPicksUpdate {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::ViewerPicksUpdate(event::ViewerPicksUpdate { update_type: self.update_type });
+        Known { common: self.common, user: None, data }
     }
 }
 

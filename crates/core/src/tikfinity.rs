@@ -1,0 +1,320 @@
+//! TikFinity's format: `{"event", "data"}`, where the fields of the user are next to those of the event.
+//!
+//! Overlays for TikFinity expect these names and types. Fields that livetape does not know are absent.
+
+mod user;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Error, value::RawValue};
+use user::User;
+
+use crate::event::{Data, Event, SocialAction};
+
+/// Stands for the id of a TikFinity account. Clients read it from every event, so it must be present.
+const ACCOUNT_ID: u32 = 1;
+
+/// Whether TikFinity has a name for the event.
+#[must_use]
+pub fn has_name(event: &Event) -> bool {
+    match &event.data {
+        Data::Chat(_)
+        | Data::Gift(_)
+        | Data::Like(_)
+        | Data::Member(_)
+        | Data::Subscribe(_)
+        | Data::RoomUser(_) => true,
+        Data::Social(social) => social.action != SocialAction::Other,
+        _ => false,
+    }
+}
+
+/// Appends TikFinity's form of an event, given its JSON. Only subscribers to this format pay for it, because
+/// nothing is needed from the event but its JSON.
+///
+/// # Errors
+/// If `json` is not an event that [has a name](has_name). Nothing is appended then.
+pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    let native: Native<'_> = serde_json::from_slice(json)?;
+    let text = native.data.get();
+    let (Base { timestamp, user, action }, native) = (serde_json::from_str(text)?, &native);
+    let common = Common {
+        user: user.map(User::from),
+        msg_id: native.id.as_deref(),
+        create_time: millis(timestamp)?,
+        tikfinity_user_id: ACCOUNT_ID,
+        tikfinity_username: &native.username,
+    };
+    match (native.kind, action) {
+        ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
+        ("gift", _) => {
+            let gift = Gift::from(serde_json::from_str::<NativeGift<'_>>(text)?);
+            to_writer(out, "gift", &gift, common)
+        }
+        ("like", _) => write::<Like<'_>>("like", text, common, out),
+        ("member", _) => write::<Member<'_>>("member", text, common, out),
+        ("social", Some("follow")) => write::<Social<'_>>("follow", text, common, out),
+        ("social", Some("share")) => write::<Social<'_>>("share", text, common, out),
+        ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
+        ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
+        (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
+    }
+}
+
+/// Returns the milliseconds since 1970, in decimal.
+fn millis(timestamp: &str) -> Result<String, Error> {
+    let timestamp: jiff::Timestamp = timestamp.parse().map_err(serde::de::Error::custom)?;
+    Ok(timestamp.as_millisecond().to_string())
+}
+
+/// Writes an event whose fields only need other names.
+fn write<'a, D: Deserialize<'a> + Serialize>(
+    event: &'static str,
+    text: &'a str,
+    common: Common<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    to_writer(out, event, &serde_json::from_str::<D>(text)?, common)
+}
+
+fn to_writer(
+    out: &mut Vec<u8>,
+    event: &'static str,
+    data: &impl Serialize,
+    common: Common<'_>,
+) -> Result<(), Error> {
+    serde_json::to_writer(out, &Outer { event, data: Inner { data, common } })
+}
+
+/// An event as other subscribers receive it.
+#[derive(Deserialize)]
+struct Native<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    username: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+}
+
+/// The fields of `data` that several types of event share.
+#[derive(Deserialize)]
+struct Base<'a> {
+    timestamp: &'a str,
+    #[serde(borrow)]
+    user: Option<user::Native<'a>>,
+    action: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Outer<'a, D> {
+    event: &'static str,
+    data: Inner<'a, D>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a, D> {
+    #[serde(flatten)]
+    data: &'a D,
+    #[serde(flatten)]
+    common: Common<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Common<'a> {
+    #[serde(flatten)]
+    user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg_id: Option<&'a str>,
+    create_time: String,
+    tikfinity_user_id: u32,
+    tikfinity_username: &'a str,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Chat<'a> {
+    #[serde(borrow)]
+    comment: Cow<'a, str>,
+    #[serde(borrow)]
+    emotes: Vec<Emote<'a>>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Emote<'a> {
+    #[serde(borrow)]
+    emote_id: Cow<'a, str>,
+    #[serde(borrow, rename(deserialize = "imageUrl"))]
+    emote_image_url: Cow<'a, str>,
+    #[serde(rename(deserialize = "index"))]
+    place_in_comment: i32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeGift<'a> {
+    gift_id: i64,
+    #[serde(borrow)]
+    gift_name: Cow<'a, str>,
+    gift_type: i32,
+    diamond_count: i32,
+    repeat_count: i32,
+    repeat_end: bool,
+    group_id: &'a str,
+    #[serde(borrow)]
+    gift_picture_url: Cow<'a, str>,
+    #[serde(borrow)]
+    receiver: Option<Receiver<'a>>,
+    #[serde(borrow)]
+    describe: Cow<'a, str>,
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
+    #[serde(default)]
+    inferred: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Receiver<'a> {
+    user_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Gift<'a> {
+    gift_id: i64,
+    gift_name: Cow<'a, str>,
+    gift_type: i32,
+    diamond_count: i32,
+    gift_picture_url: Cow<'a, str>,
+    repeat_count: i32,
+    repeat_end: bool,
+    group_id: &'a str,
+    gift: GiftAgain,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receiver_user_id: Option<&'a str>,
+    describe: Cow<'a, str>,
+    display_type: Cow<'a, str>,
+    label: Cow<'a, str>,
+}
+
+/// The same numbers once more, under TikTok's own names.
+#[derive(Serialize)]
+struct GiftAgain {
+    gift_id: i64,
+    repeat_count: i32,
+    repeat_end: u8,
+    gift_type: i32,
+}
+
+impl<'a> From<NativeGift<'a>> for Gift<'a> {
+    fn from(native: NativeGift<'a>) -> Self {
+        let NativeGift { gift_id, gift_type, repeat_count, .. } = native;
+        // Clients ignore a streak until it ends, so an inferred end must count, too.
+        let repeat_end = native.repeat_end || native.inferred;
+        Self {
+            gift_id,
+            gift_name: native.gift_name,
+            gift_type,
+            diamond_count: native.diamond_count,
+            gift_picture_url: native.gift_picture_url,
+            repeat_count,
+            repeat_end,
+            group_id: native.group_id,
+            gift: GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type },
+            receiver_user_id: native.receiver.map(|receiver| receiver.user_id),
+            describe: native.describe,
+            display_type: native.display_type,
+            label: native.label,
+        }
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Like<'a> {
+    like_count: i32,
+    total_like_count: i64,
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Member<'a> {
+    action_id: i32,
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Social<'a> {
+    #[serde(borrow)]
+    display_type: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Cow<'a, str>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Subscribe {
+    sub_month: i64,
+    old_subscribe_status: i32,
+    subscribing_status: i32,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomUser<'a> {
+    viewer_count: i64,
+    #[serde(borrow)]
+    top_viewers: Vec<TopViewer<'a>>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(bound(deserialize = "'de: 'a"), from = "NativeViewer<'a>", rename_all = "camelCase")]
+struct TopViewer<'a> {
+    user: Viewer<'a>,
+    coin_count: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeViewer<'a> {
+    #[serde(borrow)]
+    unique_id: Cow<'a, str>,
+    coin_count: &'a str,
+    user_id: &'a str,
+    #[serde(borrow)]
+    nickname: Cow<'a, str>,
+    #[serde(borrow)]
+    avatar: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Viewer<'a> {
+    user_id: &'a str,
+    unique_id: Cow<'a, str>,
+    nickname: Cow<'a, str>,
+    profile_picture_url: Cow<'a, str>,
+}
+
+impl<'a> From<NativeViewer<'a>> for TopViewer<'a> {
+    fn from(native: NativeViewer<'a>) -> Self {
+        let NativeViewer { unique_id, coin_count, user_id, nickname, avatar } = native;
+        let user = Viewer { user_id, unique_id, nickname, profile_picture_url: avatar };
+        Self { user, coin_count: coin_count.parse().unwrap_or_default() }
+    }
+}

@@ -1,0 +1,169 @@
+//! Tests of the webhook, against a server in memory under a paused clock.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::{task::JoinHandle, time::Instant};
+
+use super::*;
+use crate::{
+    hub::{CloseReason, Limits},
+    sans_io::event::{Chat, Data, Event, Millis},
+};
+
+/// What the webhook answers; the last answer repeats.
+#[derive(Clone, Copy)]
+enum Answer {
+    Status(u16, Option<u64>),
+    Refused,
+    Hangs,
+}
+
+use Answer::{Hangs, Refused, Status};
+
+type Requests = Arc<Mutex<Vec<(Instant, Bytes, Option<String>)>>>;
+
+struct Hook {
+    answers: &'static [Answer],
+    requests: Requests,
+}
+
+impl Post for Hook {
+    async fn post(&self, body: Bytes, signature: Option<String>) -> Result<Response, String> {
+        let number = {
+            let mut requests = self.requests.lock().unwrap();
+            requests.push((clock::now(), body, signature));
+            requests.len() - 1
+        };
+        match self.answers[number.min(self.answers.len() - 1)] {
+            Status(status, wait) => Ok(Response { status, retry_after: wait.map(Duration::from_secs) }),
+            Refused => Err("connection refused".to_owned()),
+            Hangs => std::future::pending().await,
+        }
+    }
+}
+
+struct Rig {
+    hub: Hub,
+    shutdown: CancellationToken,
+    requests: Requests,
+    delivering: JoinHandle<Counts>,
+}
+
+fn start(answers: &'static [Answer], events_max: u64) -> Rig {
+    let hub = Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() });
+    let (requests, shutdown) = (Requests::default(), CancellationToken::new());
+    let options = Options {
+        filter: Filter { types: "chat".parse().unwrap(), ..Filter::default() },
+        secret: Some("key".to_owned().into()),
+        attempts_max: 5,
+        seed: 7,
+        drain_max: Duration::from_secs(2),
+    };
+    let hook = Hook { answers, requests: Arc::clone(&requests) };
+    let delivering = tokio::spawn(deliver(hub.clone(), options, hook, shutdown.clone()));
+    Rig { hub, shutdown, requests, delivering }
+}
+
+impl Rig {
+    /// Closes the channel and waits for the end. Returns the numbers of delivered, failed and skipped events.
+    async fn end(self) -> ([u64; 3], Vec<serde_json::Value>) {
+        self.hub.close(CloseReason { code: 1000, reason: "done".into() });
+        let counts = self.delivering.await.unwrap();
+        let counts = [counts.delivered, counts.failed, counts.skipped].map(AtomicU64::into_inner);
+        let requests = self.requests.lock().unwrap();
+        (counts, requests.iter().map(|(_, body, _)| serde_json::from_slice(body).unwrap()).collect())
+    }
+}
+
+fn chats(count: u64) -> Vec<Event> {
+    let chat = |number: u64| Event {
+        username: "ann".into(),
+        user: None,
+        timestamp: Millis(0),
+        ts: Millis(0),
+        id: None,
+        replay: true,
+        injected: false,
+        data: Data::Chat(Chat { comment: number.to_string().into(), ..Chat::default() }),
+    };
+    (0..count).map(chat).collect()
+}
+
+#[test]
+fn the_signature_is_that_of_rfc_4231() {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
+    let expected = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    assert_eq!(signature(&key, b"what do ya want for nothing?"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_delivered_in_order_and_signed() {
+    let rig = start(&[Status(204, None)], 100);
+    rig.hub.publish(&chats(3));
+    let requests = Arc::clone(&rig.requests);
+    let (counts, bodies) = rig.end().await;
+    assert_eq!(counts, [3, 0, 0]);
+    let seqs: Vec<_> = bodies.iter().map(|body| body["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, [1, 2, 3]);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"key");
+    for (_, body, signed) in requests.lock().unwrap().iter() {
+        assert_eq!(signed.as_deref(), Some(&*signature(&key, body)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn temporary_failures_are_retried_with_backoff() {
+    let rig = start(&[Refused, Status(503, None), Status(429, Some(60)), Status(200, None)], 100);
+    let (started, requests) = (clock::now(), Arc::clone(&rig.requests));
+    rig.hub.publish(&chats(1));
+    assert_eq!(rig.end().await.0, [1, 0, 0]);
+    let times: Vec<_> = requests.lock().unwrap().iter().map(|(at, ..)| *at - started).collect();
+    assert!(times[1] <= Duration::from_secs(1) && times[2] <= Duration::from_secs(3), "{times:?}");
+    assert!(times[3] - times[2] >= Duration::from_secs(60), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn redirects_and_rejections_are_final() {
+    for status in [301, 308, 400, 404] {
+        let answers: &'static [Answer] = Box::leak(Box::new([Status(status, None)]));
+        let rig = start(answers, 100);
+        rig.hub.publish(&chats(2));
+        let (counts, bodies) = rig.end().await;
+        assert_eq!((counts, bodies.len()), ([0, 2, 0], 2), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_hangs_fails_after_its_time() {
+    let rig = start(&[Hangs], 100);
+    let started = clock::now();
+    rig.hub.publish(&chats(1));
+    let (counts, bodies) = rig.end().await;
+    assert_eq!((counts, bodies.len()), ([0, 1, 0], 5));
+    let took = clock::now() - started;
+    assert!((50..70).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_failures_skips_events_and_reports_the_gap() {
+    let rig = start(&[Refused], 16);
+    for chat in chats(3600) {
+        rig.hub.publish(&[chat]);
+        sleep_until(clock::now() + Duration::from_secs(1)).await;
+    }
+    let head = rig.hub.head();
+    let (counts, bodies) = rig.end().await;
+    let gaps = bodies.iter().filter(|body| body["type"] == "gap");
+    assert!(gaps.count() > 0 && bodies.len() as u64 <= head, "{} requests", bodies.len());
+    assert_eq!((counts[0], counts[1] + counts[2]), (0, head), "every event is counted once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_the_attempts() {
+    let rig = start(&[Hangs], 100);
+    rig.hub.publish(&chats(3));
+    rig.shutdown.cancel();
+    let started = clock::now();
+    assert_eq!(rig.end().await.0, [0, 0, 3]);
+    assert_eq!((clock::now() - started).as_secs(), 2);
+}

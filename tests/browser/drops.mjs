@@ -1,0 +1,95 @@
+// Files dropped onto the page.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+
+import { withServer } from '../support/livetape.mjs'
+import { Visit } from './page.mjs'
+
+const CAPTURE = fileURLToPath(new URL('../../fixtures/webcast/session-1.jsonl', import.meta.url))
+const REFUSED = /Failed to load resource/
+
+/** Encodes a typed netstring, in which mitmproxy stores its flows. */
+function netstring(value) {
+  const wrap = (bytes, kind) => Buffer.concat([Buffer.from(`${bytes.length}:`), bytes, Buffer.from(kind)])
+  if (Buffer.isBuffer(value)) return wrap(value, ',')
+  if (Array.isArray(value)) return wrap(Buffer.concat(value.map(netstring)), ']')
+  if (value === null) return wrap(Buffer.alloc(0), '~')
+  if (typeof value === 'object') return wrap(Buffer.concat(Object.entries(value).flat().map(netstring)), '}')
+  if (typeof value === 'boolean') return wrap(Buffer.from(`${value}`), '!')
+  if (typeof value === 'number') return wrap(Buffer.from(`${value}`), Number.isInteger(value) ? '#' : '^')
+  return wrap(Buffer.from(value), ';')
+}
+
+/** A flow of mitmproxy with the WebSocket frames of a capture in JSON lines. */
+function flowOf(lines) {
+  const started = 1_757_443_489.5
+  const message = ({ offset_ms: ms, frame }) => [2, false, Buffer.from(frame, 'base64'), started + (ms + 0.5) / 1000, false, false]
+  const request = { host: 'webcast-ws.tiktok.com', port: 443, method: Buffer.from('GET'), scheme: Buffer.from('https'), authority: Buffer.alloc(0), path: Buffer.from('/webcast/im/ws_proxy/?aid=1988&room_id=1'), timestamp_start: started }
+  const messages = lines.trim().split('\n').map((line) => message(JSON.parse(line)))
+  const websocket = { messages, closed_by_client: false, close_code: 1000, close_reason: '', timestamp_end: started + 900.5 }
+  return netstring({ version: 21, type: 'http', request, response: { status_code: 101, headers: [], content: null }, websocket })
+}
+
+/** Drops a file from the desktop onto the page, with the browser's default action unless the page prevents it. */
+async function drop(page, file, [x, y]) {
+  const session = await page.context().newCDPSession(page)
+  const data = { items: [], files: [file], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x, y, data })
+  await session.detach()
+}
+
+/** Files dropped anywhere: the server stores recordings and imports captures; the browser opens none of them. */
+export async function drops({ browser, livetape }) {
+  return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const middle = async (selector) => {
+      const { x, y, width, height } = await page.locator(selector).boundingBox()
+      return [x + width / 2, y + height / 2]
+    }
+    await page.locator('.recordings').waitFor()
+    const text = path.join(cwd, 'dropped.html')
+    await writeFile(text, '<title>opened</title>')
+    const places = ['#search', '.list', '.source', '.bar', '.connect input', '#connect-title']
+    for (const place of places) {
+      await drop(page, text, await middle(place))
+      const card = page.locator('.card.error', { hasText: 'bad_capture' })
+      await card.waitFor()
+      await card.getByRole('button', { name: 'Dismiss' }).click()
+      assert.equal(await page.title(), 'livetape', `dropped on ${place}`)
+    }
+
+    const mine = path.join(cwd, 'mine.bin')
+    await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
+    await drop(page, mine, await middle('.list'))
+    await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
+    // Captures are imported; each report stays until it is dismissed.
+    const file = (name) => path.join(cwd, name)
+    await promisify(execFile)(livetape, ['export', 'har', 'recordings/short.bin', '-o', file('browser.har')], { cwd })
+    await promisify(execFile)(livetape, ['export', 'jsonl', 'recordings/short.bin', '-o', file('exported.jsonl')], { cwd })
+    await writeFile(file('packed.har.gz'), gzipSync(await readFile(file('browser.har'))))
+    await writeFile(file('proxy.mitm'), flowOf(await readFile(file('exported.jsonl'), 'utf8')))
+    await copyFile(CAPTURE, file('lines.jsonl'))
+    const captures = ['browser.har', 'packed.har.gz', 'proxy.mitm', 'lines.jsonl']
+    for (const name of captures) {
+      await drop(page, file(name), await middle('.list'))
+      const report = page.locator('.card.notice', { hasText: `${name.split('.')[0]} imported` })
+      await report.getByText(/\d+ frames/).waitFor()
+      if (name === 'lines.jsonl') await visit.axe()
+      await report.getByRole('button', { name: 'Dismiss' }).click()
+    }
+    await page.locator('.tape-row', { hasText: 'lines' }).getByRole('button', { name: 'Play', exact: true }).click()
+    await page.locator('.transport .tape', { hasText: 'lines' }).waitFor()
+    // Chromium opens a file that no page accepted in another tab, a moment later.
+    assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
+    visit.clean(REFUSED)
+    await visit.close()
+    return `rejected at ${places.length} places, a recording uploaded, ${captures.length} captures imported, one played`
+  })
+}

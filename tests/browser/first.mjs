@@ -1,0 +1,170 @@
+// The first look: where to connect, who is connected, pages that were rejected, `/try` and the overlays.
+
+import assert from 'node:assert/strict'
+import http from 'node:http'
+
+import { ask, until, withServer } from '../support/livetape.mjs'
+import { Visit } from './page.mjs'
+
+const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText())
+
+/** From an idle server to events in an overlay, with the mouse alone. */
+export async function connect({ browser, livetape, pictures }) {
+  return withServer(livetape, ['serve', '0'], async ({ url }) => {
+    const started = Date.now()
+    const visit = await Visit.open(browser, url)
+    const { page, context } = visit
+    const button = (name) => page.getByRole('button', { name, exact: true })
+    await button('OBS').click()
+    await button('Copy').click()
+    await page.getByText('Copied the code').waitFor()
+    const overlay = await context.newPage()
+    await overlay.goto(await clipboard(page))
+    await button('Play demo').click()
+    await overlay.locator('#alert:not([hidden]) .name').waitFor()
+    const seconds = (Date.now() - started) / 1000
+    assert.ok(seconds < 30, `the first alert took ${seconds} s`)
+
+    // The address and the code work as they are.
+    await button('Copy address').click()
+    await page.getByText('Copied the address').waitFor()
+    const address = await clipboard(page)
+    assert.equal(address, `${url.replace('http', 'ws')}/`)
+    for (const [name, wanted] of [['Browser', 'new WebSocket'], ['Node', '@livetape/client'], ['Python', 'websockets.connect']]) {
+      await button(name).click()
+      await button('Copy').click()
+      await until(name, async () => (await clipboard(page)).includes(wanted))
+    }
+    await button('Browser').click()
+
+    // Clients: name, filter, and a button that disconnects one.
+    const closed = page.evaluate((feed) => new Promise((resolve) => {
+      const socket = new WebSocket(`${feed}?types=gift&gifts=final`)
+      socket.onclose = ({ code }) => resolve(code)
+    }), address)
+    await page.getByRole('button', { name: '2 clients' }).click()
+    const row = page.locator('.clients li', { hasText: 'types=gift&gifts=final' })
+    await row.waitFor()
+    await row.getByText(/^at #\d/).waitFor()
+    await visit.axe()
+    await visit.picture(pictures, 'clients')
+    await row.getByRole('button', { name: 'Disconnect client' }).click()
+    assert.equal(await closed, 1000)
+    await row.waitFor({ state: 'detached' })
+    const second = await Visit.open(browser, url)
+    await page.getByText('2 dashboards are open').waitFor()
+    await second.close()
+    await overlay.close()
+    visit.clean()
+    await visit.close()
+    return `the first alert after ${seconds.toFixed(1)} s; 4 snippets; a client listed and disconnected`
+  })
+}
+
+/** A page of another site is rejected; the dashboard shows it, and one click allows it. */
+export async function refused({ browser, livetape, pictures }) {
+  const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'))
+  await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
+  const elsewhere = `http://overlay.example:${site.address().port}`
+  try {
+    return await withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
+      const context = await browser.newContext()
+      const foreign = await context.newPage()
+      await foreign.goto(elsewhere)
+      const connects = () => foreign.evaluate((feed) => new Promise((resolve) => {
+        const socket = new WebSocket(feed)
+        socket.onmessage = () => resolve(true)
+        socket.onerror = () => resolve(false)
+      }), url.replace('http', 'ws'))
+      assert.equal(await connects(), false, 'rejected at first')
+      const visit = await Visit.open(browser, url)
+      const row = visit.page.locator('.refused li', { hasText: elsewhere })
+      await row.waitFor()
+      await visit.axe()
+      await visit.picture(pictures, 'refused')
+      await row.getByRole('button', { name: 'Allow' }).click()
+      await row.waitFor({ state: 'detached' })
+      assert.equal(await connects(), true, 'allowed')
+      await context.close()
+      visit.clean()
+      await visit.close()
+      return 'rejected, shown, allowed'
+    })
+  } finally {
+    site.closeAllConnections()
+    site.close()
+  }
+}
+
+/** Rooms, broadcast and echo by hand in two tabs. */
+export async function rooms({ browser, livetape, pictures }) {
+  return withServer(livetape, ['serve', '0'], async ({ url }) => {
+    const [first, second] = [await Visit.open(browser, url, { path: '/try', ready: false }), await Visit.open(browser, url, { path: '/try', ready: false })]
+    const press = ({ page }, name) => page.getByRole('button', { name, exact: true }).click()
+    const line = ({ page }, text) => page.locator('#log li', { hasText: text }).first().waitFor()
+    for (const visit of [first, second]) {
+      await press(visit, 'Connect')
+      await line(visit, '"type":"welcome"')
+    }
+    const hostile = '<img src=x onerror="document.title=1">'
+    await first.page.getByLabel('Message', { exact: true }).fill(hostile)
+    await press(first, 'Broadcast and echo')
+    await line(first, '"type":"echo"')
+    await line(second, '"type":"broadcast"')
+    assert.equal(await second.page.title(), 'livetape: try rooms', 'no script ran')
+    for (const visit of [first, second]) {
+      await press(visit, 'Join')
+      await line(visit, '"type":"room_joined"')
+    }
+    await press(second, 'Send to room')
+    await line(first, '"type":"room_message"')
+    await press(first, 'Send as binary')
+    await line(second, `bytes: ${hostile}`)
+    await press(first, 'Ping')
+    await line(first, '"type":"pong"')
+    await first.axe()
+    await first.picture(pictures, 'try')
+    await press(first, 'Leave')
+    await line(first, '"type":"room_left"')
+    await press(first, 'Disconnect')
+    await first.page.getByText('Closed with 1000').waitFor()
+    for (const visit of [first, second]) {
+      visit.clean()
+      await visit.close()
+    }
+    return 'broadcast, echo, a room, binary and ping, in two tabs'
+  })
+}
+
+/** Each overlay, set up on its page, on a recording. */
+export async function overlays({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', 'recordings/gifts.bin', '--port', '0', '--speed', '10', '--loop'], async ({ url }) => {
+    const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
+    const { page } = visit
+    const shown = page.frameLocator('#preview')
+    await visit.axe()
+    for (const [name, sign] of [['alerts', '#alert:not([hidden]) .name'], ['gifts', '.alert'], ['leaderboard', '#board li'], ['goal', '#numbers'], ['chat', 'body'], ['viewers', 'body']]) {
+      await page.getByLabel('Overlay', { exact: true }).selectOption(name)
+      await shown.locator(sign).first().waitFor()
+      await visit.picture(pictures, `overlay-${name}`)
+    }
+    await page.getByLabel('Overlay', { exact: true }).selectOption('leaderboard')
+    await page.getByLabel('Preview with').selectOption('demo')
+    await page.getByLabel('Title').fill('<b>Stars</b> & "quotes"')
+    await page.getByLabel('Viewers on screen').fill('2')
+    await shown.getByText('<b>Stars</b> & "quotes"').waitFor()
+    await shown.locator('#board li').nth(1).waitFor()
+    await page.getByRole('button', { name: 'Copy OBS link' }).click()
+    await page.getByText('Copied. In OBS').waitFor()
+    const link = new URL(await clipboard(page))
+    assert.deepEqual([link.pathname, link.searchParams.get('url'), link.searchParams.get('max')], ['/overlays/leaderboard.html', `${url.replace('http', 'ws')}/`, '2'])
+    const alone = await Visit.open(browser, url, { path: link.pathname + link.search, ready: false })
+    await alone.page.locator('#board li').first().waitFor()
+    assert.ok((await alone.page.locator('#board li').count()) <= 2, 'the option counts')
+    assert.equal(await alone.page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgba(0, 0, 0, 0)', 'transparent')
+    await alone.close()
+    visit.clean(/AudioContext/)
+    await visit.close()
+    return '6 overlays, options, a preview, and the link for OBS'
+  })
+}

@@ -1,0 +1,244 @@
+//! TikFinity's format of events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use livetape::{
+    control::Control,
+    hub::{CloseReason, Filter, Format, Hub, Limits},
+    sans_io::{
+        event::{Chat, Data, Disconnected, Event, Millis, Social, User},
+        recording::{Item, Reader},
+        tikfinity,
+        wire::{Reading, millis, read_message},
+    },
+    server::{Access, Config, Listed, Server, Tikfinity, Tokens, memory, serve_both},
+};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use tokio_tungstenite::client_async;
+use tungstenite::client::IntoClientRequest as _;
+
+use crate::support::{Rig, chat, decode, event, payloads::messages, read_all};
+
+const TIKFINITY: Filter = Filter {
+    types: livetape::hub::Types::ALL,
+    gifts: livetape::hub::Gifts::Raw,
+    raw: false,
+    format: Format::Tikfinity,
+};
+const NAMES: [&str; 8] = ["chat", "follow", "gift", "like", "member", "roomUser", "share", "subscribe"];
+
+/// Returns the events of all shipped recordings.
+fn shipped() -> Vec<Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings");
+    let paths: BTreeSet<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "bin"));
+    let events = files.flat_map(|path| {
+        let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
+        let items: Vec<Item> =
+            std::iter::from_fn(|| reader.next().unwrap()).map(|record| record.item).collect();
+        decode(&items, &TIKFINITY, true)
+    });
+    events.collect()
+}
+
+/// Returns the JSON of an event in both formats, if TikFinity has a name for it.
+fn converted(event: &Event) -> Option<Value> {
+    let mut native = Vec::new();
+    assert!(Filter { raw: true, ..Filter::default() }.encode("s", 1, event, &mut native));
+    let mut out = b"before".to_vec();
+    let result = tikfinity::convert(&native, &mut out);
+    assert_eq!(result.is_ok(), tikfinity::has_name(event), "{result:?}");
+    assert_eq!(result.is_err(), out == b"before");
+    result.ok().map(|()| serde_json::from_slice(&out[6..]).unwrap())
+}
+
+/// Returns an event for each payload of the fixtures.
+fn fixtures() -> Vec<Event> {
+    let known = messages().into_iter().filter_map(|message| match read_message(&message, &mut vec![]) {
+        Reading::Known(known) => Some(known),
+        _ => None,
+    });
+    let events = known.map(|known| Event {
+        timestamp: Millis(millis(known.create_time()).unwrap_or(0)),
+        user: known.user,
+        id: Some("7137750790064065286".into()),
+        ..event(known.data)
+    });
+    events.collect()
+}
+
+/// Keeps the events that have a field which no earlier event of that name has.
+fn with_new_fields(events: Vec<Value>) -> Vec<Value> {
+    let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let is_new = |event: &Value| {
+        let seen = seen.entry(event["event"].as_str().unwrap().to_owned()).or_default();
+        fields("", &event["data"]).into_iter().fold(false, |is_new, field| seen.insert(field) | is_new)
+    };
+    events.into_iter().filter(is_new).collect()
+}
+
+/// Lists the paths of all fields, and which kinds of badges there are.
+fn fields(path: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(object) => {
+            let badge = object.get("badgeSceneType").map(|_| format!("{path} {}", object["type"]));
+            let inner = object.iter().flat_map(|(key, value)| fields(&format!("{path}.{key}"), value));
+            badge.into_iter().chain(inner).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(|item| fields(&format!("{path}[]"), item)).collect(),
+        _ => vec![path.to_owned()],
+    }
+}
+
+#[test]
+fn shipped_recordings_have_this_form() {
+    let events = shipped();
+    let names: BTreeSet<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(names, NAMES.into());
+    insta::assert_json_snapshot!(with_new_fields(events));
+}
+
+#[test]
+fn recorded_payloads_have_this_form() {
+    let events: Vec<Value> = fixtures().iter().filter_map(converted).collect();
+    assert!(events.len() > 100);
+    insta::assert_json_snapshot!(with_new_fields(events));
+}
+
+#[test]
+fn fields_that_overlays_read_have_the_type_that_they_expect() {
+    let is_text = |value: &Value| value.is_string();
+    let (mut streaks_ended, mut new_gifters, mut ranks) = (0, 0, BTreeSet::new());
+    for event in shipped() {
+        let (name, data) = (event["event"].as_str().unwrap(), &event["data"]);
+        assert!(is_text(&data["msgId"]) && is_text(&data["createTime"]), "{data}");
+        assert!(data["createTime"].as_str().unwrap().parse::<u64>().is_ok(), "{data}");
+        assert!(data["tikfinityUserId"].is_number() && is_text(&data["tikfinityUsername"]), "{data}");
+        if name == "roomUser" {
+            assert!(data["viewerCount"].is_number() && data["topViewers"].is_array(), "{data}");
+            continue;
+        }
+        assert!(is_text(&data["userId"]) && is_text(&data["profilePictureUrl"]), "{data}");
+        assert!(data["followRole"].is_number() && data["isModerator"].is_boolean(), "{data}");
+        new_gifters += usize::from(data["isNewGifter"] == true);
+        ranks.extend(data["topGifterRank"].as_u64());
+        for badge in data["userBadges"].as_array().unwrap() {
+            assert!(is_text(&badge["type"]) && (badge["type"] != "image" || is_text(&badge["url"])));
+        }
+        if name == "gift" {
+            assert!(data["giftId"].is_number() && data["repeatEnd"].is_boolean(), "{data}");
+            let ends = data["gift"]["repeat_end"] == 1;
+            assert_eq!((&data["giftId"], data["repeatEnd"] == true), (&data["gift"]["gift_id"], ends));
+            streaks_ended += usize::from(ends);
+        }
+    }
+    assert!(streaks_ended > 0 && new_gifters > 0);
+    assert_eq!(ranks, [1, 2].into());
+}
+
+#[test]
+fn an_event_without_a_name_has_no_form() {
+    assert!(converted(&event(Data::Disconnected(Disconnected::default()))).is_none());
+    assert!(converted(&event(Data::Social(Social::default()))).is_none());
+    for json in ["", "{}", "null", r#"{"type":"chat"}"#, r#"{"type":"chat","username":"a","data":{}}"#] {
+        assert!(tikfinity::convert(json.as_bytes(), &mut vec![]).is_err(), "{json}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn texts_arrive_unchanged(comment in any::<String>(), nickname in any::<String>(), ms in any::<i64>()) {
+        let user = User { nickname: nickname.as_str().into(), ..User::default() };
+        let chat = Data::Chat(Chat { comment: comment.as_str().into(), ..Chat::default() });
+        let event = Event { user: Some(user), timestamp: Millis(ms), ..event(chat) };
+        let data = &converted(&event).unwrap()["data"];
+        prop_assert_eq!((data["comment"].as_str(), data["nickname"].as_str()), (Some(&*comment), Some(&*nickname)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_subscriber_chooses_its_format() {
+    let rig = Rig::start();
+    let social = event(Data::Social(Social::default()));
+    rig.hub.publish(&[event(Data::Disconnected(Disconnected::default())), chat("a"), social, chat("b")]);
+    rig.hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+    let native = read_all(&mut rig.ws("?since=0").await).await.texts;
+    let log = read_all(&mut rig.ws("?since=0&format=tikfinity").await).await;
+    assert_eq!(native.len(), 4);
+    let comments = |texts: &[String]| -> Vec<Value> {
+        let events = texts.iter().map(|text| serde_json::from_str::<Value>(text).unwrap());
+        events.map(|event| [event["event"].clone(), event["data"]["comment"].clone()].into()).collect()
+    };
+    assert_eq!(comments(&log.texts), [serde_json::json!(["chat", "a"]), serde_json::json!(["chat", "b"])]);
+    assert_eq!(log.close, Some((1000, "recording_ended".to_owned())));
+    let answer = rig.http("GET", "/events?since=0&format=tikfinity", "").await;
+    assert_eq!(answer.body.lines().collect::<Vec<_>>(), log.texts);
+    let log = read_all(&mut rig.ws("?since=0&format=tikfinity&types=gift").await).await;
+    assert!(log.texts.is_empty());
+}
+
+/// Starts a server that requires a token, and returns the connector to its listener in TikFinity's format.
+fn second_listener(hub: &Hub, origins: &[&str]) -> memory::MemoryConnector {
+    let (control, _driver) = Control::new();
+    let ((listener, _main), (second, connector)) = (memory::listener(4096), memory::listener(4096));
+    let tokens = Tokens::new(vec!["a-secret-of-16-or-more".to_owned().into()]);
+    let config = Config { access: Access { tokens, ..Access::default() }, ..Config::default() };
+    let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
+    let access = Access { origins, listed: Listed::Tikfinity, ..Access::default() };
+    let server = Server { hub: hub.clone(), control, config };
+    tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, access }), server));
+    connector
+}
+
+/// Opens a socket as a page of `origin`, or as a program. Returns the first event, or the status of a rejection.
+async fn first_event(connector: &memory::MemoryConnector, origin: Option<&str>) -> Result<Value, u16> {
+    let mut request = "ws://localhost:21213/?since=0&types=chat".into_client_request().unwrap();
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    match client_async(request, connector.connect().await.unwrap()).await {
+        Ok((mut socket, _)) => {
+            Ok(serde_json::from_str(&crate::support::read(&mut socket, 1).await[0]).unwrap())
+        }
+        Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_listener_serves_only_the_feed_and_needs_no_token() {
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    hub.publish(&[chat("a")]);
+    let connector = second_listener(&hub, &[]);
+    assert_eq!(first_event(&connector, None).await.unwrap()["data"]["comment"], "a");
+    for (request, status) in [("GET /health", 404), ("POST /shutdown", 404), ("GET /", 400), ("POST /", 405)]
+    {
+        let mut io = connector.connect().await.unwrap();
+        let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut io, request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut io, &mut answer).await.unwrap();
+        assert_eq!(crate::support::Answer::parse(&answer).status, status, "{request}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_listed_pages_of_other_origins_can_read_the_second_listener() {
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    hub.publish(&[chat("a")]);
+    let connector = second_listener(&hub, &["https://overlay.example"]);
+    for origin in ["https://overlay.example", "http://localhost:5500", "http://127.0.0.1", "http://absolute"]
+    {
+        assert_eq!(first_event(&connector, Some(origin)).await.unwrap()["event"], "chat", "{origin}");
+    }
+    for origin in
+        ["https://evil.example", "https://overlay.example.evil.example", "http://overlay.example", "null"]
+    {
+        assert_eq!(first_event(&connector, Some(origin)).await, Err(403), "{origin}");
+    }
+    let connector = second_listener(&hub, &["null"]);
+    assert_eq!(first_event(&connector, Some("null")).await.unwrap()["event"], "chat");
+    assert_eq!(first_event(&connector, Some("https://overlay.example")).await, Err(403));
+}

@@ -1,0 +1,141 @@
+/** Where and how to connect an overlay or bot, and who is connected. */
+
+import { signal } from '@preact/signals'
+import { clockTime } from '../lib/format.ts'
+import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
+import { socketUrl, token, url } from '../state/api.ts'
+import { CLIENTS_MAX, allow, clients, close, refused } from '../state/clients.ts'
+import { copy } from '../state/copy.ts'
+import { features } from '../state/features.ts'
+import type { ConnectionView } from '../state/rest.ts'
+import { health, status } from '../state/server.ts'
+import { texts } from '../texts.ts'
+import { Icon } from './icons.tsx'
+
+const say = texts.connect
+const KEY = 'livetape.connect'
+
+/** The open section; `undefined` until the user chooses one. */
+type Section = Language | 'clients' | ''
+const chosen = signal<Section | undefined>((localStorage.getItem(KEY) as Section | null) ?? undefined)
+
+function open(section: Section): void {
+  chosen.value = section
+  localStorage.setItem(KEY, section)
+}
+
+/** The URL of the feed without the token. */
+const feedUrl = (): string => socketUrl().replace(/\?.*$/, '')
+
+export function Connect() {
+  const address = feedUrl()
+  // While nothing is connected, the page shows how to connect.
+  const section = chosen.value ?? (health.value?.mode === 'idle' ? 'browser' : '')
+  const readers = clients.value.filter(({ observer }) => !observer).length
+  const sections: Section[] = [...LANGUAGES.filter((language) => language !== 'obs' || features.value.overlays)]
+  if (features.value.connections) sections.push('clients')
+  return (
+    <section class="panel connect-panel" aria-labelledby="connect-title">
+      <div class="connect-head">
+        <h2 id="connect-title">{say.title}</h2>
+        <span class="address">
+          <code>{address}</code>
+          <button type="button" class="button small" onClick={() => void copy(address, say.address)}>
+            <Icon name="copy" />
+            {say.copyAddress}
+          </button>
+        </span>
+        <span class="space" />
+        <div class="sections" role="group" aria-label={say.sections}>
+          {sections.map((name) => (
+            <button
+              key={name}
+              type="button"
+              class="chip"
+              aria-expanded={section === name}
+              aria-controls="connect-body"
+              onClick={() => open(section === name ? '' : name)}
+            >
+              {name === 'clients' ? say.clients(readers) : say.languages[name]}
+            </button>
+          ))}
+        </div>
+      </div>
+      <Refused />
+      <div id="connect-body" class="connect-body" hidden={section === ''}>
+        {section === 'clients' ? <Clients /> : section !== '' && <Code language={section} address={address} />}
+      </div>
+    </section>
+  )
+}
+
+function Code({ language, address }: { language: Language; address: string }) {
+  const code = snippet(language, address, url('overlays/alerts.html'), token.value !== '')
+  return (
+    <>
+      {language === 'obs' && (
+        <p class="quiet">
+          {say.obs} <a href={url('overlays/')} target="_blank" rel="noreferrer">{say.builder}</a>
+        </p>
+      )}
+      <div class="snippet">
+        <pre tabIndex={0} aria-label={say.languages[language]}>{code}</pre>
+        <button type="button" class="button small" onClick={() => void copy(code, say.code)}>
+          <Icon name="copy" />
+          {say.copyCode}
+        </button>
+      </div>
+    </>
+  )
+}
+
+function Clients() {
+  const open = (status.value?.clients ?? 0) + (status.value?.observers ?? 0)
+  const dashboards = clients.value.filter(({ observer }) => observer).length
+  if (open > CLIENTS_MAX) return <p class="quiet">{say.tooMany(open)}</p>
+  const readers = clients.value.filter(({ observer }) => !observer)
+  return (
+    <>
+      {readers.length === 0 ? <p class="quiet">{say.nobody}</p> : (
+        <ul class="clients">
+          {readers.map((client) => <Row key={client.id} client={client} />)}
+        </ul>
+      )}
+      {dashboards > 1 && <p class="quiet">{say.dashboards(dashboards)}</p>}
+    </>
+  )
+}
+
+function Row({ client }: { client: ConnectionView }) {
+  const since = clockTime(client.createdAt).slice(0, 8)
+  return (
+    <li>
+      <bdi class="client-name">{client.clientId}</bdi>
+      <code>{client.path}</code>
+      <bdi class="quiet client-filter">{client.filter || say.everything}</bdi>
+      <span class="quiet">{say.since(since)}</span>
+      {client.position !== null && (
+        <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
+      )}
+      <button type="button" class="button small" onClick={() => void close(client)}>{say.disconnect}</button>
+    </li>
+  )
+}
+
+/** Pages that the server rejected, with the button that allows them. */
+function Refused() {
+  if (refused.value.length === 0) return null
+  return (
+    <ul class="refused" aria-label={say.refusedList}>
+      {refused.value.map(({ origin, requests }) => (
+        <li key={origin} class="refusal">
+          <p>
+            <strong>{say.refused}</strong> <bdi>{origin === 'null' ? say.fromDisk : origin}</bdi>{' '}
+            <span class="quiet">({say.requests(requests)}). {say.allowDetails}</span>
+          </p>
+          <button type="button" class="button small" onClick={() => void allow(origin)}>{say.allow}</button>
+        </li>
+      ))}
+    </ul>
+  )
+}

@@ -1,0 +1,71 @@
+/** Actions on the marked range of the recording. */
+
+import { useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
+import { offsetTime } from '../lib/format.ts'
+import { moment } from '../lib/moment.ts'
+import { testSnippet } from '../lib/snippets.ts'
+import { copy } from '../state/copy.ts'
+import { cutRange } from '../state/recordings.ts'
+import { replay } from '../state/server.ts'
+import { type Range, loop } from '../state/transport.ts'
+import { texts } from '../texts.ts'
+import { Dialog } from './dialogs.tsx'
+import { Peek } from './peek.tsx'
+
+const say = texts.range
+
+/** The whole tenths of a second that contain the range. */
+const rounded = ({ fromMs, toMs }: Range): Range => ({ fromMs: Math.floor(fromMs / 100) * 100, toMs: Math.ceil(toMs / 100) * 100 })
+
+export function RangeBar() {
+  const shown = useSignal<'' | 'export' | 'events'>('')
+  const recording = replay.value?.recording
+  if (!loop.value || !recording) return null
+  const range = rounded(loop.value)
+  const close = (): void => {
+    shown.value = ''
+  }
+  return (
+    <div class="range-bar" role="group" aria-label={say.title}>
+      <span class="quiet">{say.range(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))}</span>
+      <button type="button" class="button small" onClick={() => (shown.value = 'events')}>{say.events}</button>
+      <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
+      <button type="button" class="button small" onClick={() => void copy(testSnippet(recording, range.fromMs, range.toMs), say.test)}>
+        {say.copyTest}
+      </button>
+      {shown.value === 'export' && <Export recording={recording} range={range} onClose={close} />}
+      {shown.value === 'events' && <Peek recording={recording} range={range} onClose={close} />}
+    </div>
+  )
+}
+
+function Export({ recording, range, onClose }: { recording: string; range: Range; onClose: () => void }) {
+  const name = useRef<HTMLInputElement>(null)
+  const scrub = useRef<HTMLInputElement>(null)
+  return (
+    <Dialog title={say.exportTitle} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          const to = name.current?.value.trim() ?? ''
+          onClose()
+          if (to !== '') void cutRange(recording, to, range, scrub.current?.checked ?? true)
+        }}
+      >
+        <label class="field">
+          <span>{texts.recordings.newName}</span>
+          <input ref={name} type="text" defaultValue={`${recording} ${moment(range.fromMs)} to ${moment(range.toMs)}`} autocomplete="off" spellcheck={false} required />
+        </label>
+        <label class="check">
+          <input ref={scrub} type="checkbox" defaultChecked />
+          {say.scrub}
+        </label>
+        <div class="actions">
+          <button type="button" class="button" onClick={onClose}>{texts.recordings.cancel}</button>
+          <button type="submit" class="button primary">{say.export}</button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import { moment, momentOf, offsetOf } from '../src/lib/moment.ts'
+import { nameOf } from '../src/lib/names.ts'
+import { LANGUAGES, snippet, testSnippet } from '../src/lib/snippets.ts'
+import { barAt, bars } from '../src/lib/timeline.ts'
+
+describe('links to a moment', () => {
+  test.each([['#t=1m30s', 90_000], ['#t=90', 90_000], ['#t=1:30', 90_000], ['#t=1:02:03.5', 3_723_500], ['#t=1h2m3.5s', 3_723_500], ['#t=0s', 0], ['#t=', undefined], ['', undefined], ['#t=soon', undefined], ['#t=-5', undefined]])('%s', (fragment, ms) => {
+    expect(momentOf(fragment)).toBe(ms)
+  })
+  test.each([0, 900, 60_000, 90_500, 3_600_000, 3_723_500])('%d ms survive a round trip', (ms) => {
+    expect(momentOf(`#t=${moment(ms)}`)).toBe(ms)
+  })
+  test('events of other recordings have no offset', () => {
+    const started = Date.parse('2026-01-01T00:00:00.000Z')
+    expect(offsetOf('2026-01-01T00:00:05.500Z', started, 10_000)).toBe(5500)
+    expect(offsetOf('2025-12-31T23:59:59.000Z', started, 10_000)).toBeUndefined()
+    expect(offsetOf('2026-01-01T01:00:00.000Z', started, 10_000)).toBeUndefined()
+    expect(offsetOf('2026-01-01T00:00:05.500Z', undefined, 10_000)).toBeUndefined()
+  })
+})
+
+describe('code to copy', () => {
+  test.each(LANGUAGES)('%s code names the feed, and never the token itself', (language) => {
+    const code = snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', true)
+    expect(decodeURIComponent(code)).toContain('ws://localhost:3000/')
+    expect(code).toContain('YOUR_TOKEN')
+    expect(snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', false)).not.toContain('YOUR_TOKEN')
+  })
+  test('a test quotes the name of its recording', () => {
+    expect(testSnippet("it's `x`", 1500, 3000)).toContain('recording: "recordings/it\'s `x`.bin", start: 1.5, end: 3,')
+  })
+})
+
+test.each([['show.bin', 'show'], ['a.har', 'a'], ['a.har.gz', 'a'], ['x.JSONL', 'x'], ['.hidden.bin', 'hidden'], ['a/b:c%.zip', 'a_b_c_'], ['\u202Eevil.bin', '_evil'], ['.bin', 'upload'], ['日本 🎁.bin', '日本 🎁']])('%j becomes the recording %j', (file, name) => {
+  expect(nameOf(file)).toBe(name)
+})
+
+test('every bar of the timeline has a range, without gaps or overlaps', () => {
+  const timeline = { durationMs: 10_000, bucketMs: 10, kinds: [{ name: 'chat', counts: Array.from({ length: 1000 }, () => 1) }], markers: [], gaps: [] }
+  let fromMs = 0
+  for (const _ of bars(timeline, 300, 64)) {
+    const range = barAt(timeline, 300, fromMs)
+    expect(range.fromMs).toBe(fromMs)
+    expect(range.toMs).toBeGreaterThan(fromMs)
+    fromMs = range.toMs
+  }
+  expect(fromMs).toBe(10_000)
+})
