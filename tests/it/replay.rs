@@ -256,6 +256,26 @@ async fn a_step_broadcasts_one_frame_with_events() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_step_in_a_loop_without_events_ends_after_a_lap() {
+    let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 1, ..once() });
+    show.order(ReplayOrder::Pause).await;
+    // Nothing happens between two neighbouring items of different times.
+    let items = session_items(3);
+    let quiet =
+        items.windows(2).find(|pair| pair[1].offset - pair[0].offset > Duration::from_millis(10)).unwrap();
+    let (from, to) = (quiet[0].offset + Duration::from_millis(1), Some(quiet[1].offset));
+    show.order(ReplayOrder::Loop { laps: None, from, to }).await;
+    let before = show.log().len();
+    let state = show.order(ReplayOrder::Step(10_000)).await;
+    assert_eq!((state.state, state.from_ms), (ReplayPhase::Paused, u64::try_from(from.as_millis()).unwrap()));
+    assert!(
+        show.log()[before..].iter().all(|(_, event)| event["type"] == "connection_created"),
+        "{:?}",
+        &show.log()[before..]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_final_is_inferred_at_its_own_time_at_every_speed() {
     // In session 1, all finals in separate frames are dropped.
     let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };

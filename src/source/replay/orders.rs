@@ -137,25 +137,31 @@ impl Replay<'_> {
         }
         self.obey_pause();
         for _ in 0..count {
-            self.step().await;
+            if !self.step().await {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Advances to the next frame that produces ordinary events.
-    async fn step(&mut self) {
-        while self.phase == ReplayPhase::Paused {
-            let Some(due) = self.next_due().await else { return };
+    /// Advances to the next frame that produces ordinary events. Returns `false` if there is none: at the end of the
+    /// recording, or after a whole lap without one.
+    async fn step(&mut self) -> bool {
+        let mut ends = 0;
+        while self.phase == ReplayPhase::Paused && ends < 2 {
+            let Some(due) = self.next_due().await else { return false };
             let Due::Item(offset) = due else {
+                ends += u32::from(matches!(due, Due::End(_)));
                 self.play_due(due, None).await;
                 continue;
             };
             let events = self.play_next_item().await;
             self.went_to(offset);
             if events > 0 {
-                return;
+                return true;
             }
         }
+        false
     }
 
     async fn obey_loop(
