@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use access::{Access, Listed, bearer::Tokens};
 use axum::Router;
-use observe::statistics;
+use observe::{statistics, trace};
 #[cfg(feature = "cli")]
 pub(crate) use routes::fallback::masked;
 pub use routes::recordings::Recordings;
@@ -162,9 +162,10 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         origins: Arc::default(),
         handlers: config.handlers,
     };
-    let router = router::router(app.clone(), config.access, bounds.body_bytes_max);
+    let ids = trace::Ids::new(hub.stream(), app.metrics.clone());
+    let router = router::router(app.clone(), config.access, ids.clone(), bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {
-        Some(Tikfinity { listener, access }) => (Some(listener), router::tikfinity(app.clone(), access)),
+        Some(Tikfinity { listener, access }) => (Some(listener), router::tikfinity(app.clone(), access, ids)),
         None => (None, Router::new()),
     };
     let mut heartbeat = every(config.sockets.heartbeat_interval());

@@ -36,22 +36,20 @@ fn optional(router: Router<App>) -> Router<App> {
 }
 
 /// Routes of the listener in TikFinity's format.
-pub(super) fn tikfinity(app: App, access: Access) -> Router {
-    let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
+pub(super) fn tikfinity(app: App, access: Access, ids: trace::Ids) -> Router {
+    let origins = Arc::clone(&app.origins);
     Router::new()
         .route("/", get(feed::tikfinity))
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
-        // An origin that `POST /origins` allows may use the REST API; this listener has a list of its own.
-        .layer(from_fn_with_state((Arc::new(access), Arc::default()), access::check))
+        .layer(from_fn_with_state((Arc::new(access), origins), access::check))
         .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }
 
-pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
+pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
-    let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
     let router = Router::new()
         .route("/", get(feed::root))
         .route("/ws", get(interactive::talk))
@@ -96,7 +94,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/connections/{id}/messages", post(connections::tell))
         .route("/connections/{id}/rooms/{room}", put(connections::join).delete(connections::leave))
         .route("/stats", get(connections::stats))
-        .route("/origins", get(origins::list).post(origins::allow))
+        .route("/origins", get(origins::list).post(origins::allow).delete(origins::forget))
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events));
     optional(router)

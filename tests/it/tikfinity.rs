@@ -181,20 +181,34 @@ async fn each_subscriber_chooses_its_format() {
 
 /// Starts a server that requires a token, and returns the connector to its listener in TikFinity's format.
 fn second_listener(hub: &Hub, origins: &[&str]) -> memory::MemoryConnector {
+    listeners(hub, origins).1
+}
+
+/// Returns connectors to the server and to its listener in TikFinity's format.
+fn listeners(hub: &Hub, origins: &[&str]) -> (memory::MemoryConnector, memory::MemoryConnector) {
     let (control, _driver) = Control::new();
-    let ((listener, _main), (second, connector)) = (memory::listener(4096), memory::listener(4096));
+    let ((listener, main), (second, connector)) = (memory::listener(4096), memory::listener(4096));
     let tokens = Tokens::new(vec!["a-secret-of-16-or-more".to_owned().into()]);
     let config = Config { access: Access { tokens, ..Access::default() }, ..Config::default() };
     let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
     let access = Access { origins, listed: Listed::Tikfinity, ..Access::default() };
     let server = Server { hub: hub.clone(), control, config };
     tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, access }), server));
-    connector
+    (main, connector)
+}
+
+async fn request(connector: &memory::MemoryConnector, request: &str) -> crate::support::Answer {
+    let mut io = connector.connect().await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut io, request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut io, &mut answer).await.unwrap();
+    crate::support::Answer::parse(&answer)
 }
 
 /// Opens a socket as a page of `origin`, or as a program. Returns the first event, or the status of a rejection.
 async fn first_event(connector: &memory::MemoryConnector, origin: Option<&str>) -> Result<Value, u16> {
-    let mut request = "ws://localhost:21213/?since=0&types=chat".into_client_request().unwrap();
+    let mut request =
+        "ws://localhost:21213/?since=0&types=chat&service=overlay".into_client_request().unwrap();
     if let Some(origin) = origin {
         request.headers_mut().insert("origin", origin.parse().unwrap());
     }
@@ -215,12 +229,8 @@ async fn the_second_listener_serves_only_the_feed_and_needs_no_token() {
     assert_eq!(first_event(&connector, None).await.unwrap()["data"]["comment"], "a");
     for (request, status) in [("GET /health", 404), ("POST /shutdown", 404), ("GET /", 400), ("POST /", 405)]
     {
-        let mut io = connector.connect().await.unwrap();
-        let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        tokio::io::AsyncWriteExt::write_all(&mut io, request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        tokio::io::AsyncReadExt::read_to_end(&mut io, &mut answer).await.unwrap();
-        assert_eq!(crate::support::Answer::parse(&answer).status, status, "{request}");
+        let text = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        assert_eq!(self::request(&connector, &text).await.status, status, "{request}");
     }
 }
 
@@ -241,4 +251,24 @@ async fn only_listed_pages_of_other_origins_can_read_the_second_listener() {
     let connector = second_listener(&hub, &["null"]);
     assert_eq!(first_event(&connector, Some("null")).await.unwrap()["event"], "chat");
     assert_eq!(first_event(&connector, Some("https://overlay.example")).await, Err(403));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_rejected_by_the_second_listener_is_listed_and_can_be_allowed_there() {
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    hub.publish(&[chat("a")]);
+    let (main, second) = listeners(&hub, &[]);
+    let origin = "https://widgets.example";
+    assert_eq!(first_event(&second, Some(origin)).await, Err(403));
+    let authorized = "host: localhost\r\nauthorization: Bearer a-secret-of-16-or-more\r\nconnection: close";
+    let listed = request(&main, &format!("GET /origins HTTP/1.1\r\n{authorized}\r\n\r\n")).await.json();
+    let refused = &listed["refused"][0];
+    assert_eq!((&refused["origin"], &refused["setting"]), (&origin.into(), &"tikfinity.origins".into()));
+    let body = serde_json::json!({ "origin": origin, "setting": "tikfinity.origins" }).to_string();
+    let length = body.len();
+    let allow = format!("POST /origins HTTP/1.1\r\n{authorized}\r\ncontent-length: {length}\r\n\r\n{body}");
+    assert_eq!(request(&main, &allow).await.status, 200);
+    assert_eq!(first_event(&second, Some(origin)).await.unwrap()["event"], "chat");
+    let foreign = format!("GET /origins HTTP/1.1\r\n{authorized}\r\norigin: {origin}\r\n\r\n");
+    assert_eq!(request(&main, &foreign).await.code(), "forbidden_origin");
 }

@@ -16,9 +16,15 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    access::{bearer::Tokens, origin::Host, refused::Origins},
+    access::{
+        bearer::Tokens,
+        origin::{Host, canonical},
+        refused::Origins,
+    },
     state::refusal::Refusal,
 };
 use crate::sans_io::error::{Code, Problem};
@@ -42,12 +48,14 @@ pub struct Access {
 }
 
 /// The setting that lists the allowed origins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Listed {
-    /// `server.origins`
+    /// Of the whole server.
     #[default]
+    #[serde(rename = "server.origins")]
     Server,
-    /// `tikfinity.origins`
+    /// Of the listener in TikFinity's format.
+    #[serde(rename = "tikfinity.origins")]
     Tikfinity,
 }
 
@@ -171,12 +179,12 @@ impl Access {
         };
         let text = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
         let read_only = request.method() == Method::GET && FEED.contains(&request.uri().path());
-        let is_listed = self.lists(text) || origins.allows(text);
+        let is_listed = self.lists(text) || origins.allows(self.listed, text);
         let is_file = text == OBS_FILE || (text == OPAQUE && is_listed);
         if is_own(text, &host) || (text != OPAQUE && is_listed) || (is_file && read_only) {
             return Ok(origin.cloned());
         }
-        origins.refuse(text);
+        origins.refuse(self.listed, text);
         let message = format!("origin `{text}` is not allowed");
         Err(Problem::new(Code::ForbiddenOrigin, message).hint(self.listed.hint()))
     }
@@ -202,7 +210,8 @@ impl Access {
     }
 
     fn lists(&self, origin: &str) -> bool {
-        self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        let origin = canonical(origin);
+        self.origins.iter().any(|allowed| canonical(allowed) == origin)
     }
 }
 

@@ -50,6 +50,13 @@ impl Host {
     }
 }
 
+/// Returns an origin as browsers write it: in lower case, without the default port.
+pub(crate) fn canonical(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    let port = if origin.starts_with("https:") { ":443" } else { ":80" };
+    origin.strip_suffix(port).map(str::to_owned).unwrap_or(origin)
+}
+
 fn name(host: &str) -> Option<Host> {
     let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let label = |label: &str| {

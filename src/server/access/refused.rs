@@ -8,12 +8,13 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{Listed, origin::canonical};
 use crate::{clock, sans_io::event::Millis};
 
 /// Maximum number of rejected origins to remember; the oldest is forgotten first. Any page can add to them.
 const REFUSED_MAX: usize = 8;
 /// Maximum length of a remembered origin, in bytes.
-const ORIGIN_BYTES_MAX: usize = 256;
+pub(crate) const ORIGIN_BYTES_MAX: usize = 256;
 /// Maximum number of origins allowed while the server runs.
 const ALLOWED_MAX: usize = 32;
 
@@ -23,55 +24,77 @@ const ALLOWED_MAX: usize = 32;
 pub(crate) struct RefusedOrigin {
     /// The origin, such as `https://overlay.example`; `null` for pages from disk and sandboxed frames.
     pub(crate) origin: String,
+    /// The setting that would allow it.
+    pub(crate) setting: Listed,
     /// Number of rejected requests.
     pub(crate) requests: u64,
     /// Time of the last one.
     pub(crate) last_at: Millis,
 }
 
-/// Rejected origins, and those allowed while the server runs.
+/// An origin that was allowed while the server runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct AllowedOrigin {
+    /// The origin.
+    pub(crate) origin: String,
+    /// The setting whose rights it has.
+    pub(crate) setting: Listed,
+}
+
+/// Rejected origins, and those allowed while the server runs. All listeners share them.
 #[derive(Debug, Default)]
 pub(crate) struct Origins(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    allowed: Vec<String>,
+    allowed: Vec<AllowedOrigin>,
     refused: VecDeque<RefusedOrigin>,
 }
 
 impl Origins {
     /// Remembers that a request of this origin was rejected.
-    pub(super) fn refuse(&self, origin: &str) {
+    pub(super) fn refuse(&self, setting: Listed, origin: &str) {
         if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX {
             return;
         }
         let last_at = Millis(clock::wall().as_millis().try_into().unwrap_or(i64::MAX));
+        let origin = canonical(origin);
         let mut state = self.lock();
-        let known = state.refused.iter().position(|it| it.origin == origin);
+        let known = state.refused.iter().position(|it| it.setting == setting && it.origin == origin);
         let before = known.and_then(|at| state.refused.remove(at)).map_or(0, |it| it.requests);
         state.refused.truncate(REFUSED_MAX - 1);
-        state.refused.push_front(RefusedOrigin { origin: origin.to_owned(), requests: before + 1, last_at });
+        state.refused.push_front(RefusedOrigin { origin, setting, requests: before + 1, last_at });
     }
 
     /// Allows an origin until the server stops. Returns `false` if too many are allowed already.
-    pub(crate) fn allow(&self, origin: &str) -> bool {
+    pub(crate) fn allow(&self, setting: Listed, origin: &str) -> bool {
+        let allowed = AllowedOrigin { origin: canonical(origin), setting };
         let mut state = self.lock();
-        if !state.allowed.iter().any(|it| it.eq_ignore_ascii_case(origin)) {
+        state.refused.retain(|it| it.setting != setting || it.origin != allowed.origin);
+        if !state.allowed.contains(&allowed) {
             if state.allowed.len() >= ALLOWED_MAX {
                 return false;
             }
-            state.allowed.push(origin.to_owned());
+            state.allowed.push(allowed);
         }
-        state.refused.retain(|it| !it.origin.eq_ignore_ascii_case(origin));
         true
     }
 
-    pub(super) fn allows(&self, origin: &str) -> bool {
-        self.lock().allowed.iter().any(|it| it.eq_ignore_ascii_case(origin))
+    /// Forgets an origin, whether it was rejected or allowed.
+    pub(crate) fn forget(&self, origin: &str) {
+        let origin = canonical(origin);
+        let mut state = self.lock();
+        state.allowed.retain(|it| it.origin != origin);
+        state.refused.retain(|it| it.origin != origin);
+    }
+
+    pub(super) fn allows(&self, setting: Listed, origin: &str) -> bool {
+        let origin = canonical(origin);
+        self.lock().allowed.iter().any(|it| it.setting == setting && it.origin == origin)
     }
 
     /// Returns the origins allowed while the server runs, and those rejected, newest first.
-    pub(crate) fn lists(&self) -> (Vec<String>, Vec<RefusedOrigin>) {
+    pub(crate) fn lists(&self) -> (Vec<AllowedOrigin>, Vec<RefusedOrigin>) {
         let state = self.lock();
         (state.allowed.clone(), state.refused.iter().cloned().collect())
     }
@@ -93,22 +116,33 @@ mod tests {
     fn only_the_newest_rejected_origins_are_remembered() {
         let origins = Origins::default();
         for number in 0..20 {
-            origins.refuse(&format!("https://{number}.example"));
+            origins.refuse(Listed::Server, &format!("https://{number}.example"));
         }
-        origins.refuse("https://15.example");
-        origins.refuse(&"x".repeat(10_000));
+        origins.refuse(Listed::Server, "https://15.example");
+        origins.refuse(Listed::Server, &"x".repeat(10_000));
         let list = refused(&origins);
         assert_eq!((list.len(), &list[0]), (REFUSED_MAX, &("https://15.example".to_owned(), 2)));
     }
 
     #[test]
-    fn an_allowed_origin_is_no_longer_rejected() {
+    fn an_allowed_origin_is_no_longer_rejected_until_it_is_forgotten() {
         let origins = Origins::default();
-        origins.refuse("https://a.example");
-        assert!(!origins.allows("https://a.example"));
-        assert!(origins.allow("https://A.example") && origins.allows("https://a.example"));
-        assert_eq!(refused(&origins), []);
-        assert!((1..ALLOWED_MAX).all(|number| origins.allow(&format!("https://{number}.example"))));
-        assert!(!origins.allow("https://one-too-many.example"));
+        let allows = |setting| origins.allows(setting, "https://a.example");
+        origins.refuse(Listed::Server, "https://a.example");
+        origins.refuse(Listed::Tikfinity, "https://a.example");
+        assert!(!allows(Listed::Server));
+        assert!(origins.allow(Listed::Server, "https://A.example:443"));
+        assert!(allows(Listed::Server) && !allows(Listed::Tikfinity));
+        assert_eq!(refused(&origins), [("https://a.example".to_owned(), 1)]);
+        origins.forget("https://a.example");
+        assert_eq!((allows(Listed::Server), refused(&origins)), (false, vec![]));
+    }
+
+    #[test]
+    fn only_so_many_origins_can_be_allowed() {
+        let origins = Origins::default();
+        let allow = |number| origins.allow(Listed::Server, &format!("https://{number}.example"));
+        assert!((0..ALLOWED_MAX).all(allow));
+        assert!(!allow(ALLOWED_MAX) && allow(0));
     }
 }

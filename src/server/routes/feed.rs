@@ -31,7 +31,8 @@ pub(crate) async fn root(
     Ok(read(&app, upgrade?, query::join(&uri)))
 }
 
-/// `GET /` on the listener in TikFinity's format: the feed in this format, whatever the query says.
+/// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their own, so
+/// unknown ones are ignored.
 pub(crate) async fn tikfinity(
     State(app): State<App>,
     headers: HeaderMap,
@@ -39,7 +40,7 @@ pub(crate) async fn tikfinity(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = interactive::required(&headers, upgrade)?;
-    let join = query::join(&uri).map(|mut join| {
+    let join = query::known(&uri).map(|mut join| {
         join.filter.format = Format::Tikfinity;
         join
     });

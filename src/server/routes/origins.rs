@@ -4,15 +4,19 @@ use axum::{
     Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
+    http::Uri,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{App, body::parse_body};
+use super::{App, body::parse_body, query};
 use crate::{
     sans_io::error::{Code, Problem},
     server::{
-        access::{is_origin, refused::RefusedOrigin},
+        access::{
+            Listed, is_origin,
+            refused::{AllowedOrigin, ORIGIN_BYTES_MAX, RefusedOrigin},
+        },
         state::refusal::Refusal,
     },
 };
@@ -21,7 +25,7 @@ use crate::{
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct List {
     /// Origins allowed while the server runs, in addition to the settings.
-    allowed: Vec<String>,
+    allowed: Vec<AllowedOrigin>,
     /// The last rejected origins, newest first.
     refused: Vec<RefusedOrigin>,
 }
@@ -32,6 +36,9 @@ pub(crate) struct List {
 pub(crate) struct Allow {
     /// The origin to allow, such as `https://overlay.example`.
     origin: String,
+    /// The setting whose rights it gets.
+    #[serde(default)]
+    setting: Listed,
 }
 
 pub(crate) async fn list(State(app): State<App>) -> Json<List> {
@@ -43,17 +50,30 @@ pub(crate) async fn allow(
     app: State<App>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<List>, Refusal> {
-    let Allow { origin } = parse_body(body)?;
-    if !is_origin(&origin) {
-        let message = format!("`{}` is not an origin", origin.escape_debug());
-        return Err(Problem::new(Code::BadRequest, message)
+    let Allow { origin, setting } = parse_body(body)?;
+    if origin.len() > ORIGIN_BYTES_MAX || !is_origin(&origin) {
+        let shown: String = origin.escape_debug().take(ORIGIN_BYTES_MAX).collect();
+        return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not an origin"))
             .hint("write it like https://overlay.example")
             .into());
     }
-    if !app.origins.allow(&origin) {
+    if !app.origins.allow(setting, &origin) {
         return Err(Problem::new(Code::Capacity, "too many origins are allowed already")
             .hint("list them in `server.origins` (LIVETAPE_ORIGINS)")
             .into());
+    }
+    Ok(list(app).await)
+}
+
+/// `DELETE /origins?origin=…`: forgets a rejected origin, and no longer allows one that was allowed.
+pub(crate) async fn forget(app: State<App>, uri: Uri) -> Result<Json<List>, Refusal> {
+    match query::pairs(&uri)?.as_slice() {
+        [(key, origin)] if key == "origin" => app.origins.forget(origin),
+        _ => {
+            return Err(Problem::new(Code::BadRequest, "the parameter `origin` is required, and no other")
+                .hint("DELETE /origins?origin=https://overlay.example")
+                .into());
+        }
     }
     Ok(list(app).await)
 }

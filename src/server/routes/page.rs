@@ -34,7 +34,8 @@ PUT  /connections/{id}/rooms/{room}  adds it to a room; DELETE removes it
 POST /connections/{id}/close     {\"code\":1000,\"reason\":\"bye\"}
 GET  /stats            number of connections and rooms
 GET  /origins          origins of pages that were rejected
-POST /origins          {\"origin\":\"https://overlay.example\"} allows one until the server stops
+POST /origins          {\"origin\":\"https://overlay.example\"} allows one until the server stops;
+                       DELETE /origins?origin=https://overlay.example forgets it
 GET  /health           health of the server
 GET  /status           state and counters of the source
 GET  /status/{user}    the same, if this is the current user

@@ -115,6 +115,20 @@ pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
     Ok(as_observer(join))
 }
 
+/// Parses the query of the main channel, without the parameters that it does not have.
+///
+/// # Errors
+/// `bad_request` for invalid values.
+pub(crate) fn known(uri: &Uri) -> Result<Join, Problem> {
+    let mut join = Join::default();
+    for (key, value) in pairs(uri)? {
+        if FEED.iter().chain(&MAIN).any(|param| param.name == key) {
+            set(&mut join, &key, &value, &MAIN)?;
+        }
+    }
+    Ok(as_observer(join))
+}
+
 /// Parses the query of a private replay: the parameters of a token's channel, and the speed.
 ///
 /// # Errors

@@ -48,6 +48,20 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
         it.read::<origins::Allow>(),
         it.write::<origins::List>(),
     ));
+    routes.push(Route {
+        query: vec![Param::new(
+            "origin",
+            "the origin, such as https://overlay.example",
+            Values::Pattern(r"^(null|https?://.+)$"),
+        )],
+        ..row(
+            "delete",
+            "/origins",
+            "Forgets an origin that was rejected or allowed.",
+            None,
+            it.write::<origins::List>(),
+        )
+    });
     routes.push(get("/metrics", "Metrics in Prometheus text format.", other("text/plain")));
     routes.push(get("/openapi.json", "This OpenAPI document.", object()));
     routes.push(get("/schema/events.json", "JSON Schema of the feed's messages.", object()));
