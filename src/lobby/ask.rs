@@ -184,7 +184,7 @@ impl Lobby {
 
     /// The connections that are accepted.
     fn listed(&self) -> impl Iterator<Item = (&Key, &Connection)> {
-        self.connections.iter().filter(|(_, it)| !it.is_pending)
+        self.connections.iter().filter(|(key, _)| !self.pending.contains(key))
     }
 
     fn view(&self, key: Key) -> ConnectionView {
@@ -211,7 +211,7 @@ impl Lobby {
 
     pub(super) fn key(&self, id: &str) -> Result<Key, Problem> {
         let by_id = Uuid::try_parse(id).ok().and_then(|id| self.ids.get(&id));
-        let by_client_id = || self.client_ids.get(id).filter(|key| !self.connections[*key].is_pending);
+        let by_client_id = || self.client_ids.get(id).filter(|key| !self.pending.contains(key));
         by_id.or_else(by_client_id).copied().ok_or_else(|| {
             Problem::new(Code::NotFound, format!("unknown connection `{id}`"))
                 .hint("see GET /connections for the list")

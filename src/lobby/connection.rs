@@ -65,8 +65,6 @@ pub(super) struct Connection {
     pub(super) created_at: Millis,
     pub(super) last_ping: Millis,
     pub(super) conduct: Conduct,
-    /// Whether the program has not accepted it yet: it is not listed, and receives only messages to it alone.
-    pub(super) is_pending: bool,
     /// Whether it is being closed, so that its messages no longer count.
     pub(super) is_leaving: bool,
 }

@@ -57,15 +57,13 @@ impl Intent {
 impl Lobby {
     /// Leaves a new connection out of lists, broadcasts and rooms until the program accepts it.
     pub fn hold(&mut self, key: Key) {
-        if let Some(connection) = self.connections.get_mut(&key) {
-            connection.is_pending = true;
-        }
+        self.pending.insert(key);
     }
 
     /// Accepts a connection.
     pub fn accept(&mut self, id: Uuid) {
-        if let Some(connection) = self.ids.get(&id).and_then(|key| self.connections.get_mut(key)) {
-            connection.is_pending = false;
+        if let Some(key) = self.ids.get(&id) {
+            self.pending.remove(key);
         }
     }
 
@@ -77,7 +75,7 @@ impl Lobby {
 
     /// Returns the members of a room that are accepted.
     pub(super) fn accepted(&self, room: &Room) -> Vec<Key> {
-        room.members.iter().copied().filter(|key| !self.connections[key].is_pending).collect()
+        room.members.difference(&self.pending).copied().collect()
     }
 
     /// Counts a message that does not concern the lobby.
@@ -115,7 +113,7 @@ impl Lobby {
         };
         keys.retain(|key| {
             let connection = &self.connections[key];
-            connection.role == Role::Handled && !connection.is_leaving && !connection.is_pending
+            connection.role == Role::Handled && !connection.is_leaving && !self.pending.contains(key)
         });
         Ok(keys)
     }

@@ -21,7 +21,7 @@ mod rooms;
 mod talk;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -74,6 +74,8 @@ pub struct Lobby {
     limits: Limits,
     now: Moment,
     connections: BTreeMap<Key, Connection>,
+    /// Connections that the program has not accepted yet: they are not listed, and receive only what is sent to them alone.
+    pending: BTreeSet<Key>,
     ids: HashMap<Uuid, Key>,
     client_ids: HashMap<String, Key>,
     rooms: BTreeMap<String, Room>,
@@ -148,7 +150,6 @@ impl Lobby {
             created_at: self.now.wall,
             last_ping: self.now.wall,
             conduct: Conduct::new(&self.limits),
-            is_pending: false,
             is_leaving: false,
         };
         self.counts.opened += 1;
@@ -213,6 +214,7 @@ impl Lobby {
     /// Removes a connection and announces its departure to the others.
     pub fn close(&mut self, key: Key) {
         let Some(connection) = self.connections.remove(&key) else { return };
+        self.pending.remove(&key);
         self.counts.closed += 1;
         self.ids.remove(&connection.id);
         self.client_ids.remove(&connection.client_id);
