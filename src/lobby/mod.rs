@@ -74,7 +74,7 @@ pub struct Lobby {
     limits: Limits,
     now: Moment,
     connections: BTreeMap<Key, Connection>,
-    /// Connections that the program has not accepted yet: they are not listed, and receive only what is sent to them alone.
+    /// Connections that the program has not accepted yet: they are not listed, and receive only messages to them alone.
     pending: BTreeSet<Key>,
     ids: HashMap<Uuid, Key>,
     client_ids: HashMap<String, Key>,

@@ -31,6 +31,12 @@ export async function check(): Promise<void> {
     onMessage: (socket, message) => message === 'x' && socket.send(message),
     onLeaveRoom: (_, room) => log.push(room),
   })
+  app.websocket('/private', {
+    protocols: ['chat'],
+    onConnect: ({ url, headers, remoteAddress, protocol }) => ({ shouldContinue: headers.cookie !== undefined && [url, remoteAddress].includes(protocol) }),
+  })
+  createApp({ token: undefined, signal: undefined })
+  await app.broadcast(new ArrayBuffer(1))
   // @ts-expect-error results are checked
   app.websocket('/x', { onMessage: () => ({ shouldCancl: true }) })
   // @ts-expect-error messages are text or bytes
