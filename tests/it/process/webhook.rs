@@ -51,7 +51,7 @@ fn hostile(answer: &'static str, more: &'static [u8]) -> String {
         while !more.is_empty() && socket.write_all(more).is_ok() {}
     };
     thread::spawn(move || {
-        listener.incoming().flatten().for_each(|socket| drop(thread::spawn(move || serve(socket))))
+        listener.incoming().flatten().for_each(|socket| drop(thread::spawn(move || serve(socket))));
     });
     url
 }
