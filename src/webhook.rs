@@ -17,14 +17,14 @@ use tokio::{
     time::{sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::error;
 
 use crate::{
     clock,
     hub::{Filter, Hub, Join, Next, OnGap, Reader, Since},
     sans_io::{
         error::Code,
-        retry::{Retry, Verdict},
+        retry::{Retry, SERVER_WAIT_MAX, Verdict},
     },
     secret::Secret,
 };
@@ -66,7 +66,7 @@ pub struct Response {
     pub retry_after: Option<Duration>,
 }
 
-/// Number of events by outcome.
+/// Number of events by outcome, also while events are being delivered.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Accepted with a status of 200 to 299.
@@ -78,6 +78,13 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Returns the numbers with the names of the outcomes.
+    #[must_use]
+    pub fn by_outcome(&self) -> [(&'static str, u64); 3] {
+        let counts = [("delivered", &self.delivered), ("failed", &self.failed), ("skipped", &self.skipped)];
+        counts.map(|(outcome, count)| (outcome, count.load(Ordering::Relaxed)))
+    }
+
     /// Number of events that were not delivered.
     #[must_use]
     pub fn lost(&self) -> u64 {
@@ -86,12 +93,18 @@ impl Counts {
 }
 
 /// Delivers the events of a channel until it closes, or `drain_max` after `shutdown`.
-pub async fn deliver(hub: Hub, options: Options, post: impl Post, shutdown: CancellationToken) -> Counts {
-    let (counts, read) = (Counts::default(), AtomicU64::new(0));
+pub async fn deliver(
+    hub: Hub,
+    options: Options,
+    post: impl Post,
+    counts: &Counts,
+    shutdown: CancellationToken,
+) {
+    let read = AtomicU64::new(0);
     let key = options.secret.as_ref();
     let key = key.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()));
     let drain_max = options.drain_max;
-    let sink = Sink { options, key, post, counts: &counts, read: &read };
+    let sink = Sink { options, key, post, counts, read: &read };
     select! {
         biased;
         () = sink.run(&hub) => {}
@@ -100,7 +113,6 @@ pub async fn deliver(hub: Hub, options: Options, post: impl Post, shutdown: Canc
             counts.skipped.fetch_add(left, Ordering::Relaxed);
         }
     }
-    counts
 }
 
 async fn too_late(shutdown: &CancellationToken, drain_max: Duration) {
@@ -161,7 +173,7 @@ impl<P: Post> Sink<'_, P> {
             let is_delivered = self.event(event).await;
             if let (Some(from), Some(to)) = (from, to) {
                 self.counts.skipped.fetch_add(to + 1 - from, Ordering::Relaxed);
-                warn!(from, to, "🪝 Webhook fell behind and skipped events");
+                error!(from, to, "🪝 Webhook fell behind and skipped events");
             } else if is_delivered {
                 self.counts.delivered.fetch_add(1, Ordering::Relaxed);
             } else {
@@ -185,7 +197,7 @@ impl<P: Post> Sink<'_, P> {
                     let failed = self.counts.failed.load(Ordering::Relaxed) + 1;
                     // Log the failures 1, 2, 4, 8, …, so that a dead webhook does not flood the log.
                     if failed.is_power_of_two() {
-                        warn!(failed, why, "🪝 Webhook rejected an event or cannot be reached");
+                        error!(failed, why, "🪝 Webhook rejected an event or cannot be reached");
                     }
                     return false;
                 }
@@ -209,6 +221,8 @@ impl<P: Post> Sink<'_, P> {
             // A redirect could lead anywhere, and the same request would be rejected again.
             _ => Code::BadRequest,
         };
+        // A longer wait would be final, and the next event would be sent at once.
+        let retry_after = retry_after.map(|wait| wait.min(SERVER_WAIT_MAX));
         Err(Failed { code, why: format!("status {status}"), retry_after })
     }
 }

@@ -9,6 +9,11 @@ const NAME_CHARACTERS_MAX = 40
 const DRAW_MS_MIN = 100
 /** Redraws closer than this are a rush, in ms: animations would never finish. */
 const RUSH_MS = 300
+/** How long mistakes in options stay on screen, in ms: long enough to correct them, short enough to stay off the air. */
+const MISTAKES_MS = 20_000
+/** Allowed values of numeric options; the others only have to be positive. */
+const RANGES = { size: [8, 200], max: [1, 100], seconds: [0, 3600] }
+const RANGE = [0, 1e12]
 /** URLs that avatars may have. */
 const PICTURE = /^https?:\/\//
 /** Control characters, bidirectional marks and invisible characters. */
@@ -37,7 +42,7 @@ function shorten(text, charactersMax) {
 function element(tag, className, text) {
   const made = document.createElement(tag)
   made.className = className
-  if (text !== undefined) made.textContent = text
+  if (text !== undefined) Object.assign(made, { textContent: text, dir: 'auto' })
   return made
 }
 
@@ -74,25 +79,54 @@ function avatarElement({ user }, isWanted) {
   return [picture]
 }
 
-/** Reads the options: query parameters override `defaults`; numeric options only accept numbers. */
-function optionsOf(defaults) {
-  const options = { url: 'ws://127.0.0.1:3000/', token: '', types: '', user: '', size: 24, status: 0, align: 'start', ...defaults }
+/** Shows mistakes for a while. */
+function complain(texts) {
+  const box = element('div', 'mistakes')
+  box.role = 'status'
+  box.append(...texts.slice(0, 5).map((text) => element('p', '', shorten(text, TEXT_CHARACTERS_MAX))))
+  document.body.append(box)
+  setTimeout(() => box.remove(), MISTAKES_MS)
+}
+
+/** Returns what is wrong with the value of an option, if anything. `choices` lists the values of options that have a few. */
+function mistakeOf(options, key, value, choices) {
+  const [min, max] = RANGES[key] ?? RANGE
+  const style = { colour: 'color', accent: 'color', background: 'background-color', font: 'font-family' }[key]
+  if (!Object.hasOwn(options, key)) return 'is not an option of this overlay'
+  if (choices[key]) return choices[key].includes(value) ? undefined : `is not one of ${choices[key].join(', ')}`
+  // The value could contain more than a colour.
+  if (style) return CSS.supports(style, value) ? undefined : 'is not valid in CSS'
+  if (key === 'url') return URL.canParse(value) && /^wss?:$/.test(new URL(value).protocol) ? undefined : 'is not a ws:// or wss:// address'
+  if (typeof options[key] !== 'number') return undefined
+  const isNumber = value.trim() !== '' && Number.isFinite(Number(value))
+  return isNumber && Number(value) >= min && Number(value) <= max ? undefined : `is not a number from ${min} to ${max}`
+}
+
+/** Reads the options: query parameters override `defaults`. Mistaken values are ignored, and shown for a while. */
+function optionsOf(defaults, ownChoices = {}) {
+  const options = { url: 'ws://127.0.0.1:3000/', token: '', types: '', user: '', size: 24, status: 0, align: 'start', colour: '', accent: '', background: '', font: '', ...defaults }
+  const choices = { align: ['start', 'center', 'end'], ...ownChoices }
+  const mistakes = []
   for (const [key, value] of new URLSearchParams(location.search)) {
-    if (typeof options[key] !== 'number') options[key] = value
-    else if (value !== '' && Number.isFinite(Number(value))) options[key] = Math.max(0, Number(value))
+    const mistake = value === '' ? undefined : mistakeOf(options, key, value, choices)
+    if (mistake) mistakes.push(`${shorten(key, NAME_CHARACTERS_MAX)}=${shorten(value, NAME_CHARACTERS_MAX)} ${mistake}`)
+    else if (value !== '') options[key] = typeof options[key] === 'number' ? Number(value) : value
+    // Another server's events must not appear instead.
+    if (mistake && key === 'url') options.url = ''
   }
+  if (mistakes.length > 0) complain(mistakes)
   const style = document.documentElement.style
   style.setProperty('--size', `${options.size}px`)
-  for (const [key, name] of [['colour', 'color'], ['accent', 'color'], ['background', 'background-color'], ['font', 'font-family']]) {
-    // Invalid values are ignored: they could contain more than a value.
-    if (options[key] && CSS.supports(name, options[key])) style.setProperty(`--${key}`, options[key])
-  }
-  if (['start', 'center', 'end'].includes(options.align)) style.setProperty('--align', options.align)
+  for (const key of ['colour', 'accent', 'background', 'font', 'align']) if (options[key]) style.setProperty(`--${key}`, options[key])
   return options
 }
 
 /** Connects, and reconnects without limit. Calls `show` for each event of `types`. */
 function connect(options, types, show, more = {}) {
+  if (!options.url) return
+  document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
+    if (effectiveDirective === 'connect-src') complain([`url=${options.url} is refused: a page of ${location.host} only shows its events`])
+  })
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)
   const client = Livetape.createWebSocketClient({
@@ -105,7 +139,10 @@ function connect(options, types, show, more = {}) {
   })
   client.on('connected', () => say(''))
   client.on('reconnecting', ({ delayMs }) => say(`disconnected, retrying in ${Math.ceil(delayMs / 1000)} s`))
-  client.on('disconnected', ({ final, meaning }) => final && say(meaning))
+  client.on('disconnected', ({ final, code, meaning }) => {
+    if (final) say(meaning)
+    if (final && code !== 1000) complain([meaning])
+  })
   client.on('error', (error) => say(error.title || error.message))
   client.on('event', (event) => {
     if (!options.user || event.username === options.user) show(event)

@@ -29,8 +29,8 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         }
     })?;
     let ended = supervisor.live(user).await;
-    stage.close().await;
-    conclude(&ended)
+    let missed = stage.close().await;
+    conclude(&ended, missed)
 }
 
 pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
@@ -48,12 +48,12 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         display::say("📺 Press Ctrl+C to stop");
     })?;
     let ended = supervisor.serve().await;
-    stage.close().await;
-    conclude(&ended)
+    let missed = stage.close().await;
+    conclude(&ended, missed)
 }
 
-/// Prints a summary of each recording, and returns the exit code.
-pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
+/// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to report.
+pub(super) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }
@@ -64,5 +64,5 @@ pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
         // The part that was written is kept and readable.
         display::say(&format!("⚠️ The recording is incomplete: {problem}"));
     }
-    ended.exit_code()
+    Ok(ended.exit_code()?.max(otherwise))
 }

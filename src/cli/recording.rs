@@ -4,7 +4,7 @@ use super::{display, live::conclude, rooms, signals};
 use crate::{
     control::Control,
     hub::{CloseReason, Hub, Limits},
-    sans_io::error::Problem,
+    sans_io::error::{Problem, exit},
     settings::Settings,
     source::live::NetTransport,
     supervisor::{Ended, Record, Supervisor, SupervisorOptions},
@@ -41,5 +41,5 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
     if let Some(shown) = shown {
         drop(shown.await);
     }
-    conclude(&ended)
+    conclude(&ended, exit::DONE)
 }

@@ -32,8 +32,8 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         greet(&tape, &play, addresses);
     })?;
     let ended = show.await?;
-    stage.close().await;
-    conclude(&ended)
+    let missed = stage.close().await;
+    conclude(&ended, missed)
 }
 
 fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest, .. }: &Addresses) {

@@ -72,8 +72,8 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let channels = stage.control.channels().clone();
     let closing = async {
         let ended = show.await;
-        stage.close().await;
-        ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        let missed = stage.close().await;
+        (ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())), missed)
     };
     let ended = timeout(settings.limits.shutdown_time, closing).await;
     let code = result?;
@@ -87,7 +87,7 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         lost = report_loss(&playing, mock.loss());
     }
     match ended {
-        Ok(ended) if lost == exit::DONE => ended?.exit_code(),
+        Ok((ended, missed)) if lost == exit::DONE => Ok(ended?.exit_code()?.max(missed)),
         _ => Ok(lost),
     }
 }

@@ -1,5 +1,7 @@
 //! The parts that all serving commands share: hub, listener, display and signals.
 
+use std::sync::Arc;
+
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -14,10 +16,11 @@ use super::{
 use crate::{
     control::{Control, Driver, Sources, Token},
     hub::Hub,
-    sans_io::error::Problem,
+    sans_io::error::{Problem, exit},
     secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
+    webhook::Counts,
 };
 
 /// A running server.
@@ -26,6 +29,7 @@ pub(super) struct Stage {
     pub(super) control: Control,
     displays: TaskTracker,
     serving: JoinHandle<()>,
+    webhook: Option<Arc<Counts>>,
 }
 
 /// A server that listens, but does not accept connections yet.
@@ -50,6 +54,9 @@ impl Bound {
         let config = serving::config(settings)?;
         let webhook = Webhook::new(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
+        driver.update_upstream(|upstream| {
+            upstream.webhook = webhook.as_ref().map(|webhook| Arc::clone(&webhook.counts));
+        });
         let listener = Listening::bind(settings.server.address()).await?;
         let tikfinity = serving::tikfinity(settings).await?;
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
@@ -89,7 +96,7 @@ impl Bound {
         for address in tikfinity.iter().flat_map(|it| it.listener.addresses()) {
             info!(%address, "🔔 Serving TikFinity's format");
         }
-        let displays = TaskTracker::new();
+        let (displays, counts) = (TaskTracker::new(), webhook.as_ref().map(|it| Arc::clone(&it.counts)));
         if let Some(display) = display {
             displays.spawn(display::show(hub.clone(), display));
         }
@@ -98,19 +105,26 @@ impl Bound {
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
-        Stage { hub, control, displays, serving }
+        Stage { hub, control, displays, serving, webhook: counts }
     }
 }
 
 impl Stage {
-    /// Shuts the server down gracefully, after its source has ended.
-    pub(super) async fn close(self) {
+    /// Shuts the server down gracefully, after its source has ended. Returns the exit code: whether the webhook
+    /// missed events.
+    pub(super) async fn close(self) -> u8 {
         self.control.shut_down();
         self.control.channels().ended().await;
         // A panicked server has closed its sockets too.
         drop(self.serving.await);
         self.displays.close();
         self.displays.wait().await;
+        let lost = self.webhook.map_or(0, |counts| counts.lost());
+        if lost == 0 {
+            return exit::DONE;
+        }
+        display::say(&format!("⚠️ Events not delivered to the webhook: {lost}"));
+        exit::LOST
     }
 }
 

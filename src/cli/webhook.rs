@@ -1,22 +1,26 @@
 //! The webhook, from the settings.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{args, display, signals};
+use super::{args, signals};
 use crate::{
     clock,
     hub::{Filter, Gifts, Hub},
     sans_io::{error::Problem, retry_after},
     settings::{Address, Settings},
     source::live::{LiveOptions, NetTransport, Request},
-    webhook::{Options, Post, Response, deliver},
+    webhook::{Counts, Options, Post, Response, deliver},
 };
 
 /// A webhook that is ready to receive events.
 pub(super) struct Webhook {
     options: Options,
     post: Network,
+    /// Number of events by outcome.
+    pub(super) counts: Arc<Counts>,
 }
 
 /// Sends requests over the network, without the proxy for TikTok.
@@ -56,16 +60,13 @@ impl Webhook {
                 drain_max: signals::drain_time(settings.limits.shutdown_time),
             },
             post: Network { transport, url: url.to_string() },
+            counts: Arc::default(),
         }))
     }
 
-    /// Starts to deliver events, and reports at the end how many were lost.
+    /// Starts to deliver events.
     pub(super) fn start(self, hub: Hub, shutdown: CancellationToken, tasks: &TaskTracker) {
-        tasks.spawn(async move {
-            let counts = deliver(hub, self.options, self.post, shutdown).await;
-            if counts.lost() > 0 {
-                display::say(&format!("⚠️ Events not delivered to the webhook: {}", counts.lost()));
-            }
-        });
+        let Self { options, post, counts } = self;
+        tasks.spawn(async move { deliver(hub, options, post, &counts, shutdown).await });
     }
 }

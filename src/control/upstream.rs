@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{recorder::Gauge, sans_io::error::Code};
+use crate::{recorder::Gauge, sans_io::error::Code, webhook};
 
 /// Counters of all rooms of a server, including those of tokens.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Upstream {
     pub recorder_lost: u64,
     /// Number of failed recordings.
     pub recorder_failures: u64,
+    /// Events of the webhook, if there is one.
+    pub webhook: Option<Arc<webhook::Counts>>,
 }
 
 impl Upstream {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What the webhook answers; the last answer repeats.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Answer {
     Status(u16, Option<u64>),
     Refused,
@@ -46,7 +46,8 @@ struct Rig {
     hub: Hub,
     shutdown: CancellationToken,
     requests: Requests,
-    delivering: JoinHandle<Counts>,
+    counts: Arc<Counts>,
+    delivering: JoinHandle<()>,
 }
 
 fn start(answers: &'static [Answer], events_max: u64) -> Rig {
@@ -60,16 +61,18 @@ fn start(answers: &'static [Answer], events_max: u64) -> Rig {
         drain_max: Duration::from_secs(2),
     };
     let hook = Hook { answers, requests: Arc::clone(&requests) };
-    let delivering = tokio::spawn(deliver(hub.clone(), options, hook, shutdown.clone()));
-    Rig { hub, shutdown, requests, delivering }
+    let counts = Arc::<Counts>::default();
+    let (of_hub, of_counts, until) = (hub.clone(), Arc::clone(&counts), shutdown.clone());
+    let delivering = tokio::spawn(async move { deliver(of_hub, options, hook, &of_counts, until).await });
+    Rig { hub, shutdown, requests, counts, delivering }
 }
 
 impl Rig {
     /// Closes the channel and waits for the end. Returns the numbers of delivered, failed and skipped events.
     async fn end(self) -> ([u64; 3], Vec<serde_json::Value>) {
         self.hub.close(CloseReason { code: 1000, reason: "done".into() });
-        let counts = self.delivering.await.unwrap();
-        let counts = [counts.delivered, counts.failed, counts.skipped].map(AtomicU64::into_inner);
+        self.delivering.await.unwrap();
+        let counts = self.counts.by_outcome().map(|(_, count)| count);
         let requests = self.requests.lock().unwrap();
         (counts, requests.iter().map(|(_, body, _)| serde_json::from_slice(body).unwrap()).collect())
     }
@@ -144,18 +147,45 @@ async fn a_webhook_that_hangs_fails_after_its_time() {
     assert!((50..70).contains(&took.as_secs()), "{took:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_hour_of_failures_skips_events_and_reports_the_gap() {
-    let rig = start(&[Refused], 16);
+/// Publishes an event per second for an hour.
+async fn an_hour(rig: &Rig) {
     for chat in chats(3600) {
         rig.hub.publish(&[chat]);
         sleep_until(clock::now() + Duration::from_secs(1)).await;
     }
-    let head = rig.hub.head();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hour_of_failures_skips_events_and_reports_the_gap() {
+    for failure in [Refused, Hangs, Status(500, None)] {
+        let rig = start(Box::leak(Box::new([failure])), 16);
+        an_hour(&rig).await;
+        let lost = rig.counts.lost();
+        assert!(lost > 1000, "the losses can be seen while the server runs: {lost} {failure:?}");
+        let head = rig.hub.head();
+        let (counts, bodies) = rig.end().await;
+        let gaps = bodies.iter().filter(|body| body["type"] == "gap");
+        assert!(gaps.count() > 0 && bodies.len() as u64 <= head, "{} requests", bodies.len());
+        assert_eq!((counts[0], counts[1] + counts[2]), (0, head), "every event is counted once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_asks_for_a_long_wait_is_left_alone() {
+    let rig = start(&[Status(429, Some(24 * 3600))], 16);
+    an_hour(&rig).await;
+    assert!(rig.requests.lock().unwrap().len() <= 5, "one request in 15 minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_after_an_outage_are_delivered() {
+    let rig = start(
+        &[Status(500, None), Hangs, Refused, Status(500, None), Status(500, None), Status(200, None)],
+        100,
+    );
+    rig.hub.publish(&chats(3));
     let (counts, bodies) = rig.end().await;
-    let gaps = bodies.iter().filter(|body| body["type"] == "gap");
-    assert!(gaps.count() > 0 && bodies.len() as u64 <= head, "{} requests", bodies.len());
-    assert_eq!((counts[0], counts[1] + counts[2]), (0, head), "every event is counted once");
+    assert_eq!((counts, bodies.len()), ([2, 1, 0], 7));
 }
 
 #[tokio::test(start_paused = true)]

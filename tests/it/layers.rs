@@ -21,7 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hub", &["clock", "sans_io"]),
     ("tools", &["demo", "sans_io", "terminal"]),
     ("recorder", &["clock", "files", "sans_io", "settings"]),
-    ("control", &["clock", "hub", "recorder", "sans_io", "secret"]),
+    ("webhook", &["clock", "hub", "sans_io", "secret"]),
+    ("control", &["clock", "hub", "recorder", "sans_io", "secret", "webhook"]),
     ("pipeline", &["control", "hub", "recorder", "sans_io"]),
     (
         "source",
@@ -35,7 +36,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "secret", "tools",
         ],
     ),
-    ("webhook", &["clock", "hub", "sans_io", "secret"]),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     (
         "cli",

@@ -1,5 +1,7 @@
 //! `/metrics`.
 
+use std::sync::{Arc, atomic::Ordering};
+
 use livetape::{hub::Limits, sans_io::error::Code};
 
 use crate::support::{Rig, chats, read, read_all};
@@ -24,10 +26,14 @@ async fn activity_is_counted() {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
     });
+    let webhook = Arc::<livetape::webhook::Counts>::default();
+    webhook.delivered.store(7, Ordering::Relaxed);
+    webhook.failed.store(2, Ordering::Relaxed);
     rig.driver().update_upstream(|upstream| {
         upstream.reconnects = 4;
         upstream.failures.insert(Code::RateLimited, 2);
         upstream.recorder_lost = 6;
+        upstream.webhook = Some(webhook);
     });
     let mut socket = rig.ws("").await;
     let events = chats(5);
@@ -50,6 +56,9 @@ async fn activity_is_counted() {
         ("livetape_recorder_lost_total", 6.0),
         ("livetape_recorder_waiting_items", 0.0),
         ("livetape_recorder_failures_total", 0.0),
+        ("livetape_webhook_events_total{outcome=\"delivered\"}", 7.0),
+        ("livetape_webhook_events_total{outcome=\"failed\"}", 2.0),
+        ("livetape_webhook_events_total{outcome=\"skipped\"}", 0.0),
         ("livetape_connections_refused_total{reason=\"all\"}", 0.0),
         ("livetape_connections_refused_total{reason=\"address\"}", 0.0),
         ("livetape_http_refused_total{code=\"not_found\"}", 3.0),

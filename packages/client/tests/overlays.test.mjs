@@ -22,9 +22,11 @@ const host = (url) => new URL(url).host
 const isTransparent = (page) => page.evaluate(() => [document.documentElement, document.body].every((it) => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)'))
 
 const OVERLAYS = {
+  alerts: { options: { seconds: 30, sound: 0 }, recording: 'busy', selector: '.said .name', size: { width: 480, height: 240 } },
   chat: { options: { max: 8 }, recording: 'demo', selector: '.line', size: { width: 480, height: 400 } },
   gifts: { options: { seconds: 30 }, recording: 'busy', selector: '.alert', size: { width: 640, height: 220 } },
   goal: { options: { goal: 2000, title: 'Rent for the studio' }, recording: 'busy', selector: '.bar', size: { width: 640, height: 90 } },
+  leaderboard: { options: { max: 4 }, recording: 'busy', selector: 'li', size: { width: 480, height: 260 } },
   viewers: { options: { size: 48 }, recording: 'demo', selector: '#viewers:not(:empty)', size: { width: 360, height: 110 } },
 }
 
@@ -83,26 +85,29 @@ test('the goal counts every diamond once across broken connections and reloads',
   await server.stop()
 })
 
-test('the goal only counts the current lap of a replay', async () => {
+test('the goal and the leaderboard only count the current lap of a replay', async () => {
   const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
   const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
   expect(want).toBeGreaterThan(10)
   await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'], async ({ url, ws }) => {
     const visit = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
+    const board = await open(browser, example('overlays/leaderboard.html', { url: `${ws}/`, max: 100 }))
+    const given = async () => (await board.page.locator('.sum').allInnerTexts()).reduce((sum, text) => sum + Number(text.replaceAll(/\D/g, '')), 0)
     const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
     const isOver = (laps) => until('the end', async () => {
       const { state, lap } = await (await fetch(`${url}/replay`)).json()
       return state === 'ended' && lap === laps
     })
     await isOver(3)
-    await until('the diamonds of one lap', async () => (await sum()) === want + 5)
+    await until('the diamonds of one lap', async () => (await sum()) === want + 5 && (await given()) === want)
     // Another pass over the same recording also starts over, as does a page that loads now.
     await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
     await fetch(`${url}/replay/play`, { method: 'POST' })
     await until('a second end', async () => (await (await fetch(`${url}/replay`)).json()).state === 'ended')
     await visit.page.reload()
-    await until('the same again', async () => (await sum()) === want + 5)
-    expect(visit.complaints).toEqual([])
+    await until('the same again', async () => (await sum()) === want + 5 && (await given()) === want)
+    expect([...visit.complaints, ...board.complaints]).toEqual([])
+    await board.close()
     await visit.close()
   })
 })
@@ -132,11 +137,11 @@ async function hostileServer() {
   return { ws: `ws://127.0.0.1:${server.address().port}`, events, diamonds: 5 * HOSTILE.length, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
 }
 
-const PAGES = { chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
+const PAGES = { alerts: ['overlays/alerts.html', '.said'], leaderboard: ['overlays/leaderboard.html', 'li'], chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
 for (const [name, [address, rows]] of Object.entries(PAGES)) {
   test(`${name}: hostile names, texts and options stay plain text and are truncated`, async () => {
     const server = await hostileServer()
-    const options = { url: `${server.ws}/`, max: 40, seconds: 60, avatars: 1, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
+    const options = { url: `${server.ws}/`, max: 40, seconds: 60, avatars: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
     const visit = await open(browser, example(address, options), { width: 600, height: 900, backdrop: BACKDROP })
     const { page } = visit
     await page.locator(rows).first().waitFor({ state: 'attached' })

@@ -95,6 +95,10 @@ fn upstream(sheet: &mut Sheet, app: &App) {
     sheet.counter("livetape_recorder_lost_total", "Items lost because the disk was too slow.", None, lost);
     let (name, help) = ("livetape_recorder_failures_total", "Recordings that failed.");
     sheet.counter(name, help, None, told.recorder_failures);
+    for (outcome, count) in told.webhook.iter().flat_map(|counts| counts.by_outcome()) {
+        let help = "Events for the webhook, by outcome.";
+        sheet.counter("livetape_webhook_events_total", help, Some(("outcome", outcome)), count);
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]

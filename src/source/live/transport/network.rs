@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
-    Client, RequestBuilder, Url,
+    Client, RequestBuilder, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
@@ -73,33 +73,30 @@ impl NetTransport {
         Ok(self.reach.check(url.host_str().unwrap_or_default())?)
     }
 
-    /// Sends a POST request, without following redirects.
+    /// Sends a POST request, without following redirects or reading the body of the response.
     ///
     /// # Errors
     /// If there is no response.
     pub async fn post(&self, request: &Request, body: Bytes) -> Result<Answer, Unreached> {
-        self.send(self.client.post(&request.url).body(body), request).await
+        let response = self.send(self.client.post(&request.url).body(body), request).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer { status, headers, body: Bytes::new() })
     }
 
-    async fn send(&self, builder: RequestBuilder, request: &Request) -> Result<Answer, Unreached> {
-        let said = |error: reqwest::Error| match Unreached::of(&error) {
+    fn unreached(&self, error: &reqwest::Error) -> Unreached {
+        match Unreached::of(error) {
             // With a proxy, the refused connection was the one to the proxy.
             refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
             unreached => unreached,
-        };
+        }
+    }
+
+    async fn send(&self, builder: RequestBuilder, request: &Request) -> Result<Response, Unreached> {
         // The resolver sees neither addresses nor names that a proxy resolves, so check the host here.
         if let Ok(url) = Url::parse(&request.url) {
             self.reach.check(url.host_str().unwrap_or_default()).map_err(|error| Unreached::from(&error))?;
         }
-        let mut response = builder.headers(header_map(request)?).send().await.map_err(said)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = BytesMut::new();
-        while body.len() < BODY_BYTES_MAX {
-            let Some(chunk) = response.chunk().await.map_err(said)? else { break };
-            let room = BODY_BYTES_MAX - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        }
-        Ok(Answer { status, headers, body: body.freeze() })
+        builder.headers(header_map(request)?).send().await.map_err(|error| self.unreached(&error))
     }
 }
 
@@ -107,7 +104,15 @@ impl Transport for NetTransport {
     type Stream = MaybeTlsStream<Counted<TcpStream>>;
 
     async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
-        self.send(self.client.get(&request.url), request).await
+        let mut response = self.send(self.client.get(&request.url), request).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while body.len() < BODY_BYTES_MAX {
+            let Some(chunk) = response.chunk().await.map_err(|error| self.unreached(&error))? else { break };
+            let room = BODY_BYTES_MAX - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        Ok(Answer { status, headers, body: body.freeze() })
     }
 
     async fn open(&self, request: &Request) -> Result<Opened<Self::Stream>, OpenError> {
