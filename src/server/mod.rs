@@ -159,6 +159,8 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
         origins: Arc::default(),
+        #[cfg(feature = "cli")]
+        mock: Arc::default(),
         handlers: config.handlers,
     };
     let router = router::router(app.clone(), config.access, bounds.body_bytes_max);

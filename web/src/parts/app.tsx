@@ -6,6 +6,7 @@ import { Drop } from './drop.tsx'
 import { Feed } from './feed.tsx'
 import { Header } from './header.tsx'
 import { Inject } from './inject.tsx'
+import { Mock } from './mock.tsx'
 import { Recordings } from './recordings.tsx'
 import { Snackbar } from './snackbar.tsx'
 import { Source } from './source.tsx'
@@ -23,6 +24,7 @@ export function App() {
           <Connect />
           <Start />
           <Source />
+          <Mock />
           <Transport />
         </div>
         <Feed />

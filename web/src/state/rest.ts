@@ -123,6 +123,19 @@ export interface Health {
   version: string
 }
 
+/** Response of `GET /mock`. */
+export interface MockView {
+  /** The mock that this server started; `null` if there is none. */
+  running: RunningMock | null
+}
+
+/** A scenario that the mock can run. */
+export interface NamedScenario {
+  /** What it does, in one sentence. */
+  description: string
+  name: string
+}
+
 /** Response of `GET /status`: the state of the source, and its subscribers. */
 export interface Overview {
   /** Number of the connection attempt, from 1; 0 before the first. */
@@ -302,6 +315,20 @@ export type Mode = 'idle' | 'live' | 'replay'
 /** What a replay is doing. */
 export type ReplayPhase = 'waiting' | 'playing' | 'paused' | 'ended'
 
+/** A running mock. */
+export interface RunningMock {
+  /** The last activities of clients, oldest first. */
+  entries: Array<MockEntry>
+  /** Number of all activities. */
+  received: number
+  /** Name of its scenario. */
+  scenario: string
+  /** Its address, for other clients. */
+  url: string
+  /** User whose room it has. */
+  user: string
+}
+
 /** What a source is doing. */
 export type SourceState = 'idle' | 'connecting' | 'connected' | 'retrying' | 'ended'
 
@@ -365,4 +392,20 @@ export interface Marker {
   label: string
   /** Offset of the marker, in milliseconds. */
   offsetMs: number
+}
+
+/** An activity of a client of the mock. */
+export interface MockEntry {
+  /** Milliseconds since the mock was started. */
+  atMs: number
+  /** Sequence number among all connections to the mock, from 1. */
+  connection: number
+  /** Method and path of a request, without its query; type of a message, kind of a fault, or side and reason of a close. */
+  details: string
+  /** Name of the fault that shaped the response. */
+  fault: string | null
+  /** Status of a response, or close code. */
+  status: number | null
+  /** Kind of activity. */
+  what: string
 }
