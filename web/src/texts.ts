@@ -58,6 +58,8 @@ export const texts = {
     closeReason: (code: number, reason: string) => `Close code ${code}${reason ? `: ${reason}` : ''}`,
     away: 'The server is not responding',
     awayDetails: 'This page keeps retrying and resumes where it left off.',
+    readOnly: 'Your token can only read',
+    readOnlyDetails: 'To control the server, open the page with another token.',
   },
 
   connect: {

@@ -116,6 +116,8 @@ export interface Health {
   memory: Memory | null
   /** What runs on the main channel. */
   mode: Mode
+  /** Whether the token of this request allows reading only. */
+  readOnly: boolean
   status: string
   /** Seconds since the start. */
   uptime: number
@@ -217,7 +219,7 @@ export interface Status {
 }
 
 /** Stable code of the failure. */
-export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'shutting_down'
+export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'shutting_down'
 
 /** A connection of the recording. */
 export interface Connection {
