@@ -24,7 +24,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         hosts: server.hosts.clone(),
         origins: server.origins.clone(),
         any_address: !server.address().ip().is_loopback(),
-        tokens: Tokens::new(tokens(settings)?),
+        tokens: Tokens::new(tokens(settings)?).with_read_only(server.read_token.clone()),
         listed: Listed::Server,
     };
     access.check()?;

@@ -17,7 +17,7 @@ use std::{
 };
 
 pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
-pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
+pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};
 pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
@@ -199,6 +199,15 @@ impl Control {
     /// Why the first attempt failed, and whether it is retried.
     pub async fn connect(&self, user: String) -> Result<Status, Refusal> {
         give(&self.orders, |answer| Order::Connect(user, answer)).await
+    }
+
+    /// Connects to a room of a mock. Returns once the first attempt has succeeded or failed.
+    ///
+    /// # Errors
+    /// `room_running` or `replay_running` if anything else is connected or playing, otherwise why the first attempt
+    /// failed, and whether it is retried.
+    pub async fn connect_mock(&self, room: MockRoom) -> Result<Status, Refusal> {
+        give(&self.orders, |answer| Order::ConnectMock(room, answer)).await
     }
 
     /// Disconnects the current user.

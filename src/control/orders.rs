@@ -20,6 +20,8 @@ pub enum Order {
     Replay(ReplayOrder, Answer<ReplayState>),
     /// Connect to this user, and disconnect the current one.
     Connect(String, Answer<Status>),
+    /// Connect to a room of a mock, if nothing else is connected or playing.
+    ConnectMock(MockRoom, Answer<Status>),
     /// Disconnect this user.
     Disconnect(String, Answer<Status>),
     /// Broadcast a synthetic event.
@@ -34,11 +36,22 @@ impl Order {
         let refusal = refusal.into();
         match self {
             Self::Replay(_, answer) => answer.refuse(refusal),
-            Self::Connect(_, answer) | Self::Disconnect(_, answer) => answer.refuse(refusal),
+            Self::Connect(_, answer) | Self::Disconnect(_, answer) | Self::ConnectMock(_, answer) => {
+                answer.refuse(refusal);
+            }
             Self::Inject(_, answer) => answer.refuse(refusal),
             Self::Test(_, answer) => answer.refuse(refusal),
         }
     }
+}
+
+/// A room of a mock that runs in this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MockRoom {
+    /// User of the room.
+    pub user: String,
+    /// URL of the mock.
+    pub url: String,
 }
 
 /// Sender for the answer to an order. The answer is dropped if nobody waits for it.

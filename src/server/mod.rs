@@ -160,6 +160,8 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
         origins: Arc::default(),
+        #[cfg(feature = "cli")]
+        mock: Arc::default(),
         handlers: config.handlers,
     };
     let ids = trace::Ids::new(hub.stream(), app.metrics.clone());

@@ -20,6 +20,8 @@ use super::{
 
 #[cfg(feature = "page")]
 use super::routes::assets;
+#[cfg(feature = "cli")]
+use super::routes::mock;
 
 /// Adds the routes that need a feature.
 fn optional(router: Router<App>) -> Router<App> {
@@ -30,6 +32,10 @@ fn optional(router: Router<App>) -> Router<App> {
         .route("/overlays/{name}", get(assets::overlay))
         .route("/livetape-client.js", get(assets::client))
         .route("/try", get(assets::try_rooms));
+    #[cfg(feature = "cli")]
+    let router = router
+        .route("/mock", get(mock::view).post(mock::start).delete(mock::stop))
+        .route("/mock/scenarios", get(mock::scenarios));
     #[cfg(feature = "metrics")]
     let router = router.route("/metrics", get(metrics::export::metrics));
     router

@@ -51,7 +51,10 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
             "listen on 127.0.0.1, or set --insecure",
         );
     }
-    if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
+    if server.read_token.is_some() && !has_token {
+        bad("server.read_token is set, but no token that can control the server", "set LIVETAPE_TOKEN too");
+    }
+    if [&server.token, &server.read_token].into_iter().flatten().any(|token| !is_token(token.reveal())) {
         bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
     }
     webhook_problems(&settings.webhook, &mut bad);

@@ -53,6 +53,7 @@ fn sample(key: &Key) -> String {
     match key.path().as_str() {
         "server.port" => "3000",
         "server.token" => "\"a-secret-of-16-or-more-characters\"",
+        "server.read_token" => "\"another-secret-of-16-or-more\"",
         "server.token_file" => "\"tokens.txt\"",
         "server.tls_cert" | "watch.ca" => "\"cert.pem\"",
         "server.tls_key" => "\"key.pem\"",

@@ -103,6 +103,10 @@ settings! {
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
         /// Require this bearer token for requests and sockets
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
+        /// Accept this bearer token for requests that only read
+        ///
+        /// It can read the feed and use `GET`, but neither control the server nor send messages to clients.
+        read_token: Option<Secret> = None, "", "LIVETAPE_READ_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
         /// A server accepts any of them. `livetape watch` and `livetape trigger` send the first.

@@ -114,6 +114,7 @@ impl<T: Transport> Channels<T> {
             options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
             common: self.common.clone(),
             place: None,
+            is_mocked: false,
             listing: None,
             followed: Some(self.common.rooms.offer(user)),
             following: None,

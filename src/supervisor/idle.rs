@@ -54,6 +54,10 @@ impl<T: Transport> Supervisor<T> {
                     opening.into_iter().for_each(Opening::give_up);
                     return Next::Connect(user, Some(answer));
                 }
+                Some(Order::ConnectMock(room, answer)) => {
+                    opening.into_iter().for_each(Opening::give_up);
+                    return Next::Mock(room, answer);
+                }
                 Some(order) => self.take_other_order(order).await,
             }
         }
@@ -88,6 +92,7 @@ impl<T: Transport> Supervisor<T> {
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
                     answer.refuse(room_running(&user));
                 }
+                Some(Order::ConnectMock(_, answer)) => answer.refuse(room_running(&user)),
                 Some(order) => self.take_other_order(order).await,
             }
         }

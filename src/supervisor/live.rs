@@ -101,7 +101,7 @@ impl<T: Transport> Supervisor<T> {
         let share = |registry: &ChannelRegistry| {
             registry.share(user, self.hub.stream(), self.options.backlog, self.driver.view())
         };
-        let shared = self.registry.as_ref().and_then(share);
+        let shared = self.registry.as_ref().filter(|_| !self.is_mocked).and_then(share);
         if let Some(shared) = &shared {
             pipeline = pipeline.with_mirror(shared.hub().clone());
         }
@@ -208,6 +208,8 @@ impl<T: Transport> Supervisor<T> {
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
         match order {
+            // The options of a mock's room are not those of the next one.
+            Order::Connect(_, answer) if self.is_mocked => answer.refuse(room_running(user)),
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => answer.refuse(problem),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
@@ -217,8 +219,8 @@ impl<T: Transport> Supervisor<T> {
                 return Some(Leaving::Deleted(answer));
             }
             Order::Disconnect(other, answer) => answer.refuse(not_current(&other)),
-            Order::Replay(ReplayOrder::Load(_), answer) => {
-                answer.refuse(room_running(user));
+            order @ (Order::ConnectMock(..) | Order::Replay(ReplayOrder::Load(_), _)) => {
+                order.refuse(room_running(user));
             }
             order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
                 order.refuse(nothing_replayed());

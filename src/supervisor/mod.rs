@@ -12,6 +12,7 @@ mod idle;
 mod inject;
 mod limit;
 mod live;
+mod mocked;
 mod play;
 mod room;
 mod rooms;
@@ -28,7 +29,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, ChannelRegistry, Control, Driver, Lease, RegistryEntry, ReplayState, Status},
+    control::{
+        Answer, ChannelRegistry, Control, Driver, Lease, MockRoom, RegistryEntry, ReplayState, Status,
+    },
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
     source::{
@@ -156,6 +159,7 @@ enum Next {
     /// Wait for subscribers, then connect this user.
     Hold(String),
     Connect(String, Option<Answer<Status>>),
+    Mock(MockRoom, Answer<Status>),
     Play(Tape, Option<Answer<ReplayState>>),
     Exit,
 }
@@ -170,6 +174,8 @@ pub struct Supervisor<T> {
     common: Common,
     /// Held while a room is connected, and kept for the room that replaces it.
     place: Option<OwnedSemaphorePermit>,
+    /// Whether the current room is one of a mock.
+    is_mocked: bool,
     /// Registry entry of this channel, if a token opened it.
     listing: Option<RegistryEntry>,
     /// Lets the main channel follow this one.
@@ -211,6 +217,7 @@ impl<T: Transport> Supervisor<T> {
             options,
             common,
             place: None,
+            is_mocked: false,
             listing: None,
             followed: None,
             following: None,
@@ -267,6 +274,7 @@ impl<T: Transport> Supervisor<T> {
                 }
                 Next::Hold(user) => self.hold(user).await,
                 Next::Connect(user, answer) => self.connect(user, answer).await,
+                Next::Mock(room, answer) => self.connect_mock(room, answer).await,
                 Next::Play(tape, answer) => match self.play(tape, answer).await {
                     Ok(next) => next,
                     Err((problem, answer)) => {

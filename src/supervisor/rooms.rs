@@ -81,6 +81,10 @@ impl Rooms {
 impl<T: Transport> Supervisor<T> {
     /// Returns the room of `user` if a token has it open, so that nobody is connected twice.
     pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
+        // Tokens open rooms of TikTok.
+        if self.is_mocked {
+            return None;
+        }
         // Held as long as the main channel follows.
         let lease = self.registry.as_ref()?.lease(user)?;
         let live = self.common.rooms.follow(user).await?;

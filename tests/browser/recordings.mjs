@@ -111,9 +111,35 @@ export async function inject({ browser, livetape, pictures }) {
   })
 }
 
+/** A token that can only read: one message, events, and nothing to press that the server would reject. */
+async function onlyReads(browser, url, token, pictures) {
+  const visit = await Visit.open(browser, url, { ready: false })
+  const { page } = visit
+  await page.getByRole('dialog').getByLabel('Bearer token').fill(token)
+  await page.getByRole('dialog').getByRole('button', { name: 'Continue' }).click()
+  await page.getByRole('status').filter({ hasText: 'Your token can only read' }).waitFor()
+  await page.locator('article').first().waitFor()
+  const row = page.locator('.tape-row').first()
+  for (const name of ['Play', 'Upload…']) assert.ok(await page.locator('.recordings').getByRole('button', { name, exact: true }).first().isDisabled(), name)
+  assert.equal(await page.locator('.acting:not([inert])').count(), 0, 'controls are inert')
+  await row.getByRole('button', { name: 'Info' }).click()
+  await row.getByText('Connections').waitFor()
+  // The first page has paused the replay.
+  const paused = page.locator('.phase-paused')
+  await paused.waitFor()
+  await page.locator('body').press('Space')
+  await page.getByRole('button', { name: '0 clients' }).click()
+  await visit.axe()
+  await visit.picture(pictures, 'read-only')
+  await paused.waitFor()
+  assert.equal(await page.locator('.card.error').count(), 0, 'one message')
+  visit.clean(REFUSED, /WebSocket connection to/)
+  await visit.close()
+}
+
 /** A server that requires a token. */
 export async function token({ browser, livetape, pictures }) {
-  const SECRET = 'a-token-of-the-tests-0123456789abcdef'
+  const [SECRET, READING] = ['a-token-of-the-tests-0123456789abcdef', 'a-token-that-only-reads-0123456789']
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url, cwd }) => {
     assert.equal((await fetch(new URL('status', url))).status, 401, 'requires a token')
     const visit = await Visit.open(browser, url, { ready: false })
@@ -142,6 +168,7 @@ export async function token({ browser, livetape, pictures }) {
     assert.ok(!page.url().includes(SECRET), 'no token in the URL')
     visit.clean(REFUSED, /WebSocket connection to/)
     await visit.close()
-    return 'required, a wrong one rejected, the right one kept for the tab'
-  }, { env: { LIVETAPE_TOKEN: SECRET } })
+    await onlyReads(browser, url, READING, pictures)
+    return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'
+  }, { env: { LIVETAPE_TOKEN: SECRET, LIVETAPE_READ_TOKEN: READING } })
 }

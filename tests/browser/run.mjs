@@ -10,12 +10,13 @@ import { drops } from './drops.mjs'
 import { feed, hostile, resume } from './feed.mjs'
 import { connect, overlays, refused, rooms } from './first.mjs'
 import { marks } from './marks.mjs'
+import { mock } from './mock.mjs'
 import { origins } from './origins.mjs'
 import { inject, recordings, token } from './recordings.mjs'
 import { idle, restart, source, stay } from './source.mjs'
 import { held, looks, transport } from './transport.mjs'
 
-const CHECKS = { connect, refused, rooms, overlays, feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, stay, restart, token, origins, busy }
+const CHECKS = { connect, refused, rooms, overlays, feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, mock, stay, restart, token, origins, busy }
 /** Timeout of a check, in ms. */
 const CHECK_MS = 5 * 60_000
 

@@ -152,3 +152,33 @@ async fn a_preflight_needs_no_token() {
         (401, Some("http://localhost:5173"))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_for_reading_reads_the_feed_and_controls_nothing() {
+    let tokens = Tokens::new(vec![TOKEN.to_owned().into()]).with_read_only(Some(SECOND.to_owned().into()));
+    let access = Access { tokens, ..Access::default() };
+    let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
+    let header = format!("authorization: Bearer {SECOND}\r\n");
+    for (line, status) in [
+        ("GET /status", 200),
+        ("GET /recordings", 200),
+        ("HEAD /health", 200),
+        ("POST /shutdown", 403),
+        ("POST /connect/ann", 403),
+        ("DELETE /recordings/show", 403),
+        ("GET /test/ann", 403),
+        ("GET /ws/echo", 403),
+    ] {
+        let answer = ask(&rig, line, &header).await;
+        assert_eq!(answer.status, status, "{line}");
+        assert!(status == 200 || answer.code() == "read_only_token", "{line}");
+    }
+    for (token, read_only) in [(TOKEN, false), (SECOND, true)] {
+        let answer = ask(&rig, "GET /health", &format!("authorization: Bearer {token}\r\n")).await;
+        assert!(answer.body.contains(&format!("\"readOnly\":{read_only}")), "{answer:?}");
+    }
+    let protocol = format!("livetape, bearer.{SECOND}");
+    let header = Some(("sec-websocket-protocol", protocol.as_str()));
+    assert!(open(&rig, "?since=0", header).await.is_ok());
+    assert!(open(&rig, "ws", header).await.is_err());
+}

@@ -29,14 +29,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret", "tools"],
     ),
     ("supervisor", &["clock", "control", "hub", "pipeline", "recorder", "sans_io", "source"]),
+    ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     (
         "server",
         &[
-            "clock", "control", "demo", "files", "hub", "lobby", "log", "net", "recorder", "sans_io",
+            "clock", "control", "demo", "files", "hub", "lobby", "log", "mock", "net", "recorder", "sans_io",
             "secret", "tools",
         ],
     ),
-    ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     (
         "cli",
         &[

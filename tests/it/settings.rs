@@ -135,6 +135,7 @@ fn contradictory_settings_are_reported() {
         "[server]\nlisten = \"[::]:3000\"",
         "[server]\ntoken = \"short\"",
         "[server]\ntoken = \"0123456789 abcdef\"",
+        "[server]\nread_token = \"0123456789abcdef\"",
         "[limits]\nhead_bytes = 1\nconnections = 0\nidle_time = 0",
         "[limits]\nbacklog_events = 63\nbacklog_bytes = \"255KiB\"",
         "[limits]\nbacklog_events = 4194305\nbacklog_bytes = 1073741825",
@@ -160,6 +161,7 @@ fn contradictory_settings_are_reported() {
 fn secrets_are_not_shown() {
     let env = [
         ("LIVETAPE_TOKEN", "hunter2hunter2hunter2"),
+        ("LIVETAPE_READ_TOKEN", "hunter2hunter2hunter3"),
         ("LIVETAPE_SIGN_KEY", "hunter2"),
         ("LIVETAPE_SESSION_COOKIE", "hunter2"),
         ("LIVETAPE_PROXY", "socks5://ann:hunter2@127.0.0.1:1080"),

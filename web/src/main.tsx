@@ -7,6 +7,7 @@ import { start as startClients } from './state/clients.ts'
 import { start as startFeatures } from './state/features.ts'
 import { start as startFeed } from './state/feed.ts'
 import { start as startMetrics } from './state/metrics.ts'
+import { start as startMock } from './state/mock.ts'
 import { start as startRecordings } from './state/recordings.ts'
 import { start as startServer } from './state/server.ts'
 import './state/theme.ts'
@@ -20,4 +21,5 @@ startRecordings()
 startFeatures()
 startMetrics()
 startClients()
+startMock()
 void startServer()

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLOSE, isFinal } from '../../packages/client/src/closing.ts'
 import { Connection, type LinkState, address } from '../src/feed/connection.ts'
 import { readEvent } from '../src/feed/event.ts'
-import { ROWS_MAX, Store } from '../src/feed/store.ts'
+import { Leaders, PEOPLE_MAX } from '../src/feed/leaders.ts'
+import { FOLDED_MAX, ROWS_MAX, Store } from '../src/feed/store.ts'
 import { STREAKS_MAX, Streaks } from '../src/feed/streaks.ts'
 import { LINE_CHARS_MAX, cut, summary } from '../src/feed/summary.ts'
 
@@ -43,6 +44,40 @@ describe('streaks', () => {
     for (let id = 0; id <= STREAKS_MAX; id += 1) streaks.add(part(id), id, 0)
     expect(streaks.add(part(0), 1, 0).isNew).toBe(true)
     expect(streaks.add(part(STREAKS_MAX), 1, 0).isNew).toBe(false)
+  })
+})
+
+describe('the top gifters', () => {
+  test('add up until the source connects again', () => {
+    const store = new Store()
+    const from = (user: string, diamonds: number): string => json('gift', { user: { userId: user, uniqueId: user }, giftName: 'Rose', streakId: '', diamonds })
+    for (const line of [from('ann', 3), from('bob', 5), from('ann', 4), from('eve', 0)]) store.take(line)
+    expect(store.leaders.top.map(({ name, diamonds }) => [name, diamonds])).toEqual([['ann', 7], ['bob', 5]])
+    store.take(json('connection_created'))
+    expect(store.leaders.top).toEqual([])
+  })
+  test('are bounded, and the first ones stay', () => {
+    const leaders = new Leaders()
+    const add = (key: number, diamonds: number): void => leaders.add({ key: `k${key}`, name: '', nickname: '' }, diamonds)
+    add(0, 1_000_000)
+    for (let key = 1; key <= PEOPLE_MAX * 2; key += 1) add(key, 1 + (key % 7))
+    expect(leaders.top[0]).toMatchObject({ key: 'k0', diamonds: 1_000_000 })
+  })
+})
+
+describe('events of links', () => {
+  test('that follow each other share a row, which keeps the JSON of each', () => {
+    const store = new Store()
+    for (const type of ['link', 'link_layer', 'link_mic_method', 'chat', 'link']) store.take(json(type, { comment: 'hello' }))
+    expect(store.window(0, 9).map(({ type, count }) => [type, count])).toEqual([['link_mic_method', 3], ['chat', undefined], ['link', undefined]])
+    expect(store.json().count).toBe(5)
+    expect(store.json(0)).toMatchObject({ count: 3 })
+    expect(store.json(0).text.split('\n').map((line) => JSON.parse(line).type)).toEqual(['link', 'link_layer', 'link_mic_method'])
+  })
+  test('start a new row when theirs is full', () => {
+    const store = new Store()
+    for (let count = 0; count < FOLDED_MAX + 1; count += 1) store.take(json('link'))
+    expect(store.window(0, 9).map(({ count }) => count)).toEqual([FOLDED_MAX, undefined])
   })
 })
 

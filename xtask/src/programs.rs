@@ -4,18 +4,24 @@ use std::{env, ffi::OsStr, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// An emoji font, without which screenshots show boxes, and the program that detects it.
-const EMOJI: [&str; 2] = ["fonts-noto-color-emoji", "fontconfig"];
+/// Fonts without which screenshots show boxes, each with a language that it covers. `und-zsye` is emoji.
+const FONTS: [(&str, &str); 3] =
+    [("und-zsye", "fonts-noto-color-emoji"), ("ja", "fonts-noto-cjk"), ("hi", "fonts-noto-core")];
 
-/// Installs Debian's Chromium and an emoji font if they are missing.
+/// Installs Debian's Chromium, and fonts for the names and texts of recordings, if they are missing.
 pub(crate) fn install_chromium() -> Result<()> {
     let mut missing = Vec::new();
     if command("chromium", ["--version"]).is_err() {
         missing.push("chromium");
     }
-    let fonts = Command::new("fc-list").args([":lang=und-zsye", "family"]).output();
-    if !fonts.is_ok_and(|fonts| fonts.status.success() && !fonts.stdout.is_empty()) {
-        missing.extend(EMOJI);
+    if command("fc-list", ["--version"]).is_err() {
+        missing.push("fontconfig");
+    }
+    for (language, package) in FONTS {
+        let fonts = Command::new("fc-list").args([&format!(":lang={language}"), "family"]).output();
+        if !fonts.is_ok_and(|fonts| fonts.status.success() && !fonts.stdout.is_empty()) {
+            missing.push(package);
+        }
     }
     if missing.is_empty() { Ok(()) } else { apt_get_install(&missing) }
 }

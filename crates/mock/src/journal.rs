@@ -164,7 +164,12 @@ impl Happened {
         ["request", "upgrade", "enter", "heartbeat", "ack", "other", "fault", "closed"];
 
     /// Returns the name of the kind, as in JSON.
-    pub(super) fn name(&self) -> &'static str {
+    ///
+    /// ```
+    /// assert_eq!(livetape_mock::Happened::Enter.name(), "enter");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         let [request, upgrade, enter, heartbeat, ack, other, fault, closed] = Self::NAMES;
         match self {
             Self::Request { .. } => request,

@@ -272,6 +272,26 @@ impl MockTikTok {
         self.mock.lock().journal.entries.clone()
     }
 
+    /// Returns the last entries of the log, at most `max`, and the number of all entries, including those that did not fit.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// assert_eq!(mock.last_received(10), (vec![], 0));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn last_received(&self, max: usize) -> (Vec<LogEntry>, u64) {
+        let state = self.mock.lock();
+        let entries = &state.journal.entries;
+        let last = entries[entries.len().saturating_sub(max)..].to_vec();
+        (last, entries.len() as u64 + state.journal.dropped)
+    }
+
     /// Clears the log, the rooms and the counters of faults and rate limits.
     ///
     /// ```

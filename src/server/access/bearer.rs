@@ -37,34 +37,52 @@ const TOKEN_BYTES_MAX: usize = 256;
 
 /// Tokens that grant access. An empty list lets everyone in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tokens(Vec<Secret>);
+pub struct Tokens {
+    all: Vec<Secret>,
+    /// Allows reading only.
+    read_only: Option<Secret>,
+}
 
 impl Tokens {
     /// Accepts these tokens. Tokens longer than 256 bytes never match.
     #[must_use]
     pub fn new(tokens: Vec<Secret>) -> Self {
-        Self(tokens)
+        Self { all: tokens, read_only: None }
+    }
+
+    /// Also accepts this token, for requests that only read.
+    #[must_use]
+    pub fn with_read_only(self, token: Option<Secret>) -> Self {
+        Self { read_only: token, ..self }
     }
 
     /// Whether requests need no token.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Returns the first token, for a client of this process.
     #[cfg(feature = "cli")]
     pub(crate) fn first(&self) -> Option<&Secret> {
-        self.0.first()
+        self.all.first()
     }
 
     /// Whether `given` is one of the tokens. Takes constant time, so that timing reveals nothing about them.
     fn allow(&self, given: &str) -> bool {
-        let Some(given) = padded(given) else { return false };
-        let is_one =
-            |token: &Secret| padded(token.reveal()).map_or(Choice::from(0), |token| token.ct_eq(&given));
-        self.0.iter().fold(Choice::from(0), |found, token| found | is_one(token)).into()
+        is_one(&self.all, given)
     }
+
+    fn allow_reading(&self, given: &str) -> bool {
+        is_one(self.read_only.as_slice(), given)
+    }
+}
+
+fn is_one(tokens: &[Secret], given: &str) -> bool {
+    let Some(given) = padded(given) else { return false };
+    let is_equal =
+        |token: &Secret| padded(token.reveal()).map_or(Choice::from(0), |token| token.ct_eq(&given));
+    tokens.iter().fold(Choice::from(0), |found, token| found | is_equal(token)).into()
 }
 
 /// Pads a token with zeros, which no token contains. Returns `None` for an empty or overlong token.
@@ -91,6 +109,10 @@ pub(crate) fn is_token(protocol: &str) -> bool {
     protocol.starts_with(PROTOCOL_OF_TOKEN)
 }
 
+/// Request extension: the token of the request allows reading only.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadOnly;
+
 /// Middleware that admits requests with a valid token and removes the token from them.
 pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let is_foreign = access.tokens.is_empty() && request.headers().contains_key(UPGRADE);
@@ -104,11 +126,18 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     let offered = protocols(request.headers());
     shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
-    if !is_allowed && !is_page(&request) {
+    let may_read = !is_allowed && shown.iter().any(|token| access.tokens.allow_reading(token));
+    if may_read && !is_reading(&request) {
+        return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
+    }
+    if !is_allowed && !may_read && !is_page(&request) {
         return refuse(&request, shown.is_empty());
     }
     if is_allowed && !access.tokens.is_empty() {
         request.extensions_mut().insert(Authenticated);
+    }
+    if may_read {
+        request.extensions_mut().insert(ReadOnly);
     }
     let mut response = next.run(request).await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
@@ -135,6 +164,15 @@ fn is_page(request: &Request) -> bool {
 /// Whether the method only reads.
 fn is_read_only(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// Paths of requests that do more than read: sockets that send messages or start sources, and look-ups at TikTok.
+const ACTING: [&str; 2] = ["/ws", "/test/"];
+
+/// Whether a request needs no more than the right to read.
+fn is_reading(request: &Request) -> bool {
+    let path = request.uri().path();
+    is_read_only(request) && !ACTING.iter().any(|acting| path.starts_with(acting))
 }
 
 /// Rejects a request without a valid token. `/health` still reports that the server is up, without details.

@@ -11,6 +11,8 @@ pub(super) mod handled;
 pub(super) mod inject;
 pub(super) mod interactive;
 pub(super) mod metrics;
+#[cfg(feature = "cli")]
+pub(super) mod mock;
 pub(super) mod ndjson;
 mod offset;
 pub(super) mod openapi;
@@ -43,6 +45,9 @@ pub(crate) struct App {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) metrics: Metrics,
     pub(crate) origins: Arc<Origins>,
+    /// The mock that `POST /mock` starts.
+    #[cfg(feature = "cli")]
+    pub(crate) mock: Arc<mock::MockHost>,
     /// Paths that the program that embeds the server handles.
     pub(crate) handlers: Option<Handlers>,
 }

@@ -41,6 +41,8 @@ GET  /status           state and counters of the source
 GET  /status/{user}    the same, if this is the current user
 GET  /test/{user}      check whether this user is live and can be connected
 POST /connect/{user}   connect to this user's room; DELETE disconnects
+GET  /mock             the mock TikTok that this server runs; /mock/scenarios lists what it can do
+POST /mock             {\"scenario\":\"rate-limited-twice\"} starts one and connects to its room; DELETE stops it
 GET  /replay           state of the replay
 POST /replay/play      start or resume
 POST /replay/pause     pause

@@ -1,7 +1,7 @@
 //! `/health` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State, rejection::PathRejection},
 };
 use schemars::JsonSchema;
@@ -12,7 +12,10 @@ use crate::{
     clock,
     control::{Mode, Status, not_current},
     hub::Hub,
-    server::state::{API_VERSION, refusal::Refusal},
+    server::{
+        access::bearer::ReadOnly,
+        state::{API_VERSION, refusal::Refusal},
+    },
 };
 
 /// Response of `GET /health`.
@@ -29,6 +32,8 @@ pub(crate) struct Health {
     mode: Mode,
     user: Option<String>,
     clients: usize,
+    /// Whether the token of this request allows reading only.
+    read_only: bool,
     /// Memory use, if the system reports it.
     memory: Option<Memory>,
 }
@@ -39,7 +44,7 @@ struct Memory {
     rss: usize,
 }
 
-pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
+pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<ReadOnly>>) -> Json<Health> {
     let status = app.shared.control.status();
     Json(Health {
         status: "ok",
@@ -49,6 +54,7 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
         mode: status.mode,
         user: status.username,
         clients: app.shared.subscriber_count(),
+        read_only: read_only.is_some(),
         memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
     })
 }

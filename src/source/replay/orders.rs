@@ -43,7 +43,7 @@ impl Replay<'_> {
                 let problem = not_current(user);
                 order.refuse(problem);
             }
-            Order::Connect(..) | Order::Test(..) => {
+            Order::Connect(..) | Order::ConnectMock(..) | Order::Test(..) => {
                 let problem =
                     Problem::new(Code::ReplayRunning, format!("`{}` is being replayed", self.tape.name));
                 order.refuse(

@@ -54,6 +54,42 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
+    let tiktok = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
+    let server = start(&["serve", "--quiet"], &[("LIVETAPE_UPSTREAM", &tiktok.url())], "Press Ctrl+C");
+    let (_, listed) = ask(&server, "GET", "/mock/scenarios", "").await;
+    let files = std::fs::read_dir("fixtures/scenarios").unwrap().count() - 1;
+    let listed = listed["scenarios"].as_array().unwrap();
+    assert_eq!(listed.len(), files);
+    let is_named = |it: &&Value| it["name"] == "rate-limited-forever";
+    assert!(listed.iter().find(is_named).unwrap()["description"].as_str().unwrap().contains("429"));
+    assert_eq!(ask(&server, "POST", "/mock", r#"{"scenario":"../README"}"#).await.0, 404);
+    assert_eq!(ask(&server, "GET", "/mock", "").await.1["running"], Value::Null);
+
+    let (status, answer) = ask(&server, "POST", "/mock", r#"{"scenario":"rate-limited-forever"}"#).await;
+    assert_eq!((status, &answer["error"]["code"]), (429, &"rate_limited".into()));
+    let running = ask(&server, "GET", "/mock", "").await.1["running"].clone();
+    assert_eq!((&running["scenario"], &running["user"]), (&"rate-limited-forever".into(), &"demo".into()));
+    let first = &running["entries"][0];
+    assert_eq!((&first["what"], &first["status"]), (&"request".into(), &429.into()));
+    assert!(first["fault"].is_string() && first["details"].as_str().unwrap().starts_with("GET /"), "{first}");
+    assert!(ask(&server, "GET", "/status", "").await.1["nextRetryMs"].is_u64());
+    // The mock's limit is not TikTok's, and its room is not replaced by one of TikTok.
+    assert_eq!(ask(&server, "GET", "/test/ann", "").await.1["canConnect"], true);
+    assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 409);
+
+    // Another scenario replaces it, and its room plays.
+    assert_eq!(ask(&server, "POST", "/mock", r#"{"scenario":"stays-open"}"#).await.0, 200);
+    assert_eq!(mode(&server).await, ["live", "live"]);
+    assert_eq!(ask(&server, "DELETE", "/mock", "").await.1["running"], Value::Null);
+    assert_eq!(mode(&server).await, ["idle", "idle"]);
+    assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 200);
+    let (status, answer) = ask(&server, "POST", "/mock", r#"{"scenario":"drop"}"#).await;
+    assert_eq!((status, &answer["error"]["code"]), (409, &"room_running".into()));
+    assert_eq!(ask(&server, "GET", "/mock", "").await.1["running"], Value::Null);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {

@@ -1,6 +1,7 @@
 /** Messages between the page and its worker. */
 
 import type { LinkState } from './connection.ts'
+import type { Leader } from './leaders.ts'
 import type { Row } from './row.ts'
 import type { Totals } from './totals.ts'
 
@@ -40,6 +41,7 @@ export interface View {
   /** Number of events by group. */
   groups: Record<string, number>
   totals: Totals
+  leaders: readonly Leader[]
   link: LinkState
 }
 

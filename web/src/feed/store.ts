@@ -2,6 +2,7 @@
 
 import { Ring } from '../lib/ring.ts'
 import { type Event, number, readEvent, text } from './event.ts'
+import { Leaders } from './leaders.ts'
 import type { Filter } from './protocol.ts'
 import { type Kept, type Row, groupOf } from './row.ts'
 import { Streaks } from './streaks.ts'
@@ -14,12 +15,20 @@ export const ROWS_MAX = 100_000
 export const CHARS_MAX = 96 * 1024 * 1024
 /** Maximum size of a copy, in characters. */
 const COPY_CHARS_MAX = 32 * 1024 * 1024
+/** Maximum number of events in a row of folded events. */
+export const FOLDED_MAX = 100
+
+/** Types that come in bursts and say little: consecutive ones share a row. */
+const isNoise = (type: string): boolean => type.startsWith('link')
+
+const linesOf = (json: string): number => json.split('\n').length
 
 export class Store {
   readonly rows = new Ring<Kept>()
   /** Positions of the rows that match the filter. */
   #shown = new Ring<number>()
   #streaks = new Streaks()
+  readonly leaders = new Leaders()
   #filter: Filter = { hidden: [], query: '' }
   #chars = 0
   totals: Totals = nothing()
@@ -45,7 +54,10 @@ export class Store {
     add(this.totals, event)
     const group = groupOf(event.type)
     this.groups[group] = (this.groups[group] ?? 0) + 1
+    if (event.type === 'connection_created') this.leaders.clear()
+    if (event.type === 'gift') this.leaders.add(person(event), number(event.data.diamonds) ?? 0)
     if (event.type === 'gift' && text(event.data.streakId) !== '') this.#takeGift(event, json)
+    else if (isNoise(event.type) && this.#fold(event, json)) this.#makeRoom()
     else this.#push(this.#row(event, json))
     return event
   }
@@ -66,6 +78,17 @@ export class Store {
     this.#chars += json.length - row.json.length
     Object.assign(row, { count, diamonds, final, json, version: row.version + 1 })
     this.#makeRoom()
+  }
+
+  /** Adds the event to the last row, if that is one of its kind. The row keeps the JSON of each event, one per line. */
+  #fold(event: Event, json: string): boolean {
+    const row = this.rows.at(this.rows.end - 1)
+    const count = (row?.count ?? 1) + 1
+    if (!row || !isNoise(row.type) || count > FOLDED_MAX) return false
+    const { type, time, text, hay } = this.#row(event, json)
+    this.#chars += json.length + 1
+    Object.assign(row, { type, time, text, count, json: `${row.json}\n${json}`, hay: `${row.hay}\n${hay}`, version: row.version + 1 })
+    return true
   }
 
   #row(event: Event, json: string): Kept {
@@ -145,18 +168,19 @@ export class Store {
   json(id?: number): { text: string; count: number } {
     if (id !== undefined) {
       const json = this.rows.at(id)?.json
-      return { text: json ?? '', count: json === undefined ? 0 : 1 }
+      return { text: json ?? '', count: json === undefined ? 0 : linesOf(json) }
     }
     const lines: string[] = []
-    let chars = 0
+    let [chars, count] = [0, 0]
     // Collects the newest rows up to the limit, then restores their order.
     for (let at = this.#shown.end - 1; at >= this.#shown.first; at -= 1) {
       const { json } = this.rows.at(this.#shown.at(at) as number) as Kept
       chars += json.length + 1
       if (chars > COPY_CHARS_MAX) break
       lines.push(json)
+      count += linesOf(json)
     }
-    return { text: lines.reverse().map((line) => `${line}\n`).join(''), count: lines.length }
+    return { text: lines.reverse().map((line) => `${line}\n`).join(''), count }
   }
 
   clear(): void {

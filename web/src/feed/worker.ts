@@ -62,6 +62,7 @@ function show(): void {
     forgotten: store.forgotten,
     groups: store.groups,
     totals: store.totals,
+    leaders: store.leaders.top,
     link: connection.state,
   }
   post(view)

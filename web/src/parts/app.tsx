@@ -1,4 +1,4 @@
-import { away } from '../state/server.ts'
+import { away, readOnly } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Help, Token } from './dialogs.tsx'
 import { Connect } from './connect.tsx'
@@ -6,6 +6,7 @@ import { Drop } from './drop.tsx'
 import { Feed } from './feed.tsx'
 import { Header } from './header.tsx'
 import { Inject } from './inject.tsx'
+import { Mock } from './mock.tsx'
 import { Recordings } from './recordings.tsx'
 import { Snackbar } from './snackbar.tsx'
 import { Source } from './source.tsx'
@@ -21,15 +22,20 @@ export function App() {
       <main class="layout">
         <div class="controls" inert={away.value}>
           <Connect />
-          <Start />
-          <Source />
-          <Transport />
+          <div class="acting" inert={readOnly.value}>
+            <Start />
+            <Source />
+            <Mock />
+            <Transport />
+          </div>
         </div>
         <Feed />
         <div class="side" inert={away.value}>
           {isIdle() && <Recordings key="recordings" />}
           <Stats key="stats" />
-          <Inject key="inject" />
+          <div key="inject" class="acting" inert={readOnly.value}>
+            <Inject />
+          </div>
           {!isIdle() && <Recordings key="recordings" />}
         </div>
       </main>

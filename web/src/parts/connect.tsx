@@ -8,7 +8,7 @@ import { CLIENTS_MAX, allow, clients, close, refused } from '../state/clients.ts
 import { copy } from '../state/copy.ts'
 import { features } from '../state/features.ts'
 import type { ConnectionView } from '../state/rest.ts'
-import { health, status } from '../state/server.ts'
+import { health, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
 
@@ -117,7 +117,7 @@ function Row({ client }: { client: ConnectionView }) {
       {client.position !== null && (
         <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
       )}
-      <button type="button" class="button small" onClick={() => void close(client)}>{say.disconnect}</button>
+      <button type="button" class="button small" disabled={readOnly.value} onClick={() => void close(client)}>{say.disconnect}</button>
     </li>
   )
 }
@@ -133,7 +133,7 @@ function Refused() {
             <strong>{say.refused}</strong> <bdi>{origin === 'null' ? say.fromDisk : origin}</bdi>{' '}
             <span class="quiet">({say.requests(requests)}). {say.allowDetails}</span>
           </p>
-          <button type="button" class="button small" onClick={() => void allow(origin)}>{say.allow}</button>
+          <button type="button" class="button small" disabled={readOnly.value} onClick={() => void allow(origin)}>{say.allow}</button>
         </li>
       ))}
     </ul>

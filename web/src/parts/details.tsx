@@ -21,7 +21,7 @@ export function Details() {
   useEffect(() => {
     let isWanted = true
     void json(row).then(({ text, count }) => {
-      if (isWanted) shown.value = count === 0 ? say.gone : JSON.stringify(JSON.parse(text), null, 2)
+      if (isWanted) shown.value = count === 0 ? say.gone : text.split('\n').map((line) => JSON.stringify(JSON.parse(line), null, 2)).join('\n')
     })
     return () => {
       isWanted = false

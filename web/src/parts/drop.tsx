@@ -3,9 +3,12 @@
 import { signal } from '@preact/signals'
 import { features } from '../state/features.ts'
 import { uploadAll } from '../state/recordings.ts'
+import { readOnly } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
 const isOver = signal(false)
+
+const isWelcome = (): boolean => features.value.recordings && !readOnly.value
 
 const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes('Files') ?? false
 
@@ -14,7 +17,7 @@ export function acceptDrops(): void {
   const over = (event: DragEvent): void => {
     if (!hasFiles(event)) return
     event.preventDefault()
-    isOver.value = features.value.recordings
+    isOver.value = isWelcome()
     if (event.dataTransfer) event.dataTransfer.dropEffect = isOver.value ? 'copy' : 'none'
   }
   addEventListener('dragenter', over)
@@ -27,7 +30,7 @@ export function acceptDrops(): void {
     if (!hasFiles(event)) return
     event.preventDefault()
     isOver.value = false
-    if (features.value.recordings) void uploadAll([...(event.dataTransfer?.files ?? [])])
+    if (isWelcome()) void uploadAll([...(event.dataTransfer?.files ?? [])])
   })
 }
 

@@ -1,7 +1,7 @@
 import { countdown, duration } from '../lib/format.ts'
 import { needsToken } from '../state/api.ts'
 import { reconnect, view } from '../state/feed.ts'
-import { away, health, now } from '../state/server.ts'
+import { away, health, now, readOnly } from '../state/server.ts'
 import { nextTheme, theme } from '../state/theme.ts'
 import { texts } from '../texts.ts'
 import { showHelp } from './dialogs.tsx'
@@ -30,6 +30,11 @@ export function Header() {
       {away.value && (
         <p class="banner" role="alert">
           <strong>{texts.link.away}.</strong> {texts.link.awayDetails}
+        </p>
+      )}
+      {readOnly.value && !away.value && (
+        <p class="banner" role="status">
+          <strong>{texts.link.readOnly}.</strong> {texts.link.readOnlyDetails}
         </p>
       )}
     </header>

@@ -1,7 +1,7 @@
 /** Keyboard shortcuts, as in video players. Fields, buttons and dialogs keep their own keys. */
 
 import { paused } from '../state/feed.ts'
-import { replay } from '../state/server.ts'
+import { readOnly, replay } from '../state/server.ts'
 import { changeSpeed, seek, seekBy, seekTenth, step, stepBack, toggleLoop, togglePlay } from '../state/transport.ts'
 import { showHelp } from './dialogs.tsx'
 
@@ -46,7 +46,7 @@ function isTaken(event: KeyboardEvent): boolean {
 export function listen(): void {
   addEventListener('keydown', (event) => {
     if (isTaken(event)) return
-    const act = always[event.key] ?? (replay.value ? inReplay[event.key] : undefined)
+    const act = always[event.key] ?? (replay.value && !readOnly.value ? inReplay[event.key] : undefined)
     if (!act) return
     event.preventDefault()
     act(event.shiftKey)

@@ -15,7 +15,7 @@ import {
   uploadAll,
 } from '../state/recordings.ts'
 import type { Details, Entry } from '../state/rest.ts'
-import { health, isLive, replay, status } from '../state/server.ts'
+import { health, isLive, readOnly, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Confirm, Dialog } from './dialogs.tsx'
@@ -30,7 +30,7 @@ export function Recordings() {
     <section class="panel recordings" aria-labelledby="recordings-title">
       <div class="panel-head">
         <h2 id="recordings-title">{say.title}</h2>
-        <button type="button" class="button small" title={say.drop} onClick={() => picker.current?.click()}>
+        <button type="button" class="button small" title={say.drop} disabled={readOnly.value} onClick={() => picker.current?.click()}>
           <Icon name="upload" />
           {say.upload}
         </button>
@@ -94,11 +94,11 @@ function Tape({ recording }: { recording: Entry }) {
         </span>
       </div>
       <div class="tape-actions" role="group" aria-label={say.actions(name)}>
-        <Action icon="play" label={say.play} isOff={!health.value} onClick={play} />
+        <Action icon="play" label={say.play} isOff={!health.value || readOnly.value} onClick={play} />
         <Action icon="info" label={say.info} isOn={shown.value !== undefined} onClick={() => void toggleInfo()} />
         <Action icon="download" label={say.download} onClick={() => void download(name)} />
-        {!builtIn && <Action icon="edit" label={say.rename} onClick={() => (asking.value = 'rename')} />}
-        {!builtIn && <Action icon="trash" label={say.remove} onClick={() => (asking.value = 'remove')} />}
+        {!builtIn && <Action icon="edit" label={say.rename} isOff={readOnly.value} onClick={() => (asking.value = 'rename')} />}
+        {!builtIn && <Action icon="trash" label={say.remove} isOff={readOnly.value} onClick={() => (asking.value = 'remove')} />}
       </div>
       {shown.value && <Facts recording={recording} info={shown.value} />}
       {asking.value === 'rename' && <Rename name={name} onClose={close} />}

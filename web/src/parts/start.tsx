@@ -1,5 +1,7 @@
 /** What to do while nothing is connected or playing. */
 
+import { useSignal } from '@preact/signals'
+import { run, scenarios } from '../state/mock.ts'
 import { recordings } from '../state/recordings.ts'
 import { isLive, replay } from '../state/server.ts'
 import { load } from '../state/transport.ts'
@@ -8,6 +10,8 @@ import { Icon } from './icons.tsx'
 
 /** Name of the built-in recording. */
 const DEMO = 'demo'
+/** The scenario that is selected at first: it shows what an overlay does while livetape waits for a retry. */
+const FIRST = 'rate-limited-twice'
 const say = texts.start
 
 export const isIdle = (): boolean => !replay.value && !isLive()
@@ -29,8 +33,37 @@ export function Start() {
         <li>
           <button type="button" class="link" onClick={() => document.querySelector<HTMLElement>('.connect input')?.focus()}>{say.user}</button>
         </li>
-        <li>{say.mock} <code>{say.mockCommand}</code></li>
+        {scenarios.value.length > 0 && <Scenarios />}
       </ul>
     </section>
+  )
+}
+
+function Scenarios() {
+  const chosen = useSignal(FIRST)
+  const isStarting = useSignal(false)
+  const start = async (): Promise<void> => {
+    isStarting.value = true
+    await run(chosen.value)
+    isStarting.value = false
+  }
+  const description = scenarios.value.find(({ name }) => name === chosen.value)?.description
+  return (
+    <li>
+      <form
+        class="scenario"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void start()
+        }}
+      >
+        {say.mock}
+        <select aria-label={say.scenario} value={chosen.value} onChange={({ currentTarget }) => (chosen.value = currentTarget.value)}>
+          {scenarios.value.map(({ name }) => <option key={name} value={name}>{name}</option>)}
+        </select>
+        <button type="submit" class="button small" disabled={isStarting.value}>{say.startMock}</button>
+        {description && <span class="scenario-text">{description}</span>}
+      </form>
+    </li>
   )
 }

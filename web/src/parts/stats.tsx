@@ -1,6 +1,7 @@
 /** Statistics of the room, and the server’s counters. */
 
 import { bytes, compact, duration, grouped, rate } from '../lib/format.ts'
+import { hue, initials } from '../lib/person.ts'
 import { view } from '../state/feed.ts'
 import { lateness } from '../state/metrics.ts'
 import { type Sample, eventsOf, samples } from '../state/samples.ts'
@@ -23,8 +24,28 @@ export function Stats() {
         <Tile name={say.diamonds} kind="gift" value={tell(totals?.diamonds)} of={({ diamonds }) => diamonds} format={compact} />
         <Tile name={say.rate} kind="chat" value={rate(latest?.rate ?? 0)} of={(sample) => sample.rate} format={rate} />
       </div>
+      <Leaderboard />
       <Counted />
     </section>
+  )
+}
+
+function Leaderboard() {
+  const leaders = view.value?.leaders ?? []
+  if (leaders.length === 0) return null
+  return (
+    <>
+      <h3 id="leaders-title">{say.leaders}</h3>
+      <ol class="leaders" aria-labelledby="leaders-title">
+        {leaders.map(({ key, name, nickname, diamonds }) => (
+          <li key={key}>
+            <span class="avatar" style={{ '--hue': hue(key) }} aria-hidden="true">{initials(nickname || name)}</span>
+            <bdi class="leader-name" title={nickname}>{name}</bdi>
+            <span class="diamonds" title={texts.feed.diamonds(diamonds)}>◆ {compact(diamonds)}</span>
+          </li>
+        ))}
+      </ol>
+    </>
   )
 }
 

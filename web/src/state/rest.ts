@@ -116,11 +116,26 @@ export interface Health {
   memory: Memory | null
   /** What runs on the main channel. */
   mode: Mode
+  /** Whether the token of this request allows reading only. */
+  readOnly: boolean
   status: string
   /** Seconds since the start. */
   uptime: number
   user: string | null
   version: string
+}
+
+/** Response of `GET /mock`. */
+export interface MockView {
+  /** The mock that this server started; `null` if there is none. */
+  running: RunningMock | null
+}
+
+/** A scenario that the mock can run. */
+export interface NamedScenario {
+  /** What it does, in one sentence. */
+  description: string
+  name: string
 }
 
 /** Response of `GET /status`: the state of the source, and its subscribers. */
@@ -204,7 +219,7 @@ export interface Status {
 }
 
 /** Stable code of the failure. */
-export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'shutting_down'
+export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'shutting_down'
 
 /** A connection of the recording. */
 export interface Connection {
@@ -302,6 +317,20 @@ export type Mode = 'idle' | 'live' | 'replay'
 /** What a replay is doing. */
 export type ReplayPhase = 'waiting' | 'playing' | 'paused' | 'ended'
 
+/** A running mock. */
+export interface RunningMock {
+  /** The last activities of clients, oldest first. */
+  entries: Array<MockEntry>
+  /** Number of all activities. */
+  received: number
+  /** Name of its scenario. */
+  scenario: string
+  /** Its address, for other clients. */
+  url: string
+  /** User whose room it has. */
+  user: string
+}
+
 /** What a source is doing. */
 export type SourceState = 'idle' | 'connecting' | 'connected' | 'retrying' | 'ended'
 
@@ -365,4 +394,20 @@ export interface Marker {
   label: string
   /** Offset of the marker, in milliseconds. */
   offsetMs: number
+}
+
+/** An activity of a client of the mock. */
+export interface MockEntry {
+  /** Milliseconds since the mock was started. */
+  atMs: number
+  /** Sequence number among all connections to the mock, from 1. */
+  connection: number
+  /** Method and path of a request, without its query; type of a message, kind of a fault, or side and reason of a close. */
+  details: string
+  /** Name of the fault that shaped the response. */
+  fault: string | null
+  /** Status of a response, or close code. */
+  status: number | null
+  /** Kind of activity. */
+  what: string
 }

@@ -1,6 +1,6 @@
 /** The server’s health, status and replay state, polled while the page is visible. */
 
-import { signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
 import { texts } from '../texts.ts'
 import { Problem, ask, needsToken, token } from './api.ts'
 import { reconnect } from './feed.ts'
@@ -18,6 +18,8 @@ export const replayAt = signal(0)
 export const retryAt = signal(0)
 /** Whether the last request got no response. */
 export const away = signal(false)
+/** Whether the token of this page allows reading only. */
+export const readOnly = computed(() => health.value?.readOnly === true)
 /** The clock of countdowns, in ms since 1970. */
 export const now = signal(Date.now())
 

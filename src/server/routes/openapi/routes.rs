@@ -12,6 +12,9 @@ use crate::{
     tools::timeline::BUCKETS_MAX,
 };
 
+#[cfg(feature = "cli")]
+use crate::server::routes::mock;
+
 /// Builds a route with a JSON response and status 200.
 fn row(
     method: &'static str,
@@ -62,6 +65,8 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
             it.write::<origins::List>(),
         )
     });
+    #[cfg(feature = "cli")]
+    routes.extend(mocks(it));
     routes.push(get("/metrics", "Metrics in Prometheus text format.", other("text/plain")));
     routes.push(get("/openapi.json", "This OpenAPI document.", object()));
     routes.push(get("/schema/events.json", "JSON Schema of the feed's messages.", object()));
@@ -125,6 +130,21 @@ fn sources(it: &mut Schemas) -> Vec<Route> {
             )
         },
         post("/shutdown", "Shuts the server down.", None, it.write::<status::Farewell>()),
+    ]
+}
+
+#[cfg(feature = "cli")]
+fn mocks(it: &mut Schemas) -> Vec<Route> {
+    vec![
+        get("/mock", "The mock TikTok that this server runs.", it.write::<mock::MockView>()),
+        post(
+            "/mock",
+            "Starts a mock TikTok and connects to its room.",
+            it.read::<mock::StartMock>(),
+            it.write::<Status>(),
+        ),
+        row("delete", "/mock", "Stops the mock TikTok.", None, it.write::<mock::MockView>()),
+        get("/mock/scenarios", "Lists the scenarios of the mock.", it.write::<mock::Scenarios>()),
     ]
 }
 

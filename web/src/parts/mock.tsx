@@ -1,0 +1,57 @@
+/** The mock TikTok that the server runs: what its clients asked, and how it answered. */
+
+import { countdown, duration } from '../lib/format.ts'
+import { copy } from '../state/copy.ts'
+import { mock, stop } from '../state/mock.ts'
+import type { MockEntry } from '../state/rest.ts'
+import { now, retryAt, status } from '../state/server.ts'
+import { texts } from '../texts.ts'
+import { Icon } from './icons.tsx'
+
+const say = texts.mock
+
+export function Mock() {
+  const running = mock.value
+  if (!running) return null
+  const { scenario, url, entries, received } = running
+  const isRetrying = status.value?.state === 'retrying' && retryAt.value > now.value
+  return (
+    <section class="panel mock" aria-labelledby="mock-title">
+      <div class="connect-head">
+        <h2 id="mock-title">{say.title}</h2>
+        <span>{say.running(scenario)}</span>
+        <span class="address">
+          <code>{url}</code>
+          <button type="button" class="button small" onClick={() => void copy(url, say.address)}>
+            <Icon name="copy" />
+            {say.copyAddress}
+          </button>
+        </span>
+        <span class="space" />
+        <span class="quiet">{say.received(received)}</span>
+        <button type="button" class="button small" onClick={() => void stop()}>{say.stop}</button>
+      </div>
+      {isRetrying && <p class="countdown">{say.retry(countdown(retryAt.value - now.value))}</p>}
+      {entries.length === 0 ? <p class="quiet">{say.empty}</p> : (
+        <ol class="mock-log" tabIndex={0} aria-label={say.list}>
+          {entries.map((entry, index) => <Entry key={index} entry={entry} />).reverse()}
+        </ol>
+      )}
+    </section>
+  )
+}
+
+function Entry({ entry: { atMs, connection, what, details, status: answer, fault } }: { entry: MockEntry }) {
+  return (
+    <li class={fault ? 'failed' : ''}>
+      <span class="quiet">{duration(atMs)}</span>
+      <span class="quiet">#{connection}</span>
+      <span>{say.what[what] ?? what}</span>
+      <bdi class="mock-details">{details}</bdi>
+      <span>
+        {answer !== null && say.answers(answer)}
+        {fault && <strong> {say.fault(fault)}</strong>}
+      </span>
+    </li>
+  )
+}
