@@ -102,9 +102,12 @@ function mistakeOf(options, key, value, choices) {
   return isNumber && Number(value) >= min && Number(value) <= max ? undefined : `is not a number from ${min} to ${max}`
 }
 
+/** The server of this page; for a file from disk, the default address. */
+const OWN_URL = location.protocol.startsWith('http') ? `${location.origin.replace('http', 'ws')}/` : 'ws://127.0.0.1:3000/'
+
 /** Reads the options: query parameters override `defaults`. Mistaken values are ignored, and shown for a while. */
 function optionsOf(defaults, ownChoices = {}) {
-  const options = { url: 'ws://127.0.0.1:3000/', token: '', types: '', user: '', size: 24, status: 0, align: 'start', colour: '', accent: '', background: '', font: '', ...defaults }
+  const options = { url: OWN_URL, token: '', types: '', user: '', size: 24, status: 0, align: 'start', colour: '', accent: '', background: '', font: '', ...defaults }
   const choices = { align: ['start', 'center', 'end'], ...ownChoices }
   const mistakes = []
   for (const [key, value] of new URLSearchParams(location.search)) {

@@ -61,7 +61,7 @@ export async function connect({ browser, livetape, pictures }) {
   })
 }
 
-/** A page of another site is rejected; the dashboard shows it, and one click allows it. */
+/** A page of another site is rejected; the dashboard shows it, and a button allows it. */
 export async function refused({ browser, livetape, pictures }) {
   const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'))
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
@@ -82,7 +82,9 @@ export async function refused({ browser, livetape, pictures }) {
       await row.waitFor()
       await visit.axe()
       await visit.picture(pictures, 'refused')
-      await row.getByRole('button', { name: 'Allow' }).click()
+      await row.getByRole('button', { name: 'Allow …' }).click()
+      await row.getByText('control the server').waitFor()
+      await row.getByRole('button', { name: 'Allow', exact: true }).click()
       await row.waitFor({ state: 'detached' })
       assert.equal(await connects(), true, 'allowed')
       await context.close()

@@ -82,10 +82,18 @@ export const texts = {
     dashboards: (count: number) => `${plural(count, 'dashboard', 'dashboards')} are open. Each can control the server, and all show the same state.`,
     refusedList: 'Rejected pages',
     refused: 'Rejected a page of',
-    fromDisk: 'a file from disk, or a sandboxed frame',
+    fromDisk: 'a file from disk, or a sandboxed frame of any site',
     requests: (count: number) => plural(count, 'request', 'requests'),
     allowDetails: 'If it is yours, allow it until the server stops.',
-    allow: 'Allow',
+    allow: 'Allow …',
+    allowQuestion: 'Allow pages of',
+    rights: {
+      'server.origins': 'Until the server stops, they can read the feed and control the server.',
+      'tikfinity.origins': 'Until the server stops, they can read the feed in TikFinity’s format.',
+    } as Record<string, string>,
+    allowNow: 'Allow',
+    cancel: 'Cancel',
+    dismiss: 'Dismiss',
   },
 
   start: {

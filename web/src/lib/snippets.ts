@@ -17,12 +17,12 @@ feed.onmessage = ({ data }) => {
   console.log(event.type, event.data)
 }`
     case 'node':
-      return `// npm install @livetape/client
-import { createWebSocketClient } from '@livetape/client'
-
-const client = createWebSocketClient({ url: '${feed}'${needsToken ? `, token: '${TOKEN}'` : ''} })
-client.on('event:gift', ({ data }) => console.log(data.sender, data.giftName, data.repeatDelta))
-await client.connect()`
+      return `// Node 22 or later; the package @livetape/client also reconnects
+const feed = new WebSocket('${withToken}')
+feed.addEventListener('message', ({ data }) => {
+  const event = JSON.parse(data)
+  if (event.type === 'gift') console.log(event.data.sender, event.data.giftName)
+})`
     case 'python':
       return `# pip install websockets
 import asyncio, json, websockets

@@ -148,7 +148,7 @@ function Loop() {
       type="button"
       class={`button small loop ${isOn ? 'on' : ''}`}
       aria-pressed={isOn}
-      title={`${label} (l)`}
+      title={`${label} (r)`}
       onClick={toggleLoop}
     >
       <Icon name="loop" />

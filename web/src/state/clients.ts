@@ -36,7 +36,16 @@ export async function close({ id }: ConnectionView): Promise<void> {
 }
 
 /** Allows the pages of an origin until the server stops. */
-export async function allow(origin: string): Promise<void> {
-  const lists = await attempt(() => ask<{ refused: RefusedOrigin[] }>('origins', { method: 'POST', body: { origin } }))
+export async function allow({ origin, setting }: RefusedOrigin): Promise<void> {
+  await change('origins', { method: 'POST', body: { origin, setting } })
+}
+
+/** Removes an origin from the list; it stays rejected. */
+export async function forget({ origin }: RefusedOrigin): Promise<void> {
+  await change(`origins?origin=${encodeURIComponent(origin)}`, { method: 'DELETE' })
+}
+
+async function change(path: string, request: Parameters<typeof ask>[1]): Promise<void> {
+  const lists = await attempt(() => ask<{ refused: RefusedOrigin[] }>(path, request))
   if (lists) refused.value = lists.refused
 }

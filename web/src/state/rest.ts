@@ -172,6 +172,8 @@ export interface RefusedOrigin {
   origin: string
   /** Number of rejected requests. */
   requests: number
+  /** The setting that would allow it. */
+  setting: Listed
 }
 
 /** Response of `GET /replay` and of every replay order. */
@@ -305,6 +307,9 @@ export interface ImportReport {
   /** The same report in words. */
   summary: string
 }
+
+/** The setting that lists the allowed origins. */
+export type Listed = 'server.origins' | 'tikfinity.origins'
 
 export interface Memory {
   /** Resident set size, in bytes. */
