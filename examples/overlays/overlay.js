@@ -88,7 +88,7 @@ function complain(texts) {
   setTimeout(() => box.remove(), MISTAKES_MS)
 }
 
-/** Returns what is wrong with the value of an option, if anything. `choices` lists the values of options that have a few. */
+/** Describes the mistake in an option, if there is one. `choices` lists the values of options that only have a few. */
 function mistakeOf(options, key, value, choices) {
   const [min, max] = RANGES[key] ?? RANGE
   const style = { colour: 'color', accent: 'color', background: 'background-color', font: 'font-family' }[key]

@@ -13,12 +13,12 @@ letPagesFromDisk()
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
 export const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new URL('../../../target/client', import.meta.url)))
 
-export async function launch() {
+export async function launch(...flags) {
   await mkdir(PICTURES, { recursive: true })
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     // CI runs as root in a container, where Chromium's sandbox does not start.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags],
   })
 }
 
