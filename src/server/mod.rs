@@ -112,6 +112,9 @@ pub fn feed_query(query: &str) -> Result<Join, Problem> {
     )
 }
 
+/// Maximum time to remove the temporary files of uploads that a shutdown interrupts.
+const CLEANUP_MAX: Duration = Duration::from_secs(1);
+
 /// A listener that serves the feed in TikFinity's format, and nothing else.
 #[derive(Debug)]
 pub struct Tikfinity<L> {
@@ -194,6 +197,9 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         warn!("❌ Dropping connections that did not close in time");
         connections.abort();
         connections.ended().await;
+    }
+    if timeout_at(clock::now() + CLEANUP_MAX, app.shelf.ended()).await.is_err() {
+        warn!("❌ Temporary files of an upload are left behind; the next start removes them");
     }
     info!("🔔 Stopped");
 }

@@ -40,7 +40,10 @@ async fn an_uploaded_capture_is_imported() {
 #[tokio::test(start_paused = true)]
 async fn uploads_that_are_not_captures_are_not_imported() {
     let place = Place::new();
-    for body in [&b"<img onerror>"[..], b"", b"PK\x03\x04", &committed("recordings/short.bin")] {
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&vec![b'\n'; 30 << 20]).unwrap();
+    let bomb = bomb.finish().unwrap();
+    for body in [&b"<img onerror>"[..], b"", b"PK\x03\x04", &committed("recordings/short.bin"), &bomb] {
         let answer = place.upload("/recordings/x?import=1", body).await;
         assert_eq!((answer.status, answer.code().as_str()), (422, "bad_capture"), "{answer:?}");
         assert!(!answer.body.contains(&*place.shelf().to_string_lossy()), "no path: {}", answer.body);

@@ -1,9 +1,11 @@
 //! Imports an uploaded capture: a HAR, flows of mitmproxy, JSON lines, …
 
 use std::{
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write as _},
     path::Path,
 };
+
+use tokio_util::sync::CancellationToken;
 
 use super::report::ImportReport;
 use crate::{
@@ -19,11 +21,34 @@ const CANDIDATES_MAX: usize = 5;
 struct Capture<'a> {
     path: &'a Path,
     scratch: &'a Path,
+    /// Cancelled when nobody waits for the import any more.
+    stop: &'a CancellationToken,
+}
+
+/// An input that fails once nobody waits for the import.
+struct Stoppable<T> {
+    inner: T,
+    stop: CancellationToken,
+}
+
+impl<T: Read> Read for Stoppable<T> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.stop.is_cancelled() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.inner.read(bytes)
+    }
+}
+
+impl<T: Seek> Seek for Stoppable<T> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
 }
 
 impl Source for Capture<'_> {
     fn open(&self) -> io::Result<Box<dyn Input>> {
-        Ok(Box::new(files::open_inside(self.path)?))
+        Ok(Box::new(Stoppable { inner: files::open_inside(self.path)?, stop: self.stop.clone() }))
     }
 
     fn open_beside(&self, _: &str) -> io::Result<Box<dyn Input>> {
@@ -42,8 +67,9 @@ pub(super) fn convert(
     draft: &mut Draft,
     scratch: &Path,
     name: &str,
+    stop: &CancellationToken,
 ) -> Result<ImportReport, Problem> {
-    let capture = Capture { path: uploaded.part(), scratch };
+    let capture = Capture { path: uploaded.part(), scratch, stop };
     let options = ImportOptions { name: name.to_owned(), ..ImportOptions::default() };
     let mut out = BufWriter::new(draft);
     let report = import_capture(&capture, &mut out, &options).map_err(|error| problem(name, &error))?;
@@ -66,7 +92,9 @@ fn shown(report: &Report) -> ImportReport {
 fn problem(name: &str, error: &Error) -> Problem {
     let code = match error {
         Error::Write(error) => error.code(),
-        Error::Read(_) | Error::Scratch(_) => Code::Io,
+        // An error without a number is not the disk's, but that of a capture which unpacks to too much or refers to another file.
+        Error::Read(error) if error.raw_os_error().is_some() => Code::Io,
+        Error::Scratch(_) => Code::Io,
         _ => Code::BadCapture,
     };
     let problem = Problem::new(code, format!("{name} was not stored: {error}"));
@@ -79,6 +107,31 @@ fn problem(name: &str, error: &Error) -> Problem {
             problem.hint(format!("import it with `livetape import --entry N`; the first connections: {list}"))
         }
         Error::Scratch(_) => problem.hint("free some space on the disk of the recordings"),
+        Error::Read(error) if error.kind() == io::ErrorKind::NotFound => {
+            problem.hint("zip the capture with the files that it refers to, and send the zip")
+        }
         _ => problem.hint("send a HAR, a zipped HAR, flows of mitmproxy or JSON lines"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_that_nobody_waits_for_ends_and_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("show.bin");
+        let mut uploaded = Draft::new(&path.with_extension("capture"), true).unwrap();
+        uploaded.write_all(include_bytes!("../../../../fixtures/webcast/session-1.jsonl")).unwrap();
+        let mut draft = Draft::new(&path, true).unwrap();
+        let stop = CancellationToken::new();
+        let scratch = path.with_extension("scratch");
+        convert(&uploaded, &mut draft, &scratch, "show", &stop).unwrap();
+        stop.cancel();
+        let problem = convert(&uploaded, &mut draft, &scratch, "show", &stop).unwrap_err();
+        assert!(problem.message.contains("connection aborted"), "{}", problem.message);
+        drop((uploaded, draft));
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use super::{
     Recordings,
@@ -92,6 +93,8 @@ pub(crate) struct Shelf {
     wholes: Cache<Arc<Whole>>,
     turns: Semaphore,
     changing: Mutex<HashSet<String>>,
+    /// Uploads being written.
+    pub(super) writing: TaskTracker,
 }
 
 /// Lock on a name until it is dropped, so that only one change runs at a time.
@@ -109,7 +112,14 @@ impl Shelf {
             wholes: Cache::new(CHARTS_MAX),
             turns: Semaphore::new(READING_MAX),
             changing: Mutex::default(),
+            writing: TaskTracker::new(),
         }
+    }
+
+    /// Waits until the uploads that were being written have removed their temporary files.
+    pub(crate) async fn ended(&self) {
+        self.writing.close();
+        self.writing.wait().await;
     }
 
     /// Lists the recordings, and counts the files that are not listed.

@@ -19,6 +19,7 @@ use futures_util::{StreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     App, Name, Shelf,
@@ -84,8 +85,12 @@ pub(crate) async fn upload(
     }
     let changing = app.hold(&name)?;
     let (chunks, received) = mpsc::channel(CHUNKS_WAITING_MAX);
-    let shelf = app.shelf;
-    let writing = tokio::spawn(on_thread(move || store(&shelf, &changing, &name, wish, received)));
+    let shelf = Arc::clone(&app.shelf);
+    let stop = CancellationToken::new();
+    // An import ends when the client leaves or the server stops.
+    let _guard = stop.clone().drop_guard();
+    let writing =
+        app.shelf.writing.spawn(on_thread(move || store(&shelf, &changing, &name, wish, received, &stop)));
     let sent = forward(body, max, &chunks).await;
     drop(chunks);
     let broken = |_| Problem::new(Code::Io, "storing the recording failed");
@@ -137,6 +142,7 @@ fn store(
     name: &str,
     Wish { force, import }: Wish,
     mut chunks: mpsc::Receiver<Chunk>,
+    stop: &CancellationToken,
 ) -> Result<(ListedRecording, bool), Problem> {
     fs::create_dir_all(&shelf.options.directory).map_err(|error| shelf.explain(name, &error))?;
     let path = shelf.path(name);
@@ -157,7 +163,7 @@ fn store(
             None => return Err(Problem::new(Code::BadRequest, "the upload was interrupted")),
         }
     }
-    let report = capture.map(|capture| convert(&capture, &mut draft, &path, name)).transpose()?;
+    let report = capture.map(|capture| convert(&capture, &mut draft, &path, name, stop)).transpose()?;
     check(&draft, name).map_err(|error| error.unwrap_or_else(|error| shelf.explain(name, &error)))?;
     draft.keep().map_err(problem)?;
     let mut entry = shelf.entry(name)?;
@@ -166,12 +172,24 @@ fn store(
 }
 
 #[cfg(feature = "cli")]
-fn convert(capture: &Draft, draft: &mut Draft, path: &Path, name: &str) -> Result<ImportReport, Problem> {
-    super::capture::convert(capture, draft, &path.with_extension("scratch"), name)
+fn convert(
+    capture: &Draft,
+    draft: &mut Draft,
+    path: &Path,
+    name: &str,
+    stop: &CancellationToken,
+) -> Result<ImportReport, Problem> {
+    super::capture::convert(capture, draft, &path.with_extension("scratch"), name, stop)
 }
 
 #[cfg(not(feature = "cli"))]
-fn convert(_: &Draft, _: &mut Draft, _: &Path, name: &str) -> Result<ImportReport, Problem> {
+fn convert(
+    _: &Draft,
+    _: &mut Draft,
+    _: &Path,
+    name: &str,
+    _: &CancellationToken,
+) -> Result<ImportReport, Problem> {
     Err(Problem::new(Code::BadCapture, format!("{name} was not stored: this server has no importers")))
 }
 
