@@ -43,7 +43,7 @@ pub(super) fn tikfinity(app: App, access: Access) -> Router {
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
-        // An origin that `POST /origins` allows may use the REST API; this listener has a list of its own.
+        // Origins that `POST /origins` allows may use the other listener, but not this one, which has its own list.
         .layer(from_fn_with_state((Arc::new(access), Arc::default()), access::check))
         .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
