@@ -46,7 +46,7 @@ impl Webhook {
     /// Returns the webhook of the settings, if there is one.
     pub(super) fn new(settings: &Settings) -> Result<Option<Self>, Problem> {
         let Some(Address(url)) = &settings.webhook.url else { return Ok(None) };
-        // The settings reject unknown types. Without any, all are sent.
+        // The settings contain only known types. An empty list means all of them.
         let types = settings.webhook.types.join(",").parse().unwrap_or_default();
         let live = LiveOptions { offline: settings.live.offline, ..LiveOptions::new("") };
         let transport = NetTransport::new(&live)?;

@@ -78,7 +78,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// Interval between log lines with broadcast statistics; zero disables them.
     pub statistics: Duration,
-    /// Paths that the program that embeds the server handles. They replace `sockets` and `lobby` with their own.
+    /// Paths that are handled by the program that embeds the server. Pass the same limits to [`Handlers::new`]: they
+    /// apply on every path, instead of `sockets` and `lobby`.
     pub handlers: Option<Handlers>,
 }
 

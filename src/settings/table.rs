@@ -153,7 +153,7 @@ settings! {
     webhook: Webhook {
         /// POST each event to this URL
         ///
-        /// For example http://127.0.0.1:8080/events. Failed requests are retried --max-attempts times.
+        /// For example http://127.0.0.1:8080/events. Each event is sent at most --max-attempts times.
         url: Option<Address> = None, "--webhook URL", "LIVETAPE_WEBHOOK_URL";
         /// Sign requests with this secret
         ///

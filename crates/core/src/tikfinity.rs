@@ -30,8 +30,8 @@ pub fn has_name(event: &Event) -> bool {
     }
 }
 
-/// Appends TikFinity's form of an event, given its JSON. Only subscribers to this format pay for it, because
-/// nothing is needed from the event but its JSON.
+/// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other formats
+/// have no extra work.
 ///
 /// # Errors
 /// If `json` is not an event that [has a name](has_name). Nothing is appended then.

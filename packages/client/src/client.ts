@@ -152,7 +152,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     return this.#try(() => this.#say({ type: 'set_metadata', key, value }))
   }
 
-  /** Returns an async iterator over the events from now on. It ends with the connection, and throws if that ended with an error. */
+  /** Returns an async iterator over the events from now on. It continues after a reconnect. It ends when the client disconnects or the server closes with 1000, and throws if the client gives up. */
   events<Type extends LivetapeEvent['type'] = LivetapeEvent['type']>(options: EventsOptions<Type> = {}): EventStream<Extract<LivetapeEvent, { type: Type }>> {
     const dropped = (count: number) => {
       this.#stats.lost += count

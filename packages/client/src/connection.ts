@@ -6,7 +6,7 @@ import type { WebSocketConstructor, WebSocketLike } from './types.js'
 
 /** A connection that lasts this long, or delivers a message, resets the number of attempts. In ms. */
 const HEALTHY_MS = 5000
-/** Minimum number of attempts while the server has not noticed that our previous socket is broken, which holds the client ID for up to two ping intervals. */
+/** Attempts after `client_id_taken`, if the option allows fewer. Our previous socket holds the client ID until the server notices that it is broken: up to two ping intervals. */
 const GHOST_ATTEMPTS_MIN = 8
 const OPEN = 1
 

@@ -461,7 +461,7 @@ export interface AnchorToolModificationEvent extends EventBase {
   type: 'anchor_tool_modification'
 }
 
-/** What viewers pick changed. */
+/** The viewers' picks changed. */
 export interface ViewerPicksUpdateEvent extends EventBase {
   data: ViewerPicksUpdateData
   type: 'viewer_picks_update'

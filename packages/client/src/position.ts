@@ -24,7 +24,7 @@ export class Position {
   get since(): string | undefined {
     if (this.last) return this.last
     if (this.#begin !== undefined) return this.#begin
-    // Without a filter, no event can have been missed before the first one; with a filter, that is unknown.
+    // Without a filter, a feed starts with the current state: if nothing has arrived, there was nothing yet. With a filter, that is unknown.
     return this.#hasJoined && !this.#isFiltered ? '0' : undefined
   }
 

@@ -38,7 +38,7 @@ export interface Handlers {
   onLeaveRoom?(socket: Socket, roomId: string): Result
   onPing?(socket: Socket): unknown
   onPong?(socket: Socket): unknown
-  /** Client ID of a client that chooses none, while no other client has it. */
+  /** Client ID of a client that chooses none, unless another client has it. */
   clientId?: string | undefined
   /** Subprotocols to select from; by default, the first that the client offers. */
   protocols?: string[] | undefined

@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Hint for invalid arguments.
 const README: &str = "see the package's README for the options";
-/// What hints for clients of the server and for users of the command line contain.
+/// Texts that only occur in hints for clients of the server or for users of the command line.
 const FOREIGN: [&str; 9] = [
     "GET /",
     "POST /",
@@ -20,7 +20,7 @@ const FOREIGN: [&str; 9] = [
     "setting ",
     "` setting",
 ];
-/// Hints for programs, in place of those.
+/// Hints for programs, which replace such hints.
 const HINTS: [(Code, &str); 13] = [
     (Code::NoReplay, "load a recording first: `app.replay.load('demo')`"),
     (Code::ReplayRunning, "end the replay first: `app.disconnect(app.replay.state.recording)`"),

@@ -44,7 +44,9 @@ pub(in crate::cli) struct Trigger {
     /// Name of the gift [default: Rose]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) gift: Option<String>,
-    /// Number of gifts, likes or months, or total of viewers, followers or shares [default: 1; 0 for join, follow and share]
+    /// Number of gifts, likes, months or viewers [default: 1]
+    ///
+    /// With join, follow or share: number of viewers, followers or shares after the event [default: 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) count: Option<i64>,
     /// Send the gift as a streak that rises to --count

@@ -96,8 +96,9 @@ fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authenticated;
 
-/// Request extension: what [`check`] removes from the request for a socket. Only without tokens: then it is not for this server, but may be for
-/// the program that embeds it.
+/// Request extension: the address and `Authorization` header of a request for a socket, before [`check`] removes
+/// its token. Present if the server requires no token: the request's token may then be meant for the program that
+/// embeds the server.
 #[derive(Clone)]
 pub(crate) struct Removed {
     pub(crate) uri: Uri,

@@ -29,7 +29,7 @@ pub(super) async fn connect(handle: &SocketHandle) -> Result<(), End> {
     match hooked.ask(What::Connect { path, client_id, handshake }).await? {
         Verdict::Cancel => Err(End::of(Code::Refused)),
         Verdict::Continue | Verdict::Replace(_) => {
-            // Without an answer in time, it is not accepted yet.
+            // An answer has accepted it already. If none came in time, this does.
             handle.with(|lobby| lobby.accept(hooked.id()));
             Ok(())
         }

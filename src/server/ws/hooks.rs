@@ -100,7 +100,8 @@ pub enum Verdict {
 /// Optional events that a path's sockets report. [`What::Connect`] and [`What::Close`] always are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Decisions about [`What::Connect`]: until its answer, the connection is not listed and gets no messages to others.
+    /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and receives
+    /// no broadcasts or messages to rooms.
     pub connect: bool,
     /// [`What::Message`] and [`What::Say`].
     pub message: bool,

@@ -150,7 +150,7 @@ kinds! {
     "msg_detect" => MsgDetect(MsgDetect),
     /// The host changed the camera effects.
     "anchor_tool_modification" => AnchorToolModification(AnchorToolModification),
-    /// What viewers pick changed.
+    /// The viewers' picks changed.
     "viewer_picks_update" => ViewerPicksUpdate(ViewerPicksUpdate),
     /// A warning is displayed below the video.
     "bottom" => Bottom(Bottom),

@@ -94,7 +94,7 @@ impl Format {
                     [
                         "HAR of Playwright 1.61",
                         "as for 1.62",
-                        "elapsed seconds added to the start in Unix milliseconds, a bug; corrected",
+                        "elapsed seconds added to the start in Unix milliseconds, a bug that the import corrects",
                     ],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],

@@ -173,7 +173,7 @@ impl Show {
         }
     }
 
-    /// Schedules what happens at set times of the act that includes this time.
+    /// Schedules the battle and the special events of the act that contains `within_ms`.
     fn schedule_act(&mut self, within_ms: u64) {
         let act_from_ms = within_ms / self.act_ms * self.act_ms;
         let at_ms = |show: &Self, permille: u64| act_from_ms + show.act_ms * permille / 1000;

@@ -17,7 +17,8 @@ NORMAL, LOST, POLICY, UNKNOWN_POSITION, SLOW_CONSUMER = 1000, 1006, 1008, 4001, 
 PRIVATE_RETRY_FROM = 4100  #: Lowest private code after which clients reconnect.
 RETRY = frozenset({1001, 1005, LOST, 1011, 1012, 1013, 1014, 1015})  #: Standard codes after which clients reconnect.
 HEALTHY_SECONDS = 5.0  #: A connection that lasts this long, or delivers a message, resets the number of attempts. In seconds.
-#: Number of attempts while the server has not noticed that the previous socket is broken, which holds the client ID.
+#: Attempts after `client_id_taken`, if `max_attempts` is lower. The previous socket holds the client ID until the server
+#: notices that it is broken.
 GHOST_ATTEMPTS_MIN = 8
 #: Statuses of a rejected upgrade after which no retry can succeed, except 429.
 REFUSED, TOO_MANY_REQUESTS, UNAUTHORIZED = range(400, 500), 429, 401
@@ -109,7 +110,8 @@ class Feed:
 
     @property
     def _since(self) -> str | None:
-        # Without a filter, no event can have been missed before the first one; with a filter, that is unknown.
+        # Without a filter, a feed starts with the current state: if nothing has arrived, there was nothing yet.
+        # With a filter, that is unknown.
         return self.position or self._begin or ("0" if self._has_joined and not self._is_filtered else None)
 
     def address(self) -> str:

@@ -76,7 +76,7 @@ struct Marks {
 }
 
 impl Marks {
-    /// Looks at each badge once. Of several with a level, the first counts, so the last is looked at first.
+    /// Reads the badges in reverse order: the first of a kind counts, and overwrites the others.
     fn of(badges: &[Badge]) -> Self {
         let mut marks = Self::default();
         for badge in badges.iter().rev() {

@@ -1,5 +1,5 @@
 //! A scratch file that holds the content of a capture until it can be written in order of time. A capture
-//! lists one connection after the other, and the start time of a connection can come after its messages. The
+//! lists one connection after the other, and may list the messages of a connection before its start time. The
 //! file grows with the import, but memory use does not.
 
 use std::{
