@@ -57,7 +57,10 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     let tiktok = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
-    let server = start(&["serve", "--quiet"], &[("LIVETAPE_UPSTREAM", &tiktok.url())], "Press Ctrl+C");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ann.bin");
+    let args = ["serve", "--quiet", "--record", text(&file)];
+    let server = start(&args, &[("LIVETAPE_UPSTREAM", &tiktok.url())], "Press Ctrl+C");
     let (_, listed) = ask(&server, "GET", "/mock/scenarios", "").await;
     let files = std::fs::read_dir("fixtures/scenarios").unwrap().count() - 1;
     let listed = listed["scenarios"].as_array().unwrap();
@@ -84,7 +87,9 @@ async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     assert_eq!(mode(&server).await, ["live", "live"]);
     assert_eq!(ask(&server, "DELETE", "/mock", "").await.1["running"], Value::Null);
     assert_eq!(mode(&server).await, ["idle", "idle"]);
+    assert!(!file.exists(), "only rooms of TikTok are recorded");
     assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 200);
+    assert!(file.exists());
     let (status, answer) = ask(&server, "POST", "/mock", r#"{"scenario":"drop"}"#).await;
     assert_eq!((status, &answer["error"]["code"]), (409, &"room_running".into()));
     assert_eq!(ask(&server, "GET", "/mock", "").await.1["running"], Value::Null);
