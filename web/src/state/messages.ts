@@ -41,6 +41,11 @@ export const dismiss = (id: number): void => {
   messages.value = messages.value.filter((message) => message.id !== id)
 }
 
+/** Removes messages about a cause that is gone. */
+export const retract = (title: string): void => {
+  messages.value = messages.value.filter((message) => message.title !== title)
+}
+
 export const notice = (title: string): void => add({ kind: 'notice', title, details: '', hint: '', code: '', stays: false, actions: [] })
 
 /** Shows a notice with details until the user dismisses it or another report replaces it. */
