@@ -45,7 +45,7 @@ async function drop(page, file, [x, y]) {
 }
 
 /** Files dropped anywhere: the server stores recordings and imports captures; the browser opens none of them. */
-export async function drops({ browser, livetape }) {
+export async function drops({ browser, livetape, pictures }) {
   return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
@@ -79,7 +79,7 @@ export async function drops({ browser, livetape }) {
     await visit.axe()
     const replaced = page.waitForResponse((response) => response.url().endsWith('/recordings/mine?force=1'))
     await taken.getByRole('button', { name: 'Replace' }).click()
-    assert.equal((await replaced).status(), 201, 'replaced')
+    assert.equal((await replaced).status(), 200, 'replaced')
     await taken.waitFor({ state: 'detached' })
     const long = path.join(cwd, `${'long '.repeat(37)}name.bin`)
     await copyFile(mine, long)
@@ -106,6 +106,16 @@ export async function drops({ browser, livetape }) {
     }
     await page.locator('.card.notice', { hasText: 'lines imported' }).getByRole('button', { name: 'Play' }).click()
     await page.locator('.transport .tape', { hasText: 'lines' }).waitFor()
+    // On a small screen, a report leaves the player visible.
+    await page.setViewportSize({ width: 360, height: 740 })
+    await copyFile(file('lines.jsonl'), file('small.jsonl'))
+    await page.locator('.deck').evaluate((it) => it.scrollIntoView({ block: 'center' }))
+    await drop(page, file('small.jsonl'), [180, 100])
+    const small = page.locator('.card.notice', { hasText: 'small imported' })
+    await small.waitFor()
+    await visit.picture(pictures, 'report')
+    const [deck, card] = [await page.locator('.deck').boundingBox(), await small.boundingBox()]
+    assert.ok(deck.y + deck.height <= card.y, 'the report covers the player')
     // Chromium opens a file that no page accepted in another tab, a moment later.
     assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
     visit.clean(REFUSED)
