@@ -90,7 +90,8 @@ pub(super) async fn tikfinity(settings: &Settings) -> Result<Option<Tikfinity<Li
         Code::PortInUse => problem.hint(hint),
         _ => problem,
     })?;
-    Ok(Some(Tikfinity { listener, access }))
+    let url = format!("ws://{}/", listener.addresses()[0]);
+    Ok(Some(Tikfinity { listener, url, access }))
 }
 
 /// Returns the limits of each channel's backlog.
@@ -175,7 +176,7 @@ pub(super) struct Addresses {
 impl Addresses {
     pub(super) fn new(settings: &Settings, address: &str, tikfinity: Option<&Tikfinity<Listening>>) -> Self {
         let s = if settings.server.tls_cert.is_some() { "s" } else { "" };
-        let tikfinity = tikfinity.map(|it| format!("ws://{}/", it.listener.addresses()[0]));
+        let tikfinity = tikfinity.map(|it| it.url.clone());
         Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}"), tikfinity }
     }
 }

@@ -121,6 +121,8 @@ const CLEANUP_MAX: Duration = Duration::from_secs(1);
 pub struct Tikfinity<L> {
     /// Bound listener.
     pub listener: L,
+    /// Its URL, which `GET /health` reports.
+    pub url: String,
     /// Hosts and origins that are allowed. Clients of TikFinity send no token, so none is required.
     pub access: Access,
 }
@@ -156,6 +158,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         started,
         subscribers_max: config.subscribers_max,
         client_id_chars_max: config.lobby.client_id_chars_max,
+        tikfinity: tikfinity.as_ref().map(|it| it.url.as_str().into()),
     };
     let app = App {
         shared,
@@ -171,7 +174,9 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let ids = trace::Ids::new(hub.stream(), app.metrics.clone());
     let router = router::router(app.clone(), config.access, ids.clone(), bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {
-        Some(Tikfinity { listener, access }) => (Some(listener), router::tikfinity(app.clone(), access, ids)),
+        Some(Tikfinity { listener, access, .. }) => {
+            (Some(listener), router::tikfinity(app.clone(), access, ids))
+        }
         None => (None, Router::new()),
     };
     let mut heartbeat = every(config.sockets.heartbeat_interval());

@@ -105,7 +105,7 @@ pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: 
         .route("/schema/events.json", get(schema::events));
     optional(router)
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
-        .fallback(fallback::not_found)
+        .fallback(fallback::unknown)
         .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(app.clone(), handled::intercept))

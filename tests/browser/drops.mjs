@@ -45,7 +45,7 @@ async function drop(page, file, [x, y]) {
 }
 
 /** Files dropped anywhere: the server stores recordings and imports captures; the browser opens none of them. */
-export async function drops({ browser, livetape }) {
+export async function drops({ browser, livetape, pictures }) {
   return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
@@ -69,7 +69,27 @@ export async function drops({ browser, livetape }) {
     await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
     await drop(page, mine, await middle('.list'))
     await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
-    // Captures are imported; each report stays until it is dismissed.
+    // A name that exists: the message offers to replace the recording, or a free name.
+    await drop(page, mine, await middle('.list'))
+    const taken = page.locator('.card.error', { hasText: 'output_exists' })
+    await taken.getByRole('button', { name: 'Upload as mine-2' }).click()
+    await page.locator('.tape-row', { hasText: 'mine-2' }).waitFor()
+    await drop(page, mine, await middle('.list'))
+    await taken.getByRole('button', { name: 'Upload as mine-3' }).waitFor()
+    await visit.axe()
+    const replaced = page.waitForResponse((response) => response.url().endsWith('/recordings/mine?force=1'))
+    await taken.getByRole('button', { name: 'Replace' }).click()
+    assert.equal((await replaced).status(), 200, 'replaced')
+    await taken.waitFor({ state: 'detached' })
+    const long = path.join(cwd, `${'long '.repeat(37)}name.bin`)
+    await copyFile(mine, long)
+    await drop(page, long, await middle('.list'))
+    const name = page.locator('.tape-row .tape', { hasText: 'long long' })
+    await name.waitFor()
+    const { height, line } = await name.evaluate((it) => ({ height: it.clientHeight, line: parseFloat(getComputedStyle(it).lineHeight) }))
+    assert.ok(height <= 2 * line + 1, `a long name takes ${height} px`)
+    assert.equal(await name.getAttribute('title'), path.basename(long, '.bin'))
+    // Captures are imported; a report stays until it is dismissed or replaced by the next one.
     const file = (name) => path.join(cwd, name)
     await promisify(execFile)(livetape, ['export', 'har', 'recordings/short.bin', '-o', file('browser.har')], { cwd })
     await promisify(execFile)(livetape, ['export', 'jsonl', 'recordings/short.bin', '-o', file('exported.jsonl')], { cwd })
@@ -82,10 +102,20 @@ export async function drops({ browser, livetape }) {
       const report = page.locator('.card.notice', { hasText: `${name.split('.')[0]} imported` })
       await report.getByText(/\d+ frames/).waitFor()
       if (name === 'lines.jsonl') await visit.axe()
-      await report.getByRole('button', { name: 'Dismiss' }).click()
+      assert.equal(await page.locator('.card.notice', { hasText: 'imported' }).count(), 1, 'one report')
     }
-    await page.locator('.tape-row', { hasText: 'lines' }).getByRole('button', { name: 'Play', exact: true }).click()
+    await page.locator('.card.notice', { hasText: 'lines imported' }).getByRole('button', { name: 'Play' }).click()
     await page.locator('.transport .tape', { hasText: 'lines' }).waitFor()
+    // On a small screen, a report leaves the player visible.
+    await page.setViewportSize({ width: 360, height: 740 })
+    await copyFile(file('lines.jsonl'), file('small.jsonl'))
+    await page.locator('.deck').evaluate((it) => it.scrollIntoView({ block: 'center' }))
+    await drop(page, file('small.jsonl'), [180, 100])
+    const small = page.locator('.card.notice', { hasText: 'small imported' })
+    await small.waitFor()
+    await visit.picture(pictures, 'report')
+    const [deck, card] = [await page.locator('.deck').boundingBox(), await small.boundingBox()]
+    assert.ok(deck.y + deck.height <= card.y, 'the report covers the player')
     // Chromium opens a file that no page accepted in another tab, a moment later.
     assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
     visit.clean(REFUSED)

@@ -56,6 +56,11 @@ export async function feed({ browser, livetape, pictures }) {
     await page.keyboard.press('Home')
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
+    // The focus stays on the row, where escape closes the event.
+    await page.locator('.details').waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('.details').waitFor({ state: 'detached' })
+    await page.keyboard.press('Enter')
     await page.locator('.details pre', { hasText: '"type"' }).waitFor()
     await visit.axe()
     await visit.picture(pictures, 'feed')

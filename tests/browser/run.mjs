@@ -5,6 +5,7 @@ import path from 'node:path'
 
 import { chromium } from 'playwright-core'
 
+import { addresses } from './addresses.mjs'
 import { busy } from './busy.mjs'
 import { drops } from './drops.mjs'
 import { feed, hostile, resume } from './feed.mjs'
@@ -16,7 +17,7 @@ import { inject, recordings, token } from './recordings.mjs'
 import { idle, restart, source, stay } from './source.mjs'
 import { held, looks, transport } from './transport.mjs'
 
-const CHECKS = { connect, refused, rooms, overlays, feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, mock, stay, restart, token, origins, busy }
+const CHECKS = { connect, addresses, refused, rooms, overlays, feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, mock, stay, restart, token, origins, busy }
 /** Timeout of a check, in ms. */
 const CHECK_MS = 5 * 60_000
 

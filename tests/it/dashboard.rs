@@ -34,6 +34,25 @@ async fn the_page_may_not_contact_other_servers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_policy_names_no_ipv6_address() {
+    let rig = Rig::start();
+    for path in ["/", "/try"] {
+        let page = get(&rig, path, "host: [::1]:3000\r\naccept: text/html\r\n").await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("connect-src 'self';") && !policy.contains('['), "{path}: {policy}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_with_a_slash_too_many_or_too_few_are_redirected() {
+    let rig = Rig::start();
+    for (path, right) in [("/overlays", "overlays/"), ("/try/", "../try")] {
+        let answer = get(&rig, path, LOCAL).await;
+        assert_eq!((answer.status, answer.header("location")), (308, Some(right)), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_cannot_inject_into_the_policy() {
     let rig = Rig::start();
     for host in ["localhost; script-src *", "localhost:3000 *", "*", "evil.example"] {

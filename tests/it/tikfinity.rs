@@ -193,7 +193,8 @@ fn listeners(hub: &Hub, origins: &[&str]) -> (memory::MemoryConnector, memory::M
     let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
     let access = Access { origins, listed: Listed::Tikfinity, ..Access::default() };
     let server = Server { hub: hub.clone(), control, config };
-    tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, access }), server));
+    let url = "ws://127.0.0.1:21213/".to_owned();
+    tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, url, access }), server));
     (main, connector)
 }
 
@@ -251,6 +252,14 @@ async fn only_listed_pages_of_other_origins_can_read_the_second_listener() {
     let connector = second_listener(&hub, &["null"]);
     assert_eq!(first_event(&connector, Some("null")).await.unwrap()["event"], "chat");
     assert_eq!(first_event(&connector, Some("https://overlay.example")).await, Err(403));
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_reports_the_url_of_the_second_listener() {
+    let (main, _second) = listeners(&Hub::new("s".to_owned(), Limits::default()), &[]);
+    let authorized = "host: localhost\r\nauthorization: Bearer a-secret-of-16-or-more\r\nconnection: close";
+    let health = request(&main, &format!("GET /health HTTP/1.1\r\n{authorized}\r\n\r\n")).await.json();
+    assert_eq!(health["tikfinity"], "ws://127.0.0.1:21213/");
 }
 
 #[tokio::test(start_paused = true)]

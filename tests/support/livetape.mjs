@@ -47,7 +47,7 @@ export async function start(livetape, args, { env = {}, cwd } = {}) {
     const fail = (what) => reject(new Error(`livetape ${args.join(' ')} ${what}:\n${said}`))
     const read = (chunk) => {
       said += chunk
-      const [url] = /https?:\/\/(?:127\.0\.0\.1|localhost):\d+/.exec(said) ?? []
+      const [url] = /https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):\d+/.exec(said) ?? []
       if (url) resolve(url)
     }
     child.stdout.setEncoding('utf8').on('data', read)

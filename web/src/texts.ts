@@ -1,5 +1,6 @@
-/** Every text of the page. To translate the page, translate this file. */
+/** Every text of the page. To translate the page, translate this file and `hints.ts`. */
 
+import { hints } from './hints.ts'
 import { grouped } from './lib/format.ts'
 
 const plural = (count: number, one: string, many: string): string => `${grouped(count)} ${count === 1 ? one : many}`
@@ -66,6 +67,7 @@ export const texts = {
     title: 'Connect your overlay',
     address: 'address',
     copyAddress: 'Copy address',
+    copyTikfinity: 'Copy address for TikFinity’s overlays',
     sections: 'How to connect',
     languages: { browser: 'Browser', node: 'Node', python: 'Python', obs: 'OBS' } as Record<string, string>,
     clients: (count: number) => plural(count, 'client', 'clients'),
@@ -189,6 +191,7 @@ export const texts = {
     noEarlier: 'This page has seen no earlier event',
     link: 'Copy a link to this moment',
     linkName: 'link',
+    badMoment: 'The link names no time such as 1m30s',
     presets: 'Common speeds',
     back: 'Back 5 seconds (←)',
     ahead: 'Forward 5 seconds (→)',
@@ -290,6 +293,8 @@ export const texts = {
     uploaded: (name: string) => `${name} uploaded`,
     imported: (name: string, format: string, complete: boolean) =>
       `${name} imported from ${format}${complete ? '' : ', with losses'}`,
+    replace: 'Replace',
+    uploadAs: (name: string) => `Upload as ${name}`,
     play: 'Play',
     playTitle: (name: string) => `Play ${name}?`,
     playDetails: (user: string) => `This disconnects the room of @${user}.`,
@@ -354,27 +359,7 @@ export const texts = {
       too_large: 'Too large',
       unauthorized: 'Not authorized',
     } as Record<string, string>,
-    /** Replace the server’s hints, which name flags and addresses, where the page offers a better way. */
-    hints: {
-      no_replay: 'load a recording from the list',
-      replay_running: 'disconnect the replay first',
-      room_running: 'disconnect the room, then try again',
-      recording_not_found: 'reload the page to update the list of recordings',
-      bad_recording: 'upload a .bin file that livetape recorded or imported',
-      bad_capture: 'upload a HAR with WebSocket messages, a zipped HAR, mitmproxy flows or JSON lines',
-      output_exists: 'choose another name, or delete the other recording first',
-      rate_limited: 'wait, try another user, or start the server with a sign server key',
-      user_offline: 'try again when they are live',
-      age_restricted: 'start the server with the session cookie of an adult account',
-      blocked: 'wait a while, or start the server with a proxy or a sign server',
-      sign_unauthorized: 'check the key and plan of the sign server that livetape was started with',
-      sign_failed: 'try again later',
-      sign_empty: 'try again later',
-      handshake_refused: 'try again later',
-      inject_refused: 'disconnect the room, load a recording and inject into its replay',
-      connection_lost: 'check the server’s network connection',
-      dns_failed: 'check the server’s network connection and DNS',
-    } as Record<string, string>,
+    hints,
   },
 
   help: {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { moment, momentOf, offsetOf } from '../src/lib/moment.ts'
-import { nameOf } from '../src/lib/names.ts'
+import { freeName, nameOf } from '../src/lib/names.ts'
 import { LANGUAGES, snippet, testSnippet } from '../src/lib/snippets.ts'
 import { barAt, bars } from '../src/lib/timeline.ts'
 
@@ -34,6 +34,10 @@ describe('code to copy', () => {
 
 test.each([['show.bin', 'show'], ['a.har', 'a'], ['a.har.gz', 'a'], ['x.JSONL', 'x'], ['.hidden.bin', 'hidden'], ['a/b:c%.zip', 'a_b_c_'], ['\u202Eevil.bin', '_evil'], ['.bin', 'upload'], ['日本 🎁.bin', '日本 🎁']])('%j becomes the recording %j', (file, name) => {
   expect(nameOf(file)).toBe(name)
+})
+
+test('a free name differs from all others', () => {
+  expect(freeName('show', ['show', 'show-2', 'show-4'])).toBe('show-3')
 })
 
 test('every bar of the timeline has a range, without gaps or overlaps', () => {

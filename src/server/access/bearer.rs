@@ -149,8 +149,8 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// Paths of pages and their files.
-const PAGES: [&str; 3] = ["/", "/try", "/livetape-client.js"];
+/// Paths of pages and their files, and those that redirect to pages.
+const PAGES: [&str; 5] = ["/", "/try", "/try/", "/overlays", "/livetape-client.js"];
 /// Prefixes of further ones.
 const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
 

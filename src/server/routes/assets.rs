@@ -88,12 +88,21 @@ fn host(request_headers: &HeaderMap) -> &str {
     request_headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
+/// Sources of sockets to this server, after `'self'`. Older browsers require them. Browsers reject IPv6 addresses
+/// as sources, where `'self'` has to suffice.
+fn sockets(request_headers: &HeaderMap) -> String {
+    match host(request_headers) {
+        ipv6 if ipv6.starts_with('[') => String::new(),
+        host => format!(" ws://{host} wss://{host}"),
+    }
+}
+
 /// Allows content from this server and sockets to it only. Scripts carry the policy too, since a worker takes
 /// the policy of its script.
 fn policy(request_headers: &HeaderMap) -> String {
-    let host = host(request_headers);
+    let sockets = sockets(request_headers);
     format!(
-        "default-src 'self'; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; base-uri 'none'; \
+        "default-src 'self'; connect-src 'self'{sockets}; object-src 'none'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     )
 }
@@ -101,10 +110,10 @@ fn policy(request_headers: &HeaderMap) -> String {
 /// Like [`policy`], for pages in a single file: also allows inline scripts and styles, avatars if an option
 /// enables them, and a preview within another page of this server.
 fn inline_policy(request_headers: &HeaderMap) -> String {
-    let host = host(request_headers);
+    let sockets = sockets(request_headers);
     format!(
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' https: data:; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; \
+         img-src 'self' https: data:; connect-src 'self'{sockets}; object-src 'none'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
 }

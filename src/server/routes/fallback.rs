@@ -2,7 +2,13 @@
 
 use std::borrow::Cow;
 
-use axum::{extract::State, http::Uri};
+#[cfg(feature = "page")]
+use axum::response::Redirect;
+use axum::{
+    extract::State,
+    http::Uri,
+    response::{IntoResponse as _, Response},
+};
 
 use super::App;
 
@@ -13,6 +19,20 @@ use crate::{
 
 /// Prefix of paths that may contain a token.
 const TOKENS: &str = "/ws/";
+
+/// Paths of pages with a slash too many or too few, and the right ones: relative, for proxies that serve livetape
+/// below a prefix.
+#[cfg(feature = "page")]
+const MISSPELLED: [(&str, &str); 2] = [("/overlays", "overlays/"), ("/try/", "../try")];
+
+/// Redirects misspelled paths of pages, and rejects other unknown paths.
+pub(crate) async fn unknown(app: State<App>, uri: Uri) -> Response {
+    #[cfg(feature = "page")]
+    if let Some((_, right)) = MISSPELLED.iter().find(|(path, _)| *path == uri.path()) {
+        return Redirect::permanent(right).into_response();
+    }
+    not_found(app, uri).await.into_response()
+}
 
 /// Rejects unknown paths, and requests without an upgrade for handled ones.
 pub(crate) async fn not_found(State(app): State<App>, uri: Uri) -> Refusal {

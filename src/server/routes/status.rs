@@ -34,6 +34,9 @@ pub(crate) struct Health {
     clients: usize,
     /// Whether the token of this request allows reading only.
     read_only: bool,
+    /// URL of the feed in TikFinity's format, with `--tikfinity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tikfinity: Option<String>,
     /// Memory use, if the system reports it.
     memory: Option<Memory>,
 }
@@ -55,6 +58,7 @@ pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<R
         user: status.username,
         clients: app.shared.subscriber_count(),
         read_only: read_only.is_some(),
+        tikfinity: app.shared.tikfinity.as_deref().map(str::to_owned),
         memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
     })
 }

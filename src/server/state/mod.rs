@@ -2,6 +2,8 @@
 
 pub(super) mod refusal;
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use crate::{
@@ -21,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) subscribers_max: usize,
     pub(crate) client_id_chars_max: usize,
+    /// URL of the feed in TikFinity's format, if a second listener serves it.
+    pub(crate) tikfinity: Option<Arc<str>>,
 }
 
 impl Shared {

@@ -1,8 +1,11 @@
 /** Links to a moment of a recording: `#t=1m30s`. */
 
+/** The moment in the fragment of a URL, as written; empty if there is none. */
+export const writtenMoment = (fragment: string): string => new URLSearchParams(fragment.replace(/^#/, '')).get('t') ?? ''
+
 /** Parses the fragment of a URL: `#t=1m30s`, `#t=90`, `#t=1:30`. Returns ms. */
 export function momentOf(fragment: string): number | undefined {
-  const text = new URLSearchParams(fragment.replace(/^#/, '')).get('t') ?? ''
+  const text = writtenMoment(fragment)
   const units = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$/.exec(text)
   const clock = /^(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)$/.exec(text)
   const [, hours = '0', minutes = '0', seconds = '0'] = clock ?? (text === '' ? undefined : units) ?? []

@@ -9,3 +9,10 @@ export function nameOf(file: string): string {
   const plain = file.replace(/\.gz$/i, '').replace(ENDINGS, '').replaceAll(FORBIDDEN, '_').replace(/^\.+/, '')
   return plain || 'upload'
 }
+
+/** The first of `name-2`, `name-3`… that is not taken. */
+export function freeName(name: string, taken: readonly string[]): string {
+  for (let number = 2; ; number += 1) {
+    if (!taken.includes(`${name}-${number}`)) return `${name}-${number}`
+  }
+}

@@ -7,7 +7,7 @@ import { Feed } from './feed.tsx'
 import { Header } from './header.tsx'
 import { Inject } from './inject.tsx'
 import { Mock } from './mock.tsx'
-import { Recordings } from './recordings.tsx'
+import { PlayQuestion, Recordings } from './recordings.tsx'
 import { Snackbar } from './snackbar.tsx'
 import { Source } from './source.tsx'
 import { Start, isIdle } from './start.tsx'
@@ -41,6 +41,7 @@ export function App() {
       </main>
       <Drop />
       <Snackbar />
+      <PlayQuestion />
       <Help />
       <Token />
     </>

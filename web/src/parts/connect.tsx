@@ -29,6 +29,7 @@ const feedUrl = (): string => socketUrl().replace(/\?.*$/, '')
 
 export function Connect() {
   const address = feedUrl()
+  const tikfinity = health.value?.tikfinity
   // While nothing is connected, the page shows how to connect.
   const section = chosen.value ?? (health.value?.mode === 'idle' ? 'browser' : '')
   const readers = clients.value.filter(({ observer }) => !observer).length
@@ -38,13 +39,8 @@ export function Connect() {
     <section class="panel connect-panel" aria-labelledby="connect-title">
       <div class="connect-head">
         <h2 id="connect-title">{say.title}</h2>
-        <span class="address">
-          <code>{address}</code>
-          <button type="button" class="button small" onClick={() => void copy(address, say.address)}>
-            <Icon name="copy" />
-            {say.copyAddress}
-          </button>
-        </span>
+        <Address address={address} label={say.copyAddress} />
+        {tikfinity && <Address address={tikfinity} label={say.copyTikfinity} />}
         <span class="space" />
         <div class="sections" role="group" aria-label={say.sections}>
           {sections.map((name) => (
@@ -54,7 +50,8 @@ export function Connect() {
               class="chip"
               aria-expanded={section === name}
               aria-controls="connect-body"
-              onClick={() => open(section === name ? '' : name)}
+              // The first click on the default section keeps it open: it is what the user looked for.
+              onClick={() => open(section === name && chosen.value !== undefined ? '' : name)}
             >
               {name === 'clients' ? say.clients(readers) : say.languages[name]}
             </button>
@@ -66,6 +63,18 @@ export function Connect() {
         {section === 'clients' ? <Clients /> : section !== '' && <Code language={section} address={address} />}
       </div>
     </section>
+  )
+}
+
+function Address({ address, label }: { address: string; label: string }) {
+  return (
+    <span class="address">
+      <code>{address}</code>
+      <button type="button" class="button small" onClick={() => void copy(address, say.address)}>
+        <Icon name="copy" />
+        {label}
+      </button>
+    </span>
   )
 }
 

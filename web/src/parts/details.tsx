@@ -16,7 +16,7 @@ const say = texts.feed
 
 export function Details() {
   const shown = useSignal('')
-  const closer = useRef<HTMLButtonElement>(null)
+  const panel = useRef<HTMLElement>(null)
   const row = opened.value
   useEffect(() => {
     let isWanted = true
@@ -28,29 +28,31 @@ export function Details() {
     }
   }, [row])
   const close = (): void => {
-    const list = document.querySelector<HTMLElement>('.list')
+    // A row that opened the panel with enter keeps the focus.
+    const losesFocus = panel.current?.contains(document.activeElement) || document.activeElement === document.body
     opened.value = undefined
-    list?.focus({ preventScroll: true })
+    if (losesFocus) document.querySelector<HTMLElement>('.list')?.focus({ preventScroll: true })
   }
+  useEffect(() => {
+    const closeOnEscape = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape' && !document.querySelector('dialog[open]') && !(event.target as Element).closest('input, select')) close()
+    }
+    addEventListener('keydown', closeOnEscape)
+    return () => removeEventListener('keydown', closeOnEscape)
+  }, [])
   const copyIt = async (): Promise<void> => {
     const { text, count } = await json(row)
     await copy(text, count)
   }
   return (
-    <aside
-      class="details"
-      aria-label={say.details}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') close()
-      }}
-    >
+    <aside ref={panel} class="details" aria-label={say.details}>
       <div class="details-head">
         <h3>{say.details}</h3>
         <button type="button" class="button small" onClick={() => void copyIt()}>
           <Icon name="copy" />
           {say.copyOne}
         </button>
-        <button ref={closer} type="button" class="icon-button" aria-label={say.close} onClick={close}>
+        <button type="button" class="icon-button" aria-label={say.close} onClick={close}>
           <Icon name="close" />
         </button>
       </div>

@@ -2,8 +2,8 @@
 
 import { signal } from '@preact/signals'
 import { features } from '../state/features.ts'
-import { uploadAll } from '../state/recordings.ts'
 import { readOnly } from '../state/server.ts'
+import { uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
 
 const isOver = signal(false)

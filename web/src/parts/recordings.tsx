@@ -11,12 +11,11 @@ import {
   recordings,
   remove,
   rename,
-  upload,
-  uploadAll,
 } from '../state/recordings.ts'
 import type { Details, Entry } from '../state/rest.ts'
-import { health, isLive, readOnly, replay, status } from '../state/server.ts'
-import { load } from '../state/transport.ts'
+import { health, readOnly, replay, status } from '../state/server.ts'
+import { asked, load, playOrAsk } from '../state/transport.ts'
+import { upload, uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
 import { Confirm, Dialog } from './dialogs.tsx'
 import { Icon, type IconName } from './icons.tsx'
@@ -65,7 +64,7 @@ export function Recordings() {
 
 function Tape({ recording }: { recording: Entry }) {
   const { name, builtIn, problem } = recording
-  const asking = useSignal<'' | 'play' | 'rename' | 'remove'>('')
+  const asking = useSignal<'' | 'rename' | 'remove'>('')
   const shown = useSignal<Details | undefined>(undefined)
   const isPlaying = replay.value?.recording === name
   const toggleInfo = async (): Promise<void> => {
@@ -74,15 +73,10 @@ function Tape({ recording }: { recording: Entry }) {
   const close = (): void => {
     asking.value = ''
   }
-  const play = (): void => {
-    // A room that is left may not let us in again: ask first.
-    if (isLive()) asking.value = 'play'
-    else void load(name)
-  }
   return (
     <li class={`tape-row ${isPlaying ? 'playing' : ''}`}>
       <div class="tape-text">
-        <bdi class="tape">{name}</bdi>
+        <bdi class="tape" title={name}>{name}</bdi>
         <span class="quiet">
           {[
             recording.durationMs === null ? '' : offsetTime(recording.durationMs),
@@ -94,7 +88,7 @@ function Tape({ recording }: { recording: Entry }) {
         </span>
       </div>
       <div class="tape-actions" role="group" aria-label={say.actions(name)}>
-        <Action icon="play" label={say.play} isOff={!health.value || readOnly.value} onClick={play} />
+        <Action icon="play" label={say.play} isOff={!health.value || readOnly.value} onClick={() => playOrAsk(name)} />
         <Action icon="info" label={say.info} isOn={shown.value !== undefined} onClick={() => void toggleInfo()} />
         <Action icon="download" label={say.download} onClick={() => void download(name)} />
         {!builtIn && <Action icon="edit" label={say.rename} isOff={readOnly.value} onClick={() => (asking.value = 'rename')} />}
@@ -102,18 +96,6 @@ function Tape({ recording }: { recording: Entry }) {
       </div>
       {shown.value && <Facts recording={recording} info={shown.value} />}
       {asking.value === 'rename' && <Rename name={name} onClose={close} />}
-      {asking.value === 'play' && (
-        <Confirm
-          title={<bdi>{say.playTitle(name)}</bdi>}
-          details={say.playDetails(status.value?.username ?? '')}
-          yes={say.play}
-          onNo={close}
-          onYes={() => {
-            close()
-            void load(name)
-          }}
-        />
-      )}
       {asking.value === 'remove' && (
         <Confirm
           title={<bdi>{say.removeTitle(name)}</bdi>}
@@ -127,6 +109,27 @@ function Tape({ recording }: { recording: Entry }) {
         />
       )}
     </li>
+  )
+}
+
+/** Asks before a room is disconnected to play a recording. */
+export function PlayQuestion() {
+  const name = asked.value
+  if (name === '') return null
+  const close = (): void => {
+    asked.value = ''
+  }
+  return (
+    <Confirm
+      title={<bdi>{say.playTitle(name)}</bdi>}
+      details={say.playDetails(status.value?.username ?? '')}
+      yes={say.play}
+      onNo={close}
+      onYes={() => {
+        close()
+        void load(name)
+      }}
+    />
   )
 }
 

@@ -13,7 +13,7 @@ export function Snackbar() {
   )
 }
 
-function Card({ message: { id, kind, title, details, hint, code, stays } }: { message: Message }) {
+function Card({ message: { id, kind, title, details, hint, code, stays, actions } }: { message: Message }) {
   const timer = useRef(0)
   const run = (): void => {
     clearTimeout(timer.current)
@@ -34,6 +34,23 @@ function Card({ message: { id, kind, title, details, hint, code, stays } }: { me
         </p>
         {details && <p class="card-details"><bdi>{details}</bdi></p>}
         {hint && <p class="card-hint"><bdi>{hint}</bdi></p>}
+        {actions.length > 0 && (
+          <p class="card-actions">
+            {actions.map(({ label, run: act }) => (
+              <button
+                key={label}
+                type="button"
+                class="button small"
+                onClick={() => {
+                  dismiss(id)
+                  act()
+                }}
+              >
+                <bdi>{label}</bdi>
+              </button>
+            ))}
+          </p>
+        )}
       </div>
       <button type="button" class="icon-button" aria-label={texts.errors.dismiss} onClick={() => dismiss(id)}>
         <Icon name="close" />

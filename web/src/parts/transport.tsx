@@ -1,8 +1,8 @@
 import { effect, useSignal } from '@preact/signals'
 import { offsetTime, speedText } from '../lib/format.ts'
-import { moment, momentOf } from '../lib/moment.ts'
-import { PRESETS, SPEEDS, readSpeed } from '../lib/speed.ts'
-import { failure } from '../state/messages.ts'
+import { moment, momentOf, writtenMoment } from '../lib/moment.ts'
+import { PRESETS, SPEEDS, type Speed, readSpeed } from '../lib/speed.ts'
+import { failure, retract } from '../state/messages.ts'
 import { copy } from '../state/copy.ts'
 import { timeline } from '../state/recordings.ts'
 import type { ReplayState } from '../state/rest.ts'
@@ -86,10 +86,17 @@ export function followLinks(): void {
     // Outside the effect, which would otherwise depend on everything that seeking reads.
     queueMicrotask(() => void seek(at))
   }
+  const complain = (): void => {
+    const written = writtenMoment(location.hash)
+    retract(say.badMoment)
+    if (written && momentOf(location.hash) === undefined) failure(say.badMoment, `t=${written}`)
+  }
   addEventListener('hashchange', () => {
     followed = ''
+    complain()
     follow()
   })
+  complain()
   effect(follow)
 }
 
@@ -159,12 +166,16 @@ function Loop() {
 
 function SpeedField({ state }: { state: ReplayState }) {
   const typed = useSignal<string | undefined>(undefined)
+  const choose = (speed: Speed): void => {
+    retract(say.badSpeed)
+    void setSpeed(speed)
+  }
   const submit = (): void => {
     if (typed.value === undefined) return
     const speed = readSpeed(typed.value)
     typed.value = undefined
     if (speed === undefined) failure(say.badSpeed, '')
-    else void setSpeed(speed)
+    else choose(speed)
   }
   return (
     <form
@@ -195,7 +206,7 @@ function SpeedField({ state }: { state: ReplayState }) {
       <Button icon="plus" label={say.faster} onClick={() => changeSpeed(true)} />
       <span class="presets" role="group" aria-label={say.presets}>
         {PRESETS.map((speed) => (
-          <button key={speed} type="button" class="chip" aria-pressed={state.speed === speed} onClick={() => void setSpeed(speed)}>
+          <button key={speed} type="button" class="chip" aria-pressed={state.speed === speed} onClick={() => choose(speed)}>
             {speedText(speed)}
           </button>
         ))}

@@ -13,6 +13,13 @@ export interface Message {
   code: string
   /** Whether it stays until the user dismisses it. */
   stays: boolean
+  /** Buttons of the message. Each also dismisses it. */
+  actions: readonly Action[]
+}
+
+export interface Action {
+  label: string
+  run: () => void
 }
 
 /** How long a message stays unless the user dismisses it or points at it, in ms. */
@@ -34,14 +41,26 @@ export const dismiss = (id: number): void => {
   messages.value = messages.value.filter((message) => message.id !== id)
 }
 
-export const notice = (title: string, details = ''): void =>
-  add({ kind: 'notice', title, details, hint: '', code: '', stays: details !== '' })
-
-export function failure(title: string, details: string, hint = '', code = ''): void {
-  add({ kind: 'error', title, details, hint, code, stays: false })
+/** Removes messages about a cause that is gone. */
+export const retract = (title: string): void => {
+  messages.value = messages.value.filter((message) => message.title !== title)
 }
 
-export const failureOf = ({ code, message, hint }: Problem): void => failure(titleOf(code), message, hintOf(code, hint), code)
+export const notice = (title: string): void => add({ kind: 'notice', title, details: '', hint: '', code: '', stays: false, actions: [] })
+
+/** Shows a notice with details until the user dismisses it or another report replaces it. */
+export function report(title: string, details: string, actions: readonly Action[]): void {
+  messages.value = messages.value.filter(({ kind, stays }) => kind !== 'notice' || !stays)
+  add({ kind: 'notice', title, details, hint: '', code: '', stays: true, actions })
+}
+
+export function failure(title: string, details: string, hint = '', code = ''): void {
+  add({ kind: 'error', title, details, hint, code, stays: false, actions: [] })
+}
+
+/** Shows an error response; with actions, until the user dismisses it or chooses one. */
+export const failureOf = ({ code, message, hint }: Problem, actions: readonly Action[] = []): void =>
+  add({ kind: 'error', title: titleOf(code), details: message, hint: hintOf(code, hint), code, stays: actions.length > 0, actions })
 
 /** The title of an error code: ours, else the server’s, else the code in words. */
 export function titleOf(code: string, told = ''): string {

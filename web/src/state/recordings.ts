@@ -2,10 +2,9 @@
 
 import { effect, signal } from '@preact/signals'
 import { groupOf } from '../feed/row.ts'
-import { nameOf } from '../lib/names.ts'
 import type { Timeline } from '../lib/timeline.ts'
 import { texts } from '../texts.ts'
-import { ask, askBlob, putFile, token, url } from './api.ts'
+import { ask, askBlob, token, url } from './api.ts'
 import type { Details, Entry, Timeline as ServerTimeline } from './rest.ts'
 import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
@@ -21,9 +20,8 @@ const PATIENCE_MS = 60_000
 export const recordings = signal<readonly Entry[]>([])
 /** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
-export const upload = signal<{ name: string; percent: number } | undefined>(undefined)
 
-const path = (name: string): string => `recordings/${encodeURIComponent(name)}`
+export const path = (name: string): string => `recordings/${encodeURIComponent(name)}`
 
 export async function refresh(): Promise<void> {
   if (!features.value.recordings) return
@@ -56,30 +54,6 @@ export async function download(name: string): Promise<void> {
     setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE_MS)
   }
   link.click()
-}
-
-/** First bytes of a recording. */
-const MAGIC = '\x89LTAP'
-const isRecording = async (file: Blob): Promise<boolean> =>
-  new TextDecoder('latin1').decode(await file.slice(0, MAGIC.length).arrayBuffer()).endsWith(MAGIC.slice(1))
-
-/** Uploads files one after the other. The server imports those that are not recordings. */
-export async function uploadAll(files: Iterable<File>): Promise<void> {
-  for (const file of files) {
-    const name = nameOf(file.name)
-    const progress = (part: number): void => {
-      upload.value = { name, percent: Math.round(part * 100) }
-    }
-    progress(0)
-    const done = await attempt(async () => {
-      const query = (await isRecording(file)) ? '' : '?import=1'
-      return putFile<Entry>(`${path(name)}${query}`, file, progress)
-    })
-    upload.value = undefined
-    if (done?.import) notice(texts.recordings.imported(name, done.import.format, done.import.complete), done.import.summary)
-    else if (done) notice(texts.recordings.uploaded(name))
-    await refresh()
-  }
 }
 
 /** Stores a range of a recording as a new one. */

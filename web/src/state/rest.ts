@@ -119,6 +119,8 @@ export interface Health {
   /** Whether the token of this request allows reading only. */
   readOnly: boolean
   status: string
+  /** URL of the feed in TikFinity's format, with `--tikfinity`. */
+  tikfinity?: string | null
   /** Seconds since the start. */
   uptime: number
   user: string | null

@@ -80,6 +80,15 @@ export async function load(recording: string): Promise<void> {
   await refresh()
 }
 
+/** The recording that the user is asked about before a room is disconnected; empty if none. */
+export const asked = signal('')
+
+/** Plays a recording. While a room is connected, asks first: a room that is left may not let us in again. */
+export function playOrAsk(recording: string): void {
+  if (isLive()) asked.value = recording
+  else void load(recording)
+}
+
 /** Disconnects a room, or ends a replay. */
 export async function leave(user: string): Promise<void> {
   await change(async () => {

@@ -1,0 +1,21 @@
+/** Replace the server’s hints, which name flags and addresses, where the page offers a better way. */
+export const hints: Record<string, string> = {
+  no_replay: 'load a recording from the list',
+  replay_running: 'disconnect the replay first',
+  room_running: 'disconnect the room, then try again',
+  recording_not_found: 'reload the page to update the list of recordings',
+  bad_recording: 'upload a .bin file that livetape recorded or imported',
+  bad_capture: 'upload a HAR with WebSocket messages, a zipped HAR, mitmproxy flows or JSON lines',
+  output_exists: 'choose another name, or delete the other recording first',
+  rate_limited: 'wait, try another user, or start the server with a sign server key',
+  user_offline: 'try again when they are live',
+  age_restricted: 'start the server with the session cookie of an adult account',
+  blocked: 'wait a while, or start the server with a proxy or a sign server',
+  sign_unauthorized: 'check the key and plan of the sign server that livetape was started with',
+  sign_failed: 'try again later',
+  sign_empty: 'try again later',
+  handshake_refused: 'try again later',
+  inject_refused: 'disconnect the room, load a recording and inject into its replay',
+  connection_lost: 'check the server’s network connection',
+  dns_failed: 'check the server’s network connection and DNS',
+}
