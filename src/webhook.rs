@@ -221,7 +221,7 @@ impl<P: Post> Sink<'_, P> {
             // A redirect could lead anywhere, and the same request would be rejected again.
             _ => Code::BadRequest,
         };
-        // A longer wait would be final, and the next event would be sent at once.
+        // After a wait that `Retry` does not accept, it would give up this event, and the next would be sent at once.
         let retry_after = retry_after.map(|wait| wait.min(SERVER_WAIT_MAX));
         Err(Failed { code, why: format!("status {status}"), retry_after })
     }

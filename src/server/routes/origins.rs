@@ -70,7 +70,7 @@ pub(crate) async fn forget(app: State<App>, uri: Uri) -> Result<Json<List>, Refu
     match query::pairs(&uri)?.as_slice() {
         [(key, origin)] if key == "origin" => app.origins.forget(origin),
         _ => {
-            return Err(Problem::new(Code::BadRequest, "the parameter `origin` is required, and no other")
+            return Err(Problem::new(Code::BadRequest, "the query must be `origin=…` and nothing else")
                 .hint("DELETE /origins?origin=https://overlay.example")
                 .into());
         }

@@ -115,7 +115,7 @@ pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
     Ok(as_observer(join))
 }
 
-/// Parses the query of the main channel, without the parameters that it does not have.
+/// Parses the query of the main channel, and ignores unknown parameters.
 ///
 /// # Errors
 /// `bad_request` for invalid values.

@@ -153,7 +153,7 @@ function Rejected({ page }: { page: RefusedOrigin }) {
   return (
     <li class="refusal">
       {isAsked
-        ? <p><strong>{say.allowQuestion}</strong> {name}? <span class="quiet">{say.rights[setting]}</span></p>
+        ? <p><strong>{say.allowQuestion}</strong> {name}? <span class="quiet">{origin === 'null' ? say.rightsFromDisk : say.rights[setting]}</span></p>
         : <p><strong>{say.refused}</strong> {name} <span class="quiet">({say.requests(requests)}). {say.allowDetails}</span></p>}
       <button type="button" class="button small" disabled={readOnly.value} onClick={() => void (isAsked ? allow(page) : (asked.value = key))}>
         {isAsked ? say.allowNow : say.allow}
