@@ -19,6 +19,7 @@ import { upload, uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
 import { Confirm, Dialog } from './dialogs.tsx'
 import { Icon, type IconName } from './icons.tsx'
+import { Report } from './snackbar.tsx'
 
 const say = texts.recordings
 
@@ -54,6 +55,7 @@ export function Recordings() {
           <progress id="upload-progress" max={100} value={upload.value.percent < 100 ? upload.value.percent : undefined} />
         </div>
       )}
+      <Report />
       {recordings.value.length === 0 && <p class="quiet">{say.empty}</p>}
       <ul class="tapes">
         {recordings.value.map((recording) => <Tape key={recording.name} recording={recording} />)}

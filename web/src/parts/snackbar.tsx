@@ -1,16 +1,30 @@
 /** Temporary messages, shown for eight seconds or until dismissed. */
 
+import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type Message, SHOWN_MS, dismiss, messages } from '../state/messages.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
 
+/** Whether a message would cover most of the screen. */
+const narrow = matchMedia('(max-width: 699px)')
+const isNarrow = signal(narrow.matches)
+narrow.addEventListener('change', ({ matches }) => (isNarrow.value = matches))
+const isReport = ({ kind, actions }: Message): boolean => kind === 'notice' && actions.length > 0
+
 export function Snackbar() {
+  const shown = messages.value.filter((message) => !isNarrow.value || !isReport(message))
   return (
     <div class="snackbar" role="status" aria-live="polite" aria-label={texts.errors.region}>
-      {messages.value.map((message) => <Card key={message.id} message={message} />)}
+      {shown.map((message) => <Card key={message.id} message={message} />)}
     </div>
   )
+}
+
+/** The report of an upload on a small screen, where it appears above the list of recordings. */
+export function Report() {
+  if (!isNarrow.value) return null
+  return <div role="status" aria-live="polite">{messages.value.filter(isReport).map((message) => <Card key={message.id} message={message} />)}</div>
 }
 
 function Card({ message: { id, kind, title, details, hint, code, stays, actions } }: { message: Message }) {

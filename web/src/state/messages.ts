@@ -48,10 +48,10 @@ export const retract = (title: string): void => {
 
 export const notice = (title: string): void => add({ kind: 'notice', title, details: '', hint: '', code: '', stays: false, actions: [] })
 
-/** Shows a notice with details until the user dismisses it or another report replaces it. */
+/** Shows a notice with buttons, which replaces the last one. With details it stays until the user dismisses it. */
 export function report(title: string, details: string, actions: readonly Action[]): void {
-  messages.value = messages.value.filter(({ kind, stays }) => kind !== 'notice' || !stays)
-  add({ kind: 'notice', title, details, hint: '', code: '', stays: true, actions })
+  messages.value = messages.value.filter((message) => message.kind !== 'notice' || message.actions.length === 0)
+  add({ kind: 'notice', title, details, hint: '', code: '', stays: details !== '', actions })
 }
 
 export function failure(title: string, details: string, hint = '', code = ''): void {

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 import { freeName, nameOf } from '../lib/names.ts'
 import { texts } from '../texts.ts'
 import { Problem, putFile } from './api.ts'
-import { attempt, failureOf, notice, report } from './messages.ts'
+import { attempt, failureOf, report } from './messages.ts'
 import { path, recordings, refresh } from './recordings.ts'
 import type { Entry } from './rest.ts'
 import { playOrAsk } from './transport.ts'
@@ -49,10 +49,9 @@ async function store(file: File, name: string, replaces = false): Promise<void> 
   })
   upload.value = undefined
   await refresh()
-  if (done?.import) {
-    const { format, complete, summary } = done.import
-    report(say.imported(name, format, complete), summary, [{ label: say.play, run: () => playOrAsk(name) }])
-  } else if (done) notice(say.uploaded(name))
+  if (!done) return
+  const title = done.import ? say.imported(name, done.import.format, done.import.complete) : say.uploaded(name)
+  report(title, done.import?.summary ?? '', [{ label: say.play, run: () => playOrAsk(name) }])
 }
 
 /** Offers what to do with a file whose name another recording has. */
