@@ -21,6 +21,7 @@ use tracing::error;
 
 use crate::{
     clock,
+    control::WebhookCounts,
     hub::{Filter, Hub, Join, Next, OnGap, Reader, Since},
     sans_io::{
         error::Code,
@@ -66,38 +67,12 @@ pub struct Response {
     pub retry_after: Option<Duration>,
 }
 
-/// Number of events by outcome, also while events are being delivered.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Accepted with a status of 200 to 299.
-    pub delivered: AtomicU64,
-    /// Given up after the last attempt.
-    pub failed: AtomicU64,
-    /// Left out because the webhook lagged too far, or the server shut down.
-    pub skipped: AtomicU64,
-}
-
-impl Counts {
-    /// Returns the numbers with the names of the outcomes.
-    #[must_use]
-    pub fn by_outcome(&self) -> [(&'static str, u64); 3] {
-        let counts = [("delivered", &self.delivered), ("failed", &self.failed), ("skipped", &self.skipped)];
-        counts.map(|(outcome, count)| (outcome, count.load(Ordering::Relaxed)))
-    }
-
-    /// Number of events that were not delivered.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed) + self.skipped.load(Ordering::Relaxed)
-    }
-}
-
 /// Delivers the events of a channel until it closes, or `drain_max` after `shutdown`.
 pub async fn deliver(
     hub: Hub,
     options: Options,
     post: impl Post,
-    counts: &Counts,
+    counts: &WebhookCounts,
     shutdown: CancellationToken,
 ) {
     let read = AtomicU64::new(0);
@@ -124,7 +99,7 @@ struct Sink<'a, P> {
     options: Options,
     key: Option<hmac::Key>,
     post: P,
-    counts: &'a Counts,
+    counts: &'a WebhookCounts,
     /// Number of the last event that was delivered or given up.
     read: &'a AtomicU64,
 }

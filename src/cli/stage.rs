@@ -14,13 +14,12 @@ use super::{
     webhook::Webhook,
 };
 use crate::{
-    control::{Control, Driver, Sources, Token},
+    control::{Control, Driver, Sources, Token, WebhookCounts},
     hub::Hub,
     sans_io::error::{Problem, exit},
     secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
-    webhook::Counts,
 };
 
 /// A running server.
@@ -29,7 +28,7 @@ pub(super) struct Stage {
     pub(super) control: Control,
     displays: TaskTracker,
     serving: JoinHandle<()>,
-    webhook: Option<Arc<Counts>>,
+    webhook: Option<Arc<WebhookCounts>>,
 }
 
 /// A server that listens, but does not accept connections yet.

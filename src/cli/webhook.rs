@@ -8,11 +8,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{args, signals};
 use crate::{
     clock,
+    control::WebhookCounts,
     hub::{Filter, Gifts, Hub},
     sans_io::{error::Problem, retry_after},
     settings::{Address, Settings},
     source::live::{LiveOptions, NetTransport, Request},
-    webhook::{Counts, Options, Post, Response, deliver},
+    webhook::{Options, Post, Response, deliver},
 };
 
 /// A webhook that is ready to receive events.
@@ -20,7 +21,7 @@ pub(super) struct Webhook {
     options: Options,
     post: Network,
     /// Number of events by outcome.
-    pub(super) counts: Arc<Counts>,
+    pub(super) counts: Arc<WebhookCounts>,
 }
 
 /// Sends requests over the network, without the proxy for TikTok.

@@ -24,7 +24,7 @@ pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use upstream::Tally;
-pub use upstream::Upstream;
+pub use upstream::{Upstream, WebhookCounts};
 
 pub use crate::sans_io::{
     counts::Counts,

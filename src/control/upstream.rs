@@ -2,10 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use crate::{recorder::Gauge, sans_io::error::Code, webhook};
+use crate::{recorder::Gauge, sans_io::error::Code};
 
 /// Counters of all rooms of a server, including those of tokens.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +24,7 @@ pub struct Upstream {
     /// Number of failed recordings.
     pub recorder_failures: u64,
     /// Events of the webhook, if there is one.
-    pub webhook: Option<Arc<webhook::Counts>>,
+    pub webhook: Option<Arc<WebhookCounts>>,
 }
 
 impl Upstream {
@@ -29,6 +32,32 @@ impl Upstream {
     pub fn begin_recording(&mut self, recorder: Gauge) {
         let before = self.recorder.replace(recorder);
         self.recorder_lost += before.as_ref().map_or(0, Gauge::lost);
+    }
+}
+
+/// Number of events for the webhook by outcome, also while events are being delivered.
+#[derive(Debug, Default)]
+pub struct WebhookCounts {
+    /// Accepted with a status of 200 to 299.
+    pub delivered: AtomicU64,
+    /// Given up after the last attempt.
+    pub failed: AtomicU64,
+    /// Left out because the webhook lagged too far, or the server shut down.
+    pub skipped: AtomicU64,
+}
+
+impl WebhookCounts {
+    /// Returns the numbers with the names of the outcomes.
+    #[must_use]
+    pub fn by_outcome(&self) -> [(&'static str, u64); 3] {
+        let counts = [("delivered", &self.delivered), ("failed", &self.failed), ("skipped", &self.skipped)];
+        counts.map(|(outcome, count)| (outcome, count.load(Ordering::Relaxed)))
+    }
+
+    /// Number of events that were not delivered.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed) + self.skipped.load(Ordering::Relaxed)
     }
 }
 

@@ -46,7 +46,7 @@ struct Rig {
     hub: Hub,
     shutdown: CancellationToken,
     requests: Requests,
-    counts: Arc<Counts>,
+    counts: Arc<WebhookCounts>,
     delivering: JoinHandle<()>,
 }
 
@@ -61,7 +61,7 @@ fn start(answers: &'static [Answer], events_max: u64) -> Rig {
         drain_max: Duration::from_secs(2),
     };
     let hook = Hook { answers, requests: Arc::clone(&requests) };
-    let counts = Arc::<Counts>::default();
+    let counts = Arc::<WebhookCounts>::default();
     let (of_hub, of_counts, until) = (hub.clone(), Arc::clone(&counts), shutdown.clone());
     let delivering = tokio::spawn(async move { deliver(of_hub, options, hook, &of_counts, until).await });
     Rig { hub, shutdown, requests, counts, delivering }

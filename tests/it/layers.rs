@@ -21,8 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hub", &["clock", "sans_io"]),
     ("tools", &["demo", "sans_io", "terminal"]),
     ("recorder", &["clock", "files", "sans_io", "settings"]),
-    ("webhook", &["clock", "hub", "sans_io", "secret"]),
-    ("control", &["clock", "hub", "recorder", "sans_io", "secret", "webhook"]),
+    ("control", &["clock", "hub", "recorder", "sans_io", "secret"]),
+    ("webhook", &["clock", "control", "hub", "sans_io", "secret"]),
     ("pipeline", &["control", "hub", "recorder", "sans_io"]),
     (
         "source",

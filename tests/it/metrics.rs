@@ -26,7 +26,7 @@ async fn activity_is_counted() {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
     });
-    let webhook = Arc::<livetape::webhook::Counts>::default();
+    let webhook = Arc::<livetape::control::WebhookCounts>::default();
     webhook.delivered.store(7, Ordering::Relaxed);
     webhook.failed.store(2, Ordering::Relaxed);
     rig.driver().update_upstream(|upstream| {
