@@ -50,7 +50,7 @@ export function Connect() {
               class="chip"
               aria-expanded={section === name}
               aria-controls="connect-body"
-              // The first click on the default section keeps it open: it is what the user looked for.
+              // The first click on the default section keeps it open: users look for what it shows.
               onClick={() => open(section === name && chosen.value !== undefined ? '' : name)}
             >
               {name === 'clients' ? say.clients(readers) : say.languages[name]}
