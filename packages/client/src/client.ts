@@ -141,7 +141,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   sendToRoom(roomId: string, message: unknown): Promise<void> {
     return this.#try(() => {
       if (!this.#rooms.mayBeIn(roomId, this.#connection.isOpen)) {
-        throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: this.#isInteractive ? 'call joinRoom first' : 'connect to a URL that ends in /ws to use rooms' })
+        throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'call joinRoom first' })
       }
       this.#say({ type: 'room_message', room_id: roomId, message })
     })

@@ -44,7 +44,7 @@ export class Rooms {
 
   join(roomId: string, isConnecting: boolean, isOpen: boolean): Promise<Room> {
     if (!this.#means.isInteractive()) {
-      return Promise.reject(new ClientError('not_found', 'this URL is read-only', { roomId, hint: 'connect to a URL that ends in /ws to use rooms' }))
+      return Promise.reject(new ClientError('not_found', 'this URL is read-only', { roomId, hint: 'connect to /ws to use rooms' }))
     }
     if (!isConnecting) return Promise.reject(new ClientError('not_connected', 'not connected', { roomId, hint: 'call connect first' }))
     const room = this.#rooms.get(roomId) ?? new Room(roomId, this.#client, this.#means.historyMax ?? HISTORY_MESSAGES)
