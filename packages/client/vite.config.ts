@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that measure frames, one file at a time and after all others. */
+const MEASURED = ['tests/busy.test.mjs', 'tests/rush.test.mjs']
+
 // One output is committed as examples/livetape-client.js, so it must not depend on the machine, the time or a path.
 export default defineConfig({
   build: {
@@ -16,10 +19,12 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['tests/**/*.test.mjs'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Each file starts servers, and the machine may only have two cores.
-    fileParallelism: false,
+    projects: [
+      // Three files at a time, because they mostly wait for pages and servers.
+      { extends: true, test: { name: 'all', include: ['tests/**/*.test.mjs'], exclude: MEASURED, maxWorkers: 3, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'measured', include: MEASURED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 })

@@ -18,7 +18,7 @@ export default defineConfig({
     setupFiles: ['tests/setup.mjs'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Each file starts servers, and the machine may only have two cores.
-    fileParallelism: false,
+    // They mostly wait for servers.
+    maxWorkers: 3,
   },
 })

@@ -18,36 +18,48 @@ import { idle, restart, source, stay } from './source.mjs'
 import { held, looks, transport } from './transport.mjs'
 
 const CHECKS = { connect, addresses, refused, rooms, overlays, feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, mock, stay, restart, token, origins, busy }
+/** Checks that measure frames: they run alone, after all others. */
+const MEASURED = ['busy']
+/** Checks that run at once; they mostly wait for pages and servers. */
+const LANES = 3
 /** Timeout of a check, in ms. */
 const CHECK_MS = 5 * 60_000
 
 const [program, folder, ...only] = process.argv.slice(2)
 const [livetape, pictures] = [path.resolve(program), path.resolve(folder)]
 await mkdir(pictures, { recursive: true })
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  // CI runs as root in a container, where Chromium's sandbox does not start. `overlay.example` stands for another site.
-  args: ['--no-sandbox', '--disable-dev-shm-usage', '--host-resolver-rules=MAP overlay.example 127.0.0.1'],
-})
-console.log(`Chromium ${browser.version()}`)
-
 let failures = 0
-for (const [name, check] of Object.entries(CHECKS)) {
-  if (only.length > 0 && !only.includes(name)) continue
-  const late = AbortSignal.timeout(CHECK_MS)
-  try {
-    const limit = new Promise((_, reject) => late.addEventListener('abort', () => reject(new Error(`timed out after ${CHECK_MS} ms`))))
-    console.log(`ok   ${name}: ${await Promise.race([check({ browser, livetape, pictures }), limit])}`)
-  } catch (error) {
-    failures += 1
-    console.log(`FAIL ${name}: ${error.stack}`)
-    const pages = browser.contexts().flatMap((context) => context.pages())
-    const shots = pages.map((page, index) => page.screenshot({ path: path.join(pictures, `failed-${name}-${index}.png`), timeout: 5000 }))
-    await Promise.allSettled(shots)
+
+/** Runs the checks of a queue, which may be shared, in a browser of its own. */
+async function run(queue) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    // CI runs as root in a container, where Chromium's sandbox does not start. `overlay.example` stands for another site.
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--host-resolver-rules=MAP overlay.example 127.0.0.1'],
+  })
+  for (const name of queue) {
+    const late = AbortSignal.timeout(CHECK_MS)
+    const began = performance.now()
+    try {
+      const limit = new Promise((_, reject) => late.addEventListener('abort', () => reject(new Error(`timed out after ${CHECK_MS} ms`))))
+      const found = await Promise.race([CHECKS[name]({ browser, livetape, pictures }), limit])
+      console.log(`ok   ${name} (${((performance.now() - began) / 1000).toFixed(1)} s): ${found}`)
+    } catch (error) {
+      failures += 1
+      console.log(`FAIL ${name}: ${error.stack}`)
+      const pages = browser.contexts().flatMap((context) => context.pages())
+      const shots = pages.map((page, index) => page.screenshot({ path: path.join(pictures, `failed-${name}-${index}.png`), timeout: 5000 }))
+      await Promise.allSettled(shots)
+    }
+    // Pages that a failed check left open would disturb the next check.
+    await Promise.all(browser.contexts().map((context) => context.close()))
   }
-  // Pages that a failed check left open would disturb the next check.
-  await Promise.all(browser.contexts().map((context) => context.close()))
+  await browser.close()
 }
-await browser.close()
+
+const wanted = Object.keys(CHECKS).filter((name) => only.length === 0 || only.includes(name))
+const shared = wanted.filter((name) => !MEASURED.includes(name)).values()
+await Promise.all(Array.from({ length: LANES }, () => run(shared)))
+await run(wanted.filter((name) => MEASURED.includes(name)))
 console.log(failures === 0 ? `all checks passed; screenshots are in ${path.relative('', pictures)}` : `${failures} checks failed`)
 process.exit(failures === 0 ? 0 : 1)

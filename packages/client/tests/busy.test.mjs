@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
-import { example, ofDisk } from './pages.mjs'
+import { example, ofDisk, watchFrames } from './pages.mjs'
 import { launchQuiet } from './quiet.mjs'
 
 const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'viewers']
@@ -32,18 +32,6 @@ const IDLE_MS = 3000
 const ASK_MS = 250
 /** Linux reports CPU times in hundredths of a second. */
 const TICKS_PER_SECOND = 100
-
-/** Runs in a page: measures the time between frames until told to stop. */
-const watch = () => {
-  globalThis.gaps = []
-  let last
-  const frame = (now) => {
-    if (last !== undefined) gaps.push(now - last)
-    last = now
-    requestAnimationFrame(frame)
-  }
-  requestAnimationFrame(frame)
-}
 
 function at(gaps, part) {
   const sorted = [...gaps].sort((a, b) => a - b)
@@ -100,7 +88,7 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
     await until('all of them', async () => (await (await fetch(`${url}/connections`)).json()).connections.length >= CONNECTIONS + 1)
     await overlays.call('Performance.enable', { timeDomain: 'threadTicks' })
     const busy = async () => (await overlays.call('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value
-    await Promise.all([overlays, dashboard].map((page) => page.evaluate(watch)))
+    await Promise.all([overlays, dashboard].map((page) => page.evaluate(watchFrames)))
     // Baseline: the same pages without events.
     await setTimeout(IDLE_MS)
     const [idle] = await Promise.all([overlays, dashboard].map((page) => page.evaluate(() => globalThis.gaps.splice(0))))

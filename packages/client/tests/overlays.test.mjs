@@ -9,14 +9,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 
 import { LIVETAPE, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
-import { example, launch, open } from './pages.mjs'
+import { BACKDROP, example, launch, open } from './pages.mjs'
 import { proxy } from './wire.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))
 afterAll(() => browser.close())
 
-const BACKDROP = 'linear-gradient(135deg, #245, #a63)'
 const inject = async (url, body) => expect((await fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify(body) })).status).toBe(200)
 const host = (url) => new URL(url).host
 const isTransparent = (page) => page.evaluate(() => [document.documentElement, document.body].every((it) => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)'))

@@ -10,6 +10,9 @@ import { letPagesFromDisk } from '../../../tests/support/livetape.mjs'
 
 letPagesFromDisk()
 
+/** A background as in an OBS scene, behind a transparent page. */
+export const BACKDROP = 'linear-gradient(135deg, #245, #a63)'
+
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
 export const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new URL('../../../target/client', import.meta.url)))
 
@@ -50,4 +53,16 @@ export async function open(browser, url, { width = 480, height = 360, backdrop }
   /** Requests to other hosts than these servers. */
   const foreign = (...servers) => asked.filter((address) => !['file:', 'blob:'].includes(new URL(address).protocol) && !servers.includes(new URL(address).host))
   return { page, complaints, foreign, picture, close: () => context.close() }
+}
+
+/** Runs in a page: measures the time between frames. */
+export const watchFrames = () => {
+  globalThis.gaps = []
+  let last
+  const frame = (now) => {
+    if (last !== undefined) gaps.push(now - last)
+    last = now
+    requestAnimationFrame(frame)
+  }
+  requestAnimationFrame(frame)
 }

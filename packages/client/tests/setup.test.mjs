@@ -1,0 +1,53 @@
+// The page that sets overlays up.
+
+import path from 'node:path'
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { LIVETAPE, recording, until, withServer } from '../../../tests/support/livetape.mjs'
+import { BACKDROP, launch, open } from './pages.mjs'
+
+let browser
+beforeAll(async () => (browser = await launch()))
+afterAll(() => browser.close())
+
+const PREVIEWS = [['Gift alerts', '.said .name'], ['Leaderboard', 'li'], ['Gift list', '.alert'], ['Chat', '.line'], ['Goal', '.bar'], ['Viewers', '#viewers']]
+
+for (const [server, token, previews] of [['a server', '', PREVIEWS], ['a server that requires a token', 'a-secret-of-16-or-more', PREVIEWS.slice(0, 1)]]) {
+  test(`the setup page of ${server} previews recordings, and its link works`, async () => {
+    await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url }) => {
+      const visit = await open(browser, `${url}/overlays/`, { width: 1440, height: 900 })
+      const { page } = visit
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+      if (token) {
+        await page.getByLabel('Token of this server').fill(token)
+        await page.getByLabel('Token of this server').press('Tab')
+      }
+      await until('recordings', async () => (await page.getByLabel('Preview with').locator('option').count()) > 2)
+      for (const [label, rows] of previews) {
+        await page.getByLabel('Overlay', { exact: true }).selectOption({ label })
+        await page.getByLabel('Preview with').selectOption('busy')
+        await page.frameLocator('iframe').locator(rows).first().waitFor({ state: 'attached' })
+      }
+      await page.getByLabel('Overlay', { exact: true }).selectOption({ label: 'Gift list' })
+      await page.getByLabel('Text size').fill('40')
+      await page.frameLocator('iframe').locator('.alert').first().waitFor()
+      await visit.picture('air-builder')
+      await page.getByRole('button', { name: 'Copy OBS link' }).click()
+      await page.getByText('Copied. In OBS').waitFor()
+      const link = await page.evaluate(() => navigator.clipboard.readText())
+      const overlay = await open(browser, link, { backdrop: BACKDROP })
+      const headers = token ? { authorization: `Bearer ${token}` } : {}
+      await until('a reader', async () => (await (await fetch(`${url}/connections`, { headers })).json()).connections.some(({ filter }) => filter?.includes('gift')))
+      await fetch(`${url}/inject`, { method: 'POST', headers, body: JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rocket', diamonds: 5 }) })
+      await overlay.page.getByText('Rocket').waitFor()
+      expect(await overlay.page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe('40px')
+      expect(overlay.complaints).toEqual([])
+      expect(overlay.foreign(new URL(url).host)).toEqual([])
+      // The first answer without a token is 401.
+      expect(visit.complaints.filter((line) => !token || !/401|WebSocket/.test(line))).toEqual([])
+      await overlay.close()
+      await visit.close()
+    }, { env: { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) } })
+  })
+}
