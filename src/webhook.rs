@@ -50,7 +50,7 @@ pub struct Options {
 
 /// Sends a request, without following redirects.
 pub trait Post: Send + Sync + 'static {
-    /// POSTs `body`, with `signature` in a header. Fails with a description if there is no response.
+    /// POSTs `body`, with `signature` in a header. Fails with a description if no response arrives.
     fn post(
         &self,
         body: Bytes,

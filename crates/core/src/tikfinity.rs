@@ -49,7 +49,7 @@ pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     match (native.kind, action) {
         ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
         ("gift", _) => {
-            let gift = Gift::from(serde_json::from_str::<NativeGift<'_>>(text)?);
+            let gift = GiftTwice::from(serde_json::from_str::<Gift<'_>>(text)?);
             to_writer(out, "gift", &gift, common)
         }
         ("like", _) => write::<Like<'_>>("like", text, common, out),
@@ -154,29 +154,29 @@ struct Emote<'a> {
     place_in_comment: i32,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NativeGift<'a> {
+struct Gift<'a> {
     gift_id: i64,
     #[serde(borrow)]
     gift_name: Cow<'a, str>,
     gift_type: i32,
     diamond_count: i32,
+    #[serde(borrow)]
+    gift_picture_url: Cow<'a, str>,
     repeat_count: i32,
     repeat_end: bool,
     group_id: &'a str,
-    #[serde(borrow)]
-    gift_picture_url: Cow<'a, str>,
-    #[serde(borrow)]
-    receiver: Option<Receiver<'a>>,
     #[serde(borrow)]
     describe: Cow<'a, str>,
     #[serde(borrow)]
     display_type: Cow<'a, str>,
     #[serde(borrow)]
     label: Cow<'a, str>,
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     inferred: bool,
+    #[serde(borrow, skip_serializing)]
+    receiver: Option<Receiver<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -187,21 +187,12 @@ struct Receiver<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Gift<'a> {
-    gift_id: i64,
-    gift_name: Cow<'a, str>,
-    gift_type: i32,
-    diamond_count: i32,
-    gift_picture_url: Cow<'a, str>,
-    repeat_count: i32,
-    repeat_end: bool,
-    group_id: &'a str,
+struct GiftTwice<'a> {
+    #[serde(flatten)]
+    named: Gift<'a>,
     gift: GiftAgain,
     #[serde(skip_serializing_if = "Option::is_none")]
     receiver_user_id: Option<&'a str>,
-    describe: Cow<'a, str>,
-    display_type: Cow<'a, str>,
-    label: Cow<'a, str>,
 }
 
 /// The same numbers once more, under TikTok's own names.
@@ -213,26 +204,14 @@ struct GiftAgain {
     gift_type: i32,
 }
 
-impl<'a> From<NativeGift<'a>> for Gift<'a> {
-    fn from(native: NativeGift<'a>) -> Self {
-        let NativeGift { gift_id, gift_type, repeat_count, .. } = native;
+impl<'a> From<Gift<'a>> for GiftTwice<'a> {
+    fn from(mut named: Gift<'a>) -> Self {
         // Clients ignore a streak until it ends, so an inferred end must count, too.
-        let repeat_end = native.repeat_end || native.inferred;
-        Self {
-            gift_id,
-            gift_name: native.gift_name,
-            gift_type,
-            diamond_count: native.diamond_count,
-            gift_picture_url: native.gift_picture_url,
-            repeat_count,
-            repeat_end,
-            group_id: native.group_id,
-            gift: GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type },
-            receiver_user_id: native.receiver.map(|receiver| receiver.user_id),
-            describe: native.describe,
-            display_type: native.display_type,
-            label: native.label,
-        }
+        named.repeat_end |= named.inferred;
+        let Gift { gift_id, gift_type, repeat_count, repeat_end, .. } = named;
+        let gift = GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type };
+        let receiver_user_id = named.receiver.take().map(|receiver| receiver.user_id);
+        Self { named, gift, receiver_user_id }
     }
 }
 

@@ -11,6 +11,9 @@ let browser
 beforeAll(async () => (browser = await launch()))
 afterAll(() => browser.close())
 
+/** Options without a field: which server and which events. */
+const NOT_LOOKS = ['url', 'token', 'types', 'user']
+/** Overlays, and what each shows first. */
 const PREVIEWS = [['Gift alerts', '.said .name'], ['Leaderboard', 'li'], ['Gift list', '.alert'], ['Chat', '.line'], ['Goal', '.bar'], ['Viewers', '#viewers']]
 
 for (const [server, token, previews] of [['a server', '', PREVIEWS], ['a server that requires a token', 'a-secret-of-16-or-more', PREVIEWS.slice(0, 1)]]) {
@@ -28,6 +31,9 @@ for (const [server, token, previews] of [['a server', '', PREVIEWS], ['a server 
         await page.getByLabel('Overlay', { exact: true }).selectOption({ label })
         await page.getByLabel('Preview with').selectOption('busy')
         await page.frameLocator('iframe').locator(rows).first().waitFor({ state: 'attached' })
+        const fields = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
+        const known = await page.frames()[1].evaluate(() => Object.keys(options))
+        expect(fields.sort(), label).toEqual(known.filter((name) => !NOT_LOOKS.includes(name)).sort())
       }
       await page.getByLabel('Overlay', { exact: true }).selectOption({ label: 'Gift list' })
       await page.getByLabel('Text size').fill('40')
@@ -36,6 +42,9 @@ for (const [server, token, previews] of [['a server', '', PREVIEWS], ['a server 
       await page.getByRole('button', { name: 'Copy OBS link' }).click()
       await page.getByText('Copied. In OBS').waitFor()
       const link = await page.evaluate(() => navigator.clipboard.readText())
+      await page.reload()
+      expect(await page.getByLabel('Overlay', { exact: true }).inputValue()).toBe('gifts')
+      expect(await page.getByLabel('Text size').inputValue()).toBe('40')
       const overlay = await open(browser, link, { backdrop: BACKDROP })
       const headers = token ? { authorization: `Bearer ${token}` } : {}
       await until('a reader', async () => (await (await fetch(`${url}/connections`, { headers })).json()).connections.some(({ filter }) => filter?.includes('gift')))

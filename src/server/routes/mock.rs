@@ -181,7 +181,7 @@ pub(crate) async fn start(
 ) -> Result<Json<Status>, Refusal> {
     let StartMock { scenario: name } = parse_body(body)?;
     let missing = || {
-        Problem::new(Code::NotFound, format!("there is no scenario `{}`", name.escape_debug()))
+        Problem::new(Code::NotFound, format!("unknown scenario `{}`", name.escape_debug()))
             .hint("see GET /mock/scenarios")
     };
     let toml = text(&name).ok_or_else(missing)?;

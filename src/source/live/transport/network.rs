@@ -76,7 +76,7 @@ impl NetTransport {
     /// Sends a POST request, without following redirects or reading the body of the response.
     ///
     /// # Errors
-    /// If there is no response.
+    /// If no response arrives.
     pub async fn post(&self, request: &Request, body: Bytes) -> Result<Answer, Unreached> {
         let response = self.send(self.client.post(&request.url).body(body), request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
