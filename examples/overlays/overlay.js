@@ -128,7 +128,7 @@ function optionsOf(defaults, ownChoices = {}) {
 function connect(options, types, show, more = {}) {
   if (!options.url) return
   document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
-    if (effectiveDirective === 'connect-src') complain([`url=${options.url} is refused: a page of ${location.host} only shows its events`])
+    if (effectiveDirective === 'connect-src') complain([`url=${options.url} is refused: this page can only show events of ${location.host}`])
   })
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)

@@ -78,8 +78,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// Interval between log lines with broadcast statistics; zero disables them.
     pub statistics: Duration,
-    /// Paths that are handled by the program that embeds the server. Pass the same limits to [`Handlers::new`]: they
-    /// apply on every path, instead of `sockets` and `lobby`.
+    /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`] apply to
+    /// the sockets of all paths: pass the values of `sockets` and `lobby` there too.
     pub handlers: Option<Handlers>,
 }
 

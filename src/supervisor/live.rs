@@ -299,7 +299,7 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    /// Rejects before any attempt: answers the order, or ends the command if there is none.
+    /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the command ends.
     pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
         let Some(answer) = answer else {
             self.close_with(why(Some(&problem), "")).await;

@@ -105,7 +105,7 @@ export class Connection {
 
   #closed(code: number, reason: string, status = 0): void {
     this.#drop()
-    // Retries at once, but only the first time: a healthy server may not know the position.
+    // A healthy server may not know the position, so the first retry does not wait. Later ones do.
     if (code === CLOSE.UNKNOWN_POSITION && !this.#isAfresh) [this.#attempt, this.#isAfresh] = [0, true]
     // The server may not have noticed yet that our previous socket is gone.
     const isGhost = code === CLOSE.POLICY && reason === 'client_id_taken' && this.#hadClientId

@@ -824,7 +824,7 @@ export interface BarrageData {
   iconUrl: string
   /** Level that the text is about; `null` if there is none. */
   level: number | null
-  /** 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 and 11 the same for team members, 100 other. */
+  /** 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 team level up, 11 a team member joined, 100 other. */
   msgType: number
   /** `uniqueId` of the acting user. */
   sender?: string | null

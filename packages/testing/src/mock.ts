@@ -161,7 +161,7 @@ export class Mock {
   }
 }
 
-/** Starts a mock TikTok on a free port of this machine: a scenario file, or options. */
+/** Starts a mock TikTok on a free port of this machine. Pass the path of a scenario file, or options. */
 export async function startMock(options: string | MockOptions = {}): Promise<Mock> {
   checkOptions(options, 'scenario', Object.keys(OPTIONS))
   const { scenario, toml, recording, speed, seed }: MockOptions = typeof options === 'string' ? { scenario: options } : options
@@ -218,7 +218,7 @@ export function isWithin(count: number, times: Times): boolean {
   return min <= count && count <= max
 }
 
-/** Shows a number of things. The last number, before the noun, decides whether that is in the singular. @internal */
+/** Returns a count or a range with its noun. The noun is singular if the maximum is 1. @internal */
 export function shownTimes(times: Times, one: string, many = `${one}s`): string {
   const { min, max } = range(times)
   const noun = max === 1 ? one : many

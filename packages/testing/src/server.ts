@@ -18,13 +18,13 @@ const START_MS = 30_000
 const LOOK_MS = 2
 /** Time until a process that was asked to end is killed, in ms: more than `limits.shutdown_time`. */
 const STOP_MS = 7_000
-/** Time until a process whose socket fails counts as still running, in ms. */
+/** Maximum time to wait for the end of a process after its socket failed, in ms. After that time, the process counts as running. */
 const END_MS = 1_000
 /** Maximum number of last lines that are kept, and their total length in characters. */
 const LINES_MAX = 40
 const LINES_CHARS_MAX = 16_384
 
-/** Ends of a process that was stopped, by its standard input or `POST /shutdown`; 3 if the recording is damaged. */
+/** How a process may end if a test stops it, through its standard input or `POST /shutdown`. The exit code is 3 if the recording is damaged. */
 const STOPPED = ['exited with 0', 'exited with 3']
 
 /** Content of the ready file. */
@@ -51,7 +51,7 @@ export class Server {
   #output = ''
   #end: string | undefined
   #isStopped = false
-  /** Whether a test knows that the process ended by itself, or was killed because it did not. */
+  /** Whether `stop` need not report how the process ended: an error has reported it already, or `stop` killed the process. */
   #isKnown = false
   readonly #ended: Promise<void>
   ready!: Ready

@@ -39,7 +39,7 @@ export interface TapeOptions {
   waitClients?: number
   /** Holds the first event until {@link Tape.play} is called. */
   hold?: boolean
-  /** Also starts a mock TikTok, which plays the same recording: a scenario file, or options. */
+  /** Also starts a mock TikTok, which plays the same recording. Pass the path of a scenario file, or options. */
   mock?: string | MockOptions
   /** Timeout for clients and events, in ms. Defaults to {@link PATIENCE_MS}. */
   timeout?: number

@@ -8,8 +8,9 @@ use super::{
 };
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Each person becomes the same invented person everywhere. Counts, times, gifts
-and order are kept; docs/sharing.md lists the exceptions.
+#[command(after_help = "Each person gets an invented name and invented ids, which stay the same
+throughout the recording. Counts, times, gifts and order are kept;
+docs/sharing.md lists the exceptions.
 
 Examples:
   livetape scrub show.bin -o share.bin && livetape audit share.bin

@@ -165,8 +165,8 @@ impl Access {
         Ok(())
     }
 
-    /// Returns the origin to allow in the response, if the request names one. With an origin, only the origin
-    /// decides.
+    /// Returns the origin to allow in the response, if the request names one. `Sec-Fetch-Site` is only checked
+    /// if the request has no `Origin`.
     fn admit(&self, request: &Request, origins: &Origins) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
@@ -220,7 +220,7 @@ pub(super) fn is_origin(text: &str) -> bool {
     text == OPAQUE || Host::of_origin(text).is_some()
 }
 
-/// Whether a page of this machine, or of the host that it asks, has this origin.
+/// Whether the host of an origin is a loopback address, or the host in the request's `Host` header.
 fn is_own(origin: &str, asked: &Host) -> bool {
     Host::of_origin(origin).is_some_and(|host| host.is_loopback() || host == *asked)
 }

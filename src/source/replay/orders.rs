@@ -54,7 +54,7 @@ impl Replay<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Whether the replay has this name: that of its recording, or that of its user once a room has opened.
+    /// Whether `name` is the name of the recording, or of the user whose room is being played.
     fn is_called(&self, name: &str) -> bool {
         self.tape.name == name || self.driver.status().is_of(name)
     }

@@ -64,7 +64,7 @@ pub struct MarqueeAnnouncement {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Barrage {
-    /// 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 and 11 the same for team members, 100
+    /// 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 team level up, 11 a team member joined, 100
     /// other.
     pub msg_type: i32,
     /// Text next to the name; `null` if there is none.

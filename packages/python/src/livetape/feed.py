@@ -206,7 +206,7 @@ class Feed:
 
     def _forget(self) -> None:
         """Start over as if never connected: from `0` if that was requested, else without `since`."""
-        # Retries at once, but only the first time: a healthy server may not know the position.
+        # A healthy server may not know the position, so the first retry does not wait. Later ones do.
         if not self._is_afresh:
             self._attempt, self._is_afresh = 0, True
         after = self._since

@@ -88,7 +88,7 @@ class Send:
 
     def poll(self, user: User, question: str, options: Sequence[str]) -> Sent:
         """Send a poll with 2 to 10 answers."""
-        # The letters of a text would be its answers.
+        # A `str` is a sequence too: each letter would be an answer.
         if isinstance(options, str):
             raise LivetapeError("bad_request", f"`options` is {options!r}", "pass a list of answers")
         return self._send("poll", user=user, question=question, options=list(options))
