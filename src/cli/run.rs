@@ -76,15 +76,15 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         (ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())), missed)
     };
     let ended = timeout(settings.limits.shutdown_time, closing).await;
-    let code = result?;
-    if code != exit::DONE {
-        return Ok(code);
-    }
     let mut missing = channels.lost();
     missing.insert(tape.name.clone(), tape.loss().await);
     let mut lost = missing.iter().map(|(name, loss)| report_loss(name, *loss)).max().unwrap_or(exit::DONE);
     if let Some((mock, playing)) = mock.filter(|_| lost == exit::DONE) {
         lost = report_loss(&playing, mock.loss());
+    }
+    let code = result?;
+    if code != exit::DONE {
+        return Ok(code);
     }
     match ended {
         Ok((ended, missed)) if lost == exit::DONE => Ok(ended?.exit_code()?.max(missed)),

@@ -105,7 +105,7 @@ settings! {
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Accept this bearer token for requests that only read
         ///
-        /// It can read the feed and use `GET`, but neither control the server nor send messages to clients.
+        /// It can read the feed and the REST API, but not control the server, send messages to clients or look up users at TikTok.
         read_token: Option<Secret> = None, "", "LIVETAPE_READ_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///

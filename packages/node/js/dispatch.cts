@@ -19,7 +19,7 @@ const FAILURES = new Map([
   [1009, ['too_large', 'the client sent a message that is too long']],
   [4101, ['slow_consumer', 'the client or the handlers fell too far behind']],
 ])
-/** Close code of sockets that are open when the app has closed. */
+/** Close code of a socket that ended without a close frame. */
 const ABNORMAL = 1006
 
 /** The keys of `Handlers` that are not in `WANTED`. */

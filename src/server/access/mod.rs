@@ -87,11 +87,11 @@ const OPAQUE: &str = "null";
 /// Origin of local files in OBS, whose embedded browser uses a scheme of its own for them. No web page has
 /// this origin.
 const OBS_FILE: &str = "http://absolute";
-/// Paths of the read-only feed, which pages from disk may read.
+/// Paths of the read-only feed. Pages from disk may read nothing else, even if `null` is listed.
 const FEED: [&str; 2] = ["/", "/events"];
 /// Prefix of GET requests that contact TikTok. No other site may trigger one, not even by a link.
 const LOOK_UPS: &str = "/test/";
-/// Content security policy of all responses except the dashboard's: allows nothing.
+/// Content security policy of all responses except pages and their files: allows nothing.
 pub(crate) const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");

@@ -179,9 +179,12 @@ fn a_damaged_private_replay_is_reported_like_that_of_the_main_channel() {
     let bytes = std::fs::read(short).unwrap();
     std::fs::write(folder.path().join("half.bin"), &bytes[..bytes.len() / 2]).unwrap();
     let watch = format!("{} watch --types disconnected ${{LIVETAPE_URL}}ws/play/half?speed=max", program());
-    let output = run_with(&["demo", "--recordings", text(folder.path())], &["sh", "-c", &watch]);
-    assert_eq!(code(&output), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("⚠️ half is incomplete: "), "{}", stderr(&output));
+    // The code of a command that fails says more.
+    for (script, expected) in [(watch.clone(), 3), (format!("{watch}; exit 7"), 7)] {
+        let output = run_with(&["demo", "--recordings", text(folder.path())], &["sh", "-c", &script]);
+        assert_eq!(code(&output), Some(expected), "{}", stderr(&output));
+        assert!(stderr(&output).starts_with("⚠️ half is incomplete: "), "{}", stderr(&output));
+    }
 }
 
 #[test]
