@@ -196,7 +196,7 @@ impl<P: Post> Sink<'_, P> {
             // A redirect could lead anywhere, and the same request would be rejected again.
             _ => Code::BadRequest,
         };
-        // After a wait that `Retry` does not accept, it would give up this event, and the next would be sent at once.
+        // `Retry` would give up this event if the server requests a longer wait, and the next event would be sent at once.
         let retry_after = retry_after.map(|wait| wait.min(SERVER_WAIT_MAX));
         Err(Failed { code, why: format!("status {status}"), retry_after })
     }

@@ -35,7 +35,7 @@ impl Upstream {
     }
 }
 
-/// Number of events for the webhook by outcome, also while events are being delivered.
+/// Number of events for the webhook by outcome. It can be read while events are being delivered.
 #[derive(Debug, Default)]
 pub struct WebhookCounts {
     /// Accepted with a status of 200 to 299.

@@ -1696,7 +1696,7 @@ export interface LinkMicMethodData {
 export interface LinkScreenChangeData {
   /** Whether the guest is enlarged. */
   isEnlarged: boolean
-  /** Id of the guest as in the list of guests, which TikTok sends as a string. */
+  /** Id of the guest, as in the list of guests. TikTok sends it as a string. */
   linkMicId: string
   /** 1 cancelled, 2 a new state, 3 a new position. */
   messageType: number

@@ -190,6 +190,6 @@ export interface Callbacks {
 }
 
 export interface CreateOptions extends WebSocketClientOptions, Callbacks {
-  /** URL of the server: `ws://127.0.0.1:3000/` for the feed, `…/ws` for the feed and rooms, `…/ws/TOKEN` for the room of a token. */
+  /** URL of the server: `ws://127.0.0.1:3000/` for the feed, `…/ws` for the feed and rooms, `…/ws/TOKEN` for the room of a user who has a token in `livetape.toml`. */
   url: string
 }

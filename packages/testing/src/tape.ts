@@ -304,7 +304,7 @@ export async function startTape(given: string | TapeOptions = {}): Promise<Tape>
   try {
     const flags = { speed, start, end, loop: laps, 'idle-limit': idleLimit, upstream: mock?.url }
     const set = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
-    // Nothing is played before its events are counted.
+    // The replay starts after the reader that counts its events has connected.
     const hasToWait = hold || waitClients === 0
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
     server = await Server.start(['replay', asPath(recording), ...set, wait, '--offline', '--quiet', '--log-level', 'info'])

@@ -48,7 +48,7 @@ impl MockHost {
         MockView { running: self.lock().as_ref().map(Running::view) }
     }
 
-    /// Stops the mock, after its room was disconnected.
+    /// Disconnects the mock's room, then stops the mock.
     async fn stop(&self, control: &Control) {
         let user = self.lock().as_ref().map(|running| running.mock.example().0);
         if let Some(user) = user {

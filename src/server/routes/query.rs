@@ -74,7 +74,7 @@ const OBSERVER: Param =
 pub(crate) const MAIN: [Param; 1] = [OBSERVER];
 /// Additional parameters on `/ws`.
 pub(crate) const TALK: [Param; 3] = [
-    // Not every language has a class for the letters of all scripts.
+    // Regular expressions of some programming languages have no class for the letters of all scripts.
     Param::new(
         "client_id",
         "ID of the client: up to 64 letters, digits and _.:@-",

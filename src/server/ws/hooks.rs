@@ -97,7 +97,7 @@ pub enum Verdict {
     Replace(String),
 }
 
-/// Optional events that a path's sockets report. [`What::Connect`] and [`What::Close`] always are.
+/// Which optional events the sockets of a path report. They always report [`What::Connect`] and [`What::Close`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and receives

@@ -87,7 +87,7 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
 async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> End {
-    // Boxed, because sockets without hooks would hold room for it.
+    // Boxed: otherwise, sockets without hooks would take memory for it, too.
     if handle.hooked().is_some()
         && let Err(end) = Box::pin(handled::connect(handle)).await
     {
@@ -116,7 +116,7 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
         }
         if handle.outbox().is_closing() {
             // The close frame waits behind messages that the client may never read. Reading on would only cost time.
-            // Boxed, because every idle socket would hold room for the timer.
+            // Boxed: otherwise, every idle socket would take memory for the timer.
             Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
             return End::of(Code::SlowConsumer);
         }

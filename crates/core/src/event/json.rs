@@ -182,7 +182,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), Error> {
-        // Texts of one length are copied without a call.
+        // Both texts have five bytes: a copy of constant length needs no call.
         self.out.extend_from_slice(if value { b"true " } else { b"false" });
         self.out.truncate(self.out.len() - usize::from(value));
         Ok(())

@@ -105,7 +105,7 @@ pub struct LinkScreenChange {
     pub message_type: i32,
     /// Whether the guest is enlarged.
     pub is_enlarged: bool,
-    /// Id of the guest as in the list of guests, which TikTok sends as a string.
+    /// Id of the guest, as in the list of guests. TikTok sends it as a string.
     pub link_mic_id: SmolStr,
 }
 

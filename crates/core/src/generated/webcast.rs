@@ -2181,7 +2181,7 @@ pub struct LinkMicBattleItemCard {
 }
 /// Nested message and enum types in `LinkMicBattleItemCard`.
 pub mod link_mic_battle_item_card {
-    /// Only the common fields of all cards; the card itself is read only for the first two kinds.
+    /// The fields that all kinds of card have in common.
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Use {
         #[prost(message, optional, tag = "1")]

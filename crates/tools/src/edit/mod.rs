@@ -63,7 +63,7 @@ impl From<Error> for Problem {
         match &error {
             Error::Recording(inner) => Self::new(inner.code(), &error),
             Error::NoClock { .. } => Self::new(Code::BadRecording, &error).hint(
-                "set its distance from the first with --offset 1m30s, once for each file after the first",
+                "give one --offset for each file after the first: its distance from the first, such as --offset 1m30s",
             ),
             Error::Apart { .. } => Self::new(Code::BadRequest, &error)
                 .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LISTED_MAX = 20  #: Maximum number of log entries in a report.
 WAIT_SECONDS = 60.0  #: Timeout of `wait_for`, in seconds.
-FAILED_FROM = 400  #: Responses with a lower status do not report a failure, and 0 stands for no response.
+FAILED_FROM = 400  #: Lowest status that reports a failure. 0 means that no response was sent.
 
 #: An entry of the log: `what`, `at_ms`, `connection`, and the keys of its kind, such as `path` and `status`.
 LogEntry = dict[str, Any]

@@ -91,7 +91,7 @@ class Tally(threading.Thread):
         if kind == "gap":
             self._skipped += event["to"] - event["from"] + 1
             return
-        # A seek after the end resumes the replay, which begins with `connection_created`. Injected events do not.
+        # A seek after the end resumes the replay: its first event is `connection_created`. An injected event does not resume it.
         self._has_ended = kind == "disconnected" or (self._has_ended and kind != "connection_created")
         self._by_type[kind] += 1
         if kind == "gift":

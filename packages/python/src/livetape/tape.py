@@ -129,7 +129,8 @@ class Tape(Running):
     def finished(self, *, timeout: float = PATIENCE) -> Finished:
         """Wait until the recording has ended and every client was sent all events.
 
-        Raises `LivetapeError` after `timeout` seconds without an event, and at once if the replay is held.
+        Raises `LivetapeError` after `timeout` seconds without an event, and at once if `hold` was set
+        and `play` was not called.
         """
         __tracebackhide__ = True
         if self._is_held and self.request("GET", "/replay")["state"] == "waiting":
