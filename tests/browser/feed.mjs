@@ -37,6 +37,13 @@ export async function feed({ browser, livetape, pictures }) {
     await page.locator('#search').fill('sent rose')
     const streak = page.locator('article', { has: page.locator('.count', { hasText: /×([2-9]|\d\d)/ }) })
     await streak.first().waitFor()
+    // A gift always looks the same.
+    const rose = page.locator('article', { has: page.getByText('sent Rose', { exact: true }) }).locator('.gift[aria-hidden="true"]')
+    const roses = await until('drawn roses', async () => {
+      const drawn = await rose.evaluateAll((all) => all.map(({ innerHTML }) => innerHTML))
+      return drawn.length > 1 && drawn
+    })
+    assert.equal(new Set(roses).size, 1, 'different pictures of a rose')
     await page.locator('#search').fill('no such thing')
     await page.getByText('No events match the filter.').waitFor()
     await page.locator('#search').press('Escape')

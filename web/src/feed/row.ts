@@ -14,6 +14,8 @@ export interface Row {
   text: string
   /** Whether it comes from a recording. */
   replay: boolean
+  /** Name of the gift to draw. */
+  gift?: string
   /** For a streak: its count and diamonds so far, and whether it is over. */
   count?: number
   diamonds?: number

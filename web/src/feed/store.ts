@@ -6,7 +6,7 @@ import { Leaders } from './leaders.ts'
 import type { Filter } from './protocol.ts'
 import { type Kept, type Row, groupOf } from './row.ts'
 import { Streaks } from './streaks.ts'
-import { person, summary } from './summary.ts'
+import { giftOf, person, summary } from './summary.ts'
 import { type Totals, add, nothing } from './totals.ts'
 
 /** Maximum number of rows; the oldest are removed first. */
@@ -108,6 +108,8 @@ export class Store {
       json,
       hay: `${name}\n${nickname}\n${line}\n${event.type}`.toLowerCase(),
     }
+    const gift = giftOf(event)
+    if (gift !== undefined) row.gift = gift
     if (event.data.isHistory === true) row.note = 'history'
     return row
   }

@@ -1,6 +1,7 @@
 /** One-line summaries of events, as plain text: the page never interprets them as markup. */
 
 import { grouped } from '../lib/format.ts'
+import { shorten } from '../lib/gift.ts'
 import { texts } from '../texts.ts'
 import { type Event, type Fields, isFields, number, text } from './event.ts'
 
@@ -79,3 +80,7 @@ export function person({ data }: Event): { key: string; name: string; nickname: 
   const nickname = cut(text(user.nickname), NAME_CHARS_MAX)
   return { key: text(user.userId) || name, name, nickname: nickname === name ? '' : nickname }
 }
+
+/** Name of the gift to draw, as the overlays have it; `undefined` for events without a gift. */
+export const giftOf = ({ type, data }: Event): string | undefined =>
+  type === 'gift' ? shorten(text(data.giftName)) || 'a gift' : undefined

@@ -3,9 +3,12 @@
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
+import { readEvent } from '../feed/event.ts'
+import { giftOf } from '../feed/summary.ts'
 import { copy } from '../state/copy.ts'
 import { json } from '../state/feed.ts'
 import { texts } from '../texts.ts'
+import { Gift } from './gift.tsx'
 import { Icon } from './icons.tsx'
 
 /** ID of the open row. */
@@ -16,12 +19,16 @@ const say = texts.feed
 
 export function Details() {
   const shown = useSignal('')
+  const gift = useSignal<string | undefined>(undefined)
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
   useEffect(() => {
     let isWanted = true
     void json(row).then(({ text, count }) => {
-      if (isWanted) shown.value = count === 0 ? say.gone : text.split('\n').map((line) => JSON.stringify(JSON.parse(line), null, 2)).join('\n')
+      if (!isWanted) return
+      const event = readEvent(text)
+      gift.value = event && giftOf(event)
+      shown.value = count === 0 ? say.gone : text.split('\n').map((line) => JSON.stringify(JSON.parse(line), null, 2)).join('\n')
     })
     return () => {
       isWanted = false
@@ -48,6 +55,7 @@ export function Details() {
     <aside ref={panel} class="details" aria-label={say.details}>
       <div class="details-head">
         <h3>{say.details}</h3>
+        {gift.value !== undefined && <Gift name={gift.value} />}
         <button type="button" class="button small" onClick={() => void copyIt()}>
           <Icon name="copy" />
           {say.copyOne}

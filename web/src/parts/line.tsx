@@ -6,6 +6,7 @@ import { clockTime, compact, offsetTime } from '../lib/format.ts'
 import { hue, initials } from '../lib/person.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
+import { Gift } from './gift.tsx'
 
 interface Props {
   row: Row
@@ -46,6 +47,7 @@ export const Line = memo(
       <span class="said">
         {row.name && <bdi class="name" title={row.nickname}>{row.name}</bdi>}
         <bdi class="text">{row.text}</bdi>
+        {row.gift !== undefined && <Gift name={row.gift} />}
         {row.count !== undefined && <Count row={row} />}
         {row.note && <span class="tag">{say[row.note]}</span>}
       </span>

@@ -1,0 +1,46 @@
+/** Pictures of gifts, drawn from their names: real ones would be requests to other servers. */
+
+/** Maximum length of a name, in grapheme clusters, and of a cluster, in characters. */
+const [NAME_CLUSTERS_MAX, CLUSTER_CHARS_MAX] = [40, 32]
+/** Control characters, bidirectional marks and invisible characters. */
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
+/** Characters that never combine with their neighbours. */
+const SIMPLE = /^[ -~\u00a1-\u00ac\u00ae-\u02ff]*$/
+const SEGMENTS = new Intl.Segmenter()
+
+/** Shortens a name as overlays do (`shorten` in `examples/overlays/overlay.js`), since their pictures depend on the result. */
+export function shorten(name: string): string {
+  const clean = name.slice(0, NAME_CLUSTERS_MAX * CLUSTER_CHARS_MAX).replaceAll(UNSEEN, ' ').trim()
+  if (clean.length <= NAME_CLUSTERS_MAX && SIMPLE.test(clean)) return clean
+  const clusters: string[] = []
+  for (const { segment, index } of SEGMENTS.segment(clean)) {
+    if (clusters.length === NAME_CLUSTERS_MAX) return `${clean.slice(0, index)}…`
+    clusters.push(segment.slice(0, CLUSTER_CHARS_MAX))
+  }
+  return clusters.join('')
+}
+
+/** Attributes of the petals (`ellipse`) and of the centre (`circle`), in the view box `-50 -50 100 100`. */
+export interface Picture {
+  petals: { cx: number; cy: number; rx: number; ry: number; fill: string; transform: string }[]
+  heart: { r: number; fill: string }
+}
+
+/** Draws the gift with the same shapes as `paint` in `examples/overlays/alerts.html`. */
+export function paint(name: string): Picture {
+  let seed = [...name].reduce((sum, letter) => Math.imul(sum ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0, 0x811c9dc5)
+  const next = (max: number): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    return Math.floor((seed / 2 ** 32) * max)
+  }
+  const [count, hue, long] = [5 + next(5), next(360), 26 + next(18)]
+  const petals = Array.from({ length: count }, (_, index) => ({
+    cx: 0,
+    cy: -long / 1.5,
+    rx: 9 + (seed % 7),
+    ry: long / 1.8,
+    fill: `hsl(${(hue + index * 9) % 360} 80% 62%)`,
+    transform: `rotate(${(360 / count) * index})`,
+  }))
+  return { petals, heart: { r: 10, fill: `hsl(${(hue + 180) % 360} 85% 70%)` } }
+}
