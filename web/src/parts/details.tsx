@@ -26,9 +26,11 @@ export function Details() {
     let isWanted = true
     void json(row).then(({ text, count }) => {
       if (!isWanted) return
-      const event = readEvent(text)
+      // A streak has several lines, all about one gift.
+      const lines = text.split('\n')
+      const event = readEvent(lines[0] ?? '')
       gift.value = event && giftOf(event)
-      shown.value = count === 0 ? say.gone : text.split('\n').map((line) => JSON.stringify(JSON.parse(line), null, 2)).join('\n')
+      shown.value = count === 0 ? say.gone : lines.map((line) => JSON.stringify(JSON.parse(line), null, 2)).join('\n')
     })
     return () => {
       isWanted = false
