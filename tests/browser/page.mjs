@@ -84,8 +84,8 @@ export class Visit {
   }
 
   /** Takes a screenshot. */
-  async picture(folder, name, options = {}) {
-    await this.page.screenshot({ path: path.join(folder, `${name}.png`), ...options })
+  async picture(folder, name) {
+    await this.page.screenshot({ path: path.join(folder, `${name}.png`) })
   }
 
   /** Asserts that axe finds no accessibility violations, including best practices. */
