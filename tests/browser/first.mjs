@@ -20,6 +20,8 @@ export async function connect({ browser, livetape, pictures }) {
     await page.getByText('Copied the code').waitFor()
     const overlay = await context.newPage()
     await overlay.goto(await clipboard(page))
+    // Chromium draws a tab in the background once a second, and a click waits for two drawings.
+    await page.bringToFront()
     await button('Play demo').click()
     await overlay.locator('#alert:not([hidden]) .name').waitFor()
     const seconds = (Date.now() - started) / 1000
@@ -40,6 +42,7 @@ export async function connect({ browser, livetape, pictures }) {
     const [builder] = await Promise.all([context.waitForEvent('page'), page.getByRole('link', { name: 'set up an overlay' }).click()])
     await builder.getByRole('button', { name: 'Copy OBS link' }).waitFor()
     await builder.close()
+    await page.bringToFront()
     await button('Browser').click()
 
     // Clients: name, filter, and a button that disconnects one.
