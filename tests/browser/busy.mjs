@@ -38,7 +38,7 @@ export async function busy({ browser, livetape, pictures }) {
     await promisify(execFile)(livetape, ['synth', '--seed', '7', '--size', '30MB', '-o', 'recordings/big.bin'], { cwd })
     const args = ['replay', 'recordings/big.bin', '--port', '0', '--speed', 'max', '--loop', '--wait-clients', '1']
     return withServer(livetape, args, async ({ url }) => {
-      const visit = await Visit.open(browser, url, { sockets: false })
+      const visit = await Visit.open(browser, url, { watched: false })
       const { page } = visit
       const watching = page.evaluate(watch, EVENTS)
       // The replay starts with its first client, which filters out everything: the page is an observer and does not count. The page is

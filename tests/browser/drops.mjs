@@ -36,6 +36,26 @@ function flowOf(lines) {
   return netstring({ version: 21, type: 'http', request, response: { status_code: 101, headers: [], content: null }, websocket })
 }
 
+/** A zip archive of one file; gzip has the same compressed data and checksum. */
+function zipOf(name, bytes) {
+  const gzip = gzipSync(bytes)
+  const packed = gzip.subarray(10, -8)
+  const facts = Buffer.alloc(26)
+  ;[20, 0, 8].forEach((value, index) => facts.writeUInt16LE(value, index * 2))
+  gzip.copy(facts, 10, gzip.length - 8, gzip.length - 4)
+  facts.writeUInt32LE(packed.length, 14)
+  facts.writeUInt32LE(bytes.length, 18)
+  facts.writeUInt16LE(name.length, 22)
+  const local = Buffer.concat([Buffer.from('PK\x03\x04'), facts, Buffer.from(name), packed])
+  const central = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), facts, Buffer.alloc(14), Buffer.from(name)])
+  const end = Buffer.alloc(22)
+  end.write('PK\x05\x06')
+  ;[8, 10].forEach((at) => end.writeUInt16LE(1, at))
+  end.writeUInt32LE(central.length, 12)
+  end.writeUInt32LE(local.length, 16)
+  return Buffer.concat([local, central, end])
+}
+
 /** Drops a file from the desktop onto the page, with the browser's default action unless the page prevents it. */
 async function drop(page, file, [x, y]) {
   const session = await page.context().newCDPSession(page)
@@ -94,9 +114,16 @@ export async function drops({ browser, livetape, pictures }) {
     await promisify(execFile)(livetape, ['export', 'har', 'recordings/short.bin', '-o', file('browser.har')], { cwd })
     await promisify(execFile)(livetape, ['export', 'jsonl', 'recordings/short.bin', '-o', file('exported.jsonl')], { cwd })
     await writeFile(file('packed.har.gz'), gzipSync(await readFile(file('browser.har'))))
+    await writeFile(file('zipped.zip'), zipOf('browser.har', await readFile(file('browser.har'))))
     await writeFile(file('proxy.mitm'), flowOf(await readFile(file('exported.jsonl'), 'utf8')))
     await copyFile(CAPTURE, file('lines.jsonl'))
-    const captures = ['browser.har', 'packed.har.gz', 'proxy.mitm', 'lines.jsonl']
+    // The page shows the progress of an upload, which waits here until that is seen.
+    await page.route(/recordings\/zipped/, async (route) => {
+      await page.getByText('Uploading zipped: ').waitFor()
+      assert.equal(await page.getByRole('progressbar', { name: 'zipped' }).count(), 1, 'progress')
+      await route.continue()
+    })
+    const captures = ['browser.har', 'packed.har.gz', 'zipped.zip', 'proxy.mitm', 'lines.jsonl']
     for (const name of captures) {
       await drop(page, file(name), await middle('.list'))
       const report = page.locator('.card.notice', { hasText: `${name.split('.')[0]} imported` })

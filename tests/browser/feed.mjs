@@ -32,8 +32,16 @@ export async function feed({ browser, livetape, pictures }) {
     await until('lines in the charts', async () => (await page.locator('.spark-line[d^="M"]').count()) >= 4)
 
     await page.locator('.stats dt', { hasText: 'Lateness' }).waitFor()
+    for (const summary of await page.locator('.stats summary').all()) {
+      const isOpen = () => summary.evaluate(({ parentElement }) => parentElement.open)
+      const before = await isOpen()
+      await summary.click()
+      assert.notEqual(await isOpen(), before, 'opened or closed')
+    }
 
     // A streak is a single row, which counts up.
+    await page.keyboard.press('/')
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'search')
     await page.locator('#search').fill('sent rose')
     const streak = page.locator('article', { has: page.locator('.count', { hasText: /×([2-9]|\d\d)/ }) })
     await streak.first().waitFor()
@@ -57,10 +65,17 @@ export async function feed({ browser, livetape, pictures }) {
     await page.locator('.chip.kind-other').click()
     await until('fewer rows', async () => (await rows()) < before)
     await page.locator('.chip.kind-other').click()
+    for (const [wanted, details] of [[0, 'none'], [before, 'all']]) {
+      for (const chip of await page.locator('.filters .chip').all()) await chip.click()
+      await until(`${details} of the rows`, async () => (await rows()) === wanted)
+    }
 
     // With the keyboard only: move to a row, open it, copy it.
     await page.locator('.list').focus()
-    await page.keyboard.press('Home')
+    for (const [key, row] of [['Home', 0], ['ArrowDown', 1], ['ArrowUp', 0], ['PageDown', undefined], ['PageUp', 0]]) {
+      await page.keyboard.press(key)
+      if (row !== undefined) await page.locator(`article[data-at="${row}"]:focus`).waitFor()
+    }
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
     // The focus stays on the row, where escape closes the event.
@@ -75,7 +90,10 @@ export async function feed({ browser, livetape, pictures }) {
     await page.getByText('Copied 1 event').waitFor()
     const one = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))
     assert.ok(one.type && one.data && one.seq > 0, 'one event was copied')
-    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Close' }).click()
+    await page.locator('.details').waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Jump to newest' }).click()
+    await page.locator(`article[aria-posinset="${await rows()}"]`).waitFor()
 
     await page.getByRole('button', { name: 'Copy as JSON' }).click()
     const copied = await until('all events to be copied', async () => {
@@ -85,6 +103,8 @@ export async function feed({ browser, livetape, pictures }) {
     assert.ok(copied.every((line) => JSON.parse(line).type), 'one event a line')
 
     // While paused, new events are counted; they appear on resuming.
+    await page.getByRole('button', { name: 'Pause', exact: true }).click()
+    await page.getByRole('button', { name: 'Resume' }).click()
     await page.keyboard.press('p')
     await page.getByRole('button', { name: 'Resume' }).waitFor()
     await page.keyboard.press('Home')
@@ -101,7 +121,15 @@ export async function feed({ browser, livetape, pictures }) {
     await page.keyboard.press('?')
     await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
     await visit.axe()
+    await page.getByRole('button', { name: 'Close' }).click()
+    await page.getByRole('button', { name: 'Keyboard shortcuts' }).click()
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
     await page.keyboard.press('Escape')
+    // The link is the first stop in a page that was just loaded.
+    await page.reload()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Enter')
+    assert.equal(new URL(page.url()).hash, '#feed', 'skipped to the feed')
     const asked = visit.clean()
     await visit.close()
     return `${gifts} gifts and boxes, ${copied.length} rows copied, ${asked} requests, all to the server`

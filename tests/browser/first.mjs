@@ -20,21 +20,29 @@ export async function connect({ browser, livetape, pictures }) {
     await page.getByText('Copied the code').waitFor()
     const overlay = await context.newPage()
     await overlay.goto(await clipboard(page))
+    // Chromium draws a tab in the background once a second, and a click waits for two drawings.
+    await page.bringToFront()
     await button('Play demo').click()
     await overlay.locator('#alert:not([hidden]) .name').waitFor()
     const seconds = (Date.now() - started) / 1000
     assert.ok(seconds < 30, `the first alert took ${seconds} s`)
 
+    // Faster, so that the next gifts arrive soon.
+    await button('5×').click()
     // The address and the code work as they are.
     await button('Copy address').click()
     await page.getByText('Copied the address').waitFor()
     const address = await clipboard(page)
     assert.equal(address, `${url.replace('http', 'ws')}/`)
-    for (const [name, wanted] of [['Browser', 'new WebSocket'], ['Node', '@livetape/client'], ['Python', 'websockets.connect']]) {
+    for (const [name, wanted] of [['Browser', 'new WebSocket'], ['Node', '@livetape/client'], ['Python', 'websockets.connect'], ['OBS', '/overlays/alerts.html']]) {
       await button(name).click()
       await button('Copy').click()
       await until(name, async () => (await clipboard(page)).includes(wanted))
     }
+    const [builder] = await Promise.all([context.waitForEvent('page'), page.getByRole('link', { name: 'set up an overlay' }).click()])
+    await builder.getByRole('button', { name: 'Copy OBS link' }).waitFor()
+    await builder.close()
+    await page.bringToFront()
     await button('Browser').click()
 
     // Clients: name, filter, and a button that disconnects one.
@@ -71,26 +79,37 @@ export async function refused({ browser, livetape, pictures }) {
       const context = await browser.newContext()
       const foreign = await context.newPage()
       await foreign.goto(elsewhere)
-      const connects = () => foreign.evaluate((feed) => new Promise((resolve) => {
+      const connects = (page) => page.evaluate((feed) => new Promise((resolve) => {
         const socket = new WebSocket(feed)
         socket.onmessage = () => resolve(true)
         socket.onerror = () => resolve(false)
       }), url.replace('http', 'ws'))
-      assert.equal(await connects(), false, 'rejected at first')
+      assert.equal(await connects(foreign), false, 'rejected at first')
+      // A page without an origin, as from disk.
+      const blank = await context.newPage()
+      assert.equal(await connects(blank), false, 'rejected, too')
       const visit = await Visit.open(browser, url)
       const row = visit.page.locator('.refused li', { hasText: elsewhere })
       await row.waitFor()
       await visit.axe()
       await visit.picture(pictures, 'refused')
-      await row.getByRole('button', { name: 'Allow …' }).click()
+      const fromDisk = visit.page.locator('.refused li', { hasText: 'disk' })
+      await fromDisk.getByRole('button', { name: 'Dismiss' }).click()
+      await fromDisk.waitFor({ state: 'detached' })
+      assert.equal(await connects(blank), false, 'still rejected')
+      const press = (name) => row.getByRole('button', { name, exact: true }).click()
+      await press('Allow …')
       await row.getByText('control the server').waitFor()
-      await row.getByRole('button', { name: 'Allow', exact: true }).click()
+      await press('Cancel')
+      await press('Allow …')
+      assert.equal(await connects(foreign), false, 'not before the second click')
+      await press('Allow')
       await row.waitFor({ state: 'detached' })
-      assert.equal(await connects(), true, 'allowed')
+      assert.equal(await connects(foreign), true, 'allowed')
       await context.close()
       visit.clean()
       await visit.close()
-      return 'rejected, shown, allowed'
+      return 'rejected, shown, dismissed, allowed'
     })
   } finally {
     site.closeAllConnections()
@@ -104,7 +123,9 @@ export async function rooms({ browser, livetape, pictures }) {
     const [first, second] = [await Visit.open(browser, url, { path: '/try', ready: false }), await Visit.open(browser, url, { path: '/try', ready: false })]
     const press = ({ page }, name) => page.getByRole('button', { name, exact: true }).click()
     const line = ({ page }, text) => page.locator('#log li', { hasText: text }).first().waitFor()
+    await first.page.getByLabel('Client ID').fill('first-tab')
     for (const visit of [first, second]) {
+      await visit.page.getByLabel('Room', { exact: true }).fill('red')
       await press(visit, 'Connect')
       await line(visit, '"type":"welcome"')
     }
@@ -113,11 +134,13 @@ export async function rooms({ browser, livetape, pictures }) {
     await press(first, 'Broadcast and echo')
     await line(first, '"type":"echo"')
     await line(second, '"type":"broadcast"')
+    await line(second, '"first-tab"')
     assert.equal(await second.page.title(), 'livetape: try rooms', 'no script ran')
     for (const visit of [first, second]) {
       await press(visit, 'Join')
       await line(visit, '"type":"room_joined"')
     }
+    await line(second, '"room_id":"red"')
     await press(second, 'Send to room')
     await line(first, '"type":"room_message"')
     await press(first, 'Send as binary')
@@ -138,17 +161,36 @@ export async function rooms({ browser, livetape, pictures }) {
   })
 }
 
+/** Values for options, by the type of their field. */
+const VALUES = { number: '10', text: 'rgb(1, 2, 3)' }
+
+/** Changes every option of an overlay, and returns them as the link should have them. */
+async function changeAll(page) {
+  const wanted = {}
+  for (const field of await page.locator('#fields :is(input, select)').all()) {
+    const { name, type, other } = await field.evaluate(({ name, type, value, options = [] }) => ({ name, type, other: [...options].findLast((option) => option.value !== value)?.value }))
+    await (other === undefined ? field.fill(VALUES[type]) : field.selectOption(other))
+    wanted[name] = other ?? VALUES[type]
+  }
+  return wanted
+}
+
 /** Each overlay, set up on its page, on a recording. */
 export async function overlays({ browser, livetape, pictures }) {
-  return withServer(livetape, ['replay', 'recordings/gifts.bin', '--port', '0', '--speed', '10', '--loop'], async ({ url }) => {
+  return withServer(livetape, ['replay', 'recordings/busy.bin', '--port', '0', '--speed', '5', '--loop'], async ({ url }) => {
     const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
     const { page } = visit
     const shown = page.frameLocator('#preview')
     await visit.axe()
-    for (const [name, sign] of [['alerts', '#alert:not([hidden]) .name'], ['gifts', '.alert'], ['leaderboard', '#board li'], ['goal', '#numbers'], ['chat', 'body'], ['viewers', 'body']]) {
+    for (const [name, sign] of [['alerts', '#alert:not([hidden]) .name'], ['gifts', '.alert'], ['leaderboard', '#board li'], ['goal', '#numbers'], ['chat', '.line'], ['viewers', '#viewers:not(:empty)']]) {
       await page.getByLabel('Overlay', { exact: true }).selectOption(name)
       await shown.locator(sign).first().waitFor()
       await visit.picture(pictures, `overlay-${name}`)
+      const wanted = await changeAll(page)
+      const link = new URL(await page.getByLabel('Link for OBS').inputValue())
+      assert.deepEqual(Object.fromEntries(link.searchParams), { url: `${url.replace('http', 'ws')}/`, ...wanted })
+      await shown.locator('html[style*="--size: 10px; --colour: rgb(1, 2, 3)"] body').waitFor()
+      assert.equal(await shown.locator('.mistakes').count(), 0, 'the overlay understands all options')
     }
     await page.getByLabel('Overlay', { exact: true }).selectOption('leaderboard')
     await page.getByLabel('Preview with').selectOption('demo')
@@ -167,6 +209,6 @@ export async function overlays({ browser, livetape, pictures }) {
     await alone.close()
     visit.clean(/AudioContext/)
     await visit.close()
-    return '6 overlays, options, a preview, and the link for OBS'
+    return '6 overlays, all options, a preview, and the link for OBS'
   })
 }

@@ -7,11 +7,60 @@ import path from 'node:path'
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
+/** Kinds of controls that pages showed, and those that checks used, such as `/ feed button Clear`. */
+export const CONTROLS = { seen: new Set(), used: new Set() }
+
+/** Runs in each page: reports each kind of control once when it can be used, and once when it was used. */
+function watchControls() {
+  const CONTROL = 'button, input, select, summary, a[href], [role=slider], article, kbd'
+  const KEYS = { ' ': 'space', ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', PageUp: 'page', PageDown: 'page', Home: 'home', End: 'end' }
+  const told = new Set()
+  const tell = (what, kind) => {
+    if (!told.has(what + kind)) void globalThis.tellControl(what, kind)
+    told.add(what + kind)
+  }
+  // Names without numbers; rows of the feed without names.
+  const nameOf = (control) => {
+    if (control.localName === 'article') return ''
+    const own = [...control.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).map(({ data }) => data).join('')
+    const name = control.ariaLabel || own.trim() || control.labels?.[0]?.textContent || control.textContent
+    return name.trim().replaceAll(/\d[\d.,:]*/g, '#').replace(/^(#.*?)s?$/, '$1')
+  }
+  const kindOf = (control) => {
+    if (control.localName === 'kbd') return `key ${control.textContent}`
+    const place = control.closest('dialog, aside, section, header, .card')
+    const where = place?.localName === 'dialog' ? place.querySelector('h2').textContent.split(' ')[0] : place?.className.replace('panel ', '').split(' ')[0]
+    return [location.pathname, where, control.role || control.localName, nameOf(control)].filter(Boolean).join(' ')
+  }
+  const isField = (control) => control.matches('input, select')
+  for (const type of ['click', 'change', 'input']) {
+    addEventListener(type, ({ target, isTrusted }) => {
+      const control = target.closest?.(CONTROL)
+      // Playwright chooses options and files by events of its own.
+      if (control && isField(control) === (type !== 'click') && (isTrusted || isField(control))) tell('used', kindOf(control))
+    }, true)
+  }
+  addEventListener('keydown', ({ target, key, isTrusted }) => {
+    if (isTrusted && !target.closest?.('input, select')) tell('used', `key ${KEYS[key] ?? key}`)
+  }, true)
+  setInterval(() => {
+    const usable = [...document.querySelectorAll(CONTROL)].filter((control) => !control.matches(':disabled, [readonly], [inert] *') && control.checkVisibility())
+    for (const kind of new Set(usable.map(kindOf))) tell('seen', kind)
+  }, 200)
+}
+
+/** Runs in a page: number of pixels drawn on the timeline. */
+export function inked() {
+  const canvas = document.querySelector('.timeline canvas')
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+  return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
+}
+
 export class Visit {
   #complaints = []
   #asked = []
 
-  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, sockets = true } = {}) {
+  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, watched = true } = {}) {
     const context = await browser.newContext({
       viewport: { width, height },
       colorScheme: scheme,
@@ -19,6 +68,11 @@ export class Visit {
       reducedMotion: 'reduce',
       permissions: ['clipboard-read', 'clipboard-write'],
     })
+    // Busy checks turn off what takes time: each message of a watched socket passes through this process.
+    if (watched) {
+      await context.exposeBinding('tellControl', (_source, what, kind) => void CONTROLS[what].add(kind))
+      await context.addInitScript(watchControls)
+    }
     const visit = new Visit()
     visit.context = context
     visit.page = await context.newPage()
@@ -30,8 +84,7 @@ export class Visit {
     visit.page.on('pageerror', (error) => visit.#complaints.push(`threw ${error.stack}`))
     // Requests of the whole context include the worker's.
     context.on('request', (request) => visit.#asked.push(request.url()))
-    // Each message of a watched socket passes through this process, so busy checks turn this off.
-    if (sockets) visit.page.on('websocket', (socket) => visit.#asked.push(socket.url()))
+    if (watched) visit.page.on('websocket', (socket) => visit.#asked.push(socket.url()))
     await visit.page.goto(new URL(where, url).href)
     if (ready) await visit.page.locator('.link-open').waitFor()
     return visit
@@ -45,7 +98,7 @@ export class Visit {
   /** Asserts that axe finds no accessibility violations, including best practices. */
   async axe() {
     // The debugger may inject a script; the page's content security policy forbids it to everything else.
-    await this.page.evaluate(await readFile(AXE, 'utf8'))
+    if (!(await this.page.evaluate(() => 'axe' in globalThis))) await this.page.evaluate(await readFile(AXE, 'utf8'))
     const { violations } = await this.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
     const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join(' | ')}`)
     assert.deepEqual(told, [], 'accessibility')

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
-import { Visit } from './page.mjs'
+import { Visit, inked } from './page.mjs'
 
 const REFUSED = /Failed to load resource/
 
@@ -19,11 +19,7 @@ export async function recordings({ browser, livetape, pictures }) {
 
     // The timeline shows the recording's events.
     await page.locator('.legend').waitFor()
-    const inked = () => page.locator('.timeline canvas').evaluate((canvas) => {
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
-      return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
-    })
-    await until('a timeline of bars', async () => (await inked()) > 500)
+    await until('a timeline of bars', async () => (await page.evaluate(inked)) > 500)
 
     await act('short', 'Info')
     await tape('short').getByText('Records', { exact: true }).waitFor()
@@ -31,11 +27,14 @@ export async function recordings({ browser, livetape, pictures }) {
 
     // Upload, rename, download, delete.
     const bytes = await readFile(path.join(cwd, 'recordings', 'gifts.bin'))
-    const chooser = page.locator('input[type=file]')
-    await chooser.setInputFiles({ name: 'mine.bin', mimeType: 'application/octet-stream', buffer: bytes })
+    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.locator('button', { hasText: 'Upload…' }).click()])
+    await chooser.setFiles({ name: 'mine.bin', mimeType: 'application/octet-stream', buffer: bytes })
     await tape('mine').waitFor()
     await act('mine', 'Rename')
     const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    await dialog.waitFor({ state: 'detached' })
+    await act('mine', 'Rename')
     await visit.axe()
     await dialog.getByRole('textbox').fill('yours')
     await dialog.getByRole('button', { name: 'Rename' }).click()
@@ -137,6 +136,24 @@ async function onlyReads(browser, url, token, pictures) {
   await visit.close()
 }
 
+/** The token on the other pages: in the link for OBS, and for rooms. */
+async function tokenElsewhere(browser, url, token) {
+  const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
+  const { page } = visit
+  await page.getByLabel('Token of this server').fill(token)
+  await page.getByLabel('Token of this server').press('Enter')
+  await page.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
+  await page.getByRole('button', { name: 'Copy OBS link' }).click()
+  await page.getByText('keep it secret').waitFor()
+  assert.equal(new URL(await page.evaluate(() => navigator.clipboard.readText())).searchParams.get('token'), token)
+  await page.goto(`${url}/try`)
+  await page.getByLabel('Token').fill(token)
+  await page.getByRole('button', { name: 'Connect', exact: true }).click()
+  await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
+  visit.clean(REFUSED, /WebSocket connection to/)
+  await visit.close()
+}
+
 /** A server that requires a token. */
 export async function token({ browser, livetape, pictures }) {
   const [SECRET, READING] = ['a-token-of-the-tests-0123456789abcdef', 'a-token-that-only-reads-0123456789']
@@ -169,6 +186,7 @@ export async function token({ browser, livetape, pictures }) {
     visit.clean(REFUSED, /WebSocket connection to/)
     await visit.close()
     await onlyReads(browser, url, READING, pictures)
+    await tokenElsewhere(browser, url, SECRET)
     return 'required, a wrong one rejected, the right one kept for the tab; one that only reads disables the controls'
   }, { env: { LIVETAPE_TOKEN: SECRET, LIVETAPE_READ_TOKEN: READING } })
 }

@@ -10,18 +10,23 @@ import { busy } from './busy.mjs'
 import { drops } from './drops.mjs'
 import { feed, hostile, resume } from './feed.mjs'
 import { connect, overlays, refused, rooms } from './first.mjs'
+import { looks } from './looks.mjs'
 import { marks } from './marks.mjs'
 import { mock } from './mock.mjs'
 import { origins } from './origins.mjs'
+import { CONTROLS } from './page.mjs'
 import { inject, recordings, token } from './recordings.mjs'
 import { idle, restart, source, stay } from './source.mjs'
-import { held, looks, transport } from './transport.mjs'
+import { held, transport } from './transport.mjs'
 
-const CHECKS = { connect, addresses, refused, rooms, overlays, feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, mock, stay, restart, token, origins, busy }
+// Short checks come last, so that all lanes end at about the same time.
+const CHECKS = { connect, addresses, refused, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, source, idle, mock, restart, token, origins, hostile, resume, held, stay, busy }
 /** Checks that measure frames: they run alone, after all others. */
 const MEASURED = ['busy']
 /** Checks that run at once; they mostly wait for pages and servers. */
 const LANES = 3
+/** Controls that no check can use, with the reason. */
+const EXCEPTIONS = { 'key …': 'stands for the digits between 0 and 9' }
 /** Timeout of a check, in ms. */
 const CHECK_MS = 5 * 60_000
 
@@ -61,5 +66,11 @@ const wanted = Object.keys(CHECKS).filter((name) => only.length === 0 || only.in
 const shared = wanted.filter((name) => !MEASURED.includes(name)).values()
 await Promise.all(Array.from({ length: LANES }, () => run(shared)))
 await run(wanted.filter((name) => MEASURED.includes(name)))
+// A control that no check uses is a control that nobody tests. Failed checks, and those that did not run, leave some unused.
+if (failures === 0 && only.length === 0) {
+  const unused = [...CONTROLS.seen].filter((kind) => !CONTROLS.used.has(kind) && !Object.hasOwn(EXCEPTIONS, kind)).sort()
+  if (unused.length > 0 || CONTROLS.used.size === 0) failures += 1
+  console.log(failures === 0 ? `ok   controls: ${CONTROLS.seen.size} kinds, each used` : `FAIL controls: unused\n  ${unused.join('\n  ')}`)
+}
 console.log(failures === 0 ? `all checks passed; screenshots are in ${path.relative('', pictures)}` : `${failures} checks failed`)
 process.exit(failures === 0 ? 0 : 1)

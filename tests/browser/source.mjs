@@ -31,8 +31,13 @@ const type = async (page, user) => {
   await page.getByRole('button', { name: 'Connect', exact: true }).click()
 }
 
-export async function source({ browser, livetape, pictures }) {
-  // A user who is live.
+/** A user who is live, one who is offline, and one whose room is rate limited at first: at once, because each check mostly waits. */
+export async function source(tools) {
+  const [said] = await Promise.all([limited(tools), offline(tools), online(tools)])
+  return `connected, rejected with the reason, retried (“${said}”)`
+}
+
+async function online({ browser, livetape }) {
   await withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
@@ -46,7 +51,10 @@ export async function source({ browser, livetape, pictures }) {
     visit.clean()
     await visit.close()
   })
-  // A user who is offline: the lookup says so, and the server does not try to connect.
+}
+
+/** The lookup says that the user is offline, and the server does not try to connect. */
+async function offline({ browser, livetape, pictures }) {
   await withRoom(livetape, 'offline', async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
@@ -79,7 +87,10 @@ export async function source({ browser, livetape, pictures }) {
     visit.clean(REFUSED)
     await visit.close()
   })
-  // A user whose room is rate limited at first: the page shows the attempts and a countdown.
+}
+
+/** The page shows the attempts and a countdown. */
+async function limited({ browser, livetape }) {
   return withRoom(livetape, 'rate-limited-twice', async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
@@ -102,7 +113,7 @@ export async function source({ browser, livetape, pictures }) {
     await page.locator('.state-connected').waitFor({ timeout: 60_000 })
     visit.clean(REFUSED)
     await visit.close()
-    return `connected, rejected with the reason, retried (“${said}”)`
+    return said
   })
 }
 

@@ -66,14 +66,22 @@ export async function transport({ browser, livetape, pictures }) {
     const { privacy, durationMs: cutMs } = (await ask(url, 'recordings')).recordings.find(({ name }) => name === 'excerpt')
     assert.equal(privacy, 'scrubbed', 'scrubbed by default')
     assert.ok(Math.abs(cutMs - durationMs / 10) < 10_000, `the excerpt lasts ${cutMs} ms`)
+    await button('Export…').click()
+    await exporting.getByRole('button', { name: 'Cancel' }).click()
+    await button('Export…').click()
+    await exporting.getByLabel('Replace names, ids and texts of people').uncheck()
+    const [asked] = await Promise.all([page.waitForRequest(/\/cut$/), exporting.getByRole('button', { name: 'Export…' }).click()])
+    assert.equal(asked.postDataJSON().scrub, false, 'not scrubbed if the user says so')
     await button('Copy as test').click()
     await page.getByText('Copied the test').waitFor()
     assert.match(await page.evaluate(() => navigator.clipboard.readText()), /startTape\(\{ recording: "demo", start: \d/)
     await other.page.locator('.loop[aria-pressed=true]').waitFor()
     await visit.picture(pictures, 'transport')
     await visit.axe()
-    await page.locator('.loop').click()
-    await reach('no loop', ({ laps }) => laps === 1)
+    for (const laps of [1, null, 1]) {
+      await page.locator('.loop').click()
+      await reach('the loop to change', (now) => now.laps === laps)
+    }
     // The events of a bar.
     await page.mouse.dblclick(...at(0.5))
     await events.locator('.peek li').first().waitFor()
@@ -125,8 +133,10 @@ export async function transport({ browser, livetape, pictures }) {
     await reach('r to loop', ({ laps }) => laps === null)
     await press('r')
     await reach('r to stop', ({ laps }) => laps === 1)
-    await press('5')
-    await reach('5 to go to the middle', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2))
+    for (const tenth of ['9', '0', '5']) {
+      await press(tenth)
+      await reach(`${tenth} to go to a tenth`, ({ offsetMs }) => offsetMs === Math.round((durationMs * tenth) / 10))
+    }
     await press('l')
     await reach('l to go 10 seconds on', ({ offsetMs }) => offsetMs === Math.round(durationMs / 2) + 10_000)
     await press('j')
@@ -145,14 +155,14 @@ export async function transport({ browser, livetape, pictures }) {
       }))
     }
     await page.locator('.time strong', { hasText: shownTime(steps[3]) }).waitFor()
-    for (const wanted of [steps[2], steps[1]]) {
-      await press(',')
-      await reach(', to go back', ({ offsetMs }) => offsetMs === wanted)
+    await press(',')
+    await reach(', to go back', ({ offsetMs }) => offsetMs === steps[2])
+    await button('Previous event (,)').click()
+    await reach('the button to go back', ({ offsetMs }) => offsetMs === steps[1])
+    for (const preset of [0.5, 2, 5, 20, 'max', 1]) {
+      await button(preset === 'max' ? preset : `${preset}×`).click()
+      await reach('a preset', (now) => now.speed === preset)
     }
-    await button('2×').click()
-    await reach('a preset', (now) => now.speed === 2)
-    await button('1×').click()
-    await reach('another preset', (now) => now.speed === 1)
     // A link to a moment, followed by another page.
     await button('Copy a link to this moment').click()
     await page.getByText('Copied the link').waitFor()
@@ -173,7 +183,7 @@ export async function transport({ browser, livetape, pictures }) {
     other.clean()
     await visit.close()
     await other.close()
-    return 'clicks, a drag, 9 speeds and 19 keys; a link to a moment; two pages that agree'
+    return 'clicks, a drag, 13 speeds and 21 keys; a link to a moment; two pages that agree'
   })
 }
 
@@ -193,25 +203,5 @@ export async function held({ browser, livetape }) {
     visit.clean()
     await visit.close()
     return 'the page is an observer, and Play starts the replay'
-  })
-}
-
-/** Layouts: narrow and wide, light and dark. */
-export async function looks({ browser, livetape, pictures }) {
-  return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], async ({ url }) => {
-    const sizes = [['narrow', 360, 740, 'light'], ['narrow-dark', 360, 740, 'dark'], ['dark', 1440, 900, 'dark'], ['tablet', 768, 1024, 'light'], ['small', 1024, 768, 'dark'], ['wide', 3840, 2160, 'light']]
-    for (const [name, width, height, scheme] of sizes) {
-      const visit = await Visit.open(browser, url, { width, height, scheme })
-      await visit.page.locator('article').nth(8).waitFor()
-      // The timeline appears a moment later.
-      await visit.page.locator('.legend').waitFor({ state: 'attached' })
-      const [grown, seen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
-      assert.ok(grown <= seen, `${name} is ${grown} wide, not ${seen}`)
-      await visit.picture(pictures, name)
-      await visit.axe()
-      visit.clean()
-      await visit.close()
-    }
-    return sizes.map(([name, width]) => `${name} ${width}`).join(', ')
   })
 }

@@ -90,6 +90,7 @@ function List() {
   const dropped = useRef(0)
   /** Position of our last own scroll, whose event must not be taken for the user’s. */
   const made = useRef(-1)
+  const resized = useRef<(element: HTMLElement) => void>(() => undefined)
   const seen = view.value
   const total = seen?.total ?? 0
 
@@ -106,14 +107,16 @@ function List() {
     made.current = element.scrollTop
   }
 
+  // The observer outlives this drawing, whose number of rows is outdated then.
+  resized.current = (element) => {
+    rowHeight.value = Number.parseFloat(getComputedStyle(element).getPropertyValue('--row')) || 36
+    if (follow.value) scrollTo(total * rowHeight.value)
+    report()
+  }
   useEffect(() => {
     const element = scroller.current
     if (!element) return undefined
-    const measure = (): void => {
-      rowHeight.value = Number.parseFloat(getComputedStyle(element).getPropertyValue('--row')) || 36
-      report()
-    }
-    const observer = new ResizeObserver(measure)
+    const observer = new ResizeObserver(() => resized.current(element))
     observer.observe(element)
     return () => observer.disconnect()
   }, [])

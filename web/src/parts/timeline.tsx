@@ -148,14 +148,14 @@ function Picture({ timeline, durationMs }: { timeline: Timeline | undefined; dur
       size.value = { width: element.clientWidth, height: element.clientHeight }
     })
     observer.observe(element)
+    return () => observer.disconnect()
+  }, [hasReplay.value])
+  useEffect(() => {
+    draw()
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     scheme.addEventListener('change', draw)
-    return () => {
-      observer.disconnect()
-      scheme.removeEventListener('change', draw)
-    }
-  }, [hasReplay.value])
-  useEffect(draw, [timeline, durationMs])
+    return () => scheme.removeEventListener('change', draw)
+  }, [timeline, durationMs])
   useSignalEffect(() => {
     void theme.value
     void size.value
