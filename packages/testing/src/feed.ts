@@ -77,7 +77,7 @@ export class Feed {
     }
     this.#seq = event.seq
     this.#position = `since=${event.stream}:${event.seq}`
-    // Clients only receive unreadable messages on request; here they keep positions complete.
+    // Unreadable messages have a position like all others. Clients only receive them on request.
     if (event.type === 'unknown') return false
     this.events.push(event)
     if (this.events.length > 2 * EVENTS_MAX) this.events.splice(0, EVENTS_MAX)
