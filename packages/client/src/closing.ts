@@ -19,7 +19,7 @@ const MEANINGS: Record<number, string> = {
   4102: 'the server is full',
 }
 
-/** Whether a close code is final. 4001 is not: the client starts over without `since`. */
+/** Whether a close code is final. 4001 is not: the client forgets its position and starts over. */
 export const isFinal = (code: number): boolean => code < PRIVATE_RETRY_FROM && code !== CLOSE.UNKNOWN_POSITION && !RETRY.includes(code)
 
 /** Returns the meaning of a close code. */

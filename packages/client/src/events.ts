@@ -1270,7 +1270,7 @@ export interface GameRankNotifyData {
   user?: User | null
 }
 
-/** Data of a `gift_broadcast` event: an expensive gift is announced in other rooms. */
+/** Data of a `gift_broadcast` event: news of an expensive gift, from this or another room. */
 export interface GiftBroadcastData {
   /** User id of the sender. */
   fromUserId: Id
@@ -1312,7 +1312,7 @@ export interface GiftCollectionUpdateData {
 
 /** Data of a `gift` event. */
 export interface GiftData {
-  /** Running total of the streak, as TikTok's clients display it: so far always `repeatCount`. Absent if unknown. */
+  /** Running total of the streak, as TikTok's clients display it. In all known messages, it equals `repeatCount`. Absent if unknown. */
   comboCount?: number
   /** What the sender did, in English, e.g. `Sent Rose`. */
   describe: string
@@ -1330,7 +1330,7 @@ export interface GiftData {
   giftPictureUrl: string
   /** 1 if the gift can be sent in streaks. */
   giftType: number
-  /** Number of gifts that are sent at once: so far always 1. Absent if unknown. */
+  /** Number of gifts that are sent at once. In all known messages, it is 1. Absent if unknown. */
   groupCount?: number
   /** Id of the streak among those of the sender; 0 for gifts outside a streak. */
   groupId: Id

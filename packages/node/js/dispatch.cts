@@ -79,7 +79,7 @@ export class Dispatcher {
         const { ticket } = event
         if (ticket === undefined) continue
         if (verdict instanceof Promise) void verdict.then((verdict) => this.#answer(ticket, event, verdict))
-        // Connections are accepted at once, so that what later handlers broadcast reaches them.
+        // A connection is accepted before the next event is handled, so that it receives what later handlers broadcast.
         else if (verdict === undefined && event.kind !== KIND.connect) proceed.push(ticket)
         else this.#answer(ticket, event, verdict)
       }
@@ -88,7 +88,7 @@ export class Dispatcher {
     for (const id of [...this.sockets.keys()]) this.#closed({ kind: KIND.close, socket: id })
   }
 
-  /** Reports once that events continued without their handler's result. */
+  /** Reports the first event that continued without its handler's result. Later ones are only counted. */
   #checkTime(): void {
     if (this.#isLate || this.#app.unanswered() === 0) return
     this.#isLate = true

@@ -28,5 +28,5 @@ export function findProgram(): string {
 /** Says how to install the program for this platform, in the version of the package `livetape`. */
 function hint(require: NodeJS.Require): string {
   const { version } = require('livetape/package.json') as { version: string }
-  return `run \`npm install --save-dev ./livetape-${process.platform}-${process.arch}-${version}.tgz\`, with the path of this file`
+  return `run \`npm install --save-dev FOLDER/livetape-${process.platform}-${process.arch}-${version}.tgz\`, where FOLDER contains the downloaded package`
 }

@@ -68,7 +68,7 @@ describe('the program', () => {
     expect(await node('const tape = await startTape({ hold: true }); console.log(tape.url); await tape.stop()', { LIVETAPE_BIN: undefined, PATH: '/no' })).toMatch(/^ws:/)
     await writeFile(path.join(installed, 'index.js'), 'throw new Error("@livetape/amiga-68k is not installed")')
     await expect(node(SHOW_ERROR, { LIVETAPE_BIN: undefined })).resolves.toBe(
-      `not_installed @livetape/amiga-68k is not installed\n  hint: run \`npm install --save-dev ./livetape-${process.platform}-${process.arch}-0.1.0.tgz\`, with the path of this file`,
+      `not_installed @livetape/amiga-68k is not installed\n  hint: run \`npm install --save-dev FOLDER/livetape-${process.platform}-${process.arch}-0.1.0.tgz\`, where FOLDER contains the downloaded package`,
     )
     await rm(installed, { recursive: true })
   })

@@ -34,11 +34,11 @@ pub struct Gift {
     pub display_type: SmolStr,
     /// Pattern of the displayed text, e.g. `{0:user} sent {1:gift} {2:string}`.
     pub label: SmolStr,
-    /// Running total of the streak, as TikTok's clients display it: so far always `repeatCount`. Absent if
-    /// unknown.
+    /// Running total of the streak, as TikTok's clients display it. In all known messages, it equals
+    /// `repeatCount`. Absent if unknown.
     #[serde(skip_serializing_if = "super::is_zero")]
     pub combo_count: i32,
-    /// Number of gifts that are sent at once: so far always 1. Absent if unknown.
+    /// Number of gifts that are sent at once. In all known messages, it is 1. Absent if unknown.
     #[serde(skip_serializing_if = "super::is_zero")]
     pub group_count: i32,
     /// Opaque id of the streak; empty outside a streak.

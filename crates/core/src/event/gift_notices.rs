@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person, RoomNotify};
 
-/// Data of a `gift_broadcast` event: an expensive gift is announced in other rooms.
+/// Data of a `gift_broadcast` event: news of an expensive gift, from this or another room.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftBroadcast {

@@ -139,7 +139,7 @@ class Feed:
         self._has_joined, self._opened_at = True, now
 
     def received(self, text: str | bytes) -> Event | None:
-        """Parse a message. Return its event, unless it is a repetition or another message."""
+        """Parse a message. Return the event that it contains; `None` for a repeated event, and for other messages."""
         message = parse(text)
         if message is None:
             self.stats.malformed += 1
