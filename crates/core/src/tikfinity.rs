@@ -38,13 +38,15 @@ pub fn has_name(event: &Event) -> bool {
 pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     let native: Native<'_> = serde_json::from_slice(json)?;
     let text = native.data.get();
-    let (Base { timestamp, user, action }, native) = (serde_json::from_str(text)?, &native);
+    let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
     let common = Common {
         user: user.map(User::from),
         msg_id: native.id.as_deref(),
         create_time: millis(timestamp)?,
         tikfinity_user_id: ACCOUNT_ID,
         tikfinity_username: &native.username,
+        display_type,
+        label,
     };
     match (native.kind, action) {
         ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
@@ -52,10 +54,10 @@ pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
             let gift = GiftTwice::from(serde_json::from_str::<Gift<'_>>(text)?);
             to_writer(out, "gift", &gift, common)
         }
-        ("like", _) => write::<Like<'_>>("like", text, common, out),
-        ("member", _) => write::<Member<'_>>("member", text, common, out),
-        ("social", Some("follow")) => write::<Social<'_>>("follow", text, common, out),
-        ("social", Some("share")) => write::<Social<'_>>("share", text, common, out),
+        ("like", _) => write::<Like>("like", text, common, out),
+        ("member", _) => write::<Member>("member", text, common, out),
+        ("social", Some("follow")) => write::<Social>("follow", text, common, out),
+        ("social", Some("share")) => write::<Social>("share", text, common, out),
         ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
         ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
         (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
@@ -102,11 +104,16 @@ struct Native<'a> {
 
 /// The fields of `data` that several types of event share.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Base<'a> {
     timestamp: &'a str,
     #[serde(borrow)]
     user: Option<user::Native<'a>>,
     action: Option<&'a str>,
+    #[serde(borrow)]
+    display_type: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    label: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +140,10 @@ struct Common<'a> {
     create_time: String,
     tikfinity_user_id: u32,
     tikfinity_username: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_type: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -169,10 +180,6 @@ struct Gift<'a> {
     group_id: &'a str,
     #[serde(borrow)]
     describe: Cow<'a, str>,
-    #[serde(borrow)]
-    display_type: Cow<'a, str>,
-    #[serde(borrow)]
-    label: Cow<'a, str>,
     #[serde(default, skip_serializing)]
     inferred: bool,
     #[serde(borrow, skip_serializing)]
@@ -217,33 +224,19 @@ impl<'a> From<Gift<'a>> for GiftTwice<'a> {
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Like<'a> {
+struct Like {
     like_count: i32,
     total_like_count: i64,
-    #[serde(borrow)]
-    display_type: Cow<'a, str>,
-    #[serde(borrow)]
-    label: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Member<'a> {
+struct Member {
     action_id: i32,
-    #[serde(borrow)]
-    display_type: Cow<'a, str>,
-    #[serde(borrow)]
-    label: Cow<'a, str>,
 }
 
 #[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Social<'a> {
-    #[serde(borrow)]
-    display_type: Cow<'a, str>,
-    #[serde(borrow)]
-    label: Cow<'a, str>,
-}
+struct Social {}
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
