@@ -1,7 +1,7 @@
 /** The full JSON of one event. */
 
 import { signal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import { readEvent } from '../feed/event.ts'
 import { giftOf } from '../feed/summary.ts'
@@ -42,7 +42,8 @@ export function Details() {
     opened.value = undefined
     if (losesFocus) document.querySelector<HTMLElement>('.list')?.focus({ preventScroll: true })
   }
-  useEffect(() => {
+  // Before the panel is drawn: from then on, users may press escape.
+  useLayoutEffect(() => {
     const closeOnEscape = (event: KeyboardEvent): void => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]') && !(event.target as Element).closest('input, select')) close()
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .aio import AsyncMock, AsyncTape
 
-MARKER = "livetape"  #: Name and arguments of the marker.
+MARKER = "livetape"  #: Name of the marker.
 MOCKS = pytest.StashKey[list[Mock]]()  #: Mocks whose expectations are verified at the end of the test.
 
 

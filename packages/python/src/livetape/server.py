@@ -30,7 +30,7 @@ LAST_LINES = 20  #: Number of lines of a server's output in reports.
 LAST_BYTES = 16 * 1024  #: Bytes that are read to find them.
 POLL_SECONDS = 0.005  #: Interval at which conditions are checked, in seconds.
 HEALTHY = (None, 0, 3)  #: Exit codes of a server that runs, or that ended as requested; 3 if its recording is damaged.
-#: Variables of the environment that a server keeps: the others would change what a test replays.
+#: The `LIVETAPE_` variables that a server keeps: the others would change what a test replays.
 KEPT = ("LIVETAPE_RECORDINGS", "LIVETAPE_CONFIG")
 
 started: list[Server] = []  #: Servers that were started since the plugin last cleared this list.
