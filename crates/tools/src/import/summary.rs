@@ -66,8 +66,8 @@ impl Report {
         writeln!(f, "{}", if methods > METHODS_MAX as u64 { ", …" } else { "" })?;
         let others = [
             (self.exchanges, "HTTP answer"),
-            (self.left_out, "connection skipped"),
-            (self.dropped, "dropped frame skipped"),
+            (self.left_out, "skipped connection"),
+            (self.dropped, "dropped frame"),
             (self.injected, "injected frame"),
         ];
         for (number, noun) in others.into_iter().filter(|(number, _)| *number > 0) {

@@ -34,6 +34,7 @@ fn dropped_messages_are_left_out_and_injected_ones_marked() {
     let at = START_MS as f64;
     let all = [
         (heartbeat.clone(), true, at, true, false),
+        (heartbeat.clone(), true, at + 1.0, true, false),
         (heartbeat.clone(), true, at + 5.0, false, true),
         (heartbeat, false, at + 6.0, false, false),
     ];
@@ -41,8 +42,8 @@ fn dropped_messages_are_left_out_and_injected_ones_marked() {
     let flags: Vec<u8> =
         items.iter().filter(|item| matches!(item.what, What::Frame(_))).map(|item| item.flags.0).collect();
     assert_eq!(flags, [Flags::SENT | Flags::INJECTED, 0]);
-    assert_eq!((report.frames, report.dropped, report.injected), (2, 1, 1));
-    assert!(report.to_string().contains("1 dropped frame skipped"), "{report}");
+    assert_eq!((report.frames, report.dropped, report.injected), (2, 2, 1));
+    assert!(report.to_string().contains("2 dropped frames\n"), "{report}");
 }
 
 #[test]
