@@ -3,13 +3,17 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tungstenite::{Message, protocol::CloseFrame};
 
+use super::shared_sink::{Sent, SharedSink};
 use crate::hub::Subscriber;
 
 /// Cost of a message in addition to its length, in bytes, so that empty messages are not free.
@@ -41,6 +45,10 @@ pub(super) enum Turn {
 pub(super) struct Outbox {
     bytes_max: usize,
     queue: Mutex<Queue>,
+    /// Set while the socket's task writes.
+    sink: OnceLock<SharedSink>,
+    /// Whether it waits for a message writer.
+    is_listed: AtomicBool,
     /// Wakes the writer when there is something to do.
     news: Notify,
     /// Wakes tasks that wait until everything is written.
@@ -54,6 +62,10 @@ struct Queue {
     /// Bytes that are queued, or taken by the writer but not yet written.
     bytes: usize,
     taken_bytes: usize,
+    /// Whether the task is writing what it took.
+    is_taken: bool,
+    /// Whether the socket's own queue has the rest of messages, for the task to flush.
+    must_flush: bool,
     end: Option<End>,
 }
 
@@ -68,14 +80,27 @@ impl Outbox {
         Self {
             bytes_max,
             queue: Mutex::default(),
+            sink: OnceLock::new(),
+            is_listed: AtomicBool::new(false),
             news: Notify::new(),
             written: Notify::new(),
             slow: CancellationToken::new(),
         }
     }
 
-    /// Queues a message. A single message may exceed the limit if nothing else is queued.
+    /// Lets messages be written without the socket's task from now on.
+    pub(super) fn attach(&self, sink: &SharedSink) {
+        let _ = self.sink.set(sink.clone());
+    }
+
+    /// Queues a message and wakes the socket's task.
     pub(super) fn push(&self, message: Message) {
+        self.queue(message);
+        self.news.notify_one();
+    }
+
+    /// Queues a message, to be followed by [`Outbox::write`]. A single message may exceed the limit if nothing else is queued.
+    pub(super) fn queue(&self, message: Message) {
         let cost = cost(&message);
         let mut queue = self.lock();
         if queue.bytes > 0 && queue.bytes + cost > self.bytes_max {
@@ -86,8 +111,51 @@ impl Outbox {
         }
         queue.bytes += cost;
         queue.items.push_back(Item::Message(message));
-        drop(queue);
-        self.news.notify_one();
+    }
+
+    /// Marks it as waiting for a message writer. Returns whether it was not.
+    pub(super) fn enlist(&self) -> bool {
+        !self.is_listed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Takes the mark back, before [`Outbox::write`].
+    pub(super) fn delist(&self) {
+        self.is_listed.store(false, Ordering::Release);
+    }
+
+    /// Writes the queued messages at once if the socket accepts them, otherwise wakes its task.
+    pub(super) fn write(&self) {
+        if !self.write_at_once() {
+            self.news.notify_one();
+        }
+    }
+
+    /// Returns whether there is nothing left for the task.
+    fn write_at_once(&self) -> bool {
+        let mut queue = self.lock();
+        let Some(sink) = self.sink.get() else { return false };
+        if self.slow.is_cancelled() || queue.is_taken || queue.must_flush || queue.end.is_some() {
+            return false;
+        }
+        let Queue { items, bytes, must_flush, .. } = &mut *queue;
+        if items.is_empty() {
+            return true;
+        }
+        let messages = items.iter().map(|item| match item {
+            Item::Message(message) => Some(message),
+            Item::Feed(..) => None,
+        });
+        match sink.send(messages) {
+            Sent::Nothing => return false,
+            Sent::Written => *bytes = 0,
+            Sent::Queued => *must_flush = true,
+        }
+        items.clear();
+        let is_written = !*must_flush;
+        if is_written {
+            self.written.notify_waiters();
+        }
+        is_written
     }
 
     /// Changes the feed after all queued messages. With `binds`, the socket ends with the feed.
@@ -137,6 +205,7 @@ impl Outbox {
         let mut queue = self.lock();
         queue.bytes -= queue.taken_bytes;
         queue.taken_bytes = 0;
+        queue.is_taken = false;
         if queue.bytes == 0 {
             self.written.notify_waiters();
         }
@@ -147,9 +216,10 @@ impl Outbox {
             return Some(Turn::Slow);
         }
         let mut queue = self.lock();
-        if !queue.items.is_empty() {
+        if !queue.items.is_empty() || queue.must_flush {
             out.extend(queue.items.drain(..));
             queue.taken_bytes = queue.bytes;
+            (queue.is_taken, queue.must_flush) = (true, false);
             return Some(Turn::Items);
         }
         match queue.end.as_ref()? {

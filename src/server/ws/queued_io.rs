@@ -10,11 +10,8 @@ use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::{
+    Message,
     error::{Error, ProtocolError},
-    protocol::frame::{
-        FrameHeader,
-        coding::{Data, OpCode},
-    },
 };
 
 use super::{heads::Heads, shared_sink::SharedSink};
@@ -56,18 +53,13 @@ impl QueuedIo {
         self.readable = self.readable.min(AFTER_CLOSE_BYTES_MAX);
     }
 
-    /// Queues a message without copying it.
-    pub(super) fn put(&self, data: Data, payload: Bytes) -> Result<(), Error> {
+    /// Queues a text or binary message without copying it. Returns other messages.
+    pub(super) fn put(&self, message: Message) -> Result<Option<Message>, Error> {
         let mut state = self.sink.lock();
-        if state.is_ended() {
+        if state.is_ended() && (message.is_text() || message.is_binary()) {
             return Err(ProtocolError::SendAfterClosing.into());
         }
-        let mut head = Vec::new();
-        let header = FrameHeader { opcode: OpCode::Data(data), ..FrameHeader::default() };
-        header.format(payload.len() as u64, &mut head)?;
-        state.queue.put(head.into());
-        state.queue.put(payload);
-        Ok(())
+        Ok(state.queue.put_message(message))
     }
 
     /// Prevents further events. The task calls this, and checks it before it waits.

@@ -22,6 +22,7 @@ use super::{
     feeds::Feeds,
     hooks::{Hooked, Hooking},
     limits::Limits,
+    message_writer::{Direct, MessageWriters},
     outbox::Outbox,
 };
 use crate::{
@@ -46,6 +47,7 @@ struct Shared {
     state: Mutex<State>,
     feeds: Feeds,
     writers: Writers,
+    message_writers: MessageWriters,
     limits: Limits,
     json_depth_max: usize,
     /// Slots of `/ws/echo`, whose messages are long.
@@ -103,9 +105,20 @@ impl Sockets {
         let json_depth_max = lobby.json_depth_max;
         let state = State { lobby: Lobby::new(lobby), sockets: BTreeMap::new(), is_ending: false };
         let started_wall = clock::wall();
-        let (state, writers) = (Mutex::new(state), Writers::default());
+        let (state, writers, message_writers) =
+            (Mutex::new(state), Writers::default(), MessageWriters::default());
         let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
-        let shared = Shared { state, feeds, writers, limits, json_depth_max, echoes, started, started_wall };
+        let shared = Shared {
+            state,
+            feeds,
+            writers,
+            message_writers,
+            limits,
+            json_depth_max,
+            echoes,
+            started,
+            started_wall,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -138,6 +151,7 @@ impl Sockets {
         subscribe: impl FnOnce() -> Result<Option<Subscriber>, Problem>,
     ) -> Result<(SocketHandle, Option<Subscriber>), Problem> {
         let JoinRequest { client_id, path, role, reading, join, hooking } = request;
+        self.shared.message_writers.enter();
         let is_observer = join.reader == Reader::Observer;
         let filter = parameters(&join.filter);
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
@@ -207,14 +221,18 @@ impl Sockets {
     }
 
     fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        let mut direct = Direct::default();
         for effect in state.lobby.take_effects() {
             match effect {
                 Effect::Send { to, payload } => {
                     log_sent(to.len(), payload.len());
                     let Some(message) = message(payload) else { continue };
-                    for socket in to.iter().filter_map(|key| state.sockets.get(key)) {
-                        socket.outbox.push(message.clone());
+                    let sockets = to.iter().filter_map(|key| state.sockets.get(key));
+                    let recipients = Vec::from_iter(sockets.map(|socket| &socket.outbox));
+                    for outbox in &recipients {
+                        outbox.queue(message.clone());
                     }
+                    self.shared.message_writers.write(&recipients, &mut direct);
                 }
                 Effect::Close { key, code, reason } => {
                     if let Some(socket) = state.sockets.get(&key) {
@@ -233,6 +251,7 @@ impl Sockets {
                 }
             }
         }
+        drop(state);
     }
 }
 

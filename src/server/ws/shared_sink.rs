@@ -12,6 +12,7 @@ use std::{
 use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use tokio::time::Instant;
+use tungstenite::Message;
 
 use super::write_queue::WriteQueue;
 use crate::{
@@ -83,6 +84,17 @@ pub(super) enum Found {
     Gone,
 }
 
+/// Result of [`SharedSink::send`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Nothing was done, because something else comes first.
+    Nothing,
+    /// Everything is written.
+    Written,
+    /// Everything is queued, and the task has to flush it.
+    Queued,
+}
+
 impl SharedSink {
     pub(super) fn new(io: Upgraded) -> Self {
         let queue = WriteQueue::new(io);
@@ -148,6 +160,24 @@ impl SharedSink {
         drop(state);
         task.into_iter().for_each(Waker::wake);
         Found::Nothing
+    }
+
+    /// Writes messages if nothing else is queued; events may have any owner. `None` is something that only the task can do.
+    pub(super) fn send<'a>(&self, messages: impl Iterator<Item = Option<&'a Message>> + Clone) -> Sent {
+        let mut state = self.lock();
+        let is_possible = messages.clone().all(|it| it.is_some_and(|it| it.is_text() || it.is_binary()));
+        if state.is_ended() || !state.queue.is_empty() || !is_possible {
+            return Sent::Nothing;
+        }
+        for message in messages.flatten() {
+            state.queue.put_message(message.clone());
+        }
+        // As in `write`, no waker is needed.
+        match state.poll_flush(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Sent::Written,
+            // The task finds the error when it flushes.
+            Poll::Ready(Err(_)) | Poll::Pending => Sent::Queued,
+        }
     }
 
     /// Closes the connection immediately.

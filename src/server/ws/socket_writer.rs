@@ -95,6 +95,7 @@ pub(super) async fn write_until_end(
     let mut is_going = false;
     let mut reading = Reading { writers: handle.writers(), shared, channel: None, is_bound: true };
     reading.change(feed.take(), true);
+    outbox.attach(shared);
     loop {
         let relayed = {
             let due = pin!(due(&mut ping, outbox, &mut items, is_going));

@@ -79,11 +79,7 @@ impl Sink<Message> for WsStream {
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         // Bypass the library, which would copy the payload: twice the longest echo.
-        let message = match message {
-            Message::Text(text) => return self.socket.get_ref().put(Data::Text, text.into()),
-            Message::Binary(bytes) => return self.socket.get_ref().put(Data::Binary, bytes),
-            control => control,
-        };
+        let Some(message) = self.socket.get_ref().put(message)? else { return Ok(()) };
         self.is_owing = true;
         if message.is_close() {
             self.socket.get_mut().end_reading();

@@ -13,9 +13,18 @@ use bytes::Buf as _;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tungstenite::{
+    Message,
+    protocol::frame::{
+        FrameHeader,
+        coding::{Data, OpCode},
+    },
+};
 
 /// Queue size at which writers have to wait, in bytes. The frame that exceeds it is still queued.
 const QUEUE_BYTES_MAX: usize = 32 * 1024;
+/// Maximum length of a server's frame header, in bytes.
+const HEAD_BYTES_MAX: usize = 10;
 /// Maximum number of slices in one vectored write.
 const SLICES_MAX: usize = 64;
 
@@ -50,6 +59,21 @@ impl WriteQueue {
     pub(super) fn put(&mut self, piece: Bytes) {
         self.bytes += piece.len();
         self.frames.push_back(piece);
+    }
+
+    /// Queues a text or binary message without copying it. Returns other messages.
+    pub(super) fn put_message(&mut self, message: Message) -> Option<Message> {
+        let (data, payload) = match message {
+            Message::Text(text) => (Data::Text, text.into()),
+            Message::Binary(bytes) => (Data::Binary, bytes),
+            other => return Some(other),
+        };
+        let header = FrameHeader { opcode: OpCode::Data(data), ..FrameHeader::default() };
+        let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
+        header.format(payload.len() as u64, &mut head).expect("a Vec accepts everything");
+        self.put(head.into());
+        self.put(payload);
+        None
     }
 
     /// Lets `fill` append frames to the queue.

@@ -4,6 +4,7 @@ mod bad_input;
 mod ends;
 mod feeds;
 mod floods;
+mod order;
 mod transcript;
 
 use livetape::{lobby, server::Config};
