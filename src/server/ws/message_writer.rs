@@ -52,7 +52,7 @@ impl MessageWriters {
     }
 
     /// Writes the queued messages of these recipients: when `direct` is dropped, or soon, in a task.
-    pub(super) fn write<'a>(&self, recipients: &[&'a Arc<Outbox>], direct: &mut Direct) {
+    pub(super) fn write(&self, recipients: &[&Arc<Outbox>], direct: &mut Direct) {
         if recipients.len() <= DIRECT_MAX {
             direct.0.extend(recipients.iter().map(|outbox| Arc::clone(outbox)));
             return;
