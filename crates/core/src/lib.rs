@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod inject;
 pub mod nearest;
+pub mod observer;
 pub mod offset;
 pub mod pace;
 pub mod recognise;
