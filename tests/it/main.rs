@@ -11,6 +11,7 @@ mod decoder;
 mod documents;
 mod feed;
 mod feed_ends;
+mod forward;
 mod frames;
 mod handlers;
 mod inject;

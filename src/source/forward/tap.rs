@@ -140,3 +140,6 @@ impl Tap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
