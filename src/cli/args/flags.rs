@@ -184,11 +184,12 @@ impl<S: Scope> FromArgMatches for Flags<S> {
 }
 
 fn typed(matches: &ArgMatches, key: &Key) -> Option<OsString> {
+    let flag = key.flag()?;
     if key.form == Form::List {
         let values: Vec<_> = matches.get_many::<OsString>(key.name())?.cloned().collect();
         return Some(values.join(",".as_ref()));
     }
-    if key.flag()?.value.is_some() {
+    if flag.value.is_some() {
         return matches.get_one::<OsString>(key.name()).cloned();
     }
     matches.get_flag(key.name()).then(|| "true".into())
