@@ -5,9 +5,10 @@ use hyper::Uri;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::{
-    hosts::{self, PORT, TLS_PORT, Target},
+    hosts::{PORT, TLS_PORT, Target},
     refused::Refused,
 };
+use crate::sans_io::host;
 
 /// Maximum length of a request head, in bytes. Sign requests carry whole cookie jars.
 const HEAD_BYTES_MAX: usize = 32 << 10;
@@ -54,10 +55,10 @@ fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
     let (method, target) = (head.method.unwrap_or_default(), head.path.unwrap_or_default());
     let uri: Uri = target.parse().map_err(|_| Refused::Bad("its address is invalid"))?;
-    let Some(host) = uri.host() else { return Err(Refused::Bad("its address has no host")) };
-    let host = match host.starts_with('[') {
-        true => host.to_owned(),
-        false => hosts::name(host).ok_or(Refused::Bad("its host is not a host name"))?,
+    let Some(named) = uri.host() else { return Err(Refused::Bad("its address has no host")) };
+    let host = match named.starts_with('[') {
+        true => named.to_owned(),
+        false => host::name(named).ok_or(Refused::Bad("its host is not a host name"))?,
     };
     if method == "CONNECT" {
         let port = uri.port_u16().ok_or(Refused::Bad("CONNECT needs a host and a port"))?;

@@ -23,6 +23,6 @@ mod tunnel;
 
 pub use ca::{Ca, Opened};
 pub use front::{Front, Handler, Mode};
-pub use hosts::{DOMAINS, Hosts, Pass, Target};
+pub use hosts::{DOMAINS, Hosts, Target};
 pub use mocked::Mocked;
 pub use stream::{Io, Stream};

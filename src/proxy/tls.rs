@@ -19,7 +19,10 @@ use tokio_rustls::{
 };
 
 use super::{ca::Ca, hosts, prefixed::Prefixed, stream::Io};
-use crate::sans_io::error::{Code, Problem};
+use crate::sans_io::{
+    error::{Code, Problem},
+    host,
+};
 
 /// Maximum number of certificates that are kept.
 const KEPT_MAX: usize = 64;
@@ -46,21 +49,21 @@ impl Certificates {
         Ok(Self { ca, key, provider: Arc::new(ring::default_provider()), kept: Mutex::default() })
     }
 
-    /// Runs the server's side of a handshake, and returns the stream with its host. `host` is the one that the proxy was asked for.
+    /// Runs the server's side of a handshake, and returns the stream with its host. `asked_host` is the one in CONNECT.
     /// Returns a line for the log on failure, unless the client sent nothing.
     pub(super) async fn accept<I: Io>(
         &self,
         io: Prefixed<I>,
-        host: Option<&str>,
+        asked_host: Option<&str>,
     ) -> Result<(String, TlsStream<Prefixed<I>>), Option<String>> {
-        let asked = host.unwrap_or("a TLS client");
+        let asked = asked_host.unwrap_or("a TLS client");
         let start = match LazyConfigAcceptor::new(Acceptor::default(), io).await {
             Ok(start) => start,
             Err(error) if tls_error(&error).is_none() => return Err(None),
             Err(error) => return Err(Some(explain(asked, &error))),
         };
-        let named = start.client_hello().server_name().map(|name| hosts::name(name).unwrap_or_default());
-        let (config, host, refused) = match named.as_deref().or(host) {
+        let named = start.client_hello().server_name().map(|name| host::name(name).unwrap_or_default());
+        let (config, host, refused) = match named.as_deref().or(asked_host) {
             Some(host) if hosts::is_answered(host) => (self.config(host), host, None),
             Some(host) => {
                 (self.refusing(), host, Some(format!("{host}: livetape does not answer for this host")))
