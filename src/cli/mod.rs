@@ -14,6 +14,7 @@ mod events;
 mod export;
 mod file_size;
 mod folders;
+mod forward;
 mod import;
 mod lifecycle;
 mod live;

@@ -1,4 +1,4 @@
-//! The proxy and the TLS server in front of a mock.
+//! The proxy and the TLS server in front of a mock or a recording.
 
 use std::{
     net::SocketAddr,
@@ -6,13 +6,14 @@ use std::{
     sync::Arc,
 };
 
+use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{folders, output::warn};
 use crate::{
     clock,
     mock::MockTikTok,
-    proxy::{Ca, DOMAINS, Front, Hosts, Mocked, Mode, Opened},
+    proxy::{Ca, DOMAINS, Front, Handler, Hosts, Mocked, Mode, Opened},
     sans_io::error::{Code, Problem},
     server::listen::Listening,
     settings::{self, Listen},
@@ -41,15 +42,23 @@ impl Fronts {
         if settings.proxy_listen.is_none() && settings.tls.is_none() {
             return Ok(None);
         }
+        let listens = (settings.proxy_listen, settings.tls);
+        Self::serve(Mocked(Arc::clone(mock)), listens, settings).await.map(Some)
+    }
+
+    /// Starts the proxy, the TLS server or both for a handler.
+    pub(super) async fn serve(
+        handler: impl Handler<TcpStream>,
+        (proxy, tls): (Option<Listen>, Option<Listen>),
+        settings: &settings::Mock,
+    ) -> Result<Self, Problem> {
         let Opened { ca, certificate, trust_store, .. } = open_ca(settings.ca_dir.as_deref())?;
-        let (proxy, tls) =
-            (bind(settings.proxy_listen, "--proxy-listen").await?, bind(settings.tls, "--tls").await?);
+        let (proxy, tls) = (bind(proxy, "--proxy-listen").await?, bind(tls, "--tls").await?);
         let addresses =
             |listening: &Option<Listening>| listening.as_ref().map(Listening::addresses).unwrap_or_default();
         let (proxy_addresses, tls_addresses) = (addresses(&proxy), addresses(&tls));
         let own = [&proxy_addresses[..], &tls_addresses].concat();
-        let front =
-            Arc::new(Front::new(Mocked(Arc::clone(mock)), Hosts { pass: settings.pass.clone(), own }, ca)?);
+        let front = Arc::new(Front::new(handler, Hosts { pass: settings.pass.clone(), own }, ca)?);
         let stop = CancellationToken::new();
         for (listening, mode) in [(proxy, Mode::Proxy), (tls, Mode::Tls)] {
             if let Some(listening) = listening {
@@ -62,7 +71,7 @@ impl Fronts {
                 "⚠️ Anyone who can reach {address} can send requests to the hosts of --pass through it"
             ));
         }
-        Ok(Some(Self { proxy, tls, certificate, trust_store, _stop: stop.drop_guard() }))
+        Ok(Self { proxy, tls, certificate, trust_store, _stop: stop.drop_guard() })
     }
 
     /// Returns the proxy as the URL that clients need.

@@ -67,7 +67,10 @@ pub fn user_in(url: &str) -> Option<&str> {
 pub fn user_asked(url: &str) -> Option<&str> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let mut values = query.split('&').filter_map(|pair| {
-        USER_PARAMETERS.iter().find_map(|name| pair.strip_prefix(name)).map(|name| name.trim_start_matches('@'))
+        USER_PARAMETERS
+            .iter()
+            .find_map(|name| pair.strip_prefix(name))
+            .map(|name| name.trim_start_matches('@'))
     });
     user_in(url).or_else(|| values.find_map(plain_user))
 }

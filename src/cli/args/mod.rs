@@ -16,6 +16,7 @@ mod run;
 mod share;
 mod shell;
 mod synth;
+mod through;
 mod trigger;
 
 use std::{

@@ -55,6 +55,8 @@ pub(super) fn keep(forward: Forward, http: Http, encoding: Option<String>, body:
 impl Passing {
     async fn next(mut self) -> Option<(Result<Frame<Bytes>, Failed>, Self)> {
         if let Some(failed) = self.failed.take() {
+            // The server writes what it has before it learns of the failure, which ends the connection.
+            tokio::task::yield_now().await;
             return Some((Err(failed), self));
         }
         while self.http.is_some() {

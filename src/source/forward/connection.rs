@@ -8,6 +8,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::{Body as _, Incoming},
     client::conn::http1::{Builder, SendRequest},
+    header::HeaderValue,
     server::conn::http1,
     service::service_fn,
 };
@@ -28,6 +29,7 @@ use super::{
 use crate::{
     clock,
     sans_io::{
+        error::{Code, Problem},
         observer::Socket,
         recognise::role_of,
         recording::{
@@ -130,7 +132,11 @@ impl Connection {
         Asked { method: request.method().to_string(), url, role, is_upgrade }
     }
 
-    async fn exchange(&self, mut request: Request<Incoming>, asked: &Asked) -> Result<Response<Body>, Refused> {
+    async fn exchange(
+        &self,
+        mut request: Request<Incoming>,
+        asked: &Asked,
+    ) -> Result<Response<Body>, Refused> {
         let place = match asked.is_upgrade {
             true => Some(self.forward.0.places.clone().try_acquire_owned().map_err(|_| Refused::Full)?),
             false => None,
@@ -213,23 +219,24 @@ impl Connection {
     /// Reports that a request was not answered, and answers it.
     async fn refuse(&self, refused: Refused) -> Response<Body> {
         let host = &self.origin.host;
-        let (status, why) = match refused {
+        let (status, problem) = match refused {
             Refused::Full => {
-                let why = format!("too many sockets: livetape records at most {} at a time", super::SOCKETS_MAX);
-                (StatusCode::SERVICE_UNAVAILABLE, why)
+                let why = format!("livetape records at most {} sockets at a time", super::SOCKETS_MAX);
+                (StatusCode::SERVICE_UNAVAILABLE, Problem::new(Code::Capacity, why))
             }
             Refused::Unreached(Unreached { code, why }) => {
-                let detail = format!("cannot reach {host}: {why}");
-                let status = Status { code: code.name().into(), detail: detail.clone(), ..Status::default() };
-                let watch = &self.forward.0.watch;
-                watch.note(clock::now(), |observer, offset| observer.failed(offset, status)).await;
-                (StatusCode::BAD_GATEWAY, detail)
+                (StatusCode::BAD_GATEWAY, Problem::new(code, format!("cannot reach {host}: {why}")))
             }
         };
-        warn!(host, why, "❌ Request not answered");
-        let body = Full::from(Bytes::from(format!("livetape: {why}\n"))).map_err(Into::into).boxed_unsync();
+        warn!(host, why = %problem, "❌ Request not answered");
+        let Problem { code, message, hint } = problem;
+        let body = Full::from(format!("{message}\n{hint}\n")).map_err(Into::into).boxed_unsync();
+        let failed = Status { code: code.name().into(), detail: message, ..Status::default() };
+        self.forward.0.watch.note(clock::now(), |observer, offset| observer.failed(offset, failed)).await;
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        // As in the refusals of the proxy itself.
+        response.headers_mut().insert("livetape-error", HeaderValue::from_static(code.name()));
         response
     }
 }

@@ -94,6 +94,7 @@ impl Forward {
         let places = Arc::new(Semaphore::new(SOCKETS_MAX));
         let upstream = options.upstream.clone();
         let forward = Self(Arc::new(Shared { transport, upstream, watch, places, stop: stop.clone() }));
+        let user = Some(&options.user).filter(|user| !user.is_empty());
         let header = Header {
             tool: env!("CARGO_PKG_NAME").to_owned(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -101,7 +102,7 @@ impl Forward {
             wall_anchor_ns: i64::try_from(clock::wall().as_nanos()).ok(),
             timing: Timing::Original.into(),
             privacy: Privacy::Private.into(),
-            tags: [(USER_TAG.to_owned(), options.user.clone())].into(),
+            tags: user.map(|user| (USER_TAG.to_owned(), user.clone())).into_iter().collect(),
             ..Header::default()
         };
         let task = tokio::spawn(forward.clone().until_stopped());

@@ -99,7 +99,8 @@ impl Ways<'_> {
             }
         }
         if let Some(bytes) = tap.unfinished() {
-            self.hear(vec![Heard::Unread(bytes, "the socket was cut in the middle of a message")], side).await;
+            self.hear(vec![Heard::Unread(bytes, "the socket was cut in the middle of a message")], side)
+                .await;
         }
         // If the other side is gone, there is nobody to tell.
         let _ = to.shutdown().await;

@@ -1,42 +1,21 @@
 //! Servers that are gone, clients that leave, and messages that cannot be kept.
 
-use livetape::sans_io::{
-    recording::{Flags, HTTP_BODY_BYTES_MAX, Item, What, records::http::Role},
-    wire,
+use livetape::{
+    sans_io::{
+        error::Code,
+        recording::{Flags, HTTP_BODY_BYTES_MAX, Item, What, records::http::Role},
+        wire,
+    },
+    server::{Config, Tls},
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::net::TcpListener;
+
+use super::{CUT, Rig, closes, gaps, server, upgraded};
+use crate::support::{
+    mock::{ROOM, Received, SOCKET, over_tcp},
+    tcp::Served,
 };
-
-use super::{Rig, closes, gaps};
-use crate::support::mock::{ROOM, Received, SOCKET, over_tcp};
-
-/// The answer to an upgrade of the tests' socket. Clients check the key, so it is computed by the library.
-fn upgraded(head: &str) -> String {
-    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
-    )
-}
-
-/// Starts a server that sends these bytes after the head of its only request, and then closes the connection.
-async fn server(answer: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        stream.write_all(&answer(&String::from_utf8(head).unwrap())).await.unwrap();
-        stream.shutdown().await.unwrap();
-    });
-    url
-}
 
 /// Returns the only exchange, with its flags.
 fn exchange(items: &[Item]) -> (u32, Role, usize, u8) {
@@ -63,7 +42,8 @@ async fn a_server_that_is_gone_is_answered_with_502_and_recorded() {
     let (head, body) = rig.get("www.tiktok.com", "/", "").await;
     assert!(head.starts_with("HTTP/1.1 502 Bad Gateway"), "{head}");
     let why = "cannot reach www.tiktok.com: connection refused: no server listens there";
-    assert_eq!(body, format!("livetape: {why}\n"));
+    assert!(head.contains("livetape-error: connection_lost"), "{head}");
+    assert_eq!(body, format!("{why}\n{}\n", Code::ConnectionLost.hint()));
     let items = rig.end().await;
     let [Item { what: What::Status(status), .. }] = &items[..] else { panic!("{items:?}") };
     assert_eq!((status.code.as_str(), status.detail.as_str()), ("connection_lost", why));
@@ -74,8 +54,25 @@ async fn a_response_that_is_not_http_is_answered_with_502() {
     let rig = Rig::to(&server(|_| b"SSH-2.0-x\r\n\r\n".to_vec()).await);
     let (head, body) = rig.get("www.tiktok.com", "/", "").await;
     assert!(head.starts_with("HTTP/1.1 502"), "{head}");
-    assert_eq!(body, "livetape: cannot reach www.tiktok.com: the response is not HTTP\n");
+    assert!(body.starts_with(b"cannot reach www.tiktok.com: the response is not HTTP\n"), "{body:?}");
     rig.end().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_is_answered_with_502() {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let tls = Tls::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes()).unwrap();
+    let served = Served::start(Config { tls: Some(tls), ..Config::default() }).await;
+    let rig = Rig::to(&format!("https://localhost:{}", served.address.port()));
+    let (head, body) = rig.get("www.tiktok.com", "/", "").await;
+    assert!(head.starts_with("HTTP/1.1 502"), "{head}");
+    assert!(
+        body.starts_with(b"cannot reach www.tiktok.com: its TLS certificate is not trusted\n"),
+        "{body:?}"
+    );
+    rig.end().await;
+    served.control.shut_down();
 }
 
 #[tokio::test]
@@ -115,7 +112,8 @@ async fn bodies_in_gzip_are_recorded_unpacked() {
     let packed = wire::zip(b"the gifts");
     let sent = packed.clone();
     let rig = Rig::to(&server(move |_| with_body("Content-Encoding: gzip\r\n", &sent)).await);
-    let (_, body) = rig.get("webcast.tiktok.com", "/webcast/gift/list/", "Accept-Encoding: br, gzip\r\n").await;
+    let (_, body) =
+        rig.get("webcast.tiktok.com", "/webcast/gift/list/", "Accept-Encoding: br, gzip\r\n").await;
     assert!(body == packed, "the client gets it as sent");
     let items = rig.end().await;
     assert_eq!(exchange(&items), (200, Role::Gifts, b"the gifts".len(), 0));
@@ -143,8 +141,7 @@ async fn a_rejected_socket_is_recorded_with_its_answer() {
 
 #[tokio::test]
 async fn a_socket_that_is_cut_inside_a_message_lacks_it() {
-    let answer = |head: &str| [upgraded(head).as_bytes(), b"\x82\x04hb:2\x82\x7e\x01\x00half"].concat();
-    let rig = Rig::to(&server(answer).await);
+    let rig = Rig::to(&server(|head| [upgraded(head).as_bytes(), CUT].concat()).await);
     let mut socket = rig.try_dial(&format!("{SOCKET}?room_id=7")).await.unwrap();
     let (frames, end) = socket.all().await;
     assert_eq!((frames.len(), end), (1, Received::Broken));

@@ -1,17 +1,22 @@
 //! The recording has what the mock's own log has, except for redacted fields.
 
+use std::sync::Arc;
+
 use livetape::{
+    clock,
     mock::Happened,
+    proxy::{Ca, Front, Hosts, Mocked, Mode},
     sans_io::{
         recording::{Flags, Item, What},
         wire,
     },
+    source::live::{LiveOptions, Url},
 };
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::{Rig, gaps};
-use crate::support::{
-    mock::{ROOM, Received, batch, over_tcp},
-};
+use crate::support::mock::{ROOM, Received, batch, over_tcp};
 
 /// Query parameters whose values are `***` in the recording. All others are recorded as sent.
 const REDACTED: [&str; 3] = ["msToken", "apiKey", "X-Bogus"];
@@ -88,6 +93,26 @@ fn of_recording(items: &[Item]) -> Vec<String> {
         _ => None,
     };
     items.iter().filter_map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_go_to_their_hosts_through_the_outgoing_proxy() {
+    let mock = Arc::new(over_tcp("speed = \"max\"\nend = \"close\"\n").await);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let ca = Ca::generate(clock::wall()).unwrap();
+    let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), Hosts::default(), ca).unwrap());
+    let stop = CancellationToken::new();
+    tokio::spawn(front.accept(listener, Mode::Proxy, stop.clone()));
+
+    let rig = Rig::with(&LiveOptions { proxy: Some(proxy), ..LiveOptions::new("demo") }, 80);
+    client(&rig).await;
+    let (head, body) = rig.get("www.example.com", "/", "").await;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    assert!(head.starts_with("HTTP/1.1 502") && body.contains("the proxy rejected the connection"), "{body}");
+    let items = rig.end().await;
+    stop.cancel();
+    assert_eq!(sorted(of_recording(&items)), sorted(of_mock(mock.received())));
 }
 
 fn sorted(mut lines: Vec<String>) -> Vec<String> {

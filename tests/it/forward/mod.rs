@@ -17,7 +17,8 @@ use livetape::{
     },
 };
 use tokio::{
-    io::{AsyncWriteExt as _, DuplexStream, duplex},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    net::TcpListener,
     sync::oneshot,
     task::JoinHandle,
 };
@@ -40,14 +41,19 @@ struct Rig {
     forward: Forward,
     stop: oneshot::Sender<()>,
     items: JoinHandle<(Vec<Item>, Outcome)>,
+    /// Port that clients mean to connect to.
+    port: u16,
 }
 
 impl Rig {
     /// Forwards to an address instead of the real hosts.
     fn to(upstream: &str) -> Self {
         let upstream = Some(Url::parse(upstream).unwrap());
-        let options = LiveOptions { upstream, offline: true, ..LiveOptions::new("") };
-        let (forward, mut live) = Forward::start(&options).unwrap();
+        Self::with(&LiveOptions { upstream, offline: true, ..LiveOptions::new("") }, 443)
+    }
+
+    fn with(options: &LiveOptions, port: u16) -> Self {
+        let (forward, mut live) = Forward::start(options).unwrap();
         let (stop, mut stopped) = oneshot::channel();
         let items = tokio::spawn(async move {
             let (mut items, mut is_stopped) = (Vec::new(), false);
@@ -66,14 +72,15 @@ impl Rig {
                 }
             }
         });
-        Self { forward, stop, items }
+        Self { forward, stop, items, port }
     }
 
     /// Connects a client that means to talk to a host.
     fn connect(&self, host: &str) -> DuplexStream {
         let (client, server) = duplex(PIPE_BYTES);
-        let (forward, host) = (self.forward.clone(), host.to_owned());
-        tokio::spawn(async move { forward.serve(server, Origin { host, port: 443, is_tls: true }).await });
+        let (forward, port) = (self.forward.clone(), self.port);
+        let origin = Origin { host: host.to_owned(), port, is_tls: port == 443 };
+        tokio::spawn(async move { forward.serve(server, origin).await });
         client
     }
 
@@ -108,6 +115,35 @@ impl Rig {
         assert!(items.is_sorted_by_key(|item| item.offset), "in order of time");
         items
     }
+}
+
+/// A message, and the beginning of another.
+pub(crate) const CUT: &[u8] = b"\x82\x04hb:2\x82\x7e\x01\x00half";
+
+/// The answer to an upgrade of the tests' socket. Clients check the key, so it is computed by the library.
+pub(crate) fn upgraded(head: &str) -> String {
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let accept = tungstenite::handshake::derive_accept_key(key.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    )
+}
+
+/// Starts a server that sends these bytes after the head of its only request, and then closes the connection.
+pub(crate) async fn server(answer: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(&answer(&String::from_utf8(head).unwrap())).await.unwrap();
+        stream.shutdown().await.unwrap();
+    });
+    url
 }
 
 /// Returns the reasons of the gaps.

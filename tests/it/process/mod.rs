@@ -3,6 +3,7 @@
 mod bad_input;
 mod config;
 mod documents;
+mod forward;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_clients;
