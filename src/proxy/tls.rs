@@ -152,3 +152,6 @@ fn explain(host: &str, error: &io::Error) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod log;
 mod missing;
 mod mock;
 mod pipes;
+mod proxy;
 mod replay;
 mod run;
 mod secure;
