@@ -5,8 +5,9 @@ use std::error::Error;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::Forward;
+use super::{BODIES_MAX, Forward};
 use crate::{
     clock,
     sans_io::{
@@ -27,8 +28,10 @@ pub(super) struct Passing {
     body: Incoming,
     /// `None` after it was reported.
     http: Option<Http>,
-    /// Encoding that cannot be read.
-    encoding: Option<String>,
+    /// Why the body is not kept.
+    unread: Option<String>,
+    /// Frees its place when the body has passed.
+    _place: Option<OwnedSemaphorePermit>,
     kept: BytesMut,
     /// Total length so far.
     length: u64,
@@ -37,13 +40,16 @@ pub(super) struct Passing {
     failed: Option<Failed>,
 }
 
-/// Passes a body on, and reports the exchange before the last chunk.
-pub(super) fn keep(forward: Forward, http: Http, encoding: Option<String>, body: Incoming) -> Body {
+/// Passes a body on, and reports the exchange before the last chunk. The body is not kept if there is a reason in `unread`.
+pub(super) fn keep(forward: Forward, http: Http, unread: Option<String>, body: Incoming) -> Body {
+    let place = forward.0.bodies.clone().try_acquire_owned().ok();
+    let full = || format!("livetape reads at most {BODIES_MAX} responses at a time");
     let passing = Passing {
         forward,
         body,
         http: Some(http),
-        encoding,
+        unread: unread.or_else(|| place.is_none().then(full)),
+        _place: place,
         kept: BytesMut::new(),
         length: 0,
         held: None,
@@ -88,14 +94,16 @@ impl Passing {
 
     fn keep(&mut self, chunk: &Bytes) {
         self.length += chunk.len() as u64;
-        if self.length <= HTTP_BODY_BYTES_MAX as u64 {
-            self.kept.extend_from_slice(chunk);
-        } else {
-            self.kept = BytesMut::new();
+        if self.length > HTTP_BODY_BYTES_MAX as u64 {
+            self.unread.get_or_insert_with(too_long);
+        }
+        match self.unread {
+            None => self.kept.extend_from_slice(chunk),
+            Some(_) => self.kept = BytesMut::new(),
         }
     }
 
-    /// Reports the exchange. A body that ended early is kept as far as it came.
+    /// Reports the exchange. Of a body that ended early, keeps the beginning.
     async fn report(&mut self, is_cut: bool) {
         let Some((http, flags, lost)) = self.take(is_cut) else { return };
         let watch = &self.forward.0.watch;
@@ -113,17 +121,16 @@ impl Passing {
     fn take(&mut self, is_cut: bool) -> Option<(Http, u8, Option<Lost>)> {
         let http = self.http.take()?;
         let body = wire::unzip(std::mem::take(&mut self.kept).freeze(), &mut Vec::new());
-        let long = "the body of a response is longer than 1 MiB".to_owned();
-        let why = match self.encoding.take() {
-            Some(encoding) => Some(format!("the encoding `{encoding}` of a response cannot be read")),
-            None if self.length.max(body.len() as u64) > HTTP_BODY_BYTES_MAX as u64 => Some(long),
-            None => None,
-        };
+        let why = self.unread.take().or_else(|| (body.len() > HTTP_BODY_BYTES_MAX).then(too_long));
         let flags = if is_cut || why.is_some() { Flags::TRUNCATED } else { 0 };
         let body = if why.is_some() { Bytes::new() } else { body };
         let lost = why.map(|why| Lost { is_sent: false, bytes: self.length, why });
         Some((Http { body, ..http }, flags, lost))
     }
+}
+
+fn too_long() -> String {
+    "the body of a response is longer than 1 MiB".to_owned()
 }
 
 /// Reports the exchange of a client that left before the end of the body.

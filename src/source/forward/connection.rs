@@ -153,10 +153,11 @@ impl Connection {
             return Ok(response.map(|_| Empty::new().map_err(Into::into).boxed_unsync()));
         }
         let http = asked.http(parts.status, headers(&parts.headers));
-        let encoding = unreadable_encoding(&parts.headers);
+        let unread = unreadable_encoding(&parts.headers);
+        let unread = unread.map(|encoding| format!("the encoding `{encoding}` of a response cannot be read"));
         parts.headers = passed(&parts.headers, false);
         if asked.is_kept() {
-            return Ok(Response::from_parts(parts, keep(self.forward.clone(), http, encoding, body)));
+            return Ok(Response::from_parts(parts, keep(self.forward.clone(), http, unread, body)));
         }
         let flags = if body.is_end_stream() { 0 } else { Flags::TRUNCATED };
         self.forward.0.watch.note(clock::now(), |observer, at| observer.exchange(at, http, flags)).await;

@@ -43,6 +43,8 @@ use crate::{
 
 /// Maximum number of sockets at a time: each can hold four of the largest messages, 4 MiB.
 const SOCKETS_MAX: usize = 32;
+/// Maximum number of bodies to keep at a time, each of at most 1 MiB. Others pass, and count as missing.
+const BODIES_MAX: usize = 64;
 /// Maximum number of items that wait to be received.
 const WAITING_MAX: usize = 16;
 /// Maximum time to wait for the last items of sockets when the source is stopped.
@@ -77,6 +79,8 @@ struct Shared {
     watch: Watch,
     /// Places for sockets.
     places: Arc<Semaphore>,
+    /// Places for bodies.
+    bodies: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -91,9 +95,10 @@ impl Forward {
         let (sender, items) = mpsc::channel(WAITING_MAX);
         let stop = CancellationToken::new();
         let watch = Watch::new(Observer::new(&options.user), sender, options.user.is_empty(), stop.clone());
-        let places = Arc::new(Semaphore::new(SOCKETS_MAX));
+        let [places, bodies] = [SOCKETS_MAX, BODIES_MAX].map(|most| Arc::new(Semaphore::new(most)));
         let upstream = options.upstream.clone();
-        let forward = Self(Arc::new(Shared { transport, upstream, watch, places, stop: stop.clone() }));
+        let forward =
+            Self(Arc::new(Shared { transport, upstream, watch, places, bodies, stop: stop.clone() }));
         let user = Some(&options.user).filter(|user| !user.is_empty());
         let header = Header {
             tool: env!("CARGO_PKG_NAME").to_owned(),

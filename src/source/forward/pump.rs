@@ -1,12 +1,16 @@
 //! An open WebSocket: its bytes pass by in both directions, and its messages are observed.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     sync::OwnedSemaphorePermit,
+    time::Instant,
 };
 
 use super::{
@@ -26,6 +30,8 @@ use crate::{
 const READ_BYTES: usize = 16 << 10;
 /// Maximum time for the other direction to end after one has ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time without a byte in either direction after which a socket counts as dead: a client may be gone without notice.
+const SILENCE_MAX: Duration = Duration::from_secs(600);
 /// Close code of a socket without a close frame (RFC 6455 §7.4.1).
 const ABNORMAL: u16 = 1006;
 
@@ -45,12 +51,21 @@ enum Side {
     Upstream,
 }
 
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Upstream,
+            Self::Upstream => Self::Client,
+        }
+    }
+}
+
 impl Pump {
     /// Passes bytes on until the socket ends or the recording is stopped.
     pub(super) async fn run(self) {
         let Self { forward, socket, client, upstream, place } = self;
         let socket = Mutex::new(socket);
-        let ways = Ways { forward: &forward, socket: &socket };
+        let ways = Ways { forward: &forward, socket: &socket, active: Mutex::new(clock::now()) };
         let ended = match tokio::try_join!(client, upstream) {
             Ok((client, upstream)) => ways.pass(client, upstream).await,
             Err(_) => (!forward.0.stop.is_cancelled()).then_some(Side::Client),
@@ -64,6 +79,12 @@ impl Pump {
 struct Ways<'a> {
     forward: &'a Forward,
     socket: &'a Mutex<Socket>,
+    /// When the last bytes arrived.
+    active: Mutex<Instant>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ways<'_> {
@@ -73,29 +94,49 @@ impl Ways<'_> {
         let (from_upstream, to_upstream) = tokio::io::split(TokioIo::new(upstream));
         let mut up = std::pin::pin!(self.one_way(from_client, to_upstream, Side::Client));
         let mut down = std::pin::pin!(self.one_way(from_upstream, to_client, Side::Upstream));
-        let first = tokio::select! { biased;
+        let (by, is_down) = tokio::select! { biased;
             () = self.forward.0.stop.cancelled() => return None,
-            () = &mut down => Side::Upstream,
-            () = &mut up => Side::Client,
+            by = &mut down => (by, true),
+            by = &mut up => (by, false),
+            () = self.silence() => return Some(Side::Upstream),
         };
-        self.close(Some(first)).await;
+        self.close(Some(by)).await;
         let until = clock::now() + CLOSE_TIMEOUT;
-        // What arrives now belongs to a socket that has ended: it is only passed on.
-        let _ = match first {
-            Side::Upstream => tokio::time::timeout_at(until, up).await,
-            Side::Client => tokio::time::timeout_at(until, down).await,
+        // The socket has ended: what arrives now is only passed on.
+        let _ = if is_down {
+            tokio::time::timeout_at(until, up).await
+        } else {
+            tokio::time::timeout_at(until, down).await
         };
-        Some(first)
+        Some(by)
     }
 
-    async fn one_way(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, side: Side) {
+    /// Waits until both directions are silent.
+    async fn silence(&self) {
+        loop {
+            let until = *lock(&self.active) + SILENCE_MAX;
+            if clock::now() >= until {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Passes the bytes of a side on, and returns the side that ended that.
+    async fn one_way(
+        &self,
+        mut from: impl AsyncRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+        side: Side,
+    ) -> Side {
         let (mut tap, mut buffer) = (Tap::default(), vec![0; READ_BYTES]);
         // A broken connection ends like a closed one.
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            *lock(&self.active) = clock::now();
             // Observed before it is passed on, so that it precedes the answer.
             self.hear(tap.read(&buffer[..count]), side).await;
             if to.write_all(&buffer[..count]).await.is_err() || to.flush().await.is_err() {
-                break;
+                return side.other();
             }
         }
         if let Some(bytes) = tap.unfinished() {
@@ -104,6 +145,7 @@ impl Ways<'_> {
         }
         // If the other side is gone, there is nobody to tell.
         let _ = to.shutdown().await;
+        side
     }
 
     async fn hear(&self, heard: Vec<Heard>, side: Side) {
@@ -140,8 +182,7 @@ impl Ways<'_> {
 
     async fn note(&self, observe: impl FnOnce(&mut Observer, Duration, &mut Socket)) {
         let observe = |observer: &mut Observer, offset| {
-            let mut socket = self.socket.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            observe(observer, offset, &mut socket);
+            observe(observer, offset, &mut lock(self.socket));
         };
         self.forward.0.watch.note(clock::now(), observe).await;
     }

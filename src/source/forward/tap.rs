@@ -56,7 +56,7 @@ impl Tap {
         heard
     }
 
-    /// Returns what was read of a message that is not complete.
+    /// Returns the number of bytes read of an incomplete message.
     pub(super) fn unfinished(&self) -> Option<u64> {
         let length = self.message.as_ref().map_or(0, |message| message.length) + self.bytes.len() as u64;
         (!self.is_broken && (self.message.is_some() || length > 0)).then_some(length)

@@ -48,7 +48,7 @@ impl Watch {
         self.started
     }
 
-    /// Reports what was observed at a time.
+    /// Reports observations made at a time.
     pub(super) async fn note(&self, at: Instant, observe: impl FnOnce(&mut Observer, Duration)) {
         let mut sink = self.sink.lock().await;
         // Another connection may have reported something later in the meantime.

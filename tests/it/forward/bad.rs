@@ -1,6 +1,7 @@
 //! Servers that are gone, clients that leave, and messages that cannot be kept.
 
 use livetape::{
+    clock,
     sans_io::{
         error::Code,
         recording::{Flags, HTTP_BODY_BYTES_MAX, Item, What, records::http::Role},
@@ -11,7 +12,7 @@ use livetape::{
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::net::TcpListener;
 
-use super::{CUT, Rig, closes, gaps, server, upgraded};
+use super::{CUT, Rig, closes, gaps, serve, server, upgraded};
 use crate::support::{
     mock::{ROOM, Received, SOCKET, over_tcp},
     tcp::Served,
@@ -163,6 +164,18 @@ async fn a_client_that_leaves_ends_its_socket() {
     let items = rig.end().await;
     assert_eq!(closes(&items), [(1006, "the client left without a close frame")]);
     assert_eq!(gaps(&items), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_silent_socket_ends_after_ten_minutes() {
+    let rig = Rig::to(&serve(|head| upgraded(head).into(), true).await);
+    let mut socket = rig.try_dial(&format!("{SOCKET}?room_id=7")).await.unwrap();
+    tokio::time::pause();
+    let before = clock::now();
+    assert_eq!(socket.next().await, Received::Broken);
+    let took = clock::now() - before;
+    assert!(took.as_secs().abs_diff(600) <= 1, "{took:?}");
+    assert_eq!(closes(&rig.end().await), [(1006, "closed without a close frame")]);
 }
 
 #[tokio::test]

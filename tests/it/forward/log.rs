@@ -74,7 +74,7 @@ fn of_mock(entries: Vec<livetape::mock::LogEntry>) -> Vec<String> {
     entries.into_iter().filter_map(|entry| line(entry.what)).collect()
 }
 
-/// Returns what was recorded, in the same form.
+/// Returns the recorded activity, in the same form.
 fn of_recording(items: &[Item]) -> Vec<String> {
     let target = |url: &str| url.splitn(4, '/').nth(3).map(|target| format!("/{target}")).unwrap();
     let line = |item: &Item| match &item.what {

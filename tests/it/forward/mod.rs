@@ -132,6 +132,11 @@ pub(crate) fn upgraded(head: &str) -> String {
 
 /// Starts a server that sends these bytes after the head of its only request, and then closes the connection.
 pub(crate) async fn server(answer: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> String {
+    serve(answer, false).await
+}
+
+/// Like [`server`]; with `stays_open`, the connection stays open until the client closes it.
+async fn serve(answer: impl FnOnce(&str) -> Vec<u8> + Send + 'static, stays_open: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -141,6 +146,9 @@ pub(crate) async fn server(answer: impl FnOnce(&str) -> Vec<u8> + Send + 'static
             head.push(stream.read_u8().await.unwrap());
         }
         stream.write_all(&answer(&String::from_utf8(head).unwrap())).await.unwrap();
+        if stays_open {
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "the client sends nothing");
+        }
         stream.shutdown().await.unwrap();
     });
     url

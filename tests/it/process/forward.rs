@@ -200,7 +200,7 @@ async fn a_socket_that_is_cut_inside_a_message_exits_with_3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_ends_the_recording_and_keeps_what_was_written() {
+async fn a_full_disk_ends_the_recording_and_keeps_the_written_part() {
     let mock = over_tcp("speed = \"max\"\nend = \"stay\"\n").await;
     let (folder, upstream) = (tempfile::tempdir().unwrap(), mock.url());
     let (file, ca) = (folder.path().join("show.bin"), folder.path().join("ca"));
