@@ -8,13 +8,10 @@ use hyper::body::{Frame, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{BODIES_MAX, Forward};
-use crate::{
-    clock,
-    sans_io::{
-        observer::Lost,
-        recording::{Flags, HTTP_BODY_BYTES_MAX, records::Http},
-        wire,
-    },
+use crate::sans_io::{
+    observer::{Lost, Observer},
+    recording::{Flags, HTTP_BODY_BYTES_MAX, records::Http},
+    wire,
 };
 
 /// Body of a response to the client.
@@ -106,15 +103,13 @@ impl Passing {
     /// Reports the exchange. Of a body that ended early, keeps the beginning.
     async fn report(&mut self, is_cut: bool) {
         let Some((http, flags, lost)) = self.take(is_cut) else { return };
-        let watch = &self.forward.0.watch;
-        watch
-            .note(clock::now(), |observer, offset| {
-                observer.exchange(offset, http, flags);
-                if let Some(lost) = lost {
-                    observer.lost(offset, 0, lost);
-                }
-            })
-            .await;
+        let observe = |observer: &mut Observer, offset| {
+            observer.exchange(offset, http, flags);
+            if let Some(lost) = lost {
+                observer.lost(offset, 0, lost);
+            }
+        };
+        self.forward.note(observe).await;
     }
 
     /// Returns the exchange with its body, or with a reason why the body is missing.
@@ -139,8 +134,7 @@ impl Drop for Passing {
         let Some((http, flags, _)) = self.take(true) else { return };
         let forward = self.forward.clone();
         tokio::spawn(async move {
-            let note = forward.0.watch.note(clock::now(), |observer, at| observer.exchange(at, http, flags));
-            note.await;
+            forward.note(|observer, offset| observer.exchange(offset, http, flags)).await;
         });
     }
 }

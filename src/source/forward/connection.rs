@@ -8,7 +8,7 @@ use hyper::{
     Request, Response, StatusCode,
     body::{Body as _, Incoming},
     client::conn::http1::{Builder, SendRequest},
-    header::HeaderValue,
+    header::{HeaderName, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -30,7 +30,7 @@ use crate::{
     clock,
     sans_io::{
         error::{Code, Problem},
-        observer::Socket,
+        observer::{Observer, Socket},
         recognise::role_of,
         recording::{
             Flags,
@@ -160,7 +160,7 @@ impl Connection {
             return Ok(Response::from_parts(parts, keep(self.forward.clone(), http, unread, body)));
         }
         let flags = if body.is_end_stream() { 0 } else { Flags::TRUNCATED };
-        self.forward.0.watch.note(clock::now(), |observer, at| observer.exchange(at, http, flags)).await;
+        self.forward.note(|observer, offset| observer.exchange(offset, http, flags)).await;
         Ok(Response::from_parts(parts, body.map_err(Into::into).boxed_unsync()))
     }
 
@@ -169,12 +169,10 @@ impl Connection {
         let mut socket = Socket::new(asked.url.clone());
         if socket.is_webcast() {
             let (status, headers) = (response.status().as_u16(), headers(response.headers()));
-            let watch = &self.forward.0.watch;
-            watch
-                .note(clock::now(), |observer, offset| {
-                    observer.open(offset, &mut socket, status.into(), headers);
-                })
-                .await;
+            let open = |observer: &mut Observer, offset| {
+                observer.open(offset, &mut socket, status.into(), headers);
+            };
+            self.forward.note(open).await;
         }
         socket
     }
@@ -233,7 +231,7 @@ impl Connection {
         let Problem { code, message, hint } = problem;
         let body = Full::from(format!("{message}\n{hint}\n")).map_err(Into::into).boxed_unsync();
         let failed = Status { code: code.name().into(), detail: message, ..Status::default() };
-        self.forward.0.watch.note(clock::now(), |observer, offset| observer.failed(offset, failed)).await;
+        self.forward.note(|observer, offset| observer.failed(offset, failed)).await;
         let mut response = Response::new(body);
         *response.status_mut() = status;
         // As in the refusals of the proxy itself.
@@ -275,7 +273,7 @@ fn outgoing(mut request: Request<Incoming>, asked: &Asked) -> Request<Incoming> 
 }
 
 fn headers(map: &hyper::HeaderMap) -> Vec<HttpHeader> {
-    let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| HttpHeader {
+    let header = |(name, value): (&HeaderName, &HeaderValue)| HttpHeader {
         name: name.to_string(),
         value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
     };

@@ -131,6 +131,11 @@ impl Forward {
         }
     }
 
+    /// Reports what a connection observes now.
+    async fn note(&self, observe: impl FnOnce(&mut Observer, Duration)) {
+        self.0.watch.note(clock::now(), observe).await;
+    }
+
     /// Waits until the source is stopped, and then for the last items of its sockets.
     async fn until_stopped(self) -> Outcome {
         self.0.stop.cancelled().await;

@@ -184,6 +184,6 @@ impl Ways<'_> {
         let observe = |observer: &mut Observer, offset| {
             observe(observer, offset, &mut lock(self.socket));
         };
-        self.forward.0.watch.note(clock::now(), observe).await;
+        self.forward.note(observe).await;
     }
 }

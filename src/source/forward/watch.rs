@@ -73,7 +73,7 @@ impl Watch {
 
     /// Ends the output.
     pub(super) async fn finish(&self) {
-        self.note(clock::now(), |observer, offset| observer.finish(offset)).await;
+        self.note(clock::now(), Observer::finish).await;
         self.sink.lock().await.out = None;
     }
 }
