@@ -10,7 +10,7 @@ use crate::{
     sans_io::error::{Problem, exit},
 };
 
-/// How to trust the certificate, and how to undo it. `tests/it/process/ca.rs` runs the commands of those that are installed.
+/// How clients trust the certificate, and how to undo it.
 const CLIENTS: &str = "\
 This CA can only sign for <domains>, and is valid for 30 days.
 `livetape run --mock-proxy -- COMMAND` sets all variables for COMMAND.

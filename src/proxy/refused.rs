@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::hosts::DOMAINS;
+use super::domains::DOMAINS;
 
 /// Why the proxy does not connect a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
