@@ -5,7 +5,7 @@ use hyper::Uri;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::{
-    hosts::{PORT, TLS_PORT, Target},
+    domains::{PORT, TLS_PORT, Target},
     refused::Refused,
 };
 use crate::sans_io::host;

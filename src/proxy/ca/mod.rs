@@ -12,7 +12,7 @@ use rcgen::{
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject as _};
 
-use super::hosts::DOMAINS;
+use super::domains::DOMAINS;
 
 /// Name that trust stores show.
 const NAME: &str = "livetape mock CA";

@@ -102,7 +102,7 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
     }
     assert!(!advice.contains(['<', '>']), "{advice}");
     // A mock uses the same one.
-    let output = livetape(&["ca"]).env("LIVETAPE_CA_DIR", &ca).output().unwrap();
+    let output = livetape(&["ca"]).env("LIVETAPE_MOCK_CA_DIR", &ca).output().unwrap();
     assert_eq!(stdout(&output), fs::read_to_string(&pem).unwrap());
 }
 

@@ -2,6 +2,7 @@
 
 mod bad_clients;
 mod ca;
+mod load;
 mod requests;
 
 use std::{net::IpAddr, sync::Arc};
@@ -13,7 +14,7 @@ use livetape::{
     proxy::{Ca, Front, Hosts, Mocked, Mode},
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream},
     task::JoinHandle,
 };
 use tokio_rustls::{
@@ -69,14 +70,7 @@ impl Proxied {
 
     /// Opens a tunnel to a host.
     async fn tunnel(&self, to: &str, from: Option<IpAddr>) -> DuplexStream {
-        let mut io = self.connector.connect_from(from).await.unwrap();
-        io.write_all(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n").as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(io.read_u8().await.unwrap());
-        }
-        assert_eq!(head, b"HTTP/1.1 200 Connection established\r\n\r\n");
-        io
+        tunnel_through(self.connector.connect_from(from).await.unwrap(), to).await
     }
 
     /// Opens a TLS connection to port 443 of a host.
@@ -84,6 +78,17 @@ impl Proxied {
         let io = self.tunnel(&format!("{host}:443"), from).await;
         shake(&self.trust, host, io).await.unwrap()
     }
+}
+
+/// Opens a tunnel over a connection to a proxy.
+async fn tunnel_through<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, to: &str) -> I {
+    io.write_all(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await.unwrap());
+    }
+    assert_eq!(head, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    io
 }
 
 /// Returns a configuration that trusts a CA.
@@ -97,17 +102,16 @@ fn trusting(pem: &str) -> ClientConfig {
         .with_no_client_auth()
 }
 
-async fn shake(
-    trust: &ClientConfig,
-    host: &str,
-    io: DuplexStream,
-) -> std::io::Result<TlsStream<DuplexStream>> {
+async fn shake<I>(trust: &ClientConfig, host: &str, io: I) -> std::io::Result<TlsStream<I>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
     let host = ServerName::try_from(host.to_owned()).unwrap();
     TlsConnector::from(Arc::new(trust.clone())).connect(host, io).await
 }
 
 /// Reads to the end of a connection. TLS reports an error if the other side does not announce it.
-async fn read(mut io: impl tokio::io::AsyncRead + Unpin) -> String {
+async fn read(mut io: impl AsyncRead + Unpin) -> String {
     let mut text = Vec::new();
     io.read_to_end(&mut text).await.unwrap();
     String::from_utf8_lossy(&text).into_owned()
