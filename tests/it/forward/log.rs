@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use livetape::{
     clock,
-    mock::Happened,
+    mock::{Happened, MockTikTok},
     proxy::{Ca, Front, Hosts, Mocked, Mode},
     sans_io::{
         recording::{Flags, Item, What},
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{Rig, gaps};
-use crate::support::mock::{ROOM, Received, batch, over_tcp};
+use crate::support::mock::{ROOM, Received, SOCKET, batch, over_tcp};
 
 /// Query parameters whose values are `***` in the recording. All others are recorded as sent.
 const REDACTED: [&str; 3] = ["msToken", "apiKey", "X-Bogus"];
@@ -93,6 +93,35 @@ fn of_recording(items: &[Item]) -> Vec<String> {
         _ => None,
     };
     items.iter().filter_map(line).collect()
+}
+
+/// Returns the names and values of the headers that arrived with a request.
+fn arrived(mock: &MockTikTok, path: &str) -> Vec<(String, String)> {
+    let found = mock.received().into_iter().find_map(|entry| match entry.what {
+        Happened::Request { path: at, headers, .. } if at.starts_with(path) => Some(headers),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("no request for {path}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_pass_unchanged_except_for_encodings_that_cannot_be_read() {
+    let mock = over_tcp("speed = \"max\"\nend = \"close\"\n").await;
+    let rig = Rig::to(&mock.url());
+    client(&rig).await;
+    let of_get = |host: &str, encodings: &str| {
+        [("host", host), ("accept-encoding", encodings), ("cookie", "***")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    assert_eq!(arrived(&mock, "/@demo"), of_get("www.tiktok.com", "gzip, deflate, br"));
+    assert_eq!(arrived(&mock, "/webcast/room/info"), of_get("webcast.tiktok.com", "gzip"));
+    let names: Vec<_> = arrived(&mock, SOCKET).into_iter().map(|(name, _)| name).collect();
+    assert!(
+        names.contains(&"upgrade".to_owned()) && names.contains(&"sec-websocket-key".to_owned()),
+        "{names:?}"
+    );
+    assert!(!names.contains(&"sec-websocket-extensions".to_owned()), "compressed frames cannot be recorded");
+    rig.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
