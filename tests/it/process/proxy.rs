@@ -190,3 +190,20 @@ fn a_command_reaches_the_mock_with_its_hosts_unchanged() {
         assert!(printed.contains(&words), "{words}: {printed}");
     }
 }
+
+/// `run` is offline by default: then even the hosts of `--pass` are refused.
+#[test]
+fn run_passes_no_host_while_it_is_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("livetape.toml");
+    fs::write(&config, "[mock]\npass = [\"passed.invalid\"]\nca_dir = \"ca\"\n").unwrap();
+    let args = ["run", "demo", "--clients", "0", "--mock-proxy", "--config", text(&config), "--"];
+    let args = [&args[..], &["curl", "-sS", "http://passed.invalid/"]].concat();
+    for (offline, expected) in
+        [("true", "refused passed.invalid: "), ("false", "cannot connect to passed.invalid: ")]
+    {
+        let output = livetape(&args).env("LIVETAPE_OFFLINE", offline).output().unwrap();
+        assert!(stdout(&output).starts_with(expected), "{}{}", stdout(&output), stderr(&output));
+    }
+    assert!(folder.path().join("ca/ca.pem").exists());
+}

@@ -56,6 +56,8 @@ async fn requests_with_absolute_addresses_reach_the_mock() {
         );
         let answer = proxied.answer(request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("SIGI_STATE"), "{answer}");
+        // Otherwise the client would keep the connection for its next request, which can be for another host.
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
     }
     let log = format!("{:?}", proxied.mock.received());
     assert!(log.contains("/@ann/live") && !log.to_lowercase().contains("proxy"), "{log}");
