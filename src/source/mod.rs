@@ -1,7 +1,9 @@
-//! Sources of items: live rooms, browser tabs and recordings.
+//! Sources of items: live rooms, browser tabs, clients of a proxy and recordings.
 
 #[cfg(feature = "live")]
 pub mod browser;
+#[cfg(feature = "live")]
+pub mod forward;
 mod lateness;
 pub mod live;
 mod replay;

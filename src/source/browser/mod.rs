@@ -146,6 +146,12 @@ impl Watch {
                     let goodbye = self.socket.close(None);
                     // If the browser does not respond, drop the connection.
                     let _ = tokio::time::timeout_at(clock::now() + CLOSE_TIMEOUT, goodbye).await;
+                    let now = self.now();
+                    self.tab.finish(now);
+                    for item in self.tab.take_items() {
+                        // The receiver may be gone too.
+                        let _ = out.send(item).await;
+                    }
                     return Outcome::Stopped;
                 }
                 is_connected = self.receive() => is_connected,

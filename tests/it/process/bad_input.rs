@@ -233,6 +233,18 @@ fn only_a_browser_on_this_machine_is_recorded() {
 }
 
 #[test]
+fn the_address_of_a_recording_proxy_is_checked() {
+    check(&["record", "--proxy-listen", "here"], 2, "`here` is not an address to listen on");
+    check(&["record", "--proxy-listen", "0", "--cdp", "9222"], 2, "cannot be used with");
+    check(&["record", "--proxy-listen", "0", "--pass", "10.0.0.1"], 2, "is not a host name");
+    check(&["record", "a b", "--proxy-listen", "0"], 2, "user name");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, ca) = (taken.local_addr().unwrap().to_string(), tempfile::tempdir().unwrap());
+    let args = ["record", "--proxy-listen", &address, "--ca-dir", text(ca.path())];
+    check(&args, 1, "is in use");
+}
+
+#[test]
 fn an_unknown_connection_is_reported_with_those_that_exist() {
     let folder = tempfile::tempdir().unwrap();
     for form in ["jsonl", "piratetok"] {

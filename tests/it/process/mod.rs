@@ -3,6 +3,7 @@
 mod bad_input;
 mod config;
 mod documents;
+mod forward;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_clients;
@@ -13,6 +14,7 @@ mod log;
 mod missing;
 mod mock;
 mod pipes;
+mod proxy;
 mod replay;
 mod run;
 mod secure;

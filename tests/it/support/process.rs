@@ -64,8 +64,13 @@ impl Running {
     pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
         let mut command = livetape(&args);
-        let mut child =
-            command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.envs(env.iter().copied());
+        Self::spawn(&mut command, last)
+    }
+
+    /// Starts a command that prints an address, and waits for a line that contains `last`.
+    pub(crate) fn spawn(command: &mut Command, last: &str) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut greeting, mut address) = (Vec::new(), None);
         for line in lines.by_ref() {

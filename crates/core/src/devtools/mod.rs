@@ -11,38 +11,33 @@ use std::{collections::BTreeMap, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use protocol::{Incoming, Params, command};
-use sockets::{Key, Socket};
+use sockets::Key;
 
 use super::{
+    observer::{Observer, Socket},
     recognise::role_of,
     recording::{
-        Flags, Item, What,
-        records::{Http, HttpHeader, http::Role},
+        Item,
+        records::{Http, HttpHeader},
     },
 };
 
 /// Maximum number of pending exchanges, and of requested bodies. Beyond it, the first are forgotten.
 const EXCHANGES_MAX: usize = 256;
-/// Maximum number of first batches held until their connection opens.
-const HELD_MAX: usize = 16;
 /// Id of the command that enables network events.
 const ENABLE: u64 = 1;
 
 /// A watched tab.
 #[derive(Debug, Default)]
 pub struct Tab {
-    user: String,
+    observer: Observer,
     commands: Vec<String>,
-    items: Vec<Item>,
     last_command: u64,
     sockets: BTreeMap<Key, Socket>,
-    /// Number of the last opened connection.
-    conn: u32,
     /// Responses that are still being received.
     exchanges: BTreeMap<Key, Http>,
     /// Responses whose bodies were requested, by command id.
     asked: BTreeMap<u64, Http>,
-    held: Vec<Http>,
     clock: Clock,
     is_enabled: bool,
     is_closed: bool,
@@ -74,7 +69,7 @@ impl Tab {
     /// Creates a tab that watches `user`. [`Tab::take_commands`] returns the first commands to send.
     #[must_use]
     pub fn new(user: &str) -> Self {
-        let mut tab = Self { user: user.to_owned(), ..Self::default() };
+        let mut tab = Self { observer: Observer::new(user), ..Self::default() };
         tab.enable(None);
         tab
     }
@@ -86,7 +81,7 @@ impl Tab {
 
     /// Returns the items since the last call.
     pub fn take_items(&mut self) -> Vec<Item> {
-        std::mem::take(&mut self.items)
+        self.observer.take_items()
     }
 
     /// Whether the tab has started to send events.
@@ -135,6 +130,13 @@ impl Tab {
         for key in open {
             self.close(&key, None, now);
         }
+        self.finish(now);
+    }
+
+    /// Handles the end of the observation.
+    pub fn finish(&mut self, now: Duration) {
+        let offset = self.clock.offset(None, now);
+        self.observer.finish(offset);
     }
 
     fn enable(&mut self, session: Option<&str>) {
@@ -186,14 +188,7 @@ impl Tab {
             true => STANDARD.decode(&result.body).unwrap_or_default().into(),
             false => result.body.clone().into(),
         });
-        if http.role() == Role::InitialBatch && self.conn == 0 && self.held.len() < HELD_MAX {
-            return self.held.push(http);
-        }
         let offset = self.clock.offset(None, now);
-        self.put(offset, self.conn.max(1), 0, What::Http(http));
-    }
-
-    fn put(&mut self, offset: Duration, conn: u32, flags: u8, what: What) {
-        self.items.push(Item { offset, conn, flags: Flags(flags), what });
+        self.observer.exchange(offset, http, 0);
     }
 }

@@ -1,6 +1,9 @@
 //! Transport over the network: rustls, with the root certificates that browsers trust.
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
@@ -9,6 +12,10 @@ use reqwest::{
     redirect,
 };
 use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto, pki_types::ServerName},
+};
 use tokio_tungstenite::MaybeTlsStream;
 
 use super::{
@@ -22,6 +29,15 @@ use crate::{
     sans_io::error::{Code, Problem},
     source::live::LiveOptions,
 };
+
+/// TLS with the root certificates that browsers trust. The provider is named explicitly, as in the server.
+static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports these versions");
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+});
 
 /// The network, optionally through a proxy.
 #[derive(Clone)]
@@ -83,6 +99,38 @@ impl NetTransport {
         Ok(Answer { status, headers, body: Bytes::new() })
     }
 
+    /// Opens a connection to a server, with TLS if `is_tls`.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or its certificate is not trusted.
+    pub async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        is_tls: bool,
+    ) -> Result<MaybeTlsStream<TcpStream>, Unreached> {
+        let stream = self.dial(host, port).await.map_err(|error| match Unreached::of(&error) {
+            refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
+            unreached => unreached,
+        })?;
+        if !is_tls {
+            return Ok(MaybeTlsStream::Plain(stream));
+        }
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .map_err(|_| Unreached::new("its name is not valid in a certificate"))?;
+        let stream = TlsConnector::from(Arc::clone(&TLS)).connect(name, stream).await;
+        stream.map(MaybeTlsStream::Rustls).map_err(|error| Unreached::of(&error))
+    }
+
+    async fn dial(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let stream = match &self.proxy {
+            None => dial(self.reach, host, port).await?,
+            Some(proxy) => proxy::connect(self.reach, proxy, host, port).await?,
+        };
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
     fn unreached(&self, error: &reqwest::Error) -> Unreached {
         match Unreached::of(error) {
             // With a proxy, the refused connection was the one to the proxy.
@@ -121,13 +169,8 @@ impl Transport for NetTransport {
         let url = Url::parse(&request.url).map_err(|_| no_address())?;
         let host = url.host_str().ok_or_else(no_address)?;
         let port = url.port_or_known_default().ok_or_else(no_address)?;
-        let stream = match &self.proxy {
-            None => dial(self.reach, host, port).await?,
-            Some(proxy) => proxy::connect(self.reach, proxy, host, port).await?,
-        };
-        stream.set_nodelay(true)?;
         let config = Some(socket_config());
-        let (stream, received) = Counted::new(stream);
+        let (stream, received) = Counted::new(self.dial(host, port).await?);
         opened(tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None).await, received)
     }
 }

@@ -40,7 +40,7 @@ impl From<&NotLoopback> for Unreached {
 }
 
 impl Unreached {
-    pub(in crate::source::live) fn new(why: impl Into<String>) -> Self {
+    pub(in crate::source) fn new(why: impl Into<String>) -> Self {
         Self { code: Code::ConnectionLost, why: why.into() }
     }
 
@@ -56,7 +56,7 @@ impl Unreached {
     }
 
     /// Finds the first known error in a chain of causes.
-    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
+    pub(in crate::source) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(known) = known(error) {

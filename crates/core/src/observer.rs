@@ -1,0 +1,306 @@
+//! Converts the observed traffic of a client with TikTok LIVE to items: HTTP exchanges, and the messages of sockets.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    recognise::{is_push_frame, is_webcast_address, room_in},
+    recording::{
+        Flags, Frame, Item, Opcode, What,
+        records::{
+            ConnClose, ConnOpen, Gap, Http, HttpHeader, Marker, Status, conn_close::Who, gap::Direction,
+            http::Role,
+        },
+    },
+};
+
+/// Maximum number of first batches held until their connection opens.
+const HELD_MAX: usize = 16;
+/// Number of unrecognised frames after which a socket is ignored.
+const FRAMES_LOOKED_AT_MAX: u32 = 20;
+/// Opcode of a close frame (RFC 6455 §5.5.1), and the code of one without a code.
+const CLOSE: u8 = 8;
+const NO_CODE: u16 = 1005;
+/// Header with the room of a sign server's answer.
+const ROOM_HEADER: &str = "x-room-id";
+
+/// A WebSocket of the client.
+#[derive(Debug, Default)]
+pub struct Socket {
+    url: String,
+    /// Connection number, if the socket is open and belongs to TikTok LIVE.
+    conn: Option<u32>,
+    /// Number of frames that were not recognised.
+    looked_at: u32,
+}
+
+impl Socket {
+    /// Creates a socket that is not open yet. The URL of a socket opened earlier is unknown: empty.
+    #[must_use]
+    pub fn new(url: String) -> Self {
+        Self { url, ..Self::default() }
+    }
+
+    /// Whether the socket belongs to TikTok LIVE, according to its URL.
+    #[must_use]
+    pub fn is_webcast(&self) -> bool {
+        is_webcast_address(&self.url)
+    }
+
+    /// Returns the connection number, if the socket is open and belongs to TikTok LIVE.
+    #[must_use]
+    pub fn conn(&self) -> Option<u32> {
+        self.conn
+    }
+}
+
+/// A message that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Whether the client sent it.
+    pub is_sent: bool,
+    /// Its length in bytes, as far as known.
+    pub bytes: u64,
+    /// Why it was not kept.
+    pub why: String,
+}
+
+/// Observes a client. Callers report what they see, in order of time, and take the items.
+#[derive(Debug, Default)]
+pub struct Observer {
+    user: String,
+    items: Vec<Item>,
+    /// Number of the last opened connection.
+    conn: u32,
+    /// Rooms of the open connections.
+    rooms: BTreeMap<u32, i64>,
+    /// First batches whose connection is not open yet, with their rooms.
+    held: Vec<(i64, Http)>,
+}
+
+impl Observer {
+    /// Creates an observer of a client that watches `user`.
+    #[must_use]
+    pub fn new(user: &str) -> Self {
+        Self { user: user.to_owned(), ..Self::default() }
+    }
+
+    /// Sets the user of connections that open from now on.
+    pub fn set_user(&mut self, user: &str) {
+        user.clone_into(&mut self.user);
+    }
+
+    /// Returns the items since the last call.
+    pub fn take_items(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.items)
+    }
+
+    /// Reports an HTTP exchange. A first batch is held until its connection opens, because it belongs to the room that
+    /// the opening names.
+    pub fn exchange(&mut self, offset: Duration, http: Http, flags: u8) {
+        if http.role() != Role::InitialBatch {
+            return self.put(offset, self.conn.max(1), flags, What::Http(http));
+        }
+        let room = room_of(&http);
+        let is_of = |open: i64| room == 0 || open == 0 || room == open;
+        match self.rooms.iter().rev().find(|(_, open)| is_of(**open)) {
+            Some((&conn, _)) => self.put(offset, conn, flags, What::Http(http)),
+            None if self.held.len() < HELD_MAX => self.held.push((room, http)),
+            None => self.put(offset, self.conn.max(1), flags, What::Http(http)),
+        }
+    }
+
+    /// Reports that a socket was opened, and returns its connection number.
+    pub fn open(
+        &mut self,
+        offset: Duration,
+        socket: &mut Socket,
+        status: u32,
+        headers: Vec<HttpHeader>,
+    ) -> u32 {
+        self.conn += 1;
+        let (conn, room_id) = (self.conn, room_in(&socket.url).unwrap_or_default());
+        socket.conn = Some(conn);
+        self.rooms.insert(conn, room_id);
+        let open = ConnOpen {
+            room_id,
+            unique_id: self.user.clone(),
+            attempt: 1,
+            url: socket.url.clone(),
+            handshake_status: status,
+            headers,
+        };
+        self.put(offset, conn, 0, What::ConnOpen(open));
+        let is_of = |room: i64| room == 0 || room_id == 0 || room == room_id;
+        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(|(room, _)| is_of(*room));
+        self.held = held;
+        let due: Vec<_> = due;
+        due.into_iter().for_each(|(_, http)| self.put(offset, conn, 0, What::Http(http)));
+        conn
+    }
+
+    /// Reports a frame. The first push frame identifies a socket with an unknown URL.
+    pub fn frame(
+        &mut self,
+        offset: Duration,
+        socket: &mut Socket,
+        is_sent: bool,
+        opcode: Opcode,
+        bytes: Bytes,
+    ) {
+        let conn = match socket.conn {
+            Some(conn) => conn,
+            None if socket.looked_at >= FRAMES_LOOKED_AT_MAX => return,
+            None if opcode == Opcode::BINARY && is_push_frame(&bytes) => {
+                self.open(offset, socket, 0, Vec::new())
+            }
+            None => {
+                socket.looked_at += 1;
+                return;
+            }
+        };
+        match opcode {
+            Opcode(CLOSE) => self.close(offset, socket, closed(&bytes, is_sent)),
+            Opcode::TEXT | Opcode::BINARY => {
+                let flags = if is_sent { Flags::SENT } else { 0 };
+                self.put(offset, conn, flags, What::Frame(Frame { opcode, bytes }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports a problem with a socket.
+    pub fn trouble(&mut self, offset: Duration, socket: &Socket, label: String) {
+        if let Some(conn) = socket.conn {
+            self.put(offset, conn, 0, What::Marker(Marker { label }));
+        }
+    }
+
+    /// Reports the end of a socket, unless a close frame ended it earlier.
+    pub fn close(&mut self, offset: Duration, socket: &mut Socket, close: ConnClose) {
+        socket.looked_at = FRAMES_LOOKED_AT_MAX;
+        if let Some(conn) = socket.conn.take() {
+            self.rooms.remove(&conn);
+            self.put(offset, conn, 0, What::ConnClose(close));
+        }
+    }
+
+    /// Reports a failed request.
+    pub fn failed(&mut self, offset: Duration, status: Status) {
+        self.put(offset, self.conn.max(1), 0, What::Status(status));
+    }
+
+    /// Reports something that was not kept, on a connection or on none (0).
+    pub fn lost(&mut self, offset: Duration, conn: u32, lost: Lost) {
+        let at = u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
+        let direction = if lost.is_sent { Direction::Sent } else { Direction::Received };
+        let gap = Gap {
+            first_t_ns: at,
+            last_t_ns: at,
+            records: 1,
+            bytes: lost.bytes,
+            direction: direction.into(),
+            reason: lost.why,
+        };
+        self.put(offset, conn, 0, What::Gap(gap));
+    }
+
+    /// Reports the end of the observation: first batches that are still held have no connection.
+    pub fn finish(&mut self, offset: Duration) {
+        for (_, http) in std::mem::take(&mut self.held) {
+            self.put(offset, self.conn + 1, 0, What::Http(http));
+        }
+    }
+
+    fn put(&mut self, offset: Duration, conn: u32, flags: u8, what: What) {
+        self.items.push(Item { offset, conn, flags: Flags(flags), what });
+    }
+}
+
+/// Returns the room that a first batch is for; 0 if unknown.
+fn room_of(http: &Http) -> i64 {
+    let header = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case(ROOM_HEADER));
+    let stated = header.and_then(|header| header.value.parse().ok());
+    stated.or_else(|| room_in(&http.request_line)).unwrap_or_default()
+}
+
+/// Reads the payload of a close frame.
+fn closed(bytes: &[u8], is_sent: bool) -> ConnClose {
+    let code = bytes.first_chunk().map_or(NO_CODE, |code| u16::from_be_bytes(*code));
+    let reason = String::from_utf8_lossy(bytes.get(2..).unwrap_or_default()).into_owned();
+    let who = if is_sent { Who::Us } else { Who::Upstream };
+    ConnClose { code: code.into(), reason, who: who.into(), will_retry: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Duration = Duration::ZERO;
+
+    fn batch(room: &str) -> Http {
+        let request_line = format!("GET https://sign.example/webcast/fetch/?room_id={room}");
+        Http { role: Role::InitialBatch.into(), request_line, status: 200, ..Http::default() }
+    }
+
+    fn socket(room: &str) -> Socket {
+        Socket::new(format!("wss://webcast-ws.tiktok.com/webcast/im/?room_id={room}"))
+    }
+
+    /// Returns the connection and the kind of each item.
+    fn taken(observer: &mut Observer) -> Vec<(u32, &'static str)> {
+        let kind = |what: &What| match what {
+            What::ConnOpen(_) => "open",
+            What::ConnClose(_) => "close",
+            What::Http(_) => "http",
+            What::Frame(_) => "frame",
+            _ => "other",
+        };
+        observer.take_items().iter().map(|item| (item.conn, kind(&item.what))).collect()
+    }
+
+    #[test]
+    fn a_first_batch_follows_the_opening_of_its_room() {
+        let mut observer = Observer::new("ann");
+        let (mut seven, mut eight) = (socket("7"), socket("8"));
+        observer.open(AT, &mut seven, 101, vec![]);
+        observer.exchange(AT, batch("8"), 0);
+        observer.exchange(AT, batch("7"), 0);
+        observer.open(AT, &mut eight, 101, vec![]);
+        assert_eq!(taken(&mut observer), [(1, "open"), (1, "http"), (2, "open"), (2, "http")]);
+        observer.exchange(AT, batch("9"), 0);
+        assert_eq!(taken(&mut observer), []);
+        observer.finish(AT);
+        assert_eq!(taken(&mut observer), [(3, "http")]);
+    }
+
+    #[test]
+    fn a_close_frame_ends_a_socket_once() {
+        let (mut observer, mut socket) = (Observer::new("ann"), socket("7"));
+        observer.open(AT, &mut socket, 101, vec![]);
+        let bytes = Bytes::from_static(b"\x03\xe8bye");
+        observer.frame(AT, &mut socket, false, Opcode(CLOSE), bytes);
+        let last = observer.take_items().pop().unwrap();
+        let expected =
+            ConnClose { code: 1000, reason: "bye".into(), who: Who::Upstream.into(), ..Default::default() };
+        assert_eq!(last.what, What::ConnClose(expected));
+        observer.close(AT, &mut socket, ConnClose::default());
+        observer.frame(AT, &mut socket, true, Opcode::BINARY, Bytes::from_static(b":\x02hb"));
+        assert_eq!(taken(&mut observer), []);
+    }
+
+    #[test]
+    fn a_socket_without_a_url_is_recognised_by_a_push_frame() {
+        let (mut observer, mut unknown) = (Observer::new("ann"), Socket::default());
+        observer.frame(AT, &mut unknown, true, Opcode::TEXT, Bytes::from_static(b"hello"));
+        observer.frame(AT, &mut unknown, true, Opcode::BINARY, Bytes::from_static(b":\x02hb"));
+        assert_eq!(taken(&mut observer), [(1, "open"), (1, "frame")]);
+        let mut other = Socket::default();
+        for _ in 0..=FRAMES_LOOKED_AT_MAX {
+            observer.frame(AT, &mut other, true, Opcode::TEXT, Bytes::from_static(b"hello"));
+        }
+        observer.frame(AT, &mut other, true, Opcode::BINARY, Bytes::from_static(b":\x02hb"));
+        assert_eq!(taken(&mut observer), [], "not a socket of TikTok LIVE");
+    }
+}
