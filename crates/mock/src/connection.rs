@@ -1,6 +1,10 @@
 //! A client's connection to the mock, and throttled writing.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
@@ -31,7 +35,7 @@ impl Wire for tokio::io::DuplexStream {
 }
 
 /// A connection, as the handlers see it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) mock: Arc<MockState>,
     /// Sequence number among all connections to the mock, from 1.
@@ -39,6 +43,16 @@ pub(super) struct Connection {
     /// Client address without the port; empty in memory.
     pub(super) address: String,
     pub(super) random: Random,
+    /// Whether its network has cut it.
+    pub(super) is_cut: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Counts a new connection to the mock. `address` is that of the client, without the port.
+    pub(super) fn new(mock: &Arc<MockState>, address: String) -> Self {
+        let (number, random) = mock.connection();
+        Self { mock: Arc::clone(mock), number, address, random, is_cut: Arc::default() }
+    }
 }
 
 /// Writes at `bytes_per_ms` bytes per millisecond.

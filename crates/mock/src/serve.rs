@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    select,
+    join, select,
     sync::Semaphore,
     time::timeout_at,
 };
@@ -13,10 +13,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     admin,
-    answers::{Answer, Delivery, answer},
+    answers::{Answer, Delivery, answer, purpose},
     connection::{Connection, Wire, dribble},
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
     journal::{Happened, bounded, masked},
+    link::{Link, link},
     mock_state::MockState,
     scenario::FaultKind,
     socket,
@@ -56,8 +57,7 @@ pub(super) async fn accept<L>(
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let (number, random) = mock.connection();
-        let connection = Connection { mock: Arc::clone(&mock), number, address: name(address), random };
+        let connection = Connection::new(&mock, name(address));
         let stop = stop.clone();
         tokio::spawn(async move {
             select! {
@@ -70,8 +70,13 @@ pub(super) async fn accept<L>(
     }
 }
 
-/// Answers the requests of a connection.
-async fn serve<I: Wire>(mut io: I, connection: Connection) {
+/// Answers the requests of a connection, through the network of the scenario.
+async fn serve<I: Wire>(io: I, connection: Connection) {
+    let (link, drive) = link(io, &connection);
+    join!(biased; answer_all(link, connection), drive);
+}
+
+async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES_MAX);
     loop {
         let request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await {
@@ -88,6 +93,7 @@ async fn serve<I: Wire>(mut io: I, connection: Connection) {
             }
             continue;
         }
+        io.route(purpose(&connection.mock, &request)).await;
         let (answer, fault) = answer(&connection.mock, &request, &connection.address);
         log(&connection, &request, &answer, fault.as_ref());
         match answer {
@@ -130,18 +136,18 @@ async fn wait_for_the_end<I: AsyncRead + Unpin>(io: &mut I) {
 
 async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: Delivery) -> io::Result<()> {
     match delivery {
-        Delivery::Whole => io.write_all(&response.bytes()).await,
+        Delivery::Whole => io.write_all(&response.bytes()).await?,
         Delivery::Half => {
             let bytes = response.bytes();
-            io.write_all(&bytes[..bytes.len() - response.body.len().div_ceil(2)]).await
+            io.write_all(&bytes[..bytes.len() - response.body.len().div_ceil(2)]).await?;
         }
-        Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await,
+        Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await?,
         Delivery::Endless => {
             io.write_all(response.head(None).as_bytes()).await?;
             for _ in 0..ENDLESS_BYTES_MAX / response.body.len() {
                 io.write_all(&response.body).await?;
             }
-            Ok(())
         }
     }
+    io.flush().await
 }
