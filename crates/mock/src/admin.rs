@@ -70,7 +70,10 @@ fn advance(mock: &MockState, body: &[u8]) -> Response {
     let Advance { advance_ms } = match serde_json::from_slice(body) {
         Ok(advance) => advance,
         Err(wrong) => {
-            return error(422, &format!("send {{\"advance_ms\": 30000}}, a whole number, 0 or more: {wrong}"));
+            return error(
+                422,
+                &format!("send {{\"advance_ms\": 30000}}, a whole number, 0 or more: {wrong}"),
+            );
         }
     };
     if mock.clock.advance(Duration::from_millis(advance_ms)) {

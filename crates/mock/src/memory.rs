@@ -103,7 +103,15 @@ impl Memory {
         now: Instant,
         is_signed: bool,
     ) -> (u64, Joined, Vec<(usize, Fault)>) {
-        let joined = self.room(known).join(now, is_signed);
+        let room = self.room(known);
+        let joined = if known.is_away() {
+            // The room has not begun, or is over: its clock stays as it is.
+            room.attempts = room.attempts.saturating_add(1);
+            RoomState { attempts: room.attempts - 1, ..RoomState::new(room.settings.clone()) }
+                .join(now, is_signed)
+        } else {
+            room.join(now, is_signed)
+        };
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
         let matching = faults.filter(|(_, (fault, (_, fired)))| {
             fault.at.contains(&Endpoint::Socket)
