@@ -104,14 +104,14 @@ impl Memory {
         is_signed: bool,
     ) -> (u64, Joined, Vec<(usize, Fault)>) {
         let room = self.room(known);
-        let joined = if known.is_away() {
-            // The room has not begun, or is over: its clock stays as it is.
-            room.attempts = room.attempts.saturating_add(1);
-            RoomState { attempts: room.attempts - 1, ..RoomState::new(room.settings.clone()) }
-                .join(now, is_signed)
+        let mut next = room.clone();
+        let joined = next.join(now, is_signed);
+        if known.is_away() {
+            // The clock of a room that has not begun does not start.
+            room.attempts = next.attempts;
         } else {
-            room.join(now, is_signed)
-        };
+            *room = next;
+        }
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
         let matching = faults.filter(|(_, (fault, (_, fired)))| {
             fault.at.contains(&Endpoint::Socket)
