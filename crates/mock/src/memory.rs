@@ -43,7 +43,7 @@ impl Memory {
         Self {
             windows: vec![Windows::default(); script.scenario.limits.len()],
             faults: vec![(0, 0); script.scenario.faults.len()],
-            networks: Networks::new(script.scenario.networks.clone(), script.scenario.seed, 0),
+            networks: Networks::new(&script.scenario),
             script,
             journal: Journal::default(),
             started: now,
@@ -58,7 +58,7 @@ impl Memory {
     /// Returns the state after a reset, or with a new scenario.
     pub(super) fn start_over(&self, script: Script, now: Instant) -> Self {
         let Scenario { seed, networks, .. } = &script.scenario;
-        let networks = Networks::new(networks.clone(), *seed, self.networks.next_edition());
+        let networks = self.networks.replaced(networks.clone(), *seed);
         let (epoch, connections) = (self.epoch + 1, self.connections);
         Self { epoch, connections, networks, ..Self::new(script, now) }
     }

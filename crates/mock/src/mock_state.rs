@@ -135,7 +135,7 @@ impl MockState {
     pub(super) fn set_networks(&self, text: &str) -> Result<(), ScenarioError> {
         let networks = Scenario::parse_networks(text)?;
         let mut memory = self.lock();
-        memory.networks = memory.networks.replaced(networks);
+        memory.networks = memory.networks.replaced(networks, memory.script.scenario.seed);
         drop(memory);
         self.rerouted.send_replace(());
         Ok(())

@@ -37,20 +37,14 @@ pub(super) struct Passage {
 }
 
 impl Networks {
-    /// Creates a list that replaces the list of an earlier edition.
-    pub(super) fn new(networks: Vec<Network>, seed: u64, edition: u64) -> Self {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        Self { list: Vec::new(), seed: 0, edition: 0 }.replaced(scenario.networks.clone(), scenario.seed)
+    }
+
+    /// Returns the list that follows.
+    pub(super) fn replaced(&self, networks: Vec<Network>, seed: u64) -> Self {
         let list = networks.into_iter().map(|network| (Arc::new(network), 0, 0)).collect();
-        Self { list, seed, edition }
-    }
-
-    /// Replaces the list.
-    pub(super) fn replaced(&self, networks: Vec<Network>) -> Self {
-        Self::new(networks, self.seed, self.edition + 1)
-    }
-
-    /// Number of the edition that follows.
-    pub(super) fn next_edition(&self) -> u64 {
-        self.edition + 1
+        Self { list, seed, edition: self.edition + 1 }
     }
 
     pub(super) fn to_toml(&self) -> String {

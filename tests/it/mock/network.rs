@@ -197,6 +197,14 @@ async fn the_network_of_open_connections_changes_while_they_run() {
         at_ms().await;
     }
     assert_eq!(at_ms().await, offsets[2 + next.unwrap()]);
+    let (status, text) = rig.admin("PUT /__admin/network", "", "seed = 1").await;
+    assert!(status == 422 && text.contains("unknown field `seed`, expected `network`"), "{text}");
+    let (status, text) = rig.admin("PUT /__admin/network", "", "\n[[network]]\nlatency_ms = -1").await;
+    assert!(status == 422 && text.contains("line 3, column 14: invalid value: integer `-1`"), "{text}");
+    assert_eq!(
+        rig.admin("POST /__admin/network", "", "").await,
+        (405, "{\"error\":\"use GET, PUT or DELETE\"}".into())
+    );
     // A reset restores the networks of the scenario.
     let rig = network("latency_ms = 5");
     rig.mock.set_networks("").unwrap();
