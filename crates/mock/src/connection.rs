@@ -17,8 +17,15 @@ use crate::clock;
 /// Minimum write size for throttled output, in bytes.
 const DRIBBLE_BYTES_MIN: u32 = 1;
 
-/// Transport of a connection.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+/// Transport of a connection, for [`MockTikTok::serve`](crate::MockTikTok::serve).
+///
+/// ```
+/// # use livetape_mock::Wire;
+/// # fn end(io: tokio::net::TcpStream) {
+/// io.reset();
+/// # }
+/// ```
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Ends the connection abruptly, with a TCP reset where the transport has one.
     fn reset(self);
 }
@@ -43,15 +50,18 @@ pub(super) struct Connection {
     /// Client address without the port; empty in memory.
     pub(super) address: String,
     pub(super) random: Random,
+    /// Origin of sockets in sign responses, e.g. `ws://127.0.0.1:3100`; `None`: the host of the request.
+    pub(super) sockets: Option<String>,
     /// Whether its network has cut it.
     pub(super) is_cut: Arc<AtomicBool>,
 }
 
 impl Connection {
-    /// Counts a new connection to the mock. `address` is that of the client, without the port.
-    pub(super) fn new(mock: &Arc<MockState>, address: String) -> Self {
+    /// Counts a new connection to the mock. `address` is that of the client, without the port, and `sockets` the origin of
+    /// sockets in sign responses.
+    pub(super) fn new(mock: &Arc<MockState>, address: String, sockets: Option<String>) -> Self {
         let (number, random) = mock.connection();
-        Self { mock: Arc::clone(mock), number, address, random, is_cut: Arc::default() }
+        Self { mock: Arc::clone(mock), number, address, random, sockets, is_cut: Arc::default() }
     }
 }
 
@@ -65,6 +75,7 @@ pub(super) async fn dribble<O: AsyncWrite + Unpin>(
     for (part, number) in bytes.chunks(bytes_per_ms.max(DRIBBLE_BYTES_MIN) as usize).zip(0_u64..) {
         sleep_until(start + Duration::from_millis(number)).await;
         out.write_all(part).await?;
+        out.flush().await?;
     }
     Ok(())
 }

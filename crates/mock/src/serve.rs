@@ -1,6 +1,6 @@
 //! Accepts connections. Each one is a task that answers requests until it becomes a WebSocket or ends.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    admin,
+    MockTikTok, admin,
     answers::{Answer, Delivery, answer, purpose},
     connection::{Connection, Wire, dribble},
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
@@ -57,7 +57,7 @@ pub(super) async fn accept<L>(
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let connection = Connection::new(&mock, name(address));
+        let connection = Connection::new(&mock, name(address), None);
         let stop = stop.clone();
         tokio::spawn(async move {
             select! {
@@ -70,6 +70,37 @@ pub(super) async fn accept<L>(
     }
 }
 
+impl MockTikTok {
+    /// Serves a connection that the caller accepted, such as a decrypted one, until it or the mock ends. `client` is the address to
+    /// log. Sign responses send its socket to the origin `sockets`, e.g. `wss://webcast-ws.tiktok.com`.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let (mut client, io) = tokio::io::duplex(1 << 16);
+    /// client.write_all(b"GET / HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n").await.unwrap();
+    /// mock.serve(io, None, "wss://webcast-ws.tiktok.com".into()).await;
+    /// let mut answer = String::new();
+    /// client.read_to_string(&mut answer).await.unwrap();
+    /// assert!(answer.starts_with("HTTP/1.1 200 OK"));
+    /// # }
+    /// ```
+    pub async fn serve(&self, io: impl Wire, client: Option<IpAddr>, sockets: String) {
+        let address = client.map(|address| address.to_string()).unwrap_or_default();
+        let connection = Connection::new(&self.mock, address, Some(sockets));
+        select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = serve(io, connection) => {}
+        }
+    }
+}
+
 /// Answers the requests of a connection, through the network of the scenario.
 async fn serve<I: Wire>(io: I, connection: Connection) {
     let (link, drive) = link(io, &connection);
@@ -79,16 +110,18 @@ async fn serve<I: Wire>(io: I, connection: Connection) {
 async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES_MAX);
     loop {
-        let request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await {
+        let mut request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await
+        {
             Ok(Ok(request)) => request,
             Ok(Err(ReadError::Bad(status, message))) => {
-                let _ = io.write_all(&Response::text(status, message).bytes()).await;
+                let _ = whole(&mut io, &Response::text(status, message)).await;
                 return;
             }
             Ok(Err(ReadError::Ended)) | Err(_) => return,
         };
+        request.sockets = connection.sockets.clone();
         if let Some(response) = admin::answer(&connection, &request) {
-            if io.write_all(&response.bytes()).await.is_err() || request.wants_close() {
+            if whole(&mut io, &response).await.is_err() || request.wants_close() {
                 return;
             }
             continue;
@@ -132,6 +165,12 @@ fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Optio
 async fn wait_for_the_end<I: AsyncRead + Unpin>(io: &mut I) {
     let mut nowhere = [0; 1024];
     while matches!(io.read(&mut nowhere).await, Ok(1..)) {}
+}
+
+/// Sends a complete response. TLS needs the flush.
+async fn whole<I: AsyncWrite + Unpin>(io: &mut I, response: &Response) -> io::Result<()> {
+    io.write_all(&response.bytes()).await?;
+    io.flush().await
 }
 
 async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: Delivery) -> io::Result<()> {
