@@ -1,13 +1,16 @@
-//! `/__admin/`: lets programs on this machine read the log and change the scenario.
+//! `/__admin/`: lets programs on this machine read the log, change the scenario and the network, and advance the clock.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     connection::Connection,
     http::{Request, Response},
     journal::{Happened, LogEntry},
+    mock_state::{MockState, millis},
+    scenario::ScenarioError,
 };
 
 const PREFIX: &str = "/__admin/";
@@ -21,24 +24,70 @@ pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Respo
     let mock = &connection.mock;
     Some(match (request.method.as_str(), what) {
         ("GET", "log") => log(connection, request),
-        ("GET", "scenario") => {
-            let text = mock.lock().script.scenario.to_toml();
-            Response::new(200, "application/toml", text)
-        }
-        ("PUT", "scenario") => match std::str::from_utf8(&request.body) {
-            Err(_) => error(422, "the scenario is not UTF-8 text"),
-            Ok(text) => match mock.replace(text) {
-                Ok(()) => Response::json(200, &json!({ "ok": true })),
-                Err(wrong) => error(422, &wrong.to_string()),
-            },
-        },
+        ("GET", "scenario") => toml(mock.lock().script.scenario.to_toml()),
+        ("PUT", "scenario") => change(request, |text| mock.replace(text)),
+        ("GET", "network") => toml(mock.lock().networks.to_toml()),
+        ("PUT", "network") => change(request, |text| mock.set_networks(text)),
+        ("DELETE", "network") => change(request, |_| mock.set_networks("")),
+        ("GET", "clock") => clock(mock),
+        ("POST", "clock") => advance(mock, &request.body),
         ("POST", "reset") => {
             mock.reset();
             Response::json(200, &json!({ "ok": true }))
         }
-        (_, "log" | "scenario" | "reset") => error(405, "use GET log, GET or PUT scenario, or POST reset"),
-        _ => error(404, "unknown path: use log, scenario or reset"),
+        (_, "log") => error(405, "use GET"),
+        (_, "scenario") => error(405, "use GET or PUT"),
+        (_, "network") => error(405, "use GET, PUT or DELETE"),
+        (_, "clock") => error(405, "use GET or POST"),
+        (_, "reset") => error(405, "use POST"),
+        _ => error(404, "unknown path: use log, scenario, network, clock or reset"),
     })
+}
+
+fn toml(text: String) -> Response {
+    Response::new(200, "application/toml", text)
+}
+
+/// Applies the TOML in the body of a request.
+fn change(request: &Request, apply: impl FnOnce(&str) -> Result<(), ScenarioError>) -> Response {
+    let Ok(text) = std::str::from_utf8(&request.body) else {
+        return error(422, "the body is not UTF-8 text");
+    };
+    match apply(text) {
+        Ok(()) => Response::json(200, &json!({ "ok": true })),
+        Err(wrong) => error(422, &wrong.to_string()),
+    }
+}
+
+/// Body of `POST /__admin/clock`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: u64,
+}
+
+fn advance(mock: &MockState, body: &[u8]) -> Response {
+    let Advance { advance_ms } = match serde_json::from_slice(body) {
+        Ok(advance) => advance,
+        Err(wrong) => {
+            return error(
+                422,
+                &format!("send {{\"advance_ms\": 30000}}, a whole number, 0 or more: {wrong}"),
+            );
+        }
+    };
+    if mock.clock.advance(Duration::from_millis(advance_ms)) {
+        clock(mock)
+    } else {
+        error(422, "the clock can be advanced by at most a year, all requests together")
+    }
+}
+
+fn clock(mock: &MockState) -> Response {
+    let elapsed_ms = millis(mock.since_start(&mock.lock()));
+    let advanced_ms = millis(mock.clock.advanced());
+    let clock = json!({ "elapsed_ms": elapsed_ms, "wall_ms": mock.wall_ms(), "advanced_ms": advanced_ms });
+    Response::json(200, &clock)
 }
 
 /// Returns the log. The parameter `what` limits it to a comma-separated list of [`Happened`] kinds.

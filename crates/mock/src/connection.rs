@@ -1,6 +1,10 @@
 //! A client's connection to the mock, and throttled writing.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
@@ -38,7 +42,7 @@ impl Wire for tokio::io::DuplexStream {
 }
 
 /// A connection, as the handlers see it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) mock: Arc<MockState>,
     /// Sequence number among all connections to the mock, from 1.
@@ -48,6 +52,17 @@ pub(super) struct Connection {
     pub(super) random: Random,
     /// Origin of sockets in sign responses, e.g. `ws://127.0.0.1:3100`; `None`: the host of the request.
     pub(super) sockets: Option<String>,
+    /// Whether its network has cut it.
+    pub(super) is_cut: Arc<AtomicBool>,
+}
+
+impl Connection {
+    /// Counts a new connection to the mock. `address` is that of the client, without the port, and `sockets` the origin of
+    /// sockets in sign responses.
+    pub(super) fn new(mock: &Arc<MockState>, address: String, sockets: Option<String>) -> Self {
+        let (number, random) = mock.connection();
+        Self { mock: Arc::clone(mock), number, address, random, sockets, is_cut: Arc::default() }
+    }
 }
 
 /// Writes at `bytes_per_ms` bytes per millisecond.

@@ -30,6 +30,8 @@ const SECRETS: [&str; 13] = [
     "x-oauth-token",
 ];
 const MASK: &str = "***";
+/// Kind of the fault that a network cuts a connection.
+const NETWORK_CUT: &str = "network_cut";
 
 /// An entry in the log of client activity.
 ///
@@ -101,9 +103,9 @@ pub enum Happened {
         /// The payload type.
         payload_type: String,
     },
-    /// A fault occurred on a socket.
+    /// A fault occurred on a socket, or the network cut a connection.
     Fault {
-        /// Name of the fault's kind.
+        /// Name of the fault's kind, or `network_cut`.
         kind: String,
     },
     /// A WebSocket ended.
@@ -183,6 +185,10 @@ impl Happened {
         }
     }
 
+    pub(super) fn network_cut() -> Self {
+        Self::Fault { kind: NETWORK_CUT.into() }
+    }
+
     /// Returns the total length of the texts, in bytes.
     fn bytes(&self) -> usize {
         let pairs = |pairs: &[(String, String)]| -> usize {
@@ -204,13 +210,11 @@ impl Happened {
     pub(super) fn is_end(&self) -> bool {
         match self {
             Self::Request { status, fault, .. } => fault.is_some() || !matches!(status, 100..=399),
+            Self::Fault { kind } => kind == NETWORK_CUT,
             Self::Closed { .. } => true,
-            Self::Upgrade { .. }
-            | Self::Enter
-            | Self::Heartbeat
-            | Self::Ack { .. }
-            | Self::Other { .. }
-            | Self::Fault { .. } => false,
+            Self::Upgrade { .. } | Self::Enter | Self::Heartbeat | Self::Ack { .. } | Self::Other { .. } => {
+                false
+            }
         }
     }
 }

@@ -14,8 +14,11 @@ mod connection;
 mod expect;
 mod http;
 mod journal;
+mod link;
 mod memory;
+mod mock_clock;
 mod mock_state;
+mod networks;
 mod random;
 mod reading;
 mod room;
@@ -41,8 +44,8 @@ pub use expect::{Seen, Times};
 pub use journal::{By, ENTRIES_MAX, Happened, LogEntry};
 use mock_state::{MockState, millis};
 pub use scenario::{
-    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault, Header, Limit, Per,
-    Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
+    After, Change, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault, Header, Limit,
+    Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
 };
 pub use scenario_file::ScenarioFile;
 use serve::{accept, stop};
@@ -254,7 +257,8 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn example(&self) -> (String, i64) {
-        let known = self.mock.lock().script.example();
+        let state = self.mock.lock();
+        let known = state.script.example(self.mock.since_start(&state));
         (known.name, known.room_id)
     }
 
@@ -295,7 +299,8 @@ impl MockTikTok {
         (last, entries.len() as u64 + state.journal.dropped)
     }
 
-    /// Clears the log, the rooms and the counters of faults and rate limits.
+    /// Clears the log, the rooms and the counters of faults, networks and rate limits. The users change their states again as
+    /// from the start.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -331,6 +336,27 @@ impl MockTikTok {
     /// The first mistake in the TOML. The old scenario stays in place.
     pub fn set_scenario(&self, toml: &str) -> Result<(), ScenarioError> {
         self.mock.replace(toml)
+    }
+
+    /// Replaces the networks with those parsed from TOML, also for open connections, until the next reset or scenario. An
+    /// empty text removes them.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// assert!(mock.set_networks("[[network]]\nlatency_ms = 2000").is_ok());
+    /// assert!(mock.set_networks("[[network]]\nlatency = 2000").is_err());
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The first mistake in the TOML. The old networks stay in place.
+    pub fn set_networks(&self, toml: &str) -> Result<(), ScenarioError> {
+        self.mock.set_networks(toml)
     }
 }
 

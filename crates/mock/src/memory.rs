@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use super::{
     journal::Journal,
+    networks::Networks,
     random::Random,
     room::{Joined, RoomState},
-    scenario::{Endpoint, Fault, FaultKind, Repeat},
+    scenario::{Endpoint, Fault, FaultKind, Repeat, Scenario},
     script::{Known, Script},
     windows::Windows,
 };
-use crate::clock;
 
 /// Maximum number of rooms to remember. Beyond it, the first is evicted, and starts over on its next request.
 const ROOMS_MAX: usize = 10_000;
@@ -21,10 +21,12 @@ const ROOMS_MAX: usize = 10_000;
 pub(super) struct Memory {
     pub(super) script: Script,
     pub(super) journal: Journal,
+    /// Start, last reset or last new scenario, by the mock's clock.
     pub(super) started: Instant,
     /// Number of resets and scenario changes. Connections from an earlier epoch no longer affect the state.
     pub(super) epoch: u64,
     pub(super) connections: u64,
+    pub(super) networks: Networks,
     /// Number of random sequences drawn for answers.
     requests: u64,
     rooms: BTreeMap<i64, RoomState>,
@@ -32,24 +34,33 @@ pub(super) struct Memory {
     pub(super) windows: Vec<Windows>,
     /// One per fault of the scenario: how often it could have occurred, and how often it did.
     faults: Vec<(u32, u32)>,
-    /// Users with state `not_found_once` who have been looked up.
-    pub(super) looked_up: BTreeSet<String>,
+    /// Rooms of users with state `not_found_once` who have been looked up.
+    pub(super) looked_up: BTreeSet<i64>,
 }
 
 impl Memory {
-    pub(super) fn new(script: Script, epoch: u64, connections: u64) -> Self {
+    pub(super) fn new(script: Script, now: Instant) -> Self {
         Self {
             windows: vec![Windows::default(); script.scenario.limits.len()],
             faults: vec![(0, 0); script.scenario.faults.len()],
+            networks: Networks::new(&script.scenario),
             script,
             journal: Journal::default(),
-            started: clock::now(),
-            epoch,
-            connections,
+            started: now,
+            epoch: 0,
+            connections: 0,
             requests: 0,
             rooms: BTreeMap::new(),
             looked_up: BTreeSet::new(),
         }
+    }
+
+    /// Returns the state after a reset, or with a new scenario.
+    pub(super) fn start_over(&self, script: Script, now: Instant) -> Self {
+        let Scenario { seed, networks, .. } = &script.scenario;
+        let networks = self.networks.replaced(networks.clone(), *seed);
+        let (epoch, connections) = (self.epoch + 1, self.connections);
+        Self { epoch, connections, networks, ..Self::new(script, now) }
     }
 
     /// Returns the room of a user, creating it if needed.
@@ -86,8 +97,21 @@ impl Memory {
     }
 
     /// Adds a socket to a room. Returns the epoch, the playback and the remaining faults with their indexes.
-    pub(super) fn join(&mut self, known: &Known, is_signed: bool) -> (u64, Joined, Vec<(usize, Fault)>) {
-        let joined = self.room(known).join(clock::now(), is_signed);
+    pub(super) fn join(
+        &mut self,
+        known: &Known,
+        now: Instant,
+        is_signed: bool,
+    ) -> (u64, Joined, Vec<(usize, Fault)>) {
+        let room = self.room(known);
+        let mut next = room.clone();
+        let joined = next.join(now, is_signed);
+        if known.is_away() {
+            // The clock of a room that has not begun does not start.
+            room.attempts = next.attempts;
+        } else {
+            *room = next;
+        }
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
         let matching = faults.filter(|(_, (fault, (_, fired)))| {
             fault.at.contains(&Endpoint::Socket)
@@ -118,6 +142,5 @@ impl Memory {
 
 /// Whether a fault applies to a user or room.
 fn concerns(fault: &Fault, known: Option<&Known>) -> bool {
-    let Some(user) = &fault.user else { return true };
-    known.is_some_and(|known| known.name.eq_ignore_ascii_case(user) || known.room_id.to_string() == *user)
+    fault.user.as_ref().is_none_or(|user| known.is_some_and(|known| known.is(user)))
 }

@@ -11,12 +11,12 @@ use super::{
     http::{Request, Response},
     journal::{Happened, LogEntry},
     memory::Memory,
+    mock_clock::MockClock,
     random::Random,
     scenario::{Endpoint, Scenario, ScenarioError},
-    script::{Recordings, Script},
+    script::{Known, Recordings, Script},
     windows::TooMany,
 };
-use crate::clock;
 
 /// Shared state. The lock is only held briefly, and never across an await.
 #[derive(Debug)]
@@ -25,20 +25,26 @@ pub(super) struct MockState {
     recordings: Recordings,
     /// Wall clock at the start unless the scenario sets it, in Unix milliseconds.
     wall_ms: u64,
+    pub(super) clock: MockClock,
     memory: Mutex<Memory>,
-    /// Notifies open sockets of a new scenario.
+    /// Notifies open sockets of a new scenario or a reset.
     replaced: watch::Sender<()>,
+    /// Notifies connections of new networks.
+    rerouted: watch::Sender<()>,
     /// Notifies waiting tests of a new log entry.
     happened: watch::Sender<()>,
 }
 
 impl MockState {
     pub(super) fn new(script: Script, recordings: Recordings, wall_ms: u64) -> Self {
+        let clock = MockClock::default();
         Self {
             recordings,
             wall_ms,
-            memory: Mutex::new(Memory::new(script, 0, 0)),
+            memory: Mutex::new(Memory::new(script, clock.now())),
+            clock,
             replaced: watch::Sender::new(()),
+            rerouted: watch::Sender::new(()),
             happened: watch::Sender::new(()),
         }
     }
@@ -58,12 +64,29 @@ impl MockState {
     pub(super) fn wall_ms(&self) -> u64 {
         let memory = self.lock();
         let start = memory.script.scenario.wall_ms.unwrap_or(self.wall_ms);
-        start.saturating_add(millis(clock::now() - memory.started))
+        start.saturating_add(millis(self.since_start(&memory)))
+    }
+
+    /// Returns the time since the start, the last reset or the last new scenario.
+    pub(super) fn since_start(&self, memory: &Memory) -> Duration {
+        self.clock.now() - memory.started
+    }
+
+    /// Returns the user with this name, as of now.
+    pub(super) fn by_name(&self, name: &str) -> Known {
+        let memory = self.lock();
+        memory.script.by_name(name, self.since_start(&memory))
+    }
+
+    /// Returns the room with this id, as of now.
+    pub(super) fn by_id(&self, room_id: i64) -> Known {
+        let memory = self.lock();
+        memory.script.by_id(room_id, self.since_start(&memory))
     }
 
     pub(super) fn log(&self, connection: u64, what: Happened) {
         let mut memory = self.lock();
-        let at_ms = millis(clock::now() - memory.started);
+        let at_ms = millis(self.since_start(&memory));
         memory.journal.add(LogEntry { at_ms, connection, what });
         drop(memory);
         self.happened.send_replace(());
@@ -77,7 +100,7 @@ impl MockState {
     /// Counts a request against the limits. Returns the 429 answer if one is exceeded.
     pub(super) fn limit(&self, at: Endpoint, request: &Request, address: &str) -> Option<Response> {
         let key = request.header("x-api-key").or_else(|| request.param("apiKey")).unwrap_or_default();
-        let (now, wall_ms) = (clock::now(), self.wall_ms());
+        let (now, wall_ms) = (self.clock.now(), self.wall_ms());
         let mut memory = self.lock();
         let Memory { script, windows, .. } = &mut *memory;
         let mut longest = None;
@@ -94,10 +117,28 @@ impl MockState {
         Some(TooMany { message, label, headers, wait, max, wall_ms }.response())
     }
 
-    /// Clears log, rooms and counters. Open connections continue.
+    /// Clears log, rooms and counters. Rooms whose user is not live at the start end; other open connections continue.
     pub(super) fn reset(&self) {
+        let script = self.lock().script.clone();
+        self.start_over(script);
+    }
+
+    fn start_over(&self, script: Script) {
         let mut memory = self.lock();
-        *memory = Memory::new(memory.script.clone(), memory.epoch + 1, memory.connections);
+        *memory = memory.start_over(script, self.clock.now());
+        drop(memory);
+        self.replaced.send_replace(());
+        self.rerouted.send_replace(());
+    }
+
+    /// Replaces the networks until the next reset or scenario.
+    pub(super) fn set_networks(&self, text: &str) -> Result<(), ScenarioError> {
+        let networks = Scenario::parse_networks(text)?;
+        let mut memory = self.lock();
+        memory.networks = memory.networks.replaced(networks, memory.script.scenario.seed);
+        drop(memory);
+        self.rerouted.send_replace(());
+        Ok(())
     }
 
     /// Replaces the scenario and resets the state. Rooms whose user is gone end; other open connections
@@ -106,14 +147,16 @@ impl MockState {
         let scenario = Scenario::parse(text)?;
         let script = Script::load(scenario, &self.recordings)
             .map_err(|error| Scenario::error_at_user(text, error.user, &error.message))?;
-        let mut memory = self.lock();
-        *memory = Memory::new(script, memory.epoch + 1, memory.connections);
-        drop(memory);
-        self.replaced.send_replace(());
+        self.start_over(script);
         Ok(())
     }
 
-    /// Returns a receiver that is notified once at the start, and then of each scenario change.
+    /// Returns a receiver that is notified of new networks.
+    pub(super) fn rerouted(&self) -> watch::Receiver<()> {
+        self.rerouted.subscribe()
+    }
+
+    /// Returns a receiver that is notified once at the start, and then of each new scenario and each reset.
     pub(super) fn replaced(&self) -> watch::Receiver<()> {
         let mut replaced = self.replaced.subscribe();
         replaced.mark_changed();

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{
     random::Random,
     room::RoomConfig,
-    scenario::{DEMO, Scenario, State},
+    scenario::{Change, DEMO, Scenario, State},
     show::{RoomShow, Show},
 };
 use livetape_io::files;
@@ -47,10 +47,19 @@ impl Default for Recordings {
 #[derive(Clone, Debug)]
 pub(super) struct Script {
     pub(super) scenario: Scenario,
-    users: Vec<Known>,
+    /// The stages of each user, in order of time; never empty.
+    users: Vec<Vec<Stage>>,
     default: Arc<Show>,
     /// Data missing from its recordings.
     pub(super) loss: Loss,
+}
+
+/// A user from a point in time on.
+#[derive(Clone, Debug)]
+struct Stage {
+    /// Time since the start of the mock.
+    at: Duration,
+    known: Known,
 }
 
 /// A resolved user and their room.
@@ -59,13 +68,20 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) room_id: i64,
     pub(super) state: State,
+    /// When the LIVE ends, as time since the start of the mock.
+    pub(super) until: Option<Duration>,
     pub(super) settings: RoomConfig,
 }
 
 impl Known {
     /// Whether the room has no stream. The mock reports this to a new socket and closes it.
     pub(super) fn is_away(&self) -> bool {
-        matches!(self.state, State::Offline | State::NotFound)
+        self.state.is_away()
+    }
+
+    /// Whether this is the name of the user or the id of the room.
+    pub(super) fn is(&self, user: &str) -> bool {
+        self.name.eq_ignore_ascii_case(user) || self.room_id.to_string() == user
     }
 }
 
@@ -91,15 +107,17 @@ impl Script {
         let default = show(&scenario.recording, None)?;
         let mut script = Self { users: Vec::new(), default, scenario, loss: Loss::default() };
         for (index, user) in script.scenario.users.clone().into_iter().enumerate() {
-            let recording = user.recording.as_ref().unwrap_or(&script.scenario.recording);
-            let played = show(recording, Some(index))?.room(&user.name);
-            let listed = |id: i64| script.scenario.users.iter().any(|other| other.room_id == Some(id));
-            let taken = |id: i64| listed(id) || script.users.iter().any(|other| other.room_id == id);
+            let mut show = |name: &str| show(name, Some(index)).map(|show| show.room(&user.name));
+            let played = show(user.recording.as_ref().unwrap_or(&script.scenario.recording))?;
+            let listed =
+                |id: i64| script.scenario.users.iter().any(|other| other.room_ids().any(|it| it == id));
+            let taken = |id: i64| listed(id) || script.users.iter().any(|other| other[0].known.room_id == id);
             let free = Some(played.room_id).filter(|id| *id > 0 && !taken(*id));
             let room_id = user.room_id.or(free).unwrap_or_else(|| derived_id(&user.name));
             let mut settings = script.settings(played);
             settings.speed = user.speed.unwrap_or(settings.speed);
-            script.users.push(Known { name: user.name, room_id, state: user.state, settings });
+            let known = Known { name: user.name.clone(), room_id, state: user.state, until: None, settings };
+            script.users.push(stages(known, &user.changes, &mut show)?);
         }
         shows.values().for_each(|show| script.loss += show.loss);
         Ok(script)
@@ -111,9 +129,10 @@ impl Script {
         RoomConfig { show, speed, clock, end, close_after, after, history }
     }
 
-    /// Returns the user with this name. Unlisted users get the state in `others`.
-    pub(super) fn by_name(&self, name: &str) -> Known {
-        let listed = self.users.iter().find(|user| user.name.eq_ignore_ascii_case(name));
+    /// Returns the user with this name, at a time since the start. Unlisted users get the state in `others`.
+    pub(super) fn by_name(&self, name: &str, now: Duration) -> Known {
+        let mut users = self.users.iter().map(|stages| current(stages, now));
+        let listed = users.find(|user| user.name.eq_ignore_ascii_case(name));
         listed.cloned().unwrap_or_else(|| {
             let played = self.default.room(name);
             let room_id = if played.room_id > 0 { played.room_id } else { derived_id(name) };
@@ -121,11 +140,18 @@ impl Script {
         })
     }
 
-    /// Returns the room with this id. Unlisted ids are rooms too, because a client can connect without a
-    /// lookup by name.
-    pub(super) fn by_id(&self, room_id: i64) -> Known {
-        let listed = self.users.iter().find(|user| user.room_id == room_id);
-        listed.cloned().unwrap_or_else(|| {
+    /// Returns the room with this id, at a time since the start. A room whose LIVE has ended or not yet begun is offline.
+    /// Unlisted ids are rooms too, because a client can connect without a lookup by name.
+    pub(super) fn by_id(&self, room_id: i64, now: Duration) -> Known {
+        let is_room = |known: &Known| known.room_id == room_id;
+        let mut users = self.users.iter();
+        let listed = users.find_map(|stages| {
+            let other = stages.iter().map(|stage| &stage.known).find(|known| is_room(known))?;
+            let now = current(stages, now);
+            let ended = || Known { state: State::Offline, until: None, ..other.clone() };
+            Some(if is_room(now) { now.clone() } else { ended() })
+        });
+        listed.unwrap_or_else(|| {
             let played = self.default.room(&room_id.to_string());
             let name = if played.unique_id.is_empty() { "host".into() } else { played.unique_id.clone() };
             self.other(&name, room_id, played)
@@ -133,15 +159,52 @@ impl Script {
     }
 
     /// Returns the first user of the scenario, or the unlisted user `demo`.
-    pub(super) fn example(&self) -> Known {
-        self.users.first().cloned().unwrap_or_else(|| self.by_name(DEMO))
+    pub(super) fn example(&self, now: Duration) -> Known {
+        let first = self.users.first().map(|stages| current(stages, now));
+        first.cloned().unwrap_or_else(|| self.by_name(DEMO, now))
     }
 
     fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Known {
         let usual = if self.users.is_empty() { State::Live } else { State::NotFound };
         let state = self.scenario.others.unwrap_or(usual);
-        Known { name: name.to_owned(), room_id, state, settings: self.settings(played) }
+        Known { name: name.to_owned(), room_id, state, until: None, settings: self.settings(played) }
     }
+}
+
+/// Returns the user at a time since the start.
+fn current(stages: &[Stage], now: Duration) -> &Known {
+    let later = stages.partition_point(|stage| stage.at <= now);
+    &stages[later.saturating_sub(1)].known
+}
+
+/// Applies the changes to a user, one after the other. Each LIVE has its own room, as on TikTok.
+fn stages(
+    mut known: Known,
+    changes: &[Change],
+    show: &mut impl FnMut(&str) -> Result<Arc<RoomShow>, Unplayable>,
+) -> Result<Vec<Stage>, Unplayable> {
+    let (name, mut lives) = (known.name.clone(), u32::from(!known.is_away()));
+    let mut stages = vec![Stage { at: Duration::ZERO, known: known.clone() }];
+    for change in changes {
+        if change.starts_live(known.state) {
+            if lives > 0 || change.room_id.is_some() {
+                known.room_id = change.room_id.unwrap_or_else(|| derived_id(&format!("{name} {lives}")));
+            }
+            if let Some(recording) = &change.recording {
+                known.settings.show = show(recording)?;
+            }
+            known.settings.speed = change.speed.unwrap_or(known.settings.speed);
+            lives += 1;
+        }
+        known.state = change.state;
+        stages.push(Stage { at: change.at, known: known.clone() });
+    }
+    for index in 0..stages.len() {
+        let room_id = stages[index].known.room_id;
+        let is_over = |later: &&Stage| later.known.is_away() || later.known.room_id != room_id;
+        stages[index].known.until = stages[index + 1..].iter().find(is_over).map(|later| later.at);
+    }
+    Ok(stages)
 }
 
 fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {

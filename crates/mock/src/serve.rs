@@ -5,7 +5,7 @@ use std::{io, net::IpAddr, sync::Arc, time::Duration};
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    select,
+    join, select,
     sync::Semaphore,
     time::timeout_at,
 };
@@ -13,10 +13,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     MockTikTok, admin,
-    answers::{Answer, Delivery, answer},
+    answers::{Answer, Delivery, answer, purpose},
     connection::{Connection, Wire, dribble},
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
     journal::{Happened, bounded, masked},
+    link::{Link, link},
     mock_state::MockState,
     scenario::FaultKind,
     socket,
@@ -56,9 +57,8 @@ pub(super) async fn accept<L>(
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let (number, random) = mock.connection();
-        let (address, mock, stop) = (name(address), Arc::clone(&mock), stop.clone());
-        let connection = Connection { mock, number, address, random, sockets: None };
+        let connection = Connection::new(&mock, name(address), None);
+        let stop = stop.clone();
         tokio::spawn(async move {
             select! {
                 biased;
@@ -91,10 +91,8 @@ impl MockTikTok {
     /// # }
     /// ```
     pub async fn serve(&self, io: impl Wire, client: Option<IpAddr>, sockets: String) {
-        let (number, random) = self.mock.connection();
         let address = client.map(|address| address.to_string()).unwrap_or_default();
-        let mock = Arc::clone(&self.mock);
-        let connection = Connection { mock, number, address, random, sockets: Some(sockets) };
+        let connection = Connection::new(&self.mock, address, Some(sockets));
         select! {
             biased;
             () = self.stop.cancelled() => {}
@@ -103,8 +101,13 @@ impl MockTikTok {
     }
 }
 
-/// Answers the requests of a connection.
-async fn serve<I: Wire>(mut io: I, connection: Connection) {
+/// Answers the requests of a connection, through the network of the scenario.
+async fn serve<I: Wire>(io: I, connection: Connection) {
+    let (link, drive) = link(io, &connection);
+    join!(biased; answer_all(link, connection), drive);
+}
+
+async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES_MAX);
     loop {
         let mut request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await
@@ -123,6 +126,7 @@ async fn serve<I: Wire>(mut io: I, connection: Connection) {
             }
             continue;
         }
+        io.route(purpose(&connection.mock, &request)).await;
         let (answer, fault) = answer(&connection.mock, &request, &connection.address);
         log(&connection, &request, &answer, fault.as_ref());
         match answer {
@@ -175,19 +179,18 @@ async fn whole<I: AsyncWrite + Unpin>(io: &mut I, response: &Response) -> io::Re
 
 async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: Delivery) -> io::Result<()> {
     match delivery {
-        Delivery::Whole => whole(io, response).await,
+        Delivery::Whole => io.write_all(&response.bytes()).await?,
         Delivery::Half => {
             let bytes = response.bytes();
             io.write_all(&bytes[..bytes.len() - response.body.len().div_ceil(2)]).await?;
-            io.flush().await
         }
-        Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await,
+        Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await?,
         Delivery::Endless => {
             io.write_all(response.head(None).as_bytes()).await?;
             for _ in 0..ENDLESS_BYTES_MAX / response.body.len() {
                 io.write_all(&response.body).await?;
             }
-            io.flush().await
         }
     }
+    io.flush().await
 }

@@ -13,11 +13,33 @@
 //! assert_eq!(mock.example().0, "ann");
 //! # }
 //! ```
+//!
+//! A user who goes offline after a minute and is live again a minute later, through a slow network. The test does not wait:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+//! use std::time::Duration;
+//!
+//! use livetape_testing::{
+//!     MockTikTok, Scenario,
+//!     mock::{Change, Network, State, User},
+//! };
+//!
+//! let minute = Duration::from_secs(60);
+//! let again = Change::new(2 * minute, State::Live).room_id(7);
+//! let ann = User::new("ann").change(Change::new(minute, State::Offline)).change(again);
+//! let slow = Network::default().latency_ms(200).jitter_ms(50);
+//! let mock = MockTikTok::in_memory(Scenario::default().user(ann).network(slow)).unwrap();
+//! mock.advance(2 * minute);
+//! assert_eq!(mock.example(), ("ann".into(), 7));
+//! # }
+//! ```
 
 #[doc(inline)]
 pub use livetape_io::net::memory::MemoryConnector;
 #[doc(inline)]
 pub use livetape_mock::{
-    After, By, Clock, End, Endpoint, Fault, FaultKind, Form, FrameFault, Happened, Header, Limit, LogEntry,
-    Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start, State, Times, User,
+    After, By, Change, Clock, End, Endpoint, Fault, FaultKind, Form, FrameFault, Happened, Header, Limit,
+    LogEntry, Network, Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start, State, Times,
+    User,
 };

@@ -9,7 +9,7 @@ use crate::support::mock::{Mock, split, wait_ms, with_demo};
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
 impl Mock {
-    async fn admin(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+    pub(super) async fn admin(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
         let bytes =
             self.bytes(&format!("{request} HTTP/1.1\r\na: b{headers}"), body, Duration::from_secs(1)).await;
         let (head, body) = split(&bytes);

@@ -69,6 +69,70 @@ fn contradictory_faults_are_rejected() {
     assert_wrong("[[limit]]\nmax = 1\nseconds = 0", "line 1, column 1: a window of 0 seconds");
 }
 
+#[test]
+fn mistakes_in_changes_are_reported_at_their_table() {
+    let wrong = |changes: &str, message: &str| {
+        let text = format!("[[user]]\nname = \"ann\"\nroom_id = 7\n{changes}");
+        assert_wrong(&text, message);
+    };
+    let change = |at: &str, rest: &str| format!("[[user.change]]\nat = {at}\n{rest}\n");
+    let offline = change("5", "state = \"offline\"");
+    wrong(&change("\"5x\"", ""), "line 5, column 6: `5x` is not a time: write it like 1m30s");
+    wrong(&change("-5", ""), "line 5, column 6: `-5` is not a time");
+    wrong(&change("true", ""), "line 5, column 6: a time such as \"1m30s\", or a number of seconds");
+    wrong(&change("\"9000h\"", ""), "line 5, column 6: `9000h` is longer than a year");
+    wrong(&change("5", ""), "line 4, column 1: missing field `state`");
+    wrong(&change("5", "state = \"live\"\nroomid = 8"), "line 7, column 1: unknown field `roomid`");
+    wrong(&change("0", "state = \"live\""), "line 4, column 1: a change at 0 is the state at the start");
+    let late = offline.clone() + &change("\"4s\"", "state = \"live\"");
+    wrong(&late, "line 7, column 1: the changes of `ann` must be in order of time: 4s is not after 5s");
+    let again = offline.clone() + &change("6", "state = \"live\"\nroom_id = 7");
+    wrong(&again, "line 7, column 1: the `room_id` 7 is used before: each LIVE has its own");
+    wrong(
+        &change("5", "state = \"live\"\nroom_id = -1"),
+        "line 4, column 1: a `room_id` must be greater than 0",
+    );
+    let away = change("5", "state = \"offline\"\nroom_id = 8");
+    wrong(&away, "line 4, column 1: `room_id` does not apply to a user without a stream");
+    let same = change("5", "state = \"paused\"\nspeed = 2");
+    wrong(&same, "line 4, column 1: `recording` and `speed` need a new LIVE");
+    wrong(
+        &change("5", "state = \"live\"\nroom_id = 8\nspeed = 5000"),
+        "line 8, column 9: `5000` is not a speed",
+    );
+    let other = change("5", "state = \"live\"\nroom_id = 8") + "[[user]]\nname = \"ben\"\nroom_id = 8\n";
+    wrong(&other, "line 8, column 1: the users `ann` and `ben` have the same `room_id`, 8");
+}
+
+#[test]
+fn mistakes_in_networks_are_reported_at_their_table() {
+    let wrong = |keys: &str, message: &str| assert_wrong(&format!("[[network]]\n{keys}"), message);
+    wrong("", "line 1, column 1: this network has no effect: set `latency_ms`");
+    wrong("times = 2", "line 1, column 1: this network has no effect");
+    wrong(
+        "latency_ms = -5",
+        "line 2, column 14: invalid value: integer `-5`, expected a whole number, 0 or more",
+    );
+    wrong(
+        "bytes_per_ms = -5",
+        "line 2, column 16: invalid value: integer `-5`, expected a whole number from 0 to",
+    );
+    wrong("latency_ms = 600001", "line 1, column 1: `latency_ms` is more than ten minutes");
+    wrong("jitter_ms = 600001", "line 1, column 1: `jitter_ms` is more than ten minutes");
+    wrong("close_ms = 600001", "line 1, column 1: `close_ms` is more than ten minutes");
+    wrong("bytes_per_ms = 0", "line 1, column 1: `bytes_per_ms` is 0");
+    wrong("cut_after_ms = 99999999999", "line 1, column 1: `cut_after_ms` is more than a year");
+    wrong("latency_ms = 1\nattempt = 1\ntimes = 1", "line 1, column 1: set either `attempt` or `times`");
+    wrong("latency_ms = 1\ntimes = 0", "line 1, column 1: `attempt` and `times` must be at least 1");
+    wrong("at = \"sing\"\nlatency_ms = 1", "line 2, column 6: unknown variant `sing`");
+    let error = Scenario::parse("[[network]]\nlatncy_ms = 5").unwrap_err();
+    assert!(error.line == 2 && error.message.ends_with("did you mean `latency_ms`?"), "{error}");
+    let hidden = "latency_ms = 1\n[[network]]\nlatency_ms = 2";
+    wrong(hidden, "line 3, column 1: no connection has this network: network 1 comes first");
+    let special = "latency_ms = 1\n[[network]]\nat = \"sign\"\nlatency_ms = 2";
+    Scenario::parse(&format!("[[network]]\n{special}")).unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_room_id_in_the_scenario_is_not_used_for_another_room() {
     let start = |scenario: Scenario| MockTikTok::in_memory(with_demo(scenario)).unwrap().example().1;

@@ -4,6 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use futures_util::StreamExt as _;
 use livetape::{
+    clock,
     mock::{Endpoint, Fault, FaultKind, Happened, Scenario},
     proxy::{Hosts, Mode},
     sans_io::{pace::Speed, wire},
@@ -203,4 +204,14 @@ async fn stopping_ends_open_connections() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_network_affects_tls_too() {
+    let proxied = Proxied::new(Scenario::parse("[[network]]\nlatency_ms = 200\n").unwrap());
+    let mut io = proxied.secure("www.tiktok.com", None).await;
+    let start = clock::now();
+    io.write_all(b"GET /live HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(read(io).await.starts_with("HTTP/1.1 200 OK"));
+    assert_eq!((clock::now() - start).as_millis(), 400);
 }

@@ -1,6 +1,7 @@
 //! Live rooms of the mock.
 
 mod again;
+mod goes_live;
 mod inject;
 mod orders;
 mod over_sockets;

@@ -10,7 +10,6 @@ use super::super::{
     script::Known,
     windows::compact_date,
 };
-use crate::clock;
 
 /// Stream status codes in lookups.
 pub(super) const LIVE: i32 = 2;
@@ -46,13 +45,13 @@ pub(super) fn status(mock: &MockState, known: &Known, fault: Option<&FaultKind>)
         (Some(FaultKind::Offline), _) | (_, State::Offline) => return Some(OFFLINE),
         (_, State::Paused) => return Some(PAUSED),
         (_, State::NotFoundOnce) => {
-            if mock.lock().looked_up.insert(known.name.to_ascii_lowercase()) {
+            if mock.lock().looked_up.insert(known.room_id) {
                 return None;
             }
         }
         (_, State::Live | State::AgeRestricted) => {}
     }
-    let is_over = mock.lock().room(known).is_over(clock::now());
+    let is_over = mock.lock().room(known).is_over(mock.clock.now());
     Some(if is_over { OFFLINE } else { LIVE })
 }
 

@@ -12,6 +12,7 @@ use faulty::faulty;
 use super::{
     http::{Request, Response},
     mock_state::MockState,
+    networks::Purpose,
     scenario::{Endpoint, FaultKind, Refusal},
     script::Known,
 };
@@ -113,6 +114,15 @@ pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Ans
     }
 }
 
+/// Returns what the connection of a request is for.
+pub(super) fn purpose(mock: &MockState, request: &Request) -> Purpose {
+    let asked = asked(mock, request);
+    asked.map_or_else(Purpose::default, |asked| Purpose {
+        at: Some(asked.route.endpoint()),
+        known: asked.known,
+    })
+}
+
 fn whole(response: Response) -> Answer {
     Answer::Send(response, Delivery::Whole)
 }
@@ -153,11 +163,11 @@ fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
     let user = |name: Option<&str>| {
         let name = name.map(|name| name.trim_start_matches('@')).filter(|name| !name.is_empty());
-        name.map(|name| mock.lock().script.by_name(name))
+        name.map(|name| mock.by_name(name))
     };
     let room = |id: Option<&str>| {
         let id = id.and_then(|id| id.parse().ok()).filter(|id| *id > 0);
-        id.map(|id| mock.lock().script.by_id(id))
+        id.map(|id| mock.by_id(id))
     };
     let unique_id = || user(request.param("uniqueId").or_else(|| request.param("unique_id")));
     let room_or_user = || room(request.param("room_id")).or_else(unique_id);

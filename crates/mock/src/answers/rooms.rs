@@ -20,7 +20,7 @@ pub(super) fn check_alive(mock: &MockState, request: &Request) -> Response {
     let ids = ids.filter_map(|id| id.trim().parse().ok()).take(ROOMS_MAX);
     let rooms: Vec<Value> = ids
         .map(|id: i64| {
-            let known = mock.lock().script.by_id(id);
+            let known = mock.by_id(id);
             let status = lookup::status(mock, &known, None);
             let alive = matches!(status, Some(lookup::LIVE | lookup::PAUSED));
             json!({ "alive": alive, "room_id": id, "room_id_str": id.to_string() })

@@ -13,10 +13,7 @@ use super::{
     },
     FALLBACK_PATH, SOCKET_PATH, page,
 };
-use crate::{
-    clock,
-    sans_io::wire::{self, Batch, BatchInfo},
-};
+use crate::sans_io::wire::{self, Batch, BatchInfo};
 
 /// Misspelled, as on real sign servers, so that no client can rely on it.
 const CONTENT_TYPE: &str = "application/protubuf";
@@ -58,7 +55,7 @@ pub(super) fn sign(
 fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) -> Bytes {
     let (recorded, mut random) = {
         let mut state = mock.lock();
-        (state.room(known).initial_batch(clock::now()), state.random())
+        (state.room(known).initial_batch(mock.clock.now()), state.random())
     };
     let recorded = recorded.unwrap_or_default();
     let had = wire::read_batch(&recorded, &mut Vec::new()).info;

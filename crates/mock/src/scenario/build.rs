@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Per, Scenario,
-    State, User,
+    After, Change, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Network,
+    Per, Scenario, State, User,
 };
 use crate::sans_io::pace::Speed;
 
@@ -82,6 +82,53 @@ keys! {
 }
 
 keys! {
+    Change at ".users[0].changes[0]":
+    "Sets the id of the new room.",
+        room_id(id: i64), "Change::new(std::time::Duration::from_secs(5), State::Live).room_id(7)",
+        "[[user]]\nname = \"ann\"\nchange = [{ at = 5, state = \"live\", room_id = 7 }]" => Some(id);
+    "Sets the recording of the new room.",
+        recording(name: impl Into<String>),
+        "Change::new(std::time::Duration::from_secs(5), State::Live).room_id(7).recording(\"raid.bin\")",
+        "[[user]]\nname = \"ann\"\nchange = [{ at = 5, state = \"live\", room_id = 7, recording = \"raid.bin\" }]"
+        => Some(name.into());
+    "Sets the playback speed of the new room.",
+        speed(speed: Speed),
+        "Change::new(std::time::Duration::from_secs(5), State::Live).room_id(7).speed(Speed::Max)",
+        "[[user]]\nname = \"ann\"\nchange = [{ at = 5, state = \"live\", room_id = 7, speed = \"max\" }]" => Some(speed);
+}
+
+keys! {
+    Network at ".networks[0]":
+    "Sets the endpoints whose connections it affects.",
+        at(at: impl Into<Vec<Endpoint>>), "Network::default().at([Endpoint::Socket]).latency_ms(5)",
+        "[[network]]\nat = \"socket\"\nlatency_ms = 5" => at.into();
+    "Sets the user name or room id whose connections it affects.",
+        user(user: impl Into<String>), "Network::default().user(\"ann\").latency_ms(5)",
+        "[[network]]\nuser = \"ann\"\nlatency_ms = 5" => Some(user.into());
+    "Limits it to the first connections, this many.",
+        times(times: u32), "Network::default().times(2).latency_ms(5)",
+        "[[network]]\ntimes = 2\nlatency_ms = 5" => Some(times);
+    "Limits it to a single connection, by its number from 1.",
+        attempt(attempt: u32), "Network::default().attempt(2).latency_ms(5)",
+        "[[network]]\nattempt = 2\nlatency_ms = 5" => Some(attempt);
+    "Sets the time that each packet takes, each way, in milliseconds.",
+        latency_ms(ms: u64), "Network::default().latency_ms(200)", "[[network]]\nlatency_ms = 200" => ms;
+    "Sets the maximum of the random time added to each packet, in milliseconds.",
+        jitter_ms(ms: u64), "Network::default().jitter_ms(50)", "[[network]]\njitter_ms = 50" => ms;
+    "Sets the maximum rate each way, in bytes per millisecond.",
+        bytes_per_ms(bytes: u32), "Network::default().bytes_per_ms(10)",
+        "[[network]]\nbytes_per_ms = 10" => Some(bytes);
+    "Sets how much later than its last byte clients see the end of a connection, in milliseconds.",
+        close_ms(ms: u64), "Network::default().close_ms(5000)", "[[network]]\nclose_ms = 5000" => ms;
+    "Cuts the connection once a client has received this many bytes.",
+        cut_after_bytes(bytes: u64), "Network::default().cut_after_bytes(4096)",
+        "[[network]]\ncut_after_bytes = 4096" => Some(bytes);
+    "Cuts the connection after this time, in milliseconds.",
+        cut_after_ms(ms: u64), "Network::default().cut_after_ms(5000)",
+        "[[network]]\ncut_after_ms = 5000" => Some(ms);
+}
+
+keys! {
     Limit at ".limits[0]":
     "Sets the endpoints whose requests are counted, all together.",
         at(at: impl Into<Vec<Endpoint>>), "Limit::new(5, 60).at([Endpoint::Sign])",
@@ -123,6 +170,40 @@ impl Scenario {
     #[must_use]
     pub fn user(mut self, user: User) -> Self {
         self.users.push(user);
+        self
+    }
+
+    /// Changes the state of the user who was added last, at a time since the start of the mock. [`User::change`] has more
+    /// options.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use livetape_mock::{Change, Scenario, State};
+    /// let at = Duration::from_secs(30);
+    /// let scenario = Scenario::live("ann").change(at, State::Offline);
+    /// assert_eq!(scenario.users[0].changes, [Change::new(at, State::Offline)]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the scenario has no users.
+    #[must_use]
+    #[track_caller]
+    pub fn change(mut self, at: Duration, state: State) -> Self {
+        let Some(user) = self.users.last_mut() else { panic!("add a user before the change of their state") };
+        user.changes.push(Change::new(at, state));
+        self
+    }
+
+    /// Adds a bad network, after the existing ones.
+    ///
+    /// ```
+    /// # use livetape_mock::{Network, Scenario};
+    /// let slow = Network::default().latency_ms(200).jitter_ms(100);
+    /// assert_eq!(Scenario::live("ann").network(slow).networks[0].latency_ms, 200);
+    /// ```
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.networks.push(network);
         self
     }
 
@@ -177,6 +258,23 @@ impl User {
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Adds a change of the state, after the existing ones.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use livetape_mock::{Change, State, User};
+    /// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    /// let user = User::new("ann")
+    ///     .change(Change::new(minutes(5), State::Offline))
+    ///     .change(Change::new(minutes(6), State::Live).room_id(7));
+    /// assert_eq!(user.changes.len(), 2);
+    /// ```
+    #[must_use]
+    pub fn change(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use toml::Spanned;
 
-use super::{Scenario, check};
+use super::{Network, Scenario, check};
 
 /// Maximum edit distance of a suggested correction.
 const NEAR: usize = 3;
@@ -45,15 +48,24 @@ impl Scenario {
     /// # Errors
     /// The first mistake, with its position.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            ScenarioError::at(text, at, &nearest(error.message()))
-        })?;
+        let scenario: Self = read(text)?;
         let spans: Spans = toml::from_str(text).unwrap_or_default();
         if let Err((table, message)) = check::check(&scenario) {
             return Err(ScenarioError::at(text, spans.of(table), &message));
         }
         Ok(scenario)
+    }
+
+    /// Parses a list of networks from TOML: tables `[[network]]`, as in a scenario.
+    pub(in super::super) fn parse_networks(text: &str) -> Result<Vec<Network>, ScenarioError> {
+        let Networks { networks } = read(text)?;
+        // The same checks as in a scenario.
+        Self::parse(text).map(|_| networks)
+    }
+
+    /// Serialises a list of networks as [`Self::parse_networks`] reads it.
+    pub(in super::super) fn networks_to_toml(networks: Vec<Network>) -> String {
+        to_toml(&Networks { networks })
     }
 
     /// Validates a scenario that was not parsed from TOML.
@@ -70,8 +82,7 @@ impl Scenario {
     /// ```
     #[must_use]
     pub fn to_toml(&self) -> String {
-        // Every field can be written as TOML. If one could not, the comment would show the error.
-        toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
+        to_toml(self)
     }
 
     /// Reports an error at the table of this user in `text`, for mistakes that only reading the recordings
@@ -101,21 +112,68 @@ impl ScenarioError {
 #[serde(default)]
 struct Spans {
     recording: Option<Spanned<IgnoredAny>>,
-    user: Vec<Spanned<IgnoredAny>>,
+    user: Vec<Spanned<UserSpans>>,
     limit: Vec<Spanned<IgnoredAny>>,
     fault: Vec<Spanned<IgnoredAny>>,
+    network: Vec<Spanned<IgnoredAny>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UserSpans {
+    change: Vec<Spanned<IgnoredAny>>,
 }
 
 impl Spans {
     fn of(&self, table: check::Table) -> usize {
-        let table = match table {
-            check::Table::Top => self.recording.as_ref(),
-            check::Table::User(index) => self.user.get(index),
-            check::Table::Limit(index) => self.limit.get(index),
-            check::Table::Fault(index) => self.fault.get(index),
+        fn start<T>(table: &Spanned<T>) -> usize {
+            table.span().start
+        }
+        let start = match table {
+            check::Table::Top => self.recording.as_ref().map(start),
+            check::Table::User(index) => self.user.get(index).map(start),
+            check::Table::Change(user, index) => {
+                self.user.get(user).and_then(|user| user.get_ref().change.get(index)).map(start)
+            }
+            check::Table::Limit(index) => self.limit.get(index).map(start),
+            check::Table::Fault(index) => self.fault.get(index).map(start),
+            check::Table::Network(index) => self.network.get(index).map(start),
         };
-        table.map_or(0, |table| table.span().start)
+        start.unwrap_or_default()
     }
+}
+
+/// A list of networks outside a scenario.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Networks {
+    #[serde(default, rename = "network")]
+    networks: Vec<Network>,
+}
+
+fn to_toml(value: &impl Serialize) -> String {
+    // Every field can be written as TOML. If one could not, the comment would show the error.
+    toml::to_string(value).unwrap_or_else(|error| format!("# {error}\n"))
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, ScenarioError> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        ScenarioError::at(text, at, &nearest(&plain(error.message())))
+    })
+}
+
+/// Replaces the name of a type at the end of a message.
+fn plain(message: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("u64", "a whole number, 0 or more"),
+        ("usize", "a whole number, 0 or more"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("u16", "a whole number from 0 to 65535"),
+        ("i64", "a whole number"),
+    ];
+    let plain = |(name, words): (&str, &str)| Some(format!("{}{words}", message.strip_suffix(name)?));
+    WORDS.into_iter().find_map(plain).unwrap_or_else(|| message.to_owned())
 }
 
 /// Appends a suggestion to an error that lists the known words.

@@ -1,21 +1,26 @@
 //! The behaviour of a mock as data: TOML files, or values built in Rust.
 
 mod build;
+mod change;
 mod check;
 mod fault;
 mod kind;
 mod limit;
 mod load;
+mod network;
 mod recorded;
 mod speed;
 mod table;
+mod time;
 
 use serde::{Deserialize, Serialize};
 
+pub use change::Change;
 pub use fault::{Endpoint, Fault, Repeat, Start};
 pub use kind::{FaultKind, FrameFault, Refusal};
 pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
 pub use load::ScenarioError;
+pub use network::Network;
 pub use recorded::Recorded;
 
 use crate::sans_io::pace::Speed;
@@ -73,6 +78,9 @@ pub struct Scenario {
     /// Faults, in order of precedence.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
+    /// Bad networks, in order of precedence.
+    #[serde(rename = "network", skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Network>,
 }
 
 impl Default for Scenario {
@@ -93,6 +101,7 @@ impl Default for Scenario {
             users: Vec::new(),
             limits: Vec::new(),
             faults: Vec::new(),
+            networks: Vec::new(),
         }
     }
 }
@@ -119,6 +128,16 @@ pub struct User {
     /// Playback speed; defaults to that of the scenario.
     #[serde(skip_serializing_if = "Option::is_none", with = "speed::option")]
     pub speed: Option<Speed>,
+    /// Changes of the state while the mock runs, in order of time.
+    #[serde(rename = "change", skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+impl User {
+    /// Returns the room ids that the scenario gives to this user.
+    pub(super) fn room_ids(&self) -> impl Iterator<Item = i64> {
+        self.room_id.into_iter().chain(self.changes.iter().filter_map(|change| change.room_id))
+    }
 }
 
 /// State of a user in lookups.

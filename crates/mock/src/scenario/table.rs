@@ -203,7 +203,9 @@ fn unless<T: PartialEq>(value: T, usual: &T) -> Option<T> {
     Some(value).filter(|value| value != usual)
 }
 
-fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>, D::Error> {
+pub(super) fn one_or_more<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Endpoint>, D::Error> {
     struct OneOrMore;
 
     impl<'de> serde::de::Visitor<'de> for OneOrMore {

@@ -16,10 +16,7 @@ use super::{
     acks::Acks,
     frames::{self, Messages},
 };
-use crate::{
-    clock,
-    sans_io::wire::{self, Push},
-};
+use crate::sans_io::wire::{self, Push};
 
 /// An answer that the player has to send.
 #[derive(Debug)]
@@ -88,11 +85,11 @@ fn hear(connection: &Connection, acks: &watch::Sender<Acks>, bytes: &Bytes) -> O
     let (happened, reply) = match push.payload_type.as_str() {
         "hb" => (Happened::Heartbeat, Some(Reply::Heartbeat(push))),
         "im_enter_room" => {
-            acks.send_modify(|acks| acks.hear(None, clock::now()));
+            acks.send_modify(|acks| acks.hear(None, connection.mock.clock.now()));
             (Happened::Enter, Some(Reply::Enter))
         }
         "ack" => {
-            acks.send_modify(|acks| acks.hear(Some(push.log_id), clock::now()));
+            acks.send_modify(|acks| acks.hear(Some(push.log_id), connection.mock.clock.now()));
             (Happened::Ack { log_id: push.log_id, internal_ext: text() }, None)
         }
         other => (Happened::Other { payload_type: bounded(other) }, None),

@@ -8,7 +8,10 @@ mod mangle;
 mod play;
 mod wrong;
 
-use std::{sync::atomic::AtomicBool, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use acks::Acks;
 use bytes::BytesMut;
@@ -53,7 +56,8 @@ pub(super) async fn open<I: Wire>(
         return;
     };
     let replaced = connection.mock.replaced();
-    let (epoch, joined, faults) = connection.mock.lock().join(known, is_signed(request));
+    let (epoch, joined, faults) =
+        connection.mock.lock().join(known, connection.mock.clock.now(), is_signed(request));
     connection
         .mock
         .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
@@ -71,6 +75,7 @@ pub(super) async fn open<I: Wire>(
         connection: &connection,
         known,
         epoch,
+        until: None,
         progress: Progress { at: joined.frame, ..Progress::default() },
         joined,
         faults,
@@ -88,6 +93,7 @@ pub(super) async fn open<I: Wire>(
         ended = player.play() => ended,
     };
     let (by, code, reason) = match &ended {
+        Ended::Client(_) if connection.is_cut.load(Ordering::Relaxed) => (By::Mock, 1006, String::new()),
         Ended::Client(goodbye) => (By::Client, goodbye.code, goodbye.reason.clone()),
         Ended::Close(code, reason) => (By::Mock, *code, reason.clone()),
         Ended::Break | Ended::Reset => (By::Mock, 1006, String::new()),

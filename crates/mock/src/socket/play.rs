@@ -12,7 +12,7 @@ use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     select,
     sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
 use super::{
@@ -23,8 +23,8 @@ use super::{
     mangle::Mangler,
 };
 use crate::{
-    clock,
     connection::{Connection, dribble},
+    mock_clock::MockClock,
     room::Joined,
     sans_io::wire,
     scenario::{End, Fault},
@@ -66,6 +66,8 @@ pub(super) struct Player<'a, O> {
     pub(super) connection: &'a Connection,
     pub(super) known: &'a Known,
     pub(super) epoch: u64,
+    /// When the user's LIVE ends, by the mock's clock.
+    pub(super) until: Option<Instant>,
     pub(super) joined: Joined,
     /// Remaining faults, with their indexes.
     pub(super) faults: Vec<(usize, Fault)>,
@@ -95,7 +97,10 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     /// Plays until the end of the room, or until something ends it earlier.
     pub(super) async fn play(&mut self) -> Ended {
         let ended = match self.play_room().await {
-            Err(Stopped::Offline) => self.over().await,
+            Err(Stopped::Offline) => {
+                self.until = None;
+                self.over().await
+            }
             ended => ended,
         };
         ended.unwrap_or_else(|stopped| match stopped {
@@ -149,14 +154,21 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         self.progress.at += 1;
     }
 
-    /// Checks whether a new scenario has made the user unavailable.
+    /// Checks whether the user is live, at the start and after a new scenario or a reset.
     fn check_user(&mut self) -> Result<(), Stopped> {
         if !self.replaced.has_changed().unwrap_or_default() {
             return Ok(());
         }
         self.replaced.mark_unchanged();
-        let known = self.connection.mock.lock().script.by_id(self.known.room_id);
+        let known = self.connection.mock.by_id(self.known.room_id);
+        let started = self.connection.mock.lock().started;
+        self.until = known.until.map(|until| started + until);
         if known.is_away() { Err(Stopped::Offline) } else { Ok(()) }
+    }
+
+    /// Returns the time by the mock's clock.
+    pub(super) fn now(&self) -> Instant {
+        self.connection.mock.clock.now()
     }
 
     /// Returns the current offset.
@@ -215,7 +227,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
 
     /// Gives the client time to read the last frames.
     async fn linger(&mut self) -> Result<(), Stopped> {
-        let (written, close_after) = (clock::now(), self.joined.settings.close_after);
+        let (written, close_after) = (self.now(), self.joined.settings.close_after);
         loop {
             let deadline = self.acked.borrow_and_update().close_at(written, close_after);
             if self.answer(Some(deadline)).await? && !self.acked.has_changed().unwrap_or_default() {
@@ -245,21 +257,24 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         Ok(())
     }
 
-    /// Handles one message or notification. Returns whether the deadline has passed.
+    /// Handles one message or notification. Returns whether the deadline has passed. If the LIVE ended before it, that comes
+    /// first, even if both are over.
     async fn answer(&mut self, deadline: Option<Instant>) -> Result<bool, Stopped> {
         while let Ok(reply) = self.replies.try_recv() {
             self.reply(reply).await?;
         }
         self.check_user()?;
-        if deadline.is_some_and(|deadline| clock::now() >= deadline) {
-            return Ok(true);
+        let next = self.until.into_iter().chain(deadline).min();
+        if next.is_some_and(|next| self.now() >= next) {
+            return if next == self.until { Err(Stopped::Offline) } else { Ok(true) };
         }
+        let clock = &self.connection.mock.clock;
         select! {
             biased;
             Some(reply) = self.replies.recv() => self.reply(reply).await?,
             Ok(()) = self.replaced.changed() => self.replaced.mark_changed(),
             Ok(()) = self.acked.changed() => {}
-            () = sleep(deadline) => return Ok(true),
+            () = sleep(clock, next) => {}
         }
         Ok(false)
     }
@@ -280,24 +295,20 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     }
 
     pub(super) async fn write(&mut self, opcode: u8, payload: &Bytes) -> io::Result<()> {
+        // In one piece, so that the same frames always become the same packets.
+        let frame = frames::frame(opcode, payload);
         match self.progress.bytes_per_ms {
-            Some(bytes_per_ms) => {
-                let frame = frames::frame(opcode, payload);
-                dribble(&mut self.output, &frame, bytes_per_ms).await?;
-            }
-            None => {
-                self.output.write_all(&frames::head(opcode, payload.len())).await?;
-                self.output.write_all(payload).await?;
-            }
+            Some(bytes_per_ms) => dribble(&mut self.output, &frame, bytes_per_ms).await?,
+            None => self.output.write_all(&frame).await?,
         }
         self.output.flush().await
     }
 }
 
 /// Sleeps until the deadline, or forever without one.
-async fn sleep(deadline: Option<Instant>) {
+async fn sleep(clock: &MockClock, deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+        Some(deadline) => clock.sleep_until(deadline).await,
         None => pending().await,
     }
 }

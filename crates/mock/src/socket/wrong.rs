@@ -9,7 +9,6 @@ use super::{
     play::{Ended, Player, Stopped},
 };
 use crate::{
-    clock,
     journal::Happened,
     scenario::{Fault, FaultKind, Start},
 };
@@ -63,7 +62,8 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             FaultKind::CloseFrame => {
                 let frame = self.maker.close();
                 self.write(frames::BINARY, &frame).await?;
-                self.answer_until(Some(clock::now() + CLOSE_FRAME_MAX)).await?;
+                let deadline = self.now() + CLOSE_FRAME_MAX;
+                self.answer_until(Some(deadline)).await?;
                 return Ok(Some(Ended::Close(1000, String::new())));
             }
             FaultKind::Cut => {

@@ -1,15 +1,20 @@
 //! Checks beyond the TOML format: contradictory keys, and faults that can never occur.
 
-use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, State, table::Name};
-use crate::sans_io::pace::Speed;
+mod networks;
+mod users;
+
+use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, table::Name};
 
 /// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Top,
     User(usize),
+    /// The change of a user.
+    Change(usize, usize),
     Limit(usize),
     Fault(usize),
+    Network(usize),
 }
 
 type Wrong = (Table, String);
@@ -44,7 +49,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
             format!("`tt_target_idc` must be the value of a cookie, not `{}`", scenario.tt_target_idc),
         ));
     }
-    check_users(scenario)?;
+    users::check(scenario)?;
+    networks::check(scenario)?;
     for (index, limit) in scenario.limits.iter().enumerate() {
         let wrong = |message: &str| Err((Table::Limit(index), message.to_owned()));
         match () {
@@ -64,34 +70,6 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
             let message = format!("this fault never happens: fault {number} comes first and never ends");
             return Err((Table::Fault(index), message));
         }
-    }
-    Ok(())
-}
-
-fn check_users(scenario: &Scenario) -> Result<(), Wrong> {
-    if scenario.others == Some(State::NotFoundOnce) {
-        return Err((Table::Top, "`others` cannot be `not_found_once`: list the user".into()));
-    }
-    for (index, user) in scenario.users.iter().enumerate() {
-        let wrong = |message: String| Err((Table::User(index), message));
-        if user.name.is_empty() || user.name.contains(['@', '/', ' ']) {
-            return wrong(format!("`{}` is not a user name", user.name));
-        }
-        if scenario.users[..index].iter().any(|other| other.name.eq_ignore_ascii_case(&user.name)) {
-            return wrong(format!("the user `{}` is listed twice", user.name));
-        }
-        if let Some(id) = user.room_id
-            && let Some(other) = scenario.users[..index].iter().find(|other| other.room_id == user.room_id)
-        {
-            return wrong(format!(
-                "the users `{}` and `{}` have the same `room_id`, {id}",
-                other.name, user.name
-            ));
-        }
-        if user.room_id.is_some_and(|id| id <= 0) {
-            return wrong("a `room_id` must be greater than 0".into());
-        }
-        user.speed.map_or(Ok(()), Speed::check).or_else(wrong)?;
     }
     Ok(())
 }

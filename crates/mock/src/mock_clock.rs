@@ -1,0 +1,84 @@
+//! The mock's clock, which tests can advance.
+
+use std::time::Duration;
+
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::MockTikTok;
+use crate::{clock, sans_io::offset};
+
+/// Maximum time by which the clock can be advanced, all calls together.
+const ADVANCE_MAX: Duration = offset::OFFSET_MAX;
+
+/// The runtime's clock, plus the time by which it was advanced. Rooms, changes of users, rate limits and the wall clock
+/// follow it. Timeouts and networks follow the runtime's clock, because they concern real connections.
+#[derive(Debug, Default)]
+pub(super) struct MockClock {
+    advanced: watch::Sender<Duration>,
+}
+
+impl MockClock {
+    pub(super) fn now(&self) -> Instant {
+        clock::now() + self.advanced()
+    }
+
+    /// Returns the time by which it was advanced.
+    pub(super) fn advanced(&self) -> Duration {
+        *self.advanced.borrow()
+    }
+
+    /// Advances the clock. Returns whether that stays below the maximum.
+    pub(super) fn advance(&self, by: Duration) -> bool {
+        let mut is_valid = true;
+        self.advanced.send_if_modified(|advanced| {
+            match advanced.checked_add(by).filter(|sum| *sum <= ADVANCE_MAX) {
+                Some(sum) => *advanced = sum,
+                None => is_valid = false,
+            }
+            is_valid
+        });
+        is_valid
+    }
+
+    /// Sleeps until the clock shows `deadline`.
+    pub(super) async fn sleep_until(&self, deadline: Instant) {
+        let mut advances = self.advanced.subscribe();
+        loop {
+            let advanced = *advances.borrow_and_update();
+            let Some(deadline) = deadline.checked_sub(advanced) else { return };
+            select! {
+                biased;
+                Ok(()) = advances.changed() => {}
+                () = sleep_until(deadline) => return,
+            }
+        }
+    }
+}
+
+impl MockTikTok {
+    /// Advances the mock's clock, as if this time had passed: rooms send the frames that are now due, users change their
+    /// state, and rate limits expire. Under a paused clock, advancing the clock of tokio has the same effect.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.advance(Duration::from_secs(3600));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If the clock was advanced by more than a year, all calls together.
+    #[track_caller]
+    pub fn advance(&self, by: Duration) {
+        assert!(self.mock.clock.advance(by), "a mock's clock can be advanced by at most a year");
+    }
+}
