@@ -51,6 +51,7 @@ fn missing_standard_output_counts_as_a_loss() {
         &["as-scenario", "demo", "-o", "-"],
         &["config", "example"],
         &["token"],
+        &["ca"],
         &["replay", "demo", "--port", "0", "--speed", "1000", "--wait-clients", "0", "--exit-when-done"],
         &["--help"],
         &["--version"],

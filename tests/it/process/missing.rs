@@ -29,11 +29,12 @@ const READING: [&[&str]; 19] = [
     &["as-scenario", "IN", "-o", "OUT"],
 ];
 /// Commands that read no recordings or run until stopped.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "live",
     "serve",
     "record",
     "mock",
+    "ca",
     "trigger",
     "watch",
     "import",
