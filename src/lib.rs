@@ -13,7 +13,7 @@
 //! recording; its items go through the [`pipeline`] to the [`hub`], which numbers, stores and fans out events. The
 //! [`recorder`] writes the items to a file. [`lobby`] holds the rooms and messages of clients. [`supervisor`] starts,
 //! stops and replaces sources on commands from [`control`]. [`server`] provides HTTP and WebSocket. [`mock`] is a mock
-//! TikTok server, and [`tools`] work on recordings offline. [`cli`] is the command line, and [`terminal`] formats
+//! TikTok server, and [`proxy`] its front for clients whose hosts are fixed. [`tools`] work on recordings offline. [`cli`] is the command line, and [`terminal`] formats
 //! events for it.
 
 pub use livetape_core as sans_io;
@@ -46,6 +46,9 @@ pub mod tools {
     pub use livetape_tools::*;
 }
 pub use livetape_io::files;
+
+#[cfg(feature = "cli")]
+pub mod proxy;
 
 pub mod recorder;
 

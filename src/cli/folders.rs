@@ -57,6 +57,11 @@ pub(super) fn recordings() -> PathBuf {
     if here.is_dir() { here.to_owned() } else { user().unwrap_or_else(|| here.to_owned()) }
 }
 
+/// Returns the default of `--ca-dir`; `None` without a home folder.
+pub(super) fn ca_dir() -> Option<PathBuf> {
+    Folders::find().map(|folders| folders.data.join("ca"))
+}
+
 /// Returns the default of `--ca`, if the file exists.
 pub(super) fn ca() -> Option<PathBuf> {
     Folders::find().map(|folders| folders.ca()).filter(|path| path.exists())

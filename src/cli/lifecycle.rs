@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{args::Lifecycle, output::file_problem, serving::Addresses};
+use super::{args::Lifecycle, output::file_problem, proxied::Fronts, serving::Addresses};
 use crate::{
     control::Control,
     sans_io::error::{Code, Problem},
@@ -32,6 +32,15 @@ pub(super) struct Ready<'a> {
     /// Address of the mock that `run --mock` starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<String>,
+    /// Address of the mock's proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<String>,
+    /// Address and port of the mock's TLS server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
+    /// Path of the CA certificate that clients of both must trust.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
     pid: u32,
     version: &'static str,
     api_version: u32,
@@ -46,6 +55,9 @@ impl<'a> Ready<'a> {
             http: rest,
             tikfinity,
             mock: None,
+            proxy: None,
+            tls: None,
+            ca: None,
             pid: process::id(),
             version,
             api_version: API_VERSION,
@@ -54,6 +66,12 @@ impl<'a> Ready<'a> {
 
     pub(super) fn with_mock(self, mock: Option<String>) -> Self {
         Self { mock, ..self }
+    }
+
+    pub(super) fn with_fronts(self, fronts: Option<&Fronts>) -> Self {
+        let Some(fronts) = fronts else { return self };
+        let ca = Some(fronts.certificate.display().to_string());
+        Self { proxy: fronts.proxy_url(), tls: fronts.tls.map(|address| address.to_string()), ca, ..self }
     }
 }
 

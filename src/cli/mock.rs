@@ -3,10 +3,12 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    sync::Arc,
 };
 
 use super::{
-    args, config, display, lifecycle::Ready, mock_banner, output::report_loss, serving::Addresses, signals,
+    args, config, display, lifecycle::Ready, mock_banner, output::report_loss, proxied::Fronts,
+    serving::Addresses, signals,
 };
 use crate::{
     control::Control,
@@ -29,24 +31,28 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     signals::listen(control.clone(), shutdown_time);
     display::end_without_reader(control.clone());
     let (mock, playing) = start(&settings, &folder).await?;
+    let fronts = Fronts::start(&settings, &mock).await?;
     let address = mock.url();
     let address = address.trim_start_matches("http://");
     let (feed, rest) = (format!("ws://{address}/"), format!("http://{address}"));
     let addresses = Addresses { feed, rest, tikfinity: None };
-    args.lifecycle.begin(&Ready::new(&addresses), &control)?;
-    greet(&mock, &playing, settings.scenario.as_deref());
+    args.lifecycle.begin(&Ready::new(&addresses).with_fronts(fronts.as_ref()), &control)?;
+    greet(&mock, &playing, settings.scenario.as_deref(), fronts.as_ref());
     let code = report_loss(&playing, mock.loss());
     control.shutdown().cancelled().await;
     Ok(code)
 }
 
 /// Starts a mock, and returns it with the name of its recording.
-pub(super) async fn start(settings: &settings::Mock, folder: &Path) -> Result<(MockTikTok, String), Problem> {
+pub(super) async fn start(
+    settings: &settings::Mock,
+    folder: &Path,
+) -> Result<(Arc<MockTikTok>, String), Problem> {
     let scenario = scenario(settings, folder)?;
     let playing = scenario.scenario.recording.clone();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
     let mock = MockTikTok::start_on(scenario.with_recording(DEMO, DEMO_BYTES), address).await?;
-    Ok((mock, playing))
+    Ok((Arc::new(mock), playing))
 }
 
 fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
@@ -81,13 +87,14 @@ pub(super) fn unicode(path: &Path) -> Result<String, Problem> {
 }
 
 /// Prints the address and how clients connect to it.
-fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>) {
+fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>, fronts: Option<&Fronts>) {
     let (url, (user, _)) = (mock.url(), mock.example());
     let scenario = scenario.map(|path| format!(", scripted by {}", path.display())).unwrap_or_default();
     let (playing, scenario) = (printable(playing), printable(&scenario));
+    let fronts = fronts.map(Fronts::lines).unwrap_or_default();
     let clients = mock_banner::clients(&url, &printable(&user));
     // If stdout is closed, the mock ends, as every server does.
     drop(display::print(&[format!(
-        "🎭 Mock TikTok on {url} plays {playing}{scenario}\n{clients}\n📺 Press Ctrl+C to stop\n"
+        "🎭 Mock TikTok on {url} plays {playing}{scenario}\n{fronts}{clients}\n📺 Press Ctrl+C to stop\n"
     )]));
 }

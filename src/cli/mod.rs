@@ -2,6 +2,7 @@
 
 mod args;
 mod browser;
+mod ca;
 mod cat;
 mod child;
 mod config;
@@ -19,6 +20,8 @@ mod live;
 mod mock;
 mod mock_banner;
 mod output;
+mod proxied;
+mod proxy_env;
 mod record;
 mod recording;
 mod replay;
@@ -64,6 +67,7 @@ pub fn main() -> u8 {
         Command::Serve(args) => run(live::serve(args)),
         Command::Record(args) => run(record::record(args)),
         Command::Mock(args) => run(mock::mock(args)),
+        Command::Ca(args) => ca::ca(&args),
         Command::Run(args) => run(run::run(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Trigger(args) => run(trigger::trigger(*args)),

@@ -1,9 +1,11 @@
 //! `livetape run`: serves a recording, optionally with a mock, while a command runs.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     pin::pin,
     process::{ExitStatus, Stdio},
+    sync::Arc,
 };
 
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -17,6 +19,8 @@ use super::{
     lifecycle::Ready,
     mock,
     output::{report_loss, shown, warn},
+    proxied::Fronts,
+    proxy_env,
     signals::Signals,
     sources,
     stage::{Bound, Stage},
@@ -30,7 +34,7 @@ use crate::{
         error::{Code, Problem, exit},
         offset,
     },
-    settings::{Address, KEYS, Origin, Settings},
+    settings::{Address, KEYS, Listen, Origin, Settings},
     source::{Tape, live::NetTransport},
     supervisor::{Supervisor, SupervisorOptions},
 };
@@ -52,8 +56,13 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
     let show = tokio::spawn(supervisor.replay(tape.clone()));
+    let fronts = match &mock {
+        Some((mock, _)) => Fronts::start(&settings.mock, mock).await?,
+        None => None,
+    };
     let mock_url = mock.as_ref().map(|(mock, _)| mock.url());
-    args.lifecycle.write(&Ready::new(&bound.addresses).with_mock(mock_url.clone()))?;
+    let ready = Ready::new(&bound.addresses).with_mock(mock_url.clone()).with_fronts(fronts.as_ref());
+    args.lifecycle.write(&ready)?;
     let env =
         [("LIVETAPE_URL", bound.addresses.feed.clone()), ("LIVETAPE_HTTP", bound.addresses.rest.clone())];
     let mock_env = mock_url
@@ -61,12 +70,17 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         .flat_map(|url| ["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.clone())));
     let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
     let offline = settings.live.offline.then(|| ("LIVETAPE_OFFLINE", true.to_string()));
-    let env = Vec::from_iter(env.into_iter().chain(mock_env).chain(token).chain(offline));
+    let proxy_env = match &fronts {
+        Some(fronts) => proxy_env::variables(fronts, env::var("JAVA_TOOL_OPTIONS").ok())?,
+        None => Vec::new(),
+    };
+    let env = env.into_iter().chain(mock_env).chain(token).chain(offline).chain(proxy_env);
+    let env = Vec::from_iter(env);
     // From now on, a signal ends the command before this process.
     let signals = Signals::new();
     let stage = bound.serve(None);
     let run =
-        Run { args: &args, settings: &settings, stage: &stage, mock: mock.as_ref().map(|(mock, _)| mock) };
+        Run { args: &args, settings: &settings, stage: &stage, mock: mock.as_ref().map(|(mock, _)| &**mock) };
     let result = run.command(&env, signals).await;
     stage.control.shut_down();
     let channels = stage.control.channels().clone();
@@ -121,13 +135,19 @@ async fn start_mock(
     args: &args::Run,
     settings: &mut Settings,
     recording: Option<PathBuf>,
-) -> Result<Option<(MockTikTok, String)>, Problem> {
-    let Some(scenario) = &args.mock else { return Ok(None) };
-    settings.mock.scenario = Some(scenario.clone()).filter(|scenario| scenario != Path::new(DEMO));
+) -> Result<Option<(Arc<MockTikTok>, String)>, Problem> {
+    let demo = args.mock_proxy.then(|| PathBuf::from(DEMO));
+    let Some(scenario) = args.mock.clone().or(demo) else { return Ok(None) };
+    settings.mock.scenario = Some(scenario).filter(|scenario| scenario != Path::new(DEMO));
     if let Some(recording) = &recording {
         settings.mock.play = Some(mock::unicode(recording)?);
     }
     settings.mock.port = 0;
+    settings.mock.proxy_listen = args.mock_proxy.then_some(Listen::loopback(0));
+    settings.mock.tls = None;
+    if settings.live.offline {
+        settings.mock.pass.clear();
+    }
     let (mock, playing) = mock::start(&settings.mock, &settings.server.folder()).await?;
     if settings.live.upstream.is_none() {
         settings.live.upstream = mock.url().parse().ok().map(Address);

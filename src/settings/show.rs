@@ -76,6 +76,9 @@ fn sample(key: &Key) -> String {
         "replay.wait_clients" => "1",
         "mock.scenario" => "\"scenario.toml\"",
         "mock.speed" => "10",
+        "mock.proxy_listen" => "\"127.0.0.1:3128\"",
+        "mock.tls" => "\"0.0.0.0:443\"",
+        "mock.ca_dir" => "\"ca\"",
         _ => "\"\"",
     }
     .to_owned()

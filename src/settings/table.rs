@@ -17,7 +17,7 @@ use super::{
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
-    sans_io::{pace::Speed, retry},
+    sans_io::{host::HostPort, pace::Speed, retry},
     secret::Secret,
 };
 
@@ -351,6 +351,22 @@ settings! {
         speed: Option<Speed> = None, "--speed N|max", "LIVETAPE_MOCK_SPEED";
         /// Seed for reproducible output [default: the scenario's seed, or 0]
         seed: Option<u64> = None, "--seed N", "LIVETAPE_MOCK_SEED";
+        /// Also answer as an HTTP proxy on a port or ADDR:PORT
+        ///
+        /// For clients whose hosts cannot be changed: set it as their proxy. The mock answers for the hosts of TikTok and of sign servers, and refuses all others.
+        proxy_listen: Option<Listen> = None, "--proxy-listen ADDR", "LIVETAPE_MOCK_PROXY_LISTEN";
+        /// Also answer with TLS on a port or ADDR:PORT
+        ///
+        /// For clients whose hosts are redirected to this machine, e.g. in /etc/hosts.
+        tls: Option<Listen> = None, "--tls ADDR", "LIVETAPE_MOCK_TLS";
+        /// Let clients of the proxy reach HOST or HOST:PORT
+        ///
+        /// Unchanged, and without TLS of the mock. Can be repeated. Without a port, on 80 and 443.
+        pass: Vec<HostPort> = Vec::new(), "--pass HOST", "LIVETAPE_MOCK_PASS";
+        /// Keep the CA of the proxy in this folder
+        ///
+        /// The default is the folder ca in the user's folder for data. `livetape ca` shows how clients trust it.
+        ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_CA_DIR";
     }
 
     /// Terminal client.

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use super::recording::{Rotate, Sync};
 use crate::{
-    sans_io::{offset, pace::Speed, size},
+    sans_io::{host::HostPort, offset, pace::Speed, size},
     secret::Secret,
 };
 
@@ -166,6 +166,18 @@ impl Value for Vec<String> {
     fn show(&self) -> Option<String> {
         let items: Vec<_> = self.iter().map(|item| quoted(item)).collect();
         Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+impl Value for Vec<HostPort> {
+    const FORM: Form = Form::List;
+
+    fn read(text: &str) -> Result<Self, String> {
+        Vec::<String>::read(text)?.iter().map(|host| host.parse()).collect()
+    }
+
+    fn show(&self) -> Option<String> {
+        self.iter().map(ToString::to_string).collect::<Vec<_>>().show()
     }
 }
 

@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("supervisor", &["clock", "control", "hub", "pipeline", "recorder", "sans_io", "source"]),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
+    ("proxy", &["clock", "files", "mock", "net", "sans_io"]),
     (
         "server",
         &[
@@ -48,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "lobby",
             "log",
             "mock",
+            "proxy",
             "sans_io",
             "secret",
             "server",

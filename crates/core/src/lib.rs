@@ -7,6 +7,7 @@ pub mod dedup;
 pub mod devtools;
 pub mod error;
 pub mod event;
+pub mod host;
 pub mod inject;
 pub mod nearest;
 pub mod offset;

@@ -13,8 +13,15 @@ use crate::clock;
 /// Minimum write size for throttled output, in bytes.
 const DRIBBLE_BYTES_MIN: u32 = 1;
 
-/// Transport of a connection.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+/// Transport of a connection, for [`MockTikTok::serve`](crate::MockTikTok::serve).
+///
+/// ```
+/// # use livetape_mock::Wire;
+/// # fn end(io: tokio::net::TcpStream) {
+/// io.reset();
+/// # }
+/// ```
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Ends the connection abruptly, with a TCP reset where the transport has one.
     fn reset(self);
 }
@@ -39,6 +46,8 @@ pub(super) struct Connection {
     /// Client address without the port; empty in memory.
     pub(super) address: String,
     pub(super) random: Random,
+    /// Origin of sockets in sign responses, e.g. `ws://127.0.0.1:3100`; `None`: the host of the request.
+    pub(super) sockets: Option<String>,
 }
 
 /// Writes at `bytes_per_ms` bytes per millisecond.
@@ -51,6 +60,7 @@ pub(super) async fn dribble<O: AsyncWrite + Unpin>(
     for (part, number) in bytes.chunks(bytes_per_ms.max(DRIBBLE_BYTES_MIN) as usize).zip(0_u64..) {
         sleep_until(start + Duration::from_millis(number)).await;
         out.write_all(part).await?;
+        out.flush().await?;
     }
     Ok(())
 }

@@ -35,6 +35,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+pub use connection::Wire;
 use expect::Expectation;
 pub use expect::{Seen, Times};
 pub use journal::{By, ENTRIES_MAX, Happened, LogEntry};
@@ -45,7 +46,7 @@ pub use scenario::{
 };
 pub use scenario_file::ScenarioFile;
 use serve::{accept, stop};
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use livetape_core::{self as sans_io, error::Problem, recording::Loss};
 use livetape_io::{
@@ -83,6 +84,7 @@ pub struct MockTikTok {
     addresses: Vec<SocketAddr>,
     connector: Option<MemoryConnector>,
     expectations: Mutex<Vec<Expectation>>,
+    stop: CancellationToken,
     _stop: DropGuard,
 }
 
@@ -133,10 +135,10 @@ impl MockTikTok {
         let listening = Listening::bind(address).await?;
         let addresses = listening.addresses();
         let (stop, guard) = stop();
-        tokio::spawn(accept(listening, Arc::clone(&mock), stop, |address: SocketAddr| {
+        tokio::spawn(accept(listening, Arc::clone(&mock), stop.clone(), |address: SocketAddr| {
             address.ip().to_string()
         }));
-        Ok(Self { mock, addresses, connector: None, expectations: Mutex::default(), _stop: guard })
+        Ok(Self { mock, addresses, connector: None, expectations: Mutex::default(), stop, _stop: guard })
     }
 
     /// Starts a server without sockets, in the caller's runtime. Connect to it with
@@ -163,12 +165,13 @@ impl MockTikTok {
         let mock = mock_state(scenario.into(), MEMORY_WALL_MS)?;
         let (listener, connector) = listener(MEMORY_BUFFER_BYTES);
         let (stop, guard) = stop();
-        tokio::spawn(accept(listener, Arc::clone(&mock), stop, |_| String::new()));
+        tokio::spawn(accept(listener, Arc::clone(&mock), stop.clone(), |_| String::new()));
         Ok(Self {
             mock,
             addresses: vec![],
             connector: Some(connector),
             expectations: Mutex::default(),
+            stop,
             _stop: guard,
         })
     }

@@ -1,6 +1,6 @@
 //! Accepts connections. Each one is a task that answers requests until it becomes a WebSocket or ends.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    admin,
+    MockTikTok, admin,
     answers::{Answer, Delivery, answer},
     connection::{Connection, Wire, dribble},
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
@@ -57,8 +57,8 @@ pub(super) async fn accept<L>(
             accepted = listener.accept() => accepted,
         };
         let (number, random) = mock.connection();
-        let connection = Connection { mock: Arc::clone(&mock), number, address: name(address), random };
-        let stop = stop.clone();
+        let (address, mock, stop) = (name(address), Arc::clone(&mock), stop.clone());
+        let connection = Connection { mock, number, address, random, sockets: None };
         tokio::spawn(async move {
             select! {
                 biased;
@@ -70,20 +70,55 @@ pub(super) async fn accept<L>(
     }
 }
 
+impl MockTikTok {
+    /// Serves a connection that the caller accepted, such as a decrypted one, until it or the mock ends. `client` is the address to
+    /// log. Sign responses send its socket to the origin `sockets`, e.g. `wss://webcast-ws.tiktok.com`.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let (mut client, io) = tokio::io::duplex(1 << 16);
+    /// client.write_all(b"GET / HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n").await.unwrap();
+    /// mock.serve(io, None, "wss://webcast-ws.tiktok.com".into()).await;
+    /// let mut answer = String::new();
+    /// client.read_to_string(&mut answer).await.unwrap();
+    /// assert!(answer.starts_with("HTTP/1.1 200 OK"));
+    /// # }
+    /// ```
+    pub async fn serve(&self, io: impl Wire, client: Option<IpAddr>, sockets: String) {
+        let (number, random) = self.mock.connection();
+        let address = client.map(|address| address.to_string()).unwrap_or_default();
+        let mock = Arc::clone(&self.mock);
+        let connection = Connection { mock, number, address, random, sockets: Some(sockets) };
+        select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = serve(io, connection) => {}
+        }
+    }
+}
+
 /// Answers the requests of a connection.
 async fn serve<I: Wire>(mut io: I, connection: Connection) {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES_MAX);
     loop {
-        let request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await {
+        let mut request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await
+        {
             Ok(Ok(request)) => request,
             Ok(Err(ReadError::Bad(status, message))) => {
-                let _ = io.write_all(&Response::text(status, message).bytes()).await;
+                let _ = whole(&mut io, &Response::text(status, message)).await;
                 return;
             }
             Ok(Err(ReadError::Ended)) | Err(_) => return,
         };
+        request.sockets = connection.sockets.clone();
         if let Some(response) = admin::answer(&connection, &request) {
-            if io.write_all(&response.bytes()).await.is_err() || request.wants_close() {
+            if whole(&mut io, &response).await.is_err() || request.wants_close() {
                 return;
             }
             continue;
@@ -128,12 +163,19 @@ async fn wait_for_the_end<I: AsyncRead + Unpin>(io: &mut I) {
     while matches!(io.read(&mut nowhere).await, Ok(1..)) {}
 }
 
+/// Sends a complete response. TLS needs the flush.
+async fn whole<I: AsyncWrite + Unpin>(io: &mut I, response: &Response) -> io::Result<()> {
+    io.write_all(&response.bytes()).await?;
+    io.flush().await
+}
+
 async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: Delivery) -> io::Result<()> {
     match delivery {
-        Delivery::Whole => io.write_all(&response.bytes()).await,
+        Delivery::Whole => whole(io, response).await,
         Delivery::Half => {
             let bytes = response.bytes();
-            io.write_all(&bytes[..bytes.len() - response.body.len().div_ceil(2)]).await
+            io.write_all(&bytes[..bytes.len() - response.body.len().div_ceil(2)]).await?;
+            io.flush().await
         }
         Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await,
         Delivery::Endless => {
@@ -141,7 +183,7 @@ async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: 
             for _ in 0..ENDLESS_BYTES_MAX / response.body.len() {
                 io.write_all(&response.body).await?;
             }
-            Ok(())
+            io.flush().await
         }
     }
 }

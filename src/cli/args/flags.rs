@@ -69,10 +69,10 @@ scopes! {
     /// `run`: settings of `replay`, except those that its own flags replace.
     OfRun, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.exit_when_done", "server.port",
-    ]; key => is_served(key) && !matches!(
+    ]; key => key.path() == "mock.ca_dir" || is_served(key) && !matches!(
         key.path().as_str(),
         "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
-    ), reads is_of_servers(key) && key.path() != "server.port", texts [
+    ), reads key.path() == "mock.ca_dir" || is_of_servers(key) && key.path() != "server.port", texts [
         ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
         ("server.port", "Override the port of --listen [default: any free port]"),
         ("replay.exit_when_done", "Close the sockets (1000) at the end of the recording\n\n[env: LIVETAPE_EXIT_WHEN_DONE]"),
@@ -88,9 +88,14 @@ scopes! {
         section => matches!(section, "log" | "record"),
     }, reads is_of_servers(key);
     /// `mock`.
-    OfMock, common ["mock.play", "mock.scenario", "mock.port", "mock.speed", "mock.seed", "server.recordings"]; key => {
+    OfMock, common [
+        "mock.play", "mock.scenario", "mock.port", "mock.speed", "mock.seed", "mock.proxy_listen", "mock.tls", "mock.pass",
+        "server.recordings",
+    ]; key => {
         matches!(key.section, "mock" | "log") || (key.section, key.name()) == ("server", "recordings")
     }, reads Self::holds(key) || key.path() == "limits.shutdown_time", texts [LEVEL_WITHOUT_EVENTS];
+    /// `ca`.
+    OfCa, common ["mock.ca_dir"]; key => key.path() == "mock.ca_dir", reads Self::holds(key);
     /// `watch`.
     OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token", texts [
         ("server.token_file", "Send the first bearer token in this file\n\n[env: LIVETAPE_TOKEN_FILE]"),
@@ -118,6 +123,7 @@ fn heading(key: &Key) -> Option<&'static str> {
         ("live", "record") | ("record", _) => Some("Recording"),
         ("live", _) => Some("Live room"),
         ("replay", _) => Some("Playback"),
+        ("mock", "proxy_listen" | "tls" | "pass" | "ca_dir") => Some("Proxy"),
         ("mock", _) => Some("Mock"),
         _ => None,
     }
@@ -178,7 +184,12 @@ impl<S: Scope> FromArgMatches for Flags<S> {
 }
 
 fn typed(matches: &ArgMatches, key: &Key) -> Option<OsString> {
-    if key.flag()?.value.is_some() {
+    let flag = key.flag()?;
+    if key.form == Form::List {
+        let values: Vec<_> = matches.get_many::<OsString>(key.name())?.cloned().collect();
+        return Some(values.join(",".as_ref()));
+    }
+    if flag.value.is_some() {
         return matches.get_one::<OsString>(key.name()).cloned();
     }
     matches.get_flag(key.name()).then(|| "true".into())
@@ -198,6 +209,7 @@ fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     };
     let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
     let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
+    let arg = if key.form == Form::List { arg.action(ArgAction::Append) } else { arg };
     let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("endless") } else { arg };
     let is_file = key.form == Form::Path || value == "FILE";
     let arg = arg.value_hint(if is_file { ValueHint::AnyPath } else { ValueHint::Other });
@@ -245,6 +257,7 @@ mod tests {
         check::<OfRun>();
         check::<OfRecord>();
         check::<OfMock>();
+        check::<OfCa>();
         check::<OfWatch>();
         check::<OfTools>();
     }

@@ -33,7 +33,9 @@ use crate::{
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope};
+pub(super) use flags::{
+    Flags, OfCa, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope,
+};
 pub(super) use groups::grouped;
 pub(super) use import::Import;
 pub(super) use lifecycle::Lifecycle;
@@ -79,6 +81,8 @@ pub(super) enum Command {
     Record(RecordRoom),
     /// Run a mock TikTok server
     Mock(Mock),
+    /// Print the CA certificate of the mock's proxy
+    Ca(Ca),
     /// Test a command against a recording
     Run(Run),
     /// Print the events of a running server
@@ -174,6 +178,7 @@ pub(super) struct Token {
   livetape mock
   livetape mock --play show.bin --speed 10
   livetape mock --scenario fixtures/scenarios/rate-limited-twice.toml
+  livetape mock --proxy-listen 3128
 
 While it runs:
   curl localhost:3100/__admin/log
@@ -184,6 +189,17 @@ pub(super) struct Mock {
     pub(super) lifecycle: Lifecycle,
     #[command(flatten)]
     pub(super) flags: Flags<OfMock>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Prints the certificate as PEM on stdout, and on stderr how clients trust it.
+
+Examples:
+  livetape ca
+  livetape ca 2>/dev/null > ca.pem")]
+pub(super) struct Ca {
+    #[command(flatten)]
+    pub(super) flags: Flags<OfCa>,
 }
 
 #[derive(Debug, clap::Args)]

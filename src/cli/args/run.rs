@@ -16,6 +16,9 @@ use crate::sans_io::offset;
   LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
   LIVETAPE_TOKEN      the first bearer token of the server, if it has any
   LIVETAPE_OFFLINE    true, if livetape contacts only loopback addresses
+  with --mock-proxy   HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE,
+                      REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS,
+                      NODE_USE_ENV_PROXY, JAVA_TOOL_OPTIONS
 
 Without --port or --listen, the server listens on any free port. livetape
 contacts only loopback addresses, unless the setting `live.offline`
@@ -25,6 +28,7 @@ Examples:
   livetape run demo --speed max -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
   livetape run demo --mock demo -- pytest
+  livetape run demo --mock-proxy -- java -jar bot.jar
 
 Exit code: that of COMMAND; 1 if its clients did not connect, 3 if it succeeded
 but the recording is damaged"
@@ -42,6 +46,12 @@ pub(in crate::cli) struct Run {
     /// With `demo`, every user is live.
     #[arg(long, value_name = "SCENARIO")]
     pub(in crate::cli) mock: Option<PathBuf>,
+    /// Send the requests of COMMAND to TikTok and to sign servers to the mock
+    ///
+    /// For clients whose hosts cannot be changed. COMMAND gets the variables that curl, Node.js, Python and Java read, for a proxy and for
+    /// the certificate of its CA. Starts the mock `demo` without --mock.
+    #[arg(long)]
+    pub(in crate::cli) mock_proxy: bool,
     /// Start playing once N clients are connected [default: 1; 0 with --mock]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) clients: Option<usize>,
@@ -63,7 +73,7 @@ pub(in crate::cli) struct Run {
 impl Run {
     /// Number of clients to wait for.
     pub(in crate::cli) fn clients(&self) -> usize {
-        self.clients.unwrap_or(usize::from(self.mock.is_none()))
+        self.clients.unwrap_or(usize::from(self.mock.is_none() && !self.mock_proxy))
     }
 }
 

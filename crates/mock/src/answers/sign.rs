@@ -35,7 +35,7 @@ pub(super) fn sign(
     let (push_server, idc) = {
         let state = mock.lock();
         let Scenario { push_server, tt_target_idc, .. } = &state.script.scenario;
-        let usual = || format!("ws://{}{SOCKET_PATH}", request.host());
+        let usual = || request.socket_origin() + SOCKET_PATH;
         (push_server.clone().unwrap_or_else(usual), tt_target_idc.clone())
     };
     let body = match fault {
@@ -109,7 +109,7 @@ fn stub(mock: &MockState, request: &Request) -> Bytes {
     let method = "Connected through Euler Stream fallback proxy".into();
     let message = wire::Message { method, ..wire::Message::default() };
     let info = BatchInfo {
-        push_server: format!("ws://{}{FALLBACK_PATH}?token={token}", request.host()),
+        push_server: format!("{}{FALLBACK_PATH}?token={token}", request.socket_origin()),
         cursor: "0".into(),
         route_params: route_params(&mut random),
         ..BatchInfo::default()

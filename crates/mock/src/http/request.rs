@@ -23,6 +23,8 @@ pub(crate) struct Request {
     /// Headers in order, with lowercase names.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    /// Origin of sockets in sign responses, if the connection decides it.
+    pub(crate) sockets: Option<String>,
 }
 
 impl Request {
@@ -46,6 +48,11 @@ impl Request {
     /// Whether the client asks to close the connection after the answer.
     pub(crate) fn wants_close(&self) -> bool {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    }
+
+    /// Returns the origin of sockets in sign responses: by default, the host that the client uses for this server.
+    pub(crate) fn socket_origin(&self) -> String {
+        self.sockets.clone().unwrap_or_else(|| format!("ws://{}", self.host()))
     }
 
     /// Returns the host name that the client uses for this server.
@@ -81,6 +88,7 @@ where
     let length = body_bytes(&request)?;
     if length > buffer.len() && request.header("expect").is_some() {
         io.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| ReadError::Ended)?;
+        io.flush().await.map_err(|_| ReadError::Ended)?;
     }
     while buffer.len() < length {
         more(io, buffer).await?;
@@ -123,6 +131,7 @@ fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
         query: read_query(query),
         headers: head.headers.iter().map(|it| (it.name.to_ascii_lowercase(), text(it.value))).collect(),
         body: Bytes::new(),
+        sockets: None,
     };
     Ok(Some((request, length)))
 }

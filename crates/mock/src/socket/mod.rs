@@ -49,6 +49,7 @@ pub(super) async fn open<I: Wire>(
 ) {
     let Some(head) = upgraded(request) else {
         let _ = io.write_all(&Response::text(400, "`sec-websocket-key` is missing").bytes()).await;
+        let _ = io.flush().await;
         return;
     };
     let replaced = connection.mock.replaced();
@@ -56,7 +57,7 @@ pub(super) async fn open<I: Wire>(
     connection
         .mock
         .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
-    if io.write_all(&head).await.is_err() {
+    if io.write_all(&head).await.is_err() || io.flush().await.is_err() {
         return;
     }
     let (input, output) = tokio::io::split(io);
@@ -103,6 +104,7 @@ pub(super) async fn open<I: Wire>(
             let deadline = clock::now() + CLOSE_MAX;
             let farewell = async {
                 output.write_all(&frames::close(code, &reason)).await?;
+                output.flush().await?;
                 listen(&mut messages, &connection, &sender, &acks, &no_heartbeat).await;
                 Ok::<_, std::io::Error>(())
             };

@@ -1,0 +1,107 @@
+//! The proxy and the TLS server in front of a mock.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{folders, output::warn};
+use crate::{
+    clock,
+    mock::MockTikTok,
+    proxy::{Ca, DOMAINS, Front, Hosts, Mocked, Mode, Opened},
+    sans_io::error::{Code, Problem},
+    server::listen::Listening,
+    settings::{self, Listen},
+    terminal::printable,
+};
+
+/// A running proxy, a running TLS server, or both. They stop when this is dropped.
+pub(super) struct Fronts {
+    /// Address of the proxy.
+    pub(super) proxy: Option<SocketAddr>,
+    /// Address of the TLS server.
+    pub(super) tls: Option<SocketAddr>,
+    /// File with the CA certificate.
+    pub(super) certificate: PathBuf,
+    /// Trust store for Java with the CA certificate.
+    pub(super) trust_store: PathBuf,
+    _stop: DropGuard,
+}
+
+impl Fronts {
+    /// Starts what the settings ask for.
+    pub(super) async fn start(
+        settings: &settings::Mock,
+        mock: &Arc<MockTikTok>,
+    ) -> Result<Option<Self>, Problem> {
+        if settings.proxy_listen.is_none() && settings.tls.is_none() {
+            return Ok(None);
+        }
+        let Opened { ca, certificate, trust_store, .. } = open_ca(settings.ca_dir.as_deref())?;
+        let (proxy, tls) =
+            (bind(settings.proxy_listen, "--proxy-listen").await?, bind(settings.tls, "--tls").await?);
+        let addresses =
+            |listening: &Option<Listening>| listening.as_ref().map(Listening::addresses).unwrap_or_default();
+        let (proxy_addresses, tls_addresses) = (addresses(&proxy), addresses(&tls));
+        let own = [&proxy_addresses[..], &tls_addresses].concat();
+        let front =
+            Arc::new(Front::new(Mocked(Arc::clone(mock)), Hosts { pass: settings.pass.clone(), own }, ca)?);
+        let stop = CancellationToken::new();
+        for (listening, mode) in [(proxy, Mode::Proxy), (tls, Mode::Tls)] {
+            if let Some(listening) = listening {
+                tokio::spawn(Arc::clone(&front).accept(listening, mode, stop.clone()));
+            }
+        }
+        let (proxy, tls) = (proxy_addresses.first().copied(), tls_addresses.first().copied());
+        if let Some(address) = proxy.filter(|it| !it.ip().is_loopback() && !settings.pass.is_empty()) {
+            warn(format_args!(
+                "⚠️ Anyone who can reach {address} can send requests to the hosts of --pass through it"
+            ));
+        }
+        Ok(Some(Self { proxy, tls, certificate, trust_store, _stop: stop.drop_guard() }))
+    }
+
+    /// Returns the proxy as the URL that clients need.
+    pub(super) fn proxy_url(&self) -> Option<String> {
+        self.proxy.map(|address| format!("http://{address}"))
+    }
+
+    /// Describes both for people, each in one line.
+    pub(super) fn lines(&self) -> String {
+        let (domains, ca) = (DOMAINS.join(" and "), printable(&self.certificate.display().to_string()));
+        let proxy =
+            self.proxy_url().map(|url| format!("🔀 Proxy for {domains} on {url}\n")).unwrap_or_default();
+        let tls = self.tls.map(|address| format!("🔒 TLS for {domains} on {address}\n")).unwrap_or_default();
+        format!("{proxy}{tls}🔑 Clients must trust {ca}; run `livetape ca` to see how\n")
+    }
+}
+
+async fn bind(listen: Option<Listen>, flag: &str) -> Result<Option<Listening>, Problem> {
+    let Some(Listen(address)) = listen else { return Ok(None) };
+    let bound = Listening::bind(address).await;
+    bound
+        .map(Some)
+        .map_err(|problem| problem.hint(format!("choose another address or port with {flag} ADDR")))
+}
+
+/// Opens the CA, and reports if an expired one was replaced.
+pub(super) fn open_ca(folder: Option<&Path>) -> Result<Opened, Problem> {
+    let Some(folder) = folder.map(Path::to_owned).or_else(folders::ca_dir) else {
+        return Err(Problem::new(Code::BadConfig, "no folder for the CA: this user has no home folder")
+            .hint("choose a folder with --ca-dir DIR"));
+    };
+    // Clients run in other directories.
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    let opened = Ca::open(&folder, clock::wall())?;
+    if opened.is_renewed {
+        warn(format_args!(
+            "⚠️ The CA had expired and was replaced: where you trusted it, trust {} instead (livetape ca)",
+            opened.certificate.display()
+        ));
+    }
+    Ok(opened)
+}

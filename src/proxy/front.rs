@@ -1,0 +1,182 @@
+//! Accepts connections, and passes them to a handler once they are decrypted.
+
+use std::{future::Future, net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, select, sync::Semaphore, time::timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ca::Ca,
+    head::{self, Asked},
+    hosts::{Hosts, Route, TLS_PORT, Target},
+    prefixed::Prefixed,
+    refused::Refused,
+    reports::Reports,
+    stream::Stream,
+    tls::Certificates,
+    tunnel,
+};
+use crate::{
+    clock,
+    mock::Wire,
+    net::{accept::Listener, peer::Peer},
+    sans_io::error::Problem,
+};
+
+/// How long a client may take for its first request, including the pause before it.
+const HEAD_MAX: Duration = Duration::from_secs(60);
+/// How long a TLS handshake may take.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Maximum number of concurrent connections. Further ones wait.
+const CONNECTIONS_MAX: usize = 10_000;
+/// First size of the buffer for a request head, in bytes. That of CONNECT fits.
+const HEAD_BYTES: usize = 512;
+const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+
+/// Answers the requests of decrypted connections.
+pub trait Handler<I: Wire>: Send + Sync + 'static {
+    /// Handles one connection until its end. It carries HTTP/1.1 requests for one host, one of [`DOMAINS`](super::DOMAINS) or below.
+    /// Dropping the stream closes it.
+    fn handle(&self, target: Target, from: Option<IpAddr>, io: Stream<I>) -> impl Future<Output = ()> + Send;
+}
+
+/// How clients reach a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As an HTTP proxy.
+    Proxy,
+    /// As a TLS server, because the hosts are redirected to it.
+    Tls,
+}
+
+/// Accepts clients for a handler.
+#[derive(Debug)]
+pub struct Front<H> {
+    handler: H,
+    hosts: Hosts,
+    certificates: Certificates,
+    reports: Reports,
+    places: Arc<Semaphore>,
+}
+
+impl<H> Front<H> {
+    /// Creates a front that answers with certificates of `ca`.
+    ///
+    /// # Errors
+    /// If the system cannot provide random bytes.
+    pub fn new(handler: H, hosts: Hosts, ca: Ca) -> Result<Self, Problem> {
+        let (certificates, places) = (Certificates::new(ca)?, Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+        Ok(Self { handler, hosts, certificates, reports: Reports::default(), places })
+    }
+
+    /// Accepts connections until `stop`, which also ends them.
+    pub async fn accept<L>(self: Arc<Self>, mut listener: L, mode: Mode, stop: CancellationToken)
+    where
+        L: Listener<Io: Wire, Addr: Peer>,
+        H: Handler<L::Io>,
+    {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let (io, address) = select! {
+                biased;
+                () = stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let (front, stop, from) = (Arc::clone(&self), stop.clone(), address.ip());
+            tokio::spawn(async move {
+                select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = front.serve(io, from, mode) => {}
+                }
+                drop(place);
+            });
+        }
+    }
+
+    async fn serve<I: Wire>(&self, io: I, from: Option<IpAddr>, mode: Mode)
+    where
+        H: Handler<I>,
+    {
+        match mode {
+            Mode::Proxy => self.proxy(io, from).await,
+            Mode::Tls => self.decrypt(Prefixed { read: BytesMut::new(), io }, None, from).await,
+        }
+    }
+
+    /// Handles a connection to the proxy.
+    async fn proxy<I: Wire>(&self, mut io: I, from: Option<IpAddr>)
+    where
+        H: Handler<I>,
+    {
+        let mut read = BytesMut::with_capacity(HEAD_BYTES);
+        let asked = match timeout_at(clock::now() + HEAD_MAX, head::read(&mut io, &mut read)).await {
+            Ok(Ok(None)) => return,
+            Ok(asked) => asked,
+            Err(_) if read.is_empty() => return,
+            Err(_) => Err(Refused::Late),
+        };
+        let opened = match asked {
+            Ok(Some(asked)) => self.open(&asked).await.map(|far| (asked, far)),
+            Ok(None) => return,
+            Err(refused) => Err(refused),
+        };
+        let (Asked { target, forwarded }, far) = match opened {
+            Ok(opened) => opened,
+            Err(refused) => {
+                self.reports.add(&refused.line());
+                let _ = io.write_all(refused.response().as_bytes()).await;
+                return;
+            }
+        };
+        let is_connect = forwarded.is_none();
+        match forwarded {
+            None if io.write_all(ESTABLISHED).await.is_err() => return,
+            None => {}
+            Some(head) => read = BytesMut::from_iter(head.into_iter().chain(read)),
+        }
+        let io = Prefixed { read, io };
+        match far {
+            // How a tunnel ends only concerns its two sides.
+            Some(far) => drop(tunnel::copy(io, far).await),
+            None if is_connect && target.is_tls => self.decrypt(io, Some(target), from).await,
+            None => self.handler.handle(target, from, Stream::plain(io)).await,
+        }
+    }
+
+    /// Checks the host, and connects to it if it is passed.
+    async fn open(&self, asked: &Asked) -> Result<Option<TcpStream>, Refused> {
+        let Target { host, port, is_tls } = &asked.target;
+        match self.hosts.route(host, *port)? {
+            Route::Answer => Ok(None),
+            Route::Pass if *is_tls && asked.forwarded.is_some() => {
+                Err(Refused::Bad("https:// hosts of --pass need CONNECT"))
+            }
+            Route::Pass => tunnel::connect(&self.hosts, host, *port).await.map(Some),
+        }
+    }
+
+    /// Runs the handshake, and passes the connection to the handler. `asked` is the target of CONNECT.
+    async fn decrypt<I: Wire>(&self, io: Prefixed<I>, asked: Option<Target>, from: Option<IpAddr>)
+    where
+        H: Handler<I>,
+    {
+        let host = asked.map(|target| target.host);
+        // Boxed, so that the larger future of the handshake does not occupy memory during the connection.
+        let handshake = Box::pin(self.certificates.accept(io, host.as_deref()));
+        match timeout_at(clock::now() + HANDSHAKE_MAX, handshake).await {
+            Ok(Ok((host, io))) => {
+                let target = Target { host, port: TLS_PORT, is_tls: true };
+                self.handler.handle(target, from, Stream::tls(io)).await;
+            }
+            Ok(Err(Some(line))) => self.reports.add(&line),
+            // The client only opened the connection, as browsers and port scanners do.
+            Ok(Err(None)) => {}
+            Err(_) => {
+                let host = host.as_deref().unwrap_or("a TLS client");
+                self.reports.add(&format!("{host}: the TLS handshake took longer than {HANDSHAKE_MAX:?}"));
+            }
+        }
+    }
+}

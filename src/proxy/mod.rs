@@ -1,0 +1,28 @@
+//! Answers clients whose hosts cannot be changed: as an HTTP proxy, and as a TLS server for hosts that are redirected to it.
+//!
+//! ```text
+//! client ── CONNECT www.tiktok.com:443 ──► Front ── Handler: the mock, or a recorder
+//!                                            │  decrypted, with a certificate of the Ca
+//!                                            └── --pass HOST: a tunnel, unchanged
+//! ```
+//!
+//! A [`Front`] accepts connections, decrypts them and passes each to its [`Handler`], which sees plain HTTP/1.1. Only the hosts of TikTok
+//! and of sign servers are answered; the [`Ca`] cannot sign for any other.
+
+mod ca;
+mod front;
+mod head;
+mod hosts;
+mod mocked;
+mod prefixed;
+mod refused;
+mod reports;
+mod stream;
+mod tls;
+mod tunnel;
+
+pub use ca::{Ca, Opened};
+pub use front::{Front, Handler, Mode};
+pub use hosts::{DOMAINS, Hosts, Target};
+pub use mocked::Mocked;
+pub use stream::{Io, Stream};

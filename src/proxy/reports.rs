@@ -1,0 +1,48 @@
+//! Log lines about clients, limited in number.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use tracing::warn;
+
+/// Maximum number of lines that are told apart. Further ones count together.
+const LINES_MAX: usize = 256;
+
+/// Counts each line, and logs it the first, second, fourth, eighth, … time.
+#[derive(Debug, Default)]
+pub(super) struct Reports(Mutex<HashMap<String, u64>>);
+
+impl Reports {
+    pub(super) fn add(&self, line: &str) {
+        if let Some(count) = self.count(line) {
+            warn!(count, "❌ {line}");
+        }
+    }
+
+    /// Returns the count of a line if it has to be logged.
+    fn count(&self, line: &str) -> Option<u64> {
+        // Held for a few instructions, never across an `.await`.
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = if counts.contains_key(line) || counts.len() < LINES_MAX { line } else { "" };
+        let count = counts.entry(line.to_owned()).or_default();
+        *count += 1;
+        count.is_power_of_two().then_some(*count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_logged_less_and_less_often() {
+        let reports = Reports::default();
+        let logged: Vec<_> = (0..100).filter_map(|_| reports.count("a")).collect();
+        assert_eq!(logged, [1, 2, 4, 8, 16, 32, 64]);
+        assert_eq!(reports.count("b"), Some(1));
+        let lines = (0..10_000).filter(|at| reports.count(&at.to_string()).is_some()).count();
+        assert!(lines < LINES_MAX + 20, "{lines}");
+    }
+}
