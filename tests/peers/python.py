@@ -1,4 +1,7 @@
-"""Runs the unmodified PyPI TikTokLive: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects."""
+"""Runs the unmodified PyPI TikTokLive: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects.
+
+`-` instead of a base URL leaves its hosts as they are.
+"""
 
 import asyncio
 import json
@@ -54,9 +57,10 @@ def listen(client):
 
 
 async def main(base, user, order="connect"):
-    WebDefaults.tiktok_app_url = base
-    WebDefaults.tiktok_sign_url = base
-    WebDefaults.tiktok_webcast_url = base + "/webcast"
+    if base != "-":
+        WebDefaults.tiktok_app_url = base
+        WebDefaults.tiktok_sign_url = base
+        WebDefaults.tiktok_webcast_url = base + "/webcast"
     if version("TikTokLive") == "6.4.5":
         # Otherwise its own `tt-target-idc` conflicts with that of the sign server.
         WebDefaults.web_client_cookies.clear()

@@ -19,12 +19,19 @@ export const COUNTED = ['chat', 'gift', 'like', 'member']
 
 /** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. */
 export function runCell(livetape, client, scenario) {
-  return withMock(livetape, { ...SHOW, scenario, proxy: client.isProxied }, async (base, said) => {
-    const run = await runFor(client, client.isProxied ? client.address(base, said()) : { base })
+  const { ca } = client
+  return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
+    const run = await runFor(client, ca ? proxied(ca, said()) : { base })
     const log = await readLog(base)
     const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
     return [...counts, log.filter(({ what }) => what === 'ack').length, ...sockets(log), ending(run, log)].map(String)
   })
+}
+
+/** The proxy of a mock, and the variables that let clients trust it. */
+function proxied(ca, said) {
+  const file = path.join(ca, 'ca.pem')
+  return { base: /Proxy .* on (\S+)/.exec(said)[1], env: { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file } }
 }
 
 /** Runs a client until it exits, or until its time is over. */

@@ -12,7 +12,11 @@ Published, unmodified clients in every [scenario](../fixtures/scenarios/README.m
 and writes this page; with \`--check\`, a chore of every night, it compares each cell instead, and fails at a difference or a missing cell.
 
 Each cell is a new mock whose room plays \`recordings/gifts.bin\` at speed 30 (unless the scenario sets the speed), and one client, for at most
-20 s; then the client is asked to disconnect. Clients are not restarted: what reconnects here is the client itself.
+20 s; then the client is asked to disconnect. Clients are not restarted: what reconnects here is the client itself. It stops at the end of the
+stream, and when it says that it is disconnected. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
+
+Not in the table: ports for Go, C# and Java, which are not in the registries of npm, PyPI and crates.io; the crate \`tiktoklive\` 0.0.19, whose
+hosts are constants; and \`tiktok-live-api-sdk\`, which has no socket.
 `
 
 const LEGEND = `
@@ -26,8 +30,9 @@ const PARTS = `
 ## Each client
 
 *Acks* are those in the mock's log. *Sockets* counts the attempts to open one; *next socket after* is the time from the end of the first to the
-second attempt. *How it ends* has the class of the error that the client raised or reported, or its HTTP status. A range is the set of values
-that a cell may have, for the reason below the table.
+second attempt. *How it ends* has the class of the error that the client raised (\`string\`: a bare text) or reported and continued, or an HTTP
+status; **waits**: no answer and no error within 20 s; **keeps trying**: more than one socket, and none open at the end. A range, or several
+endings, are all that a cell may have, for the reason below the table.
 `
 
 /** Writes the document. `results` maps clients to maps of scenarios to texts; `counts` are those of the recording. */
@@ -40,9 +45,7 @@ export function write(clients, results, counts) {
 
 function summary(texts, counts) {
   const events = texts.slice(0, EVENTS)
-  const isRange = events.some((text) => text.includes('–'))
-  const sign = (index) => Math.sign(parseInt(events[index]) - counts[index])
-  const signs = isRange ? [-1] : counts.map((_, index) => sign(index))
+  const signs = counts.map((count, index) => Math.sign(parseInt(events[index]) - count))
   const received = events.every((text) => text === '0') ? 'none' : signs.includes(-1) ? 'some' : signs.includes(1) ? 'more' : 'all'
   return received + (texts[END].includes('`') ? ' !' : '') + (texts[SOCKETS] > '1' ? ' ↻' : '')
 }
@@ -52,7 +55,7 @@ function section({ name, licence, note, varies = [] }, cells) {
   const rows = new Map()
   for (const [scenario, texts] of cells) rows.set(texts.join(' | '), [...(rows.get(texts.join(' | ')) ?? []), scenario])
   const lines = [...rows].map(([texts, scenarios]) => `| ${texts} | ${scenarios.map((scenario) => `\`${scenario}\``).join(', ')} |\n`)
-  const notes = [note, ...new Set(varies.map(({ why }) => `Ranges: ${why}`))].filter(Boolean)
+  const notes = [note, ...new Set(varies.map(({ why }) => `Ranges: ${why}`))]
   return [`\n### ${name}\n\nLicence: ${licence}.\n\n`, HEAD, ...lines, ...notes.map((text) => `\n${text}\n`)].join('')
 }
 
@@ -78,12 +81,13 @@ export function differences(expected, results) {
   return lines
 }
 
-/** Replaces the values that are inside a range of the client by the range. */
+/** Replaces the values that are inside a range of the client, or among its alternatives, by all of them. */
 export function ranged({ varies = [] }, scenario, texts) {
   return texts.map((text, index) => {
-    const range = varies.find(({ scenarios, column }) => COLUMNS[index] === column && (!scenarios || scenarios.includes(scenario)))
-    if (!range || !/^\d/.test(text)) return text
-    const { from, to } = range
-    return parseInt(text) >= from && parseInt(text) <= to ? text.replace(/^\d+/, `${from}–${to}`) : text
+    const rule = varies.find(({ scenarios, column }) => COLUMNS[index] === column && scenarios.includes(scenario))
+    if (!rule) return text
+    if (rule.oneOf) return rule.oneOf.includes(text) ? rule.oneOf.join(' or ') : text
+    const [, number, unit] = /^(\d+)( s)?$/.exec(text) ?? []
+    return number >= rule.from && number <= rule.to ? `${rule.from}–${rule.to}${unit ?? ''}` : text
   })
 }

@@ -1,6 +1,6 @@
 //! Runs the unmodified crate piratetok-live-rs: `livetape-peers-piratetok <base URL> <user>`. The end of stdin disconnects.
 
-use std::env;
+use std::{env, process};
 
 use piratetok_live_rs::{
     TikTokLive,
@@ -23,6 +23,8 @@ async fn main() {
         },
         _ = input.read_u8() => {}
     }
+    // The thread that reads stdin would keep the process alive.
+    process::exit(0);
 }
 
 async fn watch(base: &str, user: &str) -> Result<(), TikTokLiveError> {
