@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ca::Ca,
+    domains::{TLS_PORT, Target},
     head::{self, Asked},
-    hosts::{Hosts, Route, TLS_PORT, Target},
+    hosts::{Hosts, Route},
     prefixed::Prefixed,
     refused::Refused,
     reports::Reports,

@@ -5,7 +5,7 @@ use hyper::Uri;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::{
-    hosts::{PORT, TLS_PORT, Target},
+    domains::{PORT, TLS_PORT, Target},
     refused::Refused,
 };
 use crate::sans_io::host;
@@ -79,13 +79,14 @@ fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
 /// Returns the head as the host expects it. It asks for the end of the connection after the response, because the client's next
 /// request could be for another host.
 fn rewritten(method: &str, uri: &Uri, headers: &[httparse::Header<'_>]) -> Vec<u8> {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let host = host.rsplit('@').next().unwrap_or_default();
     let is_upgrade = headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
     let connection = if is_upgrade { "Upgrade" } else { "close" };
     let mut head =
-        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n").into_bytes();
+        format!("{method} {}{query} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n", uri.path())
+            .into_bytes();
     for header in headers {
         if !DROPPED.contains(&header.name.to_ascii_lowercase().as_str()) {
             head.extend([header.name.as_bytes(), b": ", header.value, b"\r\n"].concat());

@@ -2,26 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::refused::Refused;
+use super::{
+    domains::{PORT, TLS_PORT, is_answered},
+    refused::Refused,
+};
 use crate::sans_io::host::HostPort;
-
-/// Domains of TikTok and of sign servers (docs/protocol.md §1). Each includes its subdomains.
-pub const DOMAINS: [&str; 2] = ["tiktok.com", "eulerstream.com"];
-/// Port of `http://` and `ws://`.
-pub(super) const PORT: u16 = 80;
-/// Port of `https://` and `wss://`.
-pub(super) const TLS_PORT: u16 = 443;
-
-/// Where a client wants to connect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Host name, in lower case.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Whether the client expects TLS on the way to the host.
-    pub is_tls: bool,
-}
 
 /// Whether a connection is answered or passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +53,6 @@ impl Hosts {
             host == "localhost" || address.is_some_and(|it| it.is_loopback() || it.is_unspecified());
         self.own.iter().any(|own| own.port() == port && (is_local || address == Some(own.ip())))
     }
-}
-
-/// Whether the handler answers for a host.
-pub(super) fn is_answered(host: &str) -> bool {
-    DOMAINS.iter().any(|domain| {
-        host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{front::Handler, hosts::Target, stream::Stream};
+use super::{domains::Target, front::Handler, stream::Stream};
 use crate::mock::{MockTikTok, Wire};
 
 /// Address of sockets in sign responses for clients on other machines, which reach it through the proxy (docs/protocol.md §1.7).

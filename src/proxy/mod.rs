@@ -10,6 +10,7 @@
 //! and of sign servers are answered; the [`Ca`] cannot sign for any other.
 
 mod ca;
+mod domains;
 mod front;
 mod head;
 mod hosts;
@@ -22,7 +23,8 @@ mod tls;
 mod tunnel;
 
 pub use ca::{Ca, Opened};
+pub use domains::{DOMAINS, Target};
 pub use front::{Front, Handler, Mode};
-pub use hosts::{DOMAINS, Hosts, Target};
+pub use hosts::Hosts;
 pub use mocked::Mocked;
 pub use stream::{Io, Stream};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::hosts::DOMAINS;
+use super::domains::DOMAINS;
 
 /// Why the proxy does not connect a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Refused {
 
     fn hint(&self) -> String {
         match self {
-            Self::Host(host, port) if matches!(port, 80 | 443) => {
+            Self::Host(host, 80 | 443) => {
                 format!("to let requests to it leave this machine, add --pass {host}")
             }
             Self::Host(host, port) => {

@@ -7,7 +7,7 @@ use std::{
 
 use tracing::warn;
 
-/// Maximum number of lines that are told apart. Further ones count together.
+/// Maximum number of different lines. Further ones count together.
 const LINES_MAX: usize = 256;
 
 /// Counts each line, and logs it the first, second, fourth, eighth, … time.

@@ -13,12 +13,12 @@ use tokio_rustls::{
         AlertDescription, Error, ServerConfig,
         crypto::{CryptoProvider, ring},
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-        server::{Acceptor, NoServerSessionStorage, ResolvesServerCertUsingSni},
+        server::{Acceptor, NoServerSessionStorage, ProducesTickets, ResolvesServerCertUsingSni},
     },
     server::TlsStream,
 };
 
-use super::{ca::Ca, hosts, prefixed::Prefixed, stream::Io};
+use super::{ca::Ca, domains::is_answered, prefixed::Prefixed, stream::Io};
 use crate::sans_io::{
     error::{Code, Problem},
     host,
@@ -32,6 +32,7 @@ pub(super) struct Certificates {
     ca: Ca,
     key: KeyPair,
     provider: Arc<CryptoProvider>,
+    ticketer: Arc<dyn ProducesTickets>,
     kept: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
 
@@ -43,10 +44,12 @@ impl fmt::Debug for Certificates {
 
 impl Certificates {
     pub(super) fn new(ca: Ca) -> Result<Self, Problem> {
-        let key = KeyPair::generate().map_err(|error| {
+        let failed = |error: &dyn fmt::Display| {
             Problem::new(Code::Io, format!("cannot generate a key for certificates: {error}"))
-        })?;
-        Ok(Self { ca, key, provider: Arc::new(ring::default_provider()), kept: Mutex::default() })
+        };
+        let key = KeyPair::generate().map_err(|error| failed(&error))?;
+        let ticketer = ring::Ticketer::new().map_err(|error| failed(&error))?;
+        Ok(Self { ca, key, provider: Arc::new(ring::default_provider()), ticketer, kept: Mutex::default() })
     }
 
     /// Runs the server's side of a handshake, and returns the stream with its host. `asked_host` is the one in CONNECT.
@@ -64,7 +67,7 @@ impl Certificates {
         };
         let named = start.client_hello().server_name().map(|name| host::name(name).unwrap_or_default());
         let (config, host, refused) = match named.as_deref().or(asked_host) {
-            Some(host) if hosts::is_answered(host) => (self.config(host), host, None),
+            Some(host) if is_answered(host) => (self.config(host), host, None),
             Some(host) => {
                 (self.refusing(), host, Some(format!("{host}: livetape does not answer for this host")))
             }
@@ -91,9 +94,10 @@ impl Certificates {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Test clients rarely resume, and sessions would stay in memory.
+        // Sessions are resumed from the client's memory, not ours. Without tickets, the delayed acknowledgement of the handshake would delay
+        // the first request of many clients by 40 ms.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        config.ticketer = Arc::clone(&self.ticketer);
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
@@ -152,3 +156,6 @@ fn explain(host: &str, error: &io::Error) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -361,12 +361,12 @@ settings! {
         tls: Option<Listen> = None, "--tls ADDR", "LIVETAPE_MOCK_TLS";
         /// Let clients of the proxy reach HOST or HOST:PORT
         ///
-        /// Unchanged, and without TLS of the mock. Can be repeated. Without a port, on 80 and 443.
+        /// Their requests pass unchanged and leave this machine. Without a port: 80 and 443. Repeat the flag for several hosts.
         pass: Vec<HostPort> = Vec::new(), "--pass HOST", "LIVETAPE_MOCK_PASS";
         /// Keep the CA of the proxy in this folder
         ///
         /// The default is the folder ca in the user's folder for data. `livetape ca` shows how clients trust it.
-        ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_CA_DIR";
+        ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_MOCK_CA_DIR";
     }
 
     /// Terminal client.

@@ -27,6 +27,7 @@ mod offline;
 mod openapi;
 mod openapi_answers;
 mod process;
+mod proxy;
 mod recorder;
 mod recording;
 mod recordings;

@@ -127,7 +127,11 @@ async fn serve<I: Wire>(mut io: I, connection: Connection) {
         log(&connection, &request, &answer, fault.as_ref());
         match answer {
             Answer::Send(response, delivery) => {
-                let response = response.with("Date", http_date(connection.mock.wall_ms() / 1000));
+                let mut response = response.with("Date", http_date(connection.mock.wall_ms() / 1000));
+                // Without it, clients that pool connections would send their next request on this one.
+                if request.wants_close() && delivery == Delivery::Whole {
+                    response = response.with("Connection", "close");
+                }
                 let sent = send(&mut io, &response, delivery).await;
                 if sent.is_err() || delivery != Delivery::Whole || request.wants_close() {
                     return;

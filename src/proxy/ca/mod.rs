@@ -12,7 +12,7 @@ use rcgen::{
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject as _};
 
-use super::hosts::DOMAINS;
+use super::domains::DOMAINS;
 
 /// Name that trust stores show.
 const NAME: &str = "livetape mock CA";
@@ -119,4 +119,47 @@ fn set_validity(params: &mut CertificateParams, expires: Duration) {
     let epoch = date_time_ymd(1970, 1, 1);
     params.not_after = epoch + expires;
     params.not_before = epoch + expires.saturating_sub(VALID + CLOCK_SKEW);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio_rustls::rustls::{
+        RootCertStore,
+        client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
+        crypto::ring,
+        pki_types::{ServerName, UnixTime},
+    };
+
+    use super::*;
+
+    /// Verifies a certificate of the CA, as clients do.
+    fn verify(ca: &Ca, host: &str, now: Duration) -> Result<(), String> {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca.der.clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        let certificate = ca.sign(host, &KeyPair::generate().unwrap()).unwrap();
+        let (name, now) = (ServerName::try_from(host).unwrap(), UnixTime::since_unix_epoch(now));
+        let verified = verifier.verify_server_cert(&certificate, &[], &name, &[], now);
+        verified.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn clients_accept_only_hosts_of_tiktok_and_sign_servers_for_30_days() {
+        let now = Duration::from_secs(1_800_000_000);
+        let ca = Ca::from_text(&Ca::generate(now).unwrap().to_text()).unwrap();
+        for host in ["tiktok.com", "www.tiktok.com", "a.b.tiktok.com", "tiktok.eulerstream.com"] {
+            for now in [now, now.saturating_sub(DAY / 2), now + 29 * DAY] {
+                assert_eq!(verify(&ca, host, now), Ok(()), "{host}");
+            }
+            assert!(verify(&ca, host, now + 30 * DAY + DAY / 24).unwrap_err().contains("expired"));
+        }
+        for host in ["example.com", "nottiktok.com", "tiktok.com.example", "10.0.0.1", "::1"] {
+            let error = verify(&ca, host, now).unwrap_err();
+            assert!(error.contains("NameConstraintViolation"), "{host}: {error}");
+        }
+    }
 }

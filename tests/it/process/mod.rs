@@ -13,6 +13,7 @@ mod log;
 mod missing;
 mod mock;
 mod pipes;
+mod proxy;
 mod replay;
 mod run;
 mod secure;

@@ -1,0 +1,26 @@
+//! Hosts and ports that the handler answers for.
+
+/// Domains of TikTok and of sign servers (docs/protocol.md §1). Each includes its subdomains.
+pub const DOMAINS: [&str; 2] = ["tiktok.com", "eulerstream.com"];
+/// Port of `http://` and `ws://`.
+pub(super) const PORT: u16 = 80;
+/// Port of `https://` and `wss://`.
+pub(super) const TLS_PORT: u16 = 443;
+
+/// Where a client wants to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Host name, in lower case.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Whether the client expects TLS on the way to the host.
+    pub is_tls: bool,
+}
+
+/// Whether the handler answers for a host.
+pub(super) fn is_answered(host: &str) -> bool {
+    DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
+}

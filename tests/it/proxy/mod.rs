@@ -1,0 +1,118 @@
+//! Clients with fixed hosts: the proxy, TLS, and the CA.
+
+mod bad_clients;
+mod ca;
+mod load;
+mod requests;
+
+use std::{net::IpAddr, sync::Arc};
+
+use livetape::{
+    clock,
+    mock::{MockTikTok, ScenarioFile},
+    net::memory::{MemoryConnector, listener},
+    proxy::{Ca, Front, Hosts, Mocked, Mode},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    },
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::support::mock::with_demo;
+
+/// Capacity of a connection in memory, in bytes.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A front in memory, before a mock.
+struct Proxied {
+    connector: MemoryConnector,
+    mock: Arc<MockTikTok>,
+    trust: ClientConfig,
+    accepting: JoinHandle<()>,
+    _stop: DropGuard,
+}
+
+impl Proxied {
+    fn new(scenario: impl Into<ScenarioFile>) -> Self {
+        Self::with(scenario, Mode::Proxy, Hosts::default())
+    }
+
+    fn with(scenario: impl Into<ScenarioFile>, mode: Mode, hosts: Hosts) -> Self {
+        let ca = Ca::generate(clock::wall()).unwrap();
+        let mock = Arc::new(MockTikTok::in_memory(with_demo(scenario)).unwrap());
+        let trust = trusting(ca.pem());
+        let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), hosts, ca).unwrap());
+        let ((listener, connector), stop) = (listener(BUFFER_BYTES), CancellationToken::new());
+        let accepting = tokio::spawn(front.accept(listener, mode, stop.clone()));
+        Self { connector, mock, trust, accepting, _stop: stop.drop_guard() }
+    }
+
+    async fn connect(&self) -> DuplexStream {
+        self.connector.connect().await.unwrap()
+    }
+
+    /// Sends a request to the proxy, and returns everything until the end of the connection.
+    async fn answer(&self, request: &[u8]) -> String {
+        let mut io = self.connect().await;
+        io.write_all(request).await.unwrap();
+        read(io).await
+    }
+
+    /// Opens a tunnel to a host.
+    async fn tunnel(&self, to: &str, from: Option<IpAddr>) -> DuplexStream {
+        tunnel_through(self.connector.connect_from(from).await.unwrap(), to).await
+    }
+
+    /// Opens a TLS connection to port 443 of a host.
+    async fn secure(&self, host: &str, from: Option<IpAddr>) -> TlsStream<DuplexStream> {
+        let io = self.tunnel(&format!("{host}:443"), from).await;
+        shake(&self.trust, host, io).await.unwrap()
+    }
+}
+
+/// Opens a tunnel over a connection to a proxy.
+async fn tunnel_through<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, to: &str) -> I {
+    io.write_all(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await.unwrap());
+    }
+    assert_eq!(head, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    io
+}
+
+/// Returns a configuration that trusts a CA.
+fn trusting(pem: &str) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+async fn shake<I>(trust: &ClientConfig, host: &str, io: I) -> std::io::Result<TlsStream<I>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let host = ServerName::try_from(host.to_owned()).unwrap();
+    TlsConnector::from(Arc::new(trust.clone())).connect(host, io).await
+}
+
+/// Reads to the end of a connection. TLS reports an error if the other side does not announce it.
+async fn read(mut io: impl AsyncRead + Unpin) -> String {
+    let mut text = Vec::new();
+    io.read_to_end(&mut text).await.unwrap();
+    String::from_utf8_lossy(&text).into_owned()
+}
