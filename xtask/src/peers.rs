@@ -72,7 +72,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     if args.table {
         build_crate(&peers.join("piratetok/Cargo.toml"), &target.join("peers-piratetok-rs"))?;
-        return status(script("table/run.mjs")?.arg(if args.check { "--check" } else { "--write" }).args(&args.only));
+        return status(
+            script("table/run.mjs")?.arg(if args.check { "--check" } else { "--write" }).args(&args.only),
+        );
     }
     status(script("run.mjs")?.args(&args.only))?;
     if !args.only.is_empty() {
@@ -81,7 +83,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     status(script("table/run.mjs")?.arg("--some"))?;
     install_programs()?;
     let mut unshare = Command::new("unshare");
-    status(node.lead(unshare.args(WITHOUT_ROUTES).args(["node"]).args([&peers.join("proxied/run.mjs"), &livetape, &target]))?)
+    unshare.args(WITHOUT_ROUTES).arg("node").args([&peers.join("proxied/run.mjs"), &livetape, &target]);
+    status(node.lead(&mut unshare)?)?;
+    status(&mut script("proxied/memory.mjs")?)
 }
 
 /// Builds the crate that runs a Rust client, outside the workspace.
@@ -92,9 +96,8 @@ fn build_crate(manifest: &Path, target: &Path) -> Result<()> {
 
 /// Installs the programs that are missing, and Chromium.
 fn install_programs() -> Result<()> {
-    let is_missing = |(program, argument, _): &&(&str, &str, &str)| {
-        Command::new(program).arg(argument).output().is_err()
-    };
+    let is_missing =
+        |(program, argument, _): &&(&str, &str, &str)| Command::new(program).arg(argument).output().is_err();
     let missing: Vec<_> = PROGRAMS.iter().filter(is_missing).map(|(.., package)| *package).collect();
     if !missing.is_empty() {
         apt_get_install(&missing)?;
