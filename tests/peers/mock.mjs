@@ -16,12 +16,16 @@ const CLIENT_MS_MAX = 150_000
 /** Polling interval of the log, in ms. */
 const POLL_MS = 50
 
-/** Runs `act` with the URL and the output of a new mock, then stops the mock. `scenario` names a file in `fixtures/scenarios`. */
-export function withMock(livetape, { scenario, play, speed }, act) {
+/**
+ * Runs `act` with the URL and the output of a new mock, then stops the mock. `scenario` names a file in `fixtures/scenarios`. With `ca`, the
+ * folder of its CA, the mock is also a proxy.
+ */
+export function withMock(livetape, { scenario, play, speed, ca }, act) {
   const args = ['mock', '--port', '0']
   if (scenario) args.push('--scenario', `fixtures/scenarios/${scenario}.toml`)
   if (play) args.push('--play', play)
   if (speed) args.push('--speed', speed)
+  if (ca) args.push('--proxy-listen', '127.0.0.1:0', '--ca-dir', ca)
   return withServer(livetape, args, async ({ url, isRunning, ended, said }) => {
     const result = await act(url, said)
     if (!isRunning()) throw new Error(`the mock exited early with ${await ended}:\n${said()}`)

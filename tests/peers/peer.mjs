@@ -22,7 +22,7 @@ export function load(name, base) {
 
 /** Describes an error by class and text. 2.0.3 also rejects with plain strings. */
 export function describe(thrown) {
-  if (typeof thrown === 'string') return { type: 'error', class: 'string', message: thrown }
+  if (!(thrown instanceof Object)) return { type: 'error', class: typeof thrown, message: String(thrown) }
   const { constructor, message, errors = [], retryAfter, resetTime } = thrown
   const causes = errors.map((error) => error.message)
   return { type: 'error', class: constructor.name, message, causes, retryAfter, resetTime }
@@ -47,7 +47,7 @@ export async function run(connection, order, events) {
     }
     connection.on('streamEnd', ({ action }) => print({ type: 'streamEnd', action }))
     connection.on('error', ({ info, exception }) => {
-      print({ type: 'problem', info, message: String(exception?.message ?? exception) })
+      print({ type: 'problem', info, class: describe(exception).class, message: String(exception?.message ?? exception) })
     })
     const closed = new Promise((resolve) => connection.on('disconnected', resolve))
     const { roomId } = await connection.connect()

@@ -1,4 +1,7 @@
-"""Runs the unmodified PyPI TikTokLive: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects."""
+"""Runs the unmodified PyPI TikTokLive: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects.
+
+`-` instead of a base URL leaves its hosts as they are.
+"""
 
 import asyncio
 import json
@@ -11,12 +14,11 @@ from TikTokLive import TikTokLiveClient
 from TikTokLive.client.web.web_settings import WebDefaults
 from TikTokLive.events import CommentEvent, ConnectEvent, DisconnectEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
 
-# Paths of a message's ID, a chat's text and a gift's ID. 6.6.6 and 7 use another schema.
-MSG_ID, COMMENT, GIFT_ID = (
-    ("base_message.message_id", "comment", "gift.id")
-    if version("TikTokLive") == "6.6.5"
-    else ("common.msg_id", "content", "gift_id")
-)
+# Paths of a message's ID, a chat's text and a gift's ID, by version. 6.6.6 and 7 use another schema.
+MSG_ID, COMMENT, GIFT_ID = {
+    "6.4.5": ("base_message.message_id", "content", "gift_id"),
+    "6.6.5": ("base_message.message_id", "comment", "gift.id"),
+}.get(version("TikTokLive"), ("common.msg_id", "content", "gift_id"))
 
 
 def show(kind, **fields):
@@ -55,9 +57,13 @@ def listen(client):
 
 
 async def main(base, user, order="connect"):
-    WebDefaults.tiktok_app_url = base
-    WebDefaults.tiktok_sign_url = base
-    WebDefaults.tiktok_webcast_url = base + "/webcast"
+    if base != "-":
+        WebDefaults.tiktok_app_url = base
+        WebDefaults.tiktok_sign_url = base
+        WebDefaults.tiktok_webcast_url = base + "/webcast"
+    if version("TikTokLive") == "6.4.5":
+        # Otherwise its own `tt-target-idc` conflicts with that of the sign server.
+        WebDefaults.web_client_cookies.clear()
     client = TikTokLiveClient(unique_id=user)
     try:
         if order == "is-live":

@@ -70,11 +70,10 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Run the checks that take too long for CI
+    Nightly,
     /// Run unmodified third-party clients against `livetape mock`
-    Peers {
-        /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python interpreter
-        others: Vec<String>,
-    },
+    Peers(peers::Args),
     /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import the captures
     Producers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
@@ -124,13 +123,14 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().chore {
         Chore::Ci { stages } => ci::run(&stages),
+        Chore::Nightly => ci::run_nightly(),
         Chore::Bench(args) => bench::run(&args),
         Chore::Guard { accept } => guard::run(accept),
         Chore::Size => size::run(),
         Chore::Record { args } => return record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
-        Chore::Peers { others } => peers::run(&others),
+        Chore::Peers(args) => peers::run(&args),
         Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),

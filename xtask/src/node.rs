@@ -83,11 +83,11 @@ impl Node {
     }
 
     /// Makes a command and its children use this Node.
-    pub(crate) fn lead(&self, command: &mut Command) -> Result<()> {
+    pub(crate) fn lead<'a>(&self, command: &'a mut Command) -> Result<&'a mut Command> {
         if let Some(folder) = &self.folder {
             command.env("PATH", before(folder)?);
         }
-        Ok(())
+        Ok(command)
     }
 
     /// Runs a program from the `node_modules` of a folder, in that folder.

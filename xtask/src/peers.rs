@@ -12,18 +12,51 @@ use anyhow::Result;
 
 use crate::{
     node::Node,
-    programs::{Built, apt_get_install, build_livetape, command, status},
+    programs::{Built, apt_get_install, build_livetape, cargo, command, install_chromium, status},
 };
 
-/// A virtual environment for each version of TikTokLive, and its requirements file.
-const ENVIRONMENTS: [(&str, &str); 3] = [
+/// A virtual environment for each Python client, and its requirements file.
+const ENVIRONMENTS: [(&str, &str); 7] = [
     ("peers", "requirements.txt"),
+    ("peers-5.0.8", "requirements-5.0.8.txt"),
+    ("peers-6.4.5", "requirements-6.4.5.txt"),
     ("peers-6.6.6", "requirements-6.6.6.txt"),
     ("peers-7.0.1", "requirements-7.0.1.txt"),
+    ("peers-piratetok", "requirements-piratetok.txt"),
+    ("peers-proxied", "proxied/requirements.txt"),
 ];
+/// Programs that the checks behind the proxy use, each with its Debian package.
+const PROGRAMS: [(&str, &str, &str); 5] = [
+    ("curl", "--version", "curl"),
+    ("java", "--version", "openjdk-17-jdk-headless"),
+    ("certutil", "--help", "libnss3-tools"),
+    ("ip", "-Version", "iproute2"),
+    ("unshare", "--version", "util-linux"),
+];
+/// Runs its arguments in a network namespace that has only the loopback interface.
+const WITHOUT_ROUTES: [&str; 6] =
+    ["--map-root-user", "--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"];
 
-/// Builds livetape, installs the clients from lock files and runs the checks, on `others` (`VERSION=PATH`) if there are any.
-pub(crate) fn run(others: &[String]) -> Result<()> {
+/// Arguments of `cargo xtask peers`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask peers
+  cargo xtask peers --table --check
+  cargo xtask peers --table 'piratetok-live-rs 0.5.0'")]
+pub(crate) struct Args {
+    /// Run every client in every scenario, and write the results to docs/peers.md
+    #[arg(long)]
+    table: bool,
+    /// With --table: compare the results with docs/peers.md without writing, and fail on any difference
+    #[arg(long, requires = "table")]
+    check: bool,
+    /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python interpreter. With --table: parts of
+    /// names of clients, or scenarios
+    only: Vec<String>,
+}
+
+/// Builds livetape, installs the clients from lock files and runs the checks.
+pub(crate) fn run(args: &Args) -> Result<()> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&peers)?;
@@ -32,7 +65,44 @@ pub(crate) fn run(others: &[String]) -> Result<()> {
     for (folder, requirements) in ENVIRONMENTS {
         install_python(&peers.join(requirements), &target.join(folder))?;
     }
-    status(node.command()?.args([peers.join("run.mjs"), livetape, target]).args(others))
+    let script = |name: &str| -> Result<Command> {
+        let mut script = node.command()?;
+        script.args([&peers.join(name), &livetape, &target]);
+        Ok(script)
+    };
+    if args.table {
+        build_crate(&peers.join("piratetok/Cargo.toml"), &target.join("peers-piratetok-rs"))?;
+        return status(
+            script("table/run.mjs")?.arg(if args.check { "--check" } else { "--write" }).args(&args.only),
+        );
+    }
+    status(script("run.mjs")?.args(&args.only))?;
+    if !args.only.is_empty() {
+        return Ok(());
+    }
+    status(script("table/run.mjs")?.arg("--some"))?;
+    install_programs()?;
+    let mut unshare = Command::new("unshare");
+    unshare.args(WITHOUT_ROUTES).arg("node").args([&peers.join("proxied/run.mjs"), &livetape, &target]);
+    status(node.lead(&mut unshare)?)?;
+    status(&mut script("proxied/memory.mjs")?)
+}
+
+/// Builds the crate that runs a Rust client, outside the workspace.
+fn build_crate(manifest: &Path, target: &Path) -> Result<()> {
+    let build = ["build", "--quiet", "--locked", "--manifest-path"];
+    status(cargo().args(build).arg(manifest).arg("--target-dir").arg(target))
+}
+
+/// Installs the programs that are missing, and Chromium.
+fn install_programs() -> Result<()> {
+    let is_missing =
+        |(program, argument, _): &&(&str, &str, &str)| Command::new(program).arg(argument).output().is_err();
+    let missing: Vec<_> = PROGRAMS.iter().filter(is_missing).map(|(.., package)| *package).collect();
+    if !missing.is_empty() {
+        apt_get_install(&missing)?;
+    }
+    install_chromium()
 }
 
 /// Creates a virtual environment in `folder`, installs `requirements` and returns its Python.

@@ -1,0 +1,83 @@
+// `node run.mjs <livetape> <target folder>`, in a network namespace without routes: programs with fixed hosts reach the mock with nothing but
+// the environment of `livetape run --mock-proxy`, and ask for no other host.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+import { linesOf, printedBy } from '../mock.mjs'
+import { LOOKUP, OTHER, SIGN, SOCKET } from './addresses.mjs'
+import { programs } from './programs.mjs'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const root = path.join(here, '../../..')
+const [livetape, target] = process.argv.slice(2).map((place) => path.resolve(place))
+const PLAY = path.join(root, 'recordings/gifts.bin')
+/** Time limit of a program, in ms. */
+const PROGRAM_MS = 60_000
+/** What curl returns if the network is unreachable. */
+const CURL_UNREACHABLE = 7
+const COUNTED = ['chat', 'gift', 'like', 'member']
+
+const run = promisify(execFile)
+const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-proxied-'))
+const ca = path.join(folder, 'ca')
+let failures = 0
+
+async function check(name, act) {
+  try {
+    console.log(`ok   ${name}: ${await act()}`)
+  } catch (error) {
+    failures += 1
+    console.log(`FAIL ${name}: ${error.message}\n${error.stderr ?? ''}`)
+  }
+}
+
+/** Runs a program behind the proxy of a new mock and returns its lines, and the hosts that the proxy refused. */
+async function behindProxy([program, ...args], env) {
+  const options = { cwd: here, env: { ...process.env, ...env }, timeout: PROGRAM_MS }
+  const { stdout, stderr } = await run(livetape, ['run', PLAY, '--mock-proxy', '--ca-dir', ca, '--speed', '30', '--', program, ...args], options)
+  const refused = [...stderr.matchAll(/refused ([^:\s]+):/g)].map(([, host]) => host)
+  return { lines: stdout.trim().split('\n'), refused: [...new Set(refused)] }
+}
+
+async function checkProgram({ name, command, env, asksOther, ownHosts = [], wanted }) {
+  await check(name, async () => {
+    const { lines, refused } = await behindProxy(command, env)
+    if (wanted) assert.deepEqual(lines, wanted(expected))
+    else assert.deepEqual(countsOf(lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))), expected.counts, lines.at(-1))
+    assert.deepEqual(refused.filter((host) => !ownHosts.includes(host)), asksOther ? [new URL(OTHER).hostname] : [], 'hosts that the proxy refused')
+    return wanted ? lines.join(', ') : `${expected.counts.join(', ')} ${COUNTED.join(', ')}`
+  })
+}
+
+const countsOf = (events) => COUNTED.map((type) => events.filter((event) => event.type === type).length)
+
+/** Without this check, an open network would hide requests that do not use the proxy. */
+const checkIsolation = () => check('no other host can be reached', async () => {
+  const direct = await run('curl', ['--silent', '--show-error', '--noproxy', '*', '--max-time', '5', 'https://192.0.2.1/']).catch((error) => error)
+  assert.equal(direct.code, CURL_UNREACHABLE, `curl without a proxy: ${direct.stderr}`)
+  return direct.stderr.trim()
+})
+
+await checkIsolation()
+await mkdir(path.join(folder, '.pki/nssdb'), { recursive: true })
+await writeFile(path.join(folder, 'ca.pem'), await printedBy(livetape, ['ca', '--ca-dir', ca]))
+const database = ['-d', `sql:${path.join(folder, '.pki/nssdb')}`]
+await run('certutil', [...database, '-N', '--empty-password'])
+await run('certutil', [...database, '-A', '-n', 'livetape', '-t', 'C,,', '-i', path.join(folder, 'ca.pem')])
+
+const records = await linesOf(livetape, ['cat', PLAY, '--json'])
+// The mock leaves out the recorded replies to heartbeats.
+const frames = records.filter(({ type, payloadType }) => type === 'frame' && payloadType !== 'hb').length
+const { roomId } = records.find((record) => record.roomId)
+const events = await linesOf(livetape, ['events', PLAY, '--no-dedup', '--types', COUNTED.join()])
+const expected = { room: roomId, frames, counts: countsOf(events) }
+await Promise.all(programs({ target, home: folder, lookup: LOOKUP, sign: SIGN, socket: SOCKET, other: OTHER }).map(checkProgram))
+console.log(failures === 0 ? 'all programs reach the mock' : `${failures} checks failed`)
+await rm(folder, { recursive: true })
+process.exitCode = failures === 0 ? 0 : 1

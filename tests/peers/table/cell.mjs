@@ -1,0 +1,82 @@
+// A cell of the table: an unmodified client in a scenario.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+import { readLog, withMock } from '../mock.mjs'
+
+const peers = fileURLToPath(new URL('..', import.meta.url))
+/** The recording of every room. At this speed it takes 5 s, which leaves time for a reconnect. */
+export const SHOW = { play: 'recordings/gifts.bin', speed: '30' }
+/** How long a client may run, in ms. After that it is asked to disconnect. */
+const CELL_MS = 20_000
+/** How long it may take to disconnect, in ms. */
+const LEAVE_MS = 5_000
+export const COUNTED = ['chat', 'gift', 'like', 'member']
+
+/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. */
+export function runCell(livetape, client, scenario) {
+  const { ca } = client
+  return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
+    const run = await runFor(client, ca ? proxied(ca, said()) : { base })
+    const log = await readLog(base)
+    const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
+    return [...counts, log.filter(({ what }) => what === 'ack').length, ...sockets(log), ending(run, log)].map(String)
+  })
+}
+
+/** The proxy of a mock, and the variables that let clients trust it. */
+function proxied(ca, said) {
+  const file = path.join(ca, 'ca.pem')
+  return { base: /Proxy .* on (\S+)/.exec(said)[1], env: { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file } }
+}
+
+/** Runs a client until it exits, or until its time is over. */
+async function runFor({ command: [program, ...args] }, { base, env = {} }) {
+  const child = spawn(program, [...args, base, 'demo'], { cwd: peers, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'ignore'] })
+  const lines = []
+  createInterface(child.stdout).on('line', (line) => line.startsWith('{') && lines.push(JSON.parse(line)))
+  child.stdin.on('error', () => {})
+  let isLate = false
+  const leave = setTimeout(() => (isLate = child.stdin.end()), CELL_MS)
+  const kill = setTimeout(() => child.kill('SIGKILL'), CELL_MS + LEAVE_MS)
+  const [code] = await once(child, 'close')
+  ;[leave, kill].forEach(clearTimeout)
+  return { lines, code, isLate: Boolean(isLate) }
+}
+
+const isUpgrade = ({ what, headers = [] }) => what === 'request' && headers.some(([name, value]) => name === 'upgrade' && /websocket/i.test(value))
+
+/** Returns the number of sockets that were requested, and the time from the end of the first to the second. */
+function sockets(log) {
+  const requests = log.filter(isUpgrade)
+  if (requests.length < 2) return [requests.length, '']
+  const [first, second] = requests
+  const end = log.find(({ what, connection }) => what === 'closed' && connection === first.connection) ?? first
+  return [requests.length, `${Math.round((second.at_ms - end.at_ms) / 1000)} s`]
+}
+
+/** Describes how a run ended: the class of its error, or what else happened. */
+function ending({ lines, code, isLate }, log) {
+  const last = (type) => lines.findLast((line) => line.type === type)
+  const problem = lines.find(({ type }) => type === 'problem')
+  const error = last('error')
+  if (error) return `\`${error.class}\``
+  const end = last('streamEnd') ? 'end of stream' : isLate ? waiting(log) : code !== 0 ? `exits with ${code ?? 'a signal'}` : 'disconnected'
+  return problem ? `${end}, reports \`${problem.class}\`` : end
+}
+
+function waiting(log) {
+  if (isOpen(log)) return 'stays connected'
+  return log.filter(isUpgrade).length > 1 ? 'keeps trying' : 'waits'
+}
+
+/** Whether the client itself closed the last socket, or nobody did. */
+function isOpen(log) {
+  const opened = log.findLast(({ what }) => what === 'upgrade')
+  const closed = log.find(({ what, connection }) => what === 'closed' && connection === opened?.connection)
+  return Boolean(opened) && (!closed || closed.by === 'client')
+}

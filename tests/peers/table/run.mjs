@@ -1,0 +1,64 @@
+// `node table/run.mjs <livetape> <target folder> --write|--check|--some|--show [<part of the name of a client, or a scenario>…]`: runs clients
+// in scenarios, and writes `docs/peers.md`, compares it, compares some cells (for CI), or prints the cells.
+
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { linesOf } from '../mock.mjs'
+import { COUNTED, runCell, SHOW } from './cell.mjs'
+import { clients as all } from './clients.mjs'
+import { differences, ranged, read, write } from './document.mjs'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const DOCUMENT = path.join(root, 'docs/peers.md')
+/** How many cells run at the same time. Most of the time they wait. */
+const AT_ONCE = 6
+/** Scenarios that CI runs with the clients that its other checks do not run: the end, a reconnect, and an error at each step. */
+const SOME = ['stream-ended', 'drop', 'offline', 'rate-limited-forever', 'sign-html', 'handshake-400']
+/** A cell that never ran. */
+const MISSING = Array(8).fill('?')
+
+const [livetape, target, ...rest] = process.argv.slice(2)
+const [mode, ...only] = rest
+const isWanted = ({ name, isQuick }, scenario) =>
+  mode === '--some' ? isQuick && SOME.includes(scenario) : only.length === 0 || only.some((part) => name.includes(part) || scenario === part)
+
+const files = await readdir(path.join(root, 'fixtures/scenarios'))
+const scenarios = files.filter((file) => file.endsWith('.toml')).map((file) => file.replace('.toml', '')).sort()
+const clients = all(path.resolve(target))
+const cells = scenarios.flatMap((scenario) => clients.map((client) => ({ client, scenario }))).filter(({ client, scenario }) => isWanted(client, scenario))
+
+const expected = read(await readFile(DOCUMENT, 'utf8').catch(() => ''))
+const results = new Map(clients.map(({ name }) => [name, new Map()]))
+const waiting = cells.values()
+await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  for (const { client, scenario } of waiting) {
+    // Any failure of a cell is its text, so that it differs from what is expected.
+    const texts = await runCell(path.resolve(livetape), client, scenario).catch((error) => [`fails: ${error.message}`])
+    results.get(client.name).set(scenario, ranged(client, scenario, texts))
+    if (mode === '--show') console.log(`${client.name}, ${scenario}: ${texts.join(' | ')}`)
+  }
+}))
+
+async function compare() {
+  const lines = differences(expected, results)
+  if (lines.length === 0 && (await readFile(DOCUMENT, 'utf8')) !== (await newDocument())) lines.push('docs/peers.md: its text is not up to date')
+  lines.forEach((line) => console.log(`FAIL ${line}`))
+  console.log(`${cells.length} cells of clients and scenarios, ${lines.length} differences from docs/peers.md`)
+  process.exitCode = lines.length === 0 && cells.length > 0 ? 0 : 1
+}
+
+/** The document with the new cells; cells that did not run stay as they are. */
+async function newDocument() {
+  const merged = clients.map((client) => {
+    const { name } = client
+    const cells = { ...Object.fromEntries(expected.get(name) ?? []), ...Object.fromEntries(results.get(name)) }
+    return [name, new Map(scenarios.map((scenario) => [scenario, ranged(client, scenario, cells[scenario] ?? MISSING)]))]
+  })
+  const events = await linesOf(livetape, ['events', SHOW.play, '--no-dedup', '--types', COUNTED.join()])
+  return write(clients, new Map(merged), COUNTED.map((type) => events.filter((event) => event.type === type).length))
+}
+
+if (mode === '--check' || mode === '--some') await compare()
+else if (mode === '--write') await writeFile(DOCUMENT, await newDocument())
