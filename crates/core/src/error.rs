@@ -197,6 +197,10 @@ codes! {
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
     /// The program that embeds the server refused the connection or request.
     Refused = "refused", 403, 1008, 1, "see the documentation of the program that runs this server";
+    /// Another version of livetape wrote to the channel of the cluster.
+    ClusterVersion = "cluster_version", 502, 1011, 1, "update livetape on all nodes of the cluster, one after the other";
+    /// A message on the channel of the cluster is not from livetape, or not from its owner. It is skipped.
+    ClusterMessage = "cluster_message", 502, 1011, 1, "let only livetape publish on the subjects of the cluster: check the permissions in NATS";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
 }
