@@ -4,6 +4,8 @@ mod args;
 mod browser;
 mod cat;
 mod child;
+#[cfg(feature = "nats")]
+mod cluster;
 mod config;
 mod diff;
 mod display;

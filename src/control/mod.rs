@@ -5,6 +5,7 @@
 //! [`Channels`].
 
 mod channels;
+mod cluster;
 mod orders;
 mod registry;
 #[cfg(feature = "nats")]
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
+pub use cluster::{ClusterState, NodeState};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 #[cfg(feature = "nats")]
@@ -68,6 +70,7 @@ struct SharedStatus {
     retry_at: Option<Instant>,
     replay: Option<ReplayState>,
     lateness: Lateness,
+    cluster: Option<ClusterState>,
 }
 
 impl SharedStatus {
@@ -186,6 +189,17 @@ impl Control {
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
         lock(&self.shared).replay.clone()
+    }
+
+    /// Returns the cluster that this process is part of.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterState> {
+        lock(&self.shared).cluster.clone()
+    }
+
+    /// Updates the cluster that this process is part of.
+    pub fn set_cluster(&self, state: ClusterState) {
+        lock(&self.shared).cluster = Some(state);
     }
 
     /// Returns the lateness of the replay's frames.

@@ -201,6 +201,12 @@ impl Hub {
         relay.until(|queue| !queue.staged.is_empty()).await;
     }
 
+    /// Whether something can be published.
+    #[must_use]
+    pub fn has_staged(&self) -> bool {
+        self.shared.relay.as_ref().is_some_and(|relay| !relay.lock().staged.is_empty())
+    }
+
     /// Takes what was staged first: at most this many events and bytes, but at least one event.
     pub fn take_staged(&self, events_max: usize, bytes_max: usize) -> Vec<Staged> {
         let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);

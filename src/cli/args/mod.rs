@@ -33,7 +33,9 @@ use crate::{
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope};
+pub(super) use flags::{
+    Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch, Scope,
+};
 pub(super) use groups::grouped;
 pub(super) use import::Import;
 pub(super) use lifecycle::Lifecycle;
@@ -150,7 +152,7 @@ pub(super) struct Replay {
     #[command(flatten)]
     pub(super) lifecycle: Lifecycle,
     #[command(flatten)]
-    pub(super) flags: Flags<OfServe>,
+    pub(super) flags: Flags<OfReplay>,
 }
 
 /// Returns a random number, different in each process.
