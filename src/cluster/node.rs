@@ -61,6 +61,8 @@ pub(super) struct Node {
     term: Option<Running>,
     /// What the owner is doing, by the log.
     progress: Progress,
+    /// The same, as of the last event that the member accepted.
+    ahead: Progress,
     /// Events and a mark that the member has not accepted yet.
     offered: Vec<Encoded>,
     mark: Option<Mark>,
@@ -111,6 +113,7 @@ impl Node {
             answers: mpsc::channel(ANSWERS_MAX),
             term: None,
             progress: Progress::default(),
+            ahead: Progress::default(),
             offered: Vec::new(),
             mark: None,
             nodes: Nodes::default(),
@@ -228,6 +231,7 @@ impl Node {
         }
         let (told, ended) = oneshot::channel();
         let over = self.control.shutdown().child_token();
+        self.ahead = self.progress.clone();
         let Progress { intent, passed } = self.progress.clone();
         info!(head = self.member.next_number() - 1, "👑 This node owns the channel");
         self.hub.open_relay(self.member.next_number() - 1);
@@ -313,6 +317,7 @@ impl Node {
         }
         if !self.offered.is_empty() {
             let (now, first) = (self.now(), self.member.next_number());
+            self.offered.iter().for_each(|event| self.ahead.take(&event.change));
             match self.member.offer(now, first, std::mem::take(&mut self.offered)) {
                 Ok(()) => {}
                 Err(refused) => {
@@ -328,15 +333,12 @@ impl Node {
         self.perform().await;
     }
 
-    /// Stores what a successor must know, if everything before it is stored.
+    /// Stores what a successor must know.
     fn offer_checkpoint(&mut self) {
-        if self.hub.head() + 1 != self.member.next_number() {
-            return;
-        }
         if let Some(mark) = self.mark.take() {
-            self.progress.mark(&mark);
+            self.ahead.mark(&mark);
         }
-        let state = self.progress.to_bytes();
+        let state = self.ahead.to_bytes();
         if let Err(refused) = self.member.offer_checkpoint(self.now(), state) {
             debug!(why = %refused, "No checkpoint");
         }

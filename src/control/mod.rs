@@ -227,7 +227,9 @@ impl Control {
     /// `no_replay` if nothing is being replayed, otherwise any error of the order itself. Loading also works
     /// while idle, but fails with `room_running` while a room is connected.
     pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
-        if self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {
+        // In a cluster, only the owner knows.
+        let is_alone = self.cluster().is_none();
+        if is_alone && self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {
             return Err(nothing_replayed());
         }
         give(&self.orders, |answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)

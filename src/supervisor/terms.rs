@@ -59,6 +59,8 @@ impl<T: Transport> Supervisor<T> {
         while let Some(Term { intent, passed, over, ended: told }) = self.next_term(&mut terms).await {
             self.shutdown = over;
             self.driver.injector().skip(self.hub.head());
+            self.driver.forget_user();
+            self.driver.set_replay(None);
             let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());
             let next = self.resume(intent, passed).await;
             ended = ended.and(self.run(next).await);
