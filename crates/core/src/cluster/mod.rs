@@ -16,3 +16,6 @@ pub mod record;
 pub use member::{Action, Answer, Input, Member, Options, Refusal, StepDown};
 pub use reader::{Delivery, Fault, Hole, Reader};
 pub use record::{Body, Checkpoint, Encoded, Epoch, Piece, Record, Refused};
+
+#[cfg(test)]
+mod tests;

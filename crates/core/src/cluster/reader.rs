@@ -149,7 +149,7 @@ impl Reader {
     /// Messages may be missing before it; it was not applied.
     pub fn read(&mut self, sequence: u64, bytes: &Bytes) -> Result<Vec<Delivery>, Hole> {
         let hole = Hole { last: self.last };
-        match Record::from_bytes(&self.channel, bytes) {
+        match Record::from_bytes(&self.channel, self.log, bytes) {
             _ if sequence <= self.last => Ok(Vec::new()),
             Ok(record) if record.after == self.last => Ok(self.apply(sequence, record)),
             Ok(record) if record.after > self.last => Err(hole),
@@ -164,7 +164,7 @@ impl Reader {
         if sequence <= self.last {
             return Vec::new();
         }
-        let fault = match Record::from_bytes(&self.channel, bytes) {
+        let fault = match Record::from_bytes(&self.channel, self.log, bytes) {
             Ok(record) if record.after >= self.last => {
                 self.is_behind |= record.after > self.last;
                 return self.apply(sequence, record);

@@ -37,6 +37,9 @@ pub struct Record {
     /// Sequence of the last message in the log before this one; 0 if there was none.
     #[prost(uint64, tag = "5")]
     pub after: u64,
+    /// Identity of the log that the message is for. Another log may continue at the same sequence.
+    #[prost(uint64, tag = "9")]
+    pub log: u64,
     /// The content. Always present in decoded records.
     #[prost(oneof = "Body", tags = "6, 7, 8")]
     pub body: Option<Body>,
@@ -125,6 +128,9 @@ pub enum Refused {
         /// Size of the message.
         bytes: usize,
     },
+    /// It was meant for a log that was replaced before it arrived.
+    #[error("a message in the log was meant for an earlier one")]
+    OtherLog,
     /// It belongs to another channel or cluster.
     #[error("a message in the log belongs to {channel:?}")]
     OtherChannel {
@@ -139,7 +145,9 @@ impl Refused {
     pub fn code(&self) -> Code {
         match self {
             Self::Version { .. } => Code::ClusterVersion,
-            Self::Foreign | Self::Malformed { .. } | Self::OtherChannel { .. } => Code::ClusterMessage,
+            Self::Foreign | Self::Malformed { .. } | Self::OtherLog | Self::OtherChannel { .. } => {
+                Code::ClusterMessage
+            }
         }
     }
 }
@@ -155,12 +163,12 @@ impl Record {
         bytes.freeze()
     }
 
-    /// Reads a message of `channel`. The events share its bytes.
+    /// Reads a message of `channel` in the log with this identity. The events share its bytes.
     ///
     /// # Errors
     ///
     /// Every other message, whatever its bytes.
-    pub fn from_bytes(channel: &str, bytes: &Bytes) -> Result<Self, Refused> {
+    pub fn from_bytes(channel: &str, log: u64, bytes: &Bytes) -> Result<Self, Refused> {
         if bytes.len() < HEAD_BYTES || bytes[..MAGIC.len()] != MAGIC {
             return Err(Refused::Foreign);
         }
@@ -178,6 +186,9 @@ impl Record {
         }
         if record.channel != channel {
             return Err(Refused::OtherChannel { channel: record.channel });
+        }
+        if record.log != log {
+            return Err(Refused::OtherLog);
         }
         Ok(record)
     }
@@ -225,10 +236,11 @@ mod tests {
     use super::*;
 
     const CHANNEL: &str = "show.main";
+    const LOG: u64 = 9;
 
     fn record(body: Body) -> Record {
         let (stream, node) = ("s".to_owned(), "n".to_owned());
-        Record { channel: CHANNEL.into(), stream, node, epoch: 1, after: 0, body: Some(body) }
+        Record { channel: CHANNEL.into(), stream, node, epoch: 1, after: 0, log: LOG, body: Some(body) }
     }
 
     fn piece(events: usize) -> Record {
@@ -246,7 +258,7 @@ mod tests {
     fn other_versions_are_rejected_with_a_code() {
         let mut bytes = piece(1).to_bytes().to_vec();
         bytes[MAGIC.len()] = VERSION + 1;
-        let refused = Record::from_bytes(CHANNEL, &bytes.into()).unwrap_err();
+        let refused = Record::from_bytes(CHANNEL, LOG, &bytes.into()).unwrap_err();
         assert_eq!(
             (refused.code().name(), &refused),
             ("cluster_version", &Refused::Version { found: VERSION + 1 })
@@ -255,15 +267,21 @@ mod tests {
 
     #[test]
     fn messages_of_another_channel_are_rejected() {
-        let refused = Record::from_bytes("other.main", &piece(1).to_bytes()).unwrap_err();
+        let refused = Record::from_bytes("other.main", LOG, &piece(1).to_bytes()).unwrap_err();
         assert_eq!(refused, Refused::OtherChannel { channel: CHANNEL.into() });
         assert_eq!(refused.code().name(), "cluster_message");
     }
 
     #[test]
+    fn messages_for_an_earlier_log_are_rejected() {
+        let refused = Record::from_bytes(CHANNEL, LOG + 1, &piece(1).to_bytes()).unwrap_err();
+        assert_eq!((refused.code().name(), &refused), ("cluster_message", &Refused::OtherLog));
+    }
+
+    #[test]
     fn limits_hold() {
         let refused =
-            |record: &Record| Record::from_bytes(CHANNEL, &record.to_bytes()).err().map(|it| it.code());
+            |record: &Record| Record::from_bytes(CHANNEL, LOG, &record.to_bytes()).err().map(|it| it.code());
         let bad = Some(Code::ClusterMessage);
         assert_eq!(refused(&piece(PIECE_EVENTS_MAX)), None);
         assert_eq!(refused(&piece(PIECE_EVENTS_MAX + 1)), bad);
@@ -281,7 +299,7 @@ mod tests {
     proptest! {
         #[test]
         fn foreign_bytes_are_rejected(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(Record::from_bytes(CHANNEL, &bytes.into()).is_err());
+            prop_assert!(Record::from_bytes(CHANNEL, LOG, &bytes.into()).is_err());
         }
 
         /// A changed byte is an error or another record within the limits, never a panic.
@@ -291,7 +309,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = with;
             bytes.truncate(bytes.len().saturating_sub(cut));
-            if let Ok(record) = Record::from_bytes(CHANNEL, &bytes.into()) {
+            if let Ok(record) = Record::from_bytes(CHANNEL, LOG, &bytes.into()) {
                 prop_assert!(record.is_within_limits());
             }
         }
@@ -304,7 +322,7 @@ mod tests {
             let event = Encoded { json: json.into(), change: change.into(), ..Encoded::default() };
             let piece = Piece { first, events: vec![event.clone(), event] };
             let written = Record { epoch, after, ..record(Body::Piece(piece)) };
-            prop_assert_eq!(Record::from_bytes(CHANNEL, &written.to_bytes()), Ok(written));
+            prop_assert_eq!(Record::from_bytes(CHANNEL, LOG, &written.to_bytes()), Ok(written));
         }
     }
 }

@@ -189,6 +189,12 @@ impl Member {
         self.queue.next()
     }
 
+    /// Returns the number of offered events that are not published yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.events()
+    }
+
     /// Whether the owner should offer a checkpoint now.
     #[must_use]
     pub fn needs_checkpoint(&self) -> bool {

@@ -57,8 +57,9 @@ impl Member {
 
     fn publish(&mut self, stream: String, body: Body) {
         let (channel, node) = (self.options.channel.clone(), self.options.node.clone());
-        let expected = self.reader.last();
-        let record = Record { channel, stream, node, epoch: self.epoch, after: expected, body: Some(body) };
+        let (expected, log) = (self.reader.last(), self.reader.log());
+        let record =
+            Record { channel, stream, node, epoch: self.epoch, after: expected, log, body: Some(body) };
         self.last_token += 1;
         let bytes = record.to_bytes();
         self.in_flight = Some(InFlight {
@@ -123,7 +124,8 @@ impl Member {
             return self.step_down(StepDown::Unreadable);
         }
         self.phase = Phase::Opening;
-        let is_new = self.reader.stream().is_empty() || self.reader.knows_more_than_the_log();
+        // A stream that this log does not contain may have had more events than this node saw.
+        let is_new = self.reader.applied() == 0 || self.reader.knows_more_than_the_log();
         if is_new && let Some(name) = &self.wanted {
             self.streams += 1;
             let stream = format!("{name}-{}", self.streams);
@@ -170,9 +172,7 @@ impl Member {
         self.queue = Queue::new(self.reader.head() + 1);
         // What the changes of earlier events have added up to is only known here.
         self.since_checkpoint = if self.reader.head() > 0 { self.options.checkpoint_events } else { 0 };
-        if let Some(until) = self.lease.ends_at() {
-            self.actions.push_back(Action::OpenUpstream { until });
-        }
+        self.actions.push_back(Action::OpenUpstream);
     }
 
     fn publish_after_foreign(&mut self) {

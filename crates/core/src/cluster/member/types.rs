@@ -167,11 +167,9 @@ pub enum Action {
         /// The message.
         bytes: Bytes,
     },
-    /// Open the upstream, or continue the replay: this node is the owner.
-    OpenUpstream {
-        /// Member's time at which it is too late. Check it just before connecting: the process may have been stopped.
-        until: Duration,
-    },
+    /// Open the upstream, or continue the replay: this node is the owner. The process may have been stopped in between,
+    /// so just before connecting pass [`Input::Tick`], and connect only if [`Member::is_owner`](super::Member::is_owner).
+    OpenUpstream,
     /// Close the upstream before performing the next action.
     CloseUpstream,
     /// Pass news to the hub.
