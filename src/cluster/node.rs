@@ -195,7 +195,7 @@ impl Node {
                 Action::Publish { token, expected, bytes } => {
                     self.ask(move |store| async move { store.publish(token, expected, bytes).await });
                 }
-                Action::OpenUpstream { until } => self.open_upstream(until),
+                Action::OpenUpstream => self.open_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,
                 Action::Deliver(delivery) => self.deliver(delivery),
                 Action::SteppedDown { reason, unpublished, uncertain } => {
@@ -208,7 +208,9 @@ impl Node {
             node: (!owner.is_empty()).then(|| owner.to_owned()),
             is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
         };
-        self.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner);
+        if self.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
+            self.share_state();
+        }
     }
 
     /// Starts a request, whose answer the member gets.
@@ -224,9 +226,10 @@ impl Node {
         self.ask(move |store| async move { Input::Lease(store.take_lease(revision, sent).await) });
     }
 
-    fn open_upstream(&mut self, until: Duration) {
-        // The process may have been stopped. Then the member finds out at the next tick.
-        if self.now() >= until || self.leaving.is_some() {
+    fn open_upstream(&mut self) {
+        // The process may have been stopped since.
+        self.tell(Input::Tick);
+        if !self.member.is_owner() || self.leaving.is_some() {
             return;
         }
         let (told, ended) = oneshot::channel();
