@@ -105,7 +105,9 @@ impl Member {
             Input::Stop => self.stop(),
             Input::Lease(answer) => self.lease_answered(answer),
             Input::LeaseFree => self.lease.is_free(self.now),
-            Input::Message { log, sequence, bytes } => self.message(log, sequence, &bytes),
+            Input::Message { log, previous, sequence, bytes } => {
+                self.message(log, previous, sequence, &bytes)
+            }
             Input::Tail { log, messages, last } => self.tail_read(log, messages, last),
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
             Input::Stored { token, sequence } => self.stored(token, sequence),
@@ -302,11 +304,11 @@ impl Member {
         }
     }
 
-    fn message(&mut self, log: u64, sequence: u64, bytes: &Bytes) {
+    fn message(&mut self, log: u64, previous: u64, sequence: u64, bytes: &Bytes) {
         if log != self.reader.log() {
             return self.ask_tail();
         }
-        match self.reader.read(sequence, bytes) {
+        match self.reader.read(previous, sequence, bytes) {
             Ok(news) => self.take_news(news),
             Err(_) => self.ask_tail(),
         }

@@ -80,6 +80,9 @@ pub enum Input {
     Message {
         /// Identity of the log: the time at which its JetStream stream was created.
         log: u64,
+        /// Sequence of the message that the subscription passed on before, or that it started after. No message of the
+        /// subject is between them.
+        previous: u64,
         /// Sequence of the message.
         sequence: u64,
         /// Its content.
