@@ -61,7 +61,7 @@ pub enum Delivery {
         /// Number of the last.
         last: u64,
     },
-    /// A checkpoint, if something before it was missing: replaces what changes of events have added up to.
+    /// A checkpoint: replaces what changes of events have added up to.
     State {
         /// The state, in the decoder's format.
         state: Bytes,
@@ -194,7 +194,8 @@ impl Reader {
         }
         match body {
             Body::Piece(piece) => self.show(piece.first, piece.events, &mut news),
-            Body::Checkpoint(checkpoint) if self.lacks_state => {
+            // While a log is read again, it may be older than the known events.
+            Body::Checkpoint(checkpoint) if self.head >= self.shown => {
                 self.lacks_state = false;
                 news.push(Delivery::State { state: checkpoint.state });
             }

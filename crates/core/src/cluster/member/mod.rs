@@ -29,8 +29,8 @@ pub use types::{
 };
 
 use super::{
-    reader::{Delivery, Reader},
-    record::{CONTENT_BYTES_MAX, Encoded},
+    reader::{Delivery, Fault, Reader},
+    record::{CONTENT_BYTES_MAX, Encoded, Refused},
 };
 
 /// One node's part in a channel. Times are offsets on the node's monotonic clock.
@@ -309,7 +309,13 @@ impl Member {
             return self.ask_tail();
         }
         match self.reader.read(previous, sequence, bytes) {
-            Ok(news) => self.take_news(news),
+            Ok(news) => {
+                if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
+                    // The caller does not know either that the log was replaced.
+                    self.ask_tail();
+                }
+                self.take_news(news);
+            }
             Err(_) => self.ask_tail(),
         }
     }

@@ -76,7 +76,20 @@ fn records_that_are_gone_are_a_gap_and_a_checkpoint_restores_the_state() {
     };
     let state = Bytes::from_static(b"state");
     assert_eq!(reader.read(9, 10, &checkpoint(9)), Ok(vec![Delivery::State { state }]));
-    assert_eq!(reader.read(10, 11, &checkpoint(10)), Ok(vec![]), "nothing is missing");
+    assert!(!reader.lacks_state());
+}
+
+#[test]
+fn a_log_that_is_read_again_delivers_only_later_events() {
+    let mut reader = reader();
+    reader.restart(LOG);
+    let epoch = Delivery::Epoch { node: "a".into(), epoch: 1 };
+    assert_eq!(reader.read_stored(1, &opens("a", 1, 0, 0)), [epoch]);
+    let early = record("a", 1, 1, Body::Checkpoint(Checkpoint { head: 0, state: Bytes::new() }));
+    assert_eq!(reader.read_stored(2, &early), []);
+    assert!(reader.knows_more_than_the_log());
+    assert_eq!(reader.read_stored(3, &piece("a", 1, 2, 1)), []);
+    assert_eq!(reader.read_stored(4, &piece("a", 1, 3, 2)).len(), 1);
 }
 
 #[test]
@@ -285,6 +298,15 @@ fn a_log_of_a_newer_version_is_not_continued() {
     let gap = Action::Deliver(Delivery::Gap { first: 2, last: 9 });
     assert_eq!(actions(&mut member)[0], gap);
     assert!(member.deadline().is_some());
+}
+
+#[test]
+fn a_message_for_another_log_makes_a_member_read_the_log() {
+    let mut member = owner();
+    let bytes =
+        Record { log: LOG + 1, ..Record::from_bytes(CHANNEL, LOG, &piece("b", 1, 1, 1)).unwrap() }.to_bytes();
+    member.handle(ms(40), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
+    assert_eq!(actions(&mut member)[0], Action::ReadTail { after: 2 });
 }
 
 #[test]
