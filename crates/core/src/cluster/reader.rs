@@ -142,21 +142,17 @@ impl Reader {
         self.node.clear();
     }
 
-    /// Applies the next message of a subscription. Repeated messages are ignored.
+    /// Applies a message of a subscription, which passed on `previous` before it and nothing in between. Repeated messages
+    /// are ignored.
     ///
     /// # Errors
     ///
-    /// Messages may be missing before it; it was not applied.
-    pub fn read(&mut self, sequence: u64, bytes: &Bytes) -> Result<Vec<Delivery>, Hole> {
-        let hole = Hole { last: self.last };
-        match Record::from_bytes(&self.channel, self.log, bytes) {
-            _ if sequence <= self.last => Ok(Vec::new()),
-            Ok(record) if record.after == self.last => Ok(self.apply(sequence, record)),
-            Ok(record) if record.after > self.last => Err(hole),
-            // Others do not say reliably which message they follow.
-            _ if sequence != self.last + 1 => Err(hole),
-            _ => Ok(self.read_stored(sequence, bytes)),
+    /// Messages before `previous` are missing; this one was not applied.
+    pub fn read(&mut self, previous: u64, sequence: u64, bytes: &Bytes) -> Result<Vec<Delivery>, Hole> {
+        if sequence > self.last && previous > self.last {
+            return Err(Hole { last: self.last });
         }
+        Ok(self.read_stored(sequence, bytes))
     }
 
     /// Applies the next message in the store: all messages between the last one and this one are gone.
@@ -198,11 +194,12 @@ impl Reader {
         }
         match body {
             Body::Piece(piece) => self.show(piece.first, piece.events, &mut news),
-            Body::Checkpoint(checkpoint) => {
+            // While a log is read again, it may be older than the known events.
+            Body::Checkpoint(checkpoint) if self.head >= self.shown => {
                 self.lacks_state = false;
                 news.push(Delivery::State { state: checkpoint.state });
             }
-            Body::Epoch(_) => {}
+            Body::Checkpoint(_) | Body::Epoch(_) => {}
         }
         news
     }

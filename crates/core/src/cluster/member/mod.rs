@@ -29,8 +29,8 @@ pub use types::{
 };
 
 use super::{
-    reader::{Delivery, Reader},
-    record::{CONTENT_BYTES_MAX, Encoded},
+    reader::{Delivery, Fault, Reader},
+    record::{CONTENT_BYTES_MAX, Encoded, Refused},
 };
 
 /// One node's part in a channel. Times are offsets on the node's monotonic clock.
@@ -105,7 +105,9 @@ impl Member {
             Input::Stop => self.stop(),
             Input::Lease(answer) => self.lease_answered(answer),
             Input::LeaseFree => self.lease.is_free(self.now),
-            Input::Message { log, sequence, bytes } => self.message(log, sequence, &bytes),
+            Input::Message { log, previous, sequence, bytes } => {
+                self.message(log, previous, sequence, &bytes)
+            }
             Input::Tail { log, messages, last } => self.tail_read(log, messages, last),
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
             Input::Stored { token, sequence } => self.stored(token, sequence),
@@ -302,12 +304,18 @@ impl Member {
         }
     }
 
-    fn message(&mut self, log: u64, sequence: u64, bytes: &Bytes) {
+    fn message(&mut self, log: u64, previous: u64, sequence: u64, bytes: &Bytes) {
         if log != self.reader.log() {
             return self.ask_tail();
         }
-        match self.reader.read(sequence, bytes) {
-            Ok(news) => self.take_news(news),
+        match self.reader.read(previous, sequence, bytes) {
+            Ok(news) => {
+                if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
+                    // The caller does not know either that the log was replaced.
+                    self.ask_tail();
+                }
+                self.take_news(news);
+            }
             Err(_) => self.ask_tail(),
         }
     }

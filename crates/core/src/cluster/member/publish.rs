@@ -83,11 +83,8 @@ impl Member {
     pub(super) fn stored(&mut self, token: u64, sequence: u64) {
         let Some(flight) = self.in_flight.as_ref().filter(|flight| flight.token == token) else { return };
         // From here it takes the same path as a record of another node.
-        let bytes = flight.bytes.clone();
-        match self.reader.read(sequence, &bytes) {
-            Ok(news) => self.take_news(news),
-            Err(_) => self.ask_tail(),
-        }
+        let (log, expected, bytes) = (flight.record.log, flight.expected, flight.bytes.clone());
+        self.message(log, expected, sequence, &bytes);
     }
 
     pub(super) fn rejected(&mut self, token: u64) {

@@ -18,7 +18,7 @@ pub const WAITING_EVENTS_MAX: usize = 16_384;
 pub const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Default size up to which waiting events are joined into one piece, in bytes.
 pub const PIECE_BYTES_MAX: usize = 256 << 10;
-/// Default number of events between two checkpoints.
+/// Default number of events between two checkpoints. The log must retain more than these and those that may wait.
 pub const CHECKPOINT_EVENTS: usize = 4_096;
 
 /// Names and limits of a member.
@@ -80,6 +80,9 @@ pub enum Input {
     Message {
         /// Identity of the log: the time at which its JetStream stream was created.
         log: u64,
+        /// Sequence of the message that the subscription passed on before, or that it started after. No message of the
+        /// subject is between them. Republished messages have it in the header `Nats-Last-Sequence`.
+        previous: u64,
         /// Sequence of the message.
         sequence: u64,
         /// Its content.

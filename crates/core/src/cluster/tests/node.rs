@@ -165,7 +165,9 @@ impl Node {
                 self.state = None;
             }
             Delivery::State { state } => {
-                self.state = Some(u64::from_le_bytes(state[..].try_into().unwrap()));
+                let state = u64::from_le_bytes(state[..].try_into().unwrap());
+                assert!(self.state.is_none_or(|known| known == state), "node {}: another state", self.start);
+                self.state = Some(state);
                 self.note_state();
             }
             Delivery::Fault(_) => self.faults += 1,

@@ -278,9 +278,10 @@ impl World {
                 Input::Tail { log: self.bus.log, messages, last: self.bus.last() }
             }
             Action::Publish { token, expected, bytes } => {
+                let (log, previous) = (self.bus.log, self.bus.last());
                 match self.bus.publish(Some(expected), bytes.clone()) {
                     Some(sequence) => {
-                        self.tell_all(&Input::Message { log: self.bus.log, sequence, bytes });
+                        self.tell_all(&Input::Message { log, previous, sequence, bytes });
                         Input::Stored { token, sequence }
                     }
                     None => Input::Rejected { token },
@@ -318,8 +319,9 @@ impl World {
             }
             Trouble::Release(index) => self.at(self.now, What::Release(index % nodes)),
             Trouble::Foreign(kind) => {
+                let (log, previous) = (self.bus.log, self.bus.last());
                 let (sequence, bytes) = self.bus.publish_foreign(kind);
-                self.tell_all(&Input::Message { log: self.bus.log, sequence, bytes });
+                self.tell_all(&Input::Message { log, previous, sequence, bytes });
             }
             Trouble::Evict(keep) => self.bus.evict(keep),
             Trouble::LoseLog => self.bus.lose_log(),
