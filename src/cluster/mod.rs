@@ -82,6 +82,7 @@ impl Cluster {
             subject: store.subject("order"),
             node: options.node.clone(),
             owner,
+            is_connected: link.is_connected.clone(),
             to_source,
             hub: hub.clone(),
             patience: options.lease * 2 + orders::PATIENCE_MIN,

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::{Message, Subscriber, header::NATS_SEQUENCE};
+use async_nats::{
+    Message, Subscriber,
+    header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
+};
 use futures_util::StreamExt as _;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -169,17 +172,17 @@ impl Node {
 
     fn read(&mut self, message: &Message) {
         // Without a sequence, it was not stored.
-        let sequence = message.headers.as_ref().and_then(|headers| headers.get(NATS_SEQUENCE));
-        if let Some(sequence) = sequence.and_then(|sequence| sequence.as_str().parse().ok()) {
+        let number = |name| message.headers.as_ref()?.get(name)?.as_str().parse().ok();
+        if let (Some(previous), Some(sequence)) = (number(NATS_LAST_SEQUENCE), number(NATS_SEQUENCE)) {
             let (log, bytes) = (self.member.reader().log(), message.payload.clone());
-            self.tell(Input::Message { log, sequence, bytes });
+            self.tell(Input::Message { log, previous, sequence, bytes });
         }
     }
 
     /// Lets the member read the end of the log.
     fn read_tail(&mut self) {
         // It does not trust a message of another log.
-        self.tell(Input::Message { log: 0, sequence: 0, bytes: bytes::Bytes::new() });
+        self.tell(Input::Message { log: 0, previous: 0, sequence: 0, bytes: bytes::Bytes::new() });
     }
 
     /// Performs everything that the member asks for, in order.

@@ -56,6 +56,7 @@ pub(super) struct Router {
     pub(super) subject: String,
     pub(super) node: String,
     pub(super) owner: watch::Receiver<Owner>,
+    pub(super) is_connected: watch::Receiver<bool>,
     pub(super) to_source: mpsc::Sender<Order>,
     pub(super) hub: Hub,
     /// Maximum time to wait for an owner.
@@ -109,10 +110,12 @@ impl Router {
             let Owner { node, is_here } = owner.borrow_and_update().clone();
             let reply = match node {
                 _ if is_here => self.execute_here(command.clone()).await,
-                Some(node) if node != self.node => match self.ask(&node, &command).await {
-                    Ok(reply) => reply,
-                    Err(problem) => return refused(problem),
-                },
+                Some(node) if node != self.node && *self.is_connected.borrow() => {
+                    match self.ask(&node, &command).await {
+                        Ok(reply) => reply,
+                        Err(problem) => return refused(problem),
+                    }
+                }
                 _ => None,
             };
             if let Some(reply) = reply {
@@ -143,7 +146,12 @@ impl Router {
         let asked =
             serde_json::to_vec(&Asked { version: VERSION, command: command.clone() }).unwrap_or_default();
         let request = async_nats::Request::new().payload(asked.into()).timeout(Some(ORDER_TIME));
-        match self.client.send_request(format!("{}.{node}", self.subject), request).await {
+        let mut connected = self.is_connected.clone();
+        let answer = tokio::select! { biased;
+            answer = self.client.send_request(format!("{}.{node}", self.subject), request) => answer,
+            _ = connected.wait_for(|is_connected| !is_connected) => return Err(unreachable(UNKNOWN)),
+        };
+        match answer {
             Ok(message) => match serde_json::from_slice(&message.payload) {
                 Ok(Answered { version: VERSION, reply }) => Ok(reply),
                 _ => Err(Problem::new(
@@ -152,13 +160,13 @@ impl Router {
                 )),
             },
             Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(None),
-            Err(_) => Err(unreachable(
-                "the owner of the channel did not answer, and may or may not have executed the order",
-            )),
+            Err(_) => Err(unreachable(UNKNOWN)),
         }
     }
 }
 
+/// Message for an order without an answer.
+const UNKNOWN: &str = "the owner of the channel did not answer, and may or may not have executed the order";
 /// Interval at which an owner that is about to change is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
 

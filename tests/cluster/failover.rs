@@ -64,17 +64,16 @@ fn a_replay_continues_when_its_node_is_killed() {
 fn check(nodes: &[Node], read: &[String]) {
     let all = numbers(read);
     assert!(all.is_sorted_by(|a, b| a < b));
-    let without_generation = |event: &Value| {
-        let text = event.to_string();
-        let end = |text: &str| {
-            text.split_once('~').map(|(before, after)| {
-                format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
-            })
-        };
-        let text = std::iter::successors(Some(text), |text| end(text)).last().unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()
+    // Ids of later replays end in `~generation`.
+    let without_generation = |mut event: Value| {
+        for pointer in ["/id", "/data/streakId"] {
+            if let Some(Value::String(id)) = event.pointer_mut(pointer) {
+                id.truncate(id.find('~').unwrap_or(id.len()));
+            }
+        }
+        event
     };
-    let shown: Vec<_> = contents(read).iter().map(without_generation).collect();
+    let shown: Vec<_> = contents(read).into_iter().map(without_generation).collect();
     assert_same(&shown, &demo());
     for node in nodes {
         let backlog = node.feed("0");
