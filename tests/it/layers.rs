@@ -29,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret", "tools"],
     ),
     ("supervisor", &["clock", "control", "hub", "pipeline", "recorder", "sans_io", "source"]),
+    ("cluster", &["clock", "control", "hub", "sans_io", "secret"]),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     (
         "server",
@@ -41,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "clock",
+            "cluster",
             "control",
             "demo",
             "files",
