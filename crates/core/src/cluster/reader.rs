@@ -152,11 +152,16 @@ impl Reader {
         if sequence > self.last && previous > self.last {
             return Err(Hole { last: self.last });
         }
-        Ok(self.read_stored(sequence, bytes))
+        Ok(self.take(true, sequence, bytes))
     }
 
     /// Applies the next message in the store: all messages between the last one and this one are gone.
     pub fn read_stored(&mut self, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
+        self.take(sequence == self.last + 1, sequence, bytes)
+    }
+
+    /// Applies a message. `is_next`: certainly no message is between the last one and this one, or was.
+    fn take(&mut self, is_next: bool, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
         if sequence <= self.last {
             return Vec::new();
         }
@@ -167,10 +172,9 @@ impl Reader {
             }
             Ok(record) => Fault::Unfenced { sequence, after: record.after, last: self.last },
             Err(refused) => {
-                // Its numbers are unknown, and so is its owner.
-                let is_unreadable = matches!(refused, Refused::Version { .. });
-                self.is_behind |= is_unreadable;
-                self.is_unreadable |= is_unreadable;
+                // If it is a record, its numbers and its owner are unknown. If not, it does not say what it follows.
+                self.is_unreadable |= matches!(refused, Refused::Version { .. });
+                self.is_behind |= self.is_unreadable || !is_next;
                 refused.into()
             }
         };
@@ -292,11 +296,11 @@ impl Reader {
         self.is_unreadable
     }
 
-    /// Whether events are known that the log does not contain, because an older copy of it was restored. Their numbers
-    /// must not be used again, so the next owner starts another stream.
+    /// Whether the next owner has to start another stream: the log does not end with a record that states the last number,
+    /// or it is an older copy, without events that are known. A number must not be used again.
     #[must_use]
-    pub fn knows_more_than_the_log(&self) -> bool {
-        self.shown > self.head
+    pub fn needs_new_stream(&self) -> bool {
+        self.is_behind || self.shown > self.head
     }
 
     /// Whether changes of earlier events are unknown until the next checkpoint.

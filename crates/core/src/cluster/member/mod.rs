@@ -106,7 +106,7 @@ impl Member {
             Input::Lease(answer) => self.lease_answered(answer),
             Input::LeaseFree => self.lease.is_free(self.now),
             Input::Message { log, previous, sequence, bytes } => {
-                self.message(log, previous, sequence, &bytes)
+                self.message(log, previous, sequence, &bytes);
             }
             Input::Tail { log, messages, last } => self.tail_read(log, messages, last),
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },

@@ -36,7 +36,7 @@ impl InFlight {
 }
 
 impl Member {
-    /// Publishes what is due: the next record, or the last one again.
+    /// Publishes the next record, or the last one again, if it is time.
     pub(super) fn publish_due(&mut self) {
         match &mut self.in_flight {
             Some(flight) if flight.retry_at.is_some_and(|at| at <= self.now) => {
@@ -121,9 +121,9 @@ impl Member {
             return self.step_down(StepDown::Unreadable);
         }
         self.phase = Phase::Opening;
-        // A stream that this log does not contain may have had more events than this node saw.
-        let is_new = self.reader.applied() == 0 || self.reader.knows_more_than_the_log();
-        if is_new && let Some(name) = &self.wanted {
+        if self.reader.needs_new_stream()
+            && let Some(name) = &self.wanted
+        {
             self.streams += 1;
             let stream = format!("{name}-{}", self.streams);
             self.epoch = 1;

@@ -1,4 +1,4 @@
-//! What a member is configured with, is told, and asks for.
+//! The options, inputs and actions of a member.
 
 use std::time::Duration;
 

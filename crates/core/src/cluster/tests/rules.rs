@@ -87,7 +87,7 @@ fn a_log_that_is_read_again_delivers_only_later_events() {
     assert_eq!(reader.read_stored(1, &opens("a", 1, 0, 0)), [epoch]);
     let early = record("a", 1, 1, Body::Checkpoint(Checkpoint { head: 0, state: Bytes::new() }));
     assert_eq!(reader.read_stored(2, &early), []);
-    assert!(reader.knows_more_than_the_log());
+    assert!(reader.needs_new_stream());
     assert_eq!(reader.read_stored(3, &piece("a", 1, 2, 1)), []);
     assert_eq!(reader.read_stored(4, &piece("a", 1, 3, 2)).len(), 1);
 }
@@ -109,6 +109,21 @@ fn records_of_anybody_but_the_owner_do_not_count() {
     );
     let news = reader.read(7, 8, &piece("a", 1, 7, 2)).unwrap();
     assert!(matches!(fault(&news), Fault::Stale { epoch: 1, .. }), "{news:?}");
+}
+
+#[test]
+fn numbers_that_may_have_been_used_are_not_used_again() {
+    let foreign = Bytes::from_static(b"foreign");
+    let mut reader = reader();
+    reader.read_stored(3, &foreign);
+    assert!(!reader.needs_new_stream());
+    reader.read(3, 7, &foreign).unwrap();
+    assert!(!reader.needs_new_stream());
+    // Records between the two may be gone.
+    reader.read_stored(9, &foreign);
+    assert!(reader.needs_new_stream());
+    reader.read(9, 10, &piece("a", 1, 9, 2)).unwrap();
+    assert!(!reader.needs_new_stream());
 }
 
 fn actions(member: &mut Member) -> Vec<Action> {
@@ -190,6 +205,20 @@ fn without_an_answer_the_same_record_is_published_again_and_the_log_decides() {
     let actions = actions(&mut member);
     assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
     assert!(matches!(actions[1], Action::Publish { expected: 2, .. }), "{actions:?}");
+}
+
+#[test]
+fn an_owner_steps_down_when_the_log_has_another_one() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let (token, ..) = published(&mut member);
+    member.handle(ms(50), Input::Rejected { token });
+    actions(&mut member);
+    let other =
+        Record { stream: "s-1".into(), ..Record::from_bytes(CHANNEL, LOG, &opens("b", 2, 1, 0)).unwrap() };
+    member.handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, other.to_bytes())], last: 2 });
+    let (released, down) = (Action::ReleaseLease { revision: 1 }, stepped_down(StepDown::Superseded, 0, 1));
+    assert_eq!(actions(&mut member)[1..], [Action::CloseUpstream, released, down]);
 }
 
 #[test]

@@ -148,8 +148,10 @@ impl World {
             What::AtBus(index, start, request, action) => {
                 return self.at_bus(*index, *start, *request, action.clone());
             }
-            What::Start(index) | What::Step(index) | What::Release(index) => *index,
-            What::Tick(index, _)
+            What::Start(index)
+            | What::Step(index)
+            | What::Release(index)
+            | What::Tick(index, _)
             | What::Frame(index, _)
             | What::Answer(index, ..)
             | What::News(index, ..) => *index,
@@ -221,7 +223,7 @@ impl World {
             Action::SteppedDown { unpublished, uncertain, .. } => {
                 self.nodes[index].given_up += unpublished + uncertain;
             }
-            request => self.send(index, request, fate),
+            request => self.send(index, &request, fate),
         }
     }
 
@@ -238,10 +240,10 @@ impl World {
         }
     }
 
-    fn send(&mut self, index: usize, action: Action, fate: Fate) {
+    fn send(&mut self, index: usize, action: &Action, fate: Fate) {
         self.last_request += 1;
         let request = self.last_request;
-        let unanswered = match &action {
+        let unanswered = match action {
             Action::CreateLease { .. } | Action::RenewLease { .. } => Some(Input::Lease(Answer::Unknown)),
             Action::ReadTail { .. } => Some(Input::TailFailed),
             Action::Publish { token, .. } => Some(Input::Unanswered { token: *token }),
