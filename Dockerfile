@@ -2,7 +2,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /livetape
 COPY . .
-RUN cargo build --release --locked --bin livetape && mkdir /recordings
+RUN cargo build --release --locked --features nats --bin livetape && mkdir /recordings
 
 # The health check needs a program that sends a request.
 FROM busybox:1.37.0-musl AS tools

@@ -54,6 +54,9 @@ pub mod recorder;
 
 pub mod supervisor;
 
+#[cfg(feature = "nats")]
+pub mod cluster;
+
 pub mod server;
 
 #[cfg(feature = "cli")]

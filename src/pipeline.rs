@@ -12,7 +12,7 @@ use crate::{
         decoder::Decoder,
         event::{Data, Event},
         inject::{InjectRequest, Injected, Injector},
-        recording::{Item, Snapshot},
+        recording::{Flags, Item, Snapshot, What, records::ConnClose},
     },
 };
 
@@ -25,6 +25,8 @@ pub struct Pipeline {
     /// A second channel that receives the same events.
     mirror: Option<Hub>,
     shutdown: CancellationToken,
+    /// Number of events to discard, because another process broadcast them.
+    skipped: u64,
 }
 
 /// Whether to wait for slow subscribers.
@@ -40,7 +42,7 @@ impl Pipeline {
     /// Creates a pipeline to `hub`. `shutdown` stops waiting for slow subscribers.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { tap: None, decoder, hub, mirror: None, shutdown }
+        Self { tap: None, decoder, hub, mirror: None, shutdown, skipped: 0 }
     }
 
     /// Adds a recorder that receives every item before it is decoded.
@@ -58,6 +60,27 @@ impl Pipeline {
     #[must_use]
     pub fn with_mirror(self, hub: Hub) -> Self {
         Self { mirror: Some(hub), ..self }
+    }
+
+    /// Discards the next `count` events, because another process broadcast them.
+    pub fn skip(&mut self, count: u64) {
+        self.skipped = count;
+    }
+
+    /// Whether events are still to be discarded.
+    #[must_use]
+    pub fn skips(&self) -> bool {
+        self.skipped > 0
+    }
+
+    /// Continues the room of another process, from the JSON of its events. Announces that its connection was closed.
+    pub async fn take_over(&mut self, events: &[bytes::Bytes], close: ConnClose) {
+        let open = self.decoder.resume(events.iter().map(|json| &json[..]));
+        if let Some(conn) = open {
+            let what = What::ConnClose(close);
+            self.decoder.handle(&Item { offset: Duration::ZERO, conn, flags: Flags::default(), what });
+        }
+        self.publish(Pacing::Free).await;
     }
 
     /// Decodes `item` and publishes the resulting events. Returns how many of them a subscriber with default
@@ -90,7 +113,7 @@ impl Pipeline {
         pacing: Pacing,
     ) -> Injected {
         let target = self.decoder.target(offset);
-        let (item, ids) = injector.make(request, self.hub.stream(), target);
+        let (item, ids) = injector.make(request, &self.hub.stream(), target);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
         let mirror = match &self.mirror {
@@ -156,7 +179,9 @@ impl Pipeline {
     /// Publishes queued events. Returns the same number as [`Pipeline::handle`].
     pub async fn publish(&mut self, pacing: Pacing) -> usize {
         let taken = self.decoder.take_events();
-        let events = taken.as_slice();
+        let skipped = self.skipped.min(taken.len() as u64);
+        self.skipped -= skipped;
+        let events = &taken.as_slice()[skipped as usize..];
         if events.is_empty() {
             return 0;
         }
@@ -164,7 +189,13 @@ impl Pipeline {
             mirror.publish(events);
         }
         match pacing {
-            Pacing::Free => self.hub.publish(events),
+            Pacing::Free => {
+                tokio::select! { biased;
+                    () = self.shutdown.cancelled() => {}
+                    () = self.hub.relay_capacity() => {}
+                }
+                self.hub.publish(events);
+            }
             Pacing::Slowest => {
                 tokio::select! { biased;
                     () = self.shutdown.cancelled() => {}

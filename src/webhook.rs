@@ -138,7 +138,7 @@ impl<P: Post> Sink<'_, P> {
                 }
             }
             let seq = self.read.load(Ordering::Relaxed);
-            join.since = Some(Since::After { stream: hub.stream().to_owned(), seq });
+            join.since = Some(Since::After { stream: hub.stream().to_string(), seq });
         }
     }
 

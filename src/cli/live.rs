@@ -39,6 +39,18 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let options = sources::options(&settings, "");
     let transport = NetTransport::new(&options.live)?;
+    #[cfg(feature = "nats")]
+    if let Some(cluster) = super::cluster::connect(&settings).await? {
+        return super::cluster::serve(cluster, &settings, &args.lifecycle, transport, options).await;
+    }
+    #[cfg(not(feature = "nats"))]
+    if settings.cluster.nats.is_some() {
+        return Err(Problem::new(
+            crate::sans_io::error::Code::BadRequest,
+            "this build of livetape has no support for --nats",
+        )
+        .hint("use a released build, or build it with `cargo build --features nats`"));
+    }
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
     let stage = bound.open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {

@@ -5,6 +5,8 @@ mod browser;
 mod ca;
 mod cat;
 mod child;
+#[cfg(feature = "nats")]
+mod cluster;
 mod config;
 mod diff;
 mod display;

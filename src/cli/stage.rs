@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     control::{Control, Driver, Sources, Token, WebhookCounts},
-    hub::Hub,
+    hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
     secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
@@ -49,6 +49,16 @@ impl Bound {
         settings: &Settings,
         lifecycle: &args::Lifecycle,
     ) -> Result<(Self, Driver), Problem> {
+        Self::listen_with(settings, lifecycle, |limits| Hub::new(stream_name(settings.server.seed), limits))
+            .await
+    }
+
+    /// Like [`Bound::listen`], with another channel.
+    pub(super) async fn listen_with(
+        settings: &Settings,
+        lifecycle: &args::Lifecycle,
+        hub: impl FnOnce(Limits) -> Hub,
+    ) -> Result<(Self, Driver), Problem> {
         lifecycle.prepare()?;
         let config = serving::config(settings)?;
         let webhook = Webhook::new(settings)?;
@@ -58,7 +68,7 @@ impl Bound {
         });
         let listener = Listening::bind(settings.server.address()).await?;
         let tikfinity = serving::tikfinity(settings).await?;
-        let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
+        let hub = hub(serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
         Ok((Self { control, hub, addresses, config, listener, tikfinity, webhook }, driver))
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::{ReplayState, Status};
@@ -65,6 +65,12 @@ impl<T> Answer<T> {
         (Self(sender), receiver)
     }
 
+    /// Returns a sender whose answer nobody waits for.
+    #[must_use]
+    pub fn unheard() -> Self {
+        Self::new().0
+    }
+
     /// Reports success.
     pub fn accept(self, result: T) {
         self.send(Ok(result));
@@ -82,7 +88,7 @@ impl<T> Answer<T> {
 }
 
 /// Why an order was rejected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Refusal {
     /// What went wrong.
     pub problem: Problem,
@@ -110,7 +116,7 @@ fn without_folders(text: &str) -> String {
 }
 
 /// Response of `GET /test/{user}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// Normalised user name.
@@ -140,7 +146,7 @@ pub fn not_current(user: &str) -> Problem {
 }
 
 /// An order to a replay.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum ReplayOrder {
     /// Resume.
     Play,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::sans_io::{counts::Counts, pace::Speed};
 
 /// What a replay is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayPhase {
     /// Waiting for subscribers before the first frame.
@@ -23,7 +23,7 @@ pub enum ReplayPhase {
 }
 
 /// Response of `GET /replay` and of every replay order.
-#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayState {
     /// Name of the recording.
@@ -59,8 +59,11 @@ pub struct Lateness {
     pub max: Duration,
 }
 
+/// Name of a kind of source. Serde would demand that a plain reference lives as long as the text that it reads.
+type SourceName = &'static str;
+
 /// State of the source, in the response of `GET /status`.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// What runs on the main channel. Determines whether a user can be connected or a recording loaded.
@@ -68,7 +71,8 @@ pub struct Status {
     /// What the source is doing.
     pub state: SourceState,
     /// `live`, `replay` or `null`.
-    pub source: Option<&'static str>,
+    #[serde(deserialize_with = "source_name")]
+    pub source: Option<SourceName>,
     /// Current user.
     pub username: Option<String>,
     /// Id of the current room.
@@ -81,8 +85,13 @@ pub struct Status {
     pub counts: Counts,
 }
 
+fn source_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
+    let name = Option::<String>::deserialize(deserializer)?;
+    Ok(name.and_then(|name| ["live", "replay"].into_iter().find(|known| *known == name)))
+}
+
 /// What runs on the main channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing: a user can be connected, or a recording loaded.
@@ -114,7 +123,7 @@ impl Status {
 }
 
 /// What a source is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
     /// Nothing is connected.

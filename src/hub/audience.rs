@@ -2,7 +2,7 @@
 
 use super::filter::{Filter, Format, Gifts, Types};
 use crate::sans_io::{
-    event::{Data, Event, Gift},
+    event::{Data, Event, Gift, KINDS},
     tikfinity,
 };
 
@@ -52,6 +52,26 @@ impl Audience {
         gifts && format && (filter.raw || !self.needs_raw) && filter.types.contains(self.kind)
     }
 }
+
+/// Each flag with its bit between processes. Never reuse a bit.
+macro_rules! bits {
+    ($($flag:ident = $bit:literal),*) => {
+        impl Audience {
+            /// Returns the flags as bits, for other processes. The type of event is passed by name.
+            pub(super) fn bits(self) -> u32 {
+                0 $(| if self.$flag { 1 << $bit } else { 0 })*
+            }
+
+            /// Restores the audience of an event of type `kind`.
+            pub(super) fn from_bits(kind: &str, bits: u32) -> Self {
+                let kind = if KINDS.contains(&kind) { Types::only(kind) } else { Types::NEWER };
+                Self { kind, $($flag: bits & (1 << $bit) != 0),* }
+            }
+        }
+    };
+}
+
+bits!(needs_raw = 0, gifts_raw = 1, gifts_delta = 2, gifts_final = 3, tikfinity = 4);
 
 impl Filter {
     /// Whether the filter lets `event` pass.

@@ -69,12 +69,14 @@ impl FromStr for Gifts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Types(u128);
 
-// One bit for each type.
-const _: () = assert!(KINDS.len() <= 128);
+// One bit for each type, and one for the types of newer versions.
+const _: () = assert!(KINDS.len() < 128);
 
 impl Types {
     /// The set of all types.
     pub const ALL: Self = Self(u128::MAX);
+    /// Types that only newer versions know, and no filter can name.
+    pub(super) const NEWER: Self = Self(1 << 127);
 
     /// Returns the set with one type, or the empty set if the type does not exist.
     pub(super) fn only(kind: &str) -> Self {

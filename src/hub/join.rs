@@ -1,6 +1,9 @@
 //! Joining a channel. Subscribers receive the backlog and all new events, without gaps or repeats in between.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
     Filter, Format, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState,
@@ -60,11 +63,13 @@ impl Hub {
         start.first.extend(evictable.filter_map(|(_, entry)| entry.shown_to(&join.filter)).cloned());
         let read = start.position.max(floor);
 
+        // A current notice is new to it.
+        let noticed = shared.notices.load(Ordering::SeqCst) - u64::from(state.notice.is_some());
         let cursor = Arc::new(Cursor::new(state.ring.head(), join, clock::now()));
         let id = state.add(Arc::clone(&cursor));
         drop(state);
         shared.count_joined(join.reader);
-        Ok(Subscriber::new(shared, cursor, id, join.filter, start.first, read))
+        Ok(Subscriber::new(shared, cursor, id, join.filter, start.first, read, noticed))
     }
 }
 
@@ -80,8 +85,8 @@ impl Shared {
     fn resume(&self, state: &ChannelState, stream: &str, seq: u64, join: &Join) -> Result<Start, Problem> {
         let unknown = |message: String| Err(Problem::new(Code::UnknownPosition, message));
         let (tail, head) = (state.ring.tail(), state.ring.head());
-        if stream != &*self.stream {
-            return unknown(format!("stream `{stream}` is not the current stream, `{}`", self.stream));
+        if stream != &*state.stream {
+            return unknown(format!("stream `{stream}` is not the current stream, `{}`", state.stream));
         }
         if seq > head {
             return unknown(format!("event {seq} is after the newest, {head}"));

@@ -17,6 +17,7 @@ mod line;
 mod pacing;
 mod position;
 mod publish;
+mod relay;
 mod ring;
 mod state;
 mod subscriber;
@@ -35,10 +36,11 @@ pub use filter::{Filter, Format, Gifts, Types};
 pub use join::{Join, Reader};
 pub use limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, Limits, MAX_STALL};
 pub use position::{OnGap, Since};
+pub use relay::{Encoding, Mark, Staged, Unfit};
 pub use subscriber::{Next, Progress, Subscriber};
 use tokio::sync::watch;
 
-use self::{encode::Encoder, pacing::Pacing, state::ChannelState};
+use self::{encode::Encoder, pacing::Pacing, relay::Relay, state::ChannelState};
 
 /// A channel. Clones share it.
 #[derive(Clone, Debug)]
@@ -48,14 +50,17 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct Shared {
-    stream: Box<str>,
     limits: Limits,
+    /// Where events wait until the cluster has accepted them. Without a cluster, they enter the ring at once.
+    relay: Option<Relay>,
     /// Held while a batch is numbered, encoded and pushed. Orders publishers without blocking readers.
     /// Nothing is awaited while it is held.
     encoder: Mutex<Encoder>,
     /// Shared by readers, exclusive for publishing and joining. Nothing is awaited or encoded while it is
     /// held.
     state: RwLock<ChannelState>,
+    /// Number of notices so far.
+    notices: AtomicU64,
     /// Wakes all subscribers when events are published, the channel closes or a subscriber falls behind.
     news: watch::Sender<()>,
     present: watch::Sender<Present>,
@@ -106,13 +111,25 @@ impl Hub {
     /// process, because positions are only valid within one stream.
     #[must_use]
     pub fn new(stream: String, limits: Limits) -> Self {
+        Self::with(stream, limits, None)
+    }
+
+    /// Creates an empty channel that several processes share: events enter the ring only through
+    /// [`Hub::accept`]. `name_here` replaces the stream's name in names that must be different in each process.
+    #[must_use]
+    pub fn relayed(stream: String, name_here: String, limits: Limits) -> Self {
+        Self::with(stream, limits, Some(Relay::new(name_here, limits)))
+    }
+
+    fn with(stream: String, limits: Limits, relay: Option<Relay>) -> Self {
         let limits = limits.at_least_workable();
         Self {
             shared: Arc::new(Shared {
-                stream: stream.into(),
                 limits,
+                relay,
                 encoder: Mutex::default(),
-                state: RwLock::new(ChannelState::new(limits)),
+                state: RwLock::new(ChannelState::new(stream.into(), limits)),
+                notices: AtomicU64::new(0),
                 news: watch::Sender::new(()),
                 present: watch::Sender::default(),
                 pacing: Pacing::default(),
@@ -123,8 +140,14 @@ impl Hub {
 
     /// Name of this channel in every event.
     #[must_use]
-    pub fn stream(&self) -> &str {
-        &self.shared.stream
+    pub fn stream(&self) -> Arc<str> {
+        Arc::clone(&self.shared.read().stream)
+    }
+
+    /// Name of the channel, or of this process if several share the channel.
+    #[must_use]
+    pub fn name_here(&self) -> Arc<str> {
+        self.shared.relay.as_ref().map_or_else(|| self.stream(), Relay::name_here)
     }
 
     /// Sequence number of the newest event; 0 before the first.

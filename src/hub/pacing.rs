@@ -29,6 +29,7 @@ impl Hub {
     /// without progress for [`stall_max`](super::Limits::stall_max) gets [`Next::Slow`](super::Next::Slow)
     /// and is no longer waited for.
     pub async fn wait_for_capacity(&self) {
+        self.relay_capacity().await;
         let pace = self.shared.limits.pace();
         let paces = |cursor: &Cursor| cursor.reader != Reader::Observer;
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;

@@ -54,8 +54,14 @@ impl Shared {
     fn publish_within(&self, events: &[Event], window: Window, delivery: Option<&mut Delivery>) -> usize {
         // The encoder only holds buffers, which are cleared first, so a panic cannot corrupt it.
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        let head = self.read().ring.head();
-        let entries = encoder.encode(&self.stream, head, events, window);
+        if let Some(relay) = &self.relay {
+            return relay.stage(&mut encoder, events, window, delivery, &self.read());
+        }
+        let (head, stream) = {
+            let state = self.read();
+            (state.ring.head(), Arc::clone(&state.stream))
+        };
+        let entries = encoder.encode(&stream, head, events, window);
         let published = entries.len();
         let mut state = self.write();
         if state.closed.is_some() {

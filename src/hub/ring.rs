@@ -54,6 +54,12 @@ impl Ring {
         }
     }
 
+    /// Forgets everything, and continues after event `head`.
+    pub(super) fn skip_to(&mut self, head: u64) {
+        self.slots.clear();
+        (self.head, self.bytes_evicted) = (head, self.bytes);
+    }
+
     /// Returns the oldest position after which at most `window` follows.
     pub(super) fn floor(&self, window: Window) -> u64 {
         let too_far = |end: u64| self.bytes - end > window.bytes;

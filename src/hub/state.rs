@@ -9,11 +9,15 @@ use super::{
 /// A channel's ring, its cursors and its current state.
 #[derive(Debug)]
 pub(super) struct ChannelState {
+    /// Name of the channel in its events.
+    pub stream: Arc<str>,
     pub ring: Ring,
     /// Events that describe the current state, for subscribers without `since`: the latest event that started
     /// one, and the event that ended it.
     pub current: Vec<Entry>,
     pub closed: Option<CloseReason>,
+    /// Event without a number that is sent to new subscribers, too.
+    pub notice: Option<Entry>,
     cursors: HashMap<u64, Arc<Cursor>>,
     cursors_ever: u64,
     /// Lower bound for the positions of all cursors, so that publishing need not check each of them.
@@ -21,11 +25,13 @@ pub(super) struct ChannelState {
 }
 
 impl ChannelState {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(stream: Arc<str>, limits: Limits) -> Self {
         Self {
+            stream,
             ring: Ring::new(limits),
             current: Vec::new(),
             closed: None,
+            notice: None,
             cursors: HashMap::new(),
             cursors_ever: 0,
             slowest_at_least: 0,

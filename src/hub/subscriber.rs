@@ -34,6 +34,8 @@ pub struct Subscriber {
     first: VecDeque<Line>,
     /// Number of the last event taken from the ring.
     read: u64,
+    /// Number of notices taken or missed.
+    noticed: u64,
     news: watch::Receiver<()>,
 }
 
@@ -83,9 +85,10 @@ impl Subscriber {
         filter: Filter,
         first: VecDeque<Line>,
         read: u64,
+        noticed: u64,
     ) -> Self {
         let news = shared.news.subscribe();
-        Self { shared, cursor, id, filter, first, read, news }
+        Self { shared, cursor, id, filter, first, read, noticed, news }
     }
 
     /// Waits for events and replaces the contents of `out`. Events from the previous call count as written.
@@ -97,6 +100,7 @@ impl Subscriber {
         loop {
             // Mark as seen before looking, so that anything published in between counts as news.
             self.news.mark_unchanged();
+            self.take_notice();
             let Taken { end, bytes, has_more: _ } = self.take(View::Json, out);
             self.count(bytes);
             if let Some(end) = end {
@@ -118,6 +122,7 @@ impl Subscriber {
         if let Some(end) = self.cursor.end() {
             return Some(end);
         }
+        self.take_notice();
         let key = self.first.is_empty().then_some((self.read, self.filter));
         let batch = match batches.find(key) {
             Some(batch) => batch,
@@ -177,6 +182,16 @@ impl Subscriber {
     #[must_use]
     pub fn slow(&self) -> CancellationToken {
         self.cursor.slow.clone()
+    }
+
+    /// Takes the last notice, if it is new.
+    fn take_notice(&mut self) {
+        let notices = self.shared.notices.load(Ordering::SeqCst);
+        if std::mem::replace(&mut self.noticed, notices) != notices {
+            let state = self.shared.read();
+            let line = state.notice.as_ref().and_then(|entry| entry.shown_to(&self.filter));
+            self.first.extend(line.cloned());
+        }
     }
 
     /// Moves available events into `out`, which is empty, in the format of the subscriber.

@@ -171,7 +171,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         mock: Arc::default(),
         handlers: config.handlers,
     };
-    let ids = trace::Ids::new(hub.stream(), app.metrics.clone());
+    let ids = trace::Ids::new(&hub.name_here(), app.metrics.clone());
     let router = router::router(app.clone(), config.access, ids.clone(), bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {
         Some(Tikfinity { listener, access, .. }) => {

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Limits, Settings,
-    table::{Replay, Webhook},
+    table::{Cluster, Replay, Webhook},
     value::Address,
 };
 use crate::sans_io::{
@@ -18,6 +18,13 @@ use crate::sans_io::{
 const BEARER_BYTES_MIN: usize = 16;
 /// Smallest limit for a request head that hyper accepts, in bytes.
 const HEAD_BYTES_MIN: usize = 8 << 10;
+
+/// Maximum length of a cluster's name, in bytes.
+const CLUSTER_BYTES_MAX: usize = 32;
+/// Valid range of a lease.
+const CLUSTER_LEASE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(60);
+/// Valid number of NATS servers that store a message.
+const CLUSTER_REPLICAS: RangeInclusive<usize> = 1..=5;
 
 /// Valid range of a backlog, in events. Half of the minimum exceeds the events of a typical frame.
 const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
@@ -58,6 +65,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
         bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
     }
     webhook_problems(&settings.webhook, &mut bad);
+    cluster_problems(&settings.cluster, &mut bad);
     replay_problems(replay, &mut bad);
     limit_problems(limits, &mut bad);
     problems
@@ -81,6 +89,38 @@ fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {
     }
     for name in webhook.types.iter().filter(|name| !KINDS.contains(&name.as_str())) {
         bad(&format!("webhook.types has the unknown type `{name}`"), &nearest::hint(name, KINDS));
+    }
+}
+
+fn cluster_problems(cluster: &Cluster, bad: &mut impl FnMut(&str, &str)) {
+    if let Some(Address(url)) = &cluster.nats
+        && !matches!(url.scheme(), "nats" | "tls" | "ws" | "wss")
+    {
+        bad(
+            &format!("--nats has the scheme `{}`", url.scheme()),
+            "write it like nats://127.0.0.1:4222, or tls://",
+        );
+    }
+    let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !(1..=CLUSTER_BYTES_MAX).contains(&cluster.name.len()) || !is_plain(&cluster.name) {
+        bad("--cluster is not a valid name", "use 1 to 32 letters, digits and dashes");
+    }
+    if !CLUSTER_LEASE.contains(&cluster.lease) {
+        bad("cluster.lease is not between 500ms and 1m", "choose a value in this range");
+    }
+    if !CLUSTER_REPLICAS.contains(&cluster.replicas) {
+        bad("cluster.replicas is not between 1 and 5", "choose 1, 3 or 5");
+    }
+    let has_password = cluster.user.is_some() || cluster.password.is_some();
+    let logins = [cluster.creds.is_some(), has_password, cluster.token.is_some(), cluster.nkey.is_some()];
+    if logins.into_iter().filter(|is_set| *is_set).count() > 1 {
+        bad(
+            "more than one of cluster.creds, cluster.user, cluster.token and cluster.nkey is set",
+            "set one way to log in to NATS",
+        );
+    }
+    if cluster.user.is_some() != cluster.password.is_some() {
+        bad("only one of cluster.user and cluster.password is set", "set both, or neither");
     }
 }
 

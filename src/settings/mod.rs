@@ -30,8 +30,8 @@ pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
 pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
 pub use table::{
-    Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Tikfinity, Token,
-    Watch,
+    Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Tikfinity,
+    Token, Watch,
 };
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 

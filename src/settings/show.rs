@@ -52,6 +52,12 @@ fn sample(key: &Key) -> String {
     }
     match key.path().as_str() {
         "server.port" => "3000",
+        "cluster.nats" => "\"nats://127.0.0.1:4222\"",
+        "cluster.creds" => "\"livetape.creds\"",
+        "cluster.user" => "\"livetape\"",
+        "cluster.password" | "cluster.token" => "\"a-secret\"",
+        "cluster.nkey" => "\"SUA…\"",
+        "cluster.ca" => "\"ca.pem\"",
         "server.token" => "\"a-secret-of-16-or-more-characters\"",
         "server.read_token" => "\"another-secret-of-16-or-more\"",
         "server.token_file" => "\"tokens.txt\"",

@@ -163,6 +163,36 @@ settings! {
         types: Vec<String> = Vec::new(), "", "LIVETAPE_WEBHOOK_TYPES";
     }
 
+    /// Several machines that share one feed over NATS, with `livetape serve`.
+    cluster: Cluster {
+        /// Share the feed with other machines over NATS
+        ///
+        /// For example nats://127.0.0.1:4222. NATS needs JetStream. All machines with the same --cluster show the same feed.
+        nats: Option<Address> = None, "--nats URL", "LIVETAPE_NATS";
+        /// Name the cluster: letters, digits and dashes
+        name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
+        /// Use this credentials file of NATS
+        creds: Option<PathBuf> = None, "--nats-creds FILE", "LIVETAPE_NATS_CREDS";
+        /// Use this user name at NATS
+        user: Option<String> = None, "", "LIVETAPE_NATS_USER";
+        /// Use this password at NATS
+        password: Option<Secret> = None, "", "LIVETAPE_NATS_PASSWORD";
+        /// Use this token at NATS
+        token: Option<Secret> = None, "", "LIVETAPE_NATS_TOKEN";
+        /// Use the NKey with this seed at NATS
+        nkey: Option<Secret> = None, "", "LIVETAPE_NATS_NKEY";
+        /// Also trust the certificates in this file for tls:// (PEM)
+        ca: Option<PathBuf> = None, "--nats-ca FILE", "LIVETAPE_NATS_CA";
+        /// Let another machine take over after this time without a sign of life [500ms to 1m]
+        ///
+        /// All machines of a cluster need the same value.
+        lease: Duration = secs(5), "", "LIVETAPE_CLUSTER_LEASE";
+        /// Store each message on this many NATS servers [1 to 5]
+        ///
+        /// More than one needs a cluster of NATS servers.
+        replicas: usize = 1, "", "LIVETAPE_CLUSTER_REPLICAS";
+    }
+
     /// Limits of the server.
     limits: Limits {
         /// Accept at most this many connections at once

@@ -10,7 +10,7 @@ mod replay;
 mod tape;
 
 pub use lateness::Lateness;
-pub use replay::{Left, Replay, ReplayOptions, Summary};
+pub use replay::{Left, Position, Replay, ReplayOptions, Summary};
 #[cfg(feature = "cli")]
 pub(crate) use tape::unreadable;
 pub(crate) use tape::{Loaded, in_time, load, shown_name};

@@ -121,6 +121,7 @@ impl<T: Transport> Channels<T> {
             registry: None,
             channels: None,
             generation: 0,
+            inherited: None,
             ended: Ended::default(),
         }
     }

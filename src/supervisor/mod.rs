@@ -16,6 +16,7 @@ mod mocked;
 mod play;
 mod room;
 mod rooms;
+mod terms;
 mod test;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use channels::LINGER;
 use common::Common;
 use limit::Limit;
 use rooms::Followed;
+use terms::Inherited;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -188,6 +190,8 @@ pub struct Supervisor<T> {
     channels: Option<Channels<T>>,
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
+    /// What the next source continues, if another process started it.
+    inherited: Option<Inherited>,
     ended: Ended,
 }
 
@@ -206,7 +210,7 @@ impl<T: Transport> Supervisor<T> {
         let shutdown = control.shutdown().clone();
         let registry = requests.as_ref().map(|requests| requests.registry.clone());
         let channels = requests.map(|requests| {
-            let (transport, stream) = (transport.clone(), hub.stream().to_owned());
+            let (transport, stream) = (transport.clone(), hub.name_here().to_string());
             Channels::new(requests, common.clone(), transport, &options, stream, shutdown.clone())
         });
         Self {
@@ -224,6 +228,7 @@ impl<T: Transport> Supervisor<T> {
             registry,
             channels,
             generation: 0,
+            inherited: None,
             ended: Ended::default(),
         }
     }
@@ -268,8 +273,9 @@ impl<T: Transport> Supervisor<T> {
         loop {
             next = match next {
                 Next::Idle => {
-                    self.place = None;
+                    (self.place, self.inherited) = (None, None);
                     self.start_channels();
+                    self.intend(None);
                     self.idle().await
                 }
                 Next::Hold(user) => self.hold(user).await,

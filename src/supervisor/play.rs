@@ -1,6 +1,6 @@
 //! A recording as the source of the main channel.
 
-use super::{Next, Supervisor};
+use super::{Next, Supervisor, terms::Inherited};
 use crate::{
     control::{Answer, ReplayState},
     recorder::Recorder,
@@ -23,7 +23,14 @@ impl<T: Transport> Supervisor<T> {
     ) -> Result<Next, (Problem, Option<Answer<ReplayState>>)> {
         self.start_channels();
         let another = self.options.play.for_another();
-        let options = std::mem::replace(&mut self.options.play, another);
+        let mut options = std::mem::replace(&mut self.options.play, another);
+        let inherited = match self.inherited.take() {
+            Some(Inherited::Replay(position, passed)) => {
+                (options.start, options.speed) = (position.pass_start, position.speed);
+                Some((*position, passed))
+            }
+            _ => None,
+        };
         let recorder = match self.record_replay(&tape) {
             Ok(recorder) => recorder,
             Err(problem) => return Err((problem, answer)),
@@ -33,7 +40,8 @@ impl<T: Transport> Supervisor<T> {
         let summary = match replay {
             Ok(replay) => {
                 let tap = recorder.as_ref().map(Recorder::tap);
-                replay.after_generation(self.generation).recorded(tap).answering(answer).run().await
+                let replay = replay.after_generation(self.generation).continuing(inherited);
+                replay.recorded(tap).answering(answer).run().await
             }
             Err(problem) => {
                 self.finish_recorder(recorder, true).await;

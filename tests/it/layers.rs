@@ -29,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret", "tools"],
     ),
     ("supervisor", &["clock", "control", "hub", "pipeline", "recorder", "sans_io", "source"]),
+    ("cluster", &["clock", "control", "hub", "sans_io", "secret"]),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     ("proxy", &["clock", "files", "mock", "net", "sans_io"]),
     (
@@ -42,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "clock",
+            "cluster",
             "control",
             "demo",
             "files",

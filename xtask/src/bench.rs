@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::{
     addon,
     node::Node,
-    programs::{cargo, status},
+    programs::{RELEASED, cargo, status},
     size,
 };
 
@@ -102,6 +102,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "--quiet",
         "--release",
         "--locked",
+        RELEASED[0],
+        RELEASED[1],
         "--package",
         "livetape-benches",
         "--bin",

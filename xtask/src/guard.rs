@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::programs::{apt_get_install, cargo, status, target};
+use crate::programs::{RELEASED, apt_get_install, cargo, status, target};
 
 /// Maximum difference from a committed count, in percent, in either direction.
 const TOLERANCE_PERCENT: f64 = 3.0;
@@ -41,6 +41,8 @@ fn build() -> Result<PathBuf> {
         "build",
         "--release",
         "--locked",
+        RELEASED[0],
+        RELEASED[1],
         "--package",
         "livetape-benches",
         "--bin",

@@ -53,6 +53,9 @@ pub(crate) fn without_package(command: &mut Command) -> &mut Command {
     command
 }
 
+/// Features of released programs beyond the default ones. Every release build has them, so that cargo builds livetape once.
+pub(crate) const RELEASED: [&str; 2] = ["--features", "livetape/nats"];
+
 /// A built livetape, and the folder for other output.
 pub(crate) struct Built {
     pub(crate) livetape: PathBuf,

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     addon::LIBRARIES,
-    programs::{cargo, status, target},
+    programs::{RELEASED, cargo, status, target},
 };
 
 /// Maximum size of the program, including the dashboard, in bytes.
@@ -31,6 +31,6 @@ pub(crate) fn build_with_addon() -> Result<PathBuf> {
 }
 
 fn built(what: &[&str]) -> Result<PathBuf> {
-    status(cargo().args(["build", "--release", "--locked"]).args(what))?;
+    status(cargo().args(["build", "--release", "--locked"]).args(RELEASED).args(what))?;
     Ok(target()?.join(format!("release/livetape{EXE_SUFFIX}")))
 }

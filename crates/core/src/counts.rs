@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{recording::Loss, wire::FaultKind};
+use super::{dedup::Duplicate, event::KINDS, recording::Loss, wire::FaultKind};
 
 /// Maximum number of methods counted by name. Messages of further methods count as [`OTHER_METHODS`].
 pub const METHODS_MAX: usize = 512;
@@ -13,7 +13,7 @@ pub const METHODS_MAX: usize = 512;
 pub const OTHER_METHODS: &str = "(others)";
 
 /// Counters since the start of the source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Frames received.
@@ -21,12 +21,15 @@ pub struct Counts {
     /// Messages in these frames.
     pub messages: u64,
     /// Events broadcast, by type.
+    #[serde(deserialize_with = "by_known_name")]
     pub events: BTreeMap<&'static str, u64>,
     /// Messages dropped as duplicates, by reason.
+    #[serde(deserialize_with = "by_known_name")]
     pub duplicates: BTreeMap<&'static str, u64>,
     /// Messages without a schema, by method.
     pub unknown_methods: BTreeMap<String, u64>,
     /// Unreadable data, by kind of fault.
+    #[serde(deserialize_with = "by_known_name")]
     pub faults: BTreeMap<&'static str, u64>,
     /// Records that are missing from the recording, or that its recorder could not write.
     pub records_missing: u64,
@@ -71,4 +74,15 @@ impl Counts {
             unsealed: self.unsealed,
         }
     }
+}
+
+/// Reads counters of another process, without names that only its version knows.
+fn by_known_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let counts = BTreeMap::<String, u64>::deserialize(deserializer)?;
+    let duplicates = [Duplicate::MessageId, Duplicate::GiftFinal, Duplicate::History].map(Duplicate::name);
+    let known =
+        || KINDS.iter().copied().chain(duplicates).chain(FaultKind::ALL.iter().map(|kind| kind.name()));
+    Ok(counts.into_iter().filter_map(|(name, n)| Some((known().find(|it| **it == *name)?, n))).collect())
 }

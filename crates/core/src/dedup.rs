@@ -59,7 +59,7 @@ pub struct StreakKey {
 pub struct Comment {
     /// Author.
     pub user_id: i64,
-    /// Creation time, as sent.
+    /// Creation time in milliseconds; 0 if unknown.
     pub create_time: i64,
     /// Text.
     pub text: SmolStr,

@@ -3,10 +3,10 @@
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A failure as users see it: in a terminal, in REST answers and in `error` events.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
     /// Stable code that programs can rely on.
@@ -197,6 +197,12 @@ codes! {
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
     /// The program that embeds the server refused the connection or request.
     Refused = "refused", 403, 1008, 1, "see the documentation of the program that runs this server";
+    /// Another version of livetape wrote to the channel of the cluster.
+    ClusterVersion = "cluster_version", 502, 1011, 1, "update livetape on all nodes of the cluster, one after the other";
+    /// A message on the channel of the cluster is not from livetape, or not from its owner. It is skipped.
+    ClusterMessage = "cluster_message", 502, 1011, 1, "let only livetape publish on the subjects of the cluster: check the permissions in NATS";
+    /// The nodes of the cluster cannot reach NATS or their common channel.
+    ClusterUnreachable = "cluster_unreachable", 503, 1011, 1, "check that NATS runs, has JetStream and can be reached from every node";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
 }
@@ -219,6 +225,13 @@ impl fmt::Display for Code {
 impl Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown code `{name}`")))
     }
 }
 

@@ -45,7 +45,7 @@ pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
 pub const GIFTS_MAX: i32 = 1_000_000;
 
 /// An event to inject.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Wish")]
 pub enum InjectRequest {
@@ -197,7 +197,7 @@ pub enum InjectRequest {
 }
 
 /// Result of an injection: the answer of `POST /inject`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Injected {
     /// Offset of the messages, in milliseconds.
@@ -252,6 +252,11 @@ impl InjectRequest {
 }
 
 impl Injector {
+    /// Skips the ids that another process may have used: at most `made` of this stream.
+    pub fn skip(&mut self, made: u64) {
+        self.made = self.made.max(i64::try_from(made).unwrap_or(i64::MAX / 2));
+    }
+
     /// Creates the frame for a request, flagged as injected. Also returns the ids of its messages.
     pub fn make(&mut self, request: &InjectRequest, stream: &str, target: InjectTarget) -> (Item, Vec<Id>) {
         let block = RESERVED_IDS + (i64::from(crc32fast::hash(stream.as_bytes())) << IDS_BITS);

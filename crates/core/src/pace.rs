@@ -64,6 +64,22 @@ impl serde::Serialize for Speed {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Speed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Times(f64),
+            Name(String),
+        }
+        let speed = match Form::deserialize(deserializer)? {
+            Form::Times(times) => Ok(Self::Times(times)),
+            Form::Name(name) => name.parse(),
+        };
+        speed.and_then(|speed| speed.check().map(|()| speed)).map_err(serde::de::Error::custom)
+    }
+}
+
 impl schemars::JsonSchema for Speed {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Speed".into()

@@ -103,6 +103,33 @@ impl Streaks {
         }
     }
 
+    /// Continues the streak of a gift event that another process broadcast. Its deadline counts from the start.
+    pub fn resume(&mut self, room_id: i64, event: &Event, out: &mut Vec<Inferred>) {
+        let Data::Gift(gift) = &event.data else { return };
+        let user_id = event.user.as_ref().map_or(0, |user| user.user_id.0);
+        if gift.streak_id.is_empty() || (gift.is_final && gift.group_id.0 == 0) {
+            return;
+        }
+        let key = (room_id, StreakKey { user_id, gift_id: gift.gift_id, group_id: gift.group_id.0 });
+        let (before, finished) = self.take(&key).map_or((0, 0), |streak| (streak.highest, streak.finished));
+        let highest = before.max(gift.repeat_count);
+        let is_open = !gift.is_final;
+        self.put(
+            key,
+            Streak {
+                id: gift.streak_id.clone(),
+                last: is_open.then(|| Box::new(event.clone())),
+                highest,
+                finished: if is_open { finished } else { highest },
+                deadline: is_open.then_some(FINAL_TIMEOUT),
+                no: 0,
+            },
+        );
+        if self.streaks.len() > STREAKS_MAX {
+            self.forget_oldest(Duration::ZERO, out);
+        }
+    }
+
     /// Returns when the next final is inferred.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {

@@ -56,12 +56,17 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// `replay` and `serve`: settings of rooms and recordings, including those that are opened later.
-    OfServe, common [
+    /// `replay`: settings of rooms and recordings, including those that are opened later.
+    OfReplay, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream",
     ]; key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
-    /// `live`: like [`OfServe`], but `--wait-clients` delays the connection instead of the first frame.
+    /// `serve`: like [`OfReplay`], and settings of a cluster.
+    OfServe, common [
+        "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
+        "server.listen", "server.port", "server.quiet", "live.record", "live.upstream", "cluster.nats", "cluster.name",
+    ]; key => OfReplay::holds(key) || key.section == "cluster", reads is_of_servers(key);
+    /// `live`: like [`OfReplay`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [
         "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
@@ -123,6 +128,7 @@ fn heading(key: &Key) -> Option<&'static str> {
         ("server", "quiet") | ("log", _) => Some("Output"),
         ("server" | "tikfinity" | "webhook", _) => Some("Server"),
         ("live", "record") | ("record", _) => Some("Recording"),
+        ("cluster", _) => Some("Cluster"),
         ("live", _) => Some("Live room"),
         ("replay", _) => Some("Playback"),
         ("mock", "proxy_listen" | "tls" | "pass" | "ca_dir") => Some("Proxy"),
@@ -259,6 +265,7 @@ mod tests {
 
     #[test]
     fn every_common_flag_exists() {
+        check::<OfReplay>();
         check::<OfServe>();
         check::<OfLive>();
         check::<OfRun>();

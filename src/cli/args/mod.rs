@@ -35,7 +35,7 @@ pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
 pub(super) use flags::{
-    Flags, OfCa, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope,
+    Flags, OfCa, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch, Scope,
 };
 pub(super) use groups::grouped;
 pub(super) use import::Import;
@@ -155,7 +155,7 @@ pub(super) struct Replay {
     #[command(flatten)]
     pub(super) lifecycle: Lifecycle,
     #[command(flatten)]
-    pub(super) flags: Flags<OfServe>,
+    pub(super) flags: Flags<OfReplay>,
 }
 
 /// Returns a random number, different in each process.

@@ -167,7 +167,7 @@ fn begin(
 
 fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
     let SocketRequest { path, role, client_id, feed, join, lease: _, hooking } = request;
-    let reading = feed.as_ref().map(|hub| hub.stream().to_owned());
+    let reading = feed.as_ref().map(|hub| hub.stream().to_string());
     let again = Join { since: None, ..join.clone() };
     let request = JoinRequest { client_id, path, role, reading, join: again, hooking };
     let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();

@@ -35,7 +35,7 @@ pub(crate) async fn events(
     } else {
         let subscriber = app.shared.join(&app.shared.hub, &join)?;
         app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0));
-        body(subscriber, app.shared.hub.stream().to_owned())
+        body(subscriber, app.shared.hub.stream().to_string())
     };
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),

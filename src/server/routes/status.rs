@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{App, connect};
 use crate::{
     clock,
-    control::{Mode, Status, not_current},
+    control::{ClusterState, Mode, Status, not_current},
     hub::Hub,
     server::{
         access::bearer::ReadOnly,
@@ -75,17 +75,21 @@ pub(crate) struct Overview {
     observers: usize,
     /// Number of events that the slowest client has not been sent yet.
     behind: u64,
+    /// The cluster that this server is part of, with `--nats`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterState>,
 }
 
 impl Overview {
-    fn new(status: Status, hub: &Hub) -> Json<Self> {
+    fn new(status: Status, hub: &Hub, cluster: Option<ClusterState>) -> Json<Self> {
         let (clients, observers, behind) = (hub.subscriber_count(), hub.observer_count(), hub.behind());
-        Json(Self { status, clients, observers, behind })
+        Json(Self { status, clients, observers, behind, cluster })
     }
 }
 
 pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
-    Overview::new(app.shared.control.status(), &app.shared.hub)
+    let control = &app.shared.control;
+    Overview::new(control.status(), &app.shared.hub, control.cluster())
 }
 
 pub(crate) async fn status_of(
@@ -95,12 +99,12 @@ pub(crate) async fn status_of(
     let user = connect::name(user)?;
     let status = app.shared.control.status();
     if status.is_of(&user) {
-        return Ok(Overview::new(status, &app.shared.hub));
+        return Ok(Overview::new(status, &app.shared.hub, app.shared.control.cluster()));
     }
     // A user whose room was opened by a token is current, too.
     let channels = app.shared.control.channels();
     let room = channels.status(&user).zip(channels.find(&user));
-    room.map(|(status, hub)| Overview::new(status, &hub)).ok_or_else(|| not_current(&user).into())
+    room.map(|(status, hub)| Overview::new(status, &hub, None)).ok_or_else(|| not_current(&user).into())
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -62,6 +62,7 @@ impl Replay<'_> {
             self.pipeline.finish(self.idle.position().0, Some("replaced"), self.pacing()).await;
         }
         (self.duration, self.tape) = (duration, tape);
+        self.identify().await;
         self.reset();
         self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
         self.play_if_awaited();

@@ -8,6 +8,7 @@ mod due;
 mod loading;
 mod options;
 mod orders;
+mod position;
 mod state;
 
 use std::time::Duration;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use due::Due;
 use loading::{Loading, finished};
 pub use options::{Left, ReplayOptions, Summary};
+use position::CatchUp;
+pub use position::Position;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +81,12 @@ pub struct Replay<'a> {
     lateness_due: Instant,
     started: Instant,
     unreported: u32,
+    /// Identifies the content of the recording, if other processes may have to continue it.
+    fingerprint: Option<String>,
+    /// The position that other processes were told last.
+    told: Option<Position>,
+    /// Where another process left off, until this one has caught up.
+    catch_up: Option<CatchUp>,
 }
 
 impl<'a> Replay<'a> {
@@ -114,6 +123,9 @@ impl<'a> Replay<'a> {
             missing: Default::default(),
             lateness: Lateness::default(),
             unreported: 0,
+            fingerprint: None,
+            told: None,
+            catch_up: None,
             tape,
             options,
             hub,
@@ -155,6 +167,7 @@ impl<'a> Replay<'a> {
         let shutdown = self.shutdown.clone();
         let hub = self.hub.clone();
         let left = loop {
+            self.end_catch_up();
             // Peeking may take long in a damaged part of the file, so orders must be able to interrupt it.
             tokio::select! { biased;
                 _ = self.feed.peek() => {}
@@ -167,7 +180,10 @@ impl<'a> Replay<'a> {
                 }
             }
             let due = self.next_due().await;
-            let at = due.as_ref().and_then(|due| self.clock.due(self.idle.preview(due.offset())));
+            let at = match &due {
+                Some(_) if self.catch_up.is_some() => Some(self.now()),
+                due => due.as_ref().and_then(|due| self.clock.due(self.idle.preview(due.offset()))),
+            };
             if at.is_none_or(|at| self.epoch + at > clock::now()) || self.unreported >= REPORT_EVERY {
                 self.report();
             }
@@ -180,7 +196,7 @@ impl<'a> Replay<'a> {
                 }
                 loaded = finished(&mut self.loading) => self.take_loaded(loaded).await,
                 () = hub.wait_for_subscribers(self.options.wait_clients),
-                    if self.phase == ReplayPhase::Waiting => self.play(),
+                    if self.phase == ReplayPhase::Waiting && self.catch_up.is_none() => self.play(),
                 () = sleep_until(&self.timer, self.epoch, at), if at.is_some() => {
                     if let Some(due) = due {
                         self.play_due(due, at).await;
@@ -197,8 +213,12 @@ impl<'a> Replay<'a> {
 
     /// Waits for the first item, so that the clock does not run while the first chunk is read.
     async fn prime(&mut self) {
+        self.identify().await;
+        self.begin_catch_up();
+        let generation = self.pipeline.decoder().generation();
+        self.tell_position(generation, true);
         let before = self.take_before().await;
-        let start = self.options.start;
+        let start = self.pass_start;
         self.pipeline.restore(start, &before, self.pacing()).await;
         self.feed.peek().await;
     }
@@ -237,7 +257,7 @@ impl<'a> Replay<'a> {
         match due {
             Due::Item(offset) if self.clock.speed() == Speed::Max => self.play_at_hand(offset).await,
             Due::Item(offset) => {
-                if let Some(at) = at {
+                if let Some(at) = at.filter(|_| self.catch_up.is_none()) {
                     self.lateness.record(self.now().saturating_sub(at));
                 }
                 self.play_next_item().await;
@@ -283,7 +303,7 @@ impl<'a> Replay<'a> {
 
     fn went_to(&mut self, offset: Duration) {
         self.idle.advance(offset);
-        if self.clock.speed() == Speed::Max || self.clock.is_paused() {
+        if self.clock.speed() == Speed::Max || self.clock.is_paused() || self.catch_up.is_some() {
             self.clock.jump(self.now(), self.idle.position().1);
         }
     }
@@ -336,11 +356,15 @@ impl<'a> Replay<'a> {
     }
 
     async fn start_pass_of(&mut self, feed: Feed, offset: Duration, shown: Duration) {
+        self.pipeline.skip(0);
+        self.end_catch_up();
         self.feed = feed;
         self.missing.0 = Loss::default();
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
         (self.pass_start, self.pass_began) = (offset, shown);
+        let generation = self.pipeline.decoder().generation() + 1;
+        self.tell_position(generation, true);
         self.pipeline.start_generation(offset, &before, self.pacing()).await;
         self.feed.peek().await;
     }

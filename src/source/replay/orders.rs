@@ -99,7 +99,7 @@ impl Replay<'_> {
         }
     }
 
-    fn obey_pause(&mut self) {
+    pub(super) fn obey_pause(&mut self) {
         if self.phase != ReplayPhase::Ended {
             self.clock.pause(self.now());
             self.phase = ReplayPhase::Paused;

@@ -34,6 +34,8 @@ impl Replay<'_> {
         self.unreported = 0;
         self.pipeline.report(self.driver);
         self.report_lateness();
+        let generation = self.pipeline.decoder().generation();
+        self.tell_position(generation, false);
         let state = self.state();
         self.driver.update_status(|status| {
             status.source = Some("replay");

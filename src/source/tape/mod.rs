@@ -176,6 +176,26 @@ impl Tape {
         }
     }
 
+    /// Returns a text that identifies the content: its length and CRC-32. `None` if it cannot be read. The file is read
+    /// once.
+    pub(crate) async fn fingerprint(&self) -> Option<String> {
+        let tape = self.clone();
+        let read = move || {
+            let (mut input, mut hasher, mut length) = (tape.open().ok()?, crc32fast::Hasher::new(), 0_u64);
+            let mut buffer = vec![0; READ_BUFFER_BYTES];
+            loop {
+                match input.read(&mut buffer).ok()? {
+                    0 => return Some(format!("{length}-{:08x}", hasher.finalize())),
+                    read => {
+                        hasher.update(&buffer[..read]);
+                        length += read as u64;
+                    }
+                }
+            }
+        };
+        tokio::task::spawn_blocking(read).await.ok().flatten()
+    }
+
     fn read_loss(&self) -> Loss {
         *self.facts.loss.get_or_init(|| {
             let mut loss = Loss::default();

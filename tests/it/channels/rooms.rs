@@ -43,7 +43,7 @@ async fn tokens_with_the_same_user_share_one_connection() {
         assert!(status.counts.events.values().sum::<u64>() >= EVENTS as u64);
         let one_channel = &channels.statuses()[0];
         assert_eq!((one_channel.hub.subscriber_count(), one_channel.user.as_deref()), (2, Some("ann")));
-        assert_eq!(channels.find("ann").unwrap().stream(), created["stream"]);
+        assert_eq!(channels.find("ann").unwrap().stream().to_string(), created["stream"]);
         assert_ne!(created["stream"], "main", "it is a channel of its own");
         // The main channel is not affected.
         assert_ne!(rig.control.status().username.as_deref(), Some("ann"));
@@ -60,7 +60,7 @@ async fn the_backlog_of_a_tokens_channel_is_configurable() {
     wait(Duration::from_secs(1)).await;
     let hub = rig.control.channels().find("ann").unwrap();
     let goes_on = |behind: u64| {
-        let since = Since::After { stream: hub.stream().to_owned(), seq: hub.head() - behind };
+        let since = Since::After { stream: hub.stream().to_string(), seq: hub.head() - behind };
         hub.join(&Join { since: Some(since), ..Join::default() }).is_ok()
     };
     assert!(hub.head() > 8 && goes_on(8) && !goes_on(9));

@@ -29,7 +29,9 @@ pub(super) fn build(release: &Release) -> Result<()> {
     let project = folder.join("pyproject.toml");
     fs::write(&project, moved(&fs::read_to_string(&project)?, &release.root))?;
     let mut maturin = Command::new(python(release)?);
-    maturin.args(["-m", "maturin", "build", "--release", "--locked", "--out"]).arg(release.packages());
+    maturin
+        .args(["-m", "maturin", "build", "--release", "--locked", "--features", "nats", "--out"])
+        .arg(release.packages());
     without_package(&mut maturin).env("CARGO_TARGET_DIR", &release.target).current_dir(folder);
     status(&mut maturin)
 }

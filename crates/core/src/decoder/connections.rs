@@ -15,7 +15,7 @@ const CONNECTIONS_MAX: usize = 65_536;
 /// A connection, open or closed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connection {
-    room_id: i64,
+    pub(super) room_id: i64,
     pub(super) username: Arc<str>,
     pub(super) is_open: bool,
 }

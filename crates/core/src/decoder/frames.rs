@@ -82,6 +82,7 @@ impl Decoder {
             injected: item.flags.is_injected(),
             data: known.data,
         };
+        let create_time = wire::millis(create_time).unwrap_or(create_time);
         if let Data::Chat(chat) = &mut event.data {
             chat.is_history = message.is_history;
         }

@@ -5,6 +5,7 @@
 
 mod connections;
 mod frames;
+mod resume;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -1,14 +1,14 @@
 //! Gifts and treasure boxes.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
 /// Data of a `gift` event.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Gift {
     /// Id of the gift.
     pub gift_id: i64,

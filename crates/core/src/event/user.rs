@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Id;
 
 /// A user, as described in a message. Messages differ in detail: unknown fields are empty, 0, `false` or
 /// `null`.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct User {
     /// Numeric id.
     pub user_id: Id,
@@ -61,8 +61,8 @@ pub struct User {
 }
 
 /// A badge next to a user's name.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Badge {
     /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
     pub scene_type: i32,
@@ -83,8 +83,8 @@ pub struct Badge {
 }
 
 /// A user of whom the message contains little more than the name.
-#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Person {
     /// Numeric id.
     pub user_id: Id,

@@ -1,7 +1,7 @@
 //! Users of injected events.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::event::{Id, Person};
@@ -10,7 +10,7 @@ use crate::event::{Id, Person};
 pub(super) const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 
 /// A user: a name, or several fields.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Who {
     /// Unique id, also used as the displayed name.
@@ -20,7 +20,7 @@ pub enum Who {
 }
 
 /// A user with several fields.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Detail {
     /// Name in the profile's URL.

@@ -26,6 +26,18 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::BadPushFrame,
+        Self::BadGzip,
+        Self::GzipBomb,
+        Self::BadBatch,
+        Self::TooManyMessages,
+        Self::TooLarge,
+        Self::BadMessage,
+        Self::BadUtf8,
+    ];
+
     /// Returns the name in `/status` and `livetape info`.
     #[must_use]
     pub fn name(self) -> &'static str {

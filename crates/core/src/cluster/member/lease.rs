@@ -1,0 +1,155 @@
+//! The lease of a channel, by this node's monotonic clock.
+//!
+//! The lease ends one lifetime after its last renewal was *sent*. NATS counts from the later time at which it stored
+//! the renewal, so the node stops before anyone else can start, whatever the wall clocks show.
+
+use std::time::Duration;
+
+/// Maximum time between the end of an ownership and the end of its lease. Shorter leases leave a quarter.
+pub const MARGIN_MAX: Duration = Duration::from_secs(1);
+/// Maximum time before a request without an answer is repeated. Shorter leases wait an eighth.
+pub const RETRY_MAX: Duration = Duration::from_millis(250);
+
+/// The lease, as far as this node knows.
+#[derive(Debug)]
+pub(super) struct Lease {
+    lifetime: Duration,
+    held: Option<Held>,
+    /// Whether a request is waiting for its answer.
+    is_asking: bool,
+    /// Earliest time of the next request.
+    ask_at: Duration,
+    /// The last revision that was released.
+    released: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    revision: u64,
+    sent: Duration,
+}
+
+/// The next request to the lease's bucket.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Create,
+    Renew { revision: u64 },
+}
+
+impl Lease {
+    pub(super) fn new(lifetime: Duration) -> Self {
+        Self { lifetime, held: None, is_asking: false, ask_at: Duration::ZERO, released: 0 }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Returns when this node stops to be the owner unless it renews the lease.
+    pub(super) fn ends_at(&self) -> Option<Duration> {
+        self.held.map(|held| self.end_of(held))
+    }
+
+    fn end_of(&self, held: Held) -> Duration {
+        held.sent + self.lifetime - MARGIN_MAX.min(self.lifetime / 4)
+    }
+
+    /// Returns how long to wait before a request without an answer is repeated.
+    pub(super) fn retry(&self) -> Duration {
+        RETRY_MAX.min(self.lifetime / 8)
+    }
+
+    /// Returns when to ask next, unless a request is waiting.
+    pub(super) fn asks_at(&self) -> Option<Duration> {
+        let renewal = self.held.map_or(Duration::ZERO, |held| held.sent + self.lifetime / 4);
+        (!self.is_asking).then(|| self.ask_at.max(renewal))
+    }
+
+    /// Returns the request that is due.
+    pub(super) fn ask(&mut self, now: Duration) -> Option<Ask> {
+        if self.asks_at().is_none_or(|at| at > now) {
+            return None;
+        }
+        self.is_asking = true;
+        Some(self.held.map_or(Ask::Create, |held| Ask::Renew { revision: held.revision }))
+    }
+
+    /// Records that this node holds `revision`. Returns a revision to release, if it is about to end.
+    pub(super) fn hold(&mut self, now: Duration, revision: u64, sent: Duration) -> Option<u64> {
+        self.is_asking = false;
+        let held = Held { revision, sent };
+        if revision == self.released {
+            // The release may still be on its way.
+            self.ask_at = now + self.lifetime / 4;
+            return None;
+        }
+        self.held = Some(held);
+        if self.end_of(held) > now { None } else { self.release(now) }
+    }
+
+    /// Records that another node holds the lease. Returns whether this one held it before.
+    pub(super) fn take_away(&mut self, now: Duration) -> bool {
+        self.is_asking = false;
+        self.ask_at = now + self.lifetime / 4;
+        self.held.take().is_some()
+    }
+
+    /// Records that a request has no answer.
+    pub(super) fn miss(&mut self, now: Duration) {
+        self.is_asking = false;
+        self.ask_at = now + self.retry();
+    }
+
+    /// Records that nobody holds the lease.
+    pub(super) fn is_free(&mut self, now: Duration) {
+        if self.held.is_none() {
+            self.ask_at = now;
+        }
+    }
+
+    /// Gives the lease up, and returns the revision to release.
+    pub(super) fn release(&mut self, now: Duration) -> Option<u64> {
+        let held = self.held.take()?;
+        self.released = held.revision;
+        self.ask_at = now + self.retry();
+        Some(held.revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn an_ownership_ends_a_second_before_its_lease_and_a_short_one_a_quarter_before() {
+        for (lifetime, end) in [(10_000, 9_000), (4_000, 3_000), (500, 375)] {
+            let mut lease = Lease::new(ms(lifetime));
+            assert_eq!(lease.ask(ms(0)), Some(Ask::Create));
+            assert_eq!(lease.hold(ms(50), 1, ms(0)), None);
+            assert_eq!((lease.ends_at(), lease.asks_at()), (Some(ms(end)), Some(ms(lifetime / 4))));
+        }
+    }
+
+    #[test]
+    fn a_late_answer_does_not_make_an_owner() {
+        let mut lease = Lease::new(ms(500));
+        lease.ask(ms(0));
+        assert_eq!(lease.hold(ms(375), 7, ms(0)), Some(7));
+        assert!(!lease.is_held());
+        assert_eq!(lease.hold(ms(376), 7, ms(376)), None, "it was released");
+        assert!(!lease.is_held());
+    }
+
+    #[test]
+    fn a_request_without_an_answer_is_repeated_later() {
+        let mut lease = Lease::new(ms(800));
+        lease.ask(ms(0));
+        assert_eq!((lease.ask(ms(500)), lease.asks_at()), (None, None));
+        lease.miss(ms(500));
+        assert_eq!((lease.ask(ms(599)), lease.ask(ms(600))), (None, Some(Ask::Create)));
+    }
+}

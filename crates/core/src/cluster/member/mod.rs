@@ -1,0 +1,352 @@
+//! One node's part in a channel, as a state machine: [`Member::handle`] takes news, [`Member::poll`] returns what to do.
+//!
+//! ```text
+//!             Start, lease held            tail read            epoch stored
+//! Following ─────────────────────► Reading ─────────► Opening ──────────────► Owning ── Stop ─► Draining
+//!     ▲                               ▲                  │ rejected             │                  │
+//!     │                               └──────────────────┘                      │                  │ all stored
+//!     └──────── lease ends or is lost, another owner, log lost ─────────────────┴──────────────────┘
+//! ```
+//!
+//! At most one record is in flight. Without an answer, exactly the same record is published again with the same
+//! expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows whether one was.
+
+mod lease;
+mod publish;
+mod queue;
+mod types;
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use lease::{Ask, Lease};
+pub use lease::{MARGIN_MAX, RETRY_MAX};
+use publish::InFlight;
+use queue::Queue;
+pub use types::{
+    Action, Answer, CHECKPOINT_EVENTS, Input, LEASE, Options, PIECE_BYTES_MAX, Refusal, StepDown,
+    WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
+};
+
+use super::{
+    reader::{Delivery, Fault, Reader},
+    record::{CONTENT_BYTES_MAX, Encoded, Refused},
+};
+
+/// One node's part in a channel. Times are offsets on the node's monotonic clock.
+#[derive(Debug)]
+pub struct Member {
+    options: Options,
+    reader: Reader,
+    lease: Lease,
+    now: Duration,
+    /// Name for a new stream, if this node should be the owner.
+    wanted: Option<String>,
+    /// Number of streams started by this node, so that each has its own name.
+    streams: u32,
+    phase: Phase,
+    tail: Tail,
+    /// The epoch that this node has opened, or tries to open.
+    epoch: u64,
+    queue: Queue,
+    /// Number of events since the last checkpoint.
+    since_checkpoint: usize,
+    in_flight: Option<InFlight>,
+    last_token: u64,
+    actions: VecDeque<Action>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Following,
+    Reading,
+    Opening,
+    Owning,
+    Draining,
+}
+
+/// State of reading the log from the store.
+#[derive(Clone, Copy, Debug)]
+enum Tail {
+    Idle,
+    Asked { after: u64 },
+    Due { at: Duration },
+}
+
+impl Member {
+    /// Creates a member that follows the log from its oldest message.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let mut member = Self {
+            reader: Reader::new(&options.channel),
+            lease: Lease::new(options.lease),
+            options: options.within_limits(),
+            now: Duration::ZERO,
+            wanted: None,
+            streams: 0,
+            phase: Phase::Following,
+            tail: Tail::Idle,
+            epoch: 0,
+            queue: Queue::new(1),
+            since_checkpoint: 0,
+            in_flight: None,
+            last_token: 0,
+            actions: VecDeque::new(),
+        };
+        member.ask_tail();
+        member
+    }
+
+    /// Takes news that arrived at `now`. Then perform the actions that [`Member::poll`] returns.
+    pub fn handle(&mut self, now: Duration, input: Input) {
+        self.check_lease(now);
+        match input {
+            Input::Start { stream } => self.wanted = Some(stream),
+            Input::Stop => self.stop(),
+            Input::Lease(answer) => self.lease_answered(answer),
+            Input::LeaseFree => self.lease.is_free(self.now),
+            Input::Message { log, previous, sequence, bytes } => {
+                self.message(log, previous, sequence, &bytes);
+            }
+            Input::Tail { log, messages, last } => self.tail_read(log, messages, last),
+            Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
+            Input::Stored { token, sequence } => self.stored(token, sequence),
+            Input::Rejected { token } => self.rejected(token),
+            Input::Unanswered { token } => self.unanswered(token),
+            Input::Tick => {}
+        }
+        self.advance();
+    }
+
+    /// Adds events to be stored, numbered from `first`, which must be [`Member::next_number`].
+    ///
+    /// # Errors
+    ///
+    /// None of the events was added: see [`Refusal`].
+    pub fn offer(&mut self, now: Duration, first: u64, events: Vec<Encoded>) -> Result<(), Refusal> {
+        self.check_lease(now);
+        self.check_offer(types::largest(&events))?;
+        if first != self.queue.next() {
+            return Err(Refusal::Misnumbered { next: self.queue.next() });
+        }
+        self.since_checkpoint += events.len();
+        events.into_iter().for_each(|event| self.queue.push(event));
+        self.advance();
+        Ok(())
+    }
+
+    /// Adds a checkpoint: the state after all events that were offered so far. Call it when
+    /// [`Member::needs_checkpoint`] returns `true`.
+    ///
+    /// # Errors
+    ///
+    /// It was not added: see [`Refusal`].
+    pub fn offer_checkpoint(&mut self, now: Duration, state: Bytes) -> Result<(), Refusal> {
+        self.check_lease(now);
+        self.check_offer(state.len())?;
+        self.since_checkpoint = 0;
+        self.queue.push_checkpoint(state);
+        self.advance();
+        Ok(())
+    }
+
+    fn check_offer(&self, bytes: usize) -> Result<(), Refusal> {
+        if self.phase != Phase::Owning {
+            return Err(Refusal::NotOwner);
+        }
+        if bytes > CONTENT_BYTES_MAX {
+            return Err(Refusal::TooLarge { bytes });
+        }
+        let is_full = self.queue.events() >= self.options.waiting_events_max
+            || self.queue.bytes() >= self.options.waiting_bytes_max;
+        if is_full { Err(Refusal::Full) } else { Ok(()) }
+    }
+
+    /// Returns the next action.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Returns when to pass [`Input::Tick`] if nothing else happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let tail = match self.tail {
+            Tail::Due { at } => Some(at),
+            Tail::Idle | Tail::Asked { .. } => None,
+        };
+        let ask = self.wants_lease().then(|| self.lease.asks_at()).flatten();
+        let retry = self.in_flight.as_ref().and_then(|flight| flight.retry_at);
+        [self.lease.ends_at(), ask, tail, retry].into_iter().flatten().min()
+    }
+
+    /// Whether this node is the owner, and accepts events.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.phase == Phase::Owning
+    }
+
+    /// Returns the number of the next event to offer.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.queue.next()
+    }
+
+    /// Returns the number of offered events that are not published yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.events()
+    }
+
+    /// Whether the owner should offer a checkpoint now.
+    #[must_use]
+    pub fn needs_checkpoint(&self) -> bool {
+        self.is_owner() && self.since_checkpoint >= self.options.checkpoint_events
+    }
+
+    /// Returns this node's position in the log.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Ends the ownership in time, whatever else happened: the process may have been stopped for long.
+    fn check_lease(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        if self.lease.ends_at().is_some_and(|end| end <= self.now) {
+            self.step_down(StepDown::LeaseEnding);
+        }
+    }
+
+    /// Starts everything that is due.
+    fn advance(&mut self) {
+        if self.lease.is_held() && self.phase == Phase::Following {
+            if self.wanted.is_some() {
+                self.phase = Phase::Reading;
+                self.ask_tail();
+            } else {
+                self.release();
+            }
+        }
+        if self.wants_lease() {
+            match self.lease.ask(self.now) {
+                Some(Ask::Create) => self.actions.push_back(Action::CreateLease { sent: self.now }),
+                Some(Ask::Renew { revision }) => {
+                    self.actions.push_back(Action::RenewLease { revision, sent: self.now });
+                }
+                None => {}
+            }
+        }
+        if matches!(self.tail, Tail::Due { at } if at <= self.now) {
+            self.tail = Tail::Idle;
+            self.ask_tail();
+        }
+        self.publish_due();
+    }
+
+    fn wants_lease(&self) -> bool {
+        self.lease.is_held() || (self.wanted.is_some() && !self.reader.is_unreadable())
+    }
+
+    fn stop(&mut self) {
+        self.wanted = None;
+        match self.phase {
+            Phase::Owning => {
+                self.actions.push_back(Action::CloseUpstream);
+                self.phase = Phase::Draining;
+            }
+            Phase::Reading | Phase::Opening => self.step_down(StepDown::Stopped),
+            Phase::Following | Phase::Draining => {}
+        }
+    }
+
+    fn lease_answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Held { revision, sent } => {
+                if let Some(revision) = self.lease.hold(self.now, revision, sent) {
+                    self.actions.push_back(Action::ReleaseLease { revision });
+                    self.step_down(StepDown::LeaseEnding);
+                }
+            }
+            Answer::Taken => {
+                if self.lease.take_away(self.now) {
+                    self.step_down(StepDown::LeaseLost);
+                }
+            }
+            Answer::Unknown => self.lease.miss(self.now),
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(revision) = self.lease.release(self.now) {
+            self.actions.push_back(Action::ReleaseLease { revision });
+        }
+    }
+
+    /// Ends the ownership, or the attempt. Closes the upstream before anybody else can have the lease.
+    fn step_down(&mut self, reason: StepDown) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Following);
+        if phase == Phase::Owning {
+            self.actions.push_back(Action::CloseUpstream);
+        }
+        self.release();
+        let uncertain = self.in_flight.take().map_or(0, |flight| flight.events());
+        let unpublished = std::mem::replace(&mut self.queue, Queue::new(0)).events();
+        if phase != Phase::Following {
+            self.actions.push_back(Action::SteppedDown { reason, unpublished, uncertain });
+        }
+    }
+
+    fn ask_tail(&mut self) {
+        if !matches!(self.tail, Tail::Asked { .. }) {
+            let after = self.reader.last();
+            self.tail = Tail::Asked { after };
+            self.actions.push_back(Action::ReadTail { after });
+        }
+    }
+
+    fn message(&mut self, log: u64, previous: u64, sequence: u64, bytes: &Bytes) {
+        if log != self.reader.log() {
+            return self.ask_tail();
+        }
+        match self.reader.read(previous, sequence, bytes) {
+            Ok(news) => {
+                if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
+                    // The caller does not know either that the log was replaced.
+                    self.ask_tail();
+                }
+                self.take_news(news);
+            }
+            Err(_) => self.ask_tail(),
+        }
+    }
+
+    fn tail_read(&mut self, log: u64, messages: Vec<(u64, Bytes)>, last: u64) {
+        let Tail::Asked { after } = std::mem::replace(&mut self.tail, Tail::Idle) else { return };
+        if log != self.reader.log() || last < after {
+            if self.reader.log() != 0 {
+                self.step_down(StepDown::LogLost);
+            }
+            self.reader.restart(log);
+            if after > 0 {
+                return self.ask_tail();
+            }
+        }
+        let before = self.reader.last();
+        for (sequence, bytes) in messages {
+            let news = self.reader.read_stored(sequence, &bytes);
+            self.take_news(news);
+        }
+        if self.reader.last() >= last {
+            self.caught_up();
+        } else if self.reader.last() > before {
+            self.ask_tail();
+        } else {
+            self.tail = Tail::Due { at: self.now + self.lease.retry() };
+        }
+    }
+
+    fn take_news(&mut self, news: Vec<Delivery>) {
+        self.actions.extend(news.into_iter().map(Action::Deliver));
+        self.log_changed();
+    }
+}

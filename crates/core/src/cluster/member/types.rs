@@ -1,0 +1,235 @@
+//! The options, inputs and actions of a member.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::{
+    reader::Delivery,
+    record::{CONTENT_BYTES_MAX, Encoded},
+};
+
+/// Default lifetime of a lease.
+pub const LEASE: Duration = Duration::from_secs(5);
+/// Default number of waiting events above which [`Member::offer`](super::Member::offer) returns [`Refusal::Full`].
+pub const WAITING_EVENTS_MAX: usize = 16_384;
+/// Default size of waiting events above which [`Member::offer`](super::Member::offer) returns [`Refusal::Full`],
+/// in bytes.
+pub const WAITING_BYTES_MAX: usize = 8 << 20;
+/// Default size up to which waiting events are joined into one piece, in bytes.
+pub const PIECE_BYTES_MAX: usize = 256 << 10;
+/// Default number of events between two checkpoints. The log must retain more than these and those that may wait.
+pub const CHECKPOINT_EVENTS: usize = 4_096;
+
+/// Names and limits of a member.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The cluster and channel, such as `show.main`. Messages of others are rejected.
+    pub channel: String,
+    /// Name of this node, unique for each start of the process.
+    pub node: String,
+    /// Lifetime of the lease: the `max_age` of its bucket.
+    pub lease: Duration,
+    /// Number of waiting events above which the source has to wait.
+    pub waiting_events_max: usize,
+    /// Size of waiting events above which the source has to wait, in bytes.
+    pub waiting_bytes_max: usize,
+    /// Size up to which waiting events are joined into one piece, in bytes.
+    pub piece_bytes_max: usize,
+    /// Number of events between two checkpoints.
+    pub checkpoint_events: usize,
+}
+
+impl Options {
+    /// Returns the defaults.
+    #[must_use]
+    pub fn new(channel: &str, node: &str) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            node: node.to_owned(),
+            lease: LEASE,
+            waiting_events_max: WAITING_EVENTS_MAX,
+            waiting_bytes_max: WAITING_BYTES_MAX,
+            piece_bytes_max: PIECE_BYTES_MAX,
+            checkpoint_events: CHECKPOINT_EVENTS,
+        }
+    }
+
+    /// Lowers limits that no message could hold.
+    pub(super) fn within_limits(self) -> Self {
+        Self { piece_bytes_max: self.piece_bytes_max.min(CONTENT_BYTES_MAX), ..self }
+    }
+}
+
+/// News for a member.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The channel should have an owner, and this node can be it.
+    Start {
+        /// Name for a new stream, used with a suffix if the log is empty. Unique for each start of a process.
+        stream: String,
+    },
+    /// This node should not be the owner. If it is, it closes its upstream, stores the events that it was offered,
+    /// and releases the lease.
+    Stop,
+    /// The answer to the last request for the lease.
+    Lease(Answer),
+    /// The lease was released or has expired, as the bucket's watcher reports.
+    LeaseFree,
+    /// A message of the subscription.
+    Message {
+        /// Identity of the log: the time at which its JetStream stream was created.
+        log: u64,
+        /// Sequence of the message that the subscription passed on before, or that it started after. No message of the
+        /// subject is between them. Republished messages have it in the header `Nats-Last-Sequence`.
+        previous: u64,
+        /// Sequence of the message.
+        sequence: u64,
+        /// Its content.
+        bytes: Bytes,
+    },
+    /// The answer to [`Action::ReadTail`].
+    Tail {
+        /// Identity of the log.
+        log: u64,
+        /// The messages of the subject after the requested sequence, from the oldest; may be only the first of them.
+        messages: Vec<(u64, Bytes)>,
+        /// Sequence of the subject's last message at the time of reading, from the stream's leader; 0 if there is none.
+        last: u64,
+    },
+    /// The answer to [`Action::ReadTail`], if the log could not be read.
+    TailFailed,
+    /// The record was stored.
+    Stored {
+        /// From [`Action::Publish`].
+        token: u64,
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// The log does not end with the expected sequence. An earlier attempt may have stored the record.
+    Rejected {
+        /// From [`Action::Publish`].
+        token: u64,
+    },
+    /// Nobody knows whether the record was stored: no answer came in time, or the connection was lost.
+    Unanswered {
+        /// From [`Action::Publish`].
+        token: u64,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// The answer to a request for the lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This node holds the lease: the request succeeded, or failed because the entry is already this node's.
+    Held {
+        /// Revision of the entry.
+        revision: u64,
+        /// The time `sent` in the entry, as [`Action::CreateLease`] or [`Action::RenewLease`] gave it.
+        sent: Duration,
+    },
+    /// The entry is another node's, or there is none to renew.
+    Taken,
+    /// No answer came in time, or the connection was lost.
+    Unknown,
+}
+
+/// What the caller has to do, in this order. Each request gets exactly one answer, sooner or later.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Create the lease, with the node's name and `sent` as its value.
+    CreateLease {
+        /// This member's time.
+        sent: Duration,
+    },
+    /// Update the lease, with the node's name and `sent` as its value.
+    RenewLease {
+        /// The revision that the lease must have.
+        revision: u64,
+        /// This member's time.
+        sent: Duration,
+    },
+    /// Delete the lease. Needs no answer.
+    ReleaseLease {
+        /// The revision that the lease must have.
+        revision: u64,
+    },
+    /// Read the messages after this sequence from the store. Answer with [`Input::Tail`] or [`Input::TailFailed`].
+    ReadTail {
+        /// Sequence of the last known message.
+        after: u64,
+    },
+    /// Append a message to the log. Answer with [`Input::Stored`], [`Input::Rejected`] or [`Input::Unanswered`].
+    Publish {
+        /// Identifies the record. Attempts to store the same record have the same token.
+        token: u64,
+        /// Sequence of the last message that the subject must have; 0 if it must have none.
+        expected: u64,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Open the upstream, or continue the replay: this node is the owner. The process may have been stopped in between,
+    /// so just before connecting pass [`Input::Tick`], and connect only if [`Member::is_owner`](super::Member::is_owner).
+    OpenUpstream,
+    /// Close the upstream before performing the next action.
+    CloseUpstream,
+    /// Pass news to the hub.
+    Deliver(Delivery),
+    /// This node is no longer the owner.
+    SteppedDown {
+        /// The reason.
+        reason: StepDown,
+        /// Number of offered events that were not published. They are lost, unless the next owner receives them
+        /// again: report a gap.
+        unpublished: usize,
+        /// Number of events that were published without an answer. If they were stored, they are delivered later.
+        uncertain: usize,
+    },
+}
+
+/// Why an ownership ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDown {
+    /// The caller asked for it.
+    Stopped,
+    /// The lease could not be renewed in time.
+    LeaseEnding,
+    /// Another node holds the lease.
+    LeaseLost,
+    /// The log has another owner.
+    Superseded,
+    /// The log was removed or replaced.
+    LogLost,
+    /// The log ends with messages of another version.
+    Unreadable,
+}
+
+/// Why events were not accepted. None of them was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// This node is not the owner, or is about to end its ownership.
+    #[error("this node does not own the channel")]
+    NotOwner,
+    /// The first event has the wrong number, because the ownership changed since it was encoded.
+    #[error("the next event has number {next}")]
+    Misnumbered {
+        /// The right number.
+        next: u64,
+    },
+    /// Too many events wait to be stored. Read the upstream more slowly, and offer them again after a delivery.
+    #[error("too many events wait to be stored")]
+    Full,
+    /// An event or a state is too large for a message. Report it as lost.
+    #[error("{bytes} bytes do not fit into a message: the maximum is {CONTENT_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+/// Returns the size of the largest event.
+pub(super) fn largest(events: &[Encoded]) -> usize {
+    events.iter().map(Encoded::size).max().unwrap_or_default()
+}

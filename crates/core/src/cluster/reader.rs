@@ -1,0 +1,320 @@
+//! Follows the log of a channel: applies records in order, once each, and reports everything that is missing.
+//!
+//! All readers apply the same rules to the same log, so they agree on every number. A record counts only if it
+//! follows the message before it (`after`), comes from the current owner, and continues its numbers.
+
+use bytes::Bytes;
+
+use super::record::{Body, Encoded, Record, Refused};
+
+/// A node's position in the log of a channel.
+#[derive(Debug)]
+pub struct Reader {
+    channel: String,
+    /// Identity of the log: the time at which its JetStream stream was created. 0 before the first.
+    log: u64,
+    /// Sequence of the last message, readable or not.
+    last: u64,
+    /// Sequence of the last record that was applied.
+    applied: u64,
+    /// Whether records before the next one are gone or unreadable, so that it may continue anywhere.
+    is_behind: bool,
+    is_unreadable: bool,
+    lacks_state: bool,
+    stream: String,
+    epoch: u64,
+    node: String,
+    /// Number of the last event in the log.
+    head: u64,
+    /// Number of the last event that was delivered. Above `head` only while a log is read again.
+    shown: u64,
+}
+
+/// News from the log, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The events that follow belong to this stream. Earlier positions are only valid if the name is the same.
+    Stream {
+        /// Name of the stream.
+        name: String,
+        /// Number of the last event before those that follow.
+        head: u64,
+    },
+    /// Another ownership starts.
+    Epoch {
+        /// The owner.
+        node: String,
+        /// Number of the ownership.
+        epoch: u64,
+    },
+    /// Acknowledged events with consecutive numbers.
+    Events {
+        /// Number of the first.
+        first: u64,
+        /// The events.
+        events: Vec<Encoded>,
+    },
+    /// These events are no longer in the log. No subscriber can receive them from this node.
+    Gap {
+        /// Number of the first missing event.
+        first: u64,
+        /// Number of the last.
+        last: u64,
+    },
+    /// A checkpoint: replaces what changes of events have added up to.
+    State {
+        /// The state, in the decoder's format.
+        state: Bytes,
+    },
+    /// A message was skipped. Count it, and report its code.
+    Fault(Fault),
+}
+
+/// Why a message in the log does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is not a record of this channel.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Its writer did not know the message before it, so it was published without an expected sequence.
+    #[error("message {sequence} in the log claims to follow {after}, and follows {last}")]
+    Unfenced {
+        /// Sequence of the message.
+        sequence: u64,
+        /// The sequence that it claims to follow.
+        after: u64,
+        /// The sequence before it.
+        last: u64,
+    },
+    /// Its writer is not the owner.
+    #[error("node {node:?} wrote to the log in epoch {epoch}, which is not the current one")]
+    Stale {
+        /// The writer.
+        node: String,
+        /// The epoch that it claims.
+        epoch: u64,
+    },
+    /// It repeats numbers.
+    #[error("node {node:?} used number {number} again; the last one is {head}")]
+    Renumbered {
+        /// The writer.
+        node: String,
+        /// Its first number.
+        number: u64,
+        /// The last number before it.
+        head: u64,
+    },
+}
+
+/// Messages may be missing before this one: read the log again after `last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// Sequence of the last message that was read.
+    pub last: u64,
+}
+
+impl Reader {
+    /// Creates a reader that has read nothing.
+    #[must_use]
+    pub fn new(channel: &str) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            log: 0,
+            last: 0,
+            applied: 0,
+            is_behind: true,
+            is_unreadable: false,
+            lacks_state: false,
+            stream: String::new(),
+            epoch: 0,
+            node: String::new(),
+            head: 0,
+            shown: 0,
+        }
+    }
+
+    /// Starts to read another log, or the same one after messages were removed from its end. Events that were
+    /// delivered before are not delivered again.
+    pub fn restart(&mut self, log: u64) {
+        (self.log, self.last, self.applied) = (log, 0, 0);
+        (self.is_behind, self.is_unreadable) = (true, false);
+        (self.epoch, self.head) = (0, 0);
+        self.node.clear();
+    }
+
+    /// Applies a message of a subscription, which passed on `previous` before it and nothing in between. Repeated messages
+    /// are ignored.
+    ///
+    /// # Errors
+    ///
+    /// Messages before `previous` are missing; this one was not applied.
+    pub fn read(&mut self, previous: u64, sequence: u64, bytes: &Bytes) -> Result<Vec<Delivery>, Hole> {
+        if sequence > self.last && previous > self.last {
+            return Err(Hole { last: self.last });
+        }
+        Ok(self.take(true, sequence, bytes))
+    }
+
+    /// Applies the next message in the store: all messages between the last one and this one are gone.
+    pub fn read_stored(&mut self, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
+        self.take(sequence == self.last + 1, sequence, bytes)
+    }
+
+    /// Applies a message. `is_next`: certainly no message is between the last one and this one, or was.
+    fn take(&mut self, is_next: bool, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
+        if sequence <= self.last {
+            return Vec::new();
+        }
+        let fault = match Record::from_bytes(&self.channel, self.log, bytes) {
+            Ok(record) if record.after >= self.last => {
+                self.is_behind |= record.after > self.last;
+                return self.apply(sequence, record);
+            }
+            Ok(record) => Fault::Unfenced { sequence, after: record.after, last: self.last },
+            Err(refused) => {
+                // If it is a record, its numbers and its owner are unknown. If not, it does not say what it follows.
+                self.is_unreadable |= matches!(refused, Refused::Version { .. });
+                self.is_behind |= self.is_unreadable || !is_next;
+                refused.into()
+            }
+        };
+        self.last = sequence;
+        vec![Delivery::Fault(fault)]
+    }
+
+    fn apply(&mut self, sequence: u64, mut record: Record) -> Vec<Delivery> {
+        self.last = sequence;
+        let Some(body) = record.body.take() else { return Vec::new() };
+        if let Err(fault) = self.check(&record, &body) {
+            return vec![Delivery::Fault(fault)];
+        }
+        let mut news = Vec::new();
+        self.continue_at(before(&body), &record, &mut news);
+        self.applied = sequence;
+        (self.is_behind, self.is_unreadable) = (false, false);
+        if self.epoch != record.epoch || self.node != record.node {
+            (self.epoch, self.node) = (record.epoch, record.node);
+            news.push(Delivery::Epoch { node: self.node.clone(), epoch: self.epoch });
+        }
+        match body {
+            Body::Piece(piece) => self.show(piece.first, piece.events, &mut news),
+            // While a log is read again, it may be older than the known events.
+            Body::Checkpoint(checkpoint) if self.head >= self.shown => {
+                self.lacks_state = false;
+                news.push(Delivery::State { state: checkpoint.state });
+            }
+            Body::Checkpoint(_) | Body::Epoch(_) => {}
+        }
+        news
+    }
+
+    fn check(&self, record: &Record, body: &Body) -> Result<(), Fault> {
+        let (node, epoch) = (record.node.clone(), record.epoch);
+        let is_same_stream = record.stream == self.stream;
+        let is_current = match body {
+            Body::Epoch(_) => !is_same_stream || epoch > self.epoch,
+            _ if self.is_behind => !is_same_stream || epoch >= self.epoch,
+            _ => is_same_stream && epoch == self.epoch && node == self.node,
+        };
+        if !is_current {
+            return Err(Fault::Stale { node, epoch });
+        }
+        let number = before(body) + 1;
+        if is_same_stream && number <= self.head {
+            return Err(Fault::Renumbered { node, number, head: self.head });
+        }
+        Ok(())
+    }
+
+    /// Moves to `head` in the stream of `record`, and reports the numbers on the way as missing.
+    fn continue_at(&mut self, head: u64, record: &Record, news: &mut Vec<Delivery>) {
+        if record.stream != self.stream {
+            self.stream.clone_from(&record.stream);
+            (self.head, self.shown) = (head, head);
+            self.lacks_state = head > 0;
+            news.push(Delivery::Stream { name: self.stream.clone(), head });
+        } else if head > self.head {
+            // After a restart, events up to `shown` were delivered before; what they changed is known as well.
+            if head > self.shown {
+                news.push(Delivery::Gap { first: self.shown + 1, last: head });
+                self.lacks_state = true;
+            }
+            self.head = head;
+            self.shown = self.shown.max(head);
+        }
+    }
+
+    fn show(&mut self, first: u64, mut events: Vec<Encoded>, news: &mut Vec<Delivery>) {
+        self.head = first + events.len() as u64 - 1;
+        let known = (self.shown + 1).saturating_sub(first).min(events.len() as u64);
+        events.drain(..known as usize);
+        if !events.is_empty() {
+            self.shown = self.head;
+            news.push(Delivery::Events { first: first + known, events });
+        }
+    }
+
+    /// Returns the identity of the log.
+    #[must_use]
+    pub fn log(&self) -> u64 {
+        self.log
+    }
+
+    /// Returns the sequence of the last message, readable or not.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Returns the sequence of the last record that was applied; 0 before the first.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Returns the name of the stream; empty before the first record.
+    #[must_use]
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// Returns the number of the last event in the log.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Returns the owner by the log: its node and epoch. The node is empty before the first record.
+    #[must_use]
+    pub fn owner(&self) -> (&str, u64) {
+        (&self.node, self.epoch)
+    }
+
+    /// Whether the log ends with messages of another version, so that this node cannot continue it.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.is_unreadable
+    }
+
+    /// Whether the next owner has to start another stream: the log does not end with a record that states the last number,
+    /// or it is an older copy, without events that are known. A number must not be used again.
+    #[must_use]
+    pub fn needs_new_stream(&self) -> bool {
+        self.is_behind || self.shown > self.head
+    }
+
+    /// Whether changes of earlier events are unknown until the next checkpoint.
+    #[must_use]
+    pub fn lacks_state(&self) -> bool {
+        self.lacks_state
+    }
+}
+
+/// Returns the number of the last event before a record.
+fn before(body: &Body) -> u64 {
+    match body {
+        Body::Piece(piece) => piece.first.saturating_sub(1),
+        Body::Epoch(epoch) => epoch.head,
+        Body::Checkpoint(checkpoint) => checkpoint.head,
+    }
+}

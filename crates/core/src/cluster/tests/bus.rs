@@ -1,0 +1,135 @@
+//! A simulated bus: a log with expected sequences, and a lease that expires.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::{Answer, Record};
+
+pub(super) const CHANNEL: &str = "show.main";
+/// Lifetime of the lease, in ms.
+pub(super) const LEASE_MS: u64 = 400;
+
+/// The state of the bus. Times are true times, in ms.
+#[derive(Debug)]
+pub(super) struct Bus {
+    /// Whether the bus checks the expected sequence.
+    pub is_fenced: bool,
+    pub log: u64,
+    pub stored: Vec<(u64, Bytes)>,
+    /// Every message of every log, also after it is gone, for comparison.
+    pub history: Vec<(u64, u64, Bytes)>,
+    last: u64,
+    entry: Option<Entry>,
+    revision: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    owner: u64,
+    revision: u64,
+    sent: Duration,
+    ends_ms: u64,
+}
+
+impl Bus {
+    pub(super) fn new() -> Self {
+        let (stored, history) = (Vec::new(), Vec::new());
+        Self { is_fenced: true, log: 1, stored, history, last: 0, entry: None, revision: 0 }
+    }
+
+    /// Returns the sequence of the last message on the subject; 0 if there is none.
+    pub(super) fn last(&self) -> u64 {
+        self.stored.last().map_or(0, |(sequence, _)| *sequence)
+    }
+
+    /// Appends a message, and returns its sequence, or `None` if the expectation is wrong.
+    pub(super) fn publish(&mut self, expected: Option<u64>, bytes: Bytes) -> Option<u64> {
+        if self.is_fenced && expected.is_some_and(|expected| expected != self.last()) {
+            return None;
+        }
+        // Other channels share the stream, so sequences have holes.
+        self.last += 1 + u64::from(self.last.is_multiple_of(7));
+        self.stored.push((self.last, bytes.clone()));
+        self.history.push((self.log, self.last, bytes));
+        Some(self.last)
+    }
+
+    /// Returns up to `max` messages after a sequence.
+    pub(super) fn after(&self, sequence: u64, max: usize) -> Vec<(u64, Bytes)> {
+        self.stored.iter().filter(|(at, _)| *at > sequence).take(max).cloned().collect()
+    }
+
+    /// Removes the oldest messages, but keeps the newest.
+    pub(super) fn evict(&mut self, keep: usize) {
+        let excess = self.stored.len().saturating_sub(keep.max(1));
+        self.stored.drain(..excess);
+    }
+
+    /// Replaces the log by an empty one.
+    pub(super) fn lose_log(&mut self) {
+        self.stored.clear();
+        self.log += 1;
+        self.last = 0;
+    }
+
+    pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> Answer {
+        if self.entry.is_none_or(|entry| entry.ends_ms <= now_ms) {
+            return self.put(now_ms, owner, sent);
+        }
+        self.held_by(now_ms, owner)
+    }
+
+    pub(super) fn renew(&mut self, now_ms: u64, owner: u64, revision: u64, sent: Duration) -> Answer {
+        if self.alive(now_ms).is_some_and(|entry| entry.revision == revision) {
+            return self.put(now_ms, owner, sent);
+        }
+        self.held_by(now_ms, owner)
+    }
+
+    /// Returns whether the lease was released.
+    pub(super) fn release(&mut self, revision: u64) -> bool {
+        let is_known = self.entry.is_some_and(|entry| entry.revision == revision);
+        if is_known {
+            self.entry = None;
+        }
+        is_known
+    }
+
+    fn put(&mut self, now_ms: u64, owner: u64, sent: Duration) -> Answer {
+        self.revision += 1;
+        let ends_ms = now_ms + LEASE_MS;
+        self.entry = Some(Entry { owner, revision: self.revision, sent, ends_ms });
+        Answer::Held { revision: self.revision, sent }
+    }
+
+    fn held_by(&self, now_ms: u64, owner: u64) -> Answer {
+        match self.alive(now_ms) {
+            Some(entry) if entry.owner == owner => {
+                Answer::Held { revision: entry.revision, sent: entry.sent }
+            }
+            _ => Answer::Taken,
+        }
+    }
+
+    fn alive(&self, now_ms: u64) -> Option<Entry> {
+        self.entry.filter(|entry| entry.ends_ms > now_ms)
+    }
+
+    /// Publishes a message that only pretends to be a record of the channel.
+    pub(super) fn publish_foreign(&mut self, kind: u8) -> (u64, Bytes) {
+        let bytes = match (kind % 4, self.stored.last()) {
+            // A repeated message claims a wrong place.
+            (0, Some((_, bytes))) => bytes.clone(),
+            // So does a well-formed message of another node.
+            (1, Some((_, bytes))) => match Record::from_bytes(CHANNEL, self.log, bytes) {
+                Ok(record) => Record { node: "foreign".into(), after: record.after / 2, ..record }.to_bytes(),
+                Err(_) => Bytes::from_static(b"LTlg"),
+            },
+            (2, _) => Bytes::new(),
+            _ => Bytes::from_static(b"{\"type\":\"chat\"}"),
+        };
+        let sequence = self.publish(None, bytes.clone()).expect("nothing is expected");
+        (sequence, bytes)
+    }
+}

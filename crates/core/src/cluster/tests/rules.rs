@@ -1,0 +1,357 @@
+//! Tests the rules of readers and members one by one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        Action, Answer, Body, Checkpoint, Delivery, Encoded, Epoch, Fault, Hole, Input, Member, Options,
+        Piece, Reader, Record, Refusal, StepDown,
+        record::{CONTENT_BYTES_MAX, VERSION},
+    },
+    bus::CHANNEL,
+};
+
+const LOG: u64 = 5;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn event(json: &'static str) -> Encoded {
+    Encoded { json: Bytes::from_static(json.as_bytes()), ..Encoded::default() }
+}
+
+fn record(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
+    let (channel, stream) = (CHANNEL.to_owned(), "s".to_owned());
+    Record { channel, stream, node: node.into(), epoch, after, log: LOG, body: Some(body) }.to_bytes()
+}
+
+fn opens(node: &str, epoch: u64, after: u64, head: u64) -> Bytes {
+    record(node, epoch, after, Body::Epoch(Epoch { head }))
+}
+
+fn piece(node: &str, epoch: u64, after: u64, first: u64) -> Bytes {
+    record(node, epoch, after, Body::Piece(Piece { first, events: vec![event("{}")] }))
+}
+
+/// A reader after an epoch of node `a` at 1 and the first event at 2.
+fn reader() -> Reader {
+    let mut reader = Reader::new(CHANNEL);
+    reader.restart(LOG);
+    reader.read(0, 1, &opens("a", 1, 0, 0)).unwrap();
+    let news = reader.read(1, 2, &piece("a", 1, 1, 1)).unwrap();
+    assert_eq!(news, [Delivery::Events { first: 1, events: vec![event("{}")] }]);
+    reader
+}
+
+#[track_caller]
+fn fault(news: &[Delivery]) -> &Fault {
+    let [Delivery::Fault(fault)] = news else { panic!("{news:?}") };
+    fault
+}
+
+#[test]
+fn messages_are_read_once_and_holes_are_read_again() {
+    let mut reader = reader();
+    assert_eq!(reader.read(1, 2, &piece("a", 1, 1, 1)), Ok(vec![]));
+    assert_eq!(reader.read(5, 9, &piece("a", 1, 5, 3)), Err(Hole { last: 2 }));
+    // Whatever a message says, the bus knows what it follows.
+    assert_eq!(reader.read(5, 9, &piece("a", 1, 2, 2)), Err(Hole { last: 2 }));
+    assert_eq!(reader.read(5, 9, &Bytes::from_static(b"foreign")), Err(Hole { last: 2 }));
+    assert_eq!(reader.read(2, 5, &piece("a", 1, 2, 2)).unwrap().len(), 1);
+    assert_eq!((reader.last(), reader.head()), (5, 2));
+}
+
+#[test]
+fn records_that_are_gone_are_a_gap_and_a_checkpoint_restores_the_state() {
+    let mut reader = reader();
+    let events = Delivery::Events { first: 4, events: vec![event("{}")] };
+    assert_eq!(reader.read_stored(9, &piece("a", 1, 8, 4)), [Delivery::Gap { first: 2, last: 3 }, events]);
+    assert!(reader.lacks_state());
+    let checkpoint = |after| {
+        let state = Bytes::from_static(b"state");
+        record("a", 1, after, Body::Checkpoint(Checkpoint { head: 4, state }))
+    };
+    let state = Bytes::from_static(b"state");
+    assert_eq!(reader.read(9, 10, &checkpoint(9)), Ok(vec![Delivery::State { state }]));
+    assert!(!reader.lacks_state());
+}
+
+#[test]
+fn a_log_that_is_read_again_delivers_only_later_events() {
+    let mut reader = reader();
+    reader.restart(LOG);
+    let epoch = Delivery::Epoch { node: "a".into(), epoch: 1 };
+    assert_eq!(reader.read_stored(1, &opens("a", 1, 0, 0)), [epoch]);
+    let early = record("a", 1, 1, Body::Checkpoint(Checkpoint { head: 0, state: Bytes::new() }));
+    assert_eq!(reader.read_stored(2, &early), []);
+    assert!(reader.needs_new_stream());
+    assert_eq!(reader.read_stored(3, &piece("a", 1, 2, 1)), []);
+    assert_eq!(reader.read_stored(4, &piece("a", 1, 3, 2)).len(), 1);
+}
+
+#[test]
+fn records_of_anybody_but_the_owner_do_not_count() {
+    let mut reader = reader();
+    let news = reader.read(2, 3, &piece("b", 1, 2, 2)).unwrap();
+    assert!(matches!(fault(&news), Fault::Stale { .. }), "{news:?}");
+    let news = reader.read(3, 4, &opens("b", 1, 3, 1)).unwrap();
+    assert!(matches!(fault(&news), Fault::Stale { .. }), "{news:?}");
+    let news = reader.read(4, 5, &piece("a", 1, 2, 2)).unwrap();
+    assert!(matches!(fault(&news), Fault::Unfenced { sequence: 5, after: 2, last: 4 }), "{news:?}");
+    let news = reader.read(5, 6, &piece("a", 1, 5, 1)).unwrap();
+    assert!(matches!(fault(&news), Fault::Renumbered { number: 1, head: 1, .. }), "{news:?}");
+    assert_eq!(
+        reader.read(6, 7, &opens("b", 2, 6, 1)),
+        Ok(vec![Delivery::Epoch { node: "b".into(), epoch: 2 }])
+    );
+    let news = reader.read(7, 8, &piece("a", 1, 7, 2)).unwrap();
+    assert!(matches!(fault(&news), Fault::Stale { epoch: 1, .. }), "{news:?}");
+}
+
+#[test]
+fn numbers_that_may_have_been_used_are_not_used_again() {
+    let foreign = Bytes::from_static(b"foreign");
+    let mut reader = reader();
+    reader.read_stored(3, &foreign);
+    assert!(!reader.needs_new_stream());
+    reader.read(3, 7, &foreign).unwrap();
+    assert!(!reader.needs_new_stream());
+    // Records between the two may be gone.
+    reader.read_stored(9, &foreign);
+    assert!(reader.needs_new_stream());
+    reader.read(9, 10, &piece("a", 1, 9, 2)).unwrap();
+    assert!(!reader.needs_new_stream());
+}
+
+fn actions(member: &mut Member) -> Vec<Action> {
+    std::iter::from_fn(|| member.poll()).collect()
+}
+
+/// A member with a lease of 4 s, which has read the log to its end.
+fn member() -> Member {
+    let mut member =
+        Member::new(Options { lease: ms(4_000), waiting_events_max: 3, ..Options::new(CHANNEL, "a") });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
+    member.handle(ms(0), Input::Tail { log: LOG, messages: vec![], last: 0 });
+    member.handle(ms(0), Input::Start { stream: "s".into() });
+    assert_eq!(actions(&mut member), [Action::CreateLease { sent: ms(0) }]);
+    member
+}
+
+/// A member that holds the lease, and has published its first record.
+fn opening() -> (Member, u64, Bytes) {
+    let mut member = member();
+    member.handle(ms(10), Input::Lease(Answer::Held { revision: 1, sent: ms(0) }));
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
+    member.handle(ms(20), Input::Tail { log: LOG, messages: vec![], last: 0 });
+    let [Action::Publish { token, expected: 0, bytes }] = &actions(&mut member)[..] else { panic!() };
+    (member, *token, bytes.clone())
+}
+
+fn owner() -> Member {
+    let (mut member, token, _) = opening();
+    member.handle(ms(30), Input::Stored { token, sequence: 1 });
+    let actions = actions(&mut member);
+    let stream = Action::Deliver(Delivery::Stream { name: "s-1".into(), head: 0 });
+    let epoch = Action::Deliver(Delivery::Epoch { node: "a".into(), epoch: 1 });
+    assert_eq!(actions, [stream, epoch, Action::OpenUpstream]);
+    member
+}
+
+#[track_caller]
+fn published(member: &mut Member) -> (u64, u64, Bytes) {
+    let actions = actions(member);
+    let [Action::Publish { token, expected, bytes }] = &actions[..] else { panic!("{actions:?}") };
+    (*token, *expected, bytes.clone())
+}
+
+fn stepped_down(reason: StepDown, unpublished: usize, uncertain: usize) -> Action {
+    Action::SteppedDown { reason, unpublished, uncertain }
+}
+
+#[test]
+fn one_record_is_in_flight_and_waiting_events_are_joined() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let (token, expected, _) = published(&mut member);
+    assert_eq!(expected, 1);
+    member.offer(ms(40), 2, vec![event("2")]).unwrap();
+    member.offer(ms(40), 3, vec![event("3")]).unwrap();
+    assert_eq!(actions(&mut member), [], "nobody gets an event before it is stored");
+    member.handle(ms(50), Input::Stored { token, sequence: 2 });
+    let actions = actions(&mut member);
+    assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
+    let Action::Publish { bytes, expected: 2, .. } = &actions[1] else { panic!("{actions:?}") };
+    let joined = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    assert_eq!(joined.body, Some(Body::Piece(Piece { first: 2, events: vec![event("2"), event("3")] })));
+}
+
+#[test]
+fn without_an_answer_the_same_record_is_published_again_and_the_log_decides() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let first = published(&mut member);
+    member.offer(ms(41), 2, vec![event("2")]).unwrap();
+    member.handle(ms(100), Input::Unanswered { token: first.0 });
+    assert_eq!((actions(&mut member), member.deadline()), (vec![], Some(ms(350))));
+    member.handle(ms(350), Input::Tick);
+    assert_eq!(published(&mut member), first, "with the same bytes and expectation");
+    member.handle(ms(360), Input::Rejected { token: first.0 });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    member.handle(ms(370), Input::Tail { log: LOG, messages: vec![(2, first.2)], last: 2 });
+    let actions = actions(&mut member);
+    assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
+    assert!(matches!(actions[1], Action::Publish { expected: 2, .. }), "{actions:?}");
+}
+
+#[test]
+fn an_owner_steps_down_when_the_log_has_another_one() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let (token, ..) = published(&mut member);
+    member.handle(ms(50), Input::Rejected { token });
+    actions(&mut member);
+    let other =
+        Record { stream: "s-1".into(), ..Record::from_bytes(CHANNEL, LOG, &opens("b", 2, 1, 0)).unwrap() };
+    member.handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, other.to_bytes())], last: 2 });
+    let (released, down) = (Action::ReleaseLease { revision: 1 }, stepped_down(StepDown::Superseded, 0, 1));
+    assert_eq!(actions(&mut member)[1..], [Action::CloseUpstream, released, down]);
+}
+
+#[test]
+fn a_foreign_message_delays_a_record_but_does_not_stop_it() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let (token, ..) = published(&mut member);
+    member.handle(ms(50), Input::Rejected { token });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    member.handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, Bytes::from_static(b"?"))], last: 2 });
+    let actions = actions(&mut member);
+    assert!(matches!(actions[0], Action::Deliver(Delivery::Fault(_))), "{actions:?}");
+    assert!(matches!(actions[1], Action::Publish { expected: 2, token: again, .. } if again != token));
+}
+
+#[test]
+fn an_owner_that_cannot_renew_closes_its_upstream_a_second_before_the_lease_ends() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1"), event("2")]).unwrap();
+    member.offer(ms(40), 3, vec![event("3")]).unwrap();
+    published(&mut member);
+    assert_eq!(member.deadline(), Some(ms(1_000)));
+    member.handle(ms(1_000), Input::Tick);
+    assert_eq!(actions(&mut member), [Action::RenewLease { revision: 1, sent: ms(1_000) }]);
+    assert_eq!(member.deadline(), Some(ms(3_000)));
+    member.handle(ms(3_000), Input::Tick);
+    let released = Action::ReleaseLease { revision: 1 };
+    let down = stepped_down(StepDown::LeaseEnding, 1, 2);
+    assert_eq!(actions(&mut member), [Action::CloseUpstream, released, down]);
+    assert_eq!(member.offer(ms(3_000), 4, vec![event("4")]), Err(Refusal::NotOwner));
+}
+
+#[test]
+fn an_owner_that_was_stopped_steps_down_before_anything_else() {
+    let mut member = owner();
+    member.handle(
+        ms(60_000),
+        Input::Message { log: LOG, previous: 1, sequence: 2, bytes: opens("b", 2, 1, 0) },
+    );
+    assert_eq!(actions(&mut member)[0], Action::CloseUpstream);
+    // Stopped between reading the tail and the answer to its first record.
+    let (mut member, token, _) = opening();
+    member.handle(ms(60_000), Input::Stored { token, sequence: 1 });
+    let down = stepped_down(StepDown::LeaseEnding, 0, 0);
+    assert!(actions(&mut member).starts_with(&[Action::ReleaseLease { revision: 1 }, down]));
+    assert!(!member.is_owner());
+}
+
+#[test]
+fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
+    let (mut member, token, _) = opening();
+    member.handle(ms(30), Input::Rejected { token });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
+    let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1))];
+    member.handle(ms(40), Input::Tail { log: LOG, messages, last: 2 });
+    let actions = actions(&mut member);
+    let Some(Action::Publish { expected: 2, bytes, .. }) = actions.last() else { panic!("{actions:?}") };
+    let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
+    assert_eq!(
+        (record.epoch, record.stream.as_str(), record.body),
+        (2, "s", Some(Body::Epoch(Epoch { head: 1 })))
+    );
+}
+
+#[test]
+fn an_orderly_stop_stores_everything_before_it_releases_the_lease() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let (token, ..) = published(&mut member);
+    member.offer(ms(40), 2, vec![event("2")]).unwrap();
+    member.handle(ms(50), Input::Stop);
+    assert_eq!(actions(&mut member), [Action::CloseUpstream]);
+    member.handle(ms(60), Input::Stored { token, sequence: 2 });
+    let Some(Action::Publish { token, .. }) = actions(&mut member).pop() else { panic!() };
+    member.handle(ms(70), Input::Stored { token, sequence: 3 });
+    let down = stepped_down(StepDown::Stopped, 0, 0);
+    assert_eq!(actions(&mut member)[1..], [Action::ReleaseLease { revision: 1 }, down]);
+    assert_eq!(member.deadline(), None);
+}
+
+#[test]
+fn offers_are_bounded_and_numbered() {
+    let mut member = owner();
+    assert_eq!(member.offer(ms(40), 2, vec![event("1")]), Err(Refusal::Misnumbered { next: 1 }));
+    let large = Encoded { json: vec![b'x'; CONTENT_BYTES_MAX].into(), ..Encoded::default() };
+    assert!(matches!(member.offer(ms(40), 1, vec![large]), Err(Refusal::TooLarge { .. })));
+    (1..=4).for_each(|number| member.offer(ms(40), number, vec![event("x")]).unwrap());
+    assert_eq!(member.waiting(), 3, "one is in flight");
+    assert_eq!(member.offer(ms(40), 5, vec![event("5")]), Err(Refusal::Full));
+}
+
+#[test]
+fn a_log_of_a_newer_version_is_not_continued() {
+    let mut newer = piece("b", 3, 2, 9).to_vec();
+    newer[4] = VERSION + 1;
+    let mut member = member();
+    member.handle(ms(10), Input::Lease(Answer::Held { revision: 1, sent: ms(0) }));
+    actions(&mut member);
+    let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1)), (3, newer.into())];
+    member.handle(ms(20), Input::Tail { log: LOG, messages, last: 3 });
+    let down = stepped_down(StepDown::Unreadable, 0, 0);
+    assert!(actions(&mut member).ends_with(&[Action::ReleaseLease { revision: 1 }, down]));
+    assert_eq!(member.deadline(), None, "it leaves the lease to others");
+    // An owner of this version takes over.
+    member.handle(ms(30), Input::Message { log: LOG, previous: 3, sequence: 4, bytes: opens("c", 4, 3, 9) });
+    let gap = Action::Deliver(Delivery::Gap { first: 2, last: 9 });
+    assert_eq!(actions(&mut member)[0], gap);
+    assert!(member.deadline().is_some());
+}
+
+#[test]
+fn a_message_for_another_log_makes_a_member_read_the_log() {
+    let mut member = owner();
+    let bytes =
+        Record { log: LOG + 1, ..Record::from_bytes(CHANNEL, LOG, &piece("b", 1, 1, 1)).unwrap() }.to_bytes();
+    member.handle(ms(40), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
+    assert_eq!(actions(&mut member)[0], Action::ReadTail { after: 2 });
+}
+
+#[test]
+fn a_lost_log_starts_another_stream() {
+    let mut member = owner();
+    member.handle(ms(40), Input::Message { log: LOG + 1, previous: 0, sequence: 1, bytes: Bytes::new() });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    member.handle(ms(50), Input::Tail { log: LOG + 1, messages: vec![], last: 0 });
+    let actions = actions(&mut member);
+    assert_eq!(actions[0], Action::CloseUpstream);
+    assert_eq!(actions[2..], [stepped_down(StepDown::LogLost, 0, 0), Action::ReadTail { after: 0 }]);
+    member.handle(ms(60), Input::Tail { log: LOG + 1, messages: vec![], last: 0 });
+    member.handle(ms(300), Input::Tick);
+    member.handle(ms(310), Input::Lease(Answer::Held { revision: 2, sent: ms(300) }));
+    member.handle(ms(320), Input::Tail { log: LOG + 1, messages: vec![], last: 0 });
+    let publish = std::iter::from_fn(|| member.poll()).last();
+    let Some(Action::Publish { expected: 0, bytes, .. }) = publish else { panic!("{publish:?}") };
+    assert_eq!(Record::from_bytes(CHANNEL, LOG + 1, &bytes).unwrap().stream, "s-2");
+}

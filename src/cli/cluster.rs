@@ -1,0 +1,90 @@
+//! `--nats`: joins a cluster.
+
+use super::{
+    args, display,
+    live::conclude,
+    serving::{self, Addresses},
+    stage::Bound,
+};
+use crate::{
+    cluster::{Cluster, Login, Options},
+    hub::Hub,
+    sans_io::error::{Code, Problem},
+    secret::Secret,
+    settings::{self, Address, Settings},
+    source::live::NetTransport,
+    supervisor::{Supervisor, SupervisorOptions},
+};
+
+/// Connects to the cluster of the settings, if there is one.
+pub(super) async fn connect(settings: &Settings) -> Result<Option<Cluster>, Problem> {
+    let settings::Cluster { nats: Some(Address(url)), name, ca, lease, replicas, .. } = &settings.cluster
+    else {
+        return Ok(None);
+    };
+    let login = login(&settings.cluster)?;
+    let mut url = url.clone();
+    // The login has them, and the URL is shown. Neither fails for a URL with a host.
+    let _ = (url.set_username(""), url.set_password(None));
+    let options = Options {
+        url: url.to_string().trim_end_matches('/').to_owned(),
+        login,
+        ca: ca.clone(),
+        cluster: name.clone(),
+        node: format!("{:016x}", args::random()),
+        lease: *lease,
+        replicas: *replicas,
+    };
+    Cluster::connect(options).await.map(Some)
+}
+
+/// Serves as a node of the cluster.
+pub(super) async fn serve(
+    cluster: Cluster,
+    settings: &Settings,
+    lifecycle: &args::Lifecycle,
+    transport: NetTransport,
+    options: SupervisorOptions,
+) -> Result<u8, Problem> {
+    let node = cluster.node().to_owned();
+    let hub = |limits| Hub::relayed(String::new(), node.clone(), limits);
+    let (bound, mut driver) = Bound::listen_with(settings, lifecycle, hub).await?;
+    let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let supervising = tokio::spawn(supervisor.serve_terms(membership.terms));
+    membership.ready.await?;
+    let stage =
+        bound.open(settings, display::Style::Plain, lifecycle, |Addresses { feed, rest, .. }| {
+            display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+            display::say(&format!("🔗 Node {node} of the cluster {}", settings.cluster.name));
+            display::say("📺 Press Ctrl+C to stop");
+        })?;
+    let ended = supervising.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let missed = stage.close().await;
+    // A panicked task leaves the lease to expire.
+    drop(membership.left.await);
+    conclude(&ended, missed)
+}
+
+fn login(settings: &settings::Cluster) -> Result<Login, Problem> {
+    let settings::Cluster { nats, creds, user, password, token, nkey, .. } = settings;
+    let of_url = nats.as_ref().filter(|Address(url)| !url.username().is_empty());
+    Ok(match (creds, user.clone().zip(password.clone()), token, nkey, of_url) {
+        (Some(path), ..) => {
+            let text = String::from_utf8(serving::read(path)?);
+            let text = text.map_err(|_| {
+                let message = format!("{} is not a credentials file", path.display());
+                Problem::new(Code::BadConfig, message).hint("write it with `nsc generate creds`")
+            })?;
+            Login::Credentials(text.into())
+        }
+        (_, Some((user, password)), ..) => Login::Password(user, password),
+        (_, _, Some(token), ..) => Login::Token(token.clone()),
+        (_, _, _, Some(seed), _) => Login::Nkey(seed.clone()),
+        (_, _, _, _, Some(Address(url))) => match url.password() {
+            Some(password) => Login::Password(url.username().to_owned(), Secret::from(password.to_owned())),
+            None => Login::Token(url.username().to_owned().into()),
+        },
+        _ => Login::Anonymous,
+    })
+}

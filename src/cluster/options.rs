@@ -1,0 +1,126 @@
+//! How to reach NATS.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::{
+    sans_io::error::{Code, Problem},
+    secret::Secret,
+};
+
+/// Maximum time for a connection to NATS.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Maximum interval between pings to NATS. Two without an answer mean that it is gone.
+const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// Delay before NATS is tried again.
+const RECONNECT_DELAY: Duration = Duration::from_millis(100);
+
+/// A cluster, and how this process joins it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// URL of NATS, without a user or password.
+    pub url: String,
+    /// How this process identifies itself to NATS.
+    pub login: Login,
+    /// Certificates that TLS connections trust in addition to those of the system (PEM).
+    pub ca: Option<PathBuf>,
+    /// Name of the cluster. All its nodes must have the same lease.
+    pub cluster: String,
+    /// Name of this process, unique for each start.
+    pub node: String,
+    /// Lifetime of an ownership without renewal.
+    pub lease: Duration,
+    /// Number of NATS servers that store each message.
+    pub replicas: usize,
+}
+
+/// How a client identifies itself to NATS.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// Not at all.
+    Anonymous,
+    /// A user and a password.
+    Password(String, Secret),
+    /// A token.
+    Token(Secret),
+    /// The seed of an NKey.
+    Nkey(Secret),
+    /// The text of a credentials file.
+    Credentials(Secret),
+}
+
+/// A connection to NATS, and whether it currently works.
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) is_connected: watch::Receiver<bool>,
+}
+
+impl Options {
+    pub(super) async fn connect(&self) -> Result<Link, Problem> {
+        let (connected, is_connected) = watch::channel(true);
+        let options = ConnectOptions::new()
+            .name(format!("livetape {}", self.node))
+            .connection_timeout(CONNECT_TIME)
+            .ping_interval((self.lease / 2).min(PING_INTERVAL_MAX))
+            .reconnect_delay_callback(|attempts| if attempts < 2 { Duration::ZERO } else { RECONNECT_DELAY })
+            .event_callback(move |event| {
+                note(&connected, &event);
+                std::future::ready(())
+            });
+        let options = match &self.login {
+            Login::Anonymous => options,
+            Login::Password(user, password) => {
+                options.user_and_password(user.clone(), password.reveal().to_owned())
+            }
+            Login::Token(token) => options.token(token.reveal().to_owned()),
+            Login::Nkey(seed) => options.nkey(seed.reveal().to_owned()),
+            // The error may repeat parts of the file.
+            Login::Credentials(text) => options.credentials(text.reveal()).map_err(|_| {
+                Problem::new(Code::BadConfig, "the credentials file of NATS is invalid")
+                    .hint("write it with `nsc generate creds`")
+            })?,
+        };
+        let options = match &self.ca {
+            Some(ca) => options.add_root_certificates(ca.clone()),
+            None => options,
+        };
+        let client = options.connect(&self.url).await.map_err(|error| self.problem(error.kind()))?;
+        Ok(Link { client, is_connected })
+    }
+
+    fn problem(&self, kind: ConnectErrorKind) -> Problem {
+        let (why, hint) = match kind {
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                ("it rejects this user", "check the credentials: --nats-creds, or LIVETAPE_NATS_PASSWORD")
+            }
+            ConnectErrorKind::Tls => {
+                ("the TLS handshake failed", "check the certificate of NATS and --nats-ca")
+            }
+            ConnectErrorKind::Dns => ("its name cannot be resolved", "check the spelling of --nats"),
+            ConnectErrorKind::ServerParse => ("the URL is invalid", "write it like nats://127.0.0.1:4222"),
+            ConnectErrorKind::TimedOut | ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
+                ("nothing answers there", "start NATS, or check --nats")
+            }
+        };
+        Problem::new(Code::ClusterUnreachable, format!("cannot connect to NATS at {}: {why}", self.url))
+            .hint(hint)
+    }
+}
+
+fn note(connected: &watch::Sender<bool>, event: &Event) {
+    match event {
+        Event::Connected => {
+            info!("🔗 Connected to NATS");
+            connected.send_replace(true);
+        }
+        Event::Disconnected | Event::Closed => {
+            warn!("❌ The connection to NATS is lost");
+            connected.send_replace(false);
+        }
+        // Texts of the server name users and subjects, but no secrets.
+        other => warn!(event = %other, "🔗 NATS"),
+    }
+}

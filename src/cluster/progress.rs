@@ -1,0 +1,125 @@
+//! What a successor has to know besides the events: what the owner is doing, and how far it is.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hub::{Encoding, Mark, Staged},
+    sans_io::cluster::Encoded,
+};
+
+/// What the owner is doing, as of an event.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub(super) struct Progress {
+    /// In the words of its supervisor.
+    pub(super) intent: Option<Arc<str>>,
+    /// Number of events since its source started or started over, without injected ones.
+    pub(super) passed: u64,
+}
+
+/// How an event changes the progress. Nearly every event is only counted, and then the change is empty.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Change {
+    intent: Option<Arc<str>>,
+    passed: Option<u64>,
+    injected: bool,
+}
+
+impl Progress {
+    /// Applies the change that came with an event.
+    pub(super) fn take(&mut self, change: &[u8]) {
+        // Another version's unknown change counts as a plain event.
+        let Change { intent, passed, injected } = serde_json::from_slice(change).unwrap_or_default();
+        self.intent = intent.or(self.intent.take());
+        self.passed = passed.unwrap_or(self.passed) + u64::from(!injected);
+    }
+
+    /// Applies a mark that has no event yet.
+    pub(super) fn mark(&mut self, mark: &Mark) {
+        self.intent = Some(Arc::clone(&mark.text));
+        self.passed = mark.passed.unwrap_or(self.passed);
+    }
+
+    pub(super) fn to_bytes(&self) -> Bytes {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+}
+
+/// Encodes staged events for the log. Returns the last mark, if no event follows it.
+pub(super) fn encode(before: Option<Mark>, staged: Vec<Staged>) -> (Vec<Encoded>, Option<Mark>) {
+    let (mut events, mut last) = (Vec::new(), before);
+    for staged in staged {
+        match staged {
+            Staged::Mark(mark) => {
+                let passed = mark.passed.or(last.as_ref().and_then(|last| last.passed));
+                last = Some(Mark { passed, ..mark });
+            }
+            Staged::Event { encoding: Encoding { json, json_of_final, audience }, injected } => {
+                let mark = last.take();
+                let change = if mark.is_none() && !injected {
+                    Bytes::new()
+                } else {
+                    let (intent, passed) = mark.map_or((None, None), |mark| (Some(mark.text), mark.passed));
+                    serde_json::to_vec(&Change { intent, passed, injected }).unwrap_or_default().into()
+                };
+                events.push(Encoded { json, json_of_final, audience, change });
+            }
+        }
+    }
+    (events, last)
+}
+
+/// Returns events of the log as the hub takes them.
+pub(super) fn decode(events: Vec<Encoded>) -> Vec<Encoding> {
+    let encoding = |Encoded { json, json_of_final, audience, .. }| Encoding { json, json_of_final, audience };
+    events.into_iter().map(encoding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(injected: bool) -> Staged {
+        Staged::Event { encoding: Encoding::default(), injected }
+    }
+
+    fn mark(text: &str, passed: Option<u64>) -> Staged {
+        Staged::Mark(Mark { text: text.into(), passed })
+    }
+
+    #[test]
+    fn a_successor_counts_the_events_of_the_source() {
+        let staged = vec![
+            mark("a", Some(0)),
+            event(false),
+            event(true),
+            event(false),
+            mark("paused", None),
+            event(false),
+            mark("b", Some(7)),
+            mark("c", None),
+            event(false),
+            mark("d", None),
+        ];
+        let (events, last) = encode(None, staged);
+        let mut progress = Progress::default();
+        let seen: Vec<_> = events
+            .iter()
+            .map(|event| {
+                progress.take(&event.change);
+                (progress.intent.clone().unwrap().to_string(), progress.passed)
+            })
+            .collect();
+        let expected = [("a", 1), ("a", 1), ("a", 2), ("paused", 3), ("c", 8)];
+        assert_eq!(seen, expected.map(|(text, passed)| (text.to_owned(), passed)));
+        assert_eq!(last, Some(Mark { text: "d".into(), passed: None }));
+        assert_eq!(Progress::from_bytes(&progress.to_bytes()), progress);
+    }
+}

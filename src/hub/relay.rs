@@ -1,0 +1,362 @@
+//! A channel that several processes share. Events of this process are numbered and encoded, but wait here until the others
+//! could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with events of other processes.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+};
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use tokio::sync::Notify;
+
+use super::{
+    CloseReason, Delivery, Hub, Limits,
+    audience::Audience,
+    encode::Encoder,
+    entry::{Entry, StateRole},
+    limits::Window,
+    line::{Line, View},
+    ring::Ring,
+    state::ChannelState,
+};
+use crate::sans_io::event::Event;
+
+/// Bits of [`Encoding::audience`] beside those of [`Audience`].
+const BEGINS: u32 = 1 << 16;
+const ENDS: u32 = 1 << 17;
+
+/// Events that wait for acceptance.
+#[derive(Debug)]
+pub(super) struct Relay {
+    name_here: Arc<str>,
+    /// Capacity of the queue.
+    window: Window,
+    queue: Mutex<Queue>,
+    /// Notified when the queue grows or shrinks, opens or closes, or events are accepted.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    is_open: bool,
+    /// Number of the last event that was ever put here.
+    head: u64,
+    /// Number of the last event that was accepted.
+    accepted: u64,
+    staged: VecDeque<Staged>,
+    events: u64,
+    bytes: u64,
+}
+
+/// Something that waits to be published by its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Staged {
+    /// An event.
+    Event {
+        /// The event.
+        encoding: Encoding,
+        /// Whether it was injected.
+        injected: bool,
+    },
+    /// What the events after it belong to.
+    Mark(Mark),
+}
+
+/// Describes the source of the following events, for a process that has to continue it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The description.
+    pub text: Arc<str>,
+    /// The number of its events so far, if the source starts or starts over with the next event.
+    pub passed: Option<u64>,
+}
+
+/// An event as other processes receive it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// The JSON.
+    pub json: Bytes,
+    /// The JSON for subscribers with `gifts=final`; empty if it is the same.
+    pub json_of_final: Bytes,
+    /// Which subscribers receive it: flags (four bytes, the lowest first), then the type.
+    pub audience: Bytes,
+}
+
+impl Encoding {
+    fn len(&self) -> usize {
+        self.json.len() + self.json_of_final.len() + self.audience.len()
+    }
+}
+
+/// Why events were not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Something is not an event of this channel with the expected number.
+    Foreign,
+}
+
+impl Relay {
+    pub(super) fn new(name_here: String, limits: Limits) -> Self {
+        let window = limits.at_least_workable().pace();
+        Self { name_here: name_here.into(), window, queue: Mutex::default(), changed: Notify::new() }
+    }
+
+    pub(super) fn name_here(&self) -> Arc<str> {
+        Arc::clone(&self.name_here)
+    }
+
+    /// Numbers and encodes a prefix of `events`, like a channel of one process. Discards them if this process may not
+    /// publish.
+    pub(super) fn stage(
+        &self,
+        encoder: &mut Encoder,
+        events: &[Event],
+        window: Window,
+        mut delivery: Option<&mut Delivery>,
+        state: &ChannelState,
+    ) -> usize {
+        let mut queue = self.lock();
+        if !queue.is_open {
+            return events.len();
+        }
+        let entries = encoder.encode(&state.stream, queue.head, events, window);
+        let staged = entries.len();
+        for (entry, event) in entries.zip(events) {
+            let encoding = entry.encoding(event.kind());
+            queue.head += 1;
+            queue.events += 1;
+            queue.bytes += encoding.len() as u64;
+            queue.staged.push_back(Staged::Event { encoding, injected: event.injected });
+            if let Some(delivery) = delivery.as_deref_mut().filter(|_| event.injected) {
+                delivery.note(queue.head, event, state.cursors());
+            }
+        }
+        drop(queue);
+        self.changed.notify_waiters();
+        staged
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // The queue is valid between any two statements.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the queue is as wanted.
+    async fn until(&self, is_wanted: impl Fn(&Queue) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_wanted(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Queue)) {
+        change(&mut self.lock());
+        self.changed.notify_waiters();
+    }
+}
+
+impl Queue {
+    fn has_capacity(&self, window: Window) -> bool {
+        !self.is_open || (self.events < window.events && self.bytes < window.bytes)
+    }
+}
+
+impl Hub {
+    /// Whether several processes share the channel.
+    #[must_use]
+    pub fn is_relayed(&self) -> bool {
+        self.shared.relay.is_some()
+    }
+
+    /// Lets this process publish, from the number after `head`.
+    pub fn open_relay(&self, head: u64) {
+        self.change_relay(|queue| *queue = Queue { is_open: true, head, accepted: head, ..Queue::default() });
+    }
+
+    /// Discards everything that waits, and all that this process publishes from now on. Returns the number of events
+    /// that waited.
+    pub fn close_relay(&self) -> u64 {
+        let mut lost = 0;
+        self.change_relay(|queue| lost = std::mem::take(queue).events);
+        lost
+    }
+
+    /// Describes the source of the events that follow. Does nothing in a channel of one process.
+    pub fn mark(&self, text: impl FnOnce() -> String, passed: Option<u64>) {
+        self.change_relay(|queue| {
+            if queue.is_open {
+                queue.staged.push_back(Staged::Mark(Mark { text: text().into(), passed }));
+            }
+        });
+    }
+
+    /// Waits until something can be published.
+    pub async fn staged(&self) {
+        let Some(relay) = &self.shared.relay else { return std::future::pending().await };
+        relay.until(|queue| !queue.staged.is_empty()).await;
+    }
+
+    /// Whether something can be published.
+    #[must_use]
+    pub fn has_staged(&self) -> bool {
+        self.shared.relay.as_ref().is_some_and(|relay| !relay.lock().staged.is_empty())
+    }
+
+    /// Takes what was staged first: at most this many events and bytes, but at least one event.
+    pub fn take_staged(&self, events_max: usize, bytes_max: usize) -> Vec<Staged> {
+        let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);
+        self.change_relay(|queue| {
+            while let Some(next) = queue.staged.front() {
+                if let Staged::Event { encoding, .. } = next {
+                    if events > 0 && (events == events_max || bytes + encoding.len() > bytes_max) {
+                        break;
+                    }
+                    events += 1;
+                    bytes += encoding.len();
+                }
+                taken.extend(queue.staged.pop_front());
+            }
+            queue.events -= events as u64;
+            queue.bytes -= bytes as u64;
+        });
+        taken
+    }
+
+    /// Waits until little enough is staged for more. Returns at once in a channel of one process, and if this process
+    /// may not publish.
+    pub async fn relay_capacity(&self) {
+        if let Some(relay) = &self.shared.relay {
+            relay.until(|queue| queue.has_capacity(relay.window)).await;
+        }
+    }
+
+    /// Waits until everything that is staged now was accepted, or this process may no longer publish.
+    pub async fn relay_settled(&self) {
+        let Some(relay) = &self.shared.relay else { return };
+        let head = relay.lock().head;
+        relay.until(|queue| !queue.is_open || queue.accepted >= head).await;
+    }
+
+    /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel has are
+    /// left out; if numbers are missing before, it forgets its backlog and continues after them.
+    ///
+    /// # Errors
+    /// If these are not events of this channel with these numbers. Then nothing is added.
+    pub fn accept(&self, first: u64, events: &[Encoding]) -> Result<(), Unfit> {
+        let (stream, head) = (self.stream(), self.head());
+        let known = usize::try_from((head + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let numbered = (first..).zip(events).skip(known);
+        let decoded = numbered.map(|(seq, event)| Entry::read(event, &stream, seq));
+        let entries: Vec<Entry> = decoded.collect::<Result<_, _>>()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.shared.write();
+        if state.closed.is_some() {
+            return Ok(());
+        }
+        if first > head + 1 {
+            state.ring.skip_to(first - 1);
+        }
+        entries.into_iter().for_each(|entry| state.push(entry));
+        let head = state.ring.head();
+        let floor = state.ring.floor(self.shared.limits.lag()).max(state.ring.tail());
+        let dropped = state.drop_below(floor, |_| true);
+        drop(state);
+        self.shared.fell_behind(&dropped);
+        self.shared.news.send_replace(());
+        self.change_relay(|queue| queue.accepted = queue.accepted.max(head));
+        Ok(())
+    }
+
+    /// Starts another stream after event `head`: forgets all events, and disconnects all subscribers with `reason`.
+    pub fn restart(&self, stream: &str, head: u64, reason: &CloseReason) {
+        let mut state = self.shared.write();
+        let mut dismissed = state.dismiss(reason);
+        // Displays join again by themselves.
+        dismissed.extend(state.drop_below(u64::MAX, |_| true));
+        state.stream = stream.into();
+        state.ring = Ring::new(self.shared.limits);
+        state.ring.skip_to(head);
+        state.current.clear();
+        drop(state);
+        self.shared.count_left(&dismissed);
+        self.shared.news.send_replace(());
+    }
+
+    /// Sends `event` to all subscribers whose filter lets it pass, without a number, and to those that join until
+    /// [`Hub::end_notice`]. They receive it before events that they have not read yet.
+    pub fn notice(&self, event: &Event) {
+        let mut state = self.shared.write();
+        let mut json = Vec::new();
+        event.begin_json(&state.stream, &mut json);
+        json.push(b'}');
+        let (audience, state_role) = (Audience::of(event), StateRole::Passes);
+        let entry = Entry { line: Line::new(&json), line_of_final: None, audience, state_role };
+        state.notice = Some(entry);
+        self.shared.notices.fetch_add(1, Ordering::SeqCst);
+        drop(state);
+        self.shared.news.send_replace(());
+    }
+
+    /// No longer sends the last notice to new subscribers.
+    pub fn end_notice(&self) {
+        self.shared.write().notice = None;
+    }
+
+    /// Returns the JSON of the events that describe the current state, followed by the backlog.
+    #[must_use]
+    pub fn backlog(&self) -> Vec<Bytes> {
+        let state = self.shared.read();
+        let entries = state.ring.after(state.ring.tail()).map(|(_, entry)| entry);
+        state.current.iter().chain(entries).map(|entry| entry.line.view(View::Json)).collect()
+    }
+
+    fn change_relay(&self, change: impl FnOnce(&mut Queue)) {
+        if let Some(relay) = &self.shared.relay {
+            relay.change(change);
+        }
+    }
+}
+
+impl Entry {
+    fn encoding(&self, kind: &str) -> Encoding {
+        let role = match self.state_role {
+            StateRole::Begins => BEGINS,
+            StateRole::Ends => ENDS,
+            StateRole::Passes => 0,
+        };
+        let flags = self.audience.bits() | role;
+        Encoding {
+            json: self.line.view(View::Json),
+            json_of_final: self.line_of_final.as_ref().map(|line| line.view(View::Json)).unwrap_or_default(),
+            audience: [&flags.to_le_bytes(), kind.as_bytes()].concat().into(),
+        }
+    }
+
+    fn read(event: &Encoding, stream: &str, seq: u64) -> Result<Self, Unfit> {
+        let (flags, kind) = event.audience.split_first_chunk().ok_or(Unfit::Foreign)?;
+        let (flags, kind) = (u32::from_le_bytes(*flags), str::from_utf8(kind).map_err(|_| Unfit::Foreign)?);
+        let end = format!(r#","stream":"{stream}","seq":{seq}}}"#);
+        let line = |json: &Bytes| {
+            let is_json = serde_json::from_slice::<IgnoredAny>(json).is_ok();
+            (is_json && json.ends_with(end.as_bytes())).then(|| Line::new(json)).ok_or(Unfit::Foreign)
+        };
+        let of_final = Some(&event.json_of_final).filter(|json| !json.is_empty());
+        Ok(Self {
+            line: line(&event.json)?,
+            line_of_final: of_final.map(line).transpose()?,
+            audience: Audience::from_bits(kind, flags),
+            state_role: match (flags & BEGINS != 0, flags & ENDS != 0) {
+                (true, _) => StateRole::Begins,
+                (false, true) => StateRole::Ends,
+                (false, false) => StateRole::Passes,
+            },
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Wrong settings, and messages of others.
+
+use serde_json::json;
+
+use crate::support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node};
+
+/// Starts a node that cannot join. Returns its exit code and output.
+fn refused(nats: &str) -> (Option<i32>, String) {
+    Process::start(&mut node(nats, LEASE)).wait()
+}
+
+#[test]
+fn a_node_that_cannot_join_says_why() {
+    let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let without_jetstream = Nats::with(&[]);
+    let with_password = Nats::with(&["--jetstream", "--user", "ann", "--pass", "planted-right"]);
+    let wrong = with_password.url().replace("//", "//ann:planted-wrong@");
+    let table = [
+        (format!("nats://{nothing}"), Some(1), "nothing answers there"),
+        (without_jetstream.url(), Some(1), "JetStream is off"),
+        (with_password.url(), Some(1), "it rejects this user"),
+        (wrong, Some(1), "it rejects this user"),
+        ("http://127.0.0.1:1".to_owned(), Some(2), "--nats has the scheme `http`"),
+        ("nats://".to_owned(), Some(2), "not a valid address"),
+    ];
+    for (url, code, message) in table {
+        let (exit, output) = refused(&url);
+        assert_eq!(exit, code, "{output}");
+        assert!(output.contains(message) && output.contains('💡'), "{output}");
+        assert!(!output.contains("planted"), "{output}");
+    }
+    let right = with_password.url().replace("//", "//ann:planted-right@");
+    let shown = livetape(&["config", "show"]).env("LIVETAPE_NATS", &right).output().unwrap();
+    assert!(!String::from_utf8(shown.stdout).unwrap().contains("planted"));
+    let joined = Node::with(&mut node(&right, LEASE));
+    joined.process.signal("TERM");
+    let (exit, output) = joined.process.wait();
+    assert!(exit == Some(0) && !output.contains("planted"), "{output}");
+}
+
+#[test]
+fn nodes_of_a_cluster_need_the_same_lease() {
+    let nats = Nats::start();
+    let _first = Node::start(&nats);
+    let (exit, output) = Process::start(&mut node(&nats.url(), "5s")).wait();
+    assert_eq!(exit, Some(2), "{output}");
+    assert!(output.contains("has leases of 500ms, and this node of 5s"), "{output}");
+}
+
+#[test]
+fn messages_of_others_are_skipped_with_a_code() {
+    let nats = Nats::start();
+    let nodes = Node::three(&nats);
+    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
+    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
+    nodes[0].post("/replay/speed", &json!({ "speed": 40 }));
+    let mut logs: Vec<_> = feeds.iter().map(|feed| feed.until(|event| event["seq"] == 50)).collect();
+    nats.publish("livetape.test.feed.main", b"{\"type\":\"chat\"}");
+    nodes[1].process.until("code=cluster_message");
+    // Not a member of the cluster: no report, order or log.
+    nats.publish("livetape.test.node", b"garbage");
+    nats.publish("livetape.test.log.main", b"garbage");
+    nats.publish(&format!("livetape.test.order.{}", nodes[0].name), b"garbage");
+    // The owner's expectation was wrong, so it reads the log again, and goes on.
+    nodes[2].post("/replay/speed", &json!({ "speed": "max" }));
+    logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(feed.to_end()));
+    assert_same(&contents(&logs[0]), &demo());
+    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
+}
+
+#[test]
+fn messages_of_another_version_are_rejected_with_a_code() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    nats.publish("livetape.test.feed.main", b"LTlg\xff");
+    node.process.until("code=cluster_version");
+}

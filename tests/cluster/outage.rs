@@ -1,0 +1,58 @@
+//! NATS is killed and started again.
+
+use serde_json::{Value, json};
+
+use crate::support::{Nats, Node, assert_same, contents, demo, numbers};
+
+fn is_outage(event: &Value) -> bool {
+    event["data"]["code"] == "cluster_unreachable"
+}
+
+#[test]
+fn readers_continue_without_a_gap_when_nats_returns() {
+    let mut nats = Nats::start();
+    let nodes = Node::three(&nats);
+    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
+    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
+    nodes[1].post("/replay/speed", &json!({ "speed": 40 }));
+    let mut logs: Vec<_> = feeds.iter().map(|feed| feed.until(|event| event["seq"] == 100)).collect();
+    nats.kill();
+    for (log, feed) in logs.iter_mut().zip(&feeds) {
+        log.extend(feed.until(is_outage));
+        let told: Value = serde_json::from_str(&log.pop().unwrap()).unwrap();
+        assert_eq!((&told["data"]["retrying"], &told["seq"]), (&json!(true), &Value::Null));
+    }
+    // Orders and new readers learn it, too.
+    assert_eq!(nodes[2].status()["cluster"]["reachable"], false);
+    let late = nodes[2].feed("0");
+    assert_eq!((late.until(is_outage).len(), late.until(|event| event["seq"] == 100).len()), (1, 100));
+    let (status, answer) = nodes[2].request("POST", "/replay/pause", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")));
+    nats.restart();
+    logs[0].extend(feeds[0].until(|event| event["seq"] == 200));
+    nodes[0].post("/replay/speed", &json!({ "speed": "max" }));
+    logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(feed.to_end()));
+    assert_same(&contents(&logs[0]), &demo());
+    assert!(numbers(&logs[0]).is_sorted_by(|a, b| a < b));
+    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
+}
+
+#[test]
+fn without_its_storage_another_stream_begins() {
+    let mut nats = Nats::start();
+    let nodes = Node::three(&nats);
+    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
+    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
+    let before = feeds[0].until(|event| event["seq"] == 5);
+    nats.kill();
+    nats.lose_storage();
+    nats.restart();
+    // No number is reused in the old stream: its readers are disconnected.
+    feeds.iter().for_each(|feed| while feed.next().is_some() {});
+    nodes[0].process.until("new owner");
+    nodes[1].post("/replay/load", &json!({ "recording": "demo" }));
+    nodes[1].post("/replay/speed", &json!({ "speed": "max" }));
+    let logs: Vec<_> = nodes.iter().map(|node| node.feed("0").to_end()).collect();
+    assert_ne!(crate::support::after(&logs[0][0]), crate::support::after(&before[0]));
+    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
+}

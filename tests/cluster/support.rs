@@ -1,0 +1,316 @@
+//! NATS, nodes and readers of their feeds, each a process or a thread.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Maximum time to wait for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Lease of the nodes in most tests.
+pub(crate) const LEASE: &str = "500ms";
+/// Name of the cluster.
+pub(crate) const CLUSTER: &str = "test";
+
+/// A process, killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// Lines of stdout and stderr.
+    lines: Receiver<String>,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("`cargo xtask cluster` installs nats-server");
+        let (sender, lines) = channel();
+        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let inputs: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];
+        for input in inputs {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(input).lines().map_while(Result::ok) {
+                    drop(sender.send(line));
+                }
+            });
+        }
+        Self { child, lines }
+    }
+
+    /// Waits for a line that contains `text`.
+    #[track_caller]
+    pub(crate) fn until(&self, text: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("no line with {text:?} in {seen:#?}"),
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the exit. Returns its code and all further lines.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        (code, self.lines.iter().collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A NATS server with its storage.
+pub(crate) struct Nats {
+    process: Option<Process>,
+    storage: TempDir,
+    pub(crate) address: String,
+}
+
+impl Nats {
+    pub(crate) fn start() -> Self {
+        Self::with(&["--jetstream"])
+    }
+
+    pub(crate) fn with(args: &[&str]) -> Self {
+        let mut nats = Self { process: None, storage: TempDir::new().unwrap(), address: String::new() };
+        // Port -1 is any free port.
+        nats.run("-1", args);
+        nats
+    }
+
+    fn run(&mut self, port: &str, args: &[&str]) {
+        let mut command = Command::new("nats-server");
+        command
+            .args(["--addr", "127.0.0.1", "--port", port, "--store_dir"])
+            .arg(self.storage.path())
+            .args(args);
+        let process = Process::start(&mut command);
+        let line = process.until("Listening for client connections on ");
+        line.rsplit(' ').next().unwrap().clone_into(&mut self.address);
+        process.until("Server is ready");
+        self.process = Some(process);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("nats://{}", self.address)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts again at the same address.
+    pub(crate) fn restart(&mut self) {
+        let port = self.address.rsplit(':').next().unwrap().to_owned();
+        self.run(&port, &["--jetstream"]);
+    }
+
+    pub(crate) fn lose_storage(&mut self) {
+        self.storage = TempDir::new().unwrap();
+    }
+
+    /// Publishes as a program other than livetape.
+    pub(crate) fn publish(&self, subject: &str, payload: &[u8]) {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        let publish = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n", payload.len());
+        socket.write_all(&[publish.as_bytes(), payload, b"\r\nPING\r\n"].concat()).unwrap();
+        let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line == "PONG"));
+    }
+}
+
+/// A node of the cluster.
+pub(crate) struct Node {
+    pub(crate) process: Process,
+    address: String,
+    pub(crate) name: String,
+}
+
+/// Returns `livetape` without settings of the user.
+pub(crate) fn livetape(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_livetape"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
+        command.env_remove(name);
+    }
+    command
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME");
+    command
+}
+
+/// Returns the command of a node.
+pub(crate) fn node(nats: &str, lease: &str) -> Command {
+    let mut command = livetape(&["serve", "--nats", nats, "--cluster", CLUSTER, "--port", "0", "--quiet"]);
+    command.args(["--log-level", "info"]).env("LIVETAPE_CLUSTER_LEASE", lease);
+    command
+}
+
+impl Node {
+    pub(crate) fn start(nats: &Nats) -> Self {
+        Self::with(&mut node(&nats.url(), LEASE))
+    }
+
+    pub(crate) fn with(command: &mut Command) -> Self {
+        let process = Process::start(command);
+        let serving = process.until("Serving on ws://");
+        let address = serving.split("ws://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let line = process.until("🔗 Node ");
+        let name = line.split("Node ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        Self { process, address, name }
+    }
+
+    pub(crate) fn three(nats: &Nats) -> Vec<Self> {
+        (0..3).map(|_| Self::start(nats)).collect()
+    }
+
+    /// Sends a request. Returns the status and the body.
+    pub(crate) fn request(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut socket = self.send(method, path, &body);
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.request("POST", path, body);
+        assert_eq!(status, 200, "POST {path}: {answer}");
+        answer
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        self.request("GET", "/status", &Value::Null).1
+    }
+
+    /// Whether this node is the owner, as it sees it.
+    pub(crate) fn is_owner(&self) -> bool {
+        self.status()["cluster"]["owner"] == *self.name
+    }
+
+    pub(crate) fn feed(&self, since: &str) -> Feed {
+        let socket = self.send("GET", &format!("/events?raw=1&since={since}"), "");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            let lines = BufReader::new(socket).lines().map_while(Result::ok);
+            for line in lines.filter(|line| line.starts_with('{')) {
+                drop(sender.send(line));
+            }
+        });
+        Feed { lines }
+    }
+
+    /// HTTP 1.0, so that bodies are neither in chunks nor followed by another response.
+    fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head =
+            format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+        socket.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
+        socket
+    }
+}
+
+/// Removes the owner from the nodes, as soon as there is one.
+pub(crate) fn take_owner(nodes: &mut Vec<Node>) -> Node {
+    let at = std::iter::repeat_with(|| nodes.iter().position(Node::is_owner)).flatten().next();
+    nodes.remove(at.unwrap())
+}
+
+/// A reader of a node's feed.
+pub(crate) struct Feed {
+    lines: Receiver<String>,
+}
+
+impl Feed {
+    /// Returns the next event; `None` at the end of the feed.
+    #[track_caller]
+    pub(crate) fn next(&self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no event in time"),
+        }
+    }
+
+    /// Returns all events up to and including the first that `is_last`.
+    #[track_caller]
+    pub(crate) fn until(&self, is_last: impl Fn(&Value) -> bool) -> Vec<String> {
+        let mut events = Vec::new();
+        loop {
+            let Some(line) = self.next() else { panic!("the feed ended after {} events", events.len()) };
+            let event = serde_json::from_str(&line).unwrap();
+            events.push(line);
+            if is_last(&event) {
+                return events;
+            }
+        }
+    }
+
+    /// Returns all events up to `disconnected`.
+    #[track_caller]
+    pub(crate) fn to_end(&self) -> Vec<String> {
+        self.until(|event| event["type"] == "disconnected")
+    }
+}
+
+/// Returns the position after an event.
+pub(crate) fn after(event: &str) -> String {
+    let event: Value = serde_json::from_str(event).unwrap();
+    format!("{}:{}", event["stream"].as_str().unwrap(), event["seq"])
+}
+
+/// Returns the events without the names of their stream and their numbers.
+pub(crate) fn contents<'a>(events: impl IntoIterator<Item = &'a String>) -> Vec<Value> {
+    let content = |event: &String| {
+        let mut event: BTreeMap<String, Value> = serde_json::from_str(event).unwrap();
+        event.remove("stream");
+        event.remove("seq");
+        json!(event)
+    };
+    events.into_iter().map(content).collect()
+}
+
+/// Checks that two logs are equal, and shows where they differ.
+#[track_caller]
+pub(crate) fn assert_same<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T]) {
+    let at = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    let around = |log: &[T]| format!("{:#?}", &log[at.saturating_sub(1)..(at + 2).min(log.len())]);
+    let lengths = (left.len(), right.len());
+    assert!(left == right, "event {at} of {lengths:?} differs: {}\n{}", around(left), around(right));
+}
+
+/// Returns the numbers of the events that have one.
+pub(crate) fn numbers(events: &[String]) -> Vec<u64> {
+    let number = |event: &String| serde_json::from_str::<Value>(event).unwrap()["seq"].as_u64();
+    events.iter().filter_map(number).collect()
+}
+
+/// Returns the events of the demo, as one process without a cluster broadcasts them.
+pub(crate) fn demo() -> Vec<Value> {
+    let output = livetape(&["events", "demo", "--raw"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    contents(&text.lines().map(str::to_owned).collect::<Vec<_>>())
+}
