@@ -190,9 +190,11 @@ impl Pipeline {
         }
         match pacing {
             Pacing::Free => {
-                tokio::select! { biased;
-                    () = self.shutdown.cancelled() => {}
-                    () = self.hub.relay_capacity() => {}
+                if self.hub.is_relayed() {
+                    tokio::select! { biased;
+                        () = self.shutdown.cancelled() => {}
+                        () = self.hub.relay_capacity() => {}
+                    }
                 }
                 self.hub.publish(events);
             }

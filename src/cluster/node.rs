@@ -1,12 +1,13 @@
 //! The task of a node: performs what the [`Member`] asks for, and tells it what happened.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_nats::{
     Message, Subscriber,
     header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
 };
 use futures_util::StreamExt as _;
+use serde_json::json;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout, timeout_at},
@@ -29,7 +30,6 @@ use crate::{
     sans_io::{
         cluster::{self, Action, Delivery, Encoded, Fault, Input, Member, StepDown},
         error::{Code, Problem},
-        event::{Data, Event, Failure, Millis},
     },
 };
 
@@ -355,7 +355,7 @@ impl Node {
             self.hub.end_notice();
             self.read_tail();
         } else {
-            self.hub.notice(&unreachable(self.control.username().unwrap_or_default()));
+            self.hub.notice("error", &unreachable());
         }
         self.share_state();
     }
@@ -449,27 +449,11 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// Tells subscribers that the feed stands still.
-fn unreachable(username: String) -> Event {
+/// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
+fn unreachable() -> Vec<u8> {
     let code = Code::ClusterUnreachable;
-    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
-    let failure = Failure {
-        code: code.name().to_owned(),
-        title: code.title(),
-        message: "this node cannot reach NATS; the feed continues when it can".to_owned(),
-        hint: code.hint().to_owned(),
-        attempt: 1,
-        retrying: true,
-        retry_after_ms: None,
-    };
-    Event {
-        username: Arc::from(username),
-        user: None,
-        timestamp: now,
-        ts: now,
-        id: None,
-        replay: false,
-        injected: false,
-        data: Data::Failure(failure),
-    }
+    let message = "this node cannot reach NATS; the feed continues when it can";
+    let error =
+        json!({ "type": "error", "code": code, "message": message, "hint": code.hint(), "retrying": true });
+    error.to_string().into_bytes()
 }

@@ -33,6 +33,18 @@ impl Audience {
         }
     }
 
+    /// Returns the audience of a message that is no event. TikFinity's format has no name for it.
+    pub(super) fn of_notice(kind: &str) -> Self {
+        Self {
+            kind: Types::only(kind),
+            needs_raw: false,
+            gifts_raw: true,
+            gifts_delta: true,
+            gifts_final: true,
+            tikfinity: false,
+        }
+    }
+
     fn of_gift(self, gift: &Gift) -> Self {
         Self {
             gifts_raw: !gift.inferred,

@@ -289,15 +289,12 @@ impl Hub {
         self.shared.news.send_replace(());
     }
 
-    /// Sends `event` to all subscribers whose filter lets it pass, without a number, and to those that join until
-    /// [`Hub::end_notice`]. They receive it before events that they have not read yet.
-    pub fn notice(&self, event: &Event) {
+    /// Sends a message that is no event to all subscribers that receive events of type `kind`, and to those that join
+    /// until [`Hub::end_notice`]. They receive it before events that they have not read yet.
+    pub fn notice(&self, kind: &str, json: &[u8]) {
         let mut state = self.shared.write();
-        let mut json = Vec::new();
-        event.begin_json(&state.stream, &mut json);
-        json.push(b'}');
-        let (audience, state_role) = (Audience::of(event), StateRole::Passes);
-        let entry = Entry { line: Line::new(&json), line_of_final: None, audience, state_role };
+        let (audience, state_role) = (Audience::of_notice(kind), StateRole::Passes);
+        let entry = Entry { line: Line::new(json), line_of_final: None, audience, state_role };
         state.notice = Some(entry);
         self.shared.notices.fetch_add(1, Ordering::SeqCst);
         drop(state);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Nats, Node, after, assert_same, contents, demo, numbers};
+use crate::support::{Nats, Node, after, assert_same, contents, demo, numbers, polled};
 
 #[test]
 fn readers_of_a_replay_have_equal_logs() {
@@ -45,10 +45,12 @@ fn every_node_shows_the_cluster() {
     names.sort();
     for node in &nodes {
         // Nodes report several times within a lease.
-        let status = std::iter::repeat_with(|| node.status()).find(|status| {
-            status["cluster"]["nodes"].as_array().unwrap().len() == 3 && status["mode"] == "replay"
+        let status = polled(|| {
+            let status = node.status();
+            let knows_all = status["cluster"]["nodes"].as_array().unwrap().len() == 3;
+            (knows_all && status["mode"] == "replay").then_some(status)
         });
-        let cluster = &status.unwrap()["cluster"];
+        let cluster = &status["cluster"];
         let shown: Vec<_> = cluster["nodes"].as_array().unwrap().iter().map(|node| &node["node"]).collect();
         assert_eq!(json!(shown), json!(names));
         assert_eq!((&cluster["node"], &cluster["reachable"]), (&json!(node.name), &json!(true)));

@@ -233,10 +233,19 @@ impl Node {
     }
 }
 
+/// Maximum number of requests until a node has learned something that the others report.
+const POLLS_MAX: usize = 20_000;
+
+/// Asks again until there is an answer.
+#[track_caller]
+pub(crate) fn polled<T>(ask: impl FnMut() -> Option<T>) -> T {
+    std::iter::repeat_with(ask).take(POLLS_MAX).flatten().next().expect("the nodes learn it from each other")
+}
+
 /// Removes the owner from the nodes, as soon as there is one.
 pub(crate) fn take_owner(nodes: &mut Vec<Node>) -> Node {
-    let at = std::iter::repeat_with(|| nodes.iter().position(Node::is_owner)).flatten().next();
-    nodes.remove(at.unwrap())
+    let at = polled(|| nodes.iter().position(Node::is_owner));
+    nodes.remove(at)
 }
 
 /// A reader of a node's feed.

@@ -148,6 +148,8 @@ export interface Overview {
   behind: number
   /** Number of clients that subscribe to its events. */
   clients: number
+  /** The cluster that this server is part of, with `--nats`. */
+  cluster?: ClusterState | null
   /** Counters of the source. */
   counts: Counts
   /** What runs on the main channel. Determines whether a user can be connected or a recording loaded. */
@@ -223,7 +225,7 @@ export interface Status {
 }
 
 /** Stable code of the failure. */
-export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'cluster_version' | 'cluster_message' | 'shutting_down'
+export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'shutting_down'
 
 /** A connection of the recording. */
 export interface Connection {
