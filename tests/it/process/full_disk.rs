@@ -51,7 +51,7 @@ fn missing_standard_output_counts_as_a_loss() {
         &["as-scenario", "demo", "-o", "-"],
         &["config", "example"],
         &["token"],
-        &["ca"],
+        &["ca", "--ca-dir", env!("CARGO_TARGET_TMPDIR")],
         &["replay", "demo", "--port", "0", "--speed", "1000", "--wait-clients", "0", "--exit-when-done"],
         &["--help"],
         &["--version"],

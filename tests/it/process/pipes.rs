@@ -14,12 +14,13 @@ use crate::support::process::{Running, livetape, stderr, text};
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
 /// An example of each command that prints output; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 32] = [
+const EXAMPLES: [&[&str]; 33] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
     &["record", "ann", "--upstream", "http://127.0.0.1:9", "-o", "OUT"],
     &["mock", "--port", "0"],
+    &["ca", "--ca-dir", "OUT"],
     &["run", "demo", "--clients", "0", "--", "true"],
     &["watch", "ws://127.0.0.1:9"],
     &["trigger", "chat", "--url", "http://127.0.0.1:9"],
