@@ -2,9 +2,8 @@
 
 use super::{
     args, display,
-    live::conclude,
     serving::{self, Addresses},
-    stage::Bound,
+    stage::{Bound, conclude},
 };
 use crate::{
     cluster::{Cluster, Login, Options},

@@ -1,11 +1,16 @@
 //! `livetape live` and `livetape serve`.
 
-use super::{args, config, display, rooms, serving::Addresses, sources, stage::Bound};
+use super::{
+    args, config, display, rooms,
+    serving::Addresses,
+    sources,
+    stage::{Bound, conclude},
+};
 use crate::{
     log,
     sans_io::error::Problem,
     source::live::NetTransport,
-    supervisor::{Ended, Supervisor, SupervisorOptions},
+    supervisor::{Supervisor, SupervisorOptions},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
@@ -62,19 +67,4 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let ended = supervisor.serve().await;
     let missed = stage.close().await;
     conclude(&ended, missed)
-}
-
-/// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to report.
-pub(super) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
-    for recording in &ended.recordings {
-        display::say(&format!("📼 {}", recording.display()));
-    }
-    if let Some(bytes) = ended.full_bytes {
-        display::say(&format!("🏁 Stopped at --max-size: {bytes} bytes recorded"));
-    }
-    if let Some(problem) = &ended.recorder {
-        // The part that was written is kept and readable.
-        display::say(&format!("⚠️ The recording is incomplete: {problem}"));
-    }
-    Ok(ended.exit_code()?.max(otherwise))
 }

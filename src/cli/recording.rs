@@ -1,6 +1,6 @@
 //! The part of `livetape record` that rooms and tabs share.
 
-use super::{display, live::conclude, rooms, signals};
+use super::{display, rooms, signals, stage::conclude};
 use crate::{
     control::Control,
     hub::{CloseReason, Hub, Limits},

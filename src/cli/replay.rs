@@ -2,7 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
-use super::{args, config, display, live::conclude, serving::Addresses, sources, stage::Bound};
+use super::{
+    args, config, display,
+    serving::Addresses,
+    sources,
+    stage::{Bound, conclude},
+};
 use crate::{
     demo::DEMO,
     log,

@@ -20,6 +20,7 @@ use crate::{
     secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
+    supervisor::Ended,
 };
 
 /// A running server.
@@ -158,4 +159,19 @@ fn sources(settings: &Settings) -> Sources {
 fn stream_name(seed: Option<u64>) -> String {
     let name = seed.unwrap_or_else(args::random);
     format!("{name:016x}")
+}
+
+/// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to report.
+pub(super) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
+    for recording in &ended.recordings {
+        display::say(&format!("📼 {}", recording.display()));
+    }
+    if let Some(bytes) = ended.full_bytes {
+        display::say(&format!("🏁 Stopped at --max-size: {bytes} bytes recorded"));
+    }
+    if let Some(problem) = &ended.recorder {
+        // The part that was written is kept and readable.
+        display::say(&format!("⚠️ The recording is incomplete: {problem}"));
+    }
+    Ok(ended.exit_code()?.max(otherwise))
 }

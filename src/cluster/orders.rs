@@ -96,7 +96,7 @@ impl Router {
                     ))),
                 };
                 let answered = serde_json::to_vec(&Answered { version: VERSION, reply }).unwrap_or_default();
-                // Whoever asked gives up by itself.
+                // The node that asked stops waiting by itself.
                 drop(router.client.publish(inbox, answered.into()).await);
             }
         }));

@@ -1,7 +1,13 @@
 //! The nodes that share the main channel.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status, lock};
 
 /// The cluster that this node is part of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
@@ -29,4 +35,45 @@ pub struct NodeState {
     pub version: String,
     /// Number of clients that subscribe to its events.
     pub clients: usize,
+}
+
+/// A time in which this process owns a channel that several processes share.
+#[derive(Debug)]
+pub struct Term {
+    /// What the previous owner was doing, in its own words.
+    pub intent: Option<Arc<str>>,
+    /// Number of events that its source has broadcast since it started or started over, without injected ones.
+    pub passed: u64,
+    /// Ends the term.
+    pub over: CancellationToken,
+    /// Told when everything of the term was broadcast.
+    pub ended: oneshot::Sender<()>,
+}
+
+impl Control {
+    /// Returns the cluster that this process is part of.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterState> {
+        lock(&self.shared).cluster.clone()
+    }
+
+    /// Updates the cluster that this process is part of.
+    pub fn set_cluster(&self, state: ClusterState) {
+        lock(&self.shared).cluster = Some(state);
+    }
+
+    /// Shows the state of a source in another process.
+    pub fn mirror(&self, status: Status, replay: Option<ReplayState>) {
+        let mut shared = lock(&self.shared);
+        shared.update_status(|own| *own = status);
+        shared.replay = replay;
+    }
+}
+
+impl Driver {
+    /// Returns all orders to come instead of passing them to the source, and a sender of orders to the source.
+    pub fn intercept(&mut self) -> (mpsc::Receiver<Order>, mpsc::Sender<Order>) {
+        let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
+        (std::mem::replace(&mut self.orders, orders), sender)
+    }
 }

@@ -20,17 +20,14 @@ use std::{
 };
 
 pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
-pub use cluster::{ClusterState, NodeState};
+pub use cluster::{ClusterState, NodeState, Term};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 #[cfg(feature = "nats")]
 pub use remote::{Command, Replied, Replier, Reply};
 pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};
 pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use upstream::Tally;
 pub use upstream::{Upstream, WebhookCounts};
@@ -99,19 +96,6 @@ pub struct Driver {
     channel_requests: Option<ChannelRequests>,
     /// Creates injected events, with ids that never repeat, even across sources.
     injector: Injector,
-}
-
-/// A time in which this process owns a channel that several processes share.
-#[derive(Debug)]
-pub struct Term {
-    /// What the previous owner was doing, in its own words.
-    pub intent: Option<Arc<str>>,
-    /// Number of events that its source has broadcast since it started or started over, without injected ones.
-    pub passed: u64,
-    /// Ends the term.
-    pub over: CancellationToken,
-    /// Told when everything of the term was broadcast.
-    pub ended: oneshot::Sender<()>,
 }
 
 /// Read-only view of a source's status.
@@ -191,17 +175,6 @@ impl Control {
         lock(&self.shared).replay.clone()
     }
 
-    /// Returns the cluster that this process is part of.
-    #[must_use]
-    pub fn cluster(&self) -> Option<ClusterState> {
-        lock(&self.shared).cluster.clone()
-    }
-
-    /// Updates the cluster that this process is part of.
-    pub fn set_cluster(&self, state: ClusterState) {
-        lock(&self.shared).cluster = Some(state);
-    }
-
     /// Returns the lateness of the replay's frames.
     #[must_use]
     pub fn lateness(&self) -> Lateness {
@@ -212,13 +185,6 @@ impl Control {
     #[must_use]
     pub fn upstream(&self) -> Upstream {
         self.upstream.lock().clone()
-    }
-
-    /// Shows the state of a source in another process.
-    pub fn mirror(&self, status: Status, replay: Option<ReplayState>) {
-        let mut shared = lock(&self.shared);
-        shared.update_status(|own| *own = status);
-        shared.replay = replay;
     }
 
     /// Sends an order to the replay and returns the resulting state.
@@ -299,12 +265,6 @@ impl Driver {
                 order => return Some(order),
             }
         }
-    }
-
-    /// Returns all orders to come instead of passing them to the source, and a sender of orders to the source.
-    pub fn intercept(&mut self) -> (mpsc::Receiver<Order>, mpsc::Sender<Order>) {
-        let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
-        (std::mem::replace(&mut self.orders, orders), sender)
     }
 
     /// Takes the receiving end of channel requests. Returns `None` after the first call.

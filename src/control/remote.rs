@@ -43,7 +43,7 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// Passes a reply to whoever gave the order.
+/// Passes a reply to the sender of the order.
 pub struct Replier(Box<dyn FnOnce(Reply) + Send>);
 
 impl Replier {

@@ -33,7 +33,7 @@ impl Audience {
         }
     }
 
-    /// Returns the audience of a message that is no event. TikFinity's format has no name for it.
+    /// Returns the audience of a message that is not an event. TikFinity's format has no name for it.
     pub(super) fn of_notice(kind: &str) -> Self {
         Self {
             kind: Types::only(kind),

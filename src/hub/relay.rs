@@ -207,7 +207,7 @@ impl Hub {
         self.shared.relay.as_ref().is_some_and(|relay| !relay.lock().staged.is_empty())
     }
 
-    /// Takes what was staged first: at most this many events and bytes, but at least one event.
+    /// Takes the oldest staged items: at most this many events and bytes, but at least one event.
     pub fn take_staged(&self, events_max: usize, bytes_max: usize) -> Vec<Staged> {
         let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);
         self.change_relay(|queue| {
@@ -289,7 +289,7 @@ impl Hub {
         self.shared.news.send_replace(());
     }
 
-    /// Sends a message that is no event to all subscribers that receive events of type `kind`, and to those that join
+    /// Sends a message that is not an event to all subscribers that receive events of type `kind`, and to those that join
     /// until [`Hub::end_notice`]. They receive it before events that they have not read yet.
     pub fn notice(&self, kind: &str, json: &[u8]) {
         let mut state = self.shared.write();

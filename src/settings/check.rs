@@ -111,14 +111,6 @@ fn cluster_problems(cluster: &Cluster, bad: &mut impl FnMut(&str, &str)) {
     if !CLUSTER_REPLICAS.contains(&cluster.replicas) {
         bad("cluster.replicas is not between 1 and 5", "choose 1, 3 or 5");
     }
-    let has_password = cluster.user.is_some() || cluster.password.is_some();
-    let logins = [cluster.creds.is_some(), has_password, cluster.token.is_some(), cluster.nkey.is_some()];
-    if logins.into_iter().filter(|is_set| *is_set).count() > 1 {
-        bad(
-            "more than one of cluster.creds, cluster.user, cluster.token and cluster.nkey is set",
-            "set one way to log in to NATS",
-        );
-    }
     if cluster.user.is_some() != cluster.password.is_some() {
         bad("only one of cluster.user and cluster.password is set", "set both, or neither");
     }

@@ -55,7 +55,6 @@ fn sample(key: &Key) -> String {
         "cluster.nats" => "\"nats://127.0.0.1:4222\"",
         "cluster.creds" => "\"livetape.creds\"",
         "cluster.user" => "\"livetape\"",
-        "cluster.password" | "cluster.token" => "\"a-secret\"",
         "cluster.nkey" => "\"SUA…\"",
         "cluster.ca" => "\"ca.pem\"",
         "server.token" => "\"a-secret-of-16-or-more-characters\"",
@@ -69,7 +68,9 @@ fn sample(key: &Key) -> String {
         "log.file" => "\"livetape.log\"",
         "live.user" => "\"clumsyboy_45\"",
         "live.upstream" | "live.sign_url" => "\"http://127.0.0.1:3100\"",
-        "live.sign_key" | "live.session_cookie" | "webhook.secret" => "\"a-secret\"",
+        "live.sign_key" | "live.session_cookie" | "webhook.secret" | "cluster.password" | "cluster.token" => {
+            "\"a-secret\""
+        }
         "webhook.url" => "\"http://127.0.0.1:8080/events\"",
         "live.proxy" => "\"socks5://127.0.0.1:1080\"",
         "live.record" | "record.output" => "\"show.bin\"",

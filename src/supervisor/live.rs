@@ -105,12 +105,10 @@ impl<T: Transport> Supervisor<T> {
         if let Some(shared) = &shared {
             pipeline = pipeline.with_mirror(shared.hub().clone());
         }
-        self.start_channels();
-        self.intend(Some(user));
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        self.inherit_room(&mut pipeline).await;
+        self.begin_room(user, &mut pipeline).await;
         let mut room = RoomStatus::new(&self.driver, user, answer, self.following.is_none());
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(live, user, &mut pipeline, &mut room, failed).await;

@@ -128,8 +128,10 @@ impl<T: Transport> Supervisor<T> {
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
     }
 
-    /// Continues the room of the previous owner: its connection is gone.
-    pub(super) async fn inherit_room(&mut self, pipeline: &mut Pipeline) {
+    /// Begins a room, or continues that of the previous owner, whose connection is gone.
+    pub(super) async fn begin_room(&mut self, user: &str, pipeline: &mut Pipeline) {
+        self.start_channels();
+        self.intend(Some(user));
         if let Some(Inherited::Room) = self.inherited.take() {
             let reason = "the node of this connection left the cluster".to_owned();
             let close = ConnClose { code: GONE, reason, will_retry: true, ..ConnClose::default() };

@@ -83,7 +83,7 @@ pub struct Replay<'a> {
     unreported: u32,
     /// Identifies the content of the recording, if other processes may have to continue it.
     fingerprint: Option<String>,
-    /// The position that other processes were told last.
+    /// The last position that was reported to other processes.
     told: Option<Position>,
     /// Where another process left off, until this one has caught up.
     catch_up: Option<CatchUp>,

@@ -224,6 +224,20 @@ export interface Status {
   username: string | null
 }
 
+/** The cluster that this node is part of. */
+export interface ClusterState {
+  /** Name of the cluster. */
+  cluster: string
+  /** Name of this node. */
+  node: string
+  /** All nodes, by name. */
+  nodes: Array<NodeState>
+  /** Node that owns the main channel; `null` if unknown. */
+  owner: string | null
+  /** Whether this node can reach NATS. */
+  reachable: boolean
+}
+
 /** Stable code of the failure. */
 export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'shutting_down'
 
@@ -419,4 +433,14 @@ export interface MockEntry {
   status: number | null
   /** Kind of activity. */
   what: string
+}
+
+/** A node of a cluster. */
+export interface NodeState {
+  /** Number of clients that subscribe to its events. */
+  clients: number
+  /** Its name; new with each start. */
+  node: string
+  /** Its version of livetape. */
+  version: string
 }

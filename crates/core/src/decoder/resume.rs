@@ -57,7 +57,7 @@ impl Decoder {
                 let connection = Connection { room_id: told.room_id.0, username, is_open: true };
                 self.connections.insert(BEFORE, connection);
             }
-            // Events of a replay are no history of a room.
+            // Events of a replay do not belong to the history of a room.
             "connection_created" => _ = self.connections.remove(&BEFORE),
             "connection_closed" | "disconnected" => {
                 self.connections.entry(BEFORE).and_modify(|connection| connection.is_open = false);

@@ -1,0 +1,156 @@
+//! The source of this process, while it owns the channel: its term, and what it publishes.
+
+use std::time::Duration;
+
+use tokio::{sync::oneshot, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::Node;
+use crate::{
+    clock,
+    cluster::progress::{self, Progress},
+    control::Term,
+    sans_io::cluster::{Input, StepDown},
+};
+
+/// Maximum number of events that are taken from the hub at once.
+const TAKEN_EVENTS_MAX: usize = 4_096;
+/// Maximum size of the events that are taken from the hub at once, in bytes.
+const TAKEN_BYTES_MAX: usize = 1 << 20;
+/// Maximum time to close the upstream; then the lease is left to expire.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// Maximum time to hand the channel over when the server shuts down.
+const LEAVE_TIME: Duration = Duration::from_secs(3);
+
+/// A term of the supervisor.
+pub(super) struct Running {
+    over: CancellationToken,
+    ended: oneshot::Receiver<()>,
+    has_ended: bool,
+}
+
+impl Node {
+    pub(super) fn open_upstream(&mut self) {
+        // The process may have been stopped since.
+        self.tell(Input::Tick);
+        if !self.member.is_owner() || self.leaving.is_some() {
+            return;
+        }
+        let (told, ended) = oneshot::channel();
+        let over = self.control.shutdown().child_token();
+        self.ahead = self.progress.clone();
+        let Progress { intent, passed } = self.progress.clone();
+        info!(head = self.member.next_number() - 1, "👑 This node owns the channel");
+        self.hub.open_relay(self.member.next_number() - 1);
+        (self.offered, self.mark) = (Vec::new(), None);
+        let term = Term { intent, passed, over: over.clone(), ended: told };
+        if self.terms.try_send(term).is_err() {
+            // The source of the last term has not ended yet. It ends by itself, and the next term waits for it.
+            warn!("❌ The previous source does not end");
+            self.tell(Input::Stop);
+            self.tell(Input::Start { stream: self.options.node.clone() });
+            return;
+        }
+        self.term = Some(Running { over, ended, has_ended: false });
+    }
+
+    /// Closes the upstream, and discards what its source publishes from now on.
+    pub(super) async fn close_upstream(&mut self) {
+        let discarded = self.hub.close_relay() + self.offered.len() as u64;
+        self.offered.clear();
+        if discarded > 0 {
+            warn!(discarded, "❌ Events of the upstream were not broadcast");
+        }
+        if let Some(Running { over, ended, has_ended }) = self.term.take() {
+            over.cancel();
+            if !has_ended {
+                drop(timeout(CLOSE_TIME, ended).await);
+            }
+        }
+    }
+
+    pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
+        self.is_handing_over = false;
+        if reason == StepDown::Stopped {
+            info!("👑 This node handed the channel over");
+        } else {
+            warn!(?reason, unpublished, uncertain, "👑 This node lost the channel");
+        }
+    }
+
+    /// Passes on what the source has published.
+    pub(super) async fn offer(&mut self) {
+        if !self.member.is_owner() || self.term.is_none() {
+            return;
+        }
+        if self.offered.is_empty() {
+            let staged = self.hub.take_staged(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
+            (self.offered, self.mark) = progress::encode(self.mark.take(), staged);
+        }
+        if !self.offered.is_empty() {
+            let (now, first) = (self.now(), self.member.next_number());
+            self.offered.iter().for_each(|event| self.ahead.take(&event.change));
+            match self.member.offer(now, first, std::mem::take(&mut self.offered)) {
+                Ok(()) => {}
+                Err(refused) => {
+                    warn!(why = %refused, "❌ Events cannot be stored in the cluster");
+                    // The numbers of the following events are wrong now: start over with the last stored one.
+                    self.tell(Input::Stop);
+                    self.tell(Input::Start { stream: self.options.node.clone() });
+                }
+            }
+        } else if self.mark.is_some() || self.member.needs_checkpoint() {
+            self.offer_checkpoint();
+        }
+        self.perform().await;
+    }
+
+    /// Stores what a successor must know.
+    pub(super) fn offer_checkpoint(&mut self) {
+        if let Some(mark) = self.mark.take() {
+            self.ahead.mark(&mark);
+        }
+        let state = self.ahead.to_bytes();
+        if let Err(refused) = self.member.offer_checkpoint(self.now(), state) {
+            debug!(why = %refused, "No checkpoint");
+        }
+    }
+
+    /// Ends the ownership gracefully, because the server shuts down.
+    pub(super) fn leave(&mut self) {
+        self.leaving = Some(clock::now() + LEAVE_TIME);
+        // The term ends with the shutdown.
+        if self.term.is_none() {
+            self.tell(Input::Stop);
+        }
+    }
+
+    /// The source has published everything.
+    pub(super) fn term_ended(&mut self) {
+        if let Some(term) = &mut self.term {
+            term.has_ended = true;
+        }
+    }
+
+    pub(super) fn has_left(&mut self) -> bool {
+        if self.leaving.is_none() {
+            return false;
+        }
+        let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
+        if has_ended && self.offered.is_empty() && !self.hub.has_staged() {
+            self.term = None;
+            self.is_handing_over = self.member.is_owner();
+            self.tell(Input::Stop);
+        }
+        self.term.is_none() && !self.is_handing_over
+    }
+}
+
+/// Waits until the term has ended; forever, if there is none.
+pub(super) async fn ended(term: &mut Option<Running>) {
+    match term {
+        Some(Running { ended, has_ended: false, .. }) => drop(ended.await),
+        _ => std::future::pending().await,
+    }
+}
