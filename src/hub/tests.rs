@@ -3,6 +3,7 @@
 mod batches;
 mod model;
 mod pacing;
+mod relay;
 mod rules;
 
 use std::{collections::VecDeque, io::Cursor};

@@ -1,0 +1,144 @@
+//! Channels that several processes share.
+
+use super::*;
+
+/// Returns the channel `s` of a process.
+fn shared(events_max: u64) -> Hub {
+    let limits = Limits { events_max, ..Limits::default() };
+    Hub::relayed("s".to_owned(), "here".to_owned(), limits)
+}
+
+fn encodings(staged: Vec<Staged>) -> Vec<Encoding> {
+    let encoding = |staged| match staged {
+        Staged::Event { encoding, .. } => Some(encoding),
+        Staged::Mark(_) => None,
+    };
+    staged.into_iter().filter_map(encoding).collect()
+}
+
+/// Publishes events in one process, and returns them as another receives them.
+fn sent(events: &[Event]) -> Vec<Encoding> {
+    let hub = shared(100);
+    hub.open_relay(0);
+    hub.publish(events);
+    assert_eq!((hub.head(), hub.backlog().len()), (0, 0), "nothing is accepted yet");
+    encodings(hub.take_staged(100, 1 << 20))
+}
+
+#[test]
+fn every_process_shows_accepted_events_like_a_channel_of_one() {
+    let events = [connected(), chat("a"), event(Data::Gift(gift(3, 0, 3))), unknown(), disconnected()];
+    let (alone, other) = (hub(100), shared(100));
+    alone.publish(&events);
+    other.accept(1, &sent(&events)).unwrap();
+    for query in ["", "gifts=final", "gifts=delta", "raw=1", "types=chat", "format=tikfinity"] {
+        for since in [Some(Since::Start), None] {
+            let filter = match query.split_once('=') {
+                Some(("gifts", mode)) => Filter { gifts: mode.parse().unwrap(), ..Filter::default() },
+                Some(("raw", _)) => Filter { raw: true, ..Filter::default() },
+                Some(("types", types)) => Filter { types: types.parse().unwrap(), ..Filter::default() },
+                Some((_, format)) => Filter { format: format.parse().unwrap(), ..Filter::default() },
+                None => Filter::default(),
+            };
+            let how = Join { since, filter, ..Join::default() };
+            assert_eq!(drain(&mut join(&other, &how)), drain(&mut join(&alone, &how)), "{query}");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_may_not_publish_discards() {
+    let hub = shared(100);
+    hub.publish(&chats(2));
+    hub.mark(|| "mark".to_owned(), Some(0));
+    assert!(!hub.has_staged());
+    hub.open_relay(7);
+    hub.publish(&chats(2));
+    assert_eq!(hub.close_relay(), 2);
+    assert!(!hub.has_staged() && hub.head() == 0);
+}
+
+#[test]
+fn other_bytes_and_other_numbers_are_rejected() {
+    let events = sent(&chats(3));
+    let hub = shared(100);
+    let wrong = |change: fn(&mut Encoding)| {
+        let mut events = events.clone();
+        change(&mut events[1]);
+        events
+    };
+    let table = [
+        wrong(|event| event.json = "garbage".into()),
+        wrong(|event| event.json = event.json.slice(1..)),
+        wrong(|event| event.json_of_final = "{}".into()),
+        wrong(|event| event.audience = "x".into()),
+        events[1..].to_vec(),
+    ];
+    for events in table {
+        assert_eq!(hub.accept(1, &events), Err(Unfit::Foreign));
+    }
+    assert_eq!(hub.accept(2, &events[..1]), Err(Unfit::Foreign));
+    assert_eq!(hub.head(), 0);
+    hub.accept(1, &events).unwrap();
+    hub.accept(1, &events).unwrap();
+    assert_eq!(hub.head(), 3, "repeated numbers are left out");
+}
+
+#[test]
+fn missing_numbers_end_the_backlog() {
+    let events = sent(&chats(9));
+    let hub = shared(100);
+    hub.accept(1, &events[..3]).unwrap();
+    let mut reader = join(&hub, &Join::default());
+    hub.accept(6, &events[5..]).unwrap();
+    assert_eq!((seqs(&mut reader), drain(&mut reader).1), (vec![], Some(Next::Slow)));
+    let resumed = Join { since: after(3), on_gap: OnGap::Skip, ..Join::default() };
+    let lines = drain(&mut join(&hub, &resumed)).0;
+    assert_eq!((&lines[0][..], lines.len()), (&br#"{"type":"gap","from":4,"to":5}"#[..], 5));
+    assert!(hub.join(&Join { since: after(3), ..Join::default() }).is_err());
+}
+
+#[test]
+fn another_stream_disconnects_all() {
+    let hub = shared(100);
+    hub.accept(1, &sent(&chats(3))).unwrap();
+    let mut reader = join(&hub, &Join::default());
+    let reason = CloseReason { code: 4001, reason: "unknown_position".into() };
+    hub.restart("t", 0, &reason);
+    assert_eq!(drain(&mut reader).1, Some(Next::Closed(reason)));
+    assert_eq!((&*hub.stream(), hub.head(), hub.subscriber_count()), ("t", 0, 0));
+    assert!(hub.join(&Join { since: after(3), ..Join::default() }).is_err());
+}
+
+#[test]
+fn a_notice_reaches_all_whose_filter_lets_errors_pass() {
+    let hub = shared(100);
+    let chats_only = Filter { types: "chat".parse().unwrap(), ..Filter::default() };
+    let mut all = join(&hub, &Join::default());
+    let mut some = join(&hub, &Join { filter: chats_only, ..Join::default() });
+    hub.notice("error", b"{}");
+    let mut late = join(&hub, &Join::default());
+    let mut batches = Batches::default();
+    assert_eq!(drain(&mut all).0, ["{}"]);
+    assert_eq!(write(&mut late, &mut batches).0, ["{}"]);
+    assert_eq!(drain(&mut some).0, [""; 0]);
+    hub.end_notice();
+    assert_eq!(drain(&mut join(&hub, &Join::default())).0, [""; 0]);
+    hub.accept(1, &sent(&chats(1))).unwrap();
+    assert_eq!((seqs(&mut all), seqs(&mut some), seqs(&mut late)), (vec![1], vec![1], vec![1]));
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_the_source_wait() {
+    let hub = shared(8);
+    hub.open_relay(0);
+    hub.publish(&chats(2));
+    assert_eq!(hub.relay_capacity().now_or_never(), None);
+    let staged = encodings(hub.take_staged(1, 1 << 20));
+    assert_eq!(staged.len(), 1);
+    hub.relay_capacity().await;
+    assert_eq!(hub.relay_settled().now_or_never(), None);
+    hub.accept(1, &staged).unwrap();
+    hub.accept(2, &encodings(hub.take_staged(9, 1 << 20))).unwrap();
+    hub.relay_settled().await;
+}
