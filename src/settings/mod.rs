@@ -12,6 +12,7 @@ mod recording;
 mod server_url;
 mod show;
 mod table;
+mod token;
 mod value;
 
 use std::{
@@ -31,8 +32,9 @@ pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
 pub use table::{
     Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Tikfinity,
-    Token, Watch,
+    Watch,
 };
+pub use token::Token;
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
 use crate::sans_io::error::{Code, Problem};

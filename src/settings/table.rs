@@ -14,25 +14,13 @@ use super::{
     listen::Listen,
     recording::{Rotate, SYNC_EVERY, Sync},
     server_url::ServerUrl,
+    token::Token,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
     sans_io::{host::HostPort, pace::Speed, retry},
     secret::Secret,
 };
-
-/// A client of `/ws/{token}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Token {
-    /// Token that the client sends.
-    pub token: Secret,
-    /// Name of the client.
-    pub name: String,
-    /// TikTok user whose room the token opens.
-    pub user: Option<String>,
-    /// Recording that `/ws/test/{token}` plays.
-    pub recording: Option<String>,
-}
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
 /// appears in `-h`; `--help`, the example and the documents show the rest as well.

@@ -64,7 +64,7 @@ scopes! {
     /// `serve`: like [`OfReplay`], and settings of a cluster.
     OfServe, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
-        "server.listen", "server.port", "server.quiet", "live.record", "live.upstream", "cluster.nats", "cluster.name",
+        "server.listen", "server.port", "server.quiet", "live.record", "live.upstream", "cluster.nats",
     ]; key => OfReplay::holds(key) || key.section == "cluster", reads is_of_servers(key);
     /// `live`: like [`OfReplay`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{super::table::Token, Cell, Fault};
+use super::{super::token::Token, Cell, Fault};
 use crate::sans_io::token::check;
 
 /// Keys of a token.

@@ -1,4 +1,4 @@
-// What each program requests. Nothing but its environment leads it to the mock.
+// What each program requests. Only its environment leads it to the mock.
 
 export const LOOKUP = 'https://www.tiktok.com/api-live/user/room/?aid=1988&uniqueId=demo&sourceType=54'
 export const SIGN = 'https://tiktok.eulerstream.com/webcast/fetch?client=test&room_id='

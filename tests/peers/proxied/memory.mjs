@@ -34,7 +34,7 @@ await withServer(livetape, ['mock', '--port', '0', '--proxy-listen', '127.0.0.1:
     // Frames are read, so that they do not wait in the mock.
     socket.on('open', () => resolve(socket))
   })
-  // What is allocated once belongs to no socket.
+  // The first socket also allocates memory that all share.
   const sockets = [await connect()]
   const before = await memory(pid)
   while (sockets.length <= SOCKETS) sockets.push(...(await Promise.all(Array.from({ length: AT_ONCE }, connect))))

@@ -1,4 +1,4 @@
-// `node run.mjs <livetape> <target folder>`, in a network namespace without routes: programs with fixed hosts reach the mock with nothing but
+// `node run.mjs <livetape> <target folder>`, in a network namespace without routes: programs with fixed hosts reach the mock with only
 // the environment of `livetape run --mock-proxy`, and ask for no other host.
 
 import assert from 'node:assert/strict'

@@ -34,7 +34,7 @@ const results = new Map(clients.map(({ name }) => [name, new Map()]))
 const waiting = cells.values()
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   for (const { client, scenario } of waiting) {
-    // Any failure of a cell is its text, so that it differs from what is expected.
+    // Any failure of a cell is its text, so that it differs from the expected one.
     const texts = await runCell(path.resolve(livetape), client, scenario).catch((error) => [`fails: ${error.message}`])
     results.get(client.name).set(scenario, ranged(client, scenario, texts))
     if (mode === '--show') console.log(`${client.name}, ${scenario}: ${texts.join(' | ')}`)

@@ -1,0 +1,16 @@
+//! A bearer token of a client with a room of its own.
+
+use crate::secret::Secret;
+
+/// A client of `/ws/{token}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// Token that the client sends.
+    pub token: Secret,
+    /// Name of the client.
+    pub name: String,
+    /// TikTok user whose room the token opens.
+    pub user: Option<String>,
+    /// Recording that `/ws/test/{token}` plays.
+    pub recording: Option<String>,
+}
