@@ -291,6 +291,19 @@ fn a_truncation_stays_known_after_a_repair() {
     }
 }
 
+/// Found by simulation: the last record is damaged and the recording is unsealed.
+#[test]
+fn a_damaged_last_record_stays_known_after_an_edit() {
+    let mut bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/unsealed.bin")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    let lost = |bytes: &[u8]| verify(bytes).unwrap().report.loss().records;
+    let (mut repaired, mut marked) = (Vec::new(), Vec::new());
+    assert_eq!(repair(&bytes[..], &mut repaired).unwrap().report.missing, 1);
+    mark(&bytes[..], &mut marked, Duration::ZERO, "x").unwrap();
+    assert_eq!([lost(&repaired), lost(&marked)], [lost(&bytes); 2]);
+}
+
 #[test]
 fn the_report_of_a_repair_lists_each_loss() {
     let bytes =

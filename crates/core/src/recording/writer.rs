@@ -124,13 +124,13 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// See [`Writer::write`].
     pub fn copy_numbered(&mut self, body: Body<'_>, rec_no: u32) -> Result<(), Error> {
-        self.next = self.next.max(u64::from(rec_no));
+        self.skip_to(u64::from(rec_no));
         self.copy(body)
     }
 
-    /// Skips a number, so that readers report a lost record.
-    pub fn leave_out(&mut self) {
-        self.next += 1;
+    /// Skips the numbers before `rec_no`, so that readers report lost records.
+    pub fn skip_to(&mut self, rec_no: u64) {
+        self.next = self.next.max(rec_no);
     }
 
     /// Appends the counts so far. Recorders do so periodically, and when they stop.

@@ -50,6 +50,9 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
         check_within(at, source.reader.report().last_offset)?;
         writer.write(&marker)?;
     }
+    if let Some(gap) = source.gap(writer.last_offset()) {
+        writer.write(&gap)?;
+    }
     let loss = source.reader.report().loss();
     finish(writer, loss)?;
     Ok(loss)

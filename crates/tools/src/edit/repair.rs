@@ -43,10 +43,9 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     if report.sealed {
         writer.flush()?;
     } else {
-        // A record that was cut off at the end counts as at least one missing record.
-        if report.tail_bytes > 0 {
-            writer.leave_out();
-        }
+        // Records may be missing after the last one that was kept. A record that was cut off at the end counts as at
+        // least one.
+        writer.skip_to(report.records + report.missing + u64::from(report.tail_bytes > 0));
         writer.finish()?;
     }
     Ok(Repaired { kept, report })
