@@ -16,12 +16,15 @@ use crate::{
 };
 
 /// A virtual environment for each Python client, and its requirements file.
-const ENVIRONMENTS: [(&str, &str); 7] = [
+const ENVIRONMENTS: [(&str, &str); 3] = [
     ("peers", "requirements.txt"),
-    ("peers-5.0.8", "requirements-5.0.8.txt"),
-    ("peers-6.4.5", "requirements-6.4.5.txt"),
     ("peers-6.6.6", "requirements-6.6.6.txt"),
     ("peers-7.0.1", "requirements-7.0.1.txt"),
+];
+/// Further ones, of the table and the checks behind the proxy.
+const NIGHTLY_ENVIRONMENTS: [(&str, &str); 4] = [
+    ("peers-5.0.8", "requirements-5.0.8.txt"),
+    ("peers-6.4.5", "requirements-6.4.5.txt"),
     ("peers-piratetok", "requirements-piratetok.txt"),
     ("peers-proxied", "proxied/requirements.txt"),
 ];
@@ -50,6 +53,9 @@ pub(crate) struct Args {
     /// With --table: compare the results with docs/peers.md without writing, and fail on any difference
     #[arg(long, requires = "table")]
     check: bool,
+    /// Run some cells of the table, and programs behind the mock's proxy
+    #[arg(long, conflicts_with = "table")]
+    proxied: bool,
     /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python interpreter. With --table: parts of
     /// names of clients, or scenarios
     only: Vec<String>,
@@ -62,7 +68,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let node = Node::with_packages(&peers)?;
     // In a separate folder, because of its AGPL licence.
     node.install(&peers.join("2.5.0"), &target.join("peers-2.5.0"))?;
-    for (folder, requirements) in ENVIRONMENTS {
+    let nightly = NIGHTLY_ENVIRONMENTS.iter().filter(|_| args.table || args.proxied);
+    for (folder, requirements) in ENVIRONMENTS.iter().chain(nightly) {
         install_python(&peers.join(requirements), &target.join(folder))?;
     }
     let script = |name: &str| -> Result<Command> {
@@ -76,9 +83,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             script("table/run.mjs")?.arg(if args.check { "--check" } else { "--write" }).args(&args.only),
         );
     }
-    status(script("run.mjs")?.args(&args.only))?;
-    if !args.only.is_empty() {
-        return Ok(());
+    if !args.proxied {
+        return status(script("run.mjs")?.args(&args.only));
     }
     status(script("table/run.mjs")?.arg("--some"))?;
     install_programs()?;
