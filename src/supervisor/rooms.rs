@@ -67,6 +67,9 @@ impl Rooms {
         let (items, from) = mpsc::channel(ITEMS_WAITING_MAX);
         let ((outcome, ended), (accepted, answer)) = (oneshot::channel(), oneshot::channel());
         requests.send(Follower { items, outcome, accepted }).await.ok()?;
+        // A request that was sent while the room ended stays in its channel as long as a sender exists. With
+        // this one, `answer` would never resolve.
+        drop(requests);
         let (header, started) = answer.await.ok()?;
         let (stop, (out, items)) = (CancellationToken::new(), mpsc::channel(ITEMS_WAITING_MAX));
         let task = tokio::spawn(pass_on(from, ended, out, stop.clone()));
@@ -202,4 +205,35 @@ fn failure_at(failed: &Item, now: Duration) -> Item {
         status.retry_after_ms = status.retry_after_ms.map(|wait| wait.saturating_sub(over));
     }
     item
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// Rooms that end while somebody asks to follow them.
+    const RACES: usize = 20_000;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_room_that_ends_during_a_request_answers_it() {
+        let rooms = Rooms::default();
+        for _ in 0..RACES {
+            let followed = rooms.offer("ann");
+            let (start, ends) = (Arc::new(Barrier::new(2)), rooms.clone());
+            let waiting = Arc::clone(&start);
+            let request = tokio::spawn(async move {
+                waiting.wait();
+                ends.follow("ann").await.is_none()
+            });
+            let end = tokio::task::spawn_blocking(move || {
+                start.wait();
+                drop(followed);
+            });
+            end.await.unwrap();
+            let refused = tokio::time::timeout(Duration::from_secs(10), request).await;
+            assert!(refused.expect("the request to be answered").unwrap());
+        }
+    }
 }

@@ -30,10 +30,13 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       for (const [label, rows] of PREVIEWS) {
         await page.getByLabel('Overlay', { exact: true }).selectOption({ label })
         await page.getByLabel('Preview with').selectOption('busy')
-        await page.frameLocator('iframe').locator(rows).first().waitFor({ state: 'attached' })
         const fields = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
-        const known = await page.frames()[1].evaluate(() => Object.keys(options))
-        expect(fields.sort(), label).toEqual(known.filter((name) => !NOT_LOOKS.includes(name)).sort())
+        // Each choice above loads the preview again, so that this can meet a document that is about to go.
+        const row = page.frameLocator('iframe').locator(rows).first()
+        const known = () => row.evaluate(() => Object.keys(options))
+        await expect
+          .poll(async () => (await known()).filter((name) => !NOT_LOOKS.includes(name)).sort(), { message: label, timeout: 20_000 })
+          .toEqual(fields.sort())
       }
       await page.getByLabel('Overlay', { exact: true }).selectOption({ label: 'Gift list' })
       await page.getByLabel('Text size').fill('40')
