@@ -1,21 +1,27 @@
 //! `livetape ca`: prints the CA certificate, and how clients trust it.
 
-use std::path::Path;
+use std::time::Duration;
 
 use super::{
     args, config,
-    output::{say, shown, warn},
-    proxied::open_ca,
+    output::{say, warn},
+    proxied::{open_ca, quoted},
 };
 use crate::{
     proxy::{DOMAINS, Opened},
-    sans_io::error::{Problem, exit},
+    sans_io::{
+        error::{Problem, exit},
+        event::Millis,
+    },
 };
 
 /// How clients trust the certificate, and how to undo it.
 const CLIENTS: &str = "\
-This CA can only sign for <domains>, and is valid for 30 days.
-`livetape run --mock-proxy -- COMMAND` sets all variables for COMMAND.
+This CA can only sign for <domains>, and is valid until <date>.
+`livetape run --mock-proxy -- COMMAND` sets all variables for COMMAND. These lines
+do not set the proxy. With CURL_CA_BUNDLE, SSL_CERT_FILE or REQUESTS_CA_BUNDLE, a
+program trusts only this CA. After a renewal, remove the old CA before you trust the
+new one.
 
 curl
     trust    export CURL_CA_BUNDLE=<pem>
@@ -37,19 +43,22 @@ Chromium (Linux; certutil is in Debian's libnss3-tools)
     remove   certutil -d sql:$HOME/.pki/nssdb -D -n livetape
 ";
 
+/// Length of a date in a time, as in 2026-11-22T10:00:00Z.
+const DATE_CHARS: usize = 10;
+
 pub(super) fn ca(args: &args::Ca) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let opened = open_ca(settings.mock.ca_dir.as_deref())?;
     say(opened.ca.pem())?;
     let (pem, jks) = (quoted(&opened.certificate), quoted(&opened.trust_store));
     let text = CLIENTS.replace("<domains>", &DOMAINS.join(" and ")).replace("<password>", Opened::PASSWORD);
+    let text = text.replace("<date>", &date(opened.ca.expires()));
     warn(text.replace("<pem>", &pem).replace("<jks>", &jks).trim_end());
     Ok(exit::DONE)
 }
 
-/// Returns a path as a shell needs it.
-fn quoted(path: &Path) -> String {
-    let path = shown(path);
-    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-+:\\".contains(c));
-    if is_plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
+/// Returns the date of a time since the Unix epoch, in UTC.
+fn date(time: Duration) -> String {
+    let millis = Millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    millis.to_string().chars().take(DATE_CHARS).collect()
 }

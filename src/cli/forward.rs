@@ -2,10 +2,17 @@
 
 use std::net::IpAddr;
 
-use super::{args, display::say, output::warn, proxied::Fronts, recording::into_file, rooms};
+use super::{
+    args,
+    display::say,
+    output::warn,
+    proxied::{BY_FLAG, Fronts},
+    recording::into_file,
+    rooms,
+};
 use crate::{
     mock::Wire,
-    proxy::{Handler, Stream, Target},
+    proxy::{Handler, Hosts, Stream, Target},
     sans_io::{error::Problem, username::normalise},
     settings::{Listen, Settings},
     source::{
@@ -35,7 +42,9 @@ pub(super) async fn record(
 ) -> Result<u8, Problem> {
     let user = args.user.as_deref().map(normalise).transpose()?.unwrap_or_default();
     let (forward, live) = Forward::start(&rooms::options(&settings.live, &user, None))?;
-    let fronts = Fronts::serve(Recorded(forward), (Some(listen), None), &settings.mock).await?;
+    let report = |line: &str, _| say(&format!("❌ {line}"));
+    let (listens, hosts) = ((Some(listen), None), Hosts { how_to_pass: BY_FLAG, ..Hosts::default() });
+    let fronts = Fronts::serve(Recorded(forward), listens, &settings.mock, (hosts, report)).await?;
     if let Some(address) = fronts.proxy.filter(|address| !address.ip().is_loopback()) {
         warn(format_args!("⚠️ Anyone who can reach {address} can send requests to TikTok through it"));
     }
@@ -45,7 +54,9 @@ pub(super) async fn record(
     let follow = |supervisor: Supervisor<NetTransport>| async {
         let ended = supervisor.follow(user, live).await;
         if ended.recordings.is_empty() && ended.recorder.is_none() {
-            say("💡 No client opened a WebSocket to a room through the proxy, so there is no file");
+            say(
+                "💡 No client opened a WebSocket to a room through the proxy, so there is no file; many need a separate proxy setting for it",
+            );
         }
         ended
     };

@@ -7,8 +7,13 @@ use std::{
 };
 
 use super::{
-    args, config, display, lifecycle::Ready, mock_banner, output::report_loss, proxied::Fronts,
-    serving::Addresses, signals,
+    args, config, display,
+    lifecycle::Ready,
+    mock_banner,
+    output::report_loss,
+    proxied::{BY_FLAG, Fronts},
+    serving::Addresses,
+    signals,
 };
 use crate::{
     control::Control,
@@ -31,7 +36,7 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     signals::listen(control.clone(), shutdown_time);
     display::end_without_reader(control.clone());
     let (mock, playing) = start(&settings, &folder).await?;
-    let fronts = Fronts::start(&settings, &mock).await?;
+    let fronts = Fronts::start(&settings, &mock, BY_FLAG).await?;
     let address = mock.url();
     let address = address.trim_start_matches("http://");
     let (feed, rest) = (format!("ws://{address}/"), format!("http://{address}"));

@@ -9,11 +9,14 @@ use std::{
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{folders, output::warn};
+use super::{
+    folders,
+    output::{shown, warn},
+};
 use crate::{
     clock,
     mock::MockTikTok,
-    proxy::{Ca, DOMAINS, Front, Handler, Hosts, Mocked, Mode, Opened},
+    proxy::{Ca, DOMAINS, Front, Handler, Hosts, Mocked, Mode, Opened, Report, is_answered},
     sans_io::error::{Code, Problem},
     server::listen::Listening,
     settings::{self, Listen},
@@ -30,20 +33,31 @@ pub(super) struct Fronts {
     pub(super) certificate: PathBuf,
     /// Trust store for Java with the CA certificate.
     pub(super) trust_store: PathBuf,
+    /// The command that shows how to trust it.
+    trust: String,
+    pass: String,
     _stop: DropGuard,
 }
+
+/// How the refusal of a host says to pass it.
+pub(super) const BY_FLAG: &str = "add --pass ";
+/// The same for `run`, which has no such flag.
+pub(super) const BY_VARIABLES: &str = "set LIVETAPE_OFFLINE=false and LIVETAPE_MOCK_PASS=";
 
 impl Fronts {
     /// Starts what the settings ask for.
     pub(super) async fn start(
         settings: &settings::Mock,
         mock: &Arc<MockTikTok>,
+        how_to_pass: &'static str,
     ) -> Result<Option<Self>, Problem> {
         if settings.proxy_listen.is_none() && settings.tls.is_none() {
             return Ok(None);
         }
         let listens = (settings.proxy_listen, settings.tls);
-        Self::serve(Mocked(Arc::clone(mock)), listens, settings).await.map(Some)
+        let report = |line: &str, count| tracing::warn!(count, "❌ {line}");
+        let hosts = Hosts { direct: mock.address(), how_to_pass, ..Hosts::default() };
+        Self::serve(Mocked(Arc::clone(mock)), listens, settings, (hosts, report)).await.map(Some)
     }
 
     /// Starts the proxy, the TLS server or both for a handler.
@@ -51,14 +65,23 @@ impl Fronts {
         handler: impl Handler<TcpStream>,
         (proxy, tls): (Option<Listen>, Option<Listen>),
         settings: &settings::Mock,
+        (hosts, report): (Hosts, Report),
     ) -> Result<Self, Problem> {
+        if let Some(host) = settings.pass.iter().find(|pass| is_answered(&pass.host)) {
+            return Err(Problem::new(
+                Code::BadConfig,
+                format!("cannot pass {host}: livetape answers for it"),
+            )
+            .hint("remove it from --pass, LIVETAPE_MOCK_PASS and mock.pass"));
+        }
         let Opened { ca, certificate, trust_store, .. } = open_ca(settings.ca_dir.as_deref())?;
         let (proxy, tls) = (bind(proxy, "--proxy-listen").await?, bind(tls, "--tls").await?);
         let addresses =
             |listening: &Option<Listening>| listening.as_ref().map(Listening::addresses).unwrap_or_default();
         let (proxy_addresses, tls_addresses) = (addresses(&proxy), addresses(&tls));
         let own = [&proxy_addresses[..], &tls_addresses].concat();
-        let front = Arc::new(Front::new(handler, Hosts { pass: settings.pass.clone(), own }, ca)?);
+        let front =
+            Arc::new(Front::new(handler, Hosts { pass: settings.pass.clone(), own, ..hosts }, ca, report)?);
         let stop = CancellationToken::new();
         for (listening, mode) in [(proxy, Mode::Proxy), (tls, Mode::Tls)] {
             if let Some(listening) = listening {
@@ -71,7 +94,9 @@ impl Fronts {
                 "⚠️ Anyone who can reach {address} can send requests to the hosts of --pass through it"
             ));
         }
-        Ok(Self { proxy, tls, certificate, trust_store, _stop: stop.drop_guard() })
+        let trust = trust_command(settings.ca_dir.as_deref());
+        let pass = settings.pass.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Ok(Self { proxy, tls, certificate, trust_store, trust, pass, _stop: stop.drop_guard() })
     }
 
     /// Returns the proxy as the URL that clients need.
@@ -85,7 +110,12 @@ impl Fronts {
         let proxy =
             self.proxy_url().map(|url| format!("🔀 Proxy for {domains} on {url}\n")).unwrap_or_default();
         let tls = self.tls.map(|address| format!("🔒 TLS for {domains} on {address}\n")).unwrap_or_default();
-        format!("{proxy}{tls}🔑 Clients must trust {ca}; run `livetape ca` to see how\n")
+        let pass = match &self.pass[..] {
+            "" => String::new(),
+            pass => format!("🌐 Requests to {} leave this machine\n", printable(pass)),
+        };
+        let trust = printable(&self.trust);
+        format!("{proxy}{tls}{pass}🔑 Clients must trust {ca}; run `{trust}` to see how\n")
     }
 }
 
@@ -97,8 +127,22 @@ async fn bind(listen: Option<Listen>, flag: &str) -> Result<Option<Listening>, P
         .map_err(|problem| problem.hint(format!("choose another address or port with {flag} ADDR")))
 }
 
+/// Returns the command that shows how to trust the CA in this folder.
+fn trust_command(folder: Option<&Path>) -> String {
+    let flag = folder.map(|folder| format!(" --ca-dir {}", quoted(folder))).unwrap_or_default();
+    format!("livetape ca{flag}")
+}
+
+/// Returns a path as a shell needs it.
+pub(super) fn quoted(path: &Path) -> String {
+    let path = shown(path);
+    let is_plain = path.chars().all(|c| c.is_alphanumeric() || "/._-+:\\".contains(c));
+    if is_plain { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
 /// Opens the CA, and reports if an expired one was replaced.
 pub(super) fn open_ca(folder: Option<&Path>) -> Result<Opened, Problem> {
+    let trust = trust_command(folder);
     let Some(folder) = folder.map(Path::to_owned).or_else(folders::ca_dir) else {
         return Err(Problem::new(Code::BadConfig, "no folder for the CA: this user has no home folder")
             .hint("choose a folder with --ca-dir DIR"));
@@ -108,7 +152,7 @@ pub(super) fn open_ca(folder: Option<&Path>) -> Result<Opened, Problem> {
     let opened = Ca::open(&folder, clock::wall())?;
     if opened.is_renewed {
         warn(format_args!(
-            "⚠️ The CA had expired and was replaced: where you trusted it, trust {} instead (livetape ca)",
+            "⚠️ The CA is not valid today and was replaced: where you trusted it, trust {} instead ({trust})",
             opened.certificate.display()
         ));
     }

@@ -19,7 +19,7 @@ use super::{
     lifecycle::Ready,
     mock,
     output::{report_loss, shown, warn},
-    proxied::Fronts,
+    proxied::{BY_VARIABLES, Fronts},
     proxy_env,
     signals::Signals,
     sources,
@@ -57,7 +57,7 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
     let show = tokio::spawn(supervisor.replay(tape.clone()));
     let fronts = match &mock {
-        Some((mock, _)) => Fronts::start(&settings.mock, mock).await?,
+        Some((mock, _)) => Fronts::start(&settings.mock, mock, BY_VARIABLES).await?,
         None => None,
     };
     let mock_url = mock.as_ref().map(|(mock, _)| mock.url());

@@ -24,7 +24,14 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
     let meant = tips.find_map(|tip| tip.split_once(" similar ")?.1.split_once(": "));
-    let hint = meant.map_or_else(see_help, |(_, names)| format!("did you mean {names}?"));
+    let is_command = message.starts_with("unexpected argument '")
+        && !message.starts_with("unexpected argument '-")
+        && text.contains("Usage: livetape run ");
+    let hint = match meant {
+        Some((_, names)) => format!("did you mean {names}?"),
+        None if is_command => "write -- before the command".to_owned(),
+        None => see_help(),
+    };
     Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
 }
 
@@ -73,6 +80,7 @@ mod tests {
         assert_eq!((&*message, &*hint), ("unexpected argument '--sped' found", "did you mean '--speed'?"));
         let (_, hint) = failed("livetape replay --bogus");
         assert!(hint.starts_with("run `livetape"), "{hint}");
+        assert_eq!(failed("livetape run demo node bot.js").1, "write -- before the command");
         let (message, hint) = failed("livetape info");
         assert_eq!(message, "the following required arguments were not provided: <RECORDING>");
         assert!(hint.starts_with("run `livetape"), "{hint}");

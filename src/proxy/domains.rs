@@ -19,7 +19,8 @@ pub struct Target {
 }
 
 /// Whether the handler answers for a host.
-pub(super) fn is_answered(host: &str) -> bool {
+#[must_use]
+pub fn is_answered(host: &str) -> bool {
     DOMAINS.iter().any(|domain| {
         host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     })

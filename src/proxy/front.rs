@@ -3,19 +3,25 @@
 use std::{future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, select, sync::Semaphore, time::timeout_at};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    select,
+    sync::Semaphore,
+    time::timeout_at,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ca::Ca,
     domains::{TLS_PORT, Target},
-    head::{self, Asked},
+    head::{self, Asked, Forwarded},
     hosts::{Hosts, Route},
     prefixed::Prefixed,
     refused::Refused,
-    reports::Reports,
+    reports::{Report, Reports},
     stream::Stream,
-    tls::Certificates,
+    tls::{self, Certificates},
     tunnel,
 };
 use crate::{
@@ -62,13 +68,13 @@ pub struct Front<H> {
 }
 
 impl<H> Front<H> {
-    /// Creates a front that answers with certificates of `ca`.
+    /// Creates a front that answers with certificates of `ca`. `report` shows why it did not answer a client.
     ///
     /// # Errors
     /// If the system cannot provide random bytes.
-    pub fn new(handler: H, hosts: Hosts, ca: Ca) -> Result<Self, Problem> {
+    pub fn new(handler: H, hosts: Hosts, ca: Ca, report: Report) -> Result<Self, Problem> {
         let (certificates, places) = (Certificates::new(ca)?, Arc::new(Semaphore::new(CONNECTIONS_MAX)));
-        Ok(Self { handler, hosts, certificates, reports: Reports::default(), places })
+        Ok(Self { handler, hosts, certificates, reports: Reports::new(report), places })
     }
 
     /// Accepts connections until `stop`, which also ends them.
@@ -132,15 +138,19 @@ impl<H> Front<H> {
             }
         };
         let is_connect = forwarded.is_none();
+        let mut request_bytes = None;
         match forwarded {
             None if io.write_all(ESTABLISHED).await.is_err() => return,
             None => {}
-            Some(head) => read = BytesMut::from_iter(head.into_iter().chain(read)),
+            Some(Forwarded { head, body }) => {
+                request_bytes = body.map(|body| body.saturating_add(head.len() as u64));
+                read = BytesMut::from_iter(head.into_iter().chain(read));
+            }
         }
         let io = Prefixed { read, io };
         match far {
             // How a tunnel ends only concerns its two sides.
-            Some(far) => drop(tunnel::copy(io, far).await),
+            Some(far) => drop(tunnel::copy(io, far, request_bytes).await),
             None if is_connect && target.is_tls => self.decrypt(io, Some(target), from).await,
             None => self.handler.handle(target, from, Stream::plain(io)).await,
         }
@@ -153,6 +163,10 @@ impl<H> Front<H> {
             Route::Answer => Ok(None),
             Route::Pass if *is_tls && asked.forwarded.is_some() => {
                 Err(Refused::Bad("https:// hosts of --pass need CONNECT"))
+            }
+            // The end of the request must be known, because the next one could be for another host.
+            Route::Pass if asked.forwarded.as_ref().is_some_and(|it| it.body.is_none()) => {
+                Err(Refused::Bad("WebSockets and chunked bodies to hosts of --pass need CONNECT"))
             }
             Route::Pass => tunnel::connect(&self.hosts, host, *port).await.map(Some),
         }
@@ -167,7 +181,12 @@ impl<H> Front<H> {
         // Boxed, so that the larger future of the handshake does not occupy memory during the connection.
         let handshake = Box::pin(self.certificates.accept(io, host.as_deref()));
         match timeout_at(clock::now() + HANDSHAKE_MAX, handshake).await {
-            Ok(Ok((host, io))) => {
+            Ok(Ok((host, mut io))) => {
+                match timeout_at(clock::now() + HEAD_MAX, io.fill_buf()).await {
+                    Ok(Ok([_, ..])) => {}
+                    Err(_) => return,
+                    Ok(_) => return self.reports.add(&tls::without_request(&host)),
+                }
                 let target = Target { host, port: TLS_PORT, is_tls: true };
                 self.handler.handle(target, from, Stream::tls(io)).await;
             }

@@ -12,17 +12,27 @@ use crate::sans_io::host;
 
 /// Maximum length of a request head, in bytes. Sign requests carry whole cookie jars.
 const HEAD_BYTES_MAX: usize = 32 << 10;
-/// Maximum number of headers in a request.
-const HEADERS_MAX: usize = 100;
+/// Maximum number of headers in a request. Two more fit into what the mock accepts, because [`rewritten`] can add so many.
+const HEADERS_MAX: usize = 98;
 /// Headers for the proxy rather than the host, in lower case. `Host` follows from the address of the request.
-const DROPPED: [&str; 5] = ["connection", "host", "keep-alive", "proxy-authorization", "proxy-connection"];
+const DROPPED: [&str; 6] =
+    ["connection", "host", "http2-settings", "keep-alive", "proxy-authorization", "proxy-connection"];
 
 /// The connection that a client asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) target: Target,
-    /// The head of `GET http://host/…` as the host expects it; `None` for `CONNECT host:port`.
-    pub(super) forwarded: Option<Vec<u8>>,
+    /// `GET http://host/…` as the host expects it; `None` for `CONNECT host:port`.
+    pub(super) forwarded: Option<Forwarded>,
+}
+
+/// A request with an absolute address.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Forwarded {
+    /// The head, with a path as its address.
+    pub(super) head: Vec<u8>,
+    /// Length of the body, in bytes; `None` if it is chunked or the client wants a WebSocket.
+    pub(super) body: Option<u64>,
 }
 
 /// Reads the head of a request. Bytes after it stay in `buffer`.
@@ -31,12 +41,13 @@ pub(super) async fn read<I: AsyncRead + Unpin>(
     buffer: &mut BytesMut,
 ) -> Result<Option<Asked>, Refused> {
     loop {
-        if let Some((asked, length)) = parse(buffer)? {
+        let parsed = parse(buffer)?;
+        if parsed.as_ref().map_or(buffer.len(), |(_, length)| *length) > HEAD_BYTES_MAX {
+            return Err(Refused::TooLong);
+        }
+        if let Some((asked, length)) = parsed {
             buffer.advance(length);
             return Ok(Some(asked));
-        }
-        if buffer.len() > HEAD_BYTES_MAX {
-            return Err(Refused::TooLong);
         }
         if !matches!(io.read_buf(buffer).await, Ok(1..)) {
             return Ok(None);
@@ -73,7 +84,31 @@ fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
     };
     let target =
         Target { port: uri.port_u16().unwrap_or(if is_tls { TLS_PORT } else { PORT }), host, is_tls };
-    Ok(Some((Asked { target, forwarded: Some(rewritten(method, &uri, head.headers)) }, length)))
+    let body = body_bytes(head.headers)?.filter(|_| !is_websocket(head.headers));
+    let forwarded = Some(Forwarded { head: rewritten(method, &uri, head.headers), body });
+    Ok(Some((Asked { target, forwarded }, length)))
+}
+
+fn values<'a>(headers: &'a [httparse::Header<'_>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+fn is_websocket(headers: &[httparse::Header<'_>]) -> bool {
+    values(headers, "upgrade").any(|value| value.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Returns the length of the body; `None` if it is chunked.
+fn body_bytes(headers: &[httparse::Header<'_>]) -> Result<Option<u64>, Refused> {
+    let mut lengths = values(headers, "content-length");
+    match (lengths.next(), lengths.next()) {
+        _ if values(headers, "transfer-encoding").next().is_some() => Ok(None),
+        (None, _) => Ok(Some(0)),
+        (Some(length), None) => {
+            let length = str::from_utf8(length).ok().and_then(|length| length.parse().ok());
+            length.map(Some).ok_or(Refused::Bad("its content-length is invalid"))
+        }
+        _ => Err(Refused::Bad("it has several lengths")),
+    }
 }
 
 /// Returns the head as the host expects it. It asks for the end of the connection after the response, because the client's next
@@ -82,13 +117,15 @@ fn rewritten(method: &str, uri: &Uri, headers: &[httparse::Header<'_>]) -> Vec<u
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let host = uri.authority().map_or("", |authority| authority.as_str());
     let host = host.rsplit('@').next().unwrap_or_default();
-    let is_upgrade = headers.iter().any(|header| header.name.eq_ignore_ascii_case("upgrade"));
+    // Other upgrades, such as that of curl to HTTP/2, are left out.
+    let is_upgrade = is_websocket(headers);
     let connection = if is_upgrade { "Upgrade" } else { "close" };
     let mut head =
         format!("{method} {}{query} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\n", uri.path())
             .into_bytes();
     for header in headers {
-        if !DROPPED.contains(&header.name.to_ascii_lowercase().as_str()) {
+        let name = header.name.to_ascii_lowercase();
+        if !DROPPED.contains(&name.as_str()) && (is_upgrade || name != "upgrade") {
             head.extend([header.name.as_bytes(), b": ", header.value, b"\r\n"].concat());
         }
     }
@@ -128,14 +165,18 @@ mod tests {
     fn requests_with_an_absolute_address_are_rewritten_for_the_host() {
         let head = "GET http://u:p@www.tiktok.com:80?a=%20b HTTP/1.1\r\nhost: other\r\nProxy-Connection: keep-alive\r\n\
                     Proxy-Authorization: Basic x\r\nCookie: a=1\r\nConnection: keep-alive\r\n\r\n";
-        let Ok(Asked { target, forwarded: Some(head) }) = asked(head) else { panic!("{head}") };
+        let Ok(Asked { target, forwarded: Some(Forwarded { head, body: Some(0) }) }) = asked(head) else {
+            panic!("{head}")
+        };
         assert_eq!(target, Target { host: "www.tiktok.com".into(), port: 80, is_tls: false });
         let expected =
             "GET /?a=%20b HTTP/1.1\r\nHost: www.tiktok.com:80\r\nConnection: close\r\nCookie: a=1\r\n\r\n";
         assert_eq!(String::from_utf8(head).unwrap(), expected);
         let upgrade =
             "GET wss://webcast-ws.tiktok.com/a HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-        let Ok(Asked { target, forwarded: Some(head) }) = asked(upgrade) else { panic!("{upgrade}") };
+        let Ok(Asked { target, forwarded: Some(Forwarded { head, body: None }) }) = asked(upgrade) else {
+            panic!("{upgrade}")
+        };
         assert!(target.is_tls && target.port == 443);
         assert!(
             String::from_utf8(head).unwrap().contains("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
@@ -143,7 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn other_requests_are_refused() {
+    fn an_upgrade_to_http_2_is_left_out() {
+        let head = "POST http://a.example/ HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                    HTTP2-Settings: AAM\r\nContent-Length: 7\r\n\r\n";
+        let Ok(Asked { forwarded: Some(Forwarded { head, body }), .. }) = asked(head) else {
+            panic!("{head}")
+        };
+        let expected = "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\nContent-Length: 7\r\n\r\n";
+        assert_eq!((String::from_utf8(head).unwrap().as_str(), body), (expected, Some(7)));
+        for length in ["x", "-1", "1\r\nContent-Length: 1"] {
+            let head = format!("POST http://a.example/ HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+            assert!(matches!(asked(&head), Err(Refused::Bad(_))), "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn other_requests_are_refused() {
         for head in [
             "GET / HTTP/1.1\r\n\r\n",
             "GET ftp://a/ HTTP/1.1\r\n\r\n",
@@ -152,6 +208,9 @@ mod tests {
         ] {
             assert!(matches!(parse(head.as_bytes()), Err(Refused::Bad(_))), "{head}");
         }
+        let mut long =
+            BytesMut::from(&*format!("CONNECT a:443 HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(HEAD_BYTES_MAX)));
+        assert_eq!(read(&mut tokio::io::empty(), &mut long).await, Err(Refused::TooLong));
         let many = format!("CONNECT a:443 HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX + 1));
         assert_eq!(parse(many.as_bytes()), Err(Refused::TooLong));
         assert_eq!(parse(b"CONNECT a:443 HTTP/1.1\r\n"), Ok(None));

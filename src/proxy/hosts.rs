@@ -22,14 +22,21 @@ pub(super) enum Route {
 pub struct Hosts {
     /// Hosts that clients reach through the proxy, unchanged (`--pass`); without a port, on 80 and 443.
     pub pass: Vec<HostPort>,
+    /// Address of the handler's own port, which sign responses name: clients reach it through the proxy too.
+    pub direct: Option<SocketAddr>,
     /// Addresses that this process listens on.
     pub own: Vec<SocketAddr>,
+    /// How to pass a refused host, for the hint: the host follows.
+    pub how_to_pass: &'static str,
 }
 
 impl Hosts {
     /// Returns how to treat a connection to a valid host name or an IP address.
     pub(super) fn route(&self, host: &str, port: u16) -> Result<Route, Refused> {
-        if self.is_own(host, port) {
+        if self.direct.is_some_and(|it| is_at(it, host, port)) {
+            return Ok(Route::Answer);
+        }
+        if self.own.iter().any(|own| is_at(*own, host, port)) {
             return Err(Refused::Itself);
         }
         if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
@@ -43,26 +50,29 @@ impl Hosts {
         match (is_answered(host), is_usual) {
             (true, true) => Ok(Route::Answer),
             (true, false) => Err(Refused::Port(host.to_owned(), port)),
-            (false, _) => Err(Refused::Host(host.to_owned(), port)),
+            (false, _) => Err(Refused::Host(host.to_owned(), port, self.how_to_pass)),
         }
     }
+}
 
-    fn is_own(&self, host: &str, port: u16) -> bool {
-        let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-        let is_local =
-            host == "localhost" || address.is_some_and(|it| it.is_loopback() || it.is_unspecified());
-        self.own.iter().any(|own| own.port() == port && (is_local || address == Some(own.ip())))
-    }
+/// Whether a host and port reach a socket that listens at `listening`.
+fn is_at(listening: SocketAddr, host: &str, port: u16) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    let is_local = host == "localhost" || address.is_some_and(|it| it.is_loopback() || it.is_unspecified());
+    listening.port() == port && (is_local || address == Some(listening.ip()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HOW: &str = "add --pass ";
+
     fn route(host: &str, port: u16) -> Result<Route, Refused> {
         let pass = ["example.com", "other.example:8443"].map(|pass| pass.parse().unwrap());
         let own = vec!["127.0.0.1:3128".parse().unwrap(), "192.0.2.1:3128".parse().unwrap()];
-        Hosts { pass: pass.into(), own }.route(host, port)
+        let direct = Some("127.0.0.1:3100".parse().unwrap());
+        Hosts { pass: pass.into(), direct, own, how_to_pass: HOW }.route(host, port)
     }
 
     #[test]
@@ -73,16 +83,22 @@ mod tests {
             assert_eq!(route(host, 22), Err(Refused::Port(host.into(), 22)));
         }
         for host in ["nottiktok.com", "tiktok.com.example", "www.example.com", "localhost"] {
-            assert_eq!(route(host, 443), Err(Refused::Host(host.into(), 443)));
+            assert_eq!(route(host, 443), Err(Refused::Host(host.into(), 443, HOW)));
         }
     }
 
     #[test]
     fn passed_hosts_have_their_ports() {
         assert_eq!(route("example.com", 443), Ok(Route::Pass));
-        assert_eq!(route("example.com", 22), Err(Refused::Host("example.com".into(), 22)));
+        assert_eq!(route("example.com", 22), Err(Refused::Host("example.com".into(), 22, HOW)));
         assert_eq!(route("other.example", 8443), Ok(Route::Pass));
-        assert_eq!(route("other.example", 443), Err(Refused::Host("other.example".into(), 443)));
+        assert_eq!(route("other.example", 443), Err(Refused::Host("other.example".into(), 443, HOW)));
+    }
+
+    #[test]
+    fn the_address_in_sign_responses_is_answered() {
+        assert_eq!(route("127.0.0.1", 3100), Ok(Route::Answer));
+        assert_eq!(route("192.0.2.9", 3100), Err(Refused::Address("192.0.2.9".into())));
     }
 
     #[test]

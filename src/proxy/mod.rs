@@ -23,8 +23,9 @@ mod tls;
 mod tunnel;
 
 pub use ca::{Ca, Opened};
-pub use domains::{DOMAINS, Target};
+pub use domains::{DOMAINS, Target, is_answered};
 pub use front::{Front, Handler, Mode};
 pub use hosts::Hosts;
 pub use mocked::Mocked;
+pub use reports::Report;
 pub use stream::{Io, Stream};

@@ -9,12 +9,12 @@ use super::domains::DOMAINS;
 pub(super) enum Refused {
     /// The client sent no request that a proxy can read.
     Bad(&'static str),
-    /// The head of the request is too long.
+    /// The head of the request is too long, or has too many headers.
     TooLong,
     /// The client did not send the request in time.
     Late,
-    /// The host is neither answered nor passed.
-    Host(String, u16),
+    /// The host is neither answered nor passed. The last field is how to pass it, without the host.
+    Host(String, u16, &'static str),
     /// The host is an IP address.
     Address(String),
     /// The host is answered, but not on this port.
@@ -42,19 +42,19 @@ impl Refused {
 
     fn hint(&self) -> String {
         match self {
-            Self::Host(host, 80 | 443) => {
-                format!("to let requests to it leave this machine, add --pass {host}")
+            Self::Host(host, 80 | 443, how) => {
+                format!("to let requests to it leave this machine, {how}{host}")
             }
-            Self::Host(host, port) => {
-                format!("to let requests to it leave this machine, add --pass {host}:{port}")
+            Self::Host(host, port, how) => {
+                format!("to let requests to it leave this machine, {how}{host}:{port}")
             }
             Self::Address(_) | Self::Itself => {
                 "add local addresses to NO_PROXY, so that clients connect to them directly".to_owned()
             }
             Self::Port(..) => "use https:// or http:// without a port".to_owned(),
-            Self::Bad(_) | Self::TooLong | Self::Late => {
-                "use this address as an HTTP proxy, for example as HTTPS_PROXY".to_owned()
-            }
+            Self::Bad(_) => "use this address as an HTTP proxy, for example as HTTPS_PROXY".to_owned(),
+            Self::TooLong => "send fewer or shorter headers".to_owned(),
+            Self::Late => "open the connection when the request is complete".to_owned(),
             Self::Unreachable(..) => "check the name and the network of this machine".to_owned(),
         }
     }
@@ -81,9 +81,9 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bad(why) => write!(f, "not a request to a proxy: {why}"),
-            Self::TooLong => write!(f, "the head of the request is too long"),
+            Self::TooLong => write!(f, "the head of the request is too long, or has too many headers"),
             Self::Late => write!(f, "the request did not arrive in time"),
-            Self::Host(host, _) => {
+            Self::Host(host, ..) => {
                 write!(f, "refused {host}: livetape answers only for {}", DOMAINS.join(" and "))
             }
             Self::Address(host) => {

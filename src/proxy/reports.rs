@@ -1,30 +1,38 @@
-//! Log lines about clients, limited in number.
+//! Lines about clients, limited in number.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
-use tracing::warn;
-
 /// Maximum number of different lines. Further ones count together.
 const LINES_MAX: usize = 256;
 
-/// Counts each line, and logs it the first, second, fourth, eighth, … time.
-#[derive(Debug, Default)]
-pub(super) struct Reports(Mutex<HashMap<String, u64>>);
+/// Counts each line, and reports it the first, second, fourth, eighth, … time.
+#[derive(Debug)]
+pub(super) struct Reports {
+    counts: Mutex<HashMap<String, u64>>,
+    report: Report,
+}
+
+/// Shows a line, and how often it occurred.
+pub type Report = fn(line: &str, count: u64);
 
 impl Reports {
+    pub(super) fn new(report: Report) -> Self {
+        Self { counts: Mutex::default(), report }
+    }
+
     pub(super) fn add(&self, line: &str) {
         if let Some(count) = self.count(line) {
-            warn!(count, "❌ {line}");
+            (self.report)(line, count);
         }
     }
 
-    /// Returns the count of a line if it has to be logged.
+    /// Returns the count of a line if it has to be reported.
     fn count(&self, line: &str) -> Option<u64> {
         // Held for a few instructions, never across an `.await`.
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let line = if counts.contains_key(line) || counts.len() < LINES_MAX { line } else { "" };
         let count = counts.entry(line.to_owned()).or_default();
         *count += 1;
@@ -37,10 +45,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_logged_less_and_less_often() {
-        let reports = Reports::default();
-        let logged: Vec<_> = (0..100).filter_map(|_| reports.count("a")).collect();
-        assert_eq!(logged, [1, 2, 4, 8, 16, 32, 64]);
+    fn a_line_is_reported_less_and_less_often() {
+        let reports = Reports::new(|_, _| {});
+        let reported: Vec<_> = (0..100).filter_map(|_| reports.count("a")).collect();
+        assert_eq!(reported, [1, 2, 4, 8, 16, 32, 64]);
         assert_eq!(reports.count("b"), Some(1));
         let lines = (0..10_000).filter(|at| reports.count(&at.to_string()).is_some()).count();
         assert!(lines < LINES_MAX + 20, "{lines}");

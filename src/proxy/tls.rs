@@ -93,7 +93,7 @@ impl Certificates {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
         // Sessions are resumed from the client's memory, not ours. Without tickets, the delayed acknowledgement of the handshake would delay
         // the first request of many clients by 40 ms.
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -120,6 +120,14 @@ fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
+/// Explains in one line that a client left after the handshake. Some check pins only then.
+pub(super) fn without_request(host: &str) -> String {
+    format!(
+        "{host}: the client closed the connection after the TLS handshake, without a request; browsers that connect in advance do \
+         so, and clients that pin TikTok's certificates, which cannot be used"
+    )
+}
+
 /// Explains a failed handshake in one line.
 fn explain(host: &str, error: &io::Error) -> String {
     use AlertDescription as Alert;
@@ -137,7 +145,7 @@ fn explain(host: &str, error: &io::Error) -> String {
             | Alert::AccessDenied
             | Alert::DecryptError),
         )) => format!(
-            "{host}: the client rejected the certificate ({alert:?}); `livetape ca` shows how to trust it; a client that \
+            "{host}: the client rejected the certificate ({alert:?}); `livetape ca`, with the same --ca-dir, shows how to trust it; a client that \
              pins TikTok's certificates cannot be used"
         ),
         Some(Error::AlertReceived(alert)) => {
@@ -152,7 +160,7 @@ fn explain(host: &str, error: &io::Error) -> String {
         Some(error) => format!("{host}: the TLS handshake failed: {error}"),
         None => format!(
             "{host}: the client closed the connection during the TLS handshake, probably because it does not trust the CA; \
-             `livetape ca` shows how to trust it"
+             `livetape ca`, with the same --ca-dir, shows how to trust it"
         ),
     }
 }

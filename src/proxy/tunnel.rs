@@ -51,19 +51,23 @@ fn bracketed(address: SocketAddr) -> String {
     }
 }
 
-/// Copies both directions until both ended, either failed, or neither sent anything for a long time.
+/// Copies both directions until both ended, either failed, or neither sent anything for a long time. With `from_client_max`, the
+/// host gets only that many bytes, and then the end: the rest is dropped.
 pub(super) async fn copy(
     client: impl AsyncRead + AsyncWrite,
     host: impl AsyncRead + AsyncWrite,
+    from_client_max: Option<u64>,
 ) -> io::Result<()> {
     let ((from_client, to_client), (from_host, to_host)) = (split(client), split(host));
     let active = Mutex::new(clock::now());
-    try_join!(pump(from_client, to_host, &active), pump(from_host, to_client, &active)).map(drop)
+    let requests = pump(from_client, to_host, from_client_max.unwrap_or(u64::MAX), &active);
+    try_join!(requests, pump(from_host, to_client, u64::MAX, &active)).map(drop)
 }
 
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
+    mut left: u64,
     active: &Mutex<Instant>,
 ) -> io::Result<()> {
     // Held for a few instructions, never across an `.await`.
@@ -80,7 +84,12 @@ async fn pump(
         if count == 0 {
             return to.shutdown().await;
         }
-        timeout_at(clock::now() + IDLE_MAX, to.write_all(&buffer[..count])).await??;
+        let allowed = usize::try_from(left).unwrap_or(count).min(count);
+        left -= allowed as u64;
+        timeout_at(clock::now() + IDLE_MAX, to.write_all(&buffer[..allowed])).await??;
+        if allowed < count {
+            to.shutdown().await?;
+        }
     }
 }
 
@@ -93,7 +102,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_tunnel_ends_after_both_sides_or_after_a_long_silence() {
         let ((mut client, near), (far, mut host)) = (duplex(64), duplex(64));
-        let tunnel = tokio::spawn(copy(near, far));
+        let tunnel = tokio::spawn(copy(near, far, None));
         client.write_all(b"hello").await.unwrap();
         client.shutdown().await.unwrap();
         let mut heard = String::new();
@@ -108,7 +117,7 @@ mod tests {
 
         let ((client, near), (far, mut host)) = (duplex(64), duplex(64));
         let started = clock::now();
-        let tunnel = tokio::spawn(copy(near, far));
+        let tunnel = tokio::spawn(copy(near, far, None));
         tokio::time::sleep_until(started + IDLE_MAX / 2).await;
         host.write_all(b"x").await.unwrap();
         let error = tunnel.await.unwrap().unwrap_err();

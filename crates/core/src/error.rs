@@ -170,7 +170,7 @@ codes! {
     /// The expected clients did not connect in time.
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect the clients first, or omit `wait_clients`";
     /// The connection to the room was closed, reset or silent.
-    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, the network";
+    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, --ca, the network";
     /// The host name of the upstream, the sign server or the proxy could not be resolved.
     DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the addresses of the upstream, sign server and proxy", title "Name not resolved", terminal "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy";
     /// The setting `offline` rejects addresses other than loopback.

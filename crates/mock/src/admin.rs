@@ -76,10 +76,10 @@ fn advance(mock: &MockState, body: &[u8]) -> Response {
             );
         }
     };
-    if mock.clock.advance(Duration::from_millis(advance_ms)) {
+    if mock.advance(Duration::from_millis(advance_ms)) {
         clock(mock)
     } else {
-        error(422, "the clock can be advanced by at most a year, all requests together")
+        error(422, "the clock can be advanced by at most a year after the start or a reset")
     }
 }
 

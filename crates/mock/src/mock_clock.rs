@@ -8,11 +8,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::MockTikTok;
+use super::{MockTikTok, mock_state::MockState};
 use crate::{clock, sans_io::offset};
 
-/// Maximum time by which the clock can be advanced, all calls together.
-const ADVANCE_MAX: Duration = offset::OFFSET_MAX;
+/// Maximum time since the start or the last reset that advancing the clock can reach.
+const ELAPSED_MAX: Duration = offset::OFFSET_MAX;
+/// Maximum time by which the clock can be advanced, all calls together: times stay in the range of every format.
+const ADVANCE_MAX: Duration = offset::OFFSET_MAX.saturating_mul(1_000);
 
 /// The runtime's clock, plus the time by which it was advanced. Rooms, changes of users, rate limits and the wall clock
 /// follow it. Timeouts and networks follow the runtime's clock, because they concern real connections.
@@ -76,9 +78,17 @@ impl MockTikTok {
     /// ```
     ///
     /// # Panics
-    /// If the clock was advanced by more than a year, all calls together.
+    /// If this would be more than a year after the start, the last reset or the last new scenario.
     #[track_caller]
     pub fn advance(&self, by: Duration) {
-        assert!(self.mock.clock.advance(by), "a mock's clock can be advanced by at most a year");
+        assert!(self.mock.advance(by), "a mock's clock can be advanced by at most a year after a reset");
+    }
+}
+
+impl MockState {
+    /// Advances the clock. Returns whether that stays below the maximum.
+    pub(super) fn advance(&self, by: Duration) -> bool {
+        let elapsed = self.since_start(&self.lock());
+        elapsed.saturating_add(by) <= ELAPSED_MAX && self.clock.advance(by)
     }
 }

@@ -13,6 +13,8 @@ use livetape_io::files;
 use crate::sans_io::error::{Code, Problem};
 
 /// Hint for mistakes in a scenario.
+const CHECK_PATH: &str =
+    "check the path of the scenario, a file in TOML; it is relative to the current folder";
 const SEE_DOCS: &str = "see docs/mock.md for the format of scenarios";
 
 /// A scenario together with its recordings, which are read from files or passed in.
@@ -55,8 +57,9 @@ impl ScenarioFile {
     /// Fails with `io` or `bad_request`; the message contains file, line and column.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let shown = path.display();
-        let text = files::read_text(path)
-            .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
+        let text = files::read_text(path).map_err(|error| {
+            Problem::new(Code::Io, format!("cannot read {shown}: {error}")).hint(CHECK_PATH)
+        })?;
         let scenario = Scenario::parse(&text)
             .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(SEE_DOCS))?;
         let file = Self { scenario, read_from: Some((path.to_owned(), text)), ..Self::default() };

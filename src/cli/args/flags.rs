@@ -77,7 +77,7 @@ scopes! {
     ]; key => key.path() == "mock.ca_dir" || is_served(key) && !matches!(
         key.path().as_str(),
         "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
-    ), reads key.path() == "mock.ca_dir" || is_of_servers(key) && key.path() != "server.port", texts [
+    ), reads matches!(&*key.path(), "mock.ca_dir" | "mock.pass") || is_of_servers(key) && key.path() != "server.port", texts [
         ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
         ("server.port", "Override the port of --listen [default: any free port]"),
         ("replay.exit_when_done", "Close the sockets (1000) at the end of the recording\n\n[env: LIVETAPE_EXIT_WHEN_DONE]"),

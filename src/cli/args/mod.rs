@@ -184,7 +184,8 @@ pub(super) struct Token {
 While it runs:
   curl localhost:3100/__admin/log
   curl -X PUT localhost:3100/__admin/scenario --data-binary @other.toml
-  curl -X POST localhost:3100/__admin/reset")]
+  curl -X POST localhost:3100/__admin/reset
+  curl -X POST localhost:3100/__admin/clock -d '{\"advance_ms\": 30000}'")]
 pub(super) struct Mock {
     #[command(flatten)]
     pub(super) lifecycle: Lifecycle,

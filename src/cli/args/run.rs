@@ -52,7 +52,7 @@ pub(in crate::cli) struct Run {
     /// the certificate of its CA. Starts the mock `demo` without --mock.
     #[arg(long)]
     pub(in crate::cli) mock_proxy: bool,
-    /// Start playing once N clients are connected [default: 1; 0 with --mock]
+    /// Start playing once N clients are connected [default: 1; 0 with a mock]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) clients: Option<usize>,
     /// Fail if the clients are not connected within this time

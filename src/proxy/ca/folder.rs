@@ -35,7 +35,7 @@ pub struct Opened {
     pub certificate: PathBuf,
     /// A trust store for Java.
     pub trust_store: PathBuf,
-    /// Whether an expired CA was replaced, so that clients have to trust the new one.
+    /// Whether a CA that had expired, or was made with a wrong clock, was replaced, so that clients have to trust the new one.
     pub is_renewed: bool,
 }
 
@@ -45,7 +45,7 @@ impl Opened {
 }
 
 impl Ca {
-    /// Opens the CA in `folder`, at `now`, the time since the Unix epoch. Creates it if it is missing, and replaces it if it has expired.
+    /// Opens the CA in `folder`, at `now`, the time since the Unix epoch. Creates it if it is missing, and replaces it if it is not valid now.
     ///
     /// # Errors
     /// If a file cannot be read or written, is damaged, or if other users can read the key.

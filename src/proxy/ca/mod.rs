@@ -76,8 +76,15 @@ impl Ca {
         Ok(params.signed_by(key, &self.issuer)?.der().clone())
     }
 
+    /// Returns the end of its validity, since the Unix epoch.
+    #[must_use]
+    pub fn expires(&self) -> Duration {
+        self.expires
+    }
+
     fn is_valid(&self, now: Duration) -> bool {
-        now < self.expires
+        let created = self.expires.saturating_sub(VALID + CLOCK_SKEW);
+        (created..self.expires).contains(&now)
     }
 
     /// Returns the content of its file: the end of its validity, the key and the certificate.

@@ -78,7 +78,12 @@ async fn a_client_that_rejects_the_certificate_is_explained() {
     let (_, other) = certificates(Duration::ZERO);
     let rejected = shake(&ours, &other, HOST, None).await;
     assert_explained(rejected.clone(), "www.tiktok.com: the client rejected the certificate (");
-    assert!(rejected.unwrap_err().unwrap().contains("`livetape ca` shows how to trust it"));
+    assert!(
+        rejected
+            .unwrap_err()
+            .unwrap()
+            .contains("`livetape ca`, with the same --ca-dir, shows how to trust it")
+    );
     let (expired, trusting_expired) = certificates(Duration::from_secs(40 * 24 * 60 * 60));
     let rejected = shake(&expired, &trusting_expired, HOST, None).await;
     assert_explained(rejected, "www.tiktok.com: the client found the certificate expired; restart livetape");

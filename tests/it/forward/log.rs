@@ -130,7 +130,7 @@ async fn requests_go_to_their_hosts_through_the_outgoing_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let ca = Ca::generate(clock::wall()).unwrap();
-    let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), Hosts::default(), ca).unwrap());
+    let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), Hosts::default(), ca, |_, _| {}).unwrap());
     let stop = CancellationToken::new();
     tokio::spawn(front.accept(listener, Mode::Proxy, stop.clone()));
 

@@ -51,7 +51,7 @@ fn curl_reaches_the_mock_through_the_proxy_and_over_tls() {
     for line in [
         format!("🔀 Proxy for tiktok.com and eulerstream.com on {}", proxied.proxy),
         format!("🔒 TLS for tiktok.com and eulerstream.com on {}", proxied.tls),
-        format!("🔑 Clients must trust {}; run `livetape ca` to see how", proxied.ca),
+        format!("🔑 Clients must trust {}; run `livetape ca --ca-dir ", proxied.ca),
     ] {
         assert!(greeting.contains(&line), "{greeting}");
     }

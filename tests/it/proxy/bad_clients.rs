@@ -12,13 +12,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::Proxied;
+use super::{Proxied, REPORTED};
 
 #[tokio::test(start_paused = true)]
 async fn every_refusal_has_a_code_a_status_and_a_reason() {
     let own = vec!["127.0.0.1:3128".parse().unwrap(), "192.0.2.1:443".parse().unwrap()];
     let pass = vec!["passed.invalid".parse().unwrap(), "localhost:3129".parse().unwrap()];
-    let proxied = Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass, own });
+    let proxied = Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass, own, ..Hosts::default() });
     for (request, status, code, reason) in [
         (
             "CONNECT example.com:443",
@@ -82,12 +82,13 @@ async fn a_passed_host_that_cannot_be_reached_is_reported() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let own = vec![format!("127.0.0.1:{port}").parse().unwrap()];
     let pass = vec![format!("localhost:{port}").parse().unwrap()];
-    let proxied = Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass: pass.clone(), own: vec![] });
+    let proxied =
+        Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass: pass.clone(), ..Hosts::default() });
     let request = format!("CONNECT localhost:{port} HTTP/1.1\r\n\r\n");
     let answer = proxied.answer(request.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 502 cannot connect to localhost: "), "{answer}");
     assert!(answer.contains("Livetape-Error: host_unreachable"), "{answer}");
-    let proxied = Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass, own });
+    let proxied = Proxied::with(Scenario::default(), Mode::Proxy, Hosts { pass, own, ..Hosts::default() });
     let answer = proxied.answer(request.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 403 refused a connection to the proxy itself"), "{answer}");
 }
@@ -120,4 +121,17 @@ async fn silent_clients_are_closed() {
     assert_eq!((clock::now() - started).as_secs(), 10);
     // They do not delay others.
     assert!(timeout(Duration::from_secs(1), proxied.secure("www.tiktok.com", None)).await.is_ok());
+}
+
+/// Some clients check pinned certificates only after the handshake.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_after_the_handshake_is_reported() {
+    let proxied = Proxied::new(Scenario::default());
+    drop(proxied.secure("pinned.tiktok.com", None).await);
+    let is_reported = || {
+        REPORTED.lock().unwrap().iter().any(|line| line.starts_with("pinned.tiktok.com: the client closed"))
+    };
+    while !is_reported() {
+        tokio::task::yield_now().await;
+    }
 }

@@ -5,7 +5,10 @@ mod ca;
 mod load;
 mod requests;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
 
 use livetape::{
     clock,
@@ -32,6 +35,8 @@ use crate::support::mock::with_demo;
 
 /// Capacity of a connection in memory, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
+/// What all fronts reported: a test looks for a host of its own.
+static REPORTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// A front in memory, before a mock.
 struct Proxied {
@@ -51,7 +56,8 @@ impl Proxied {
         let ca = Ca::generate(clock::wall()).unwrap();
         let mock = Arc::new(MockTikTok::in_memory(with_demo(scenario)).unwrap());
         let trust = trusting(ca.pem());
-        let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), hosts, ca).unwrap());
+        let report = |line: &str, _| REPORTED.lock().unwrap().push(line.to_owned());
+        let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), hosts, ca, report).unwrap());
         let ((listener, connector), stop) = (listener(BUFFER_BYTES), CancellationToken::new());
         let accepting = tokio::spawn(front.accept(listener, mode, stop.clone()));
         Self { connector, mock, trust, accepting, _stop: stop.drop_guard() }

@@ -157,7 +157,7 @@ async fn passed_hosts_are_reached_unchanged() {
     let host = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = host.local_addr().unwrap().port();
     let pass = vec![format!("localhost:{port}").parse().unwrap()];
-    let proxied = Proxied::with(Scenario::live("ann"), Mode::Proxy, Hosts { pass, own: vec![] });
+    let proxied = Proxied::with(Scenario::live("ann"), Mode::Proxy, Hosts { pass, ..Hosts::default() });
     let mut client = proxied.tunnel(&format!("LOCALHOST:{port}"), None).await;
     let (mut server, _) = host.accept().await.unwrap();
     client.write_all(b"\x00anything").await.unwrap();
@@ -180,6 +180,47 @@ async fn passed_hosts_are_reached_unchanged() {
     let expected =
         format!("GET /a?b HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\nAccept: */*\r\n\r\n");
     assert_eq!(head, expected);
+}
+
+/// A client that uses the connection again, for another host, must not reach the passed one with it.
+#[tokio::test]
+async fn a_passed_host_gets_one_request_of_a_connection() {
+    let host = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = host.local_addr().unwrap().port();
+    let pass = vec![format!("localhost:{port}").parse().unwrap()];
+    let proxied = Proxied::with(Scenario::live("ann"), Mode::Proxy, Hosts { pass, ..Hosts::default() });
+    let first = format!(
+        "POST http://localhost:{port}/a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nhi"
+    );
+    let mut client = proxied.connect().await;
+    client.write_all(first.as_bytes()).await.unwrap();
+    let (mut server, _) = host.accept().await.unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\nhi") {
+        heard.push(server.read_u8().await.unwrap());
+    }
+    server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    client.write_all(b"GET http://webcast.tiktok.com/ HTTP/1.1\r\nCookie: a\r\n\r\n").await.unwrap();
+    assert_eq!(read(&mut server).await, "");
+    assert_eq!(read(client).await, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for endless in ["Transfer-Encoding: chunked", "Upgrade: websocket"] {
+        let request = format!("POST http://localhost:{port}/ HTTP/1.1\r\n{endless}\r\n\r\n");
+        let answer = proxied.answer(request.as_bytes()).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 400 not a request to a proxy: WebSockets and chunked"),
+            "{answer}"
+        );
+    }
+}
+
+/// Some clients send even a socket on this machine through the proxy.
+#[tokio::test(start_paused = true)]
+async fn the_address_in_sign_responses_is_reached_through_the_proxy() {
+    let direct = Some("127.0.0.1:3100".parse().unwrap());
+    let proxied = Proxied::with(Scenario::live("ann"), Mode::Proxy, Hosts { direct, ..Hosts::default() });
+    let mut io = proxied.tunnel("127.0.0.1:3100", None).await;
+    io.write_all(get("127.0.0.1:3100", "/@ann/live").as_bytes()).await.unwrap();
+    assert!(read(io).await.contains("SIGI_STATE"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,7 +163,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, ScenarioError> {
     })
 }
 
-/// Replaces the name of a type at the end of a message.
+/// Replaces what only programmers understand.
 fn plain(message: &str) -> String {
     const WORDS: [(&str, &str); 5] = [
         ("u64", "a whole number, 0 or more"),
@@ -172,6 +172,9 @@ fn plain(message: &str) -> String {
         ("u16", "a whole number from 0 to 65535"),
         ("i64", "a whole number"),
     ];
+    if message == "invalid type: map, expected a sequence" {
+        return "this table is a list: write it in double brackets, as in [[network]], and [[user.change]] after its [[user]]".into();
+    }
     let plain = |(name, words): (&str, &str)| Some(format!("{}{words}", message.strip_suffix(name)?));
     WORDS.into_iter().find_map(plain).unwrap_or_else(|| message.to_owned())
 }

@@ -39,9 +39,10 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
         return Err((Table::Top, "`close_after_ms` is more than a year".into()));
     }
     if let Some(url) = &scenario.push_server
-        && !["ws://", "wss://"].iter().any(|scheme| url.starts_with(scheme))
+        && (!["ws://", "wss://"].iter().any(|scheme| url.starts_with(scheme)) || url.contains('?'))
     {
-        return Err((Table::Top, format!("`push_server` must start with ws:// or wss://, not `{url}`")));
+        let message = format!("`push_server` must start with ws:// or wss:// and have no query, not `{url}`");
+        return Err((Table::Top, message));
     }
     if scenario.tt_target_idc.contains(|c: char| !c.is_ascii_graphic() || c == ';') {
         return Err((
