@@ -68,7 +68,7 @@ async fn requests_with_absolute_addresses_reach_the_mock() {
 async fn sockets_carry_every_frame_through_the_proxy() {
     let proxied = Proxied::new(Scenario::live("ann").speed(Speed::Max));
     let host = "webcast-ws.tiktok.com";
-    let path = format!("{SOCKET}?room_id={ROOM}");
+    let path = format!("{SOCKET}?room_id={ROOM}&compress=gzip");
     let secure = proxied.secure(host, None).await;
     let (secure, _) = client_async(format!("wss://{host}{path}"), secure).await.unwrap();
     assert_eq!(frames(secure).await, demo());

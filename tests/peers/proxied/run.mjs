@@ -9,6 +9,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
+import { check, finish } from '../../support/checks.mjs'
 import { linesOf, printedBy } from '../mock.mjs'
 import { LOOKUP, OTHER, SIGN, SOCKET } from './addresses.mjs'
 import { programs } from './programs.mjs'
@@ -26,16 +27,6 @@ const COUNTED = ['chat', 'gift', 'like', 'member']
 const run = promisify(execFile)
 const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-proxied-'))
 const ca = path.join(folder, 'ca')
-let failures = 0
-
-async function check(name, act) {
-  try {
-    console.log(`ok   ${name}: ${await act()}`)
-  } catch (error) {
-    failures += 1
-    console.log(`FAIL ${name}: ${error.message}\n${error.stderr ?? ''}`)
-  }
-}
 
 /** Runs a program behind the proxy of a new mock and returns its lines, and the hosts that the proxy refused. */
 async function behindProxy([program, ...args], env) {
@@ -78,6 +69,5 @@ const { roomId } = records.find((record) => record.roomId)
 const events = await linesOf(livetape, ['events', PLAY, '--no-dedup', '--types', COUNTED.join()])
 const expected = { room: roomId, frames, counts: countsOf(events) }
 await Promise.all(programs({ target, home: folder, lookup: LOOKUP, sign: SIGN, socket: SOCKET, other: OTHER }).map(checkProgram))
-console.log(failures === 0 ? 'all programs reach the mock' : `${failures} checks failed`)
 await rm(folder, { recursive: true })
-process.exitCode = failures === 0 ? 0 : 1
+finish('all programs reach the mock')

@@ -11,20 +11,22 @@ import { readLog, withMock } from '../mock.mjs'
 const peers = fileURLToPath(new URL('..', import.meta.url))
 /** The recording of every room. At this speed it takes 5 s, which leaves time for a reconnect. */
 export const SHOW = { play: 'recordings/gifts.bin', speed: '30' }
-/** How long a client may run, in ms. After that it is asked to disconnect. */
-const CELL_MS = 20_000
+/** How long a client may emit nothing, in ms. After that it is asked to disconnect. */
+const SILENT_MS = 20_000
+/** How long it may run, in ms, if it keeps emitting. */
+const CELL_MS_MAX = 60_000
 /** How long it may take to disconnect, in ms. */
 const LEAVE_MS = 5_000
 export const COUNTED = ['chat', 'gift', 'like', 'member']
 
-/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. */
-export function runCell(livetape, client, scenario) {
+/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. `last` is the log id of the recording's last frame. */
+export function runCell(livetape, client, scenario, last) {
   const { ca } = client
   return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
     const run = await runFor(client, ca ? proxied(ca, said()) : { base })
     const log = await readLog(base)
     const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
-    return [...counts, log.filter(({ what }) => what === 'ack').length, ...sockets(log), ending(run, log)].map(String)
+    return [...counts, acks(log, last), ...sockets(log), ending(run, log)].map(String)
   })
 }
 
@@ -34,18 +36,37 @@ function proxied(ca, said) {
   return { base: /Proxy .* on (\S+)/.exec(said)[1], env: { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file } }
 }
 
+/**
+ * Counts the acks before that of the last frame. At the end of the stream, a client may disconnect before it acks that frame. Acks without a
+ * log id answer heartbeats, whose number depends on how long the client runs.
+ */
+function acks(log, last) {
+  const ids = log.filter(({ what }) => what === 'ack').map(({ log_id }) => log_id)
+  const end = ids.indexOf(last)
+  return (end < 0 ? ids : ids.slice(0, end)).filter((id) => id !== '0').length
+}
+
 /** Runs a client until it exits, or until its time is over. */
 async function runFor({ command: [program, ...args] }, { base, env = {} }) {
   const child = spawn(program, [...args, base, 'demo'], { cwd: peers, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'ignore'] })
-  const lines = []
-  createInterface(child.stdout).on('line', (line) => line.startsWith('{') && lines.push(JSON.parse(line)))
-  child.stdin.on('error', () => {})
+  const [lines, timers] = [[], []]
   let isLate = false
-  const leave = setTimeout(() => (isLate = child.stdin.end()), CELL_MS)
-  const kill = setTimeout(() => child.kill('SIGKILL'), CELL_MS + LEAVE_MS)
+  const after = (ms, act) => timers[timers.push(setTimeout(act, ms)) - 1]
+  const leave = () => {
+    isLate = true
+    child.stdin.end()
+    after(LEAVE_MS, () => child.kill('SIGKILL'))
+  }
+  const silence = after(SILENT_MS, leave)
+  after(CELL_MS_MAX, leave)
+  createInterface(child.stdout).on('line', (line) => {
+    if (!isLate) silence.refresh()
+    if (line.startsWith('{')) lines.push(JSON.parse(line))
+  })
+  child.stdin.on('error', () => {})
   const [code] = await once(child, 'close')
-  ;[leave, kill].forEach(clearTimeout)
-  return { lines, code, isLate: Boolean(isLate) }
+  timers.forEach(clearTimeout)
+  return { lines, code, isLate }
 }
 
 const isUpgrade = ({ what, headers = [] }) => what === 'request' && headers.some(([name, value]) => name === 'upgrade' && /websocket/i.test(value))
