@@ -6,13 +6,13 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-import { readLog, withMock } from '../mock.mjs'
+import { readLog, untilLog, withMock } from '../mock.mjs'
 
 const peers = fileURLToPath(new URL('..', import.meta.url))
 /** The recording of every room. At this speed it takes 5 s, which leaves time for a reconnect. */
 export const SHOW = { play: 'recordings/gifts.bin', speed: '30' }
 /** How long a client may emit nothing, in ms. After that it is asked to disconnect. */
-const SILENT_MS = 20_000
+const SILENT_MS = 25_000
 /** How long it may run, in ms, if it keeps emitting. */
 const CELL_MS_MAX = 60_000
 /** How long it may take to disconnect, in ms. */
@@ -23,7 +23,8 @@ export const COUNTED = ['chat', 'gift', 'like', 'member']
 export function runCell(livetape, client, scenario, last) {
   const { ca } = client
   return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
-    const run = await runFor(client, ca ? proxied(ca, said()) : { base })
+    const started = untilLog(base, (log) => log.length > 0)
+    const run = await runFor(client, ca ? proxied(ca, said()) : { base }, started)
     const log = await readLog(base)
     const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
     return [...counts, acks(log, last), ...sockets(log), ending(run, log)].map(String)
@@ -46,25 +47,31 @@ function acks(log, last) {
   return (end < 0 ? ids : ids.slice(0, end)).filter((id) => id !== '0').length
 }
 
-/** Runs a client until it exits, or until its time is over. */
-async function runFor({ command: [program, ...args] }, { base, env = {} }) {
+/** Runs a client until it exits, or until its time is over, which begins once it has `started`: on a busy machine, Python needs half a minute for that. */
+async function runFor({ command: [program, ...args] }, { base, env = {} }, started) {
   const child = spawn(program, [...args, base, 'demo'], { cwd: peers, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'ignore'] })
+  child.stdin.on('error', () => {})
   const [lines, timers] = [[], []]
   let isLate = false
+  let silence
   const after = (ms, act) => timers[timers.push(setTimeout(act, ms)) - 1]
   const leave = () => {
+    if (isLate || child.exitCode !== null) return
     isLate = true
     child.stdin.end()
     after(LEAVE_MS, () => child.kill('SIGKILL'))
   }
-  const silence = after(SILENT_MS, leave)
-  after(CELL_MS_MAX, leave)
+  const begin = () => {
+    silence = after(SILENT_MS, leave)
+    after(CELL_MS_MAX, leave)
+  }
   createInterface(child.stdout).on('line', (line) => {
-    if (!isLate) silence.refresh()
+    if (!isLate) silence?.refresh()
     if (line.startsWith('{')) lines.push(JSON.parse(line))
   })
-  child.stdin.on('error', () => {})
-  const [code] = await once(child, 'close')
+  const closed = once(child, 'close')
+  if (await Promise.race([started.then(() => true, leave), closed.then(() => false)])) begin()
+  const [code] = await closed
   timers.forEach(clearTimeout)
   return { lines, code, isLate }
 }

@@ -11,7 +11,7 @@ const INTRODUCTION = `# Other people's clients against the mock
 Published, unmodified clients in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask peers --table\` runs them
 and writes this page; with \`--check\`, a chore of every night, it compares each cell instead, and fails at a difference or a missing cell.
 
-Each cell is a new mock whose room plays \`recordings/gifts.bin\` at speed 30 (unless the scenario sets the speed), and one client. After 20 s without
+Each cell is a new mock whose room plays \`recordings/gifts.bin\` at speed 30 (unless the scenario sets the speed), and one client. After 25 s without
 an event or an error, or after 60 s, the client is asked to disconnect. Clients are not restarted: what reconnects here is the client itself. It stops at the end of the
 stream, and when it says that it is disconnected. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
 
@@ -31,7 +31,7 @@ const PARTS = `
 
 *Acks* are those in the mock's log, before that of the last frame: a client may disconnect before it sends that one. *Sockets* counts the attempts to open one; *next socket after* is the time from the end of the first to the
 second attempt. *How it ends* has the class of the error that the client raised (\`string\`: a bare text) or reported and continued, or an HTTP
-status; **waits**: no answer and no error for 20 s; **keeps trying**: more than one socket, and none open at the end. A range, or several
+status; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. A range, or several
 endings, are all that a cell may have, for the reason below the table.
 `
 
