@@ -4,27 +4,31 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import { readLog, untilLog, withMock } from '../mock.mjs'
+import { readLog, withMock } from '../mock.mjs'
 
 const peers = fileURLToPath(new URL('..', import.meta.url))
 /** The recording of every room. At this speed it takes 5 s, which leaves time for a reconnect. */
 export const SHOW = { play: 'recordings/gifts.bin', speed: '30' }
-/** How long a client may emit nothing, in ms. After that it is asked to disconnect. */
+/** How long a client may do nothing, in ms. After that it is asked to disconnect. */
 const SILENT_MS = 25_000
-/** How long it may run, in ms, if it keeps emitting. */
+/** How long it may take to start, in ms: on a busy machine, Python needs half a minute. */
+const START_MS_MAX = 120_000
+/** How long it may run, in ms, if it keeps doing something. */
 const CELL_MS_MAX = 60_000
 /** How long it may take to disconnect, in ms. */
 const LEAVE_MS = 5_000
+/** How often the mock's log is read, in ms. */
+const POLL_MS = 500
 export const COUNTED = ['chat', 'gift', 'like', 'member']
 
 /** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. `last` is the log id of the recording's last frame. */
 export function runCell(livetape, client, scenario, last) {
   const { ca } = client
   return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
-    const started = untilLog(base, (log) => log.length > 0)
-    const run = await runFor(client, ca ? proxied(ca, said()) : { base }, started)
+    const run = await runFor(client, ca ? proxied(ca, said()) : { base }, base)
     const log = await readLog(base)
     const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
     return [...counts, acks(log, last), ...sockets(log), ending(run, log)].map(String)
@@ -37,44 +41,41 @@ function proxied(ca, said) {
   return { base: /Proxy .* on (\S+)/.exec(said)[1], env: { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file } }
 }
 
-/**
- * Counts the acks before that of the last frame. At the end of the stream, a client may disconnect before it acks that frame. Acks without a
- * log id answer heartbeats, whose number depends on how long the client runs.
- */
+/** Counts the acks before that of the last frame: at the end of the stream, a client may disconnect before it sends that one. */
 function acks(log, last) {
-  const ids = log.filter(({ what }) => what === 'ack').map(({ log_id }) => log_id)
-  const end = ids.indexOf(last)
-  return (end < 0 ? ids : ids.slice(0, end)).filter((id) => id !== '0').length
+  const ids = ackedFrames(log)
+  return ids.includes(last) ? ids.indexOf(last) : ids.length
 }
 
-/** Runs a client until it exits, or until its time is over, which begins once it has `started`: on a busy machine, Python needs half a minute for that. */
-async function runFor({ command: [program, ...args] }, { base, env = {} }, started) {
+/** Runs a client until it exits, or until its time is over. */
+async function runFor({ command: [program, ...args] }, { base, env = {} }, mock) {
   const child = spawn(program, [...args, base, 'demo'], { cwd: peers, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'ignore'] })
+  const lines = []
+  createInterface(child.stdout).on('line', (line) => line.startsWith('{') && lines.push(JSON.parse(line)))
   child.stdin.on('error', () => {})
-  const [lines, timers] = [[], []]
-  let isLate = false
-  let silence
-  const after = (ms, act) => timers[timers.push(setTimeout(act, ms)) - 1]
-  const leave = () => {
-    if (isLate || child.exitCode !== null) return
-    isLate = true
-    child.stdin.end()
-    after(LEAVE_MS, () => child.kill('SIGKILL'))
-  }
-  const begin = () => {
-    silence = after(SILENT_MS, leave)
-    after(CELL_MS_MAX, leave)
-  }
-  createInterface(child.stdout).on('line', (line) => {
-    if (!isLate) silence?.refresh()
-    if (line.startsWith('{')) lines.push(JSON.parse(line))
-  })
   const closed = once(child, 'close')
-  if (await Promise.race([started.then(() => true, leave), closed.then(() => false)])) begin()
+  const isLate = await Promise.race([closed.then(() => false), untilSilent(child, lines, mock).then(() => true)])
+  const kill = isLate && (child.stdin.end(), setTimeout(() => child.kill('SIGKILL'), LEAVE_MS))
   const [code] = await closed
-  timers.forEach(clearTimeout)
+  clearTimeout(kill)
   return { lines, code, isLate }
 }
+
+/** Waits until a client does nothing: it emits no event and no error, and sends neither a request nor the ack of a frame. */
+async function untilSilent(child, lines, mock) {
+  let [size, since, end] = [0, performance.now(), Infinity]
+  while (child.exitCode === null) {
+    const log = await readLog(mock)
+    const now = performance.now()
+    const grown = lines.length + log.filter(({ what }) => what === 'request').length + ackedFrames(log).length
+    if (grown !== size) [size, since, end] = [grown, now, Math.min(end, now + CELL_MS_MAX)]
+    if (now > end || now - since > (size ? SILENT_MS : START_MS_MAX)) return
+    await sleep(POLL_MS)
+  }
+}
+
+/** The log ids of acks. Those without one answer heartbeats, whose number depends on how long a client runs. */
+const ackedFrames = (log) => log.filter(({ what, log_id }) => what === 'ack' && log_id !== '0').map(({ log_id }) => log_id)
 
 const isUpgrade = ({ what, headers = [] }) => what === 'request' && headers.some(([name, value]) => name === 'upgrade' && /websocket/i.test(value))
 

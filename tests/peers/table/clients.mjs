@@ -10,22 +10,32 @@ const node = (program, ...args) => [process.execPath, path.join(here, program), 
 /** Scenarios that end or stop the socket before the stream ends. */
 const CUT = ['close-4404', 'close-frame', 'close-hb', 'close-third', 'drop', 'drop-mid-frame', 'network-cut', 'network-slow-close', 'reset', 'stall']
 const UPGRADES = ['handshake-400', 'handshake-403', 'handshake-blocked', 'handshake-blocked-once', 'handshake-illegal-key', 'sign-stub', 'sign-stub-400']
+/** Those after which a client that reconnects receives later events. */
+const REJOINED = CUT.filter((scenario) => !['close-frame', 'stall'].includes(scenario))
 /** Frames before a cut. */
 const FRAMES = 22
 
 const late = 'when the socket ends, the client may not have acked, or decoded, every frame that it has received; the mock does not wait for acks before a fault.'
 const acks = { scenarios: CUT, column: 'acks', from: 0, to: FRAMES, why: late }
 const chats = { scenarios: CUT, column: 'chats', from: 5, to: 6, why: late }
-const resetEnd = { scenarios: ['network-cut', 'reset'], column: 'how it ends', oneOf: ['disconnected', '`ConnectionClosedError`'], why: late }
+const cutEnd = { scenarios: CUT, column: 'how it ends', oneOf: ['disconnected', '`ConnectionClosedError`'], why: 'the client notices a lost connection when it reads, or when it sends a heartbeat.' }
 const slow = { scenarios: ['network-slow'], column: 'acks', from: 60, to: 75, why: 'acks that are on their way when the client leaves do not arrive.' }
-const narrow = 'the frames, which are not compressed, take longer than the cell.'
+const narrow = 'frames that are not compressed take more than a minute on the slow network.'
 const random = 'the first delay before the next socket is random, up to 5 s.'
 const rejoined = 'what a client that reconnects receives depends on when it does: a room plays on without it.'
 const again = [
   { scenarios: CUT, column: 'chats', from: 5, to: 30, why: rejoined },
-  { scenarios: ['close-third'], column: 'likes', from: 0, to: 21, why: rejoined },
-  { scenarios: CUT, column: 'acks', from: 0, to: 70, why: rejoined },
-  { scenarios: CUT, column: 'next socket after', from: 2, to: 3, why: rejoined },
+  ...['gifts', 'likes', 'joins'].map((column) => ({ scenarios: REJOINED, column, from: 0, to: 21, why: rejoined })),
+  { scenarios: CUT, column: 'acks', from: 0, to: 90, why: rejoined },
+  { scenarios: [...CUT, ...UPGRADES], column: 'next socket after', from: 2, to: 3, why: 'the client waits 2 s, and looks the room up again.' },
+]
+/** The values of a client that connects again without a pause. */
+const restless = (...scenarios) => [
+  { scenarios, column: 'chats', from: 0, to: 10_000, why: rejoined },
+  { scenarios, column: 'acks', from: 0, to: 10_000, why: rejoined },
+  { scenarios, column: 'sockets', from: 2, to: 2000, why: rejoined },
+  { scenarios, column: 'next socket after', from: 0, to: 1, why: rejoined },
+  { scenarios, column: 'how it ends', oneOf: ['stays connected', 'keeps trying'], why: rejoined },
 ]
 
 const CONNECTOR = 'It never reconnects. It stops at any error of the sign server, also a temporary one, and reports a rejected upgrade without its reason.'
@@ -73,12 +83,19 @@ servers if its own fails; the test sets only the mock.`,
       command: python('peers-5.0.8', 'python-5.0.8.py'),
       isQuick: true,
       note: `It does not ask for compressed frames, and does not emit the events in the sign server's answer. It reads error pages of the sign server as protobuf. Its
-dependencies are older than the newest: those no longer have what it uses.`,
+dependencies are older than the newest: those no longer have what it uses. After \`close-frame\` it reconnects without a pause.`,
       varies: [
+        ...restless('close-frame'),
+        { scenarios: ['close-hb'], column: 'chats', from: 18, to: 30, why: rejoined },
+        { scenarios: ['close-hb'], column: 'acks', from: 60, to: 90, why: rejoined },
+        { scenarios: ['network-slow-close'], column: 'chats', from: 1, to: 30, why: rejoined },
+        { ...chats, from: 0, to: 1 },
         acks,
         { scenarios: ['network-narrow'], column: 'acks', from: 40, to: 74, why: narrow },
         { scenarios: UPGRADES, column: 'next socket after', from: 0, to: 5, why: random },
-        { scenarios: UPGRADES, column: 'sockets', from: 4, to: 5, why: random },
+        { scenarios: UPGRADES, column: 'sockets', from: 4, to: 9, why: random },
+        { scenarios: ['network-slow-close'], column: 'sockets', from: 2, to: 4, why: rejoined },
+        { scenarios: ['network-slow-close'], column: 'next socket after', from: 15, to: 25, why: rejoined },
       ],
     },
     {
@@ -90,18 +107,15 @@ dependencies are older than the newest: those no longer have what it uses.`,
 its own cookie \`tt-target-idc\`, which the test removes, the cookie of the sign server is a \`CookieConflict\`. After \`close-frame\` and a stall it
 reconnects without a pause.`,
       varies: [
-        { scenarios: ['close-frame', 'stall'], column: 'chats', from: 6, to: 6000, why: rejoined },
-        { scenarios: ['close-frame', 'stall'], column: 'acks', from: 0, to: 6000, why: rejoined },
-        { scenarios: ['close-frame', 'stall'], column: 'sockets', from: 2, to: 1000, why: rejoined },
-        { scenarios: ['close-frame', 'stall'], column: 'how it ends', oneOf: ['stays connected', 'keeps trying'], why: rejoined },
+        ...restless('close-frame', 'stall'),
         acks,
         chats,
-        resetEnd,
+        cutEnd,
       ],
     },
-    { name: 'TikTokLive 6.6.5', licence: 'MIT', command: python('peers', 'python.py'), note: PYTHON, varies: [acks, chats, resetEnd] },
-    { name: 'TikTokLive 6.6.6', licence: 'AGPL', command: python('peers-6.6.6', 'python.py'), note: PYTHON, varies: [acks, chats, resetEnd] },
-    { name: 'TikTokLive 7.0.1', licence: 'AGPL', command: python('peers-7.0.1', 'python.py'), note: PYTHON, varies: [acks, chats, resetEnd] },
+    { name: 'TikTokLive 6.6.5', licence: 'MIT', command: python('peers', 'python.py'), note: PYTHON, varies: [acks, chats, cutEnd] },
+    { name: 'TikTokLive 6.6.6', licence: 'AGPL', command: python('peers-6.6.6', 'python.py'), note: PYTHON, varies: [acks, chats, cutEnd] },
+    { name: 'TikTokLive 7.0.1', licence: 'AGPL', command: python('peers-7.0.1', 'python.py'), note: PYTHON, varies: [acks, chats, cutEnd] },
     {
       name: 'piratetok-live-rs 0.5.0',
       licence: '0BSD',

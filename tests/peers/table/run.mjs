@@ -13,7 +13,7 @@ import { differences, ranged, read, write } from './document.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
-/** How many cells run at the same time. Most of the time they wait. */
+/** How many cells run at the same time. Most of the time they wait, but Python clients need a processor for seconds. */
 const AT_ONCE = 6
 /** Scenarios that CI runs with the clients that its other checks do not run: the end, a reconnect, and an error at each step. */
 const SOME = ['stream-ended', 'drop', 'offline', 'rate-limited-forever', 'sign-html', 'handshake-400']
