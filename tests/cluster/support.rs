@@ -12,6 +12,11 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "../support/command.rs"]
+mod command;
+
+pub(crate) use command::livetape;
+
 /// Maximum time to wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Lease of the nodes in most tests.
@@ -142,20 +147,6 @@ pub(crate) struct Node {
     pub(crate) process: Process,
     address: String,
     pub(crate) name: String,
-}
-
-/// Returns `livetape` without settings of the user.
-pub(crate) fn livetape(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_livetape"));
-    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
-        command.env_remove(name);
-    }
-    command
-        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
-        .env_remove("XDG_CONFIG_HOME")
-        .env_remove("XDG_DATA_HOME");
-    command
 }
 
 /// Returns the command of a node.

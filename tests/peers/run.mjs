@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 
+import { check, finish } from '../support/checks.mjs'
 import { until } from '../support/livetape.mjs'
 import { linesFor } from './banner.mjs'
 import { clients } from './clients.mjs'
@@ -40,17 +41,6 @@ const SHOWS = await Promise.all(
     all: await decoded(livetape, show.play),
   })),
 )
-let failures = 0
-
-/** Runs a check and prints one line for it. */
-async function check(name, act) {
-  try {
-    console.log(`ok   ${name}: ${await act()}`)
-  } catch (error) {
-    failures += 1
-    console.log(`FAIL ${name}: ${error.message}`)
-  }
-}
 
 /** Checks the client's events and their order, and the mock's log. */
 async function checkShow(client, base, { name, batches, all, ends }) {
@@ -123,10 +113,6 @@ async function checkClient(client) {
   for (const outcome of client.outcomes) await checkOutcome(client, outcome)
 }
 
-const runs = await Promise.allSettled(clients(target, others).map(checkClient))
-const broken = runs.filter(({ status }) => status === 'rejected')
-broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
-failures += broken.length
-console.log(failures === 0 ? 'all checks passed' : `${failures} checks failed`)
+await Promise.all(clients(target, others).map((client) => checkClient(client).catch((error) => check(client.name, () => Promise.reject(error)))))
 await rm(folder, { recursive: true })
-process.exit(failures === 0 ? 0 : 1)
+finish('all checks passed')

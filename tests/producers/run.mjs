@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 
 import { withMock } from '../peers/mock.mjs'
+import { check, finish } from '../support/checks.mjs'
 import { recordTab } from './browser.mjs'
 import { recordFlows } from './mitmproxy.mjs'
 import { recordHar } from './playwright.mjs'
@@ -15,16 +16,6 @@ const tools = { livetape, mitmdump, chromium, folder }
 /** The recording that the mock plays: `recordings/<name>.bin`. */
 const SHOW = 'gifts'
 const played = path.join(import.meta.dirname, `../../recordings/${SHOW}.bin`)
-let failures = 0
-
-async function check(name, act) {
-  try {
-    console.log(`ok   ${name}: ${await act()}`)
-  } catch (error) {
-    failures += 1
-    console.log(`FAIL ${name}: ${error.stack}`)
-  }
-}
 
 /** Runs `act` with the URLs that a page needs to join the room. */
 function inRoom(act) {
@@ -80,5 +71,4 @@ for (const [inWorker, leave] of [[false, 'ctrl-c'], [true, 'ctrl-c'], [false, 'b
     return inRoom((room) => recordTab(tools, { ...room, inWorker, leave }))
   })
 }
-console.log(failures === 0 ? 'all checks passed' : `${failures} checks failed`)
-process.exit(failures === 0 ? 0 : 1)
+finish('all checks passed')

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use wait_timeout::ChildExt as _;
 
-use crate::programs::cargo;
+use crate::{group::Group, programs::cargo};
 
 /// Maximum total of all limits, in seconds.
 #[cfg(test)]
@@ -80,10 +79,8 @@ fn run_stage(name: &str, limit: Duration, args: &[&str]) -> Result<Duration> {
     println!("\n── {name}: cargo {}", args.join(" "));
     let started = now();
     let mut command = cargo();
-    let mut child = command.args(args).env("RUSTDOCFLAGS", "--deny warnings").spawn()?;
-    let Some(status) = child.wait_timeout(limit)? else {
-        child.kill()?;
-        child.wait()?;
+    let group = Group::start(command.args(args).env("RUSTDOCFLAGS", "--deny warnings"))?;
+    let Some(status) = group.wait(limit)? else {
         bail!("{name} took longer than its limit of {} s", limit.as_secs());
     };
     let duration = now().duration_since(started);

@@ -9,6 +9,7 @@ mod client;
 mod cluster;
 mod codegen;
 mod fixture;
+mod group;
 mod guard;
 mod lints;
 mod node;

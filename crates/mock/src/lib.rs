@@ -38,14 +38,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+#[doc(hidden)]
 pub use connection::Wire;
 use expect::Expectation;
 pub use expect::{Seen, Times};
 pub use journal::{By, ENTRIES_MAX, Happened, LogEntry};
 use mock_state::{MockState, millis};
 pub use scenario::{
-    After, Change, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault, Header, Limit,
-    Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
+    After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault,
+    Header, Limit, Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
 };
 pub use scenario_file::ScenarioFile;
 use serve::{accept, stop};

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    scenario::{After, Clock, End},
+    scenario::{After, Clock, Compress, End},
     show::{RoomShow, Segment},
     time::RoomTime,
 };
@@ -21,6 +21,7 @@ pub(super) struct RoomConfig {
     /// How long the socket stays open after the last frame.
     pub(super) close_after: Duration,
     pub(super) after: After,
+    pub(super) compress: Compress,
     pub(super) history: usize,
 }
 

@@ -124,9 +124,9 @@ impl Script {
     }
 
     fn settings(&self, show: Arc<RoomShow>) -> RoomConfig {
-        let &Scenario { speed, clock, end, after, history, close_after_ms, .. } = &self.scenario;
+        let &Scenario { speed, clock, end, after, compress, history, close_after_ms, .. } = &self.scenario;
         let close_after = Duration::from_millis(close_after_ms);
-        RoomConfig { show, speed, clock, end, close_after, after, history }
+        RoomConfig { show, speed, clock, end, close_after, after, compress, history }
     }
 
     /// Returns the user with this name, at a time since the start. Unlisted users get the state in `others`.

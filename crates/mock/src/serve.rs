@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     join, select,
     sync::Semaphore,
-    time::timeout_at,
+    time::{sleep_until, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -29,7 +29,7 @@ use crate::clock;
 
 /// How long a client may take for a request, including the pause before it.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// Limit of an endless body, in bytes, so that it cannot fill the client's disk.
+/// Limit of an endless body, in bytes, so that it cannot fill the client's disk. One part a millisecond takes 65 s, on any machine.
 const ENDLESS_BYTES_MAX: usize = 1 << 30;
 /// Maximum number of concurrent connections. Further ones wait.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -72,7 +72,8 @@ pub(super) async fn accept<L>(
 
 impl MockTikTok {
     /// Serves a connection that the caller accepted, such as a decrypted one, until it or the mock ends. `client` is the address to
-    /// log. Sign responses send its socket to the origin `sockets`, e.g. `wss://webcast-ws.tiktok.com`.
+    /// log. Sign responses send its socket to the origin `sockets`, e.g. `wss://webcast-ws.tiktok.com`. Hidden, because only the proxy of
+    /// the root package needs it.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -90,6 +91,7 @@ impl MockTikTok {
     /// assert!(answer.starts_with("HTTP/1.1 200 OK"));
     /// # }
     /// ```
+    #[doc(hidden)]
     pub async fn serve(&self, io: impl Wire, client: Option<IpAddr>, sockets: String) {
         let address = client.map(|address| address.to_string()).unwrap_or_default();
         let connection = Connection::new(&self.mock, address, Some(sockets));
@@ -187,8 +189,11 @@ async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: 
         Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await?,
         Delivery::Endless => {
             io.write_all(response.head(None).as_bytes()).await?;
-            for _ in 0..ENDLESS_BYTES_MAX / response.body.len() {
+            let start = clock::now();
+            for number in 0..ENDLESS_BYTES_MAX / response.body.len() {
+                sleep_until(start + Duration::from_millis(number as u64)).await;
                 io.write_all(&response.body).await?;
+                io.flush().await?;
             }
         }
     }

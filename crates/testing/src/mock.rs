@@ -39,7 +39,7 @@
 pub use livetape_io::net::memory::MemoryConnector;
 #[doc(inline)]
 pub use livetape_mock::{
-    After, By, Change, Clock, End, Endpoint, Fault, FaultKind, Form, FrameFault, Happened, Header, Limit,
-    LogEntry, Network, Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start, State, Times,
-    User,
+    After, By, Change, Clock, Compress, End, Endpoint, Fault, FaultKind, Form, FrameFault, Happened, Header,
+    Limit, LogEntry, Network, Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start, State,
+    Times, User,
 };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use livetape::{
-    mock::{After, Clock, Happened, Scenario, ScenarioFile, Seen, User},
+    mock::{After, Clock, Compress, Happened, Scenario, ScenarioFile, Seen, User},
     sans_io::{
         pace::Speed,
         recording::{Flags, Frame, Item, Opcode, What, records},
@@ -72,6 +72,32 @@ async fn a_reconnect_joins_now_with_the_last_chats() {
         messages.iter().map(|message| message.msg_id).collect::<Vec<_>>()
     };
     assert_eq!(ids(&history.messages), ids(&chats[chats.len() - 6..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_clients_that_ask_for_gzip_get_it() {
+    let recorded = demo();
+    let at = recorded.iter().position(|frame| push(frame).compress_type == "gzip").unwrap();
+    for (compress, query, is_gzip) in [
+        (Compress::Asked, "&compress=gzip", true),
+        (Compress::Asked, "", false),
+        (Compress::Asked, "&compress=", false),
+        (Compress::Always, "", true),
+        (Compress::Never, "&compress=gzip", false),
+    ] {
+        let rig = Mock::new(Scenario::default().compress(compress));
+        let mut socket = rig.try_dial(&format!("{SOCKET}?room_id={ROOM}{query}")).await.unwrap();
+        let mut frame = socket.frame().await;
+        for _ in 0..at {
+            frame = socket.frame().await;
+        }
+        let (sent, original) = (push(&frame), push(&recorded[at]));
+        assert_eq!(sent.compress_type, if is_gzip { "gzip" } else { "none" }, "{compress:?} {query}");
+        assert_eq!(sent.payload == original.payload, is_gzip, "{compress:?} {query}");
+        assert_eq!((sent.seq_id, sent.log_id), (original.seq_id, original.log_id));
+        let ids = |frame| batch(frame).0.messages.iter().map(|message| message.msg_id).collect::<Vec<_>>();
+        assert_eq!(ids(&frame), ids(&recorded[at]), "{compress:?} {query}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

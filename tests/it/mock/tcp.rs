@@ -19,7 +19,7 @@ use tokio_tungstenite::{
 use crate::support::mock::{ROOM, SOCKET, demo, with_demo};
 
 fn socket_url(mock: &MockTikTok) -> String {
-    format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"))
+    format!("{}{SOCKET}?room_id={ROOM}&compress=gzip", mock.url().replace("http", "ws"))
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn requests_with_absolute_addresses_reach_the_mock() {
 async fn sockets_carry_every_frame_through_the_proxy() {
     let proxied = Proxied::new(Scenario::live("ann").speed(Speed::Max));
     let host = "webcast-ws.tiktok.com";
-    let path = format!("{SOCKET}?room_id={ROOM}");
+    let path = format!("{SOCKET}?room_id={ROOM}&compress=gzip");
     let secure = proxied.secure(host, None).await;
     let (secure, _) = client_async(format!("wss://{host}{path}"), secure).await.unwrap();
     assert_eq!(frames(secure).await, demo());
@@ -202,6 +202,7 @@ async fn a_passed_host_gets_one_request_of_a_connection() {
     server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     client.write_all(b"GET http://webcast.tiktok.com/ HTTP/1.1\r\nCookie: a\r\n\r\n").await.unwrap();
     assert_eq!(read(&mut server).await, "");
+    drop(server);
     assert_eq!(read(client).await, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     for endless in ["Transfer-Encoding: chunked", "Upgrade: websocket"] {
         let request = format!("POST http://localhost:{port}/ HTTP/1.1\r\n{endless}\r\n\r\n");

@@ -6,25 +6,10 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
 
-/// Returns the path of the program: the one built with these tests, or that in `LIVETAPE_BIN`, such as a broken build that tests must
-/// detect.
-pub(crate) fn program() -> String {
-    std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
-}
+#[path = "../../support/command.rs"]
+mod command;
 
-pub(crate) fn livetape(args: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
-        command.env_remove(name);
-    }
-    // A home folder without settings.
-    command
-        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
-        .env_remove("XDG_CONFIG_HOME")
-        .env_remove("XDG_DATA_HOME");
-    command
-}
+pub(crate) use command::{livetape, program};
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &[&str]) -> Output {

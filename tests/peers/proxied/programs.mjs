@@ -14,6 +14,12 @@ const frames = (expected) => `frames ${expected.frames}`
 const SIGNED = 'sign 200'
 const REFUSED = 'other host 502'
 
+/** Programs that use no proxy: their hosts are redirected. */
+export const redirected = ({ lookup, sign }) => [
+  { name: 'curl', command: ['sh', 'get.sh', lookup, sign], wanted: (expected) => [room(expected), SIGNED] },
+  { name: 'Node 24', command: [NODE_24, 'fetch.mjs'], wanted: (expected) => [room(expected), SIGNED, frames(expected)] },
+]
+
 export function programs({ target, home, lookup, sign, socket, other }) {
   const python = (folder) => path.join(target, folder, 'bin/python')
   const requests = (expected) => [room(expected), SIGNED, REFUSED]

@@ -9,9 +9,11 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
+import { check, finish } from '../../support/checks.mjs'
+import { withServer } from '../../support/livetape.mjs'
 import { linesOf, printedBy } from '../mock.mjs'
 import { LOOKUP, OTHER, SIGN, SOCKET } from './addresses.mjs'
-import { programs } from './programs.mjs'
+import { programs, redirected } from './programs.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = path.join(here, '../../..')
@@ -26,16 +28,6 @@ const COUNTED = ['chat', 'gift', 'like', 'member']
 const run = promisify(execFile)
 const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-proxied-'))
 const ca = path.join(folder, 'ca')
-let failures = 0
-
-async function check(name, act) {
-  try {
-    console.log(`ok   ${name}: ${await act()}`)
-  } catch (error) {
-    failures += 1
-    console.log(`FAIL ${name}: ${error.message}\n${error.stderr ?? ''}`)
-  }
-}
 
 /** Runs a program behind the proxy of a new mock and returns its lines, and the hosts that the proxy refused. */
 async function behindProxy([program, ...args], env) {
@@ -54,6 +46,19 @@ async function checkProgram({ name, command, env, asksOther, ownHosts = [], want
     return wanted ? lines.join(', ') : `${expected.counts.join(', ')} ${COUNTED.join(', ')}`
   })
 }
+
+/** Runs a program whose hosts `/etc/hosts` redirects to a mock with TLS. Only this program sees that file: it has its own mount namespace. */
+const checkRedirected = ({ name, command, wanted }) => check(`${name}, hosts redirected`, async () => {
+  const mock = ['mock', '--play', PLAY, '--speed', '30', '--port', '0', '--tls', '127.0.0.1:443', '--ca-dir', ca]
+  const redirect = ['--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+  const trust = Object.fromEntries(['CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'].map((variable) => [variable, path.join(folder, 'ca.pem')]))
+  const { stdout } = await withServer(livetape, mock, () => {
+    return run('unshare', [...redirect, ...command], { cwd: here, env: { ...process.env, ...trust }, timeout: PROGRAM_MS })
+  })
+  const lines = stdout.trim().split('\n')
+  assert.deepEqual(lines, wanted(expected))
+  return lines.join(', ')
+})
 
 const countsOf = (events) => COUNTED.map((type) => events.filter((event) => event.type === type).length)
 
@@ -78,6 +83,9 @@ const { roomId } = records.find((record) => record.roomId)
 const events = await linesOf(livetape, ['events', PLAY, '--no-dedup', '--types', COUNTED.join()])
 const expected = { room: roomId, frames, counts: countsOf(events) }
 await Promise.all(programs({ target, home: folder, lookup: LOOKUP, sign: SIGN, socket: SOCKET, other: OTHER }).map(checkProgram))
-console.log(failures === 0 ? 'all programs reach the mock' : `${failures} checks failed`)
+const hosts = path.join(folder, 'hosts')
+await writeFile(hosts, `127.0.0.1 localhost ${[LOOKUP, SIGN, SOCKET].map((address) => new URL(address).hostname).join(' ')}\n`)
+// One after the other, because all listen on port 443.
+for (const program of redirected({ lookup: LOOKUP, sign: SIGN })) await checkRedirected(program)
 await rm(folder, { recursive: true })
-process.exitCode = failures === 0 ? 0 : 1
+finish('all programs reach the mock')

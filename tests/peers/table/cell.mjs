@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { readLog, withMock } from '../mock.mjs'
@@ -11,20 +12,26 @@ import { readLog, withMock } from '../mock.mjs'
 const peers = fileURLToPath(new URL('..', import.meta.url))
 /** The recording of every room. At this speed it takes 5 s, which leaves time for a reconnect. */
 export const SHOW = { play: 'recordings/gifts.bin', speed: '30' }
-/** How long a client may run, in ms. After that it is asked to disconnect. */
-const CELL_MS = 20_000
+/** How long a client may do nothing, in ms. After that it is asked to disconnect. */
+const SILENT_MS = 25_000
+/** How long it may take to start, in ms: on a busy machine, Python needs half a minute. */
+const START_MS_MAX = 120_000
+/** How long it may run, in ms, if it keeps doing something. */
+const CELL_MS_MAX = 60_000
 /** How long it may take to disconnect, in ms. */
 const LEAVE_MS = 5_000
+/** How often the mock's log is read, in ms. */
+const POLL_MS = 500
 export const COUNTED = ['chat', 'gift', 'like', 'member']
 
-/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. */
-export function runCell(livetape, client, scenario) {
+/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. `last` is the log id of the recording's last frame. */
+export function runCell(livetape, client, scenario, last) {
   const { ca } = client
   return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
-    const run = await runFor(client, ca ? proxied(ca, said()) : { base })
+    const run = await runFor(client, ca ? proxied(ca, said()) : { base }, base)
     const log = await readLog(base)
     const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
-    return [...counts, log.filter(({ what }) => what === 'ack').length, ...sockets(log), ending(run, log)].map(String)
+    return [...counts, acks(log, last), ...sockets(log), ending(run, log)].map(String)
   })
 }
 
@@ -34,19 +41,41 @@ function proxied(ca, said) {
   return { base: /Proxy .* on (\S+)/.exec(said)[1], env: { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file } }
 }
 
+/** Counts the acks before that of the last frame: at the end of the stream, a client may disconnect before it sends that one. */
+function acks(log, last) {
+  const ids = ackedFrames(log)
+  return ids.includes(last) ? ids.indexOf(last) : ids.length
+}
+
 /** Runs a client until it exits, or until its time is over. */
-async function runFor({ command: [program, ...args] }, { base, env = {} }) {
+async function runFor({ command: [program, ...args] }, { base, env = {} }, mock) {
   const child = spawn(program, [...args, base, 'demo'], { cwd: peers, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'ignore'] })
   const lines = []
   createInterface(child.stdout).on('line', (line) => line.startsWith('{') && lines.push(JSON.parse(line)))
   child.stdin.on('error', () => {})
-  let isLate = false
-  const leave = setTimeout(() => (isLate = child.stdin.end()), CELL_MS)
-  const kill = setTimeout(() => child.kill('SIGKILL'), CELL_MS + LEAVE_MS)
-  const [code] = await once(child, 'close')
-  ;[leave, kill].forEach(clearTimeout)
-  return { lines, code, isLate: Boolean(isLate) }
+  const closed = once(child, 'close')
+  const isLate = await Promise.race([closed.then(() => false), untilSilent(child, lines, mock).then(() => true)])
+  const kill = isLate && (child.stdin.end(), setTimeout(() => child.kill('SIGKILL'), LEAVE_MS))
+  const [code] = await closed
+  clearTimeout(kill)
+  return { lines, code, isLate }
 }
+
+/** Waits until a client does nothing: it emits no event and no error, and sends neither a request nor the ack of a frame. */
+async function untilSilent(child, lines, mock) {
+  let [size, since, end] = [0, performance.now(), Infinity]
+  while (child.exitCode === null) {
+    const log = await readLog(mock)
+    const now = performance.now()
+    const grown = lines.length + log.filter(({ what }) => what === 'request').length + ackedFrames(log).length
+    if (grown !== size) [size, since, end] = [grown, now, Math.min(end, now + CELL_MS_MAX)]
+    if (now > end || now - since > (size ? SILENT_MS : START_MS_MAX)) return
+    await sleep(POLL_MS)
+  }
+}
+
+/** The log ids of acks. Those without one answer heartbeats, whose number depends on how long a client runs. */
+const ackedFrames = (log) => log.filter(({ what, log_id }) => what === 'ack' && log_id !== '0').map(({ log_id }) => log_id)
 
 const isUpgrade = ({ what, headers = [] }) => what === 'request' && headers.some(([name, value]) => name === 'upgrade' && /websocket/i.test(value))
 

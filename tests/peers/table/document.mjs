@@ -11,8 +11,8 @@ const INTRODUCTION = `# Other people's clients against the mock
 Published, unmodified clients in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask peers --table\` runs them
 and writes this page; with \`--check\`, a chore of every night, it compares each cell instead, and fails at a difference or a missing cell.
 
-Each cell is a new mock whose room plays \`recordings/gifts.bin\` at speed 30 (unless the scenario sets the speed), and one client, for at most
-20 s; then the client is asked to disconnect. Clients are not restarted: what reconnects here is the client itself. It stops at the end of the
+Each cell is a new mock whose room plays \`recordings/gifts.bin\` at speed 30 (unless the scenario sets the speed), and one client. After 25 s in which it
+neither emits nor sends anything but heartbeats, or after 60 s, the client is asked to disconnect. Clients are not restarted: what reconnects here is the client itself. It stops at the end of the
 stream, and when it says that it is disconnected. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
 
 Not in the table: ports for Go, C# and Java, which are not in the registries of npm, PyPI and crates.io; the crate \`tiktoklive\` 0.0.19, whose
@@ -29,9 +29,9 @@ const LEGEND = `
 const PARTS = `
 ## Each client
 
-*Acks* are those in the mock's log. *Sockets* counts the attempts to open one; *next socket after* is the time from the end of the first to the
+*Acks* are those in the mock's log, before that of the last frame: a client may disconnect before it sends that one. *Sockets* counts the attempts to open one; *next socket after* is the time from the end of the first to the
 second attempt. *How it ends* has the class of the error that the client raised (\`string\`: a bare text) or reported and continued, or an HTTP
-status; **waits**: no answer and no error within 20 s; **keeps trying**: more than one socket, and none open at the end. A range, or several
+status; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. A range, or several
 endings, are all that a cell may have, for the reason below the table.
 `
 

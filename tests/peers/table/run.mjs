@@ -6,13 +6,14 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { linesOf } from '../mock.mjs'
+import { readBatches } from '../session.mjs'
 import { COUNTED, runCell, SHOW } from './cell.mjs'
 import { clients as all } from './clients.mjs'
 import { differences, ranged, read, write } from './document.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
-/** How many cells run at the same time. Most of the time they wait. */
+/** How many cells run at the same time. Most of the time they wait, but Python clients need a processor for seconds. */
 const AT_ONCE = 6
 /** Scenarios that CI runs with the clients that its other checks do not run: the end, a reconnect, and an error at each step. */
 const SOME = ['stream-ended', 'drop', 'offline', 'rate-limited-forever', 'sign-html', 'handshake-400']
@@ -29,17 +30,21 @@ const scenarios = files.filter((file) => file.endsWith('.toml')).map((file) => f
 const clients = all(path.resolve(target))
 const cells = scenarios.flatMap((scenario) => clients.map((client) => ({ client, scenario }))).filter(({ client, scenario }) => isWanted(client, scenario))
 
+const { logId: last } = readBatches(await linesOf(livetape, ['cat', SHOW.play, '--json'])).findLast(({ needsAck }) => needsAck)
+const started = performance.now()
 const expected = read(await readFile(DOCUMENT, 'utf8').catch(() => ''))
 const results = new Map(clients.map(({ name }) => [name, new Map()]))
 const waiting = cells.values()
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   for (const { client, scenario } of waiting) {
     // Any failure of a cell is its text, so that it differs from the expected one.
-    const texts = await runCell(path.resolve(livetape), client, scenario).catch((error) => [`fails: ${error.message}`])
+    const texts = await runCell(path.resolve(livetape), client, scenario, last).catch((error) => [`fails: ${error.message}`])
     results.get(client.name).set(scenario, ranged(client, scenario, texts))
     if (mode === '--show') console.log(`${client.name}, ${scenario}: ${texts.join(' | ')}`)
   }
 }))
+
+console.error(`${cells.length} cells took ${Math.round((performance.now() - started) / 1000)} s`)
 
 async function compare() {
   const lines = differences(expected, results)

@@ -48,9 +48,9 @@ use class::Class;
 
 /// Name of the method, stored in the header. It changes whenever the same key would produce other
 /// replacements.
-pub const PROFILE: &str = "share/2";
+pub const PROFILE: &str = "share/3";
 /// Name of the method with [`Scrubber::readable`].
-const READABLE_PROFILE: &str = "show/1";
+const READABLE_PROFILE: &str = "show/2";
 
 /// Counts of the changes, apart from replaced identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

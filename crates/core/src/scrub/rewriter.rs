@@ -9,7 +9,7 @@ use super::{
     letters,
     made_up::{self, ID_MIN, SEC_UID_START},
     stock,
-    walk::{Leaves, Place, as_text, is_fields},
+    walk::{Leaves, Place, as_text, is_fields, is_tenth, numbers},
 };
 
 /// Minimum number of digits in a text that count as an id or a phone number.
@@ -271,19 +271,26 @@ impl Leaves for Rewriter<'_> {
     }
 
     /// Returns other bytes of the same length that are neither text nor fields. Packed numbers keep their
-    /// lengths.
+    /// lengths and signs, and fit into 64 bits.
     fn opaque(&mut self, _: &Place, bytes: &[u8]) -> Option<Vec<u8>> {
         self.tally.opaque += 1;
         let mut choices = self.key.choices("bytes", bytes);
-        let mut other = |byte: &u8| match byte {
+        let is_packed = numbers(bytes).is_some();
+        let changed = |(at, byte): (usize, &u8), part: u8| match byte {
+            // The rest of a number of 64 bits.
+            _ if is_packed && is_tenth(bytes, at) => *byte,
             // A control character that does not occur in text.
-            ..0x20 => 0x10 | choices.next() as u8 & 0x0f,
-            _ => byte & 0x80 | choices.next() as u8 & 0x7f,
+            ..0x20 => 0x10 | part & 0x0f,
+            _ => byte & 0x80 | part & 0x7f,
         };
-        let tries = (0..OPAQUE_TRIES).map(|_| bytes.iter().map(&mut other).collect::<Vec<u8>>());
+        let mut made = |_| bytes.iter().enumerate().map(|byte| changed(byte, choices.next() as u8)).collect();
         let fits = |new: &Vec<u8>| as_text(new).is_none() && !is_fields(new);
-        let found = { tries }.find(fits);
-        Some(found.unwrap_or_else(|| vec![0xff; bytes.len()]))
+        let found = (0..OPAQUE_TRIES).map(&mut made).find(fits);
+        Some(found.unwrap_or_else(|| match is_packed {
+            // Not a field, because no field has the type 7.
+            true => bytes.iter().enumerate().map(|byte| changed(byte, 0xff)).collect(),
+            false => vec![0xff; bytes.len()],
+        }))
     }
 
     fn broken(&mut self, _: usize) {

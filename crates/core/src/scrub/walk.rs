@@ -8,6 +8,8 @@ use crate::wire::{Field, Kind, Schema, unzip, zip};
 
 /// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
 const DEPTH_MAX: usize = 64;
+/// Maximum length of an encoded number, in bytes.
+const VARINT_BYTES_MAX: usize = 10;
 /// Replacement for malformed bytes, which no parser accepts as a field.
 const BROKEN: u8 = 0x07;
 /// First bytes of gzip data.
@@ -291,14 +293,25 @@ fn guess_plain(value: &[u8], context: Context, place: &Place, leaves: &mut impl 
 
 /// Rewrites a packed list of numbers.
 fn packed(value: &[u8], place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u8>> {
-    let (mut rest, mut numbers) = (value, Vec::new());
-    while !rest.is_empty() {
-        let Ok(number) = decode_varint(&mut rest) else { return leaves.opaque(place, value) };
-        numbers.push(number);
-    }
+    let Some(numbers) = numbers(value) else { return leaves.opaque(place, value) };
     let mut out = Vec::with_capacity(value.len());
     numbers.into_iter().for_each(|number| encode_varint(leaves.number(place, number), &mut out));
     Some(out)
+}
+
+/// Returns the numbers of a packed list; `None` if it is none.
+pub(super) fn numbers(value: &[u8]) -> Option<Vec<u64>> {
+    let (mut rest, mut numbers) = (value, Vec::new());
+    while !rest.is_empty() {
+        numbers.push(decode_varint(&mut rest).ok()?);
+    }
+    Some(numbers)
+}
+
+/// Whether the byte at this index of a packed list is the tenth of its number, and so holds its highest bit.
+pub(super) fn is_tenth(list: &[u8], at: usize) -> bool {
+    at.checked_sub(VARINT_BYTES_MAX - 1)
+        .is_some_and(|start| list[start..at].iter().all(|byte| byte & 0x80 != 0))
 }
 
 /// Whether `value` consists entirely of fields. Their contents are not checked.

@@ -31,7 +31,7 @@ pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};
 pub use fault::{Fault, FaultKind};
 pub use fields::{Field, Kind, Schema};
 pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
-pub use push::{Push, read_push, write_push};
+pub use push::{Push, read_push, without_gzip, write_push};
 pub(crate) use unzip::gzip_length;
 pub use unzip::{Unzipper, unzip, zip};
 

@@ -3,7 +3,12 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::{Fault, FaultKind, merge::merge, view, views, webcast};
+use super::{
+    Fault, FaultKind,
+    merge::merge,
+    unzip::{GZIP_MAGIC, unzip},
+    view, views, webcast,
+};
 
 /// A push frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +35,8 @@ impl Push {
     }
 }
 
+/// Name of the header that says how the payload is compressed.
+const COMPRESS_TYPE: &str = "compress_type";
 /// Number of the payload field.
 const PAYLOAD_FIELD: u32 = 8;
 
@@ -38,7 +45,7 @@ pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
     let read = |frame: &Bytes, bytes: &[u8]| {
         let mut read = views::PushFrame::default();
         let result = view::merge(&mut read, bytes);
-        let compress_type = read.headers.iter().find(|h| h.key == "compress_type").map(|h| h.value);
+        let compress_type = read.headers.iter().find(|h| h.key == COMPRESS_TYPE).map(|h| h.value);
         let push = Push {
             seq_id: read.seq_id,
             log_id: read.log_id,
@@ -55,8 +62,7 @@ pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
 /// Encodes a push frame as TikTok's servers do.
 #[must_use]
 pub fn write_push(push: &Push) -> Bytes {
-    let header =
-        webcast::push_frame::Header { key: "compress_type".into(), value: push.compress_type.clone() };
+    let header = webcast::push_frame::Header { key: COMPRESS_TYPE.into(), value: push.compress_type.clone() };
     let frame = webcast::PushFrame {
         seq_id: push.seq_id,
         log_id: push.log_id,
@@ -70,9 +76,47 @@ pub fn write_push(push: &Push) -> Bytes {
     Bytes::from(frame.encode_to_vec())
 }
 
+/// Returns a push frame as TikTok's servers send it to clients that do not ask for gzip. A frame that is not compressed, or
+/// damaged, stays as it is.
+#[must_use]
+pub fn without_gzip(frame: &Bytes) -> Bytes {
+    let Ok(mut push) = webcast::PushFrame::decode(frame.clone()) else { return frame.clone() };
+    let mut faults = Vec::new();
+    let payload = unzip(push.payload.clone(), &mut faults);
+    if !push.payload.starts_with(&GZIP_MAGIC) || !faults.is_empty() {
+        return frame.clone();
+    }
+    push.payload = payload;
+    push.headers
+        .iter_mut()
+        .filter(|header| header.key == COMPRESS_TYPE)
+        .for_each(|header| header.value = "none".into());
+    push.encode_to_vec().into()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::zip, *};
+
+    #[test]
+    fn only_the_payload_and_its_header_lose_gzip() {
+        let (mut frame, plain) = (webcast::PushFrame::default(), Bytes::from_static(b"a batch"));
+        (frame.seq_id, frame.log_id, frame.service, frame.method) = (1, 2, 3, 4);
+        frame.payload_type = "msg".into();
+        frame.headers = [("im-cursor", "c"), (COMPRESS_TYPE, "gzip")]
+            .map(|(key, value)| webcast::push_frame::Header { key: key.into(), value: value.into() })
+            .into();
+        frame.payload = zip(&plain);
+        let cut = webcast::PushFrame { payload: frame.payload.slice(..9), ..frame.clone() };
+        let zipped = Bytes::from(frame.encode_to_vec());
+        frame.headers[1].value = "none".into();
+        frame.payload = plain;
+        let unzipped = Bytes::from(frame.encode_to_vec());
+        assert_eq!(without_gzip(&zipped), unzipped);
+        for same in [unzipped, cut.encode_to_vec().into(), Bytes::from_static(b"\xff")] {
+            assert_eq!(without_gzip(&same), same);
+        }
+    }
 
     /// Byte for byte as in known clients.
     #[test]

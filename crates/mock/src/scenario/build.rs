@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    After, Change, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Network,
-    Per, Scenario, State, User,
+    After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit,
+    Network, Per, Scenario, State, User,
 };
 use crate::sans_io::pace::Speed;
 
@@ -51,6 +51,9 @@ keys! {
         close_after_ms(ms: u64), "Scenario::default().close_after_ms(0)", "close_after_ms = 0" => ms;
     "Sets the state of a room after its end.",
         after(after: After), "Scenario::default().after(After::Again)", "after = \"again\"" => after;
+    "Sets the sockets whose frames are compressed.",
+        compress(compress: Compress), "Scenario::default().compress(Compress::Never)",
+        "compress = \"never\"" => compress;
     "Sets how many recent chats a client receives as history when it joins in the middle.",
         history(chats: usize), "Scenario::default().history(0)", "history = 0" => chats;
     "Sets the WebSocket URL in responses of the sign server, without a query.",

@@ -55,6 +55,8 @@ pub struct Scenario {
     pub close_after_ms: u64,
     /// State of a room after its end.
     pub after: After,
+    /// Sockets whose frames are compressed.
+    pub compress: Compress,
     /// Number of recent chats that a client receives as history when it joins in the middle.
     pub history: usize,
     /// WebSocket URL in responses of the sign server, without a query; defaults to one built from the request's `Host`.
@@ -93,6 +95,7 @@ impl Default for Scenario {
             end: End::Close,
             close_after_ms: 1000,
             after: After::Offline,
+            compress: Compress::Asked,
             history: 6,
             push_server: None,
             tt_target_idc: "useast1a".into(),
@@ -212,4 +215,22 @@ pub enum After {
     Offline,
     /// The user stays live, and the next connection starts the recording again.
     Again,
+}
+
+/// Sockets whose frames are compressed with gzip.
+///
+/// ```
+/// # use livetape_mock::{Compress, Scenario};
+/// assert_eq!(Scenario::parse("compress = \"never\"").unwrap().compress, Compress::Never);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compress {
+    /// Those whose query asks for it with `compress=gzip`.
+    #[default]
+    Asked,
+    /// All of them.
+    Always,
+    /// None of them.
+    Never,
 }

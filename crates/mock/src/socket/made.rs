@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{random::Random, room::Joined};
+use super::super::{random::Random, room::Joined, scenario::Compress};
 use crate::sans_io::wire::{self, Batch, BatchInfo, Message, Push, compose};
 
 /// A method that is not part of any schema.
@@ -16,7 +16,7 @@ const ENDED: i32 = 3;
 #[derive(Debug)]
 pub(super) struct Maker {
     random: Random,
-    /// Whether the client requested gzip.
+    /// Whether frames are compressed.
     is_gzip: bool,
     /// Whether the answer to `im_enter_room` is the first batch. After a signing response it is not.
     is_first: bool,
@@ -26,10 +26,21 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    pub(super) fn new(random: Random, is_gzip: bool, joined: &Joined) -> Self {
+    /// `asks_gzip`: whether the client requests compressed frames.
+    pub(super) fn new(random: Random, asks_gzip: bool, joined: &Joined) -> Self {
         let show = &joined.settings.show;
+        let is_gzip = match joined.settings.compress {
+            Compress::Asked => asks_gzip,
+            Compress::Always => true,
+            Compress::Never => false,
+        };
         let is_first = !joined.is_signed;
         Self { random, is_gzip, is_first, seq_id: 0, room_id: show.room_id, wall_ms: show.wall_ms }
+    }
+
+    /// A recorded frame for this client. Real servers send gzip only to clients that ask for it (docs/protocol.md §3.4).
+    pub(super) fn recorded(&self, frame: &Bytes) -> Bytes {
+        if self.is_gzip { frame.clone() } else { wire::without_gzip(frame) }
     }
 
     /// A batch of earlier chats.

@@ -132,13 +132,11 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             }
             let Some(frame) = frames.get(self.progress.at) else { return self.finish(end).await };
             self.wait(frame.offset).await?;
-            for (opcode, bytes) in self.progress.mangler.mangle(
-                (frame.opcode, frame.bytes.clone()),
-                &mut self.maker,
-                frame.offset,
-            ) {
+            let recorded = self.maker.recorded(&frame.bytes);
+            let framed = (frame.opcode, recorded.clone());
+            for (opcode, bytes) in self.progress.mangler.mangle(framed, &mut self.maker, frame.offset) {
                 // A client may be unable to ack a damaged frame.
-                self.owe(frame.ack.filter(|_| bytes == frame.bytes));
+                self.owe(frame.ack.filter(|_| bytes == recorded));
                 self.write(opcode, &bytes).await?;
             }
             self.progress.frames += 1;
