@@ -1,9 +1,10 @@
 //! Several processes share one main channel over NATS: see `docs/cluster.md`.
 //!
 //! [`sans_io::cluster::Member`](crate::sans_io::cluster::Member) decides; this module performs what it asks for. [`store`] is JetStream, [`node`]
-//! the task between the member, the hub and the supervisor. [`orders`] passes orders to the owner, wherever it is, and
-//! [`report`] shows every node what the others are doing.
+//! the task between the member, the hub and the supervisor. [`orders`] passes orders to the owner, wherever it is,
+//! [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
+mod claims;
 mod node;
 mod options;
 mod orders;
@@ -23,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    control::{Control, Driver, Term},
+    control::{Claims, Control, Driver, Term},
     hub::Hub,
     sans_io::error::{Code, Problem},
 };
@@ -89,9 +90,21 @@ impl Cluster {
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
+        if let Some(pause) = store.read_pause().await? {
+            control.limit().learn(&pause);
+        }
+        let (claims, wanted) = Claims::shared();
+        driver.set_claims(claims);
+        let claimant = claims::Claimant::new(&options, store.clone());
+        let claimed = claimant.holding();
+        tokio::spawn(claimant.serve(wanted));
         let ready = Box::pin(ready(has_stream, START_TIME + options.lease));
         let node = node::Node::new(options, link, store, hub, control, sender, owners, streams).await?;
-        Ok(Membership { terms, left: tokio::spawn(node.run()), ready })
+        let left = tokio::spawn(async move {
+            node.run().await;
+            claimed.released().await;
+        });
+        Ok(Membership { terms, left, ready })
     }
 }
 

@@ -69,7 +69,7 @@ impl<T: Transport> Channels<T> {
             };
             match request {
                 None => break,
-                Some(Request::Room(user, answer)) => answer.send(self.room(&user)),
+                Some(Request::Room(user, answer)) => answer.send(self.room(&user).await),
                 Some(Request::Replay(replay, answer)) => self.replay(replay, answer),
             }
         }
@@ -83,19 +83,21 @@ impl<T: Transport> Channels<T> {
     }
 
     /// Returns a lease of the room of `user`, which is connected if necessary.
-    fn room(&self, user: &str) -> Result<Lease, Refusal> {
+    async fn room(&self, user: &str) -> Result<Lease, Refusal> {
         let registry = &self.requests.registry;
         if let Some(lease) = registry.lease(user) {
             return Ok(lease);
         }
         self.common.limit.check()?;
-        let place = self.common.place()?;
+        let place = self.common.place(false).await?;
+        let claim = self.common.claim(user, false).await?;
         let (control, driver) = self.requests.beside(&self.shutdown);
         let hub = registry.open(&self.stream, self.backlog);
         let (lease, listing) = registry.enter(user, &hub, driver.view());
         if let Some(listing) = listing {
             let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
-            (supervisor.place, supervisor.listing) = (Some(place), Some(listing));
+            (supervisor.place, supervisor.claim) = (Some(place), Some(claim));
+            supervisor.listing = Some(listing);
             let room = TokenRoom { user: user.to_owned(), hub, control, registry: registry.clone() };
             self.tasks.spawn(room.run(supervisor));
         }
@@ -114,6 +116,8 @@ impl<T: Transport> Channels<T> {
             options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
             common: self.common.clone(),
             place: None,
+            claim: None,
+            waits: false,
             is_mocked: false,
             listing: None,
             followed: Some(self.common.rooms.offer(user)),

@@ -64,7 +64,7 @@ impl<T: Transport> Supervisor<T> {
             let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());
             let next = self.resume(intent, passed).await;
             ended = ended.and(self.run(next).await);
-            (self.place, self.inherited) = (None, None);
+            (self.place, self.claim, self.inherited) = (None, None, None);
             self.driver.forget_user();
             self.driver.set_replay(None);
             let _ = told.send(());
@@ -140,7 +140,7 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Broadcasts why the channel cannot continue.
-    async fn tell(&mut self, problem: &Problem) {
+    pub(super) async fn tell(&mut self, problem: &Problem) {
         let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();

@@ -5,3 +5,4 @@ mod failover;
 mod outage;
 mod same_logs;
 mod support;
+mod upstream;

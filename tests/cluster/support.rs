@@ -222,6 +222,23 @@ impl Node {
         Feed { lines }
     }
 
+    /// Opens the room of a token.
+    pub(crate) fn room(&self, token: &str) -> Feed {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let url = format!("ws://{}/ws/{token}?raw=1", self.address);
+        let (mut socket, _) = tungstenite::client(url, socket).unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            while let Ok(message) = socket.read() {
+                if let tungstenite::Message::Text(text) = message {
+                    drop(sender.send(text.to_string()));
+                }
+            }
+        });
+        Feed { lines }
+    }
+
     /// HTTP 1.0, so that bodies are neither in chunks nor followed by another response.
     fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut socket = TcpStream::connect(&self.address).unwrap();

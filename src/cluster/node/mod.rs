@@ -23,11 +23,11 @@ use super::{
     orders::Owner,
     progress::{self, Progress},
     report::{Nodes, Report},
-    store::Store,
+    store::{OWNER, Store},
 };
 use crate::{
     clock,
-    control::{ClusterState, Control, NodeState, Term},
+    control::{ClusterState, Control, Limit, LimitNews, NodeState, Term},
     hub::{CloseReason, Hub, Mark},
     sans_io::{
         cluster::{self, Action, Delivery, Encoded, Fault, Input, Member},
@@ -66,6 +66,8 @@ pub(super) struct Node {
     owners: watch::Sender<Owner>,
     has_stream: watch::Sender<bool>,
     nodes: Nodes,
+    limit: Limit,
+    pauses: LimitNews,
     reporting: Interval,
     /// When the server's shutdown must be complete.
     leaving: Option<Instant>,
@@ -107,6 +109,8 @@ impl Node {
             offered: Vec::new(),
             mark: None,
             nodes: Nodes::default(),
+            pauses: control.limit().news(),
+            limit: control.limit().clone(),
             leaving: None,
             is_handing_over: false,
             options,
@@ -141,6 +145,7 @@ impl Node {
                 () = hub.staged(), if can_offer => {}
                 Some(message) = self.reports.next() => self.note(&message),
                 _ = self.reporting.tick() => self.report().await,
+                () = self.pauses.wait() => self.report().await,
                 () = until(due) => self.tell(Input::Tick),
                 () = until(self.leaving), if self.leaving.is_some() => break,
             }
@@ -178,7 +183,7 @@ impl Node {
             match action {
                 Action::CreateLease { sent } => self.take_lease(None, sent),
                 Action::RenewLease { revision, sent } => self.take_lease(Some(revision), sent),
-                Action::ReleaseLease { revision } => self.store.release_lease(revision).await,
+                Action::ReleaseLease { revision } => self.store.release_ownership(revision).await,
                 Action::ReadTail { after } => {
                     self.ask(move |store| async move { store.read_tail(after).await });
                 }
@@ -213,7 +218,10 @@ impl Node {
     }
 
     fn take_lease(&self, revision: Option<u64>, sent: Duration) {
-        self.ask(move |store| async move { Input::Lease(store.take_lease(revision, sent).await) });
+        let node = self.options.node.clone();
+        self.ask(
+            move |store| async move { Input::Lease(store.take_lease(OWNER, &node, revision, sent).await) },
+        );
     }
 
     fn deliver(&mut self, delivery: Delivery) {
@@ -262,10 +270,13 @@ impl Node {
     }
 
     fn note(&mut self, message: &Message) {
-        let Some(Report { state, head, source, .. }) = Report::from_bytes(&message.payload) else { return };
+        let Some(Report { state, head, source, pause, .. }) = Report::from_bytes(&message.payload) else {
+            return;
+        };
         if state.node == self.options.node {
             return;
         }
+        pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
         if let Some((status, replay)) = source
             && !self.member.is_owner()
             && self.member.reader().owner().0 == state.node
@@ -288,10 +299,17 @@ impl Node {
         };
         self.nodes.note(state.clone());
         self.share_state();
-        let report = Report::new(state, self.hub.head(), source).to_bytes();
+        let pause = self.limit.pause(&self.options.node);
+        let report = Report::new(state, self.hub.head(), source, pause.clone()).to_bytes();
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
-        drop(timeout_at(within, self.store.tell("node", report)).await);
+        let told = async {
+            self.store.tell("node", report).await;
+            if let Some(pause) = &pause {
+                self.store.store_pause(pause).await;
+            }
+        };
+        drop(timeout_at(within, told).await);
     }
 
     fn share_state(&mut self) {
