@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Options, store::Store};
@@ -33,6 +30,12 @@ const RELEASE_TIME: Duration = Duration::from_millis(300);
 /// Maximum time to release all claims when the server shuts down. Others expire.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 
+/// Returns the name of a user's channel, and of the claim on the user. Dots separate the parts of a subject, and no user
+/// name contains `=`.
+pub(super) fn of_user(user: &str) -> String {
+    format!("user.{}", user.to_lowercase().replace('.', "="))
+}
+
 /// Takes and holds the claims of this process.
 #[derive(Clone)]
 pub(super) struct Claimant {
@@ -44,7 +47,8 @@ pub(super) struct Claimant {
     held: TaskTracker,
 }
 
-/// The claims that this process holds.
+/// The claims that this process holds, and the channels of users that it shares.
+#[derive(Clone)]
 pub(super) struct Holding(TaskTracker);
 
 /// A claim while it is being taken or held.
@@ -58,6 +62,11 @@ struct Held {
 }
 
 impl Holding {
+    /// Counts a task, too.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
     /// Waits until they are released.
     pub(super) async fn released(self) {
         self.0.close();
@@ -75,14 +84,8 @@ impl Claimant {
         Holding(self.held.clone())
     }
 
-    /// Takes claims until the process ends.
-    pub(super) async fn serve(self, mut wanted: mpsc::Receiver<Wanted>) {
-        while let Some(wanted) = wanted.recv().await {
-            tokio::spawn(self.clone().answer(wanted));
-        }
-    }
-
-    async fn answer(self, wanted: Wanted) {
+    /// Takes a claim.
+    pub(super) async fn answer(self, wanted: Wanted) {
         // A lease that its holder renewed until it was killed expires within its lifetime.
         let patience = if wanted.waits { self.lease * 2 + RELEASE_TIME } else { RELEASE_TIME };
         let mut patience_ends = clock::now() + patience;
@@ -108,8 +111,7 @@ impl Claimant {
 
     async fn take(&self, what: &What) -> Result<Claim, Problem> {
         let keys = match what {
-            // Dots separate the parts of a key, and no name contains `=`.
-            What::User(user) => vec![format!("user.{}", user.to_lowercase().replace('.', "="))],
+            What::User(user) => vec![of_user(user)],
             What::Place(max) => (0..PLACES_MAX.min(*max)).map(|place| format!("place.{place}")).collect(),
         };
         for key in keys {

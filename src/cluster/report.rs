@@ -22,6 +22,8 @@ const MISSES_MAX: u32 = 4;
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Report {
     version: u8,
+    /// The channel that the report is about.
+    pub(super) channel: String,
     pub(super) state: NodeState,
     /// Number of the last event that the node knows.
     pub(super) head: u64,
@@ -38,12 +40,13 @@ pub(super) struct Nodes(BTreeMap<String, (Instant, NodeState)>);
 
 impl Report {
     pub(super) fn new(
+        channel: &str,
         state: NodeState,
         head: u64,
         source: Option<(Status, Option<ReplayState>)>,
         pause: Option<Pause>,
     ) -> Self {
-        Self { version: VERSION, state, head, source, pause }
+        Self { version: VERSION, channel: channel.to_owned(), state, head, source, pause }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {

@@ -38,8 +38,8 @@ const LOG_MESSAGES_MAX: i64 = 16_384;
 const LOG_BYTES_MAX: i64 = 256 << 20;
 /// Time after which NATS removes a consumer that reads no further.
 const CONSUMER_TIME: Duration = Duration::from_secs(10);
-/// Key of the owner's lease.
-pub(super) const OWNER: &str = "lease.main";
+/// The channel that the cluster has from the start.
+pub(super) const MAIN: &str = "main";
 /// Key of the pause that TikTok asked for.
 const PAUSE: &str = "pause";
 
@@ -58,6 +58,7 @@ pub(super) struct Store {
     context: Context,
     client: Client,
     cluster: String,
+    channel: String,
     lease: Duration,
     replicas: usize,
     answer_time: Duration,
@@ -72,10 +73,25 @@ impl Store {
             context,
             client,
             cluster: options.cluster.clone(),
+            channel: MAIN.to_owned(),
             lease: options.lease,
             replicas: options.replicas,
             answer_time,
         }
+    }
+
+    /// Returns the part of another channel.
+    pub(super) fn of_channel(&self, channel: &str) -> Self {
+        Self { channel: channel.to_owned(), ..self.clone() }
+    }
+
+    pub(super) fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// Returns the key of the owner's lease.
+    pub(super) fn owner(&self) -> String {
+        format!("lease.{}", self.channel)
     }
 
     /// Returns a subject of the cluster.
@@ -92,7 +108,7 @@ impl Store {
     }
 
     fn feed(&self) -> String {
-        self.subject("feed.main")
+        self.subject(&format!("feed.{}", self.channel))
     }
 
     fn key_subject(&self, key: &str) -> String {
@@ -186,7 +202,12 @@ impl Store {
         )
     }
 
-    /// Subscribes to a subject of the cluster. `log.main` has every message of the log, once it is stored.
+    /// Subscribes to every message of the log, once it is stored.
+    pub(super) async fn subscribe_log(&self) -> Result<Subscriber, Problem> {
+        self.subscribe(&format!("log.{}", self.channel)).await
+    }
+
+    /// Subscribes to a subject of the cluster.
     pub(super) async fn subscribe(&self, of: &str) -> Result<Subscriber, Problem> {
         self.client.subscribe(self.subject(of)).await.map_err(|_| self.silent())
     }
@@ -247,8 +268,8 @@ impl Store {
 
     /// Removes `revision` of the owner's lease, and tells the other nodes.
     pub(super) async fn release_ownership(&self, revision: u64) {
-        if self.release_lease(OWNER, revision).await {
-            self.tell("free", Bytes::new()).await;
+        if self.release_lease(&self.owner(), revision).await {
+            self.tell("free", self.channel.clone().into()).await;
             drop(timeout(self.answer_time, self.client.flush()).await);
         }
     }

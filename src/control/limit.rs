@@ -41,7 +41,7 @@ pub struct Pause {
     pub node: Arc<str>,
     /// The number that this process gave it.
     pub number: u64,
-    /// What is left of it.
+    /// The remaining time.
     pub left: Duration,
 }
 
@@ -59,8 +59,8 @@ impl Limit {
         });
     }
 
-    /// Records a pause that another process met. This process may be told several times, and late: the earliest end
-    /// counts, so a pause does not grow by being passed on.
+    /// Records a pause that another process met. Messages arrive several times, and late: the earliest end counts,
+    /// so a pause does not grow by being passed on.
     pub fn learn(&self, pause: &Pause) {
         let until = clock::now() + pause.left.min(PAUSE_MAX);
         let id = (Some(Arc::clone(&pause.node)), pause.number);

@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Common {
     pub(super) limit: Limit,
     pub(super) rooms: Rooms,
-    claims: Claims,
+    pub(super) claims: Claims,
     places: Arc<Semaphore>,
     max_live: usize,
 }

@@ -20,23 +20,19 @@ impl<T: Transport> Supervisor<T> {
         if let Some(live) = self.follow_room(&user).await {
             return self.follow_live(&user, live, answer).await;
         }
-        // Rooms of tokens have already been checked.
         let waits = std::mem::take(&mut self.waits) || self.inherited.is_some();
-        let answer = match (answer, self.common.limit.check()) {
-            // A room that continues waits for the end of the pause.
-            (Some(answer), Err(refusal)) if !waits => {
-                answer.refuse(refusal);
-                return Next::Idle;
-            }
-            (answer, _) => answer,
-        };
+        // A room that continues waits for the end of the pause.
+        let allowed = if waits { Ok(()) } else { self.common.limit.check() };
         let shutdown = self.shutdown.clone();
-        let claimed = tokio::select! { biased;
-            () = shutdown.cancelled() => return Next::Exit,
-            claimed = self.take_claims(&user, waits) => claimed,
+        let claimed = match allowed {
+            Ok(()) => tokio::select! { biased;
+                () = shutdown.cancelled() => return Next::Exit,
+                claimed = self.take_claims(&user, waits) => claimed,
+            },
+            refused => refused,
         };
         if let Err(refusal) = claimed {
-            if waits {
+            if self.hub.is_relayed() && (waits || answer.is_none()) {
                 self.tell(&refusal.problem).await;
             }
             return self.refuse(answer, refusal).await;

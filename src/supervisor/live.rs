@@ -262,6 +262,7 @@ impl<T: Transport> Supervisor<T> {
     pub(super) async fn close_with(&mut self, reason: CloseReason) {
         // Free the slot first, so that returning clients can open the room again.
         (self.place, self.listing) = (None, None);
+        self.end_elsewhere(&reason).await;
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
             () = self.hub.drain(reason) => {}

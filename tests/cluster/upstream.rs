@@ -16,16 +16,16 @@ use crate::support::{Feed, LEASE, Nats, Node, node, take_owner};
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// A mock with the rooms of ann and ben, and nodes whose tokens open them.
-struct Show {
+pub(crate) struct Show {
     nats: Nats,
-    mock: MockTikTok,
+    pub(crate) mock: MockTikTok,
     folder: TempDir,
     max_live: &'static str,
     _runtime: Runtime,
 }
 
 impl Show {
-    fn start(scenario: impl FnOnce(Scenario) -> Scenario, max_live: &'static str) -> Self {
+    pub(crate) fn start(scenario: impl FnOnce(Scenario) -> Scenario, max_live: &'static str) -> Self {
         let runtime = Runtime::new().unwrap();
         let scenario = scenario(Scenario::live("ann").user(User::new("ben")).recording(DEMO));
         let scenario = ScenarioFile::from(scenario).with_recording(DEMO, DEMO_BYTES);
@@ -37,7 +37,7 @@ impl Show {
         Self { nats: Nats::start(), mock, folder, max_live, _runtime: runtime }
     }
 
-    fn node(&self) -> Node {
+    pub(crate) fn node(&self) -> Node {
         let config = self.folder.path().join("livetape.toml");
         let mut command = node(&self.nats.url(), LEASE);
         command.args(["--upstream", &self.mock.url(), "--max-live", self.max_live, "--config"]).arg(config);
@@ -45,7 +45,7 @@ impl Show {
     }
 
     /// Number of connections to rooms, and the most at once to the same user.
-    fn connections(&self) -> (usize, usize) {
+    pub(crate) fn connections(&self) -> (usize, usize) {
         let (mut open, mut all, mut most) = (Vec::new(), 0, 0);
         for entry in self.mock.received() {
             match entry.what {
@@ -70,7 +70,7 @@ fn refusal(feed: &Feed) -> (String, String) {
     (text("code"), text("message"))
 }
 
-fn is_chat(event: &Value) -> bool {
+pub(crate) fn is_chat(event: &Value) -> bool {
     event["type"] == "chat"
 }
 
