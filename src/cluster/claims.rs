@@ -105,7 +105,7 @@ impl Claimant {
                 }
                 Err(_) => {}
             }
-            tokio::time::sleep(AGAIN).await;
+            sleep_until(clock::now() + AGAIN).await;
         }
     }
 
