@@ -1,9 +1,11 @@
 //! Several processes share one main channel over NATS: see `docs/cluster.md`.
 //!
 //! [`sans_io::cluster::Member`](crate::sans_io::cluster::Member) decides; this module performs what it asks for. [`store`] is JetStream, [`node`]
-//! the task between the member, the hub and the supervisor. [`orders`] passes orders to the owner, wherever it is, and
-//! [`report`] shows every node what the others are doing.
+//! the task between the member, the hub and the supervisor. [`orders`] passes orders to the owner, wherever it is,
+//! [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
+mod channels;
+mod claims;
 mod node;
 mod options;
 mod orders;
@@ -23,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    control::{Control, Driver, Term},
+    control::{Asked, Claims, Control, Driver, Term},
     hub::Hub,
     sans_io::error::{Code, Problem},
 };
@@ -73,15 +75,13 @@ impl Cluster {
     /// `cluster_unreachable`.
     pub async fn join(self, hub: Hub, control: Control, driver: &mut Driver) -> Result<Membership, Problem> {
         let Self { options, link, store } = self;
-        let (sender, terms) = mpsc::channel(1);
-        let (streams, has_stream) = watch::channel(false);
-        let (owners, owner) = watch::channel(orders::Owner::default());
+        let (told, heard) = channels::told();
         let (from_here, to_source) = driver.intercept();
         let router = orders::Router {
             client: link.client.clone(),
             subject: store.subject("order"),
             node: options.node.clone(),
-            owner,
+            owner: heard.owner,
             is_connected: link.is_connected.clone(),
             to_source,
             hub: hub.clone(),
@@ -89,9 +89,38 @@ impl Cluster {
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
-        let ready = Box::pin(ready(has_stream, START_TIME + options.lease));
-        let node = node::Node::new(options, link, store, hub, control, sender, owners, streams).await?;
-        Ok(Membership { terms, left: tokio::spawn(node.run()), ready })
+        if let Some(pause) = store.read_pause().await? {
+            control.limit().learn(&pause);
+        }
+        let (claims, asked) = Claims::shared();
+        driver.set_claims(claims);
+        let claimant = claims::Claimant::new(&options, store.clone());
+        let claimed = claimant.holding();
+        let is_connected = link.is_connected;
+        let (rooms, connected) = (channels::Rooms::new(&options, &store, &claimed), is_connected.clone());
+        tokio::spawn(serve(asked, claimant, rooms, connected));
+        let ready = Box::pin(ready(heard.has_stream, START_TIME + options.lease));
+        let node = node::Node::new(options, is_connected, store, (hub, control), told).await?;
+        let left = tokio::spawn(async move {
+            node.run().await;
+            claimed.released().await;
+        });
+        Ok(Membership { terms: heard.terms, left, ready })
+    }
+}
+
+/// Does what this process asks of the cluster, until it ends.
+async fn serve(
+    mut asked: mpsc::Receiver<Asked>,
+    claimant: claims::Claimant,
+    rooms: channels::Rooms,
+    is_connected: watch::Receiver<bool>,
+) {
+    while let Some(asked) = asked.recv().await {
+        match asked {
+            Asked::Claim(wanted) => drop(tokio::spawn(claimant.clone().answer(wanted))),
+            Asked::Channel(joining) => drop(tokio::spawn(rooms.clone().join(joining, is_connected.clone()))),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     clock,
-    control::{NodeState, ReplayState, Status},
+    control::{NodeState, Pause, ReplayState, Status},
 };
 
 /// Version of the message.
@@ -22,11 +22,16 @@ const MISSES_MAX: u32 = 4;
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Report {
     version: u8,
+    /// The channel that the report is about.
+    pub(super) channel: String,
     pub(super) state: NodeState,
     /// Number of the last event that the node knows.
     pub(super) head: u64,
     /// State of the source, from the owner.
     pub(super) source: Option<(Status, Option<ReplayState>)>,
+    /// The pause that TikTok asked for.
+    #[serde(default)]
+    pub(super) pause: Option<Pause>,
 }
 
 /// The other nodes, by their last report.
@@ -34,8 +39,14 @@ pub(super) struct Report {
 pub(super) struct Nodes(BTreeMap<String, (Instant, NodeState)>);
 
 impl Report {
-    pub(super) fn new(state: NodeState, head: u64, source: Option<(Status, Option<ReplayState>)>) -> Self {
-        Self { version: VERSION, state, head, source }
+    pub(super) fn new(
+        channel: &str,
+        state: NodeState,
+        head: u64,
+        source: Option<(Status, Option<ReplayState>)>,
+        pause: Option<Pause>,
+    ) -> Self {
+        Self { version: VERSION, channel: channel.to_owned(), state, head, source, pause }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {

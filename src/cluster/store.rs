@@ -18,9 +18,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::Options;
-use crate::sans_io::{
-    cluster::{Answer, Input},
-    error::{Code, Problem},
+use crate::{
+    control::Pause,
+    sans_io::{
+        cluster::{Answer, Input},
+        error::{Code, Problem},
+    },
 };
 
 /// Maximum time to wait for an answer of JetStream.
@@ -35,12 +38,15 @@ const LOG_MESSAGES_MAX: i64 = 16_384;
 const LOG_BYTES_MAX: i64 = 256 << 20;
 /// Time after which NATS removes a consumer that reads no further.
 const CONSUMER_TIME: Duration = Duration::from_secs(10);
-/// Name of the lease in its bucket.
-const LEASE: &str = "lease.main";
+/// The channel that the cluster has from the start.
+pub(super) const MAIN: &str = "main";
+/// Key of the pause that TikTok asked for.
+const PAUSE: &str = "pause";
 
 /// The value of a lease.
 #[derive(Deserialize, Serialize)]
 struct Lease {
+    /// Its holder: a node, or one of its claims.
     node: String,
     /// The time of sending on the node's own clock.
     sent: Duration,
@@ -52,7 +58,7 @@ pub(super) struct Store {
     context: Context,
     client: Client,
     cluster: String,
-    node: String,
+    channel: String,
     lease: Duration,
     replicas: usize,
     answer_time: Duration,
@@ -67,11 +73,25 @@ impl Store {
             context,
             client,
             cluster: options.cluster.clone(),
-            node: options.node.clone(),
+            channel: MAIN.to_owned(),
             lease: options.lease,
             replicas: options.replicas,
             answer_time,
         }
+    }
+
+    /// Returns the part of another channel.
+    pub(super) fn of_channel(&self, channel: &str) -> Self {
+        Self { channel: channel.to_owned(), ..self.clone() }
+    }
+
+    pub(super) fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// Returns the key of the owner's lease.
+    pub(super) fn owner(&self) -> String {
+        format!("lease.{}", self.channel)
     }
 
     /// Returns a subject of the cluster.
@@ -88,11 +108,11 @@ impl Store {
     }
 
     fn feed(&self) -> String {
-        self.subject("feed.main")
+        self.subject(&format!("feed.{}", self.channel))
     }
 
-    fn lease_subject(&self) -> String {
-        format!("$KV.{}.{LEASE}", self.name())
+    fn key_subject(&self, key: &str) -> String {
+        format!("$KV.{}.{key}", self.name())
     }
 
     /// Creates the log and the bucket of leases, unless they exist.
@@ -182,7 +202,12 @@ impl Store {
         )
     }
 
-    /// Subscribes to a subject of the cluster. `log.main` has every message of the log, once it is stored.
+    /// Subscribes to every message of the log, once it is stored.
+    pub(super) async fn subscribe_log(&self) -> Result<Subscriber, Problem> {
+        self.subscribe(&format!("log.{}", self.channel)).await
+    }
+
+    /// Subscribes to a subject of the cluster.
     pub(super) async fn subscribe(&self, of: &str) -> Result<Subscriber, Problem> {
         self.client.subscribe(self.subject(of)).await.map_err(|_| self.silent())
     }
@@ -193,47 +218,74 @@ impl Store {
         drop(self.client.publish(self.subject(of), bytes).await);
     }
 
-    /// Creates the lease, or renews `revision` of it.
-    pub(super) async fn take_lease(&self, revision: Option<u64>, sent: Duration) -> Answer {
-        let value = serde_json::to_vec(&Lease { node: self.node.clone(), sent }).unwrap_or_default();
-        match self.append(self.lease_subject(), revision.unwrap_or(0), value.into()).await {
+    /// Creates a lease, or renews `revision` of it.
+    pub(super) async fn take_lease(
+        &self,
+        key: &str,
+        holder: &str,
+        revision: Option<u64>,
+        sent: Duration,
+    ) -> Answer {
+        let value = serde_json::to_vec(&Lease { node: holder.to_owned(), sent }).unwrap_or_default();
+        match self.append(self.key_subject(key), revision.unwrap_or(0), value.into()).await {
             Ok(revision) => Answer::Held { revision, sent },
-            Err(Appending::Rejected) => self.read_lease().await,
+            Err(Appending::Rejected) => self.read_lease(key, holder).await,
             Err(Appending::Unanswered) => Answer::Unknown,
         }
     }
 
     /// An earlier request may have succeeded although its answer was lost.
-    async fn read_lease(&self) -> Answer {
-        let Ok(bucket) = self.context.get_stream_no_info(self.bucket()).await else {
-            return Answer::Unknown;
-        };
-        let subject = self.lease_subject();
-        match timeout(self.answer_time, bucket.get_last_raw_message_by_subject(&subject)).await {
-            Ok(Ok(entry)) => match serde_json::from_slice::<Lease>(&entry.payload) {
-                Ok(lease) if lease.node == self.node => {
-                    Answer::Held { revision: entry.sequence, sent: lease.sent }
-                }
+    async fn read_lease(&self, key: &str, holder: &str) -> Answer {
+        match self.read_key(key).await {
+            Ok(Some((revision, value))) => match serde_json::from_slice::<Lease>(&value) {
+                Ok(lease) if lease.node == holder => Answer::Held { revision, sent: lease.sent },
                 _ => Answer::Taken,
             },
-            Ok(Err(error)) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => {
-                Answer::Taken
-            }
-            Ok(Err(_)) | Err(_) => Answer::Unknown,
+            Ok(None) => Answer::Taken,
+            Err(Unanswered) => Answer::Unknown,
         }
     }
 
-    /// Removes `revision` of the lease, and tells the other nodes.
-    pub(super) async fn release_lease(&self, revision: u64) {
+    /// Returns the revision and the value of an entry, unless it has expired.
+    async fn read_key(&self, key: &str) -> Result<Option<(u64, Bytes)>, Unanswered> {
+        let bucket = self.context.get_stream_no_info(self.bucket()).await.map_err(|_| Unanswered)?;
+        let subject = self.key_subject(key);
+        match timeout(self.answer_time, bucket.get_last_raw_message_by_subject(&subject)).await {
+            Ok(Ok(entry)) => Ok(Some((entry.sequence, entry.payload))),
+            Ok(Err(error)) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Ok(Err(_)) | Err(_) => Err(Unanswered),
+        }
+    }
+
+    /// Removes `revision` of a lease. Returns whether it is certainly gone; otherwise it expires.
+    pub(super) async fn release_lease(&self, key: &str, revision: u64) -> bool {
         let released = async {
             let bucket = self.context.get_stream_no_info(self.bucket()).await.ok()?;
-            bucket.purge().sequence(revision + 1).filter(self.lease_subject()).await.ok()
+            bucket.purge().sequence(revision + 1).filter(self.key_subject(key)).await.ok()
         };
-        // Otherwise it expires.
-        if let Ok(Some(_)) = timeout(self.answer_time, released).await {
-            drop(self.client.publish(self.subject("free"), Bytes::new()).await);
+        matches!(timeout(self.answer_time, released).await, Ok(Some(_)))
+    }
+
+    /// Removes `revision` of the owner's lease, and tells the other nodes.
+    pub(super) async fn release_ownership(&self, revision: u64) {
+        if self.release_lease(&self.owner(), revision).await {
+            self.tell("free", self.channel.clone().into()).await;
             drop(timeout(self.answer_time, self.client.flush()).await);
         }
+    }
+
+    /// Stores a pause for nodes that start later. It expires like a lease.
+    pub(super) async fn store_pause(&self, pause: &Pause) {
+        let value = serde_json::to_vec(pause).unwrap_or_default();
+        // A failure shows in the connection, too.
+        drop(self.client.publish(self.key_subject(PAUSE), value.into()).await);
+    }
+
+    /// Returns the pause that other nodes have stored.
+    pub(super) async fn read_pause(&self) -> Result<Option<Pause>, Problem> {
+        let stored = self.read_key(PAUSE).await.map_err(|Unanswered| self.silent())?;
+        // Another version's pause arrives with a report, if this one can read it.
+        Ok(stored.and_then(|(_, value)| serde_json::from_slice(&value).ok()))
     }
 
     /// Appends a message to the log if it ends with `expected`.
@@ -308,6 +360,9 @@ impl Store {
         Some(messages)
     }
 }
+
+/// JetStream did not answer.
+struct Unanswered;
 
 /// Why a message was not, or may not have been, appended.
 enum Appending {

@@ -5,7 +5,10 @@
 //! [`Channels`].
 
 mod channels;
+mod claims;
 mod cluster;
+mod driver;
+mod limit;
 mod orders;
 mod registry;
 #[cfg(feature = "nats")]
@@ -20,7 +23,9 @@ use std::{
 };
 
 pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
+pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
 pub use cluster::{ClusterState, NodeState, Term};
+pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 #[cfg(feature = "nats")]
@@ -56,6 +61,7 @@ pub struct Control {
     orders: mpsc::Sender<Order>,
     shutdown: CancellationToken,
     channels: Channels,
+    limit: Limit,
 }
 
 /// State that the driver of the source writes and everyone reads. The lock is only held for copying, never
@@ -94,6 +100,8 @@ pub struct Driver {
     orders: mpsc::Receiver<Order>,
     tester: Tester,
     channel_requests: Option<ChannelRequests>,
+    limit: Limit,
+    claims: Claims,
     /// Creates injected events, with ids that never repeat, even across sources.
     injector: Injector,
 }
@@ -144,11 +152,14 @@ impl Control {
             orders: sender,
             shutdown,
             channels,
+            limit: Limit::default(),
         };
         // Default for servers without a source that connects.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
-        let (channel_requests, injector) = (Some(channel_requests), Injector::default());
-        Ok((control, Driver { shared, upstream, orders, tester, channel_requests, injector }))
+        let (limit, claims, injector) = (control.limit.clone(), Claims::default(), Injector::default());
+        let channel_requests = Some(channel_requests);
+        let driver = Driver { shared, upstream, orders, tester, channel_requests, limit, claims, injector };
+        Ok((control, driver))
     }
 
     /// Returns the handle for additional channels.
@@ -244,6 +255,12 @@ impl Control {
         give(&self.orders, |answer| Order::Test(user, answer)).await
     }
 
+    /// Returns the rate limiter for the upstream.
+    #[must_use]
+    pub fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
     /// Shuts down the server gracefully, like Ctrl-C.
     pub fn shut_down(&self) {
         self.shutdown.cancel();
@@ -253,73 +270,6 @@ impl Control {
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
         &self.shutdown
-    }
-}
-
-impl Driver {
-    /// Waits for the next order. Tests are passed to the tester instead and never returned.
-    pub async fn next_order(&mut self) -> Option<Order> {
-        loop {
-            match self.orders.recv().await? {
-                Order::Test(user, answer) => (self.tester)(user, answer),
-                order => return Some(order),
-            }
-        }
-    }
-
-    /// Takes the receiving end of channel requests. Returns `None` after the first call.
-    pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
-        self.channel_requests.take()
-    }
-
-    /// Returns a read-only view of the source's status.
-    #[must_use]
-    pub fn view(&self) -> View {
-        View { shared: Arc::clone(&self.shared) }
-    }
-
-    /// Returns the creator of injected events.
-    pub fn injector(&mut self) -> &mut Injector {
-        &mut self.injector
-    }
-
-    /// Sets the function that processes tests.
-    pub fn set_tester(&mut self, tester: Tester) {
-        self.tester = tester;
-    }
-
-    /// Returns the status of the source.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        lock(&self.shared).status()
-    }
-
-    /// Updates the status of the source.
-    pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
-        lock(&self.shared).update_status(change);
-    }
-
-    /// Resets the status to idle, but keeps the counters.
-    pub fn forget_user(&self) {
-        self.update_status(|status| {
-            let counts = std::mem::take(&mut status.counts);
-            *status = Status { counts, ..Status::default() };
-        });
-    }
-
-    /// Updates the lateness of the replay's frames.
-    pub fn set_lateness(&self, lateness: Lateness) {
-        lock(&self.shared).lateness = lateness;
-    }
-
-    /// Updates the counters of rooms and recorders.
-    pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
-        change(&mut self.upstream.lock());
-    }
-
-    /// Updates the state of the replay; `None` if there is none.
-    pub fn set_replay(&self, state: Option<ReplayState>) {
-        lock(&self.shared).replay = state;
     }
 }
 

@@ -71,6 +71,12 @@ impl<T> Answer<T> {
         Self::new().0
     }
 
+    /// Whether nobody waits for the answer any more.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Reports success.
     pub fn accept(self, result: T) {
         self.send(Ok(result));

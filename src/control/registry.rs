@@ -92,6 +92,14 @@ impl ChannelRegistry {
         Hub::new(format!("{stream}-{}", listed.opened), limits)
     }
 
+    /// Like [`open`](Self::open), for a channel that other processes share. Its stream has no name yet.
+    #[must_use]
+    pub fn open_relayed(&self, node: &str, limits: Limits) -> Hub {
+        let mut listed = self.lock();
+        listed.opened += 1;
+        Hub::relayed(String::new(), format!("{node}-{}", listed.opened), limits)
+    }
+
     /// Leases the room of a user, if it is registered.
     #[must_use]
     pub fn lease(&self, user: &str) -> Option<Lease> {
@@ -120,7 +128,7 @@ impl ChannelRegistry {
         let mut listed = self.lock();
         let unused = |room: &LeasedRoom| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
         let before = listed.rooms.len();
-        listed.rooms.retain(|_, room| room.channel.hub.stream() != hub.stream() || !unused(room));
+        listed.rooms.retain(|_, room| room.channel.hub.name_here() != hub.name_here() || !unused(room));
         listed.rooms.len() < before
     }
 
@@ -193,7 +201,7 @@ impl Drop for RegistryEntry {
     fn drop(&mut self) {
         let mut listed = self.registry.lock();
         // Another room may have taken its place by now.
-        let is_ours = |room: &LeasedRoom| room.channel.hub.stream() == self.hub.stream();
+        let is_ours = |room: &LeasedRoom| room.channel.hub.name_here() == self.hub.name_here();
         if listed.rooms.get(&self.user).is_some_and(is_ours) {
             listed.rooms.remove(&self.user);
         }

@@ -2,11 +2,9 @@
 
 use std::pin::Pin;
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Leaving, Supervisor};
+use super::{Leaving, Supervisor, common::Place};
 use crate::{
-    control::{Answer, Refusal, Status},
+    control::{Answer, Claim, Refusal, Status},
     sans_io::error::{Code, Problem},
     source::live::{self, Check, Transport},
 };
@@ -15,15 +13,21 @@ use crate::{
 pub(super) struct Candidate {
     pub(super) user: String,
     pub(super) answer: Answer<Status>,
+    search: Pin<Box<dyn Future<Output = Result<Found, Refusal>> + Send>>,
+}
+
+/// A user who was looked up.
+pub(super) struct Found {
+    claim: Claim,
     /// Slot for the new room, if the current room holds none because a token owns it.
-    place: Option<OwnedSemaphorePermit>,
-    check: Pin<Box<dyn Future<Output = Check> + Send>>,
+    place: Option<Place>,
+    check: Check,
 }
 
 /// Waits for the look-up in progress; forever, if there is none.
-pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Check {
+pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<Found, Refusal> {
     match candidate {
-        Some(candidate) => candidate.check.as_mut().await,
+        Some(candidate) => candidate.search.as_mut().await,
         None => std::future::pending().await,
     }
 }
@@ -40,35 +44,47 @@ impl<T: Transport> Supervisor<T> {
         if self.common.rooms.has(&user) {
             return Some(Leaving::Replaced(user, answer));
         }
-        let place = match self.may_look_up(candidate.as_ref()) {
-            Ok(place) => place,
+        if let Err(refusal) = self.may_look_up(candidate.as_ref()) {
+            answer.refuse(refusal);
+            return None;
+        }
+        let options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
+        let transport = self.transport.clone();
+        let (common, has_place) = (self.common.clone(), self.place.is_some());
+        let search = Box::pin(async move {
+            let place = if has_place { None } else { Some(common.place(false).await?) };
+            let claim = common.claim(&options.user, false).await?;
+            Ok(Found { claim, place, check: live::check(&options, &transport).await })
+        });
+        *candidate = Some(Candidate { user, answer, search });
+        None
+    }
+
+    fn may_look_up(&self, before: Option<&Candidate>) -> Result<(), Refusal> {
+        if let Some(Candidate { user, .. }) = before {
+            let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
+            return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
+        }
+        self.common.limit.check()
+    }
+
+    /// Replaces the current room, or rejects the order if the user cannot be connected to.
+    pub(super) fn take_found(
+        &mut self,
+        candidate: Option<Candidate>,
+        found: Result<Found, Refusal>,
+    ) -> Option<Leaving> {
+        let Candidate { user, answer, .. } = candidate?;
+        let Found { claim, place, check: Check { why, wait, .. } } = match found {
+            Ok(found) => found,
             Err(refusal) => {
                 answer.refuse(refusal);
                 return None;
             }
         };
-        let options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
-        let transport = self.transport.clone();
-        let check = Box::pin(async move { live::check(&options, &transport).await });
-        *candidate = Some(Candidate { user, answer, place, check });
-        None
-    }
-
-    fn may_look_up(&self, before: Option<&Candidate>) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        if let Some(Candidate { user, .. }) = before {
-            let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
-            return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
-        }
-        self.common.limit.check()?;
-        Ok(if self.place.is_some() { None } else { Some(self.common.place()?) })
-    }
-
-    /// Replaces the current room, or rejects the order if the user cannot be connected to.
-    pub(super) fn take_found(&mut self, candidate: Option<Candidate>, found: Check) -> Option<Leaving> {
-        let Candidate { user, answer, place, .. } = candidate?;
-        let Check { why, wait, .. } = found;
         let Some(problem) = why else {
             self.place = place.or_else(|| self.place.take());
+            self.claim = Some(claim);
             return Some(Leaving::Replaced(user, answer));
         };
         if let Some(wait) = wait {

@@ -11,8 +11,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Common, Ended, Supervisor, SupervisorOptions};
 use crate::{
     control::{
-        Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, PrivateReplay, Refusal, Request,
-        Requested,
+        Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, NodeState, PrivateReplay, Refusal,
+        Request, Requested, shutting_down as no_answer,
     },
     hub::{CloseReason, Hub, Limits},
     sans_io::error::{Code, Problem, close},
@@ -69,7 +69,7 @@ impl<T: Transport> Channels<T> {
             };
             match request {
                 None => break,
-                Some(Request::Room(user, answer)) => answer.send(self.room(&user)),
+                Some(Request::Room(user, answer)) => answer.send(self.room(&user).await),
                 Some(Request::Replay(replay, answer)) => self.replay(replay, answer),
             }
         }
@@ -83,21 +83,46 @@ impl<T: Transport> Channels<T> {
     }
 
     /// Returns a lease of the room of `user`, which is connected if necessary.
-    fn room(&self, user: &str) -> Result<Lease, Refusal> {
+    async fn room(&self, user: &str) -> Result<Lease, Refusal> {
         let registry = &self.requests.registry;
         if let Some(lease) = registry.lease(user) {
             return Ok(lease);
         }
+        if self.common.claims.are_shared() {
+            return self.shared_room(user).await;
+        }
         self.common.limit.check()?;
-        let place = self.common.place()?;
+        let place = self.common.place(false).await?;
+        let claim = self.common.claim(user, false).await?;
         let (control, driver) = self.requests.beside(&self.shutdown);
         let hub = registry.open(&self.stream, self.backlog);
         let (lease, listing) = registry.enter(user, &hub, driver.view());
         if let Some(listing) = listing {
             let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
-            (supervisor.place, supervisor.listing) = (Some(place), Some(listing));
-            let room = TokenRoom { user: user.to_owned(), hub, control, registry: registry.clone() };
-            self.tasks.spawn(room.run(supervisor));
+            (supervisor.place, supervisor.claim) = (Some(place), Some(claim));
+            supervisor.listing = Some(listing);
+            let room = TokenRoom { hub, control, registry: registry.clone() };
+            self.tasks.spawn(room.run(supervisor.live(user.to_owned())));
+        }
+        Ok(lease)
+    }
+
+    /// Returns a lease of a room that all nodes of the cluster share: one of them connects it.
+    async fn shared_room(&self, user: &str) -> Result<Lease, Refusal> {
+        let registry = &self.requests.registry;
+        let (control, driver) = self.requests.beside(&self.shutdown);
+        let hub = registry.open_relayed(&self.stream, self.backlog);
+        let joined = self.common.claims.join(user, &hub, &control).await?.ok_or_else(no_answer)?;
+        let (lease, listing) = registry.enter(user, &hub, driver.view());
+        match listing {
+            // The main channel has connected to the user in the meantime.
+            None => control.shut_down(),
+            Some(listing) => {
+                let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
+                (supervisor.listing, supervisor.followed) = (Some(listing), None);
+                let room = TokenRoom { hub, control, registry: registry.clone() };
+                self.tasks.spawn(room.run(supervisor.serve_room(user.to_owned(), joined)));
+            }
         }
         Ok(lease)
     }
@@ -114,6 +139,8 @@ impl<T: Transport> Channels<T> {
             options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
             common: self.common.clone(),
             place: None,
+            claim: None,
+            waits: false,
             is_mocked: false,
             listing: None,
             followed: Some(self.common.rooms.offer(user)),
@@ -152,7 +179,6 @@ impl<T: Transport> Channels<T> {
 
 /// A room that a token opened.
 struct TokenRoom {
-    user: String,
     hub: Hub,
     control: Control,
     registry: ChannelRegistry,
@@ -160,8 +186,8 @@ struct TokenRoom {
 
 impl TokenRoom {
     /// Runs until the room ends or all subscribers have left.
-    async fn run<T: Transport>(self, supervisor: Supervisor<T>) {
-        let mut serving = pin!(supervisor.live(self.user.clone()));
+    async fn run(self, serving: impl Future<Output = Ended>) {
+        let mut serving = pin!(serving);
         tokio::select! { biased;
             _ = serving.as_mut() => {}
             () = self.deserted() => {
@@ -171,6 +197,7 @@ impl TokenRoom {
         }
         // No effect if the source has already closed the hub, because only the first reason counts.
         self.hub.close(shutting_down());
+        self.control.shut_down();
     }
 
     /// Waits until the room has had no subscribers for a while, and removes it from the registry.
@@ -178,10 +205,21 @@ impl TokenRoom {
         loop {
             self.hub.wait_for_nobody().await;
             let came_back = timeout(LINGER, self.hub.wait_for_subscribers(1)).await.is_ok();
-            if !came_back && self.registry.strike_unused(&self.hub) {
+            if came_back || self.is_needed() {
+                continue;
+            }
+            if self.registry.strike_unused(&self.hub) {
                 return;
             }
         }
+    }
+
+    /// Whether this process is the owner of a channel that others of the cluster read. They report it several times in
+    /// the lifetime of a lease.
+    fn is_needed(&self) -> bool {
+        let Some(cluster) = self.control.cluster() else { return false };
+        let is_read = |node: &NodeState| node.node != cluster.node && node.clients > 0;
+        cluster.owner.as_ref() == Some(&cluster.node) && cluster.nodes.iter().any(is_read)
     }
 }
 

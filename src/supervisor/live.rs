@@ -1,7 +1,7 @@
 //! A live room as the source: passes items to the recorder and the pipeline until the room ends or is
 //! replaced.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, pin::Pin, time::Duration};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -10,6 +10,7 @@ use super::{
     Leaving, Next, Record, Supervisor,
     backlog::Backlog,
     candidate::{Candidate, looked_up},
+    common::lost,
     idle::room_running,
     inject::inject_live,
     play::REPLAY,
@@ -28,11 +29,11 @@ use crate::{
         recording::{Flags, Item, What, records::Header},
         username::normalise,
     },
-    source::{
-        self,
-        live::{Live, Outcome, RECORDER_BYTES_MAX, Transport},
-    },
+    source::live::{Live, Outcome, RECORDER_BYTES_MAX, Transport},
 };
+
+/// Ends when another process may connect to the user.
+type Lost = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How a source ended.
 struct LiveEnd {
@@ -47,44 +48,6 @@ struct LiveEnd {
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Connects to `user` and runs until the room ends or is left.
-    pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
-        let user = match normalise(&user) {
-            Ok(user) => user,
-            Err(problem) => return self.refuse(answer, problem).await,
-        };
-        if let Some(live) = self.follow_room(&user).await {
-            return self.follow_live(&user, live, answer).await;
-        }
-        // Rooms of tokens have already been checked.
-        let answer = match (answer, self.common.limit.check()) {
-            (Some(answer), Err(refusal)) => {
-                answer.refuse(refusal);
-                return Next::Idle;
-            }
-            (answer, _) => answer,
-        };
-        if self.place.is_none() {
-            match self.common.place() {
-                Ok(place) => self.place = Some(place),
-                Err(problem) => return self.refuse(answer, problem).await,
-            }
-        }
-        let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
-        let options = source::live::LiveOptions {
-            user: user.clone(),
-            wall_anchor: Some(wall_anchor),
-            ..self.options.live.clone()
-        };
-        // Start the recorder before any request: if recording is impossible, do not connect.
-        let recorder = match self.start_recorder(&user, source::live::header(&options)) {
-            Ok(recorder) => recorder,
-            Err(problem) => return self.refuse(answer, problem).await,
-        };
-        let live = Live::start(options, self.transport.clone());
-        self.pass_on(&user, live, recorder, answer).await
-    }
-
     /// Passes items from the source to the recorder and the pipeline until the source ends or is left.
     pub(super) async fn pass_on(
         &mut self,
@@ -93,6 +56,8 @@ impl<T: Transport> Supervisor<T> {
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
     ) -> Next {
+        // A replacement brings its own.
+        let claim = self.claim.take();
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
@@ -111,7 +76,9 @@ impl<T: Transport> Supervisor<T> {
         self.begin_room(user, &mut pipeline).await;
         let mut room = RoomStatus::new(&self.driver, user, answer, self.following.is_none());
         let failed = recorder.as_ref().map(Recorder::watch);
-        let over = self.pump(live, user, &mut pipeline, &mut room, failed).await;
+        let lost = lost(self.place.as_ref(), claim.as_ref());
+        let over = self.pump(live, user, &mut pipeline, &mut room, (failed, lost)).await;
+        drop(claim);
         self.leave(over, pipeline, room, recorder, shared).await
     }
 
@@ -121,7 +88,7 @@ impl<T: Transport> Supervisor<T> {
         user: &str,
         pipeline: &mut Pipeline,
         room: &mut RoomStatus,
-        mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
+        (mut recorder_failed, mut lost): (Option<watch::Receiver<Option<Problem>>>, Lost),
     ) -> LiveEnd {
         let (header, started) = (live.header().clone(), live.started());
         let (mut leaving, mut candidate) = (None, None);
@@ -131,6 +98,7 @@ impl<T: Transport> Supervisor<T> {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
                 () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
+                () = lost.as_mut(), if leaving.is_none() => leaving = Some(Leaving::ClaimLost(user.to_owned())),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
                     if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
@@ -239,7 +207,7 @@ impl<T: Transport> Supervisor<T> {
     ) -> Next {
         let LiveEnd { leaving, outcome, candidate, last, was_connected } = over;
         let (reason, problem) = match (&leaving, outcome) {
-            (Some(Leaving::ShutDown | Leaving::RecorderEnded), _) => (None, None),
+            (Some(Leaving::ShutDown | Leaving::RecorderEnded | Leaving::ClaimLost(_)), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
             (Some(Leaving::Replaced(..)), _) => (Some("replaced"), None),
             (None, Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
@@ -263,6 +231,7 @@ impl<T: Transport> Supervisor<T> {
         let next = match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderEnded) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
+            Some(Leaving::ClaimLost(user)) => self.claim_again(user),
             Some(Leaving::Deleted(answer)) => {
                 self.forget_user(answer);
                 Next::Idle
@@ -290,24 +259,14 @@ impl<T: Transport> Supervisor<T> {
         Next::Exit
     }
 
-    async fn close_with(&mut self, reason: CloseReason) {
+    pub(super) async fn close_with(&mut self, reason: CloseReason) {
         // Free the slot first, so that returning clients can open the room again.
         (self.place, self.listing) = (None, None);
+        self.end_elsewhere(&reason).await;
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
             () = self.hub.drain(reason) => {}
         }
-    }
-
-    /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the command ends.
-    pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
-        let Some(answer) = answer else {
-            self.close_with(why(Some(&problem), "")).await;
-            self.ended.refused = Some(problem);
-            return Next::Exit;
-        };
-        answer.refuse(problem);
-        Next::Idle
     }
 
     fn note_limit(&self, item: &Item) {
@@ -374,7 +333,7 @@ fn shown(path: Option<PathBuf>) -> String {
 }
 
 /// Builds the close reason of sockets: the code of the failure, or a normal close.
-fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
+pub(super) fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
     match problem {
         Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
         None => CloseReason { code: close::NORMAL, reason: reason.into() },

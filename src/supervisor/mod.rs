@@ -8,9 +8,9 @@ mod backlog;
 mod candidate;
 mod channels;
 mod common;
+mod connect;
 mod idle;
 mod inject;
-mod limit;
 mod live;
 mod mocked;
 mod play;
@@ -23,16 +23,14 @@ use std::path::PathBuf;
 
 use channels::Channels;
 pub use channels::LINGER;
-use common::Common;
-use limit::Limit;
+use common::{Common, Place};
 use rooms::Followed;
 use terms::Inherited;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     control::{
-        Answer, ChannelRegistry, Control, Driver, Lease, MockRoom, RegistryEntry, ReplayState, Status,
+        Answer, ChannelRegistry, Claim, Control, Driver, Lease, MockRoom, RegistryEntry, ReplayState, Status,
     },
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
@@ -143,6 +141,8 @@ enum Leaving {
     RecorderEnded,
     Deleted(Answer<Status>),
     Replaced(String, Answer<Status>),
+    /// Another process may connect to this user.
+    ClaimLost(String),
 }
 
 impl Leaving {
@@ -175,7 +175,11 @@ pub struct Supervisor<T> {
     options: SupervisorOptions,
     common: Common,
     /// Held while a room is connected, and kept for the room that replaces it.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
+    /// The claim on the user who is connected next.
+    claim: Option<Claim>,
+    /// Whether the next room waits for processes of the cluster that are gone.
+    waits: bool,
     /// Whether the current room is one of a mock.
     is_mocked: bool,
     /// Registry entry of this channel, if a token opened it.
@@ -202,10 +206,12 @@ impl<T: Transport> Supervisor<T> {
         control: &Control,
         mut driver: Driver,
         transport: T,
-        options: SupervisorOptions,
+        mut options: SupervisorOptions,
     ) -> Self {
         let requests = driver.take_channel_requests();
-        let common = Common::new(requests.as_ref().map_or(1, |requests| requests.max_live));
+        let max_live = requests.as_ref().map_or(1, |requests| requests.max_live);
+        let common = Common::new(max_live, driver.limit().clone(), driver.claims().clone());
+        options.live.limit = common.limit.clone();
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
         let shutdown = control.shutdown().clone();
         let registry = requests.as_ref().map(|requests| requests.registry.clone());
@@ -221,6 +227,8 @@ impl<T: Transport> Supervisor<T> {
             options,
             common,
             place: None,
+            claim: None,
+            waits: false,
             is_mocked: false,
             listing: None,
             followed: None,
@@ -273,7 +281,7 @@ impl<T: Transport> Supervisor<T> {
         loop {
             next = match next {
                 Next::Idle => {
-                    (self.place, self.inherited) = (None, None);
+                    (self.place, self.claim, self.inherited) = (None, None, None);
                     self.start_channels();
                     self.intend(None);
                     self.idle().await

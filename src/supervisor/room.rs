@@ -72,7 +72,7 @@ impl RoomStatus {
             Some(Leaving::Replaced(other, _)) => replaced_by(&self.user, other),
             Some(Leaving::Deleted(_)) => given_up(&self.user, "cancelled by a request to disconnect"),
             Some(Leaving::ShutDown) => shutting_down(),
-            Some(Leaving::RecorderEnded) | None => problem.unwrap_or_else(|| {
+            Some(Leaving::RecorderEnded | Leaving::ClaimLost(_)) | None => problem.unwrap_or_else(|| {
                 let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
                 Problem::new(Code::ConnectionLost, message)
             }),

@@ -1,14 +1,15 @@
 //! The main channel of several processes: each has a supervisor, and the one whose process owns the channel works.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{Ended, Next, Supervisor};
 use crate::{
     clock,
-    control::{Answer, Term, shutting_down},
+    control::{Answer, Joined, Term, shutting_down},
+    hub::CloseReason,
     pipeline::{Pacing, Pipeline},
     sans_io::{
         decoder::{Decoder, DecoderOptions},
@@ -40,6 +41,13 @@ pub(super) enum Intent {
         /// Number of generations so far.
         generation: u32,
     },
+    /// The room of a token ended, and its sockets were closed with this code and reason.
+    Ended {
+        /// WebSocket close code.
+        code: u16,
+        /// The reason.
+        reason: String,
+    },
     /// It plays a recording.
     Replay(Box<Position>),
 }
@@ -56,19 +64,59 @@ impl<T: Transport> Supervisor<T> {
     pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {
         self.start_channels();
         let mut ended = Ended::default();
-        while let Some(Term { intent, passed, over, ended: told }) = self.next_term(&mut terms).await {
-            self.shutdown = over;
-            self.driver.injector().skip(self.hub.head());
-            self.driver.forget_user();
-            self.driver.set_replay(None);
-            let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());
-            let next = self.resume(intent, passed).await;
-            ended = ended.and(self.run(next).await);
-            (self.place, self.inherited) = (None, None);
-            self.driver.forget_user();
-            self.driver.set_replay(None);
-            let _ = told.send(());
+        while let Some(term) = self.next_term(&mut terms).await {
+            ended = ended.and(self.work(term, None).await);
         }
+        ended
+    }
+
+    /// Works in the terms of the channel of `user`, until its room ends, here or at another process.
+    pub async fn serve_room(mut self, user: String, joined: Joined) -> Ended {
+        let Joined { mut terms, mut intent } = joined;
+        // A room that ended before this process joined does not concern it.
+        intent.borrow_and_update();
+        let mut ended = Ended::default();
+        loop {
+            let term = tokio::select! { biased;
+                reason = ended_elsewhere(&mut intent) => {
+                    self.listing = None;
+                    self.hub.drain(reason).await;
+                    return ended;
+                }
+                term = terms.recv() => term,
+            };
+            let Some(term) = term else { return ended };
+            let over = term.over.clone();
+            self.followed = Some(self.common.rooms.offer(&user));
+            ended = ended.and(self.work(term, Some(&user)).await);
+            self.followed = None;
+            if !over.is_cancelled() {
+                return ended;
+            }
+        }
+    }
+
+    /// Works in a term. `home` is the user of a token's channel.
+    async fn work(&mut self, term: Term, home: Option<&str>) -> Ended {
+        let Term { intent, passed, over, ended: told } = term;
+        self.shutdown = over;
+        self.driver.injector().skip(self.hub.head());
+        self.driver.forget_user();
+        self.driver.set_replay(None);
+        let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());
+        let next = match (home, intent) {
+            (None, intent) => self.resume(intent, passed).await,
+            (Some(user), intent) => {
+                let is_open = matches!(intent, Some(Intent::Live { .. }));
+                self.inherited = is_open.then_some(Inherited::Room);
+                Next::Connect(user.to_owned(), None)
+            }
+        };
+        let ended = self.run(next).await;
+        (self.place, self.claim, self.inherited) = (None, None, None);
+        self.driver.forget_user();
+        self.driver.set_replay(None);
+        let _ = told.send(());
         ended
     }
 
@@ -84,14 +132,14 @@ impl<T: Transport> Supervisor<T> {
     /// Returns the state in which the previous owner was.
     async fn resume(&mut self, intent: Option<Intent>, passed: u64) -> Next {
         let generation = match &intent {
-            None => 0,
+            None | Some(Intent::Ended { .. }) => 0,
             Some(Intent::Idle { generation } | Intent::Live { generation, .. }) => *generation,
             // This pass is played again.
             Some(Intent::Replay(position)) => position.generation.saturating_sub(1),
         };
         self.generation = self.generation.max(generation);
         match intent {
-            None | Some(Intent::Idle { .. }) => Next::Idle,
+            None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => Next::Idle,
             Some(Intent::Live { user, .. }) => {
                 self.inherited = Some(Inherited::Room);
                 Next::Connect(user, Some(Answer::unheard()))
@@ -128,6 +176,16 @@ impl<T: Transport> Supervisor<T> {
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
     }
 
+    /// Tells the other processes that the room has ended, and closes their sockets like those here.
+    pub(super) async fn end_elsewhere(&self, reason: &CloseReason) {
+        let intent = Intent::Ended { code: reason.code, reason: reason.reason.to_string() };
+        self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
+        tokio::select! { biased;
+            () = self.shutdown.cancelled() => {}
+            () = self.hub.relay_settled() => {}
+        }
+    }
+
     /// Begins a room, or continues that of the previous owner, whose connection is gone.
     pub(super) async fn begin_room(&mut self, user: &str, pipeline: &mut Pipeline) {
         self.start_channels();
@@ -140,7 +198,7 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Broadcasts why the channel cannot continue.
-    async fn tell(&mut self, problem: &Problem) {
+    pub(super) async fn tell(&mut self, problem: &Problem) {
         let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
@@ -155,6 +213,18 @@ impl<T: Transport> Supervisor<T> {
             pipeline.handle(&item, Pacing::Free).await;
         }
     }
+}
+
+/// Waits until the owner tells that the room has ended; forever, if it does not.
+async fn ended_elsewhere(intent: &mut watch::Receiver<Option<Arc<str>>>) -> CloseReason {
+    while intent.changed().await.is_ok() {
+        let told = intent.borrow_and_update().clone();
+        let told = told.and_then(|told| serde_json::from_str(&told).ok());
+        if let Some(Intent::Ended { code, reason }) = told {
+            return CloseReason { code, reason: reason.into() };
+        }
+    }
+    std::future::pending().await
 }
 
 impl Ended {

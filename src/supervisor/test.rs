@@ -1,8 +1,7 @@
 //! `GET /test/{user}`: looks up a user without connecting, regardless of the current source.
 
-use super::Limit;
 use crate::{
-    control::{Answer, Check, Tester},
+    control::{Answer, Check, Limit, Tester},
     sans_io::{error::Problem, username::normalise},
     source::live::{self, Transport},
 };

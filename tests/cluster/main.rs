@@ -3,5 +3,7 @@
 mod bad_input;
 mod failover;
 mod outage;
+mod rooms;
 mod same_logs;
 mod support;
+mod upstream;

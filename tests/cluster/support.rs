@@ -210,7 +210,31 @@ impl Node {
                 drop(sender.send(line));
             }
         });
-        Feed { lines }
+        Feed { lines, first: None.into() }
+    }
+
+    /// Opens the room of a token, from its first event.
+    pub(crate) fn room(&self, token: &str) -> Feed {
+        self.room_since(token, "0")
+    }
+
+    pub(crate) fn room_since(&self, token: &str, since: &str) -> Feed {
+        let socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let url = format!("ws://{}/ws/{token}?raw=1&since={since}", self.address);
+        let (mut socket, _) = tungstenite::client(url, socket).unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            while let Ok(message) = socket.read() {
+                let tungstenite::Message::Text(text) = message else { continue };
+                // Messages that are not events have no number. The reader may have left.
+                let is_event = text.contains(r#""seq":"#) || text.contains(r#""type":"error""#);
+                if is_event && sender.send(text.to_string()).is_err() {
+                    return;
+                }
+            }
+        });
+        Feed { lines, first: None.into() }
     }
 
     /// HTTP 1.0, so that bodies are neither in chunks nor followed by another response.
@@ -242,12 +266,21 @@ pub(crate) fn take_owner(nodes: &mut Vec<Node>) -> Node {
 /// A reader of a node's feed.
 pub(crate) struct Feed {
     lines: Receiver<String>,
+    first: std::cell::RefCell<Option<String>>,
 }
 
 impl Feed {
+    /// Waits for the next event.
+    pub(crate) fn peek(&self) {
+        *self.first.borrow_mut() = self.next();
+    }
+
     /// Returns the next event; `None` at the end of the feed.
     #[track_caller]
     pub(crate) fn next(&self) -> Option<String> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,

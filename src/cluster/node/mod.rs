@@ -2,7 +2,7 @@
 
 mod term;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_nats::{
     Message, Subscriber,
@@ -19,7 +19,6 @@ use tracing::{info, warn};
 
 use super::{
     Options,
-    options::Link,
     orders::Owner,
     progress::{self, Progress},
     report::{Nodes, Report},
@@ -27,7 +26,7 @@ use super::{
 };
 use crate::{
     clock,
-    control::{ClusterState, Control, NodeState, Term},
+    control::{ClusterState, Control, Limit, LimitNews, NodeState, Term},
     hub::{CloseReason, Hub, Mark},
     sans_io::{
         cluster::{self, Action, Delivery, Encoded, Fault, Input, Member},
@@ -54,7 +53,6 @@ pub(super) struct Node {
     log: Subscriber,
     reports: Subscriber,
     free: Subscriber,
-    terms: mpsc::Sender<Term>,
     term: Option<Running>,
     /// What the owner is doing, by the log.
     progress: Progress,
@@ -63,9 +61,10 @@ pub(super) struct Node {
     /// Events and a mark that the member has not accepted yet.
     offered: Vec<Encoded>,
     mark: Option<Mark>,
-    owners: watch::Sender<Owner>,
-    has_stream: watch::Sender<bool>,
+    told: Told,
     nodes: Nodes,
+    limit: Limit,
+    pauses: LimitNews,
     reporting: Interval,
     /// When the server's shutdown must be complete.
     leaving: Option<Instant>,
@@ -73,19 +72,24 @@ pub(super) struct Node {
     is_handing_over: bool,
 }
 
+/// What the task tells the rest of the process.
+pub(super) struct Told {
+    pub(super) terms: mpsc::Sender<Term>,
+    pub(super) owners: watch::Sender<Owner>,
+    pub(super) has_stream: watch::Sender<bool>,
+    /// What the owner is doing.
+    pub(super) intent: watch::Sender<Option<Arc<str>>>,
+}
+
 impl Node {
-    #[expect(clippy::too_many_arguments, reason = "the parts are made in one place")]
     pub(super) async fn new(
         options: Options,
-        link: Link,
+        is_connected: watch::Receiver<bool>,
         store: Store,
-        hub: Hub,
-        control: Control,
-        terms: mpsc::Sender<Term>,
-        owners: watch::Sender<Owner>,
-        has_stream: watch::Sender<bool>,
+        (hub, control): (Hub, Control),
+        told: Told,
     ) -> Result<Self, Problem> {
-        let channel = format!("{}.main", options.cluster);
+        let channel = format!("{}.{}", options.cluster, store.channel());
         let limits =
             cluster::Options { lease: options.lease, ..cluster::Options::new(&channel, &options.node) };
         let period = (options.lease / 4).min(REPORT_INTERVAL_MAX);
@@ -94,10 +98,10 @@ impl Node {
         let mut member = Member::new(limits);
         member.handle(Duration::ZERO, Input::Start { stream: options.node.clone() });
         Ok(Self {
-            log: store.subscribe("log.main").await?,
+            log: store.subscribe_log().await?,
             reports: store.subscribe("node").await?,
             free: store.subscribe("free").await?,
-            is_connected: link.is_connected,
+            is_connected,
             member,
             started: clock::now(),
             answers: mpsc::channel(ANSWERS_MAX),
@@ -107,15 +111,15 @@ impl Node {
             offered: Vec::new(),
             mark: None,
             nodes: Nodes::default(),
+            pauses: control.limit().news(),
+            limit: control.limit().clone(),
             leaving: None,
             is_handing_over: false,
             options,
             store,
             hub,
             control,
-            terms,
-            owners,
-            has_stream,
+            told,
             reporting,
         })
     }
@@ -137,15 +141,16 @@ impl Node {
                 Some(message) = self.log.next() => self.read(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
-                Some(_) = self.free.next() => self.tell(Input::LeaseFree),
+                Some(message) = self.free.next() => self.freed(&message),
                 () = hub.staged(), if can_offer => {}
                 Some(message) = self.reports.next() => self.note(&message),
                 _ = self.reporting.tick() => self.report().await,
+                () = self.pauses.wait() => self.report().await,
                 () = until(due) => self.tell(Input::Tick),
                 () = until(self.leaving), if self.leaving.is_some() => break,
             }
         }
-        self.owners.send_replace(Owner::default());
+        self.told.owners.send_replace(Owner::default());
         self.close_upstream().await;
     }
 
@@ -155,6 +160,12 @@ impl Node {
 
     fn now(&self) -> Duration {
         clock::now().duration_since(self.started)
+    }
+
+    fn freed(&mut self, message: &Message) {
+        if message.payload == self.store.channel() {
+            self.tell(Input::LeaseFree);
+        }
     }
 
     fn read(&mut self, message: &Message) {
@@ -178,7 +189,7 @@ impl Node {
             match action {
                 Action::CreateLease { sent } => self.take_lease(None, sent),
                 Action::RenewLease { revision, sent } => self.take_lease(Some(revision), sent),
-                Action::ReleaseLease { revision } => self.store.release_lease(revision).await,
+                Action::ReleaseLease { revision } => self.store.release_ownership(revision).await,
                 Action::ReadTail { after } => {
                     self.ask(move |store| async move { store.read_tail(after).await });
                 }
@@ -198,7 +209,7 @@ impl Node {
             node: (!owner.is_empty()).then(|| owner.to_owned()),
             is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
         };
-        if self.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
+        if self.told.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
             self.share_state();
         }
     }
@@ -213,7 +224,10 @@ impl Node {
     }
 
     fn take_lease(&self, revision: Option<u64>, sent: Duration) {
-        self.ask(move |store| async move { Input::Lease(store.take_lease(revision, sent).await) });
+        let node = self.options.node.clone();
+        self.ask(move |store| async move {
+            Input::Lease(store.take_lease(&store.owner(), &node, revision, sent).await)
+        });
     }
 
     fn deliver(&mut self, delivery: Delivery) {
@@ -223,7 +237,7 @@ impl Node {
                 let reason = CloseReason { code: code.close_code(), reason: code.name().into() };
                 self.hub.restart(&name, head, &reason);
                 self.progress = Progress::default();
-                self.has_stream.send_replace(true);
+                self.told.has_stream.send_replace(true);
             }
             Delivery::Epoch { node, epoch } => info!(node, epoch, "👑 The channel has a new owner"),
             Delivery::Events { first, events } => {
@@ -236,11 +250,15 @@ impl Node {
                         first, count, "❌ Skipped a message of the cluster that does not contain events"
                     );
                 }
+                self.tell_intent();
             }
             Delivery::Gap { first, last } => {
                 warn!(first, last, "❌ Events are no longer in the log of the cluster");
             }
-            Delivery::State { state } => self.progress = Progress::from_bytes(&state),
+            Delivery::State { state } => {
+                self.progress = Progress::from_bytes(&state);
+                self.tell_intent();
+            }
             Delivery::Fault(fault) => {
                 let code = match &fault {
                     Fault::Refused(refused) => refused.code().name(),
@@ -249,6 +267,15 @@ impl Node {
                 warn!(code, why = %fault, "❌ Skipped a message of the cluster");
             }
         }
+    }
+
+    fn tell_intent(&self) {
+        let intent = &self.progress.intent;
+        self.told.intent.send_if_modified(|told| {
+            let is_news = told != intent;
+            told.clone_from(intent);
+            is_news
+        });
     }
 
     fn connection_changed(&mut self) {
@@ -262,10 +289,12 @@ impl Node {
     }
 
     fn note(&mut self, message: &Message) {
-        let Some(Report { state, head, source, .. }) = Report::from_bytes(&message.payload) else { return };
-        if state.node == self.options.node {
+        let Some(report) = Report::from_bytes(&message.payload) else { return };
+        let Report { channel, state, head, source, pause, .. } = report;
+        if state.node == self.options.node || channel != self.store.channel() {
             return;
         }
+        pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
         if let Some((status, replay)) = source
             && !self.member.is_owner()
             && self.member.reader().owner().0 == state.node
@@ -288,14 +317,22 @@ impl Node {
         };
         self.nodes.note(state.clone());
         self.share_state();
-        let report = Report::new(state, self.hub.head(), source).to_bytes();
+        let pause = self.limit.pause(&self.options.node);
+        let report =
+            Report::new(self.store.channel(), state, self.hub.head(), source, pause.clone()).to_bytes();
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
-        drop(timeout_at(within, self.store.tell("node", report)).await);
+        let told = async {
+            self.store.tell("node", report).await;
+            if let Some(pause) = &pause {
+                self.store.store_pause(pause).await;
+            }
+        };
+        drop(timeout_at(within, told).await);
     }
 
     fn share_state(&mut self) {
-        let owner = self.owners.borrow().clone();
+        let owner = self.told.owners.borrow().clone();
         self.control.set_cluster(ClusterState {
             cluster: self.options.cluster.clone(),
             node: self.options.node.clone(),

@@ -41,11 +41,12 @@ impl Node {
         let over = self.control.shutdown().child_token();
         self.ahead = self.progress.clone();
         let Progress { intent, passed } = self.progress.clone();
-        info!(head = self.member.next_number() - 1, "👑 This node owns the channel");
+        let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
+        info!(channel, head, "👑 This node owns the channel");
         self.hub.open_relay(self.member.next_number() - 1);
         (self.offered, self.mark) = (Vec::new(), None);
         let term = Term { intent, passed, over: over.clone(), ended: told };
-        if self.terms.try_send(term).is_err() {
+        if self.told.terms.try_send(term).is_err() {
             // The source of the last term has not ended yet. It ends by itself, and the next term waits for it.
             warn!("❌ The previous source does not end");
             self.tell(Input::Stop);

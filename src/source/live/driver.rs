@@ -65,7 +65,12 @@ impl<T: Transport> Driver<T> {
     }
 
     async fn attempts(&mut self) -> Outcome {
+        let (stop, limit) = (self.stop.clone(), self.options.limit.clone());
         loop {
+            tokio::select! { biased;
+                () = stop.cancelled() => return Outcome::Stopped,
+                () = limit.passed() => {}
+            }
             let failed = match self.attempt().await {
                 Ok(outcome) => return outcome,
                 Err(failed) => failed,
@@ -75,7 +80,6 @@ impl<T: Transport> Driver<T> {
                 Err(failure) => return Outcome::Failed(failure.into()),
             };
             self.flush().await;
-            let stop = self.stop.clone();
             tokio::select! { biased;
                 () = stop.cancelled() => return Outcome::Stopped,
                 () = tokio::time::sleep_until(self.upstream.at(due)) => {}
@@ -135,7 +139,8 @@ impl<T: Transport> Driver<T> {
             None => self.retry.failed(failure.code, failure.wait, healthy),
         };
         let after = match verdict {
-            Verdict::Again(after) => Some(after),
+            // Another source may have met a pause.
+            Verdict::Again(after) => Some(after.max(self.options.limit.left())),
             Verdict::Final(_) => None,
         };
         let is_open = close.is_some();

@@ -6,9 +6,12 @@ use std::{fmt, time::Duration};
 pub use reqwest::Url;
 
 use super::Secret;
-use crate::sans_io::{
-    error::{Code, Problem},
-    retry, username,
+use crate::{
+    control::Limit,
+    sans_io::{
+        error::{Code, Problem},
+        retry, username,
+    },
 };
 
 /// Options of a live source.
@@ -40,6 +43,8 @@ pub struct LiveOptions {
     pub seed: u64,
     /// Wall time of offset 0, since the Unix epoch; `None` reads the clock.
     pub wall_anchor: Option<Duration>,
+    /// When TikTok may be contacted. Attempts wait for it.
+    pub limit: Limit,
 }
 
 /// A URL. Cannot exist without the feature `live`, because nothing opens connections then.
@@ -95,6 +100,7 @@ impl LiveOptions {
             wait_live: None,
             seed: 0,
             wall_anchor: None,
+            limit: Limit::default(),
         }
     }
 

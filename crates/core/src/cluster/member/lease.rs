@@ -1,4 +1,4 @@
-//! The lease of a channel, by this node's monotonic clock.
+//! A lease, by this node's monotonic clock.
 //!
 //! The lease ends one lifetime after its last renewal was *sent*. NATS counts from the later time at which it stored
 //! the renewal, so the node stops before anyone else can start, whatever the wall clocks show.
@@ -12,7 +12,7 @@ pub const RETRY_MAX: Duration = Duration::from_millis(250);
 
 /// The lease, as far as this node knows.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub struct Lease {
     lifetime: Duration,
     held: Option<Held>,
     /// Whether a request is waiting for its answer.
@@ -31,22 +31,32 @@ struct Held {
 
 /// The next request to the lease's bucket.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub enum Ask {
+    /// Create it.
     Create,
-    Renew { revision: u64 },
+    /// Renew it.
+    Renew {
+        /// The revision that it must have.
+        revision: u64,
+    },
 }
 
 impl Lease {
-    pub(super) fn new(lifetime: Duration) -> Self {
+    /// Creates a lease that nobody holds, as far as this node knows.
+    #[must_use]
+    pub fn new(lifetime: Duration) -> Self {
         Self { lifetime, held: None, is_asking: false, ask_at: Duration::ZERO, released: 0 }
     }
 
-    pub(super) fn is_held(&self) -> bool {
+    /// Whether this node holds it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
     /// Returns when this node stops to be the owner unless it renews the lease.
-    pub(super) fn ends_at(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Duration> {
         self.held.map(|held| self.end_of(held))
     }
 
@@ -55,18 +65,20 @@ impl Lease {
     }
 
     /// Returns how long to wait before a request without an answer is repeated.
-    pub(super) fn retry(&self) -> Duration {
+    #[must_use]
+    pub fn retry(&self) -> Duration {
         RETRY_MAX.min(self.lifetime / 8)
     }
 
     /// Returns when to ask next, unless a request is waiting.
-    pub(super) fn asks_at(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn asks_at(&self) -> Option<Duration> {
         let renewal = self.held.map_or(Duration::ZERO, |held| held.sent + self.lifetime / 4);
         (!self.is_asking).then(|| self.ask_at.max(renewal))
     }
 
     /// Returns the request that is due.
-    pub(super) fn ask(&mut self, now: Duration) -> Option<Ask> {
+    pub fn ask(&mut self, now: Duration) -> Option<Ask> {
         if self.asks_at().is_none_or(|at| at > now) {
             return None;
         }
@@ -75,7 +87,7 @@ impl Lease {
     }
 
     /// Records that this node holds `revision`. Returns a revision to release, if it is about to end.
-    pub(super) fn hold(&mut self, now: Duration, revision: u64, sent: Duration) -> Option<u64> {
+    pub fn hold(&mut self, now: Duration, revision: u64, sent: Duration) -> Option<u64> {
         self.is_asking = false;
         let held = Held { revision, sent };
         if revision == self.released {
@@ -88,27 +100,27 @@ impl Lease {
     }
 
     /// Records that another node holds the lease. Returns whether this one held it before.
-    pub(super) fn take_away(&mut self, now: Duration) -> bool {
+    pub fn take_away(&mut self, now: Duration) -> bool {
         self.is_asking = false;
         self.ask_at = now + self.lifetime / 4;
         self.held.take().is_some()
     }
 
     /// Records that a request has no answer.
-    pub(super) fn miss(&mut self, now: Duration) {
+    pub fn miss(&mut self, now: Duration) {
         self.is_asking = false;
         self.ask_at = now + self.retry();
     }
 
     /// Records that nobody holds the lease.
-    pub(super) fn is_free(&mut self, now: Duration) {
+    pub fn is_free(&mut self, now: Duration) {
         if self.held.is_none() {
             self.ask_at = now;
         }
     }
 
     /// Gives the lease up, and returns the revision to release.
-    pub(super) fn release(&mut self, now: Duration) -> Option<u64> {
+    pub fn release(&mut self, now: Duration) -> Option<u64> {
         let held = self.held.take()?;
         self.released = held.revision;
         self.ask_at = now + self.retry();

@@ -19,8 +19,7 @@ mod types;
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-use lease::{Ask, Lease};
-pub use lease::{MARGIN_MAX, RETRY_MAX};
+pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX};
 use publish::InFlight;
 use queue::Queue;
 pub use types::{

@@ -1,0 +1,93 @@
+//! The end of the handle that the task of the source has.
+
+use std::sync::Arc;
+
+use super::{
+    ChannelRequests, Claims, Driver, Lateness, Limit, Order, ReplayState, Status, Tester, Upstream, View,
+    lock,
+};
+use crate::sans_io::inject::Injector;
+
+impl Driver {
+    /// Waits for the next order. Tests are passed to the tester instead and never returned.
+    pub async fn next_order(&mut self) -> Option<Order> {
+        loop {
+            match self.orders.recv().await? {
+                Order::Test(user, answer) => (self.tester)(user, answer),
+                order => return Some(order),
+            }
+        }
+    }
+
+    /// Takes the receiving end of channel requests. Returns `None` after the first call.
+    pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
+        self.channel_requests.take()
+    }
+
+    /// Returns the rate limiter for the upstream.
+    #[must_use]
+    pub fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    /// Returns what to ask for claims.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Shares connections and slots with other processes.
+    pub fn set_claims(&mut self, claims: Claims) {
+        self.claims = claims;
+    }
+
+    /// Returns a read-only view of the source's status.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Returns the creator of injected events.
+    pub fn injector(&mut self) -> &mut Injector {
+        &mut self.injector
+    }
+
+    /// Sets the function that processes tests.
+    pub fn set_tester(&mut self, tester: Tester) {
+        self.tester = tester;
+    }
+
+    /// Returns the status of the source.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        lock(&self.shared).status()
+    }
+
+    /// Updates the status of the source.
+    pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
+        lock(&self.shared).update_status(change);
+    }
+
+    /// Resets the status to idle, but keeps the counters.
+    pub fn forget_user(&self) {
+        self.update_status(|status| {
+            let counts = std::mem::take(&mut status.counts);
+            *status = Status { counts, ..Status::default() };
+        });
+    }
+
+    /// Updates the lateness of the replay's frames.
+    pub fn set_lateness(&self, lateness: Lateness) {
+        lock(&self.shared).lateness = lateness;
+    }
+
+    /// Updates the counters of rooms and recorders.
+    pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
+        change(&mut self.upstream.lock());
+    }
+
+    /// Updates the state of the replay; `None` if there is none.
+    pub fn set_replay(&self, state: Option<ReplayState>) {
+        lock(&self.shared).replay = state;
+    }
+}

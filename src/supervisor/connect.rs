@@ -1,0 +1,89 @@
+//! What happens before a live room is connected: its limits, and what one process of a cluster may have at a time.
+
+use tracing::warn;
+
+use super::{Next, Supervisor, live::why};
+use crate::{
+    clock,
+    control::{Answer, Refusal, Status},
+    sans_io::username::normalise,
+    source::live::{self, Live, Transport},
+};
+
+impl<T: Transport> Supervisor<T> {
+    /// Connects to `user` and runs until the room ends or is left.
+    pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
+        let user = match normalise(&user) {
+            Ok(user) => user,
+            Err(problem) => return self.refuse(answer, problem).await,
+        };
+        if let Some(live) = self.follow_room(&user).await {
+            return self.follow_live(&user, live, answer).await;
+        }
+        let waits = std::mem::take(&mut self.waits) || self.inherited.is_some();
+        // A room that continues waits for the end of the pause.
+        let allowed = if waits { Ok(()) } else { self.common.limit.check() };
+        let shutdown = self.shutdown.clone();
+        let claimed = match allowed {
+            Ok(()) => tokio::select! { biased;
+                () = shutdown.cancelled() => return Next::Exit,
+                claimed = self.take_claims(&user, waits) => claimed,
+            },
+            refused => refused,
+        };
+        if let Err(refusal) = claimed {
+            if self.hub.is_relayed() && (waits || answer.is_none()) {
+                self.tell(&refusal.problem).await;
+            }
+            return self.refuse(answer, refusal).await;
+        }
+        let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
+        let options = live::LiveOptions {
+            user: user.clone(),
+            wall_anchor: Some(wall_anchor),
+            ..self.options.live.clone()
+        };
+        // Start the recorder before any request: if recording is impossible, do not connect.
+        let recorder = match self.start_recorder(&user, live::header(&options)) {
+            Ok(recorder) => recorder,
+            Err(problem) => return self.refuse(answer, problem).await,
+        };
+        let live = Live::start(options, self.transport.clone());
+        self.pass_on(&user, live, recorder, answer).await
+    }
+
+    /// Takes what one process of the cluster may have at a time, unless this one has it.
+    async fn take_claims(&mut self, user: &str, waits: bool) -> Result<(), Refusal> {
+        if self.place.is_none() {
+            self.place = Some(self.common.place(waits).await?);
+        }
+        if self.claim.is_none() && !self.is_mocked {
+            self.claim = Some(self.common.claim(user, waits).await?);
+        }
+        Ok(())
+    }
+
+    /// Connects again, when the cluster lets this process.
+    pub(super) fn claim_again(&mut self, user: String) -> Next {
+        warn!("❌ The cluster no longer lets this node connect to @{user}");
+        (self.place, self.waits) = (None, true);
+        let is_order = !self.options.ends_with_source;
+        Next::Connect(user, is_order.then(Answer::unheard))
+    }
+
+    /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the command ends.
+    pub(super) async fn refuse(
+        &mut self,
+        answer: Option<Answer<Status>>,
+        refusal: impl Into<Refusal>,
+    ) -> Next {
+        let refusal = refusal.into();
+        let Some(answer) = answer else {
+            self.close_with(why(Some(&refusal.problem), "")).await;
+            self.ended.refused = Some(refusal.problem);
+            return Next::Exit;
+        };
+        answer.refuse(refusal);
+        Next::Idle
+    }
+}

@@ -1,0 +1,79 @@
+//! Rooms of tokens: each is the same at all nodes.
+
+use livetape::{mock::Happened, sans_io::pace::Speed};
+use serde_json::Value;
+
+use crate::{
+    support::{Feed, Node, after},
+    upstream::{Show, is_chat},
+};
+
+/// Number of chats to read before and after a kill.
+const CHATS: usize = 30;
+
+fn chats(feed: &Feed) -> Vec<String> {
+    (0..CHATS).flat_map(|_| feed.until(is_chat)).collect()
+}
+
+fn to_close(feed: &Feed) -> Vec<String> {
+    std::iter::from_fn(|| feed.next()).collect()
+}
+
+/// Opens a room at the first node, which connects it, then at the others. Returns what they read.
+fn open(nodes: &[Node], token: &str) -> (Vec<Feed>, Vec<Vec<String>>) {
+    let feeds: Vec<_> = nodes.iter().map(|node| node.room(token)).inspect(Feed::peek).collect();
+    let logs = feeds.iter().map(chats).collect();
+    (feeds, logs)
+}
+
+#[test]
+fn a_room_is_the_same_at_all_nodes_and_survives_its_owner() {
+    let show = Show::start(|it| it.speed(Speed::Times(40.into())), "9");
+    let mut nodes: Vec<_> = (0..3).map(|_| show.node()).collect();
+    let (feeds, mut logs) = open(&nodes, "t-ann");
+    assert!(logs[0] == logs[1] && logs[1] == logs[2]);
+    drop(nodes.remove(0));
+    logs[0].extend(to_close(&feeds[0]));
+    let next = after(logs[0].last().unwrap());
+    logs[1].extend(feeds[1].until(|event| event["type"] == "connection_closed"));
+    assert!(logs[1].last().unwrap().contains("left the cluster"));
+    logs[1].extend(feeds[1].until(|event| event["type"] == "connection_created"));
+    logs[1].extend(chats(&feeds[1]));
+    let end: Value = serde_json::from_str(logs[1].last().unwrap()).unwrap();
+    let is_end = |event: &Value| event["seq"] == end["seq"];
+    logs[2].extend(feeds[2].until(is_end));
+    assert!(logs[2] == logs[1] && logs[1].starts_with(&logs[0]));
+    // A reader of the first node continues at the last one.
+    let continued = nodes[1].room_since("t-ann", &next).until(is_end);
+    assert_eq!(continued, logs[1][logs[0].len()..]);
+    assert_eq!(show.connections(), (2, 1));
+}
+
+#[test]
+fn a_room_that_ends_ends_at_all_nodes() {
+    let show = Show::start(|it| it.speed(Speed::Times(60.into())), "9");
+    let nodes = [show.node(), show.node()];
+    let (feeds, mut logs) = open(&nodes, "t-ann");
+    logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(to_close(feed)));
+    assert!(logs[0] == logs[1]);
+    assert!(logs[0].last().unwrap().contains(r#""type":"disconnected""#));
+    assert_eq!(show.connections(), (1, 1));
+}
+
+#[test]
+fn a_room_stays_open_as_long_as_any_node_has_readers() {
+    // The demo then takes longer than a room without readers stays open.
+    let show = Show::start(|it| it.speed(Speed::Times(4.into())), "9");
+    let nodes = [show.node(), show.node()];
+    let of_owner = [nodes[0].room("t-ann"), nodes[0].room("t-ben")];
+    of_owner.iter().for_each(|feed| drop(feed.until(is_chat)));
+    let elsewhere = nodes[1].room("t-ann");
+    elsewhere.until(is_chat);
+    drop(of_owner);
+    let is_left = || show.mock.received().iter().any(|entry| matches!(entry.what, Happened::Closed { .. }));
+    while !is_left() {
+        elsewhere.next().unwrap();
+    }
+    elsewhere.until(is_chat);
+    assert_eq!(show.connections(), (2, 1));
+}

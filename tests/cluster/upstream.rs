@@ -1,0 +1,137 @@
+//! What all nodes together may ask of TikTok.
+
+use std::time::Duration;
+
+use livetape::{
+    demo::{DEMO, DEMO_BYTES},
+    mock::{Happened, MockTikTok, Scenario, ScenarioFile, User},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::{Feed, LEASE, Nats, Node, node, take_owner};
+
+/// Time that TikTok asks to wait: long enough for another node to become the owner.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// A mock with the rooms of ann and ben, and nodes whose tokens open them.
+pub(crate) struct Show {
+    nats: Nats,
+    pub(crate) mock: MockTikTok,
+    folder: TempDir,
+    max_live: &'static str,
+    _runtime: Runtime,
+}
+
+impl Show {
+    pub(crate) fn start(scenario: impl FnOnce(Scenario) -> Scenario, max_live: &'static str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let scenario = scenario(Scenario::live("ann").user(User::new("ben")).recording(DEMO));
+        let scenario = ScenarioFile::from(scenario).with_recording(DEMO, DEMO_BYTES);
+        let mock = runtime.block_on(MockTikTok::start(scenario)).unwrap();
+        let folder = TempDir::new().unwrap();
+        let token =
+            |user| format!("[[tokens]]\nname = \"{user}\"\ntoken = \"t-{user}\"\nuser = \"{user}\"\n");
+        std::fs::write(folder.path().join("livetape.toml"), token("ann") + &token("ben")).unwrap();
+        Self { nats: Nats::start(), mock, folder, max_live, _runtime: runtime }
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        let config = self.folder.path().join("livetape.toml");
+        let mut command = node(&self.nats.url(), LEASE);
+        command.args(["--upstream", &self.mock.url(), "--max-live", self.max_live, "--config"]).arg(config);
+        Node::with(&mut command)
+    }
+
+    /// Number of connections to rooms, and the most at once to the same user.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let (mut open, mut all, mut most) = (Vec::new(), 0, 0);
+        for entry in self.mock.received() {
+            match entry.what {
+                Happened::Upgrade { room_id, .. } => {
+                    open.push((entry.connection, room_id));
+                    all += 1;
+                    most = most.max(open.iter().filter(|(_, of)| *of == room_id).count());
+                }
+                Happened::Closed { .. } => open.retain(|(connection, _)| *connection != entry.connection),
+                _ => {}
+            }
+        }
+        (all, most)
+    }
+}
+
+/// Returns the code of the `error` that a feed begins with.
+fn refusal(feed: &Feed) -> (String, String) {
+    let error = feed.until(|event| event["type"] == "error").pop().unwrap();
+    let error: Value = serde_json::from_str(&error).unwrap();
+    let text = |of: &str| error["data"][of].as_str().unwrap_or_default().to_owned();
+    (text("code"), text("message"))
+}
+
+pub(crate) fn is_chat(event: &Value) -> bool {
+    event["type"] == "chat"
+}
+
+#[test]
+fn a_pause_that_one_node_meets_holds_for_all() {
+    let show = Show::start(|it| it.rate_limited(1, PAUSE), "9");
+    let mut nodes = vec![show.node(), show.node()];
+    let (status, answer) = nodes[0].request("POST", "/connect/ann", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (429, &json!("rate_limited")));
+    // The next owner continues the room, but after the pause.
+    drop(take_owner(&mut nodes));
+    assert_eq!(refusal(&nodes[0].room("t-ben")).0, "rate_limited");
+    nodes.push(show.node());
+    assert_eq!(refusal(&nodes[1].room("t-ben")).0, "rate_limited");
+    nodes[0].process.until("This node owns the channel");
+    assert_eq!(nodes[1].request("GET", "/test/ben", &Value::Null).1["code"], "rate_limited");
+    nodes[1].feed("0").until(is_chat);
+    let mut asked = show.mock.received().into_iter().filter_map(|entry| match entry.what {
+        Happened::Request { status, .. } => Some((entry.at_ms, status)),
+        _ => None,
+    });
+    let refused = asked.by_ref().find(|(_, status)| *status == 429).unwrap().0;
+    let next = asked.next().unwrap().0;
+    assert!(u128::from(next - refused) >= PAUSE.as_millis(), "asked {} ms later", next - refused);
+    nodes[1].room("t-ben").until(is_chat);
+}
+
+#[test]
+fn rooms_of_all_nodes_count() {
+    let show = Show::start(|it| it, "1");
+    let mut nodes = vec![show.node(), show.node()];
+    nodes[0].post("/connect/ann", &Value::Null);
+    let owner = take_owner(&mut nodes);
+    let (code, message) = refusal(&nodes[0].room("t-ben"));
+    assert_eq!((code.as_str(), message.contains("in the cluster")), ("capacity", true), "{message}");
+    assert_eq!(nodes[0].request("DELETE", "/connect/ann", &Value::Null).0, 200);
+    let ben = nodes[0].room("t-ben");
+    ben.until(is_chat);
+    let (status, answer) = owner.request("POST", "/connect/ann", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("capacity")));
+    // Slots of a node that is killed are free after the lease.
+    nodes.clear();
+    assert!(std::iter::from_fn(|| ben.next()).count() > 0 || ben.next().is_none());
+    let connected = || owner.request("POST", "/connect/ann", &Value::Null).0 == 200;
+    assert!((0..20).any(|_| connected()));
+    assert_eq!(show.connections(), (3, 1));
+}
+
+#[test]
+fn a_user_is_connected_once() {
+    let show = Show::start(|it| it, "9");
+    let mut nodes = vec![show.node(), show.node()];
+    nodes[0].post("/connect/ann", &Value::Null);
+    let owner = take_owner(&mut nodes);
+    let (code, message) = refusal(&nodes[0].room("t-ann"));
+    assert_eq!((code.as_str(), message.contains("another node")), ("capacity", true), "{message}");
+    // At the owner, the token's room and the channel share the connection.
+    owner.room("t-ann").until(is_chat);
+    nodes[0].room("t-ben").until(is_chat);
+    let (status, answer) = owner.request("POST", "/connect/ben", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("capacity")));
+    assert_eq!(owner.status()["username"], "ann", "the room stays");
+    assert_eq!(show.connections(), (2, 1));
+}
