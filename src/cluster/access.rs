@@ -5,12 +5,9 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, header::NATS_EXPECTED_STREAM};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join_all};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
-use super::options::Link;
+use super::options::{Denied, Link};
 use crate::{
     clock,
     sans_io::error::{Code, Problem},
@@ -18,8 +15,6 @@ use crate::{
 
 /// Maximum time for a message to this process itself.
 const ECHO_TIME_MAX: Duration = Duration::from_secs(5);
-/// Maximum number of denied subjects that are told.
-const DENIED_MAX: usize = 32;
 /// The stream that probes expect. It does not exist, so that JetStream stores none of them.
 const NO_STREAM: &str = "livetape probe";
 
@@ -39,20 +34,6 @@ const PUBLISHED: [(&str, &str); 10] = [
 /// Subjects to subscribe to.
 const SUBSCRIBED: [&str; 5] =
     ["livetape.NAME.log.>", "livetape.NAME.node", "livetape.NAME.free", "livetape.NAME.order.>", "_INBOX.>"];
-
-/// What NATS has denied so far, in its own words.
-pub(super) type Denied = watch::Receiver<Vec<String>>;
-
-/// Adds what NATS denies.
-pub(super) fn note(denied: &watch::Sender<Vec<String>>, text: &str) {
-    if text.to_lowercase().starts_with("permissions violation") {
-        denied.send_if_modified(|known| {
-            let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
-            known.extend(is_new.then(|| text.to_owned()));
-            is_new
-        });
-    }
-}
 
 /// Uses every subject once.
 ///

@@ -5,6 +5,7 @@
 //! [`report`] shows every node what the others are doing.
 
 mod access;
+mod counts;
 mod doctor;
 mod node;
 mod options;
@@ -62,7 +63,7 @@ impl Cluster {
         access::check(&link, &options.cluster).await?;
         let store = Store::new(link.client.clone(), &options);
         let ensured = store.ensure().await;
-        // The reason why JetStream does not answer, if this was told late.
+        // The reason why JetStream does not answer, if NATS gave it after the check.
         access::first_denied(&link.denied)?;
         ensured?;
         Ok(Self { options, link, store })

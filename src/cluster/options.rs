@@ -6,7 +6,6 @@ use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::access::{self, Denied};
 use crate::{
     sans_io::error::{Code, Problem},
     secret::Secret,
@@ -18,6 +17,9 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Delay before NATS is tried again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
+
+/// Maximum number of denials that are kept.
+const DENIED_MAX: usize = 32;
 
 /// A cluster, and how this process joins it.
 #[derive(Clone, Debug)]
@@ -53,6 +55,9 @@ pub enum Login {
     Credentials(Secret),
 }
 
+/// What NATS has denied so far, in its own words.
+pub(super) type Denied = watch::Receiver<Vec<String>>;
+
 /// A connection to NATS, and whether it currently works.
 pub(super) struct Link {
     pub(super) client: Client,
@@ -72,7 +77,7 @@ impl Options {
             .event_callback(move |event| {
                 note(&connected, &event);
                 if let Event::ServerError(ServerError::Other(text)) = &event {
-                    access::note(&denying, text);
+                    note_denied(&denying, text);
                 }
                 std::future::ready(())
             });
@@ -139,5 +144,16 @@ fn note(connected: &watch::Sender<bool>, event: &Event) {
         }
         // Texts of the server name users and subjects, but no secrets.
         other => warn!(event = %other, "🔗 NATS"),
+    }
+}
+
+/// Adds what NATS denies.
+fn note_denied(denied: &watch::Sender<Vec<String>>, text: &str) {
+    if text.to_lowercase().starts_with("permissions violation") {
+        denied.send_if_modified(|known| {
+            let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
+            known.extend(is_new.then(|| text.to_owned()));
+            is_new
+        });
     }
 }

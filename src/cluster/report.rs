@@ -25,6 +25,9 @@ pub(super) struct Report {
     pub(super) state: NodeState,
     /// Number of the last event that the node knows.
     pub(super) head: u64,
+    /// Sequence of the last message of the log that the node has read. Earlier versions do not tell it.
+    #[serde(default)]
+    pub(super) last: u64,
     /// State of the source, from the owner.
     pub(super) source: Option<(Status, Option<ReplayState>)>,
 }
@@ -34,8 +37,13 @@ pub(super) struct Report {
 pub(super) struct Nodes(BTreeMap<String, (Instant, NodeState)>);
 
 impl Report {
-    pub(super) fn new(state: NodeState, head: u64, source: Option<(Status, Option<ReplayState>)>) -> Self {
-        Self { version: VERSION, state, head, source }
+    pub(super) fn new(
+        state: NodeState,
+        head: u64,
+        last: u64,
+        source: Option<(Status, Option<ReplayState>)>,
+    ) -> Self {
+        Self { version: VERSION, state, head, last, source }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {

@@ -20,7 +20,7 @@ use std::{
 };
 
 pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
-pub use cluster::{ClusterState, NodeState, Term};
+pub use cluster::{ClusterCounts, ClusterState, NodeState, Term};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 #[cfg(feature = "nats")]

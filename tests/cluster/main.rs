@@ -1,6 +1,7 @@
 //! Three processes of livetape on a real NATS server: `cargo xtask cluster` installs it and runs these tests.
 
 mod bad_input;
+mod balanced;
 mod clocks;
 mod doctor;
 mod failover;

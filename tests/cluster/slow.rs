@@ -1,7 +1,11 @@
 //! NATS is slow, or a node stands still at the worst moment.
 
 use std::{
-    sync::{Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -13,9 +17,12 @@ use crate::{
 };
 
 /// Additional time of each chunk, in each direction.
-const DELAY: Duration = Duration::from_millis(5);
-/// Time of each byte: 500 kB/s.
-const BYTE_TIME: Duration = Duration::from_micros(2);
+const DELAY: Duration = Duration::from_millis(2);
+/// Time of each byte: 1 MB/s, so that the largest piece would take half of a lease.
+const BYTE_TIME: Duration = Duration::from_micros(1);
+
+/// The stopped node must not lose the lease while it starts, even on a busy machine.
+const LONGER_LEASE: &str = "2s";
 
 #[expect(clippy::disallowed_methods, reason = "a slow network is a delay")]
 fn delay(_: To, bytes: &[u8]) {
@@ -44,23 +51,26 @@ fn a_slow_nats_delays_events_and_loses_none() {
 #[test]
 fn a_node_that_stands_still_before_its_first_message_publishes_nothing() {
     let nats = Nats::start();
-    let mut nodes = vec![Node::start(&nats)];
+    let mut nodes = vec![Node::with(&mut node(&nats.url(), LONGER_LEASE))];
     nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
     nodes[0].post("/replay/speed", &json!({ "speed": 40 }));
     let (reached, has_reached) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
-    let gate = Mutex::new(Gate { reached: Some(reached), may_go_on, has_lease: false });
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let gate = Gate { reached: Some(reached), may_go_on, is_armed: Arc::clone(&is_armed), has_lease: false };
+    let gate = Mutex::new(gate);
     let gated = proxy::start(&nats.address, move |to, bytes| gate.lock().unwrap().wait(to, bytes));
     // The first node owns the channel, so this one asks for the lease in vain.
-    let stopped = Node::with(&mut node(&nats.url_of(&gated), LEASE));
+    let stopped = Node::with(&mut node(&nats.url_of(&gated), LONGER_LEASE));
     let of_stopped = stopped.feed("0");
     let before = of_stopped.until(|event| event["seq"] == 50);
     let owner = take_owner(&mut nodes);
+    is_armed.store(true, Ordering::Relaxed);
     drop(owner);
     has_reached.recv().unwrap();
     stopped.process.signal("STOP");
     go_on.send(()).unwrap();
-    let next = Node::start(&nats);
+    let next = Node::with(&mut node(&nats.url(), LONGER_LEASE));
     next.process.until("This node owns the channel");
     let feed = next.feed("0");
     let last = feed.until(|event| event["seq"] == 100).len();
@@ -77,13 +87,15 @@ fn a_node_that_stands_still_before_its_first_message_publishes_nothing() {
 struct Gate {
     reached: Option<mpsc::Sender<()>>,
     may_go_on: mpsc::Receiver<()>,
+    /// Whether the owner is about to be killed.
+    is_armed: Arc<AtomicBool>,
     has_lease: bool,
 }
 
 impl Gate {
     fn wait(&mut self, to: To, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        if to == To::Client {
+        if to == To::Client && self.is_armed.load(Ordering::Relaxed) {
             // An acknowledgement without an error.
             self.has_lease |= text.contains(r#"{"stream":"KV_livetape-test""#);
             if self.has_lease

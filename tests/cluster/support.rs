@@ -220,6 +220,15 @@ impl Node {
         Self { process, address, name }
     }
 
+    /// Returns a load balancer, which clients use like a node.
+    pub(crate) fn behind(process: Process, address: String) -> Self {
+        Self { process, address, name: String::new() }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn three(nats: &Nats) -> Vec<Self> {
         (0..3).map(|_| Self::start(nats)).collect()
     }
@@ -227,12 +236,21 @@ impl Node {
     /// Sends a request. Returns the status and the body.
     pub(crate) fn request(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut socket = self.send(method, path, &body);
+        let (status, answer) = self.exchange(method, path, &body);
+        (status, serde_json::from_str(&answer).unwrap_or_default())
+    }
+
+    /// Returns a text that this node serves.
+    pub(crate) fn text(&self, path: &str) -> String {
+        self.exchange("GET", path, "").1
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut socket = self.send(method, path, body);
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or_default())
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     #[track_caller]

@@ -9,11 +9,12 @@ use crate::{
 
 /// Number of processes that the nightly chore kills.
 const KILLS: &str = "30";
-/// Programs that the tests run: the name, and the Debian package.
-const PROGRAMS: [(&str, &str, &str); 3] = [
-    ("nats-server", "--version", "nats-server"),
-    ("faketime", "--version", "faketime"),
-    ("haproxy", "-v", "haproxy"),
+/// Programs that the tests run: how to try whether they are there, and the Debian package.
+const PROGRAMS: [(&[&str], &str); 4] = [
+    (&["nats-server", "--version"], "nats-server"),
+    (&["faketime", "--version"], "faketime"),
+    (&["haproxy", "-v"], "haproxy"),
+    (&["/usr/bin/python3", "-c", "import yaml"], "python3-yaml"),
 ];
 
 /// Arguments of `cargo xtask cluster`.
@@ -27,13 +28,9 @@ pub(crate) struct Args {
     release: bool,
 }
 
-/// Installs nats-server and runs the tests in `tests/cluster`.
+/// Installs what the tests need, and runs those in `tests/cluster`.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let missing = PROGRAMS.iter().filter(|(program, version, _)| command(program, [version]).is_err());
-    let missing: Vec<_> = missing.map(|(.., package)| *package).collect();
-    if !missing.is_empty() {
-        apt_get_install(&missing)?;
-    }
+    install()?;
     let mut tests = cargo();
     tests.args(["test", "--locked", "--test", "cluster"]);
     if args.release {
@@ -46,4 +43,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         tests.env("LIVETAPE_CLUSTER_KILLS", KILLS);
     }
     status(&mut tests)
+}
+
+/// Installs nats-server and the other programs, if they are missing.
+pub(crate) fn install() -> Result<()> {
+    let missing = PROGRAMS.iter().filter(|(tried, _)| command(tried[0], &tried[1..]).is_err());
+    let missing: Vec<_> = missing.map(|(_, package)| *package).collect();
+    if missing.is_empty() { Ok(()) } else { apt_get_install(&missing) }
 }

@@ -18,7 +18,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Options,
+    Options, counts,
     options::Link,
     orders::Owner,
     progress::{self, Progress},
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     clock,
-    control::{ClusterState, Control, NodeState, Term},
+    control::{ClusterCounts, ClusterState, Control, NodeState, Term},
     hub::{CloseReason, Hub, Mark},
     sans_io::{
         cluster::{self, Action, Delivery, Encoded, Fault, Input, Member},
@@ -66,6 +66,9 @@ pub(super) struct Node {
     owners: watch::Sender<Owner>,
     has_stream: watch::Sender<bool>,
     nodes: Nodes,
+    counts: ClusterCounts,
+    /// The last message of the log that any node has reported since this one's last report.
+    log_end: u64,
     reporting: Interval,
     /// When the server's shutdown must be complete.
     leaving: Option<Instant>,
@@ -107,6 +110,8 @@ impl Node {
             offered: Vec::new(),
             mark: None,
             nodes: Nodes::default(),
+            counts: ClusterCounts::default(),
+            log_end: 0,
             leaving: None,
             is_handing_over: false,
             options,
@@ -133,7 +138,10 @@ impl Node {
             let can_offer = self.member.is_owner() && self.offered.is_empty();
             tokio::select! { biased;
                 () = shutdown.cancelled(), if self.leaving.is_none() => self.leave(),
-                Some(answer) = self.answers.1.recv() => self.tell(answer),
+                Some(answer) = self.answers.1.recv() => {
+                    counts::answered(&mut self.counts, &answer);
+                    self.tell(answer);
+                }
                 Some(message) = self.log.next() => self.read(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
@@ -225,7 +233,10 @@ impl Node {
                 self.progress = Progress::default();
                 self.has_stream.send_replace(true);
             }
-            Delivery::Epoch { node, epoch } => info!(node, epoch, "👑 The channel has a new owner"),
+            Delivery::Epoch { node, epoch } => {
+                self.counts.handovers += 1;
+                info!(node, epoch, "👑 The channel has a new owner");
+            }
             Delivery::Events { first, events } => {
                 events.iter().for_each(|event| self.progress.take(&event.change));
                 let count = events.len();
@@ -262,7 +273,9 @@ impl Node {
     }
 
     fn note(&mut self, message: &Message) {
-        let Some(Report { state, head, source, .. }) = Report::from_bytes(&message.payload) else { return };
+        let Some(Report { state, head, last, source, .. }) = Report::from_bytes(&message.payload) else {
+            return;
+        };
         if state.node == self.options.node {
             return;
         }
@@ -276,6 +289,7 @@ impl Node {
         if head > self.hub.head() {
             self.read_tail();
         }
+        self.log_end = self.log_end.max(last);
         self.nodes.note(state);
     }
 
@@ -287,8 +301,10 @@ impl Node {
             clients: self.hub.subscriber_count(),
         };
         self.nodes.note(state.clone());
+        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
         self.share_state();
-        let report = Report::new(state, self.hub.head(), source).to_bytes();
+        let last = self.member.reader().last();
+        let report = Report::new(state, self.hub.head(), last, source).to_bytes();
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
         drop(timeout_at(within, self.store.tell("node", report)).await);
@@ -302,6 +318,7 @@ impl Node {
             owner: owner.node,
             reachable: *self.is_connected.borrow(),
             nodes: self.nodes.current(self.reporting.period()),
+            counts: self.counts.clone(),
         });
     }
 }
