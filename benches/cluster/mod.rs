@@ -35,9 +35,6 @@ const LEASE: Duration = Duration::from_secs(2);
 const TAKEOVER_MS: f64 = 1_000.0;
 /// Time without an event after which the owner's last events have arrived.
 const SILENCE: Duration = Duration::from_millis(500);
-/// Number of pieces that this node has stored.
-const PIECES: &str = "livetape_cluster_publishes_total{outcome=\"stored\"}";
-
 pub(crate) fn run() {
     let args = Args::parse();
     let readers = SETUPS.iter().map(|(_, readers)| *readers).max().unwrap_or(0);
@@ -122,9 +119,9 @@ fn piece(nodes: usize, readers: usize) -> (f64, [f64; 2]) {
     owner.post("/replay/load", r#"{"recording":"demo"}"#);
     owner.post("/replay/loop", r#"{"laps":1000}"#);
     owner.post("/replay/speed", &format!(r#"{{"speed":{SPEED}}}"#));
-    let before = (owner.cpu(), owner.metric(PIECES), nats.bytes());
+    let before = (owner.cpu(), nats.pieces(), nats.bytes());
     sleep(COUNTED);
-    let after = (owner.cpu(), owner.metric(PIECES), nats.bytes());
+    let after = (owner.cpu(), nats.pieces(), nats.bytes());
     let pieces = after.1 - before.1;
     ((after.0 - before.0) / pieces, [0, 1].map(|at| (after.2[at] - before.2[at]) / pieces))
 }

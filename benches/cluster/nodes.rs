@@ -43,7 +43,7 @@ impl Process {
             let sender = sender.clone();
             // Also reads what nobody waits for, so that the program never waits.
             thread::spawn(move || {
-                BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+                BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
             });
         }
         let mut found = vec![String::new(); marks.len()];
@@ -85,9 +85,21 @@ impl Nats {
         Self { _process: process, _storage: storage, address: found[1].clone(), monitor: found[0].clone() }
     }
 
+    /// Returns the number of messages in the log of the cluster so far.
+    pub(super) fn pieces(&self) -> f64 {
+        let facts = self.facts("/jsz?accounts=true&streams=true");
+        let streams = facts["account_details"][0]["stream_detail"].as_array().expect("a list");
+        let log = streams.iter().find(|stream| stream["name"] == format!("livetape-{CLUSTER}"));
+        log.expect("it exists")["state"]["last_seq"].as_f64().expect("a number")
+    }
+
+    fn facts(&self, path: &str) -> Value {
+        serde_json::from_str(&ask(&self.monitor, "GET", path, "")).expect("JSON")
+    }
+
     /// Returns the number of bytes received and sent so far.
     pub(super) fn bytes(&self) -> [f64; 2] {
-        let facts: Value = serde_json::from_str(&ask(&self.monitor, "GET", "/varz", "")).expect("JSON");
+        let facts = self.facts("/varz");
         ["in_bytes", "out_bytes"].map(|name| facts[name].as_f64().expect("a number"))
     }
 }
@@ -102,11 +114,11 @@ impl Node {
     /// Starts a node of the cluster; without NATS, a process of its own.
     pub(super) fn start(nats: Option<&Nats>, lease: &str) -> Self {
         let mut command = Command::new(program());
-        command.args(["serve", "--port", "0"]).env("LIVETAPE_CLUSTER_LEASE", lease);
+        command.args(["serve", "--port", "0", "--quiet"]).env("LIVETAPE_CLUSTER_LEASE", lease);
         if let Some(nats) = nats {
             command.args(["--nats", &format!("nats://{}", nats.address), "--cluster", CLUSTER]);
         }
-        let (process, mut found) = Process::start(&mut command, &["Serving on ws://", "Press Ctrl+C"]);
+        let (process, mut found) = Process::start(&mut command, &["Serving on ws://", "Press "]);
         Self { process, address: found.swap_remove(0) }
     }
 
