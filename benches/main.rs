@@ -1,5 +1,6 @@
 //! All benchmarks but `guard`, as one program, which links livetape once: the first argument is the name of the benchmark.
 
+mod cluster;
 mod decode;
 mod fanout;
 mod recording;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
+        Some("cluster") => cluster::run(),
         Some("decode") => return decode::run(),
         Some("fanout") => fanout::run(),
         Some("recording") => recording::run(),

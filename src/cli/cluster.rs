@@ -1,14 +1,15 @@
-//! `--nats`: joins a cluster.
+//! `--nats`: joins a cluster. `livetape doctor` checks whether that would work.
 
 use super::{
-    args, display,
+    args, config, display,
+    output::say,
     serving::{self, Addresses},
     stage::{Bound, conclude},
 };
 use crate::{
-    cluster::{Cluster, Login, Options},
+    cluster::{Cluster, Login, Options, diagnose},
     hub::Hub,
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Code, Problem, exit},
     secret::Secret,
     settings::{self, Address, Settings},
     source::live::NetTransport,
@@ -17,6 +18,29 @@ use crate::{
 
 /// Connects to the cluster of the settings, if there is one.
 pub(super) async fn connect(settings: &Settings) -> Result<Option<Cluster>, Problem> {
+    match options(settings)? {
+        Some(options) => Cluster::connect(options).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// `livetape doctor`: prints every finding.
+pub(super) async fn doctor(args: args::Doctor) -> Result<u8, Problem> {
+    let options = options(&config::settings(&args.flags)?)?;
+    let options = options.ok_or_else(|| {
+        Problem::new(Code::BadRequest, "nothing to check").hint("name the cluster's NATS with --nats URL")
+    })?;
+    let mut exit = exit::DONE;
+    for finding in diagnose(&options).await {
+        match finding {
+            Ok(line) => say(format!("✅ {line}\n"))?,
+            Err(problem) => exit = exit.max(super::complain(&problem)),
+        }
+    }
+    Ok(exit)
+}
+
+fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
     let settings::Cluster { nats: Some(Address(url)), name, ca, lease, replicas, .. } = &settings.cluster
     else {
         return Ok(None);
@@ -25,7 +49,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<Option<Cluster>, Prob
     let mut url = url.clone();
     // The login has them, and the URL is shown. Neither fails for a URL with a host.
     let _ = (url.set_username(""), url.set_password(None));
-    let options = Options {
+    Ok(Some(Options {
         url: url.to_string().trim_end_matches('/').to_owned(),
         login,
         ca: ca.clone(),
@@ -33,8 +57,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<Option<Cluster>, Prob
         node: format!("{:016x}", args::random()),
         lease: *lease,
         replicas: *replicas,
-    };
-    Cluster::connect(options).await.map(Some)
+    }))
 }
 
 /// Serves as a node of the cluster.

@@ -50,11 +50,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     }
     #[cfg(not(feature = "nats"))]
     if settings.cluster.nats.is_some() {
-        return Err(Problem::new(
-            crate::sans_io::error::Code::BadRequest,
-            "this build of livetape has no support for --nats",
-        )
-        .hint("use a released build, or build it with `cargo build --features nats`"));
+        return Err(without_nats());
     }
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
@@ -67,4 +63,10 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let ended = supervisor.serve().await;
     let missed = stage.close().await;
     conclude(&ended, missed)
+}
+
+#[cfg(not(feature = "nats"))]
+pub(super) fn without_nats() -> Problem {
+    Problem::new(crate::sans_io::error::Code::BadRequest, "this build of livetape has no support for --nats")
+        .hint("use a released build, or build it with `cargo build --features nats`")
 }

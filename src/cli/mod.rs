@@ -90,6 +90,10 @@ pub fn main() -> u8 {
         Command::AsScenario(args) => export::as_scenario(&args),
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
+        #[cfg(feature = "nats")]
+        Command::Doctor(args) => run(cluster::doctor(args)),
+        #[cfg(not(feature = "nats"))]
+        Command::Doctor(_) => Err(live::without_nats()),
         Command::Token(args) => token::token(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

@@ -4,8 +4,11 @@
 //! the task between the member, the hub and the supervisor. [`orders`] passes orders to the owner, wherever it is,
 //! [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
+mod access;
 mod channels;
 mod claims;
+mod counts;
+mod doctor;
 mod node;
 mod options;
 mod orders;
@@ -15,6 +18,7 @@ mod store;
 
 use std::{pin::Pin, time::Duration};
 
+pub use doctor::{Finding, diagnose};
 use options::Link;
 pub use options::{Login, Options};
 use store::Store;
@@ -58,8 +62,12 @@ impl Cluster {
     /// not as this node expects.
     pub async fn connect(options: Options) -> Result<Self, Problem> {
         let link = options.connect().await?;
+        access::check(&link, &options.cluster).await?;
         let store = Store::new(link.client.clone(), &options);
-        store.ensure().await?;
+        let ensured = store.ensure().await;
+        // The reason why JetStream does not answer, if NATS gave it after the check.
+        access::first_denied(&link.denied)?;
+        ensured?;
         Ok(Self { options, link, store })
     }
 

@@ -1,8 +1,8 @@
 //! How to reach NATS.
 
-use std::{path::PathBuf, time::Duration};
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -17,6 +17,9 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Delay before NATS is tried again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
+
+/// Maximum number of denials that are kept.
+const DENIED_MAX: usize = 32;
 
 /// A cluster, and how this process joins it.
 #[derive(Clone, Debug)]
@@ -52,15 +55,20 @@ pub enum Login {
     Credentials(Secret),
 }
 
+/// What NATS has denied so far, in its own words.
+pub(super) type Denied = watch::Receiver<Vec<String>>;
+
 /// A connection to NATS, and whether it currently works.
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) is_connected: watch::Receiver<bool>,
+    pub(super) denied: Denied,
 }
 
 impl Options {
     pub(super) async fn connect(&self) -> Result<Link, Problem> {
         let (connected, is_connected) = watch::channel(true);
+        let (denying, denied) = watch::channel(Vec::new());
         let options = ConnectOptions::new()
             .name(format!("livetape {}", self.node))
             .connection_timeout(CONNECT_TIME)
@@ -68,6 +76,9 @@ impl Options {
             .reconnect_delay_callback(|attempts| if attempts < 2 { Duration::ZERO } else { RECONNECT_DELAY })
             .event_callback(move |event| {
                 note(&connected, &event);
+                if let Event::ServerError(ServerError::Other(text)) = &event {
+                    note_denied(&denying, text);
+                }
                 std::future::ready(())
             });
         let options = match &self.login {
@@ -87,15 +98,16 @@ impl Options {
             Some(ca) => options.add_root_certificates(ca.clone()),
             None => options,
         };
-        let client = options.connect(&self.url).await.map_err(|error| self.problem(error.kind()))?;
-        Ok(Link { client, is_connected })
+        let client = options.connect(&self.url).await.map_err(|error| self.problem(kind_of(&error)))?;
+        Ok(Link { client, is_connected, denied })
     }
 
     fn problem(&self, kind: ConnectErrorKind) -> Problem {
         let (why, hint) = match kind {
-            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-                ("it rejects this user", "check the credentials: --nats-creds, or LIVETAPE_NATS_PASSWORD")
-            }
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => (
+                "it rejects this user",
+                "check the credentials: --nats-creds, or LIVETAPE_NATS_PASSWORD, _TOKEN or _NKEY",
+            ),
             ConnectErrorKind::Tls => {
                 ("the TLS handshake failed", "check the certificate of NATS and --nats-ca")
             }
@@ -107,6 +119,16 @@ impl Options {
         };
         Problem::new(Code::ClusterUnreachable, format!("cannot connect to NATS at {}: {why}", self.url))
             .hint(hint)
+    }
+}
+
+/// The library reports a failed TLS handshake as invalid data.
+fn kind_of(error: &ConnectError) -> ConnectErrorKind {
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+        ConnectErrorKind::Tls
+    } else {
+        error.kind()
     }
 }
 
@@ -122,5 +144,16 @@ fn note(connected: &watch::Sender<bool>, event: &Event) {
         }
         // Texts of the server name users and subjects, but no secrets.
         other => warn!(event = %other, "🔗 NATS"),
+    }
+}
+
+/// Adds what NATS denies.
+fn note_denied(denied: &watch::Sender<Vec<String>>, text: &str) {
+    if text.to_lowercase().starts_with("permissions violation") {
+        denied.send_if_modified(|known| {
+            let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
+            known.extend(is_new.then(|| text.to_owned()));
+            is_new
+        });
     }
 }

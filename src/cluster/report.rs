@@ -27,6 +27,9 @@ pub(super) struct Report {
     pub(super) state: NodeState,
     /// Number of the last event that the node knows.
     pub(super) head: u64,
+    /// Sequence of the last message of the log that the node has read. Earlier versions do not tell it.
+    #[serde(default)]
+    pub(super) last: u64,
     /// State of the source, from the owner.
     pub(super) source: Option<(Status, Option<ReplayState>)>,
     /// The pause that TikTok asked for.
@@ -42,11 +45,11 @@ impl Report {
     pub(super) fn new(
         channel: &str,
         state: NodeState,
-        head: u64,
+        (head, last): (u64, u64),
         source: Option<(Status, Option<ReplayState>)>,
         pause: Option<Pause>,
     ) -> Self {
-        Self { version: VERSION, channel: channel.to_owned(), state, head, source, pause }
+        Self { version: VERSION, channel: channel.to_owned(), state, head, last, source, pause }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {

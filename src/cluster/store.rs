@@ -1,6 +1,6 @@
 //! What a cluster stores in NATS: the log of its channel in a JetStream stream, and the lease of its owner in a bucket.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::{
     Client, HeaderMap, HeaderValue, Subscriber,
@@ -15,10 +15,11 @@ use async_nats::{
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use super::Options;
 use crate::{
+    clock,
     control::Pause,
     sans_io::{
         cluster::{Answer, Input},
@@ -117,6 +118,12 @@ impl Store {
 
     /// Creates the log and the bucket of leases, unless they exist.
     pub(super) async fn ensure(&self) -> Result<(), Problem> {
+        self.ensure_log().await?;
+        self.ensure_bucket().await
+    }
+
+    /// Creates the log, unless it exists.
+    pub(super) async fn ensure_log(&self) -> Result<(), Problem> {
         let log = stream::Config {
             name: self.name(),
             subjects: vec![self.subject("feed.>")],
@@ -140,7 +147,22 @@ impl Store {
                 Problem::new(Code::ClusterMessage, message).hint("choose another name with --cluster")
             );
         }
-        self.ensure_bucket().await
+        Ok(())
+    }
+
+    /// Returns the time of JetStream; `None` without an answer.
+    pub(super) async fn time(&self) -> Option<SystemTime> {
+        let stream = self.context.get_stream_no_info(self.name()).await.ok()?;
+        let config = pull::Config {
+            inactive_threshold: CONSUMER_TIME,
+            memory_storage: true,
+            ..pull::Config::default()
+        };
+        let consumer = timeout(ANSWER_TIME_MAX, stream.create_consumer(config)).await.ok()?.ok()?;
+        let created = consumer.cached_info().created;
+        // Otherwise NATS removes it later.
+        drop(stream.delete_consumer(&consumer.cached_info().name).await);
+        Some(created.into())
     }
 
     /// The bucket is a stream with the layout of a key-value store. The library's own function fails with
@@ -349,7 +371,9 @@ impl Store {
         let count = usize::try_from((last - after).min(TAIL_MESSAGES_MAX)).ok()?;
         let mut batch = consumer.fetch().max_messages(count).messages().await.ok()?;
         let mut messages = Vec::new();
-        while let Some(message) = batch.next().await {
+        // The rest is read from there, however slow NATS is.
+        let ends = clock::now() + ANSWER_TIME_MAX;
+        while let Ok(Some(message)) = timeout_at(ends, batch.next()).await {
             let message = message.ok()?;
             let sequence = message.info().ok()?.stream_sequence;
             messages.push((sequence, message.payload.clone()));

@@ -1,6 +1,6 @@
 //! The nodes that share the main channel.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub struct ClusterState {
     pub reachable: bool,
     /// All nodes, by name.
     pub nodes: Vec<NodeState>,
+    /// What this node has done, for `/metrics`.
+    #[serde(skip)]
+    pub counts: ClusterCounts,
 }
 
 /// A node of a cluster.
@@ -35,6 +38,19 @@ pub struct NodeState {
     pub version: String,
     /// Number of clients that subscribe to its events.
     pub clients: usize,
+}
+
+/// What a node has done in its cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterCounts {
+    /// Number of messages of the log that another node has read, but this one has not.
+    pub lag: u64,
+    /// Number of channels that this node owns.
+    pub leases: u64,
+    /// Number of times that the channel got an owner.
+    pub handovers: u64,
+    /// Number of attempts to publish, by outcome.
+    pub published: BTreeMap<&'static str, u64>,
 }
 
 /// A time in which this process owns a channel that several processes share.

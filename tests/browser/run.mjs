@@ -13,6 +13,7 @@ import { connect, overlays, refused, rooms } from './first.mjs'
 import { looks } from './looks.mjs'
 import { marks } from './marks.mjs'
 import { mock } from './mock.mjs'
+import { nodes } from './nodes.mjs'
 import { origins } from './origins.mjs'
 import { CONTROLS } from './page.mjs'
 import { inject, recordings, token } from './recordings.mjs'
@@ -20,7 +21,7 @@ import { idle, restart, source, stay } from './source.mjs'
 import { held, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
-const CHECKS = { connect, addresses, refused, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, source, idle, mock, restart, token, origins, hostile, resume, held, stay, busy }
+const CHECKS = { connect, addresses, refused, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, source, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy }
 /** Checks that measure frames: they run alone, after all others. */
 const MEASURED = ['busy']
 /** Checks that run at once; they mostly wait for pages and servers. */

@@ -1,9 +1,15 @@
 //! Three processes of livetape on a real NATS server: `cargo xtask cluster` installs it and runs these tests.
 
 mod bad_input;
+mod balanced;
+mod clocks;
+mod doctor;
 mod failover;
+mod logins;
 mod outage;
+mod proxy;
 mod rooms;
 mod same_logs;
+mod slow;
 mod support;
 mod upstream;

@@ -63,3 +63,32 @@ fn every_node_shows_the_cluster() {
         assert_eq!((*status, &answer["error"]["code"]), (409, &json!("replay_running")));
     }
 }
+
+/// Returns the value of a metric.
+fn metric(node: &Node, name: &str) -> Option<u64> {
+    let text = node.text("/metrics");
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[test]
+fn metrics_show_the_cluster() {
+    let nats = Nats::start();
+    let nodes = Node::three(&nats);
+    let feed = nodes[2].feed("0");
+    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
+    nodes[0].post("/replay/speed", &json!({ "speed": "max" }));
+    feed.to_end();
+    let owner = nodes.iter().position(Node::is_owner).unwrap();
+    for (at, node) in nodes.iter().enumerate() {
+        let expected = [
+            ("livetape_cluster_reachable", 1),
+            ("livetape_cluster_nodes", 3),
+            ("livetape_cluster_leases", u64::from(at == owner)),
+            ("livetape_cluster_lag_messages", 0),
+            ("livetape_cluster_handovers_total", 1),
+        ];
+        polled(|| expected.iter().all(|(name, value)| metric(node, name) == Some(*value)).then_some(()));
+        let stored = metric(node, "livetape_cluster_publishes_total{outcome=\"stored\"}");
+        assert_eq!(stored.is_some_and(|stored| stored > 1), at == owner);
+    }
+}

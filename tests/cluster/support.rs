@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::Duration,
@@ -16,6 +17,8 @@ use tempfile::TempDir;
 mod command;
 
 pub(crate) use command::livetape;
+
+use crate::logins::{USER, documented_permissions, users};
 
 /// Maximum time to wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -87,26 +90,47 @@ pub(crate) struct Nats {
     process: Option<Process>,
     storage: TempDir,
     pub(crate) address: String,
+    args: Vec<String>,
+    /// Login in URLs.
+    user: String,
 }
 
 impl Nats {
+    /// Starts a server whose users may do what the documentation says, and nothing else.
     pub(crate) fn start() -> Self {
-        Self::with(&["--jetstream"])
+        Self::configured(&["--jetstream"], &users(&documented_permissions(CLUSTER)))
     }
 
     pub(crate) fn with(args: &[&str]) -> Self {
-        let mut nats = Self { process: None, storage: TempDir::new().unwrap(), address: String::new() };
+        Self::configured(args, "")
+    }
+
+    pub(crate) fn configured(args: &[&str], config: &str) -> Self {
+        let mut nats = Self {
+            process: None,
+            storage: TempDir::new().unwrap(),
+            address: String::new(),
+            args: args.iter().map(ToString::to_string).collect(),
+            user: if config.contains(USER) { format!("{USER}:{USER}@") } else { String::new() },
+        };
+        std::fs::write(nats.config(), config).unwrap();
         // Port -1 is any free port.
-        nats.run("-1", args);
+        nats.run("-1");
         nats
     }
 
-    fn run(&mut self, port: &str, args: &[&str]) {
+    fn config(&self) -> PathBuf {
+        self.storage.path().join("nats.conf")
+    }
+
+    fn run(&mut self, port: &str) {
         let mut command = Command::new("nats-server");
         command
             .args(["--addr", "127.0.0.1", "--port", port, "--store_dir"])
             .arg(self.storage.path())
-            .args(args);
+            .arg("--config")
+            .arg(self.config())
+            .args(&self.args);
         let process = Process::start(&mut command);
         let line = process.until("Listening for client connections on ");
         line.rsplit(' ').next().unwrap().clone_into(&mut self.address);
@@ -115,7 +139,12 @@ impl Nats {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        self.url_of(&self.address)
+    }
+
+    /// Returns the URL of something that passes connections on to this server.
+    pub(crate) fn url_of(&self, address: &str) -> String {
+        format!("nats://{}{address}", self.user)
     }
 
     pub(crate) fn kill(&mut self) {
@@ -125,20 +154,31 @@ impl Nats {
     /// Starts again at the same address.
     pub(crate) fn restart(&mut self) {
         let port = self.address.rsplit(':').next().unwrap().to_owned();
-        self.run(&port, &["--jetstream"]);
+        self.run(&port);
     }
 
     pub(crate) fn lose_storage(&mut self) {
+        let config = std::fs::read(self.config()).unwrap();
         self.storage = TempDir::new().unwrap();
+        std::fs::write(self.config(), config).unwrap();
     }
 
     /// Publishes as a program other than livetape.
     pub(crate) fn publish(&self, subject: &str, payload: &[u8]) {
-        let mut socket = TcpStream::connect(&self.address).unwrap();
-        let publish = format!("CONNECT {{\"verbose\":false}}\r\nPUB {subject} {}\r\n", payload.len());
+        let mut socket = self.stranger();
+        let publish = format!("PUB {subject} {}\r\n", payload.len());
         socket.write_all(&[publish.as_bytes(), payload, b"\r\nPING\r\n"].concat()).unwrap();
         let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
         assert!(lines.any(|line| line == "PONG"));
+    }
+
+    /// Connects as a program other than livetape, which may do everything.
+    pub(crate) fn stranger(&self) -> TcpStream {
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let login = r#"CONNECT {"verbose":false,"headers":true,"user":"stranger","pass":"stranger"}"#;
+        socket.write_all(format!("{login}\r\n").as_bytes()).unwrap();
+        socket
     }
 }
 
@@ -170,6 +210,15 @@ impl Node {
         Self { process, address, name }
     }
 
+    /// Returns a load balancer, which clients use like a node.
+    pub(crate) fn behind(process: Process, address: String) -> Self {
+        Self { process, address, name: String::new() }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn three(nats: &Nats) -> Vec<Self> {
         (0..3).map(|_| Self::start(nats)).collect()
     }
@@ -177,12 +226,21 @@ impl Node {
     /// Sends a request. Returns the status and the body.
     pub(crate) fn request(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut socket = self.send(method, path, &body);
+        let (status, answer) = self.exchange(method, path, &body);
+        (status, serde_json::from_str(&answer).unwrap_or_default())
+    }
+
+    /// Returns a text that this node serves.
+    pub(crate) fn text(&self, path: &str) -> String {
+        self.exchange("GET", path, "").1
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut socket = self.send(method, path, body);
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or_default())
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     #[track_caller]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use crate::{
-    addon,
+    addon, cluster,
     node::Node,
     programs::{RELEASED, cargo, status},
     size,
@@ -50,6 +50,8 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Bench {
+    /// What a cluster of several processes costs, on a real NATS server: latency, CPU time and bytes per piece, time until another takes over
+    Cluster,
     /// Decode, dedup and JSON of all real frames, compared with bare gunzip and prost
     Decode,
     /// CPU time per delivery, compared with an epoll writer and npm `ws`; latency, memory
@@ -82,6 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     });
     let node = node.transpose()?;
     let name = match args.bench {
+        Bench::Cluster => "cluster",
         Bench::Decode => "decode",
         Bench::Fanout | Bench::Scale => "fanout",
         Bench::Replay => "replay",
@@ -90,7 +93,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Soak => "soak",
         Bench::Node => return handlers(args, &root),
     };
-    if matches!(args.bench, Bench::Replay | Bench::Start) {
+    if matches!(args.bench, Bench::Cluster) {
+        cluster::install()?;
+    }
+    if matches!(args.bench, Bench::Cluster | Bench::Replay | Bench::Start) {
         size::build()?;
     }
     let mut command = cargo();

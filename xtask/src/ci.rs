@@ -17,7 +17,7 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
     ("lints", 290, &["xtask", "lints"]),
-    ("tests", 590, &["test", "--workspace", "--locked"]),
+    ("tests", 430, &["test", "--workspace", "--locked"]),
     ("outside", 62, &["xtask", "outside"]),
     ("docs", 40, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 590, &["build", "--release", "--locked", "--features", "livetape/nats", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "benches", "--bin", "guard"]),
@@ -26,7 +26,8 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("size", 8, &["xtask", "size"]),
     ("memory", 20, &["xtask", "bench", "fanout", "--memory"]),
     ("days", 26, &["xtask", "bench", "replay", "--memory", "--days"]),
-    ("autobahn", 160, &["xtask", "autobahn"]),
+    ("cluster", 110, &["xtask", "cluster", "--release"]),
+    ("autobahn", 130, &["xtask", "autobahn"]),
     ("peers", 160, &["xtask", "peers"]),
     ("web", 14, &["xtask", "web", "--check"]),
     ("client", 205, &["xtask", "client", "--check"]),

@@ -13,6 +13,8 @@ const CRATES: [&str; 4] = ["livetape-core", "livetape-io", "livetape-mock", "liv
 /// feature alone.
 pub(crate) fn run() -> Result<()> {
     clippy(&["--workspace", "--all-targets"])?;
+    // Not one of all targets, because `cargo test` leaves it out.
+    clippy(&["--workspace", "--test", "cluster"])?;
     for name in CRATES {
         clippy(&["--lib", "--package", name])?;
     }

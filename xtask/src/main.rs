@@ -81,11 +81,7 @@ enum Chore {
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
     Autobahn,
     /// Test processes that share one feed over NATS
-    Cluster {
-        /// Kill 30 processes instead of 5
-        #[arg(long)]
-        nightly: bool,
-    },
+    Cluster(cluster::Args),
     /// Check web/ and build web/dist (after a change to web/)
     Web {
         /// Compare without writing, and fail on any difference
@@ -141,7 +137,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Peers(args) => peers::run(&args),
         Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
-        Chore::Cluster { nightly } => cluster::run(nightly),
+        Chore::Cluster(args) => cluster::run(&args),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
         Chore::Python { check } => python::run(check),

@@ -103,6 +103,8 @@ scopes! {
     }, reads Self::holds(key) || key.path() == "limits.shutdown_time", texts [LEVEL_WITHOUT_EVENTS];
     /// `ca`.
     OfCa, common ["mock.ca_dir"]; key => key.path() == "mock.ca_dir", reads Self::holds(key);
+    /// `doctor`.
+    OfDoctor, common ["cluster.nats", "cluster.name", "cluster.creds", "cluster.ca"]; key => key.section == "cluster", reads Self::holds(key);
     /// `watch`.
     OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token", texts [
         ("server.token_file", "Send the first bearer token in this file\n\n[env: LIVETAPE_TOKEN_FILE]"),
@@ -272,6 +274,7 @@ mod tests {
         check::<OfRecord>();
         check::<OfMock>();
         check::<OfCa>();
+        check::<OfDoctor>();
         check::<OfWatch>();
         check::<OfTools>();
     }

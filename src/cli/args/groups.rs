@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Edit", &["cut", "merge", "mark", "repair"]),
     ("Share", &["scrub", "audit", "export"]),
     ("Test", &["run", "mock", "ca", "trigger", "as-scenario"]),
-    ("Set up", &["config", "token", "completions", "man"]),
+    ("Set up", &["config", "doctor", "token", "completions", "man"]),
 ];
 
 /// Lists commands in groups, and keeps help within [`COLUMNS_MAX`].

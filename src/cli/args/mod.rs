@@ -35,7 +35,8 @@ pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
 pub(super) use flags::{
-    Flags, OfCa, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch, Scope,
+    Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
+    Scope,
 };
 pub(super) use groups::grouped;
 pub(super) use import::Import;
@@ -122,6 +123,8 @@ pub(super) enum Command {
     Synth(Synth),
     /// Check or show the settings
     Config(Config),
+    /// Check whether NATS works for a cluster
+    Doctor(Doctor),
     /// Generate a bearer token
     Token(Token),
     /// Print a shell completion script
@@ -162,6 +165,18 @@ pub(super) struct Replay {
 pub(super) fn random() -> u64 {
     // The standard library's hash maps have random keys.
     RandomState::new().build_hasher().finish()
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Creates the stream of the cluster if there is none, and joins nothing. Exits with 1 if a check fails.
+
+Example:
+  livetape doctor --nats nats://10.0.0.5:4222 --cluster show"
+)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) flags: Flags<OfDoctor>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -18,7 +18,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Options,
+    Options, counts,
     orders::Owner,
     progress::{self, Progress},
     report::{Nodes, Report},
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock,
-    control::{ClusterState, Control, Limit, LimitNews, NodeState, Term},
+    control::{ClusterCounts, ClusterState, Control, Limit, LimitNews, NodeState, Term},
     hub::{CloseReason, Hub, Mark},
     sans_io::{
         cluster::{self, Action, Delivery, Encoded, Fault, Input, Member},
@@ -65,6 +65,9 @@ pub(super) struct Node {
     nodes: Nodes,
     limit: Limit,
     pauses: LimitNews,
+    counts: ClusterCounts,
+    /// The last message of the log that any node has reported since this one's last report.
+    log_end: u64,
     reporting: Interval,
     /// When the server's shutdown must be complete.
     leaving: Option<Instant>,
@@ -113,6 +116,8 @@ impl Node {
             nodes: Nodes::default(),
             pauses: control.limit().news(),
             limit: control.limit().clone(),
+            counts: ClusterCounts::default(),
+            log_end: 0,
             leaving: None,
             is_handing_over: false,
             options,
@@ -137,7 +142,10 @@ impl Node {
             let can_offer = self.member.is_owner() && self.offered.is_empty();
             tokio::select! { biased;
                 () = shutdown.cancelled(), if self.leaving.is_none() => self.leave(),
-                Some(answer) = self.answers.1.recv() => self.tell(answer),
+                Some(answer) = self.answers.1.recv() => {
+                    counts::answered(&mut self.counts, &answer);
+                    self.tell(answer);
+                }
                 Some(message) = self.log.next() => self.read(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
@@ -239,7 +247,10 @@ impl Node {
                 self.progress = Progress::default();
                 self.told.has_stream.send_replace(true);
             }
-            Delivery::Epoch { node, epoch } => info!(node, epoch, "👑 The channel has a new owner"),
+            Delivery::Epoch { node, epoch } => {
+                self.counts.handovers += 1;
+                info!(node, epoch, "👑 The channel has a new owner");
+            }
             Delivery::Events { first, events } => {
                 events.iter().for_each(|event| self.progress.take(&event.change));
                 let count = events.len();
@@ -290,7 +301,7 @@ impl Node {
 
     fn note(&mut self, message: &Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { channel, state, head, source, pause, .. } = report;
+        let Report { channel, state, head, last, source, pause, .. } = report;
         if state.node == self.options.node || channel != self.store.channel() {
             return;
         }
@@ -305,6 +316,7 @@ impl Node {
         if head > self.hub.head() {
             self.read_tail();
         }
+        self.log_end = self.log_end.max(last);
         self.nodes.note(state);
     }
 
@@ -316,10 +328,12 @@ impl Node {
             clients: self.hub.subscriber_count(),
         };
         self.nodes.note(state.clone());
+        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
         self.share_state();
+        let last = self.member.reader().last();
         let pause = self.limit.pause(&self.options.node);
-        let report =
-            Report::new(self.store.channel(), state, self.hub.head(), source, pause.clone()).to_bytes();
+        let report = Report::new(self.store.channel(), state, (self.hub.head(), last), source, pause.clone())
+            .to_bytes();
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
         let told = async {
@@ -339,6 +353,7 @@ impl Node {
             owner: owner.node,
             reachable: *self.is_connected.borrow(),
             nodes: self.nodes.current(self.reporting.period()),
+            counts: self.counts.clone(),
         });
     }
 }

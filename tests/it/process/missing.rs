@@ -29,7 +29,7 @@ const READING: [&[&str]; 19] = [
     &["as-scenario", "IN", "-o", "OUT"],
 ];
 /// Commands that read no recordings or run until stopped.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "live",
     "serve",
     "record",
@@ -40,6 +40,7 @@ const OTHERS: [&str; 13] = [
     "import",
     "synth",
     "config",
+    "doctor",
     "token",
     "completions",
     "man",

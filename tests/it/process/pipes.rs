@@ -14,7 +14,7 @@ use crate::support::process::{Running, livetape, stderr, text};
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
 /// An example of each command that prints output; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 33] = [
+const EXAMPLES: [&[&str]; 34] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
@@ -42,6 +42,7 @@ const EXAMPLES: [&[&str]; 33] = [
     &["config", "show"],
     &["config", "example"],
     &["config", "check"],
+    &["doctor", "--nats", "nats://127.0.0.1:1"],
     &["token"],
     &["completions", "bash"],
     &["man"],

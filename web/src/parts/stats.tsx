@@ -5,11 +5,14 @@ import { hue, initials } from '../lib/person.ts'
 import { view } from '../state/feed.ts'
 import { lateness } from '../state/metrics.ts'
 import { type Sample, eventsOf, samples } from '../state/samples.ts'
+import type { NodeState } from '../state/rest.ts'
 import { health, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Spark } from './spark.tsx'
 
 const say = texts.stats
+/** Enough of a node's name to tell nodes apart, in characters. */
+const NODE_CHARS = 8
 
 export function Stats() {
   const totals = view.value?.totals
@@ -25,6 +28,7 @@ export function Stats() {
         <Tile name={say.rate} kind="chat" value={rate(latest?.rate ?? 0)} of={(sample) => sample.rate} format={rate} />
       </div>
       <Leaderboard />
+      <Nodes />
       <Counted />
     </section>
   )
@@ -45,6 +49,29 @@ function Leaderboard() {
           </li>
         ))}
       </ol>
+    </>
+  )
+}
+
+/** The nodes that show the same feed. */
+function Nodes() {
+  const cluster = status.value?.cluster
+  if (!cluster) return null
+  const roles = ({ node }: NodeState): string =>
+    [node === cluster.owner && say.owner, node === cluster.node && say.here].filter(Boolean).join(', ')
+  return (
+    <>
+      <h3 id="nodes-title">{say.cluster(cluster.cluster)}</h3>
+      {!cluster.reachable && <p class="nodes-lost" role="status">{say.unreachable}</p>}
+      <ul class="nodes" aria-labelledby="nodes-title">
+        {cluster.nodes.map((node) => (
+          <li key={node.node}>
+            <code title={`${node.node}, livetape ${node.version}`}>{node.node.slice(0, NODE_CHARS)}</code>
+            <span class="node-roles">{roles(node)}</span>
+            <span>{texts.connect.clients(node.clients)}</span>
+          </li>
+        ))}
+      </ul>
     </>
   )
 }

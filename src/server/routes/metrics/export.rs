@@ -23,6 +23,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let mut sheet = Sheet::default();
     source(&mut sheet, &app);
     upstream(&mut sheet, &app);
+    cluster(&mut sheet, &app);
     readers(&mut sheet, &app);
     process(&mut sheet, &app);
     requests(&mut sheet, &app.metrics.with(|counts| counts.clone()));
@@ -99,6 +100,24 @@ fn upstream(sheet: &mut Sheet, app: &App) {
         let help = "Events for the webhook, by outcome.";
         sheet.counter("livetape_webhook_events_total", help, Some(("outcome", outcome)), count);
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
+fn cluster(sheet: &mut Sheet, app: &App) {
+    let Some(state) = app.shared.control.cluster() else { return };
+    let counts = &state.counts;
+    for (name, help, value) in [
+        ("livetape_cluster_reachable", "Whether NATS can be reached.", u64::from(state.reachable)),
+        ("livetape_cluster_nodes", "Nodes of the cluster.", state.nodes.len() as u64),
+        ("livetape_cluster_leases", "Channels that this node owns.", counts.leases),
+        ("livetape_cluster_lag_messages", "Messages that another node has read before this one.", counts.lag),
+    ] {
+        sheet.gauge(name, help, None, value as f64);
+    }
+    let (name, help) = ("livetape_cluster_handovers_total", "Times that the channel got an owner.");
+    sheet.counter(name, help, None, counts.handovers);
+    let (name, help) = ("livetape_cluster_publishes_total", "Messages published by this node, by outcome.");
+    sheet.each(name, help, "outcome", &counts.published);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]

@@ -12,6 +12,7 @@
 //! expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows whether one was.
 
 mod lease;
+mod pace;
 mod publish;
 mod queue;
 mod types;
@@ -20,6 +21,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX};
+use pace::Pace;
 use publish::InFlight;
 use queue::Queue;
 pub use types::{
@@ -48,6 +50,7 @@ pub struct Member {
     /// The epoch that this node has opened, or tries to open.
     epoch: u64,
     queue: Queue,
+    pace: Pace,
     /// Number of events since the last checkpoint.
     since_checkpoint: usize,
     in_flight: Option<InFlight>,
@@ -76,10 +79,12 @@ impl Member {
     /// Creates a member that follows the log from its oldest message.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        let options = options.within_limits();
         let mut member = Self {
             reader: Reader::new(&options.channel),
             lease: Lease::new(options.lease),
-            options: options.within_limits(),
+            pace: Pace::new(options.piece_bytes_max, options.lease),
+            options,
             now: Duration::ZERO,
             wanted: None,
             streams: 0,

@@ -20,6 +20,8 @@ pub(super) struct InFlight {
     expected: u64,
     record: Record,
     bytes: Bytes,
+    /// When the last attempt was made.
+    sent: Duration,
     /// Whether an attempt was rejected, so that the log has to be read.
     is_rejected: bool,
     /// When to publish it again.
@@ -44,7 +46,7 @@ impl Member {
                 self.attempt();
             }
             None if matches!(self.phase, Phase::Owning | Phase::Draining) => {
-                if let Some(body) = self.queue.take(self.options.piece_bytes_max) {
+                if let Some(body) = self.queue.take(self.pace.bytes()) {
                     let stream = self.reader.stream().to_owned();
                     self.publish(stream, body);
                 } else if self.phase == Phase::Draining {
@@ -67,6 +69,7 @@ impl Member {
             expected,
             record,
             bytes,
+            sent: self.now,
             is_rejected: false,
             retry_at: None,
         });
@@ -74,7 +77,8 @@ impl Member {
     }
 
     fn attempt(&mut self) {
-        if let Some(InFlight { token, expected, bytes, .. }) = &self.in_flight {
+        if let Some(InFlight { token, expected, bytes, sent, .. }) = &mut self.in_flight {
+            *sent = self.now;
             let (token, expected, bytes) = (*token, *expected, bytes.clone());
             self.actions.push_back(Action::Publish { token, expected, bytes });
         }
@@ -98,6 +102,7 @@ impl Member {
         let retry_at = self.now + self.lease.retry();
         if let Some(flight) = self.in_flight.as_mut().filter(|flight| flight.token == token) {
             flight.retry_at = Some(retry_at);
+            self.pace.took(flight.bytes.len(), self.now - flight.sent);
         }
     }
 
@@ -157,7 +162,10 @@ impl Member {
                 self.ask_tail();
             }
             _ if !is_mine => self.step_down(StepDown::Superseded),
-            _ if is_applied => self.in_flight = None,
+            _ if is_applied => {
+                self.pace.took(flight.bytes.len(), self.now - flight.sent);
+                self.in_flight = None;
+            }
             // A foreign message came first, so no earlier attempt can be stored any more.
             _ => self.publish_after_foreign(),
         }

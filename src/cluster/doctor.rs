@@ -1,0 +1,115 @@
+//! `livetape doctor`: checks whether a node could use NATS, without joining the cluster.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::{
+    Options,
+    access::{self, round_trip},
+    options::Link,
+    store::Store,
+};
+use crate::{
+    clock,
+    sans_io::{
+        cluster::record::RECORD_BYTES_MAX,
+        error::{Code, Problem},
+    },
+};
+
+/// Number of measured round trips.
+const ROUND_TRIPS: usize = 5;
+/// An answer may take this part of a lease: an owner renews it four times in that time.
+const LEASE_PARTS: u32 = 4;
+/// Maximum difference between the clocks of this machine and of NATS.
+const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
+
+/// Maximum size of a node's message with its headers, in bytes.
+const MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + (4 << 10);
+
+/// What a check found: a line for people, or the problem.
+pub type Finding = Result<String, Problem>;
+
+/// Checks everything that a node needs, in order. Checks that need an earlier one are left out if that failed.
+pub async fn diagnose(options: &Options) -> Vec<Finding> {
+    let link = match options.connect().await {
+        Ok(link) => link,
+        Err(problem) => return vec![Err(problem)],
+    };
+    let store = Store::new(link.client.clone(), options);
+    let version = link.client.server_info().version;
+    let allowed = access::check(&link, &options.cluster).await;
+    let mut findings = vec![
+        Ok(format!("NATS {version} answers at {}", options.url)),
+        answer_time(&link, options.lease).await,
+        message_size(&link),
+    ];
+    // Without a permission, the others would only fail late.
+    if let Err(problem) = allowed {
+        findings.push(Err(problem));
+        return findings;
+    }
+    findings.push(Ok("this user may use every subject that a node needs".to_owned()));
+    if let Err(problem) = store.ensure_log().await {
+        findings.push(Err(problem));
+        return findings;
+    }
+    findings.push(Ok(format!("JetStream is on, and has the stream `livetape-{}`", options.cluster)));
+    findings.push(clock_difference(&store).await);
+    findings
+}
+
+async fn answer_time(link: &Link, lease: Duration) -> Finding {
+    let mut taken = Vec::new();
+    for _ in 0..ROUND_TRIPS {
+        taken.extend(round_trip(&link.client).await);
+    }
+    taken.sort();
+    let Some(median) = taken.get(taken.len() / 2) else {
+        return failed(
+            "NATS delivers no message to this user",
+            "allow the user the subjects in docs/cluster.md",
+        );
+    };
+    let ms = median.as_secs_f64() * 1_000.0;
+    if *median * LEASE_PARTS > lease {
+        let message = format!("a message takes {ms:.1} ms, too long for leases of {lease:?}");
+        return failed(&message, "raise cluster.lease on every node, or run NATS closer to them");
+    }
+    Ok(format!("a message takes {ms:.1} ms"))
+}
+
+fn message_size(link: &Link) -> Finding {
+    let bytes = link.client.server_info().max_payload;
+    if bytes < MESSAGE_BYTES_MAX {
+        let message =
+            format!("NATS accepts messages of {bytes} bytes, and a node sends up to {MESSAGE_BYTES_MAX}");
+        return failed(&message, "raise `max_payload` of nats-server");
+    }
+    Ok(format!("messages may have {bytes} bytes"))
+}
+
+/// Leases do not depend on it, but the times of events do.
+async fn clock_difference(store: &Store) -> Finding {
+    let before = clock::wall();
+    let theirs = store.time().await.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let Some(theirs) = theirs else {
+        return failed("JetStream does not tell its time", "");
+    };
+    // The answer is from about the middle of this time.
+    let ours = before + (clock::wall().saturating_sub(before)) / 2;
+    let difference = ours.abs_diff(theirs);
+    if difference > CLOCK_DIFFERENCE_MAX {
+        let which = if ours > theirs { "ahead of" } else { "behind" };
+        let message =
+            format!("the clock of this machine is {:.0} s {which} that of NATS", difference.as_secs_f64());
+        return failed(
+            &message,
+            "synchronise the clocks with NTP: they decide the times of events, but not who owns the channel",
+        );
+    }
+    Ok(format!("the clock differs from that of NATS by {} ms", difference.as_millis()))
+}
+
+fn failed(message: &str, hint: &'static str) -> Finding {
+    Err(Problem::new(Code::ClusterUnreachable, message).hint(hint))
+}

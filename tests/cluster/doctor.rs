@@ -1,0 +1,67 @@
+//! `livetape doctor`.
+
+use crate::{
+    logins::{documented_permissions, users},
+    support::{CLUSTER, Nats, Node, livetape, node},
+};
+
+/// Long enough for a busy machine.
+const LEASE: &str = "10s";
+
+/// Returns the exit code, what works, and what does not.
+fn examined(url: &str, lease: &str) -> (Option<i32>, String, String) {
+    let mut doctor = livetape(&["doctor", "--nats", url, "--cluster", CLUSTER]);
+    let output = doctor.env("LIVETAPE_CLUSTER_LEASE", lease).output().unwrap();
+    let [works, fails] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(!format!("{works}{fails}").contains("planted"), "{works}{fails}");
+    (output.status.code(), works, fails)
+}
+
+#[test]
+fn everything_that_a_node_needs_is_checked() {
+    let nats = Nats::start();
+    for _ in 0..2 {
+        let (exit, works, fails) = examined(&nats.url(), LEASE);
+        assert_eq!((exit, fails.as_str()), (Some(0), ""), "{works}");
+        for line in [
+            "✅ NATS ",
+            "✅ a message takes ",
+            "✅ messages may have ",
+            "✅ this user may ",
+            "✅ JetStream is on",
+            "✅ the clock differs ",
+        ] {
+            assert!(works.lines().any(|told| told.starts_with(line)), "no {line:?} in {works}");
+        }
+    }
+    // It decided nothing for the cluster, and does not disturb it.
+    let _node = Node::with(&mut node(&nats.url(), "2s"));
+    assert_eq!(examined(&nats.url(), LEASE).0, Some(0));
+}
+
+#[test]
+fn each_problem_has_a_line() {
+    let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let without_jetstream = Nats::with(&[]);
+    let with_password = Nats::with(&["--jetstream", "--user", "ann", "--pass", "planted-right"]);
+    let with_small_messages = Nats::configured(&["--jetstream"], "max_payload: 65536\n");
+    let mut allowed = documented_permissions(CLUSTER);
+    allowed[1].retain(|subject| !subject.contains(".log."));
+    let without_permission = Nats::configured(&["--jetstream"], &users(&allowed));
+    for (url, told) in [
+        (format!("nats://{nothing}"), "nothing answers there"),
+        (without_jetstream.url(), "JetStream is off"),
+        (with_password.url(), "it rejects this user"),
+        (with_small_messages.url(), "NATS accepts messages of 65536 bytes"),
+        (without_permission.url(), "does not allow this user to subscribe to `livetape.test.log.>`"),
+    ] {
+        let (exit, works, fails) = examined(&url, LEASE);
+        assert_eq!(exit, Some(1), "{works}{fails}");
+        assert!(fails.contains(told) && fails.contains('💡') && fails.matches('❌').count() == 1, "{fails}");
+    }
+    let (exit, _, fails) = examined("http://127.0.0.1:1", LEASE);
+    assert!(exit == Some(2) && fails.contains("--nats has the scheme `http`"), "{fails}");
+    let nothing_given = livetape(&["doctor"]).output().unwrap();
+    assert_eq!(nothing_given.status.code(), Some(2));
+    assert!(String::from_utf8(nothing_given.stderr).unwrap().contains("nothing to check"));
+}

@@ -1,0 +1,185 @@
+//! Every way to log in to NATS, and what a user has to be allowed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use nkeys::KeyPair;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{CLUSTER, LEASE, Nats, Node, Process, node};
+
+/// User and password of nodes. No node may print it.
+pub(crate) const USER: &str = "planted-node";
+
+/// Returns the documented lists of subjects: to publish on, and to subscribe to.
+pub(crate) fn documented_permissions(cluster: &str) -> [Vec<String>; 2] {
+    let text = include_str!("../../docs/cluster.md").replace("NAME", cluster);
+    ["| publish |", "| subscribe |"].map(|start| {
+        let row = text.lines().find(|line| line.starts_with(start)).unwrap();
+        row.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    })
+}
+
+/// Returns the configuration of a server with a user for nodes, and one who may do everything.
+pub(crate) fn users([publish, subscribe]: &[Vec<String>; 2]) -> String {
+    let permissions = json!({ "publish": publish, "subscribe": subscribe });
+    let node = json!({ "user": USER, "password": USER, "permissions": permissions });
+    let stranger = json!({ "user": "stranger", "password": "stranger" });
+    // JSON is also a valid configuration.
+    format!("authorization: {}\n", json!({ "users": [node, stranger] }))
+}
+
+/// Starts a node that must be able to work, and stops it.
+#[track_caller]
+fn assert_works(command: &mut Command) {
+    let node = Node::with(command);
+    let feed = node.feed("0");
+    node.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "hi" }));
+    feed.until(|event| event["type"] == "chat");
+    node.process.signal("TERM");
+    let (exit, output) = node.process.wait();
+    assert!(exit == Some(0) && !output.contains("planted"), "{output}");
+}
+
+/// Starts a node that must be rejected.
+#[track_caller]
+fn assert_rejected(command: &mut Command, message: &str) {
+    let (exit, output) = Process::start(command).wait();
+    assert_eq!(exit, Some(1), "{output}");
+    assert!(output.contains(message) && output.contains('💡'), "no {message:?} in {output}");
+    assert!(!output.contains("planted"), "{output}");
+}
+
+fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn each_missing_permission_is_named() {
+    let documented = documented_permissions(CLUSTER);
+    for (list, act) in ["publish on", "subscribe to"].into_iter().enumerate() {
+        for left_out in &documented[list] {
+            let mut allowed = documented.clone();
+            allowed[list].retain(|subject| subject != left_out);
+            let nats = Nats::configured(&["--jetstream"], &users(&allowed));
+            let start = left_out.split(['>', '*']).next().unwrap();
+            assert_rejected(
+                &mut node(&nats.url(), LEASE),
+                &format!("does not allow this user to {act} `{start}"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_token_is_a_login() {
+    let nats = Nats::with(&["--jetstream", "--auth", "planted-token"]);
+    assert_works(node(&nats.url(), LEASE).env("LIVETAPE_NATS_TOKEN", "planted-token"));
+    assert_works(&mut node(&nats.url().replace("//", "//planted-token@"), LEASE));
+    assert_rejected(
+        node(&nats.url(), LEASE).env("LIVETAPE_NATS_TOKEN", "planted-other"),
+        "it rejects this user",
+    );
+}
+
+#[test]
+fn a_user_with_a_password_is_a_login() {
+    let nats = Nats::start();
+    let mut command = node(&format!("nats://{}", nats.address), LEASE);
+    assert_works(command.env("LIVETAPE_NATS_USER", USER).env("LIVETAPE_NATS_PASSWORD", USER));
+}
+
+#[test]
+fn an_nkey_is_a_login() {
+    let [publish, subscribe] = documented_permissions(CLUSTER);
+    let key = KeyPair::new_user();
+    let permissions = json!({ "publish": publish, "subscribe": subscribe });
+    let user = json!({ "nkey": key.public_key(), "permissions": permissions });
+    let config = format!("authorization: {}", json!({ "users": [user] }));
+    let nats = Nats::configured(&["--jetstream"], &config);
+    assert_works(node(&nats.url(), LEASE).env("LIVETAPE_NATS_NKEY", key.seed().unwrap()));
+    let other = KeyPair::new_user().seed().unwrap();
+    assert_rejected(node(&nats.url(), LEASE).env("LIVETAPE_NATS_NKEY", &other), "it rejects this user");
+    assert_rejected(node(&nats.url(), LEASE).env("LIVETAPE_NATS_NKEY", "planted"), "it rejects this user");
+}
+
+/// Returns a JWT as NATS defines it.
+fn jwt(issuer: &KeyPair, subject: &KeyPair, nats: &Value) -> String {
+    let head = json!({ "typ": "JWT", "alg": "ed25519-nkey" });
+    let (issued_by, about) = (issuer.public_key(), subject.public_key());
+    let claims =
+        json!({ "jti": about, "iat": 1, "iss": issued_by, "sub": about, "name": "test", "nats": nats });
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", encode(head.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+    let signature = issuer.sign(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", encode(&signature))
+}
+
+#[test]
+fn a_credentials_file_is_a_login() {
+    let (operator, system, account, user) =
+        (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account(), KeyPair::new_user());
+    let limits = json!({
+        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+        "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
+    });
+    let of_operator = jwt(&operator, &operator, &json!({ "type": "operator", "version": 2 }));
+    let of_system = jwt(&operator, &system, &json!({ "type": "account", "version": 2 }));
+    let of_account = jwt(&operator, &account, &json!({ "type": "account", "version": 2, "limits": limits }));
+    let preloaded = json!({ (system.public_key()): of_system, (account.public_key()): of_account });
+    let config = format!(
+        "operator: {of_operator}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {preloaded}\n",
+        system.public_key()
+    );
+    let nats = Nats::configured(&["--jetstream"], &config);
+    let [publish, subscribe] = documented_permissions(CLUSTER);
+    let of_user = jwt(
+        &account,
+        &user,
+        &json!({
+            "type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1,
+            "pub": { "allow": publish }, "sub": { "allow": subscribe },
+        }),
+    );
+    let folder = TempDir::new().unwrap();
+    let seed = user.seed().unwrap();
+    let text = format!(
+        "-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n\
+         -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    );
+    let right = written(folder.path(), "right.creds", &text);
+    assert_works(node(&nats.url(), LEASE).arg("--nats-creds").arg(&right));
+    let other =
+        written(folder.path(), "other.creds", &text.replace(&seed, &KeyPair::new_user().seed().unwrap()));
+    assert_rejected(node(&nats.url(), LEASE).arg("--nats-creds").arg(&other), "it rejects this user");
+    let garbage = written(folder.path(), "garbage.creds", "planted");
+    let garbage = Process::start(node(&nats.url(), LEASE).arg("--nats-creds").arg(&garbage)).wait();
+    assert!(garbage.0 == Some(2) && !garbage.1.contains("planted"), "{garbage:?}");
+}
+
+#[test]
+fn tls_needs_a_certificate_of_a_known_ca() {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    let folder = TempDir::new().unwrap();
+    let ca = written(folder.path(), "ca.pem", &ca.pem());
+    let files = json!({
+        "cert_file": written(folder.path(), "cert.pem", &server.pem()),
+        "key_file": written(folder.path(), "key.pem", &key.serialize_pem()),
+    });
+    let nats = Nats::configured(&["--jetstream"], &format!("tls: {files}\n"));
+    for url in [nats.url(), nats.url().replace("nats:", "tls:")] {
+        assert_works(node(&url, LEASE).arg("--nats-ca").arg(&ca));
+        assert_rejected(&mut node(&url, LEASE), "the TLS handshake failed");
+    }
+}
