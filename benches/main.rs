@@ -1,6 +1,7 @@
 //! All benchmarks but `guard`, as one program, which links livetape once: the first argument is the name of the benchmark.
 
 mod decode;
+mod endure;
 mod fanout;
 mod recording;
 mod replay;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("decode") => return decode::run(),
+        Some("endure") => return endure::run(),
         Some("fanout") => fanout::run(),
         Some("recording") => recording::run(),
         Some("replay") => return replay::run(),

@@ -10,6 +10,7 @@ pub(crate) mod process;
 mod recordings;
 mod rig;
 pub(crate) mod scripted;
+pub(crate) mod seeds;
 mod setup;
 pub(crate) mod tcp;
 mod timeline;
