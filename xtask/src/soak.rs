@@ -117,7 +117,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 mod tests {
     use super::*;
 
-    /// A soak of 150 s: `files` and `kib` of a program at each second, with a peak, and what is left at the end.
+    /// Returns whether a soak of 150 s is flat, with these numbers at each second and a peak, and with `left` descriptors after it.
     fn soak(kib: impl Fn(u32) -> u32, files: impl Fn(u32) -> u32, left: u32) -> bool {
         let mut csv = "seconds,readers,a KiB,a files,a threads\n0.0,0,9000,12,4\n".to_owned();
         for second in 1..150 {

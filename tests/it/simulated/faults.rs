@@ -54,14 +54,15 @@ pub(super) fn scenario(random: &mut Random, seed: u64) -> String {
             (random.of(&["lookup", "cookie"]), random.of(&REQUEST), 1 + random.up_to(3));
         let _ = writeln!(toml, "[[fault]]\nat = \"{at}\"\n{kind}\nattempt = {attempt}");
     }
-    for _ in 0..random.up_to(NETWORKS_MAX) {
+    for number in 0..random.up_to(NETWORKS_MAX) {
         let (latency, jitter, late) = (random.up_to(2_000), random.up_to(2_000), random.up_to(30_000));
-        let (attempt, what) = (1 + random.up_to(4), random.up_to(3));
-        let _ = writeln!(toml, "[[network]]\nat = \"socket\"\nlatency_ms = {latency}\njitter_ms = {jitter}");
+        let (attempt, what) = (1 + 3 * number + random.up_to(2), random.up_to(3));
+        let _ = writeln!(toml, "[[network]]\nat = \"socket\"\nattempt = {attempt}");
+        let _ = writeln!(toml, "latency_ms = {latency}\njitter_ms = {jitter}");
         let _ = match what {
             0 => writeln!(toml, "close_ms = {late}"),
-            1 => writeln!(toml, "cut_after_ms = {late}\nattempt = {attempt}"),
-            2 => writeln!(toml, "cut_after_bytes = {late}\nattempt = {attempt}"),
+            1 => writeln!(toml, "cut_after_ms = {late}"),
+            2 => writeln!(toml, "cut_after_bytes = {late}"),
             _ => writeln!(toml, "bytes_per_ms = {}", 1 + late / 100),
         };
     }
