@@ -42,7 +42,6 @@ mod rooms;
 mod scrub;
 mod sessions;
 mod settings;
-mod simulated;
 mod support;
 mod talk;
 mod tidy;

@@ -10,7 +10,6 @@ pub(crate) mod process;
 mod recordings;
 mod rig;
 pub(crate) mod scripted;
-pub(crate) mod seeds;
 mod setup;
 pub(crate) mod tcp;
 mod timeline;
