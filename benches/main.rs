@@ -2,6 +2,7 @@
 
 mod cluster;
 mod decode;
+mod endure;
 mod fanout;
 mod recording;
 mod replay;
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("cluster") => cluster::run(),
         Some("decode") => return decode::run(),
+        Some("endure") => return endure::run(),
         Some("fanout") => fanout::run(),
         Some("recording") => recording::run(),
         Some("replay") => return replay::run(),

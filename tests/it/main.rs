@@ -14,6 +14,7 @@ mod feed_ends;
 mod forward;
 mod frames;
 mod handlers;
+mod hostile;
 mod inject;
 mod joining;
 mod kinds;

@@ -41,6 +41,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
 /// Checks of every night, like [`STAGES`]: they do not fit into CI's limit.
 #[rustfmt::skip]
 const NIGHTLY: &[(&str, u64, &[&str])] = &[
+    ("soak", 2100, &["xtask", "soak"]),
     ("cluster", 900, &["xtask", "cluster", "--nightly"]),
     ("proxied", 600, &["xtask", "peers", "--proxied"]),
     ("table", 1800, &["xtask", "peers", "--table", "--check"]),

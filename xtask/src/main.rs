@@ -26,6 +26,7 @@ mod recordings;
 mod schema;
 mod screenshot;
 mod size;
+mod soak;
 #[cfg(feature = "codegen")]
 mod views;
 mod web;
@@ -56,6 +57,8 @@ enum Chore {
         #[arg(long)]
         accept: bool,
     },
+    /// Run readers, rooms, uploads, seeks and a live room that drops, and fail if memory, descriptors or threads keep growing
+    Soak(soak::Args),
     /// Build livetape for release and fail if it is too large
     Size,
     /// Record a live room with `livetape record`, built from source
@@ -131,6 +134,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench(args) => bench::run(&args),
         Chore::Guard { accept } => guard::run(accept),
         Chore::Size => size::run(),
+        Chore::Soak(args) => soak::run(&args),
         Chore::Record { args } => return record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),

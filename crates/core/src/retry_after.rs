@@ -4,10 +4,16 @@
 
 use std::time::Duration;
 
+use jiff::civil::DateTime;
+
 /// Headers in order of precedence; the first readable one wins. `ratelimit-remaining` is not included,
 /// because it counts requests.
 pub const HEADERS: [&str; 3] = ["retry-after", "ratelimit-reset", "x-ratelimit-reset"];
 
+/// The forms of dates in HTTP, which every recipient has to accept (RFC 9110 §5.6.7). The first is usually read as RFC 2822, but that fails
+/// on the last day of the year 9999, a common "never".
+const HTTP_DATES: [&str; 3] =
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 /// Numbers from here on are dates rather than delays, in seconds since the Unix epoch: 2001 and later.
 const EPOCH_SECONDS_MIN: f64 = 1e9;
 /// Numbers from here on are dates in milliseconds.
@@ -21,19 +27,15 @@ pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Duration) -> Opti
     HEADERS.iter().filter_map(|name| parse(header(name)?, now)).next()
 }
 
-/// Parses the value of one header: a number of seconds, a date in Unix seconds or milliseconds, or an HTTP or
-/// ISO 8601 date.
+/// Parses the value of one header: a number of seconds, a date in Unix seconds or milliseconds, or an HTTP date
+/// in any of its three forms, or an ISO 8601 date.
 #[must_use]
 pub fn parse(value: &str, now: Duration) -> Option<Duration> {
     let value = value.trim();
     let wait = match number(value) {
-        Some(millis) if millis >= EPOCH_MILLIS_MIN => {
-            since(Duration::try_from_secs_f64(millis / 1e3).ok()?, now)?
-        }
-        Some(seconds) if seconds >= EPOCH_SECONDS_MIN => {
-            since(Duration::try_from_secs_f64(seconds).ok()?, now)?
-        }
-        Some(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Some(millis) if millis >= EPOCH_MILLIS_MIN => since(duration(millis / 1e3), now)?,
+        Some(seconds) if seconds >= EPOCH_SECONDS_MIN => since(duration(seconds), now)?,
+        Some(seconds) => duration(seconds),
         None => since(date(value)?, now)?,
     };
     (wait > Duration::ZERO).then_some(wait.min(WAIT_MAX))
@@ -45,10 +47,18 @@ fn number(value: &str) -> Option<f64> {
     is_plain.then(|| value.parse().ok()).flatten()
 }
 
+/// Converts a number that is not negative. One that is too large for a duration becomes the longest.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 fn date(value: &str) -> Option<Duration> {
     let http = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok();
-    let date = http.or_else(|| value.parse().ok())?;
-    u64::try_from(date.as_millisecond()).ok().map(Duration::from_millis)
+    if let Some(date) = http.or_else(|| value.parse().ok()) {
+        return u64::try_from(date.as_millisecond()).ok().map(Duration::from_millis);
+    }
+    let date = HTTP_DATES.iter().find_map(|form| DateTime::strptime(form, value).ok())?;
+    date.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).try_into().ok()
 }
 
 fn since(date: Duration, now: Duration) -> Option<Duration> {
@@ -73,6 +83,9 @@ mod tests {
         check(&[("retry-after", "7")], Some(7.0));
         check(&[("retry-after", " 1.5 ")], Some(1.5));
         check(&[("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT")], Some(30.0));
+        check(&[("retry-after", "Friday, 20-Nov-26 10:00:30 GMT")], Some(30.0));
+        check(&[("retry-after", "Fri Nov 20 10:00:30 2026")], Some(30.0));
+        check(&[("retry-after", "Sat Dec  5 10:00:00 2026")], Some(15.0 * 86_400.0));
         check(&[("x-ratelimit-reset", "1795168860")], Some(60.0));
         check(&[("x-ratelimit-reset", "1795168860500")], Some(60.5));
         check(&[("x-ratelimit-reset", "42")], Some(42.0));
@@ -99,7 +112,10 @@ mod tests {
         for value in past.iter().chain(&nonsense) {
             check(&[("retry-after", value)], None);
         }
-        check(&[("retry-after", "900000000")], Some(WAIT_MAX.as_secs_f64()));
+        let never = "Fri, 31 Dec 9999 23:59:59 GMT";
+        for value in ["900000000", "99999999999999999999999999", &"9".repeat(400), never] {
+            check(&[("retry-after", value)], Some(WAIT_MAX.as_secs_f64()));
+        }
     }
 
     proptest::proptest! {

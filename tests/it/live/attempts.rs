@@ -3,19 +3,6 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn every_request_times_out() {
-    let dumb = Server::new([(API, vec![Reply::Silence]), (PAGE, vec![Reply::Silence])]);
-    let (items, outcome) = run(&dumb, LiveOptions { attempts_max: 1, ..options() }).await;
-    assert_failed(&outcome, Code::ConnectionLost);
-    assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
-    let slow = Server::new([(API, vec![Reply::Dribble]), (PAGE, vec![Reply::Dribble])]);
-    let (items, _) = run(&slow, LiveOptions { attempts_max: 1, ..options() }).await;
-    assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
-    let (items, _) = run(&live(vec![Reply::Silence]), LiveOptions { attempts_max: 1, ..options() }).await;
-    assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn each_failure_is_retried_as_often_as_the_table_says() {
     let api = |reply: Reply| Server::new([(API, vec![reply]), (PAGE, vec![status(403, &[], "")])]);
     let limited = |wait: &str| status(429, &[("retry-after", wait)], "");
@@ -178,25 +165,4 @@ async fn a_blocked_attempt_is_retried_with_a_fresh_cookie() {
         server.seen().iter().filter(|seen| is_so(seen)).count()
     };
     assert_eq!((asked("GET / "), asked(&format!("GET {SOCKET}"))), (2, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_rate_limit_header_is_respected() {
-    let dialects = [
-        ("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT"),
-        ("retry-after", "30"),
-        ("x-ratelimit-reset", "1795168830"),
-        ("x-ratelimit-reset", "1795168830000"),
-        ("ratelimit-reset", "30"),
-        ("RateLimit-Reset", "1795168830"),
-    ];
-    for dialect in dialects {
-        let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
-        let api = vec![status(429, &[dialect], ""), room(2)];
-        let server = Server::new([(API, api), ("/", vec![cookie()]), (SOCKET, socket)]);
-        let (items, outcome) = run(&server, options()).await;
-        assert_eq!(outcome, Outcome::Ended("stream_ended"));
-        let opened = items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
-        assert_eq!(opened.unwrap().offset, Duration::from_secs(30), "{dialect:?}");
-    }
 }

@@ -17,32 +17,32 @@ use livetape::{
     source::live::{FRAME_BYTES_MAX, Live, LiveOptions, Outcome, SignForm, Url, check},
 };
 
-const ROOM: i64 = 7_300_000_000_000_000_001;
-const API: &str = "/api-live/user/room/";
-const PAGE: &str = "/@ann/live";
+pub(crate) const ROOM: i64 = 7_300_000_000_000_000_001;
+pub(crate) const API: &str = "/api-live/user/room/";
+pub(crate) const PAGE: &str = "/@ann/live";
 const INFO: &str = "/webcast/room/info/";
-const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
-const FETCH: &str = "/webcast/fetch";
+pub(crate) const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
+pub(crate) const FETCH: &str = "/webcast/fetch";
 
 const NOT_FOUND: &str =
     r#"{"data":null,"message":"user_not_found","extra":{"id":"1"},"statusCode":19881007}"#;
 
-fn room(status: u32) -> Reply {
+pub(crate) fn room(status: u32) -> Reply {
     ok(format!(
         r#"{{"data":{{"user":{{"roomId":"{ROOM}","status":{status}}},"liveRoom":{{"status":{status}}}}},"statusCode":0}}"#
     ))
 }
 
-fn cookie() -> Reply {
+pub(crate) fn cookie() -> Reply {
     status(200, &[("set-cookie", "ttwid=planted-ttwid; Path=/; HttpOnly")], "<html>a long page</html>")
 }
 
 /// A room that is live, joined without a sign server.
-fn live(sockets: Vec<Reply>) -> Server {
+pub(crate) fn live(sockets: Vec<Reply>) -> Server {
     Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, sockets)])
 }
 
-fn options() -> LiveOptions {
+pub(crate) fn options() -> LiveOptions {
     LiveOptions {
         upstream: Some(Url::parse("http://mock").unwrap()),
         wall_anchor: Some(Duration::from_secs(1_795_168_800)),
@@ -50,17 +50,17 @@ fn options() -> LiveOptions {
     }
 }
 
-fn msg(log_id: u64, messages: Vec<wire::Message>) -> Bytes {
+pub(crate) fn msg(log_id: u64, messages: Vec<wire::Message>) -> Bytes {
     let info = BatchInfo { need_ack: true, internal_ext: format!("ext-{log_id}"), ..Default::default() };
     let payload = wire::write_batch(&Batch { messages, info });
     wire::write_push(&Push { log_id, payload_type: "msg".into(), payload, ..Default::default() })
 }
 
-fn ended(log_id: u64) -> Act {
+pub(crate) fn ended(log_id: u64) -> Act {
     Act::Send(msg(log_id, vec![compose::control(compose::Stamp::default(), 3)]))
 }
 
-async fn run(server: &Server, options: LiveOptions) -> (Vec<Item>, Outcome) {
+pub(crate) async fn run(server: &Server, options: LiveOptions) -> (Vec<Item>, Outcome) {
     let mut live = Live::start(options, server.transport());
     let mut items = Vec::new();
     while let Some(item) = live.next().await {
@@ -97,7 +97,7 @@ fn text(items: &[Item]) -> String {
     text
 }
 
-fn codes(items: &[Item]) -> Vec<(u64, &str, bool)> {
+pub(crate) fn codes(items: &[Item]) -> Vec<(u64, &str, bool)> {
     let status = |item: &Item| item.offset.as_millis() as u64;
     items
         .iter()
@@ -109,7 +109,7 @@ fn codes(items: &[Item]) -> Vec<(u64, &str, bool)> {
 }
 
 #[track_caller]
-fn assert_failed(outcome: &Outcome, code: Code) {
+pub(crate) fn assert_failed(outcome: &Outcome, code: Code) {
     assert!(matches!(outcome, Outcome::Failed(problem) if problem.code == code), "{outcome:?}");
 }
 

@@ -7,7 +7,6 @@ mod forward;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_clients;
-mod hostile_upstream;
 mod lifecycle;
 mod live;
 mod log;

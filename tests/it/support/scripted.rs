@@ -24,8 +24,8 @@ pub(crate) enum Reply {
     Http(u16, Vec<(&'static str, String)>, Bytes),
     /// Opens a WebSocket and runs these steps.
     Socket(Vec<Act>),
-    /// Sends a long body, one byte every 100 ms.
-    Dribble,
+    /// Sends a start, then the same bytes again every second.
+    Dribble(&'static str, &'static str),
     /// Never responds.
     Silence,
 }
@@ -34,10 +34,14 @@ pub(crate) enum Reply {
 #[derive(Clone)]
 pub(crate) enum Act {
     Send(Bytes),
+    /// Sends any message, or a single frame.
+    Message(Message),
     Wait(u64),
     Close(u16, &'static str),
     /// Keeps reading without writing.
     Hang,
+    /// Stops reading.
+    Deafen,
     /// Neither reads nor writes.
     Freeze,
 }
@@ -84,6 +88,11 @@ impl Server {
         })
     }
 
+    /// Whether the script has replies for a path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.script.lock().unwrap().contains_key(path)
+    }
+
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
@@ -119,12 +128,12 @@ impl Server {
                 stream.write_all(&body).await
             }
             Reply::Socket(acts) => self.talk(stream, &head, acts).await,
-            Reply::Dribble => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
+            Reply::Dribble(start, again) => {
+                stream.write_all(start.as_bytes()).await?;
                 let mut due = clock::now();
                 loop {
-                    stream.write_all(b"x").await?;
-                    due += Duration::from_millis(100);
+                    stream.write_all(again.as_bytes()).await?;
+                    due += Duration::from_secs(1);
                     tokio::time::sleep_until(due).await;
                 }
             }
@@ -156,6 +165,7 @@ impl Server {
         for act in acts {
             match act {
                 Act::Send(bytes) => drop(sink.send(Message::Binary(bytes)).await),
+                Act::Message(message) => drop(sink.send(message).await),
                 Act::Wait(millis) => {
                     tokio::time::sleep_until(clock::now() + Duration::from_millis(millis)).await;
                 }
@@ -169,6 +179,7 @@ impl Server {
                     drop(read.await);
                     return Ok(());
                 }
+                Act::Deafen => read.abort(),
                 Act::Freeze => {
                     read.abort();
                     std::future::pending::<()>().await;

@@ -1,0 +1,148 @@
+//! Readers of the feed and clients of rooms, which connect, stay for a while and leave.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+
+use super::{Client, Problem};
+
+/// Maximum times of a visit, and between two visits.
+const VISIT_MAX: Duration = Duration::from_secs(20);
+const AWAY_MAX: Duration = Duration::from_secs(2);
+/// Number of rooms.
+const ROOMS: u64 = 8;
+/// One in this many visitors does not read, and one in this many leaves without a close frame.
+const STALLED: u64 = 50;
+const ABRUPT: u64 = 2;
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Where a reader resumes.
+struct Position {
+    stream: String,
+    seq: u64,
+}
+
+async fn open(address: &str, path: &str) -> Result<Socket, Problem> {
+    let stream = TcpStream::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
+    let opened = client_async(format!("ws://{address}/{path}"), stream).await;
+    Ok(opened.map_err(|error| format!("cannot open /{path}: {error}"))?.0)
+}
+
+/// Reads the feed again and again. Every other visit resumes where the last one ended.
+pub(super) async fn read(mut client: Client) -> Result<(), Problem> {
+    let address = if client.is_one_in(5) { client.load.live.clone() } else { client.load.replay.clone() };
+    let mut last = None;
+    sleep_until(client.soon(VISIT_MAX)).await;
+    while !client.is_over() {
+        let resumes = last.take().filter(|_| client.is_one_in(2));
+        let path = match &resumes {
+            Some(Position { stream, seq }) => format!("?raw=1&gifts=delta&on_gap=skip&since={stream}:{seq}"),
+            None => "?raw=1&gifts=delta".to_owned(),
+        };
+        let mut socket = open(&address, &path).await?;
+        client.load.readers.fetch_add(1, Ordering::Relaxed);
+        let until = client.soon(VISIT_MAX);
+        let visited = if client.is_one_in(STALLED) {
+            sleep_until(until).await;
+            Ok(None)
+        } else {
+            visit(&client, &mut socket, until, resumes.map(|it| it.seq)).await
+        };
+        client.load.readers.fetch_sub(1, Ordering::Relaxed);
+        last = visited.map_err(|problem| format!("/{path}: {problem}"))?;
+        leave(&mut client, socket).await;
+        sleep_until(client.soon(AWAY_MAX)).await;
+    }
+    Ok(())
+}
+
+/// Reads until then. After `resumed`, no event may be missing or repeated; without it, numbers only have to grow, because the first
+/// events are the current state.
+async fn visit(
+    client: &Client,
+    socket: &mut Socket,
+    until: Instant,
+    resumed: Option<u64>,
+) -> Result<Option<Position>, Problem> {
+    let (mut seen, mut text) = (resumed.unwrap_or(0), None);
+    while let Ok(message) = timeout_at(until, socket.next()).await {
+        let message = message.ok_or("the connection ended")?.map_err(|error| error.to_string())?;
+        client.count(1);
+        match message {
+            Message::Text(event) => {
+                let Some(seq) = number(&event, "\"seq\":") else {
+                    if event.starts_with(r#"{"type":"gap""#) {
+                        seen = number(&event, "\"to\":").ok_or("a gap without an end")?;
+                    }
+                    continue;
+                };
+                if if resumed.is_some() { seq != seen + 1 } else { seq <= seen } {
+                    return Err(format!("event {seq} follows {seen}"));
+                }
+                (seen, text) = (seq, Some(event));
+            }
+            Message::Close(frame) => return Err(format!("closed: {frame:?}")),
+            _ => {}
+        }
+    }
+    let Some(text) = text else { return Ok(None) };
+    let event: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let stream = event["stream"].as_str().ok_or("an event without a stream")?.to_owned();
+    Ok(Some(Position { stream, seq: seen }))
+}
+
+/// Reads the number after the last `name`.
+fn number(event: &str, name: &str) -> Option<u64> {
+    let rest = &event[event.rfind(name)? + name.len()..];
+    rest[..rest.find(|c: char| !c.is_ascii_digit())?].parse().ok()
+}
+
+async fn leave(client: &mut Client, mut socket: Socket) {
+    if !client.is_one_in(ABRUPT) {
+        let until = client.soon(AWAY_MAX);
+        drop(timeout_at(until, socket.close(None)).await);
+    }
+}
+
+/// Joins a room, says something, hears it, and leaves, again and again.
+pub(super) async fn talk(mut client: Client) -> Result<(), Problem> {
+    let address = client.load.replay.clone();
+    while !client.is_over() {
+        let mut socket = open(&address, "ws?feed=0").await?;
+        let room = format!("soak-{}", client.random.up_to(ROOMS - 1));
+        let said = format!("hello from {}", client.number);
+        for message in [
+            json!({"type": "join_room", "room_id": room}),
+            json!({"type": "room_message", "room_id": room, "message": said}),
+        ] {
+            let sent = socket.send(message.to_string().into()).await;
+            sent.map_err(|error| format!("cannot send to {room}: {error}"))?;
+        }
+        hear(&client, &mut socket, &said).await?;
+        let until = client.soon(VISIT_MAX);
+        while let Ok(Some(Ok(_))) = timeout_at(until, socket.next()).await {
+            client.count(1);
+        }
+        leave(&mut client, socket).await;
+        sleep_until(client.soon(AWAY_MAX)).await;
+    }
+    Ok(())
+}
+
+/// Waits for its own message.
+async fn hear(client: &Client, socket: &mut Socket, said: &str) -> Result<(), Problem> {
+    while let Some(Ok(message)) = socket.next().await {
+        client.count(1);
+        if message.into_text().is_ok_and(|text| text.contains(said)) {
+            return Ok(());
+        }
+    }
+    Err(format!("nobody heard {said:?}"))
+}

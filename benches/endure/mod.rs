@@ -1,0 +1,153 @@
+//! The program under everything at once: a looping replay with readers that come and go, rooms, uploads and seeks, and a live room whose
+//! connection drops. Writes memory, descriptors and threads of each process to a CSV file, which `cargo xtask soak` judges.
+
+mod feed;
+mod requests;
+mod watched;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use livetape::{clock, demo::DEMO_BYTES, sans_io::retry::SplitMix};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+use self::watched::{Log, Program};
+use crate::support::{Args, allow_sockets};
+
+/// Readers of the feed, each connecting again and again.
+const READERS: u64 = 500;
+/// Clients of `/ws`, each joining and leaving rooms.
+const TALKERS: u64 = 20;
+/// Time between two samples.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// Time for the servers to notice that all clients have left, and to end idle threads.
+const REST: Duration = Duration::from_secs(15);
+/// Maximum number of problems to print.
+const PRINTED_MAX: usize = 10;
+/// The room drops its connection again and again, and its recording ends after some time.
+const SCENARIO: &str = "seed = 1\nspeed = 20\nafter = \"again\"\n\
+    [[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 70\n";
+
+/// What all clients share.
+struct Load {
+    /// Address of the server that plays a recording, and of the one with a live room.
+    replay: String,
+    live: String,
+    until: Instant,
+    /// Number of readers that are connected now.
+    readers: AtomicUsize,
+    /// Number of events and answers received.
+    received: AtomicUsize,
+}
+
+/// A client, with its own random numbers.
+struct Client {
+    load: Arc<Load>,
+    number: u64,
+    random: SplitMix,
+}
+
+/// What a client saw that must not happen.
+type Problem = String;
+
+pub(crate) fn run() -> ExitCode {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    match allow_sockets(usize::try_from(READERS + TALKERS).unwrap_or(usize::MAX)) {
+        Ok(()) => runtime.block_on(endure(&args)),
+        Err(error) => {
+            eprintln!("soak: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn endure(args: &Args) -> ExitCode {
+    let minutes: f64 = args.value("--minutes").expect("--minutes is missing");
+    let csv: PathBuf = args.value("--csv").expect("--csv is missing");
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = folder.path().join("drops.toml");
+    fs::write(&scenario, SCENARIO).expect("a scenario");
+    let (recordings, scenario) = (folder.path().display().to_string(), scenario.display().to_string());
+    let mock = Program::start(&["mock", "--scenario", &scenario]);
+    let upstream = format!("http://{}", mock.address);
+    let serving = ["--quiet", "--recordings", &recordings];
+    let replay = Program::start(&[&["replay", "demo", "--loop", "--speed", "20"][..], &serving].concat());
+    let live =
+        Program::start(&[&["serve", "--upstream", &upstream, "--max-attempts", "20"][..], &serving].concat());
+    let programs = [("replay", &replay), ("live", &live)];
+    let mut log = Log::start(&csv, &programs);
+    log.sample(0);
+    let load = Arc::new(Load {
+        replay: replay.address.clone(),
+        live: live.address.clone(),
+        until: clock::now() + Duration::from_secs_f64(minutes * 60.0),
+        readers: AtomicUsize::new(0),
+        received: AtomicUsize::new(0),
+    });
+    let mut clients = start_clients(&load);
+    while clock::now() < load.until {
+        sleep_until(clock::now() + SAMPLE_EVERY).await;
+        log.sample(load.readers.load(Ordering::Relaxed));
+    }
+    let mut problems = Vec::new();
+    while let Some(ended) = clients.join_next().await {
+        problems.extend(ended.expect("no panic").err());
+    }
+    sleep_until(clock::now() + REST).await;
+    log.sample(load.readers.load(Ordering::Relaxed));
+    if let Some(svg) = args.value::<PathBuf>("--svg") {
+        fs::write(svg, log.svg()).expect("the chart can be written");
+    }
+    let received = load.received.load(Ordering::Relaxed);
+    println!("soak: {minutes} min, {received} events and answers received, {} problems", problems.len());
+    problems.iter().take(PRINTED_MAX).for_each(|problem| eprintln!("  {problem}"));
+    if problems.is_empty() && received > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn start_clients(load: &Arc<Load>) -> JoinSet<Result<(), Problem>> {
+    let mut clients = JoinSet::new();
+    let client = |number| Client { load: Arc::clone(load), number, random: SplitMix(number) };
+    for number in 0..READERS {
+        clients.spawn(feed::read(client(number)));
+    }
+    for number in READERS..READERS + TALKERS {
+        clients.spawn(feed::talk(client(number)));
+    }
+    clients.spawn(requests::upload(client(READERS + TALKERS), DEMO_BYTES));
+    clients.spawn(requests::seek(client(READERS + TALKERS + 1)));
+    clients.spawn(requests::reconnect(client(READERS + TALKERS + 2)));
+    clients
+}
+
+impl Client {
+    fn is_over(&self) -> bool {
+        clock::now() >= self.load.until
+    }
+
+    /// Returns a random time up to `most`, but not beyond the end.
+    fn soon(&mut self, most: Duration) -> Instant {
+        let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        (clock::now() + Duration::from_millis(self.random.up_to(millis))).min(self.load.until)
+    }
+
+    /// Returns whether one in `n` happens.
+    fn is_one_in(&mut self, n: u64) -> bool {
+        self.random.up_to(n - 1) == 0
+    }
+
+    fn count(&self, received: usize) {
+        self.load.received.fetch_add(received, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,126 @@
+//! Processes, and their memory, descriptors and threads over time.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use livetape::clock;
+use tokio::time::Instant;
+
+use crate::support::{
+    plot::{self, Chart, Line},
+    program,
+};
+
+/// Number of ticks on the horizontal axis.
+const TICKS: u32 = 5;
+
+/// A running livetape, killed when dropped.
+pub(super) struct Program {
+    child: Child,
+    pub(super) address: String,
+}
+
+impl Program {
+    /// Starts the program that was built beside this one, and waits until it listens.
+    pub(super) fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .args(args)
+            .args(["--port", "0"])
+            .env("NO_COLOR", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it was built");
+        let mut lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, rest) = line.split_once("ws://").or_else(|| line.split_once("http://"))?;
+            rest.split(['/', ' ']).next().map(str::to_owned)
+        });
+        // The program may write more, which must be read.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address: address.expect("it listens") }
+    }
+
+    fn sample(&self) -> [u64; 3] {
+        let of = |name: &str| PathBuf::from(format!("/proc/{}/{name}", self.child.id()));
+        let status = fs::read_to_string(of("status")).expect("the program runs");
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("a number")
+        };
+        let files = fs::read_dir(of("fd")).expect("the program runs").count();
+        [number("VmRSS:"), files as u64, number("Threads:")]
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Samples of all processes, which are also written to a CSV file.
+pub(super) struct Log<'a> {
+    programs: &'a [(&'static str, &'a Program)],
+    started: Instant,
+    path: &'a Path,
+    text: String,
+    /// Time in minutes, number of readers, and the sample of each process.
+    rows: Vec<(f64, usize, Vec<[u64; 3]>)>,
+}
+
+impl<'a> Log<'a> {
+    pub(super) fn start(path: &'a Path, programs: &'a [(&'static str, &'a Program)]) -> Self {
+        let mut text = "seconds,readers".to_owned();
+        for (name, _) in programs {
+            let _ = write!(text, ",{name} KiB,{name} files,{name} threads");
+        }
+        Self { programs, started: clock::now(), path, text: text + "\n", rows: Vec::new() }
+    }
+
+    pub(super) fn sample(&mut self, readers: usize) {
+        let seconds = clock::now().duration_since(self.started).as_secs_f64();
+        let samples: Vec<_> = self.programs.iter().map(|(_, program)| program.sample()).collect();
+        let _ = write!(self.text, "{seconds:.1},{readers}");
+        for number in samples.iter().flatten() {
+            let _ = write!(self.text, ",{number}");
+        }
+        self.text.push('\n');
+        fs::write(self.path, &self.text).expect("the samples can be written");
+        self.rows.push((seconds / 60.0, readers, samples));
+    }
+
+    /// Draws the samples.
+    pub(super) fn svg(&self) -> String {
+        let minutes = self.rows.last().map_or(1.0, |row| row.0).ceil();
+        let ticks = (0..=TICKS).map(|tick| minutes * f64::from(tick) / f64::from(TICKS));
+        let of = |what: usize, unit: f64| {
+            self.programs.iter().enumerate().map(move |(number, (name, _))| {
+                let points = self.rows.iter().map(|row| (row.0, row.2[number][what] as f64 / unit));
+                Line { name: (*name).to_owned(), points: points.collect() }
+            })
+        };
+        let readers = self.rows.iter().map(|row| (row.0, row.1 as f64)).collect();
+        let readers = Line { name: "readers connected".to_owned(), points: readers };
+        let chart = |above, lines| Chart {
+            below: "minutes",
+            above,
+            ticks: ticks.clone().collect(),
+            is_logarithmic: false,
+            bar: None,
+            lines,
+        };
+        let charts = [
+            chart("resident memory, MiB", of(0, 1024.0).collect()),
+            chart("descriptors", of(1, 1.0).chain([readers]).collect()),
+            chart("threads", of(2, 1.0).collect()),
+        ];
+        plot::svg("Memory, descriptors and threads during the soak", &charts, 1)
+    }
+}

@@ -1,0 +1,103 @@
+//! Floods: endless frames, messages, headers and bodies, and small data that unpacks to large data.
+
+use std::io::Read as _;
+
+use livetape::sans_io::wire::{self, Batch, Message, Push};
+
+use super::{At, Attack, BINARY, PING, ask, check, frame, serve, upstream};
+use crate::support::process::{run, text};
+
+fn batch(plain: &[u8]) -> Vec<u8> {
+    let push =
+        Push { log_id: 1, payload_type: "msg".into(), payload: wire::zip(plain), ..Default::default() };
+    frame(BINARY, &wire::write_push(&push))
+}
+
+fn messages(method: &str, payload: Vec<u8>, count: usize) -> Vec<u8> {
+    let message = Message { method: method.into(), payload: payload.into(), ..Default::default() };
+    batch(&wire::write_batch(&Batch { messages: vec![message; count], ..Default::default() }))
+}
+
+fn socket(again: Vec<u8>) -> Attack {
+    Attack { at: At::Socket, begin: vec![], again }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_of_frames_cannot_exhaust_memory() {
+    let pings = frame(PING, &[b'x'; 125]).repeat(1000);
+    check("pings", socket(pings), "upstream_flood");
+    check("pings of nothing", socket(frame(PING, b"").repeat(1000)), "upstream_flood");
+    check("texts of nothing", socket(frame(0x81, b"").repeat(1000)), "upstream_flood");
+    let continued = Attack { begin: frame(2, b""), ..socket(frame(0, b"").repeat(1000)) };
+    check("frames of nothing", continued, "upstream_flood");
+    let ended = [frame(2, b""), frame(0, b"").repeat(100_000), frame(0x80, b"")].concat();
+    check("messages of frames of nothing", socket(ended), "upstream_flood");
+    check("nothing", socket(frame(BINARY, b"").repeat(1000)), "upstream_flood");
+    check("15 MiB messages", socket(frame(BINARY, &vec![7; 15 << 20])), "connection_lost");
+    check("1 MiB messages", socket(frame(BINARY, &vec![7; 1 << 20])), "upstream_flood");
+    let fragment = frame(0, &vec![7; 64 << 10]);
+    check(
+        "a message without an end",
+        Attack { begin: frame(2, b"x"), ..socket(fragment) },
+        "connection_lost",
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_batch_cannot_exhaust_memory() {
+    check("bombs", socket(batch(&vec![0; 64 << 20])), "upstream_flood");
+    check("the largest batch", socket(batch(&vec![0; 2 << 20])), "upstream_flood");
+    // Control characters in a comment take six times as many bytes in JSON.
+    let comment = [&[0x1a, 0x80, 0x20][..], &[1; 4096]].concat();
+    check("comments", socket(messages("WebcastChatMessage", comment, 500)), "upstream_flood");
+    // An unknown field of 150 bytes.
+    let like = [&[0x7a, 0x96, 1][..], &[7; 150]].concat();
+    check("many messages", socket(messages("WebcastLikeMessage", like, 10_000)), "upstream_flood");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_response_cannot_exhaust_memory() {
+    let ok = |headers: &str| format!("HTTP/1.1 200 OK\r\n{headers}").into_bytes();
+    let bomb = wire::zip(&vec![b' '; 64 << 20]);
+    let head = format!("content-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
+    let packed = [ok(&head), bomb.to_vec()].concat();
+    let endless = |at| Attack { at, begin: ok("\r\n"), again: vec![b' '; 1 << 20] };
+    check("a body without an end, Cookie", endless(At::Cookie), "blocked");
+    for (at, of_body, of_head) in
+        [(At::Lookup, "blocked", "connection_lost"), (At::Sign, "sign_empty", "sign_failed")]
+    {
+        let check = |name: &str, begin: &[u8], again: Vec<u8>, code: &str| {
+            check(&format!("{name}, {at:?}"), Attack { at, begin: begin.to_vec(), again }, code);
+        };
+        check("a body without an end", &ok("\r\n"), vec![b' '; 1 << 20], of_body);
+        check("headers without an end", &ok(""), b"x-header: value\r\n".repeat(1000), of_head);
+        check("a packed body", &packed, vec![0; 1 << 20], of_body);
+    }
+    let head = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
+    let handshake = Attack { at: At::Upgrade, begin: head, again: b"x-header: value\r\n".repeat(1000) };
+    check("a handshake without an end", handshake, "connection_lost");
+    check("a refusal without an end", endless(At::Upgrade), "handshake_refused");
+}
+
+/// After `shutdown_time`, the process would exit with 130.
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_it_gracefully_during_an_attack() {
+    for bytes in [64 << 20, 2 << 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("show.bin");
+        let (address, _ended) = upstream(socket(batch(&vec![0; bytes])));
+        let server = serve(&address, false, &file);
+        // The server answers as soon as the socket is open.
+        ask(&server, "POST /connect/demo").read_to_end(&mut Vec::new()).unwrap();
+        server.signal("TERM");
+        let (status, lines) = server.wait();
+        assert!(matches!(status.code(), Some(0 | 1 | 3)), "{bytes}: {status} {lines:?}");
+        let info = run(&["info", text(&file), "--json"]);
+        let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
+        assert_eq!(info["sealed"], true, "{bytes}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Runs the program under everything at once, and checks that memory, descriptors and threads stay flat.
+
+use std::{fmt, fs, path::PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{
+    programs::{RELEASED, cargo, status, target},
+    size,
+};
+
+/// Share of the time that does not count, because buffers and caches still grow.
+const WARM_UP: f64 = 0.4;
+/// Minimum number of samples after the warm-up.
+const SAMPLES_MIN: usize = 30;
+/// Names of columns, the growth after the warm-up that they may show, and how much more than at the start may be left at the end, when all
+/// clients have gone. Memory that was used once stays with the process.
+const LIMITS: [(&str, f64, f64); 3] =
+    [(" KiB", 4.0 * 1024.0, f64::INFINITY), (" files", 25.0, 4.0), (" threads", 2.0, 4.0)];
+
+/// Arguments of `cargo xtask soak`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Length in minutes
+    #[arg(long, value_name = "N", default_value_t = 30.0)]
+    minutes: f64,
+    /// Write the samples to this file instead of target/soak.csv
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write charts to this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    size::build()?;
+    let csv = match &args.csv {
+        Some(csv) => std::path::absolute(csv)?,
+        None => target()?.join("soak.csv"),
+    };
+    let mut soak = cargo();
+    soak.args(["run", "--quiet", "--release", "--locked"]).args(RELEASED);
+    soak.args(["--package", "livetape-benches", "--bin", "benches", "--", "endure"]);
+    soak.args(["--minutes", &args.minutes.to_string(), "--csv"]).arg(&csv);
+    if let Some(svg) = &args.svg {
+        soak.arg("--svg").arg(std::path::absolute(svg)?);
+    }
+    status(&mut soak)?;
+    let trends = trends(&fs::read_to_string(&csv)?)?;
+    trends.iter().for_each(|trend| println!("  {trend}"));
+    ensure!(trends.iter().all(Trend::is_flat), "the soak left or used more and more: see {}", csv.display());
+    Ok(())
+}
+
+/// A column of the samples.
+#[derive(Debug)]
+struct Trend {
+    name: String,
+    /// Growth after the warm-up, by its slope.
+    growth: f64,
+    growth_max: f64,
+    /// How much more the last sample has than the first.
+    left: f64,
+    left_max: f64,
+}
+
+impl Trend {
+    fn is_flat(&self) -> bool {
+        self.growth <= self.growth_max && self.left <= self.left_max
+    }
+}
+
+impl fmt::Display for Trend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, growth, growth_max, left, left_max } = self;
+        let verdict = if self.is_flat() { "flat" } else { "GROWS" };
+        write!(f, "{name}: growth {growth:+.0}, maximum {growth_max}; left {left:+.0}, ")?;
+        write!(f, "maximum {left_max}: {verdict}")
+    }
+}
+
+/// Reads the samples: a line of names, then a line for each sample, the first before any client and the last after all.
+fn trends(csv: &str) -> Result<Vec<Trend>> {
+    let mut lines = csv.lines();
+    let names: Vec<_> = lines.next().context("no samples")?.split(',').collect();
+    let rows = lines.map(|line| line.split(',').map(str::parse).collect::<Result<Vec<f64>, _>>());
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { anyhow::bail!("no samples") };
+    let during = &rows[1..rows.len() - 1];
+    let counted = &during[(during.len() as f64 * WARM_UP) as usize..];
+    ensure!(counted.len() >= SAMPLES_MIN, "only {} samples after the warm-up", counted.len());
+    let limited = names.iter().enumerate().filter_map(|(column, name)| {
+        let limit = LIMITS.iter().find(|(end, ..)| name.ends_with(end))?;
+        Some((column, *name, *limit))
+    });
+    let trends = limited.map(|(column, name, (_, growth_max, left_max))| {
+        let points: Vec<_> = counted.iter().map(|row| (row[0], row[column])).collect();
+        let seconds = counted[counted.len() - 1][0] - counted[0][0];
+        let left = last[column] - first[column];
+        Trend { name: name.to_owned(), growth: slope(&points) * seconds, growth_max, left, left_max }
+    });
+    Ok(trends.collect())
+}
+
+/// Returns the median slope of all pairs of points (Theil–Sen), which single peaks do not move.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let pairs = points
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| points[at + 1..].iter().map(move |other| (one, other)));
+    let mut slopes: Vec<_> = pairs.map(|(one, other)| (other.1 - one.1) / (other.0 - one.0)).collect();
+    slopes.sort_by(f64::total_cmp);
+    slopes[slopes.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns whether a soak of 150 s is flat, with these numbers at each second and a peak, and with `left` descriptors after it.
+    fn soak(kib: impl Fn(u32) -> u32, files: impl Fn(u32) -> u32, left: u32) -> bool {
+        let mut csv = "seconds,readers,a KiB,a files,a threads\n0.0,0,9000,12,4\n".to_owned();
+        for second in 1..150 {
+            let noise = second * 7919 % 13;
+            let peak = if second == 100 { 500 } else { 0 };
+            csv +=
+                &format!("{second},500,{},{},4\n", kib(second) + noise * 100, files(second) + noise + peak);
+        }
+        csv += &format!("165,0,30000,{left},4\n");
+        trends(&csv).unwrap().iter().all(Trend::is_flat)
+    }
+
+    #[test]
+    fn a_leak_is_found_and_noise_is_not() {
+        let warm = |second: u32| 20_000 + 100 * second.min(50);
+        assert!(soak(warm, |_| 512, 14));
+        assert!(!soak(|second| warm(second) + 60 * second, |_| 512, 14), "60 KiB per second");
+        assert!(!soak(warm, |second| 512 + second / 2, 14), "a descriptor every two seconds");
+        assert!(!soak(warm, |_| 512, 20), "descriptors that nobody closes");
+    }
+
+    #[test]
+    fn too_few_samples_prove_nothing() {
+        assert!(trends("seconds,a KiB\n0,1\n1,1\n2,1\n").is_err());
+        assert!(trends("").is_err());
+    }
+}
