@@ -64,3 +64,6 @@ pub mod webhook;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+
+#[cfg(test)]
+mod simulation;

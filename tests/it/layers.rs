@@ -64,6 +64,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("main", &[]),
+    // Tests of the modules above use these.
+    ("simulation", &["files"]),
 ];
 
 /// The folders of `src/server`. Each may import those after it.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, Name, Shelf, on_thread, plain, read_name,
     shelf::{Changing, ListedRecording, refuse_written},
+    transfer::unwritable,
 };
 use crate::{
     files,
@@ -63,7 +64,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecordin
             return Err(exists(new, "choose another name, or delete that recording first"));
         }
         fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
-        files::sync_folder(&to);
+        files::sync_folder(&files::System, &to).map_err(|error| unwritable(shelf, new, error))?;
     }
     shelf.entry(new)
 }
