@@ -1,4 +1,4 @@
-//! What is fuzzed, and what must hold for any bytes.
+//! The fuzz targets, and their promises for any bytes.
 
 use std::{path::Path, time::Duration};
 
@@ -77,7 +77,7 @@ pub(super) fn wire(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What is malformed in a frame.
+/// Returns the faults of a frame.
 fn faults(bytes: &[u8]) -> Vec<wire::Fault> {
     let mut faults = Vec::new();
     let push = read_push(&Bytes::copy_from_slice(bytes), &mut faults);
@@ -123,7 +123,7 @@ pub(super) fn share(bytes: &[u8]) -> Result<(), TestCaseError> {
     scrub(&original[..], &original[..], &mut scrubbed, Scrubber::new(Key::new(&[7; 32]))).unwrap();
     audit(&original[..], Auditor::new("").unwrap()).unwrap();
     let found = audit(&scrubbed[..], Auditor::new("").unwrap()).unwrap();
-    // What is malformed may be read in another way once it is rewritten: then the audit refuses it.
+    // Malformed data may be read in another way once it is rewritten: then the audit refuses it.
     prop_assert!(found.counts.is_empty() || !faults(bytes).is_empty(), "{}", found);
     Ok(())
 }

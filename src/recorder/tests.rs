@@ -55,7 +55,7 @@ fn check_end(
 ) -> Result<(), TestCaseError> {
     match &run.result {
         Some(Ok(summary)) => {
-            // What comes after the maximum length was not wanted.
+            // Items after the maximum length were not wanted.
             prop_assert!(summary.lost == run.lost || summary.is_full && summary.lost < run.lost);
             if how == "kill" || plan.syncs() {
                 let bytes: usize = image.values().map(Vec::len).sum();

@@ -144,7 +144,7 @@ impl WriterThread {
         self.flush()
     }
 
-    /// Writes the next entry of the queue. If there is none, flushes and syncs what is due.
+    /// Writes the next entry of the queue. If there is none, flushes and syncs if that is due.
     pub(super) fn step(&mut self) -> Result<Step, Error> {
         match self.queue.next() {
             Ok(Some(entry)) if self.is_full(&entry) => self.end_full().map(|()| Step::Ended),

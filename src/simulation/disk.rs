@@ -79,7 +79,7 @@ struct Content {
     cached: Vec<u8>,
     /// The content that survives a power failure.
     kept: Vec<u8>,
-    /// Up to here, a failed sync has lost what was not kept.
+    /// Up to here, a failed sync has lost the data that is not in `kept`.
     lost: usize,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     tools::edit::{self, Input, cut, mark, merge, repair},
 };
 
-/// What is readable after a crash.
+/// The readable records after a crash.
 pub(super) struct Recovered {
     /// Whether all files claim to be complete.
     pub(super) is_complete: bool,

@@ -1,4 +1,4 @@
-//! Plans of simulations: options, what is recorded, and what fails.
+//! Plans of simulations: options, items, and faults.
 
 use std::time::Duration;
 

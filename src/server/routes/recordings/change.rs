@@ -13,10 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, Name, Shelf, on_thread, plain, read_name,
     shelf::{Changing, ListedRecording, refuse_written},
-    transfer::unwritable,
 };
 use crate::{
-    files,
+    files::{self, Disk as _},
     sans_io::error::{Code, Problem},
     server::{routes::body::parse_body, state::refusal::Refusal},
 };
@@ -64,7 +63,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecordin
             return Err(exists(new, "choose another name, or delete that recording first"));
         }
         fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
-        files::sync_folder(&files::System, &to).map_err(|error| unwritable(shelf, new, error))?;
+        files::System.sync_folder(&to).map_err(|error| shelf.explain(new, &error))?;
     }
     shelf.entry(new)
 }
