@@ -64,3 +64,8 @@ pub mod webhook;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+
+#[cfg(all(test, feature = "cli"))]
+mod fuzz;
+#[cfg(test)]
+mod simulation;

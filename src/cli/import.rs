@@ -1,16 +1,13 @@
 //! `livetape import`: converts a capture to a recording.
 
-use std::{
-    io::{self, BufWriter, Write as _},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use indicatif::ProgressBar;
 
 use super::{
     args,
-    output::{file_problem, progress, say, shown, warn},
-    tools::{stem, unwritable, valid_user},
+    output::{Drafted, Failure, Verdict, file_problem, progress, say, shown, warn, write_draft},
+    tools::{stem, valid_user},
 };
 use crate::{
     sans_io::{
@@ -36,29 +33,28 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     // Report a missing file before creating anything.
     files::open(&args.file).map_err(|error| file_problem(&error))?;
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("bin"));
-    let mut draft = files::Draft::new(&output, args.force).map_err(|error| file_problem(&error))?;
+    let draft = files::Draft::new(&output, args.force).map_err(|error| file_problem(&error))?;
     let capture = Capture { path: &args.file, output: &output, bar: progress(0) };
-    let mut out = BufWriter::new(&mut draft);
-    let imported = import_capture(&capture, &mut out, &options(args)?);
-    let flushed = out.flush();
-    drop(out);
-    capture.bar.finish_and_clear();
-    match imported {
-        Ok(report) => {
-            flushed.map_err(|error| unwritable(&output, error))?;
-            draft.keep().map_err(|error| file_problem(&error))?;
-            conclude(&output, &report)
-        }
+    let options = options(args)?;
+    let written = write_draft(draft, |out| match import_capture(&capture, out, &options) {
+        Ok(report) => Ok(Verdict::Keep(report)),
         // The part that was written is a valid recording.
         Err(Error::Write(error @ (recording::Error::Write(_) | recording::Error::Full))) => {
-            if let Some(kept) = draft.keep_partial() {
-                say(format!("📼 {}\n", shown(&kept)))?;
+            Err(Failure::Broke(error.to_string()))
+        }
+        Err(error) => Err(Failure::Refused(capture_problem(&args.file, &error))),
+    });
+    capture.bar.finish_and_clear();
+    match written? {
+        Drafted::Kept(report) | Drafted::Dropped(report) => conclude(&output, &report),
+        Drafted::Broken { error, partial } => {
+            if let Some(partial) = partial {
+                say(format!("📼 {}\n", shown(&partial)))?;
             }
             warn(format_args!("⚠️ The recording is incomplete: {error}"));
             warn("💡 check that the disk is not full; the part written so far can be replayed");
             Ok(exit::LOST)
         }
-        Err(error) => Err(capture_problem(&args.file, &error)),
     }
 }
 

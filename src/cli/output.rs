@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, BufWriter, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -77,24 +77,13 @@ pub(super) fn write<T>(
     force: bool,
     work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
 ) -> Result<Written<T>, Problem> {
-    let mut draft = files::Draft::new(path, force).map_err(|error| file_problem(&error))?;
-    let mut out = BufWriter::new(&mut draft);
-    let result = work(&mut out).and_then(|verdict| {
-        out.flush()?;
-        Ok(verdict)
-    });
-    // A failed flush must not be retried on drop.
-    drop(out.into_parts());
-    match result {
-        Ok(Verdict::Keep(value)) => {
-            draft.keep().map_err(|error| file_problem(&error))?;
-            Ok(Written::Whole(value))
-        }
-        Ok(Verdict::Drop(value)) => Ok(Written::Dropped(value)),
-        Err(Failure::Refused(problem)) => Err(problem),
-        Err(Failure::Broke(error)) => {
+    let draft = files::Draft::new(path, force).map_err(|error| file_problem(&error))?;
+    match write_draft(draft, work)? {
+        Drafted::Kept(value) => Ok(Written::Whole(value)),
+        Drafted::Dropped(value) => Ok(Written::Dropped(value)),
+        Drafted::Broken { error, partial } => {
             warn(format_args!("❌ cannot write {}: {error}", path.display()));
-            match draft.keep_partial() {
+            match partial {
                 Some(partial) => {
                     warn(format_args!(
                         "💡 check that the disk is not full; the part written so far is {}",
@@ -105,6 +94,40 @@ pub(super) fn write<T>(
             }
             Ok(Written::Broken(exit::LOST))
         }
+    }
+}
+
+/// What became of a draft.
+pub(super) enum Drafted<T> {
+    Kept(T),
+    Dropped(T),
+    /// The disk failed. The part that was written may have been kept.
+    Broken {
+        error: String,
+        partial: Option<PathBuf>,
+    },
+}
+
+/// Writes a draft, and gives it its name when it is complete.
+pub(super) fn write_draft<T>(
+    mut draft: files::Draft,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
+) -> Result<Drafted<T>, Problem> {
+    let mut out = BufWriter::new(&mut draft);
+    let result = work(&mut out).and_then(|verdict| {
+        out.flush()?;
+        Ok(verdict)
+    });
+    // A failed flush must not be retried on drop.
+    drop(out.into_parts());
+    match result {
+        Ok(Verdict::Keep(value)) => {
+            draft.keep().map_err(|error| file_problem(&error))?;
+            Ok(Drafted::Kept(value))
+        }
+        Ok(Verdict::Drop(value)) => Ok(Drafted::Dropped(value)),
+        Err(Failure::Refused(problem)) => Err(problem),
+        Err(Failure::Broke(error)) => Ok(Drafted::Broken { error, partial: draft.keep_partial() }),
     }
 }
 
@@ -168,3 +191,6 @@ pub(super) fn file_problem(error: &files::Error) -> Problem {
     };
     Problem::new(code, error).hint(error.hint())
 }
+
+#[cfg(test)]
+mod tests;

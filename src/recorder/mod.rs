@@ -12,7 +12,6 @@ mod queue;
 mod writer_thread;
 
 use std::{
-    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -29,6 +28,7 @@ pub use writer_thread::Summary;
 pub use crate::settings::{FOLDER, Rotate, SYNC_EVERY, Sync};
 use crate::{
     clock,
+    files::{Disk, DiskFile, System},
     sans_io::{
         error::{Code, Problem},
         recording::{Flags, Item, What, Writer, records::Header},
@@ -56,9 +56,9 @@ pub trait Output: Write + Send + 'static {
     }
 }
 
-impl Output for File {
+impl Output for Box<dyn DiskFile> {
     fn sync(&self) -> io::Result<()> {
-        self.sync_data()
+        (**self).sync()
     }
 }
 
@@ -115,21 +115,7 @@ impl Recorder {
     /// # Errors
     /// [`Code::OutputExists`] (files are never overwritten) or [`Code::Io`], with the path in the message.
     pub fn start(target: &Target, header: Header, options: &RecorderOptions) -> Result<Self, Problem> {
-        let header = complete(header, options);
-        let Some(rotate) = options.rotate else {
-            let (file, path) = name::create(target, options.sync, Path::to_owned)?;
-            let recorder = Self::begin(Box::new(file), &path.display().to_string(), &header, options, None)?;
-            recorder.files.add(path);
-            return Ok(recorder);
-        };
-        let (file, path) = name::create(target, options.sync, |path| part_path(path, 0))?;
-        let (header, files) = (first_header(header), Files::default());
-        files.add(part_path(&path, 0));
-        let name = path.display().to_string();
-        let parts = Parts::new((rotate, options.sync), path, files.clone(), &header);
-        let mut recorder = Self::begin(Box::new(file), &name, &header, options, Some(parts))?;
-        recorder.files = files;
-        Ok(recorder)
+        Ready::on_disk(Arc::new(System), target, header, options)?.start()
     }
 
     /// Starts recording to any output; `name` is its name in messages.
@@ -142,36 +128,7 @@ impl Recorder {
         header: Header,
         options: &RecorderOptions,
     ) -> Result<Self, Problem> {
-        Self::begin(Box::new(output), name, &complete(header, options), options, None)
-    }
-
-    fn begin(
-        output: Box<dyn Output>,
-        name: &str,
-        header: &Header,
-        options: &RecorderOptions,
-        parts: Option<Parts>,
-    ) -> Result<Self, Problem> {
-        let queue = Arc::new(Queue::new(options));
-        let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
-        let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), header)
-            .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
-        let writer_thread = WriterThread::new(writer, queue, header, options, parts);
-        let (failing, failed) = watch::channel(None);
-        let (finished, done) = mpsc::sync_channel(1);
-        let name = name.to_owned();
-        let work = move || {
-            let result = writer_thread.run(&name);
-            failing.send_replace(match &result {
-                Ok(summary) => summary.is_full.then(|| full(summary)),
-                Err(problem) => Some(problem.clone()),
-            });
-            // Nobody receives this if the recorder was dropped.
-            let _ = finished.send(result);
-        };
-        let spawned = std::thread::Builder::new().name("recorder".into()).spawn(work);
-        spawned.map_err(|error| Problem::new(Code::Io, format!("cannot start the recorder: {error}")))?;
-        Ok(Self { tap, files: Files::default(), failed, done: Mutex::new(done) })
+        Ready::new(Box::new(output), name.to_owned(), &complete(header, options), options, None)?.start()
     }
 
     /// Records an item, like [`Tap::record`].
@@ -246,6 +203,73 @@ impl Recorder {
     }
 }
 
+/// A recording whose thread is not running yet.
+struct Ready {
+    tap: Tap,
+    writer_thread: WriterThread,
+    /// Name of the output in messages.
+    name: String,
+    files: Files,
+}
+
+impl Ready {
+    /// Creates the file, or that of the first part.
+    fn on_disk(
+        disk: Arc<dyn Disk>,
+        target: &Target,
+        header: Header,
+        options: &RecorderOptions,
+    ) -> Result<Self, Problem> {
+        let header = complete(header, options);
+        let first = |path: &Path| options.rotate.map_or_else(|| path.to_owned(), |_| part_path(path, 0));
+        let (file, path) = name::create(&*disk, target, options.sync, first)?;
+        let (name, files) = (path.display().to_string(), Files::default());
+        files.add(first(&path));
+        let (header, parts) = match options.rotate {
+            None => (header, None),
+            Some(rotate) => {
+                let header = first_header(header);
+                let parts = Parts::new(disk, (rotate, options.sync), path, files.clone(), &header);
+                (header, Some(parts))
+            }
+        };
+        Ok(Self { files, ..Self::new(Box::new(file), name, &header, options, parts)? })
+    }
+
+    fn new(
+        output: Box<dyn Output>,
+        name: String,
+        header: &Header,
+        options: &RecorderOptions,
+        parts: Option<Parts>,
+    ) -> Result<Self, Problem> {
+        let queue = Arc::new(Queue::new(options));
+        let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
+        let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), header)
+            .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
+        let writer_thread = WriterThread::new(writer, queue, header, options, parts);
+        Ok(Self { tap, writer_thread, name, files: Files::default() })
+    }
+
+    fn start(self) -> Result<Recorder, Problem> {
+        let Self { tap, writer_thread, name, files } = self;
+        let (failing, failed) = watch::channel(None);
+        let (finished, done) = mpsc::sync_channel(1);
+        let work = move || {
+            let result = writer_thread.run(&name);
+            failing.send_replace(match &result {
+                Ok(summary) => summary.is_full.then(|| full(summary)),
+                Err(problem) => Some(problem.clone()),
+            });
+            // Nobody receives this if the recorder was dropped.
+            let _ = finished.send(result);
+        };
+        let spawned = std::thread::Builder::new().name("recorder".into()).spawn(work);
+        spawned.map_err(|error| Problem::new(Code::Io, format!("cannot start the recorder: {error}")))?;
+        Ok(Recorder { tap, files, failed, done: Mutex::new(done) })
+    }
+}
+
 impl Drop for Recorder {
     fn drop(&mut self) {
         self.tap.queue.close(false);
@@ -294,3 +318,6 @@ fn complete(header: Header, options: &RecorderOptions) -> Header {
 fn wall() -> Duration {
     clock::wall()
 }
+
+#[cfg(test)]
+mod tests;

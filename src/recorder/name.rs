@@ -1,7 +1,7 @@
 //! Names of recordings, and creation of their files.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,7 +9,8 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    clock, files,
+    clock,
+    files::{self, Disk, DiskFile},
     sans_io::error::{Code, Problem},
     settings::{FOLDER, Sync},
 };
@@ -51,52 +52,45 @@ pub fn default_path(folder: &Path, user: &str, wall: Duration) -> PathBuf {
 
 /// Creates the file and returns it with its base path. `name_of` maps the base path to the name of the file.
 pub(super) fn create(
+    disk: &dyn Disk,
     target: &Target,
     sync: Sync,
     name_of: impl Fn(&Path) -> PathBuf,
-) -> Result<(File, PathBuf), Problem> {
+) -> Result<(Box<dyn DiskFile>, PathBuf), Problem> {
     match target {
-        Target::File(path) => create_file(&name_of(path), sync).map(|file| (file, path.clone())),
+        Target::File(path) => create_file(disk, &name_of(path), sync).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot create {}: {error}", folder.display()))
             })?;
-            create_first(paths(folder, user, clock::wall()), sync, name_of)
+            create_first(disk, paths(folder, user, clock::wall()), sync, name_of)
         }
     }
 }
 
-/// Creates a file, which must not exist.
-pub(super) fn create_file(path: &Path, sync: Sync) -> Result<File, Problem> {
-    let file = files::create_new(path, false).map_err(|error| problem(&error))?;
-    Ok(prepare(file, path, sync))
+/// Creates a file, which must not exist, and makes its name survive a power failure.
+pub(super) fn create_file(disk: &dyn Disk, path: &Path, sync: Sync) -> Result<Box<dyn DiskFile>, Problem> {
+    try_create(disk, path, sync).map_err(|error| problem(&error))
 }
 
-/// Prepares a new file: locks it, and makes its name survive a power failure.
-fn prepare(file: File, path: &Path, sync: Sync) -> File {
-    if sync != Sync::Off {
-        files::sync_folder(path);
-    }
-    lock(file)
-}
-
-/// Locks the file, so that others do not rename, replace or delete it. Not on systems whose locks would block
-/// readers.
-fn lock(file: File) -> File {
-    #[cfg(unix)]
-    drop(file.try_lock());
-    file
+fn try_create(disk: &dyn Disk, path: &Path, sync: Sync) -> Result<Box<dyn DiskFile>, files::Error> {
+    let file = files::create_new(disk, path, false)?;
+    let synced = if sync == Sync::Off { Ok(()) } else { files::sync_folder(disk, path) };
+    // An empty file that cannot be used would only be in the way of the next attempt.
+    synced.inspect_err(|_| drop(disk.remove(path)))?;
+    Ok(file)
 }
 
 /// Creates the first file that does not exist. Atomic, because checking first would be a race.
 fn create_first(
+    disk: &dyn Disk,
     paths: impl Iterator<Item = PathBuf>,
     sync: Sync,
     name_of: impl Fn(&Path) -> PathBuf,
-) -> Result<(File, PathBuf), Problem> {
+) -> Result<(Box<dyn DiskFile>, PathBuf), Problem> {
     for path in paths {
-        match files::create_new(&name_of(&path), false) {
-            Ok(file) => return Ok((prepare(file, &name_of(&path), sync), path)),
+        match try_create(disk, &name_of(&path), sync) {
+            Ok(file) => return Ok((file, path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
         }

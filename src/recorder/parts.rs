@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,6 +9,7 @@ use std::{
 
 use super::name;
 use crate::{
+    files::{Disk, DiskFile},
     sans_io::{
         error::Problem,
         recording::{Item, PART_OF_TAG, PART_TAG, Snapshot, USER_TAG, What, records::Header},
@@ -39,9 +39,13 @@ impl Files {
     }
 }
 
+/// The next file with its header and opening items.
+type Next = (Box<dyn DiskFile>, Header, Vec<Item>);
+
 /// State for continuing a recording in the next file.
 pub(super) struct Parts {
     pub(super) rotate: Rotate,
+    disk: Arc<dyn Disk>,
     sync: Sync,
     path: PathBuf,
     files: Files,
@@ -69,11 +73,17 @@ pub(super) fn first_header(mut header: Header) -> Header {
 
 impl Parts {
     /// Creates the state. `path` is the name that the user chose; `header` belongs to part 0.
-    pub(super) fn new((rotate, sync): (Rotate, Sync), path: PathBuf, files: Files, header: &Header) -> Self {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        (rotate, sync): (Rotate, Sync),
+        path: PathBuf,
+        files: Files,
+        header: &Header,
+    ) -> Self {
         let mut snapshot = Snapshot::default();
         let what = What::Header(header.clone());
         snapshot.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
-        Self { rotate, sync, path, files, part: 0, snapshot }
+        Self { rotate, disk, sync, path, files, part: 0, snapshot }
     }
 
     /// Updates the state with a written item.
@@ -82,10 +92,10 @@ impl Parts {
     }
 
     /// Creates the next file. Returns it with its header and opening items.
-    pub(super) fn next(&mut self, start: Duration) -> Result<(File, Header, Vec<Item>), Problem> {
+    pub(super) fn next(&mut self, start: Duration) -> Result<Next, Problem> {
         self.part += 1;
         let path = part_path(&self.path, self.part);
-        let file = name::create_file(&path, self.sync)?;
+        let file = name::create_file(&*self.disk, &path, self.sync)?;
         self.files.add(path);
         let mut header = self.snapshot.header_from(start);
         header.tags.insert(PART_TAG.into(), self.part.to_string());

@@ -125,7 +125,9 @@ impl Queue {
     pub(super) fn discard(&self) {
         let closed = Some(Closed { seal: false });
         let mut state = self.state();
-        let lost = state.lost + state.entries.len() as u64;
+        // The items in gaps have been counted.
+        let waiting = state.entries.iter().filter(|entry| matches!(entry, Queued::Item(..))).count();
+        let lost = state.lost + waiting as u64;
         let forgotten = std::mem::replace(&mut *state, State { closed, lost, ..State::default() });
         drop(state);
         drop(forgotten);

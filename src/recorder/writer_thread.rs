@@ -47,6 +47,16 @@ pub struct Summary {
     pub is_full: bool,
 }
 
+/// What the writer did, and how it continues.
+pub(super) enum Step {
+    /// An entry of the queue was handled.
+    Written,
+    /// The queue is empty: wait for an entry, but at most this long.
+    Idle(Option<Duration>),
+    /// The recording is complete.
+    Ended,
+}
+
 type Target = BufWriter<Box<dyn Output>>;
 
 /// Writes queued entries, and the records that the recorder adds.
@@ -102,6 +112,11 @@ impl WriterThread {
     /// Writes until the queue is closed.
     pub(super) fn run(mut self, name: &str) -> Result<Summary, Problem> {
         let result = self.write_all();
+        self.conclude(name, result)
+    }
+
+    /// Returns the summary, or the error for users.
+    pub(super) fn conclude(mut self, name: &str, result: Result<(), Error>) -> Result<Summary, Problem> {
         self.summary.records = self.before.0 + self.writer.counts().records;
         self.summary.bytes = self.before.1 + self.writer.bytes_written();
         self.summary.duration = self.last_offset();
@@ -114,15 +129,28 @@ impl WriterThread {
     }
 
     fn write_all(&mut self) -> Result<(), Error> {
-        // Flush the header, so that the file is a valid recording from the start.
-        self.flush()?;
+        self.begin()?;
         loop {
-            match self.queue.next() {
-                Ok(Some(entry)) if self.is_full(&entry) => return self.end_full(),
-                Ok(Some(entry)) => self.write(entry)?,
-                Ok(None) => self.idle()?,
-                Err(closed) => return self.close(closed),
+            match self.step()? {
+                Step::Written => {}
+                Step::Idle(longest) => self.queue.wait(longest),
+                Step::Ended => return Ok(()),
             }
+        }
+    }
+
+    /// Flushes the header, so that the file is a valid recording from the start.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    /// Writes the next entry of the queue. If there is none, flushes and syncs if that is due.
+    pub(super) fn step(&mut self) -> Result<Step, Error> {
+        match self.queue.next() {
+            Ok(Some(entry)) if self.is_full(&entry) => self.end_full().map(|()| Step::Ended),
+            Ok(Some(entry)) => self.write(entry).map(|()| Step::Written),
+            Ok(None) => self.idle().map(Step::Idle),
+            Err(closed) => self.close(closed).map(|()| Step::Ended),
         }
     }
 
@@ -253,14 +281,13 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Flushes and syncs while the queue is empty, then waits.
-    fn idle(&mut self) -> Result<(), Error> {
+    /// Flushes and syncs while the queue is empty. Returns the time until the next sync is due.
+    fn idle(&mut self) -> Result<Option<Duration>, Error> {
         if self.unflushed_since.is_some() {
             self.flush()?;
         }
         self.sync_if_due()?;
-        self.queue.wait(self.sync_due().map(|due| due.duration_since(clock::now())));
-        Ok(())
+        Ok(self.sync_due().map(|due| due.duration_since(clock::now())))
     }
 
     fn sync_if_due(&mut self) -> Result<(), Error> {

@@ -64,6 +64,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("main", &[]),
+    // Tests of the modules above use these.
+    ("simulation", &["files"]),
+    ("fuzz", &["control", "demo", "hub", "mock", "sans_io", "server", "settings", "simulation", "tools"]),
 ];
 
 /// The folders of `src/server`. Each may import those after it.

@@ -28,6 +28,7 @@ mod observers;
 mod offline;
 mod openapi;
 mod openapi_answers;
+mod packages;
 mod process;
 mod proxy;
 mod recorder;

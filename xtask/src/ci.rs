@@ -18,6 +18,8 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
     ("lints", 290, &["xtask", "lints"]),
     ("tests", 430, &["test", "--workspace", "--locked"]),
+    ("simulate", 35, &["xtask", "simulate", "--seconds", "24"]),
+    ("fuzz", 45, &["xtask", "fuzz", "--minutes", "0.05"]),
     ("outside", 62, &["xtask", "outside"]),
     ("docs", 40, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 590, &["build", "--release", "--locked", "--features", "livetape/nats", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "benches", "--bin", "guard"]),
@@ -45,6 +47,8 @@ const NIGHTLY: &[(&str, u64, &[&str])] = &[
     ("cluster", 900, &["xtask", "cluster", "--nightly"]),
     ("proxied", 600, &["xtask", "peers", "--proxied"]),
     ("table", 1800, &["xtask", "peers", "--table", "--check"]),
+    ("simulate", 900, &["xtask", "simulate", "--seconds", "600"]),
+    ("fuzz", 900, &["xtask", "fuzz", "--minutes", "1"]),
 ];
 
 /// Returns the names of all stages.

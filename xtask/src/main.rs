@@ -25,13 +25,14 @@ mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
 mod screenshot;
+mod seeds;
 mod size;
 mod soak;
 #[cfg(feature = "codegen")]
 mod views;
 mod web;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -66,6 +67,26 @@ enum Chore {
         /// User and flags, as for `livetape record`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         args: Vec<String>,
+    },
+    /// Simulate the recorder and the tools on a failing disk, and subscribers of the hub, with fresh seeds
+    Simulate {
+        /// Repeat this seed
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Time for fresh seeds
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Fuzz what parses bytes from outside: the committed corpora, then mutations of them
+    Fuzz {
+        #[arg(help = format!("Fuzz only one of {}", seeds::names()))]
+        target: Option<String>,
+        /// Repeat this seed
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Time for each target, in minutes, such as 0.25
+        #[arg(long, default_value_t = 1.0)]
+        minutes: f64,
     },
     /// Regenerate the Rust code of proto/*.proto (after a change to them)
     Codegen,
@@ -136,6 +157,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Size => size::run(),
         Chore::Soak(args) => soak::run(&args),
         Chore::Record { args } => return record::run(&args),
+        Chore::Simulate { seed, seconds } => seeds::simulate(seed, Duration::from_secs(seconds)),
+        Chore::Fuzz { target, seed, minutes } => {
+            seeds::fuzz(target.as_deref(), seed, Duration::try_from_secs_f64(minutes * 60.0)?)
+        }
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers(args) => peers::run(&args),

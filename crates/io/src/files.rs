@@ -1,21 +1,21 @@
 //! Opens and creates files, with error messages for the user.
 
+mod disk;
+mod draft;
+
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
+
+pub use disk::{Disk, DiskFile, System};
+pub use draft::Draft;
 
 /// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
 pub const NAME_BYTES_MAX: usize = 238;
 /// Maximum size of a small file, such as settings or a scenario, in bytes.
 pub const READ_BYTES_MAX: u64 = 1 << 20;
-/// Maximum number of partial files with the same name.
-const PARTIALS_MAX: u32 = 1000;
-/// Mode of new files.
-#[cfg(unix)]
-const OWNER_ONLY: u32 = 0o600;
-
 /// Error in opening or creating a file.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -137,9 +137,9 @@ fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
 ///
 /// # Errors
 /// See [`open`].
-pub fn create_new(path: &Path, force: bool) -> Result<File, Error> {
+pub fn create_new(disk: &dyn Disk, path: &Path, force: bool) -> Result<Box<dyn DiskFile>, Error> {
     check_name(path)?;
-    create(path, force)
+    create(disk, path, force)
 }
 
 /// Rejects a file that a program replaces without being told to, unless it is missing or a regular file.
@@ -167,18 +167,8 @@ fn check_name(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn create(path: &Path, force: bool) -> Result<File, Error> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    if force {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
-    };
-    // The file may contain personal data or a secret.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
-    options.open(path).map_err(|error| match error.kind() {
+fn create(disk: &dyn Disk, path: &Path, force: bool) -> Result<Box<dyn DiskFile>, Error> {
+    disk.create(path, force).map_err(|error| match error.kind() {
         _ if path.is_dir() => Error::Directory { path: path.into() },
         io::ErrorKind::NotFound => Error::NoParent { path: path.into() },
         _ => explain(path, error),
@@ -198,100 +188,12 @@ fn explain(path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// A file that gets its name only once it is complete. A failing tool leaves nothing behind, and a tool can
-/// overwrite the file it reads from.
-#[derive(Debug)]
-pub struct Draft {
-    file: File,
-    part: PathBuf,
-    target: PathBuf,
-    force: bool,
-}
-
-impl Draft {
-    /// Creates a draft in the folder of `target`.
-    ///
-    /// # Errors
-    /// The errors of [`create_new`], reported early so that no work is wasted.
-    pub fn new(target: &Path, force: bool) -> Result<Self, Error> {
-        refuse_special(target, target.metadata())?;
-        let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
-        check_name(target)?;
-        refuse_existing(target, force)?;
-        let part = target.with_file_name(format!(".{}.{}.part", name.display(), std::process::id()));
-        let file = create(&part, true).map_err(|error| match error {
-            Error::NoParent { .. } => Error::NoParent { path: target.into() },
-            other => other,
-        })?;
-        // Locked while it is written; see `remove_left_parts`. Not where locks would block readers.
-        #[cfg(unix)]
-        drop(file.try_lock());
-        Ok(Self { file, part, target: target.into(), force })
-    }
-
-    /// Returns the path of the draft, to read back its contents.
-    #[must_use]
-    pub fn part(&self) -> &Path {
-        &self.part
-    }
-
-    /// Gives the file its name after syncing it to disk, so that a power failure leaves the complete file or
-    /// nothing.
-    ///
-    /// # Errors
-    /// The errors of [`create_new`]. The draft is removed.
-    pub fn keep(self) -> Result<(), Error> {
-        refuse_existing(&self.target, self.force)?;
-        sync_file(&self.file).map_err(|error| explain(&self.target, error))?;
-        fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))?;
-        sync_folder(&self.target);
-        Ok(())
-    }
-
-    /// Gives the file its name without syncing it to disk, for files that need not survive a power failure.
-    ///
-    /// # Errors
-    /// The errors of [`Draft::keep`].
-    pub fn keep_unsynced(self) -> Result<(), Error> {
-        refuse_existing(&self.target, self.force)?;
-        fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))
-    }
-
-    /// Keeps the data written before the disk failed as `<name>.partial.<extension>`, because it is
-    /// incomplete. Returns `None` if nothing was written, or if this fails too.
-    pub fn keep_partial(self) -> Option<PathBuf> {
-        if self.file.metadata().ok()?.len() == 0 {
-            return None;
-        }
-        let stem = self.target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let ending =
-            self.target.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
-        let names = (1..=PARTIALS_MAX).map(|n| match n {
-            1 => self.target.with_file_name(format!("{stem}.partial{ending}")),
-            n => self.target.with_file_name(format!("{stem}.partial-{n}{ending}")),
-        });
-        let free = names.into_iter().find(|path| path.symlink_metadata().is_err())?;
-        fs::rename(&self.part, &free).ok()?;
-        Some(free)
-    }
-}
-
-fn sync_file(file: &File) -> io::Result<()> {
-    #[cfg(test)]
-    tests::SYNCED.with_borrow_mut(|synced| synced.push("file"));
-    file.sync_all()
-}
-
 /// Syncs the folder of a file, so that its name survives a power failure, if the file system supports this.
-pub fn sync_folder(path: &Path) {
-    #[cfg(test)]
-    tests::SYNCED.with_borrow_mut(|synced| synced.push("folder"));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Not every file system supports this. If the disk fails, the next write will fail too.
-    #[cfg(unix)]
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    #[cfg(not(unix))]
-    let _ = folder;
+///
+/// # Errors
+/// Errors of the device.
+pub fn sync_folder(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+    disk.sync_folder(path).map_err(|error| explain(path, error))
 }
 
 /// Removes drafts of killed processes from `folder`.
@@ -310,43 +212,6 @@ fn is_part(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix('.'));
     let process = name.and_then(|name| name.strip_suffix(".part")?.rsplit_once('.'));
     process.is_some_and(|(name, id)| !name.is_empty() && id.parse::<u32>().is_ok())
-}
-
-fn refuse_existing(path: &Path, force: bool) -> Result<(), Error> {
-    if !force && path.symlink_metadata().is_ok() {
-        return Err(Error::Exists { path: path.into() });
-    }
-    Ok(())
-}
-
-impl Write for Draft {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// Reads back the draft.
-impl Read for Draft {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.file.read(bytes)
-    }
-}
-
-impl Seek for Draft {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // A failure cannot be handled here, and after `keep` there is nothing to remove.
-        let _ = fs::remove_file(&self.part);
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use livetape::{
 };
 use serde_json::Value;
 
+use super::missing::boundaries;
 use crate::support::{
     decode, item,
     messages::{self, show},
@@ -302,6 +303,21 @@ fn a_damaged_last_record_stays_known_after_an_edit() {
     assert_eq!(repair(&bytes[..], &mut repaired).unwrap().report.missing, 1);
     mark(&bytes[..], &mut marked, Duration::ZERO, "x").unwrap();
     assert_eq!([lost(&repaired), lost(&marked)], [lost(&bytes); 2]);
+}
+
+/// Found by fuzzing: no record after the header is readable.
+#[test]
+fn a_merge_reports_the_losses_of_a_recording_without_readable_records() {
+    let mut bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/unsealed.bin")).unwrap();
+    let [second, third] = [0, 1].map(|at| boundaries(&bytes)[at]);
+    bytes.truncate(third);
+    bytes[second + 20] ^= 1;
+    let report = |bytes: &[u8]| verify(bytes).unwrap().report;
+    assert_eq!((report(&bytes).records, report(&bytes).missing), (1, 1));
+    let mut merged = Vec::new();
+    merge(vec![Input { name: "a".into(), file: &bytes[..], offset: None }], &mut merged, false).unwrap();
+    assert_eq!(report(&merged).loss().records, 1);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 #[cfg(unix)]
 use livetape::tools::files::open_inside;
-use livetape::tools::files::{Draft, Error, create_new, open};
+use livetape::tools::files::{Draft, Error, System, create_new, open};
 
 #[test]
 fn each_file_problem_has_its_own_error() {
@@ -12,14 +12,14 @@ fn each_file_problem_has_its_own_error() {
     let (dir, file) = (directory.path(), directory.path().join("show.bin"));
     assert!(matches!(open(dir), Err(Error::Directory { .. })));
     assert!(matches!(open(&file), Err(Error::Missing { .. })));
-    assert!(matches!(create_new(dir, true), Err(Error::Directory { .. })));
-    assert!(matches!(create_new(&dir.join("no/show.bin"), true), Err(Error::NoParent { .. })));
-    create_new(&file, false).unwrap().write_all(b"first").unwrap();
-    let refused = create_new(&file, false).unwrap_err();
+    assert!(matches!(create_new(&System, dir, true), Err(Error::Directory { .. })));
+    assert!(matches!(create_new(&System, &dir.join("no/show.bin"), true), Err(Error::NoParent { .. })));
+    create_new(&System, &file, false).unwrap().write_all(b"first").unwrap();
+    let refused = create_new(&System, &file, false).unwrap_err();
     assert_eq!(refused.to_string(), format!("{} already exists", file.display()));
     assert_eq!(refused.hint(), "choose another name, or overwrite the file with --force");
     assert_eq!(fs::read(&file).unwrap(), b"first");
-    create_new(&file, true).unwrap().write_all(b"2").unwrap();
+    create_new(&System, &file, true).unwrap().write_all(b"2").unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"2");
 }
 

@@ -67,7 +67,7 @@ fn assert_reported(bytes: &[u8], how: &str) {
 }
 
 /// Returns the start of all records after the first, without which nothing is readable.
-fn boundaries(bytes: &[u8]) -> Vec<usize> {
+pub(super) fn boundaries(bytes: &[u8]) -> Vec<usize> {
     let mut starts = vec![16];
     while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
         starts.push(starts[starts.len() - 1] + 16 + u32::from_le_bytes(*length) as usize);

@@ -1,5 +1,7 @@
 //! Tests of opening, reading and creating files.
 
+use std::io::Write as _;
+
 use super::*;
 
 thread_local! {
@@ -22,7 +24,7 @@ fn a_name_that_is_too_long_for_a_draft_is_rejected_before_anything_is_written() 
     let folder = tempfile::tempdir().unwrap();
     let path = |bytes: usize| folder.path().join("x".repeat(bytes));
     for bytes in [NAME_BYTES_MAX + 1, 255, 300] {
-        for error in [Draft::new(&path(bytes), false).err(), create_new(&path(bytes), false).err()] {
+        for error in [Draft::new(&path(bytes), false).err(), create_new(&System, &path(bytes), false).err()] {
             assert!(matches!(error, Some(Error::TooLong { .. })), "{bytes}: {error:?}");
         }
         assert!(matches!(open(&path(300)), Err(Error::TooLong { .. })));
@@ -52,7 +54,7 @@ fn a_file_is_read_up_to_the_maximum_size() {
 fn only_the_owner_can_access_new_files() {
     let folder = tempfile::tempdir().unwrap();
     let (made, kept) = (folder.path().join("made.bin"), folder.path().join("kept.bin"));
-    create_new(&made, false).unwrap();
+    create_new(&System, &made, false).unwrap();
     Draft::new(&kept, false).unwrap().keep().unwrap();
     for path in [made, kept] {
         let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());

@@ -93,6 +93,7 @@ pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) ->
     while let Some(lane) = earliest(&mut lanes) {
         merge.step(lane, snapshot.entry(lane.group).or_default())?;
     }
+    merge.report_empty(&mut lanes)?;
     let Merge { writer, conns, mut merged } = merge;
     merged.files = lanes.len() as u64;
     merged.connections = conns.len() as u64;
@@ -132,6 +133,15 @@ impl<W: Write> Merge<W> {
             && let Some(gap) = lane.source.gap(offset)
         {
             self.writer.write(&gap)?;
+        }
+        Ok(())
+    }
+
+    /// Writes gaps for the missing records of lanes without a readable one, which took no step.
+    fn report_empty<R: Read>(&mut self, lanes: &mut [Lane<R>]) -> Result<(), Error> {
+        for lane in lanes {
+            let offset = self.writer.last_offset().max(lane.begins);
+            lane.source.gap(offset).map_or(Ok(()), |gap| self.writer.write(&gap))?;
         }
         Ok(())
     }

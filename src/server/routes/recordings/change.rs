@@ -15,7 +15,7 @@ use super::{
     shelf::{Changing, ListedRecording, refuse_written},
 };
 use crate::{
-    files,
+    files::{self, Disk as _},
     sans_io::error::{Code, Problem},
     server::{routes::body::parse_body, state::refusal::Refusal},
 };
@@ -63,7 +63,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecordin
             return Err(exists(new, "choose another name, or delete that recording first"));
         }
         fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
-        files::sync_folder(&to);
+        files::System.sync_folder(&to).map_err(|error| shelf.explain(new, &error))?;
     }
     shelf.entry(new)
 }

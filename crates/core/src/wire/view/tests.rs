@@ -1,7 +1,7 @@
 //! Compares the results with prost's for all recorded payloads, intact and corrupted.
 
 use proptest::prelude::*;
-use std::{fs::File, io::BufReader};
+use std::{fs::File, io::BufReader, sync::LazyLock};
 
 use prost::{Message as _, encoding::encode_varint};
 
@@ -36,10 +36,10 @@ fn reader_of(wanted: &str) -> Option<Reader> {
     READERS.iter().find(|(method, _)| *method == wanted).map(|(_, reader)| *reader)
 }
 
-/// Methods and payloads in the recordings that ship with livetape.
-fn payloads() -> Vec<(String, Vec<u8>)> {
+/// Methods and payloads in recordings that ship with livetape.
+fn payloads(recordings: &[&str]) -> Vec<(String, Vec<u8>)> {
     let mut payloads = Vec::new();
-    for name in RECORDINGS {
+    for name in recordings {
         let path = format!("{}/../../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
         let mut recording = Recording::open(BufReader::new(File::open(path).unwrap())).unwrap();
         while let Some(record) = recording.next().unwrap() {
@@ -56,7 +56,7 @@ fn payloads() -> Vec<(String, Vec<u8>)> {
 #[test]
 fn recorded_payloads_decode_as_in_prost() {
     let (mut read, mut random) = (0, 1_u64);
-    for (method, payload) in payloads() {
+    for (method, payload) in payloads(&RECORDINGS) {
         let Some(reader) = reader_of(&method) else { continue };
         let [view, prost] = reader(&payload);
         assert_eq!(view, prost, "{method}");
@@ -88,7 +88,20 @@ fn both(reader: Reader, bytes: &[u8]) -> bool {
     view == prost
 }
 
+/// Payloads of the demo with a schema, and their readers.
+static DEMO: LazyLock<Vec<(Reader, Vec<u8>)>> = LazyLock::new(|| {
+    let known = |(method, payload): (String, _)| Some((reader_of(&method)?, payload));
+    payloads(&RECORDINGS[..1]).into_iter().filter_map(known).collect()
+});
+
 proptest! {
+    #[test]
+    fn spoilt_payloads_decode_as_in_prost(at in any::<prop::sample::Index>(), changes in prop::collection::vec(any::<u64>(), 1..5)) {
+        let (reader, payload) = at.get(&DEMO[..]);
+        let spoilt = changes.into_iter().fold(payload.clone(), |payload, random| spoil(&payload, random));
+        prop_assert!(both(*reader, &spoilt), "{spoilt:x?}");
+    }
+
     #[test]
     fn any_bytes_decode_as_in_prost(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         for method in ["WebcastChatMessage", "WebcastImDeleteMessage", "WebcastRoomUserSeqMessage"] {

@@ -1,0 +1,128 @@
+//! The operations on files whose failure can lose data. Tests replace the system's disk with a simulated one.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    path::Path,
+};
+
+/// Mode of new files.
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
+
+/// A disk that files are written to.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Creates a file that only its owner can read and write, and locks it. With `force`, truncates an
+    /// existing file.
+    ///
+    /// # Errors
+    /// Any error of the operating system; `AlreadyExists` for an existing file without `force`.
+    fn create(&self, path: &Path, force: bool) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Whether something has this name.
+    fn exists(&self, path: &Path) -> bool;
+
+    /// Renames a file, and replaces an existing one.
+    ///
+    /// # Errors
+    /// Any error of the operating system.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Any error of the operating system.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in the folder of `path` survive a power failure, if the file system supports this.
+    ///
+    /// # Errors
+    /// Errors of the device.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// An open file of a [`Disk`].
+pub trait DiskFile: Read + Write + Seek + fmt::Debug + Send {
+    /// Makes the written data survive a power failure.
+    ///
+    /// # Errors
+    /// Errors of the device. The data may be lost, even if a later call succeeds.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Returns the length of the file, in bytes.
+    ///
+    /// # Errors
+    /// Any error of the operating system.
+    fn length(&self) -> io::Result<u64>;
+}
+
+/// The disk of the operating system.
+#[derive(Clone, Copy, Debug)]
+pub struct System;
+
+impl Disk for System {
+    fn create(&self, path: &Path, force: bool) -> io::Result<Box<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        if force {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
+        // The file may contain personal data or a secret.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
+        let file = options.open(path)?;
+        // A lock shows that the file is being written: others do not rename, replace or delete it. Not where locks
+        // would block readers.
+        #[cfg(unix)]
+        drop(file.try_lock());
+        Ok(Box::new(file))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::SYNCED.with_borrow_mut(|synced| synced.push("folder"));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A folder that others own may be unreadable, and not every file system can sync one.
+        #[cfg(unix)]
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            Err(error) if is_unsupported(&error) => {}
+            result => result?,
+        }
+        #[cfg(not(unix))]
+        let _ = folder;
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_unsupported(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+}
+
+impl DiskFile for File {
+    fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        super::tests::SYNCED.with_borrow_mut(|synced| synced.push("file"));
+        self.sync_data()
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+}

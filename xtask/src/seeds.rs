@@ -1,0 +1,167 @@
+//! Runs the simulations and the fuzz targets with fresh seeds, or repeats one. They are tests with proptest, which reads its seed from the
+//! environment, so they also run with every `cargo test`, each with one random seed.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use wait_timeout::ChildExt as _;
+
+use crate::programs::{cargo, target};
+
+/// Maximum time for one seed: one that takes longer hangs. A simulation takes about five seconds on a busy machine.
+const SEED_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Name of each target, the library with its tests, and the beginning of their names.
+#[rustfmt::skip]
+const TARGETS: &[(&str, &str, &str)] = &[
+    ("recording", "livetape", "fuzz::recordings"),
+    ("wire", "livetape", "fuzz::frames_on_the_wire"),
+    ("decoder", "livetape", "fuzz::decoded_frames"),
+    ("share", "livetape", "fuzz::shared_recordings"),
+    ("import", "livetape", "fuzz::captures"),
+    ("settings", "livetape", "fuzz::settings"),
+    ("scenario", "livetape", "fuzz::scenarios"),
+    ("websocket", "livetape", "fuzz::sockets"),
+    ("http", "livetape", "fuzz::requests"),
+    ("heads", "livetape", "server::ws::heads::"),
+    ("forward", "livetape", "source::forward::tap::"),
+    ("hub", "livetape", "hub::tests::model::"),
+    ("lobby", "livetape", "lobby::tests::model::"),
+    ("session", "livetape_core", "session::tests::"),
+    ("views", "livetape_core", "wire::view::tests::"),
+    ("cluster", "livetape_core", "cluster::record::"),
+    ("har", "livetape_tools", "import::har::tests::"),
+];
+
+/// The library with the simulations, and the part that their names share.
+const SIMULATIONS: (&str, &str) = ("livetape", "::simulated_");
+
+/// Simulates for this time, or with one seed. All processors simulate.
+pub(crate) fn simulate(seed: Option<u64>, time: Duration) -> Result<()> {
+    let (library, filter) = SIMULATIONS;
+    let job = Job { chore: "simulate".to_owned(), library, filter, seed, time };
+    run_all(&vec![job; seed.map_or_else(processors, |_| 1)])
+}
+
+/// Fuzzes each target, or only one, for this time, or with one seed. Each processor fuzzes another target.
+pub(crate) fn fuzz(only: Option<&str>, seed: Option<u64>, time: Duration) -> Result<()> {
+    let mut jobs = Vec::new();
+    for &(name, library, filter) in TARGETS {
+        if only.is_none_or(|only| only == name) {
+            jobs.push(Job { chore: format!("fuzz {name}"), library, filter, seed, time });
+        }
+    }
+    ensure!(!jobs.is_empty(), "unknown target; choose from {}", names());
+    run_all(&jobs)
+}
+
+/// Returns the names of all targets.
+pub(crate) fn names() -> String {
+    TARGETS.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// Tests to run with fresh seeds for a time, or with one seed.
+#[derive(Clone)]
+struct Job {
+    /// The command that repeats a seed.
+    chore: String,
+    library: &'static str,
+    /// Selects the tests.
+    filter: &'static str,
+    seed: Option<u64>,
+    time: Duration,
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs the jobs, one on each processor, until all are done or one fails.
+fn run_all(jobs: &[Job]) -> Result<()> {
+    let (tests, next) = (tests()?, AtomicUsize::new(0));
+    let work = || {
+        while let Some((number, job)) = jobs.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = job.run(number, &tests[job.library]);
+            // No more jobs for the others.
+            result.inspect_err(|_| next.store(jobs.len(), Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers = Vec::from_iter((0..processors()).map(|_| scope.spawn(work)));
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
+    })
+}
+
+/// The test program of a library, and the folder to run it in.
+struct Tests {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+/// Builds all tests, like the stage `tests`, so that CI does not build them again. Returns those of the libraries.
+fn tests() -> Result<BTreeMap<String, Tests>> {
+    let args = ["test", "--workspace", "--locked", "--no-run", "--message-format", "json-render-diagnostics"];
+    let built = cargo().args(args).stderr(Stdio::inherit()).output()?;
+    ensure!(built.status.success(), "the tests do not build");
+    let mut tests = BTreeMap::new();
+    for line in String::from_utf8(built.stdout)?.lines() {
+        let message: serde_json::Value = serde_json::from_str(line)?;
+        let (target, program) = (&message["target"], message["executable"].as_str());
+        if let (Some(program), true) = (program, target["kind"][0] == "lib") {
+            let name = target["name"].as_str().context("a target has a name")?;
+            let manifest = Path::new(message["manifest_path"].as_str().context("a package has a manifest")?);
+            let folder = manifest.parent().context("a manifest is in a folder")?.to_owned();
+            tests.insert(name.to_owned(), Tests { program: program.into(), folder });
+        }
+    }
+    Ok(tests)
+}
+
+impl Job {
+    fn run(&self, number: usize, tests: &Tests) -> Result<()> {
+        if let Some(seed) = self.seed {
+            return self.run_seed(seed, tests);
+        }
+        // Different for each job of each run.
+        let first = SystemTime::UNIX_EPOCH.elapsed()?.as_secs() << 24 | (number as u64) << 18;
+        let (began, mut next) = (now(), first);
+        while next == first || now().duration_since(began) < self.time {
+            self.run_seed(next, tests)?;
+            next += 1;
+        }
+        println!("{}: {} seeds from {first}", self.chore, next - first);
+        Ok(())
+    }
+
+    fn run_seed(&self, seed: u64, tests: &Tests) -> Result<()> {
+        let path = target()?.join(format!("seed-{seed}.txt"));
+        let mut command = Command::new(&tests.program);
+        command.arg(self.filter).current_dir(&tests.folder).stdout(File::create(&path)?);
+        command.env("PROPTEST_RNG_SEED", seed.to_string()).env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
+        let repeat = format!("repeat it with `cargo xtask {} --seed {seed}`", self.chore);
+        let mut child = command.stderr(Stdio::null()).spawn()?;
+        let Some(status) = child.wait_timeout(SEED_TIME_MAX)? else {
+            child.kill()?;
+            bail!("a seed takes longer than {SEED_TIME_MAX:?}: {repeat}");
+        };
+        let text = fs::read_to_string(&path)?;
+        fs::remove_file(path)?;
+        ensure!(status.success(), "{text}\na seed fails: {repeat}");
+        ensure!(!text.contains(" 0 passed"), "no test is named {}", self.filter);
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "only measures how long seeds take")]
+fn now() -> Instant {
+    Instant::now()
+}
