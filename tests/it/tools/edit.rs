@@ -320,6 +320,21 @@ fn a_merge_reports_the_losses_of_a_recording_without_readable_records() {
     assert_eq!(report(&merged).loss().records, 1);
 }
 
+/// Found by fuzzing.
+#[test]
+fn a_damaged_record_after_the_end_stays_known_after_a_repair() {
+    let mut bytes = recording(&show()).to_vec();
+    let end = *boundaries(&bytes).last().unwrap();
+    bytes.extend_from_within(end..);
+    // With the next number, the checksum is wrong.
+    let length = bytes.len();
+    bytes[length - (length - end) / 2 + 8] += 1;
+    let missing = |bytes: &[u8]| verify(bytes).unwrap().report.missing;
+    let mut repaired = Vec::new();
+    repair(&bytes[..], &mut repaired).unwrap();
+    assert_eq!([missing(&bytes), missing(&repaired)], [1, 1]);
+}
+
 #[test]
 fn the_report_of_a_repair_lists_each_loss() {
     let bytes =

@@ -228,6 +228,8 @@ impl<R: Read> Reader<R> {
 
     /// Reports a damaged stretch, unless it was already reported before a seek.
     pub(super) fn damaged(&mut self, damage: Damage) {
+        // A damaged record after an End was not written by a recorder that had sealed the file.
+        self.report.sealed = false;
         if damage.position >= self.reported {
             self.report.add(damage);
             self.reported = damage.position + damage.bytes;
