@@ -121,6 +121,25 @@ async fn bodies_in_gzip_are_recorded_unpacked() {
 }
 
 #[tokio::test]
+async fn bodies_in_gzip_are_recorded_whole_or_reported_as_missing() {
+    let long = wire::zip(&vec![b'x'; 3 << 20]);
+    let members = [wire::zip(b"the "), wire::zip(b"gifts")].concat();
+    let mut damaged = wire::zip(b"the gifts").to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    for (packed, kept, flags, missing) in [
+        (long.to_vec(), 0, Flags::TRUNCATED, &["the body of a response is longer than 1 MiB"][..]),
+        (members, b"the gifts".len(), 0, &[]),
+        (damaged, b"the gifts".len(), Flags::TRUNCATED, &["the compression of a response is damaged"]),
+    ] {
+        let rig = Rig::to(&server(move |_| with_body("Content-Encoding: gzip\r\n", &packed)).await);
+        rig.get("webcast.tiktok.com", "/webcast/gift/list/", "Accept-Encoding: gzip\r\n").await;
+        let items = rig.end().await;
+        assert_eq!(exchange(&items), (200, Role::Gifts, kept, flags));
+        assert_eq!(gaps(&items), missing);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_does_so_for_the_client_too() {
     let rig = Rig::to(&server(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf".to_vec()).await);
     let (head, body) = rig.get("webcast.tiktok.com", "/webcast/room/info/", "").await;
