@@ -120,12 +120,8 @@ impl Tap {
             self.give_up(heard);
         }
         let unread = (!is_first).then_some("a message continues that did not begin");
-        let mut message = self.message.take().unwrap_or(Partial {
-            opcode,
-            bytes: BytesMut::new(),
-            length: 0,
-            unread,
-        });
+        let mut message =
+            self.message.take().unwrap_or(Partial { opcode, bytes: BytesMut::new(), length: 0, unread });
         message.length += length;
         if header.rsv1 || header.rsv2 || header.rsv3 {
             message.unread = Some("the message is compressed");
