@@ -1,6 +1,8 @@
 //! `livetape record --proxy-listen`: records what the clients of a proxy do.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use tokio::net::lookup_host;
 
 use super::{
     args,
@@ -13,11 +15,14 @@ use super::{
 use crate::{
     mock::Wire,
     proxy::{Handler, Hosts, Stream, Target},
-    sans_io::{error::Problem, username::normalise},
+    sans_io::{
+        error::{Code, Problem},
+        username::normalise,
+    },
     settings::{Listen, Settings},
     source::{
         forward::{Forward, Origin},
-        live::NetTransport,
+        live::{NetTransport, Url},
     },
     supervisor::Supervisor,
 };
@@ -40,6 +45,8 @@ pub(super) async fn record(
     settings: &Settings,
     listen: Listen,
 ) -> Result<u8, Problem> {
+    check_offline(settings)?;
+    check_not_itself(settings, listen.0).await?;
     let user = args.user.as_deref().map(normalise).transpose()?.unwrap_or_default();
     let (forward, live) = Forward::start(&rooms::options(&settings.live, &user, None))?;
     let report = |line: &str, _| say(&format!("❌ {line}"));
@@ -53,7 +60,7 @@ pub(super) async fn record(
     let lines: Vec<_> = std::iter::once(about).chain(fronts.lines().lines().map(str::to_owned)).collect();
     let follow = |supervisor: Supervisor<NetTransport>| async {
         let ended = supervisor.follow(user, live).await;
-        if ended.recordings.is_empty() && ended.recorder.is_none() {
+        if ended.recordings.is_empty() && ended.recorder.is_none() && ended.refused.is_none() {
             say(
                 "💡 No client opened a WebSocket to a room through the proxy, so there is no file; many need a separate proxy setting for it",
             );
@@ -61,4 +68,51 @@ pub(super) async fn record(
         ended
     };
     into_file(settings, user, &lines, follow).await
+}
+
+/// Rejects hosts of `--pass` that are not on this machine, because `--offline` leaves nothing else reachable.
+fn check_offline(settings: &Settings) -> Result<(), Problem> {
+    let is_away = |host: &str| host != "localhost" && !host.ends_with(".localhost");
+    match settings.mock.pass.iter().find(|pass| settings.live.offline && is_away(&pass.host)) {
+        None => Ok(()),
+        Some(pass) => {
+            let message = format!("--pass {pass} is not on this machine, and --offline contacts no others");
+            Err(Problem::new(Code::OfflineMode, message).hint("leave out --pass, or --offline"))
+        }
+    }
+}
+
+/// Rejects a proxy or upstream that is this proxy itself: a single request would go round without end.
+async fn check_not_itself(settings: &Settings, listen: SocketAddr) -> Result<(), Problem> {
+    let live = &settings.live;
+    for (flag, address) in [("--proxy", &live.proxy), ("--upstream", &live.upstream)] {
+        if let Some(address) = address
+            && is_itself(&address.0, listen).await
+        {
+            let message = format!("{flag} is the address of --proxy-listen: requests would never end");
+            return Err(Problem::new(Code::BadRequest, message)
+                .hint(format!("leave out {flag}, or choose another port with --proxy-listen ADDR")));
+        }
+    }
+    Ok(())
+}
+
+async fn is_itself(url: &Url, listen: SocketAddr) -> bool {
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
+    if port != listen.port() {
+        return false;
+    }
+    // A name that cannot be resolved is reported when it is used.
+    let found = lookup_host((host.trim_matches(['[', ']']), port)).await;
+    found.into_iter().flatten().any(|address| reaches(address.ip().to_canonical(), listen.ip()))
+}
+
+/// Whether a connection to `address` reaches a listener on this machine.
+fn reaches(address: IpAddr, listen: IpAddr) -> bool {
+    let is_local = address.is_loopback() || address.is_unspecified();
+    // Only addresses of this machine can be bound.
+    let is_own = || is_local || UdpSocket::bind((address, 0)).is_ok();
+    address == listen.to_canonical()
+        || (is_local && listen.to_canonical().is_loopback())
+        || (listen.is_unspecified() && is_own())
 }

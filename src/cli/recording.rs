@@ -27,6 +27,7 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
         record_only: true,
         ..SupervisorOptions::new(rooms::options(&settings.live, user, None))
     };
+    options.check_file()?;
     let transport = NetTransport::new(&options.live)?;
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());

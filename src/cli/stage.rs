@@ -173,5 +173,8 @@ pub(super) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
         // The part that was written is kept and readable.
         display::say(&format!("⚠️ The recording is incomplete: {problem}"));
     }
+    if ended.loss.is_some() {
+        display::say(&format!("⚠️ Incomplete: {}", ended.loss));
+    }
     Ok(ended.exit_code()?.max(otherwise))
 }

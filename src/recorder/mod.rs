@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 pub use name::{Target, default_path};
 pub use options::{FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions};
-pub use parts::Files;
+pub use parts::{Files, check_new};
 pub use writer_thread::Summary;
 
 pub use crate::settings::{FOLDER, Rotate, SYNC_EVERY, Sync};

@@ -98,7 +98,8 @@ fn create_first(
     Err(Problem::new(Code::OutputExists, "too many recordings start in this second"))
 }
 
-fn problem(error: &files::Error) -> Problem {
+/// Describes why a file cannot be created.
+pub(super) fn problem(error: &files::Error) -> Problem {
     match error {
         files::Error::Exists { path } => {
             let message = format!("{} already exists, and recordings are never overwritten", path.display());

@@ -9,7 +9,7 @@ use std::{
 
 use super::name;
 use crate::{
-    files::{Disk, DiskFile},
+    files::{self, Disk, DiskFile},
     sans_io::{
         error::Problem,
         recording::{Item, PART_OF_TAG, PART_TAG, Snapshot, USER_TAG, What, records::Header},
@@ -21,6 +21,22 @@ use crate::{
 pub(super) fn part_path(path: &Path, part: u32) -> PathBuf {
     let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
     path.with_extension(format!("{part:03}{ending}"))
+}
+
+/// Rejects a path where no new file can be created, before anything begins.
+///
+/// # Errors
+/// Like [`super::Recorder::start`].
+pub fn check_new(path: &Path, is_split: bool) -> Result<(), Problem> {
+    let path = if is_split { part_path(path, 0) } else { path.to_owned() };
+    let has_folder = path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
+    let error = match path.symlink_metadata() {
+        Ok(_) if path.is_dir() => files::Error::Directory { path },
+        Ok(_) => files::Error::Exists { path },
+        Err(_) if !has_folder => files::Error::NoParent { path },
+        Err(_) => return Ok(()),
+    };
+    Err(name::problem(&error))
 }
 
 /// The files of a recording, in order.

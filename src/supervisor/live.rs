@@ -1,19 +1,18 @@
 //! A live room as the source: passes items to the recorder and the pipeline until the room ends or is
 //! replaced.
 
-use std::{path::PathBuf, pin::Pin, time::Duration};
+use std::{pin::Pin, time::Duration};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    Leaving, Next, Record, Supervisor,
+    Leaving, Next, Supervisor,
     backlog::Backlog,
     candidate::{Candidate, looked_up},
     common::lost,
     idle::room_running,
     inject::inject_live,
-    play::REPLAY,
     room::{RoomStatus, replaced_by},
     rooms::requested,
 };
@@ -22,14 +21,17 @@ use crate::{
     control::{Answer, ChannelRegistry, Order, ReplayOrder, Shared, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
-    recorder::{Recorder, RecorderOptions, Target},
+    recorder::Recorder,
     sans_io::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
-        recording::{Flags, Item, What, records::Header},
+        recording::{Flags, Item, What},
         username::normalise,
     },
-    source::live::{Live, Outcome, RECORDER_BYTES_MAX, Transport},
+    source::{
+        self,
+        live::{Live, Outcome, Transport},
+    },
 };
 
 /// Ends when another process may connect to the user.
@@ -226,8 +228,7 @@ impl<T: Transport> Supervisor<T> {
         }
         let replacement = leaving.as_ref().and_then(Leaving::replacement);
         room.end(&self.driver, problem.clone(), leaving.as_ref());
-        self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
-        self.finish_recorder(recorder, was_connected).await;
+        self.finish_recorder(recorder, was_connected, pipeline.decoder().counts().loss()).await;
         let next = match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderEnded) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
@@ -277,59 +278,6 @@ impl<T: Transport> Supervisor<T> {
             self.common.limit.set(Duration::from_millis(wait));
         }
     }
-
-    pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
-        let target = match &self.options.record {
-            None => return Ok(None),
-            _ if self.is_mocked => return Ok(None),
-            Some(Record::File(path)) => Target::File(path.clone()),
-            Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
-        };
-        // The offsets of a replay are those of its recording, so no wall clock belongs to them.
-        let is_replay = header.source == REPLAY;
-        let defaults = RecorderOptions::default();
-        let options = RecorderOptions {
-            rotate: self.options.rotate,
-            sync: self.options.sync,
-            bytes_max: self.options.record_bytes_max,
-            queue_bytes_max: RECORDER_BYTES_MAX,
-            wall: defaults.wall.filter(|_| !is_replay),
-            ..defaults
-        };
-        let recorder = Recorder::start(&target, header, &options)?;
-        self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
-        let at = if is_replay { "" } else { "@" };
-        info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
-        // A file holds one room, so later rooms are not recorded.
-        self.options.record.take_if(|record| matches!(record, Record::File(_)));
-        Ok(Some(recorder))
-    }
-
-    pub(super) async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool) {
-        let Some(recorder) = recorder else { return };
-        let files = recorder.files();
-        // Sealing waits for the disk.
-        let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
-        // `record` keeps no file if it never reached the room.
-        if self.options.record_only && !was_connected && matches!(finished, Ok(Ok(_))) {
-            files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
-            return;
-        }
-        self.ended.recordings.extend(files.paths());
-        match finished {
-            Ok(Ok(summary)) => {
-                info!(path = shown(files.paths().pop()), lost = summary.lost, "📼 Recording sealed");
-                self.ended.is_lossy |= summary.lost > 0;
-                self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
-            }
-            Ok(Err(problem)) => self.ended.recorder = Some(problem),
-            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder failed")),
-        }
-    }
-}
-
-fn shown(path: Option<PathBuf>) -> String {
-    path.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 /// Builds the close reason of sockets: the code of the failure, or a normal close.

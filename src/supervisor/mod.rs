@@ -14,6 +14,7 @@ mod inject;
 mod live;
 mod mocked;
 mod play;
+mod recording;
 mod room;
 mod rooms;
 mod terms;
@@ -33,7 +34,10 @@ use crate::{
         Answer, ChannelRegistry, Claim, Control, Driver, Lease, MockRoom, RegistryEntry, ReplayState, Status,
     },
     hub::{Hub, Limits},
-    sans_io::error::{Problem, exit},
+    sans_io::{
+        error::{Problem, exit},
+        recording::Loss,
+    },
     source::{
         self, Replay, Summary, Tape,
         live::{self as room_source, Live, Transport},
@@ -91,6 +95,17 @@ impl SupervisorOptions {
             wait_clients: 0,
         }
     }
+
+    /// Checks that the file to record to can be created, before anything begins.
+    ///
+    /// # Errors
+    /// [`crate::sans_io::error::Code::OutputExists`], or the reason why it cannot be created.
+    pub fn check_file(&self) -> Result<(), Problem> {
+        match &self.record {
+            Some(Record::File(path)) => crate::recorder::check_new(path, self.rotate.is_some()),
+            Some(Record::Folder(_)) | None => Ok(()),
+        }
+    }
 }
 
 /// Destination of recordings.
@@ -109,8 +124,10 @@ pub struct Ended {
     pub problem: Option<Problem>,
     /// Reason why nothing was attempted; not reported yet.
     pub refused: Option<Problem>,
-    /// Whether anything was lost.
+    /// Whether a replay lost anything, already reported at its end.
     pub is_lossy: bool,
+    /// What rooms and their recordings lost.
+    pub loss: Loss,
     /// Paths of the recordings.
     pub recordings: Vec<PathBuf>,
     /// Why a recording failed.
@@ -128,7 +145,7 @@ impl Ended {
         match (&self.refused, &self.problem) {
             (Some(refused), _) => Err(refused.clone()),
             (None, Some(problem)) => Ok(problem.code.exit_code()),
-            (None, None) if self.is_lossy || self.recorder.is_some() => Ok(exit::LOST),
+            (None, None) if self.is_lossy || self.loss.is_some() || self.recorder.is_some() => Ok(exit::LOST),
             (None, None) => Ok(exit::DONE),
         }
     }

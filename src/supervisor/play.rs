@@ -4,7 +4,10 @@ use super::{Next, Supervisor, terms::Inherited};
 use crate::{
     control::{Answer, ReplayState},
     recorder::Recorder,
-    sans_io::{error::Problem, recording::records::Header},
+    sans_io::{
+        error::Problem,
+        recording::{Loss, records::Header},
+    },
     source::{Left, Replay, Tape, live::Transport},
 };
 
@@ -44,13 +47,13 @@ impl<T: Transport> Supervisor<T> {
                 replay.recorded(tap).answering(answer).run().await
             }
             Err(problem) => {
-                self.finish_recorder(recorder, true).await;
+                self.finish_recorder(recorder, true, Loss::default()).await;
                 return Err((problem, answer));
             }
         };
         self.generation = summary.generation;
         self.ended.is_lossy |= summary.loss.is_some();
-        self.finish_recorder(recorder, true).await;
+        self.finish_recorder(recorder, true, Loss::default()).await;
         Ok(match summary.left {
             Left::Done | Left::ShutDown => Next::Exit,
             Left::Stopped => Next::Idle,

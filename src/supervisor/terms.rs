@@ -230,11 +230,14 @@ async fn ended_elsewhere(intent: &mut watch::Receiver<Option<Arc<str>>>) -> Clos
 impl Ended {
     /// Adds the result of a later term.
     fn and(self, later: Self) -> Self {
+        let mut loss = self.loss;
+        loss += later.loss;
         let recordings = self.recordings.into_iter().chain(later.recordings).collect();
         Self {
             problem: later.problem.or(self.problem),
             refused: later.refused.or(self.refused),
             is_lossy: self.is_lossy || later.is_lossy,
+            loss,
             recordings,
             recorder: later.recorder.or(self.recorder),
             full_bytes: later.full_bytes.or(self.full_bytes),

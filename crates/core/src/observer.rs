@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    recognise::{is_push_frame, is_webcast_address, room_in},
+    recognise::{is_push_frame, is_webcast_address, room_in, user_asked},
     recording::{
         Flags, Frame, Item, Opcode, What,
         records::{
@@ -17,6 +17,8 @@ use super::{
 
 /// Maximum number of first batches held until their connection opens.
 const HELD_MAX: usize = 16;
+/// Maximum number of rooms whose users are remembered. Beyond it, those with the lowest ids are forgotten.
+const HOSTS_MAX: usize = 256;
 /// Number of unrecognised frames after which a socket is ignored.
 const FRAMES_LOOKED_AT_MAX: u32 = 20;
 /// Opcode of a close frame (RFC 6455 §5.5.1), and the code of one without a code.
@@ -70,6 +72,8 @@ pub struct Lost {
 #[derive(Debug, Default)]
 pub struct Observer {
     user: String,
+    /// Users of rooms, from the answers to look-ups; `None` if the user was given.
+    hosts: Option<BTreeMap<i64, String>>,
     items: Vec<Item>,
     /// Number of the last opened connection.
     conn: u32,
@@ -80,10 +84,12 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Creates an observer of a client that watches `user`.
+    /// Creates an observer of a client that watches `user`. If that is empty, the user of a room is the one for whom a
+    /// look-up returned it, or otherwise that of [`Observer::set_user`].
     #[must_use]
     pub fn new(user: &str) -> Self {
-        Self { user: user.to_owned(), ..Self::default() }
+        let hosts = user.is_empty().then(BTreeMap::new);
+        Self { user: user.to_owned(), hosts, ..Self::default() }
     }
 
     /// Sets the user of connections that open from now on.
@@ -99,6 +105,7 @@ impl Observer {
     /// Reports an HTTP exchange. A first batch is held until its connection opens, because it belongs to the room that
     /// the opening names.
     pub fn exchange(&mut self, offset: Duration, http: Http, flags: u8) {
+        self.learn_host(&http);
         if http.role() != Role::InitialBatch {
             return self.put(offset, self.conn.max(1), flags, What::Http(http));
         }
@@ -125,7 +132,7 @@ impl Observer {
         self.rooms.insert(conn, room_id);
         let open = ConnOpen {
             room_id,
-            unique_id: self.user.clone(),
+            unique_id: self.user_of(room_id),
             attempt: 1,
             url: socket.url.clone(),
             handshake_status: status,
@@ -186,6 +193,11 @@ impl Observer {
         }
     }
 
+    /// Notes a problem that the client caused.
+    pub fn remark(&mut self, offset: Duration, label: String) {
+        self.put(offset, self.conn.max(1), 0, What::Marker(Marker { label }));
+    }
+
     /// Reports a failed request.
     pub fn failed(&mut self, offset: Duration, status: Status) {
         self.put(offset, self.conn.max(1), 0, What::Status(status));
@@ -213,6 +225,27 @@ impl Observer {
         }
     }
 
+    /// Remembers for whom a room was returned.
+    fn learn_host(&mut self, http: &Http) {
+        let Some(hosts) = &mut self.hosts else { return };
+        if let (Some(user), room @ 1..) = (user_asked(&http.request_line), room_answered(http)) {
+            hosts.insert(room, user.to_owned());
+            if hosts.len() > HOSTS_MAX {
+                hosts.pop_first();
+            }
+        }
+    }
+
+    /// Returns the user of a room. Nobody, if the user asked for last is known to have another room.
+    fn user_of(&self, room: i64) -> String {
+        let hosts = self.hosts.as_ref().filter(|_| room != 0);
+        match hosts.and_then(|hosts| hosts.get(&room)) {
+            Some(user) => user.clone(),
+            None if hosts.is_some_and(|hosts| hosts.values().any(|user| *user == self.user)) => String::new(),
+            None => self.user.clone(),
+        }
+    }
+
     fn put(&mut self, offset: Duration, conn: u32, flags: u8, what: What) {
         self.items.push(Item { offset, conn, flags: Flags(flags), what });
     }
@@ -223,6 +256,16 @@ fn room_of(http: &Http) -> i64 {
     let header = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case(ROOM_HEADER));
     let stated = header.and_then(|header| header.value.parse().ok());
     stated.or_else(|| room_in(&http.request_line)).unwrap_or_default()
+}
+
+/// Returns the room in the answer to a look-up; 0 if there is none.
+fn room_answered(http: &Http) -> i64 {
+    if http.role() != Role::Lookup {
+        return room_of(http);
+    }
+    let json: serde_json::Value = serde_json::from_slice(&http.body).unwrap_or_default();
+    let id = &json["data"]["user"]["roomId"];
+    id.as_str().and_then(|id| id.parse().ok()).or_else(|| id.as_i64()).unwrap_or_default()
 }
 
 /// Reads the payload of a close frame.
@@ -273,6 +316,33 @@ mod tests {
         assert_eq!(taken(&mut observer), []);
         observer.finish(AT);
         assert_eq!(taken(&mut observer), [(3, "http")]);
+    }
+
+    #[test]
+    fn a_socket_has_the_user_for_whom_its_room_was_returned() {
+        let asked = |user: &str, room: &str| Http {
+            role: Role::Lookup.into(),
+            request_line: format!("GET https://www.tiktok.com/api-live/user/room/?uniqueId={user}"),
+            body: format!(r#"{{"data":{{"user":{{"roomId":"{room}"}}}}}}"#).into(),
+            ..Http::default()
+        };
+        for (given, expected) in [("", ["ann", "ben", ""]), ("cat", ["cat"; 3])] {
+            let mut observer = Observer::new(given);
+            observer.exchange(AT, asked("ann", "7"), 0);
+            observer.exchange(AT, asked("ben", "8"), 0);
+            if given.is_empty() {
+                observer.set_user("ben");
+            }
+            for room in ["7", "8", "9"] {
+                observer.open(AT, &mut socket(room), 101, vec![]);
+            }
+            let user = |item: Item| match item.what {
+                What::ConnOpen(open) => Some(open.unique_id),
+                _ => None,
+            };
+            let users: Vec<_> = observer.take_items().into_iter().filter_map(user).collect();
+            assert_eq!(users, expected);
+        }
     }
 
     #[test]

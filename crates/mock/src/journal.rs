@@ -3,6 +3,8 @@
 use serde::Serialize;
 use tracing::{debug, info};
 
+use crate::sans_io::redact::{is_secret_name, redact_text};
+
 /// Maximum number of log entries. Later ones are only counted.
 ///
 /// ```
@@ -13,22 +15,6 @@ pub const ENTRIES_MAX: usize = 50_000;
 const LOG_BYTES_MAX: usize = 64 << 20;
 /// Maximum length of one text in an entry, in bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
-/// Headers and parameters whose values are masked.
-const SECRETS: [&str; 13] = [
-    "apikey",
-    "authorization",
-    "cookie",
-    "mstoken",
-    "session_id",
-    "sessionid",
-    "ttwid",
-    "x-api-key",
-    "x-bogus",
-    "x-cookie-header",
-    "x-gnarly",
-    "x-jwt-key",
-    "x-oauth-token",
-];
 const MASK: &str = "***";
 /// Kind of the fault that a network cuts a connection.
 const NETWORK_CUT: &str = "network_cut";
@@ -245,8 +231,9 @@ impl Journal {
 /// Copies pairs of names and values, with secrets masked and long texts cut.
 pub(super) fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
     let mask = |(name, value): &(String, String)| {
-        let is_secret = SECRETS.contains(&name.to_ascii_lowercase().as_str());
-        let value = if is_secret && !value.is_empty() { MASK.to_owned() } else { bounded(value) };
+        let value = bounded(value);
+        let is_secret = is_secret_name(name) && !value.is_empty();
+        let value = if is_secret { MASK.to_owned() } else { redact_text(&value).into_owned() };
         (bounded(name), value)
     };
     pairs.iter().map(mask).collect()
@@ -265,6 +252,41 @@ fn as_text<S: serde::Serializer>(number: &impl std::fmt::Display, serializer: S)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_masked_by_the_same_names_as_in_recordings() {
+        for name in [
+            "access_token",
+            "jwt",
+            "tokens",
+            "_signature",
+            "verifyFp",
+            "device_id",
+            "x-argus",
+            "X-Gorgon",
+            "app_key",
+            "key",
+            "session",
+            "auth",
+            "x-secsdk-csrf-token",
+            "proxy-authorization",
+            "cookie",
+            "msToken[]",
+            "x-api-key",
+            "x-jwt-key",
+            "x-cookie-header",
+        ] {
+            assert_eq!(masked(&[(name.to_owned(), "planted".to_owned())])[0].1, MASK, "{name}");
+        }
+        for (name, value, expected) in [
+            ("referer", "https://h/?msToken=planted&a=b", "https://h/?msToken=***&a=b"),
+            ("room_id", "7", "7"),
+            ("x-room-id", "7", "7"),
+            ("cookie", "", ""),
+        ] {
+            assert_eq!(masked(&[(name.to_owned(), value.to_owned())])[0].1, expected, "{name}");
+        }
+    }
 
     #[test]
     fn long_texts_fill_the_log_before_the_entry_limit() {

@@ -1,6 +1,6 @@
 //! The body of a response, passed on while it is kept for the recording.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, StreamBody, combinators::UnsyncBoxBody};
@@ -102,25 +102,33 @@ impl Passing {
 
     /// Reports the exchange. Of a body that ended early, keeps the beginning.
     async fn report(&mut self, is_cut: bool) {
-        let Some((http, flags, lost)) = self.take(is_cut) else { return };
-        let observe = |observer: &mut Observer, offset| {
-            observer.exchange(offset, http, flags);
-            if let Some(lost) = lost {
-                observer.lost(offset, 0, lost);
-            }
-        };
-        self.forward.note(observe).await;
+        if let Some(observe) = self.take(is_cut).map(observed) {
+            self.forward.note(observe).await;
+        }
     }
 
     /// Returns the exchange with its body, or with a reason why the body is missing.
     fn take(&mut self, is_cut: bool) -> Option<(Http, u8, Option<Lost>)> {
         let http = self.http.take()?;
-        let body = wire::unzip(std::mem::take(&mut self.kept).freeze(), &mut Vec::new());
-        let why = self.unread.take().or_else(|| (body.len() > HTTP_BODY_BYTES_MAX).then(too_long));
+        let (body, damage) = wire::unzip_body(std::mem::take(&mut self.kept).freeze(), HTTP_BODY_BYTES_MAX);
+        let is_long = body.len() > HTTP_BODY_BYTES_MAX || damage == Some(wire::BODY_TOO_LONG);
+        let unread = self.unread.take().or_else(|| is_long.then(too_long));
+        let body = if unread.is_some() { Bytes::new() } else { body };
+        // The compression of a body that ended early is cut with it.
+        let why = unread.or_else(|| damage.filter(|_| !is_cut).map(str::to_owned));
         let flags = if is_cut || why.is_some() { Flags::TRUNCATED } else { 0 };
-        let body = if why.is_some() { Bytes::new() } else { body };
         let lost = why.map(|why| Lost { is_sent: false, bytes: self.length, why });
         Some((Http { body, ..http }, flags, lost))
+    }
+}
+
+/// Reports an exchange, and what is missing of it.
+fn observed((http, flags, lost): (Http, u8, Option<Lost>)) -> impl FnOnce(&mut Observer, Duration) {
+    move |observer, offset| {
+        observer.exchange(offset, http, flags);
+        if let Some(lost) = lost {
+            observer.lost(offset, 0, lost);
+        }
     }
 }
 
@@ -131,10 +139,8 @@ fn too_long() -> String {
 /// Reports the exchange of a client that left before the end of the body.
 impl Drop for Passing {
     fn drop(&mut self) {
-        let Some((http, flags, _)) = self.take(true) else { return };
+        let Some(observe) = self.take(true).map(observed) else { return };
         let forward = self.forward.clone();
-        tokio::spawn(async move {
-            forward.note(|observer, offset| observer.exchange(offset, http, flags)).await;
-        });
+        tokio::spawn(async move { forward.note(observe).await });
     }
 }

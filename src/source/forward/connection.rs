@@ -67,6 +67,8 @@ struct Asked {
 enum Refused {
     /// The server did not answer.
     Unreached(Unreached),
+    /// The client left in the middle of its request.
+    Left,
     /// There are too many sockets.
     Full,
 }
@@ -74,6 +76,13 @@ enum Refused {
 impl From<Unreached> for Refused {
     fn from(unreached: Unreached) -> Self {
         Self::Unreached(unreached)
+    }
+}
+
+impl Refused {
+    /// Returns the reason of a failed exchange. The body of the request is the client's.
+    fn of(error: &hyper::Error) -> Self {
+        if error.is_user() { Self::Left } else { Unreached::of(error).into() }
     }
 }
 
@@ -178,7 +187,7 @@ impl Connection {
     }
 
     /// Sends a request to the server, over the open connection if there is one.
-    async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, Unreached> {
+    async fn send(&self, mut request: Request<Incoming>) -> Result<Response<Incoming>, Refused> {
         let mut upstream = self.upstream.lock().await;
         // The server may have closed an idle connection. Then nothing was sent.
         if let Some(sender) = upstream.as_mut()
@@ -188,13 +197,13 @@ impl Connection {
                 Ok(response) => return Ok(response),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
-                    None => return Err(Unreached::of(error.error())),
+                    None => return Err(Refused::of(error.error())),
                 },
             }
         }
         let sender = upstream.insert(timely(OPEN_TIMEOUT, self.connect()).await??);
         let response = timely(RESPONSE_TIMEOUT, sender.send_request(request)).await?;
-        response.map_err(|error| Unreached::of(&error))
+        response.map_err(|error| Refused::of(&error))
     }
 
     async fn connect(&self) -> Result<SendRequest<Incoming>, Unreached> {
@@ -217,11 +226,15 @@ impl Connection {
 
     /// Reports that a request was not answered, and answers it.
     async fn refuse(&self, refused: Refused) -> Response<Body> {
-        let host = &self.origin.host;
+        let (host, has_left) = (&self.origin.host, matches!(refused, Refused::Left));
         let (status, problem) = match refused {
             Refused::Full => {
                 let why = format!("livetape records at most {} sockets at a time", super::SOCKETS_MAX);
                 (StatusCode::SERVICE_UNAVAILABLE, Problem::new(Code::Capacity, why))
+            }
+            Refused::Left => {
+                let why = format!("the client left in the middle of its request to {host}");
+                (StatusCode::BAD_REQUEST, Problem::new(Code::BadRequest, why))
             }
             Refused::Unreached(Unreached { code, why }) => {
                 (StatusCode::BAD_GATEWAY, Problem::new(code, format!("cannot reach {host}: {why}")))
@@ -231,7 +244,11 @@ impl Connection {
         let Problem { code, message, hint } = problem;
         let body = Full::from(format!("{message}\n{hint}\n")).map_err(Into::into).boxed_unsync();
         let failed = Status { code: code.name().into(), detail: message, ..Status::default() };
-        self.forward.note(|observer, offset| observer.failed(offset, failed)).await;
+        let observe = |observer: &mut Observer, offset| match has_left {
+            true => observer.remark(offset, failed.detail),
+            false => observer.failed(offset, failed),
+        };
+        self.forward.note(observe).await;
         let mut response = Response::new(body);
         *response.status_mut() = status;
         // As in the refusals of the proxy itself.

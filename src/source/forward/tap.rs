@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bytes::{Buf as _, Bytes, BytesMut};
 use tungstenite::protocol::frame::{
     FrameHeader,
-    coding::{Data, OpCode},
+    coding::{Control, Data, OpCode},
 };
 
 use super::super::live::FRAME_BYTES_MAX;
@@ -109,14 +109,19 @@ impl Tap {
 
     fn take(&mut self, header: &FrameHeader, length: u64, payload: &Bytes, heard: &mut Vec<Heard>) {
         let opcode = Opcode(header.opcode.into());
-        if let OpCode::Control(_) = header.opcode {
+        if let OpCode::Control(control) = header.opcode {
+            if control == Control::Close {
+                self.give_up(heard);
+            }
             return heard.push(Heard::Message(opcode, payload.clone()));
         }
         let is_first = header.opcode != OpCode::Data(Data::Continue);
-        let mut message = match self.message.take() {
-            Some(message) if !is_first => message,
-            _ => Partial { opcode, bytes: BytesMut::new(), length: 0, unread: None },
-        };
+        if is_first {
+            self.give_up(heard);
+        }
+        let unread = (!is_first).then_some("a message continues that did not begin");
+        let mut message =
+            self.message.take().unwrap_or(Partial { opcode, bytes: BytesMut::new(), length: 0, unread });
         message.length += length;
         if header.rsv1 || header.rsv2 || header.rsv3 {
             message.unread = Some("the message is compressed");
@@ -137,6 +142,13 @@ impl Tap {
             (true, Some(why)) => heard.push(Heard::Unread(message.length, why)),
             (true, None) if is_first => heard.push(Heard::Message(message.opcode, whole)),
             (true, None) => heard.push(Heard::Message(message.opcode, message.bytes.freeze())),
+        }
+    }
+
+    /// Reports a message whose last frame will not come.
+    fn give_up(&mut self, heard: &mut Vec<Heard>) {
+        if let Some(message) = self.message.take() {
+            heard.push(Heard::Unread(message.length, "a message ended before its last frame"));
         }
     }
 }

@@ -10,7 +10,10 @@ use livetape::{
     server::{Config, Tls},
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::{CUT, Rig, closes, gaps, serve, server, upgraded};
 use crate::support::{
@@ -48,6 +51,20 @@ async fn a_server_that_is_gone_is_answered_with_502_and_recorded() {
     let items = rig.end().await;
     let [Item { what: What::Status(status), .. }] = &items[..] else { panic!("{items:?}") };
     assert_eq!((status.code.as_str(), status.detail.as_str()), ("connection_lost", why));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_inside_its_request_is_not_a_failure_of_the_server() {
+    let rig = Rig::to(&serve(|_| Vec::new(), true).await);
+    let mut client = rig.connect("www.tiktok.com");
+    let request = b"POST / HTTP/1.1\r\nHost: www.tiktok.com\r\nContent-Length: 9\r\n\r\n";
+    client.write_all(request).await.unwrap();
+    client.shutdown().await.unwrap();
+    // The answer, or the end of the connection, comes after the remark.
+    let _ = client.read_to_end(&mut Vec::new()).await;
+    let items = rig.end().await;
+    let [Item { what: What::Marker(marker), .. }] = &items[..] else { panic!("{items:?}") };
+    assert_eq!(marker.label, "the client left in the middle of its request to www.tiktok.com");
 }
 
 #[tokio::test]
@@ -118,6 +135,25 @@ async fn bodies_in_gzip_are_recorded_unpacked() {
     assert!(body == packed, "the client gets it as sent");
     let items = rig.end().await;
     assert_eq!(exchange(&items), (200, Role::Gifts, b"the gifts".len(), 0));
+}
+
+#[tokio::test]
+async fn bodies_in_gzip_are_recorded_whole_or_reported_as_missing() {
+    let long = wire::zip(&vec![b'x'; 3 << 20]);
+    let members = [wire::zip(b"the "), wire::zip(b"gifts")].concat();
+    let mut damaged = wire::zip(b"the gifts").to_vec();
+    *damaged.last_mut().unwrap() ^= 1;
+    for (packed, kept, flags, missing) in [
+        (long.to_vec(), 0, Flags::TRUNCATED, &["the body of a response is longer than 1 MiB"][..]),
+        (members, b"the gifts".len(), 0, &[]),
+        (damaged, b"the gifts".len(), Flags::TRUNCATED, &["the compression of a response is damaged"]),
+    ] {
+        let rig = Rig::to(&server(move |_| with_body("Content-Encoding: gzip\r\n", &packed)).await);
+        rig.get("webcast.tiktok.com", "/webcast/gift/list/", "Accept-Encoding: gzip\r\n").await;
+        let items = rig.end().await;
+        assert_eq!(exchange(&items), (200, Role::Gifts, kept, flags));
+        assert_eq!(gaps(&items), missing);
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{io::Cursor, path::Path, process::Command, sync::Arc};
 
-use futures_util::StreamExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     mock::{MockTikTok, Scenario, ScenarioFile},
     sans_io::recording::{Flags, Item, Reader, What},
@@ -20,6 +20,7 @@ use tokio_rustls::{
         pki_types::{CertificateDer, ServerName, pem::PemObject as _},
     },
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     forward::{CUT, server, upgraded},
@@ -195,8 +196,58 @@ async fn a_socket_that_is_cut_inside_a_message_exits_with_3() {
     while socket.next().await.is_some_and(|message| message.is_ok()) {}
     let (code, said, folder) = proxied.end().await;
     assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("⚠️ Incomplete: 1 record missing"), "{said}");
     let verified = run(&["verify", text(&folder.path().join("show.bin"))]);
     assert_eq!(verified.status.code(), Some(3), "{}", stdout(&verified));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_message_of_the_client_is_reported_as_by_verify() {
+    let mock = over_tcp("end = \"stay\"\n").await;
+    let proxied = Proxied::start(&mock.url(), &[]).await;
+    let stream = proxied.connect("webcast-ws.tiktok.com", 80).await;
+    let url = format!("ws://webcast-ws.tiktok.com{SOCKET}?room_id={ROOM}");
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    assert!(socket.next().await.unwrap().unwrap().is_binary());
+    socket.send(Message::binary(&b"\xff\xff"[..])).await.unwrap();
+    while socket.next().await.is_some_and(|message| message.is_ok()) {
+        if mock.received().iter().any(|entry| entry.what.name() == "other") {
+            break;
+        }
+    }
+    let (code, said, folder) = proxied.end().await;
+    assert!(said.contains("⚠️ Incomplete: 1 frame or message unreadable"), "{said}");
+    let verified = run(&["verify", text(&folder.path().join("show.bin"))]);
+    assert_eq!((code, verified.status.code()), (Some(3), Some(3)), "{said}");
+}
+
+#[test]
+fn nothing_is_announced_before_a_mistake_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, ca) = (folder.path().join("show.bin"), folder.path().join("ca"));
+    std::fs::write(&file, "kept").unwrap();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (own, listen) = (format!("http://localhost:{port}"), port.to_string());
+    let itself = "is the address of --proxy-listen: requests would never end";
+    for (listen, more, code, why) in [
+        ("0", &["-o", text(&file)][..], 1, "already exists, and recordings are never overwritten"),
+        (&listen, &["--proxy", &own], 2, itself),
+        (&listen, &["--upstream", &own], 2, itself),
+        (
+            "0",
+            &["--offline", "--pass", "example.com:4999"],
+            1,
+            "--pass example.com:4999 is not on this machine",
+        ),
+    ] {
+        let args = [&["record", "--proxy-listen", listen, "--ca-dir", text(&ca)][..], more].concat();
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(code), "{more:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(why), "{more:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{more:?}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,19 @@ impl Decoder {
         self.push_broken(item, &frame.bytes);
     }
 
+    /// Counts the faults in a frame that the client sent.
+    pub(super) fn sent(&mut self, frame: &Frame) {
+        if frame.opcode != Opcode::BINARY {
+            return;
+        }
+        let push = wire::read_push(&frame.bytes, &mut self.faults);
+        if push.holds_batch() {
+            let payload = self.unzipper.unzip(push.payload, &mut self.faults);
+            wire::read_batch(&payload, &mut self.faults);
+        }
+        self.count_faults_from(0);
+    }
+
     pub(super) fn initial_batch(&mut self, item: &Item, body: &Bytes) {
         self.counts.frames += 1;
         let payload = self.unzipper.unzip(body.clone(), &mut self.faults);

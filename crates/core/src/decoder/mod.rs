@@ -98,7 +98,8 @@ impl Decoder {
                 self.announce(item.conn, item.offset);
             }
             What::ConnClose(close) => self.close(item, close),
-            What::Frame(frame) if !item.flags.is_sent() => self.frame(item, frame),
+            What::Frame(frame) if item.flags.is_sent() => self.sent(frame),
+            What::Frame(frame) => self.frame(item, frame),
             What::Http(http) if http.role() == records::http::Role::InitialBatch => {
                 self.initial_batch(item, &http.body);
             }

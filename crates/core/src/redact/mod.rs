@@ -4,6 +4,7 @@
 //! All other bytes stay unchanged. Sent frames contain no secrets and are left alone. Received frames are
 //! only changed if they hold a batch with a WebSocket URL or its parameters.
 
+mod escapes;
 mod fields;
 mod headers;
 mod names;
@@ -32,6 +33,13 @@ pub const MASK: &[u8] = b"***";
 pub fn redact_text(text: &str) -> Cow<'_, str> {
     let masked = text::mask(text.as_bytes());
     masked.map_or(Cow::Borrowed(text), |masked| String::from_utf8_lossy(&masked).into_owned().into())
+}
+
+/// Whether the value of a header or query parameter with this name is a secret.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    let mut words = name.as_bytes().split(|byte| !names::is_name_byte(*byte));
+    words.any(|word| names::is_secret_field(word, false))
 }
 
 /// Masks the secrets in an item. Sets [`Flags::EDITED`] if there were any. Idempotent, and accepts any item.
@@ -117,8 +125,15 @@ fn body(role: Role, bytes: &[u8]) -> Option<Vec<u8>> {
     }
     match is_text {
         true => text::mask(bytes),
-        false => (names::names_secret(bytes) && bytes != MASK).then(|| MASK.to_vec()),
+        false => (names_secret(bytes) && bytes != MASK).then(|| MASK.to_vec()),
     }
+}
+
+/// Whether bytes that are not text contain the name of a secret. In UTF-16, ASCII characters have a zero byte each.
+fn names_secret(bytes: &[u8]) -> bool {
+    let ascii = || bytes.iter().copied().filter(|byte| *byte != 0).collect::<Vec<_>>();
+    let is_wide = || 3 * bytes.iter().filter(|byte| **byte == 0).count() > bytes.len();
+    names::names_secret(bytes) || (is_wide() && names::names_secret(&ascii()))
 }
 
 fn is_text(bytes: &[u8]) -> bool {

@@ -30,10 +30,24 @@ const PARTS: &[&str] = &[
     "uidtt",
     "wrss",
     "imprp",
+    "gorgon",
+    "argus",
+    "ladon",
+    "ssstub",
+    "openudid",
+    "androidid",
+    "appkey",
+    "bdticket",
+    "ttticket",
+    "acnonce",
 ];
 
 /// Complete names.
-const NAMES: &[&str] = &["did", "iid", "wid", "sid", "sig", "sign"];
+const NAMES: &[&str] = &["did", "iid", "wid", "sid", "sig", "sign", "cdid", "idfa", "idfv", "gaid", "pwd"];
+/// Complete names that are also ordinary words: they count only where a value follows.
+const FIELDS: &[&str] = &["auth", "bearer", "session"];
+/// Names that also occur in JSON for other things, such as the key of a text: there they do not count.
+const UNQUOTED: &[&str] = &["key", "ticket"];
 
 /// Names that only look like secrets: a browser setting, and the suffix of public picture URLs.
 const HARMLESS: &[&str] = &["cookieenabled", "xsignature"];
@@ -41,14 +55,25 @@ const HARMLESS: &[&str] = &["cookieenabled", "xsignature"];
 /// Whether values of this name must not be recorded. Cursors and acks (`cursor`, `internal_ext`) may be: they
 /// are opaque, belong to a closed connection and grant no access, and replays need them for comparison.
 pub(super) fn is_secret(name: &[u8]) -> bool {
-    let letters = name.iter().filter(|byte| !matches!(byte, b'-' | b'_'));
-    let plain: String = letters.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+    let plain = plain(name);
     if HARMLESS.contains(&plain.as_str()) {
         return false;
     }
     NAMES.contains(&plain.as_str())
         || name.to_ascii_lowercase().starts_with(b"sid_")
         || PARTS.iter().any(|part| plain.contains(part))
+}
+
+/// Whether a value that follows this name must not be recorded. JSON quotes its names, queries and headers do not.
+pub(super) fn is_secret_field(name: &[u8], is_quoted: bool) -> bool {
+    let is_in = |names: &[&str]| names.contains(&plain(name).as_str());
+    is_secret(name) || is_in(FIELDS) || (!is_quoted && is_in(UNQUOTED))
+}
+
+/// Returns a name in lowercase without `-` and `_`.
+fn plain(name: &[u8]) -> String {
+    let letters = name.iter().filter(|byte| !matches!(byte, b'-' | b'_'));
+    letters.map(|byte| char::from(byte.to_ascii_lowercase())).collect()
 }
 
 /// Whether any word in `bytes` is the name of a secret.
@@ -89,8 +114,39 @@ mod tests {
             "s_v_web_id",
             "tt_csrf_token",
             "3FmsToken",
+            "X-Gorgon",
+            "X-Argus",
+            "X-Ladon",
+            "X-SS-STUB",
+            "openudid",
+            "cdid",
+            "android_id",
+            "idfa",
+            "gaid",
+            "idfv",
+            "app_key",
+            "bd-ticket",
+            "tt_ticket",
+            "pwd",
+            "__ac_nonce",
+            "ac_nonce",
         ] {
             assert!(is_secret(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn ordinary_words_are_secrets_only_as_names_of_values() {
+        for (name, in_query, in_json) in [
+            ("auth", true, true),
+            ("bearer", true, true),
+            ("session", true, true),
+            ("key", true, false),
+            ("ticket", true, false),
+            ("keys", false, false),
+        ] {
+            let found = (is_secret_field(name.as_bytes(), false), is_secret_field(name.as_bytes(), true));
+            assert_eq!((found, is_secret(name.as_bytes())), ((in_query, in_json), false), "{name}");
         }
     }
 

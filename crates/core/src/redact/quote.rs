@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 /// Escaped forms of quotes.
-const QUOTES: [&[u8]; 6] = [b"&quot;", b"&#34;", b"&#39;", b"%22", b"%27", b"%2522"];
+const QUOTES: [&[u8]; 7] = [b"&quot;", b"&#34;", b"&#39;", b"%22", b"%27", b"%2522", b"%252522"];
 
 /// A quotation mark.
 #[derive(Clone, Copy)]

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use super::{
     MASK,
-    names::{is_name_byte, is_secret},
+    escapes::unescape,
+    names::{is_name_byte, is_secret_field},
     value::{self, Style},
 };
 
@@ -56,9 +57,10 @@ impl Masked<'_> {
             self.replace(token.clone(), MASK);
             return token.end;
         }
-        let Some(style) = Style::find(self.text, name.end)
-            .filter(|_| is_secret(word) || is_escaped_secret(self.text, name))
-        else {
+        let is_secret = |style: &Style| {
+            is_secret_field(word, style.is_quoted) || is_escaped_secret(self.text, name, style.is_quoted)
+        };
+        let Some(style) = Style::find(self.text, name).filter(is_secret) else {
             return name.end;
         };
         let found = value::find(self.text, &style);
@@ -96,42 +98,22 @@ fn next_name(text: &[u8], from: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
-/// Whether `word` is the end of a name that indicates a secret once its percent escapes are decoded,
-/// including double escapes: `sign%61ture`, `sign%2561ture`.
-fn is_escaped_secret(text: &[u8], word: &Range<usize>) -> bool {
+/// Whether `word` is the end of a name that indicates a secret once its escapes are decoded, including double
+/// escapes and an index or white space after the name: `sign%61ture`, `sign%2561ture`, `ms\u0054oken`, `msToken%5B%5D`.
+fn is_escaped_secret(text: &[u8], word: &Range<usize>, is_quoted: bool) -> bool {
     let before = &text[word.end.saturating_sub(ESCAPED_NAME_BYTES_MAX)..word.start];
-    if !before.ends_with(b"%") && !before.ends_with(b"%25") {
+    if !before.ends_with(b"%") && !before.ends_with(b"\\") {
         return false;
     }
-    let belongs = |byte: &u8| is_name_byte(*byte) || *byte == b'%';
+    let belongs = |byte: &u8| is_name_byte(*byte) || matches!(byte, b'%' | b'\\');
     let start = before.iter().rposition(|byte| !belongs(byte)).map_or(0, |at| at + 1);
     let mut name = [&before[start..], &text[word.clone()]].concat();
     while let Some(unescaped) = unescape(&name) {
         name = unescaped;
     }
-    name.rsplit(|byte| !is_name_byte(*byte)).next().is_some_and(is_secret)
-}
-
-/// Decodes percent escapes; returns `None` if there are none.
-fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
-    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (mut out, mut rest, mut is_changed) = (Vec::with_capacity(bytes.len()), bytes, false);
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let escaped = match after {
-            [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match escaped {
-            Some((high, low)) => {
-                out.push(high << 4 | low);
-                rest = &after[2..];
-                is_changed = true;
-            }
-            None => out.push(*first),
-        }
-    }
-    is_changed.then_some(out)
+    let name = name.rsplit(|byte| b"?&;=/:\"'{,".contains(byte)).next().unwrap_or_default();
+    let mut words = name.split(|byte| !is_name_byte(*byte));
+    words.any(|word| is_secret_field(word, is_quoted))
 }
 
 /// Returns user name and password in a URL whose scheme ends at `at`.
@@ -230,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn names_with_an_index_or_space_or_many_escapes_are_masked() {
+        check("?msToken[]=a&msToken[0]=b&c=d", "?msToken[]=***&msToken[0]=***&c=d");
+        check(
+            "?msToken%5B%5D=a&msToken%20=b&msToken%00=c",
+            "?msToken%5B%5D=***&msToken%20=***&msToken%00=***",
+        );
+        check("?u=h%25253FmsToken%25253Dab%252526c%25253Dd", "?u=h%25253FmsToken%25253D***%252526c%25253Dd");
+        check("?sign%252561ture=x&key=k&room_id=7", "?sign%252561ture=***&key=***&room_id=7");
+        check("X-Gorgon: 0404\r\nauth: b\r\nhost: h", "X-Gorgon: ***\r\nauth: ***\r\nhost: h");
+    }
+
+    #[test]
     fn secrets_in_cookies_and_headers_are_masked() {
         check("ttwid=1%7Cx; tt-target-idc=a; sessionid=2", "ttwid=***; tt-target-idc=a; sessionid=***");
         check("a\r\nCookie: x=1; y=2\r\nb", "a\r\nCookie: ***\r\nb");
@@ -253,6 +247,9 @@ mod tests {
         check(r#"{"u":"x?msToken=a\u0026X-Bogus=b"}"#, r#"{"u":"x?msToken=***\u0026X-Bogus=***"}"#);
         check(r#"{"id":7684008970436823815,"signature":""}"#, r#"{"id":7684008970436823815,"signature":""}"#);
         check(r#"{cookie={a=b, c="d"}, e=f}"#, r#"{cookie={a=***, c="***"}, e=f}"#);
+        check(r#"{"ms\u0054oken":"a","b":"c"}"#, r#"{"ms\u0054oken":"***","b":"c"}"#);
+        check(r#"[["sessionid","a"],["b","c"]]"#, r#"[["sessionid","***"],["b","c"]]"#);
+        check(r#"{"key":"pm_text","session":"a"}"#, r#"{"key":"pm_text","session":"***"}"#);
         check(r#"{"token":"cut o"#, r#"{"token":"***"#);
     }
 

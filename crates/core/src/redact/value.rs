@@ -2,21 +2,21 @@
 
 use std::ops::Range;
 
-use super::{MASK, quote::Quote};
+use super::{MASK, escapes::percent, quote::Quote};
 
 /// Replacement for an unquoted value in JSON.
 const QUOTED_MASK: &[u8] = b"\"***\"";
-/// Escaped forms of separators.
-const SEPARATORS: [&[u8]; 7] = [b"%3D", b"%3d", b"%3A", b"%3a", b"%253D", b"\\u003d", b"&#61;"];
-/// Ends of values after escaped separators.
-const ESCAPED_ENDS: [&[u8]; 5] = [b"%26", b"%3B", b"%22", b"%2526", b"%7D"];
+/// Separators that are escaped in JSON or HTML.
+const SEPARATORS: [&[u8]; 2] = [b"\\u003d", b"&#61;"];
+/// Maximum length of an index after a name, in bytes.
+const INDEX_BYTES_MAX: usize = 16;
 
 /// The way in which a name and its value are joined.
 pub(super) struct Style {
     /// Start of the value, or of its quote.
     start: usize,
     /// Whether the name is quoted.
-    is_quoted: bool,
+    pub(super) is_quoted: bool,
     separator: Separator,
 }
 
@@ -28,12 +28,14 @@ enum Separator {
 }
 
 impl Style {
-    /// Detects the style after a name that ends at `at`; returns `None` if no value follows.
-    pub(super) fn find(text: &[u8], at: usize) -> Option<Self> {
-        let quote = Quote::read(text, at);
-        let at = skip_space(text, quote.map_or(at, |(_, end)| end));
-        let (separator, end) = separator(text, at).or_else(|| pair(text, at).filter(|_| quote.is_some()))?;
-        Some(Self { start: skip_space(text, end), is_quoted: quote.is_some(), separator })
+    /// Detects the style after a name; returns `None` if no value follows.
+    pub(super) fn find(text: &[u8], name: &Range<usize>) -> Option<Self> {
+        let quote = Quote::read(text, name.end);
+        let is_quoted = quote.is_some();
+        let at = skip_space(text, quote.map_or_else(|| skip_index(text, name.end), |(_, end)| end));
+        let of_pair = || pair(text, at).or_else(|| element(text, name.start, at)).filter(|_| is_quoted);
+        let (separator, end) = separator(text, at).or_else(of_pair)?;
+        Some(Self { start: skip_space(text, end), is_quoted, separator })
     }
 
     /// Returns the length of an unquoted value.
@@ -51,9 +53,8 @@ impl Style {
             }
         };
         let is_end = |at: usize| {
-            let here = &rest[at..];
-            ends(&here[0])
-                || (is_escaped && here[0] == b'%' && ESCAPED_ENDS.iter().any(|end| here.starts_with(end)))
+            ends(&rest[at])
+                || (is_escaped && percent(rest, at).is_some_and(|(byte, _)| b"&;\"}".contains(&byte)))
         };
         (0..rest.len()).find(|at| is_end(*at)).unwrap_or(rest.len())
     }
@@ -140,6 +141,9 @@ fn separator(text: &[u8], at: usize) -> Option<(Separator, usize)> {
     match text.get(at)? {
         b'=' => Some((Separator::Equals, at + 1)),
         b':' => Some((Separator::Colon, at + 1)),
+        b'%' => percent(text, at)
+            .filter(|(byte, _)| matches!(byte, b'=' | b':'))
+            .map(|(_, end)| (Separator::Escaped, end)),
         _ => {
             let found = SEPARATORS.into_iter().find(|separator| text[at..].starts_with(separator))?;
             Some((Separator::Escaped, at + found.len()))
@@ -156,6 +160,22 @@ fn pair(text: &[u8], at: usize) -> Option<(Separator, usize)> {
     let at = at + word.len();
     let at = Quote::read(text, at).map_or(at, |(_, end)| end);
     separator(text, skip_space(text, at))
+}
+
+/// Finds the second element of an array whose first one, from `start` on, is the name: `["sessionid","…"]`.
+fn element(text: &[u8], start: usize, at: usize) -> Option<(Separator, usize)> {
+    let before = text[..start].trim_ascii_end();
+    let quotes = before.iter().rev().take_while(|byte| matches!(byte, b'"' | b'\'' | b'\\')).count();
+    let is_first = before[..before.len() - quotes].trim_ascii_end().ends_with(b"[");
+    let value = skip_space(text, at + text[at..].strip_prefix(b",").map(|_| 1)?);
+    (is_first && Quote::read(text, value).is_some()).then_some((Separator::Colon, value))
+}
+
+/// Skips an index after a name, as in `name[]=` and `name[0]=`.
+fn skip_index(text: &[u8], at: usize) -> usize {
+    let Some(index) = text[at..].strip_prefix(b"[") else { return at };
+    let end = index.iter().take(INDEX_BYTES_MAX).position(|byte| *byte == b']');
+    end.filter(|end| index.get(end + 1) == Some(&b'=')).map_or(at, |end| at + end + 2)
 }
 
 fn skip_space(text: &[u8], at: usize) -> usize {

@@ -8,8 +8,7 @@ use prost::encoding::decode_key;
 use super::{
     MASK,
     fields::{Field, next_field, rewrite},
-    names::names_secret,
-    text,
+    names_secret, text,
 };
 use crate::wire::{FaultKind, Unzipper, unzip, zip};
 

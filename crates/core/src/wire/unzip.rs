@@ -3,13 +3,19 @@
 use std::io::{self, Read, Write};
 
 use bytes::{Bytes, BytesMut};
-use flate2::{Compression, GzBuilder, bufread, read::GzDecoder};
+use flate2::{
+    Compression, GzBuilder, bufread,
+    read::{GzDecoder, MultiGzDecoder},
+};
 use libdeflater::Decompressor;
 
 use super::{Fault, FaultKind, UNZIPPED_BYTES_MAX};
 
 /// First bytes of gzip data. No protobuf message starts with them.
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Why a body is not decompressed whole: it is longer than the limit.
+pub const BODY_TOO_LONG: &str = "the body of a response is too long";
 
 /// One byte more than the limit.
 const LIMIT: usize = UNZIPPED_BYTES_MAX + 1;
@@ -115,6 +121,22 @@ fn inflate(payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
             Ok(_) => size = size.saturating_mul(2).min(LIMIT),
         }
     }
+}
+
+/// Decompresses a whole HTTP body, of one or several gzip members, and returns other bytes unchanged. Of a malformed one,
+/// and of one longer than `most` bytes, the beginning is returned with the reason.
+pub fn unzip_body(body: Bytes, most: usize) -> (Bytes, Option<&'static str>) {
+    if !body.starts_with(&GZIP_MAGIC) {
+        return (body, None);
+    }
+    let mut plain = Vec::new();
+    let read = MultiGzDecoder::new(&body[..]).take(most as u64 + 1).read_to_end(&mut plain);
+    let why = match read {
+        Err(_) => Some("the compression of a response is damaged"),
+        Ok(length) => (length > most).then_some(BODY_TOO_LONG),
+    };
+    plain.truncate(most);
+    (plain.into(), why)
 }
 
 /// Returns the length of the gzip stream at the start of `bytes`, if it is complete and has no optional
@@ -242,6 +264,18 @@ mod tests {
             assert_eq!(unzip(broken, &mut faults), expected, "{length}");
             assert_eq!(faults.len(), usize::from(result.is_err()), "{length}");
         }
+    }
+
+    #[test]
+    fn a_body_is_decompressed_whole_or_with_a_reason() {
+        let twice = [zip(b"one "), zip(b"two")].concat();
+        assert_eq!(unzip_body(twice.clone().into(), 7), (Bytes::from_static(b"one two"), None));
+        assert_eq!(unzip_body(twice.clone().into(), 6).1, Some(BODY_TOO_LONG));
+        for end in 2..twice.len() {
+            let (plain, why) = unzip_body(Bytes::copy_from_slice(&twice[..end]), 7);
+            assert!(b"one two".starts_with(&plain) && why.is_some() == (end != zip(b"one ").len()), "{end}");
+        }
+        assert_eq!(unzip_body(Bytes::from_static(b"plain"), 2), (Bytes::from_static(b"plain"), None));
     }
 
     #[test]

@@ -81,6 +81,23 @@ fn a_message_that_is_too_long_is_reported_and_the_next_is_read() {
 }
 
 #[test]
+fn a_message_without_its_beginning_or_its_end_is_reported() {
+    let begin = frame(b"half", OpCode::Data(Data::Binary), false, true);
+    let unfinished = Heard::Unread(4, "a message ended before its last frame");
+    let close = frame(b"", OpCode::Control(Control::Close), true, true);
+    let closed = Heard::Message(Opcode(8), Bytes::new());
+    let mut tap = Tap::default();
+    assert_eq!(read(&mut tap, &[&begin[..], &close].concat(), 3), [unfinished.clone(), closed]);
+    assert_eq!(tap.unfinished(), None);
+    let next = message(b"next", 9, true);
+    let heard = read(&mut tap, &[&begin[..], &next].concat(), 3);
+    assert_eq!(heard, [unfinished, whole(b"next".to_vec())]);
+    let end = |is_final| frame(b"end", OpCode::Data(Data::Continue), is_final, true);
+    let heard = read(&mut tap, &[end(false), end(true), next].concat(), 3);
+    assert_eq!(heard, [Heard::Unread(6, "a message continues that did not begin"), whole(b"next".to_vec())]);
+}
+
+#[test]
 fn a_compressed_message_is_reported() {
     let mut bytes = message(b"packed", 10, false);
     bytes[0] |= 0x40;
