@@ -84,8 +84,10 @@ fn advance(mock: &MockState, body: &[u8]) -> Response {
 }
 
 fn clock(mock: &MockState) -> Response {
-    let elapsed_ms = millis(mock.since_start(&mock.lock()));
-    let advanced_ms = millis(mock.clock.advanced());
+    let (elapsed_ms, advanced_ms) = {
+        let memory = mock.lock();
+        (millis(mock.since_start(&memory)), millis(mock.clock.advanced() - memory.advanced))
+    };
     let clock = json!({ "elapsed_ms": elapsed_ms, "wall_ms": mock.wall_ms(), "advanced_ms": advanced_ms });
     Response::json(200, &clock)
 }
