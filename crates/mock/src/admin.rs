@@ -110,13 +110,8 @@ fn log(connection: &Connection, request: &Request) -> Response {
 fn is_local(connection: &Connection, request: &Request) -> bool {
     let address =
         connection.address.parse().map_or(connection.address.is_empty(), |it: IpAddr| it.is_loopback());
-    let host = request.host();
-    let name = match host.rfind(']') {
-        Some(end) => &host[..=end],
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let named = name == "localhost" || bare.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+    let name = request.host_name();
+    let named = name == "localhost" || name.parse().is_ok_and(|it: IpAddr| it.is_loopback());
     address && named && request.header("origin").is_none()
 }
 

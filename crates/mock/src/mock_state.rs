@@ -1,6 +1,7 @@
 //! The state shared by all connections of a mock.
 
 use std::{
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -8,6 +9,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    hosts,
     http::{Request, Response},
     journal::{Happened, LogEntry},
     memory::Memory,
@@ -21,6 +23,8 @@ use super::{
 /// Shared state. The lock is only held briefly, and never across an await.
 #[derive(Debug)]
 pub(super) struct MockState {
+    /// Addresses that it listens on.
+    addresses: Vec<IpAddr>,
     /// Recordings that a later scenario can play.
     recordings: Recordings,
     /// Wall clock at the start of the mock unless the scenario sets it, in Unix milliseconds.
@@ -38,9 +42,15 @@ pub(super) struct MockState {
 }
 
 impl MockState {
-    pub(super) fn new(script: Script, recordings: Recordings, wall_ms: u64) -> Self {
+    pub(super) fn new(
+        script: Script,
+        recordings: Recordings,
+        wall_ms: u64,
+        addresses: &[SocketAddr],
+    ) -> Self {
         let clock = MockClock::default();
         Self {
+            addresses: addresses.iter().map(SocketAddr::ip).collect(),
             recordings,
             wall_ms,
             started: clock.now(),
@@ -61,6 +71,11 @@ impl MockState {
         let mut memory = self.lock();
         memory.connections += 1;
         (memory.connections, Random::new(memory.script.scenario.seed, memory.connections))
+    }
+
+    /// Whether the mock answers for the host of a request.
+    pub(super) fn is_answered(&self, request: &Request) -> bool {
+        !request.is_absolute || hosts::is_answered(request.host_name(), &self.addresses)
     }
 
     /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each reset; otherwise, it
