@@ -1,7 +1,7 @@
 //! Hosts and ports that the handler answers for.
 
-/// Domains of TikTok and of sign servers (docs/protocol.md §1). Each includes its subdomains.
-pub const DOMAINS: [&str; 2] = ["tiktok.com", "eulerstream.com"];
+pub use crate::sans_io::host::DOMAINS;
+
 /// Port of `http://` and `ws://`.
 pub(super) const PORT: u16 = 80;
 /// Port of `https://` and `wss://`.

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+/// Domains of TikTok and of sign servers (docs/protocol.md §1). Each includes its subdomains.
+pub const DOMAINS: [&str; 2] = ["tiktok.com", "eulerstream.com"];
 /// Maximum length of a host name, in bytes (RFC 1035).
 const HOST_BYTES_MAX: usize = 253;
 
@@ -13,6 +15,12 @@ pub fn name(host: &str) -> Option<String> {
         !label.is_empty() && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
     };
     (host.len() <= HOST_BYTES_MAX && host.split('.').all(is_label)).then_some(host)
+}
+
+/// Whether a host, in lower case, is a domain or one of its subdomains.
+#[must_use]
+pub fn is_in(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// A host name, with a port if it is not one of the usual ones: `example.com` or `example.com:8443`.

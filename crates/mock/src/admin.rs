@@ -84,8 +84,10 @@ fn advance(mock: &MockState, body: &[u8]) -> Response {
 }
 
 fn clock(mock: &MockState) -> Response {
-    let elapsed_ms = millis(mock.since_start(&mock.lock()));
-    let advanced_ms = millis(mock.clock.advanced());
+    let (elapsed_ms, advanced_ms) = {
+        let memory = mock.lock();
+        (millis(mock.since_start(&memory)), millis(mock.clock.advanced() - memory.advanced))
+    };
     let clock = json!({ "elapsed_ms": elapsed_ms, "wall_ms": mock.wall_ms(), "advanced_ms": advanced_ms });
     Response::json(200, &clock)
 }
@@ -108,13 +110,8 @@ fn log(connection: &Connection, request: &Request) -> Response {
 fn is_local(connection: &Connection, request: &Request) -> bool {
     let address =
         connection.address.parse().map_or(connection.address.is_empty(), |it: IpAddr| it.is_loopback());
-    let host = request.host();
-    let name = match host.rfind(']') {
-        Some(end) => &host[..=end],
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let named = name == "localhost" || bare.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+    let name = request.host_name();
+    let named = name == "localhost" || name.parse().is_ok_and(|it: IpAddr| it.is_loopback());
     address && named && request.header("origin").is_none()
 }
 

@@ -12,6 +12,7 @@ mod admin;
 mod answers;
 mod connection;
 mod expect;
+mod hosts;
 mod http;
 mod journal;
 mod link;
@@ -49,6 +50,7 @@ pub use scenario::{
     Header, Limit, Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
 };
 pub use scenario_file::ScenarioFile;
+use script::{Recordings, Script};
 use serve::{accept, stop};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -135,9 +137,10 @@ impl MockTikTok {
     /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`, or with `bad_request` for a mistake in the
     /// scenario.
     pub async fn start_on(scenario: impl Into<ScenarioFile>, address: SocketAddr) -> Result<Self, Problem> {
-        let mock = mock_state(scenario.into(), millis(clock::wall()))?;
+        let loaded = scenario.into().load()?;
         let listening = Listening::bind(address).await?;
         let addresses = listening.addresses();
+        let mock = mock_state(loaded, millis(clock::wall()), &addresses);
         let (stop, guard) = stop();
         tokio::spawn(accept(listening, Arc::clone(&mock), stop.clone(), |address: SocketAddr| {
             address.ip().to_string()
@@ -166,7 +169,7 @@ impl MockTikTok {
     /// If called outside a tokio runtime.
     #[track_caller]
     pub fn in_memory(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
-        let mock = mock_state(scenario.into(), MEMORY_WALL_MS)?;
+        let mock = mock_state(scenario.into().load()?, MEMORY_WALL_MS, &[]);
         let (listener, connector) = listener(MEMORY_BUFFER_BYTES);
         let (stop, guard) = stop();
         tokio::spawn(accept(listener, Arc::clone(&mock), stop.clone(), |_| String::new()));
@@ -361,7 +364,10 @@ impl MockTikTok {
     }
 }
 
-fn mock_state(scenario: ScenarioFile, wall_ms: u64) -> Result<Arc<MockState>, Problem> {
-    let (script, recordings) = scenario.load()?;
-    Ok(Arc::new(MockState::new(script, recordings, wall_ms)))
+fn mock_state(
+    (script, recordings): (Script, Recordings),
+    wall_ms: u64,
+    addresses: &[SocketAddr],
+) -> Arc<MockState> {
+    Arc::new(MockState::new(script, recordings, wall_ms, addresses))
 }

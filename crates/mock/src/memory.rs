@@ -1,11 +1,15 @@
 //! The mutable state of a mock: rooms, rate-limit windows, fault counters and the log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{
     journal::Journal,
+    mock_clock::MockClock,
     networks::Networks,
     random::Random,
     room::{Joined, RoomState},
@@ -23,6 +27,8 @@ pub(super) struct Memory {
     pub(super) journal: Journal,
     /// Start, last reset or last new scenario, by the mock's clock.
     pub(super) started: Instant,
+    /// Time by which the clock had been advanced then.
+    pub(super) advanced: Duration,
     /// Number of resets and scenario changes. Connections from an earlier epoch no longer affect the state.
     pub(super) epoch: u64,
     pub(super) connections: u64,
@@ -39,14 +45,15 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn new(script: Script, now: Instant) -> Self {
+    pub(super) fn new(script: Script, clock: &MockClock) -> Self {
         Self {
             windows: vec![Windows::default(); script.scenario.limits.len()],
             faults: vec![(0, 0); script.scenario.faults.len()],
             networks: Networks::new(&script.scenario),
             script,
             journal: Journal::default(),
-            started: now,
+            started: clock.now(),
+            advanced: clock.advanced(),
             epoch: 0,
             connections: 0,
             requests: 0,
@@ -56,11 +63,11 @@ impl Memory {
     }
 
     /// Returns the state after a reset, or with a new scenario.
-    pub(super) fn start_over(&self, script: Script, now: Instant) -> Self {
+    pub(super) fn start_over(&self, script: Script, clock: &MockClock) -> Self {
         let Scenario { seed, networks, .. } = &script.scenario;
         let networks = self.networks.replaced(networks.clone(), *seed);
         let (epoch, connections) = (self.epoch + 1, self.connections);
-        Self { epoch, connections, networks, ..Self::new(script, now) }
+        Self { epoch, connections, networks, ..Self::new(script, clock) }
     }
 
     /// Returns the room of a user, creating it if needed.

@@ -1,13 +1,15 @@
 //! The state shared by all connections of a mock.
 
 use std::{
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
+    hosts,
     http::{Request, Response},
     journal::{Happened, LogEntry},
     memory::Memory,
@@ -21,10 +23,14 @@ use super::{
 /// Shared state. The lock is only held briefly, and never across an await.
 #[derive(Debug)]
 pub(super) struct MockState {
+    /// Addresses that it listens on.
+    addresses: Vec<IpAddr>,
     /// Recordings that a later scenario can play.
     recordings: Recordings,
-    /// Wall clock at the start unless the scenario sets it, in Unix milliseconds.
+    /// Wall clock at the start of the mock unless the scenario sets it, in Unix milliseconds.
     wall_ms: u64,
+    /// Start of the mock, by its clock.
+    started: Instant,
     pub(super) clock: MockClock,
     memory: Mutex<Memory>,
     /// Notifies open sockets of a new scenario or a reset.
@@ -36,12 +42,19 @@ pub(super) struct MockState {
 }
 
 impl MockState {
-    pub(super) fn new(script: Script, recordings: Recordings, wall_ms: u64) -> Self {
+    pub(super) fn new(
+        script: Script,
+        recordings: Recordings,
+        wall_ms: u64,
+        addresses: &[SocketAddr],
+    ) -> Self {
         let clock = MockClock::default();
         Self {
+            addresses: addresses.iter().map(SocketAddr::ip).collect(),
             recordings,
             wall_ms,
-            memory: Mutex::new(Memory::new(script, clock.now())),
+            started: clock.now(),
+            memory: Mutex::new(Memory::new(script, &clock)),
             clock,
             replaced: watch::Sender::new(()),
             rerouted: watch::Sender::new(()),
@@ -60,11 +73,20 @@ impl MockState {
         (memory.connections, Random::new(memory.script.scenario.seed, memory.connections))
     }
 
-    /// Returns the mock's wall clock, in Unix milliseconds.
+    /// Whether the mock answers for the host of a request.
+    pub(super) fn is_answered(&self, request: &Request) -> bool {
+        !request.is_absolute || hosts::is_answered(request.host_name(), &self.addresses)
+    }
+
+    /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each reset; otherwise, it
+    /// never goes back.
     pub(super) fn wall_ms(&self) -> u64 {
         let memory = self.lock();
-        let start = memory.script.scenario.wall_ms.unwrap_or(self.wall_ms);
-        start.saturating_add(millis(self.since_start(&memory)))
+        let (start_ms, elapsed) = match memory.script.scenario.wall_ms {
+            Some(start_ms) => (start_ms, self.since_start(&memory)),
+            None => (self.wall_ms, self.clock.now() - self.started),
+        };
+        start_ms.saturating_add(millis(elapsed))
     }
 
     /// Returns the time since the start, the last reset or the last new scenario.
@@ -125,7 +147,7 @@ impl MockState {
 
     fn start_over(&self, script: Script) {
         let mut memory = self.lock();
-        *memory = memory.start_over(script, self.clock.now());
+        *memory = memory.start_over(script, &self.clock);
         drop(memory);
         self.replaced.send_replace(());
         self.rerouted.send_replace(());

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     random::Random,
-    scenario::{Endpoint, Network, Scenario},
+    scenario::{Endpoint, Network, Repeat, Scenario},
     script::Known,
 };
 
@@ -52,8 +52,9 @@ impl Networks {
         Scenario::networks_to_toml(networks)
     }
 
-    /// Chooses the network for a connection with this purpose. Returns whether it is another one than before.
-    pub(super) fn choose(&mut self, purpose: &Purpose, passage: &mut Passage) -> bool {
+    /// Chooses the network for a connection with this purpose. Returns whether it is another one than before. One that is ending takes no
+    /// network that only affects some connections, so that the next one can.
+    pub(super) fn choose(&mut self, purpose: &Purpose, passage: &mut Passage, is_ending: bool) -> bool {
         let mut is_new = false;
         if passage.edition != self.edition {
             is_new = passage.network.is_some();
@@ -64,7 +65,8 @@ impl Networks {
             if passage.network.as_ref().is_some_and(keeps) {
                 return is_new;
             }
-            if let Some((network, number)) = self.first(is_special, purpose, &mut passage.counted) {
+            if let Some((network, number)) = self.first(is_special, purpose, &mut passage.counted, is_ending)
+            {
                 (passage.network, passage.number, is_new) = (Some(network), number, true);
             }
         }
@@ -78,11 +80,13 @@ impl Networks {
         is_special: bool,
         purpose: &Purpose,
         counted: &mut BTreeSet<usize>,
+        is_ending: bool,
     ) -> Option<(Arc<Network>, u64)> {
         let mut found = None;
         for (index, (network, seen, affected)) in self.list.iter_mut().enumerate() {
             let is_match = network.is_special() == is_special && purpose.is_for(network);
-            if !is_match || !counted.insert(index) {
+            let is_limited = network.repeat() != Repeat::Always;
+            if !is_match || is_ending && is_limited || !counted.insert(index) {
                 continue;
             }
             *seen = seen.saturating_add(1);

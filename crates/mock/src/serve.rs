@@ -29,6 +29,8 @@ use crate::clock;
 
 /// How long a client may take for a request, including the pause before it.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a client may send the rest of a request that was rejected.
+const REST_MAX: Duration = Duration::from_secs(10);
 /// Limit of an endless body, in bytes, so that it cannot fill the client's disk. One part a millisecond takes 65 s, on any machine.
 const ENDLESS_BYTES_MAX: usize = 1 << 30;
 /// Maximum number of concurrent connections. Further ones wait.
@@ -116,14 +118,14 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
         {
             Ok(Ok(request)) => request,
             Ok(Err(ReadError::Bad(status, message))) => {
-                let _ = whole(&mut io, &Response::text(status, message)).await;
-                return;
+                let response = Response::text(status, message).with("Connection", "close");
+                return refuse(&mut io, &response).await;
             }
             Ok(Err(ReadError::Ended)) | Err(_) => return,
         };
         request.sockets = connection.sockets.clone();
         if let Some(response) = admin::answer(&connection, &request) {
-            if whole(&mut io, &response).await.is_err() || request.wants_close() {
+            if whole(&mut io, &persistent(response, &request)).await.is_err() || request.wants_close() {
                 return;
             }
             continue;
@@ -134,9 +136,8 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
         match answer {
             Answer::Send(response, delivery) => {
                 let mut response = response.with("Date", http_date(connection.mock.wall_ms() / 1000));
-                // Without it, clients that pool connections would send their next request on this one.
-                if request.wants_close() && delivery == Delivery::Whole {
-                    response = response.with("Connection", "close");
+                if delivery == Delivery::Whole {
+                    response = persistent(response, &request);
                 }
                 let sent = send(&mut io, &response, delivery).await;
                 if sent.is_err() || delivery != Delivery::Whole || request.wants_close() {
@@ -165,6 +166,23 @@ fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Optio
         fault: fault.map(FaultKind::name),
     };
     connection.mock.log(connection.number, happened);
+}
+
+/// Adds whether the connection persists, unless the client expects it. Otherwise, clients that pool connections would send their next
+/// request on one that ends.
+fn persistent(response: Response, request: &Request) -> Response {
+    match (request.wants_close(), request.is_http_1_0) {
+        (true, _) => response.with("Connection", "close"),
+        (false, true) => response.with("Connection", "keep-alive"),
+        (false, false) => response,
+    }
+}
+
+/// Rejects a request, and ends the connection. A client that still sends a body would lose the response if that were not read.
+async fn refuse<I: AsyncRead + AsyncWrite + Unpin>(io: &mut I, response: &Response) {
+    if whole(io, response).await.is_ok() && io.shutdown().await.is_ok() {
+        let _ = timeout_at(clock::now() + REST_MAX, wait_for_the_end(io)).await;
+    }
 }
 
 /// Reads and discards until the client is gone.

@@ -4,6 +4,7 @@ mod admin;
 mod endpoints;
 mod ends;
 mod expectations;
+mod http;
 mod loading;
 mod network;
 mod rooms;

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::mock::{Mock, ROOM, Received, SOCKET, demo, offsets_ms, over_tcp, wait_ms};
+use crate::support::mock::{Mock, ROOM, Received, SOCKET, demo, offsets_ms, over_tcp, read_for, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
@@ -247,4 +247,54 @@ async fn a_cut_resets_a_tcp_connection() {
     let mut bytes = vec![];
     let error = stream.read_to_end(&mut bytes).await.unwrap_err();
     assert_eq!((error.kind(), bytes.len()), (ErrorKind::ConnectionReset, 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_ending_takes_no_network_of_a_limited_number() {
+    for before in ["", "[[network]]\nat = \"page\"\nlatency_ms = 300\n"] {
+        let rig = Mock::toml(before);
+        let mut stream = rig.connector.connect().await.unwrap();
+        stream.write_all(b"GET /@demo/live HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        stream.read_exact(&mut [0; 500]).await.unwrap();
+        drop(stream);
+        rig.mock.set_networks("[[network]]\nat = \"page\"\ntimes = 1\ncut_after_bytes = 300\n").unwrap();
+        let mut lengths = vec![];
+        for _ in 0..2 {
+            lengths
+                .push(rig.bytes("GET /@demo/live HTTP/1.1\r\na: b", "", Duration::from_secs(9)).await.len());
+        }
+        assert!(lengths[0] == 300 && lengths[1] > 300, "{before}: {lengths:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_their_network_delayed_bytes_arrive_at_once() {
+    // While the request is on its way, and the response.
+    for wait in [10, 600_010] {
+        let rig = network("latency_ms = 600000");
+        let mut stream = rig.connector.connect().await.unwrap();
+        stream.write_all(b"GET /live HTTP/1.0\r\n\r\n").await.unwrap();
+        wait_ms(wait).await;
+        assert_eq!(freed(&rig, &mut stream).await, 0, "{wait}");
+    }
+    // The second request of a connection is a packet.
+    let rig = Mock::toml("");
+    let mut stream = rig.connector.connect().await.unwrap();
+    stream.write_all(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    read_for(&mut stream, Duration::from_secs(1), 1 << 20).await;
+    rig.mock.set_networks("[[network]]\nlatency_ms = 600000").unwrap();
+    wait_ms(1).await;
+    stream.write_all(b"GET /live HTTP/1.0\r\n\r\n").await.unwrap();
+    wait_ms(10).await;
+    assert_eq!(freed(&rig, &mut stream).await, 0);
+}
+
+/// Removes the networks, and returns how long the response then takes, in ms.
+async fn freed(rig: &Mock, stream: &mut DuplexStream) -> u128 {
+    let start = clock::now();
+    assert_eq!(rig.admin("DELETE /__admin/network", "", "").await.0, 200);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    (clock::now() - start).as_millis()
 }

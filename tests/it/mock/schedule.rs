@@ -151,15 +151,17 @@ async fn programs_read_and_advance_the_clock() {
         let (status, text) = rig.admin(&format!("{request} /__admin/clock"), "", body).await;
         (status, serde_json::from_str::<Value>(&text).unwrap())
     };
-    let view = |elapsed: u64, advanced: u64| {
-        (200, json!({ "elapsed_ms": elapsed, "wall_ms": MEMORY_WALL_MS + elapsed, "advanced_ms": advanced }))
+    let view = |elapsed: u64, wall: u64, advanced: u64| {
+        (200, json!({ "elapsed_ms": elapsed, "wall_ms": MEMORY_WALL_MS + wall, "advanced_ms": advanced }))
     };
-    assert_eq!(clock("GET", "").await, view(0, 0));
+    assert_eq!(clock("GET", "").await, view(0, 0, 0));
     wait_ms(1500).await;
-    assert_eq!(clock("POST", "{\"advance_ms\": 8500}").await, view(10_000, 8500));
+    assert_eq!(clock("POST", "{\"advance_ms\": 8500}").await, view(10_000, 10_000, 8500));
     assert_eq!(look_up(&rig).await.0, 4);
     rig.mock.reset();
-    assert_eq!((clock("GET", "").await, look_up(&rig).await.0), (view(0, 8500), 2));
+    // The wall clock goes on; the others start again.
+    assert_eq!((clock("GET", "").await, look_up(&rig).await.0), (view(0, 10_000, 0), 2));
+    assert_eq!(clock("POST", "{\"advance_ms\": 500}").await, view(500, 10_500, 500));
     let a_year = 366 * 24 * 3600 * 1000_u64;
     for (body, says) in [
         ("", "send {\"advance_ms\": 30000}"),
@@ -172,7 +174,30 @@ async fn programs_read_and_advance_the_clock() {
         assert!(status == 422 && answer["error"].as_str().unwrap().contains(says), "{body}: {answer}");
     }
     assert_eq!(clock("PUT", "").await, (405, json!({ "error": "use GET or POST" })));
-    assert_eq!(clock("GET", "").await, view(0, 8500));
+    assert_eq!(clock("GET", "").await, view(500, 10_500, 500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wall_clock_never_goes_back_unless_the_scenario_sets_it() {
+    let rig = Mock::new(again(None));
+    let date = async || {
+        let (head, _) = rig.get("/live").await;
+        head.lines().find_map(|line| Some(line.strip_prefix("Date: ")?.to_owned())).unwrap()
+    };
+    rig.mock.advance(60 * SECOND);
+    rig.mock.reset();
+    assert_eq!(date().await, "Thu, 01 Jan 2026 00:01:00 GMT");
+    rig.mock.set_scenario("seed = 2").unwrap();
+    wait_ms(5000).await;
+    assert_eq!(date().await, "Thu, 01 Jan 2026 00:01:05 GMT");
+    rig.mock.set_scenario("wall_ms = 5000").unwrap();
+    for _ in 0..2 {
+        rig.mock.advance(10 * SECOND);
+        assert_eq!(date().await, "Thu, 01 Jan 1970 00:00:15 GMT");
+        rig.mock.reset();
+    }
+    rig.mock.set_scenario("").unwrap();
+    assert_eq!(date().await, "Thu, 01 Jan 2026 00:01:25 GMT");
 }
 
 #[tokio::test(start_paused = true)]

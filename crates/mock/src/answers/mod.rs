@@ -16,10 +16,13 @@ use super::{
     scenario::{Endpoint, FaultKind, Refusal},
     script::Known,
 };
+use crate::sans_io::host;
 
 /// Path of the WebSocket (docs/protocol.md §1.7).
 pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 
+/// Path of TikTok's own counterpart to the sign response (docs/protocol.md §1).
+const FETCH_PATH: &str = "/webcast/im/fetch";
 /// Path of a stub's push server, which rejects every socket.
 pub(super) const FALLBACK_PATH: &str = "/ws-fallback/";
 
@@ -100,8 +103,7 @@ impl Route {
 /// Returns the answer to a request and the fault that shaped it, if any.
 pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Answer, Option<FaultKind>) {
     let Some(asked) = asked(mock, request) else {
-        let body = serde_json::json!({ "code": 404, "message": format!("no route {}", request.path) });
-        return (whole(Response::json(404, &body)), None);
+        return (whole(unknown(mock, request)), None);
     };
     let at = asked.route.endpoint();
     if let Some(response) = mock.limit(at, request, address) {
@@ -112,6 +114,18 @@ pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Ans
         Some(fault) => (faulty(mock, request, asked, &fault), Some(fault)),
         None => (well(mock, request, asked, None), None),
     }
+}
+
+/// Returns the answer to a request without a route.
+fn unknown(mock: &MockState, request: &Request) -> Response {
+    let (status, message) = match mock.is_answered(request) {
+        true => (404, format!("no route {}", request.path)),
+        false => {
+            let (domains, host) = (host::DOMAINS.join(", "), request.host());
+            (421, format!("this server answers for its own address, {domains} and below, not for {host}"))
+        }
+    };
+    Response::json(status, &serde_json::json!({ "code": status, "message": message }))
 }
 
 /// Returns what the connection of a request is for.
@@ -158,8 +172,11 @@ fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultK
     })
 }
 
-/// Matches a request to a route; returns `None` for an unknown path.
+/// Matches a request to a route; returns `None` for an unknown path, or another host.
 fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
+    if !mock.is_answered(request) {
+        return None;
+    }
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
     let user = |name: Option<&str>| {
         let name = name.map(|name| name.trim_start_matches('@')).filter(|name| !name.is_empty());
@@ -177,7 +194,7 @@ fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
         "/webcast/room/check_alive" => (Route::CheckAlive, None),
         "/webcast/room/info" | "/webcast/room/info_by_user" => (Route::RoomInfo, room_or_user()),
         "/webcast/gift/list" => (Route::Gifts, None),
-        "/webcast/fetch" | "/webcast/im/fetch" => (Route::Sign, room_or_user()),
+        "/webcast/fetch" | FETCH_PATH => (Route::Sign, room_or_user()),
         "/webcast/room_id" => (Route::RoomId, unique_id()),
         "/webcast/rate_limits" => (Route::RateLimits, None),
         "/webcast/sign_url" | "/tiktok/sign_url" => (Route::SignUrl, None),

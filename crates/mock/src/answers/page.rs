@@ -59,7 +59,12 @@ fn with_cookie(mock: &MockState, response: Response, fault: Option<&FaultKind>) 
     if fault == Some(&FaultKind::MissingCookie) {
         return response;
     }
-    response.with("Set-Cookie", format!("{}; Path=/; HttpOnly", ttwid(mock)))
+    response.with("Set-Cookie", set_cookie(&ttwid(mock)))
+}
+
+/// Returns the header that sets a cookie for all paths.
+pub(super) fn set_cookie(cookie: &str) -> String {
+    format!("{cookie}; Path=/; HttpOnly")
 }
 
 /// The cookie that TikTok requires for opening a socket.

@@ -11,7 +11,7 @@ use super::{
         scenario::{FaultKind, Scenario},
         script::Known,
     },
-    FALLBACK_PATH, SOCKET_PATH, page,
+    FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, page,
 };
 use crate::sans_io::wire::{self, Batch, BatchInfo};
 
@@ -48,8 +48,14 @@ pub(super) fn sign(
     if fault == Some(&FaultKind::MissingCookie) {
         return response;
     }
+    let ttwid = page::ttwid(mock);
+    // The crate tiktoklive 0.0.19 signs this address, and takes its cookie from the response of TikTok itself.
+    let response = match request.path.trim_end_matches('/') {
+        FETCH_PATH => response.with("Set-Cookie", page::set_cookie(&ttwid)),
+        _ => response,
+    };
     let idc = if idc.is_empty() { idc } else { format!("; tt-target-idc={idc}") };
-    response.with("x-set-tt-cookie", page::ttwid(mock) + &idc)
+    response.with("x-set-tt-cookie", ttwid + &idc)
 }
 
 fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) -> Bytes {

@@ -1,21 +1,22 @@
-//! Reads and parses HTTP requests.
+//! HTTP requests, and the parsing of their heads.
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use bytes::Bytes;
 
 use super::percent_decode;
 
 /// Maximum length of a request head, in bytes. It is large because sign requests carry whole cookie jars.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Maximum length of a request body, in bytes. The largest is a scenario.
-const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Maximum number of headers in a request.
-const HEADERS_MAX: usize = 100;
+pub(super) const HEADERS_MAX: usize = 100;
 
 /// A complete request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
+    /// Whether it is a request of HTTP/1.0, after which a connection usually ends.
+    pub(crate) is_http_1_0: bool,
+    /// Whether its address is absolute, as in `GET http://www.tiktok.com/@ann`. Its host is then also the header `host`.
+    pub(crate) is_absolute: bool,
     /// Percent-decoded path, without the query.
     pub(crate) path: String,
     /// Decoded parameters, in order. A name can occur more than once.
@@ -47,7 +48,11 @@ impl Request {
 
     /// Whether the client asks to close the connection after the answer.
     pub(crate) fn wants_close(&self) -> bool {
-        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        let values = self.headers.iter().filter(|(name, _)| name == "connection").map(|(_, value)| value);
+        let options: Vec<_> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let has = |option: &str| options.iter().any(|it| it.eq_ignore_ascii_case(option));
+        // RFC 9112 §9.3
+        has("close") || self.is_http_1_0 && !has("keep-alive")
     }
 
     /// Returns the origin of sockets in sign responses: by default, the host that the client uses for this server.
@@ -58,6 +63,15 @@ impl Request {
     /// Returns the host name that the client uses for this server.
     pub(crate) fn host(&self) -> &str {
         self.header("host").unwrap_or("127.0.0.1")
+    }
+
+    /// Returns the host without its port, and without the brackets of IPv6.
+    pub(crate) fn host_name(&self) -> &str {
+        let host = self.host();
+        match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+            Some((address, _)) => address,
+            None => host.split(':').next().unwrap_or_default(),
+        }
     }
 }
 
@@ -70,70 +84,57 @@ pub(crate) enum ReadError {
     Bad(u16, String),
 }
 
-/// Reads the next request. Bytes after it stay in `buffer`.
-pub(crate) async fn read_request<I>(io: &mut I, buffer: &mut BytesMut) -> Result<Request, ReadError>
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    let (mut request, head_bytes) = loop {
-        if let Some(parsed) = parse(buffer)? {
-            break parsed;
-        }
-        if buffer.len() > HEAD_BYTES_MAX {
-            return Err(ReadError::Bad(431, "the head of the request is too long".into()));
-        }
-        more(io, buffer).await?;
-    };
-    buffer.advance(head_bytes);
-    let length = body_bytes(&request)?;
-    if length > buffer.len() && request.header("expect").is_some() {
-        io.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| ReadError::Ended)?;
-        io.flush().await.map_err(|_| ReadError::Ended)?;
+impl ReadError {
+    pub(super) fn too_long() -> Self {
+        Self::Bad(431, "the head of the request is too long".into())
     }
-    while buffer.len() < length {
-        more(io, buffer).await?;
-    }
-    request.body = buffer.split_to(length).freeze();
-    Ok(request)
-}
 
-async fn more<I: AsyncRead + Unpin>(io: &mut I, buffer: &mut BytesMut) -> Result<(), ReadError> {
-    match io.read_buf(buffer).await {
-        Ok(0) | Err(_) => Err(ReadError::Ended),
-        Ok(_) => Ok(()),
-    }
-}
-
-fn body_bytes(request: &Request) -> Result<usize, ReadError> {
-    if request.header("transfer-encoding").is_some() {
-        return Err(ReadError::Bad(411, "the request has no content-length".into()));
-    }
-    let Some(length) = request.header("content-length") else { return Ok(0) };
-    match length.parse() {
-        Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
-        Ok(_) => Err(ReadError::Bad(413, format!("the body is longer than {BODY_BYTES_MAX} bytes"))),
-        Err(_) => Err(ReadError::Bad(400, "`content-length` is not a number".into())),
+    pub(super) fn of_head(error: httparse::Error) -> Self {
+        if error == httparse::Error::TooManyHeaders {
+            return Self::Bad(431, format!("the request has more than {HEADERS_MAX} headers"));
+        }
+        Self::Bad(400, error.to_string())
     }
 }
 
 /// Parses the head at the start of `buffer` and returns it with its length, or `None` if it is incomplete.
-fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
+pub(super) fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
-    let parsed = head.parse(buffer).map_err(|error| ReadError::Bad(400, error.to_string()))?;
+    let parsed = head.parse(buffer).map_err(ReadError::of_head)?;
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
-    let target = head.path.unwrap_or_default();
+    let (authority, target) = split_absolute(head.path.unwrap_or_default());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let path = if path.is_empty() { "/" } else { path };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let mut headers: Vec<_> =
+        head.headers.iter().map(|it| (it.name.to_ascii_lowercase(), text(it.value))).collect();
+    if let Some(authority) = authority {
+        headers.retain(|(name, _)| name != "host");
+        headers.insert(0, ("host".to_owned(), authority.to_owned()));
+    }
     let request = Request {
         method: head.method.unwrap_or_default().to_owned(),
+        is_http_1_0: head.version == Some(0),
+        is_absolute: authority.is_some(),
         path: percent_decode(path, false),
         query: read_query(query),
-        headers: head.headers.iter().map(|it| (it.name.to_ascii_lowercase(), text(it.value))).collect(),
+        headers,
         body: Bytes::new(),
         sockets: None,
     };
     Ok(Some((request, length)))
+}
+
+/// Splits an absolute address into its host and port, and the rest. A path has no host.
+fn split_absolute(target: &str) -> (Option<&str>, &str) {
+    let Some((scheme, rest)) = target.split_once("://") else { return (None, target) };
+    if !["http", "https", "ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+        return (None, target);
+    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    (Some(host), path)
 }
 
 fn read_query(query: &str) -> Vec<(String, String)> {
@@ -158,6 +159,26 @@ mod tests {
         assert_eq!((request.param("version_code"), request.param("x")), (Some("2"), Some("a b+c(d)%zz")));
         assert_eq!((request.header("x-api-key"), request.param("flag")), (Some("k"), None));
         assert_eq!(&head[length..], b"rest");
+    }
+
+    #[test]
+    fn an_absolute_address_replaces_the_host() {
+        let read = |target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: other\r\nHost: more\r\n\r\n");
+            let (request, _) = parse(head.as_bytes()).unwrap().unwrap();
+            let hosts = request.headers.iter().filter(|(name, _)| name == "host").count();
+            assert_eq!(
+                (request.is_absolute, hosts),
+                if request.is_absolute { (true, 1) } else { (false, 2) }
+            );
+            (request.host().to_owned(), request.host_name().to_owned(), request.path)
+        };
+        let all = |host: &str, name: &str, path: &str| (host.to_owned(), name.to_owned(), path.to_owned());
+        assert_eq!(read("http://a.b:80/@c/live?d=e"), all("a.b:80", "a.b", "/@c/live"));
+        assert_eq!(read("WSS://u:p@[::1]:3?d=/e"), all("[::1]:3", "::1", "/"));
+        assert_eq!(read("https://a.b"), all("a.b", "a.b", "/"));
+        assert_eq!(read("/?url=http://a.b/"), all("other", "other", "/"));
+        assert_eq!(read("ftp://a.b/"), all("other", "other", "ftp://a.b/"));
     }
 
     #[test]

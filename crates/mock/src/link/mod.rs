@@ -16,7 +16,6 @@ use state::{Finished, State};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     select,
-    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -47,7 +46,7 @@ async fn drive<I: Wire>(line: Arc<Line<I>>) {
         select! {
             biased;
             Ok(()) = rerouted.changed() => {
-                line.route(None);
+                line.reroute();
             }
             finished = poll_fn(|cx| line.lock().poll_send(cx)) => {
                 if finished == Finished::Cut {
@@ -64,21 +63,35 @@ impl<I: Wire> Line<I> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Chooses the network again, for a new purpose or from new networks. Returns when the request arrives that this purpose is
-    /// from, if that is later.
-    fn route(&self, purpose: Option<Purpose>) -> Option<Instant> {
+    /// Chooses the network for a new purpose. Returns whether the request that it is from still has to pass through it.
+    fn route(&self, purpose: Purpose) -> bool {
         let mut state = self.lock();
-        let State { purpose: current, passage, read, .. } = &mut *state;
-        let (is_request, had_network) = (purpose.is_some(), passage.network.is_some());
-        let read = if is_request { std::mem::take(read) } else { 0 };
-        *current = purpose.or(current.take());
+        let (had_network, read) = (state.passage.network.is_some(), std::mem::take(&mut state.read));
+        state.purpose = Some(purpose);
+        let is_new = self.choose(&mut state, false);
+        if is_new && !had_network {
+            state.send_request(read);
+        }
+        is_new && !had_network
+    }
+
+    /// Chooses again from new networks. Delayed packets arrive no later than if they were sent now.
+    fn reroute(&self) {
+        let mut state = self.lock();
+        let is_ending = state.is_ending();
+        if self.choose(&mut state, is_ending) {
+            state.hurry();
+        }
+    }
+
+    /// Returns whether the network is another one than before.
+    fn choose(&self, state: &mut State<I>, is_ending: bool) -> bool {
+        let State { purpose: Some(purpose), passage, .. } = state else { return false };
         let random = {
             let networks = &mut self.connection.mock.lock().networks;
-            let is_new = networks.choose(current.as_ref()?, passage);
-            is_new.then(|| networks.random(passage))
+            networks.choose(purpose, passage, is_ending).then(|| networks.random(passage))
         };
-        state.enter(random?);
-        (is_request && !had_network).then(|| state.request_arrival(read))
+        random.map(|random| state.enter(random)).is_some()
     }
 
     /// Ends the connection at once.
@@ -92,9 +105,8 @@ impl<I: Wire> Line<I> {
 impl<I: Wire> Link<I> {
     /// Chooses the network for the purpose of a request, and waits until the request has passed through it.
     pub(super) async fn route(&self, purpose: Purpose) {
-        let arrives = self.0.route(Some(purpose));
-        if let Some(arrives) = arrives {
-            sleep_until(arrives).await;
+        if self.0.route(purpose) {
+            poll_fn(|cx| self.0.lock().poll_request(cx)).await;
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     io::ReadBuf,
-    time::{Instant, Sleep, sleep_until},
+    time::{Sleep, sleep_until},
 };
 
 use super::{
@@ -80,9 +80,30 @@ impl<I: Wire> State<I> {
         wake(&mut self.driver);
     }
 
-    /// Returns when a request of this length arrives that the client has just sent.
-    pub(super) fn request_arrival(&mut self, length: usize) -> Instant {
-        self.from_client.arrival(length, self.passage.network.as_deref())
+    /// Sends a request through the network that was already read without one.
+    pub(super) fn send_request(&mut self, length: usize) {
+        self.from_client.arrival(length, self.passage.network.as_deref());
+    }
+
+    /// Waits for the arrival of that request.
+    pub(super) fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reader = Some(cx.waker().clone());
+        self.from_client.poll_last(cx)
+    }
+
+    /// Whether one side has already ended the connection, even if the other cannot know it yet.
+    pub(super) fn is_ending(&mut self) -> bool {
+        let reader = self.reader.clone().unwrap_or_else(|| Waker::noop().clone());
+        self.receive(&mut Context::from_waker(&reader));
+        self.is_left || self.to_client.is_closed || self.from_client.is_closed
+    }
+
+    /// Lets packets arrive that would arrive earlier if they were sent now.
+    pub(super) fn hurry(&mut self) {
+        let network = self.passage.network.as_deref();
+        self.from_client.hurry(network);
+        self.to_client.hurry(network);
+        wake(&mut self.reader);
     }
 
     pub(super) fn poll_read(
@@ -99,6 +120,20 @@ impl<I: Wire> State<I> {
             self.read += buffer.filled().len() - before;
             return Poll::Ready(Ok(()));
         }
+        self.receive(cx);
+        let packet = ready!(self.from_client.poll_arrived(cx));
+        let length = packet.len().min(buffer.remaining());
+        buffer.put_slice(&packet[..length]);
+        if length > 0 {
+            self.from_client.take(length);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Puts what the client has sent on its way.
+    fn receive(&mut self, cx: &mut Context<'_>) {
+        let Some(io) = &mut self.io else { return };
+        let (network, lane) = (self.passage.network.as_deref(), &mut self.from_client);
         let mut packet = [0; PACKET_BYTES];
         while lane.has_space() {
             let mut packet = ReadBuf::new(&mut packet);
@@ -109,13 +144,6 @@ impl<I: Wire> State<I> {
                 Poll::Ready(_) => lane.end(Duration::ZERO, network),
             }
         }
-        let packet = ready!(lane.poll_arrived(cx));
-        let length = packet.len().min(buffer.remaining());
-        buffer.put_slice(&packet[..length]);
-        if length > 0 {
-            lane.take(length);
-        }
-        Poll::Ready(Ok(()))
     }
 
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
