@@ -140,3 +140,18 @@ fn is_text(bytes: &[u8]) -> bool {
     let is_binary = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
     std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(is_binary)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_in_utf_16_with_secrets_are_masked() {
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        for role in [Role::Unknown, Role::Lookup, Role::Gifts, Role::Sign, Role::InitialBatch] {
+            let masked = body(role, &wide(r#"{"msToken":"planted"}"#)).unwrap();
+            assert!(masked.is_empty() || masked == MASK, "{role:?}: {masked:?}");
+        }
+        assert_eq!(body(Role::Gifts, &wide(r#"{"gift":"rose"}"#)), None);
+    }
+}
