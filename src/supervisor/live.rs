@@ -28,10 +28,7 @@ use crate::{
         recording::{Flags, Item, What},
         username::normalise,
     },
-    source::{
-        self,
-        live::{Live, Outcome, Transport},
-    },
+    source::live::{Live, Outcome, Transport},
 };
 
 /// Ends when another process may connect to the user.
