@@ -7,6 +7,7 @@ mod doctor;
 mod failover;
 mod logins;
 mod outage;
+mod process;
 mod proxy;
 mod rooms;
 mod same_logs;

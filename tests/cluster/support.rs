@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::Duration,
 };
@@ -19,71 +19,14 @@ mod command;
 pub(crate) use command::livetape;
 
 use crate::logins::{USER, documented_permissions, users};
+pub(crate) use crate::process::Process;
 
 /// Maximum time to wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Lease of the nodes in most tests.
 pub(crate) const LEASE: &str = "500ms";
 /// Name of the cluster.
 pub(crate) const CLUSTER: &str = "test";
-
-/// A process, killed when dropped.
-pub(crate) struct Process {
-    child: Child,
-    /// Lines of stdout and stderr.
-    lines: Receiver<String>,
-}
-
-impl Process {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("`cargo xtask cluster` installs nats-server");
-        let (sender, lines) = channel();
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let inputs: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];
-        for input in inputs {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(input).lines().map_while(Result::ok) {
-                    drop(sender.send(line));
-                }
-            });
-        }
-        Self { child, lines }
-    }
-
-    /// Waits for a line that contains `text`.
-    #[track_caller]
-    pub(crate) fn until(&self, text: &str) -> String {
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(line) => seen.push(line),
-                Err(_) => panic!("no line with {text:?} in {seen:#?}"),
-            }
-        }
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// Waits for the exit. Returns its code and all further lines.
-    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().unwrap().code();
-        (code, self.lines.iter().collect::<Vec<_>>().join("\n"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 /// A NATS server with its storage.
 pub(crate) struct Nats {

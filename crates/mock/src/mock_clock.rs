@@ -8,11 +8,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{MockTikTok, mock_state::MockState};
+use super::MockTikTok;
 use crate::{clock, sans_io::offset};
 
 /// Maximum time since the start or the last reset that advancing the clock can reach.
-const ELAPSED_MAX: Duration = offset::OFFSET_MAX;
+pub(super) const ELAPSED_MAX: Duration = offset::OFFSET_MAX;
 /// Maximum time by which the clock can be advanced, all calls together: times stay in the range of every format.
 const ADVANCE_MAX: Duration = offset::OFFSET_MAX.saturating_mul(1_000);
 
@@ -82,13 +82,5 @@ impl MockTikTok {
     #[track_caller]
     pub fn advance(&self, by: Duration) {
         assert!(self.mock.advance(by), "a mock's clock can be advanced by at most a year after a reset");
-    }
-}
-
-impl MockState {
-    /// Advances the clock. Returns whether that stays below the maximum.
-    pub(super) fn advance(&self, by: Duration) -> bool {
-        let elapsed = self.since_start(&self.lock());
-        elapsed.saturating_add(by) <= ELAPSED_MAX && self.clock.advance(by)
     }
 }

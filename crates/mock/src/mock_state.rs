@@ -13,7 +13,7 @@ use super::{
     http::{Request, Response},
     journal::{Happened, LogEntry},
     memory::Memory,
-    mock_clock::MockClock,
+    mock_clock::{ELAPSED_MAX, MockClock},
     random::Random,
     scenario::{Endpoint, Scenario, ScenarioError},
     script::{Known, Recordings, Script},
@@ -92,6 +92,12 @@ impl MockState {
     /// Returns the time since the start, the last reset or the last new scenario.
     pub(super) fn since_start(&self, memory: &Memory) -> Duration {
         self.clock.now() - memory.started
+    }
+
+    /// Advances the clock. Returns whether that stays below the maximum.
+    pub(super) fn advance(&self, by: Duration) -> bool {
+        let elapsed = self.since_start(&self.lock());
+        elapsed.saturating_add(by) <= ELAPSED_MAX && self.clock.advance(by)
     }
 
     /// Returns the user with this name, as of now.

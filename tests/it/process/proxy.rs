@@ -78,7 +78,8 @@ fn curl_reaches_the_mock_through_the_proxy_and_over_tls() {
                    this machine, add --pass example.com";
     assert_eq!(log.matches(refused).count(), 1, "{log}");
     // The first, second and fourth time.
-    let rejected = "❌ www.tiktok.com: the client rejected the certificate (UnknownCA); `livetape ca` shows how to trust it";
+    let rejected = "❌ www.tiktok.com: the client rejected the certificate (UnknownCA); `livetape ca`, with the same \
+                    --ca-dir, shows how to trust it";
     assert_eq!(log.matches(rejected).count(), 3, "{log}");
     assert_eq!(log.lines().count(), 4, "{log}");
 }
