@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    CLUSTER, LEASE, Nats, Node, Process, after, assert_same, contents, demo, livetape, numbers,
+    CLUSTER, LEASE, Nats, Node, Process, after, assert_same, contents, demo, livetape, numbers, polled,
 };
 
 /// Number of events before a node is removed.
@@ -75,8 +75,10 @@ fn clients_of_a_load_balancer_continue_at_another_node() {
     let logs: Vec<Vec<_>> =
         feeds.iter().map(|feed| (0..EVENTS).map(|_| feed.next().unwrap()).collect()).collect();
     drop(nodes.remove(0));
-    // Orders reach the other nodes, whichever owns the channel.
-    balancer.post("/replay/speed", &json!({ "speed": "max" }));
+    // Orders reach the other nodes, whichever owns the channel: until one does, they are refused with 503.
+    let order = || balancer.request("POST", "/replay/speed", &json!({ "speed": "max" })).0;
+    let status = polled(|| Some(order()).filter(|status| *status != 503));
+    assert_eq!(status, 200);
     for (mut log, feed) in logs.into_iter().zip(feeds) {
         let mut feed = Some(feed);
         while !log.last().unwrap().contains(r#""type":"disconnected""#) {
