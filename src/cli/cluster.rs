@@ -69,7 +69,8 @@ pub(super) async fn serve(
     options: SupervisorOptions,
 ) -> Result<u8, Problem> {
     let node = cluster.node().to_owned();
-    let hub = |limits| Hub::relayed(String::new(), node.clone(), limits);
+    // Streams of the cluster have the name of a node and a number: those of this process must differ.
+    let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
     let (bound, mut driver) = Bound::listen_with(settings, lifecycle, hub).await?;
     let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);

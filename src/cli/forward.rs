@@ -46,9 +46,9 @@ pub(super) async fn record(
     listen: Listen,
 ) -> Result<u8, Problem> {
     check_offline(settings)?;
-    check_not_itself(settings, listen.0).await?;
     let user = args.user.as_deref().map(normalise).transpose()?.unwrap_or_default();
     let (forward, live) = Forward::start(&rooms::options(&settings.live, &user, None))?;
+    check_not_itself(settings, listen.0).await?;
     let report = |line: &str, _| say(&format!("❌ {line}"));
     let (listens, hosts) = ((Some(listen), None), Hosts { how_to_pass: BY_FLAG, ..Hosts::default() });
     let fronts = Fronts::serve(Recorded(forward), listens, &settings.mock, (hosts, report)).await?;
@@ -72,7 +72,7 @@ pub(super) async fn record(
 
 /// Rejects hosts of `--pass` that are not on this machine, because `--offline` leaves nothing else reachable.
 fn check_offline(settings: &Settings) -> Result<(), Problem> {
-    let is_away = |host: &str| host != "localhost" && !host.ends_with(".localhost");
+    let is_away = |host: &str| host != "localhost";
     match settings.mock.pass.iter().find(|pass| settings.live.offline && is_away(&pass.host)) {
         None => Ok(()),
         Some(pass) => {
@@ -82,14 +82,14 @@ fn check_offline(settings: &Settings) -> Result<(), Problem> {
     }
 }
 
-/// Rejects a proxy or upstream that is this proxy itself: a single request would go round without end.
+/// Rejects a proxy or upstream that is this proxy itself: a single request would loop forever.
 async fn check_not_itself(settings: &Settings, listen: SocketAddr) -> Result<(), Problem> {
     let live = &settings.live;
     for (flag, address) in [("--proxy", &live.proxy), ("--upstream", &live.upstream)] {
         if let Some(address) = address
             && is_itself(&address.0, listen).await
         {
-            let message = format!("{flag} is the address of --proxy-listen: requests would never end");
+            let message = format!("{flag} is the address of --proxy-listen: requests would loop forever");
             return Err(Problem::new(Code::BadRequest, message)
                 .hint(format!("leave out {flag}, or choose another port with --proxy-listen ADDR")));
         }

@@ -112,7 +112,7 @@ impl Fronts {
         let tls = self.tls.map(|address| format!("🔒 TLS for {domains} on {address}\n")).unwrap_or_default();
         let pass = match &self.pass[..] {
             "" => String::new(),
-            pass => format!("🌐 Requests to {} leave this machine\n", printable(pass)),
+            pass => format!("🌐 Requests to {} are passed on unchanged\n", printable(pass)),
         };
         let trust = printable(&self.trust);
         format!("{proxy}{tls}{pass}🔑 Clients must trust {ca}; run `{trust}` to see how\n")

@@ -26,8 +26,17 @@ pub(super) fn variables(
          -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword={}",
         Opened::PASSWORD
     );
-    let proxies = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "WSS_PROXY", "WS_PROXY"]
-        .map(|name| (name, url.clone()));
+    let proxies = [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "WSS_PROXY",
+        "wss_proxy",
+        "WS_PROXY",
+        "ws_proxy",
+    ]
+    .map(|name| (name, url.clone()));
     let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
     let direct = ["NO_PROXY", "no_proxy"].map(|name| (name, DIRECT.to_owned()));
     let others = [("NODE_USE_ENV_PROXY", "1".to_owned()), ("JAVA_TOOL_OPTIONS", java)];

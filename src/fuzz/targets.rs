@@ -92,7 +92,7 @@ fn frame(bytes: &[u8], offset: Duration) -> Item {
     Item { offset, conn: 1, flags: Flags::default(), what: What::Frame(frame) }
 }
 
-/// Events are JSON, and a repeated frame yields no more of them.
+/// Events are JSON.
 pub(super) fn decoder(bytes: &[u8]) -> Result<(), TestCaseError> {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     for second in 0..2 {

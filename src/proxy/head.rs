@@ -104,10 +104,11 @@ fn body_bytes(headers: &[httparse::Header<'_>]) -> Result<Option<u64>, Refused> 
         _ if values(headers, "transfer-encoding").next().is_some() => Ok(None),
         (None, _) => Ok(Some(0)),
         (Some(length), None) => {
-            let length = str::from_utf8(length).ok().and_then(|length| length.parse().ok());
+            let digits = length.iter().all(u8::is_ascii_digit).then_some(length);
+            let length = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
             length.map(Some).ok_or(Refused::Bad("its content-length is invalid"))
         }
-        _ => Err(Refused::Bad("it has several lengths")),
+        _ => Err(Refused::Bad("it has several content-length headers")),
     }
 }
 
@@ -192,7 +193,7 @@ mod tests {
         };
         let expected = "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\nContent-Length: 7\r\n\r\n";
         assert_eq!((String::from_utf8(head).unwrap().as_str(), body), (expected, Some(7)));
-        for length in ["x", "-1", "1\r\nContent-Length: 1"] {
+        for length in ["x", "-1", "+1", "1\r\nContent-Length: 1"] {
             let head = format!("POST http://a.example/ HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
             assert!(matches!(asked(&head), Err(Refused::Bad(_))), "{length}");
         }

@@ -54,7 +54,7 @@ impl Refused {
             Self::Port(..) => "use https:// or http:// without a port".to_owned(),
             Self::Bad(_) => "use this address as an HTTP proxy, for example as HTTPS_PROXY".to_owned(),
             Self::TooLong => "send fewer or shorter headers".to_owned(),
-            Self::Late => "open the connection when the request is complete".to_owned(),
+            Self::Late => "send the complete head of the request within 60 s".to_owned(),
             Self::Unreachable(..) => "check the name and the network of this machine".to_owned(),
         }
     }

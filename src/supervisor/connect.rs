@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::{Next, Supervisor, live::why};
+use super::{Inherited, Next, Supervisor, live::why};
 use crate::{
     clock,
     control::{Answer, Refusal, Status},
@@ -67,6 +67,8 @@ impl<T: Transport> Supervisor<T> {
     pub(super) fn claim_again(&mut self, user: String) -> Next {
         warn!("❌ The cluster no longer lets this node connect to @{user}");
         (self.place, self.waits) = (None, true);
+        // History that TikTok repeats must not be broadcast again.
+        self.inherited = Some(Inherited::Room);
         let is_order = !self.options.ends_with_source;
         Next::Connect(user, is_order.then(Answer::unheard))
     }

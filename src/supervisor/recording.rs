@@ -49,8 +49,10 @@ impl<T: Transport> Supervisor<T> {
         was_connected: bool,
         mut loss: Loss,
     ) {
-        self.ended.loss += loss;
-        let Some(recorder) = recorder else { return };
+        let Some(recorder) = recorder else {
+            self.ended.loss += loss;
+            return;
+        };
         let files = recorder.files();
         // Sealing waits for the disk.
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
@@ -59,6 +61,7 @@ impl<T: Transport> Supervisor<T> {
             files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
             return;
         }
+        self.ended.loss += loss;
         self.ended.recordings.extend(files.paths());
         match finished {
             Ok(Ok(summary)) => {

@@ -143,7 +143,8 @@ impl Job {
     }
 
     fn run_seed(&self, seed: u64, tests: &Tests) -> Result<()> {
-        let path = target()?.join(format!("seed-{seed}.txt"));
+        let path = target()?
+            .join(format!("seed-{}-{seed}.txt", self.filter.replace(|c: char| !c.is_alphanumeric(), "-")));
         let mut command = Command::new(&tests.program);
         command.arg(self.filter).current_dir(&tests.folder).stdout(File::create(&path)?);
         command.env("PROPTEST_RNG_SEED", seed.to_string()).env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
@@ -151,6 +152,7 @@ impl Job {
         let mut child = command.stderr(Stdio::null()).spawn()?;
         let Some(status) = child.wait_timeout(SEED_TIME_MAX)? else {
             child.kill()?;
+            child.wait()?;
             bail!("a seed takes longer than {SEED_TIME_MAX:?}: {repeat}");
         };
         let text = fs::read_to_string(&path)?;

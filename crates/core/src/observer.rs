@@ -229,10 +229,11 @@ impl Observer {
     fn learn_host(&mut self, http: &Http) {
         let Some(hosts) = &mut self.hosts else { return };
         if let (Some(user), room @ 1..) = (user_asked(&http.request_line), room_answered(http)) {
-            hosts.insert(room, user.to_owned());
-            if hosts.len() > HOSTS_MAX {
+            // Which one is forgotten does not matter, as long as it is not the new one.
+            if hosts.len() >= HOSTS_MAX && !hosts.contains_key(&room) {
                 hosts.pop_first();
             }
+            hosts.insert(room, user.to_owned());
         }
     }
 

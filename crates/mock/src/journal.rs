@@ -234,9 +234,14 @@ pub(super) fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
         let value = bounded(value);
         let is_secret = is_secret_name(name) && !value.is_empty();
         let value = if is_secret { MASK.to_owned() } else { redact_text(&value).into_owned() };
-        (bounded(name), value)
+        (masked_text(name), value)
     };
     pairs.iter().map(mask).collect()
+}
+
+/// Cuts a text from a client to the maximum length, and masks secrets in it.
+pub(super) fn masked_text(text: &str) -> String {
+    redact_text(&bounded(text)).into_owned()
 }
 
 /// Cuts a text from a client to the maximum length.

@@ -16,7 +16,7 @@ use super::{
     answers::{Answer, Delivery, answer, purpose},
     connection::{Connection, Wire, dribble},
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
-    journal::{Happened, bounded, masked},
+    journal::{Happened, bounded, masked, masked_text},
     link::{Link, link},
     mock_state::MockState,
     scenario::FaultKind,
@@ -159,7 +159,7 @@ fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Optio
     };
     let happened = Happened::Request {
         method: bounded(&request.method),
-        path: bounded(&request.path),
+        path: masked_text(&request.path),
         query: masked(&request.query),
         headers: masked(&request.headers),
         status,

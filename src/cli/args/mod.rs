@@ -169,7 +169,7 @@ pub(super) fn random() -> u64 {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Creates the stream of the cluster if there is none, and joins nothing. Exits with 1 if a check fails.
+    after_help = "Creates the cluster's stream if it is missing. Does not join the cluster. Exits with 1 if a check fails.
 
 Example:
   livetape doctor --nats nats://10.0.0.5:4222 --cluster show"

@@ -109,13 +109,16 @@ impl Node {
 
     /// Stores what a successor must know.
     pub(super) fn offer_checkpoint(&mut self) {
-        if let Some(mark) = self.mark.take() {
-            self.ahead.mark(&mark);
+        if let Some(mark) = &self.mark {
+            self.ahead.mark(mark);
         }
         let state = self.ahead.to_bytes();
         if let Err(refused) = self.member.offer_checkpoint(self.now(), state) {
+            // The mark stays for the next attempt.
             debug!(why = %refused, "No checkpoint");
+            return;
         }
+        self.mark = None;
     }
 
     /// Ends the ownership gracefully, because the server shuts down.

@@ -111,7 +111,7 @@ impl Passing {
     fn take(&mut self, is_cut: bool) -> Option<(Http, u8, Option<Lost>)> {
         let http = self.http.take()?;
         let (body, damage) = wire::unzip_body(std::mem::take(&mut self.kept).freeze(), HTTP_BODY_BYTES_MAX);
-        let is_long = body.len() > HTTP_BODY_BYTES_MAX || damage == Some(wire::BODY_TOO_LONG);
+        let is_long = damage == Some(wire::BODY_TOO_LONG);
         let unread = self.unread.take().or_else(|| is_long.then(too_long));
         let body = if unread.is_some() { Bytes::new() } else { body };
         // The compression of a body that ended early is cut with it.

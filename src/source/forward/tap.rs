@@ -119,7 +119,7 @@ impl Tap {
         if is_first {
             self.give_up(heard);
         }
-        let unread = (!is_first).then_some("a message continues that did not begin");
+        let unread = (!is_first).then_some("a continuation frame without a message");
         let mut message =
             self.message.take().unwrap_or(Partial { opcode, bytes: BytesMut::new(), length: 0, unread });
         message.length += length;

@@ -4,7 +4,9 @@ use std::io::Read as _;
 
 use livetape::sans_io::wire::{self, Batch, Message, Push};
 
-use super::{At, Attack, BINARY, PING, ask, check, frame, serve, upstream};
+#[cfg(target_os = "linux")]
+use super::check;
+use super::{At, Attack, BINARY, PING, ask, frame, serve, upstream};
 use crate::support::process::{run, text};
 
 fn batch(plain: &[u8]) -> Vec<u8> {

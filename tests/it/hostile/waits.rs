@@ -62,8 +62,11 @@ async fn every_form_of_retry_after_has_a_bounded_wait() {
         let opened = items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
         let found = match opened.map(|item| item.offset) {
             None => GivesUp,
-            Some(offset) if offset <= Duration::from_secs(1) => Backoff,
-            Some(offset) => Again(offset.as_secs()),
+            Some(offset) if (Duration::from_millis(1)..=Duration::from_secs(1)).contains(&offset) => Backoff,
+            Some(offset) => {
+                assert_eq!(offset.subsec_nanos(), 0, "{name}: {value}: {offset:?}");
+                Again(offset.as_secs())
+            }
         };
         assert_eq!(found, *expected, "{name}: {value}");
         match found {

@@ -168,7 +168,7 @@ async fn programs_read_and_advance_the_clock() {
         ("{\"advance_ms\": -1}", "0 or more: invalid value: integer `-1`"),
         ("{\"advance_ms\": 1.5}", "a whole number"),
         ("{\"advance\": 1}", "unknown field `advance`, expected `advance_ms`"),
-        (&format!("{{\"advance_ms\": {}}}", a_year + 1), "at most a year"),
+        (&format!("{{\"advance_ms\": {a_year}}}"), "at most a year"),
     ] {
         let (status, answer) = clock("POST", body).await;
         assert!(status == 422 && answer["error"].as_str().unwrap().contains(says), "{body}: {answer}");

@@ -229,7 +229,7 @@ fn nothing_is_announced_before_a_mistake_is_reported() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (own, listen) = (format!("http://localhost:{port}"), port.to_string());
-    let itself = "is the address of --proxy-listen: requests would never end";
+    let itself = "is the address of --proxy-listen: requests would loop forever";
     for (listen, more, code, why) in [
         ("0", &["-o", text(&file)][..], 1, "already exists, and recordings are never overwritten"),
         (&listen, &["--proxy", &own], 2, itself),

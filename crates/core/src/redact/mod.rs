@@ -132,8 +132,7 @@ fn body(role: Role, bytes: &[u8]) -> Option<Vec<u8>> {
 /// Whether bytes that are not text contain the name of a secret. In UTF-16, ASCII characters have a zero byte each.
 fn names_secret(bytes: &[u8]) -> bool {
     let ascii = || bytes.iter().copied().filter(|byte| *byte != 0).collect::<Vec<_>>();
-    let is_wide = || 3 * bytes.iter().filter(|byte| **byte == 0).count() > bytes.len();
-    names::names_secret(bytes) || (is_wide() && names::names_secret(&ascii()))
+    names::names_secret(bytes) || (bytes.contains(&0) && names::names_secret(&ascii()))
 }
 
 fn is_text(bytes: &[u8]) -> bool {
@@ -152,6 +151,8 @@ mod tests {
             let masked = body(role, &wide(r#"{"msToken":"planted"}"#)).unwrap();
             assert!(masked.is_empty() || masked == MASK, "{role:?}: {masked:?}");
         }
+        let mixed = format!(r#"{{"title":"{}","msToken":"planted"}}"#, "薔薇".repeat(100));
+        assert_eq!(body(Role::Gifts, &wide(&mixed)).unwrap(), MASK);
         assert_eq!(body(Role::Gifts, &wide(r#"{"gift":"rose"}"#)), None);
     }
 }

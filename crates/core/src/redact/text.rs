@@ -101,13 +101,15 @@ fn next_name(text: &[u8], from: usize) -> Option<Range<usize>> {
 /// Whether `word` is the end of a name that indicates a secret once its escapes are decoded, including double
 /// escapes and an index or white space after the name: `sign%61ture`, `sign%2561ture`, `ms\u0054oken`, `msToken%5B%5D`.
 fn is_escaped_secret(text: &[u8], word: &Range<usize>, is_quoted: bool) -> bool {
-    let before = &text[word.end.saturating_sub(ESCAPED_NAME_BYTES_MAX)..word.start];
+    let from = word.end.saturating_sub(ESCAPED_NAME_BYTES_MAX);
+    let word = word.start.max(from)..word.end;
+    let before = &text[from..word.start];
     if !before.ends_with(b"%") && !before.ends_with(b"\\") {
         return false;
     }
     let belongs = |byte: &u8| is_name_byte(*byte) || matches!(byte, b'%' | b'\\');
     let start = before.iter().rposition(|byte| !belongs(byte)).map_or(0, |at| at + 1);
-    let mut name = [&before[start..], &text[word.clone()]].concat();
+    let mut name = [&before[start..], &text[word]].concat();
     while let Some(unescaped) = unescape(&name) {
         name = unescaped;
     }
@@ -148,6 +150,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::redact::redact_text;
+
+    #[test]
+    fn long_words_are_no_longer_looked_at_than_names_can_be() {
+        let long = "a".repeat(300);
+        for text in [format!("{long}="), format!("%{long}:"), format!("%{}=", "25".repeat(1 << 17))] {
+            assert_eq!(redact_text(&text), text);
+        }
+        assert_eq!(redact_text(&format!("{long}&msToken=planted")), format!("{long}&msToken=***"));
+    }
 
     const PARTS: &[&str] = &[
         "token",

@@ -51,11 +51,12 @@ fn length(request: &Request) -> Result<Length, ReadError> {
         }
         return Ok(Length::Chunked);
     }
-    match length.map(str::parse) {
+    // `parse` also accepts a plus sign.
+    match length.map(|length| length.parse().ok().filter(|_| !length.starts_with('+'))) {
         None => Ok(Length::Bytes(0)),
-        Some(Ok(bytes)) if bytes <= BODY_BYTES_MAX => Ok(Length::Bytes(bytes)),
-        Some(Ok(_)) => Err(too_long()),
-        Some(Err(_)) => Err(bad("`content-length` is not a number")),
+        Some(Some(bytes)) if bytes <= BODY_BYTES_MAX => Ok(Length::Bytes(bytes)),
+        Some(Some(_)) => Err(too_long()),
+        Some(None) => Err(bad("`content-length` is not a number")),
     }
 }
 

@@ -109,12 +109,15 @@ fn cluster(sheet: &mut Sheet, app: &App) {
     for (name, help, value) in [
         ("livetape_cluster_reachable", "Whether NATS can be reached.", u64::from(state.reachable)),
         ("livetape_cluster_nodes", "Nodes of the cluster.", state.nodes.len() as u64),
-        ("livetape_cluster_leases", "Channels that this node owns.", counts.leases),
+        ("livetape_cluster_leases", "Whether this node owns the main channel.", counts.leases),
         ("livetape_cluster_lag_messages", "Messages that another node has read before this one.", counts.lag),
     ] {
         sheet.gauge(name, help, None, value as f64);
     }
-    let (name, help) = ("livetape_cluster_handovers_total", "Times that the channel got an owner.");
+    let (name, help) = (
+        "livetape_cluster_handovers_total",
+        "Times that the main channel got an owner, as far as this node has read its log.",
+    );
     sheet.counter(name, help, None, counts.handovers);
     let (name, help) = ("livetape_cluster_publishes_total", "Messages published by this node, by outcome.");
     sheet.each(name, help, "outcome", &counts.published);

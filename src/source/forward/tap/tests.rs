@@ -94,7 +94,7 @@ fn a_message_without_its_beginning_or_its_end_is_reported() {
     assert_eq!(heard, [unfinished, whole(b"next".to_vec())]);
     let end = |is_final| frame(b"end", OpCode::Data(Data::Continue), is_final, true);
     let heard = read(&mut tap, &[end(false), end(true), next].concat(), 3);
-    assert_eq!(heard, [Heard::Unread(6, "a message continues that did not begin"), whole(b"next".to_vec())]);
+    assert_eq!(heard, [Heard::Unread(6, "a continuation frame without a message"), whole(b"next".to_vec())]);
 }
 
 #[test]

@@ -61,7 +61,8 @@ impl Lease {
     }
 
     fn end_of(&self, held: Held) -> Duration {
-        held.sent + self.lifetime - MARGIN_MAX.min(self.lifetime / 4)
+        // A stranger can write any time into the bucket.
+        held.sent.saturating_add(self.lifetime).saturating_sub(MARGIN_MAX.min(self.lifetime / 4))
     }
 
     /// Returns how long to wait before a request without an answer is repeated.
