@@ -131,10 +131,11 @@ async fn a_client_that_leaves_after_the_handshake_is_reported() {
     let is_reported = || {
         REPORTED.lock().unwrap().iter().any(|line| line.starts_with("pinned.tiktok.com: the client closed"))
     };
-    let reported = async {
-        while !is_reported() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    for _ in 0..100_000 {
+        if is_reported() {
+            return;
         }
-    };
-    timeout(Duration::from_secs(10), reported).await.expect("a line about the client");
+        tokio::task::yield_now().await;
+    }
+    panic!("no line about the client");
 }
