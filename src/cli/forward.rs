@@ -62,7 +62,7 @@ pub(super) async fn record(
         let ended = supervisor.follow(user, live).await;
         if ended.recordings.is_empty() && ended.recorder.is_none() && ended.refused.is_none() {
             say(
-                "💡 No client opened a WebSocket to a room through the proxy, so there is no file; many need a separate proxy setting for it",
+                "💡 No client opened a WebSocket to a room through the proxy, so no file was written; many need a separate proxy setting for it",
             );
         }
         ended
