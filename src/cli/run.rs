@@ -105,7 +105,13 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         return Ok(code);
     }
     match ended {
-        Ok((ended, missed)) if lost == exit::DONE => Ok(ended?.exit_code()?.max(missed)),
+        Ok((ended, missed)) if lost == exit::DONE => {
+            let ended = ended?;
+            if ended.loss.is_some() {
+                warn(format_args!("⚠️ Incomplete: {}", ended.loss));
+            }
+            Ok(ended.exit_code()?.max(missed))
+        }
         _ => Ok(lost),
     }
 }

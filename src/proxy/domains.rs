@@ -1,6 +1,7 @@
 //! Hosts and ports that the handler answers for.
 
 pub use crate::sans_io::host::DOMAINS;
+use crate::sans_io::host::is_in;
 
 /// Port of `http://` and `ws://`.
 pub(super) const PORT: u16 = 80;
@@ -21,7 +22,5 @@ pub struct Target {
 /// Whether the handler answers for a host.
 #[must_use]
 pub fn is_answered(host: &str) -> bool {
-    DOMAINS.iter().any(|domain| {
-        host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    })
+    DOMAINS.iter().any(|domain| is_in(host, domain))
 }
