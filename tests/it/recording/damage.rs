@@ -146,6 +146,21 @@ fn every_single_flipped_bit_costs_one_record_at_most() {
     }
 }
 
+/// A damaged length can lead to the head of a record in the payload that has the next number.
+#[test]
+fn a_flipped_length_that_leads_into_the_payload_costs_one_record() {
+    let inner = sealed(&[frame(0, "inner 0"), frame(0, "inner 1"), frame(0, "inner 2")]);
+    let mut payload = vec![0; 512];
+    payload.extend(&inner[boundaries(&inner)[2]..]);
+    payload.resize(768, 0);
+    // The body has 16 more bytes: without the bit of 256 in its length, it ends where the payload's record begins.
+    let bytes = sealed(&[frame(10, payload), frame(20, "after")]);
+    let (whole, length_at) = (read(&bytes).0, boundaries(&bytes)[1] + 4);
+    for bit in length_at * 8..(length_at + 4) * 8 {
+        check_flip(&whole, &flip(&bytes, bit), bit);
+    }
+}
+
 #[test]
 fn every_cut_is_read_up_to_the_cut() {
     let bytes = with_embedded();

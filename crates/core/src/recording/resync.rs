@@ -3,9 +3,10 @@
 //! A payload can contain another recording, possibly placed there on purpose. So bytes are only searched for
 //! records if the end of the damaged record cannot be determined otherwise:
 //!
-//! 1. If its length leads to the head of the next record, the damage is elsewhere in the record.
-//! 2. If a length with one bit flipped leads there or to the end of the file, and matches the checksum, the
-//!    length was damaged.
+//! 1. If a length with one bit flipped leads to the head of the next record or to the end of the file, and
+//!    matches the checksum, the length was damaged. This comes first: the damaged length can lead to the head of
+//!    a record within the payload.
+//! 2. If its length leads to the head of the next record, the damage is elsewhere in the record.
 //! 3. If its length leads to the end of the file, it was the last record.
 //! 4. If the head is intact and the record reaches beyond the end of the file, it was cut off and nothing
 //!    follows.
@@ -46,14 +47,14 @@ impl<R: Read> Reader<R> {
     /// Returns the length of the damaged record at the start of the window, if it can be determined.
     fn damaged_record(&mut self) -> io::Result<Option<usize>> {
         let Some(head) = self.head_at(0)? else { return Ok(None) };
+        if let Some(bytes) = self.with_mended_length(head)? {
+            return Ok(Some(bytes));
+        }
         let stated = head.record_bytes();
         if let Some(bytes) = stated
             && self.followed_by(bytes, self.expected + 1)?
         {
             return Ok(stated);
-        }
-        if let Some(bytes) = self.with_mended_length(head)? {
-            return Ok(Some(bytes));
         }
         let ours = head.sync || u64::from(head.rec_no) == self.expected;
         match stated.filter(|_| ours) {

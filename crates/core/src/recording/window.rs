@@ -47,7 +47,8 @@ impl<R: Read> Window<R> {
         while self.bytes().len() < count {
             let missing = count - self.bytes().len();
             let available = self.bytes().len();
-            if !self.read(missing.min(available).max(READ_BYTES))? {
+            // A large window is moved less often than once per READ_BYTES.
+            if !self.read(missing.min(available).max(available / 4).max(READ_BYTES))? {
                 return Ok(false);
             }
         }
