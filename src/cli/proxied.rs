@@ -104,11 +104,14 @@ impl Fronts {
         self.proxy.map(|address| format!("http://{address}"))
     }
 
-    /// Describes both for people, each in one line.
+    /// Describes both for people.
     pub(super) fn lines(&self) -> String {
         let (domains, ca) = (DOMAINS.join(" and "), printable(&self.certificate.display().to_string()));
-        let proxy =
-            self.proxy_url().map(|url| format!("🔀 Proxy for {domains} on {url}\n")).unwrap_or_default();
+        let proxy = self.proxy_url().map(|url| {
+            let file = quoted(&self.certificate);
+            format!("🔀 Proxy for {domains} on {url}\n    HTTPS_PROXY={url} SSL_CERT_FILE={file} COMMAND\n")
+        });
+        let proxy = proxy.unwrap_or_default();
         let tls = self.tls.map(|address| format!("🔒 TLS for {domains} on {address}\n")).unwrap_or_default();
         let pass = match &self.pass[..] {
             "" => String::new(),

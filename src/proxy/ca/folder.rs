@@ -19,6 +19,10 @@ const CERTIFICATE: &str = "ca.pem";
 const TRUST_STORE: &str = "ca.jks";
 /// Locked while the files are written.
 const LOCK: &str = "ca.lock";
+/// Maximum time for which another process may hold the lock. It writes three small files.
+const LOCK_MAX: Duration = Duration::from_secs(10);
+/// Time between two attempts to lock.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// Mode bits of the group and of everyone else.
 #[cfg(unix)]
 const OTHERS: u32 = 0o077;
@@ -67,7 +71,7 @@ impl Ca {
         };
         fs::create_dir_all(folder).map_err(failed)?;
         let lock = File::create(path(LOCK)).map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        lock_within(&lock, LOCK_MAX).map_err(failed)?;
         // Another process may have created it in between.
         let found = load(&path(KEY))?;
         let is_renewed = found.as_ref().is_some_and(|ca| !ca.is_valid(now));
@@ -98,6 +102,21 @@ impl Ca {
         let is_same =
             |(name, content)| files::read_small(&folder.join(name)).is_ok_and(|found| found == content);
         self.copies().into_iter().all(is_same)
+    }
+}
+
+/// Locks a file, for which another process may have to finish first.
+fn lock_within(lock: &File, max: Duration) -> io::Result<()> {
+    let started = std::time::Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+            Err(fs::TryLockError::WouldBlock) if started.elapsed() >= max => {
+                return Err(io::Error::other(format!("another process holds {LOCK}")));
+            }
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
+        }
     }
 }
 
@@ -147,4 +166,21 @@ fn write(path: &Path, content: &[u8], is_public: bool) -> Result<(), Problem> {
     #[cfg(not(unix))]
     let _ = is_public;
     draft.keep().map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_lock_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || File::create(folder.path().join(LOCK)).unwrap();
+        let (held, waiting) = (open(), open());
+        lock_within(&held, Duration::ZERO).unwrap();
+        let error = lock_within(&waiting, LOCK_RETRY).unwrap_err();
+        assert_eq!(error.to_string(), "another process holds ca.lock");
+        drop(held);
+        lock_within(&waiting, Duration::ZERO).unwrap();
+    }
 }

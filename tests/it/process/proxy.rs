@@ -50,6 +50,7 @@ fn curl_reaches_the_mock_through_the_proxy_and_over_tls() {
     let greeting = proxied.mock.greeting.join("\n");
     for line in [
         format!("🔀 Proxy for tiktok.com and eulerstream.com on {}", proxied.proxy),
+        format!("    HTTPS_PROXY={} SSL_CERT_FILE={} COMMAND", proxied.proxy, proxied.ca),
         format!("🔒 TLS for tiktok.com and eulerstream.com on {}", proxied.tls),
         format!("🔑 Clients must trust {}; run `livetape ca --ca-dir ", proxied.ca),
     ] {

@@ -40,7 +40,8 @@ const restless = (...scenarios) => [
 
 const CONNECTOR = 'It never reconnects. It stops at any error of the sign server, also a temporary one, and reports a rejected upgrade without its reason.'
 const PYTHON = `It never reconnects, and stops at any error of the sign server, also a temporary one. A damaged frame ends the connection (\`EOFError\`). It reads JSON
-from a captcha page (\`JSONDecodeError\`). A 429 without \`RateLimit-Remaining\` is a \`TypeError\`.`
+from a captcha page (\`JSONDecodeError\`).`
+const UNTOLD = 'A 429 without `RateLimit-Remaining` is a `TypeError`.'
 
 /** Returns the clients; `target` has those that are not in `node_modules`. */
 export const clients = (target) => {
@@ -53,7 +54,11 @@ export const clients = (target) => {
       isQuick: true,
       note: `It never reconnects, and stops at any error of the sign server, also a temporary one. A rejected upgrade is \`NoWSUpgradeError\`. It asks two public sign
 servers if its own fails; the test sets only the mock.`,
-      varies: [acks, slow],
+      varies: [
+        acks,
+        slow,
+        { scenarios: ['network-cut'], column: 'how it ends', oneOf: ['disconnected', 'disconnected, reports `Error`'], why: 'a heartbeat that it sends at the time of the cut fails.' },
+      ],
     },
     {
       name: 'tiktok-live-connector 2.0.3',
@@ -103,19 +108,24 @@ dependencies are older than the newest: those no longer have what it uses. After
       licence: 'MIT',
       command: python('peers-6.4.5', 'python.py'),
       isQuick: true,
-      note: `${PYTHON} Any control message, such as the end of the stream, is an \`AttributeError\`: it looks for names of actions that its schema does not have. Without
-its own cookie \`tt-target-idc\`, which the test removes, the cookie of the sign server is a \`CookieConflict\`. After \`close-frame\` and a stall it
-reconnects without a pause.`,
+      note: `${PYTHON.replace('It never reconnects', 'It reconnects only after `close-frame` and a stall, and sometimes after `close-hb`, without a pause')} A 429 is an \`AttributeError\`, and so is any control message, such as the end
+of the stream: it looks for names of actions that its schema does not have. Without its own cookie \`tt-target-idc\`, which the test removes, the
+cookie of the sign server is a \`CookieConflict\`.`,
       varies: [
         ...restless('close-frame', 'stall'),
+        { scenarios: ['close-hb'], column: 'chats', from: 5, to: 12, why: rejoined },
+        { scenarios: ['close-hb'], column: 'acks', from: 0, to: 61, why: rejoined },
+        { scenarios: ['close-hb'], column: 'sockets', from: 1, to: 2, why: rejoined },
+        { scenarios: ['close-hb'], column: 'next socket after', oneOf: ['', '0 s'], why: rejoined },
+        { scenarios: ['close-hb'], column: 'how it ends', oneOf: ['disconnected', '`ConnectionClosedError`', '`AttributeError`'], why: rejoined },
         acks,
         chats,
         cutEnd,
       ],
     },
-    { name: 'TikTokLive 6.6.5', licence: 'MIT', command: python('peers', 'python.py'), note: PYTHON, varies: [acks, chats, cutEnd] },
-    { name: 'TikTokLive 6.6.6', licence: 'AGPL', command: python('peers-6.6.6', 'python.py'), note: PYTHON, varies: [acks, chats, cutEnd] },
-    { name: 'TikTokLive 7.0.1', licence: 'AGPL', command: python('peers-7.0.1', 'python.py'), note: PYTHON, varies: [acks, chats, cutEnd] },
+    { name: 'TikTokLive 6.6.5', licence: 'MIT', command: python('peers', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
+    { name: 'TikTokLive 6.6.6', licence: 'AGPL', command: python('peers-6.6.6', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
+    { name: 'TikTokLive 7.0.1', licence: 'AGPL', command: python('peers-7.0.1', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
     {
       name: 'piratetok-live-rs 0.5.0',
       licence: '0BSD',

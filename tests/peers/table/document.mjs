@@ -19,10 +19,10 @@ Not in the table: ports for Go, C# and Java, which are not in the registries of 
 hosts are constants; and \`tiktok-live-api-sdk\`, which has no socket.
 `
 
-const LEGEND = `
+const legend = ([chats, gifts, likes, joins]) => `
 ## Overview
 
-**all**: the chats, gifts, likes and joins of the recording, each once; **some**: fewer; **more**: some of them twice; **none**: no event. **!** the client raised an error;
+**all**: the ${chats} chats, ${gifts} gifts, ${likes} likes and ${joins} joins of the recording, each once; **some**: fewer; **more**: some of them twice; **none**: no event. **!** the client raised an error;
 **↻** it connected again by itself. The tables below have the numbers.
 `
 
@@ -40,7 +40,7 @@ export function write(clients, results, counts) {
   const scenarios = [...results.get(clients[0].name).keys()]
   const overview = scenarios.map((scenario) => [`\`${scenario}\``, ...clients.map(({ name }) => summary(results.get(name).get(scenario), counts))])
   const table = [['scenario', ...clients.map(({ name }) => name)], Array(clients.length + 1).fill('---'), ...overview].map((cells) => `| ${cells.join(' | ')} |\n`)
-  return [INTRODUCTION, LEGEND, '\n', ...table, PARTS, ...clients.map((client) => section(client, results.get(client.name)))].join('')
+  return [INTRODUCTION, legend(counts), '\n', ...table, PARTS, ...clients.map((client) => section(client, results.get(client.name)))].join('')
 }
 
 function summary(texts, counts) {
@@ -86,7 +86,7 @@ export function ranged({ varies = [] }, scenario, texts) {
   return texts.map((text, index) => {
     const rule = varies.find(({ scenarios, column }) => COLUMNS[index] === column && scenarios.includes(scenario))
     if (!rule) return text
-    if (rule.oneOf) return rule.oneOf.includes(text) ? rule.oneOf.join(' or ') : text
+    if (rule.oneOf) return rule.oneOf.includes(text) ? rule.oneOf.map((one) => one || 'none').join(' or ') : text
     const [, number, unit] = /^(\d+)( s)?$/.exec(text) ?? []
     return number >= rule.from && number <= rule.to ? `${rule.from}–${rule.to}${unit ?? ''}` : text
   })

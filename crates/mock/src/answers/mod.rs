@@ -119,6 +119,9 @@ pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Ans
 /// Returns the answer to a request without a route.
 fn unknown(mock: &MockState, request: &Request) -> Response {
     let (status, message) = match mock.is_answered(request) {
+        _ if request.method == "CONNECT" => {
+            (405, "this is the mock's own port; its proxy is at the address of --proxy-listen".to_owned())
+        }
         true => (404, format!("no route {}", request.path)),
         false => {
             let (domains, host) = (host::DOMAINS.join(", "), request.host());
