@@ -87,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return status(script("run.mjs")?.args(&args.only));
     }
     status(script("table/run.mjs")?.arg("--some"))?;
+    build_crate(&peers.join("tiktoklive/Cargo.toml"), &target.join("peers-tiktoklive"))?;
     install_programs()?;
     let mut unshare = Command::new("unshare");
     unshare.args(WITHOUT_ROUTES).arg("node").args([&peers.join("proxied/run.mjs"), &livetape, &target]);

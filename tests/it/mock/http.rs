@@ -68,7 +68,8 @@ async fn absolute_addresses_are_answered_for_tiktok_and_the_mock_itself() {
     {
         assert_eq!(ask(host).await, "HTTP/1.1 421 Misdirected Request", "{host}");
     }
-    let connect = "CONNECT www.tiktok.com:443 HTTP/1.1\r\nHost: www.tiktok.com:443\r\nConnection: close\r\n\r\n";
+    let connect =
+        "CONNECT www.tiktok.com:443 HTTP/1.1\r\nHost: www.tiktok.com:443\r\nConnection: close\r\n\r\n";
     assert_eq!(status(&rig, connect).await, "HTTP/1.1 405 Method Not Allowed");
     // They are in the log, as requests without a route are.
     assert_eq!(rig.mock.received().len(), seen + 5);

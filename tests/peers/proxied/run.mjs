@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { check, finish } from '../../support/checks.mjs'
 import { withServer } from '../../support/livetape.mjs'
 import { linesOf, printedBy } from '../mock.mjs'
-import { LOOKUP, OTHER, SIGN, SOCKET } from './addresses.mjs'
+import { LOOKUP, OTHER, ROOM, SIGN, SOCKET } from './addresses.mjs'
 import { programs, redirected } from './programs.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -41,25 +41,27 @@ async function checkProgram({ name, command, env, asksOther, ownHosts = [], want
   await check(name, async () => {
     const { lines, refused } = await behindProxy(command, env)
     if (wanted) assert.deepEqual(lines, wanted(expected))
-    else assert.deepEqual(countsOf(lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))), expected.counts, lines.at(-1))
+    else assert.deepEqual(countsIn(lines), expected.counts, lines.at(-1))
     assert.deepEqual(refused.filter((host) => !ownHosts.includes(host)), asksOther ? [new URL(OTHER).hostname] : [], 'hosts that the proxy refused')
     return wanted ? lines.join(', ') : `${expected.counts.join(', ')} ${COUNTED.join(', ')}`
   })
 }
 
 /** Runs a program whose hosts `/etc/hosts` redirects to a mock with TLS. Only this program sees that file: it has its own mount namespace. */
-const checkRedirected = ({ name, command, wanted }) => check(`${name}, hosts redirected`, async () => {
+const checkRedirected = ({ name, command, wanted, counts }) => check(`${name}, hosts redirected`, async () => {
   const mock = ['mock', '--play', PLAY, '--speed', '30', '--port', '0', '--tls', '127.0.0.1:443', '--ca-dir', ca]
   const redirect = ['--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
-  const trust = Object.fromEntries(['CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'].map((variable) => [variable, path.join(folder, 'ca.pem')]))
+  const trust = Object.fromEntries(['CURL_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'].map((variable) => [variable, path.join(folder, 'ca.pem')]))
   const { stdout } = await withServer(livetape, mock, () => {
     return run('unshare', [...redirect, ...command], { cwd: here, env: { ...process.env, ...trust }, timeout: PROGRAM_MS })
   })
   const lines = stdout.trim().split('\n')
-  assert.deepEqual(lines, wanted(expected))
-  return lines.join(', ')
+  const [found, needed] = wanted ? [lines, wanted(expected)] : [countsIn(lines), counts(expected)]
+  assert.deepEqual(found, needed, lines.at(-1))
+  return found.join(', ')
 })
 
+const countsIn = (lines) => countsOf(lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line)))
 const countsOf = (events) => COUNTED.map((type) => events.filter((event) => event.type === type).length)
 
 /** Without this check, an open network would hide requests that do not use the proxy. */
@@ -81,11 +83,11 @@ const records = await linesOf(livetape, ['cat', PLAY, '--json'])
 const frames = records.filter(({ type, payloadType }) => type === 'frame' && payloadType !== 'hb').length
 const { roomId } = records.find((record) => record.roomId)
 const events = await linesOf(livetape, ['events', PLAY, '--no-dedup', '--types', COUNTED.join()])
-const expected = { room: roomId, frames, counts: countsOf(events) }
+const expected = { room: roomId, frames, counts: countsOf(events), old: countsOf(events.filter(({ data }) => data.isHistory)) }
 await Promise.all(programs({ target, home: folder, lookup: LOOKUP, sign: SIGN, socket: SOCKET, other: OTHER }).map(checkProgram))
 const hosts = path.join(folder, 'hosts')
-await writeFile(hosts, `127.0.0.1 localhost ${[LOOKUP, SIGN, SOCKET].map((address) => new URL(address).hostname).join(' ')}\n`)
+await writeFile(hosts, `127.0.0.1 localhost ${[LOOKUP, ROOM, SIGN, SOCKET].map((address) => new URL(address).hostname).join(' ')}\n`)
 // One after the other, because all listen on port 443.
-for (const program of redirected({ lookup: LOOKUP, sign: SIGN })) await checkRedirected(program)
+for (const program of redirected({ target, lookup: LOOKUP, sign: SIGN })) await checkRedirected(program)
 await rm(folder, { recursive: true })
 finish('all programs reach the mock')

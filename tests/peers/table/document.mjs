@@ -16,7 +16,7 @@ neither emits nor sends anything but heartbeats, or after 60 s, the client is as
 stream, and when it says that it is disconnected. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
 
 Not in the table: ports for Go, C# and Java, which are not in the registries of npm, PyPI and crates.io; the crate \`tiktoklive\` 0.0.19, whose
-hosts are constants; and \`tiktok-live-api-sdk\`, which has no socket.
+socket uses no proxy (it runs with redirected hosts in \`cargo xtask peers --proxied\`, and emits all but the events in the first answer); and \`tiktok-live-api-sdk\`, which has no socket.
 `
 
 const legend = ([chats, gifts, likes, joins]) => `
