@@ -3,10 +3,14 @@
 use std::io::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
 use super::corpus::{beginning, frames};
-use crate::tools::{export, import::Format};
+use crate::tools::{
+    export,
+    import::{Format, ImportOptions, import_capture},
+};
 
 /// Number of frames in a capture that is written here.
 const FRAMES: usize = 20;
@@ -25,7 +29,7 @@ pub(super) fn captures() -> Vec<Vec<u8>> {
 fn capture(format: Format) -> Vec<u8> {
     let (recording, mut out) = (beginning(), Vec::new());
     match format {
-        Format::Har => export::har(|| Ok(&recording[..]), &mut out).expect("an intact recording"),
+        Format::Har => drop(export::har(|| Ok(&recording[..]), &mut out).expect("an intact recording")),
         Format::Lines => drop(export::jsonl(&recording[..], &mut out, None).expect("an intact recording")),
         Format::Piratetok => {
             drop(export::piratetok(&recording[..], &mut out, None).expect("an intact recording"))
@@ -106,4 +110,15 @@ fn flow() -> Vec<u8> {
 /// A typed netstring.
 fn net(kind: char, value: &[u8]) -> Vec<u8> {
     [format!("{}:", value.len()).as_bytes(), value, kind.to_string().as_bytes()].concat()
+}
+
+#[test]
+fn every_capture_is_imported_as_its_format() {
+    for (capture, format) in captures().into_iter().zip(Format::ALL.into_iter().chain([Format::Har])) {
+        let (options, mut out) =
+            (ImportOptions { user: Some("ann".into()), ..ImportOptions::default() }, Vec::new());
+        let report = import_capture(&Bytes::from(capture), &mut out, &options).unwrap();
+        assert_eq!(report.format, format);
+        assert!(report.frames >= FRAMES as u64 && report.broken.is_none(), "{format}: {report}");
+    }
 }

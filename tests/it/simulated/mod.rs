@@ -30,9 +30,10 @@ use proptest::{
 use crate::support::{Setup, mock::Mock};
 
 /// Number of rooms in each run.
-const ROOMS: u32 = 20;
-/// Rooms that failed once: a subscriber that joins after the end gets the state, which is older than the last event.
-const KNOWN: [u64; 1] = [1_795_333_418_111_578];
+const ROOMS: u32 = 8;
+/// Rooms that failed once: a subscriber that joins after the end gets the state, which is older than the last event; and numbers of
+/// hidden events.
+const KNOWN: [u64; 2] = [1_795_333_418_111_578, 9_736_916_836_634_598_009];
 /// Maximum virtual time until everything has ended.
 const END_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const SUBSCRIBERS: usize = 6;
@@ -86,11 +87,11 @@ async fn simulate(seed: u64) -> Vec<String> {
         never = jumps => match never {},
         () = tokio::time::sleep_until(deadline) => panic!("it has not ended after {END_MAX:?}"),
     };
-    let events = truth.end().await;
+    let (events, is_whole) = truth.end().await;
     for log in &logs {
         log.check(&events);
     }
-    truth::check(&events, &read.lock().unwrap());
+    truth::check(&events, is_whole, &read.lock().unwrap());
     let rig = Rc::into_inner(rig).unwrap();
     tokio::time::timeout_at(deadline, rig.end()).await.expect("the server ends");
     events.into_values().collect()
