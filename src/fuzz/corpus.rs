@@ -10,10 +10,7 @@ use tungstenite::protocol::frame::{
 };
 
 use super::clients::upgrade;
-use crate::{
-    sans_io::recording::{Reader, What, Writer, records::Header},
-    tools::export,
-};
+use crate::sans_io::recording::{Reader, What, Writer, records::Header};
 
 /// Number of records of the recordings that other formats are exported from.
 const RECORDS: usize = 60;
@@ -47,16 +44,6 @@ pub(super) fn frames() -> Vec<Vec<u8>> {
     let frames = Vec::from_iter(lines.filter_map(frame));
     assert!(frames.len() > RECORDS);
     frames
-}
-
-/// Captures in several formats.
-pub(super) fn captures() -> Vec<Vec<u8>> {
-    let recording = beginning();
-    let (mut jsonl, mut piratetok, mut har) = (Vec::new(), Vec::new(), Vec::new());
-    export::jsonl(&recording[..], &mut jsonl, None).expect("an intact recording");
-    export::piratetok(&recording[..], &mut piratetok, None).expect("an intact recording");
-    export::har(|| Ok(&recording[..]), &mut har).expect("an intact recording");
-    vec![jsonl, piratetok, har]
 }
 
 /// Frames of a client: requests to the lobby, a message in pieces, binary data, control frames.
@@ -102,7 +89,7 @@ pub(super) fn requests() -> Vec<Vec<u8>> {
 }
 
 /// Returns the first [`RECORDS`] records of a recording.
-fn beginning() -> Vec<u8> {
+pub(super) fn beginning() -> Vec<u8> {
     let whole =
         fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).expect("it is committed");
     let mut reader = Reader::open(&whole[..]).expect("it is intact");

@@ -1,6 +1,7 @@
 //! Fuzzing of everything that parses bytes from outside: the committed corpora, and mutations of them. `cargo xtask fuzz` runs
 //! these tests with fresh seeds.
 
+mod captures;
 mod clients;
 mod corpus;
 mod mutate;
@@ -47,8 +48,8 @@ fn shared_recordings() {
 }
 
 #[test]
-fn captures() {
-    fuzz(&corpus::captures(), targets::import);
+fn imports() {
+    fuzz(&captures::captures(), targets::import);
 }
 
 #[test]

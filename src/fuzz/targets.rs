@@ -15,7 +15,7 @@ use crate::{
         },
         redact::redact,
         scrub::{Auditor, Key, Scrubber},
-        wire::{self, read_batch, read_message, read_push, unzip},
+        wire::{read_batch, read_message, read_push, unzip},
     },
     settings::{Sources, resolve},
     tools::{
@@ -73,18 +73,12 @@ pub(super) fn recording(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 pub(super) fn wire(bytes: &[u8]) -> Result<(), TestCaseError> {
-    drop(faults(bytes));
-    Ok(())
-}
-
-/// Returns the faults of a frame.
-fn faults(bytes: &[u8]) -> Vec<wire::Fault> {
     let mut faults = Vec::new();
     let push = read_push(&Bytes::copy_from_slice(bytes), &mut faults);
     for message in read_batch(&unzip(push.payload, &mut faults), &mut faults).messages {
         let _ = read_message(&message, &mut faults);
     }
-    faults
+    Ok(())
 }
 
 fn frame(bytes: &[u8], offset: Duration) -> Item {
@@ -123,8 +117,7 @@ pub(super) fn share(bytes: &[u8]) -> Result<(), TestCaseError> {
     scrub(&original[..], &original[..], &mut scrubbed, Scrubber::new(Key::new(&[7; 32]))).unwrap();
     audit(&original[..], Auditor::new("").unwrap()).unwrap();
     let found = audit(&scrubbed[..], Auditor::new("").unwrap()).unwrap();
-    // Malformed data may be read in another way once it is rewritten: then the audit refuses it.
-    prop_assert!(found.counts.is_empty() || !faults(bytes).is_empty(), "{}", found);
+    prop_assert!(found.counts.is_empty(), "{}", found);
     Ok(())
 }
 

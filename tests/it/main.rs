@@ -43,6 +43,7 @@ mod rooms;
 mod scrub;
 mod sessions;
 mod settings;
+mod simulated;
 mod support;
 mod talk;
 mod tidy;

@@ -19,14 +19,14 @@ use crate::programs::{cargo, target};
 /// Maximum time for one seed: one that takes longer hangs. A simulation takes about five seconds on a busy machine.
 const SEED_TIME_MAX: Duration = Duration::from_secs(120);
 
-/// Name of each target, the library with its tests, and the beginning of their names.
+/// Name of each target, its test program, and the beginning of the names of its tests.
 #[rustfmt::skip]
 const TARGETS: &[(&str, &str, &str)] = &[
     ("recording", "livetape", "fuzz::recordings"),
     ("wire", "livetape", "fuzz::frames_on_the_wire"),
     ("decoder", "livetape", "fuzz::decoded_frames"),
     ("share", "livetape", "fuzz::shared_recordings"),
-    ("import", "livetape", "fuzz::captures"),
+    ("import", "livetape", "fuzz::imports"),
     ("settings", "livetape", "fuzz::settings"),
     ("scenario", "livetape", "fuzz::scenarios"),
     ("websocket", "livetape", "fuzz::sockets"),
@@ -41,22 +41,24 @@ const TARGETS: &[(&str, &str, &str)] = &[
     ("har", "livetape_tools", "import::har::tests::"),
 ];
 
-/// The library with the simulations, and the part that their names share.
-const SIMULATIONS: (&str, &str) = ("livetape", "::simulated_");
+/// The test programs with simulations: of disks, and of live rooms.
+const SIMULATIONS: [&str; 2] = ["livetape", "it"];
+/// Part of the name of every simulation.
+const SIMULATION: &str = "::simulated_";
 
-/// Simulates for this time, or with one seed. All processors simulate.
+/// Simulates for this time, or with one seed. All processors simulate, in turns disks and live rooms.
 pub(crate) fn simulate(seed: Option<u64>, time: Duration) -> Result<()> {
-    let (library, filter) = SIMULATIONS;
-    let job = Job { chore: "simulate".to_owned(), library, filter, seed, time };
-    run_all(&vec![job; seed.map_or_else(processors, |_| 1)])
+    let jobs = SIMULATIONS.len().max(seed.map_or_else(processors, |_| 0));
+    let job = |program| Job { chore: "simulate".to_owned(), program, filter: SIMULATION, seed, time };
+    run_all(&Vec::from_iter(SIMULATIONS.into_iter().cycle().take(jobs).map(job)))
 }
 
 /// Fuzzes each target, or only one, for this time, or with one seed. Each processor fuzzes another target.
 pub(crate) fn fuzz(only: Option<&str>, seed: Option<u64>, time: Duration) -> Result<()> {
     let mut jobs = Vec::new();
-    for &(name, library, filter) in TARGETS {
+    for &(name, program, filter) in TARGETS {
         if only.is_none_or(|only| only == name) {
-            jobs.push(Job { chore: format!("fuzz {name}"), library, filter, seed, time });
+            jobs.push(Job { chore: format!("fuzz {name}"), program, filter, seed, time });
         }
     }
     ensure!(!jobs.is_empty(), "unknown target; choose from {}", names());
@@ -69,11 +71,11 @@ pub(crate) fn names() -> String {
 }
 
 /// Tests to run with fresh seeds for a time, or with one seed.
-#[derive(Clone)]
 struct Job {
     /// The command that repeats a seed.
     chore: String,
-    library: &'static str,
+    /// Name of the test program.
+    program: &'static str,
     /// Selects the tests.
     filter: &'static str,
     seed: Option<u64>,
@@ -89,7 +91,7 @@ fn run_all(jobs: &[Job]) -> Result<()> {
     let (tests, next) = (tests()?, AtomicUsize::new(0));
     let work = || {
         while let Some((number, job)) = jobs.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = job.run(number, &tests[job.library]);
+            let result = job.run(number, &tests[job.program]);
             // No more jobs for the others.
             result.inspect_err(|_| next.store(jobs.len(), Ordering::Relaxed))?;
         }
@@ -101,13 +103,13 @@ fn run_all(jobs: &[Job]) -> Result<()> {
     })
 }
 
-/// The test program of a library, and the folder to run it in.
+/// A test program, and the folder to run it in.
 struct Tests {
     program: PathBuf,
     folder: PathBuf,
 }
 
-/// Builds all tests, like the stage `tests`, so that CI does not build them again. Returns those of the libraries.
+/// Builds all tests, like the stage `tests`, so that CI does not build them again. Returns them by name.
 fn tests() -> Result<BTreeMap<String, Tests>> {
     let args = ["test", "--workspace", "--locked", "--no-run", "--message-format", "json-render-diagnostics"];
     let built = cargo().args(args).stderr(Stdio::inherit()).output()?;
@@ -116,7 +118,7 @@ fn tests() -> Result<BTreeMap<String, Tests>> {
     for line in String::from_utf8(built.stdout)?.lines() {
         let message: serde_json::Value = serde_json::from_str(line)?;
         let (target, program) = (&message["target"], message["executable"].as_str());
-        if let (Some(program), true) = (program, target["kind"][0] == "lib") {
+        if let (Some(program), true) = (program, target["kind"][0] == "lib" || target["kind"][0] == "test") {
             let name = target["name"].as_str().context("a target has a name")?;
             let manifest = Path::new(message["manifest_path"].as_str().context("a package has a manifest")?);
             let folder = manifest.parent().context("a manifest is in a folder")?.to_owned();
@@ -138,13 +140,16 @@ impl Job {
             self.run_seed(next, tests)?;
             next += 1;
         }
-        println!("{}: {} seeds from {first}", self.chore, next - first);
+        println!("{}, {}: {} seeds from {first}", self.chore, self.program, next - first);
         Ok(())
     }
 
     fn run_seed(&self, seed: u64, tests: &Tests) -> Result<()> {
-        let path = target()?
-            .join(format!("seed-{}-{seed}.txt", self.filter.replace(|c: char| !c.is_alphanumeric(), "-")));
+        let path = target()?.join(format!(
+            "seed-{}{}-{seed}.txt",
+            self.program,
+            self.filter.replace(|c: char| !c.is_alphanumeric(), "-")
+        ));
         let mut command = Command::new(&tests.program);
         command.arg(self.filter).current_dir(&tests.folder).stdout(File::create(&path)?);
         command.env("PROPTEST_RNG_SEED", seed.to_string()).env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");

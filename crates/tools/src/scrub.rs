@@ -198,6 +198,7 @@ impl fmt::Display for Report {
             (tally.headers, "headers of HTTP answers: dropped"),
             (tally.dropped_bodies, "HTTP bodies that are neither a batch nor JSON: dropped"),
             (tally.dropped_records, "records of unknown types: dropped"),
+            (tally.rejected_records, "malformed records with unrecognisable data: dropped"),
             (tally.broken, "truncated messages: the rest was dropped"),
             (tally.bad_gzip, "broken gzip: only the readable part was kept"),
             (self.too_large, "records that grew too large: dropped"),

@@ -136,6 +136,22 @@ async fn frames_are_acknowledged_and_a_lost_connection_is_restored() {
     assert!(frames.ends_with(&[enter, hb, acks(3)]), "{frames:?}");
 }
 
+/// Found by simulation: an ack that cannot be sent must not hide what arrived before the connection broke.
+#[tokio::test(start_paused = true)]
+async fn messages_that_arrived_before_a_connection_broke_are_read() {
+    let first = (1..=3).map(|n| Act::Send(msg(n, vec![]))).collect();
+    let server = live(vec![Reply::Socket(first), Reply::Socket(vec![ended(4), Act::Hang])]);
+    let (items, outcome) = run(&server, options()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    let lines = text(&items);
+    let received: Vec<_> = lines.lines().filter_map(|line| line.split_once("received msg ")).collect();
+    assert_eq!(
+        received.iter().map(|(_, log_id)| *log_id).collect::<Vec<_>>(),
+        ["1", "2", "3", "4"],
+        "{lines}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_same_seed_gives_the_same_items() {
     let make = || {

@@ -4,8 +4,11 @@ use std::{io::Cursor, path::Path, process::Command, sync::Arc};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
-    mock::{MockTikTok, Scenario, ScenarioFile},
-    sans_io::recording::{Flags, Item, Reader, What},
+    mock::{MockTikTok, Scenario, ScenarioFile, Seen},
+    sans_io::{
+        recording::{Flags, Item, Reader, What},
+        wire,
+    },
     source::live::{Live, LiveOptions, NetTransport, Outcome, Url},
 };
 use tokio::{
@@ -210,11 +213,9 @@ async fn an_unreadable_message_of_the_client_is_reported_as_by_verify() {
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
     assert!(socket.next().await.unwrap().unwrap().is_binary());
     socket.send(Message::binary(&b"\xff\xff"[..])).await.unwrap();
-    while socket.next().await.is_some_and(|message| message.is_ok()) {
-        if mock.received().iter().any(|entry| entry.what.name() == "other") {
-            break;
-        }
-    }
+    socket.send(Message::Binary(wire::client::heartbeat(ROOM))).await.unwrap();
+    mock.wait_for(Seen::Heartbeat, 1).await;
+    assert!(mock.received().iter().any(|entry| entry.what.name() == "other"));
     let (code, said, folder) = proxied.end().await;
     assert!(said.contains("⚠️ Incomplete: 1 frame or message unreadable"), "{said}");
     let verified = run(&["verify", text(&folder.path().join("show.bin"))]);
@@ -226,14 +227,13 @@ fn nothing_is_announced_before_a_mistake_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (file, ca) = (folder.path().join("show.bin"), folder.path().join("ca"));
     std::fs::write(&file, "kept").unwrap();
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (own, listen) = (format!("http://localhost:{port}"), port.to_string());
+    // No other test uses this loopback address. A free port of the usual one could belong to another test by now.
+    let (own, listen) = ("http://localhost:4321", "127.20.20.20:4321");
     let itself = "is the address of --proxy-listen: requests would loop forever";
     for (listen, more, code, why) in [
         ("0", &["-o", text(&file)][..], 1, "already exists, and recordings are never overwritten"),
-        (&listen, &["--proxy", &own], 2, itself),
-        (&listen, &["--upstream", &own], 2, itself),
+        (listen, &["--proxy", own], 2, itself),
+        (listen, &["--upstream", own], 2, itself),
         (
             "0",
             &["--offline", "--pass", "example.com:4999"],

@@ -42,7 +42,7 @@ pub(crate) struct Rig {
     pub(super) driver: Option<Driver>,
     pub(super) timeline: Option<Timeline>,
     pub(super) mock: Option<Mock>,
-    pub(super) supervisor: Option<JoinHandle<Ended>>,
+    pub(crate) supervisor: Option<JoinHandle<Ended>>,
     pub(super) replay: Option<JoinHandle<Summary>>,
 }
 

@@ -168,6 +168,6 @@ impl Tally {
     /// Returns the number of bodies and records that were dropped rather than replaced.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped_bodies + self.dropped_records
+        self.dropped_bodies + self.dropped_records + self.rejected_records
     }
 }

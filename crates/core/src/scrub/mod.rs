@@ -41,6 +41,7 @@ use super::{
     recording::{
         Flags, Item, Opcode, USER_TAG, What,
         records::{ConnOpen, Header, header::Privacy},
+        write_payload,
     },
     redact::redact,
 };
@@ -70,6 +71,9 @@ pub struct Tally {
     pub dropped_bodies: u64,
     /// Number of records dropped because their type is unknown.
     pub dropped_records: u64,
+    /// Number of records dropped because an audit would still find something: malformed data can be read in another way once it is
+    /// rewritten.
+    pub rejected_records: u64,
     /// Number of URL parameters dropped.
     pub parameters: u64,
     /// Number of headers dropped.
@@ -195,8 +199,19 @@ impl Scrubber {
             self.tally.changed_records += 1;
             item.flags = Flags(item.flags.0 | Flags::EDITED);
         }
+        if !passes_audit(&item) {
+            self.tally.rejected_records += 1;
+            return None;
+        }
         Some(item)
     }
+}
+
+/// Whether an audit finds nothing in a scrubbed item.
+fn passes_audit(item: &Item) -> bool {
+    let mut payload = Vec::new();
+    write_payload(&item.what, &mut payload);
+    Auditor::default().audit(item, &payload).is_empty()
 }
 
 /// Turns a header into that of a scrubbed recording.

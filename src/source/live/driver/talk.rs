@@ -107,8 +107,10 @@ impl<T: Transport> Driver<T> {
         while let Some(bytes) = session.poll_transmit() {
             match within(SEND_TIMEOUT, socket.send(Message::Binary(bytes.clone()))).await {
                 Some(Ok(())) => self.note_frame(Opcode::BINARY, bytes, Flags::SENT),
-                // Keep reading: the server's last messages and its close frame may still be unread.
-                Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
+                // Keep reading: the server's last messages and its close frame may still be unread. Reading also finds a broken connection.
+                Some(Err(
+                    Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_) | Error::Io(_),
+                )) => {}
                 Some(Err(error)) => {
                     return session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why);
                 }
