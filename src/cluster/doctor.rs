@@ -53,7 +53,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
         findings.push(Err(problem));
         return findings;
     }
-    findings.push(Ok(format!("JetStream is on, and has the stream `livetape-{}`", options.cluster)));
+    findings.push(Ok(format!("JetStream is on, and has the stream `{}`", store.log())));
     findings.push(clock_difference(&store).await);
     findings
 }

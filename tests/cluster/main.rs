@@ -12,5 +12,6 @@ mod proxy;
 mod rooms;
 mod same_logs;
 mod slow;
+mod storage;
 mod support;
 mod upstream;
