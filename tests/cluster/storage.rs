@@ -1,10 +1,16 @@
 //! What NATS stores of each channel, and for how long.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use livetape::sans_io::pace::Speed;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Nats, Node, after, assert_same, contents, demo, polled, take_owner},
+    proxy::{self, To},
+    support::{LEASE, Nats, Node, after, assert_same, contents, demo, node, polled, take_owner},
     upstream::Show,
 };
 
@@ -14,6 +20,11 @@ const CHANNEL_BYTES_MAX: u64 = 32 << 20;
 const FOREIGN_BYTES: usize = 1_000_000;
 /// Number of foreign messages: much more than NATS stores of a channel.
 const FOREIGN: usize = 300;
+/// Number of foreign messages at the end of a log that a new node reads.
+const UNREAD: usize = 25;
+/// Bar for what NATS sends to a node that asks once, in bytes.
+const ASKED_BYTES_MAX: usize = 5 << 20;
+
 /// Opens the room of a token, and returns when it has ended at all nodes.
 fn play_to_end(node: &Node, token: &str) {
     let feed = node.room(token);
@@ -64,4 +75,27 @@ fn logs_of_rooms_are_removed_after_their_events() {
     // The room can be opened again.
     play_to_end(&next, "t-ann");
     assert!(streams(&show.nats).contains("livetape-test_user_ann"));
+}
+
+#[test]
+fn a_node_asks_for_a_limited_size_of_the_log() {
+    let nats = Nats::start();
+    let first = Node::start(&nats);
+    first.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "before" }));
+    drop(first);
+    nats.fill("livetape.test.feed.main", UNREAD, FOREIGN_BYTES);
+    let (sent, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let told = Arc::clone(&most);
+    let counted = proxy::start(&nats.address, move |to, bytes| {
+        if to == To::Client {
+            told.fetch_max(sent.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len(), Ordering::Relaxed);
+        } else if String::from_utf8_lossy(bytes).contains("$JS.API.CONSUMER.MSG.NEXT.") {
+            sent.store(0, Ordering::Relaxed);
+        }
+        true
+    });
+    let node = Node::with(&mut node(&nats.url_of(&counted), LEASE));
+    node.feed("0").until(|event| event["type"] == "chat");
+    let most = most.load(Ordering::Relaxed);
+    assert!((FOREIGN_BYTES..ASKED_BYTES_MAX).contains(&most), "{most} bytes at once");
 }

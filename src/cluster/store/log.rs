@@ -35,6 +35,8 @@ const LOG_MESSAGE_BYTES_MAX: i32 = 1 << 20;
 const ROOM_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// Maximum number of messages that are read from a log at once.
 const TAIL_MESSAGES_MAX: u64 = 1_024;
+/// Maximum size of the messages that are read from a log at once, in bytes. Each message is smaller.
+const TAIL_BYTES_MAX: usize = 4 << 20;
 /// Time after which NATS removes a consumer that reads no further.
 const CONSUMER_TIME: Duration = Duration::from_secs(10);
 
@@ -147,7 +149,8 @@ impl Store {
         });
         let consumer = consumer.await.ok()?;
         let count = usize::try_from((last - after).min(TAIL_MESSAGES_MAX)).ok()?;
-        let mut batch = consumer.fetch().max_messages(count).messages().await.ok()?;
+        let fetch = consumer.fetch().max_messages(count).max_bytes(TAIL_BYTES_MAX);
+        let mut batch = fetch.messages().await.ok()?;
         let mut messages = Vec::new();
         // The rest is read from there, however slow NATS is. NATS ends a full batch with an error.
         let ends = clock::now() + ANSWER_TIME_MAX;
