@@ -99,3 +99,17 @@ fn a_node_asks_for_a_limited_size_of_the_log() {
     let most = most.load(Ordering::Relaxed);
     assert!((FOREIGN_BYTES..ASKED_BYTES_MAX).contains(&most), "{most} bytes at once");
 }
+
+#[test]
+fn a_lost_bucket_of_leases_is_created_again() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    polled(|| node.is_owner().then_some(()));
+    let answer = nats.request("$JS.API.STREAM.DELETE.KV_livetape-test", "");
+    assert!(answer.contains(r#""success":true"#), "{answer}");
+    node.process.until("lost the channel");
+    node.process.until("This node owns the channel");
+    let feed = node.feed("0");
+    node.post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "hi" }));
+    feed.until(|event| event["type"] == "chat");
+}

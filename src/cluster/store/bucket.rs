@@ -83,7 +83,12 @@ impl Store {
         match self.append(self.key_subject(key), revision.unwrap_or(0), value.into()).await {
             Ok(revision) => Answer::Held { revision, sent },
             Err(Appending::Rejected) => self.read_lease(key, holder).await,
-            Err(Appending::NoStream | Appending::Unanswered) => Answer::Unknown,
+            Err(Appending::NoStream) => {
+                // NATS has lost it, or refused it before. A failure shows in the next answer.
+                drop(self.ensure_bucket().await);
+                Answer::Unknown
+            }
+            Err(Appending::Unanswered) => Answer::Unknown,
         }
     }
 
