@@ -6,6 +6,7 @@ mod clocks;
 mod doctor;
 mod failover;
 mod logins;
+mod losing;
 mod outage;
 mod process;
 mod proxy;

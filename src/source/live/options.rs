@@ -45,6 +45,8 @@ pub struct LiveOptions {
     pub wall_anchor: Option<Duration>,
     /// When TikTok may be contacted. Attempts wait for it.
     pub limit: Limit,
+    /// Maximum time for the close handshake. Without an answer, the connection is dropped.
+    pub close_timeout: Duration,
 }
 
 /// A URL. Cannot exist without the feature `live`, because nothing opens connections then.
@@ -81,6 +83,8 @@ pub enum SignForm {
     Connect,
 }
 
+/// Default maximum time for the close handshake.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Minimum interval of look-ups while a user is not live.
 pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
 
@@ -101,6 +105,7 @@ impl LiveOptions {
             seed: 0,
             wall_anchor: None,
             limit: Limit::default(),
+            close_timeout: CLOSE_TIMEOUT,
         }
     }
 
