@@ -48,3 +48,43 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
     feed.until(is_chat);
     assert_eq!(show.connections(), (2, 1));
 }
+
+/// Loses the first answer to a claim on a user.
+#[derive(Default)]
+struct Loser {
+    /// Subject of the answer.
+    inbox: Option<String>,
+    has_lost: bool,
+}
+
+impl Loser {
+    fn passes(&mut self, to: To, bytes: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(bytes);
+        match &self.inbox {
+            None if to == To::Server => {
+                let publish = text.split_once("PUB $KV.livetape-test.user.ann ");
+                self.inbox = publish.map(|(_, rest)| rest.split(' ').next().unwrap().to_owned());
+                true
+            }
+            Some(inbox) if to == To::Client && !self.has_lost && text.contains(inbox) => {
+                self.has_lost = true;
+                false
+            }
+            _ => true,
+        }
+    }
+}
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_found_in_the_next_attempt() {
+    let show = Show::start(|it| it, "9");
+    let loser = Arc::new(Mutex::new(Loser::default()));
+    let losing = Arc::clone(&loser);
+    let nats = proxy::start(&show.nats.address, move |to, bytes| losing.lock().unwrap().passes(to, bytes));
+    let node = show.node_with(&show.nats.url_of(&nats), &show.mock.url(), CLAIM_LEASE);
+    let (status, answer) = node.request("POST", "/connect/ann", &Value::Null);
+    assert_eq!(status, 200, "{answer}");
+    assert!(loser.lock().unwrap().has_lost);
+    node.feed("0").until(is_chat);
+    assert_eq!(show.connections(), (1, 1));
+}
