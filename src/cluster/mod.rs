@@ -65,6 +65,7 @@ impl Cluster {
     /// not as this node expects.
     pub async fn connect(options: Options) -> Result<Self, Problem> {
         let link = options.connect().await?;
+        doctor::message_size(&link)?;
         access::check(&link, &options.cluster).await?;
         let store = Store::new(link.client.clone(), &options);
         let ensured = store.ensure().await;

@@ -88,3 +88,23 @@ fn a_claim_whose_answer_was_lost_is_found_in_the_next_attempt() {
     node.feed("0").until(is_chat);
     assert_eq!(show.connections(), (1, 1));
 }
+
+#[test]
+fn events_that_an_owner_could_not_store_are_reported() {
+    let mut show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
+    let node = show.node();
+    node.post("/connect/ann", &Value::Null);
+    let feed = node.feed("0");
+    feed.until(is_chat);
+    show.nats.kill();
+    let lost = node.process.until("lost the channel");
+    show.nats.restart();
+    let log = feed.until(|event| event["type"] == "error" && event["seq"].is_u64());
+    let error: Value = serde_json::from_str(log.last().unwrap()).unwrap();
+    assert_eq!(error["data"]["code"], "cluster_unreachable", "{lost}");
+    let message = error["data"]["message"].as_str().unwrap();
+    let count: u32 = message.split(' ').nth(2).unwrap().parse().unwrap();
+    assert!(count > 0, "{message}");
+    feed.until(|event| event["type"] == "connection_created");
+    feed.until(is_chat);
+}

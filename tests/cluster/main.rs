@@ -5,6 +5,7 @@ mod balanced;
 mod clocks;
 mod doctor;
 mod failover;
+mod full;
 mod logins;
 mod losing;
 mod outage;
