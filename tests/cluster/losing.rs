@@ -108,3 +108,23 @@ fn events_that_an_owner_could_not_store_are_reported() {
     feed.until(|event| event["type"] == "connection_created");
     feed.until(is_chat);
 }
+
+#[test]
+fn a_room_that_ends_while_nats_is_gone_stays_ended() {
+    // The last user is ben.
+    let mut show = Show::start(|it| it.change(LATER, State::Offline), "9");
+    let nodes = [(); 2].map(|()| show.node_with(&show.nats.url(), &show.mock.url(), LONGER_LEASE));
+    let feeds = nodes.each_ref().map(|node| node.room("t-ben"));
+    let mut logs = feeds.each_ref().map(|feed| feed.until(is_chat));
+    show.nats.kill();
+    show.mock.advance(LATER);
+    nodes[0].process.until("lost the channel");
+    show.nats.restart();
+    for (log, feed) in logs.iter_mut().zip(&feeds) {
+        log.extend(std::iter::from_fn(|| feed.next()).filter(|line| line.contains(r#""seq":"#)));
+    }
+    assert!(logs[0] == logs[1]);
+    let end: Value = serde_json::from_str(logs[0].last().unwrap()).unwrap();
+    assert_eq!((&end["type"], &end["data"]["reason"]), (&json!("disconnected"), &json!("stream_ended")));
+    assert_eq!(show.connections(), (1, 1));
+}

@@ -43,6 +43,8 @@ pub struct LiveOptions {
     pub seed: u64,
     /// Wall time of offset 0, since the Unix epoch; `None` reads the clock.
     pub wall_anchor: Option<Duration>,
+    /// Whether it continues a room that was connected before: then a user who is offline has ended it.
+    pub continues: bool,
     /// When TikTok may be contacted. Attempts wait for it.
     pub limit: Limit,
     /// Maximum time for the close handshake. Without an answer, the connection is dropped.
@@ -104,6 +106,7 @@ impl LiveOptions {
             wait_live: None,
             seed: 0,
             wall_anchor: None,
+            continues: false,
             limit: Limit::default(),
             close_timeout: CLOSE_TIMEOUT,
         }
