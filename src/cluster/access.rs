@@ -17,7 +17,7 @@ use crate::{
 const ECHO_TIME_MAX: Duration = Duration::from_secs(5);
 /// The stream that probes expect. It does not exist, so that JetStream stores none of them.
 const NO_STREAM: &str = "livetape probe";
-/// Content of probes. It is no request, so that JetStream executes none of them.
+/// Content of probes. JetStream cannot read it as a request, so it executes none of them.
 const PROBE: Bytes = Bytes::from_static(b"?");
 
 /// Subjects to publish on, each with one that a probe can use without an effect.

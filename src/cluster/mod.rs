@@ -119,7 +119,13 @@ impl Cluster {
         let (rooms, connected) = (channels::Rooms::new(&options, &store, &claimed), is_connected.clone());
         tokio::spawn(serve(asked, claimant, rooms, connected));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
-        let ready = Box::pin(ready(heard.has_stream, START_TIME + options.lease));
+        let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
+        let denied = link.denied;
+        let ready = Box::pin(async move {
+            ready(has_stream, within).await?;
+            // The client may tell it late.
+            access::first_denied(&denied)
+        });
         let node = node::Node::new(options, is_connected, store, (hub, control), told).await?;
         let left = tokio::spawn(async move {
             node.run().await;
