@@ -66,9 +66,10 @@ pub(super) async fn serve(
     settings: &Settings,
     lifecycle: &args::Lifecycle,
     transport: NetTransport,
-    options: SupervisorOptions,
+    mut options: SupervisorOptions,
 ) -> Result<u8, Problem> {
     let node = cluster.node().to_owned();
+    options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
     // Streams of the cluster have the name of a node and a number: those of this process must differ.
     let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
     let (bound, mut driver) = Bound::listen_with(settings, lifecycle, hub).await?;

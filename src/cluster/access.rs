@@ -17,18 +17,23 @@ use crate::{
 const ECHO_TIME_MAX: Duration = Duration::from_secs(5);
 /// The stream that probes expect. It does not exist, so that JetStream stores none of them.
 const NO_STREAM: &str = "livetape probe";
+/// Content of probes. JetStream cannot read it as a request, so it executes none of them.
+const PROBE: Bytes = Bytes::from_static(b"?");
 
 /// Subjects to publish on, each with one that a probe can use without an effect.
-const PUBLISHED: [(&str, &str); 10] = [
+const PUBLISHED: [(&str, &str); 13] = [
     ("livetape.NAME.feed.>", "livetape.NAME.feed.main"),
     ("livetape.NAME.node", "livetape.NAME.node"),
     ("livetape.NAME.free", "livetape.NAME.free"),
     ("livetape.NAME.order.>", "livetape.NAME.order.probe"),
     ("$KV.livetape-NAME.>", "$KV.livetape-NAME.probe"),
-    ("$JS.API.STREAM.*.livetape-NAME", "$JS.API.STREAM.INFO.livetape-NAME"),
-    ("$JS.API.STREAM.*.KV_livetape-NAME", "$JS.API.STREAM.INFO.KV_livetape-NAME"),
-    ("$JS.API.STREAM.MSG.GET.*", "$JS.API.STREAM.MSG.GET.livetape-NAME"),
-    ("$JS.API.CONSUMER.>", "$JS.API.CONSUMER.INFO.livetape-NAME.probe"),
+    ("$JS.API.STREAM.LIST", "$JS.API.STREAM.LIST"),
+    ("$JS.API.STREAM.INFO.*", "$JS.API.STREAM.INFO.livetape-NAME_main"),
+    ("$JS.API.STREAM.CREATE.*", "$JS.API.STREAM.CREATE.livetape-NAME_main"),
+    ("$JS.API.STREAM.DELETE.*", "$JS.API.STREAM.DELETE.livetape-NAME_probe"),
+    ("$JS.API.STREAM.PURGE.KV_livetape-NAME", "$JS.API.STREAM.PURGE.KV_livetape-NAME"),
+    ("$JS.API.STREAM.MSG.GET.*", "$JS.API.STREAM.MSG.GET.livetape-NAME_main"),
+    ("$JS.API.CONSUMER.>", "$JS.API.CONSUMER.INFO.livetape-NAME_main.probe"),
     ("_INBOX.>", "_INBOX.probe"),
 ];
 /// Subjects to subscribe to.
@@ -47,7 +52,7 @@ pub(super) async fn check(link: &Link, cluster: &str) -> Result<(), Problem> {
     headers.insert(NATS_EXPECTED_STREAM, NO_STREAM);
     for (_, probe) in PUBLISHED {
         // A failure shows in the round trip, too.
-        drop(link.client.publish_with_headers(named(probe), headers.clone(), Bytes::new()).await);
+        drop(link.client.publish_with_headers(named(probe), headers.clone(), PROBE).await);
     }
     // NATS has answered everything before.
     let mut denied = link.denied.clone();

@@ -55,9 +55,15 @@ pub(super) struct Holding(TaskTracker);
 struct Held {
     store: Store,
     key: String,
-    holder: String,
+    holder: Holder,
     lease: Lease,
-    /// Time 0 of the lease.
+}
+
+/// Who holds a claim.
+#[derive(Clone)]
+struct Holder {
+    name: String,
+    /// Time 0 of its leases.
     started: Instant,
 }
 
@@ -86,18 +92,25 @@ impl Claimant {
 
     /// Takes a claim.
     pub(super) async fn answer(self, wanted: Wanted) {
+        // The same in all attempts: one may have succeeded although its answer was lost.
+        let holder = Holder {
+            name: format!("{}.{}", self.node, self.count.fetch_add(1, Ordering::Relaxed)),
+            started: clock::now(),
+        };
         // A lease that its holder renewed until it was killed expires within its lifetime.
         let patience = if wanted.waits { self.lease * 2 + RELEASE_TIME } else { RELEASE_TIME };
         let mut patience_ends = clock::now() + patience;
+        let mut is_first = true;
         loop {
-            let answer = self.take(&wanted.what).await;
+            let answer = self.take(&wanted.what, &holder).await;
             if wanted.is_unheard() {
                 // The next statement releases it.
                 return drop(answer);
             }
             match answer {
                 Ok(claim) => return wanted.answer.accept(claim),
-                Err(Problem { code: Code::ClusterUnreachable, .. }) if wanted.waits => {
+                // The next attempt finds what the first one may have achieved.
+                Err(Problem { code: Code::ClusterUnreachable, .. }) if wanted.waits || is_first => {
                     patience_ends = clock::now() + patience;
                 }
                 Err(problem) if clock::now() >= patience_ends => {
@@ -105,17 +118,18 @@ impl Claimant {
                 }
                 Err(_) => {}
             }
+            is_first = false;
             sleep_until(clock::now() + AGAIN).await;
         }
     }
 
-    async fn take(&self, what: &What) -> Result<Claim, Problem> {
+    async fn take(&self, what: &What, holder: &Holder) -> Result<Claim, Problem> {
         let keys = match what {
             What::User(user) => vec![of_user(user)],
             What::Place(max) => (0..PLACES_MAX.min(*max)).map(|place| format!("place.{place}")).collect(),
         };
         for key in keys {
-            if let Some(claim) = self.take_key(key).await? {
+            if let Some(claim) = self.take_key(key, holder.clone()).await? {
                 return Ok(claim);
             }
         }
@@ -132,10 +146,9 @@ impl Claimant {
         })
     }
 
-    async fn take_key(&self, key: String) -> Result<Option<Claim>, Problem> {
-        let holder = format!("{}.{}", self.node, self.count.fetch_add(1, Ordering::Relaxed));
+    async fn take_key(&self, key: String, holder: Holder) -> Result<Option<Claim>, Problem> {
         let (store, lease) = (self.store.clone(), Lease::new(self.lease));
-        let mut held = Held { store, key, holder, lease, started: clock::now() };
+        let mut held = Held { store, key, holder, lease };
         let answer = held.ask().await;
         if held.lease.is_held() {
             let (lost, dropped) = (CancellationToken::new(), CancellationToken::new());
@@ -157,7 +170,7 @@ impl Held {
             Ask::Create => None,
             Ask::Renew { revision } => Some(revision),
         };
-        let answer = self.store.take_lease(&self.key, &self.holder, revision, sent).await;
+        let answer = self.store.take_lease(&self.key, &self.holder.name, revision, sent).await;
         let now = self.now();
         match answer {
             Answer::Held { revision, sent } => {
@@ -174,13 +187,13 @@ impl Held {
     }
 
     fn now(&self) -> Duration {
-        clock::now().duration_since(self.started)
+        clock::now().duration_since(self.holder.started)
     }
 
     /// Renews the claim until it is dropped or lost.
     async fn keep(mut self, lost: CancellationToken, dropped: CancellationToken) {
         while let (Some(end), Some(next)) = (self.lease.ends_at(), self.lease.asks_at()) {
-            let (end, next) = (self.started + end, self.started + next);
+            let (end, next) = (self.holder.started + end, self.holder.started + next);
             tokio::select! { biased;
                 () = dropped.cancelled() => break,
                 () = sleep_until(end) => break,

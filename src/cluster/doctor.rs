@@ -53,7 +53,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
         findings.push(Err(problem));
         return findings;
     }
-    findings.push(Ok(format!("JetStream is on, and has the stream `livetape-{}`", options.cluster)));
+    findings.push(Ok(format!("JetStream is on, and has the stream `{}`", store.log())));
     findings.push(clock_difference(&store).await);
     findings
 }
@@ -78,7 +78,8 @@ async fn answer_time(link: &Link, lease: Duration) -> Finding {
     Ok(format!("a message takes {ms:.1} ms"))
 }
 
-fn message_size(link: &Link) -> Finding {
+/// Checks whether NATS takes the largest message of a node.
+pub(super) fn message_size(link: &Link) -> Finding {
     let bytes = link.client.server_info().max_payload;
     if bytes < MESSAGE_BYTES_MAX {
         let message =

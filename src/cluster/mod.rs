@@ -31,7 +31,10 @@ use tokio::{
 use crate::{
     control::{Asked, Claims, Control, Driver, Term},
     hub::Hub,
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        cluster::margin,
+        error::{Code, Problem},
+    },
 };
 
 /// Maximum time until the channel has an owner, beyond the lifetime of a lease.
@@ -62,6 +65,7 @@ impl Cluster {
     /// not as this node expects.
     pub async fn connect(options: Options) -> Result<Self, Problem> {
         let link = options.connect().await?;
+        doctor::message_size(&link)?;
         access::check(&link, &options.cluster).await?;
         let store = Store::new(link.client.clone(), &options);
         let ensured = store.ensure().await;
@@ -75,6 +79,13 @@ impl Cluster {
     #[must_use]
     pub fn node(&self) -> &str {
         &self.options.node
+    }
+
+    /// Returns the maximum time for closing an upstream: another node may connect when the lease has expired, and this one
+    /// also needs time to notice that its own ends.
+    #[must_use]
+    pub fn close_timeout(&self) -> Duration {
+        margin(self.options.lease) / 2
     }
 
     /// Joins the cluster, and leaves it when the server shuts down. `hub` must be [relayed](Hub::relayed).
@@ -107,7 +118,14 @@ impl Cluster {
         let is_connected = link.is_connected;
         let (rooms, connected) = (channels::Rooms::new(&options, &store, &claimed), is_connected.clone());
         tokio::spawn(serve(asked, claimant, rooms, connected));
-        let ready = Box::pin(ready(heard.has_stream, START_TIME + options.lease));
+        tokio::spawn(store.clone().remove_expired(options.node.clone()));
+        let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
+        let denied = link.denied;
+        let ready = Box::pin(async move {
+            ready(has_stream, within).await?;
+            // The client may tell it late.
+            access::first_denied(&denied)
+        });
         let node = node::Node::new(options, is_connected, store, (hub, control), told).await?;
         let left = tokio::spawn(async move {
             node.run().await;

@@ -60,6 +60,8 @@ pub struct Term {
     pub intent: Option<Arc<str>>,
     /// Number of events that its source has broadcast since it started or started over, without injected ones.
     pub passed: u64,
+    /// Number of events that this process could not store in its earlier terms. A few may have been stored after all.
+    pub lost: u64,
     /// Ends the term.
     pub over: CancellationToken,
     /// Told when everything of the term was broadcast.

@@ -41,6 +41,7 @@ impl<T: Transport> Supervisor<T> {
         let options = live::LiveOptions {
             user: user.clone(),
             wall_anchor: Some(wall_anchor),
+            continues: matches!(self.inherited, Some(Inherited::Room)),
             ..self.options.live.clone()
         };
         // Start the recorder before any request: if recording is impossible, do not connect.

@@ -13,7 +13,7 @@ use crate::{
     pipeline::{Pacing, Pipeline},
     sans_io::{
         decoder::{Decoder, DecoderOptions},
-        error::Problem,
+        error::{Code, Problem},
         recording::{
             Flags, Item, What,
             records::{ConnClose, Header, Status},
@@ -98,7 +98,7 @@ impl<T: Transport> Supervisor<T> {
 
     /// Works in a term. `home` is the user of a token's channel.
     async fn work(&mut self, term: Term, home: Option<&str>) -> Ended {
-        let Term { intent, passed, over, ended: told } = term;
+        let Term { intent, passed, lost, over, ended: told } = term;
         self.shutdown = over;
         self.driver.injector().skip(self.hub.head());
         self.driver.forget_user();
@@ -112,6 +112,10 @@ impl<T: Transport> Supervisor<T> {
                 Next::Connect(user.to_owned(), None)
             }
         };
+        // A replay plays them again.
+        if lost > 0 && matches!(self.inherited, Some(Inherited::Room)) {
+            self.tell(&not_stored(lost)).await;
+        }
         let ended = self.run(next).await;
         (self.place, self.claim, self.inherited) = (None, None, None);
         self.driver.forget_user();
@@ -213,6 +217,14 @@ impl<T: Transport> Supervisor<T> {
             pipeline.handle(&item, Pacing::Free).await;
         }
     }
+}
+
+/// What readers of a room miss, because their process lost the channel.
+fn not_stored(events: u64) -> Problem {
+    let message = format!(
+        "up to {events} events are missing: this node could not store them before it lost the channel"
+    );
+    Problem::new(Code::ClusterUnreachable, message).hint("the room continues with later events")
 }
 
 /// Waits until the owner tells that the room has ended; forever, if it does not.

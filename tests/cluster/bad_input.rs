@@ -13,12 +13,14 @@ fn refused(nats: &str) -> (Option<i32>, String) {
 fn a_node_that_cannot_join_says_why() {
     let without_jetstream = Nats::with(&[]);
     let with_password = Nats::with(&["--jetstream", "--user", "ann", "--pass", "planted-right"]);
+    let with_small_messages = Nats::configured(&["--jetstream"], "max_payload: 65536\n");
     let wrong = with_password.url().replace("//", "//ann:planted-wrong@");
     let table = [
         ("nats://127.0.0.1:1".to_owned(), Some(1), "nothing answers there"),
         (without_jetstream.url(), Some(1), "JetStream is off"),
         (with_password.url(), Some(1), "it rejects this user"),
         (wrong, Some(1), "it rejects this user"),
+        (with_small_messages.url(), Some(1), "NATS accepts messages of 65536 bytes"),
         ("http://127.0.0.1:1".to_owned(), Some(2), "--nats has the scheme `http`"),
         ("nats://".to_owned(), Some(2), "not a valid address"),
     ];

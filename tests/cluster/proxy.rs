@@ -17,31 +17,31 @@ pub(crate) enum To {
     Client,
 }
 
-/// Starts a server that passes connections on to `server`. Calls `wait` with all bytes before they are passed on. Returns its address.
-pub(crate) fn start(server: &str, wait: impl Fn(To, &[u8]) + Send + Sync + 'static) -> String {
+/// Starts a server that passes connections on to `server`. Calls `passes` with all bytes before they are passed on; if it
+/// returns `false`, they are lost. Returns its address.
+pub(crate) fn start(server: &str, passes: impl Fn(To, &[u8]) -> bool + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (server, wait) = (server.to_owned(), Arc::new(wait));
+    let (server, passes) = (server.to_owned(), Arc::new(passes));
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             // NATS may have been killed.
             let Ok(server) = TcpStream::connect(&server) else { continue };
             let ways = [(To::Server, &client, &server), (To::Client, &server, &client)];
             for (to, from, into) in ways {
-                let (from, into, wait) =
-                    (from.try_clone().unwrap(), into.try_clone().unwrap(), Arc::clone(&wait));
-                thread::spawn(move || pass(from, into, |bytes| wait(to, bytes)));
+                let (from, into, passes) =
+                    (from.try_clone().unwrap(), into.try_clone().unwrap(), Arc::clone(&passes));
+                thread::spawn(move || pass(from, into, |bytes| passes(to, bytes)));
             }
         }
     });
     address
 }
 
-fn pass(mut from: TcpStream, mut into: TcpStream, wait: impl Fn(&[u8])) {
+fn pass(mut from: TcpStream, mut into: TcpStream, passes: impl Fn(&[u8]) -> bool) {
     let mut chunk = [0; CHUNK_BYTES_MAX];
     while let Ok(length @ 1..) = from.read(&mut chunk) {
-        wait(&chunk[..length]);
-        if into.write_all(&chunk[..length]).is_err() {
+        if passes(&chunk[..length]) && into.write_all(&chunk[..length]).is_err() {
             break;
         }
     }

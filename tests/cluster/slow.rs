@@ -25,8 +25,9 @@ const BYTE_TIME: Duration = Duration::from_micros(1);
 const LONGER_LEASE: &str = "2s";
 
 #[expect(clippy::disallowed_methods, reason = "a slow network is a delay")]
-fn delay(_: To, bytes: &[u8]) {
+fn delay(_: To, bytes: &[u8]) -> bool {
     std::thread::sleep(DELAY + BYTE_TIME * u32::try_from(bytes.len()).unwrap());
+    true
 }
 
 #[test]
@@ -59,7 +60,10 @@ fn a_node_that_stands_still_before_its_first_message_publishes_nothing() {
     let is_armed = Arc::new(AtomicBool::new(false));
     let gate = Gate { reached: Some(reached), may_go_on, is_armed: Arc::clone(&is_armed), has_lease: false };
     let gate = Mutex::new(gate);
-    let gated = proxy::start(&nats.address, move |to, bytes| gate.lock().unwrap().wait(to, bytes));
+    let gated = proxy::start(&nats.address, move |to, bytes| {
+        gate.lock().unwrap().wait(to, bytes);
+        true
+    });
     // The first node owns the channel, so this one asks for the lease in vain.
     let stopped = Node::with(&mut node(&nats.url_of(&gated), LONGER_LEASE));
     let of_stopped = stopped.feed("0");

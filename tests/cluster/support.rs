@@ -94,6 +94,10 @@ impl Nats {
         self.process = None;
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.as_ref().unwrap().signal(name);
+    }
+
     /// Starts again at the same address.
     pub(crate) fn restart(&mut self) {
         let port = self.address.rsplit(':').next().unwrap().to_owned();
@@ -113,6 +117,30 @@ impl Nats {
         socket.write_all(&[publish.as_bytes(), payload, b"\r\nPING\r\n"].concat()).unwrap();
         let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
         assert!(lines.any(|line| line == "PONG"));
+    }
+
+    /// Publishes messages of this size.
+    pub(crate) fn fill(&self, subject: &str, messages: usize, bytes: usize) {
+        let mut socket = self.stranger();
+        let payload = "x".repeat(bytes);
+        let publish = format!("PUB {subject} {bytes}\r\n{payload}\r\n");
+        (1..messages).for_each(|_| socket.write_all(publish.as_bytes()).unwrap());
+        socket.write_all(b"PING\r\n").unwrap();
+        assert!(BufReader::new(socket).lines().map_while(Result::ok).any(|line| line == "PONG"));
+        // JetStream stores it after all others.
+        let stored = self.request(subject, &payload);
+        assert!(stored.contains(r#""seq":"#), "{stored}");
+    }
+
+    /// Sends a request as a program other than livetape, and returns the answer.
+    pub(crate) fn request(&self, subject: &str, payload: &str) -> String {
+        let mut socket = self.stranger();
+        let request =
+            format!("SUB _INBOX.test 1\r\nPUB {subject} _INBOX.test {}\r\n{payload}\r\n", payload.len());
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
+        lines.find(|line| line.starts_with("MSG ")).unwrap();
+        lines.next().unwrap()
     }
 
     /// Connects as a program other than livetape, which may do everything.
@@ -239,7 +267,7 @@ impl Node {
     }
 
     /// HTTP 1.0, so that bodies are neither in chunks nor followed by another response.
-    fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> TcpStream {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let head =

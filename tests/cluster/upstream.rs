@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// A mock with the rooms of ann and ben, and nodes whose tokens open them.
 pub(crate) struct Show {
-    nats: Nats,
+    pub(crate) nats: Nats,
     pub(crate) mock: MockTikTok,
     folder: TempDir,
     max_live: &'static str,
@@ -38,9 +38,13 @@ impl Show {
     }
 
     pub(crate) fn node(&self) -> Node {
+        self.node_with(&self.nats.url(), &self.mock.url(), LEASE)
+    }
+
+    pub(crate) fn node_with(&self, nats: &str, upstream: &str, lease: &str) -> Node {
         let config = self.folder.path().join("livetape.toml");
-        let mut command = node(&self.nats.url(), LEASE);
-        command.args(["--upstream", &self.mock.url(), "--max-live", self.max_live, "--config"]).arg(config);
+        let mut command = node(nats, lease);
+        command.args(["--upstream", upstream, "--max-live", self.max_live, "--config"]).arg(config);
         Node::with(&mut command)
     }
 

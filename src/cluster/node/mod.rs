@@ -29,7 +29,7 @@ use crate::{
     control::{ClusterCounts, ClusterState, Control, Limit, LimitNews, NodeState, Term},
     hub::{CloseReason, Hub, Mark},
     sans_io::{
-        cluster::{self, Action, Delivery, Encoded, Fault, Input, Member},
+        cluster::{self, Action, Delivery, Fault, Input, Member},
         error::{Code, Problem},
     },
 };
@@ -58,9 +58,10 @@ pub(super) struct Node {
     progress: Progress,
     /// The same, as of the last event that the member accepted.
     ahead: Progress,
-    /// Events and a mark that the member has not accepted yet.
-    offered: Vec<Encoded>,
+    /// A mark that the member has not accepted yet.
     mark: Option<Mark>,
+    /// Number of events of earlier terms that were not stored, as far as this node knows.
+    lost: u64,
     told: Told,
     nodes: Nodes,
     limit: Limit,
@@ -111,8 +112,8 @@ impl Node {
             term: None,
             progress: Progress::default(),
             ahead: Progress::default(),
-            offered: Vec::new(),
             mark: None,
+            lost: 0,
             nodes: Nodes::default(),
             pauses: control.limit().news(),
             limit: control.limit().clone(),
@@ -139,7 +140,7 @@ impl Node {
                 break;
             }
             let due = self.member.deadline().map(|at| self.started + at);
-            let can_offer = self.member.is_owner() && self.offered.is_empty();
+            let can_offer = self.member.is_owner() && self.member.has_room();
             tokio::select! { biased;
                 () = shutdown.cancelled(), if self.leaving.is_none() => self.leave(),
                 Some(answer) = self.answers.1.recv() => {

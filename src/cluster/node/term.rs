@@ -11,7 +11,7 @@ use crate::{
     clock,
     cluster::progress::{self, Progress},
     control::Term,
-    sans_io::cluster::{Input, StepDown},
+    sans_io::cluster::{Encoded, Input, StepDown},
 };
 
 /// Maximum number of events that are taken from the hub at once.
@@ -44,8 +44,9 @@ impl Node {
         let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
         self.hub.open_relay(self.member.next_number() - 1);
-        (self.offered, self.mark) = (Vec::new(), None);
-        let term = Term { intent, passed, over: over.clone(), ended: told };
+        self.mark = None;
+        let lost = std::mem::take(&mut self.lost);
+        let term = Term { intent, passed, lost, over: over.clone(), ended: told };
         if self.told.terms.try_send(term).is_err() {
             // The source of the last term has not ended yet. It ends by itself, and the next term waits for it.
             warn!("❌ The previous source does not end");
@@ -58,8 +59,8 @@ impl Node {
 
     /// Closes the upstream, and discards what its source publishes from now on.
     pub(super) async fn close_upstream(&mut self) {
-        let discarded = self.hub.close_relay() + self.offered.len() as u64;
-        self.offered.clear();
+        let discarded = self.hub.close_relay();
+        self.lost += discarded;
         if discarded > 0 {
             warn!(discarded, "❌ Events of the upstream were not broadcast");
         }
@@ -73,6 +74,7 @@ impl Node {
 
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
         self.is_handing_over = false;
+        self.lost += (unpublished + uncertain) as u64;
         if reason == StepDown::Stopped {
             info!("👑 This node handed the channel over");
         } else {
@@ -80,31 +82,33 @@ impl Node {
         }
     }
 
-    /// Passes on what the source has published.
+    /// Passes on what the source has published. Without room, the rest stays in the hub, and the source waits.
     pub(super) async fn offer(&mut self) {
-        if !self.member.is_owner() || self.term.is_none() {
-            return;
-        }
-        if self.offered.is_empty() {
+        // The process may have been stopped since: then nothing is taken.
+        self.tell(Input::Tick);
+        if self.member.is_owner() && self.term.is_some() && self.member.has_room() {
             let staged = self.hub.take_staged(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
-            (self.offered, self.mark) = progress::encode(self.mark.take(), staged);
-        }
-        if !self.offered.is_empty() {
-            let (now, first) = (self.now(), self.member.next_number());
-            self.offered.iter().for_each(|event| self.ahead.take(&event.change));
-            match self.member.offer(now, first, std::mem::take(&mut self.offered)) {
-                Ok(()) => {}
-                Err(refused) => {
-                    warn!(why = %refused, "❌ Events cannot be stored in the cluster");
-                    // The numbers of the following events are wrong now: start over with the last stored one.
-                    self.tell(Input::Stop);
-                    self.tell(Input::Start { stream: self.options.node.clone() });
-                }
+            let (events, mark) = progress::encode(self.mark.take(), staged);
+            self.mark = mark;
+            if !events.is_empty() {
+                self.offer_events(events);
+            } else if self.mark.is_some() || self.member.needs_checkpoint() {
+                self.offer_checkpoint();
             }
-        } else if self.mark.is_some() || self.member.needs_checkpoint() {
-            self.offer_checkpoint();
         }
         self.perform().await;
+    }
+
+    fn offer_events(&mut self, events: Vec<Encoded>) {
+        let (now, first, count) = (self.now(), self.member.next_number(), events.len());
+        events.iter().for_each(|event| self.ahead.take(&event.change));
+        if let Err(refused) = self.member.offer(now, first, events) {
+            self.lost += count as u64;
+            warn!(why = %refused, count, "❌ Events cannot be stored in the cluster");
+            // The numbers of the following events are wrong now: start over with the last stored one.
+            self.tell(Input::Stop);
+            self.tell(Input::Start { stream: self.options.node.clone() });
+        }
     }
 
     /// Stores what a successor must know.
@@ -142,7 +146,7 @@ impl Node {
             return false;
         }
         let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
-        if has_ended && self.offered.is_empty() && !self.hub.has_staged() {
+        if has_ended && !self.hub.has_staged() {
             self.term = None;
             self.is_handing_over = self.member.is_owner();
             self.tell(Input::Stop);

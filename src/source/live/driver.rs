@@ -55,7 +55,8 @@ impl<T: Transport> Driver<T> {
         let mut random = SplitMix(options.seed);
         let retry = Retry::new(options.attempts_max, random.next_bits());
         let upstream = Upstream::new(&options, transport, wall_anchor);
-        Self { options, upstream, retry, random, cookie: None, stop, out, was_connected: false }
+        let was_connected = options.continues;
+        Self { options, upstream, retry, random, cookie: None, stop, out, was_connected }
     }
 
     pub(super) async fn run(mut self) -> Outcome {

@@ -25,7 +25,7 @@ mod url;
 pub use crate::secret::Secret;
 pub use bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, RECORDER_BYTES_MAX};
 pub use check::{Check, check};
-pub use options::{LiveOptions, SignForm, Url, WAIT_LIVE_MIN};
+pub use options::{CLOSE_TIMEOUT, LiveOptions, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 #[cfg(feature = "live")]
@@ -133,7 +133,7 @@ impl Live {
         self.items.recv().await
     }
 
-    /// Stops the source and closes the socket, which takes at most two seconds. [`Live::next`] returns the
+    /// Stops the source and closes the socket, which takes at most [`LiveOptions::close_timeout`]. [`Live::next`] returns the
     /// remaining items.
     pub fn stop(&self) {
         self.stop.cancel();

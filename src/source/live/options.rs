@@ -43,8 +43,12 @@ pub struct LiveOptions {
     pub seed: u64,
     /// Wall time of offset 0, since the Unix epoch; `None` reads the clock.
     pub wall_anchor: Option<Duration>,
+    /// Whether it continues a room that was connected before: then a user who is offline has ended it.
+    pub continues: bool,
     /// When TikTok may be contacted. Attempts wait for it.
     pub limit: Limit,
+    /// Maximum time for the close handshake. Without an answer, the connection is dropped.
+    pub close_timeout: Duration,
 }
 
 /// A URL. Cannot exist without the feature `live`, because nothing opens connections then.
@@ -81,6 +85,8 @@ pub enum SignForm {
     Connect,
 }
 
+/// Default maximum time for the close handshake.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Minimum interval of look-ups while a user is not live.
 pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
 
@@ -100,7 +106,9 @@ impl LiveOptions {
             wait_live: None,
             seed: 0,
             wall_anchor: None,
+            continues: false,
             limit: Limit::default(),
+            close_timeout: CLOSE_TIMEOUT,
         }
     }
 

@@ -31,8 +31,6 @@ use crate::sans_io::{
     session::{Outcome, RATE_BYTES_MAX, Session},
 };
 
-/// Maximum time for the close handshake.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum time for sending a frame; beyond it, the socket counts as dead.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Close codes for a close without a frame, and for a frame without a code (RFC 6455 §7.4.1).
@@ -60,7 +58,10 @@ impl<T: Transport> Driver<T> {
         let Link { mut socket, mut session, received } = link;
         let (stop, out) = (self.stop.clone(), self.out.clone());
         let outcome = loop {
-            self.transmit(&mut socket, &mut session).await;
+            tokio::select! { biased;
+                () = stop.cancelled() => return self.close_stopped(socket).await,
+                () = self.transmit(&mut socket, &mut session) => {}
+            }
             if let Some(outcome) = session.outcome() {
                 break outcome.clone();
             }
@@ -166,6 +167,7 @@ impl<T: Transport> Driver<T> {
     /// Closes the socket, and records the frames that arrive before the server closes it, too.
     async fn close(&mut self, mut socket: WebSocketStream<T::Stream>, reason: &str) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        let time_max = self.options.close_timeout;
         let closing = async {
             if socket.close(Some(frame)).await.is_err() {
                 return;
@@ -179,7 +181,7 @@ impl<T: Transport> Driver<T> {
             }
         };
         // If the server does not respond in time, drop the connection.
-        within(CLOSE_TIMEOUT, closing).await;
+        within(time_max, closing).await;
         let close = ConnClose {
             code: close::NORMAL.into(),
             reason: reason.to_owned(),

@@ -41,6 +41,12 @@ pub enum Ask {
     },
 }
 
+/// Returns the time between the end of an ownership and the end of its lease.
+#[must_use]
+pub fn margin(lifetime: Duration) -> Duration {
+    MARGIN_MAX.min(lifetime / 4)
+}
+
 impl Lease {
     /// Creates a lease that nobody holds, as far as this node knows.
     #[must_use]
@@ -62,7 +68,7 @@ impl Lease {
 
     fn end_of(&self, held: Held) -> Duration {
         // A stranger can write any time into the bucket.
-        held.sent.saturating_add(self.lifetime).saturating_sub(MARGIN_MAX.min(self.lifetime / 4))
+        held.sent.saturating_add(self.lifetime).saturating_sub(margin(self.lifetime))
     }
 
     /// Returns how long to wait before a request without an answer is repeated.

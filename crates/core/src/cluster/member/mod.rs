@@ -20,13 +20,13 @@ mod types;
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX};
+pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
 use pace::Pace;
 use publish::InFlight;
 use queue::Queue;
 pub use types::{
-    Action, Answer, CHECKPOINT_EVENTS, Input, LEASE, Options, PIECE_BYTES_MAX, Refusal, StepDown,
-    WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
+    Action, Answer, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, Options,
+    PIECE_BYTES_MAX, Refusal, StepDown, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
 };
 
 use super::{
@@ -51,8 +51,10 @@ pub struct Member {
     epoch: u64,
     queue: Queue,
     pace: Pace,
-    /// Number of events since the last checkpoint.
-    since_checkpoint: usize,
+    /// Number of events since the last checkpoint, and their size in bytes.
+    since_checkpoint: (usize, usize),
+    /// When the last record of this node was stored.
+    stored_at: Duration,
     in_flight: Option<InFlight>,
     last_token: u64,
     actions: VecDeque<Action>,
@@ -92,7 +94,8 @@ impl Member {
             tail: Tail::Idle,
             epoch: 0,
             queue: Queue::new(1),
-            since_checkpoint: 0,
+            since_checkpoint: (0, 0),
+            stored_at: Duration::ZERO,
             in_flight: None,
             last_token: 0,
             actions: VecDeque::new(),
@@ -133,7 +136,8 @@ impl Member {
         if first != self.queue.next() {
             return Err(Refusal::Misnumbered { next: self.queue.next() });
         }
-        self.since_checkpoint += events.len();
+        self.since_checkpoint.0 += events.len();
+        self.since_checkpoint.1 += events.iter().map(Encoded::size).sum::<usize>();
         events.into_iter().for_each(|event| self.queue.push(event));
         self.advance();
         Ok(())
@@ -148,7 +152,7 @@ impl Member {
     pub fn offer_checkpoint(&mut self, now: Duration, state: Bytes) -> Result<(), Refusal> {
         self.check_lease(now);
         self.check_offer(state.len())?;
-        self.since_checkpoint = 0;
+        self.since_checkpoint = (0, 0);
         self.queue.push_checkpoint(state);
         self.advance();
         Ok(())
@@ -161,9 +165,14 @@ impl Member {
         if bytes > CONTENT_BYTES_MAX {
             return Err(Refusal::TooLarge { bytes });
         }
-        let is_full = self.queue.events() >= self.options.waiting_events_max
-            || self.queue.bytes() >= self.options.waiting_bytes_max;
-        if is_full { Err(Refusal::Full) } else { Ok(()) }
+        if self.has_room() { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Whether more events may wait. Without room, read the upstream more slowly, and offer again after a delivery.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.events() < self.options.waiting_events_max
+            && self.queue.bytes() < self.options.waiting_bytes_max
     }
 
     /// Returns the next action.
@@ -204,7 +213,12 @@ impl Member {
     /// Whether the owner should offer a checkpoint now.
     #[must_use]
     pub fn needs_checkpoint(&self) -> bool {
-        self.is_owner() && self.since_checkpoint >= self.options.checkpoint_events
+        let (events, bytes) = self.since_checkpoint;
+        let is_quiet = self.queue.is_empty() && self.in_flight.is_none();
+        self.is_owner()
+            && (events >= self.options.checkpoint_events
+                || bytes >= self.options.checkpoint_bytes
+                || (is_quiet && self.now >= self.stored_at + self.options.checkpoint_time))
     }
 
     /// Returns this node's position in the log.

@@ -164,6 +164,7 @@ impl Member {
             _ if !is_mine => self.step_down(StepDown::Superseded),
             _ if is_applied => {
                 self.pace.took(flight.bytes.len(), self.now - flight.sent);
+                self.stored_at = self.now;
                 self.in_flight = None;
             }
             // A foreign message came first, so no earlier attempt can be stored any more.
@@ -176,7 +177,8 @@ impl Member {
         self.phase = Phase::Owning;
         self.queue = Queue::new(self.reader.head() + 1);
         // What the changes of earlier events have added up to is only known here.
-        self.since_checkpoint = if self.reader.head() > 0 { self.options.checkpoint_events } else { 0 };
+        let events = if self.reader.head() > 0 { self.options.checkpoint_events } else { 0 };
+        (self.since_checkpoint, self.stored_at) = ((events, 0), self.now);
         self.actions.push_back(Action::OpenUpstream);
     }
 

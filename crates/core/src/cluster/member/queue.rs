@@ -44,6 +44,10 @@ impl Queue {
         self.next
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     pub(super) fn events(&self) -> usize {
         self.events
     }

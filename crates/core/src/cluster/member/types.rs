@@ -20,6 +20,10 @@ pub const WAITING_BYTES_MAX: usize = 8 << 20;
 pub const PIECE_BYTES_MAX: usize = 256 << 10;
 /// Default number of events between two checkpoints. The log must retain more than these and those that may wait.
 pub const CHECKPOINT_EVENTS: usize = 4_096;
+/// Default size of the events between two checkpoints, in bytes.
+pub const CHECKPOINT_BYTES: usize = 8 << 20;
+/// Default time after the last record until another checkpoint, so that a log that forgets old records keeps the state.
+pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
 
 /// Names and limits of a member.
 #[derive(Clone, Debug)]
@@ -38,6 +42,10 @@ pub struct Options {
     pub piece_bytes_max: usize,
     /// Number of events between two checkpoints.
     pub checkpoint_events: usize,
+    /// Size of the events between two checkpoints, in bytes.
+    pub checkpoint_bytes: usize,
+    /// Time after the last record until another checkpoint.
+    pub checkpoint_time: Duration,
 }
 
 impl Options {
@@ -52,6 +60,8 @@ impl Options {
             waiting_bytes_max: WAITING_BYTES_MAX,
             piece_bytes_max: PIECE_BYTES_MAX,
             checkpoint_events: CHECKPOINT_EVENTS,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+            checkpoint_time: CHECKPOINT_TIME,
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     super::{
         Action, Answer, Body, Checkpoint, Delivery, Encoded, Epoch, Fault, Hole, Input, Member, Options,
         Piece, Reader, Record, Refusal, StepDown,
+        member::{CHECKPOINT_BYTES, CHECKPOINT_TIME},
         record::{CONTENT_BYTES_MAX, VERSION},
     },
     bus::CHANNEL,
@@ -307,7 +308,47 @@ fn offers_are_bounded_and_numbered() {
     assert!(matches!(member.offer(ms(40), 1, vec![large]), Err(Refusal::TooLarge { .. })));
     (1..=4).for_each(|number| member.offer(ms(40), number, vec![event("x")]).unwrap());
     assert_eq!(member.waiting(), 3, "one is in flight");
+    assert!(!member.has_room());
     assert_eq!(member.offer(ms(40), 5, vec![event("5")]), Err(Refusal::Full));
+}
+
+/// Renews the lease every second.
+fn hold(member: &mut Member, seconds: std::ops::RangeInclusive<u64>) {
+    for now in seconds.map(Duration::from_secs) {
+        member.handle(now, Input::Tick);
+        member.handle(now, Input::Lease(Answer::Held { revision: 2, sent: now }));
+    }
+    actions(member);
+}
+
+#[test]
+fn a_quiet_owner_repeats_its_state_before_the_log_forgets_it() {
+    let mut member = owner();
+    let quiet = CHECKPOINT_TIME.as_secs();
+    hold(&mut member, 1..=quiet);
+    assert!(!member.needs_checkpoint());
+    hold(&mut member, quiet + 1..=quiet + 1);
+    let now = Duration::from_secs(quiet + 1);
+    assert!(member.needs_checkpoint());
+    member.offer_checkpoint(now, Bytes::from_static(b"state")).unwrap();
+    assert!(!member.needs_checkpoint(), "it is in flight");
+    let (token, ..) = published(&mut member);
+    member.handle(now, Input::Stored { token, sequence: 2 });
+    assert!(member.is_owner() && !member.needs_checkpoint());
+}
+
+#[test]
+fn large_events_need_a_checkpoint_earlier() {
+    let mut member = owner();
+    let large = Encoded { json: vec![b'x'; CONTENT_BYTES_MAX / 2].into(), ..Encoded::default() };
+    let before = (1..).take_while(|number| {
+        member.offer(ms(40), *number, vec![large.clone()]).unwrap();
+        let (token, expected, _) = published(&mut member);
+        member.handle(ms(40), Input::Stored { token, sequence: expected + 1 });
+        actions(&mut member);
+        !member.needs_checkpoint()
+    });
+    assert_eq!(before.count(), CHECKPOINT_BYTES / (CONTENT_BYTES_MAX / 2));
 }
 
 #[test]

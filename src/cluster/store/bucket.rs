@@ -1,0 +1,148 @@
+//! The bucket of leases and of other things that expire.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::{Appending, Store};
+use crate::{
+    control::Pause,
+    sans_io::{
+        cluster::Answer,
+        error::{Code, Problem},
+    },
+};
+
+/// Key of the pause that TikTok asked for.
+const PAUSE: &str = "pause";
+
+/// The value of a lease.
+#[derive(Deserialize, Serialize)]
+struct Lease {
+    /// Its holder: a node, or one of its claims.
+    node: String,
+    /// The time of sending on the node's own clock.
+    sent: Duration,
+}
+
+/// JetStream did not answer.
+struct Unanswered;
+
+impl Store {
+    /// Returns the key of the owner's lease.
+    pub(in crate::cluster) fn owner(&self) -> String {
+        format!("lease.{}", self.channel)
+    }
+
+    fn bucket(&self) -> String {
+        format!("KV_livetape-{}", self.cluster)
+    }
+
+    fn key_subject(&self, key: &str) -> String {
+        format!("$KV.livetape-{}.{key}", self.cluster)
+    }
+
+    /// The bucket is a stream with the layout of a key-value store. The library's own function fails with
+    /// nats-server 2.9, whose account information it cannot read.
+    pub(super) async fn ensure_bucket(&self) -> Result<(), Problem> {
+        let bucket = stream::Config {
+            name: self.bucket(),
+            subjects: vec![self.key_subject(">")],
+            max_messages_per_subject: 1,
+            max_age: self.lease,
+            discard: stream::DiscardPolicy::New,
+            allow_rollup: true,
+            allow_direct: true,
+            deny_delete: true,
+            num_replicas: self.replicas,
+            ..stream::Config::default()
+        };
+        let bucket = self.context.get_or_create_stream(bucket).await;
+        let bucket = bucket.map_err(|error| self.no_stream(&self.bucket(), &error.kind()))?;
+        let found = bucket.cached_info().config.max_age;
+        if found == self.lease {
+            return Ok(());
+        }
+        let (cluster, own) = (&self.cluster, self.lease);
+        let message = format!("the cluster `{cluster}` has leases of {found:?}, and this node of {own:?}");
+        Err(Problem::new(Code::BadConfig, message).hint("set the same cluster.lease on every node"))
+    }
+
+    /// Creates a lease, or renews `revision` of it.
+    pub(in crate::cluster) async fn take_lease(
+        &self,
+        key: &str,
+        holder: &str,
+        revision: Option<u64>,
+        sent: Duration,
+    ) -> Answer {
+        let value = serde_json::to_vec(&Lease { node: holder.to_owned(), sent }).unwrap_or_default();
+        match self.append(self.key_subject(key), revision.unwrap_or(0), value.into()).await {
+            Ok(revision) => Answer::Held { revision, sent },
+            Err(Appending::Rejected) => self.read_lease(key, holder).await,
+            Err(Appending::NoStream) => {
+                // NATS has lost it, or refused it before. A failure shows in the next answer.
+                drop(self.ensure_bucket().await);
+                Answer::Unknown
+            }
+            Err(Appending::Unanswered) => Answer::Unknown,
+        }
+    }
+
+    /// An earlier request may have succeeded although its answer was lost.
+    async fn read_lease(&self, key: &str, holder: &str) -> Answer {
+        match self.read_key(key).await {
+            Ok(Some((revision, value))) => match serde_json::from_slice::<Lease>(&value) {
+                Ok(lease) if lease.node == holder => Answer::Held { revision, sent: lease.sent },
+                _ => Answer::Taken,
+            },
+            Ok(None) => Answer::Taken,
+            Err(Unanswered) => Answer::Unknown,
+        }
+    }
+
+    /// Returns the revision and the value of an entry, unless it has expired.
+    async fn read_key(&self, key: &str) -> Result<Option<(u64, Bytes)>, Unanswered> {
+        let bucket = self.context.get_stream_no_info(self.bucket()).await.map_err(|_| Unanswered)?;
+        let subject = self.key_subject(key);
+        match timeout(self.answer_time, bucket.get_last_raw_message_by_subject(&subject)).await {
+            Ok(Ok(entry)) => Ok(Some((entry.sequence, entry.payload))),
+            Ok(Err(error)) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Ok(Err(_)) | Err(_) => Err(Unanswered),
+        }
+    }
+
+    /// Removes `revision` of a lease. Returns whether it is certainly gone; otherwise it expires.
+    pub(in crate::cluster) async fn release_lease(&self, key: &str, revision: u64) -> bool {
+        let released = async {
+            let bucket = self.context.get_stream_no_info(self.bucket()).await.ok()?;
+            bucket.purge().sequence(revision + 1).filter(self.key_subject(key)).await.ok()
+        };
+        matches!(timeout(self.answer_time, released).await, Ok(Some(_)))
+    }
+
+    /// Removes `revision` of the owner's lease, and tells the other nodes.
+    pub(in crate::cluster) async fn release_ownership(&self, revision: u64) {
+        if self.release_lease(&self.owner(), revision).await {
+            self.tell("free", self.channel.clone().into()).await;
+            drop(timeout(self.answer_time, self.client.flush()).await);
+        }
+    }
+
+    /// Stores a pause for nodes that start later. It expires like a lease.
+    pub(in crate::cluster) async fn store_pause(&self, pause: &Pause) {
+        let value = serde_json::to_vec(pause).unwrap_or_default();
+        // A failure shows in the connection, too.
+        drop(self.client.publish(self.key_subject(PAUSE), value.into()).await);
+    }
+
+    /// Returns the pause that other nodes have stored.
+    pub(in crate::cluster) async fn read_pause(&self) -> Result<Option<Pause>, Problem> {
+        let stored = self.read_key(PAUSE).await.map_err(|Unanswered| self.silent())?;
+        // Another version's pause arrives with a report, if this one can read it.
+        Ok(stored.and_then(|(_, value)| serde_json::from_slice(&value).ok()))
+    }
+}

@@ -1,0 +1,143 @@
+//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`]), and leases in a [`bucket`].
+//! [`expired`] removes logs that nobody needs any more.
+
+mod bucket;
+mod expired;
+mod log;
+
+use std::time::Duration;
+
+use async_nats::{
+    Client, HeaderMap, HeaderValue, Subscriber,
+    header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+    jetstream::{
+        Context, ContextBuilder, ErrorCode,
+        context::{CreateStreamErrorKind, PublishErrorKind},
+    },
+};
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::Options;
+use crate::sans_io::error::{Code, Problem};
+
+/// Maximum time to wait for an answer of JetStream.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+/// Minimum time to wait for an answer of JetStream.
+const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
+/// The channel that the cluster has from the start.
+pub(super) const MAIN: &str = "main";
+
+/// A cluster's part of JetStream.
+#[derive(Clone)]
+pub(super) struct Store {
+    context: Context,
+    client: Client,
+    cluster: String,
+    channel: String,
+    lease: Duration,
+    replicas: usize,
+    answer_time: Duration,
+}
+
+impl Store {
+    pub(super) fn new(client: Client, options: &Options) -> Self {
+        let answer_time = (options.lease / 4).clamp(ANSWER_TIME_MIN, ANSWER_TIME_MAX);
+        let context =
+            ContextBuilder::new().timeout(ANSWER_TIME_MAX).ack_timeout(answer_time).build(client.clone());
+        Self {
+            context,
+            client,
+            cluster: options.cluster.clone(),
+            channel: MAIN.to_owned(),
+            lease: options.lease,
+            replicas: options.replicas,
+            answer_time,
+        }
+    }
+
+    /// Returns the part of another channel.
+    pub(super) fn of_channel(&self, channel: &str) -> Self {
+        Self { channel: channel.to_owned(), ..self.clone() }
+    }
+
+    pub(super) fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// Returns a subject of the cluster.
+    pub(super) fn subject(&self, of: &str) -> String {
+        format!("livetape.{}.{of}", self.cluster)
+    }
+
+    /// Creates the log and the bucket of leases, unless they exist.
+    pub(super) async fn ensure(&self) -> Result<(), Problem> {
+        self.ensure_log().await?;
+        self.ensure_bucket().await
+    }
+
+    fn no_stream(&self, stream: &str, kind: &CreateStreamErrorKind) -> Problem {
+        match kind {
+            CreateStreamErrorKind::JetStreamUnavailable => self.no_jetstream(),
+            CreateStreamErrorKind::JetStream(error)
+                if matches!(
+                    error.error_code(),
+                    ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
+                ) =>
+            {
+                self.no_jetstream()
+            }
+            CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => self.silent(),
+            other => {
+                let message = format!("JetStream refuses the stream `{stream}`: {other}");
+                Problem::new(Code::ClusterUnreachable, message)
+            }
+        }
+    }
+
+    fn no_jetstream(&self) -> Problem {
+        Problem::new(Code::ClusterUnreachable, "JetStream is off in this NATS, or this user may not use it")
+            .hint("start nats-server with --jetstream, and allow the user the subjects in docs/cluster.md")
+    }
+
+    fn silent(&self) -> Problem {
+        Problem::new(Code::ClusterUnreachable, "JetStream does not answer")
+            .hint("start nats-server with --jetstream, and allow the user the subjects in docs/cluster.md")
+    }
+
+    /// Subscribes to a subject of the cluster.
+    pub(super) async fn subscribe(&self, of: &str) -> Result<Subscriber, Problem> {
+        self.client.subscribe(self.subject(of)).await.map_err(|_| self.silent())
+    }
+
+    /// Tells all nodes something that is not stored.
+    pub(super) async fn tell(&self, of: &str, bytes: Bytes) {
+        // A failure shows in the connection, too.
+        drop(self.client.publish(self.subject(of), bytes).await);
+    }
+
+    async fn append(&self, subject: String, expected: u64, bytes: Bytes) -> Result<u64, Appending> {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected));
+        let stored = async { self.context.publish_with_headers(subject, headers, bytes).await?.await };
+        match timeout(self.answer_time, stored).await {
+            Ok(Ok(ack)) => Ok(ack.sequence),
+            Ok(Err(error)) => Err(match error.kind() {
+                PublishErrorKind::WrongLastSequence => Appending::Rejected,
+                PublishErrorKind::StreamNotFound => Appending::NoStream,
+                _ => Appending::Unanswered,
+            }),
+            Err(_) => Err(Appending::Unanswered),
+        }
+    }
+}
+
+/// Why a message was not, or may not have been, appended.
+enum Appending {
+    /// Something else was appended before it.
+    Rejected,
+    /// There is no stream for it.
+    NoStream,
+    /// Nobody knows.
+    Unanswered,
+}

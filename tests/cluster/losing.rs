@@ -1,0 +1,130 @@
+//! Nodes that lose NATS, or an answer of it, while they are connected to TikTok or about to be.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use livetape::{mock::State, sans_io::pace::Speed};
+use serde_json::{Value, json};
+
+use crate::{
+    proxy::{self, To},
+    upstream::{Show, is_chat},
+};
+
+/// Leases of these tests: their margin is shorter than a server may take to answer a close frame.
+const LONGER_LEASE: &str = "2s";
+/// An answer of NATS is late after a quarter of this, before a claim is given up.
+const CLAIM_LEASE: &str = "1s";
+/// Time of the mock at which its user goes offline. The demo is shorter.
+const LATER: Duration = Duration::from_secs(300);
+/// First byte of a close frame.
+const CLOSE: u8 = 0x88;
+
+#[test]
+fn an_owner_without_nats_closes_its_socket_before_another_connects() {
+    let show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
+    // Close frames are lost, so nothing answers them: the mock sees only the end of the connection.
+    let silent = proxy::start(&show.mock.address().unwrap().to_string(), |to, bytes| {
+        to == To::Client || bytes[0] != CLOSE
+    });
+    let is_cut = Arc::new(AtomicBool::new(false));
+    let cut = Arc::clone(&is_cut);
+    let leading = proxy::start(&show.nats.address, move |_, _| !cut.load(Ordering::Relaxed));
+    let upstream = format!("http://{silent}");
+    let owner = show.node_with(&show.nats.url_of(&leading), &upstream, LONGER_LEASE);
+    owner.post("/connect/ann", &Value::Null);
+    owner.feed("0").until(is_chat);
+    let next = show.node_with(&show.nats.url(), &upstream, LONGER_LEASE);
+    let feed = next.feed("0");
+    feed.until(is_chat);
+    is_cut.store(true, Ordering::Relaxed);
+    feed.until(|event| event["type"] == "connection_closed");
+    feed.until(|event| event["type"] == "connection_created");
+    feed.until(is_chat);
+    assert_eq!(show.connections(), (2, 1));
+}
+
+/// Loses the first answer to a claim on a user.
+#[derive(Default)]
+struct Loser {
+    /// Subject of the answer.
+    inbox: Option<String>,
+    has_lost: bool,
+}
+
+impl Loser {
+    fn passes(&mut self, to: To, bytes: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(bytes);
+        match &self.inbox {
+            None if to == To::Server => {
+                let publish = text.split_once("PUB $KV.livetape-test.user.ann ");
+                self.inbox = publish.map(|(_, rest)| rest.split(' ').next().unwrap().to_owned());
+                true
+            }
+            Some(inbox) if to == To::Client && !self.has_lost && text.contains(inbox) => {
+                self.has_lost = true;
+                false
+            }
+            _ => true,
+        }
+    }
+}
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_found_in_the_next_attempt() {
+    let show = Show::start(|it| it, "9");
+    let loser = Arc::new(Mutex::new(Loser::default()));
+    let losing = Arc::clone(&loser);
+    let nats = proxy::start(&show.nats.address, move |to, bytes| losing.lock().unwrap().passes(to, bytes));
+    let node = show.node_with(&show.nats.url_of(&nats), &show.mock.url(), CLAIM_LEASE);
+    let (status, answer) = node.request("POST", "/connect/ann", &Value::Null);
+    assert_eq!(status, 200, "{answer}");
+    assert!(loser.lock().unwrap().has_lost);
+    node.feed("0").until(is_chat);
+    assert_eq!(show.connections(), (1, 1));
+}
+
+#[test]
+fn events_that_an_owner_could_not_store_are_reported() {
+    let mut show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
+    let node = show.node();
+    node.post("/connect/ann", &Value::Null);
+    let feed = node.feed("0");
+    feed.until(is_chat);
+    show.nats.kill();
+    let lost = node.process.until("lost the channel");
+    show.nats.restart();
+    let log = feed.until(|event| event["type"] == "error" && event["seq"].is_u64());
+    let error: Value = serde_json::from_str(log.last().unwrap()).unwrap();
+    assert_eq!(error["data"]["code"], "cluster_unreachable", "{lost}");
+    let message = error["data"]["message"].as_str().unwrap();
+    let count: u32 = message.split(' ').nth(2).unwrap().parse().unwrap();
+    assert!(count > 0, "{message}");
+    feed.until(|event| event["type"] == "connection_created");
+    feed.until(is_chat);
+}
+
+#[test]
+fn a_room_that_ends_while_nats_is_gone_stays_ended() {
+    // The last user is ben.
+    let mut show = Show::start(|it| it.change(LATER, State::Offline), "9");
+    let nodes = [(); 2].map(|()| show.node_with(&show.nats.url(), &show.mock.url(), LONGER_LEASE));
+    let feeds = nodes.each_ref().map(|node| node.room("t-ben"));
+    let mut logs = feeds.each_ref().map(|feed| feed.until(is_chat));
+    show.nats.kill();
+    show.mock.advance(LATER);
+    nodes[0].process.until("lost the channel");
+    show.nats.restart();
+    for (log, feed) in logs.iter_mut().zip(&feeds) {
+        log.extend(std::iter::from_fn(|| feed.next()).filter(|line| line.contains(r#""seq":"#)));
+    }
+    assert!(logs[0] == logs[1]);
+    let end: Value = serde_json::from_str(logs[0].last().unwrap()).unwrap();
+    assert_eq!((&end["type"], &end["data"]["reason"]), (&json!("disconnected"), &json!("stream_ended")));
+    assert_eq!(show.connections(), (1, 1));
+}
