@@ -41,7 +41,7 @@ fn capture(format: Format) -> Vec<u8> {
     out
 }
 
-/// Appends what `write` makes of each frame and its time.
+/// Appends each frame with its time, in the form that `write` gives it.
 fn each(write: impl Fn(usize, &[u8]) -> Vec<u8>, out: &mut Vec<u8>) {
     for (number, frame) in frames().iter().take(FRAMES).enumerate() {
         out.extend(write(START_MS + 1000 * number, frame));
