@@ -104,14 +104,14 @@ impl Pipeline {
         self.decoder.waiting()
     }
 
-    /// Publishes the events of an injected frame at `offset`.
+    /// Publishes the events of an injected frame at `offset`. Returns the frame, too.
     pub async fn inject(
         &mut self,
         injector: &mut Injector,
         request: &InjectRequest,
         offset: Duration,
         pacing: Pacing,
-    ) -> Injected {
+    ) -> (Injected, Item) {
         let target = self.decoder.target(offset);
         let (item, ids) = injector.make(request, &self.hub.stream(), target);
         self.decode(&item);
@@ -126,7 +126,7 @@ impl Pipeline {
         };
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
         let delivered = delivery.clients() + mirror;
-        Injected { offset_ms, ids, seqs: delivery.seqs, delivered }
+        (Injected { offset_ms, ids, seqs: delivery.seqs, delivered }, item)
     }
 
     /// Publishes events that are due at `offset`: finals of gift streaks that TikTok did not send.

@@ -89,7 +89,7 @@ impl Nats {
     pub(super) fn pieces(&self) -> f64 {
         let facts = self.facts("/jsz?accounts=true&streams=true");
         let streams = facts["account_details"][0]["stream_detail"].as_array().expect("a list");
-        let log = streams.iter().find(|stream| stream["name"] == format!("livetape-{CLUSTER}"));
+        let log = streams.iter().find(|stream| stream["name"] == format!("livetape-{CLUSTER}_main"));
         log.expect("it exists")["state"]["last_seq"].as_f64().expect("a number")
     }
 
@@ -134,7 +134,7 @@ impl Node {
     }
 
     pub(super) fn is_owner(&self) -> bool {
-        self.metric("livetape_cluster_leases") > 0.0
+        self.metric(r#"livetape_cluster_leases{channel="main"}"#) > 0.0
     }
 
     /// Returns the CPU time of all threads, in µs.

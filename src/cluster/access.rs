@@ -23,7 +23,7 @@ const PROBE: Bytes = Bytes::from_static(b"?");
 /// Subjects to publish on, each with one that a probe can use without an effect.
 const PUBLISHED: [(&str, &str); 13] = [
     ("livetape.NAME.feed.>", "livetape.NAME.feed.main"),
-    ("livetape.NAME.node", "livetape.NAME.node"),
+    ("livetape.NAME.node.>", "livetape.NAME.node.probe"),
     ("livetape.NAME.free", "livetape.NAME.free"),
     ("livetape.NAME.order.>", "livetape.NAME.order.probe"),
     ("$KV.livetape-NAME.>", "$KV.livetape-NAME.probe"),
@@ -37,8 +37,13 @@ const PUBLISHED: [(&str, &str); 13] = [
     ("_INBOX.>", "_INBOX.probe"),
 ];
 /// Subjects to subscribe to.
-const SUBSCRIBED: [&str; 5] =
-    ["livetape.NAME.log.>", "livetape.NAME.node", "livetape.NAME.free", "livetape.NAME.order.>", "_INBOX.>"];
+const SUBSCRIBED: [&str; 5] = [
+    "livetape.NAME.log.>",
+    "livetape.NAME.node.>",
+    "livetape.NAME.free",
+    "livetape.NAME.order.>",
+    "_INBOX.>",
+];
 
 /// Uses every subject once.
 ///

@@ -36,6 +36,10 @@ pub(super) fn of_user(user: &str) -> String {
     format!("user.{}", user.to_lowercase().replace('.', "="))
 }
 
+pub(super) fn unreachable() -> Problem {
+    Problem::new(Code::ClusterUnreachable, "this node cannot reach NATS")
+}
+
 /// Takes and holds the claims of this process.
 #[derive(Clone)]
 pub(super) struct Claimant {
@@ -156,7 +160,7 @@ impl Claimant {
             return Ok(Some(Claim::new(lost, dropped)));
         }
         if let Some(Answer::Unknown) = answer {
-            return Err(Problem::new(Code::ClusterUnreachable, "this node cannot reach NATS"));
+            return Err(unreachable());
         }
         Ok(None)
     }

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use async_nats::jetstream::{self, ErrorCode, context::GetStreamErrorKind};
+
 use super::{
     Options,
     access::{self, round_trip},
-    options::Link,
+    options::{Link, same_lease},
     store::Store,
 };
 use crate::{
@@ -54,6 +56,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
         return findings;
     }
     findings.push(Ok(format!("JetStream is on, and has the stream `{}`", store.log())));
+    findings.push(lease(&link, &options.cluster, options.lease).await);
     findings.push(clock_difference(&store).await);
     findings
 }
@@ -87,6 +90,19 @@ pub(super) fn message_size(link: &Link) -> Finding {
         return failed(&message, "raise `max_payload` of nats-server");
     }
     Ok(format!("messages may have {bytes} bytes"))
+}
+
+/// Reads the bucket that the first node has created, and creates none.
+async fn lease(link: &Link, cluster: &str, own: Duration) -> Finding {
+    let found = jetstream::new(link.client.clone()).get_stream(format!("KV_livetape-{cluster}")).await;
+    match found.map_err(|error| error.kind()) {
+        Ok(bucket) => same_lease(cluster, bucket.cached_info().config.max_age, own)
+            .map(|()| format!("the nodes have leases of {own:?}, like this one")),
+        Err(GetStreamErrorKind::JetStream(error)) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+            Ok(format!("no node has joined yet, so leases of {own:?} are possible"))
+        }
+        Err(_) => failed("JetStream does not tell the lease of the nodes", ""),
+    }
 }
 
 /// Leases do not depend on it, but the times of events do.

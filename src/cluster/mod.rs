@@ -94,8 +94,10 @@ impl Cluster {
     /// `cluster_unreachable`.
     pub async fn join(self, hub: Hub, control: Control, driver: &mut Driver) -> Result<Membership, Problem> {
         let Self { options, link, store } = self;
-        let (told, heard) = channels::told();
+        let totals = counts::Totals::default();
+        let (told, heard) = channels::told(&totals);
         let (from_here, to_source) = driver.intercept();
+        let shown = channels::Shown { owner: heard.owner.clone(), intent: heard.intent };
         let router = orders::Router {
             client: link.client.clone(),
             subject: store.subject("order"),
@@ -116,8 +118,8 @@ impl Cluster {
         let claimant = claims::Claimant::new(&options, store.clone());
         let claimed = claimant.holding();
         let is_connected = link.is_connected;
-        let (rooms, connected) = (channels::Rooms::new(&options, &store, &claimed), is_connected.clone());
-        tokio::spawn(serve(asked, claimant, rooms, connected));
+        let rooms = channels::Rooms::new(&options, &store, &claimed, shown, totals);
+        tokio::spawn(serve(asked, claimant, rooms, is_connected.clone()));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
         let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
         let denied = link.denied;
@@ -126,7 +128,8 @@ impl Cluster {
             // The client may tell it late.
             access::first_denied(&denied)
         });
-        let node = node::Node::new(options, is_connected, store, (hub, control), told).await?;
+        let (_, always) = watch::channel(true);
+        let node = node::Node::new(options, is_connected, store, (hub, control), told, always).await?;
         let left = tokio::spawn(async move {
             node.run().await;
             claimed.released().await;

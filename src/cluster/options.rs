@@ -122,6 +122,15 @@ impl Options {
     }
 }
 
+/// Checks that this node has the same lease as the others.
+pub(super) fn same_lease(cluster: &str, found: Duration, own: Duration) -> Result<(), Problem> {
+    if found == own {
+        return Ok(());
+    }
+    let message = format!("the cluster `{cluster}` has leases of {found:?}, and this node of {own:?}");
+    Err(Problem::new(Code::BadConfig, message).hint("set the same cluster.lease on every node"))
+}
+
 /// The library reports a failed TLS handshake as invalid data.
 fn kind_of(error: &ConnectError) -> ConnectErrorKind {
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());

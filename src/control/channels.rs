@@ -196,13 +196,24 @@ impl Channels {
     }
 }
 
-impl ChannelRequests {
-    /// Creates a handle and a driver for the source of an additional channel. It ends with `shutdown` or
-    /// earlier, and shares the counters of the main channel.
+/// Creates handles for the sources of additional channels, which share the counters of the main channel.
+#[derive(Clone, Debug)]
+pub struct Beside(Tally);
+
+impl Beside {
+    /// Creates a handle and a driver. The source ends with `shutdown` or earlier.
     #[must_use]
-    pub fn beside(&self, shutdown: &CancellationToken) -> (Control, Driver) {
-        Control::under(shutdown.child_token(), self.upstream.clone(), Sources::default())
+    pub fn create(&self, shutdown: &CancellationToken) -> (Control, Driver) {
+        Control::under(shutdown.child_token(), self.0.clone(), Sources::default())
             .expect("an empty list of tokens is valid")
+    }
+}
+
+impl ChannelRequests {
+    /// Returns what creates handles for the sources of additional channels.
+    #[must_use]
+    pub fn beside(&self) -> Beside {
+        Beside(self.upstream.clone())
     }
 
     /// Waits for the next request. Returns `None` when all handles are gone.

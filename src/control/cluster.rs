@@ -23,9 +23,12 @@ pub struct ClusterState {
     pub reachable: bool,
     /// All nodes, by name.
     pub nodes: Vec<NodeState>,
-    /// What this node has done, for `/metrics`.
+    /// What this node has done in the main channel, for `/metrics`.
     #[serde(skip)]
     pub counts: ClusterCounts,
+    /// The same in the channels of all users.
+    #[serde(skip)]
+    pub counts_of_users: ClusterCounts,
 }
 
 /// A node of a cluster.
@@ -47,10 +50,30 @@ pub struct ClusterCounts {
     pub lag: u64,
     /// Number of channels that this node owns.
     pub leases: u64,
-    /// Number of times that the channel got an owner.
+    /// Number of times that the channel got an owner since this node joined.
     pub handovers: u64,
     /// Number of attempts to publish, by outcome.
     pub published: BTreeMap<&'static str, u64>,
+}
+
+impl ClusterState {
+    /// Whether other nodes have readers, as they report several times in the lifetime of a lease.
+    #[must_use]
+    pub fn is_read_elsewhere(&self) -> bool {
+        self.nodes.iter().any(|node| node.node != self.node && node.clients > 0)
+    }
+}
+
+impl ClusterCounts {
+    /// Adds those of another channel. The lag is the largest.
+    pub fn add(&mut self, other: &Self) {
+        self.lag = self.lag.max(other.lag);
+        self.leases += other.leases;
+        self.handovers += other.handovers;
+        for (outcome, count) in &other.published {
+            *self.published.entry(outcome).or_default() += count;
+        }
+    }
 }
 
 /// A time in which this process owns a channel that several processes share.
@@ -66,6 +89,24 @@ pub struct Term {
     pub over: CancellationToken,
     /// Told when everything of the term was broadcast.
     pub ended: oneshot::Sender<()>,
+}
+
+/// Returns the user whose room the main channel shows, from its owner's own words, if the channel of that user belongs to
+/// the same process.
+#[must_use]
+pub fn followed_user(intent: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Intent {
+        live: Live,
+    }
+    #[derive(Deserialize)]
+    struct Live {
+        user: String,
+        #[serde(default)]
+        followed: bool,
+    }
+    let Intent { live } = serde_json::from_str(intent).ok()?;
+    live.followed.then_some(live.user)
 }
 
 impl Control {
@@ -89,6 +130,12 @@ impl Control {
 }
 
 impl Driver {
+    /// Returns the cluster that this process is part of.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterState> {
+        lock(&self.shared).cluster.clone()
+    }
+
     /// Returns all orders to come instead of passing them to the source, and a sender of orders to the source.
     pub fn intercept(&mut self) -> (mpsc::Receiver<Order>, mpsc::Sender<Order>) {
         let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);

@@ -22,9 +22,9 @@ use std::{
     time::Duration,
 };
 
-pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
+pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Requested};
 pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
-pub use cluster::{ClusterCounts, ClusterState, NodeState, Term};
+pub use cluster::{ClusterCounts, ClusterState, NodeState, Term, followed_user};
 pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};

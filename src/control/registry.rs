@@ -41,6 +41,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Returns another lease of the same room.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { hub: self.hub.clone(), _used: self._used.clone(), _ends: None }
+    }
+
     /// Creates a lease of a channel that ends with its only subscriber.
     #[must_use]
     pub fn alone(hub: Hub, ends: DropGuard) -> Self {
@@ -132,11 +138,17 @@ impl ChannelRegistry {
         listed.rooms.len() < before
     }
 
+    /// Whether a token opens the room of this user.
+    #[must_use]
+    pub fn has_token(&self, user: &str) -> bool {
+        self.users.contains(&key(user))
+    }
+
     /// Registers the main channel's room for tokens with the same user, if there are any, so that they share
     /// its connection.
     #[must_use]
     pub fn share(&self, user: &str, stream: &str, limits: Limits, view: View) -> Option<Shared> {
-        if !self.users.contains(&key(user)) {
+        if !self.has_token(user) {
             return None;
         }
         let hub = self.open(stream, limits);

@@ -18,7 +18,8 @@ pub(super) struct Candidate {
 
 /// A user who was looked up.
 pub(super) struct Found {
-    claim: Claim,
+    /// The claim on the user, unless it is taken when the current room has been left.
+    claim: Option<Claim>,
     /// Slot for the new room, if the current room holds none because a token owns it.
     place: Option<Place>,
     check: Check,
@@ -51,9 +52,10 @@ impl<T: Transport> Supervisor<T> {
         let options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
         let transport = self.transport.clone();
         let (common, has_place) = (self.common.clone(), self.place.is_some());
+        let claims_later = self.shows(&options.user);
         let search = Box::pin(async move {
             let place = if has_place { None } else { Some(common.place(false).await?) };
-            let claim = common.claim(&options.user, false).await?;
+            let claim = if claims_later { None } else { Some(common.claim(&options.user, false).await?) };
             Ok(Found { claim, place, check: live::check(&options, &transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });
@@ -84,7 +86,7 @@ impl<T: Transport> Supervisor<T> {
         };
         let Some(problem) = why else {
             self.place = place.or_else(|| self.place.take());
-            self.claim = Some(claim);
+            self.claim = claim;
             return Some(Leaving::Replaced(user, answer));
         };
         if let Some(wait) = wait {

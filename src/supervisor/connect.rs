@@ -17,10 +17,14 @@ impl<T: Transport> Supervisor<T> {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
+        let waits = std::mem::take(&mut self.waits) || self.inherited.is_some();
         if let Some(live) = self.follow_room(&user).await {
             return self.follow_live(&user, live, answer).await;
         }
-        let waits = std::mem::take(&mut self.waits) || self.inherited.is_some();
+        if self.shows(&user) {
+            // Another node that has the room open for tokens then leaves it.
+            self.intend(Some(&user));
+        }
         // A room that continues waits for the end of the pause.
         let allowed = if waits { Ok(()) } else { self.common.limit.check() };
         let shutdown = self.shutdown.clone();
@@ -55,13 +59,19 @@ impl<T: Transport> Supervisor<T> {
 
     /// Takes what one process of the cluster may have at a time, unless this one has it.
     async fn take_claims(&mut self, user: &str, waits: bool) -> Result<(), Refusal> {
+        if self.claim.is_none() && !self.is_mocked {
+            self.claim = Some(self.common.claim(user, waits || self.shows(user)).await?);
+        }
+        // The node that left the room had a slot for it.
         if self.place.is_none() {
             self.place = Some(self.common.place(waits).await?);
         }
-        if self.claim.is_none() && !self.is_mocked {
-            self.claim = Some(self.common.claim(user, waits).await?);
-        }
         Ok(())
+    }
+
+    /// Whether this is the main channel, and the room of `user` has its own channel, too, which follows this one.
+    pub(super) fn shows(&self, user: &str) -> bool {
+        self.registry.is_some() && self.shares(user)
     }
 
     /// Connects again, when the cluster lets this process.
@@ -81,6 +91,9 @@ impl<T: Transport> Supervisor<T> {
         refusal: impl Into<Refusal>,
     ) -> Next {
         let refusal = refusal.into();
+        if self.common.claims.are_shared() {
+            self.followed = None;
+        }
         let Some(answer) = answer else {
             self.close_with(why(Some(&refusal.problem), "")).await;
             self.ended.refused = Some(refusal.problem);

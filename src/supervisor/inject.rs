@@ -24,25 +24,28 @@ impl<T> Supervisor<T> {
         let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let injected = pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
+        let (injected, _) =
+            pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
         pipeline.report(&self.driver);
         answer.accept(injected);
     }
 }
 
-/// Injects into the live room at `offset`, without recording it.
+/// Injects into the live room at `offset`, without recording it. Returns the frame.
 pub(super) async fn inject_live(
     pipeline: &mut Pipeline,
     driver: &mut Driver,
     (request, answer): (InjectRequest, Answer<Injected>),
     offset: Duration,
     allowed: bool,
-) {
+) -> Option<Item> {
     if !allowed {
         let problem = Problem::new(Code::InjectRefused, "injecting into a live room is not allowed");
-        return answer.refuse(problem);
+        answer.refuse(problem);
+        return None;
     }
-    let injected = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
+    let (injected, item) = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
     pipeline.report(driver);
     answer.accept(injected);
+    Some(item)
 }

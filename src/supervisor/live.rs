@@ -65,7 +65,9 @@ impl<T: Transport> Supervisor<T> {
         let share = |registry: &ChannelRegistry| {
             registry.share(user, &self.hub.name_here(), self.options.backlog, self.driver.view())
         };
-        let shared = self.registry.as_ref().filter(|_| !self.is_mocked).and_then(share);
+        let is_alone = !self.is_mocked && !self.common.claims.are_shared();
+        let shared = self.registry.as_ref().filter(|_| is_alone).and_then(share);
+        let _room = self.keep_room(user);
         if let Some(shared) = &shared {
             pipeline = pipeline.with_mirror(shared.hub().clone());
         }
@@ -73,7 +75,7 @@ impl<T: Transport> Supervisor<T> {
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         self.begin_room(user, &mut pipeline).await;
-        let mut room = RoomStatus::new(&self.driver, user, answer, self.following.is_none());
+        let mut room = RoomStatus::new(&self.driver, user, answer, !self.follows);
         let failed = recorder.as_ref().map(Recorder::watch);
         let lost = lost(self.place.as_ref(), claim.as_ref());
         let over = self.pump(live, user, &mut pipeline, &mut room, (failed, lost)).await;
@@ -102,7 +104,10 @@ impl<T: Transport> Supervisor<T> {
                     if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
                         let (allowed, injection) = (self.options.allow_inject, (request, answer));
-                        inject_live(pipeline, &mut self.driver, injection, last, allowed).await;
+                        let injected = inject_live(pipeline, &mut self.driver, injection, last, allowed).await;
+                        if let (Some(item), Some(followed)) = (injected, &mut self.followed) {
+                            followed.pass(&item).await;
+                        }
                         continue;
                     }
                     leaving = self.take_order(order, user, room, &mut candidate);
@@ -162,7 +167,12 @@ impl<T: Transport> Supervisor<T> {
         }
         let outcome = live.outcome().await;
         if let Some(followed) = self.followed.take() {
-            followed.end(&outcome);
+            followed.end(&leaving.as_ref().and_then(Leaving::ended).unwrap_or_else(|| outcome.clone()));
+        }
+        // The channel that this one follows has left the room, but the room goes on.
+        if self.follows && self.common.claims.are_shared() && leaving.is_none() && outcome == Outcome::Stopped
+        {
+            leaving = Some(Leaving::ClaimLost(user.to_owned()));
         }
         LiveEnd { leaving, outcome, candidate, last, was_connected }
     }

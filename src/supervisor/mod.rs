@@ -13,6 +13,7 @@ mod idle;
 mod inject;
 mod live;
 mod mocked;
+mod opener;
 mod play;
 mod recording;
 mod room;
@@ -23,8 +24,9 @@ mod test;
 use std::path::PathBuf;
 
 use channels::Channels;
-pub use channels::LINGER;
 use common::{Common, Place};
+pub use opener::LINGER;
+use opener::Opener;
 use rooms::Followed;
 use terms::Inherited;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +42,7 @@ use crate::{
     },
     source::{
         self, Replay, Summary, Tape,
-        live::{self as room_source, Live, Transport},
+        live::{self as room_source, Live, Outcome, Transport},
     },
 };
 
@@ -163,6 +165,15 @@ enum Leaving {
 }
 
 impl Leaving {
+    /// Returns how the room ends for a channel that follows this one, if it ends.
+    fn ended(&self) -> Option<Outcome> {
+        match self {
+            Self::Deleted(_) => Some(Outcome::Ended("deleted")),
+            Self::Replaced(..) => Some(Outcome::Ended("replaced")),
+            Self::ShutDown | Self::RecorderEnded | Self::ClaimLost(_) => None,
+        }
+    }
+
     /// Returns the user who replaces the current one.
     fn replacement(&self) -> Option<String> {
         match self {
@@ -201,10 +212,14 @@ pub struct Supervisor<T> {
     is_mocked: bool,
     /// Registry entry of this channel, if a token opened it.
     listing: Option<RegistryEntry>,
-    /// Lets the main channel follow this one.
+    /// Lets another channel follow this one.
     followed: Option<Followed>,
+    /// Whether this channel follows another, which counts the failures.
+    follows: bool,
     /// Keeps the room open that the main channel follows.
     following: Option<Lease>,
+    /// Opens the rooms of tokens, for the main channel.
+    opener: Option<Opener<T>>,
     /// Registry in which the main channel shares its room with tokens.
     registry: Option<ChannelRegistry>,
     /// Task for the channels of tokens, until it is started.
@@ -234,7 +249,9 @@ impl<T: Transport> Supervisor<T> {
         let registry = requests.as_ref().map(|requests| requests.registry.clone());
         let channels = requests.map(|requests| {
             let (transport, stream) = (transport.clone(), hub.name_here().to_string());
-            Channels::new(requests, common.clone(), transport, &options, stream, shutdown.clone())
+            let opener =
+                Opener::new(&requests, common.clone(), transport, &options, stream, shutdown.clone());
+            Channels::new(requests, opener)
         });
         Self {
             hub,
@@ -249,7 +266,9 @@ impl<T: Transport> Supervisor<T> {
             is_mocked: false,
             listing: None,
             followed: None,
+            follows: false,
             following: None,
+            opener: channels.as_ref().map(|channels: &Channels<T>| channels.opener.clone()),
             registry,
             channels,
             generation: 0,
@@ -298,7 +317,7 @@ impl<T: Transport> Supervisor<T> {
         loop {
             next = match next {
                 Next::Idle => {
-                    (self.place, self.claim, self.inherited) = (None, None, None);
+                    (self.place, self.claim, self.inherited, self.followed) = (None, None, None, None);
                     self.start_channels();
                     self.intend(None);
                     self.idle().await

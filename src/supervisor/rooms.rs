@@ -1,5 +1,8 @@
-//! Rooms that the main channel can follow. One upstream connection then supplies both channels: the room's
+//! Rooms that another channel can follow. One upstream connection then supplies both channels: the room's
 //! own and the main one.
+//!
+//! In one process, the main channel follows the room that a token has open. In a cluster, whichever of the two connects first is
+//! followed by the other.
 
 use std::{
     collections::BTreeMap,
@@ -9,20 +12,22 @@ use std::{
 
 use tokio::{
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::{Instant, sleep_until, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Next, Supervisor};
 use crate::{
     clock,
-    control::{Answer, Status},
+    control::{Answer, ChannelRegistry, Status},
     sans_io::recording::{Item, Snapshot, What, records::Header},
     source::live::{Live, Outcome, Transport},
 };
 
-/// Maximum number of items that wait for the main channel.
+/// Maximum number of items that wait for the following channel.
 const ITEMS_WAITING_MAX: usize = 16;
+/// Interval at which the main channel checks that the channel of its room is open, and that channel whether it has readers elsewhere.
+const ROOM_CHECKED: Duration = Duration::from_secs(1);
 
 /// Rooms by user. Clones share them. The lock is only held for copying.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +41,7 @@ pub(super) struct Follower {
     accepted: oneshot::Sender<(Header, Instant)>,
 }
 
-/// The room's side: forwards its items to the channel that follows.
+/// The connected side: forwards its items to the channel that follows.
 #[derive(Debug)]
 pub(super) struct Followed {
     rooms: Rooms,
@@ -51,8 +56,19 @@ pub(super) struct Followed {
 impl Rooms {
     /// Offers the room of `user` until the returned value is dropped.
     pub(super) fn offer(&self, user: &str) -> Followed {
+        self.offer_in(&mut self.lock(), user)
+    }
+
+    /// Like [`offer`](Self::offer), unless another channel offers the room.
+    pub(super) fn try_offer(&self, user: &str) -> Option<Followed> {
+        let mut rooms = self.lock();
+        let is_free = rooms.get(&user.to_lowercase()).is_none_or(mpsc::Sender::is_closed);
+        is_free.then(|| self.offer_in(&mut rooms, user))
+    }
+
+    fn offer_in(&self, rooms: &mut BTreeMap<String, mpsc::Sender<Follower>>, user: &str) -> Followed {
         let (sender, requests) = mpsc::channel(1);
-        self.lock().insert(user.to_lowercase(), sender);
+        rooms.insert(user.to_lowercase(), sender);
         let (rooms, user) = (self.clone(), user.to_lowercase());
         Followed { rooms, user, requests, follower: None, snapshot: Snapshot::default(), failed: None }
     }
@@ -82,17 +98,78 @@ impl Rooms {
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Returns the room of `user` if a token has it open, so that nobody is connected twice.
+    /// Returns the room of `user` if another channel of this process is connected to it, so that nobody is connected twice.
     pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
         // Tokens open rooms of TikTok.
         if self.is_mocked {
             return None;
         }
         // Held as long as the main channel follows.
-        let lease = self.registry.as_ref()?.lease(user)?;
-        let live = self.common.rooms.follow(user).await?;
-        (self.following, self.place) = (Some(lease), None);
-        Some(live)
+        let lease = self.registry.as_ref().and_then(|registry| registry.lease(user));
+        let shares = self.shares(user);
+        if lease.is_none() && !shares {
+            return None;
+        }
+        while !self.shutdown.is_cancelled() {
+            if shares {
+                tokio::select! { biased;
+                    () = self.shutdown.cancelled() => return None,
+                    () = self.wanted(user) => {}
+                }
+                self.followed = self.common.rooms.try_offer(user);
+                if self.followed.is_some() {
+                    return None;
+                }
+            }
+            let live = tokio::select! { biased;
+                () = self.shutdown.cancelled() => None,
+                live = self.common.rooms.follow(user) => live,
+            };
+            if live.is_some() {
+                (self.following, self.follows, self.place, self.claim) = (lease, true, None, None);
+                return live;
+            }
+            if !shares {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Waits until a room of a token has readers, here or elsewhere, or the main channel is connected to it. It may have been
+    /// opened for the main channel, which has left it since.
+    async fn wanted(&self, user: &str) {
+        if self.registry.is_some() {
+            return;
+        }
+        let is_read = || self.driver.cluster().is_some_and(|cluster| cluster.is_read_elsewhere());
+        while !self.common.rooms.has(user) && !is_read() {
+            let soon = clock::now() + ROOM_CHECKED;
+            if timeout_at(soon, self.hub.wait_for_subscribers(1)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the room of `user` also has a channel of its own, which the processes of a cluster share.
+    pub(super) fn shares(&self, user: &str) -> bool {
+        let is_opened = |registry: &ChannelRegistry| registry.has_token(user);
+        self.common.claims.are_shared() && !self.is_mocked && self.registry.as_ref().is_none_or(is_opened)
+    }
+
+    /// Keeps the room's own channel open at this process, so that it gets the items of the main channel. Stops on drop.
+    pub(super) fn keep_room(&self, user: &str) -> Option<DropGuard> {
+        let opener = self.opener.clone().filter(|_| self.shares(user))?;
+        let (dropped, user) = (CancellationToken::new(), user.to_owned());
+        let guard = dropped.clone().drop_guard();
+        tokio::spawn(dropped.run_until_cancelled_owned(async move {
+            loop {
+                let _lease = opener.room(&user).await;
+                // It may have ended, or NATS have been unreachable.
+                sleep_until(clock::now() + ROOM_CHECKED).await;
+            }
+        }));
+        Some(guard)
     }
 
     /// Runs a source that is already connected.
@@ -106,7 +183,7 @@ impl<T: Transport> Supervisor<T> {
             Ok(recorder) => self.pass_on(user, live, recorder, answer).await,
             Err(problem) => self.refuse(answer, problem).await,
         };
-        self.following = None;
+        (self.following, self.follows) = (None, false);
         next
     }
 }

@@ -40,6 +40,9 @@ pub(super) enum Intent {
         user: String,
         /// Number of generations so far.
         generation: u32,
+        /// Whether the channel of the user belongs to the same process, and follows: see [`followed_user`].
+        #[serde(default)]
+        followed: bool,
     },
     /// The room of a token ended, and its sockets were closed with this code and reason.
     Ended {
@@ -87,9 +90,7 @@ impl<T: Transport> Supervisor<T> {
             };
             let Some(term) = term else { return ended };
             let over = term.over.clone();
-            self.followed = Some(self.common.rooms.offer(&user));
             ended = ended.and(self.work(term, Some(&user)).await);
-            self.followed = None;
             if !over.is_cancelled() {
                 return ended;
             }
@@ -117,7 +118,7 @@ impl<T: Transport> Supervisor<T> {
             self.tell(&not_stored(lost)).await;
         }
         let ended = self.run(next).await;
-        (self.place, self.claim, self.inherited) = (None, None, None);
+        (self.place, self.claim, self.inherited, self.followed) = (None, None, None, None);
         self.driver.forget_user();
         self.driver.set_replay(None);
         let _ = told.send(());
@@ -175,7 +176,7 @@ impl<T: Transport> Supervisor<T> {
         let generation = self.generation;
         let intent = match user {
             None => Intent::Idle { generation },
-            Some(user) => Intent::Live { user: user.to_owned(), generation },
+            Some(user) => Intent::Live { user: user.to_owned(), generation, followed: self.shows(user) },
         };
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
     }
@@ -254,5 +255,24 @@ impl Ended {
             recorder: later.recorder.or(self.recorder),
             full_bytes: later.full_bytes.or(self.full_bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::followed_user;
+
+    #[test]
+    fn other_processes_read_whom_the_main_channel_shows() {
+        let live = |followed| Intent::Live { user: "ann".to_owned(), generation: 1, followed };
+        for (intent, expected) in
+            [(live(true), Some("ann")), (live(false), None), (Intent::Idle { generation: 1 }, None)]
+        {
+            let text = serde_json::to_string(&intent).unwrap();
+            assert_eq!(followed_user(&text).as_deref(), expected, "{text}");
+        }
+        // The previous version's words.
+        assert_eq!(followed_user(r#"{"live":{"user":"ann","generation":1}}"#), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node};
+use crate::support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers};
 
 /// Starts a node that cannot join. Returns its exit code and output.
 fn refused(nats: &str) -> (Option<i32>, String) {
@@ -59,7 +59,7 @@ fn messages_of_others_are_skipped_with_a_code() {
     nats.publish("livetape.test.feed.main", b"{\"type\":\"chat\"}");
     nodes[1].process.until("code=cluster_message");
     // Not a member of the cluster: no report, order or log.
-    nats.publish("livetape.test.node", b"garbage");
+    nats.publish("livetape.test.node.main", b"garbage");
     nats.publish("livetape.test.log.main", b"garbage");
     nats.publish(&format!("livetape.test.order.{}", nodes[0].name), b"garbage");
     // The owner's expectation was wrong, so it reads the log again, and goes on.
@@ -75,4 +75,35 @@ fn messages_of_another_version_are_rejected_with_a_code() {
     let node = Node::start(&nats);
     nats.publish("livetape.test.feed.main", b"LTlg\xff");
     node.process.until("code=cluster_version");
+}
+
+#[test]
+fn data_of_another_cluster_is_rejected_with_a_code() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    let feed = node.feed("0");
+    node.post("/replay/load", &json!({ "recording": "demo" }));
+    node.post("/replay/pause", &json!(null));
+    // What this cluster stored, as if it came from another: its own name is in every message.
+    let stored = nats.last_stored("livetape-test_main", "livetape.test.feed.main");
+    let name = b"test.main";
+    let at = stored.windows(name.len()).position(|part| part == name).unwrap();
+    let mut of_another = stored.clone();
+    of_another[at..at + name.len()].copy_from_slice(b"rest.main");
+    nats.publish("livetape.test.feed.main", &of_another);
+    let told = node.process.until("code=cluster_message");
+    assert!(told.contains("belongs to") && told.contains("rest.main"), "{told}");
+    // The same message again, and entries of the bucket that no node wrote.
+    nats.publish("livetape.test.feed.main", &stored);
+    node.process.until("code=cluster_message");
+    for key in ["lease.main", "user.ann", "place.0", "pause"] {
+        nats.publish(&format!("$KV.livetape-test.{key}"), b"{\"node\":\"another\"}");
+    }
+    // The lease expires, and the node is the owner again.
+    node.process.until("This node owns the channel");
+    node.post("/replay/speed", &json!({ "speed": "max" }));
+    node.post("/replay/play", &json!(null));
+    let log = feed.to_end();
+    assert!(numbers(&log).is_sorted_by(|a, b| a < b));
+    assert_same(&contents(&log), &demo());
 }

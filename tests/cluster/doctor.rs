@@ -29,6 +29,7 @@ fn everything_that_a_node_needs_is_checked() {
             "✅ messages may have ",
             "✅ this user may ",
             "✅ JetStream is on",
+            "✅ no node has joined yet",
             "✅ the clock differs ",
         ] {
             assert!(works.lines().any(|told| told.starts_with(line)), "no {line:?} in {works}");
@@ -36,7 +37,12 @@ fn everything_that_a_node_needs_is_checked() {
     }
     // It decided nothing for the cluster, and does not disturb it.
     let _node = Node::with(&mut node(&nats.url(), "2s"));
-    assert_eq!(examined(&nats.url(), LEASE).0, Some(0));
+    let (exit, works, fails) = examined(&nats.url(), "2s");
+    assert_eq!((exit, fails.as_str()), (Some(0), ""));
+    assert!(works.contains("✅ the nodes have leases of 2s, like this one"), "{works}");
+    let (exit, _, fails) = examined(&nats.url(), LEASE);
+    assert_eq!(exit, Some(2), "{fails}");
+    assert!(fails.contains("has leases of 2s, and this node of 10s") && fails.contains('💡'), "{fails}");
 }
 
 #[test]

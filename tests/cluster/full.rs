@@ -58,7 +58,10 @@ fn a_replay_waits_for_nats_and_loses_nothing() {
     let expected: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
     assert_same(&contents(&log), &contents(&expected));
     let handovers = node.text("/metrics");
-    assert!(handovers.contains("\nlivetape_cluster_handovers_total 1\n"), "it stayed the owner");
+    assert!(
+        handovers.contains("\nlivetape_cluster_handovers_total{channel=\"main\"} 1\n"),
+        "it stayed the owner"
+    );
 }
 
 /// Writes a recording of chats, a second apart.

@@ -36,10 +36,10 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
     let cut = Arc::clone(&is_cut);
     let leading = proxy::start(&show.nats.address, move |_, _| !cut.load(Ordering::Relaxed));
     let upstream = format!("http://{silent}");
-    let owner = show.node_with(&show.nats.url_of(&leading), &upstream, LONGER_LEASE);
+    let owner = show.node_of(&show.nats.url_of(&leading), &upstream, LONGER_LEASE);
     owner.post("/connect/ann", &Value::Null);
     owner.feed("0").until(is_chat);
-    let next = show.node_with(&show.nats.url(), &upstream, LONGER_LEASE);
+    let next = show.node_of(&show.nats.url(), &upstream, LONGER_LEASE);
     let feed = next.feed("0");
     feed.until(is_chat);
     is_cut.store(true, Ordering::Relaxed);
@@ -81,7 +81,7 @@ fn a_claim_whose_answer_was_lost_is_found_in_the_next_attempt() {
     let loser = Arc::new(Mutex::new(Loser::default()));
     let losing = Arc::clone(&loser);
     let nats = proxy::start(&show.nats.address, move |to, bytes| losing.lock().unwrap().passes(to, bytes));
-    let node = show.node_with(&show.nats.url_of(&nats), &show.mock.url(), CLAIM_LEASE);
+    let node = show.node_of(&show.nats.url_of(&nats), &show.mock.url(), CLAIM_LEASE);
     let (status, answer) = node.request("POST", "/connect/ann", &Value::Null);
     assert_eq!(status, 200, "{answer}");
     assert!(loser.lock().unwrap().has_lost);
@@ -113,7 +113,7 @@ fn events_that_an_owner_could_not_store_are_reported() {
 fn a_room_that_ends_while_nats_is_gone_stays_ended() {
     // The last user is ben.
     let mut show = Show::start(|it| it.change(LATER, State::Offline), "9");
-    let nodes = [(); 2].map(|()| show.node_with(&show.nats.url(), &show.mock.url(), LONGER_LEASE));
+    let nodes = [(); 2].map(|()| show.node_of(&show.nats.url(), &show.mock.url(), LONGER_LEASE));
     let feeds = nodes.each_ref().map(|node| node.room("t-ben"));
     let mut logs = feeds.each_ref().map(|feed| feed.until(is_chat));
     show.nats.kill();

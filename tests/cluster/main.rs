@@ -13,6 +13,7 @@ mod process;
 mod proxy;
 mod rooms;
 mod same_logs;
+mod shown;
 mod slow;
 mod storage;
 mod support;

@@ -1,8 +1,13 @@
 //! NATS is killed and started again.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::{Nats, Node, assert_same, contents, demo, numbers};
+use crate::{
+    support::{Nats, Node, assert_same, contents, demo, numbers},
+    upstream::{Show, is_chat},
+};
 
 fn is_outage(event: &Value) -> bool {
     event["code"] == "cluster_unreachable"
@@ -55,4 +60,35 @@ fn without_its_storage_another_stream_begins() {
     let logs: Vec<_> = nodes.iter().map(|node| node.feed("0").to_end()).collect();
     assert_ne!(crate::support::after(&logs[0][0]), crate::support::after(&before[0]));
     assert!(logs[1] == logs[0] && logs[2] == logs[0]);
+}
+
+/// Long enough that a node does not notice within a test that NATS stands still.
+const LONG_LEASE: &str = "30s";
+/// Maximum time of a shutdown without NATS.
+const SHUTDOWN: Duration = Duration::from_secs(8);
+
+#[test]
+fn a_room_that_cannot_be_opened_delays_nothing_else() {
+    let mut show = Show::start(|it| it, "9");
+    let nodes = [show.node_with(LONG_LEASE), show.node_with(LONG_LEASE)];
+    show.nats.signal("STOP");
+    // The second client waits for the same opening.
+    let rooms: Vec<_> = nodes.iter().flat_map(|node| [node.room("t-ann"), node.room("t-ann")]).collect();
+    for node in &nodes {
+        node.room("play/demo").until(is_chat);
+    }
+    let [first, second] = nodes;
+    first.process.signal("TERM");
+    let (exit, output) = first.process.wait_at_most(SHUTDOWN);
+    assert_eq!(exit, Some(0), "{output}");
+    // Connections break, and nobody waits for the lease.
+    show.nats.kill();
+    rooms[2..].iter().for_each(|room| drop(room.until(is_outage_of_room)));
+    let late = second.room("t-ben").until(is_outage_of_room);
+    assert_eq!(late.len(), 1);
+}
+
+/// Whether an event says that a room cannot be opened.
+fn is_outage_of_room(event: &Value) -> bool {
+    event["data"]["code"] == "cluster_unreachable"
 }

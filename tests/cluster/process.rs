@@ -4,6 +4,7 @@ use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
+    time::Duration,
 };
 
 use crate::support::PATIENCE;
@@ -55,6 +56,17 @@ impl Process {
     pub(crate) fn wait(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         (code, self.lines.iter().collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl Process {
+    /// Like [`wait`](Self::wait), but fails if it takes longer.
+    #[track_caller]
+    pub(crate) fn wait_at_most(self, time: Duration) -> (Option<i32>, String) {
+        let (sender, ended) = channel();
+        let pid = self.child.id();
+        std::thread::spawn(move || drop(sender.send(self.wait())));
+        ended.recv_timeout(time).unwrap_or_else(|_| panic!("process {pid} did not end within {time:?}"))
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -143,6 +144,14 @@ impl Nats {
         lines.next().unwrap()
     }
 
+    /// Returns the last message of a stream with this subject.
+    pub(crate) fn last_stored(&self, stream: &str, subject: &str) -> Vec<u8> {
+        let wanted = json!({ "last_by_subj": subject }).to_string();
+        let answer = self.request(&format!("$JS.API.STREAM.MSG.GET.{stream}"), &wanted);
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        BASE64_STANDARD.decode(answer["message"]["data"].as_str().unwrap()).unwrap()
+    }
+
     /// Connects as a program other than livetape, which may do everything.
     pub(crate) fn stranger(&self) -> TcpStream {
         let mut socket = TcpStream::connect(&self.address).unwrap();
@@ -251,9 +260,10 @@ impl Node {
         let socket = TcpStream::connect(&self.address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let url = format!("ws://{}/ws/{token}?raw=1&since={since}", self.address);
-        let (mut socket, _) = tungstenite::client(url, socket).unwrap();
         let (sender, lines) = channel();
         std::thread::spawn(move || {
+            // The room may take long to open, or not open.
+            let Ok((mut socket, _)) = tungstenite::client(url, socket) else { return };
             while let Ok(message) = socket.read() {
                 let tungstenite::Message::Text(text) = message else { continue };
                 // Messages that are not events have no number. The reader may have left.
@@ -322,7 +332,9 @@ impl Feed {
     pub(crate) fn until(&self, is_last: impl Fn(&Value) -> bool) -> Vec<String> {
         let mut events = Vec::new();
         loop {
-            let Some(line) = self.next() else { panic!("the feed ended after {} events", events.len()) };
+            let Some(line) = self.next() else {
+                panic!("the feed ended after {} events, with {:?}", events.len(), events.last())
+            };
             let event = serde_json::from_str(&line).unwrap();
             events.push(line);
             if is_last(&event) {

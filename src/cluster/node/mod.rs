@@ -10,7 +10,7 @@ use async_nats::{
 };
 use futures_util::StreamExt as _;
 use serde_json::json;
-use term::{Running, ended};
+use term::{Running, changed, ended};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout_at},
@@ -18,11 +18,12 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Options, counts,
+    Options,
+    counts::{self, Totals},
     orders::Owner,
     progress::{self, Progress},
     report::{Nodes, Report},
-    store::Store,
+    store::{MAIN, Store},
 };
 use crate::{
     clock,
@@ -63,10 +64,14 @@ pub(super) struct Node {
     /// Number of events of earlier terms that were not stored, as far as this node knows.
     lost: u64,
     told: Told,
+    /// Whether this node may own the channel. Otherwise it only follows.
+    may_own: watch::Receiver<bool>,
     nodes: Nodes,
     limit: Limit,
     pauses: LimitNews,
     counts: ClusterCounts,
+    /// Whether it has read what happened before it joined.
+    has_read: bool,
     /// The last message of the log that any node has reported since this one's last report.
     log_end: u64,
     reporting: Interval,
@@ -74,6 +79,8 @@ pub(super) struct Node {
     leaving: Option<Instant>,
     /// Whether the last events and the end of the lease are still being stored.
     is_handing_over: bool,
+    /// Whether the channel is left to another node when the term has ended.
+    is_yielding: bool,
 }
 
 /// What the task tells the rest of the process.
@@ -83,6 +90,7 @@ pub(super) struct Told {
     pub(super) has_stream: watch::Sender<bool>,
     /// What the owner is doing.
     pub(super) intent: watch::Sender<Option<Arc<str>>>,
+    pub(super) totals: Totals,
 }
 
 impl Node {
@@ -92,6 +100,7 @@ impl Node {
         store: Store,
         (hub, control): (Hub, Control),
         told: Told,
+        may_own: watch::Receiver<bool>,
     ) -> Result<Self, Problem> {
         let channel = format!("{}.{}", options.cluster, store.channel());
         let limits =
@@ -100,10 +109,12 @@ impl Node {
         let mut reporting = interval(period);
         reporting.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut member = Member::new(limits);
-        member.handle(Duration::ZERO, Input::Start { stream: options.node.clone() });
+        if *may_own.borrow() {
+            member.handle(Duration::ZERO, Input::Start { stream: options.node.clone() });
+        }
         Ok(Self {
             log: store.subscribe_log().await?,
-            reports: store.subscribe("node").await?,
+            reports: store.subscribe(&format!("node.{}", store.channel())).await?,
             free: store.subscribe("free").await?,
             is_connected,
             member,
@@ -118,9 +129,12 @@ impl Node {
             pauses: control.limit().news(),
             limit: control.limit().clone(),
             counts: ClusterCounts::default(),
+            has_read: false,
             log_end: 0,
             leaving: None,
             is_handing_over: false,
+            is_yielding: false,
+            may_own,
             options,
             store,
             hub,
@@ -139,17 +153,18 @@ impl Node {
             if self.has_left() {
                 break;
             }
+            self.perform().await;
             let due = self.member.deadline().map(|at| self.started + at);
             let can_offer = self.member.is_owner() && self.member.has_room();
             tokio::select! { biased;
                 () = shutdown.cancelled(), if self.leaving.is_none() => self.leave(),
                 Some(answer) = self.answers.1.recv() => {
-                    counts::answered(&mut self.counts, &answer);
-                    self.tell(answer);
+                    self.answered(answer).await;
                 }
                 Some(message) = self.log.next() => self.read(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
+                () = changed(&mut self.may_own) => self.reconsider(),
                 Some(message) = self.free.next() => self.freed(&message),
                 () = hub.staged(), if can_offer => {}
                 Some(message) = self.reports.next() => self.note(&message),
@@ -160,6 +175,7 @@ impl Node {
             }
         }
         self.told.owners.send_replace(Owner::default());
+        self.told.totals.leave(&self.options.node);
         self.close_upstream().await;
     }
 
@@ -249,7 +265,7 @@ impl Node {
                 self.told.has_stream.send_replace(true);
             }
             Delivery::Epoch { node, epoch } => {
-                self.counts.handovers += 1;
+                self.counts.handovers += u64::from(self.has_read);
                 info!(node, epoch, "👑 The channel has a new owner");
             }
             Delivery::Events { first, events } => {
@@ -330,6 +346,9 @@ impl Node {
         };
         self.nodes.note(state.clone());
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
+        if self.store.channel() != MAIN {
+            self.told.totals.note(&self.options.node, &self.counts);
+        }
         self.share_state();
         let last = self.member.reader().last();
         let pause = self.limit.pause(&self.options.node);
@@ -338,7 +357,7 @@ impl Node {
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
         let told = async {
-            self.store.tell("node", report).await;
+            self.store.tell(&format!("node.{}", self.store.channel()), report).await;
             if let Some(pause) = &pause {
                 self.store.store_pause(pause).await;
             }
@@ -355,6 +374,7 @@ impl Node {
             reachable: *self.is_connected.borrow(),
             nodes: self.nodes.current(self.reporting.period()),
             counts: self.counts.clone(),
+            counts_of_users: self.told.totals.sum(),
         });
     }
 }

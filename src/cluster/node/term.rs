@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Node;
 use crate::{
     clock,
-    cluster::progress::{self, Progress},
+    cluster::{
+        counts,
+        progress::{self, Progress},
+    },
     control::Term,
     sans_io::cluster::{Encoded, Input, StepDown},
 };
@@ -141,8 +147,40 @@ impl Node {
         }
     }
 
+    /// Passes an answer to the member.
+    pub(super) async fn answered(&mut self, answer: Input) {
+        counts::answered(&mut self.counts, &answer);
+        let end = if let Input::Tail { last, .. } = &answer { Some(*last) } else { None };
+        self.tell(answer);
+        if end.is_some_and(|end| self.member.reader().last() >= end) {
+            self.perform().await;
+            self.has_read = true;
+        }
+    }
+
+    /// Leaves the channel to another node, or takes part again.
+    pub(super) fn reconsider(&mut self) {
+        match &self.term {
+            // What it has published is stored first.
+            Some(term) if !*self.may_own.borrow() => {
+                term.over.cancel();
+                self.is_yielding = true;
+            }
+            _ if self.is_yielding => {}
+            _ => self.take_part(),
+        }
+    }
+
+    fn take_part(&mut self) {
+        if self.leaving.is_none() && *self.may_own.borrow() {
+            self.tell(Input::Start { stream: self.options.node.clone() });
+        } else {
+            self.tell(Input::Stop);
+        }
+    }
+
     pub(super) fn has_left(&mut self) -> bool {
-        if self.leaving.is_none() {
+        if self.leaving.is_none() && !self.is_yielding {
             return false;
         }
         let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
@@ -151,7 +189,10 @@ impl Node {
             self.is_handing_over = self.member.is_owner();
             self.tell(Input::Stop);
         }
-        self.term.is_none() && !self.is_handing_over
+        if self.term.is_none() && std::mem::take(&mut self.is_yielding) {
+            self.take_part();
+        }
+        self.leaving.is_some() && self.term.is_none() && !self.is_handing_over
     }
 }
 
@@ -160,5 +201,12 @@ pub(super) async fn ended(term: &mut Option<Running>) {
     match term {
         Some(Running { ended, has_ended: false, .. }) => drop(ended.await),
         _ => std::future::pending().await,
+    }
+}
+
+/// Waits for a change; forever, if there will be none.
+pub(super) async fn changed(may_own: &mut watch::Receiver<bool>) {
+    if may_own.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -7,13 +7,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::{Appending, Store};
+use super::{super::options::same_lease, Appending, Store};
 use crate::{
     control::Pause,
-    sans_io::{
-        cluster::Answer,
-        error::{Code, Problem},
-    },
+    sans_io::{cluster::Answer, error::Problem},
 };
 
 /// Key of the pause that TikTok asked for.
@@ -62,13 +59,7 @@ impl Store {
         };
         let bucket = self.context.get_or_create_stream(bucket).await;
         let bucket = bucket.map_err(|error| self.no_stream(&self.bucket(), &error.kind()))?;
-        let found = bucket.cached_info().config.max_age;
-        if found == self.lease {
-            return Ok(());
-        }
-        let (cluster, own) = (&self.cluster, self.lease);
-        let message = format!("the cluster `{cluster}` has leases of {found:?}, and this node of {own:?}");
-        Err(Problem::new(Code::BadConfig, message).hint("set the same cluster.lease on every node"))
+        same_lease(&self.cluster, bucket.cached_info().config.max_age, self.lease)
     }
 
     /// Creates a lease, or renews `revision` of it.

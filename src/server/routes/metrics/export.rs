@@ -105,22 +105,33 @@ fn upstream(sheet: &mut Sheet, app: &App) {
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn cluster(sheet: &mut Sheet, app: &App) {
     let Some(state) = app.shared.control.cluster() else { return };
-    let counts = &state.counts;
-    for (name, help, value) in [
-        ("livetape_cluster_reachable", "Whether NATS can be reached.", u64::from(state.reachable)),
-        ("livetape_cluster_nodes", "Nodes of the cluster.", state.nodes.len() as u64),
-        ("livetape_cluster_leases", "Whether this node owns the main channel.", counts.leases),
-        ("livetape_cluster_lag_messages", "Messages that another node has read before this one.", counts.lag),
-    ] {
-        sheet.gauge(name, help, None, value as f64);
+    let reachable = f64::from(u8::from(state.reachable));
+    sheet.gauge("livetape_cluster_reachable", "Whether NATS can be reached.", None, reachable);
+    sheet.gauge("livetape_cluster_nodes", "Nodes of the cluster.", None, state.nodes.len() as f64);
+    let channels = [("main", &state.counts), ("users", &state.counts_of_users)];
+    for (channel, counts) in channels {
+        let (name, help) = ("livetape_cluster_leases", "Channels that this node owns.");
+        sheet.gauge(name, help, Some(("channel", channel)), counts.leases as f64);
     }
-    let (name, help) = (
-        "livetape_cluster_handovers_total",
-        "Times that the main channel got an owner, as far as this node has read its log.",
-    );
-    sheet.counter(name, help, None, counts.handovers);
-    let (name, help) = ("livetape_cluster_publishes_total", "Messages published by this node, by outcome.");
-    sheet.each(name, help, "outcome", &counts.published);
+    for (channel, counts) in channels {
+        let (name, help) =
+            ("livetape_cluster_lag_messages", "Messages that another node has read before this one.");
+        sheet.gauge(name, help, Some(("channel", channel)), counts.lag as f64);
+    }
+    for (channel, counts) in channels {
+        let (name, help) = (
+            "livetape_cluster_handovers_total",
+            "Times that a channel got an owner since this node joined it.",
+        );
+        sheet.counter(name, help, Some(("channel", channel)), counts.handovers);
+    }
+    for (channel, counts) in channels {
+        for (outcome, count) in &counts.published {
+            let (name, help) =
+                ("livetape_cluster_publishes_total", "Messages published by this node, by outcome.");
+            sheet.count(name, help, &[("channel", channel), ("outcome", outcome)], *count);
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]

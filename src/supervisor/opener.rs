@@ -1,0 +1,215 @@
+//! Opens rooms of tokens, several at once: one that takes long delays only those who wait for it.
+
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Common, Ended, Supervisor, SupervisorOptions};
+use crate::{
+    control::{
+        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, Refusal, shutting_down as no_answer,
+    },
+    hub::{CloseReason, Hub, Limits},
+    sans_io::error::{Code, close},
+    source::live::{self, Transport},
+};
+
+/// Time that a room stays connected after its last subscriber leaves, so that reloading a page causes no new
+/// connection.
+pub const LINGER: Duration = Duration::from_secs(30);
+
+/// A lease of a room that was opened, or why it was not.
+type Opened = Result<Lease, Refusal>;
+
+/// Opens rooms. Clones share them.
+#[derive(Clone)]
+pub(super) struct Opener<T> {
+    registry: ChannelRegistry,
+    beside: Beside,
+    common: Common,
+    transport: T,
+    live: live::LiveOptions,
+    pub(super) backlog: Limits,
+    /// Name of the main channel's stream.
+    pub(super) stream: String,
+    pub(super) shutdown: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    /// Rooms that are being opened, by user.
+    openings: Arc<Mutex<BTreeMap<String, watch::Receiver<Option<Opened>>>>>,
+}
+
+impl<T: Transport> Opener<T> {
+    pub(super) fn new(
+        requests: &ChannelRequests,
+        common: Common,
+        transport: T,
+        options: &SupervisorOptions,
+        stream: String,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let (registry, beside) = (requests.registry.clone(), requests.beside());
+        let (live, backlog) = (options.live.clone(), options.backlog);
+        let (tasks, openings) = (TaskTracker::new(), Arc::default());
+        Self { registry, beside, common, transport, live, backlog, stream, shutdown, tasks, openings }
+    }
+
+    /// Returns a lease of the room of `user`, which is connected if necessary.
+    pub(super) async fn room(&self, user: &str) -> Opened {
+        let mut opening = {
+            let mut openings = self.openings();
+            if let Some(lease) = self.registry.lease(user) {
+                return Ok(lease);
+            }
+            openings.entry(user.to_lowercase()).or_insert_with(|| self.begin(user)).clone()
+        };
+        let opened = opening.wait_for(Option::is_some).await;
+        match opened.as_deref() {
+            Ok(Some(Ok(lease))) => Ok(lease.another()),
+            Ok(Some(Err(refusal))) => Err(refusal.clone()),
+            Ok(None) | Err(_) => Err(no_answer().into()),
+        }
+    }
+
+    /// Starts to open a room. All who want it get the same answer.
+    fn begin(&self, user: &str) -> watch::Receiver<Option<Opened>> {
+        let (answers, opening) = watch::channel(None);
+        let (opener, user) = (self.clone(), user.to_owned());
+        self.tasks.spawn(async move {
+            let opened = tokio::select! { biased;
+                () = opener.shutdown.cancelled() => Err(no_answer().into()),
+                opened = opener.open(&user) => opened,
+            };
+            opener.openings().remove(&user.to_lowercase());
+            answers.send_replace(Some(opened));
+        });
+        opening
+    }
+
+    async fn open(&self, user: &str) -> Opened {
+        if self.common.claims.are_shared() {
+            return self.open_shared(user).await;
+        }
+        self.common.limit.check()?;
+        let place = self.common.place(false).await?;
+        let claim = self.common.claim(user, false).await?;
+        let (control, driver) = self.beside.create(&self.shutdown);
+        let hub = self.registry.open(&self.stream, self.backlog);
+        let (lease, listing) = self.registry.enter(user, &hub, driver.view());
+        if let Some(listing) = listing {
+            let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
+            (supervisor.place, supervisor.claim) = (Some(place), Some(claim));
+            (supervisor.listing, supervisor.followed) = (Some(listing), Some(self.common.rooms.offer(user)));
+            self.serve(hub, control, supervisor.live(user.to_owned()));
+        }
+        Ok(lease)
+    }
+
+    /// Opens a room that all nodes of the cluster share: one of them connects it.
+    async fn open_shared(&self, user: &str) -> Opened {
+        let (control, driver) = self.beside.create(&self.shutdown);
+        let hub = self.registry.open_relayed(&self.stream, self.backlog);
+        let joined = self.common.claims.join(user, &hub, &control).await?.ok_or_else(no_answer)?;
+        let (lease, listing) = self.registry.enter(user, &hub, driver.view());
+        match listing {
+            // The main channel has connected to the user in the meantime.
+            None => control.shut_down(),
+            Some(listing) => {
+                let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
+                supervisor.listing = Some(listing);
+                self.serve(hub, control, supervisor.serve_room(user.to_owned(), joined));
+            }
+        }
+        Ok(lease)
+    }
+
+    fn serve(&self, hub: Hub, control: Control, serving: impl Future<Output = Ended> + Send + 'static) {
+        let room = TokenRoom { hub, control, registry: self.registry.clone() };
+        self.tasks.spawn(room.run(serving));
+    }
+
+    fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
+        // Vary the seed, so that rooms that fail together do not reconnect together.
+        let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
+        let live = live::LiveOptions { seed, ..self.live.clone() };
+        Supervisor {
+            hub,
+            driver,
+            shutdown: control.shutdown().clone(),
+            transport: self.transport.clone(),
+            options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
+            common: self.common.clone(),
+            place: None,
+            claim: None,
+            waits: false,
+            is_mocked: false,
+            listing: None,
+            followed: None,
+            follows: false,
+            following: None,
+            opener: None,
+            registry: None,
+            channels: None,
+            generation: 0,
+            inherited: None,
+            ended: Ended::default(),
+        }
+    }
+
+    fn openings(&self) -> MutexGuard<'_, BTreeMap<String, watch::Receiver<Option<Opened>>>> {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A room that a token opened.
+struct TokenRoom {
+    hub: Hub,
+    control: Control,
+    registry: ChannelRegistry,
+}
+
+impl TokenRoom {
+    /// Runs until the room ends or all subscribers have left.
+    async fn run(self, serving: impl Future<Output = Ended>) {
+        let mut serving = pin!(serving);
+        tokio::select! { biased;
+            _ = serving.as_mut() => {}
+            () = self.deserted() => {
+                self.control.shut_down();
+                serving.await;
+            }
+        }
+        // No effect if the source has already closed the hub, because only the first reason counts.
+        self.hub.close(shutting_down());
+        self.control.shut_down();
+    }
+
+    /// Waits until the room has had no subscribers for a while, and removes it from the registry.
+    async fn deserted(&self) {
+        loop {
+            self.hub.wait_for_nobody().await;
+            let came_back = timeout(LINGER, self.hub.wait_for_subscribers(1)).await.is_ok();
+            if came_back || self.is_needed() {
+                continue;
+            }
+            if self.registry.strike_unused(&self.hub) {
+                return;
+            }
+        }
+    }
+
+    /// Whether this process is the owner of a channel that others of the cluster read.
+    fn is_needed(&self) -> bool {
+        let Some(cluster) = self.control.cluster() else { return false };
+        cluster.owner.as_ref() == Some(&cluster.node) && cluster.is_read_elsewhere()
+    }
+}
+
+pub(super) fn shutting_down() -> CloseReason {
+    CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() }
+}
