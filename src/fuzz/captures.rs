@@ -45,7 +45,7 @@ fn capture(format: Format) -> Vec<u8> {
     out
 }
 
-/// Appends what `write` makes of each frame and its time.
+/// Writes some frames with `write`, a second apart.
 fn each(write: impl Fn(usize, &[u8]) -> Vec<u8>, out: &mut Vec<u8>) {
     for (number, frame) in frames().iter().take(FRAMES).enumerate() {
         out.extend(write(START_MS + 1000 * number, frame));
