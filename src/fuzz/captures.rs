@@ -29,10 +29,14 @@ pub(super) fn captures() -> Vec<Vec<u8>> {
 fn capture(format: Format) -> Vec<u8> {
     let (recording, mut out) = (beginning(), Vec::new());
     match format {
-        Format::Har => drop(export::har(|| Ok(&recording[..]), &mut out).expect("an intact recording")),
-        Format::Lines => drop(export::jsonl(&recording[..], &mut out, None).expect("an intact recording")),
+        Format::Har => {
+            export::har(|| Ok(&recording[..]), &mut out).expect("an intact recording");
+        }
+        Format::Lines => {
+            export::jsonl(&recording[..], &mut out, None).expect("an intact recording");
+        }
         Format::Piratetok => {
-            drop(export::piratetok(&recording[..], &mut out, None).expect("an intact recording"))
+            export::piratetok(&recording[..], &mut out, None).expect("an intact recording");
         }
         Format::Messages => each(|ms, frame| message(ms, frame).into_bytes(), &mut out),
         Format::Gotiktoklive => each(|ms, frame| traced(ms, frame).into_bytes(), &mut out),
@@ -41,7 +45,7 @@ fn capture(format: Format) -> Vec<u8> {
     out
 }
 
-/// Appends each frame with its time, in the form that `write` gives it.
+/// Writes some frames with `write`, a second apart.
 fn each(write: impl Fn(usize, &[u8]) -> Vec<u8>, out: &mut Vec<u8>) {
     for (number, frame) in frames().iter().take(FRAMES).enumerate() {
         out.extend(write(START_MS + 1000 * number, frame));
