@@ -57,10 +57,11 @@ impl<T: Transport> Driver<T> {
     pub(super) async fn talk(&mut self, link: Link<T::Stream>) -> End {
         let Link { mut socket, mut session, received } = link;
         let (stop, out) = (self.stop.clone(), self.out.clone());
+        let mut broken = None;
         let outcome = loop {
             tokio::select! { biased;
                 () = stop.cancelled() => return self.close_stopped(socket).await,
-                () = self.transmit(&mut socket, &mut session) => {}
+                why = self.transmit(&mut socket, &mut session) => broken = broken.or(why),
             }
             if let Some(outcome) = session.outcome() {
                 break outcome.clone();
@@ -87,7 +88,7 @@ impl<T: Transport> Driver<T> {
                     if let Some(Ok(message)) = &message {
                         session.handle_read(self.upstream.now(), received.take(), message.len());
                     }
-                    self.receive(message, &mut session);
+                    self.receive(message, &mut session, broken.as_deref());
                 }
             }
         };
@@ -104,23 +105,39 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    async fn transmit(&mut self, socket: &mut WebSocketStream<T::Stream>, session: &mut Session) {
+    /// Sends what waits. Returns why the connection is broken; what arrived before can still be read.
+    async fn transmit(
+        &mut self,
+        socket: &mut WebSocketStream<T::Stream>,
+        session: &mut Session,
+    ) -> Option<String> {
+        let mut broken = None;
         while let Some(bytes) = session.poll_transmit() {
             match within(SEND_TIMEOUT, socket.send(Message::Binary(bytes.clone()))).await {
                 Some(Ok(())) => self.note_frame(Opcode::BINARY, bytes, Flags::SENT),
-                // Keep reading: the server's last messages and its close frame may still be unread. Reading also finds a broken connection.
-                Some(Err(
-                    Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_) | Error::Io(_),
-                )) => {}
+                // Keep reading: the server's last messages and its close frame may still be unread.
+                Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
+                Some(Err(error @ Error::Io(_))) => broken = Some(Unreached::of_socket(&error).why),
                 Some(Err(error)) => {
-                    return session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why);
+                    session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why);
+                    break;
                 }
-                None => return session.handle_closed(ABNORMAL, "nothing could be sent for 10 s"),
+                None => {
+                    session.handle_closed(ABNORMAL, "nothing could be sent for 10 s");
+                    break;
+                }
             }
         }
+        broken
     }
 
-    fn receive(&mut self, message: Option<Result<Message, Error>>, session: &mut Session) {
+    /// Passes on what was read. `broken` is why nothing can be sent: reading only finds the end.
+    fn receive(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+        session: &mut Session,
+        broken: Option<&str>,
+    ) {
         let now = self.upstream.now();
         match message {
             Some(Ok(Message::Binary(bytes))) => {
@@ -141,8 +158,10 @@ impl<T: Transport> Driver<T> {
             Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => session.handle_bytes(now, bytes.len()),
             Some(Ok(Message::Frame(_))) => {}
             Some(Err(Error::Io(error))) if error.kind() == Received::TOO_MUCH => session.handle_flood(),
-            Some(Err(error)) => session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why),
-            None => session.handle_closed(ABNORMAL, "closed without a close frame"),
+            Some(Err(error)) => {
+                session.handle_closed(ABNORMAL, broken.unwrap_or(&Unreached::of_socket(&error).why));
+            }
+            None => session.handle_closed(ABNORMAL, broken.unwrap_or("closed without a close frame")),
         }
     }
 
