@@ -20,8 +20,7 @@ use crate::support::{
 const TICKS: u32 = 5;
 /// Backlog, in events. It is full within half a minute, before the memory is judged; the default is full only after six.
 const BACKLOG_EVENTS: usize = 1024;
-/// Maximum number of heaps of glibc. By default, a thread that starts late adds a heap of its own, which keeps what was freed in it, and
-/// hides whether anything leaks.
+/// Maximum number of heaps of glibc. By default, a thread that starts late adds its own heap, which keeps freed memory and looks like a leak.
 const ARENAS_MAX: &str = "2";
 
 /// A running livetape, killed when dropped.

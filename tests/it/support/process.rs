@@ -15,13 +15,14 @@ mod command;
 pub(crate) use command::{livetape, program};
 
 /// Maximum time of a command that ends by itself. It is generous, for a development build on a busy machine.
-const RUN_MAX: Duration = Duration::from_secs(150);
+const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// Runs a command to its end, which it must reach.
 pub(crate) fn run(args: &[&str]) -> Output {
     let mut child = livetape(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (stdout, stderr) = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
-    let (Ok(stdout), Ok(stderr)) = (stdout.recv_timeout(RUN_MAX), stderr.recv_timeout(RUN_MAX)) else {
+    let outputs = stdout.recv_timeout(RUN_MAX).and_then(|stdout| Ok((stdout, stderr.recv_timeout(RUN_MAX)?)));
+    let Ok((stdout, stderr)) = outputs else {
         child.kill().unwrap();
         panic!("{args:?} does not end");
     };
