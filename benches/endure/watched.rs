@@ -18,6 +18,11 @@ use crate::support::{
 
 /// Number of ticks on the horizontal axis.
 const TICKS: u32 = 5;
+/// Backlog, in events. It is full within a minute, before the memory is judged; the default is full only after six. Readers that fall behind
+/// by more than this are closed, which takes about 45 s.
+const BACKLOG_EVENTS: usize = 2048;
+/// Maximum number of heaps of glibc. By default, a thread that starts late adds its own heap, which keeps freed memory and looks like a leak.
+const ARENAS_MAX: &str = "2";
 
 /// A running livetape, killed when dropped.
 pub(super) struct Program {
@@ -32,6 +37,8 @@ impl Program {
             .args(args)
             .args(["--port", "0"])
             .env("NO_COLOR", "1")
+            .env("LIVETAPE_BACKLOG_EVENTS", BACKLOG_EVENTS.to_string())
+            .env("MALLOC_ARENA_MAX", ARENAS_MAX)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -54,7 +61,8 @@ impl Program {
             line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("a number")
         };
         let files = fs::read_dir(of("fd")).expect("the program runs").count();
-        [number("VmRSS:"), files as u64, number("Threads:")]
+        // Without pages of the program file, which the system may drop at any time.
+        [number("RssAnon:"), files as u64, number("Threads:")]
     }
 }
 
@@ -117,7 +125,7 @@ impl<'a> Log<'a> {
             lines,
         };
         let charts = [
-            chart("resident memory, MiB", of(0, 1024.0).collect()),
+            chart("anonymous memory, MiB", of(0, 1024.0).collect()),
             chart("descriptors", of(1, 1.0).chain([readers]).collect()),
             chart("threads", of(2, 1.0).collect()),
         ];

@@ -57,6 +57,7 @@ fn check_end(
         Some(Ok(summary)) => {
             // Items after the maximum length were not wanted.
             prop_assert!(summary.lost == run.lost || summary.is_full && summary.lost < run.lost);
+            prop_assert!(plan.bytes_max.is_none_or(|most| summary.bytes <= most), "{} bytes", summary.bytes);
             if how == "kill" || plan.syncs() {
                 let bytes: usize = image.values().map(Vec::len).sum();
                 prop_assert_eq!(summary.bytes, bytes as u64);

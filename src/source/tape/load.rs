@@ -49,6 +49,8 @@ pub(crate) async fn in_time<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -58,8 +60,10 @@ mod tests {
             let _ = held.recv();
             Ok(())
         });
-        let (opened, ()) = tokio::join!(opened, tokio::time::advance(OPEN_WAIT));
-        let problem = opened.unwrap_err();
+        let mut opened = std::pin::pin!(opened);
+        assert!(futures_util::poll!(&mut opened).is_pending());
+        tokio::time::advance(OPEN_WAIT).await;
+        let problem = opened.now_or_never().expect("it waits longer").unwrap_err();
         assert_eq!(problem.message, "cannot open show: the disk did not respond within 5 s");
         drop(release);
     }

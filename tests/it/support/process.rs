@@ -1,9 +1,12 @@
 //! The program, started by a test.
 
 use std::{
-    io::{BufRead as _, BufReader, Lines, Read as _},
+    io::{BufRead as _, BufReader, Lines, Read},
     path::Path,
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 #[path = "../../support/command.rs"]
@@ -11,9 +14,30 @@ mod command;
 
 pub(crate) use command::{livetape, program};
 
-/// Runs a command to its end.
+/// Maximum time of a command that ends by itself. It is generous, for a development build on a busy machine.
+const RUN_MAX: Duration = Duration::from_secs(120);
+
+/// Runs a command to its end, which it must reach.
 pub(crate) fn run(args: &[&str]) -> Output {
-    livetape(args).output().unwrap()
+    let mut child = livetape(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (stdout, stderr) = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
+    let outputs = stdout.recv_timeout(RUN_MAX).and_then(|stdout| Ok((stdout, stderr.recv_timeout(RUN_MAX)?)));
+    let Ok((stdout, stderr)) = outputs else {
+        child.kill().unwrap();
+        panic!("{args:?} does not end");
+    };
+    Output { status: child.wait().unwrap(), stdout, stderr }
+}
+
+/// Reads all output of a process on another thread.
+fn read(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        drop(sender.send(bytes));
+    });
+    receiver
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

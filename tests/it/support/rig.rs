@@ -30,6 +30,8 @@ use super::{
 
 /// Capacity of each in-memory connection, in bytes.
 pub(crate) const SOCKET_BYTES: usize = 4 * 1024;
+/// Maximum time of a request and its answer. Longer than any timeout of the server, so that a test fails instead of hanging.
+const EXCHANGE_MAX: Duration = Duration::from_secs(3600);
 
 /// A running server, or one subscriber whose events are logged. Built by [`Setup`].
 pub(crate) struct Rig {
@@ -140,8 +142,10 @@ impl Rig {
         let (mut reading, mut writing) = tokio::io::split(self.connect().await);
         let mut answer = Vec::new();
         // The server may respond and close before it has read everything.
-        let (_, read) = tokio::join!(writing.write_all(request.as_bytes()), reading.read_to_end(&mut answer));
-        read.unwrap();
+        let exchange =
+            async { tokio::join!(writing.write_all(request.as_bytes()), reading.read_to_end(&mut answer)) };
+        let exchanged = tokio::time::timeout(EXCHANGE_MAX, exchange).await;
+        exchanged.unwrap_or_else(|_| panic!("no complete answer to {request:?}")).1.unwrap();
         Answer::parse(&answer)
     }
 

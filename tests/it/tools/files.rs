@@ -29,6 +29,8 @@ fn only_regular_files_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let [fifo, zero, real, link] = ["fifo", "zero", "real", "link"].map(|name| folder.path().join(name));
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Opening a FIFO that nobody writes blocks, and the test would hang instead of failing.
+    let _written = fs::File::options().read(true).write(true).open(&fifo).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &zero).unwrap();
     fs::write(&real, "x").unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();

@@ -299,3 +299,22 @@ fn millis(time: SystemTime) -> Millis {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_file_system_reveal_no_path() {
+        let shelf = Shelf::new(Recordings { directory: "/srv/shows".into(), ..Recordings::default() });
+        let error = |kind| io::Error::new(kind, "/srv/shows/show.bin");
+        let denied = shelf.explain("show", &error(io::ErrorKind::PermissionDenied));
+        assert_eq!(
+            (denied.code, &*denied.message),
+            (Code::Io, "cannot read or write show: permission denied")
+        );
+        let missing = shelf.explain("show", &error(io::ErrorKind::NotFound));
+        assert_eq!(missing.code, Code::RecordingNotFound);
+        assert!(!missing.to_string().contains("/srv"), "{missing}");
+    }
+}

@@ -158,3 +158,44 @@ fn opened<S>(result: Handshake<S>, received: Received) -> Result<Opened<S>, Open
         Err(error) => Err(OpenError::Unreached(Unreached::of_socket(&error))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tungstenite::protocol::Role;
+
+    use super::*;
+
+    /// Pings slow enough to stay below the rate limit could fill the memory with answers.
+    #[tokio::test]
+    async fn answers_that_the_upstream_does_not_read_are_bounded() {
+        const PIPE_BYTES: usize = 1 << 10;
+        let ping = [&[0x89, 125][..], &[b'x'; 125]].concat();
+        let count = 2 * UNSENT_BYTES_MAX / ping.len();
+        let (ours, mut theirs) = duplex(PIPE_BYTES);
+        let mut socket = WebSocketStream::from_raw_socket(ours, Role::Client, Some(socket_config())).await;
+        let answer = async {
+            for _ in 0..count {
+                // Whether it reports that nobody reads does not matter here.
+                drop(socket.next().await);
+            }
+        };
+        let flood = async {
+            for _ in 0..count {
+                theirs.write_all(&ping).await.unwrap();
+            }
+        };
+        tokio::join!(answer, flood);
+        let mut answers = Vec::new();
+        let flush = async {
+            drop(socket.flush().await);
+            drop(socket);
+        };
+        let (_, read) = tokio::join!(flush, theirs.read_to_end(&mut answers));
+        read.unwrap();
+        // The library holds one more: a head of 2 bytes, a mask of 4, and the payload.
+        let most = UNSENT_BYTES_MAX + PIPE_BYTES + 131;
+        assert!((UNSENT_BYTES_MAX / 2..=most).contains(&answers.len()), "{} bytes", answers.len());
+    }
+}
