@@ -133,12 +133,16 @@ impl Router {
         if !self.owner.borrow().is_here {
             return None;
         }
+        let term = self.hub.relay_term();
         let (order, replied) = command.into_order();
         self.to_source.send(order).await.ok()?;
         let reply = replied.await;
         // Answer only after the order's events were broadcast.
-        drop(timeout_at(clock::now() + self.patience, self.hub.relay_settled()).await);
-        Some(reply)
+        let is_stored = timeout_at(clock::now() + self.patience, self.hub.relay_settled(term)).await;
+        Some(match reply {
+            Reply::Injected(_) if is_stored != Ok(true) => refused(unreachable(NOT_STORED)),
+            reply => reply,
+        })
     }
 
     /// Asks another node. Returns `None` if it did not execute the order.
@@ -165,6 +169,8 @@ impl Router {
     }
 }
 
+/// Message for injected events that were not stored in time.
+const NOT_STORED: &str = "NATS has not stored the event: it may or may not be broadcast later";
 /// Message for an order without an answer.
 const UNKNOWN: &str = "the owner of the channel did not answer, and may or may not have executed the order";
 /// Interval at which an owner that is about to change is asked again.

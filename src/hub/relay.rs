@@ -47,6 +47,8 @@ pub(super) struct Relay {
 #[derive(Debug, Default)]
 struct Queue {
     is_open: bool,
+    /// Number of times that it was opened or closed.
+    term: u64,
     /// Number of the last event that was ever put here.
     head: u64,
     /// Number of the last event that was accepted.
@@ -216,14 +218,20 @@ impl Hub {
 
     /// Lets this process publish, from the number after `head`.
     pub fn open_relay(&self, head: u64) {
-        self.change_relay(|queue| *queue = Queue { is_open: true, head, accepted: head, ..Queue::default() });
+        self.change_relay(|queue| {
+            let term = queue.term + 1;
+            *queue = Queue { is_open: true, term, head, accepted: head, ..Queue::default() };
+        });
     }
 
     /// Discards everything that waits, and all that this process publishes from now on. Returns the number of events
     /// that waited.
     pub fn close_relay(&self) -> u64 {
         let mut lost = 0;
-        self.change_relay(|queue| lost = std::mem::take(queue).events);
+        self.change_relay(|queue| {
+            let next = Queue { term: queue.term + 1, ..Queue::default() };
+            lost = std::mem::replace(queue, next).events;
+        });
         lost
     }
 
@@ -276,11 +284,18 @@ impl Hub {
         }
     }
 
-    /// Waits until everything that is staged now was accepted, or this process may no longer publish.
-    pub async fn relay_settled(&self) {
-        let Some(relay) = &self.shared.relay else { return };
+    /// Returns the number of times that this process was allowed or forbidden to publish.
+    #[must_use]
+    pub fn relay_term(&self) -> u64 {
+        self.shared.relay.as_ref().map_or(0, |relay| relay.lock().term)
+    }
+
+    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was accepted.
+    pub async fn relay_settled(&self, term: u64) -> bool {
+        let Some(relay) = &self.shared.relay else { return true };
         let head = relay.lock().head;
-        relay.until(|queue| !queue.is_open || queue.accepted >= head).await;
+        relay.until(|queue| queue.term != term || queue.accepted >= head).await;
+        relay.lock().term == term
     }
 
     /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel has are

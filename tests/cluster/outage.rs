@@ -43,6 +43,19 @@ fn readers_continue_without_a_gap_when_nats_returns() {
 }
 
 #[test]
+fn an_event_that_is_not_stored_is_not_confirmed() {
+    let nats = Nats::start();
+    let node = Node::start(&nats);
+    let chat = |comment: &str| json!({ "type": "chat", "user": "ann", "comment": comment });
+    let (status, before) = node.request("POST", "/inject", &chat("before"));
+    assert_eq!((status, &before["seqs"]), (200, &json!([1])));
+    nats.signal("STOP");
+    let (status, answer) = node.request("POST", "/inject", &chat("lost"));
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
+    nats.signal("CONT");
+}
+
+#[test]
 fn without_its_storage_another_stream_begins() {
     let mut nats = Nats::start();
     let nodes = Node::three(&nats);

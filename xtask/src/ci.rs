@@ -16,8 +16,8 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 6, &["fmt", "--all", "--check"]),
-    ("lints", 290, &["xtask", "lints"]),
-    ("tests", 430, &["test", "--workspace", "--locked"]),
+    ("lints", 275, &["xtask", "lints"]),
+    ("tests", 420, &["test", "--workspace", "--locked"]),
     ("simulate", 35, &["xtask", "simulate", "--seconds", "24"]),
     ("fuzz", 45, &["xtask", "fuzz", "--minutes", "0.05"]),
     ("outside", 62, &["xtask", "outside"]),
@@ -29,7 +29,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("memory", 16, &["xtask", "bench", "fanout", "--memory"]),
     ("days", 22, &["xtask", "bench", "replay", "--memory", "--days"]),
     ("soak", 215, &["xtask", "soak", "--minutes", "3"]),
-    ("cluster", 94, &["xtask", "cluster", "--release"]),
+    ("cluster", 119, &["xtask", "cluster", "--release"]),
     ("autobahn", 130, &["xtask", "autobahn"]),
     ("peers", 147, &["xtask", "peers"]),
     ("web", 14, &["xtask", "web", "--check"]),

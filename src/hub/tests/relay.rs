@@ -137,8 +137,24 @@ async fn a_full_queue_makes_the_source_wait() {
     let staged = encodings(hub.take_staged(1, 1 << 20));
     assert_eq!(staged.len(), 1);
     hub.relay_capacity().await;
-    assert_eq!(hub.relay_settled().now_or_never(), None);
+    let term = hub.relay_term();
+    assert_eq!(hub.relay_settled(term).now_or_never(), None);
     hub.accept(1, &staged).unwrap();
     hub.accept(2, &encodings(hub.take_staged(9, 1 << 20))).unwrap();
-    hub.relay_settled().await;
+    assert!(hub.relay_settled(term).await);
+}
+
+#[tokio::test]
+async fn events_that_were_discarded_are_not_settled() {
+    let hub = shared(8);
+    hub.open_relay(0);
+    let term = hub.relay_term();
+    hub.publish(&chats(2));
+    hub.close_relay();
+    // Those of the next owner have the same numbers.
+    hub.accept(1, &sent(&chats(2))).unwrap();
+    assert!(!hub.relay_settled(term).await);
+    hub.open_relay(2);
+    assert!(!hub.relay_settled(term).await);
+    assert!(hub.relay_settled(hub.relay_term()).await);
 }
