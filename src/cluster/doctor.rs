@@ -64,7 +64,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
 async fn answer_time(link: &Link, lease: Duration) -> Finding {
     let mut taken = Vec::new();
     for _ in 0..ROUND_TRIPS {
-        // Whoever gets no answer waits long enough.
+        // One without an answer takes long enough.
         let Some(time) = round_trip(&link.client).await else { break };
         taken.push(time);
     }

@@ -1,6 +1,8 @@
 //! A channel that several processes share. Events of this process are numbered and encoded, but wait here until the others
 //! could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with events of other processes.
 
+mod too_large;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
@@ -9,7 +11,6 @@ use std::{
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use tokio::sync::Notify;
-use tracing::warn;
 
 use super::{
     CloseReason, Delivery, Hub, Limits,
@@ -21,17 +22,11 @@ use super::{
     ring::Ring,
     state::ChannelState,
 };
-use crate::sans_io::{
-    cluster::record::CONTENT_BYTES_MAX,
-    error::Code,
-    event::{Data, Event, Failure},
-};
+use crate::sans_io::event::Event;
 
 /// Bits of [`Encoding::audience`] beside those of [`Audience`].
 const BEGINS: u32 = 1 << 16;
 const ENDS: u32 = 1 << 17;
-/// Maximum size of an event, in bytes: what fits into a message, less 64 KiB for the description of its source.
-const EVENT_BYTES_MAX: usize = CONTENT_BYTES_MAX - (64 << 10);
 
 /// Events that wait for acceptance.
 #[derive(Debug)]
@@ -133,8 +128,8 @@ impl Relay {
         let staged = entries.len();
         for (entry, event) in entries.zip(events) {
             let mut encoding = entry.encoding(event.kind());
-            if encoding.len() > EVENT_BYTES_MAX {
-                encoding = missing(event, encoding.len(), &state.stream, queue.head);
+            if encoding.len() > too_large::EVENT_BYTES_MAX {
+                encoding = too_large::replaced(event, encoding.len(), &state.stream, queue.head);
             }
             queue.head += 1;
             queue.events += 1;
@@ -170,37 +165,6 @@ impl Relay {
         change(&mut self.lock());
         self.changed.notify_waiters();
     }
-}
-
-/// Returns an event in the place of one that is too large, so that every reader learns that it is missing.
-fn missing(event: &Event, bytes: usize, stream: &str, head: u64) -> Encoding {
-    let (code, kind) = (Code::TooLarge, event.kind());
-    warn!(code = code.name(), kind, bytes, "❌ Skipped an event that is too large for the cluster");
-    let message = format!(
-        "an event of type `{kind}` is missing: it has {bytes} bytes, and the maximum in a cluster is {EVENT_BYTES_MAX}"
-    );
-    let failure = Failure {
-        code: code.name().to_owned(),
-        title: code.title(),
-        message,
-        hint: "read the room without a cluster to receive such events".to_owned(),
-        attempt: 1,
-        // The feed continues.
-        retrying: true,
-        retry_after_ms: None,
-    };
-    // Its id and origin count for the successor.
-    let event = Event {
-        username: Arc::clone(&event.username),
-        user: None,
-        id: event.id.clone(),
-        data: Data::Failure(failure),
-        ..*event
-    };
-    let mut encoder = Encoder::default();
-    let window = Window { events: 1, bytes: EVENT_BYTES_MAX as u64 };
-    let entry = encoder.encode(stream, head, std::slice::from_ref(&event), window).next();
-    entry.map(|entry| entry.encoding(event.kind())).unwrap_or_default()
 }
 
 impl Queue {

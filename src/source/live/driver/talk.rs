@@ -131,7 +131,7 @@ impl<T: Transport> Driver<T> {
         broken
     }
 
-    /// Passes on what was read. `broken` is why nothing can be sent: reading only finds the end.
+    /// Passes on a message. `broken` tells why no more can be sent: reading only finds the end.
     fn receive(
         &mut self,
         message: Option<Result<Message, Error>>,
