@@ -110,7 +110,7 @@ impl Cluster {
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
-        if let Some(pause) = store.read_pause().await? {
+        if let Some(pause) = store.read_pause(START_TIME).await? {
             control.limit().learn(&pause);
         }
         let (claims, asked) = Claims::shared();

@@ -5,16 +5,19 @@ use std::time::Duration;
 use async_nats::jetstream::stream;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use super::{super::options::same_lease, Appending, Store};
 use crate::{
+    clock,
     control::Pause,
     sans_io::{cluster::Answer, error::Problem},
 };
 
 /// Key of the pause that TikTok asked for.
 const PAUSE: &str = "pause";
+/// Interval at which a bucket without a leader is asked again.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// The value of a lease.
 #[derive(Deserialize, Serialize)]
@@ -130,9 +133,17 @@ impl Store {
         drop(self.client.publish(self.key_subject(PAUSE), value.into()).await);
     }
 
-    /// Returns the pause that other nodes have stored.
-    pub(in crate::cluster) async fn read_pause(&self) -> Result<Option<Pause>, Problem> {
-        let stored = self.read_key(PAUSE).await.map_err(|Unanswered| self.silent())?;
+    /// Returns the pause that other nodes have stored. In a cluster of NATS servers, a new bucket has no leader at first, and NATS
+    /// answers nothing until then: it is asked again `within` this time.
+    pub(in crate::cluster) async fn read_pause(&self, within: Duration) -> Result<Option<Pause>, Problem> {
+        let ends = clock::now() + within;
+        let stored = loop {
+            match self.read_key(PAUSE).await {
+                Ok(stored) => break stored,
+                Err(Unanswered) if clock::now() >= ends => return Err(self.silent()),
+                Err(Unanswered) => sleep_until(clock::now() + RETRY).await,
+            }
+        };
         // Another version's pause arrives with a report, if this one can read it.
         Ok(stored.and_then(|(_, value)| serde_json::from_slice(&value).ok()))
     }

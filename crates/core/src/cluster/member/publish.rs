@@ -24,6 +24,8 @@ pub(super) struct InFlight {
     sent: Duration,
     /// Whether an attempt was rejected, so that the log has to be read.
     is_rejected: bool,
+    /// Number of attempts without an answer.
+    unanswered: u32,
     /// When to publish it again.
     pub(super) retry_at: Option<Duration>,
 }
@@ -71,6 +73,7 @@ impl Member {
             bytes,
             sent: self.now,
             is_rejected: false,
+            unanswered: 0,
             retry_at: None,
         });
         self.attempt();
@@ -102,7 +105,12 @@ impl Member {
         let retry_at = self.now + self.lease.retry();
         if let Some(flight) = self.in_flight.as_mut().filter(|flight| flight.token == token) {
             flight.retry_at = Some(retry_at);
+            flight.unanswered += 1;
             self.pace.took(flight.bytes.len(), self.now - flight.sent);
+            // The log may have been deleted: reading it creates another.
+            if flight.unanswered > 1 {
+                self.ask_tail();
+            }
         }
     }
 
