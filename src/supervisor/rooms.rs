@@ -98,7 +98,7 @@ impl Rooms {
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Returns the room of `user` if another channel of this process is connected to it, so that nobody is connected twice.
+    /// Returns the room of `user` if another channel of this process is connected to it, so that no user is connected twice.
     pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
         // Tokens open rooms of TikTok.
         if self.is_mocked {

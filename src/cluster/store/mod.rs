@@ -136,7 +136,7 @@ impl Store {
 enum Appending {
     /// Something else was appended before it.
     Rejected,
-    /// There is no stream for it.
+    /// Its stream does not exist.
     NoStream,
     /// Nobody knows.
     Unanswered,
