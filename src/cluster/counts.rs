@@ -52,6 +52,7 @@ pub(super) fn answered(counts: &mut ClusterCounts, answer: &Input) {
     let outcome = match answer {
         Input::Stored { .. } => "stored",
         Input::Rejected { .. } => "rejected",
+        Input::Refused { .. } => "refused",
         Input::Unanswered { .. } => "unanswered",
         _ => return,
     };

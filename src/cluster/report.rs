@@ -1,6 +1,6 @@
 //! What each node tells the others about itself, several times within a lease.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     clock,
     control::{NodeState, Pause, ReplayState, Status},
+    sans_io::cluster::Reader,
 };
 
 /// Version of the message.
@@ -25,31 +26,48 @@ pub(super) struct Report {
     /// The channel that the report is about.
     pub(super) channel: String,
     pub(super) state: NodeState,
-    /// Number of the last event that the node knows.
-    pub(super) head: u64,
-    /// Sequence of the last message of the log that the node has read. Earlier versions do not tell it.
-    #[serde(default)]
-    pub(super) last: u64,
+    /// What the node knows of the log.
+    #[serde(flatten)]
+    pub(super) known: Known,
     /// State of the source, from the owner.
     pub(super) source: Option<(Status, Option<ReplayState>)>,
     /// The pause that TikTok asked for.
     #[serde(default)]
     pub(super) pause: Option<Pause>,
+    /// Why JetStream refuses messages of the node.
+    #[serde(default)]
+    pub(super) refused: Option<Arc<str>>,
+}
+
+/// What a node knows of the log. Earlier versions tell less.
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
+pub(super) struct Known {
+    /// Identity of the log.
+    log: u64,
+    /// Sequence of the last message that the node has read.
+    pub(super) last: u64,
+    /// Name of the stream; empty if the node does not know it.
+    stream: Option<String>,
+    /// Number of the last event.
+    head: u64,
 }
 
 /// The other nodes, by their last report.
 #[derive(Debug, Default)]
-pub(super) struct Nodes(BTreeMap<String, (Instant, NodeState)>);
+pub(super) struct Nodes(BTreeMap<String, Noted>);
+
+#[derive(Debug)]
+struct Noted {
+    at: Instant,
+    state: NodeState,
+    refused: Option<Arc<str>>,
+}
 
 impl Report {
-    pub(super) fn new(
-        channel: &str,
-        state: NodeState,
-        (head, last): (u64, u64),
-        source: Option<(Status, Option<ReplayState>)>,
-        pause: Option<Pause>,
-    ) -> Self {
-        Self { version: VERSION, channel: channel.to_owned(), state, head, last, source, pause }
+    pub(super) fn new(channel: &str, state: NodeState, reader: &Reader) -> Self {
+        let (channel, known) = (channel.to_owned(), Known::of(reader));
+        Self { version: VERSION, channel, state, known, source: None, pause: None, refused: None }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {
@@ -62,17 +80,44 @@ impl Report {
     }
 }
 
+impl Known {
+    fn of(reader: &Reader) -> Self {
+        Self {
+            log: reader.log(),
+            last: reader.last(),
+            stream: Some(reader.stream().to_owned()),
+            head: reader.head(),
+        }
+    }
+
+    /// Whether `reader` should read the log: a message was lost on the way, and no other followed it, or the log was replaced.
+    pub(super) fn is_ahead_of(&self, reader: &Reader) -> bool {
+        (self.log != 0 && self.log != reader.log()) || self.last > reader.last()
+    }
+
+    /// Whether the node has read as much as `reader`, but lacks records that were removed before.
+    pub(super) fn lacks_state_of(&self, reader: &Reader) -> bool {
+        let known = Self::of(reader);
+        (self.log, self.last) == (known.log, known.last) && self.stream.is_some() && *self != known
+    }
+}
+
 impl Nodes {
-    pub(super) fn note(&mut self, state: NodeState) {
+    pub(super) fn note(&mut self, state: NodeState, refused: Option<Arc<str>>) {
         if self.0.len() < NODES_MAX || self.0.contains_key(&state.node) {
-            self.0.insert(state.node.clone(), (clock::now(), state));
+            self.0.insert(state.node.clone(), Noted { at: clock::now(), state, refused });
         }
     }
 
     /// Returns the nodes that still report, by name.
     pub(super) fn current(&mut self, interval: Duration) -> Vec<NodeState> {
         let now = clock::now();
-        self.0.retain(|_, (noted, _)| *noted + interval * MISSES_MAX > now);
-        self.0.values().map(|(_, state)| state.clone()).collect()
+        self.0.retain(|_, noted| noted.at + interval * MISSES_MAX > now);
+        self.0.values().map(|noted| noted.state.clone()).collect()
+    }
+
+    /// Returns why JetStream refuses messages of any of them.
+    pub(super) fn refused(&self) -> Option<Arc<str>> {
+        self.0.values().find_map(|noted| noted.refused.clone())
     }
 }

@@ -21,6 +21,8 @@ pub struct ClusterState {
     pub owner: Option<String>,
     /// Whether this node can reach NATS.
     pub reachable: bool,
+    /// Why JetStream refuses the messages of a node, in its words; `null` if it does not.
+    pub refused: Option<String>,
     /// All nodes, by name.
     pub nodes: Vec<NodeState>,
     /// What this node has done in the main channel, for `/metrics`.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod balanced;
 mod clocks;
+mod damage;
 mod doctor;
 mod failover;
 mod full;

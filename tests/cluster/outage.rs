@@ -9,7 +9,7 @@ use crate::{
     upstream::{Show, is_chat},
 };
 
-fn is_outage(event: &Value) -> bool {
+pub(crate) fn is_outage(event: &Value) -> bool {
     event["code"] == "cluster_unreachable"
 }
 
@@ -102,6 +102,6 @@ fn a_room_that_cannot_be_opened_delays_nothing_else() {
 }
 
 /// Whether an event says that a room cannot be opened.
-fn is_outage_of_room(event: &Value) -> bool {
+pub(crate) fn is_outage_of_room(event: &Value) -> bool {
     event["data"]["code"] == "cluster_unreachable"
 }

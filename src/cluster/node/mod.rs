@@ -1,6 +1,8 @@
 //! The task of a node: performs what the [`Member`] asks for, and tells it what happened.
 
+mod reports;
 mod term;
+mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,25 +11,24 @@ use async_nats::{
     header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
 };
 use futures_util::StreamExt as _;
-use serde_json::json;
 use term::{Running, changed, ended};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout_at},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 use tracing::{info, warn};
 
 use super::{
     Options,
-    counts::{self, Totals},
+    counts::Totals,
     orders::Owner,
     progress::{self, Progress},
-    report::{Nodes, Report},
-    store::{MAIN, Store},
+    report::Nodes,
+    store::{Refusals, Store},
 };
 use crate::{
     clock,
-    control::{ClusterCounts, ClusterState, Control, Limit, LimitNews, NodeState, Term},
+    control::{ClusterCounts, Control, Limit, LimitNews, Term},
     hub::{CloseReason, Hub, Mark},
     sans_io::{
         cluster::{self, Action, Delivery, Fault, Input, Member},
@@ -45,6 +46,9 @@ pub(super) struct Node {
     options: Options,
     store: Store,
     is_connected: watch::Receiver<bool>,
+    refusals: watch::Receiver<Refusals>,
+    /// Why readers receive nothing, as the last notice says.
+    trouble: Option<String>,
     hub: Hub,
     control: Control,
     member: Member,
@@ -117,6 +121,8 @@ impl Node {
             reports: store.subscribe(&format!("node.{}", store.channel())).await?,
             free: store.subscribe("free").await?,
             is_connected,
+            refusals: store.refusals(),
+            trouble: None,
             member,
             started: clock::now(),
             answers: mpsc::channel(ANSWERS_MAX),
@@ -163,6 +169,7 @@ impl Node {
                 }
                 Some(message) = self.log.next() => self.read(&message),
                 _ = self.is_connected.changed() => self.connection_changed(),
+                Ok(()) = self.refusals.changed() => self.refusal_changed(),
                 () = ended(&mut self.term) => self.term_ended(),
                 () = changed(&mut self.may_own) => self.reconsider(),
                 Some(message) = self.free.next() => self.freed(&message),
@@ -218,8 +225,8 @@ impl Node {
                 Action::ReadTail { after } => {
                     self.ask(move |store| async move { store.read_tail(after).await });
                 }
-                Action::Publish { token, expected, bytes } => {
-                    self.ask(move |store| async move { store.publish(token, expected, bytes).await });
+                Action::Publish { token, expected, newest, bytes } => {
+                    self.ask(move |store| async move { store.publish(token, expected, newest, bytes).await });
                 }
                 Action::OpenUpstream => self.open_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,
@@ -265,10 +272,12 @@ impl Node {
                 self.told.has_stream.send_replace(true);
             }
             Delivery::Epoch { node, epoch } => {
+                self.store.accepts_records();
                 self.counts.handovers += u64::from(self.has_read);
                 info!(node, epoch, "👑 The channel has a new owner");
             }
             Delivery::Events { first, events } => {
+                self.store.accepts_records();
                 events.iter().for_each(|event| self.progress.take(&event.change));
                 let count = events.len();
                 if self.hub.accept(first, &progress::decode(events)).is_err() {
@@ -284,6 +293,7 @@ impl Node {
                 warn!(first, last, "❌ Events are no longer in the log of the cluster");
             }
             Delivery::State { state } => {
+                self.store.accepts_records();
                 self.progress = Progress::from_bytes(&state);
                 self.tell_intent();
             }
@@ -305,78 +315,6 @@ impl Node {
             is_news
         });
     }
-
-    fn connection_changed(&mut self) {
-        if *self.is_connected.borrow_and_update() {
-            self.hub.end_notice();
-            self.read_tail();
-        } else {
-            self.hub.notice("error", &unreachable());
-        }
-        self.share_state();
-    }
-
-    fn note(&mut self, message: &Message) {
-        let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { channel, state, head, last, source, pause, .. } = report;
-        if state.node == self.options.node || channel != self.store.channel() {
-            return;
-        }
-        pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
-        if let Some((status, replay)) = source
-            && !self.member.is_owner()
-            && self.member.reader().owner().0 == state.node
-        {
-            self.control.mirror(status, replay);
-        }
-        // A message may have been lost on the way, and no other followed it.
-        if head > self.hub.head() {
-            self.read_tail();
-        }
-        self.log_end = self.log_end.max(last);
-        self.nodes.note(state);
-    }
-
-    async fn report(&mut self) {
-        let source = self.term.is_some().then(|| (self.control.status(), self.control.replay()));
-        let state = NodeState {
-            node: self.options.node.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clients: self.hub.subscriber_count(),
-        };
-        self.nodes.note(state.clone());
-        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
-        if self.store.channel() != MAIN {
-            self.told.totals.note(&self.options.node, &self.counts);
-        }
-        self.share_state();
-        let last = self.member.reader().last();
-        let pause = self.limit.pause(&self.options.node);
-        let report = Report::new(self.store.channel(), state, (self.hub.head(), last), source, pause.clone())
-            .to_bytes();
-        // NATS may be unreachable, and then the client's queue be full.
-        let within = clock::now() + self.reporting.period() / 4;
-        let told = async {
-            self.store.tell(&format!("node.{}", self.store.channel()), report).await;
-            if let Some(pause) = &pause {
-                self.store.store_pause(pause).await;
-            }
-        };
-        drop(timeout_at(within, told).await);
-    }
-
-    fn share_state(&mut self) {
-        let owner = self.told.owners.borrow().clone();
-        self.control.set_cluster(ClusterState {
-            cluster: self.options.cluster.clone(),
-            node: self.options.node.clone(),
-            owner: owner.node,
-            reachable: *self.is_connected.borrow(),
-            nodes: self.nodes.current(self.reporting.period()),
-            counts: self.counts.clone(),
-            counts_of_users: self.told.totals.sum(),
-        });
-    }
 }
 
 async fn until(due: Option<Instant>) {
@@ -384,13 +322,4 @@ async fn until(due: Option<Instant>) {
         Some(due) => sleep_until(due).await,
         None => std::future::pending().await,
     }
-}
-
-/// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
-fn unreachable() -> Vec<u8> {
-    let code = Code::ClusterUnreachable;
-    let message = "this node cannot reach NATS; the feed continues when it can";
-    let error =
-        json!({ "type": "error", "code": code, "message": message, "hint": code.hint(), "retrying": true });
-    error.to_string().into_bytes()
 }

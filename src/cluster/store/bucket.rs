@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::stream;
+use async_nats::{header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, jetstream::stream};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep_until, timeout};
 
-use super::{super::options::same_lease, Appending, Store};
+use super::{super::options::same_lease, Appending, Store, Stored};
 use crate::{
     clock,
     control::Pause,
@@ -74,7 +74,12 @@ impl Store {
         sent: Duration,
     ) -> Answer {
         let value = serde_json::to_vec(&Lease { node: holder.to_owned(), sent }).unwrap_or_default();
-        match self.append(self.key_subject(key), revision.unwrap_or(0), value.into()).await {
+        let expected = (NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.unwrap_or(0));
+        let outcome = self.append(self.key_subject(key), expected, value.into()).await;
+        if key == self.owner() {
+            self.note(Stored::Lease, &outcome);
+        }
+        match outcome {
             Ok(revision) => Answer::Held { revision, sent },
             Err(Appending::Rejected) => self.read_lease(key, holder).await,
             Err(Appending::NoStream) => {
@@ -82,7 +87,7 @@ impl Store {
                 drop(self.ensure_bucket().await);
                 Answer::Unknown
             }
-            Err(Appending::Unanswered) => Answer::Unknown,
+            Err(Appending::Refused(_) | Appending::Unanswered) => Answer::Unknown,
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::{
     Subscriber,
+    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE},
     jetstream::{
         consumer::{AckPolicy, DeliverPolicy, pull},
         stream,
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::time::{timeout, timeout_at};
 
-use super::{ANSWER_TIME_MAX, Appending, MAIN, Store};
+use super::{ANSWER_TIME_MAX, Appending, MAIN, Store, Stored};
 use crate::{
     clock,
     sans_io::{
@@ -101,11 +102,23 @@ impl Store {
         self.subscribe(&format!("log.{}", self.channel)).await
     }
 
-    /// Appends a message to the log if it ends with `expected`.
-    pub(in crate::cluster) async fn publish(&self, token: u64, expected: u64, bytes: Bytes) -> Input {
-        match self.append(self.feed(), expected, bytes).await {
+    /// Appends a message to the log if `expected` is the last sequence that it assigned, even if that message is gone; or if
+    /// `newest` is that of the newest message that it still has.
+    pub(in crate::cluster) async fn publish(
+        &self,
+        token: u64,
+        expected: u64,
+        newest: Option<u64>,
+        bytes: Bytes,
+    ) -> Input {
+        let by_log = (NATS_EXPECTED_LAST_SEQUENCE, expected);
+        let fence = newest.map_or(by_log, |newest| (NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, newest));
+        let outcome = self.append(self.feed(), fence, bytes).await;
+        self.note(Stored::Record, &outcome);
+        match outcome {
             Ok(sequence) => Input::Stored { token, sequence },
             Err(Appending::Rejected) => Input::Rejected { token },
+            Err(Appending::Refused(_)) => Input::Refused { token },
             Err(Appending::NoStream | Appending::Unanswered) => Input::Unanswered { token },
         }
     }
@@ -129,13 +142,13 @@ impl Store {
             }
         };
         let log = u64::try_from(info.created.unix_timestamp_nanos()).ok()?;
-        let last = match stream.get_last_raw_message_by_subject(&self.feed()).await {
+        let newest = match stream.get_last_raw_message_by_subject(&self.feed()).await {
             Ok(message) => message.sequence,
             Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => 0,
             Err(_) => return None,
         };
-        let messages = if last > after { self.read(&stream, after, last).await? } else { Vec::new() };
-        Some(Input::Tail { log, messages, last })
+        let messages = if newest > after { self.read(&stream, after, newest).await? } else { Vec::new() };
+        Some(Input::Tail { log, messages, newest, last: info.state.last_sequence.max(newest) })
     }
 
     async fn read(&self, stream: &stream::Stream<()>, after: u64, last: u64) -> Option<Vec<(u64, Bytes)>> {

@@ -5,18 +5,17 @@ mod bucket;
 mod expired;
 mod log;
 
-use std::time::Duration;
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use async_nats::{
-    Client, HeaderMap, HeaderValue, Subscriber,
-    header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+    Client, HeaderMap, HeaderName, HeaderValue, Subscriber,
     jetstream::{
-        Context, ContextBuilder, ErrorCode,
-        context::{CreateStreamErrorKind, PublishErrorKind},
+        self, Context, ContextBuilder, ErrorCode,
+        context::{CreateStreamErrorKind, PublishError, PublishErrorKind},
     },
 };
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 use super::Options;
 use crate::sans_io::error::{Code, Problem};
@@ -25,6 +24,8 @@ use crate::sans_io::error::{Code, Problem};
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// Minimum time to wait for an answer of JetStream.
 const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
+/// Maximum length of JetStream's words that are passed on.
+const REASON_CHARS_MAX: usize = 200;
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
 
@@ -38,6 +39,7 @@ pub(super) struct Store {
     lease: Duration,
     replicas: usize,
     answer_time: Duration,
+    refusals: watch::Sender<Refusals>,
 }
 
 impl Store {
@@ -53,12 +55,13 @@ impl Store {
             lease: options.lease,
             replicas: options.replicas,
             answer_time,
+            refusals: watch::Sender::default(),
         }
     }
 
     /// Returns the part of another channel.
     pub(super) fn of_channel(&self, channel: &str) -> Self {
-        Self { channel: channel.to_owned(), ..self.clone() }
+        Self { channel: channel.to_owned(), refusals: watch::Sender::default(), ..self.clone() }
     }
 
     pub(super) fn channel(&self) -> &str {
@@ -116,19 +119,41 @@ impl Store {
         drop(self.client.publish(self.subject(of), bytes).await);
     }
 
-    async fn append(&self, subject: String, expected: u64, bytes: Bytes) -> Result<u64, Appending> {
+    /// Appends a message if the sequence that the header `of` is about is `expected`.
+    async fn append(
+        &self,
+        subject: String,
+        (of, expected): (HeaderName, u64),
+        bytes: Bytes,
+    ) -> Result<u64, Appending> {
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(expected));
+        headers.insert(of, HeaderValue::from(expected));
         let stored = async { self.context.publish_with_headers(subject, headers, bytes).await?.await };
         match timeout(self.answer_time, stored).await {
             Ok(Ok(ack)) => Ok(ack.sequence),
-            Ok(Err(error)) => Err(match error.kind() {
-                PublishErrorKind::WrongLastSequence => Appending::Rejected,
-                PublishErrorKind::StreamNotFound => Appending::NoStream,
-                _ => Appending::Unanswered,
-            }),
+            Ok(Err(error)) => Err(Appending::from(&error)),
             Err(_) => Err(Appending::Unanswered),
         }
+    }
+
+    /// Remembers whether JetStream takes this node's messages. Without an answer, nobody knows.
+    fn note<T>(&self, what: Stored, outcome: &Result<T, Appending>) {
+        let why = match outcome {
+            Ok(_) | Err(Appending::Rejected) => None,
+            Err(Appending::Refused(why)) => Some(Arc::clone(why)),
+            Err(Appending::NoStream | Appending::Unanswered) => return,
+        };
+        self.refusals.send_if_modified(|refusals| refusals.set(what, why));
+    }
+
+    /// Returns why JetStream refuses messages.
+    pub(super) fn refusals(&self) -> watch::Receiver<Refusals> {
+        self.refusals.subscribe()
+    }
+
+    /// Another node's message was stored.
+    pub(super) fn accepts_records(&self) {
+        self.refusals.send_if_modified(|refusals| refusals.set(Stored::Record, None));
     }
 }
 
@@ -138,6 +163,56 @@ enum Appending {
     Rejected,
     /// Its stream does not exist.
     NoStream,
+    /// JetStream refuses it, in these words.
+    Refused(Arc<str>),
     /// Nobody knows.
     Unanswered,
+}
+
+impl From<&PublishError> for Appending {
+    fn from(error: &PublishError) -> Self {
+        let answer = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+        match (error.kind(), answer) {
+            (PublishErrorKind::WrongLastSequence, _) => Self::Rejected,
+            // Newer servers, while another message is on its way.
+            (_, Some(answer)) if answer.error_code() == ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
+                Self::Rejected
+            }
+            (_, Some(answer)) => {
+                Self::Refused(answer.to_string().chars().take(REASON_CHARS_MAX).collect::<String>().into())
+            }
+            (PublishErrorKind::MaxPayloadExceeded, _) => Self::Refused(error.to_string().into()),
+            (PublishErrorKind::StreamNotFound, _) => Self::NoStream,
+            _ => Self::Unanswered,
+        }
+    }
+}
+
+/// What a node stores for a channel.
+#[derive(Clone, Copy)]
+enum Stored {
+    Record,
+    Lease,
+}
+
+/// Why JetStream refuses the messages of a node, in its words.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refusals {
+    record: Option<Arc<str>>,
+    lease: Option<Arc<str>>,
+}
+
+impl Refusals {
+    pub(super) fn why(&self) -> Option<Arc<str>> {
+        self.record.clone().or_else(|| self.lease.clone())
+    }
+
+    /// Returns whether it changed.
+    fn set(&mut self, what: Stored, why: Option<Arc<str>>) -> bool {
+        let known = match what {
+            Stored::Record => &mut self.record,
+            Stored::Lease => &mut self.lease,
+        };
+        std::mem::replace(known, why.clone()) != why
+    }
 }

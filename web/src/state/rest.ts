@@ -236,6 +236,8 @@ export interface ClusterState {
   owner: string | null
   /** Whether this node can reach NATS. */
   reachable: boolean
+  /** Why JetStream refuses the messages of a node, in its words; `null` if it does not. */
+  refused: string | null
 }
 
 /** Stable code of the failure. */

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::record::{Body, Encoded, Record, Refused};
+use super::record::{Body, Encoded, NUMBER_MAX, Record, Refused};
 
 /// A node's position in the log of a channel.
 #[derive(Debug)]
@@ -94,8 +94,8 @@ pub enum Fault {
         /// The epoch that it claims.
         epoch: u64,
     },
-    /// It repeats numbers.
-    #[error("node {node:?} used number {number} again; the last one is {head}")]
+    /// It repeats or leaves out numbers.
+    #[error("node {node:?} continued with number {number}; the last one is {head}")]
     Renumbered {
         /// The writer.
         node: String,
@@ -152,12 +152,28 @@ impl Reader {
         if sequence > self.last && previous > self.last {
             return Err(Hole { last: self.last });
         }
-        Ok(self.take(true, sequence, bytes))
+        // If the one before is not the last that was read, messages were removed from the log.
+        let is_next = previous == self.last || sequence == self.last + 1;
+        Ok(self.take(is_next, sequence, bytes))
     }
 
     /// Applies the next message in the store: all messages between the last one and this one are gone.
     pub fn read_stored(&mut self, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
         self.take(sequence == self.last + 1, sequence, bytes)
+    }
+
+    /// Passes over the messages up to `last`, which are gone. Returns whether there were any.
+    pub fn skip_to(&mut self, last: u64) -> bool {
+        let is_behind = last > self.last;
+        if is_behind {
+            (self.last, self.is_behind, self.is_unreadable) = (last, true, false);
+        }
+        is_behind
+    }
+
+    /// Gives up the current stream: the next owner starts another.
+    pub fn distrust(&mut self) {
+        self.is_behind = true;
     }
 
     /// Applies a message. `is_next`: certainly no message is between the last one and this one, or was.
@@ -212,16 +228,19 @@ impl Reader {
         let (node, epoch) = (record.node.clone(), record.epoch);
         let is_same_stream = record.stream == self.stream;
         let is_current = match body {
-            Body::Epoch(_) => !is_same_stream || epoch > self.epoch,
-            _ if self.is_behind => !is_same_stream || epoch >= self.epoch,
+            _ if self.is_behind && !is_same_stream => true,
+            Body::Epoch(_) if self.is_behind => epoch > self.epoch,
+            Body::Epoch(_) => epoch == if is_same_stream { self.epoch + 1 } else { 1 },
+            _ if self.is_behind => epoch >= self.epoch,
             _ => is_same_stream && epoch == self.epoch && node == self.node,
         };
         if !is_current {
             return Err(Fault::Stale { node, epoch });
         }
-        let number = before(body) + 1;
-        if is_same_stream && number <= self.head {
-            return Err(Fault::Renumbered { node, number, head: self.head });
+        let (number, head) = (before(body) + 1, if is_same_stream { self.head } else { 0 });
+        let is_next = if self.is_behind { number > head } else { number == head + 1 };
+        if !is_next {
+            return Err(Fault::Renumbered { node, number, head });
         }
         Ok(())
     }
@@ -297,10 +316,11 @@ impl Reader {
     }
 
     /// Whether the next owner has to start another stream: the log does not end with a record that states the last number,
-    /// or it is an older copy, without events that are known. A number must not be used again.
+    /// or it is an older copy, without events that are known. A number must not be used again. Numbers that no owner can have
+    /// reached are forged.
     #[must_use]
     pub fn needs_new_stream(&self) -> bool {
-        self.is_behind || self.shown > self.head
+        self.is_behind || self.shown > self.head || self.head.max(self.epoch) > NUMBER_MAX / 2
     }
 
     /// Whether changes of earlier events are unknown until the next checkpoint.

@@ -56,6 +56,9 @@ pub struct Member {
     /// When the last record of this node was stored.
     stored_at: Duration,
     in_flight: Option<InFlight>,
+    /// Whether NATS rejects the right sequence: nats-server 2.9 miscounts after a purge up to a sequence beyond the end. It
+    /// still knows its newest message.
+    is_miscounted: bool,
     last_token: u64,
     actions: VecDeque<Action>,
 }
@@ -97,6 +100,7 @@ impl Member {
             since_checkpoint: (0, 0),
             stored_at: Duration::ZERO,
             in_flight: None,
+            is_miscounted: false,
             last_token: 0,
             actions: VecDeque::new(),
         };
@@ -115,10 +119,11 @@ impl Member {
             Input::Message { log, previous, sequence, bytes } => {
                 self.message(log, previous, sequence, &bytes);
             }
-            Input::Tail { log, messages, last } => self.tail_read(log, messages, last),
+            Input::Tail { log, messages, newest, last } => self.tail_read(log, messages, newest, last),
             Input::TailFailed => self.tail = Tail::Due { at: self.now + self.lease.retry() },
             Input::Stored { token, sequence } => self.stored(token, sequence),
             Input::Rejected { token } => self.rejected(token),
+            Input::Refused { token } => self.refused(token),
             Input::Unanswered { token } => self.unanswered(token),
             Input::Tick => {}
         }
@@ -219,6 +224,14 @@ impl Member {
             && (events >= self.options.checkpoint_events
                 || bytes >= self.options.checkpoint_bytes
                 || (is_quiet && self.now >= self.stored_at + self.options.checkpoint_time))
+    }
+
+    /// Another node has read the whole log, and yet does not know the stream or its last number: records were removed. Makes
+    /// [`Member::needs_checkpoint`] return `true`, because a checkpoint tells both.
+    pub fn repeat_state(&mut self) {
+        if self.is_owner() && self.queue.is_empty() && self.in_flight.is_none() {
+            self.since_checkpoint.0 = self.options.checkpoint_events;
+        }
     }
 
     /// Returns this node's position in the log.
@@ -326,19 +339,20 @@ impl Member {
         if log != self.reader.log() {
             return self.ask_tail();
         }
+        let applied = self.reader.applied();
         match self.reader.read(previous, sequence, bytes) {
             Ok(news) => {
                 if news.contains(&Delivery::Fault(Fault::Refused(Refused::OtherLog))) {
                     // The caller does not know either that the log was replaced.
                     self.ask_tail();
                 }
-                self.take_news(news);
+                self.take_news(news, applied, bytes);
             }
             Err(_) => self.ask_tail(),
         }
     }
 
-    fn tail_read(&mut self, log: u64, messages: Vec<(u64, Bytes)>, last: u64) {
+    fn tail_read(&mut self, log: u64, messages: Vec<(u64, Bytes)>, newest: u64, last: u64) {
         let Tail::Asked { after } = std::mem::replace(&mut self.tail, Tail::Idle) else { return };
         if log != self.reader.log() || last < after {
             if self.reader.log() != 0 {
@@ -351,11 +365,15 @@ impl Member {
         }
         let before = self.reader.last();
         for (sequence, bytes) in messages {
+            let applied = self.reader.applied();
             let news = self.reader.read_stored(sequence, &bytes);
-            self.take_news(news);
+            self.take_news(news, applied, &bytes);
+        }
+        if self.reader.last() >= newest && self.reader.skip_to(last) {
+            self.messages_gone();
         }
         if self.reader.last() >= last {
-            self.caught_up();
+            self.caught_up(newest);
         } else if self.reader.last() > before {
             self.ask_tail();
         } else {
@@ -363,8 +381,9 @@ impl Member {
         }
     }
 
-    fn take_news(&mut self, news: Vec<Delivery>) {
+    /// Takes what a message told. `applied` was the last record before it.
+    fn take_news(&mut self, news: Vec<Delivery>, applied: u64, bytes: &Bytes) {
         self.actions.extend(news.into_iter().map(Action::Deliver));
-        self.log_changed();
+        self.log_changed(self.reader.applied() != applied, bytes);
     }
 }

@@ -18,14 +18,16 @@ pub(super) struct InFlight {
     token: u64,
     /// Sequence of the last message when it was made.
     expected: u64,
+    /// What NATS compares instead.
+    newest: Option<u64>,
     record: Record,
     bytes: Bytes,
     /// When the last attempt was made.
     sent: Duration,
     /// Whether an attempt was rejected, so that the log has to be read.
     is_rejected: bool,
-    /// Number of attempts without an answer.
-    unanswered: u32,
+    /// Number of attempts that were refused or had no answer.
+    failures: u32,
     /// When to publish it again.
     pub(super) retry_at: Option<Duration>,
 }
@@ -69,21 +71,22 @@ impl Member {
         self.in_flight = Some(InFlight {
             token: self.last_token,
             expected,
+            newest: self.is_miscounted.then_some(expected),
             record,
             bytes,
             sent: self.now,
             is_rejected: false,
-            unanswered: 0,
+            failures: 0,
             retry_at: None,
         });
         self.attempt();
     }
 
     fn attempt(&mut self) {
-        if let Some(InFlight { token, expected, bytes, sent, .. }) = &mut self.in_flight {
+        if let Some(InFlight { token, expected, newest, bytes, sent, .. }) = &mut self.in_flight {
             *sent = self.now;
-            let (token, expected, bytes) = (*token, *expected, bytes.clone());
-            self.actions.push_back(Action::Publish { token, expected, bytes });
+            let (token, expected, newest, bytes) = (*token, *expected, *newest, bytes.clone());
+            self.actions.push_back(Action::Publish { token, expected, newest, bytes });
         }
     }
 
@@ -101,26 +104,38 @@ impl Member {
         }
     }
 
+    pub(super) fn refused(&mut self, token: u64) {
+        self.retry_later(token);
+    }
+
     pub(super) fn unanswered(&mut self, token: u64) {
-        let retry_at = self.now + self.lease.retry();
-        if let Some(flight) = self.in_flight.as_mut().filter(|flight| flight.token == token) {
-            flight.retry_at = Some(retry_at);
-            flight.unanswered += 1;
-            self.pace.took(flight.bytes.len(), self.now - flight.sent);
-            // The log may have been deleted: reading it creates another.
-            if flight.unanswered > 1 {
-                self.ask_tail();
-            }
+        if let Some(flight) = self.retry_later(token) {
+            let (bytes, sent) = (flight.bytes.len(), flight.sent);
+            self.pace.took(bytes, self.now - sent);
         }
     }
 
+    fn retry_later(&mut self, token: u64) -> Option<&InFlight> {
+        let retry_at = self.now + self.lease.retry();
+        let flight = self.in_flight.as_mut().filter(|flight| flight.token == token)?;
+        flight.retry_at = Some(retry_at);
+        flight.failures += 1;
+        // The log may have been deleted: reading it creates another.
+        if flight.failures > 1 {
+            self.ask_tail();
+        }
+        self.in_flight.as_ref()
+    }
+
     /// The log was read to its end, as of a moment ago.
-    pub(super) fn caught_up(&mut self) {
+    pub(super) fn caught_up(&mut self, newest: u64) {
         let retry_at = self.now + self.lease.retry();
         match &mut self.in_flight {
-            // The log still ends as expected, so the reading was older than the rejection.
+            // The log still ends as expected: the reading was older than the rejection, or NATS miscounts.
             Some(flight) if flight.is_rejected => {
                 flight.is_rejected = false;
+                self.is_miscounted = !self.is_miscounted;
+                flight.newest = self.is_miscounted.then_some(newest);
                 flight.retry_at = Some(retry_at);
             }
             None if self.phase == Phase::Reading => self.open(),
@@ -133,7 +148,7 @@ impl Member {
         if self.reader.is_unreadable() {
             return self.step_down(StepDown::Unreadable);
         }
-        self.phase = Phase::Opening;
+        (self.phase, self.is_miscounted) = (Phase::Opening, false);
         if self.reader.needs_new_stream()
             && let Some(name) = &self.wanted
         {
@@ -148,36 +163,57 @@ impl Member {
         }
     }
 
-    /// Compares the log with what this node believes: it decides.
-    pub(super) fn log_changed(&mut self) {
+    /// Compares the log after a message with what this node believes: the log decides. `is_applied`: the message is a record
+    /// that counts.
+    pub(super) fn log_changed(&mut self, is_applied: bool, message: &Bytes) {
         let is_mine = is_owned_by(&self.reader, &self.options.node, self.epoch);
         let Some(flight) = &self.in_flight else {
-            if matches!(self.phase, Phase::Owning | Phase::Draining) && !is_mine {
-                self.step_down(StepDown::Superseded);
+            if matches!(self.phase, Phase::Owning | Phase::Draining) {
+                match (is_mine, is_applied) {
+                    (false, _) => self.step_down(StepDown::Superseded),
+                    // This node did not write it.
+                    (true, true) => self.step_down(StepDown::Inconsistent),
+                    (true, false) => {}
+                }
             }
             return;
         };
         if self.reader.last() <= flight.expected {
             return;
         }
-        // Only this node writes in its epoch, and one record at a time: an applied record is the one in flight.
-        let is_applied = self.reader.applied() > flight.expected;
+        // One record is in flight at a time, and the fence lets only one attempt through.
+        let is_flight = *message == flight.bytes;
+        if is_flight && !is_applied {
+            self.reader.distrust();
+        }
         match self.phase {
-            Phase::Opening if is_applied && is_mine => self.opened(),
-            Phase::Opening => {
-                self.in_flight = None;
-                self.phase = Phase::Reading;
-                self.ask_tail();
-            }
+            Phase::Opening if is_applied && is_flight => self.opened(),
+            Phase::Opening => self.read_again(),
             _ if !is_mine => self.step_down(StepDown::Superseded),
-            _ if is_applied => {
+            _ if is_applied && is_flight => {
                 self.pace.took(flight.bytes.len(), self.now - flight.sent);
                 self.stored_at = self.now;
                 self.in_flight = None;
             }
+            _ if is_applied || is_flight => self.step_down(StepDown::Inconsistent),
             // A foreign message came first, so no earlier attempt can be stored any more.
             _ => self.publish_after_foreign(),
         }
+    }
+
+    /// Messages were removed before this node read them: nobody knows whether they were records.
+    pub(super) fn messages_gone(&mut self) {
+        match self.phase {
+            Phase::Owning | Phase::Draining => self.step_down(StepDown::LogLost),
+            Phase::Opening => self.read_again(),
+            Phase::Following | Phase::Reading => {}
+        }
+    }
+
+    fn read_again(&mut self) {
+        self.in_flight = None;
+        self.phase = Phase::Reading;
+        self.ask_tail();
     }
 
     fn opened(&mut self) {

@@ -102,9 +102,11 @@ pub enum Input {
     Tail {
         /// Identity of the log.
         log: u64,
-        /// The messages of the subject after the requested sequence, from the oldest; may be only the first of them.
+        /// The messages after the requested sequence, from the oldest; may be only the first of them.
         messages: Vec<(u64, Bytes)>,
-        /// Sequence of the subject's last message at the time of reading, from the stream's leader; 0 if there is none.
+        /// Sequence of the newest message that the log still had before it was read, from the stream's leader; 0 if it had none.
+        newest: u64,
+        /// The last sequence that it had assigned, even if that message is gone.
         last: u64,
     },
     /// The answer to [`Action::ReadTail`], if the log could not be read.
@@ -118,6 +120,12 @@ pub enum Input {
     },
     /// The log does not end with the expected sequence. An earlier attempt may have stored the record.
     Rejected {
+        /// From [`Action::Publish`].
+        token: u64,
+    },
+    /// JetStream refused this attempt, whatever the log ends with: the log is full or sealed, or its limits do not allow the
+    /// message. Somebody has to mend that.
+    Refused {
         /// From [`Action::Publish`].
         token: u64,
     },
@@ -171,12 +179,15 @@ pub enum Action {
         /// Sequence of the last known message.
         after: u64,
     },
-    /// Append a message to the log. Answer with [`Input::Stored`], [`Input::Rejected`] or [`Input::Unanswered`].
+    /// Append a message to the log. Answer with [`Input::Stored`], [`Input::Rejected`], [`Input::Refused`] or
+    /// [`Input::Unanswered`].
     Publish {
         /// Identifies the record. Attempts to store the same record have the same token.
         token: u64,
-        /// Sequence of the last message that the subject must have; 0 if it must have none.
+        /// The last sequence that the log must have assigned, even if that message is gone; 0 if it must have none.
         expected: u64,
+        /// What to expect instead: the sequence of the newest message that the log still has; 0 if it must have none.
+        newest: Option<u64>,
         /// The message.
         bytes: Bytes,
     },
@@ -210,8 +221,10 @@ pub enum StepDown {
     LeaseLost,
     /// The log has another owner.
     Superseded,
-    /// The log was removed or replaced.
+    /// The log was removed or replaced, or messages that this node has not read were removed from it.
     LogLost,
+    /// The log contains a record in this node's name that it did not write, or does not take its own.
+    Inconsistent,
     /// The log ends with messages of another version.
     Unreadable,
 }

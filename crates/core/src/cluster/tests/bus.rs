@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{Answer, Record};
+use super::super::{Answer, Body, Checkpoint, Encoded, Epoch, Piece, Record, record::NUMBER_MAX};
 
+/// Number of kinds of foreign messages.
+pub(super) const FOREIGN_KINDS: u8 = 11;
+/// The first kind of those that claim to be the next record.
+pub(super) const FORGERIES: u8 = 4;
 pub(super) const CHANNEL: &str = "show.main";
 /// Lifetime of the lease, in ms.
 pub(super) const LEASE_MS: u64 = 400;
@@ -15,6 +19,8 @@ pub(super) const LEASE_MS: u64 = 400;
 pub(super) struct Bus {
     /// Whether the bus checks the expected sequence.
     pub is_fenced: bool,
+    /// Whether it no longer knows the last sequence that it assigned, when it checks the expected one.
+    pub is_miscounted: bool,
     pub log: u64,
     pub stored: Vec<(u64, Bytes)>,
     /// Every message of every log, also after it is gone, for comparison.
@@ -35,20 +41,38 @@ struct Entry {
 impl Bus {
     pub(super) fn new() -> Self {
         let (stored, history) = (Vec::new(), Vec::new());
-        Self { is_fenced: true, log: 1, stored, history, last: 0, entry: None, revision: 0 }
+        Self {
+            is_fenced: true,
+            is_miscounted: false,
+            log: 1,
+            stored,
+            history,
+            last: 0,
+            entry: None,
+            revision: 0,
+        }
     }
 
-    /// Returns the sequence of the last message on the subject; 0 if there is none.
+    /// Returns the last sequence that was assigned.
     pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Returns the sequence of the last message that is still there; 0 if there is none.
+    pub(super) fn newest(&self) -> u64 {
         self.stored.last().map_or(0, |(sequence, _)| *sequence)
     }
 
     /// Appends a message, and returns its sequence, or `None` if the expectation is wrong.
-    pub(super) fn publish(&mut self, expected: Option<u64>, bytes: Bytes) -> Option<u64> {
-        if self.is_fenced && expected.is_some_and(|expected| expected != self.last()) {
+    pub(super) fn publish(&mut self, expected: Option<(u64, Option<u64>)>, bytes: Bytes) -> Option<u64> {
+        let is_wrong = |(expected, newest): (u64, Option<u64>)| match newest {
+            Some(newest) => newest != self.newest(),
+            None => expected != self.last() || self.is_miscounted,
+        };
+        if self.is_fenced && expected.is_some_and(is_wrong) {
             return None;
         }
-        // Other channels share the stream, so sequences have holes.
+        // Sequences have holes, as if messages had been removed.
         self.last += 1 + u64::from(self.last.is_multiple_of(7));
         self.stored.push((self.last, bytes.clone()));
         self.history.push((self.log, self.last, bytes));
@@ -66,11 +90,17 @@ impl Bus {
         self.stored.drain(..excess);
     }
 
+    /// Removes the newest messages, all if there are no more, as an administrator can. Their sequences are not used again.
+    pub(super) fn purge(&mut self, count: usize) {
+        self.is_miscounted = count > self.stored.len();
+        self.stored.truncate(self.stored.len().saturating_sub(count));
+    }
+
     /// Replaces the log by an empty one.
     pub(super) fn lose_log(&mut self) {
         self.stored.clear();
         self.log += 1;
-        self.last = 0;
+        (self.last, self.is_miscounted) = (0, false);
     }
 
     pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> Answer {
@@ -118,18 +148,45 @@ impl Bus {
 
     /// Publishes a message that only pretends to be a record of the channel.
     pub(super) fn publish_foreign(&mut self, kind: u8) -> (u64, Bytes) {
-        let bytes = match (kind % 4, self.stored.last()) {
+        let last =
+            self.stored.last().and_then(|(_, bytes)| Record::from_bytes(CHANNEL, self.log, bytes).ok());
+        let bytes = match (kind % FOREIGN_KINDS, last) {
             // A repeated message claims a wrong place.
-            (0, Some((_, bytes))) => bytes.clone(),
+            (0, Some(record)) => record.to_bytes(),
             // So does a well-formed message of another node.
-            (1, Some((_, bytes))) => match Record::from_bytes(CHANNEL, self.log, bytes) {
-                Ok(record) => Record { node: "foreign".into(), after: record.after / 2, ..record }.to_bytes(),
-                Err(_) => Bytes::from_static(b"LTlg"),
-            },
+            (1, Some(record)) => {
+                Record { node: "foreign".into(), after: record.after / 2, ..record }.to_bytes()
+            }
             (2, _) => Bytes::new(),
+            (forgery, Some(record)) if forgery >= FORGERIES => self.forge(forgery, record).to_bytes(),
             _ => Bytes::from_static(b"{\"type\":\"chat\"}"),
         };
         let sequence = self.publish(None, bytes.clone()).expect("nothing is expected");
         (sequence, bytes)
+    }
+
+    /// Returns a record that the owner of `last` could write next, or at least one that fits there.
+    fn forge(&self, kind: u8, last: Record) -> Record {
+        let head = match &last.body {
+            Some(Body::Piece(piece)) => piece.first + piece.events.len() as u64 - 1,
+            Some(Body::Epoch(Epoch { head }) | Body::Checkpoint(Checkpoint { head, .. })) => *head,
+            None => 0,
+        };
+        let piece = |first, count| {
+            let events = (0..count)
+                .map(|n| Encoded { json: format!("forged {} {n}", self.last).into(), ..Encoded::default() });
+            Body::Piece(Piece { first, events: events.collect() })
+        };
+        let (epoch, node) = (last.epoch, last.node.clone());
+        let (epoch, node, body) = match kind {
+            FORGERIES => (epoch, node, piece(head + 1, 1)),
+            5 => (epoch, node, piece(head + 1, 9)),
+            6 => (epoch, node, piece(NUMBER_MAX, 9)),
+            7 => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head })),
+            8 => (epoch + 1, node, Body::Epoch(Epoch { head })),
+            9 => (NUMBER_MAX, "forged".into(), Body::Epoch(Epoch { head })),
+            _ => (epoch + 1, "forged".into(), Body::Epoch(Epoch { head: NUMBER_MAX })),
+        };
+        Record { epoch, node, after: self.last, body: Some(body), ..last }
     }
 }

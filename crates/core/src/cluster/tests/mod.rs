@@ -1,6 +1,7 @@
 //! Tests nodes on a simulated bus: any order of faults, then smooth operation.
 
 mod bus;
+mod damage;
 mod node;
 mod rules;
 mod world;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use self::{
-    bus::{CHANNEL, LEASE_MS},
+    bus::{CHANNEL, FOREIGN_KINDS, FORGERIES, LEASE_MS},
     node::Seen,
     world::{Fate, Hop, Trouble, World},
 };
@@ -17,6 +18,9 @@ use super::{Delivery, Reader};
 
 /// Troubles happen before this time, in ms.
 const TROUBLE_MS: u64 = 10 * LEASE_MS;
+/// Maximum number of messages that do not count because of one trouble: a foreign one, and those that it makes owners
+/// write in vain.
+const FAULTS_MAX: usize = 3;
 /// Time for recovery, in ms.
 const RECOVERY_MS: u64 = 10 * LEASE_MS;
 /// Time in which everything that is under way arrives, in ms.
@@ -48,6 +52,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     prop_oneof![
         3 => (0..9_usize, 1..3 * LEASE_MS).prop_map(|(node, ms)| Trouble::Stop(node, ms)),
         2 => (1..3 * LEASE_MS).prop_map(Trouble::Outage),
+        1 => (1..3 * LEASE_MS).prop_map(Trouble::Refuse),
         2 => (0..9_usize).prop_map(Trouble::Kill),
         2 => (0..9_usize).prop_map(Trouble::Release),
         2 => any::<u8>().prop_map(Trouble::Foreign),
@@ -58,9 +63,10 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 fn loss() -> impl Strategy<Value = Trouble> {
     prop_oneof![
         3 => trouble().prop_filter("only a message after others shows that it is forged", |trouble| {
-            !matches!(trouble, Trouble::Foreign(kind) if kind % 4 < 2)
+            !matches!(trouble, Trouble::Foreign(kind) if kind % FOREIGN_KINDS < 2 || kind % FOREIGN_KINDS >= FORGERIES)
         }),
         2 => (1..40_usize).prop_map(Trouble::Evict),
+        2 => (1..40_usize).prop_map(Trouble::Purge),
         1 => Just(Trouble::LoseLog),
     ]
 }
@@ -73,7 +79,11 @@ fn troubles(of: impl Strategy<Value = Trouble>) -> impl Strategy<Value = Vec<(u6
 fn play(nodes: usize, fates: Vec<Fate>, troubles: &[(u64, Trouble)]) -> World {
     let mut world = World::new(nodes, fates);
     troubles.iter().for_each(|(at, trouble)| world.at(*at, *trouble));
-    recover(world)
+    let world = recover(world);
+    for node in &world.nodes {
+        assert!(node.faults <= FAULTS_MAX * troubles.len(), "{} faults", node.faults);
+    }
+    world
 }
 
 fn recover(mut world: World) -> World {

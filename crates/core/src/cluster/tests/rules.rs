@@ -14,31 +14,31 @@ use super::{
     bus::CHANNEL,
 };
 
-const LOG: u64 = 5;
+pub(super) const LOG: u64 = 5;
 
-fn ms(ms: u64) -> Duration {
+pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn event(json: &'static str) -> Encoded {
+pub(super) fn event(json: &'static str) -> Encoded {
     Encoded { json: Bytes::from_static(json.as_bytes()), ..Encoded::default() }
 }
 
-fn record(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
+pub(super) fn record(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
     let (channel, stream) = (CHANNEL.to_owned(), "s".to_owned());
     Record { channel, stream, node: node.into(), epoch, after, log: LOG, body: Some(body) }.to_bytes()
 }
 
-fn opens(node: &str, epoch: u64, after: u64, head: u64) -> Bytes {
+pub(super) fn opens(node: &str, epoch: u64, after: u64, head: u64) -> Bytes {
     record(node, epoch, after, Body::Epoch(Epoch { head }))
 }
 
-fn piece(node: &str, epoch: u64, after: u64, first: u64) -> Bytes {
+pub(super) fn piece(node: &str, epoch: u64, after: u64, first: u64) -> Bytes {
     record(node, epoch, after, Body::Piece(Piece { first, events: vec![event("{}")] }))
 }
 
 /// A reader after an epoch of node `a` at 1 and the first event at 2.
-fn reader() -> Reader {
+pub(super) fn reader() -> Reader {
     let mut reader = Reader::new(CHANNEL);
     reader.restart(LOG);
     reader.read(0, 1, &opens("a", 1, 0, 0)).unwrap();
@@ -127,7 +127,7 @@ fn numbers_that_may_have_been_used_are_not_used_again() {
     assert!(!reader.needs_new_stream());
 }
 
-fn actions(member: &mut Member) -> Vec<Action> {
+pub(super) fn actions(member: &mut Member) -> Vec<Action> {
     std::iter::from_fn(|| member.poll()).collect()
 }
 
@@ -136,7 +136,7 @@ fn member() -> Member {
     let mut member =
         Member::new(Options { lease: ms(4_000), waiting_events_max: 3, ..Options::new(CHANNEL, "a") });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
-    member.handle(ms(0), Input::Tail { log: LOG, messages: vec![], last: 0 });
+    member.handle(ms(0), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 0 });
     member.handle(ms(0), Input::Start { stream: "s".into() });
     assert_eq!(actions(&mut member), [Action::CreateLease { sent: ms(0) }]);
     member
@@ -147,12 +147,12 @@ fn opening() -> (Member, u64, Bytes) {
     let mut member = member();
     member.handle(ms(10), Input::Lease(Answer::Held { revision: 1, sent: ms(0) }));
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
-    member.handle(ms(20), Input::Tail { log: LOG, messages: vec![], last: 0 });
-    let [Action::Publish { token, expected: 0, bytes }] = &actions(&mut member)[..] else { panic!() };
+    member.handle(ms(20), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 0 });
+    let [Action::Publish { token, expected: 0, bytes, .. }] = &actions(&mut member)[..] else { panic!() };
     (member, *token, bytes.clone())
 }
 
-fn owner() -> Member {
+pub(super) fn owner() -> Member {
     let (mut member, token, _) = opening();
     member.handle(ms(30), Input::Stored { token, sequence: 1 });
     let actions = actions(&mut member);
@@ -163,13 +163,13 @@ fn owner() -> Member {
 }
 
 #[track_caller]
-fn published(member: &mut Member) -> (u64, u64, Bytes) {
+pub(super) fn published(member: &mut Member) -> (u64, u64, Bytes) {
     let actions = actions(member);
-    let [Action::Publish { token, expected, bytes }] = &actions[..] else { panic!("{actions:?}") };
+    let [Action::Publish { token, expected, bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
     (*token, *expected, bytes.clone())
 }
 
-fn stepped_down(reason: StepDown, unpublished: usize, uncertain: usize) -> Action {
+pub(super) fn stepped_down(reason: StepDown, unpublished: usize, uncertain: usize) -> Action {
     Action::SteppedDown { reason, unpublished, uncertain }
 }
 
@@ -202,7 +202,7 @@ fn without_an_answer_the_same_record_is_published_again_and_the_log_decides() {
     assert_eq!(published(&mut member), first, "with the same bytes and expectation");
     member.handle(ms(360), Input::Rejected { token: first.0 });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
-    member.handle(ms(370), Input::Tail { log: LOG, messages: vec![(2, first.2)], last: 2 });
+    member.handle(ms(370), Input::Tail { log: LOG, messages: vec![(2, first.2)], newest: 2, last: 2 });
     let actions = actions(&mut member);
     assert_eq!(actions[0], Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] }));
     assert!(matches!(actions[1], Action::Publish { expected: 2, .. }), "{actions:?}");
@@ -217,7 +217,8 @@ fn an_owner_steps_down_when_the_log_has_another_one() {
     actions(&mut member);
     let other =
         Record { stream: "s-1".into(), ..Record::from_bytes(CHANNEL, LOG, &opens("b", 2, 1, 0)).unwrap() };
-    member.handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, other.to_bytes())], last: 2 });
+    member
+        .handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, other.to_bytes())], newest: 2, last: 2 });
     let (released, down) = (Action::ReleaseLease { revision: 1 }, stepped_down(StepDown::Superseded, 0, 1));
     assert_eq!(actions(&mut member)[1..], [Action::CloseUpstream, released, down]);
 }
@@ -229,7 +230,10 @@ fn a_foreign_message_delays_a_record_but_does_not_stop_it() {
     let (token, ..) = published(&mut member);
     member.handle(ms(50), Input::Rejected { token });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
-    member.handle(ms(60), Input::Tail { log: LOG, messages: vec![(2, Bytes::from_static(b"?"))], last: 2 });
+    member.handle(
+        ms(60),
+        Input::Tail { log: LOG, messages: vec![(2, Bytes::from_static(b"?"))], newest: 2, last: 2 },
+    );
     let actions = actions(&mut member);
     assert!(matches!(actions[0], Action::Deliver(Delivery::Fault(_))), "{actions:?}");
     assert!(matches!(actions[1], Action::Publish { expected: 2, token: again, .. } if again != token));
@@ -274,7 +278,7 @@ fn a_first_record_that_is_rejected_is_followed_by_another_reading() {
     member.handle(ms(30), Input::Rejected { token });
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1))];
-    member.handle(ms(40), Input::Tail { log: LOG, messages, last: 2 });
+    member.handle(ms(40), Input::Tail { log: LOG, messages, newest: 2, last: 2 });
     let actions = actions(&mut member);
     let Some(Action::Publish { expected: 2, bytes, .. }) = actions.last() else { panic!("{actions:?}") };
     let record = Record::from_bytes(CHANNEL, LOG, bytes).unwrap();
@@ -359,7 +363,7 @@ fn a_log_of_a_newer_version_is_not_continued() {
     member.handle(ms(10), Input::Lease(Answer::Held { revision: 1, sent: ms(0) }));
     actions(&mut member);
     let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1)), (3, newer.into())];
-    member.handle(ms(20), Input::Tail { log: LOG, messages, last: 3 });
+    member.handle(ms(20), Input::Tail { log: LOG, messages, newest: 3, last: 3 });
     let down = stepped_down(StepDown::Unreadable, 0, 0);
     assert!(actions(&mut member).ends_with(&[Action::ReleaseLease { revision: 1 }, down]));
     assert_eq!(member.deadline(), None, "it leaves the lease to others");
@@ -377,22 +381,4 @@ fn a_message_for_another_log_makes_a_member_read_the_log() {
         Record { log: LOG + 1, ..Record::from_bytes(CHANNEL, LOG, &piece("b", 1, 1, 1)).unwrap() }.to_bytes();
     member.handle(ms(40), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
     assert_eq!(actions(&mut member)[0], Action::ReadTail { after: 2 });
-}
-
-#[test]
-fn a_lost_log_starts_another_stream() {
-    let mut member = owner();
-    member.handle(ms(40), Input::Message { log: LOG + 1, previous: 0, sequence: 1, bytes: Bytes::new() });
-    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
-    member.handle(ms(50), Input::Tail { log: LOG + 1, messages: vec![], last: 0 });
-    let actions = actions(&mut member);
-    assert_eq!(actions[0], Action::CloseUpstream);
-    assert_eq!(actions[2..], [stepped_down(StepDown::LogLost, 0, 0), Action::ReadTail { after: 0 }]);
-    member.handle(ms(60), Input::Tail { log: LOG + 1, messages: vec![], last: 0 });
-    member.handle(ms(300), Input::Tick);
-    member.handle(ms(310), Input::Lease(Answer::Held { revision: 2, sent: ms(300) }));
-    member.handle(ms(320), Input::Tail { log: LOG + 1, messages: vec![], last: 0 });
-    let publish = std::iter::from_fn(|| member.poll()).last();
-    let Some(Action::Publish { expected: 0, bytes, .. }) = publish else { panic!("{publish:?}") };
-    assert_eq!(Record::from_bytes(CHANNEL, LOG + 1, &bytes).unwrap().stream, "s-2");
 }

@@ -43,6 +43,9 @@ pub(super) enum Trouble {
     Release(usize),
     Foreign(u8),
     Evict(usize),
+    Purge(usize),
+    /// The bus refuses messages for so many ms.
+    Refuse(u64),
     LoseLog,
 }
 
@@ -74,6 +77,7 @@ pub(super) struct World {
     pub is_quiet: bool,
     now: u64,
     outage_until: u64,
+    refused_until: u64,
     last_request: u64,
     last_start: u64,
     events: BTreeMap<(u64, u64), What>,
@@ -90,6 +94,7 @@ impl World {
             is_quiet: false,
             now: 0,
             outage_until: 0,
+            refused_until: 0,
             last_request: 0,
             last_start: 0,
             events: BTreeMap::new(),
@@ -277,11 +282,13 @@ impl World {
             }
             Action::ReadTail { after } => {
                 let messages = self.bus.after(after, TAIL_MESSAGES_MAX);
-                Input::Tail { log: self.bus.log, messages, last: self.bus.last() }
+                let (log, newest, last) = (self.bus.log, self.bus.newest(), self.bus.last());
+                Input::Tail { log, messages, newest, last }
             }
-            Action::Publish { token, expected, bytes } => {
-                let (log, previous) = (self.bus.log, self.bus.last());
-                match self.bus.publish(Some(expected), bytes.clone()) {
+            Action::Publish { token, .. } if self.now < self.refused_until => Input::Refused { token },
+            Action::Publish { token, expected, newest, bytes } => {
+                let (log, previous) = (self.bus.log, self.bus.newest());
+                match self.bus.publish(Some((expected, newest)), bytes.clone()) {
                     Some(sequence) => {
                         self.tell_all(&Input::Message { log, previous, sequence, bytes });
                         Input::Stored { token, sequence }
@@ -321,11 +328,13 @@ impl World {
             }
             Trouble::Release(index) => self.at(self.now, What::Release(index % nodes)),
             Trouble::Foreign(kind) => {
-                let (log, previous) = (self.bus.log, self.bus.last());
+                let (log, previous) = (self.bus.log, self.bus.newest());
                 let (sequence, bytes) = self.bus.publish_foreign(kind);
                 self.tell_all(&Input::Message { log, previous, sequence, bytes });
             }
+            Trouble::Refuse(ms) => self.refused_until = self.refused_until.max(self.now + ms),
             Trouble::Evict(keep) => self.bus.evict(keep),
+            Trouble::Purge(count) => self.bus.purge(count),
             Trouble::LoseLog => self.bus.lose_log(),
         }
     }

@@ -1,0 +1,143 @@
+//! Tests what readers and members do when messages are removed, refused or forged.
+
+use bytes::Bytes;
+
+use super::{
+    super::{
+        Action, Answer, Body, Checkpoint, Delivery, Epoch, Input, Piece, Reader, Record, StepDown,
+        record::NUMBER_MAX,
+    },
+    bus::CHANNEL,
+    rules::{LOG, actions, event, ms, opens, owner, piece, published, reader, record, stepped_down},
+};
+
+#[test]
+fn readers_continue_after_a_purge() {
+    // Nothing is left before the next message.
+    let mut current = reader();
+    assert_eq!(current.read(0, 3, &piece("a", 1, 2, 2)).unwrap().len(), 1);
+    // This one had not read everything.
+    let mut late = reader();
+    let gap = Delivery::Gap { first: 2, last: 3 };
+    assert_eq!(late.read(0, 5, &piece("a", 1, 4, 4)).unwrap()[0], gap);
+    // A foreign message does not tell which records were before it.
+    let mut late = reader();
+    late.read(0, 5, &Bytes::from_static(b"foreign")).unwrap();
+    assert_eq!(late.read(5, 6, &opens("b", 7, 5, 9)).unwrap()[0], Delivery::Gap { first: 2, last: 9 });
+    let mut new = Reader::new(CHANNEL);
+    new.restart(LOG);
+    assert!(new.skip_to(2) && new.needs_new_stream());
+    assert!(!current.skip_to(3) && !current.needs_new_stream());
+}
+
+#[test]
+fn an_owner_that_knows_everything_survives_a_purge() {
+    let mut member = owner();
+    member.handle(ms(40), Input::Message { log: LOG, previous: 9, sequence: 10, bytes: Bytes::new() });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    member.handle(ms(50), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 1 });
+    member.offer(ms(60), 1, vec![event("1")]).unwrap();
+    assert!(matches!(published(&mut member), (_, 1, _)));
+    // A message that nobody here has read is gone.
+    member.handle(ms(70), Input::Message { log: LOG, previous: 9, sequence: 10, bytes: Bytes::new() });
+    actions(&mut member);
+    member.handle(ms(80), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 2 });
+    assert!(actions(&mut member).contains(&stepped_down(StepDown::LogLost, 0, 1)));
+}
+
+#[test]
+fn a_refused_record_is_published_again_at_the_same_pace() {
+    let mut member = owner();
+    member.offer(ms(40), 1, vec![event("1")]).unwrap();
+    let first = published(&mut member);
+    for attempt in 0..3 {
+        let now = 100 + 250 * attempt;
+        member.handle(ms(now), Input::Refused { token: first.0 });
+        actions(&mut member);
+        member.handle(ms(now + 249), Input::Tick);
+        assert_eq!(actions(&mut member), []);
+        member.handle(ms(now + 250), Input::Tick);
+        assert_eq!(published(&mut member), first);
+    }
+    member.handle(ms(900), Input::Stored { token: first.0, sequence: 2 });
+    let stored = Action::Deliver(Delivery::Events { first: 1, events: vec![event("1")] });
+    assert_eq!(actions(&mut member), [stored]);
+}
+
+/// A record of this member's stream.
+fn forged(node: &str, epoch: u64, after: u64, body: Body) -> Bytes {
+    let record = Record::from_bytes(CHANNEL, LOG, &record(node, epoch, after, body)).unwrap();
+    Record { stream: "s-1".into(), ..record }.to_bytes()
+}
+
+#[test]
+fn a_record_in_the_owners_name_ends_its_ownership_once() {
+    let piece = |events| Body::Piece(Piece { first: 1, events: vec![event("forged"); events] });
+    for waiting in [0, 1, 3] {
+        let mut member = owner();
+        if waiting > 0 {
+            member.offer(ms(40), 1, vec![event("1"); waiting]).unwrap();
+        }
+        actions(&mut member);
+        let bytes = forged("a", 1, 1, piece(2));
+        member.handle(ms(50), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
+        assert!(actions(&mut member).contains(&stepped_down(StepDown::Inconsistent, 0, waiting)));
+        member.handle(ms(550), Input::Tick);
+        member.handle(ms(560), Input::Lease(Answer::Held { revision: 2, sent: ms(550) }));
+        member.handle(ms(570), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 2 });
+        let Some(Action::Publish { token, expected: 2, .. }) = actions(&mut member).pop() else { panic!() };
+        member.handle(ms(580), Input::Stored { token, sequence: 3 });
+        assert!(member.is_owner());
+        assert_eq!((member.next_number(), member.reader().owner()), (3, ("a", 2)));
+    }
+}
+
+#[test]
+fn records_that_no_owner_could_write_do_not_count() {
+    let epoch = |head| Body::Epoch(Epoch { head });
+    let checkpoint = Body::Checkpoint(Checkpoint { head: NUMBER_MAX, state: Bytes::new() });
+    let leaves_out = Body::Piece(Piece { first: 2, events: vec![event("{}")] });
+    let forgeries = [
+        forged("a", 1, 1, checkpoint),
+        forged("a", 1, 1, leaves_out),
+        forged("b", 2, 1, epoch(9)),
+        forged("b", 3, 1, epoch(0)),
+        forged("b", NUMBER_MAX, 1, epoch(0)),
+        record("b", 2, 1, epoch(0)),
+        record("b", 1, 1, epoch(9)),
+    ];
+    for bytes in forgeries {
+        let mut member = owner();
+        member.handle(ms(50), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
+        let news = actions(&mut member);
+        assert!(matches!(&news[..], [Action::Deliver(Delivery::Fault(_))]), "{news:?}");
+    }
+}
+
+#[test]
+fn numbers_at_their_limit_are_not_continued() {
+    let mut reader = Reader::new(CHANNEL);
+    reader.restart(LOG);
+    // Only the messages before would show that it is forged.
+    reader.read_stored(9, &opens("b", NUMBER_MAX, 8, 1));
+    assert_eq!(reader.owner(), ("b", NUMBER_MAX));
+    assert!(reader.needs_new_stream());
+}
+
+#[test]
+fn a_lost_log_starts_another_stream() {
+    let mut member = owner();
+    member.handle(ms(40), Input::Message { log: LOG + 1, previous: 0, sequence: 1, bytes: Bytes::new() });
+    assert_eq!(actions(&mut member), [Action::ReadTail { after: 1 }]);
+    member.handle(ms(50), Input::Tail { log: LOG + 1, messages: vec![], newest: 0, last: 0 });
+    let actions = actions(&mut member);
+    assert_eq!(actions[0], Action::CloseUpstream);
+    assert_eq!(actions[2..], [stepped_down(StepDown::LogLost, 0, 0), Action::ReadTail { after: 0 }]);
+    member.handle(ms(60), Input::Tail { log: LOG + 1, messages: vec![], newest: 0, last: 0 });
+    member.handle(ms(300), Input::Tick);
+    member.handle(ms(310), Input::Lease(Answer::Held { revision: 2, sent: ms(300) }));
+    member.handle(ms(320), Input::Tail { log: LOG + 1, messages: vec![], newest: 0, last: 0 });
+    let publish = std::iter::from_fn(|| member.poll()).last();
+    let Some(Action::Publish { expected: 0, bytes, .. }) = publish else { panic!("{publish:?}") };
+    assert_eq!(Record::from_bytes(CHANNEL, LOG + 1, &bytes).unwrap().stream, "s-2");
+}
