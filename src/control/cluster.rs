@@ -81,6 +81,8 @@ impl ClusterCounts {
 /// A time in which this process owns a channel that several processes share.
 #[derive(Debug)]
 pub struct Term {
+    /// Its number in the stream.
+    pub epoch: u64,
     /// What the previous owner was doing, in its own words.
     pub intent: Option<Arc<str>>,
     /// Number of events that its source has broadcast since it started or started over, without injected ones.

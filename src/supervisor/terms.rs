@@ -99,9 +99,9 @@ impl<T: Transport> Supervisor<T> {
 
     /// Works in a term. `home` is the user of a token's channel.
     async fn work(&mut self, term: Term, home: Option<&str>) -> Ended {
-        let Term { intent, passed, lost, over, ended: told } = term;
+        let Term { epoch, intent, passed, lost, over, ended: told } = term;
         self.shutdown = over;
-        self.driver.injector().skip(self.hub.head());
+        self.driver.injector().begin_term(epoch);
         self.driver.forget_user();
         self.driver.set_replay(None);
         let intent = intent.and_then(|intent| serde_json::from_str(&intent).ok());

@@ -214,6 +214,8 @@ pub struct Injected {
 /// Creates frames from requests. Its ids never repeat.
 #[derive(Clone, Debug, Default)]
 pub struct Injector {
+    /// Number of the ownership of a channel that several processes share; 0 in others.
+    term: u64,
     made: i64,
     likes: i64,
 }
@@ -252,14 +254,20 @@ impl InjectRequest {
 }
 
 impl Injector {
-    /// Skips the ids that another process may have used: at most `made` of this stream.
-    pub fn skip(&mut self, made: u64) {
-        self.made = self.made.max(i64::try_from(made).unwrap_or(i64::MAX / 2));
+    /// Starts an ownership of a stream that several processes share: its ids differ from those of all others, also if these
+    /// were lost.
+    pub fn begin_term(&mut self, term: u64) {
+        self.term = term;
     }
 
     /// Creates the frame for a request, flagged as injected. Also returns the ids of its messages.
     pub fn make(&mut self, request: &InjectRequest, stream: &str, target: InjectTarget) -> (Item, Vec<Id>) {
-        let block = RESERVED_IDS + (i64::from(crc32fast::hash(stream.as_bytes())) << IDS_BITS);
+        let mut name = crc32fast::Hasher::new();
+        name.update(stream.as_bytes());
+        if self.term > 0 {
+            name.update(&self.term.to_le_bytes());
+        }
+        let block = RESERVED_IDS + (i64::from(name.finalize()) << IDS_BITS);
         let mut stamps = Stamps { injector: self, block, target };
         let messages = stamps.messages(request);
         let ids = messages.iter().map(|message| Id(message.msg_id)).collect();

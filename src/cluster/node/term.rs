@@ -52,7 +52,8 @@ impl Node {
         self.hub.open_relay(self.member.next_number() - 1);
         self.mark = None;
         let lost = std::mem::take(&mut self.lost);
-        let term = Term { intent, passed, lost, over: over.clone(), ended: told };
+        let epoch = self.member.reader().owner().1;
+        let term = Term { epoch, intent, passed, lost, over: over.clone(), ended: told };
         if self.told.terms.try_send(term).is_err() {
             // The source of the last term has not ended yet. It ends by itself, and the next term waits for it.
             warn!("❌ The previous source does not end");

@@ -82,6 +82,21 @@ fn ids_never_repeat_and_the_same_name_is_the_same_user() {
 }
 
 #[test]
+fn ids_of_one_ownership_differ_from_those_of_another() {
+    let request =
+        serde_json::from_value(serde_json::json!({ "type": "like", "user": "ann", "count": 100 })).unwrap();
+    // Each could be made by another process, which knows nothing of those that were lost.
+    let of_term = |term| {
+        let mut injector = Injector::default();
+        injector.begin_term(term);
+        injector.make(&request, "s", InjectTarget::default()).1
+    };
+    let ids: Vec<Id> = (0..1_000).flat_map(of_term).collect();
+    assert_eq!(ids.iter().map(|id| id.0).collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+    assert!(ids.iter().all(|id| id.0 > RESERVED_IDS));
+}
+
+#[test]
 fn every_type_decodes_to_its_event() {
     let user = serde_json::json!({ "uniqueId": "ann", "nickname": "Ann ♥", "avatar": "https://a/b.webp" });
     let wishes = [
