@@ -86,8 +86,12 @@ pub(super) async fn serve(
     let ended = supervising.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let missed = stage.close().await;
     // A panicked task leaves the lease to expire.
-    drop(membership.left.await);
-    conclude(&ended, missed)
+    let lost = membership.left.await.unwrap_or_default();
+    if lost == 0 {
+        return conclude(&ended, missed);
+    }
+    display::say(&format!("⚠️ Incomplete: up to {lost} events of rooms could not be stored in the cluster"));
+    conclude(&ended, exit::LOST)
 }
 
 fn login(settings: &settings::Cluster) -> Result<Login, Problem> {

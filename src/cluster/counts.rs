@@ -10,7 +10,7 @@ use crate::{
     sans_io::cluster::{Input, Member},
 };
 
-/// What this process has done in the channels of users. Clones share it.
+/// What this process has done in the channels of users, and what it lost in all. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Totals(Arc<Mutex<Sums>>);
 
@@ -20,6 +20,8 @@ struct Sums {
     open: BTreeMap<String, ClusterCounts>,
     /// The sum of those that it has left.
     left: ClusterCounts,
+    /// Number of events of rooms that it received, but could not store in any channel.
+    lost: u64,
 }
 
 impl Totals {
@@ -32,6 +34,14 @@ impl Totals {
         let left = sums.open.remove(name).unwrap_or_default();
         // What holds now has ended.
         sums.left.add(&ClusterCounts { lag: 0, leases: 0, ..left });
+    }
+
+    pub(super) fn lose(&self, events: u64) {
+        self.lock().lost += events;
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.lock().lost
     }
 
     pub(super) fn sum(&self) -> ClusterCounts {

@@ -51,8 +51,9 @@ pub struct Cluster {
 pub struct Membership {
     /// The times in which this process owns the channel.
     pub terms: mpsc::Receiver<Term>,
-    /// Ends after the process left the cluster, when the server shuts down.
-    pub left: JoinHandle<()>,
+    /// Ends after the process left the cluster, when the server shuts down. Returns the number of events of rooms that it
+    /// received, but could not store: at most, because answers of NATS may be missing.
+    pub left: JoinHandle<u64>,
     /// Ends when the channel has an owner, so that its stream has a name; fails if that takes too long.
     pub ready: Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>,
 }
@@ -118,7 +119,7 @@ impl Cluster {
         let claimant = claims::Claimant::new(&options, store.clone());
         let claimed = claimant.holding();
         let is_connected = link.is_connected;
-        let rooms = channels::Rooms::new(&options, &store, &claimed, shown, totals);
+        let rooms = channels::Rooms::new(&options, &store, &claimed, shown, totals.clone());
         tokio::spawn(serve(asked, claimant, rooms, is_connected.clone()));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
         let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
@@ -133,6 +134,7 @@ impl Cluster {
         let left = tokio::spawn(async move {
             node.run().await;
             claimed.released().await;
+            totals.lost()
         });
         Ok(Membership { terms: heard.terms, left, ready })
     }

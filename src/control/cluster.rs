@@ -113,6 +113,18 @@ pub fn followed_user(intent: &str) -> Option<String> {
     live.followed.then_some(live.user)
 }
 
+/// Whether the owner is connected to a room, or tries to be, from its own words. What it loses is gone, while a replay is
+/// continued.
+#[must_use]
+pub fn is_live(intent: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Intent {
+        #[serde(rename = "live")]
+        _live: serde::de::IgnoredAny,
+    }
+    serde_json::from_str::<Intent>(intent).is_ok()
+}
+
 impl Control {
     /// Returns the cluster that this process is part of.
     #[must_use]

@@ -261,7 +261,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::followed_user;
+    use crate::control::{followed_user, is_live};
 
     #[test]
     fn other_processes_read_whom_the_main_channel_shows() {
@@ -271,6 +271,7 @@ mod tests {
         {
             let text = serde_json::to_string(&intent).unwrap();
             assert_eq!(followed_user(&text).as_deref(), expected, "{text}");
+            assert_eq!(is_live(&text), matches!(intent, Intent::Live { .. }), "{text}");
         }
         // The previous version's words.
         assert_eq!(followed_user(r#"{"live":{"user":"ann","generation":1}}"#), None);

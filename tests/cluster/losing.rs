@@ -13,9 +13,12 @@ use serde_json::{Value, json};
 
 use crate::{
     proxy::{self, To},
+    support::{LEASE, Node, polled},
     upstream::{Show, is_chat},
 };
 
+/// Long enough that a node does not notice within a test that NATS stands still.
+const LONG_LEASE: &str = "30s";
 /// Leases of these tests: their margin is shorter than a server may take to answer a close frame.
 const LONGER_LEASE: &str = "2s";
 /// An answer of NATS is late after a quarter of this, before a claim is given up.
@@ -107,6 +110,44 @@ fn events_that_an_owner_could_not_store_are_reported() {
     assert!(count > 0, "{message}");
     feed.until(|event| event["type"] == "connection_created");
     feed.until(is_chat);
+}
+
+/// Shuts a node down while NATS stands still. Returns its exit code and output.
+fn end_without_nats(show: &Show, node: Node) -> (Option<i32>, String) {
+    let chats = |node: &Node| node.status()["counts"]["events"]["chat"].as_u64();
+    show.nats.signal("STOP");
+    let before = chats(&node);
+    // This chat cannot be stored.
+    polled(|| (chats(&node) > before).then_some(()));
+    node.process.signal("TERM");
+    let ended = node.process.wait();
+    show.nats.signal("CONT");
+    ended
+}
+
+#[test]
+fn a_node_that_could_not_store_a_room_does_not_exit_with_success() {
+    // With and without the time to notice that the lease ends.
+    for lease in [LEASE, LONG_LEASE] {
+        let show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
+        let node = show.node_with(lease);
+        node.post("/connect/ann", &Value::Null);
+        node.feed("0").until(is_chat);
+        let (exit, output) = end_without_nats(&show, node);
+        assert_eq!(exit, Some(3), "{output}");
+        assert!(output.contains("events of rooms could not be stored in the cluster"), "{output}");
+    }
+}
+
+#[test]
+fn a_replay_that_another_node_continues_loses_nothing() {
+    let show = Show::start(|it| it, "9");
+    let node = show.node_with(LONG_LEASE);
+    node.post("/replay/load", &json!({ "recording": "demo" }));
+    node.post("/replay/speed", &json!({ "speed": 20 }));
+    node.feed("0").until(is_chat);
+    let (exit, output) = end_without_nats(&show, node);
+    assert_eq!(exit, Some(0), "{output}");
 }
 
 #[test]

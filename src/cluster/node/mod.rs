@@ -181,9 +181,7 @@ impl Node {
                 () = until(self.leaving), if self.leaving.is_some() => break,
             }
         }
-        self.told.owners.send_replace(Owner::default());
-        self.told.totals.leave(&self.options.node);
-        self.close_upstream().await;
+        self.end().await;
     }
 
     fn tell(&mut self, input: Input) {

@@ -14,9 +14,10 @@ use crate::{
     clock,
     cluster::{
         counts,
+        orders::Owner,
         progress::{self, Progress},
     },
-    control::Term,
+    control::{Term, is_live},
     sans_io::cluster::{Encoded, Input, StepDown},
 };
 
@@ -67,7 +68,7 @@ impl Node {
     /// Closes the upstream, and discards what its source publishes from now on.
     pub(super) async fn close_upstream(&mut self) {
         let discarded = self.hub.close_relay();
-        self.lost += discarded;
+        self.lose(discarded);
         if discarded > 0 {
             warn!(discarded, "❌ Events of the upstream were not broadcast");
         }
@@ -79,9 +80,25 @@ impl Node {
         }
     }
 
+    /// Counts events that were not stored.
+    fn lose(&mut self, events: u64) {
+        self.lost += events;
+        if self.ahead.intent.as_deref().is_some_and(is_live) {
+            self.told.totals.lose(events);
+        }
+    }
+
+    /// Ends the membership: what is not stored by now is lost.
+    pub(super) async fn end(mut self) {
+        self.told.owners.send_replace(Owner::default());
+        self.told.totals.leave(&self.options.node);
+        self.close_upstream().await;
+        self.lose(self.member.unstored() as u64);
+    }
+
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
         self.is_handing_over = false;
-        self.lost += (unpublished + uncertain) as u64;
+        self.lose((unpublished + uncertain) as u64);
         if reason == StepDown::Stopped {
             info!("👑 This node handed the channel over");
         } else {
@@ -110,7 +127,7 @@ impl Node {
         let (now, first, count) = (self.now(), self.member.next_number(), events.len());
         events.iter().for_each(|event| self.ahead.take(&event.change));
         if let Err(refused) = self.member.offer(now, first, events) {
-            self.lost += count as u64;
+            self.lose(count as u64);
             warn!(why = %refused, count, "❌ Events cannot be stored in the cluster");
             // The numbers of the following events are wrong now: start over with the last stored one.
             self.tell(Input::Stop);

@@ -16,11 +16,10 @@ impl Node {
 
     pub(super) fn refusal_changed(&mut self) {
         let code = Code::ClusterUnreachable.name();
-        match self.refusals.borrow_and_update().why() {
-            Some(why) => {
-                warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until it does not")
-            }
-            None => info!("JetStream takes messages again"),
+        if let Some(why) = self.refusals.borrow_and_update().why() {
+            warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until it does not");
+        } else {
+            info!("JetStream takes messages again");
         }
         self.tell_trouble();
     }

@@ -213,6 +213,8 @@ impl Refusals {
             Stored::Record => &mut self.record,
             Stored::Lease => &mut self.lease,
         };
-        std::mem::replace(known, why.clone()) != why
+        let is_news = *known != why;
+        *known = why;
+        is_news
     }
 }

@@ -215,6 +215,12 @@ impl Member {
         self.queue.events()
     }
 
+    /// Returns the number of offered events that are not stored, as far as this node knows.
+    #[must_use]
+    pub fn unstored(&self) -> usize {
+        self.queue.events() + self.in_flight.as_ref().map_or(0, InFlight::events)
+    }
+
     /// Whether the owner should offer a checkpoint now.
     #[must_use]
     pub fn needs_checkpoint(&self) -> bool {
