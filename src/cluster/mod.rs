@@ -54,7 +54,7 @@ pub struct Membership {
     /// Ends after the process left the cluster, when the server shuts down. Returns the number of events of rooms that it
     /// received, but could not store: at most, because answers of NATS may be missing.
     pub left: JoinHandle<u64>,
-    /// Ends when the channel has an owner, so that its stream has a name; fails if that takes too long.
+    /// Ends when this process has read the channel, whose stream has a name once it has an owner; fails if that takes too long.
     pub ready: Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>,
 }
 

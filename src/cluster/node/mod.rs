@@ -267,7 +267,7 @@ impl Node {
                 let reason = CloseReason { code: code.close_code(), reason: code.name().into() };
                 self.hub.restart(&name, head, &reason);
                 self.progress = Progress::default();
-                self.told.has_stream.send_replace(true);
+                self.tell_stream();
             }
             Delivery::Epoch { node, epoch } => {
                 self.store.accepts_records();
@@ -303,6 +303,12 @@ impl Node {
                 warn!(code, why = %fault, "❌ Skipped a message of the cluster");
             }
         }
+    }
+
+    /// Tells that the channel can be read here, from any position that another node has told.
+    pub(super) fn tell_stream(&self) {
+        let is_readable = self.has_read && !self.member.reader().stream().is_empty();
+        self.told.has_stream.send_if_modified(|told| is_readable && !std::mem::replace(told, true));
     }
 
     fn tell_intent(&self) {

@@ -173,6 +173,7 @@ impl Node {
         if end.is_some_and(|end| self.member.reader().last() >= end) {
             self.perform().await;
             self.has_read = true;
+            self.tell_stream();
         }
     }
 
