@@ -103,7 +103,7 @@ impl Gate {
             // An acknowledgement without an error.
             self.has_lease |= text.contains(r#"{"stream":"KV_livetape-test""#);
             if self.has_lease
-                && text.contains(r#""subject":"livetape.test.feed.main""#)
+                && text.contains(r#""name":"livetape-test_main""#)
                 && let Some(reached) = self.reached.take()
             {
                 reached.send(()).unwrap();

@@ -142,13 +142,28 @@ impl Store {
             }
         };
         let log = u64::try_from(info.created.unix_timestamp_nanos()).ok()?;
-        let newest = match stream.get_last_raw_message_by_subject(&self.feed()).await {
-            Ok(message) => message.sequence,
-            Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => 0,
-            Err(_) => return None,
-        };
+        let newest = self.newest(&stream, &info.state).await?;
         let messages = if newest > after { self.read(&stream, after, newest).await? } else { Vec::new() };
         Some(Input::Tail { log, messages, newest, last: info.state.last_sequence.max(newest) })
+    }
+
+    /// Returns the sequence of the newest message; 0 if there is none.
+    async fn newest(&self, stream: &stream::Stream<()>, state: &stream::State) -> Option<u64> {
+        let stream::State { messages, first_sequence, last_sequence, .. } = *state;
+        if messages == 0 {
+            return Some(0);
+        }
+        if messages == last_sequence.saturating_add(1).saturating_sub(first_sequence)
+            && state.subjects_count == 1
+        {
+            return Some(last_sequence);
+        }
+        // Some were deleted.
+        match stream.get_last_raw_message_by_subject(&self.feed()).await {
+            Ok(message) => Some(message.sequence),
+            Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Some(0),
+            Err(_) => None,
+        }
     }
 
     async fn read(&self, stream: &stream::Stream<()>, after: u64, last: u64) -> Option<Vec<(u64, Bytes)>> {

@@ -153,13 +153,13 @@ impl Reader {
             return Err(Hole { last: self.last });
         }
         // If the one before is not the last that was read, messages were removed from the log.
-        let is_next = previous == self.last || sequence == self.last + 1;
+        let is_next = previous == self.last || follows(self.last, sequence);
         Ok(self.take(is_next, sequence, bytes))
     }
 
     /// Applies the next message in the store: all messages between the last one and this one are gone.
     pub fn read_stored(&mut self, sequence: u64, bytes: &Bytes) -> Vec<Delivery> {
-        self.take(sequence == self.last + 1, sequence, bytes)
+        self.take(follows(self.last, sequence), sequence, bytes)
     }
 
     /// Passes over the messages up to `last`, which are gone. Returns whether there were any.
@@ -328,6 +328,11 @@ impl Reader {
     pub fn lacks_state(&self) -> bool {
         self.lacks_state
     }
+}
+
+/// Whether no sequence is between the two.
+fn follows(last: u64, sequence: u64) -> bool {
+    sequence.checked_sub(1) == Some(last)
 }
 
 /// Returns the number of the last event before a record.
