@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// Ends the membership: what is not stored by now is lost.
+    /// Ends the membership, and counts the events that are not stored yet as lost.
     pub(super) async fn end(mut self) {
         self.told.owners.send_replace(Owner::default());
         self.told.totals.leave(&self.options.node);
