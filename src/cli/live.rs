@@ -42,6 +42,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let mut settings = config::settings(&args.flags)?;
     settings.server.port = args.port_first.or(settings.server.port);
     let _log = log::start(&settings.log, !settings.server.quiet)?;
+    settings.cluster.check_nats()?;
     let options = sources::options(&settings, "");
     let transport = NetTransport::new(&options.live)?;
     #[cfg(feature = "nats")]

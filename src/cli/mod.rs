@@ -22,6 +22,8 @@ mod lifecycle;
 mod live;
 mod mock;
 mod mock_banner;
+#[cfg(feature = "nats")]
+mod nats;
 mod output;
 mod proxied;
 mod proxy_env;

@@ -40,11 +40,11 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
     let store = Store::new(link.client.clone(), options);
     let version = link.client.server_info().version;
     let allowed = access::check(&link, &options.cluster).await;
-    let mut findings = vec![
-        Ok(format!("NATS {version} answers at {}", options.url)),
-        answer_time(&link, options.lease).await,
-        message_size(&link),
-    ];
+    let time = answer_time(&link, options.lease).await;
+    // The client may tell it late.
+    let allowed = allowed.and_then(|()| access::first_denied(&link.denied));
+    let mut findings =
+        vec![Ok(format!("NATS {version} answers at {}", options.shown())), time, message_size(&link)];
     // Without a permission, the others would only fail late.
     if let Err(problem) = allowed {
         findings.push(Err(problem));

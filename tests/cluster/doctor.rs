@@ -66,7 +66,7 @@ fn each_problem_has_a_line() {
         assert!(fails.contains(told) && fails.contains('💡') && fails.matches('❌').count() == 1, "{fails}");
     }
     let (exit, _, fails) = examined("http://127.0.0.1:1", LEASE);
-    assert!(exit == Some(2) && fails.contains("--nats has the scheme `http`"), "{fails}");
+    assert!(exit == Some(2) && fails.contains("`http` is not a scheme of NATS"), "{fails}");
     let nothing_given = livetape(&["doctor"]).output().unwrap();
     assert_eq!(nothing_given.status.code(), Some(2));
     assert!(String::from_utf8(nothing_given.stderr).unwrap().contains("nothing to check"));

@@ -87,6 +87,13 @@ impl Store {
             {
                 self.no_jetstream()
             }
+            CreateStreamErrorKind::JetStream(error)
+                if error.error_code() == ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED =>
+            {
+                let message = format!("NATS has one server, and cluster.replicas is {}", self.replicas);
+                Problem::new(Code::BadConfig, message)
+                    .hint("set cluster.replicas to 1, or use a cluster of NATS servers")
+            }
             CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => self.silent(),
             other => {
                 let message = format!("JetStream refuses the stream `{stream}`: {other}");
