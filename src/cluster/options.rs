@@ -75,11 +75,6 @@ impl Options {
         self.login.identify(ConnectOptions::new()).map(drop)
     }
 
-    /// Returns the URLs for messages.
-    pub(super) fn shown(&self) -> String {
-        self.urls.join(", ")
-    }
-
     pub(super) async fn connect(&self) -> Result<Link, Problem> {
         let (connected, is_connected) = watch::channel(true);
         let (denying, denied) = watch::channel(Vec::new());
@@ -120,8 +115,11 @@ impl Options {
                 ("nothing answers there", "start NATS, or check --nats")
             }
         };
-        Problem::new(Code::ClusterUnreachable, format!("cannot connect to NATS at {}: {why}", self.shown()))
-            .hint(hint)
+        Problem::new(
+            Code::ClusterUnreachable,
+            format!("cannot connect to NATS at {}: {why}", self.urls.join(", ")),
+        )
+        .hint(hint)
     }
 }
 

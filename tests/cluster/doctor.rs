@@ -35,6 +35,9 @@ fn everything_that_a_node_needs_is_checked() {
             assert!(works.lines().any(|told| told.starts_with(line)), "no {line:?} in {works}");
         }
     }
+    let (exit, works, fails) = examined(&format!("nats://127.0.0.1:1,{}", nats.url()), LEASE);
+    assert!(exit == Some(1) && fails.contains("cannot connect to NATS at nats://127.0.0.1:1:"), "{fails}");
+    assert!(works.contains("✅ the clock differs "), "each server is checked: {works}");
     // It decided nothing for the cluster, and does not disturb it.
     let _node = Node::with(&mut node(&nats.url(), "2s"));
     let (exit, works, fails) = examined(&nats.url(), "2s");
