@@ -156,11 +156,27 @@ fn check(file: &Path) -> Result<u8, Problem> {
 
 /// Checks what `serve` and `live` check before they listen.
 fn check_parts(settings: &Settings) -> Result<(), Problem> {
-    settings.cluster.check_nats()?;
-    #[cfg(feature = "nats")]
-    super::nats::options(settings)?;
+    check_cluster(settings)?;
     settings.live.user.as_deref().map(normalise).transpose()?;
     Webhook::new(settings)?;
     Control::with(stage::sources(settings))?;
     serving::config(settings).map(drop)
+}
+
+/// Checks the settings of a cluster, for commands that can join one.
+pub(super) fn check_cluster(settings: &Settings) -> Result<(), Problem> {
+    settings.cluster.check_nats()?;
+    #[cfg(feature = "nats")]
+    super::nats::options(settings)?;
+    #[cfg(not(feature = "nats"))]
+    if settings.cluster.nats.is_some() {
+        return Err(without_nats());
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "nats"))]
+pub(super) fn without_nats() -> Problem {
+    Problem::new(Code::BadRequest, "this build of livetape has no support for --nats")
+        .hint("use a released build, or build it with `cargo build --features nats`")
 }

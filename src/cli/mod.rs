@@ -95,7 +95,7 @@ pub fn main() -> u8 {
         #[cfg(feature = "nats")]
         Command::Doctor(args) => run(cluster::doctor(args)),
         #[cfg(not(feature = "nats"))]
-        Command::Doctor(_) => Err(live::without_nats()),
+        Command::Doctor(_) => Err(config::without_nats()),
         Command::Token(args) => token::token(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

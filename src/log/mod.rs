@@ -28,7 +28,7 @@ pub use writer::Guard;
 /// are logged even while the terminal displays events.
 pub const CLIENTS: &str = "livetape::clients";
 
-/// Target of the lines of [`crate::cluster`]: they tell which node owns a channel. Unless a level is set, they are always logged.
+/// Target of lines about a cluster, such as which node owns a channel: that of its module. Unless a level is set, they are always logged.
 #[cfg(feature = "cli")]
 const CLUSTER: &str = "livetape::cluster";
 
