@@ -67,7 +67,8 @@ impl Chart {
             let _ = writeln!(
                 svg,
                 "<polyline points=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\
-                 <text x=\"{}\" y=\"{beside}\" fill=\"{colour}\">{name}</text>",
+                 <text x=\"{}\" y=\"{beside}\" fill=\"{colour}\" \
+                 stroke=\"white\" stroke-width=\"4\" paint-order=\"stroke\">{name}</text>",
                 LEFT + 12.0
             );
         }

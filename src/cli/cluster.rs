@@ -1,24 +1,23 @@
 //! `--nats`: joins a cluster. `livetape doctor` checks whether that would work.
 
 use super::{
-    args, config, display,
+    args, config, display, nats,
     output::say,
-    serving::{self, Addresses},
+    serving::Addresses,
     stage::{Bound, conclude},
 };
 use crate::{
-    cluster::{Cluster, Login, Options, diagnose},
+    cluster::{Cluster, diagnose},
     hub::Hub,
     sans_io::error::{Code, Problem, exit},
-    secret::Secret,
-    settings::{self, Address, Settings},
+    settings::Settings,
     source::live::NetTransport,
     supervisor::{Supervisor, SupervisorOptions},
 };
 
 /// Connects to the cluster of the settings, if there is one.
 pub(super) async fn connect(settings: &Settings) -> Result<Option<Cluster>, Problem> {
-    match options(settings)? {
+    match nats::options(settings)? {
         Some(options) => Cluster::connect(options).await.map(Some),
         None => Ok(None),
     }
@@ -26,7 +25,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<Option<Cluster>, Prob
 
 /// `livetape doctor`: prints every finding.
 pub(super) async fn doctor(args: args::Doctor) -> Result<u8, Problem> {
-    let options = options(&config::settings(&args.flags)?)?;
+    let options = nats::options(&config::settings(&args.flags)?)?;
     let options = options.ok_or_else(|| {
         Problem::new(Code::BadRequest, "nothing to check").hint("name the cluster's NATS with --nats URL")
     })?;
@@ -38,26 +37,6 @@ pub(super) async fn doctor(args: args::Doctor) -> Result<u8, Problem> {
         }
     }
     Ok(exit)
-}
-
-fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
-    let settings::Cluster { nats: Some(Address(url)), name, ca, lease, replicas, .. } = &settings.cluster
-    else {
-        return Ok(None);
-    };
-    let login = login(&settings.cluster)?;
-    let mut url = url.clone();
-    // The login has them, and the URL is shown. Neither fails for a URL with a host.
-    let _ = (url.set_username(""), url.set_password(None));
-    Ok(Some(Options {
-        url: url.to_string().trim_end_matches('/').to_owned(),
-        login,
-        ca: ca.clone(),
-        cluster: name.clone(),
-        node: format!("{:016x}", args::random()),
-        lease: *lease,
-        replicas: *replicas,
-    }))
 }
 
 /// Serves as a node of the cluster.
@@ -92,27 +71,4 @@ pub(super) async fn serve(
     }
     display::say(&format!("⚠️ Incomplete: up to {lost} events of rooms could not be stored in the cluster"));
     conclude(&ended, exit::LOST)
-}
-
-fn login(settings: &settings::Cluster) -> Result<Login, Problem> {
-    let settings::Cluster { nats, creds, user, password, token, nkey, .. } = settings;
-    let of_url = nats.as_ref().filter(|Address(url)| !url.username().is_empty());
-    Ok(match (creds, user.clone().zip(password.clone()), token, nkey, of_url) {
-        (Some(path), ..) => {
-            let text = String::from_utf8(serving::read(path)?);
-            let text = text.map_err(|_| {
-                let message = format!("{} is not a credentials file", path.display());
-                Problem::new(Code::BadConfig, message).hint("write it with `nsc generate creds`")
-            })?;
-            Login::Credentials(text.into())
-        }
-        (_, Some((user, password)), ..) => Login::Password(user, password),
-        (_, _, Some(token), ..) => Login::Token(token.clone()),
-        (_, _, _, Some(seed), _) => Login::Nkey(seed.clone()),
-        (_, _, _, _, Some(Address(url))) => match url.password() {
-            Some(password) => Login::Password(url.username().to_owned(), Secret::from(password.to_owned())),
-            None => Login::Token(url.username().to_owned().into()),
-        },
-        _ => Login::Anonymous,
-    })
 }

@@ -11,12 +11,16 @@ use super::{
     args::{self, Flags, Scope},
     folders::{self, Folders},
     output::say,
+    serving, stage,
+    webhook::Webhook,
 };
 use crate::{
+    control::Control,
     demo::DEMO,
     sans_io::{
         error::{Code, Problem, exit},
         recording::is_plain_name,
+        username::normalise,
     },
     settings::{self, KEYS, Resolved, Settings, Sources},
     source::Tape,
@@ -137,8 +141,7 @@ fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
     match resolve(file, &[], |_| true) {
         Ok(resolved) => {
-            // Also checks tokens and certificates.
-            super::serving::config(&resolved.settings)?;
+            check_parts(&resolved.settings)?;
             say("✅ Settings are valid\n")?;
             Ok(exit::DONE)
         }
@@ -149,4 +152,31 @@ fn check(file: &Path) -> Result<u8, Problem> {
             Ok(Code::BadConfig.exit_code())
         }
     }
+}
+
+/// Checks what `serve` and `live` check before they listen.
+fn check_parts(settings: &Settings) -> Result<(), Problem> {
+    check_cluster(settings)?;
+    settings.live.user.as_deref().map(normalise).transpose()?;
+    Webhook::new(settings)?;
+    Control::with(stage::sources(settings))?;
+    serving::config(settings).map(drop)
+}
+
+/// Checks the settings of a cluster, for commands that can join one.
+pub(super) fn check_cluster(settings: &Settings) -> Result<(), Problem> {
+    settings.cluster.check_nats()?;
+    #[cfg(feature = "nats")]
+    super::nats::options(settings)?;
+    #[cfg(not(feature = "nats"))]
+    if settings.cluster.nats.is_some() {
+        return Err(without_nats());
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "nats"))]
+pub(super) fn without_nats() -> Problem {
+    Problem::new(Code::BadRequest, "this build of livetape has no support for --nats")
+        .hint("use a released build, or build it with `cargo build --features nats`")
 }

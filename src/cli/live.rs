@@ -42,15 +42,12 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let mut settings = config::settings(&args.flags)?;
     settings.server.port = args.port_first.or(settings.server.port);
     let _log = log::start(&settings.log, !settings.server.quiet)?;
+    config::check_cluster(&settings)?;
     let options = sources::options(&settings, "");
     let transport = NetTransport::new(&options.live)?;
     #[cfg(feature = "nats")]
     if let Some(cluster) = super::cluster::connect(&settings).await? {
         return super::cluster::serve(cluster, &settings, &args.lifecycle, transport, options).await;
-    }
-    #[cfg(not(feature = "nats"))]
-    if settings.cluster.nats.is_some() {
-        return Err(without_nats());
     }
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
@@ -63,10 +60,4 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let ended = supervisor.serve().await;
     let missed = stage.close().await;
     conclude(&ended, missed)
-}
-
-#[cfg(not(feature = "nats"))]
-pub(super) fn without_nats() -> Problem {
-    Problem::new(crate::sans_io::error::Code::BadRequest, "this build of livetape has no support for --nats")
-        .hint("use a released build, or build it with `cargo build --features nats`")
 }

@@ -22,6 +22,8 @@ mod lifecycle;
 mod live;
 mod mock;
 mod mock_banner;
+#[cfg(feature = "nats")]
+mod nats;
 mod output;
 mod proxied;
 mod proxy_env;
@@ -93,7 +95,7 @@ pub fn main() -> u8 {
         #[cfg(feature = "nats")]
         Command::Doctor(args) => run(cluster::doctor(args)),
         #[cfg(not(feature = "nats"))]
-        Command::Doctor(_) => Err(live::without_nats()),
+        Command::Doctor(_) => Err(config::without_nats()),
         Command::Token(args) => token::token(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

@@ -139,7 +139,7 @@ impl Stage {
 }
 
 /// Returns the sources that tokens may start.
-fn sources(settings: &Settings) -> Sources {
+pub(super) fn sources(settings: &Settings) -> Sources {
     let token = |token: &settings::Token| Token {
         secret: token.token.clone(),
         client: token.name.clone(),

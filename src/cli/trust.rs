@@ -17,19 +17,9 @@ use crate::sans_io::error::{Code, Problem};
 
 /// Returns a TLS configuration that trusts only the certificates in a file.
 pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
-    let bad = |error: &dyn fmt::Display| {
-        let message = format!("cannot use {} as --ca: {error}", path.display());
-        Problem::new(Code::BadConfig, message).hint("use the server's certificate file (its --tls-cert)")
-    };
-    let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
-    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
-        let certificate = certificate.map_err(|error| bad(&error))?;
-        roots.add(certificate.clone()).map_err(|error| bad(&error))?;
-        held.push(certificate);
-    }
-    if roots.is_empty() {
-        return Err(bad(&"`BEGIN CERTIFICATE` is missing"));
-    }
+    let hint = "use the server's certificate file (its --tls-cert)";
+    let (roots, held) = certificates(path, "--ca", hint)?;
+    let bad = |error: &dyn fmt::Display| bad(path, "--ca", error, hint);
     // Named explicitly, as in the server.
     let provider = Arc::new(crypto::ring::default_provider());
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
@@ -42,6 +32,29 @@ pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
         .with_custom_certificate_verifier(Arc::new(Verifier { authorities, held }))
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Reads the certificates in the file of a flag.
+pub(super) fn certificates(
+    path: &Path,
+    flag: &str,
+    hint: &str,
+) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Problem> {
+    let bad = |error: &dyn fmt::Display| bad(path, flag, error, hint);
+    let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
+    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
+        let certificate = certificate.map_err(|error| bad(&error))?;
+        roots.add(certificate.clone()).map_err(|error| bad(&error))?;
+        held.push(certificate);
+    }
+    if roots.is_empty() {
+        return Err(bad(&"`BEGIN CERTIFICATE` is missing"));
+    }
+    Ok((roots, held))
+}
+
+fn bad(path: &Path, flag: &str, error: &dyn fmt::Display, hint: &str) -> Problem {
+    Problem::new(Code::BadConfig, format!("cannot use {} as {flag}: {error}", path.display())).hint(hint)
 }
 
 /// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509` creates the

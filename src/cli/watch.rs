@@ -154,12 +154,18 @@ fn position(json: &str) -> Option<String> {
 }
 
 fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> {
-    let message = match frame.map(|frame| (u16::from(frame.code), frame.reason)) {
-        Some((close::NORMAL | close::GOING_AWAY, _)) => return Ok(exit::DONE),
-        Some((code, reason)) => format!("closed by the server: {code} {reason}"),
-        None => "the connection to the server was lost".to_owned(),
+    let code = frame.as_ref().map(|frame| u16::from(frame.code));
+    let message = match (code, frame) {
+        (Some(close::NORMAL | close::GOING_AWAY), _) => return Ok(exit::DONE),
+        (Some(code), Some(frame)) => format!("closed by the server: {code} {}", frame.reason),
+        _ => "the connection to the server was lost".to_owned(),
     };
-    let hint = last.map(|last| format!("continue with --since {last}")).unwrap_or_default();
+    let hint = match last {
+        // The stream of `last` has ended.
+        _ if code == Some(Code::UnknownPosition.close_code()) => "watch again without --since".to_owned(),
+        Some(last) => format!("continue with --since {last}"),
+        None => String::new(),
+    };
     Err(Problem::new(Code::ServerUnreachable, message).hint(hint))
 }
 
@@ -231,6 +237,16 @@ mod tests {
             );
             assert_eq!(problem.hint, Code::ServerUnreachable.hint());
         }
+    }
+
+    #[test]
+    fn a_void_position_is_not_recommended() {
+        let hint = |code: u16| {
+            let frame = CloseFrame { code: code.into(), reason: "".into() };
+            closed(Some(frame), Some("a:7")).unwrap_err().hint
+        };
+        assert_eq!(hint(4001), "watch again without --since");
+        assert_eq!(hint(4101), "continue with --since a:7");
     }
 
     #[test]

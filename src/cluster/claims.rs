@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Maximum number of slots in a cluster.
-const PLACES_MAX: usize = 1_024;
+pub const PLACES_MAX: usize = 1_024;
 /// Interval at which a claim that another node has is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Time for a release to arrive.

@@ -33,18 +33,23 @@ pub type Finding = Result<String, Problem>;
 
 /// Checks everything that a node needs, in order. Checks that need an earlier one are left out if that failed.
 pub async fn diagnose(options: &Options) -> Vec<Finding> {
-    let link = match options.connect().await {
-        Ok(link) => link,
-        Err(problem) => return vec![Err(problem)],
-    };
+    let (mut findings, mut first) = (Vec::new(), None);
+    // A node needs only one of the servers, and would not tell that another is missing.
+    for url in &options.urls {
+        let connected = Options { urls: vec![url.clone()], ..options.clone() }.connect().await;
+        findings.push(connected.map(|link| {
+            let version = link.client.server_info().version;
+            first.get_or_insert(link);
+            format!("NATS {version} answers at {url}")
+        }));
+    }
+    let Some(link) = first else { return findings };
     let store = Store::new(link.client.clone(), options);
-    let version = link.client.server_info().version;
     let allowed = access::check(&link, &options.cluster).await;
-    let mut findings = vec![
-        Ok(format!("NATS {version} answers at {}", options.url)),
-        answer_time(&link, options.lease).await,
-        message_size(&link),
-    ];
+    let time = answer_time(&link, options.lease).await;
+    // The client may tell it late.
+    let allowed = allowed.and_then(|()| access::first_denied(&link.denied));
+    findings.extend([time, message_size(&link)]);
     // Without a permission, the others would only fail late.
     if let Err(problem) = allowed {
         findings.push(Err(problem));

@@ -18,6 +18,7 @@ mod store;
 
 use std::{pin::Pin, time::Duration};
 
+pub use claims::PLACES_MAX;
 pub use doctor::{Finding, diagnose};
 use options::Link;
 pub use options::{Login, Options};

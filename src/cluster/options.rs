@@ -3,8 +3,9 @@
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use nkeys::KeyPair;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     sans_io::error::{Code, Problem},
@@ -24,11 +25,11 @@ const DENIED_MAX: usize = 32;
 /// A cluster, and how this process joins it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// URL of NATS, without a user or password.
-    pub url: String,
+    /// URLs of the servers of NATS, without users and passwords.
+    pub urls: Vec<String>,
     /// How this process identifies itself to NATS.
     pub login: Login,
-    /// Certificates that TLS connections trust in addition to those of the system (PEM).
+    /// Certificates that TLS connections trust, instead of those of the system (PEM).
     pub ca: Option<PathBuf>,
     /// Name of the cluster. All its nodes must have the same lease.
     pub cluster: String,
@@ -66,10 +67,20 @@ pub(super) struct Link {
 }
 
 impl Options {
+    /// Checks the login without asking NATS.
+    ///
+    /// # Errors
+    /// `bad_config` if the login cannot be one.
+    pub fn check(&self) -> Result<(), Problem> {
+        self.login.identify(ConnectOptions::new()).map(drop)
+    }
+
     pub(super) async fn connect(&self) -> Result<Link, Problem> {
         let (connected, is_connected) = watch::channel(true);
         let (denying, denied) = watch::channel(Vec::new());
-        let options = ConnectOptions::new()
+        let options = self
+            .login
+            .identify(ConnectOptions::new())?
             .name(format!("livetape {}", self.node))
             .connection_timeout(CONNECT_TIME)
             .ping_interval((self.lease / 2).min(PING_INTERVAL_MAX))
@@ -81,24 +92,11 @@ impl Options {
                 }
                 std::future::ready(())
             });
-        let options = match &self.login {
-            Login::Anonymous => options,
-            Login::Password(user, password) => {
-                options.user_and_password(user.clone(), password.reveal().to_owned())
-            }
-            Login::Token(token) => options.token(token.reveal().to_owned()),
-            Login::Nkey(seed) => options.nkey(seed.reveal().to_owned()),
-            // The error may repeat parts of the file.
-            Login::Credentials(text) => options.credentials(text.reveal()).map_err(|_| {
-                Problem::new(Code::BadConfig, "the credentials file of NATS is invalid")
-                    .hint("write it with `nsc generate creds`")
-            })?,
-        };
         let options = match &self.ca {
             Some(ca) => options.add_root_certificates(ca.clone()),
             None => options,
         };
-        let client = options.connect(&self.url).await.map_err(|error| self.problem(kind_of(&error)))?;
+        let client = options.connect(&self.urls).await.map_err(|error| self.problem(kind_of(&error)))?;
         Ok(Link { client, is_connected, denied })
     }
 
@@ -117,8 +115,37 @@ impl Options {
                 ("nothing answers there", "start NATS, or check --nats")
             }
         };
-        Problem::new(Code::ClusterUnreachable, format!("cannot connect to NATS at {}: {why}", self.url))
-            .hint(hint)
+        Problem::new(
+            Code::ClusterUnreachable,
+            format!("cannot connect to NATS at {}: {why}", self.urls.join(", ")),
+        )
+        .hint(hint)
+    }
+}
+
+impl Login {
+    /// Adds the login. Errors do not repeat it.
+    fn identify(&self, options: ConnectOptions) -> Result<ConnectOptions, Problem> {
+        let bad = |message: &str, hint: &str| Problem::new(Code::BadConfig, message).hint(hint);
+        Ok(match self {
+            Self::Anonymous => options,
+            Self::Password(user, password) => {
+                options.user_and_password(user.clone(), password.reveal().to_owned())
+            }
+            Self::Token(token) => options.token(token.reveal().to_owned()),
+            Self::Nkey(seed) => {
+                KeyPair::from_seed(seed.reveal()).map_err(|_| {
+                    bad(
+                        "the NKey of NATS is invalid",
+                        "use its seed, which starts with SU, not its public key",
+                    )
+                })?;
+                options.nkey(seed.reveal().to_owned())
+            }
+            Self::Credentials(text) => options.credentials(text.reveal()).map_err(|_| {
+                bad("the credentials file of NATS is invalid", "write it with `nsc generate creds`")
+            })?,
+        })
     }
 }
 
@@ -147,12 +174,14 @@ fn note(connected: &watch::Sender<bool>, event: &Event) {
             info!("🔗 Connected to NATS");
             connected.send_replace(true);
         }
-        Event::Disconnected | Event::Closed => {
+        Event::Disconnected => {
             warn!("❌ The connection to NATS is lost");
             connected.send_replace(false);
         }
-        // Texts of the server name users and subjects, but no secrets.
-        other => warn!(event = %other, "🔗 NATS"),
+        // By this process, which ends.
+        Event::Closed => drop(connected.send_replace(false)),
+        // Several a second while NATS is away. Texts of the server name users and subjects, but no secrets.
+        other => debug!(event = %other, "🔗 NATS"),
     }
 }
 
@@ -161,6 +190,9 @@ fn note_denied(denied: &watch::Sender<Vec<String>>, text: &str) {
     if text.to_lowercase().starts_with("permissions violation") {
         denied.send_if_modified(|known| {
             let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
+            if is_new {
+                warn!(denied = text, "❌ NATS denies something to this user");
+            }
             known.extend(is_new.then(|| text.to_owned()));
             is_new
         });

@@ -45,6 +45,9 @@ pub struct NodeState {
     pub clients: usize,
 }
 
+/// Outcomes of attempts to publish.
+pub const OUTCOMES: [&str; 4] = ["stored", "rejected", "refused", "unanswered"];
+
 /// What a node has done in its cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterCounts {
@@ -54,7 +57,7 @@ pub struct ClusterCounts {
     pub leases: u64,
     /// Number of times that the channel got an owner since this node joined.
     pub handovers: u64,
-    /// Number of attempts to publish, by outcome.
+    /// Number of attempts to publish, by one of the [`OUTCOMES`].
     pub published: BTreeMap<&'static str, u64>,
 }
 

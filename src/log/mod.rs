@@ -28,6 +28,10 @@ pub use writer::Guard;
 /// are logged even while the terminal displays events.
 pub const CLIENTS: &str = "livetape::clients";
 
+/// Target of lines about a cluster, such as which node owns a channel: that of its module. Unless a level is set, they are always logged.
+#[cfg(feature = "cli")]
+const CLUSTER: &str = "livetape::cluster";
+
 /// Number of lost lines, for the one log of the process.
 static LOST: OnceLock<Arc<AtomicU64>> = OnceLock::new();
 

@@ -5,14 +5,14 @@ use std::io;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, layer::Layer as _, layer::SubscriberExt as _, registry::Registry};
 
-use super::{CLIENTS, Guard, LOST, layer::Lines, rotate, writer};
+use super::{CLIENTS, CLUSTER, Guard, LOST, layer::Lines, rotate, writer};
 use crate::{
     sans_io::error::{Code, Problem},
     settings::{Level, Log},
 };
 
 /// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
-/// too, only errors and [`CLIENTS`] go to stderr by default.
+/// too, only errors, [`CLIENTS`] and [`CLUSTER`] go to stderr by default.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.
@@ -37,8 +37,11 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
         (None, true) => Level::Error,
     });
     let mut filter = filter(level);
-    if display && settings.level.is_none() {
-        filter = filter.with_target(CLIENTS, LevelFilter::INFO);
+    if settings.level.is_none() {
+        filter = filter.with_target(CLUSTER, LevelFilter::INFO);
+        if display {
+            filter = filter.with_target(CLIENTS, LevelFilter::INFO);
+        }
     }
     let lines = Lines::new(settings.format, writer).with_filter(filter);
     drop(tracing::subscriber::set_global_default(Registry::default().with(lines)));

@@ -65,6 +65,7 @@ pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: 
         .route("/ws/play/{recording}", get(token::play))
         .route("/events", get(ndjson::events))
         .route("/health", get(status::health))
+        .route("/ready", get(status::ready))
         .route("/status", get(status::status))
         .route("/status/{user}", get(status::status_of))
         .route("/test/{user}", get(connect::test))

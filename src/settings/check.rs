@@ -93,14 +93,6 @@ fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {
 }
 
 fn cluster_problems(cluster: &Cluster, bad: &mut impl FnMut(&str, &str)) {
-    if let Some(Address(url)) = &cluster.nats
-        && !matches!(url.scheme(), "nats" | "tls" | "ws" | "wss")
-    {
-        bad(
-            &format!("--nats has the scheme `{}`", url.scheme()),
-            "write it like nats://127.0.0.1:4222, or tls://",
-        );
-    }
     let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !(1..=CLUSTER_BYTES_MAX).contains(&cluster.name.len()) || !is_plain(&cluster.name) {
         bad("--cluster is not a valid name", "use 1 to 32 letters, digits and dashes");
@@ -113,6 +105,20 @@ fn cluster_problems(cluster: &Cluster, bad: &mut impl FnMut(&str, &str)) {
     }
     if cluster.user.is_some() != cluster.password.is_some() {
         bad("only one of cluster.user and cluster.password is set", "set both, or neither");
+    }
+}
+
+impl Cluster {
+    /// Rejects settings without effect. Only for commands that can join a cluster: others read the same file.
+    ///
+    /// # Errors
+    /// `bad_config`.
+    pub fn check_nats(&self) -> Result<(), Problem> {
+        if self.nats.is_some() || *self == Self::default() {
+            return Ok(());
+        }
+        Err(Problem::new(Code::BadConfig, "there are settings of a cluster, but --nats is missing")
+            .hint("add --nats nats://HOST:4222, or remove --cluster, --nats-… and the section [cluster]"))
     }
 }
 

@@ -12,6 +12,7 @@ pub use key::{Flag, Key};
 use super::{
     laps::Laps,
     listen::Listen,
+    nats_urls::NatsUrls,
     recording::{Rotate, SYNC_EVERY, Sync},
     server_url::ServerUrl,
     token::Token,
@@ -155,8 +156,8 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// For example nats://127.0.0.1:4222. NATS needs JetStream. All machines with the same --cluster show the same feed.
-        nats: Option<Address> = None, "--nats URL", "LIVETAPE_NATS";
+        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed.
+        nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
         /// Use this credentials file of NATS
@@ -169,7 +170,7 @@ settings! {
         token: Option<Secret> = None, "", "LIVETAPE_NATS_TOKEN";
         /// Use the NKey with this seed at NATS
         nkey: Option<Secret> = None, "", "LIVETAPE_NATS_NKEY";
-        /// Also trust the certificates in this file for tls:// (PEM)
+        /// Trust only the certificates in this file, not those of the system, for TLS to NATS (PEM)
         ca: Option<PathBuf> = None, "--nats-ca FILE", "LIVETAPE_NATS_CA";
         /// Let another machine take over after this time without a sign of life [500ms to 1m]
         ///

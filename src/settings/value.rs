@@ -280,7 +280,7 @@ impl fmt::Debug for Address {
 }
 
 impl Address {
-    fn masked(&self) -> String {
+    pub(super) fn masked(&self) -> String {
         let Self(url) = self;
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let user = if url.username().is_empty() && url.password().is_none() { "" } else { "***@" };

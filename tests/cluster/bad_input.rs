@@ -1,6 +1,7 @@
 //! Wrong settings, and messages of others.
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::support::{LEASE, Nats, Node, Process, assert_same, contents, demo, livetape, node, numbers};
 
@@ -20,8 +21,13 @@ fn a_node_that_cannot_join_says_why() {
         (without_jetstream.url(), Some(1), "JetStream is off"),
         (with_password.url(), Some(1), "it rejects this user"),
         (wrong, Some(1), "it rejects this user"),
+        (
+            "nats://127.0.0.1:1,nats://localhost:1".to_owned(),
+            Some(1),
+            "NATS at nats://127.0.0.1:1, nats://localhost:1: ",
+        ),
         (with_small_messages.url(), Some(1), "NATS accepts messages of 65536 bytes"),
-        ("http://127.0.0.1:1".to_owned(), Some(2), "--nats has the scheme `http`"),
+        ("http://127.0.0.1:1".to_owned(), Some(2), "`http` is not a scheme of NATS"),
         ("nats://".to_owned(), Some(2), "not a valid address"),
     ];
     for (url, code, message) in table {
@@ -30,13 +36,45 @@ fn a_node_that_cannot_join_says_why() {
         assert!(output.contains(message) && output.contains('💡'), "{output}");
         assert!(!output.contains("planted"), "{output}");
     }
+    let plain = Nats::with(&["--jetstream"]);
+    let too_many = Process::start(node(&plain.url(), LEASE).env("LIVETAPE_CLUSTER_REPLICAS", "3")).wait();
+    assert!(too_many.0 == Some(1) && too_many.1.contains("as cluster.replicas, or lower it"), "{too_many:?}");
     let right = with_password.url().replace("//", "//ann:planted-right@");
     let shown = livetape(&["config", "show"]).env("LIVETAPE_NATS", &right).output().unwrap();
     assert!(!String::from_utf8(shown.stdout).unwrap().contains("planted"));
-    let joined = Node::with(&mut node(&right, LEASE));
+    // One server of several is enough.
+    let joined = Node::with(&mut node(&format!("nats://127.0.0.1:1,{right}"), LEASE));
     joined.process.signal("TERM");
     let (exit, output) = joined.process.wait();
     assert!(exit == Some(0) && !output.contains("planted"), "{output}");
+}
+
+#[test]
+fn wrong_settings_are_found_without_nats() {
+    let folder = TempDir::new().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    for (name, value, message) in [
+        ("LIVETAPE_NATS", "nats://127.0.0.1:1,http://127.0.0.1:1", "`http` is not a scheme of NATS"),
+        ("LIVETAPE_NATS", "127.0.0.1:4222", "write it like nats://127.0.0.1:4222"),
+        ("LIVETAPE_NATS_CA", "/nowhere/ca.pem", "cannot read /nowhere/ca.pem"),
+        ("LIVETAPE_NATS_CA", empty, "as --nats-ca: `BEGIN CERTIFICATE` is missing"),
+        ("LIVETAPE_NATS_CREDS", empty, "the credentials file of NATS is invalid"),
+        ("LIVETAPE_NATS_NKEY", "planted", "the NKey of NATS is invalid"),
+        ("LIVETAPE_MAX_LIVE", "1025", "--max-live is above 1024"),
+        ("LIVETAPE_CLUSTER_REPLICAS", "0", "cluster.replicas is not between 1 and 5"),
+        ("LIVETAPE_CLUSTER_REPLICAS", "6", "cluster.replicas is not between 1 and 5"),
+    ] {
+        for args in [&["serve", "--port", "0"][..], &["config", "check"]] {
+            let mut command = livetape(args);
+            command.env("LIVETAPE_NATS", "nats://127.0.0.1:1").env(name, value);
+            let (exit, output) = Process::start(&mut command).wait();
+            assert_eq!(exit, Some(2), "{output}");
+            assert!(output.contains(message) && output.contains('💡'), "{name}: {output}");
+            assert!(!output.contains("planted"), "{output}");
+        }
+    }
 }
 
 #[test]

@@ -1,17 +1,30 @@
 //! The files in `examples/cluster`: their commands, without containers, and clients behind the load balancer.
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    net::TcpListener,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{
-    CLUSTER, LEASE, Nats, Node, Process, after, assert_same, contents, demo, livetape, numbers, polled,
+use crate::{
+    proxy,
+    support::{
+        CLUSTER, LEASE, Nats, Node, Process, after, assert_same, contents, demo, livetape, node, numbers,
+        polled,
+    },
 };
 
 /// Number of events before a node is removed.
 const EVENTS: usize = 100;
+/// Number of requests that would reach each of the nodes.
+const REQUESTS: usize = 9;
 const COMPOSE: &str = include_str!("../../examples/cluster/compose.yaml");
 const HAPROXY: &str = include_str!("../../examples/cluster/haproxy.cfg");
 
@@ -91,6 +104,31 @@ fn clients_of_a_load_balancer_continue_at_another_node() {
         assert!(numbers(&log).is_sorted_by(|a, b| a < b));
         assert_same(&contents(&log), &demo());
     }
+}
+
+#[test]
+fn a_load_balancer_avoids_a_node_without_nats() {
+    let (compose, nats) = (compose(), Nats::with(&["--jetstream"]));
+    let cut = Arc::new(AtomicBool::new(false));
+    let is_cut = Arc::clone(&cut);
+    let proxied = proxy::start(&nats.address, move |_, _| !is_cut.load(Ordering::Relaxed));
+    let mut nodes = vec![Node::start(&nats), Node::start(&nats)];
+    nodes.push(Node::with(&mut node(&nats.url_of(&proxied), LEASE)));
+    let (balancer, _folder) = balance(&compose, &nodes);
+    let asked = || {
+        let name = balancer.status()["cluster"]["node"].clone();
+        nodes.iter().position(|node| name == *node.name)
+    };
+    polled(|| (asked() == Some(2)).then_some(()));
+    let reader = nodes[2].feed("0");
+    cut.store(true, Ordering::Relaxed);
+    polled(|| (0..REQUESTS).all(|_| matches!(asked(), Some(0 | 1))).then_some(()));
+    // Its clients stay connected.
+    reader.until(|event| event["code"] == "cluster_unreachable");
+    cut.store(false, Ordering::Relaxed);
+    polled(|| (asked() == Some(2)).then_some(()));
+    balancer.post("/replay/load", &json!({ "recording": "demo" }));
+    reader.until(|event| event["type"] == "connection_created");
 }
 
 fn as_strs(args: &[String]) -> Vec<&str> {

@@ -35,6 +35,9 @@ fn everything_that_a_node_needs_is_checked() {
             assert!(works.lines().any(|told| told.starts_with(line)), "no {line:?} in {works}");
         }
     }
+    let (exit, works, fails) = examined(&format!("nats://127.0.0.1:1,{}", nats.url()), LEASE);
+    assert!(exit == Some(1) && fails.contains("cannot connect to NATS at nats://127.0.0.1:1:"), "{fails}");
+    assert!(works.contains("✅ the clock differs "), "each server is checked: {works}");
     // It decided nothing for the cluster, and does not disturb it.
     let _node = Node::with(&mut node(&nats.url(), "2s"));
     let (exit, works, fails) = examined(&nats.url(), "2s");
@@ -66,7 +69,7 @@ fn each_problem_has_a_line() {
         assert!(fails.contains(told) && fails.contains('💡') && fails.matches('❌').count() == 1, "{fails}");
     }
     let (exit, _, fails) = examined("http://127.0.0.1:1", LEASE);
-    assert!(exit == Some(2) && fails.contains("--nats has the scheme `http`"), "{fails}");
+    assert!(exit == Some(2) && fails.contains("`http` is not a scheme of NATS"), "{fails}");
     let nothing_given = livetape(&["doctor"]).output().unwrap();
     assert_eq!(nothing_given.status.code(), Some(2));
     assert!(String::from_utf8(nothing_given.stderr).unwrap().contains("nothing to check"));

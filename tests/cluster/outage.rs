@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{Nats, Node, assert_same, contents, demo, numbers},
+    support::{CLUSTER, LEASE, Nats, Node, assert_same, contents, demo, livetape, numbers, polled},
     upstream::{Show, is_chat},
 };
 
@@ -29,17 +29,52 @@ fn readers_continue_without_a_gap_when_nats_returns() {
     }
     // Orders and new readers learn it, too.
     assert_eq!(nodes[2].status()["cluster"]["reachable"], false);
+    let (status, answer) = nodes[2].request("GET", "/ready", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")));
+    assert_eq!(nodes[2].request("GET", "/health", &Value::Null).0, 200);
     let late = nodes[2].feed("0");
     assert_eq!((late.until(is_outage).len(), late.until(|event| event["seq"] == 100).len()), (1, 100));
     let (status, answer) = nodes[2].request("POST", "/replay/pause", &Value::Null);
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")));
     nats.restart();
     logs[0].extend(feeds[0].until(|event| event["seq"] == 200));
+    polled(|| (nodes[2].request("GET", "/ready", &Value::Null).0 == 200).then_some(()));
     nodes[0].post("/replay/speed", &json!({ "speed": "max" }));
     logs.iter_mut().zip(&feeds).for_each(|(log, feed)| log.extend(feed.to_end()));
     assert_same(&contents(&logs[0]), &demo());
     assert!(numbers(&logs[0]).is_sorted_by(|a, b| a < b));
     assert!(logs[1] == logs[0] && logs[2] == logs[0]);
+}
+
+#[test]
+fn the_log_shows_outages_and_owners_by_default() {
+    let mut nats = Nats::start();
+    let mut command = livetape(&["serve", "--nats", &nats.url(), "--cluster", CLUSTER, "--port", "0"]);
+    let node = Node::with(command.env("LIVETAPE_CLUSTER_LEASE", LEASE));
+    let owns = |count| {
+        let line = format!("\nlivetape_cluster_leases{{channel=\"main\"}} {count}\n");
+        polled(|| node.text("/metrics").contains(&line).then_some(()));
+    };
+    owns(1);
+    nats.kill();
+    // Longer than many attempts to connect.
+    owns(0);
+    nats.restart();
+    owns(1);
+    node.process.signal("TERM");
+    let (exit, output) = node.process.wait();
+    assert_eq!(exit, Some(0), "{output}");
+    let (_, after) = output.split_once("The connection to NATS is lost").unwrap();
+    assert_eq!(after.matches("NATS").count(), 1, "{output}");
+    for told in [
+        "lost the channel",
+        "Connected to NATS",
+        "owns the channel",
+        "has a new owner",
+        "handed the channel over",
+    ] {
+        assert!(after.contains(told), "no {told:?} in {output}");
+    }
 }
 
 #[test]
@@ -67,6 +102,8 @@ fn without_its_storage_another_stream_begins() {
     nats.restart();
     // No number is reused in the old stream: its readers are disconnected.
     feeds.iter().for_each(|feed| while feed.next().is_some() {});
+    // Not the line of the start, which may not have been read yet.
+    nodes[0].process.until("connection to NATS is lost");
     nodes[0].process.until("new owner");
     nodes[1].post("/replay/load", &json!({ "recording": "demo" }));
     nodes[1].post("/replay/speed", &json!({ "speed": "max" }));

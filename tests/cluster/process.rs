@@ -50,6 +50,17 @@ impl Process {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
+        // Until then, it may still answer.
+        while name == "STOP" && !self.stands_still() {}
+    }
+
+    /// Whether all threads are stopped.
+    fn stands_still(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads.flatten().all(|thread| {
+            let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            status.contains("\nState:\tT")
+        })
     }
 
     /// Waits for the exit. Returns its code and all further lines.

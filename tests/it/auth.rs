@@ -78,7 +78,7 @@ async fn requests_are_authorized_by_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_token_only_health_is_visible() {
+async fn without_a_token_only_health_and_readiness_are_visible() {
     let rig = guarded();
     let answer = ask(&rig, "GET /health", "").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
@@ -86,6 +86,9 @@ async fn without_a_token_only_health_is_visible() {
     assert!(whole.body.contains("uptime"), "{}", whole.body);
     assert!(ask(&rig, "GET /", "").await.body.contains("livetape"));
     assert_eq!(ask(&rig, "POST /health", "content-length: 0\r\n").await.status, 401);
+    let ready = ask(&rig, "GET /ready", "").await;
+    assert_eq!((ready.status, ready.body.as_str()), (200, r#"{"status":"ok"}"#));
+    assert_eq!(ask(&rig, "POST /ready", "content-length: 0\r\n").await.status, 401);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use livetape::{hub::Limits, sans_io::error::Code};
+use livetape::{control::ClusterState, hub::Limits, sans_io::error::Code};
 
 use crate::support::{Rig, chats, read, read_all};
 
@@ -98,4 +98,21 @@ async fn subscribers_that_fall_behind_are_counted() {
         tokio::task::yield_now().await;
     }
     assert_eq!(value(&scrape(&rig).await, "livetape_slow_consumers_total"), Some(1.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_of_a_cluster_begin_at_zero() {
+    let rig = Rig::start();
+    assert!(!scrape(&rig).await.contains("livetape_cluster_"));
+    rig.control.set_cluster(ClusterState::default());
+    let text = scrape(&rig).await;
+    for channel in ["main", "users"] {
+        let handovers = format!("livetape_cluster_handovers_total{{channel=\"{channel}\"}}");
+        assert_eq!(value(&text, &handovers), Some(0.0), "{text}");
+        for outcome in ["stored", "rejected", "refused", "unanswered"] {
+            let labels = format!("{{channel=\"{channel}\",outcome=\"{outcome}\"}}");
+            let published = format!("livetape_cluster_publishes_total{labels}");
+            assert_eq!(value(&text, &published), Some(0.0), "{text}");
+        }
+    }
 }

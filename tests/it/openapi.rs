@@ -318,6 +318,7 @@ async fn responses_match_their_schemas() {
     let api = document(&rig, "/openapi.json").await;
     let requests = [
         ("GET", "/health", "/health", ""),
+        ("GET", "/ready", "/ready", ""),
         ("GET", "/status", "/status", ""),
         ("GET", "/status/ann", "/status/{user}", ""),
         ("GET", "/replay", "/replay", ""),

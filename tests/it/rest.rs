@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use livetape::control::{Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
+use livetape::control::{ClusterState, Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Rig};
@@ -88,6 +88,25 @@ async fn rest_responds_while_connected() {
         ("GET", "/replay", ""),
     ];
     insta::assert_json_snapshot!(show(&rig, &requests).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_without_nats_is_up_but_not_ready() {
+    let rig = Rig::start();
+    let state = |reachable| ClusterState { reachable, ..ClusterState::default() };
+    for (cluster, status, code) in [
+        (None, 200, ""),
+        (Some(state(true)), 200, ""),
+        (Some(state(false)), 503, "cluster_unreachable"),
+        (Some(state(true)), 200, ""),
+    ] {
+        if let Some(cluster) = cluster {
+            rig.control.set_cluster(cluster);
+        }
+        let ready = rig.http("GET", "/ready", "").await;
+        assert_eq!((ready.status, ready.code().as_str()), (status, code));
+        assert_eq!(rig.http("GET", "/health", "").await.status, 200);
+    }
 }
 
 /// Answers each command with the state and logs it.

@@ -12,6 +12,34 @@ const GENERATED: [(&str, &str, &str); 2] = [
     ("proto/recording.proto", "crates/core/src/generated/records.rs", "livetape.recording"),
 ];
 
+/// Payloads and other messages that livetape writes. All others are only read, as views, and the compiler takes seconds
+/// for structs that nothing uses.
+#[cfg(feature = "codegen")]
+const WRITTEN: [&str; 22] = [
+    "Barrage",
+    "Batch",
+    "Chat",
+    "Control",
+    "EmoteChat",
+    "EnterRoom",
+    "Envelope",
+    "Gift",
+    "GoalUpdate",
+    "HeartBeat",
+    "Like",
+    "LinkMicArmies",
+    "LinkMicBattle",
+    "Member",
+    "Poll",
+    "PushFrame",
+    "QuestionNew",
+    "QuestionSelected",
+    "QuestionSlideDown",
+    "RoomUserSeq",
+    "Social",
+    "SubNotify",
+];
+
 /// Runs this program again with the generators, which other chores need not build.
 #[cfg(not(feature = "codegen"))]
 pub(crate) fn run() -> Result<()> {
@@ -44,7 +72,7 @@ pub(crate) fn run() -> Result<()> {
         }
         let out = root.join("target/codegen");
         std::fs::create_dir_all(&out)?;
-        let set = protox::compile([&source_path], [root.join("proto")])?;
+        let mut set = protox::compile([&source_path], [root.join("proto")])?;
         if package == "livetape.webcast" {
             let body = crate::schema::write(&set);
             stamped(
@@ -62,6 +90,7 @@ pub(crate) fn run() -> Result<()> {
             stamped(&root, source, "crates/core/src/generated/views.rs", &out.join("views.rs"), Some(body))?;
             let made = structs(used, &boxed, package, &out.join("used"))?;
             stamped(&root, source, "crates/core/src/generated/used.rs", &made, None)?;
+            crate::views::keep(&mut set, &WRITTEN);
         }
         let made = structs(set, &BOXED, package, &out)?;
         stamped(&root, source, target, &made, None)?;

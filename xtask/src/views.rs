@@ -1,6 +1,6 @@
 //! Generates the structs that livetape decodes to: the fields of a protobuf schema that events use, with borrowed strings.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
@@ -106,6 +106,31 @@ pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
         file.message_type.iter_mut().for_each(|message| keep_used("", message));
     }
     set
+}
+
+/// Removes all messages but `wanted` and what they contain.
+pub(crate) fn keep(set: &mut FileDescriptorSet, wanted: &[&str]) {
+    for file in &mut set.file {
+        file.source_code_info = None;
+        let mut kept = wanted.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let mut read = 0;
+        while let Some(name) = kept.get(read) {
+            let message = file.message_type.iter().find(|message| message.name() == name);
+            let message = message.expect("the schema has this message");
+            let inner = contained(message).filter(|name| !kept.contains(name)).collect::<BTreeSet<_>>();
+            kept.extend(inner);
+            read += 1;
+        }
+        file.message_type.retain(|message| kept.iter().any(|kept| kept == message.name()));
+    }
+}
+
+/// Returns the names of the messages outside of `message` that its fields contain.
+fn contained(message: &DescriptorProto) -> impl Iterator<Item = String> {
+    let own = message.field.iter().filter_map(|field| field.type_name().strip_prefix(PACKAGE));
+    let own = own.filter_map(|path| path.split('.').next()).map(str::to_owned);
+    let nested = message.nested_type.iter().flat_map(|nested| contained(nested).collect::<Vec<_>>());
+    own.chain(nested)
 }
 
 /// Returns a copy of a message with some of its fields, under another name.

@@ -80,21 +80,24 @@ impl Store {
     }
 
     fn no_stream(&self, stream: &str, kind: &CreateStreamErrorKind) -> Problem {
-        match kind {
-            CreateStreamErrorKind::JetStreamUnavailable => self.no_jetstream(),
-            CreateStreamErrorKind::JetStream(error)
-                if matches!(
-                    error.error_code(),
-                    ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
-                ) =>
-            {
+        let code = match kind {
+            CreateStreamErrorKind::JetStream(error) => Some(error.error_code()),
+            _ => None,
+        };
+        let refused = || {
+            let message = format!("JetStream refuses the stream `{stream}`: {kind}");
+            Problem::new(Code::ClusterUnreachable, message)
+        };
+        match (kind, code) {
+            (CreateStreamErrorKind::JetStreamUnavailable, _)
+            | (_, Some(ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT)) => {
                 self.no_jetstream()
             }
-            CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => self.silent(),
-            other => {
-                let message = format!("JetStream refuses the stream `{stream}`: {other}");
-                Problem::new(Code::ClusterUnreachable, message)
+            (CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response, _) => self.silent(),
+            (_, Some(ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED | ErrorCode::CLUSTER_NO_PEERS)) => {
+                refused().hint("start at least as many NATS servers as cluster.replicas, or lower it")
             }
+            _ => refused(),
         }
     }
 

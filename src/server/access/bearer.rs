@@ -149,12 +149,12 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// Paths of pages and their files, and those that redirect to pages.
-const PAGES: [&str; 5] = ["/", "/try", "/try/", "/overlays", "/livetape-client.js"];
+/// Paths of pages and their files, those that redirect to pages, and `/ready` for load balancers.
+const PAGES: [&str; 6] = ["/ready", "/", "/try", "/try/", "/overlays", "/livetape-client.js"];
 /// Prefixes of further ones.
 const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
 
-/// Whether the request loads a page, whose files are the same for everyone and reveal nothing about the
+/// Whether the request loads a page, whose files are the same for everyone, or `/ready`. They reveal nothing about the
 /// source. The page itself asks for a token.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();

@@ -37,6 +37,7 @@ GET  /origins          origins of pages that were rejected
 POST /origins          {\"origin\":\"https://overlay.example\"} allows one until the server stops;
                        DELETE /origins?origin=https://overlay.example forgets it
 GET  /health           health of the server
+GET  /ready            whether a load balancer should send clients here
 GET  /status           state and counters of the source
 GET  /status/{user}    the same, if this is the current user
 GET  /test/{user}      check whether this user is live and can be connected

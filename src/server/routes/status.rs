@@ -1,4 +1,4 @@
-//! `/health` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
+//! `/health`, `/ready` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
 
 use axum::{
     Extension, Json,
@@ -12,6 +12,7 @@ use crate::{
     clock,
     control::{ClusterState, Mode, Status, not_current},
     hub::Hub,
+    sans_io::error::{Code, Problem},
     server::{
         access::bearer::ReadOnly,
         state::{API_VERSION, refusal::Refusal},
@@ -61,6 +62,22 @@ pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<R
         tikfinity: app.shared.tikfinity.as_deref().map(str::to_owned),
         memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
     })
+}
+
+/// Response of `GET /ready`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Readiness {
+    status: &'static str,
+}
+
+/// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those would
+/// disconnect the clients of a node that waits for NATS.
+pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Refusal> {
+    let can_serve = app.shared.control.cluster().is_none_or(|cluster| cluster.reachable);
+    if can_serve {
+        return Ok(Json(Readiness { status: "ok" }));
+    }
+    Err(Problem::new(Code::ClusterUnreachable, "this node cannot reach NATS").into())
 }
 
 /// Response of `GET /status`: the state of the source, and its subscribers.

@@ -48,6 +48,28 @@ fn a_file_is_checked_shown_and_used() {
 }
 
 #[test]
+fn a_check_finds_what_a_server_would_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("livetape.toml");
+    for (settings, told) in [
+        ("[[tokens]]\ntoken = \"a\"\nname = \"x\"\nuser = \"a b\"\n", "`a b` is not a user name"),
+        ("[cluster]\nname = \"show\"\n", "--nats is missing"),
+        ("[live]\noffline = true\n[webhook]\nurl = \"http://192.0.2.1\"\n", "192.0.2.1"),
+    ] {
+        fs::write(&file, settings).unwrap();
+        let [check, serve] = [&["config", "check"][..], &["serve", "--port", "0"]]
+            .map(|args| livetape(args).current_dir(folder.path()).output().unwrap());
+        assert!(stderr(&check).contains(told) && stderr(&check).contains('💡'), "{}", stderr(&check));
+        assert_eq!((check.status.code(), stderr(&check)), (serve.status.code(), stderr(&serve)));
+    }
+    // Commands that never join a cluster may read the same file.
+    fs::write(&file, "[cluster]\nname = \"show\"\n").unwrap();
+    let args = ["replay", "demo", "--port", "0", "--speed", "max", "--exit-when-done", "--wait-clients", "0"];
+    let replay = livetape(&args).current_dir(folder.path()).output().unwrap();
+    assert_eq!(replay.status.code(), Some(0), "{}", stderr(&replay));
+}
+
+#[test]
 fn a_generated_token_is_valid() {
     let tokens = [(); 2].map(|()| stdout(&run(&["token"])).trim().to_owned());
     assert_ne!(tokens[0], tokens[1]);

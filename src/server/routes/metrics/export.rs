@@ -11,7 +11,12 @@ use prometheus::{
 };
 
 use super::{super::App, Counts};
-use crate::{clock, control::SourceState, log, recorder::Gauge};
+use crate::{
+    clock,
+    control::{OUTCOMES, SourceState},
+    log,
+    recorder::Gauge,
+};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const REQUESTS: &str = "livetape_http_requests_total";
@@ -126,10 +131,12 @@ fn cluster(sheet: &mut Sheet, app: &App) {
         sheet.counter(name, help, Some(("channel", channel)), counts.handovers);
     }
     for (channel, counts) in channels {
-        for (outcome, count) in &counts.published {
+        // Before the first, too: otherwise its increase cannot be seen.
+        for outcome in OUTCOMES {
+            let count = counts.published.get(outcome).copied().unwrap_or_default();
             let (name, help) =
                 ("livetape_cluster_publishes_total", "Messages published by this node, by outcome.");
-            sheet.count(name, help, &[("channel", channel), ("outcome", outcome)], *count);
+            sheet.count(name, help, &[("channel", channel), ("outcome", outcome)], count);
         }
     }
 }

@@ -107,6 +107,7 @@ fn feeds() -> Vec<Route> {
 fn sources(it: &mut Schemas) -> Vec<Route> {
     vec![
         get("/health", "Health of the server.", it.write::<status::Health>()),
+        get("/ready", "Whether a load balancer should send clients here.", it.write::<status::Readiness>()),
         get("/status", "State and counters of the source.", it.write::<status::Overview>()),
         get(
             "/status/{user}",

@@ -162,18 +162,17 @@ mod tests {
 
         use crate::wire::webcast;
         let common = webcast::Common { method: "#".into(), create_time: 7, ..Default::default() };
-        let ids = vec![237_114_751_545_296_087; 3];
-        let payload = webcast::ImDelete { common: Some(common), msg_ids: vec![], user_ids: ids };
+        let payload = webcast::Like { common: Some(common), count: 3, ..Default::default() };
         let mut payload = payload.encode_to_vec();
         let at = payload.iter().position(|byte| *byte == b'#').unwrap();
         payload[at] = 0xff;
-        let method = "WebcastImDeleteMessage".into();
+        let method = "WebcastLikeMessage".into();
         let (message, mut faults) =
             (Message { method, payload: payload.into(), ..Default::default() }, vec![]);
         let Reading::Known(known) = read_message(&message, &mut faults) else { panic!("{faults:?}") };
         let created = known.create_time();
-        let event::Data::Delete(delete) = known.data else { panic!("{:?}", known.data) };
-        assert_eq!((created, delete.user_ids), (7, vec![event::Id(237_114_751_545_296_087); 3]));
+        let event::Data::Like(like) = known.data else { panic!("{:?}", known.data) };
+        assert_eq!((created, like.like_count), (7, 3));
         assert_eq!(faults, []);
     }
 }
