@@ -5,6 +5,7 @@ mod balanced;
 mod clocks;
 mod doctor;
 mod failover;
+mod far;
 mod full;
 mod logins;
 mod losing;
