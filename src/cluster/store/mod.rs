@@ -25,6 +25,9 @@ use crate::sans_io::error::{Code, Problem};
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// Minimum time to wait for an answer of JetStream.
 const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
+/// Hint if JetStream cannot reserve a stream. In a cluster of NATS servers, each copy needs its own.
+const STORAGE_HINT: &str = "raise `max_file_store` of nats-server: the main channel and each room reserve 32 MiB for each of \
+                            `cluster.replicas` copies, on different servers";
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
 
@@ -86,6 +89,18 @@ impl Store {
                 ) =>
             {
                 self.no_jetstream()
+            }
+            CreateStreamErrorKind::JetStream(error)
+                if matches!(
+                    error.error_code(),
+                    ErrorCode::STORAGE_RESOURCES_EXCEEDED
+                        | ErrorCode::INSUFFICIENT_RESOURCES
+                        | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+                        | ErrorCode::CLUSTER_NO_PEERS
+                ) =>
+            {
+                let message = format!("JetStream has no storage for the stream `{stream}`: {error}");
+                Problem::new(Code::ClusterUnreachable, message).hint(STORAGE_HINT)
             }
             CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => self.silent(),
             other => {
