@@ -48,6 +48,10 @@ struct Queue {
     head: u64,
     /// Number of the last event that was accepted.
     accepted: u64,
+    /// Text of the last mark that was ever put here.
+    marked: Option<Arc<str>>,
+    /// Text of the last mark that was stored.
+    stored: Option<Arc<str>>,
     staged: VecDeque<Staged>,
     events: u64,
     bytes: u64,
@@ -168,6 +172,10 @@ impl Relay {
 }
 
 impl Queue {
+    fn is_mark_stored(&self) -> bool {
+        self.marked.is_none() || self.marked == self.stored
+    }
+
     fn has_capacity(&self, window: Window) -> bool {
         !self.is_open || (self.events < window.events && self.bytes < window.bytes)
     }
@@ -203,9 +211,16 @@ impl Hub {
     pub fn mark(&self, text: impl FnOnce() -> String, passed: Option<u64>) {
         self.change_relay(|queue| {
             if queue.is_open {
-                queue.staged.push_back(Staged::Mark(Mark { text: text().into(), passed }));
+                let text: Arc<str> = text().into();
+                queue.marked = Some(Arc::clone(&text));
+                queue.staged.push_back(Staged::Mark(Mark { text, passed }));
             }
         });
+    }
+
+    /// Tells that the successor of this process would know this mark.
+    pub fn mark_stored(&self, text: &Arc<str>) {
+        self.change_relay(|queue| queue.stored = Some(Arc::clone(text)));
     }
 
     /// Waits until something can be published.
@@ -254,11 +269,12 @@ impl Hub {
         self.shared.relay.as_ref().map_or(0, |relay| relay.lock().term)
     }
 
-    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was accepted.
+    /// Waits until everything that is staged now was accepted, and the last mark stored, or `term` has ended. Returns `false` if it
+    /// has ended.
     pub async fn relay_settled(&self, term: u64) -> bool {
         let Some(relay) = &self.shared.relay else { return true };
         let head = relay.lock().head;
-        relay.until(|queue| queue.term != term || queue.accepted >= head).await;
+        relay.until(|queue| queue.term != term || (queue.accepted >= head && queue.is_mark_stored())).await;
         relay.lock().term == term
     }
 

@@ -9,6 +9,7 @@ mod far;
 mod full;
 mod logins;
 mod losing;
+mod orders;
 mod outage;
 mod process;
 mod proxy;

@@ -145,6 +145,21 @@ async fn a_full_queue_makes_the_source_wait() {
 }
 
 #[tokio::test]
+async fn a_mark_is_settled_once_it_is_stored() {
+    let hub = shared(8);
+    hub.mark_stored(&"before".into());
+    hub.open_relay(0);
+    let term = hub.relay_term();
+    assert!(hub.relay_settled(term).await);
+    hub.mark(|| "playing".to_owned(), Some(0));
+    assert_eq!(hub.relay_settled(term).now_or_never(), None);
+    hub.mark_stored(&"before".into());
+    assert_eq!(hub.relay_settled(term).now_or_never(), None);
+    hub.mark_stored(&"playing".into());
+    assert!(hub.relay_settled(term).await);
+}
+
+#[tokio::test]
 async fn events_that_were_discarded_are_not_settled() {
     let hub = shared(8);
     hub.open_relay(0);
