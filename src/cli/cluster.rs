@@ -86,7 +86,7 @@ pub(super) async fn serve(
     let ended = supervising.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let missed = stage.close().await;
     // A panicked task leaves the lease to expire.
-    drop(membership.left.await);
+    membership.left.await.unwrap_or(Ok(()))?;
     conclude(&ended, missed)
 }
 

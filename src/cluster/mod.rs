@@ -16,7 +16,10 @@ mod progress;
 mod report;
 mod store;
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 pub use doctor::{Finding, diagnose};
 use options::Link;
@@ -51,8 +54,9 @@ pub struct Cluster {
 pub struct Membership {
     /// The times in which this process owns the channel.
     pub terms: mpsc::Receiver<Term>,
-    /// Ends after the process left the cluster, when the server shuts down.
-    pub left: JoinHandle<()>,
+    /// Ends after the process left the cluster, when the server shuts down. Fails, and shuts the server down, if NATS denies something
+    /// that a node needs.
+    pub left: JoinHandle<Result<(), Problem>>,
     /// Ends when the channel has an owner, so that its stream has a name; fails if that takes too long.
     pub ready: Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>,
 }
@@ -122,17 +126,29 @@ impl Cluster {
         tokio::spawn(serve(asked, claimant, rooms, is_connected.clone()));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
         let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
-        let denied = link.denied;
+        let (denied, denied_later) = (link.denied.clone(), link.denied);
         let ready = Box::pin(async move {
-            ready(has_stream, within).await?;
-            // The client may tell it late.
+            tokio::select! { biased;
+                () = access::denied(denied.clone()) => {}
+                ready = ready(has_stream, within) => ready?,
+            }
             access::first_denied(&denied)
         });
         let (_, always) = watch::channel(true);
+        let shutdown = control.shutdown().clone();
         let node = node::Node::new(options, is_connected, store, (hub, control), told, always).await?;
         let left = tokio::spawn(async move {
-            node.run().await;
+            let mut running = pin!(node.run());
+            let refused = tokio::select! { biased;
+                () = &mut running => Ok(()),
+                refused = denied_at_start(denied_later) => {
+                    shutdown.cancel();
+                    running.await;
+                    refused
+                }
+            };
             claimed.released().await;
+            refused
         });
         Ok(Membership { terms: heard.terms, left, ready })
     }
@@ -151,6 +167,14 @@ async fn serve(
             Asked::Channel(joining) => drop(tokio::spawn(rooms.clone().join(joining, is_connected.clone()))),
         }
     }
+}
+
+/// Waits for what NATS denies; forever, if that is nothing. On a busy machine, the client may tell it after the check.
+async fn denied_at_start(denied: options::Denied) -> Result<(), Problem> {
+    if timeout(START_TIME, access::denied(denied.clone())).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    access::first_denied(&denied)
 }
 
 async fn ready(mut has_stream: watch::Receiver<bool>, within: Duration) -> Result<(), Problem> {

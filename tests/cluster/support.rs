@@ -99,6 +99,12 @@ impl Nats {
         self.process.as_ref().unwrap().signal(name);
     }
 
+    /// Reads this configuration.
+    pub(crate) fn reload(&self, config: &str) {
+        std::fs::write(self.config(), config).unwrap();
+        self.signal("HUP");
+    }
+
     /// Starts again at the same address.
     pub(crate) fn restart(&mut self) {
         let port = self.address.rsplit(':').next().unwrap().to_owned();
