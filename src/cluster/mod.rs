@@ -114,7 +114,9 @@ impl Cluster {
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
-        if let Some(pause) = store.read_pause(START_TIME).await? {
+        let pause = store.read_pause(START_TIME).await;
+        access::first_denied(&link.denied)?;
+        if let Some(pause) = pause? {
             control.limit().learn(&pause);
         }
         let (claims, asked) = Claims::shared();

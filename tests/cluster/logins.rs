@@ -85,7 +85,8 @@ fn a_permission_that_is_found_missing_late_is_named_too() {
     let nats = Nats::configured(&["--jetstream"], &users(&allowed));
     let node = Node::start(&nats);
     allowed[0].retain(|subject| subject != "livetape.test.node.>");
-    nats.reload(&users(&allowed));
+    std::fs::write(nats.config(), users(&allowed)).unwrap();
+    nats.signal("HUP");
     let (exit, output) = node.process.wait();
     assert_eq!(exit, Some(1), "{output}");
     assert!(output.contains("does not allow this user to publish on `livetape.test.node."), "{output}");

@@ -15,6 +15,7 @@ mod process;
 mod proxy;
 mod rooms;
 mod same_logs;
+mod servers;
 mod shown;
 mod slow;
 mod storage;

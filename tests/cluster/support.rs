@@ -31,7 +31,7 @@ pub(crate) const CLUSTER: &str = "test";
 
 /// A NATS server with its storage.
 pub(crate) struct Nats {
-    process: Option<Process>,
+    pub(crate) process: Option<Process>,
     storage: TempDir,
     pub(crate) address: String,
     args: Vec<String>,
@@ -63,7 +63,7 @@ impl Nats {
         nats
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.storage.path().join("nats.conf")
     }
 
@@ -97,12 +97,6 @@ impl Nats {
 
     pub(crate) fn signal(&self, name: &str) {
         self.process.as_ref().unwrap().signal(name);
-    }
-
-    /// Reads this configuration.
-    pub(crate) fn reload(&self, config: &str) {
-        std::fs::write(self.config(), config).unwrap();
-        self.signal("HUP");
     }
 
     /// Starts again at the same address.

@@ -1,0 +1,114 @@
+//! A cluster of three NATS servers, of which one after the other is killed.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    logins::{documented_permissions, users},
+    support::{CLUSTER, Nats, Node, assert_same, contents, demo, node, numbers},
+};
+
+/// Number of servers, and of copies of each message.
+const SERVERS: usize = 3;
+/// The default of nodes.
+const LEASE: &str = "5s";
+/// Maximum time for an answer of a stream.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+/// Maximum number of requests until all copies of a stream are equal.
+const ATTEMPTS_MAX: usize = 10_000;
+/// Number of events before a kill, and to read after it.
+const EVENTS: u64 = 60;
+
+/// Number of servers to kill; the nightly chore kills each.
+fn kills() -> usize {
+    if std::env::var("LIVETAPE_CLUSTER_KILLS").is_ok() { SERVERS } else { 1 }
+}
+
+/// Returns addresses that no other program uses: of this process alone, because servers must know each other's before they start.
+fn addresses() -> Vec<SocketAddr> {
+    let [.., high, middle, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, high + 1, middle, low);
+    let listeners: Vec<_> = (0..SERVERS).map(|_| TcpListener::bind((own, 0)).unwrap()).collect();
+    listeners.iter().map(|listener| listener.local_addr().unwrap()).collect()
+}
+
+fn start() -> Vec<Nats> {
+    let addresses = addresses();
+    let routes: Vec<_> = addresses.iter().map(|address| format!("nats-route://{address}")).collect();
+    let server = |(at, address): (usize, &SocketAddr)| {
+        let cluster = json!({ "name": "servers", "listen": address, "routes": routes });
+        let permissions = users(&documented_permissions(CLUSTER));
+        let config = format!("server_name: server-{at}\ncluster: {cluster}\n{permissions}");
+        Nats::configured(&["--jetstream"], &config)
+    };
+    let servers: Vec<_> = addresses.iter().enumerate().map(server).collect();
+    for server in &servers {
+        server.process.as_ref().unwrap().until("metadata leader");
+    }
+    servers
+}
+
+/// Returns which server leads the stream of the main channel, once all are up to date. Asks one that did not just start.
+fn leader(asked: &Nats) -> usize {
+    let mut attempts = std::iter::repeat_with(|| stream(asked)).take(ATTEMPTS_MAX).flatten();
+    let leader = attempts.find_map(|stream| {
+        let copies = stream["cluster"]["replicas"].as_array()?;
+        let is_current = copies.len() == SERVERS - 1 && copies.iter().all(|copy| copy["current"] == true);
+        let leader = stream["cluster"]["leader"].as_str()?.strip_prefix("server-")?;
+        is_current.then(|| leader.parse().unwrap())
+    });
+    leader.expect("the copies are equal in the end")
+}
+
+/// Returns what a server tells about the stream of the main channel. There is no answer while it has no leader.
+fn stream(asked: &Nats) -> Option<Value> {
+    let mut socket = asked.stranger();
+    socket.set_read_timeout(Some(ANSWER_TIME)).unwrap();
+    let request = "SUB _INBOX.test 1\r\nPUB $JS.API.STREAM.INFO.livetape-test_main _INBOX.test 0\r\n\r\n";
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
+    lines.find(|line| line.starts_with("MSG "))?;
+    serde_json::from_str(&lines.next()?).ok()
+}
+
+fn last(log: &[String]) -> u64 {
+    *numbers(log).last().unwrap()
+}
+
+#[test]
+fn readers_continue_when_a_server_is_killed() {
+    let mut servers = start();
+    let nodes: Vec<_> = servers
+        .iter()
+        .map(|server| Node::with(node(&server.url(), LEASE).env("LIVETAPE_CLUSTER_REPLICAS", "3")))
+        .collect();
+    let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
+    nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
+    nodes[1].post("/replay/speed", &json!({ "speed": 40 }));
+    let mut logs: Vec<_> = feeds.iter().map(|feed| feed.until(|event| event["seq"] == EVENTS)).collect();
+    let mut asked = 0;
+    for _ in 0..kills() {
+        let leader = leader(&servers[asked]);
+        asked = (leader + 1) % SERVERS;
+        servers[leader].kill();
+        for (log, feed) in logs.iter_mut().zip(&feeds) {
+            let next = last(log) + EVENTS;
+            log.extend(feed.until(|event| event["seq"] == next));
+        }
+        servers[leader].restart();
+    }
+    nodes[2].post("/replay/speed", &json!({ "speed": "max" }));
+    for (log, feed) in logs.iter_mut().zip(&feeds) {
+        log.extend(feed.to_end());
+        // The node of a server that was killed has told its readers.
+        log.retain(|event| event.contains(r#""seq":"#));
+    }
+    assert_same(&contents(&logs[0]), &demo());
+    assert!(numbers(&logs[0]).is_sorted_by(|a, b| a < b));
+    assert!(logs[1] == logs[0] && logs[2] == logs[0]);
+}
