@@ -72,7 +72,7 @@ pub(super) async fn check(link: &Link, cluster: &str) -> Result<(), Problem> {
 /// Waits until NATS has denied something; forever, if the client ends before.
 pub(super) async fn denied(mut denied: Denied) {
     if denied.wait_for(|denied| !denied.is_empty()).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
