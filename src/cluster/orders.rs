@@ -27,12 +27,14 @@ use crate::{
 
 /// Version of the messages.
 const VERSION: u8 = 1;
-/// Maximum time for the owner to execute an order: looking a user up and connecting takes several requests.
+/// Maximum time for the owner to execute an order, beyond the patience: looking a user up and connecting takes several requests.
 const ORDER_TIME: Duration = Duration::from_secs(60);
 /// Maximum time for a node to confirm that it still waits for the answer to an order.
 const CONFIRM_TIME: Duration = Duration::from_secs(5);
 /// Minimum time to wait for an owner, and time for the answer of one that is no longer the owner.
 pub(super) const PATIENCE_MIN: Duration = Duration::from_secs(2);
+/// Maximum time to wait for events of an order whose effects are stored: a fast replay has many.
+const EVENTS_TIME: Duration = Duration::from_secs(1);
 /// Maximum number of orders that are executed at once: those of this process, and those of other nodes.
 const ORDERS_MAX: usize = 64;
 
@@ -123,9 +125,7 @@ impl Router {
             let Owner { node, is_here } = owner.borrow_and_update().clone();
             let reply = match node {
                 _ if is_here => self.execute_here(command.clone()).await,
-                Some(node) if node != self.node => {
-                    self.ask(&node, &command, patience_ends).await.unwrap_or_else(|it| Some(refused(it)))
-                }
+                Some(node) if node != self.node => self.ask(&node, &command, patience_ends).await,
                 _ => None,
             };
             if let Some(reply) = reply {
@@ -133,7 +133,7 @@ impl Router {
             }
             // The owner is gone, or about to change.
             if !wait(&mut owner, patience_ends).await {
-                return refused(unreachable("no node of the cluster owns the channel"));
+                return refused(unreachable("no owner of the channel has taken the order in time"));
             }
         }
     }
@@ -146,7 +146,7 @@ impl Router {
         let term = self.hub.relay_term();
         let (order, replied) = command.into_order();
         self.to_source.send(order).await.ok()?;
-        let Ok(reply) = timeout_at(clock::now() + ORDER_TIME, replied).await else {
+        let Ok(reply) = timeout_at(self.order_ends(), replied).await else {
             return Some(refused(unconfirmed(NOT_DONE)));
         };
         match &reply {
@@ -159,9 +159,21 @@ impl Router {
             Reply::Refused(_) | Reply::Check(_) => return Some(reply),
             Reply::Replay(_) | Reply::Status(_) | Reply::Injected(_) => {}
         }
-        // Answer only after the order's effects were stored.
-        let is_stored = timeout_at(clock::now() + self.patience, self.hub.relay_settled(term)).await;
-        Some(if is_stored == Ok(true) { reply } else { refused(unconfirmed(NOT_STORED)) })
+        Some(if self.is_stored(term, &reply).await { reply } else { refused(unconfirmed(NOT_STORED)) })
+    }
+
+    /// Waits until the effects of an order are stored, and its events broadcast. Returns whether they are stored.
+    async fn is_stored(&self, term: u64, reply: &Reply) -> bool {
+        let (events, ends) = (self.hub.relay_settled(term), clock::now() + self.patience);
+        if let Reply::Injected(_) = reply {
+            return timeout_at(ends, events).await == Ok(true);
+        }
+        // Then the next owner knows what to do, and its events follow.
+        let is_stored = timeout_at(ends, self.hub.relay_marked(term)).await == Ok(true);
+        if is_stored {
+            drop(timeout_at(clock::now() + EVENTS_TIME, events).await);
+        }
+        is_stored
     }
 
     /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it was not executed.
@@ -174,8 +186,8 @@ impl Router {
         self.execute_here(command).await
     }
 
-    /// Asks another node. Returns `None` if it did not execute the order.
-    async fn ask(&self, node: &str, command: &Command, ends: Instant) -> Result<Option<Reply>, Problem> {
+    /// Asks another node. Returns `None` if it does not execute the order.
+    async fn ask(&self, node: &str, command: &Command, ends: Instant) -> Option<Reply> {
         let (mut connected, mut owner) = (self.is_connected.clone(), self.owner.clone());
         let mut is_confirmed = false;
         let answer = tokio::select! { biased;
@@ -187,19 +199,20 @@ impl Router {
             } => None,
         };
         match answer {
-            Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => Ok(None),
+            Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => None,
             Some(message) => match serde_json::from_slice(&message.payload) {
-                Ok(Answered { version: VERSION, reply }) => Ok(reply),
-                _ => Err(Problem::new(
+                Ok(Answered { version: VERSION, reply }) => reply,
+                _ => Some(refused(Problem::new(
                     Code::ClusterVersion,
                     "the owner of the channel has another version of livetape",
-                )),
+                ))),
             },
-            None if is_confirmed => Err(unconfirmed(NOT_DONE)),
-            None => {
-                Err(unreachable("the owner of the channel did not answer, and does not execute the order"))
-            }
+            None => is_confirmed.then(|| refused(unconfirmed(NOT_DONE))),
         }
+    }
+
+    fn order_ends(&self) -> Instant {
+        clock::now() + ORDER_TIME + self.patience
     }
 
     /// Sends the order, confirms it when the owner asks, and returns the answer. The order can only be executed after it was
@@ -223,7 +236,7 @@ impl Router {
             if std::mem::replace(is_confirmed, true) {
                 continue;
             }
-            ends = clock::now() + ORDER_TIME;
+            ends = self.order_ends();
             self.client.publish(question, Bytes::new()).await.ok()?;
         }
     }

@@ -172,10 +172,6 @@ impl Relay {
 }
 
 impl Queue {
-    fn is_mark_stored(&self) -> bool {
-        self.marked.is_none() || self.marked == self.stored
-    }
-
     fn has_capacity(&self, window: Window) -> bool {
         !self.is_open || (self.events < window.events && self.bytes < window.bytes)
     }
@@ -269,12 +265,20 @@ impl Hub {
         self.shared.relay.as_ref().map_or(0, |relay| relay.lock().term)
     }
 
-    /// Waits until everything that is staged now was accepted, and the last mark stored, or `term` has ended. Returns `false` if it
-    /// has ended.
-    pub async fn relay_settled(&self, term: u64) -> bool {
+    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was accepted.
+    pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
+        let head = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().head);
+        self.relay_has(term, move |queue| queue.accepted >= head)
+    }
+
+    /// Waits until the last mark, with all events before it, was stored, or `term` has ended. Returns whether it was stored.
+    pub async fn relay_marked(&self, term: u64) -> bool {
+        self.relay_has(term, |queue| queue.marked.is_none() || queue.marked == queue.stored).await
+    }
+
+    async fn relay_has(&self, term: u64, has: impl Fn(&Queue) -> bool) -> bool {
         let Some(relay) = &self.shared.relay else { return true };
-        let head = relay.lock().head;
-        relay.until(|queue| queue.term != term || (queue.accepted >= head && queue.is_mark_stored())).await;
+        relay.until(|queue| queue.term != term || has(queue)).await;
         relay.lock().term == term
     }
 

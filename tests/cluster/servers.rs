@@ -15,6 +15,8 @@ use crate::{
 
 /// Number of servers, and of copies of each message.
 const SERVERS: usize = 3;
+/// The streams of the main channel and of the leases.
+const STREAMS: [&str; 2] = ["livetape-test_main", "KV_livetape-test"];
 /// The default of nodes.
 const LEASE: &str = "5s";
 /// Maximum time for an answer of a stream.
@@ -53,23 +55,26 @@ fn start() -> Vec<Nats> {
     servers
 }
 
-/// Returns which server leads the stream of the main channel, once all are up to date. Asks one that did not just start.
+/// Returns which server leads the stream of the main channel, once all copies of it and of the leases are up to date. Asks a server that
+/// did not just start.
 fn leader(asked: &Nats) -> usize {
-    let mut attempts = std::iter::repeat_with(|| stream(asked)).take(ATTEMPTS_MAX).flatten();
-    let leader = attempts.find_map(|stream| {
-        let copies = stream["cluster"]["replicas"].as_array()?;
-        let is_current = copies.len() == SERVERS - 1 && copies.iter().all(|copy| copy["current"] == true);
-        let leader = stream["cluster"]["leader"].as_str()?.strip_prefix("server-")?;
-        is_current.then(|| leader.parse().unwrap())
-    });
-    leader.expect("the copies are equal in the end")
+    STREAMS.map(|stream| {
+        let mut answers = std::iter::repeat_with(|| info(asked, stream)).take(ATTEMPTS_MAX).flatten();
+        let leader = answers.find_map(|info| {
+            let copies = info["cluster"]["replicas"].as_array()?;
+            let is_current = copies.len() == SERVERS - 1 && copies.iter().all(|copy| copy["current"] == true);
+            let leader = info["cluster"]["leader"].as_str()?.strip_prefix("server-")?;
+            is_current.then(|| leader.parse().unwrap())
+        });
+        leader.expect("the copies are equal in the end")
+    })[0]
 }
 
-/// Returns what a server tells about the stream of the main channel. There is no answer while it has no leader.
-fn stream(asked: &Nats) -> Option<Value> {
+/// Returns what a server tells about a stream. There is no answer while it has no leader.
+fn info(asked: &Nats, stream: &str) -> Option<Value> {
     let mut socket = asked.stranger();
     socket.set_read_timeout(Some(ANSWER_TIME)).unwrap();
-    let request = "SUB _INBOX.test 1\r\nPUB $JS.API.STREAM.INFO.livetape-test_main _INBOX.test 0\r\n\r\n";
+    let request = format!("SUB _INBOX.test 1\r\nPUB $JS.API.STREAM.INFO.{stream} _INBOX.test 0\r\n\r\n");
     socket.write_all(request.as_bytes()).unwrap();
     let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
     lines.find(|line| line.starts_with("MSG "))?;

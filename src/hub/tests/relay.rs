@@ -145,18 +145,18 @@ async fn a_full_queue_makes_the_source_wait() {
 }
 
 #[tokio::test]
-async fn a_mark_is_settled_once_it_is_stored() {
+async fn an_order_waits_until_its_mark_is_stored() {
     let hub = shared(8);
     hub.mark_stored(&"before".into());
     hub.open_relay(0);
     let term = hub.relay_term();
-    assert!(hub.relay_settled(term).await);
+    assert!(hub.relay_marked(term).await);
     hub.mark(|| "playing".to_owned(), Some(0));
-    assert_eq!(hub.relay_settled(term).now_or_never(), None);
+    assert_eq!(hub.relay_marked(term).now_or_never(), None);
     hub.mark_stored(&"before".into());
-    assert_eq!(hub.relay_settled(term).now_or_never(), None);
+    assert_eq!(hub.relay_marked(term).now_or_never(), None);
     hub.mark_stored(&"playing".into());
-    assert!(hub.relay_settled(term).await);
+    assert!(hub.relay_marked(term).await);
 }
 
 #[tokio::test]
