@@ -146,7 +146,7 @@ fn without_storage_nodes_say_which_setting_to_raise() {
     for node in nodes {
         let (exit, output) = node.wait();
         assert_eq!(exit, Some(1), "{output}");
-        assert!(output.contains("no storage for the stream `livetape-test_main`"), "{output}");
+        assert!(output.contains("JetStream refuses the stream `livetape-test_main`"), "{output}");
         assert!(output.contains("max_file_store"), "{output}");
     }
 }

@@ -13,21 +13,32 @@ use async_nats::{
     jetstream::{
         Context, ContextBuilder, ErrorCode,
         context::{CreateStreamErrorKind, PublishErrorKind},
+        stream::{self, Stream},
     },
 };
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use super::Options;
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
 
 /// Maximum time to wait for an answer of JetStream.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// Minimum time to wait for an answer of JetStream.
 const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
-/// Hint if JetStream cannot reserve a stream. In a cluster of NATS servers, each copy needs its own.
-const STORAGE_HINT: &str = "raise `max_file_store` of nats-server: the main channel and each room reserve 32 MiB for each of \
-                            `cluster.replicas` copies, on different servers";
+/// Hint if JetStream cannot reserve a stream.
+const STORAGE_HINT: &str =
+    "raise `max_file_store` of nats-server: the main channel and each room reserve 32 MiB";
+/// Hint if there are too few servers for the copies, or too few with enough storage.
+const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.replicas, with 32 MiB for the main channel and each room \
+                            (`max_file_store`), or lower it";
+/// Maximum number of attempts to create a stream for which storage is missing.
+const CREATE_ATTEMPTS_MAX: u32 = 5;
+/// Time between them.
+const CREATE_INTERVAL: Duration = Duration::from_millis(200);
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
 
@@ -79,34 +90,41 @@ impl Store {
         self.ensure_bucket().await
     }
 
+    /// Creates a stream, unless it exists. If storage is missing, another node may be creating the same stream just now.
+    async fn create(&self, config: stream::Config) -> Result<Stream, Problem> {
+        let mut attempts = 1;
+        loop {
+            match self.context.get_or_create_stream(config.clone()).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) if attempts < CREATE_ATTEMPTS_MAX && is_storage_missing(&error.kind()) => {
+                    sleep_until(clock::now() + CREATE_INTERVAL).await;
+                }
+                Err(error) => return Err(self.no_stream(&config.name, &error.kind())),
+            }
+            attempts += 1;
+        }
+    }
+
     fn no_stream(&self, stream: &str, kind: &CreateStreamErrorKind) -> Problem {
-        match kind {
-            CreateStreamErrorKind::JetStreamUnavailable => self.no_jetstream(),
-            CreateStreamErrorKind::JetStream(error)
-                if matches!(
-                    error.error_code(),
-                    ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
-                ) =>
-            {
+        let code = match kind {
+            CreateStreamErrorKind::JetStream(error) => Some(error.error_code()),
+            _ => None,
+        };
+        let refused = || {
+            let message = format!("JetStream refuses the stream `{stream}`: {kind}");
+            Problem::new(Code::ClusterUnreachable, message)
+        };
+        match (kind, code) {
+            (CreateStreamErrorKind::JetStreamUnavailable, _)
+            | (_, Some(ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT)) => {
                 self.no_jetstream()
             }
-            CreateStreamErrorKind::JetStream(error)
-                if matches!(
-                    error.error_code(),
-                    ErrorCode::STORAGE_RESOURCES_EXCEEDED
-                        | ErrorCode::INSUFFICIENT_RESOURCES
-                        | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
-                        | ErrorCode::CLUSTER_NO_PEERS
-                ) =>
-            {
-                let message = format!("JetStream has no storage for the stream `{stream}`: {error}");
-                Problem::new(Code::ClusterUnreachable, message).hint(STORAGE_HINT)
+            (CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response, _) => self.silent(),
+            (_, Some(ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED | ErrorCode::CLUSTER_NO_PEERS)) => {
+                refused().hint(SERVERS_HINT)
             }
-            CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response => self.silent(),
-            other => {
-                let message = format!("JetStream refuses the stream `{stream}`: {other}");
-                Problem::new(Code::ClusterUnreachable, message)
-            }
+            _ if is_storage_missing(kind) => refused().hint(STORAGE_HINT),
+            _ => refused(),
         }
     }
 
@@ -145,6 +163,16 @@ impl Store {
             Err(_) => Err(Appending::Unanswered),
         }
     }
+}
+
+fn is_storage_missing(kind: &CreateStreamErrorKind) -> bool {
+    let CreateStreamErrorKind::JetStream(error) = kind else { return false };
+    matches!(
+        error.error_code(),
+        ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+    )
 }
 
 /// Why a message was not, or may not have been, appended.
