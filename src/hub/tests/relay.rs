@@ -155,7 +155,13 @@ async fn an_order_waits_until_its_mark_is_stored() {
     assert_eq!(hub.relay_marked(term).now_or_never(), None);
     hub.mark_stored(&"before".into());
     assert_eq!(hub.relay_marked(term).now_or_never(), None);
-    hub.mark_stored(&"playing".into());
+    let first = hub.relay_marked(term);
+    hub.mark(|| "paused".to_owned(), None);
+    hub.mark(|| "ended".to_owned(), None);
+    hub.mark_stored(&"paused".into());
+    assert!(first.await, "later marks do not delay it");
+    assert_eq!(hub.relay_marked(term).now_or_never(), None);
+    hub.mark_stored(&"ended".into());
     assert!(hub.relay_marked(term).await);
 }
 
