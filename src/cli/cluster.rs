@@ -65,7 +65,7 @@ pub(super) async fn serve(
     let ended = supervising.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let missed = stage.close().await;
     // A panicked task leaves the lease to expire.
-    let lost = membership.left.await.unwrap_or_default();
+    let lost = membership.left.await.unwrap_or(Ok(0))?;
     if lost == 0 {
         return conclude(&ended, missed);
     }

@@ -61,13 +61,19 @@ pub(super) async fn check(link: &Link, cluster: &str) -> Result<(), Problem> {
         drop(link.client.publish_with_headers(named(probe), headers.clone(), PROBE).await);
     }
     // NATS has answered everything before.
-    let mut denied = link.denied.clone();
     tokio::select! { biased;
-        _ = denied.wait_for(|denied| !denied.is_empty()) => {}
+        () = denied(link.denied.clone()) => {}
         _ = round_trip(&link.client) => {}
     }
     drop(subscriptions);
     first_denied(&link.denied)
+}
+
+/// Waits until NATS has denied something; forever, if the client ends before.
+pub(super) async fn denied(mut denied: Denied) {
+    if denied.wait_for(|denied| !denied.is_empty()).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Returns the first subject that NATS has denied, as a problem.

@@ -75,6 +75,8 @@ impl Rooms {
         let joined: Result<(), Problem> = tokio::select! { biased;
             _ = connected.wait_for(|is_connected| !is_connected) => Err(unreachable()),
             joined = async {
+                // Otherwise nobody would learn why JetStream refuses it.
+                store.ensure_log().await?;
                 let (tells, may_own) = watch::channel(self.shown.allows(&user));
                 let node = Node::new(options, is_connected, store, (hub, control.clone()), told, may_own).await?;
                 tokio::spawn(self.shown.tell(user, tells));

@@ -16,7 +16,10 @@ mod progress;
 mod report;
 mod store;
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 pub use claims::PLACES_MAX;
 pub use doctor::{Finding, diagnose};
@@ -53,8 +56,9 @@ pub struct Membership {
     /// The times in which this process owns the channel.
     pub terms: mpsc::Receiver<Term>,
     /// Ends after the process left the cluster, when the server shuts down. Returns the number of events of rooms that it
-    /// received, but could not store: at most, because answers of NATS may be missing.
-    pub left: JoinHandle<u64>,
+    /// received, but could not store: at most, because answers of NATS may be missing. Fails, and shuts the server down, if
+    /// NATS denies something that a node needs.
+    pub left: JoinHandle<Result<u64, Problem>>,
     /// Ends when this process has read the channel, whose stream has a name once it has an owner; fails if that takes too long.
     pub ready: Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>,
 }
@@ -112,7 +116,9 @@ impl Cluster {
         };
         router.serve().await?;
         tokio::spawn(router.route(from_here));
-        if let Some(pause) = store.read_pause(START_TIME).await? {
+        let pause = store.read_pause(START_TIME).await;
+        access::first_denied(&link.denied)?;
+        if let Some(pause) = pause? {
             control.limit().learn(&pause);
         }
         let (claims, asked) = Claims::shared();
@@ -124,18 +130,29 @@ impl Cluster {
         tokio::spawn(serve(asked, claimant, rooms, is_connected.clone()));
         tokio::spawn(store.clone().remove_expired(options.node.clone()));
         let (has_stream, within) = (heard.has_stream, START_TIME + options.lease);
-        let denied = link.denied;
+        let (denied, denied_later) = (link.denied.clone(), link.denied);
         let ready = Box::pin(async move {
-            ready(has_stream, within).await?;
-            // The client may tell it late.
+            tokio::select! { biased;
+                () = access::denied(denied.clone()) => {}
+                ready = ready(has_stream, within) => ready?,
+            }
             access::first_denied(&denied)
         });
         let (_, always) = watch::channel(true);
+        let shutdown = control.shutdown().clone();
         let node = node::Node::new(options, is_connected, store, (hub, control), told, always).await?;
         let left = tokio::spawn(async move {
-            node.run().await;
+            let mut running = pin!(node.run());
+            let refused = tokio::select! { biased;
+                () = &mut running => Ok(()),
+                refused = denied_at_start(denied_later) => {
+                    shutdown.cancel();
+                    running.await;
+                    refused
+                }
+            };
             claimed.released().await;
-            totals.lost()
+            refused.map(|()| totals.lost())
         });
         Ok(Membership { terms: heard.terms, left, ready })
     }
@@ -154,6 +171,14 @@ async fn serve(
             Asked::Channel(joining) => drop(tokio::spawn(rooms.clone().join(joining, is_connected.clone()))),
         }
     }
+}
+
+/// Waits for what NATS denies; forever, if that is nothing. On a busy machine, the client may tell it after the check.
+async fn denied_at_start(denied: options::Denied) -> Result<(), Problem> {
+    if timeout(START_TIME, access::denied(denied.clone())).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    access::first_denied(&denied)
 }
 
 async fn ready(mut has_stream: watch::Receiver<bool>, within: Duration) -> Result<(), Problem> {

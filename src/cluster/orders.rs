@@ -1,28 +1,40 @@
-//! Passes orders to the owner of the channel: to the source of this process, or to another node by request and reply.
+//! Passes orders to the owner of the channel: to the source of this process, or to another node.
+//!
+//! ```text
+//! this node ── order ──► owner     NATS may deliver it late, when nobody waits any more
+//!           ◄── still? ──
+//!           ── yes ────►           from here on, this node does not know whether it is executed
+//!           ◄── answer ──
+//! ```
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::{Client, client::RequestErrorKind};
+use async_nats::{Client, Message, Request, StatusCode};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
     clock,
-    control::{Command, Order, Reply},
+    control::{Command, Order, Refusal, Reply},
     hub::Hub,
     sans_io::error::{Code, Problem},
 };
 
 /// Version of the messages.
 const VERSION: u8 = 1;
-/// Maximum time for the owner to execute an order: looking a user up and connecting takes several requests.
+/// Maximum time for the owner to execute an order, beyond the patience: looking a user up and connecting takes several requests.
 const ORDER_TIME: Duration = Duration::from_secs(60);
-/// Minimum time to wait for an owner.
+/// Maximum time for a node to confirm that it still waits for the answer to an order.
+const CONFIRM_TIME: Duration = Duration::from_secs(5);
+/// Minimum time to wait for an owner, and time for the answer of one that is no longer the owner.
 pub(super) const PATIENCE_MIN: Duration = Duration::from_secs(2);
+/// Maximum time to wait for events of an order whose effects are stored: a fast replay has many.
+const EVENTS_TIME: Duration = Duration::from_secs(1);
 /// Maximum number of orders that are executed at once: those of this process, and those of other nodes.
 const ORDERS_MAX: usize = 64;
 
@@ -89,7 +101,7 @@ impl Router {
             async move {
                 let Some(inbox) = message.reply else { return };
                 let reply = match serde_json::from_slice(&message.payload) {
-                    Ok(Asked { version: VERSION, command }) => router.execute_here(command).await,
+                    Ok(Asked { version: VERSION, command }) => router.execute_for(&inbox, command).await,
                     _ => Some(refused(Problem::new(
                         Code::ClusterVersion,
                         "the owner has another version of livetape",
@@ -107,15 +119,13 @@ impl Router {
         let mut owner = self.owner.clone();
         let patience_ends = clock::now() + self.patience;
         loop {
+            if !*self.is_connected.borrow() {
+                return refused(unreachable("this node cannot reach NATS"));
+            }
             let Owner { node, is_here } = owner.borrow_and_update().clone();
             let reply = match node {
                 _ if is_here => self.execute_here(command.clone()).await,
-                Some(node) if node != self.node && *self.is_connected.borrow() => {
-                    match self.ask(&node, &command).await {
-                        Ok(reply) => reply,
-                        Err(problem) => return refused(problem),
-                    }
-                }
+                Some(node) if node != self.node => self.ask(&node, &command, patience_ends).await,
                 _ => None,
             };
             if let Some(reply) = reply {
@@ -123,12 +133,12 @@ impl Router {
             }
             // The owner is gone, or about to change.
             if !wait(&mut owner, patience_ends).await {
-                return refused(unreachable("no node of the cluster owns the channel"));
+                return refused(unreachable("no owner of the channel has taken the order in time"));
             }
         }
     }
 
-    /// Returns `None` if this process is not the owner.
+    /// Returns `None` if the order was not executed, because this process is not the owner.
     async fn execute_here(&self, command: Command) -> Option<Reply> {
         if !self.owner.borrow().is_here {
             return None;
@@ -136,43 +146,106 @@ impl Router {
         let term = self.hub.relay_term();
         let (order, replied) = command.into_order();
         self.to_source.send(order).await.ok()?;
-        let reply = replied.await;
-        // Answer only after the order's events were broadcast.
-        let is_stored = timeout_at(clock::now() + self.patience, self.hub.relay_settled(term)).await;
-        Some(match reply {
-            Reply::Injected(_) if is_stored != Ok(true) => refused(unreachable(NOT_STORED)),
-            reply => reply,
-        })
+        let Ok(reply) = timeout_at(self.order_ends(), replied).await else {
+            return Some(refused(unconfirmed(NOT_DONE)));
+        };
+        match &reply {
+            // The source ended before it answered, but the next one may continue what it did.
+            Reply::Refused(Refusal { problem, .. })
+                if problem.code == Code::ShuttingDown && self.hub.relay_term() != term =>
+            {
+                return Some(refused(unconfirmed(NOT_STORED)));
+            }
+            Reply::Refused(_) | Reply::Check(_) => return Some(reply),
+            Reply::Replay(_) | Reply::Status(_) | Reply::Injected(_) => {}
+        }
+        Some(if self.is_stored(term, &reply).await { reply } else { refused(unconfirmed(NOT_STORED)) })
     }
 
-    /// Asks another node. Returns `None` if it did not execute the order.
-    async fn ask(&self, node: &str, command: &Command) -> Result<Option<Reply>, Problem> {
-        let asked =
-            serde_json::to_vec(&Asked { version: VERSION, command: command.clone() }).unwrap_or_default();
-        let request = async_nats::Request::new().payload(asked.into()).timeout(Some(ORDER_TIME));
-        let mut connected = self.is_connected.clone();
+    /// Waits until the effects of an order are stored, and its events broadcast. Returns whether they are stored.
+    async fn is_stored(&self, term: u64, reply: &Reply) -> bool {
+        let (events, ends) = (self.hub.relay_settled(term), clock::now() + self.patience);
+        if let Reply::Injected(_) = reply {
+            return timeout_at(ends, events).await == Ok(true);
+        }
+        // Then the next owner knows what to do, and its events follow.
+        let is_stored = timeout_at(ends, self.hub.relay_marked(term)).await == Ok(true);
+        if is_stored {
+            drop(timeout_at(clock::now() + EVENTS_TIME, events).await);
+        }
+        is_stored
+    }
+
+    /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it was not executed.
+    async fn execute_for(&self, inbox: &str, command: Command) -> Option<Reply> {
+        if !self.owner.borrow().is_here {
+            return None;
+        }
+        let question = Request::new().timeout(Some(CONFIRM_TIME));
+        self.client.send_request(inbox.to_owned(), question).await.ok()?;
+        self.execute_here(command).await
+    }
+
+    /// Asks another node. Returns `None` if it does not execute the order.
+    async fn ask(&self, node: &str, command: &Command, ends: Instant) -> Option<Reply> {
+        let (mut connected, mut owner) = (self.is_connected.clone(), self.owner.clone());
+        let mut is_confirmed = false;
         let answer = tokio::select! { biased;
-            answer = self.client.send_request(format!("{}.{node}", self.subject), request) => answer,
-            _ = connected.wait_for(|is_connected| !is_connected) => return Err(unreachable(UNKNOWN)),
+            answer = self.converse(node, command, ends, &mut is_confirmed) => answer,
+            _ = connected.wait_for(|is_connected| !is_connected) => None,
+            () = async {
+                drop(owner.wait_for(|owner| owner.node.as_deref() != Some(node)).await);
+                sleep_until(clock::now() + PATIENCE_MIN).await;
+            } => None,
         };
         match answer {
-            Ok(message) => match serde_json::from_slice(&message.payload) {
-                Ok(Answered { version: VERSION, reply }) => Ok(reply),
-                _ => Err(Problem::new(
+            Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => None,
+            Some(message) => match serde_json::from_slice(&message.payload) {
+                Ok(Answered { version: VERSION, reply }) => reply,
+                _ => Some(refused(Problem::new(
                     Code::ClusterVersion,
                     "the owner of the channel has another version of livetape",
-                )),
+                ))),
             },
-            Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(None),
-            Err(_) => Err(unreachable(UNKNOWN)),
+            None => is_confirmed.then(|| refused(unconfirmed(NOT_DONE))),
+        }
+    }
+
+    fn order_ends(&self) -> Instant {
+        clock::now() + ORDER_TIME + self.patience
+    }
+
+    /// Sends the order, confirms it when the owner asks, and returns the answer. The order can only be executed after it was
+    /// confirmed, which is no longer possible when this function ends.
+    async fn converse(
+        &self,
+        node: &str,
+        command: &Command,
+        mut ends: Instant,
+        is_confirmed: &mut bool,
+    ) -> Option<Message> {
+        let asked = serde_json::to_vec(&Asked { version: VERSION, command: command.clone() }).ok()?;
+        let inbox = self.client.new_inbox();
+        let mut messages = self.client.subscribe(inbox.clone()).await.ok()?;
+        let subject = format!("{}.{node}", self.subject);
+        self.client.publish_with_reply(subject, inbox, asked.into()).await.ok()?;
+        loop {
+            let message = timeout_at(ends, messages.next()).await.ok()??;
+            let Some(question) = message.reply else { return Some(message) };
+            // At most once, also if the order arrived twice.
+            if std::mem::replace(is_confirmed, true) {
+                continue;
+            }
+            ends = self.order_ends();
+            self.client.publish(question, Bytes::new()).await.ok()?;
         }
     }
 }
 
-/// Message for injected events that were not stored in time.
-const NOT_STORED: &str = "NATS has not stored the event: it may or may not be broadcast later";
+/// Message for an order whose effects were not stored in time.
+const NOT_STORED: &str = "NATS has not stored what the order did in time: it may or may not take effect";
 /// Message for an order without an answer.
-const UNKNOWN: &str = "the owner of the channel did not answer, and may or may not have executed the order";
+const NOT_DONE: &str = "the owner of the channel did not answer: the order may or may not take effect";
 /// Interval at which an owner that is about to change is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -190,6 +263,12 @@ fn refused(problem: Problem) -> Reply {
     Reply::Refused(problem.into())
 }
 
+/// The order is not executed, also not later.
 fn unreachable(message: &str) -> Problem {
     Problem::new(Code::ClusterUnreachable, message)
+}
+
+/// Nobody knows whether the order is executed.
+fn unconfirmed(message: &str) -> Problem {
+    Problem::new(Code::Unconfirmed, message)
 }

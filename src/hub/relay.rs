@@ -1,6 +1,7 @@
 //! A channel that several processes share. Events of this process are numbered and encoded, but wait here until the others
 //! could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with events of other processes.
 
+mod encoding;
 mod too_large;
 
 use std::{
@@ -9,7 +10,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
 use tokio::sync::Notify;
 
 use super::{
@@ -23,10 +23,6 @@ use super::{
     state::ChannelState,
 };
 use crate::sans_io::event::Event;
-
-/// Bits of [`Encoding::audience`] beside those of [`Audience`].
-const BEGINS: u32 = 1 << 16;
-const ENDS: u32 = 1 << 17;
 
 /// Events that wait for acceptance.
 #[derive(Debug)]
@@ -48,6 +44,10 @@ struct Queue {
     head: u64,
     /// Number of the last event that was accepted.
     accepted: u64,
+    /// Number of marks that were ever put here.
+    marked: u64,
+    /// Texts of those that are not stored yet, or not known to be.
+    marks: VecDeque<Arc<str>>,
     staged: VecDeque<Staged>,
     events: u64,
     bytes: u64,
@@ -203,8 +203,19 @@ impl Hub {
     pub fn mark(&self, text: impl FnOnce() -> String, passed: Option<u64>) {
         self.change_relay(|queue| {
             if queue.is_open {
-                queue.staged.push_back(Staged::Mark(Mark { text: text().into(), passed }));
+                let text: Arc<str> = text().into();
+                queue.marked += 1;
+                queue.marks.push_back(Arc::clone(&text));
+                queue.staged.push_back(Staged::Mark(Mark { text, passed }));
             }
+        });
+    }
+
+    /// Tells that the successor of this process would know this mark, which replaces those before it.
+    pub fn mark_stored(&self, text: &Arc<str>) {
+        self.change_relay(|queue| {
+            let stored = queue.marks.iter().rposition(|mark| mark == text).map_or(0, |at| at + 1);
+            queue.marks.drain(..stored);
         });
     }
 
@@ -255,10 +266,20 @@ impl Hub {
     }
 
     /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was accepted.
-    pub async fn relay_settled(&self, term: u64) -> bool {
+    pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
+        let head = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().head);
+        self.relay_has(term, move |queue| queue.accepted >= head)
+    }
+
+    /// The same for the last mark, and all events before it.
+    pub fn relay_marked(&self, term: u64) -> impl Future<Output = bool> {
+        let marked = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().marked);
+        self.relay_has(term, move |queue| queue.marked - queue.marks.len() as u64 >= marked)
+    }
+
+    async fn relay_has(&self, term: u64, has: impl Fn(&Queue) -> bool) -> bool {
         let Some(relay) = &self.shared.relay else { return true };
-        let head = relay.lock().head;
-        relay.until(|queue| queue.term != term || queue.accepted >= head).await;
+        relay.until(|queue| queue.term != term || has(queue)).await;
         relay.lock().term == term
     }
 
@@ -338,42 +359,5 @@ impl Hub {
         if let Some(relay) = &self.shared.relay {
             relay.change(change);
         }
-    }
-}
-
-impl Entry {
-    fn encoding(&self, kind: &str) -> Encoding {
-        let role = match self.state_role {
-            StateRole::Begins => BEGINS,
-            StateRole::Ends => ENDS,
-            StateRole::Passes => 0,
-        };
-        let flags = self.audience.bits() | role;
-        Encoding {
-            json: self.line.view(View::Json),
-            json_of_final: self.line_of_final.as_ref().map(|line| line.view(View::Json)).unwrap_or_default(),
-            audience: [&flags.to_le_bytes(), kind.as_bytes()].concat().into(),
-        }
-    }
-
-    fn read(event: &Encoding, stream: &str, seq: u64) -> Result<Self, Unfit> {
-        let (flags, kind) = event.audience.split_first_chunk().ok_or(Unfit::Foreign)?;
-        let (flags, kind) = (u32::from_le_bytes(*flags), str::from_utf8(kind).map_err(|_| Unfit::Foreign)?);
-        let end = format!(r#","stream":"{stream}","seq":{seq}}}"#);
-        let line = |json: &Bytes| {
-            let is_json = serde_json::from_slice::<IgnoredAny>(json).is_ok();
-            (is_json && json.ends_with(end.as_bytes())).then(|| Line::new(json)).ok_or(Unfit::Foreign)
-        };
-        let of_final = Some(&event.json_of_final).filter(|json| !json.is_empty());
-        Ok(Self {
-            line: line(&event.json)?,
-            line_of_final: of_final.map(line).transpose()?,
-            audience: Audience::from_bits(kind, flags),
-            state_role: match (flags & BEGINS != 0, flags & ENDS != 0) {
-                (true, _) => StateRole::Begins,
-                (false, true) => StateRole::Ends,
-                (false, false) => StateRole::Passes,
-            },
-        })
     }
 }

@@ -78,6 +78,20 @@ fn each_missing_permission_is_named() {
     }
 }
 
+/// As on a busy machine, where a node learns only after its start what NATS denied.
+#[test]
+fn a_permission_that_is_found_missing_late_is_named_too() {
+    let mut allowed = documented_permissions(CLUSTER);
+    let nats = Nats::configured(&["--jetstream"], &users(&allowed));
+    let node = Node::start(&nats);
+    allowed[0].retain(|subject| subject != "livetape.test.node.>");
+    std::fs::write(nats.config(), users(&allowed)).unwrap();
+    nats.signal("HUP");
+    let (exit, output) = node.process.wait();
+    assert_eq!(exit, Some(1), "{output}");
+    assert!(output.contains("does not allow this user to publish on `livetape.test.node."), "{output}");
+}
+
 #[test]
 fn a_token_is_a_login() {
     let nats = Nats::with(&["--jetstream", "--auth", "planted-token"]);

@@ -86,7 +86,7 @@ fn an_event_that_is_not_stored_is_not_confirmed() {
     assert_eq!((status, &before["seqs"]), (200, &json!([1])));
     nats.signal("STOP");
     let (status, answer) = node.request("POST", "/inject", &chat("lost"));
-    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
+    assert_eq!((status, &answer["error"]["code"]), (504, &json!("unconfirmed")), "{answer}");
     nats.signal("CONT");
 }
 

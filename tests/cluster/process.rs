@@ -3,9 +3,11 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     time::Duration,
 };
+
+use livetape::clock;
 
 use crate::support::PATIENCE;
 
@@ -37,9 +39,9 @@ impl Process {
     /// Waits for a line that contains `text`.
     #[track_caller]
     pub(crate) fn until(&self, text: &str) -> String {
-        let mut seen = Vec::new();
+        let (mut seen, ends) = (Vec::new(), clock::now() + PATIENCE);
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(ends.saturating_duration_since(clock::now())) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => seen.push(line),
                 Err(_) => panic!("no line with {text:?} in {seen:#?}"),
@@ -64,20 +66,26 @@ impl Process {
     }
 
     /// Waits for the exit. Returns its code and all further lines.
-    pub(crate) fn wait(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().unwrap().code();
-        (code, self.lines.iter().collect::<Vec<_>>().join("\n"))
+    #[track_caller]
+    pub(crate) fn wait(self) -> (Option<i32>, String) {
+        self.wait_at_most(PATIENCE)
     }
-}
 
-impl Process {
     /// Like [`wait`](Self::wait), but fails if it takes longer.
     #[track_caller]
-    pub(crate) fn wait_at_most(self, time: Duration) -> (Option<i32>, String) {
-        let (sender, ended) = channel();
-        let pid = self.child.id();
-        std::thread::spawn(move || drop(sender.send(self.wait())));
-        ended.recv_timeout(time).unwrap_or_else(|_| panic!("process {pid} did not end within {time:?}"))
+    pub(crate) fn wait_at_most(mut self, time: Duration) -> (Option<i32>, String) {
+        let (mut lines, ends) = (Vec::new(), clock::now() + time);
+        // The output ends with the process.
+        loop {
+            match self.lines.recv_timeout(ends.saturating_duration_since(clock::now())) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("process {} did not end within {time:?}: {lines:#?}", self.child.id())
+                }
+            }
+        }
+        (self.child.wait().unwrap().code(), lines.join("\n"))
     }
 }
 

@@ -1,8 +1,11 @@
 //! What NATS stores of each channel, and for how long.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use livetape::sans_io::pace::Speed;
@@ -10,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::{
     proxy::{self, To},
-    support::{LEASE, Nats, Node, after, assert_same, contents, demo, node, polled, take_owner},
-    upstream::Show,
+    support::{LEASE, Nats, Node, Process, after, assert_same, contents, demo, node, polled, take_owner},
+    upstream::{Show, is_chat},
 };
 
 /// Bar for what NATS stores of a channel, in bytes.
@@ -129,4 +132,40 @@ fn after_its_stream_was_deleted_a_channel_begins_another() {
     nodes[1].post("/replay/speed", &json!({ "speed": "max" }));
     let logs = nodes.each_ref().map(|node| node.feed("0").to_end());
     assert!(logs[0] == logs[1]);
+}
+
+/// Storage for the main channel, but not for a room.
+const STORAGE_OF_MAIN: &str = "jetstream: { max_file_store: 40MB }\n";
+/// Storage for nothing.
+const NO_STORAGE: &str = "jetstream: { max_file_store: 16MB }\n";
+
+#[test]
+fn without_storage_nodes_say_which_setting_to_raise() {
+    let nats = Nats::configured(&[], NO_STORAGE);
+    let nodes: Vec<_> = (0..3).map(|_| Process::start(&mut node(&nats.url(), LEASE))).collect();
+    for node in nodes {
+        let (exit, output) = node.wait();
+        assert_eq!(exit, Some(1), "{output}");
+        assert!(output.contains("JetStream refuses the stream `livetape-test_main`"), "{output}");
+        assert!(output.contains("max_file_store"), "{output}");
+    }
+}
+
+#[test]
+fn without_storage_for_rooms_the_rest_works() {
+    let show = Show::on(Nats::configured(&[], STORAGE_OF_MAIN), |it| it, "9");
+    let starting: Vec<_> = (0..3)
+        .map(|_| show.command(&show.nats.url(), &show.mock.url(), LEASE))
+        .map(|mut command| thread::spawn(move || Node::with(&mut command)))
+        .collect();
+    let nodes: Vec<_> = starting.into_iter().map(|node| node.join().unwrap()).collect();
+    for node in &nodes {
+        let refused = node.room("t-ben").until(|event| event["type"] == "error").pop().unwrap();
+        let refused: Value = serde_json::from_str(&refused).unwrap();
+        assert_eq!(refused["data"]["code"], "cluster_unreachable", "{refused}");
+        assert!(refused["data"]["hint"].as_str().unwrap().contains("max_file_store"), "{refused}");
+    }
+    let feed = nodes[0].feed("0");
+    nodes[1].post("/connect/ann", &Value::Null);
+    feed.until(is_chat);
 }

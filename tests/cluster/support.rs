@@ -31,7 +31,7 @@ pub(crate) const CLUSTER: &str = "test";
 
 /// A NATS server with its storage.
 pub(crate) struct Nats {
-    process: Option<Process>,
+    pub(crate) process: Option<Process>,
     storage: TempDir,
     pub(crate) address: String,
     args: Vec<String>,
@@ -63,7 +63,7 @@ impl Nats {
         nats
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.storage.path().join("nats.conf")
     }
 

@@ -1,6 +1,6 @@
 //! What all nodes together may ask of TikTok.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use livetape::{
     demo::{DEMO, DEMO_BYTES},
@@ -26,6 +26,14 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn start(scenario: impl FnOnce(Scenario) -> Scenario, max_live: &'static str) -> Self {
+        Self::on(Nats::start(), scenario, max_live)
+    }
+
+    pub(crate) fn on(
+        nats: Nats,
+        scenario: impl FnOnce(Scenario) -> Scenario,
+        max_live: &'static str,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let scenario = scenario(Scenario::live("ann").user(User::new("ben")).recording(DEMO));
         let scenario = ScenarioFile::from(scenario).with_recording(DEMO, DEMO_BYTES);
@@ -34,7 +42,7 @@ impl Show {
         let token =
             |user| format!("[[tokens]]\nname = \"{user}\"\ntoken = \"t-{user}\"\nuser = \"{user}\"\n");
         std::fs::write(folder.path().join("livetape.toml"), token("ann") + &token("ben")).unwrap();
-        Self { nats: Nats::start(), mock, folder, max_live, _runtime: runtime }
+        Self { nats, mock, folder, max_live, _runtime: runtime }
     }
 
     pub(crate) fn node(&self) -> Node {
@@ -46,12 +54,17 @@ impl Show {
     }
 
     pub(crate) fn node_of(&self, nats: &str, upstream: &str, lease: &str) -> Node {
+        Node::with(&mut self.command(nats, upstream, lease))
+    }
+
+    /// Returns the command of a node.
+    pub(crate) fn command(&self, nats: &str, upstream: &str, lease: &str) -> Command {
         let config = self.folder.path().join("livetape.toml");
         let mut command = node(nats, lease);
         command
             .args(["--upstream", upstream, "--max-live", self.max_live, "--allow-inject", "--config"])
             .arg(config);
-        Node::with(&mut command)
+        command
     }
 
     /// Whether a room is connected.

@@ -20,7 +20,7 @@ const PROGRAMS: [(&[&str], &str); 4] = [
 /// Arguments of `cargo xtask cluster`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Kill 30 processes instead of 5
+    /// Kill 30 processes instead of 5, and each of three NATS servers instead of one
     #[arg(long)]
     nightly: bool,
     /// Test the program that is built for release, as CI does, instead of building another

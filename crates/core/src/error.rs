@@ -203,6 +203,8 @@ codes! {
     ClusterMessage = "cluster_message", 502, 1011, 1, "let only livetape publish on the subjects of the cluster: check the permissions in NATS";
     /// The nodes of the cluster cannot reach NATS or their common channel.
     ClusterUnreachable = "cluster_unreachable", 503, 1011, 1, "check that NATS runs, has JetStream and can be reached from every node";
+    /// The cluster may or may not have executed the order.
+    Unconfirmed = "unconfirmed", 504, 1011, 1, "look at GET /status before you send the order again";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
 }

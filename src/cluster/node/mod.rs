@@ -313,6 +313,7 @@ impl Node {
 
     fn tell_intent(&self) {
         let intent = &self.progress.intent;
+        intent.iter().for_each(|intent| self.hub.mark_stored(intent));
         self.told.intent.send_if_modified(|told| {
             let is_news = told != intent;
             told.clone_from(intent);

@@ -71,8 +71,7 @@ impl Store {
             }),
             ..stream::Config::default()
         };
-        let log = self.context.get_or_create_stream(config).await;
-        let log = log.map_err(|error| self.no_stream(&name, &error.kind()))?;
+        let log = self.create(config).await?;
         if log.cached_info().config.republish.is_none() {
             let message = format!("the JetStream stream `{name}` is not one of livetape");
             return Err(

@@ -12,13 +12,20 @@ use async_nats::{
     jetstream::{
         self, Context, ContextBuilder, ErrorCode,
         context::{CreateStreamErrorKind, PublishError, PublishErrorKind},
+        stream::{self, Stream},
     },
 };
 use bytes::Bytes;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep_until, timeout},
+};
 
 use super::Options;
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
 
 /// Maximum time to wait for an answer of JetStream.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
@@ -26,6 +33,16 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
 /// Maximum length of JetStream's words that are passed on.
 const REASON_CHARS_MAX: usize = 200;
+/// Hint if JetStream cannot reserve a stream.
+const STORAGE_HINT: &str =
+    "raise `max_file_store` of nats-server: the main channel and each room reserve 32 MiB";
+/// Hint if there are too few servers for the copies, or too few with enough storage.
+const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.replicas, with 32 MiB for the main channel and each room \
+                            (`max_file_store`), or lower it";
+/// Maximum number of attempts to create a stream for which storage is missing.
+const CREATE_ATTEMPTS_MAX: u32 = 5;
+/// Time between them.
+const CREATE_INTERVAL: Duration = Duration::from_millis(200);
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
 
@@ -79,6 +96,21 @@ impl Store {
         self.ensure_bucket().await
     }
 
+    /// Creates a stream, unless it exists. If storage is missing, another node may be creating the same stream just now.
+    async fn create(&self, config: stream::Config) -> Result<Stream, Problem> {
+        let mut attempts = 1;
+        loop {
+            match self.context.get_or_create_stream(config.clone()).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) if attempts < CREATE_ATTEMPTS_MAX && is_storage_missing(&error.kind()) => {
+                    sleep_until(clock::now() + CREATE_INTERVAL).await;
+                }
+                Err(error) => return Err(self.no_stream(&config.name, &error.kind())),
+            }
+            attempts += 1;
+        }
+    }
+
     fn no_stream(&self, stream: &str, kind: &CreateStreamErrorKind) -> Problem {
         let code = match kind {
             CreateStreamErrorKind::JetStream(error) => Some(error.error_code()),
@@ -95,8 +127,9 @@ impl Store {
             }
             (CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response, _) => self.silent(),
             (_, Some(ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED | ErrorCode::CLUSTER_NO_PEERS)) => {
-                refused().hint("start at least as many NATS servers as cluster.replicas, or lower it")
+                refused().hint(SERVERS_HINT)
             }
+            _ if is_storage_missing(kind) => refused().hint(STORAGE_HINT),
             _ => refused(),
         }
     }
@@ -158,6 +191,16 @@ impl Store {
     pub(super) fn accepts_records(&self) {
         self.refusals.send_if_modified(|refusals| refusals.set(Stored::Record, None));
     }
+}
+
+fn is_storage_missing(kind: &CreateStreamErrorKind) -> bool {
+    let CreateStreamErrorKind::JetStream(error) = kind else { return false };
+    matches!(
+        error.error_code(),
+        ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+    )
 }
 
 /// Why a message was not, or may not have been, appended.

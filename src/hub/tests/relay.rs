@@ -145,6 +145,27 @@ async fn a_full_queue_makes_the_source_wait() {
 }
 
 #[tokio::test]
+async fn an_order_waits_until_its_mark_is_stored() {
+    let hub = shared(8);
+    hub.mark_stored(&"before".into());
+    hub.open_relay(0);
+    let term = hub.relay_term();
+    assert!(hub.relay_marked(term).await);
+    hub.mark(|| "playing".to_owned(), Some(0));
+    assert_eq!(hub.relay_marked(term).now_or_never(), None);
+    hub.mark_stored(&"before".into());
+    assert_eq!(hub.relay_marked(term).now_or_never(), None);
+    let first = hub.relay_marked(term);
+    hub.mark(|| "paused".to_owned(), None);
+    hub.mark(|| "ended".to_owned(), None);
+    hub.mark_stored(&"paused".into());
+    assert!(first.await, "later marks do not delay it");
+    assert_eq!(hub.relay_marked(term).now_or_never(), None);
+    hub.mark_stored(&"ended".into());
+    assert!(hub.relay_marked(term).await);
+}
+
+#[tokio::test]
 async fn events_that_were_discarded_are_not_settled() {
     let hub = shared(8);
     hub.open_relay(0);

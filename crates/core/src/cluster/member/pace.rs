@@ -6,8 +6,10 @@ use std::time::Duration;
 const START_BYTES: usize = 16 << 10;
 /// Minimum size up to which events are joined, in bytes.
 const BYTES_MIN: usize = 1 << 10;
-/// A record should be stored within this part of a lease.
+/// A record should be stored within this part of a lease, beyond the latency.
 const LEASE_PARTS: u32 = 16;
+/// The latency counts up to this part of a lease: an answer has to arrive within a quarter.
+const LATENCY_PARTS: u32 = 8;
 
 /// The size up to which events are joined.
 #[derive(Debug)]
@@ -15,11 +17,16 @@ pub(super) struct Pace {
     bytes: usize,
     bytes_max: usize,
     time_max: Duration,
+    /// Time that the last small record took. Nothing else waits for the part of the way that only takes time.
+    latency: Duration,
+    latency_max: Duration,
 }
 
 impl Pace {
     pub(super) fn new(bytes_max: usize, lease: Duration) -> Self {
-        Self { bytes: START_BYTES.min(bytes_max), bytes_max, time_max: lease / LEASE_PARTS }
+        let (time_max, latency_max) = (lease / LEASE_PARTS, lease / LATENCY_PARTS);
+        let bytes = START_BYTES.min(bytes_max);
+        Self { bytes, bytes_max, time_max, latency: Duration::ZERO, latency_max }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -28,7 +35,10 @@ impl Pace {
 
     /// Learns from the time that a record took, or took at least.
     pub(super) fn took(&mut self, bytes: usize, time: Duration) {
-        if time > self.time_max {
+        if bytes <= BYTES_MIN {
+            self.latency = time.min(self.latency_max);
+        }
+        if time > self.latency + self.time_max {
             self.bytes = (bytes.min(self.bytes) / 2).max(BYTES_MIN.min(self.bytes_max));
         } else if bytes > self.bytes / 2 {
             self.bytes = (self.bytes * 2).min(self.bytes_max);
@@ -42,12 +52,25 @@ mod tests {
 
     /// Returns the size of pieces after many, if NATS stores so many bytes a millisecond.
     fn settled(bytes_per_ms: usize) -> usize {
+        settled_after(Duration::ZERO, bytes_per_ms)
+    }
+
+    /// The same for a NATS that is far away.
+    fn settled_after(latency: Duration, bytes_per_ms: usize) -> usize {
         let mut pace = Pace::new(256 << 10, Duration::from_millis(1_600));
         for _ in 0..100 {
             let bytes = pace.bytes();
-            pace.took(bytes, Duration::from_millis((bytes / bytes_per_ms) as u64));
+            pace.took(bytes, latency + Duration::from_millis((bytes / bytes_per_ms) as u64));
         }
         pace.bytes()
+    }
+
+    #[test]
+    fn a_long_way_to_nats_does_not_shrink_pieces() {
+        let way = Duration::from_millis(160);
+        assert_eq!(settled_after(way, 1 << 20), 256 << 10);
+        assert!((10 << 10..=200 << 10).contains(&settled_after(way, 1 << 10)));
+        assert_eq!(settled_after(way, 1), BYTES_MIN);
     }
 
     #[test]

@@ -217,7 +217,9 @@ impl Member {
     }
 
     fn opened(&mut self) {
-        self.in_flight = None;
+        if let Some(flight) = self.in_flight.take() {
+            self.pace.took(flight.bytes.len(), self.now - flight.sent);
+        }
         self.phase = Phase::Owning;
         self.queue = Queue::new(self.reader.head() + 1);
         // What the changes of earlier events have added up to is only known here.

@@ -1,0 +1,103 @@
+//! Orders while NATS cannot be reached: refused, and then not executed later.
+
+use std::{
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use livetape::clock;
+use serde_json::{Value, json};
+
+use crate::{
+    proxy::{self, To},
+    support::{LEASE, Nats, Node, node, polled, take_owner},
+};
+
+/// Bar for a refusal by a node that knows that it cannot reach NATS. Otherwise it would wait for three seconds.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Tries to inject a chat. Returns the status and the code of the error.
+fn inject(node: &Node, comment: &str) -> (u16, Value) {
+    let chat = json!({ "type": "chat", "user": "ann", "comment": comment });
+    let (status, answer) = node.request("POST", "/inject", &chat);
+    (status, answer["error"]["code"].clone())
+}
+
+fn reaches_nats(node: &Node, expected: bool) {
+    polled(|| (node.status()["cluster"]["reachable"] == expected).then_some(()));
+}
+
+/// Returns the comments of all chats, up to this one.
+fn comments(node: &Node, last: &str) -> Vec<String> {
+    let comment = |event: &Value| event["data"]["comment"].as_str().unwrap_or_default().to_owned();
+    let log = node.feed("0").until(|event| comment(event) == last);
+    let events = log.iter().map(|event| serde_json::from_str(event).unwrap());
+    events.filter(|event: &Value| event["type"] == "chat").map(|event| comment(&event)).collect()
+}
+
+fn refused() -> (u16, Value) {
+    (503, json!("cluster_unreachable"))
+}
+
+fn done() -> (u16, Value) {
+    (200, Value::Null)
+}
+
+#[test]
+fn a_node_without_nats_refuses_orders_at_once_and_never_executes_them() {
+    let mut nats = Nats::start();
+    let nodes = [Node::start(&nats), Node::start(&nats)];
+    assert_eq!(inject(&nodes[0], "before"), done());
+    nats.kill();
+    for node in &nodes {
+        reaches_nats(node, false);
+        let sent = clock::now();
+        assert_eq!(inject(node, "during"), refused());
+        assert!(clock::now() - sent < AT_ONCE);
+    }
+    nats.restart();
+    nodes.iter().for_each(|node| reaches_nats(node, true));
+    assert_eq!(inject(&nodes[1], "after"), done());
+    nodes.iter().for_each(|node| assert_eq!(comments(node, "after"), ["before", "after"]));
+}
+
+#[test]
+fn an_order_that_arrives_late_is_not_executed() {
+    let nats = Nats::start();
+    let owner = Node::start(&nats);
+    // What the other node sends arrives later, and nothing comes back.
+    let (gate, is_closed) = (Arc::new(RwLock::new(())), Arc::new(AtomicBool::new(false)));
+    let (passing, closed) = (Arc::clone(&gate), Arc::clone(&is_closed));
+    let late = proxy::start(&nats.address, move |to, _| match to {
+        To::Client => !closed.load(Ordering::Relaxed),
+        To::Server => passing.read().is_ok(),
+    });
+    let mut nodes = vec![owner, Node::with(&mut node(&nats.url_of(&late), LEASE))];
+    assert_eq!(inject(&nodes[1], "before"), done());
+    let owner = take_owner(&mut nodes);
+    let closing = gate.write().unwrap();
+    is_closed.store(true, Ordering::Relaxed);
+    assert_eq!(inject(&nodes[0], "late"), refused());
+    is_closed.store(false, Ordering::Relaxed);
+    drop(closing);
+    reaches_nats(&nodes[0], true);
+    assert_eq!(inject(&nodes[0], "after"), done());
+    assert_eq!(comments(&owner, "after"), ["before", "after"]);
+}
+
+#[test]
+fn an_order_is_answered_after_its_effects_are_stored() {
+    let nats = Nats::start();
+    let is_cut = Arc::new(AtomicBool::new(false));
+    let cut = Arc::clone(&is_cut);
+    let cutting = proxy::start(&nats.address, move |_, _| !cut.load(Ordering::Relaxed));
+    let owner = Node::with(&mut node(&nats.url_of(&cutting), LEASE));
+    polled(|| owner.is_owner().then_some(()));
+    is_cut.store(true, Ordering::Relaxed);
+    // It has no events yet, but the next owner could not know what to play.
+    let (status, answer) = owner.request("POST", "/replay/load", &json!({ "recording": "demo" }));
+    assert_eq!((status, &answer["error"]["code"]), (504, &json!("unconfirmed")), "{answer}");
+}
