@@ -223,8 +223,8 @@ impl Node {
                 Action::ReadTail { after } => {
                     self.ask(move |store| async move { store.read_tail(after).await });
                 }
-                Action::Publish { token, expected, newest, bytes } => {
-                    self.ask(move |store| async move { store.publish(token, expected, newest, bytes).await });
+                Action::Publish { token, expected, bytes } => {
+                    self.ask(move |store| async move { store.publish(token, expected, bytes).await });
                 }
                 Action::OpenUpstream => self.open_upstream(),
                 Action::CloseUpstream => self.close_upstream().await,

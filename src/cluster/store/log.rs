@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use async_nats::{
     Subscriber,
-    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_LAST_SUBJECT_SEQUENCE},
+    header::NATS_EXPECTED_LAST_SEQUENCE,
     jetstream::{
         consumer::{AckPolicy, DeliverPolicy, pull},
         stream,
@@ -101,18 +101,9 @@ impl Store {
         self.subscribe(&format!("log.{}", self.channel)).await
     }
 
-    /// Appends a message to the log if `expected` is the last sequence that it assigned, even if that message is gone; or if
-    /// `newest` is that of the newest message that it still has.
-    pub(in crate::cluster) async fn publish(
-        &self,
-        token: u64,
-        expected: u64,
-        newest: Option<u64>,
-        bytes: Bytes,
-    ) -> Input {
-        let by_log = (NATS_EXPECTED_LAST_SEQUENCE, expected);
-        let fence = newest.map_or(by_log, |newest| (NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, newest));
-        let outcome = self.append(self.feed(), fence, bytes).await;
+    /// Appends a message to the log if `expected` is the last sequence that it assigned, even if that message is gone.
+    pub(in crate::cluster) async fn publish(&self, token: u64, expected: u64, bytes: Bytes) -> Input {
+        let outcome = self.append(self.feed(), (NATS_EXPECTED_LAST_SEQUENCE, expected), bytes).await;
         self.note(Stored::Record, &outcome);
         match outcome {
             Ok(sequence) => Input::Stored { token, sequence },

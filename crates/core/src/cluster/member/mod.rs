@@ -56,9 +56,6 @@ pub struct Member {
     /// When the last record of this node was stored.
     stored_at: Duration,
     in_flight: Option<InFlight>,
-    /// Whether NATS rejects the right sequence: nats-server 2.9 miscounts after a purge up to a sequence beyond the end. It
-    /// still knows its newest message.
-    is_miscounted: bool,
     last_token: u64,
     actions: VecDeque<Action>,
 }
@@ -100,7 +97,6 @@ impl Member {
             since_checkpoint: (0, 0),
             stored_at: Duration::ZERO,
             in_flight: None,
-            is_miscounted: false,
             last_token: 0,
             actions: VecDeque::new(),
         };
@@ -379,7 +375,7 @@ impl Member {
             self.messages_gone();
         }
         if self.reader.last() >= last {
-            self.caught_up(newest);
+            self.caught_up();
         } else if self.reader.last() > before {
             self.ask_tail();
         } else {

@@ -18,8 +18,6 @@ pub(super) struct InFlight {
     token: u64,
     /// Sequence of the last message when it was made.
     expected: u64,
-    /// What NATS compares instead.
-    newest: Option<u64>,
     record: Record,
     bytes: Bytes,
     /// When the last attempt was made.
@@ -71,7 +69,6 @@ impl Member {
         self.in_flight = Some(InFlight {
             token: self.last_token,
             expected,
-            newest: self.is_miscounted.then_some(expected),
             record,
             bytes,
             sent: self.now,
@@ -83,10 +80,10 @@ impl Member {
     }
 
     fn attempt(&mut self) {
-        if let Some(InFlight { token, expected, newest, bytes, sent, .. }) = &mut self.in_flight {
+        if let Some(InFlight { token, expected, bytes, sent, .. }) = &mut self.in_flight {
             *sent = self.now;
-            let (token, expected, newest, bytes) = (*token, *expected, *newest, bytes.clone());
-            self.actions.push_back(Action::Publish { token, expected, newest, bytes });
+            let (token, expected, bytes) = (*token, *expected, bytes.clone());
+            self.actions.push_back(Action::Publish { token, expected, bytes });
         }
     }
 
@@ -128,14 +125,12 @@ impl Member {
     }
 
     /// The log was read to its end, as of a moment ago.
-    pub(super) fn caught_up(&mut self, newest: u64) {
+    pub(super) fn caught_up(&mut self) {
         let retry_at = self.now + self.lease.retry();
         match &mut self.in_flight {
-            // The log still ends as expected: the reading was older than the rejection, or NATS miscounts.
+            // The log still ends as expected: the reading was older than the rejection.
             Some(flight) if flight.is_rejected => {
                 flight.is_rejected = false;
-                self.is_miscounted = !self.is_miscounted;
-                flight.newest = self.is_miscounted.then_some(newest);
                 flight.retry_at = Some(retry_at);
             }
             None if self.phase == Phase::Reading => self.open(),
@@ -148,7 +143,7 @@ impl Member {
         if self.reader.is_unreadable() {
             return self.step_down(StepDown::Unreadable);
         }
-        (self.phase, self.is_miscounted) = (Phase::Opening, false);
+        self.phase = Phase::Opening;
         if self.reader.needs_new_stream()
             && let Some(name) = &self.wanted
         {

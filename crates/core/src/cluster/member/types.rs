@@ -186,8 +186,6 @@ pub enum Action {
         token: u64,
         /// The last sequence that the log must have assigned, even if that message is gone; 0 if it must have none.
         expected: u64,
-        /// What to expect instead: the sequence of the newest message that the log still has; 0 if it must have none.
-        newest: Option<u64>,
         /// The message.
         bytes: Bytes,
     },

@@ -19,8 +19,6 @@ pub(super) const LEASE_MS: u64 = 400;
 pub(super) struct Bus {
     /// Whether the bus checks the expected sequence.
     pub is_fenced: bool,
-    /// Whether it no longer knows the last sequence that it assigned, when it checks the expected one.
-    pub is_miscounted: bool,
     pub log: u64,
     pub stored: Vec<(u64, Bytes)>,
     /// Every message of every log, also after it is gone, for comparison.
@@ -41,16 +39,7 @@ struct Entry {
 impl Bus {
     pub(super) fn new() -> Self {
         let (stored, history) = (Vec::new(), Vec::new());
-        Self {
-            is_fenced: true,
-            is_miscounted: false,
-            log: 1,
-            stored,
-            history,
-            last: 0,
-            entry: None,
-            revision: 0,
-        }
+        Self { is_fenced: true, log: 1, stored, history, last: 0, entry: None, revision: 0 }
     }
 
     /// Returns the last sequence that was assigned.
@@ -64,12 +53,8 @@ impl Bus {
     }
 
     /// Appends a message, and returns its sequence, or `None` if the expectation is wrong.
-    pub(super) fn publish(&mut self, expected: Option<(u64, Option<u64>)>, bytes: Bytes) -> Option<u64> {
-        let is_wrong = |(expected, newest): (u64, Option<u64>)| match newest {
-            Some(newest) => newest != self.newest(),
-            None => expected != self.last() || self.is_miscounted,
-        };
-        if self.is_fenced && expected.is_some_and(is_wrong) {
+    pub(super) fn publish(&mut self, expected: Option<u64>, bytes: Bytes) -> Option<u64> {
+        if self.is_fenced && expected.is_some_and(|expected| expected != self.last()) {
             return None;
         }
         // Sequences have holes, as if messages had been removed.
@@ -92,7 +77,6 @@ impl Bus {
 
     /// Removes the newest messages, all if there are no more, as an administrator can. Their sequences are not used again.
     pub(super) fn purge(&mut self, count: usize) {
-        self.is_miscounted = count > self.stored.len();
         self.stored.truncate(self.stored.len().saturating_sub(count));
     }
 
@@ -100,7 +84,7 @@ impl Bus {
     pub(super) fn lose_log(&mut self) {
         self.stored.clear();
         self.log += 1;
-        (self.last, self.is_miscounted) = (0, false);
+        self.last = 0;
     }
 
     pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> Answer {

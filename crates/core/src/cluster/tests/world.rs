@@ -286,9 +286,9 @@ impl World {
                 Input::Tail { log, messages, newest, last }
             }
             Action::Publish { token, .. } if self.now < self.refused_until => Input::Refused { token },
-            Action::Publish { token, expected, newest, bytes } => {
+            Action::Publish { token, expected, bytes } => {
                 let (log, previous) = (self.bus.log, self.bus.newest());
-                match self.bus.publish(Some((expected, newest)), bytes.clone()) {
+                match self.bus.publish(Some(expected), bytes.clone()) {
                     Some(sequence) => {
                         self.tell_all(&Input::Message { log, previous, sequence, bytes });
                         Input::Stored { token, sequence }
