@@ -27,7 +27,7 @@ const PEER_WARM_UP: u32 = 30;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 // Both modules are included by path, because the generated types do not leave `wire` in the library. They are the floor
-// that livetape is compared with: the same schema, read by prost into structs. Only this benchmark compiles `used.rs`.
+// that livetape is compared with: the same schema, read by prost into structs. The library compiles neither.
 
 // The fields that livetape decodes, as prost structs.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]

@@ -179,7 +179,7 @@ impl Held {
         match answer {
             Answer::Held { revision, sent } => {
                 if let Some(revision) = self.lease.hold(now, revision, sent) {
-                    self.store.release_lease(&self.key, revision).await;
+                    self.store.release_lease(&self.key, &self.holder.name, revision).await;
                 }
             }
             Answer::Taken => {
@@ -209,7 +209,7 @@ impl Held {
         dropped.cancelled().await;
         let now = self.now();
         if let Some(revision) = self.lease.release(now) {
-            self.store.release_lease(&self.key, revision).await;
+            self.store.release_lease(&self.key, &self.holder.name, revision).await;
         }
     }
 }

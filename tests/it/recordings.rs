@@ -16,16 +16,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     openapi::fits,
-    support::{Answer, Rig},
+    support::{Answer, Rig, eventually},
 };
 
 /// Default maximum number of buckets in a timeline.
 const BUCKETS: usize = 120;
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
-
-/// Maximum number of times that the folder is read until a thread must have removed a file.
-const TURNS_MAX: usize = 1_000_000;
 
 /// A server with its own directory.
 pub(crate) struct Place {
@@ -396,13 +393,6 @@ async fn drafts_of_a_killed_server_are_removed_at_the_start() {
     let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
     let _rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
     let left = || fs::read_dir(folder.path()).unwrap().count();
-    // A thread removes it.
-    for _ in 0..TURNS_MAX {
-        if left() == 1 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(left(), 1, "the draft is still there");
+    eventually(|| left() == 1).await;
     assert!(folder.path().join("x.bin").is_file());
 }

@@ -139,6 +139,7 @@ fn generated_code_is_fresh_and_unedited() {
         ("proto/webcast.proto", "crates/core/src/generated/schema.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/views.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/used.rs"),
+        ("proto/webcast.proto", "crates/core/src/generated/written.rs"),
         ("proto/recording.proto", "crates/core/src/generated/records.rs"),
     ] {
         let text = read(generated);

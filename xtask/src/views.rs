@@ -108,9 +108,11 @@ pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
     set
 }
 
-/// Removes all messages but `wanted` and what they contain.
-pub(crate) fn keep(set: &mut FileDescriptorSet, wanted: &[&str]) {
+/// Returns the part of a schema with these messages and what they contain.
+pub(crate) fn with(set: &FileDescriptorSet, wanted: &[&str]) -> FileDescriptorSet {
+    let mut set = set.clone();
     for file in &mut set.file {
+        // Comments refer to positions that are no longer valid.
         file.source_code_info = None;
         let mut kept = wanted.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut read = 0;
@@ -123,6 +125,7 @@ pub(crate) fn keep(set: &mut FileDescriptorSet, wanted: &[&str]) {
         }
         file.message_type.retain(|message| kept.iter().any(|kept| kept == message.name()));
     }
+    set
 }
 
 /// Returns the names of the messages outside of `message` that its fields contain.

@@ -219,7 +219,9 @@ impl Node {
             match action {
                 Action::CreateLease { sent } => self.take_lease(None, sent),
                 Action::RenewLease { revision, sent } => self.take_lease(Some(revision), sent),
-                Action::ReleaseLease { revision } => self.store.release_ownership(revision).await,
+                Action::ReleaseLease { revision } => {
+                    self.store.release_ownership(&self.options.node, revision).await;
+                }
                 Action::ReadTail { after } => {
                     self.ask(move |store| async move { store.read_tail(after).await });
                 }

@@ -114,8 +114,13 @@ impl Store {
         }
     }
 
-    /// Removes `revision` of a lease. Returns whether it is certainly gone; otherwise it expires.
-    pub(in crate::cluster) async fn release_lease(&self, key: &str, revision: u64) -> bool {
+    /// Removes a lease if this holder has `revision` of it. Returns whether it is certainly gone; otherwise it expires.
+    pub(in crate::cluster) async fn release_lease(&self, key: &str, holder: &str, revision: u64) -> bool {
+        // After a loss of its storage, NATS counts from 1 again: the same numbers are then leases of others.
+        let held = self.read_lease(key, holder).await;
+        if !matches!(held, Answer::Held { revision: held, .. } if held == revision) {
+            return false;
+        }
         let released = async {
             let bucket = self.context.get_stream_no_info(self.bucket()).await.ok()?;
             bucket.purge().sequence(revision + 1).filter(self.key_subject(key)).await.ok()
@@ -123,9 +128,9 @@ impl Store {
         matches!(timeout(self.answer_time, released).await, Ok(Some(_)))
     }
 
-    /// Removes `revision` of the owner's lease, and tells the other nodes.
-    pub(in crate::cluster) async fn release_ownership(&self, revision: u64) {
-        if self.release_lease(&self.owner(), revision).await {
+    /// Removes the owner's lease if this node has `revision` of it, and tells the other nodes.
+    pub(in crate::cluster) async fn release_ownership(&self, node: &str, revision: u64) {
+        if self.release_lease(&self.owner(), node, revision).await {
             self.tell("free", self.channel.clone().into()).await;
             drop(timeout(self.answer_time, self.client.flush()).await);
         }

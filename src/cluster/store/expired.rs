@@ -35,14 +35,15 @@ impl Store {
 
     async fn remove_expired_log(&self, node: &str) -> Option<()> {
         // As long as this node has the lease, no owner writes its first record.
-        let taken = self.take_lease(&self.owner(), &format!("{node}.expired"), None, Duration::ZERO).await;
+        let holder = format!("{node}.expired");
+        let taken = self.take_lease(&self.owner(), &holder, None, Duration::ZERO).await;
         let Answer::Held { revision, .. } = taken else { return None };
         let stream = self.context.get_stream(self.log()).await;
         if stream.is_ok_and(|stream| has_expired(stream.cached_info())) {
             drop(self.context.delete_stream(self.log()).await);
             info!(channel = self.channel, "Removed the empty log of a room");
         }
-        self.release_ownership(revision).await;
+        self.release_ownership(&holder, revision).await;
         Some(())
     }
 }

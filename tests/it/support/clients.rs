@@ -83,3 +83,21 @@ pub(crate) async fn wait(time: Duration) {
 pub(crate) fn is_quiet(socket: &mut Socket) -> bool {
     socket.next().now_or_never().is_none()
 }
+
+/// Maximum number of turns until a thread must have done its work.
+const TURNS_MAX: usize = 1_000_000;
+
+/// Waits for something that a thread does, which a paused clock cannot tell.
+#[track_caller]
+pub(crate) fn eventually(is_done: impl Fn() -> bool) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        for _ in 0..TURNS_MAX {
+            if is_done() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it did not happen: {caller}");
+    }
+}

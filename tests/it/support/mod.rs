@@ -14,7 +14,7 @@ mod setup;
 pub(crate) mod tcp;
 mod timeline;
 
-pub(crate) use clients::{Log, Socket, close, is_quiet, json, read, read_all, seqs, told, wait};
+pub(crate) use clients::{Log, Socket, close, eventually, is_quiet, json, read, read_all, seqs, told, wait};
 pub(crate) use events::{chat, chats, event};
 pub(crate) use http::Answer;
 pub(crate) use recordings::{decode, expected_session, item, recording, session_items, take};
