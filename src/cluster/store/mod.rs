@@ -37,8 +37,8 @@ const REASON_CHARS_MAX: usize = 200;
 const STORAGE_HINT: &str =
     "raise `max_file_store` of nats-server: the main channel and each room reserve 32 MiB";
 /// Hint if there are too few servers for the copies, or too few with enough storage.
-const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.replicas, with 32 MiB for the main channel and each room \
-                            (`max_file_store`), or lower it";
+const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.replicas, or lower it; each needs 32 MiB for the main channel \
+                            and for each room (`max_file_store`)";
 /// Maximum number of attempts to create a stream for which storage is missing.
 const CREATE_ATTEMPTS_MAX: u32 = 5;
 /// Time between them.
