@@ -178,7 +178,8 @@ fn a_forged_record_costs_a_few_messages() {
     let nats = Nats::start();
     let nodes = Node::three(&nats);
     chat(&nodes[0], "1");
-    let forgeries: [fn(&Record) -> (u64, String, Body); 5] = [
+    type Forge = fn(&Record) -> (u64, String, Body);
+    let forgeries: [Forge; 5] = [
         |it| {
             (it.epoch, it.node.clone(), Body::Piece(Piece { first: 2, events: vec![Encoded::default(); 3] }))
         },
