@@ -162,7 +162,9 @@ fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> 
     };
     let hint = match last {
         // The stream of `last` has ended.
-        _ if code == Some(Code::UnknownPosition.close_code()) => "watch again without --since".to_owned(),
+        _ if code == Some(Code::UnknownPosition.close_code()) => {
+            "watch again, from the beginning: the old positions are void".to_owned()
+        }
         Some(last) => format!("continue with --since {last}"),
         None => String::new(),
     };
@@ -245,7 +247,7 @@ mod tests {
             let frame = CloseFrame { code: code.into(), reason: "".into() };
             closed(Some(frame), Some("a:7")).unwrap_err().hint
         };
-        assert_eq!(hint(4001), "watch again without --since");
+        assert_eq!(hint(4001), "watch again, from the beginning: the old positions are void");
         assert_eq!(hint(4101), "continue with --since a:7");
     }
 

@@ -110,6 +110,7 @@ impl Cluster {
             node: options.node.clone(),
             owner: heard.owner,
             is_connected: link.is_connected.clone(),
+            refusals: store.refusals(),
             to_source,
             hub: hub.clone(),
             patience: options.lease * 2 + orders::PATIENCE_MIN,

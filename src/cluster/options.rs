@@ -93,7 +93,8 @@ impl Options {
                 std::future::ready(())
             });
         let options = match &self.ca {
-            Some(ca) => options.add_root_certificates(ca.clone()),
+            // Otherwise a server without TLS would receive the password.
+            Some(ca) => options.add_root_certificates(ca.clone()).require_tls(true),
             None => options,
         };
         let client = options.connect(&self.urls).await.map_err(|error| self.problem(kind_of(&error)))?;
@@ -106,12 +107,17 @@ impl Options {
                 "it rejects this user",
                 "check the credentials: --nats-creds, or LIVETAPE_NATS_PASSWORD, _TOKEN or _NKEY",
             ),
-            ConnectErrorKind::Tls => {
-                ("the TLS handshake failed", "check the certificate of NATS and --nats-ca")
-            }
+            ConnectErrorKind::Tls => (
+                "the TLS handshake failed",
+                "check the certificate of NATS and --nats-ca, or use nats:// if it has no TLS",
+            ),
             ConnectErrorKind::Dns => ("its name cannot be resolved", "check the spelling of --nats"),
             ConnectErrorKind::ServerParse => ("the URL is invalid", "write it like nats://127.0.0.1:4222"),
-            ConnectErrorKind::TimedOut | ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
+            ConnectErrorKind::TimedOut => (
+                "it does not answer in time",
+                "check that NATS listens there, and that --nats names its port for clients",
+            ),
+            ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
                 ("nothing answers there", "start NATS, or check --nats")
             }
         };

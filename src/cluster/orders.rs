@@ -18,6 +18,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
+use super::store::Refusals;
 use crate::{
     clock,
     control::{Command, Order, Refusal, Reply},
@@ -69,6 +70,8 @@ pub(super) struct Router {
     pub(super) node: String,
     pub(super) owner: watch::Receiver<Owner>,
     pub(super) is_connected: watch::Receiver<bool>,
+    /// What JetStream refuses of this process.
+    pub(super) refusals: watch::Receiver<Refusals>,
     pub(super) to_source: mpsc::Sender<Order>,
     pub(super) hub: Hub,
     /// Maximum time to wait for an owner.
@@ -143,7 +146,11 @@ impl Router {
         if !self.owner.borrow().is_here {
             return None;
         }
-        let term = self.hub.relay_term();
+        if let Some(why) = self.refusals.borrow().why() {
+            return Some(refused(unreachable(&format!("JetStream refuses messages: {why}"))));
+        }
+        // Otherwise its source is about to end, and what it publishes is discarded.
+        let term = self.hub.relay_term()?;
         let (order, replied) = command.into_order();
         self.to_source.send(order).await.ok()?;
         let Ok(reply) = timeout_at(self.order_ends(), replied).await else {
@@ -152,7 +159,7 @@ impl Router {
         match &reply {
             // The source ended before it answered, but the next one may continue what it did.
             Reply::Refused(Refusal { problem, .. })
-                if problem.code == Code::ShuttingDown && self.hub.relay_term() != term =>
+                if problem.code == Code::ShuttingDown && self.hub.relay_term() != Some(term) =>
             {
                 return Some(refused(unconfirmed(NOT_STORED)));
             }

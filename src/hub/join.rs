@@ -3,7 +3,10 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
+
+use tokio::time::timeout;
 
 use super::{
     Filter, Format, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState,
@@ -46,7 +49,20 @@ struct Start {
     position: u64,
 }
 
+/// Maximum time for a process to read events of a shared channel that a client has already received from another one.
+const BEHIND_MAX: Duration = Duration::from_secs(5);
+
 impl Hub {
+    /// In a channel that several processes share, waits until this one has read the events before `since`.
+    pub async fn reach(&self, since: Option<&Since>) {
+        let Some(Since::After { stream, seq }) = since.filter(|_| self.is_relayed()) else { return };
+        let mut news = self.shared.news.subscribe();
+        let reached = async {
+            while self.head() < *seq && *self.stream() == **stream && news.changed().await.is_ok() {}
+        };
+        drop(timeout(BEHIND_MAX, reached).await);
+    }
+
     /// Adds a subscriber. Its backlog and later events are contiguous.
     ///
     /// # Errors

@@ -259,10 +259,12 @@ impl Hub {
         }
     }
 
-    /// Returns the number of times that this process was allowed or forbidden to publish.
+    /// Identifies the time in which this process may publish; `None` if it may not.
     #[must_use]
-    pub fn relay_term(&self) -> u64 {
-        self.shared.relay.as_ref().map_or(0, |relay| relay.lock().term)
+    pub fn relay_term(&self) -> Option<u64> {
+        let Some(relay) = &self.shared.relay else { return Some(0) };
+        let queue = relay.lock();
+        queue.is_open.then_some(queue.term)
     }
 
     /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was accepted.

@@ -187,7 +187,11 @@ impl<T: Transport> Supervisor<T> {
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
-            _ = self.hub.relay_marked(self.hub.relay_term()) => {}
+            () = async {
+                if let Some(term) = self.hub.relay_term() {
+                    self.hub.relay_marked(term).await;
+                }
+            } => {}
         }
     }
 

@@ -124,7 +124,7 @@ fn a_load_balancer_avoids_a_node_without_nats() {
     cut.store(true, Ordering::Relaxed);
     polled(|| (0..REQUESTS).all(|_| matches!(asked(), Some(0 | 1))).then_some(()));
     // Its clients stay connected.
-    reader.until(|event| event["code"] == "cluster_unreachable");
+    reader.until(|event| event["data"]["code"] == "cluster_unreachable");
     cut.store(false, Ordering::Relaxed);
     polled(|| (asked() == Some(2)).then_some(()));
     balancer.post("/replay/load", &json!({ "recording": "demo" }));

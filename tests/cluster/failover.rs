@@ -129,6 +129,24 @@ fn a_node_that_shuts_down_hands_over_at_once() {
 }
 
 #[test]
+fn an_order_during_a_handover_is_about_the_restored_replay() {
+    let nats = Nats::start();
+    let mut nodes: Vec<_> = (0..2).map(|_| Node::with(&mut node(&nats.url(), "60s"))).collect();
+    play(&nodes[0]);
+    let owner = take_owner(&mut nodes);
+    let feed = nodes[0].feed("0");
+    (0..EVENTS).for_each(|_| drop(feed.next().unwrap()));
+    owner.process.signal("TERM");
+    let paused = nodes[0].post("/replay/pause", &Value::Null);
+    assert!(paused["offsetMs"].as_u64() > Some(0), "{paused}");
+    let replay = |node: &Node| node.request("GET", "/replay", &Value::Null).1;
+    nodes[0].process.until("This node owns the channel");
+    let injected = nodes[0].post("/inject", &json!({ "type": "chat", "user": "ann", "comment": "here" }));
+    let now = replay(&nodes[0]);
+    assert_eq!((&now["state"], &now["offsetMs"]), (&json!("paused"), &injected["offsetMs"]), "{now}");
+}
+
+#[test]
 fn a_room_has_one_connection_and_survives_its_node() {
     let nats = Nats::start();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(crate) fn is_outage(event: &Value) -> bool {
-    event["code"] == "cluster_unreachable"
+    event["data"]["code"] == "cluster_unreachable"
 }
 
 #[test]

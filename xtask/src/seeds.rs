@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -88,19 +88,22 @@ fn processors() -> usize {
 
 /// Runs the jobs, one on each processor, until all are done or one fails.
 fn run_all(jobs: &[Job]) -> Result<()> {
-    let (tests, next) = (tests()?, AtomicUsize::new(0));
+    let (tests, next, has_failed) = (tests()?, AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         while let Some((number, job)) = jobs.iter().enumerate().nth(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = job.run(number, &tests[job.program]);
-            // No more jobs for the others.
-            result.inspect_err(|_| next.store(jobs.len(), Ordering::Relaxed))?;
+            if let Err(error) = job.run(number, &tests[job.program], &has_failed) {
+                // At once: the other jobs end with their current seeds.
+                eprintln!("{error}");
+                has_failed.store(true, Ordering::Relaxed);
+            }
+            if has_failed.load(Ordering::Relaxed) {
+                break;
+            }
         }
-        Ok(())
     };
-    thread::scope(|scope| {
-        let workers = Vec::from_iter((0..processors()).map(|_| scope.spawn(work)));
-        workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
-    })
+    thread::scope(|scope| (0..processors()).for_each(|_| drop(scope.spawn(work))));
+    ensure!(!has_failed.into_inner(), "a seed fails: see above");
+    Ok(())
 }
 
 /// A test program, and the folder to run it in.
@@ -129,14 +132,18 @@ fn tests() -> Result<BTreeMap<String, Tests>> {
 }
 
 impl Job {
-    fn run(&self, number: usize, tests: &Tests) -> Result<()> {
+    fn run(&self, number: usize, tests: &Tests, has_failed: &AtomicBool) -> Result<()> {
         if let Some(seed) = self.seed {
-            return self.run_seed(seed, tests);
+            self.run_seed(seed, tests)?;
+            println!("{}, {}: seed {seed} passed", self.chore, self.program);
+            return Ok(());
         }
         // Different for each job of each run.
         let first = SystemTime::UNIX_EPOCH.elapsed()?.as_secs() << 24 | (number as u64) << 18;
         let (began, mut next) = (now(), first);
-        while next == first || now().duration_since(began) < self.time {
+        while next == first
+            || (now().duration_since(began) < self.time && !has_failed.load(Ordering::Relaxed))
+        {
             self.run_seed(next, tests)?;
             next += 1;
         }
@@ -151,18 +158,21 @@ impl Job {
             self.filter.replace(|c: char| !c.is_alphanumeric(), "-")
         ));
         let mut command = Command::new(&tests.program);
-        command.arg(self.filter).current_dir(&tests.folder).stdout(File::create(&path)?);
+        let output = File::create(&path)?;
+        // A panic's message is in the output, too, but not a stack overflow or an abort.
+        command.arg(self.filter).current_dir(&tests.folder).stdout(output.try_clone()?).stderr(output);
         command.env("PROPTEST_RNG_SEED", seed.to_string()).env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
         let repeat = format!("repeat it with `cargo xtask {} --seed {seed}`", self.chore);
-        let mut child = command.stderr(Stdio::null()).spawn()?;
+        let mut child = command.spawn()?;
         let Some(status) = child.wait_timeout(SEED_TIME_MAX)? else {
             child.kill()?;
             child.wait()?;
-            bail!("a seed takes longer than {SEED_TIME_MAX:?}: {repeat}");
+            let text = fs::read_to_string(path)?;
+            bail!("{text}\na seed takes longer than {SEED_TIME_MAX:?}: {repeat}");
         };
-        let text = fs::read_to_string(&path)?;
+        let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
         fs::remove_file(path)?;
-        ensure!(status.success(), "{text}\na seed fails: {repeat}");
+        ensure!(status.success(), "{text}\na seed fails ({status}): {repeat}");
         ensure!(!text.contains(" 0 passed"), "no test is named {}", self.filter);
         Ok(())
     }

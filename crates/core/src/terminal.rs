@@ -113,13 +113,14 @@ fn with_hint(message: String, hint: &str) -> String {
 fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
-    let is_attempt = !is_lost && data["code"] != "user_offline";
+    let is_attempt = !is_lost
+        && !["user_offline", "cluster_unreachable", "too_large"].map(Value::from).contains(&data["code"]);
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
     let mut hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
-    if data["retrying"] == true {
+    if data["retrying"] == true && (is_attempt || is_lost) {
         let seconds = wait.as_secs_f64();
         shown += &if is_lost {
             format!("\n⏳ Trying again in {seconds:.1} s")

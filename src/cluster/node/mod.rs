@@ -81,6 +81,8 @@ pub(super) struct Node {
     reporting: Interval,
     /// When the server's shutdown must be complete.
     leaving: Option<Instant>,
+    /// Whether this node became the owner since it last stepped down.
+    has_owned: bool,
     /// Whether the last events and the end of the lease are still being stored.
     is_handing_over: bool,
     /// Whether the channel is left to another node when the term has ended.
@@ -138,6 +140,7 @@ impl Node {
             has_read: false,
             log_end: 0,
             leaving: None,
+            has_owned: false,
             is_handing_over: false,
             is_yielding: false,
             may_own,
@@ -274,7 +277,9 @@ impl Node {
             Delivery::Epoch { node, epoch } => {
                 self.store.accepts_records();
                 self.counts.handovers += u64::from(self.has_read);
-                info!(node, epoch, "👑 The channel has a new owner");
+                if self.has_read {
+                    info!(node, epoch, "👑 The channel has a new owner");
+                }
             }
             Delivery::Events { first, events } => {
                 self.store.accepts_records();

@@ -50,6 +50,7 @@ impl Node {
         let Progress { intent, passed } = self.progress.clone();
         let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
+        self.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
         self.mark = None;
         let lost = std::mem::take(&mut self.lost);
@@ -98,6 +99,9 @@ impl Node {
 
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
         self.is_handing_over = false;
+        if !std::mem::take(&mut self.has_owned) {
+            return;
+        }
         self.lose((unpublished + uncertain) as u64);
         if reason == StepDown::Stopped {
             info!("👑 This node handed the channel over");

@@ -6,6 +6,9 @@ use tracing::{info, warn};
 use super::Node;
 use crate::sans_io::error::Code;
 
+/// Hint if JetStream refuses messages.
+const REFUSED_HINT: &str = "check the limits of the stream and of the account, the storage of NATS, and whether the stream is sealed";
+
 impl Node {
     pub(super) fn connection_changed(&mut self) {
         if *self.is_connected.borrow_and_update() {
@@ -17,7 +20,7 @@ impl Node {
     pub(super) fn refusal_changed(&mut self) {
         let code = Code::ClusterUnreachable.name();
         if let Some(why) = self.refusals.borrow_and_update().why() {
-            warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until it does not");
+            warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until they are accepted");
         } else {
             info!("JetStream takes messages again");
         }
@@ -34,8 +37,10 @@ impl Node {
             Some("this node cannot reach NATS; the feed continues when it can".to_owned())
         };
         if trouble != self.trouble {
+            let hint =
+                if *self.is_connected.borrow() { REFUSED_HINT } else { Code::ClusterUnreachable.hint() };
             match &trouble {
-                Some(message) => self.hub.notice("error", &notice(message)),
+                Some(message) => self.hub.notice("error", &notice(message, hint)),
                 None => self.hub.end_notice(),
             }
             self.trouble = trouble;
@@ -50,9 +55,8 @@ impl Node {
 }
 
 /// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
-fn notice(message: &str) -> Vec<u8> {
+fn notice(message: &str, hint: &str) -> Vec<u8> {
     let code = Code::ClusterUnreachable;
-    let error =
-        json!({ "type": "error", "code": code, "message": message, "hint": code.hint(), "retrying": true });
-    error.to_string().into_bytes()
+    let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
+    json!({ "type": "error", "data": data }).to_string().into_bytes()
 }

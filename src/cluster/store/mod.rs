@@ -102,7 +102,7 @@ impl Store {
         loop {
             match self.context.get_or_create_stream(config.clone()).await {
                 Ok(stream) => return Ok(stream),
-                Err(error) if attempts < CREATE_ATTEMPTS_MAX && is_storage_missing(&error.kind()) => {
+                Err(error) if attempts < CREATE_ATTEMPTS_MAX && may_pass(&error.kind()) => {
                     sleep_until(clock::now() + CREATE_INTERVAL).await;
                 }
                 Err(error) => return Err(self.no_stream(&config.name, &error.kind())),
@@ -191,6 +191,11 @@ impl Store {
     pub(super) fn accepts_records(&self) {
         self.refusals.send_if_modified(|refusals| refusals.set(Stored::Record, None));
     }
+}
+
+/// Whether another attempt may succeed: another node is creating the stream, or NATS servers are electing a leader.
+fn may_pass(kind: &CreateStreamErrorKind) -> bool {
+    is_storage_missing(kind) || *kind == CreateStreamErrorKind::TimedOut
 }
 
 fn is_storage_missing(kind: &CreateStreamErrorKind) -> bool {

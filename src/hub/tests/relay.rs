@@ -1,6 +1,9 @@
 //! Channels that several processes share.
 
+use std::pin::pin;
+
 use super::*;
+use crate::clock;
 
 /// Returns the channel `s` of a process.
 fn shared(events_max: u64) -> Hub {
@@ -137,7 +140,7 @@ async fn a_full_queue_makes_the_source_wait() {
     let staged = encodings(hub.take_staged(1, 1 << 20));
     assert_eq!(staged.len(), 1);
     hub.relay_capacity().await;
-    let term = hub.relay_term();
+    let term = hub.relay_term().unwrap();
     assert_eq!(hub.relay_settled(term).now_or_never(), None);
     hub.accept(1, &staged).unwrap();
     hub.accept(2, &encodings(hub.take_staged(9, 1 << 20))).unwrap();
@@ -149,7 +152,7 @@ async fn an_order_waits_until_its_mark_is_stored() {
     let hub = shared(8);
     hub.mark_stored(&"before".into());
     hub.open_relay(0);
-    let term = hub.relay_term();
+    let term = hub.relay_term().unwrap();
     assert!(hub.relay_marked(term).await);
     hub.mark(|| "playing".to_owned(), Some(0));
     assert_eq!(hub.relay_marked(term).now_or_never(), None);
@@ -169,13 +172,32 @@ async fn an_order_waits_until_its_mark_is_stored() {
 async fn events_that_were_discarded_are_not_settled() {
     let hub = shared(8);
     hub.open_relay(0);
-    let term = hub.relay_term();
+    let term = hub.relay_term().unwrap();
     hub.publish(&chats(2));
     hub.close_relay();
+    assert_eq!(hub.relay_term(), None);
     // Those of the next owner have the same numbers.
     hub.accept(1, &sent(&chats(2))).unwrap();
     assert!(!hub.relay_settled(term).await);
     hub.open_relay(2);
     assert!(!hub.relay_settled(term).await);
-    assert!(hub.relay_settled(hub.relay_term()).await);
+    assert!(hub.relay_settled(hub.relay_term().unwrap()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_another_process_waits_until_this_one_has_read_its_events() {
+    let (hub, events) = (shared(8), sent(&chats(4)));
+    hub.accept(1, &events[..2]).unwrap();
+    let after = |stream: &str, seq| Some(Since::After { stream: stream.to_owned(), seq });
+    let since = after("s", 4);
+    let mut reached = pin!(hub.reach(since.as_ref()));
+    assert_eq!(reached.as_mut().now_or_never(), None);
+    hub.accept(3, &events[2..]).unwrap();
+    assert_eq!(reached.now_or_never(), Some(()));
+    for known in [None, Some(Since::Start), after("s", 4), after("another", 9)] {
+        assert_eq!(hub.reach(known.as_ref()).now_or_never(), Some(()), "{known:?}");
+    }
+    let started = clock::now();
+    hub.reach(after("s", 5).as_ref()).await;
+    assert_eq!((clock::now() - started).as_secs(), 5);
 }

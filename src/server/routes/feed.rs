@@ -28,7 +28,7 @@ pub(crate) async fn root(
     if !interactive::asks_for_upgrade(&headers) {
         return Ok(page::page(&headers));
     }
-    Ok(read(&app, upgrade?, query::join(&uri)))
+    Ok(read(&app, upgrade?, query::join(&uri)).await)
 }
 
 /// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their own, so
@@ -44,10 +44,10 @@ pub(crate) async fn tikfinity(
         join.filter.format = Format::Tikfinity;
         join
     });
-    Ok(read(&app, upgrade, join))
+    Ok(read(&app, upgrade, join).await)
 }
 
-fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
+async fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
     let join = match join {
         Ok(join) => join,
         Err(problem) => return interactive::turn_away(app, upgrade, Role::Reads, problem),
@@ -55,5 +55,5 @@ fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
     let request =
         SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None };
-    interactive::open(app, upgrade, request)
+    interactive::open(app, upgrade, request).await
 }

@@ -52,7 +52,7 @@ pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Ne
                 lease: None,
                 hooking: Some(hooking),
             };
-            interactive::open(&app, upgrade, request)
+            interactive::open(&app, upgrade, request).await
         }
     };
     if let Some(protocol) = protocol.and_then(|name| HeaderValue::try_from(name).ok()) {

@@ -66,7 +66,8 @@ pub(crate) async fn talk(
     };
     let feed = feed.then(|| app.shared.hub.clone());
     let (path, role) = ("/ws".into(), Role::Talks);
-    Ok(open(&app, upgrade, SocketRequest { path, role, client_id, feed, join, lease: None, hooking: None }))
+    let request = SocketRequest { path, role, client_id, feed, join, lease: None, hooking: None };
+    Ok(open(&app, upgrade, request).await)
 }
 
 /// `GET /ws/echo`.
@@ -102,8 +103,11 @@ pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgra
 
 /// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
 /// response to a failed upgrade.
-pub(crate) fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
+pub(crate) async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
     let (role, lease) = (request.role, request.lease.take());
+    if let Some(hub) = &request.feed {
+        hub.reach(request.join.since.as_ref()).await;
+    }
     // Join before sending the 101: a client that has read it misses no later event.
     let session = admit(app, request);
     begin(app, upgrade, role, session, lease)

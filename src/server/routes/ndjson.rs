@@ -33,6 +33,7 @@ pub(crate) async fn events(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
+        app.shared.hub.reach(join.since.as_ref()).await;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;
         app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0));
         body(subscriber, app.shared.hub.stream().to_string())

@@ -41,7 +41,7 @@ pub(crate) async fn room(
         Ok(join) => app.shared.control.channels().open(&text(token)).await.map(|lease| (join, lease)),
         Err(problem) => Err(problem.into()),
     };
-    Ok(answer(&app, upgrade, "/ws/{token}", opened))
+    Ok(answer(&app, upgrade, "/ws/{token}", opened).await)
 }
 
 /// `GET /ws/test/{token}`: the token's recording, replayed from the start for this socket alone.
@@ -59,7 +59,7 @@ pub(crate) async fn replay(
         }
         Err(problem) => Err(problem.into()),
     };
-    Ok(answer(&app, upgrade, "/ws/test/{token}", opened))
+    Ok(answer(&app, upgrade, "/ws/test/{token}", opened).await)
 }
 
 /// `GET /ws/play/{recording}`: a private replay of a recording.
@@ -82,7 +82,7 @@ pub(crate) async fn play(
         }
         Err(problem) => Err(problem.into()),
     };
-    Ok(answer(&app, upgrade, "/ws/play/{recording}", opened))
+    Ok(answer(&app, upgrade, "/ws/play/{recording}", opened).await)
 }
 
 /// Builds the error for a private replay from beyond loopback, on a server without bearer tokens.
@@ -91,7 +91,7 @@ fn no_token() -> Problem {
         .hint("set a token on the server (`server.token_file`), and send it")
 }
 
-fn answer(
+async fn answer(
     app: &App,
     upgrade: Upgrade,
     path: &'static str,
@@ -113,6 +113,7 @@ fn answer(
                     hooking: None,
                 },
             )
+            .await
         }
         Err(refusal) => interactive::turn_away(app, upgrade, Role::Reads, refusal),
     }

@@ -172,7 +172,7 @@ impl<'a> Replay<'a> {
             tokio::select! { biased;
                 _ = self.feed.peek() => {}
                 () = shutdown.cancelled() => break Left::ShutDown,
-                Some(order) = self.driver.next_order() => {
+                Some(order) = self.driver.next_order(), if self.takes_orders() => {
                     if self.take_order(order).await.is_break() {
                         break Left::Stopped;
                     }
@@ -189,7 +189,7 @@ impl<'a> Replay<'a> {
             }
             tokio::select! { biased;
                 () = shutdown.cancelled() => break Left::ShutDown,
-                Some(order) = self.driver.next_order() => {
+                Some(order) = self.driver.next_order(), if self.takes_orders() => {
                     if self.take_order(order).await.is_break() {
                         break Left::Stopped;
                     }

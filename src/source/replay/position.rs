@@ -81,6 +81,11 @@ impl Replay<'_> {
         self.pipeline.decoder().set_generation(position.generation);
     }
 
+    /// Whether an order is obeyed now. While this process catches up, orders wait: they are about the state that it restores.
+    pub(super) fn takes_orders(&self) -> bool {
+        self.catch_up.is_none() || self.phase == ReplayPhase::Ended
+    }
+
     /// Continues at the pace of the replay once everything that was broadcast has been played again.
     pub(super) fn end_catch_up(&mut self) {
         if self.catch_up.is_none() || self.pipeline.skips() {

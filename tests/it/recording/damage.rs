@@ -61,12 +61,26 @@ proptest! {
     }
 }
 
+/// A file that is read a few bytes at a time, so that everything in it is divided somewhere.
+struct Pieces<'a> {
+    rest: &'a [u8],
+    at_once: usize,
+}
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(self.at_once);
+        self.rest.read(&mut buffer[..most])
+    }
+}
+
 proptest! {
     /// Wherever the damage is, all returned records were written, and missing ones in between are counted.
     #[test]
     fn several_damaged_places_never_yield_a_wrong_record(
         payloads in proptest::collection::vec(any_bytes(), 1..30),
         places in proptest::collection::vec((any::<prop::sample::Index>(), 1u8.., 1usize..40), 1..6),
+        at_once in 1usize..8,
     ) {
         let items = Vec::from_iter(payloads.into_iter().map(|payload| frame(0, payload)));
         let bytes = sealed(&items);
@@ -78,11 +92,16 @@ proptest! {
         }
         let Ok(mut reader) = Reader::open(&damaged[..]) else { return Ok(()) };
         let whole = read(&bytes).0;
+        let mut in_pieces = Reader::open(Pieces { rest: &damaged, at_once }).unwrap();
         let (mut given, mut rest) = (0, whole.iter());
         while let Some(record) = reader.next().unwrap() {
+            let same = in_pieces.next().unwrap();
+            prop_assert_eq!(same.as_ref(), Some(&record));
             prop_assert!(rest.any(|original| *original == record), "a wrong record {record:?}");
             given += 1;
         }
+        prop_assert_eq!(in_pieces.next().unwrap(), None);
+        prop_assert_eq!(in_pieces.report(), reader.report());
         // The number of records after the last readable one is unknown.
         let (missing, lost) = (reader.report().missing, (whole.len() - given) as u64);
         let end_was_given = rest.next().is_none();

@@ -63,6 +63,8 @@ export function add(totals: Totals, { type, data, stream, seq }: Event): void {
       totals.gifts += number(data.repeatDelta) ?? 0
       break
     case 'error':
+      // It is not about the room: a node cannot reach its cluster, which the status shows.
+      if (seq === 0) break
       totals.failure = {
         code: text(data.code),
         title: text(data.title),
