@@ -160,7 +160,7 @@ pub(super) fn same_lease(cluster: &str, found: Duration, own: Duration) -> Resul
     if found == own {
         return Ok(());
     }
-    let message = format!("the cluster `{cluster}` has leases of {found:?}, and this node of {own:?}");
+    let message = format!("the cluster `{cluster}` has leases of {found:?}, but this node has {own:?}");
     Err(Problem::new(Code::BadConfig, message).hint("set the same cluster.lease on every node"))
 }
 
@@ -197,7 +197,7 @@ fn note_denied(denied: &watch::Sender<Vec<String>>, text: &str) {
         denied.send_if_modified(|known| {
             let is_new = known.len() < DENIED_MAX && !known.iter().any(|known| known == text);
             if is_new {
-                warn!(denied = text, "❌ NATS denies something to this user");
+                warn!(denied = text, "❌ NATS denies this user a permission");
             }
             known.extend(is_new.then(|| text.to_owned()));
             is_new

@@ -83,7 +83,7 @@ fn nodes_of_a_cluster_need_the_same_lease() {
     let _first = Node::start(&nats);
     let (exit, output) = Process::start(&mut node(&nats.url(), "5s")).wait();
     assert_eq!(exit, Some(2), "{output}");
-    assert!(output.contains("has leases of 500ms, and this node of 5s"), "{output}");
+    assert!(output.contains("has leases of 500ms, but this node has 5s"), "{output}");
 }
 
 #[test]

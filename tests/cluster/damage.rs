@@ -76,8 +76,8 @@ fn readers_learn_that_jetstream_refuses_messages() {
     for (log, feed) in logs.iter_mut().zip(&feeds) {
         log.extend(feed.until(is_outage));
         let told: Value = serde_json::from_str(&log.pop().unwrap()).unwrap();
-        assert_eq!((&told["retrying"], &told["seq"]), (&json!(true), &Value::Null));
-        let message = told["message"].as_str().unwrap();
+        assert_eq!((&told["data"]["retrying"], &told["seq"]), (&json!(true), &Value::Null));
+        let message = told["data"]["message"].as_str().unwrap();
         assert!(message.contains("message size exceeds maximum allowed"), "{message}");
     }
     for node in &nodes {
@@ -85,12 +85,14 @@ fn readers_learn_that_jetstream_refuses_messages() {
         assert!(refused.contains("message size exceeds"), "{refused}");
         assert_eq!(node.feed("0").until(is_outage).len(), 1, "new readers learn it, too");
     }
+    let (status, answer) = nodes[1].request("POST", "/replay/pause", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
     set(&nats, "max_msg_size", before);
-    play_to_end(&nodes[1], &feeds, logs);
     polled(|| nodes.iter().all(|node| node.status()["cluster"]["refused"].is_null()).then_some(()));
+    play_to_end(&nodes[1], &feeds, logs);
     let logged = nodes.into_iter().map(|node| {
         node.process.signal("TERM");
-        node.process.wait().1.matches("JetStream refuses messages").count()
+        node.process.wait().1.matches("JetStream refuses messages;").count()
     });
     assert_eq!(logged.sum::<usize>(), 1, "only the owner noticed, and warned once");
 }

@@ -45,7 +45,7 @@ fn everything_that_a_node_needs_is_checked() {
     assert!(works.contains("✅ the nodes have leases of 2s, like this one"), "{works}");
     let (exit, _, fails) = examined(&nats.url(), LEASE);
     assert_eq!(exit, Some(2), "{fails}");
-    assert!(fails.contains("has leases of 2s, and this node of 10s") && fails.contains('💡'), "{fails}");
+    assert!(fails.contains("has leases of 2s, but this node has 10s") && fails.contains('💡'), "{fails}");
 }
 
 #[test]

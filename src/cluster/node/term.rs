@@ -99,7 +99,8 @@ impl Node {
 
     pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
         self.is_handing_over = false;
-        if !std::mem::take(&mut self.has_owned) {
+        // A node that only had the lease, or asked for it, has lost nothing with the stream.
+        if !std::mem::take(&mut self.has_owned) && reason == StepDown::LogLost {
             return;
         }
         self.lose((unpublished + uncertain) as u64);
