@@ -94,7 +94,7 @@ mod tests {
     fn wrong_urls_are_rejected_without_being_shown() {
         for (text, why) in [
             ("", "it has no scheme"),
-            ("nats://", "empty host"),
+            ("nats://", "it has no host"),
             ("nats://a:4222,", "it has no scheme"),
             ("127.0.0.1:4222", "write it like nats://127.0.0.1:4222"),
             ("ann:planted@a", "it has no scheme"),
