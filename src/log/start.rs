@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
-/// too, only errors, [`CLIENTS`] and [`CLUSTER`] go to stderr by default.
+/// too, only errors, [`CLIENTS`] and lines about the cluster go to stderr by default.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.
