@@ -16,7 +16,7 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 6, &["fmt", "--all", "--check"]),
-    ("lints", 275, &["xtask", "lints"]),
+    ("lints", 255, &["xtask", "lints"]),
     ("tests", 420, &["test", "--workspace", "--locked"]),
     ("simulate", 35, &["xtask", "simulate", "--seconds", "24"]),
     ("fuzz", 45, &["xtask", "fuzz", "--minutes", "0.05"]),
@@ -30,7 +30,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("days", 22, &["xtask", "bench", "replay", "--memory", "--days"]),
     ("soak", 215, &["xtask", "soak", "--minutes", "3"]),
     ("cluster", 170, &["xtask", "cluster", "--release"]),
-    ("autobahn", 110, &["xtask", "autobahn"]),
+    ("autobahn", 130, &["xtask", "autobahn"]),
     ("peers", 137, &["xtask", "peers"]),
     ("web", 14, &["xtask", "web", "--check"]),
     ("client", 187, &["xtask", "client", "--check"]),
