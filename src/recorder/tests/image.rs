@@ -62,6 +62,9 @@ impl Check {
             self.is_damaged |= *rec_no != expected;
             expected = rec_no + 1;
             if let What::Gap(gap) = &item.what {
+                let (first, last) =
+                    (Duration::from_nanos(gap.first_t_ns), Duration::from_nanos(gap.last_t_ns));
+                prop_assert!(first <= last && last <= item.offset, "a gap counts from the start of its part");
                 self.in_gaps += gap.records;
             }
             if let Some(number) = number(item) {
