@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep_until, timeout};
 
-use super::{super::options::same_lease, Appending, Store, Stored};
+use super::{super::options::same_lease, Appending, RETRY, Store, Stored};
 use crate::{
     clock,
     control::Pause,
@@ -16,8 +16,6 @@ use crate::{
 
 /// Key of the pause that TikTok asked for.
 const PAUSE: &str = "pause";
-/// Interval at which a bucket without a leader is asked again.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// The value of a lease.
 #[derive(Deserialize, Serialize)]
@@ -60,8 +58,7 @@ impl Store {
             num_replicas: self.replicas,
             ..stream::Config::default()
         };
-        let bucket = self.context.get_or_create_stream(bucket).await;
-        let bucket = bucket.map_err(|error| self.no_stream(&self.bucket(), &error.kind()))?;
+        let bucket = self.create(bucket).await?;
         same_lease(&self.cluster, bucket.cached_info().config.max_age, self.lease)
     }
 

@@ -39,10 +39,10 @@ const STORAGE_HINT: &str =
 /// Hint if there are too few servers for the copies, or too few with enough storage.
 const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.replicas, or lower it; each needs 32 MiB for the main channel \
                             and for each room (`max_file_store`)";
-/// Maximum number of attempts to create a stream for which storage is missing.
+/// Maximum number of attempts to create a stream.
 const CREATE_ATTEMPTS_MAX: u32 = 5;
-/// Time between them.
-const CREATE_INTERVAL: Duration = Duration::from_millis(200);
+/// Time until JetStream is asked again.
+const RETRY: Duration = Duration::from_millis(200);
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
 
@@ -96,14 +96,14 @@ impl Store {
         self.ensure_bucket().await
     }
 
-    /// Creates a stream, unless it exists. If storage is missing, another node may be creating the same stream just now.
+    /// Creates a stream, unless it exists. Asks again for what may pass.
     async fn create(&self, config: stream::Config) -> Result<Stream, Problem> {
         let mut attempts = 1;
         loop {
             match self.context.get_or_create_stream(config.clone()).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) if attempts < CREATE_ATTEMPTS_MAX && may_pass(&error.kind()) => {
-                    sleep_until(clock::now() + CREATE_INTERVAL).await;
+                    sleep_until(clock::now() + RETRY).await;
                 }
                 Err(error) => return Err(self.no_stream(&config.name, &error.kind())),
             }
