@@ -176,12 +176,14 @@ fn frame(bytes: Vec<u8>) -> Item {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, max_global_rejects: 5, ..ProptestConfig::default() })]
 
     #[test]
     fn any_message_keeps_its_fields(message in wire()) {
         let file = recording(&[frame(message.clone())]);
-        let (out, _) = scrubbed(&file, key(1));
+        let (out, report) = scrubbed(&file, key(1));
+        // Rare: the replacement of arbitrary bytes may look like an id or a text.
+        prop_assume!(report.tally.rejected_records == 0);
         let all = items(&out);
         let scrubbed = frames(&all)[0];
         let keys = |bytes| fields(bytes).unwrap().iter().map(|node| match node {
@@ -197,7 +199,8 @@ proptest! {
         field in proptest::sample::select(vec![1_u64, 900]),
     ) {
         let list: Vec<u8> = numbers.iter().flat_map(|number| put(number.cast_unsigned())).collect();
-        let (out, _) = scrubbed(&recording(&[frame(with_length(field, &list))]), key(1));
+        let (out, report) = scrubbed(&recording(&[frame(with_length(field, &list))]), key(1));
+        prop_assume!(report.tally.rejected_records == 0);
         let all = items(&out);
         let nodes = fields(frames(&all)[0]).unwrap();
         let [Node::Bytes(_, after)] = &nodes[..] else { panic!("{nodes:?}") };
