@@ -1,6 +1,6 @@
 //! `livetape doctor`: checks whether a node could use NATS, without joining the cluster.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_nats::jetstream::{self, ErrorCode, context::GetStreamErrorKind};
 
@@ -10,12 +10,9 @@ use super::{
     options::{Link, same_lease},
     store::Store,
 };
-use crate::{
-    clock,
-    sans_io::{
-        cluster::record::RECORD_BYTES_MAX,
-        error::{Code, Problem},
-    },
+use crate::sans_io::{
+    cluster::record::RECORD_BYTES_MAX,
+    error::{Code, Problem},
 };
 
 /// Number of measured round trips.
@@ -114,13 +111,9 @@ async fn lease(link: &Link, cluster: &str, own: Duration) -> Finding {
 
 /// Leases do not depend on it, but the times of events do.
 async fn clock_difference(store: &Store) -> Finding {
-    let before = clock::wall();
-    let theirs = store.time().await.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let Some(theirs) = theirs else {
+    let Some((ours, theirs)) = store.times().await else {
         return failed("JetStream does not tell its time", "");
     };
-    // The answer is from about the middle of this time.
-    let ours = before + (clock::wall().saturating_sub(before)) / 2;
     let difference = ours.abs_diff(theirs);
     if difference > CLOCK_DIFFERENCE_MAX {
         let which = if ours > theirs { "ahead of" } else { "behind" };

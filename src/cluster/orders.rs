@@ -158,9 +158,7 @@ impl Router {
         };
         match &reply {
             // The source ended before it answered, but the next one may continue what it did.
-            Reply::Refused(Refusal { problem, .. })
-                if problem.code == Code::ShuttingDown && self.hub.relay_term() != Some(term) =>
-            {
+            Reply::Refused(Refusal { problem, .. }) if problem.code == Code::ShuttingDown => {
                 return Some(refused(unconfirmed(NOT_STORED)));
             }
             Reply::Refused(_) | Reply::Check(_) => return Some(reply),

@@ -37,6 +37,32 @@ pub(super) struct Report {
     /// Why JetStream refuses messages of the node.
     #[serde(default)]
     pub(super) refused: Option<Arc<str>>,
+    #[serde(default)]
+    pub(super) losses: Losses,
+}
+
+/// What a node could not store of a room when it was last the owner.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Losses {
+    stream: String,
+    pub(super) epoch: u64,
+    events: u64,
+}
+
+impl Losses {
+    /// The node is the owner from here on.
+    pub(super) fn begin(&mut self, stream: &str, epoch: u64) {
+        *self = Self { stream: stream.to_owned(), epoch, events: 0 };
+    }
+
+    pub(super) fn add(&mut self, events: u64) {
+        self.events += events;
+    }
+
+    /// Returns the number of events if the node was the owner then.
+    pub(super) fn of(&self, stream: &str, epoch: u64) -> Option<u64> {
+        ((&*self.stream, self.epoch) == (stream, epoch)).then_some(self.events)
+    }
 }
 
 /// What a node knows of the log. Earlier versions tell less.
@@ -62,12 +88,14 @@ struct Noted {
     at: Instant,
     state: NodeState,
     refused: Option<Arc<str>>,
+    losses: Losses,
 }
 
 impl Report {
     pub(super) fn new(channel: &str, state: NodeState, reader: &Reader) -> Self {
         let (channel, known) = (channel.to_owned(), Known::of(reader));
-        Self { version: VERSION, channel, state, known, source: None, pause: None, refused: None }
+        let (source, pause, refused, losses) = (None, None, None, Losses::default());
+        Self { version: VERSION, channel, state, known, source, pause, refused, losses }
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {
@@ -103,10 +131,14 @@ impl Known {
 }
 
 impl Nodes {
-    pub(super) fn note(&mut self, state: NodeState, refused: Option<Arc<str>>) {
+    pub(super) fn note(&mut self, state: NodeState, refused: Option<Arc<str>>, losses: Losses) {
         if self.0.len() < NODES_MAX || self.0.contains_key(&state.node) {
-            self.0.insert(state.node.clone(), Noted { at: clock::now(), state, refused });
+            self.0.insert(state.node.clone(), Noted { at: clock::now(), state, refused, losses });
         }
+    }
+
+    pub(super) fn losses(&self) -> impl Iterator<Item = &Losses> {
+        self.0.values().map(|noted| &noted.losses)
     }
 
     /// Returns the nodes that still report, by name.

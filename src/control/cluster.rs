@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status, lock};
@@ -90,8 +90,9 @@ pub struct Term {
     pub intent: Option<Arc<str>>,
     /// Number of events that its source has broadcast since it started or started over, without injected ones.
     pub passed: u64,
-    /// Number of events that this process could not store in its earlier terms. A few may have been stored after all.
-    pub lost: u64,
+    /// Number of events of a room that the previous owner could not store, as far as its process has told. A few may have been
+    /// stored after all.
+    pub lost: watch::Receiver<u64>,
     /// Ends the term.
     pub over: CancellationToken,
     /// Told when everything of the term was broadcast.

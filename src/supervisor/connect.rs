@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::{Inherited, Next, Supervisor, live::why};
+use super::{Inherited, Next, Supervisor, live::why, tell::tell};
 use crate::{
     clock,
     control::{Answer, Refusal, Status},
@@ -37,7 +37,7 @@ impl<T: Transport> Supervisor<T> {
         };
         if let Err(refusal) = claimed {
             if self.hub.is_relayed() && (waits || answer.is_none()) {
-                self.tell(&refusal.problem).await;
+                tell(&self.hub, &self.shutdown, &refusal.problem).await;
             }
             return self.refuse(answer, refusal).await;
         }

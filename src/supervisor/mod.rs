@@ -18,6 +18,7 @@ mod play;
 mod recording;
 mod room;
 mod rooms;
+mod tell;
 mod terms;
 mod test;
 

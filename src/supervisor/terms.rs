@@ -1,24 +1,19 @@
 //! The main channel of several processes: each has a supervisor, and the one whose process owns the channel works.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use super::{Ended, Next, Supervisor};
+use super::{
+    Ended, Next, Supervisor,
+    tell::{losses, tell},
+};
 use crate::{
-    clock,
     control::{Answer, Joined, Term, shutting_down},
     hub::CloseReason,
-    pipeline::{Pacing, Pipeline},
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        error::{Code, Problem},
-        recording::{
-            Flags, Item, What,
-            records::{ConnClose, Header, Status},
-        },
-    },
+    pipeline::Pipeline,
+    sans_io::recording::records::ConnClose,
     source::{Position, live::Transport, load},
 };
 
@@ -113,11 +108,13 @@ impl<T: Transport> Supervisor<T> {
                 Next::Connect(user.to_owned(), None)
             }
         };
-        // A replay plays them again.
-        if lost > 0 && matches!(self.inherited, Some(Inherited::Room)) {
-            self.tell(&not_stored(lost)).await;
-        }
-        let ended = self.run(next).await;
+        let is_room = matches!(self.inherited, Some(Inherited::Room));
+        let losses = losses(self.hub.clone(), self.shutdown.clone(), lost);
+        let ended = tokio::select! { biased;
+            // A replay plays them again.
+            never = losses, if is_room => match never {},
+            ended = self.run(next) => ended,
+        };
         (self.place, self.claim, self.inherited, self.followed) = (None, None, None, None);
         self.driver.forget_user();
         self.driver.set_replay(None);
@@ -163,7 +160,7 @@ impl<T: Transport> Supervisor<T> {
                         Next::Play(tape, None)
                     }
                     Err(problem) => {
-                        self.tell(&problem).await;
+                        tell(&self.hub, &self.shutdown, &problem).await;
                         Next::Idle
                     }
                 }
@@ -205,31 +202,6 @@ impl<T: Transport> Supervisor<T> {
             pipeline.take_over(&self.hub.backlog(), close).await;
         }
     }
-
-    /// Broadcasts why the channel cannot continue.
-    pub(super) async fn tell(&mut self, problem: &Problem) {
-        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
-        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
-        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
-        let status = Status {
-            code: problem.code.name().to_owned(),
-            detail: problem.message.clone(),
-            attempt: 1,
-            ..Status::default()
-        };
-        for what in [What::Header(Header { wall_anchor_ns, ..Header::default() }), What::Status(status)] {
-            let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
-            pipeline.handle(&item, Pacing::Free).await;
-        }
-    }
-}
-
-/// What readers of a room miss, because their process lost the channel.
-fn not_stored(events: u64) -> Problem {
-    let message = format!(
-        "up to {events} events are missing: this node could not store them before it lost the channel"
-    );
-    Problem::new(Code::ClusterUnreachable, message).hint("the room continues with later events")
 }
 
 /// Waits until the owner tells that the room has ended; forever, if it does not.

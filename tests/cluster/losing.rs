@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     proxy::{self, To},
-    support::{LEASE, Node, polled},
+    support::{Feed, LEASE, Node, polled},
     upstream::{Show, is_chat},
 };
 
@@ -50,6 +50,9 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
     feed.until(|event| event["type"] == "connection_created");
     feed.until(is_chat);
     assert_eq!(show.connections(), (2, 1));
+    // Only the previous owner knows how many events it could not store.
+    is_cut.store(false, Ordering::Relaxed);
+    assert!(lost(&feed) > 0);
 }
 
 /// Loses the first answer to a claim on a user.
@@ -92,6 +95,15 @@ fn a_claim_whose_answer_was_lost_is_found_in_the_next_attempt() {
     assert_eq!(show.connections(), (1, 1));
 }
 
+/// Waits until readers learn the number of missing events, and returns it.
+fn lost(feed: &Feed) -> u32 {
+    let log = feed.until(|event| event["type"] == "error" && event["seq"].is_u64());
+    let error: Value = serde_json::from_str(log.last().unwrap()).unwrap();
+    assert_eq!(error["data"]["code"], "cluster_unreachable");
+    let message = error["data"]["message"].as_str().unwrap();
+    message.split(' ').nth(2).unwrap().parse().unwrap()
+}
+
 #[test]
 fn events_that_an_owner_could_not_store_are_reported() {
     let mut show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
@@ -100,14 +112,9 @@ fn events_that_an_owner_could_not_store_are_reported() {
     let feed = node.feed("0");
     feed.until(is_chat);
     show.nats.kill();
-    let lost = node.process.until("lost the channel");
+    node.process.until("lost the channel");
     show.nats.restart();
-    let log = feed.until(|event| event["type"] == "error" && event["seq"].is_u64());
-    let error: Value = serde_json::from_str(log.last().unwrap()).unwrap();
-    assert_eq!(error["data"]["code"], "cluster_unreachable", "{lost}");
-    let message = error["data"]["message"].as_str().unwrap();
-    let count: u32 = message.split(' ').nth(2).unwrap().parse().unwrap();
-    assert!(count > 0, "{message}");
+    assert!(lost(&feed) > 0);
     feed.until(|event| event["type"] == "connection_created");
     feed.until(is_chat);
 }

@@ -23,7 +23,7 @@ use super::{
     counts::Totals,
     orders::Owner,
     progress::{self, Progress},
-    report::Nodes,
+    report::{Losses, Nodes},
     store::{Refusals, Store},
 };
 use crate::{
@@ -65,8 +65,7 @@ pub(super) struct Node {
     ahead: Progress,
     /// A mark that the member has not accepted yet.
     mark: Option<Mark>,
-    /// Number of events of earlier terms that were not stored, as far as this node knows.
-    lost: u64,
+    losses: Losses,
     told: Told,
     /// Whether this node may own the channel. Otherwise it only follows.
     may_own: watch::Receiver<bool>,
@@ -132,7 +131,7 @@ impl Node {
             progress: Progress::default(),
             ahead: Progress::default(),
             mark: None,
-            lost: 0,
+            losses: Losses::default(),
             nodes: Nodes::default(),
             pauses: control.limit().news(),
             limit: control.limit().clone(),

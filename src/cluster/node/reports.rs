@@ -17,7 +17,7 @@ impl Node {
     /// Takes the report of a node.
     pub(super) fn note(&mut self, message: &async_nats::Message) {
         let Some(report) = Report::from_bytes(&message.payload) else { return };
-        let Report { channel, state, known, source, pause, refused, .. } = report;
+        let Report { channel, state, known, source, pause, refused, losses, .. } = report;
         if state.node == self.options.node || channel != self.store.channel() {
             return;
         }
@@ -30,7 +30,8 @@ impl Node {
         }
         self.compare(&known);
         self.log_end = self.log_end.max(known.last);
-        self.nodes.note(state, refused);
+        self.nodes.note(state, refused, losses);
+        self.tell_losses();
         self.tell_trouble();
     }
 
@@ -52,7 +53,7 @@ impl Node {
             clients: self.hub.subscriber_count(),
         };
         let refused = self.refusals.borrow().why();
-        self.nodes.note(state.clone(), refused.clone());
+        self.nodes.note(state.clone(), refused.clone(), self.losses.clone());
         counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
         if self.store.channel() != MAIN {
             self.told.totals.note(&self.options.node, &self.counts);
@@ -62,7 +63,7 @@ impl Node {
         let pause = self.limit.pause(&self.options.node);
         let mut report = Report::new(self.store.channel(), state, self.member.reader());
         report.source = self.term.is_some().then(|| (self.control.status(), self.control.replay()));
-        (report.pause, report.refused) = (pause.clone(), refused);
+        (report.pause, report.refused, report.losses) = (pause.clone(), refused, self.losses.clone());
         // NATS may be unreachable, and then the client's queue be full.
         let within = clock::now() + self.reporting.period() / 4;
         let told = async {

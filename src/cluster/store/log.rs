@@ -3,7 +3,7 @@
 //! Each channel has a stream of its own. In a common one, rooms with many events would displace the last record of a quiet
 //! channel, and with it its numbers and its state.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::{
     Subscriber,
@@ -81,19 +81,22 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the time of JetStream; `None` without an answer.
-    pub(in crate::cluster) async fn time(&self) -> Option<SystemTime> {
+    /// Returns the times of this machine and of JetStream, since the Unix epoch; `None` without an answer.
+    pub(in crate::cluster) async fn times(&self) -> Option<(Duration, Duration)> {
         let stream = self.context.get_stream_no_info(self.log()).await.ok()?;
         let config = pull::Config {
             inactive_threshold: CONSUMER_TIME,
             memory_storage: true,
             ..pull::Config::default()
         };
+        let before = clock::wall();
         let consumer = timeout(ANSWER_TIME_MAX, stream.create_consumer(config)).await.ok()?.ok()?;
-        let created = consumer.cached_info().created;
+        // The answer is from about the middle of this time.
+        let ours = before + clock::wall().saturating_sub(before) / 2;
+        let theirs = SystemTime::from(consumer.cached_info().created).duration_since(UNIX_EPOCH).ok()?;
         // Otherwise NATS removes it later.
         drop(stream.delete_consumer(&consumer.cached_info().name).await);
-        Some(created.into())
+        Some((ours, theirs))
     }
 
     /// Subscribes to every message of the log, once it is stored.
