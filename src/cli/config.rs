@@ -10,7 +10,7 @@ use std::{
 use super::{
     args::{self, Flags, Scope},
     folders::{self, Folders},
-    output::say,
+    output::{say, warn},
     serving, stage,
     webhook::Webhook,
 };
@@ -19,13 +19,20 @@ use crate::{
     demo::DEMO,
     sans_io::{
         error::{Code, Problem, exit},
+        nearest::nearest,
         recording::is_plain_name,
         username::normalise,
     },
     settings::{self, KEYS, Resolved, Settings, Sources},
     source::Tape,
+    terminal::printable,
     tools::files,
 };
+
+/// Beginning of the names of all variables.
+const PREFIX: &str = "LIVETAPE_";
+/// Variables that are not settings: of flags, and those that `run` sets for its command.
+const OTHERS: [&str; 5] = ["CDP", "CONFIG", "HTTP", "MOCK_URL", "PROXY_LISTEN"];
 
 /// Returns the settings in effect.
 pub(super) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
@@ -139,6 +146,7 @@ fn origin(file: Option<&Path>) -> Result<String, Problem> {
 /// Reports every problem.
 fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
+    warn_of_unknown_variables();
     match resolve(file, &[], |_| true) {
         Ok(resolved) => {
             check_parts(&resolved.settings)?;
@@ -151,6 +159,20 @@ fn check(file: &Path) -> Result<u8, Problem> {
             }
             Ok(Code::BadConfig.exit_code())
         }
+    }
+}
+
+/// A misspelt variable has no effect.
+fn warn_of_unknown_variables() {
+    let settings = KEYS.iter().filter_map(|key| key.env.strip_prefix(PREFIX));
+    let known: Vec<&str> = settings.chain(OTHERS).collect();
+    let mut set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    set.sort();
+    for name in set {
+        let Some(own) = name.strip_prefix(PREFIX).filter(|own| !known.contains(own)) else { continue };
+        let meant = nearest(own, &known);
+        let meant = meant.map(|meant| format!(": did you mean `{PREFIX}{meant}`?")).unwrap_or_default();
+        warn(format_args!("⚠️ livetape has no setting `{}`{meant}", printable(&name)));
     }
 }
 

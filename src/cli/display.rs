@@ -14,7 +14,10 @@ use crate::{
     clock,
     control::Control,
     hub::{Hub, Join, Next, Reader, Subscriber},
-    sans_io::{error::Problem, event::Millis},
+    sans_io::{
+        error::{Code, Problem},
+        event::Millis,
+    },
     terminal::Lines,
 };
 
@@ -94,14 +97,15 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
         let mut shown = Shown { lines: Lines::default(), is_ready: style == Style::Plain };
         while let Some(next) = show_batch(&mut events, &mut shown, style).await {
             match next {
-                Next::Events => {}
-                Next::Closed(_) => return,
-                Next::Slow => {
-                    say("⚠️ This terminal was too slow: some events were not shown");
-                    let Some(again) = join(&hub) else { return };
-                    events = again;
+                Next::Events => continue,
+                Next::Closed(reason) if reason.code == Code::UnknownPosition.close_code() => {
+                    say("⚠️ NATS has lost the stream of events: another one begins");
                 }
+                Next::Closed(_) => return,
+                Next::Slow => say("⚠️ This terminal was too slow: some events were not shown"),
             }
+            let Some(again) = join(&hub) else { return };
+            events = again;
         }
     }
 }

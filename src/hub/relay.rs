@@ -320,9 +320,7 @@ impl Hub {
     /// Starts another stream after event `head`: forgets all events, and disconnects all subscribers with `reason`.
     pub fn restart(&self, stream: &str, head: u64, reason: &CloseReason) {
         let mut state = self.shared.write();
-        let mut dismissed = state.dismiss(reason);
-        // Displays join again by themselves.
-        dismissed.extend(state.drop_below(u64::MAX, |_| true));
+        let dismissed = state.dismiss(reason, |_| true);
         state.stream = stream.into();
         state.ring = Ring::new(self.shared.limits);
         state.ring.skip_to(head);

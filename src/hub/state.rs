@@ -72,9 +72,13 @@ impl ChannelState {
         self.cursors.values().filter(move |cursor| cursor.position() < floor)
     }
 
-    /// Removes all cursors but those of displays, and returns them.
-    pub(super) fn dismiss(&mut self, reason: &CloseReason) -> Vec<Arc<Cursor>> {
-        let dismissed = self.cursors.extract_if(|_, cursor| cursor.reader != Reader::Display);
+    /// Removes the cursors of `readers`, and returns them.
+    pub(super) fn dismiss(
+        &mut self,
+        reason: &CloseReason,
+        readers: impl Fn(Reader) -> bool,
+    ) -> Vec<Arc<Cursor>> {
+        let dismissed = self.cursors.extract_if(|_, cursor| readers(cursor.reader));
         dismissed.map(|(_, cursor)| cursor).inspect(|cursor| cursor.dismiss(reason)).collect()
     }
 

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::sans_io::nearest;
 
+/// Hint for values that look like a number or a date at first.
+const QUOTES: &str = "write texts in quotes, as in name = \"value\"";
+
 /// An error in a settings file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -118,7 +121,9 @@ pub(super) fn apply(
         Ok(table) => table,
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
-            return vec![Fault { at, message: error.message().to_owned(), hint: String::new() }];
+            let message = error.message().to_owned();
+            let hint = if message.starts_with("invalid") { QUOTES } else { "" };
+            return vec![Fault { at, message, hint: hint.to_owned() }];
         }
     };
     let mut faults = Vec::new();

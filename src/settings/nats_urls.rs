@@ -39,12 +39,18 @@ impl NatsUrls {
 /// Errors do not repeat the text, which may contain a password.
 fn parse(text: &str) -> Result<Address, String> {
     let invalid = |why: &str| format!("not a valid address ({why}): {EXAMPLE}");
+    if text.is_empty() {
+        return Err(invalid("it is empty, perhaps after a comma"));
+    }
     if !text.contains("://") {
         return Err(invalid("it has no scheme"));
     }
     let url = reqwest::Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
     if !url.has_host() {
         return Err(invalid("it has no host"));
+    }
+    if url.port() == Some(0) {
+        return Err(invalid("its port is 0"));
     }
     if !SCHEMES.contains(&url.scheme()) {
         return Err(format!("`{}` is not a scheme of NATS: {EXAMPLE}, or with tls://", url.scheme()));
@@ -93,9 +99,10 @@ mod tests {
     #[test]
     fn wrong_urls_are_rejected_without_being_shown() {
         for (text, why) in [
-            ("", "it has no scheme"),
+            ("", "it is empty"),
             ("nats://", "it has no host"),
-            ("nats://a:4222,", "it has no scheme"),
+            ("nats://a:4222,", "perhaps after a comma"),
+            ("nats://a:0", "its port is 0"),
             ("127.0.0.1:4222", "write it like nats://127.0.0.1:4222"),
             ("ann:planted@a", "it has no scheme"),
             ("http://a:4222", "`http` is not a scheme of NATS"),

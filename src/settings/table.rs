@@ -156,7 +156,7 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed.
+        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, LIVETAPE_NATS_USER and LIVETAPE_NATS_PASSWORD, LIVETAPE_NATS_TOKEN or LIVETAPE_NATS_NKEY.
         nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";

@@ -19,6 +19,7 @@ export async function nodes({ browser, livetape, pictures }) {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     assert.equal(await page.getByText('Cluster').count(), 0, 'a server without a cluster')
+    await page.getByText('Run a mock TikTok').waitFor()
     let cluster = CLUSTER
     const own = await ask(url, 'status')
     await page.route('**/status', (route) => route.fulfill({ json: { ...own, cluster } }))
@@ -26,6 +27,7 @@ export async function nodes({ browser, livetape, pictures }) {
     await list.waitFor()
     const shown = await list.getByRole('listitem').allInnerTexts()
     assert.deepEqual(shown.map((text) => text.replace(/\s+/g, ' ')), ['aaaaaaaa this node 0 clients', 'bbbbbbbb owner 1 client', 'cccccccc 2 clients'])
+    assert.equal(await page.getByText('Run a mock TikTok').count(), 0, 'the nodes cannot share it')
     cluster = { ...CLUSTER, owner: null, reachable: false }
     await page.getByText('NATS is unreachable').waitFor()
     for (const width of [1440, 360]) {

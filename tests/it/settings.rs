@@ -124,6 +124,7 @@ name = "zz"
     told.push(resolve("server = 1", &[], &[]).unwrap_err().remove(0));
     told.push(resolve("tokens = 1", &[], &[]).unwrap_err().remove(0));
     told.push(resolve("[server]\nport = 1\nport = 2", &[], &[]).unwrap_err().remove(0));
+    told.push(resolve("[cluster]\nnats = nats://a:4222", &[], &[]).unwrap_err().remove(0));
     insta::assert_snapshot!(told.join("\n"));
 }
 

@@ -105,10 +105,13 @@ fn missing_numbers_end_the_backlog() {
 fn another_stream_disconnects_all() {
     let hub = shared(100);
     hub.accept(1, &sent(&chats(3))).unwrap();
-    let mut reader = join(&hub, &Join::default());
+    let mut readers = [Reader::Client, Reader::Observer, Reader::Display]
+        .map(|reader| join(&hub, &Join { reader, ..Join::default() }));
     let reason = CloseReason { code: 4001, reason: "unknown_position".into() };
     hub.restart("t", 0, &reason);
-    assert_eq!(drain(&mut reader).1, Some(Next::Closed(reason)));
+    for reader in &mut readers {
+        assert_eq!(drain(reader).1, Some(Next::Closed(reason.clone())));
+    }
     assert_eq!((&*hub.stream(), hub.head(), hub.subscriber_count()), ("t", 0, 0));
     assert!(hub.join(&Join { since: after(3), ..Join::default() }).is_err());
 }

@@ -48,6 +48,16 @@ fn a_file_is_checked_shown_and_used() {
 }
 
 #[test]
+fn a_check_warns_of_unknown_variables() {
+    let checked = livetape(&["config", "check"])
+        .envs([("LIVETAPE_CLUSTERLEASE", "1s"), ("LIVETAPE_HTTP", "x"), ("LIVETAPE_SPEED", "2")])
+        .output()
+        .unwrap();
+    let told = "⚠️ livetape has no setting `LIVETAPE_CLUSTERLEASE`: did you mean `LIVETAPE_CLUSTER_LEASE`?\n";
+    assert_eq!((checked.status.code(), stderr(&checked)), (Some(0), told.into()));
+}
+
+#[test]
 fn a_check_finds_what_a_server_would_refuse() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("livetape.toml");

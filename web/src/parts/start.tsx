@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals'
 import { run, scenarios } from '../state/mock.ts'
 import { recordings } from '../state/recordings.ts'
-import { isLive, replay } from '../state/server.ts'
+import { isLive, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
@@ -33,7 +33,8 @@ export function Start() {
         <li>
           <button type="button" class="link" onClick={() => document.querySelector<HTMLElement>('.connect input')?.focus()}>{say.user}</button>
         </li>
-        {scenarios.value.length > 0 && <Scenarios />}
+        {/* The nodes of a cluster cannot share the mock of one of them. */}
+        {scenarios.value.length > 0 && !status.value?.cluster && <Scenarios />}
       </ul>
     </section>
   )
