@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::store::Refusals;
+use super::store::{Refusals, SILENT};
 use crate::{
     clock,
     control::{Command, Order, Refusal, Reply},
@@ -124,6 +124,9 @@ impl Router {
         loop {
             if !*self.is_connected.borrow() {
                 return refused(unreachable("this node cannot reach NATS"));
+            }
+            if self.refusals.borrow().is_silent() {
+                return refused(unreachable(SILENT));
             }
             let Owner { node, is_here } = owner.borrow_and_update().clone();
             let reply = match node {

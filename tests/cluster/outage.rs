@@ -17,6 +17,8 @@ pub(crate) fn is_outage(event: &Value) -> bool {
 fn readers_continue_without_a_gap_when_nats_returns() {
     let mut nats = Nats::start();
     let nodes = Node::three(&nats);
+    let schema = nodes[0].request("GET", "/schema/events.json", &Value::Null).1;
+    let schema = jsonschema::validator_for(&schema).unwrap();
     let feeds: Vec<_> = nodes.iter().map(|node| node.feed("0")).collect();
     nodes[0].post("/replay/load", &json!({ "recording": "demo" }));
     nodes[1].post("/replay/speed", &json!({ "speed": 40 }));
@@ -25,6 +27,7 @@ fn readers_continue_without_a_gap_when_nats_returns() {
     for (log, feed) in logs.iter_mut().zip(&feeds) {
         log.extend(feed.until(is_outage));
         let told: Value = serde_json::from_str(&log.pop().unwrap()).unwrap();
+        assert!(schema.is_valid(&told), "{told}");
         assert_eq!((&told["data"]["retrying"], &told["seq"]), (&json!(true), &Value::Null));
     }
     // Orders and new readers learn it, too.

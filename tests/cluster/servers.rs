@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     logins::{documented_permissions, users},
+    outage::is_outage,
     support::{CLUSTER, Nats, Node, assert_same, contents, demo, node, numbers, polled},
 };
 
@@ -19,6 +20,8 @@ const SERVERS: usize = 3;
 const STREAMS: [&str; 2] = ["livetape-test_main", "KV_livetape-test"];
 /// The default of nodes.
 const LEASE: &str = "5s";
+/// So that a node notices sooner that JetStream does not answer.
+const SHORTER_LEASE: &str = "2s";
 /// Maximum time for an answer of a stream.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// Maximum number of requests until all copies of a stream are equal.
@@ -70,7 +73,7 @@ fn leader(asked: &Nats) -> usize {
     })[0]
 }
 
-/// Returns what a server tells about a stream. There is no answer while it has no leader.
+/// Returns what a server tells about a stream; `None` while it has no leader.
 fn info(asked: &Nats, stream: &str) -> Option<Value> {
     let mut socket = asked.stranger();
     socket.set_read_timeout(Some(ANSWER_TIME)).unwrap();
@@ -84,6 +87,26 @@ fn info(asked: &Nats, stream: &str) -> Option<Value> {
 /// Sends an order until it is executed. While the servers elect a leader, it may fail or be unconfirmed.
 fn insist(node: &Node, path: &str, body: &Value) {
     polled(|| (node.request("POST", path, body).0 == 200).then_some(()));
+}
+
+#[test]
+fn without_a_majority_of_servers_readers_and_orders_learn_it() {
+    let mut servers = start();
+    let node = Node::with(node(&servers[0].url(), SHORTER_LEASE).env("LIVETAPE_CLUSTER_REPLICAS", "3"));
+    let feed = node.feed("0");
+    node.post("/replay/load", &json!({ "recording": "demo" }));
+    leader(&servers[0]);
+    servers[1..].iter_mut().for_each(Nats::kill);
+    let is_silent =
+        |event: &Value| event["data"]["message"].as_str().is_some_and(|it| it.contains("does not answer"));
+    let mut log = feed.until(|event| is_outage(event) && is_silent(event));
+    let (status, answer) = node.request("POST", "/replay/pause", &Value::Null);
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
+    servers[1].restart();
+    insist(&node, "/replay/speed", &json!({ "speed": "max" }));
+    log.extend(feed.to_end());
+    log.retain(|event| event.contains(r#""seq":"#));
+    assert_same(&contents(&log), &demo());
 }
 
 fn is_injected(event: &Value) -> bool {

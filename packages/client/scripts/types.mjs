@@ -79,7 +79,7 @@ const responses = ({ components: { schemas } }) => headOf('/openapi.json') + def
 function generate({ $defs, oneOf }) {
   const needs = new Set()
   const messages = oneOf.map(({ $ref }) => nameOf($ref))
-  const events = messages.filter((name) => name !== 'GapMessage')
+  const [events, others] = [true, false].map((isEvent) => messages.filter((name) => name.endsWith('Event') === isEvent))
   const common = Object.fromEntries(COMMON.map((key) => [key, $defs[events[0]].properties[key]]))
   for (const name of events) {
     const own = Object.fromEntries(COMMON.map((key) => [key, $defs[name].properties[key]]))
@@ -88,7 +88,7 @@ function generate({ $defs, oneOf }) {
   const required = $defs[events[0]].required.filter((key) => COMMON.includes(key))
   const parts = [define('EventBase', { description: 'Fields of every event.', properties: common, required }, needs)]
   for (const name of events) parts.push(define(name, $defs[name], needs, { skip: COMMON, base: 'EventBase' }))
-  parts.push(define('GapMessage', $defs.GapMessage, needs))
+  for (const name of others) parts.push(define(name, $defs[name], needs))
   parts.push(...definitions($defs, needs))
   const union = events.map((name) => `  | ${name}\n`).join('')
   return `${headOf('/schema/events.json')}/** An event of the feed, discriminated by \`type\`. */\nexport type LivetapeEvent =\n${union}\n${parts.join('\n')}`
@@ -106,4 +106,4 @@ for (const [file, fresh] of [['packages/client/src/events.ts', generate(schema)]
     process.exit(1)
   }
 }
-console.log(`src/events.ts: ${schema.oneOf.length - 1} event types`)
+console.log(`src/events.ts: ${schema.oneOf.length} types of messages`)

@@ -716,6 +716,13 @@ export interface GapMessage {
   type: 'gap'
 }
 
+/** Says why no events arrive at a node of a cluster. It has no number, because nobody can assign one. */
+export interface OutageMessage {
+  /** Description of the failure. */
+  data: OutageData
+  type: 'error'
+}
+
 /** Data of an `access_control` event: TikTok demands a captcha. */
 export interface AccessControlData {
   /** Id of the captcha. */
@@ -1850,6 +1857,18 @@ export interface NoticeData {
   user?: User | null
   /** Reason; `null` if there is none. */
   violationReason: Text | null
+}
+
+/** Data of an outage: fields of an `error` event. */
+export interface OutageData {
+  /** Stable code. */
+  code: string
+  /** Advice on what to do. */
+  hint: string
+  /** Description of the failure. */
+  message: string
+  /** Whether events will continue by themselves. */
+  retrying: boolean
 }
 
 /** Data of a `paid_content_live_shopping` event: a paid video series is displayed. */

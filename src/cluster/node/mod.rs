@@ -48,7 +48,7 @@ pub(super) struct Node {
     is_connected: watch::Receiver<bool>,
     refusals: watch::Receiver<Refusals>,
     /// Why readers receive nothing, as the last notice says.
-    trouble: Option<String>,
+    trouble: Option<(String, &'static str)>,
     hub: Hub,
     control: Control,
     member: Member,

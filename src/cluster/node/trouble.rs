@@ -4,10 +4,12 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::Node;
-use crate::sans_io::error::Code;
+use crate::{cluster::store::SILENT, sans_io::error::Code};
 
 /// Hint if JetStream refuses messages.
 const REFUSED_HINT: &str = "check the limits of the stream and of the account, the storage of NATS, and whether the stream is sealed";
+/// Hint if JetStream does not answer.
+const SILENT_HINT: &str = "check that most of the NATS servers run: without a majority, they store nothing";
 
 impl Node {
     pub(super) fn connection_changed(&mut self) {
@@ -19,8 +21,11 @@ impl Node {
 
     pub(super) fn refusal_changed(&mut self) {
         let code = Code::ClusterUnreachable.name();
-        if let Some(why) = self.refusals.borrow_and_update().why() {
+        let refusals = self.refusals.borrow_and_update().clone();
+        if let Some(why) = refusals.why() {
             warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until they are accepted");
+        } else if refusals.is_silent() {
+            warn!(code, "❌ JetStream does not answer; this node asks again until it does");
         } else {
             info!("JetStream takes messages again");
         }
@@ -29,23 +34,29 @@ impl Node {
 
     /// Tells readers why they receive nothing, or that this has ended.
     pub(super) fn tell_trouble(&mut self) {
-        let trouble = if *self.is_connected.borrow() {
-            self.refused().map(|why| {
-                format!("JetStream refuses messages: {why}; the feed continues when it takes them")
-            })
-        } else {
-            Some("this node cannot reach NATS; the feed continues when it can".to_owned())
-        };
+        let trouble = self.find_trouble();
         if trouble != self.trouble {
-            let hint =
-                if *self.is_connected.borrow() { REFUSED_HINT } else { Code::ClusterUnreachable.hint() };
             match &trouble {
-                Some(message) => self.hub.notice("error", &notice(message, hint)),
+                Some((message, hint)) => self.hub.notice("error", &notice(message, hint)),
                 None => self.hub.end_notice(),
             }
             self.trouble = trouble;
             self.share_state();
         }
+    }
+
+    /// Returns a message and a hint.
+    fn find_trouble(&self) -> Option<(String, &'static str)> {
+        if !*self.is_connected.borrow() {
+            let message = "this node cannot reach NATS; the feed continues when it can".to_owned();
+            return Some((message, Code::ClusterUnreachable.hint()));
+        }
+        if let Some(why) = self.refused() {
+            let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
+            return Some((message, REFUSED_HINT));
+        }
+        let is_silent = self.refusals.borrow().is_silent();
+        is_silent.then(|| (format!("{SILENT}; the feed continues when it does"), SILENT_HINT))
     }
 
     /// Returns why JetStream refuses the messages of a node.

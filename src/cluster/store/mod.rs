@@ -9,6 +9,7 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 
 use async_nats::{
     Client, HeaderMap, HeaderName, HeaderValue, Subscriber,
+    connection::State,
     jetstream::{
         self, Context, ContextBuilder, ErrorCode,
         context::{CreateStreamErrorKind, PublishError, PublishErrorKind},
@@ -18,7 +19,7 @@ use async_nats::{
 use bytes::Bytes;
 use tokio::{
     sync::watch,
-    time::{sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::Options;
@@ -43,6 +44,8 @@ const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.repli
 const CREATE_ATTEMPTS_MAX: u32 = 5;
 /// Time until JetStream is asked again.
 const RETRY: Duration = Duration::from_millis(200);
+/// Message if JetStream does not answer.
+pub(super) const SILENT: &str = "JetStream does not answer";
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
 
@@ -140,7 +143,7 @@ impl Store {
     }
 
     fn silent(&self) -> Problem {
-        Problem::new(Code::ClusterUnreachable, "JetStream does not answer")
+        Problem::new(Code::ClusterUnreachable, SILENT)
             .hint("start nats-server with --jetstream, and allow the user the subjects in docs/cluster.md")
     }
 
@@ -172,14 +175,16 @@ impl Store {
         }
     }
 
-    /// Remembers whether JetStream takes this node's messages. Without an answer, nobody knows.
+    /// Remembers whether JetStream takes this node's messages.
     fn note<T>(&self, what: Stored, outcome: &Result<T, Appending>) {
-        let why = match outcome {
-            Ok(_) | Err(Appending::Rejected) => None,
-            Err(Appending::Refused(why)) => Some(Arc::clone(why)),
-            Err(Appending::NoStream | Appending::Unanswered) => return,
-        };
-        self.refusals.send_if_modified(|refusals| refusals.set(what, why));
+        let is_connected = self.client.connection_state() == State::Connected;
+        self.refusals.send_if_modified(|refusals| match outcome {
+            Ok(_) | Err(Appending::Rejected) => refusals.answered(what, None),
+            Err(Appending::Refused(why)) => refusals.answered(what, Some(Arc::clone(why))),
+            Err(Appending::NoStream | Appending::Unanswered) => {
+                refusals.unanswered(is_connected.then(clock::now), self.lease)
+            }
+        });
     }
 
     /// Returns why JetStream refuses messages.
@@ -189,7 +194,7 @@ impl Store {
 
     /// Another node's message was stored.
     pub(super) fn accepts_records(&self) {
-        self.refusals.send_if_modified(|refusals| refusals.set(Stored::Record, None));
+        self.refusals.send_if_modified(|refusals| refusals.answered(Stored::Record, None));
     }
 }
 
@@ -246,26 +251,48 @@ enum Stored {
     Lease,
 }
 
-/// Why JetStream refuses the messages of a node, in its words.
+/// Whether JetStream takes the messages of a node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusals {
     record: Option<Arc<str>>,
     lease: Option<Arc<str>>,
+    /// Time of the first message without an answer, if none had one since.
+    unanswered_since: Option<Instant>,
+    is_silent: bool,
 }
 
 impl Refusals {
+    /// Returns why JetStream refuses messages, in its words.
     pub(super) fn why(&self) -> Option<Arc<str>> {
         self.record.clone().or_else(|| self.lease.clone())
     }
 
-    /// Returns whether it changed.
-    fn set(&mut self, what: Stored, why: Option<Arc<str>>) -> bool {
+    /// Whether JetStream has answered nothing for as long as a lease lasts, although NATS can be reached.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
+    /// Returns whether anything changed.
+    fn answered(&mut self, what: Stored, why: Option<Arc<str>>) -> bool {
+        self.unanswered_since = None;
         let known = match what {
             Stored::Record => &mut self.record,
             Stored::Lease => &mut self.lease,
         };
         let is_news = *known != why;
         *known = why;
-        is_news
+        std::mem::take(&mut self.is_silent) || is_news
+    }
+
+    /// Returns whether anything changed. `now` is the time if NATS can be reached.
+    fn unanswered(&mut self, now: Option<Instant>, lease: Duration) -> bool {
+        let Some(now) = now else {
+            self.unanswered_since = None;
+            return false;
+        };
+        let since = *self.unanswered_since.get_or_insert(now);
+        let was_silent = self.is_silent;
+        self.is_silent |= now.duration_since(since) >= lease;
+        self.is_silent != was_silent
     }
 }

@@ -21,6 +21,30 @@ struct Gap {
     to: u64,
 }
 
+/// Says why no events arrive at a node of a cluster. It has no number, because nobody can assign one.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the node writes the JSON by hand; a test compares them")]
+struct Outage {
+    /// `error`
+    r#type: String,
+    /// Description of the failure.
+    data: OutageData,
+}
+
+/// Data of an outage: fields of an `error` event.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "see above")]
+struct OutageData {
+    /// Stable code.
+    code: String,
+    /// Description of the failure.
+    message: String,
+    /// Advice on what to do.
+    hint: String,
+    /// Whether events will continue by themselves.
+    retrying: bool,
+}
+
 pub(crate) async fn events() -> Response {
     document(&schema())
 }
@@ -31,7 +55,7 @@ pub(crate) fn document(json: &Value) -> Response {
     (headers, json.to_string()).into_response()
 }
 
-/// Builds the schema: one of the event types, or a gap.
+/// Builds the schema: one of the event types, a gap, or an outage.
 fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let (names, definitions) = definitions(&mut generator);
@@ -54,6 +78,11 @@ pub(crate) fn definitions(generator: &mut SchemaGenerator) -> (Vec<String>, Map<
     let mut gap = Gap::json_schema(generator).to_value();
     gap["properties"]["type"] = json!({ "const": "gap" });
     messages.push(("GapMessage".to_owned(), gap));
+    let mut outage = Outage::json_schema(generator).to_value();
+    outage["properties"]["type"] = json!({ "const": "error" });
+    // Otherwise an event would be both.
+    outage["not"] = json!({ "required": ["seq"] });
+    messages.push(("OutageMessage".to_owned(), outage));
     let mut definitions = generator.take_definitions(true);
     let names = messages.iter().map(|(name, _)| name.clone()).collect();
     definitions.extend(messages);

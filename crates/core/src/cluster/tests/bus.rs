@@ -75,7 +75,7 @@ impl Bus {
         self.stored.drain(..excess);
     }
 
-    /// Removes the newest messages, all if there are no more, as an administrator can. Their sequences are not used again.
+    /// Removes up to `count` of the newest messages, as an administrator can. Their sequences are not used again.
     pub(super) fn purge(&mut self, count: usize) {
         self.stored.truncate(self.stored.len().saturating_sub(count));
     }
