@@ -72,6 +72,7 @@ fn resolve(
     flags: &[(&'static settings::Key, OsString)],
     reads: fn(&settings::Key) -> bool,
 ) -> Result<Resolved, Vec<Problem>> {
+    warn_of_unknown_variables();
     let file = read(file).map_err(|problem| vec![problem])?;
     let mut resolved = settings::resolve(&Sources {
         file: file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
@@ -82,6 +83,27 @@ fn resolve(
     server.recordings.get_or_insert_with(folders::recordings);
     watch.ca = watch.ca.take().or_else(folders::ca);
     Ok(resolved)
+}
+
+/// A misspelt variable has no effect.
+fn warn_of_unknown_variables() {
+    let settings = KEYS.iter().filter_map(|key| key.env.strip_prefix(PREFIX));
+    let known: Vec<&str> = settings.chain(OTHERS).collect();
+    let mut set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    set.sort();
+    for name in set {
+        let Some(own) = name.strip_prefix(PREFIX).filter(|own| !known.contains(own)) else { continue };
+        let meant = with_same_words(own, &known).or_else(|| nearest(own, &known));
+        let meant = meant.map(|meant| format!(": did you mean `{PREFIX}{meant}`?")).unwrap_or_default();
+        warn(format_args!("⚠️ livetape has no setting `{}`{meant}", printable(&name)));
+    }
+}
+
+/// Returns the name that contains these words, or the longest that they contain.
+fn with_same_words<'a>(own: &str, known: &[&'a str]) -> Option<&'a str> {
+    let contains = |long: &str, short: &str| format!("_{long}_").contains(&format!("_{short}_"));
+    let longer = known.iter().copied().find(|name| contains(name, own));
+    longer.or_else(|| known.iter().copied().filter(|name| contains(own, name)).max_by_key(|name| name.len()))
 }
 
 /// Returns the path and text of the settings file.
@@ -146,7 +168,6 @@ fn origin(file: Option<&Path>) -> Result<String, Problem> {
 /// Reports every problem.
 fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
-    warn_of_unknown_variables();
     match resolve(file, &[], |_| true) {
         Ok(resolved) => {
             check_parts(&resolved.settings)?;
@@ -154,25 +175,15 @@ fn check(file: &Path) -> Result<u8, Problem> {
             Ok(exit::DONE)
         }
         Err(problems) => {
-            for problem in &problems {
-                super::complain(problem);
+            for mut problem in problems {
+                // It would recommend this command.
+                if problem.hint == Code::BadConfig.hint() {
+                    problem.hint.clear();
+                }
+                super::complain(&problem);
             }
             Ok(Code::BadConfig.exit_code())
         }
-    }
-}
-
-/// A misspelt variable has no effect.
-fn warn_of_unknown_variables() {
-    let settings = KEYS.iter().filter_map(|key| key.env.strip_prefix(PREFIX));
-    let known: Vec<&str> = settings.chain(OTHERS).collect();
-    let mut set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-    set.sort();
-    for name in set {
-        let Some(own) = name.strip_prefix(PREFIX).filter(|own| !known.contains(own)) else { continue };
-        let meant = nearest(own, &known);
-        let meant = meant.map(|meant| format!(": did you mean `{PREFIX}{meant}`?")).unwrap_or_default();
-        warn(format_args!("⚠️ livetape has no setting `{}`{meant}", printable(&name)));
     }
 }
 

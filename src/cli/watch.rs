@@ -10,6 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{
         self, Message,
         client::IntoClientRequest as _,
+        error::ProtocolError,
         handshake::client::Response,
         http::{HeaderValue, StatusCode, header::AUTHORIZATION},
         protocol::CloseFrame,
@@ -193,6 +194,9 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             "no server listens there".to_owned()
         }
+        tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => {
+            "what answers there is not livetape".to_owned()
+        }
         error => error.to_string(),
     };
     let problem = Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"));
@@ -239,6 +243,13 @@ mod tests {
             );
             assert_eq!(problem.hint, Code::ServerUnreachable.hint());
         }
+    }
+
+    #[test]
+    fn a_server_without_http_is_named_as_such() {
+        let error = tungstenite::Error::from(httparse::Error::Version);
+        let problem = refused("ws://h:4222/", &error);
+        assert_eq!(problem.message, "cannot connect to ws://h:4222/: what answers there is not livetape");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(super) enum StateRole {
 impl StateRole {
     pub(super) fn of(event: &Event) -> Self {
         match &event.data {
+            // The connection stays as it is.
+            Data::Failure(failure) if failure.attempt == 0 && failure.retrying => Self::Passes,
             Data::ConnectionCreated(_) | Data::Failure(_) => Self::Begins,
             Data::Disconnected(_) => Self::Ends,
             Data::ConnectionClosed(closed) if !closed.will_retry => Self::Ends,

@@ -56,7 +56,7 @@ fn disconnected() -> Event {
 }
 
 fn failed(retrying: bool) -> Event {
-    event(Data::Failure(Failure { retrying, ..Failure::default() }))
+    event(Data::Failure(Failure { attempt: 1, retrying, ..Failure::default() }))
 }
 
 fn unknown() -> Event {

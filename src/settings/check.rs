@@ -118,7 +118,7 @@ impl Cluster {
             return Ok(());
         }
         Err(Problem::new(Code::BadConfig, "there are settings of a cluster, but --nats is missing")
-            .hint("add --nats nats://HOST:4222, or remove --cluster, --nats-… and the section [cluster]"))
+            .hint("set --nats, LIVETAPE_NATS or cluster.nats to nats://HOST:4222, or remove the other settings of a cluster"))
     }
 }
 

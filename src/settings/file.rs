@@ -134,7 +134,7 @@ pub(super) fn apply(
         }
         let keys: Vec<&'static Key> = KEYS.iter().filter(|key| key.section == section.name).collect();
         let Some(inside) = value.entries().filter(|_| !keys.is_empty()) else {
-            faults.push(no_section(&section, !keys.is_empty()));
+            faults.push(no_section(&section, !keys.is_empty(), value.entries().is_some()));
             continue;
         };
         for (name, value) in inside {
@@ -148,13 +148,13 @@ pub(super) fn apply(
     faults
 }
 
-fn no_section(section: &Name<'_>, is_known: bool) -> Fault {
+fn no_section(section: &Name<'_>, is_known: bool, is_table: bool) -> Fault {
     if is_known {
         let message = format!("`{}` is a section, not a value", section.name);
         return Fault { at: section.at, message, hint: format!("write [{}]", section.name) };
     }
     // A known key may have been written outside of its section.
-    if let Some(key) = KEYS.iter().find(|key| key.name() == section.name) {
+    if let Some(key) = KEYS.iter().find(|key| key.name() == section.name && !is_table) {
         let message = format!("`{}` is outside of its section", section.name);
         return Fault { at: section.at, message, hint: format!("move it under [{}]", key.section) };
     }

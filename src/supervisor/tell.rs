@@ -19,21 +19,10 @@ use crate::{
     },
 };
 
-/// Broadcasts a problem.
+/// Broadcasts why the channel cannot continue.
 pub(super) async fn tell(hub: &Hub, shutdown: &CancellationToken, problem: &Problem) {
-    let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
-    let mut pipeline = Pipeline::new(decoder, hub.clone(), shutdown.clone());
-    let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
-    let status = Status {
-        code: problem.code.name().to_owned(),
-        detail: problem.message.clone(),
-        attempt: 1,
-        ..Status::default()
-    };
-    for what in [What::Header(Header { wall_anchor_ns, ..Header::default() }), What::Status(status)] {
-        let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
-        pipeline.handle(&item, Pacing::Free).await;
-    }
+    let (code, detail) = (problem.code.name().to_owned(), problem.message.clone());
+    broadcast(hub, shutdown, Status { code, detail, attempt: 1, ..Status::default() }).await;
 }
 
 /// Tells readers how many events of a room are missing, whenever the node that did not store them reports more.
@@ -46,7 +35,7 @@ pub(super) async fn losses(
     loop {
         let known = *lost.borrow_and_update();
         if known > told {
-            tell(&hub, &shutdown, &not_stored(known - told)).await;
+            broadcast(&hub, &shutdown, not_stored(known - told)).await;
             told = known;
         }
         if lost.changed().await.is_err() {
@@ -55,9 +44,20 @@ pub(super) async fn losses(
     }
 }
 
-fn not_stored(events: u64) -> Problem {
-    let message = format!(
+fn not_stored(events: u64) -> Status {
+    let detail = format!(
         "up to {events} events are missing: their node could not store them before it lost the channel"
     );
-    Problem::new(Code::ClusterUnreachable, message).hint("the room continues with later events")
+    // The room continues.
+    Status { code: Code::ClusterUnreachable.name().to_owned(), detail, retrying: true, ..Status::default() }
+}
+
+async fn broadcast(hub: &Hub, shutdown: &CancellationToken, status: Status) {
+    let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
+    let mut pipeline = Pipeline::new(decoder, hub.clone(), shutdown.clone());
+    let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
+    for what in [What::Header(Header { wall_anchor_ns, ..Header::default() }), What::Status(status)] {
+        let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+        pipeline.handle(&item, Pacing::Free).await;
+    }
 }

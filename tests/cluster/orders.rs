@@ -84,7 +84,8 @@ fn an_order_that_arrives_late_is_not_executed() {
     is_closed.store(false, Ordering::Relaxed);
     drop(closing);
     reaches_nats(&nodes[0], true);
-    assert_eq!(inject(&nodes[0], "after"), done());
+    // It is refused until JetStream has answered again.
+    polled(|| (inject(&nodes[0], "after") == done()).then_some(()));
     assert_eq!(comments(&owner, "after"), ["before", "after"]);
 }
 

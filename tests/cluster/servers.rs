@@ -103,6 +103,7 @@ fn without_a_majority_of_servers_readers_and_orders_learn_it() {
     let (status, answer) = node.request("POST", "/replay/pause", &Value::Null);
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
     servers[1].restart();
+    node.process.until("JetStream takes messages again");
     insist(&node, "/replay/speed", &json!({ "speed": "max" }));
     log.extend(feed.to_end());
     log.retain(|event| event.contains(r#""seq":"#));

@@ -113,14 +113,14 @@ fn with_hint(message: String, hint: &str) -> String {
 fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
-    let is_of_cluster = matches!(data["code"].as_str(), Some("cluster_unreachable" | "too_large"));
-    let is_attempt = !is_lost && !is_of_cluster && data["code"] != "user_offline";
+    let is_of_feed = data["retrying"] == true && data["attempt"].as_u64().unwrap_or_default() == 0;
+    let is_attempt = !is_lost && !is_of_feed && data["code"] != "user_offline";
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
     let mut hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
-    if data["retrying"] == true && !is_of_cluster {
+    if data["retrying"] == true && !is_of_feed {
         let seconds = wait.as_secs_f64();
         shown += &if is_lost {
             format!("\n⏳ Trying again in {seconds:.1} s")
@@ -224,10 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn failures_of_a_cluster_are_not_attempts_to_connect() {
+    fn failures_of_the_feed_are_not_attempts_to_connect() {
         let error = |data| json!({"type": "error", "data": data});
-        for code in ["cluster_unreachable", "too_large"] {
-            let data = json!({"code":code,"message":"x","hint":"check","attempt":1,"retrying":true});
+        for attempt in [json!(0), Value::Null] {
+            let data =
+                json!({"code":"too_large","message":"x","hint":"check","attempt":attempt,"retrying":true});
             check(&error(data), "❌ x\n💡 check");
         }
         let offline =

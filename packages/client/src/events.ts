@@ -1241,7 +1241,7 @@ export interface EnvelopePortalData {
 
 /** Data of an `error` event. */
 export interface FailureData {
-  /** Number of the failed attempt, from 1. */
+  /** Number of the failed attempt, from 1; 0 if the failure is not about an attempt. */
   attempt: number
   /** Stable code. */
   code: string
@@ -1251,7 +1251,7 @@ export interface FailureData {
   message: string
   /** Delay before the next attempt, in milliseconds. */
   retryAfterMs: number | null
-  /** Whether another attempt follows. */
+  /** Whether another attempt follows, or the feed continues. */
   retrying: boolean
   /** `uniqueId` of the acting user. */
   sender?: string | null

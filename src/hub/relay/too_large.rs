@@ -29,7 +29,7 @@ pub(super) fn replaced(event: &Event, bytes: usize, stream: &str, head: u64) -> 
         title: code.title(),
         message,
         hint: "read the room without a cluster to receive such events".to_owned(),
-        attempt: 1,
+        attempt: 0,
         // The feed continues.
         retrying: true,
         retry_after_ms: None,

@@ -48,6 +48,8 @@ fn a_joiner_gets_the_current_state_first() {
     assert_eq!(first(&[connected(), chat("")]), [1, 3]);
     assert_eq!(first(&[connected(), failed(true), chat("")]), [2, 4]);
     assert_eq!(first(&[connected(), failed(false)]), [2, 3]);
+    let missing = event(Data::Failure(Failure { attempt: 0, retrying: true, ..Failure::default() }));
+    assert_eq!(first(&[connected(), missing, chat("")]), [1, 4], "the connection stays as it is");
     assert_eq!(first(&[connected(), chat(""), disconnected()]), [1, 3, 4]);
     assert_eq!(first(&[failed(false), disconnected()]), [1, 2, 3]);
     assert_eq!(first(&[disconnected(), disconnected()]), [2, 3], "the last reason counts");

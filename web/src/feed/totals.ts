@@ -63,8 +63,8 @@ export function add(totals: Totals, { type, data, stream, seq }: Event): void {
       totals.gifts += number(data.repeatDelta) ?? 0
       break
     case 'error':
-      // It is not about the room: a node cannot reach its cluster, which the status shows.
-      if (seq === 0) break
+      // It is not about the room: events are missing, or a node cannot reach its cluster, which the status shows.
+      if (seq === 0 || (data.attempt === 0 && data.retrying === true)) break
       totals.failure = {
         code: text(data.code),
         title: text(data.title),

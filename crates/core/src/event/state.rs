@@ -63,9 +63,9 @@ pub struct Failure {
     pub message: String,
     /// Advice on what to do.
     pub hint: String,
-    /// Number of the failed attempt, from 1.
+    /// Number of the failed attempt, from 1; 0 if the failure is not about an attempt.
     pub attempt: u32,
-    /// Whether another attempt follows.
+    /// Whether another attempt follows, or the feed continues.
     pub retrying: bool,
     /// Delay before the next attempt, in milliseconds.
     pub retry_after_ms: Option<u64>,
