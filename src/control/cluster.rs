@@ -21,7 +21,7 @@ pub struct ClusterState {
     pub owner: Option<String>,
     /// Whether this node can reach NATS.
     pub reachable: bool,
-    /// Why JetStream refuses the messages of a node, in its words; `null` if it does not.
+    /// Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it takes them.
     pub refused: Option<String>,
     /// All nodes, by name.
     pub nodes: Vec<NodeState>,

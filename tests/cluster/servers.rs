@@ -102,6 +102,7 @@ fn without_a_majority_of_servers_readers_and_orders_learn_it() {
     let mut log = feed.until(|event| is_outage(event) && is_silent(event));
     let (status, answer) = node.request("POST", "/replay/pause", &Value::Null);
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("cluster_unreachable")), "{answer}");
+    assert_eq!(node.status()["cluster"]["refused"], "JetStream does not answer");
     servers[1].restart();
     node.process.until("JetStream takes messages again");
     insist(&node, "/replay/speed", &json!({ "speed": "max" }));

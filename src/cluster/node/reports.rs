@@ -84,7 +84,7 @@ impl Node {
             owner: owner.node,
             reachable: *self.is_connected.borrow(),
             nodes: self.nodes.current(self.reporting.period()),
-            refused: self.refused().map(|why| why.to_string()),
+            refused: self.refused().map(|why| why.to_string()).or_else(|| self.silence()),
             counts: self.counts.clone(),
             counts_of_users: self.told.totals.sum(),
         });

@@ -55,8 +55,12 @@ impl Node {
             let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
             return Some((message, REFUSED_HINT));
         }
-        let is_silent = self.refusals.borrow().is_silent();
-        is_silent.then(|| (format!("{SILENT}; the feed continues when it does"), SILENT_HINT))
+        self.silence().map(|what| (format!("{what}; the feed continues when it does"), SILENT_HINT))
+    }
+
+    /// Returns that JetStream does not answer, if so.
+    pub(super) fn silence(&self) -> Option<String> {
+        self.refusals.borrow().is_silent().then(|| SILENT.to_owned())
     }
 
     /// Returns why JetStream refuses the messages of a node.

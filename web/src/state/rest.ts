@@ -236,7 +236,7 @@ export interface ClusterState {
   owner: string | null
   /** Whether this node can reach NATS. */
   reachable: boolean
-  /** Why JetStream refuses the messages of a node, in its words; `null` if it does not. */
+  /** Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it takes them. */
   refused: string | null
 }
 
