@@ -151,7 +151,9 @@ async fn show(args: &args::Watch, lines: &mut Lines, json: &str) -> bool {
 /// Returns the position to resume from after this event.
 fn position(json: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(json).ok()?;
-    Some(format!("{}:{}", event["stream"].as_str()?, event["seq"].as_u64()?))
+    // The error of a server that refuses the client is not part of a stream.
+    let stream = event["stream"].as_str().filter(|stream| *stream != server::REFUSED)?;
+    Some(format!("{stream}:{}", event["seq"].as_u64()?))
 }
 
 fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> {
@@ -243,6 +245,12 @@ mod tests {
             );
             assert_eq!(problem.hint, Code::ServerUnreachable.hint());
         }
+    }
+
+    #[test]
+    fn the_error_of_a_refusal_has_no_position() {
+        let error = |stream| position(&format!(r#"{{"type":"error","stream":"{stream}","seq":1}}"#));
+        assert_eq!((error("s"), error(server::REFUSED)), (Some("s:1".into()), None));
     }
 
     #[test]

@@ -19,6 +19,8 @@ const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Delay before NATS is tried again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
 
+/// Hint if a TLS handshake failed.
+const TLS_HINT: &str = "check the certificate of NATS and --nats-ca, or use nats:// if it has no TLS";
 /// Maximum number of denials that are kept.
 const DENIED_MAX: usize = 32;
 
@@ -97,20 +99,21 @@ impl Options {
             Some(ca) => options.add_root_certificates(ca.clone()).require_tls(true),
             None => options,
         };
-        let client = options.connect(&self.urls).await.map_err(|error| self.problem(kind_of(&error)))?;
+        let client = options.connect(&self.urls).await.map_err(|error| self.problem(&error))?;
         Ok(Link { client, is_connected, denied })
     }
 
-    fn problem(&self, kind: ConnectErrorKind) -> Problem {
-        let (why, hint) = match kind {
+    fn problem(&self, error: &ConnectError) -> Problem {
+        let mut details = String::new();
+        let (why, hint) = match kind_of(error) {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => (
                 "it rejects this user",
                 "check the credentials: --nats-creds, or LIVETAPE_NATS_PASSWORD, _TOKEN or _NKEY",
             ),
-            ConnectErrorKind::Tls => (
-                "the TLS handshake failed",
-                "check the certificate of NATS and --nats-ca, or use nats:// if it has no TLS",
-            ),
+            ConnectErrorKind::Tls => {
+                details = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+                ("the TLS handshake failed", TLS_HINT)
+            }
             ConnectErrorKind::Dns => ("its name cannot be resolved", "check the spelling of --nats"),
             ConnectErrorKind::ServerParse => ("the URL is invalid", "write it like nats://127.0.0.1:4222"),
             ConnectErrorKind::TimedOut => (
@@ -123,7 +126,7 @@ impl Options {
         };
         Problem::new(
             Code::ClusterUnreachable,
-            format!("cannot connect to NATS at {}: {why}", self.urls.join(", ")),
+            format!("cannot connect to NATS at {}: {why}{details}", self.urls.join(", ")),
         )
         .hint(hint)
     }
@@ -161,7 +164,10 @@ pub(super) fn same_lease(cluster: &str, found: Duration, own: Duration) -> Resul
         return Ok(());
     }
     let message = format!("the cluster `{cluster}` has leases of {found:?}, but this node has {own:?}");
-    Err(Problem::new(Code::BadConfig, message).hint("set the same cluster.lease on every node"))
+    let hint = format!(
+        "set the same cluster.lease on every node; to change it, stop all nodes and delete the bucket `livetape-{cluster}`"
+    );
+    Err(Problem::new(Code::BadConfig, message).hint(hint))
 }
 
 /// The library reports a failed TLS handshake as invalid data.

@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::store::{Refusals, SILENT};
+use super::store::{REFUSED_HINT, Refusals, SILENT, SILENT_HINT};
 use crate::{
     clock,
     control::{Command, Order, Refusal, Reply},
@@ -126,7 +126,7 @@ impl Router {
                 return refused(unreachable("this node cannot reach NATS"));
             }
             if self.refusals.borrow().is_silent() {
-                return refused(unreachable(SILENT));
+                return refused(unreachable(SILENT).hint(SILENT_HINT));
             }
             let Owner { node, is_here } = owner.borrow_and_update().clone();
             let reply = match node {
@@ -150,7 +150,8 @@ impl Router {
             return None;
         }
         if let Some(why) = self.refusals.borrow().why() {
-            return Some(refused(unreachable(&format!("JetStream refuses messages: {why}"))));
+            let problem = unreachable(&format!("JetStream refuses messages: {why}"));
+            return Some(refused(problem.hint(REFUSED_HINT)));
         }
         // Otherwise its source is about to end, and what it publishes is discarded.
         let term = self.hub.relay_term()?;

@@ -41,28 +41,12 @@ pub(super) struct Report {
     pub(super) losses: Losses,
 }
 
-/// What a node could not store of a room when it was last the owner.
+/// Events of rooms that a node received, but could not store in a stream.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Losses {
-    stream: String,
-    pub(super) epoch: u64,
-    events: u64,
-}
-
-impl Losses {
-    /// The node is the owner from here on.
-    pub(super) fn begin(&mut self, stream: &str, epoch: u64) {
-        *self = Self { stream: stream.to_owned(), epoch, events: 0 };
-    }
-
-    pub(super) fn add(&mut self, events: u64) {
-        self.events += events;
-    }
-
-    /// Returns the number of events if the node was the owner then.
-    pub(super) fn of(&self, stream: &str, epoch: u64) -> Option<u64> {
-        ((&*self.stream, self.epoch) == (stream, epoch)).then_some(self.events)
-    }
+    pub(super) stream: String,
+    /// Number since the node joined.
+    pub(super) events: u64,
 }
 
 /// What a node knows of the log. Earlier versions tell less.
@@ -137,8 +121,9 @@ impl Nodes {
         }
     }
 
-    pub(super) fn losses(&self) -> impl Iterator<Item = &Losses> {
-        self.0.values().map(|noted| &noted.losses)
+    /// Returns what each node has lost, by its name.
+    pub(super) fn losses(&self) -> impl Iterator<Item = (&str, &Losses)> {
+        self.0.iter().map(|(node, noted)| (&**node, &noted.losses))
     }
 
     /// Returns the nodes that still report, by name.

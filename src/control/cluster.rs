@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status, lock};
@@ -90,43 +90,39 @@ pub struct Term {
     pub intent: Option<Arc<str>>,
     /// Number of events that its source has broadcast since it started or started over, without injected ones.
     pub passed: u64,
-    /// Number of events of a room that the previous owner could not store, as far as its process has told. A few may have been
-    /// stored after all.
-    pub lost: watch::Receiver<u64>,
     /// Ends the term.
     pub over: CancellationToken,
     /// Told when everything of the term was broadcast.
     pub ended: oneshot::Sender<()>,
 }
 
-/// Returns the user whose room the main channel shows, from its owner's own words, if the channel of that user belongs to
-/// the same process.
-#[must_use]
-pub fn followed_user(intent: &str) -> Option<String> {
+/// A room, from its owner's own words.
+#[derive(Deserialize)]
+struct Live {
+    user: String,
+    #[serde(default)]
+    followed: bool,
+}
+
+fn live(intent: &str) -> Option<Live> {
     #[derive(Deserialize)]
     struct Intent {
         live: Live,
     }
-    #[derive(Deserialize)]
-    struct Live {
-        user: String,
-        #[serde(default)]
-        followed: bool,
-    }
-    let Intent { live } = serde_json::from_str(intent).ok()?;
-    live.followed.then_some(live.user)
+    serde_json::from_str(intent).ok().map(|Intent { live }| live)
 }
 
-/// Whether the owner is connected to a room, or tries to be, from its own words. What it loses is gone, while a replay is
-/// continued.
+/// Returns the user to whose room the owner is connected, or tries to be, from its own words. What it loses is gone, while a
+/// replay is continued.
 #[must_use]
-pub fn is_live(intent: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Intent {
-        #[serde(rename = "live")]
-        _live: serde::de::IgnoredAny,
-    }
-    serde_json::from_str::<Intent>(intent).is_ok()
+pub fn live_user(intent: &str) -> Option<String> {
+    live(intent).map(|live| live.user)
+}
+
+/// The same, if the channel of that user belongs to the same process.
+#[must_use]
+pub fn followed_user(intent: &str) -> Option<String> {
+    live(intent).filter(|live| live.followed).map(|live| live.user)
 }
 
 impl Control {

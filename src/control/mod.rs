@@ -24,7 +24,7 @@ use std::{
 
 pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Requested};
 pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
-pub use cluster::{ClusterCounts, ClusterState, NodeState, OUTCOMES, Term, followed_user, is_live};
+pub use cluster::{ClusterCounts, ClusterState, NodeState, OUTCOMES, Term, followed_user, live_user};
 pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};

@@ -6,6 +6,7 @@ mod too_large;
 
 use std::{
     collections::VecDeque,
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
@@ -60,8 +61,10 @@ pub enum Staged {
     Event {
         /// The event.
         encoding: Encoding,
-        /// Whether it was injected.
+        /// Whether it was injected, so that the source does not count it.
         injected: bool,
+        /// What it tells besides, for the other processes.
+        note: Option<Arc<str>>,
     },
     /// What the events after it belong to.
     Mark(Mark),
@@ -127,14 +130,7 @@ impl Relay {
         let entries = encoder.encode(&state.stream, queue.head, events, window);
         let staged = entries.len();
         for (entry, event) in entries.zip(events) {
-            let mut encoding = entry.encoding(event.kind());
-            if encoding.len() > too_large::EVENT_BYTES_MAX {
-                encoding = too_large::replaced(event, encoding.len(), &state.stream, queue.head);
-            }
-            queue.head += 1;
-            queue.events += 1;
-            queue.bytes += encoding.len() as u64;
-            queue.staged.push_back(Staged::Event { encoding, injected: event.injected });
+            queue.push(&entry, event, &state.stream, None);
             if let Some(delivery) = delivery.as_deref_mut().filter(|_| event.injected) {
                 delivery.note(queue.head, event, state.cursors());
             }
@@ -142,6 +138,19 @@ impl Relay {
         drop(queue);
         self.changed.notify_waiters();
         staged
+    }
+
+    fn stage_note(&self, encoder: &mut Encoder, event: &Event, note: Arc<str>, state: &ChannelState) {
+        let mut queue = self.lock();
+        if queue.is_open {
+            let window = Window { events: 1, bytes: too_large::EVENT_BYTES_MAX as u64 };
+            let mut entries = encoder.encode(&state.stream, queue.head, slice::from_ref(event), window);
+            if let Some(entry) = entries.next() {
+                queue.push(&entry, event, &state.stream, Some(note));
+            }
+        }
+        drop(queue);
+        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -168,6 +177,18 @@ impl Relay {
 }
 
 impl Queue {
+    fn push(&mut self, entry: &Entry, event: &Event, stream: &str, note: Option<Arc<str>>) {
+        let mut encoding = entry.encoding(event.kind());
+        if encoding.len() > too_large::EVENT_BYTES_MAX {
+            encoding = too_large::replaced(event, encoding.len(), stream, self.head);
+        }
+        self.head += 1;
+        self.events += 1;
+        self.bytes += encoding.len() as u64;
+        let injected = event.injected || note.is_some();
+        self.staged.push_back(Staged::Event { encoding, injected, note });
+    }
+
     fn has_capacity(&self, window: Window) -> bool {
         !self.is_open || (self.events < window.events && self.bytes < window.bytes)
     }
@@ -209,6 +230,15 @@ impl Hub {
                 queue.staged.push_back(Staged::Mark(Mark { text, passed }));
             }
         });
+    }
+
+    /// Publishes an event that is not of the source, with something that the other processes have to know when they receive it. Does
+    /// nothing in a channel of one process.
+    pub fn publish_note(&self, event: &Event, note: Arc<str>) {
+        if let Some(relay) = &self.shared.relay {
+            let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+            relay.stage_note(&mut encoder, event, note, &self.shared.read());
+        }
     }
 
     /// Tells that the successor of this process would know this mark, which replaces those before it.

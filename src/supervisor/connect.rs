@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::{Inherited, Next, Supervisor, live::why, tell::tell};
+use super::{Inherited, Next, Supervisor, live::why};
 use crate::{
     clock,
     control::{Answer, Refusal, Status},
@@ -37,7 +37,7 @@ impl<T: Transport> Supervisor<T> {
         };
         if let Err(refusal) = claimed {
             if self.hub.is_relayed() && (waits || answer.is_none()) {
-                tell(&self.hub, &self.shutdown, &refusal.problem).await;
+                self.tell(&refusal.problem, 1).await;
             }
             return self.refuse(answer, refusal).await;
         }

@@ -18,7 +18,6 @@ mod play;
 mod recording;
 mod room;
 mod rooms;
-mod tell;
 mod terms;
 mod test;
 

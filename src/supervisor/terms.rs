@@ -1,19 +1,24 @@
 //! The main channel of several processes: each has a supervisor, and the one whose process owns the channel works.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use super::{
-    Ended, Next, Supervisor,
-    tell::{losses, tell},
-};
+use super::{Ended, Next, Supervisor};
 use crate::{
+    clock,
     control::{Answer, Joined, Term, shutting_down},
     hub::CloseReason,
-    pipeline::Pipeline,
-    sans_io::recording::records::ConnClose,
+    pipeline::{Pacing, Pipeline},
+    sans_io::{
+        decoder::{Decoder, DecoderOptions},
+        error::Problem,
+        recording::{
+            Flags, Item, What,
+            records::{ConnClose, Header, Status},
+        },
+    },
     source::{Position, live::Transport, load},
 };
 
@@ -94,7 +99,7 @@ impl<T: Transport> Supervisor<T> {
 
     /// Works in a term. `home` is the user of a token's channel.
     async fn work(&mut self, term: Term, home: Option<&str>) -> Ended {
-        let Term { epoch, intent, passed, lost, over, ended: told } = term;
+        let Term { epoch, intent, passed, over, ended: told } = term;
         self.shutdown = over;
         self.driver.injector().begin_term(epoch);
         self.driver.forget_user();
@@ -108,13 +113,7 @@ impl<T: Transport> Supervisor<T> {
                 Next::Connect(user.to_owned(), None)
             }
         };
-        let is_room = matches!(self.inherited, Some(Inherited::Room));
-        let losses = losses(self.hub.clone(), self.shutdown.clone(), lost);
-        let ended = tokio::select! { biased;
-            // A replay plays them again.
-            never = losses, if is_room => match never {},
-            ended = self.run(next) => ended,
-        };
+        let ended = self.run(next).await;
         (self.place, self.claim, self.inherited, self.followed) = (None, None, None, None);
         self.driver.forget_user();
         self.driver.set_replay(None);
@@ -160,7 +159,11 @@ impl<T: Transport> Supervisor<T> {
                         Next::Play(tape, None)
                     }
                     Err(problem) => {
-                        tell(&self.hub, &self.shutdown, &problem).await;
+                        let message = format!(
+                            "{}: copy the recording to this node, and load it again",
+                            problem.message
+                        );
+                        self.tell(&Problem { message, ..problem }, 0).await;
                         Next::Idle
                     }
                 }
@@ -202,6 +205,23 @@ impl<T: Transport> Supervisor<T> {
             pipeline.take_over(&self.hub.backlog(), close).await;
         }
     }
+
+    /// Broadcasts why the channel cannot continue.
+    pub(super) async fn tell(&mut self, problem: &Problem, attempt: u32) {
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true });
+        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
+        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
+        let status = Status {
+            code: problem.code.name().to_owned(),
+            detail: problem.message.clone(),
+            attempt,
+            ..Status::default()
+        };
+        for what in [What::Header(Header { wall_anchor_ns, ..Header::default() }), What::Status(status)] {
+            let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+            pipeline.handle(&item, Pacing::Free).await;
+        }
+    }
 }
 
 /// Waits until the owner tells that the room has ended; forever, if it does not.
@@ -237,7 +257,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{followed_user, is_live};
+    use crate::control::{followed_user, live_user};
 
     #[test]
     fn other_processes_read_whom_the_main_channel_shows() {
@@ -247,7 +267,8 @@ mod tests {
         {
             let text = serde_json::to_string(&intent).unwrap();
             assert_eq!(followed_user(&text).as_deref(), expected, "{text}");
-            assert_eq!(is_live(&text), matches!(intent, Intent::Live { .. }), "{text}");
+            let user = if let Intent::Live { user, .. } = &intent { Some(user) } else { None };
+            assert_eq!(live_user(&text).as_ref(), user, "{text}");
         }
         // The previous version's words.
         assert_eq!(followed_user(r#"{"live":{"user":"ann","generation":1}}"#), None);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     proxy::{self, To},
-    support::{Feed, LEASE, Node, polled},
+    support::{Feed, LEASE, Node, polled, take_owner},
     upstream::{Show, is_chat},
 };
 
@@ -53,6 +53,33 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
     // Only the previous owner knows how many events it could not store.
     is_cut.store(false, Ordering::Relaxed);
     assert!(lost(&feed) > 0);
+}
+
+#[test]
+fn losses_of_an_owner_are_told_once_even_if_the_next_one_is_killed() {
+    let show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
+    let is_cut = Arc::new(AtomicBool::new(false));
+    let cut = Arc::clone(&is_cut);
+    let leading = proxy::start(&show.nats.address, move |_, _| !cut.load(Ordering::Relaxed));
+    let owner = show.node_of(&show.nats.url_of(&leading), &show.mock.url(), LONGER_LEASE);
+    owner.post("/connect/ann", &Value::Null);
+    owner.feed("0").until(is_chat);
+    let mut others = vec![show.node_with(LONGER_LEASE), show.node_with(LONGER_LEASE)];
+    is_cut.store(true, Ordering::Relaxed);
+    drop(take_owner(&mut others));
+    is_cut.store(false, Ordering::Relaxed);
+    let feed = others[0].feed("0");
+    let count = lost(&feed);
+    assert!(count > 0);
+    // The next owner does not repeat it.
+    let mut nodes = vec![owner, others.remove(0)];
+    drop(take_owner(&mut nodes));
+    let log = nodes[0].feed("0");
+    let told = log.until(|event| event["type"] == "error");
+    let last: Value = serde_json::from_str(told.last().unwrap()).unwrap();
+    assert_eq!(last["username"], "ann");
+    let told = log.until(|event| event["type"] == "connection_created");
+    assert!(!told.iter().any(|event| event.contains(r#""type":"error""#)));
 }
 
 /// Loses the first answer to a claim on a user.

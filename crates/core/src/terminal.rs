@@ -113,7 +113,7 @@ fn with_hint(message: String, hint: &str) -> String {
 fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
-    let is_of_feed = data["retrying"] == true && data["attempt"].as_u64().unwrap_or_default() == 0;
+    let is_of_feed = data["attempt"].as_u64().unwrap_or_default() == 0;
     let is_attempt = !is_lost && !is_of_feed && data["code"] != "user_offline";
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");

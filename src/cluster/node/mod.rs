@@ -1,5 +1,6 @@
 //! The task of a node: performs what the [`Member`] asks for, and tells it what happened.
 
+mod losses;
 mod reports;
 mod term;
 mod trouble;
@@ -66,6 +67,8 @@ pub(super) struct Node {
     /// A mark that the member has not accepted yet.
     mark: Option<Mark>,
     losses: Losses,
+    /// What readers will know when everything is stored that this node has published.
+    telling: Progress,
     told: Told,
     /// Whether this node may own the channel. Otherwise it only follows.
     may_own: watch::Receiver<bool>,
@@ -132,6 +135,7 @@ impl Node {
             ahead: Progress::default(),
             mark: None,
             losses: Losses::default(),
+            telling: Progress::default(),
             nodes: Nodes::default(),
             pauses: control.limit().news(),
             limit: control.limit().clone(),

@@ -17,7 +17,7 @@ use crate::{
         orders::Owner,
         progress::{self, Progress},
     },
-    control::{Term, is_live},
+    control::Term,
     sans_io::cluster::{Encoded, Input, StepDown},
 };
 
@@ -35,8 +35,6 @@ pub(super) struct Running {
     over: CancellationToken,
     ended: oneshot::Receiver<()>,
     has_ended: bool,
-    /// Number of events that the previous owner lost.
-    lost: watch::Sender<u64>,
 }
 
 impl Node {
@@ -49,15 +47,14 @@ impl Node {
         let (told, ended) = oneshot::channel();
         let over = self.control.shutdown().child_token();
         self.ahead = self.progress.clone();
-        let Progress { intent, passed } = self.progress.clone();
+        let Progress { intent, passed, .. } = self.progress.clone();
         let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
         info!(channel, head, "👑 This node owns the channel");
         self.has_owned = true;
         self.hub.open_relay(self.member.next_number() - 1);
         self.mark = None;
         let epoch = self.member.reader().owner().1;
-        let (lost, lost_before) = watch::channel(self.lost_before(epoch));
-        let term = Term { epoch, intent, passed, lost: lost_before, over: over.clone(), ended: told };
+        let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
         if self.told.terms.try_send(term).is_err() {
             // The source of the last term has not ended yet. It ends by itself, and the next term waits for it.
             warn!("❌ The previous source does not end");
@@ -65,22 +62,8 @@ impl Node {
             self.tell(Input::Start { stream: self.options.node.clone() });
             return;
         }
-        self.losses.begin(self.member.reader().stream(), epoch);
-        self.term = Some(Running { over, ended, has_ended: false, lost });
-    }
-
-    /// Returns how many events of a room the owner before this epoch lost, as far as this node knows.
-    fn lost_before(&self, epoch: u64) -> u64 {
-        let stream = self.member.reader().stream();
-        let all = self.nodes.losses().chain([&self.losses]);
-        all.filter_map(|losses| losses.of(stream, epoch.saturating_sub(1))).max().unwrap_or_default()
-    }
-
-    /// Tells the source what the previous owner has reported.
-    pub(super) fn tell_losses(&self) {
-        let Some(term) = &self.term else { return };
-        let lost = self.lost_before(self.losses.epoch);
-        term.lost.send_if_modified(|known| std::mem::replace(known, lost.max(*known)) < lost);
+        self.term = Some(Running { over, ended, has_ended: false });
+        self.begin_losses();
     }
 
     /// Closes the upstream, and discards what its source publishes from now on.
@@ -90,20 +73,11 @@ impl Node {
         if discarded > 0 {
             warn!(discarded, "❌ Events of the upstream were not broadcast");
         }
-        if let Some(Running { over, ended, has_ended, .. }) = self.term.take() {
+        if let Some(Running { over, ended, has_ended }) = self.term.take() {
             over.cancel();
             if !has_ended {
                 drop(timeout(CLOSE_TIME, ended).await);
             }
-        }
-    }
-
-    /// Counts events that were not stored.
-    fn lose(&mut self, events: u64) {
-        // A replay plays them again.
-        if self.ahead.intent.as_deref().is_some_and(is_live) {
-            self.losses.add(events);
-            self.told.totals.lose(events);
         }
     }
 

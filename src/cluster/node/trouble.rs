@@ -4,12 +4,10 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::Node;
-use crate::{cluster::store::SILENT, sans_io::error::Code};
-
-/// Hint if JetStream refuses messages.
-const REFUSED_HINT: &str = "check the limits of the stream and of the account, the storage of NATS, and whether the stream is sealed";
-/// Hint if JetStream does not answer.
-const SILENT_HINT: &str = "check that most of the NATS servers run: without a majority, they store nothing";
+use crate::{
+    cluster::store::{REFUSED_HINT, SILENT, SILENT_HINT},
+    sans_io::error::Code,
+};
 
 impl Node {
     pub(super) fn connection_changed(&mut self) {

@@ -81,7 +81,7 @@ impl Store {
             Err(Appending::Rejected) => self.read_lease(key, holder).await,
             Err(Appending::NoStream) => {
                 // NATS has lost it, or refused it before. A failure shows in the next answer.
-                drop(self.ensure_bucket().await);
+                drop(timeout(self.answer_time, self.ensure_bucket()).await);
                 Answer::Unknown
             }
             Err(Appending::Refused(_) | Appending::Unanswered) => Answer::Unknown,

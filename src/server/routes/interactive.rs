@@ -113,6 +113,9 @@ pub(crate) async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest
     begin(app, upgrade, role, session, lease)
 }
 
+/// Stream of the `error` that a rejected client gets, which is not part of any.
+pub(crate) const REFUSED: &str = "refused";
+
 /// Responds with 101, then reports the rejection: as a lobby error on `/ws`, elsewhere as an event.
 pub(crate) fn turn_away(
     app: &App,
@@ -123,7 +126,7 @@ pub(crate) fn turn_away(
     let control::Refusal { problem, retry_after, .. } = why.into();
     let told = match role {
         Role::Talks | Role::Handled => lobby::error(&problem).into(),
-        Role::Reads | Role::Echoes => failure::event(&problem, retry_after, "refused", 1),
+        Role::Reads | Role::Echoes => failure::event(&problem, retry_after, REFUSED, 1),
     };
     begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), ())
 }
