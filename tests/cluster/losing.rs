@@ -56,7 +56,7 @@ fn an_owner_without_nats_closes_its_socket_before_another_connects() {
 }
 
 #[test]
-fn losses_of_an_owner_are_told_once_also_after_a_kill() {
+fn readers_learn_losses_of_an_owner_once_also_after_a_kill() {
     let show = Show::start(|it| it.speed(Speed::Times(20.into())), "9");
     let is_cut = Arc::new(AtomicBool::new(false));
     let cut = Arc::clone(&is_cut);
