@@ -18,6 +18,7 @@ use axum::Router;
 use observe::{statistics, trace};
 #[cfg(feature = "cli")]
 pub(crate) use routes::fallback::masked;
+#[cfg(feature = "cli")]
 pub(crate) use routes::interactive::REFUSED;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
