@@ -59,7 +59,6 @@ async fn every_type_of_event_has_a_schema() {
         let schema = of_type(&schema, kind);
         jsonschema::validator_for(&schema).unwrap();
     }
-    assert!(!schema.to_string().contains(r#""format":"uint"#), "strict validators do not know it");
     assert_fits(&validator(schema.clone()), &json!({ "type": "gap", "from": 5, "to": 9 }));
     let chat = of_type(&schema, "chat");
     let definition = &schema["$defs"]["ChatEvent"];

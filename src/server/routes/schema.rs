@@ -4,12 +4,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use schemars::{
-    JsonSchema, Schema, SchemaGenerator,
-    generate::SchemaSettings,
-    json_schema,
-    transform::{RecursiveTransform, Transform as _},
-};
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::sans_io::event;
@@ -65,24 +60,13 @@ fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let (names, definitions) = definitions(&mut generator);
     let one_of: Vec<Value> = names.iter().map(|name| json!({ "$ref": format!("#/$defs/{name}") })).collect();
-    let mut schema = json_schema!({
+    json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Message",
         "description": "A message of livetape's event feed.",
         "oneOf": one_of,
         "$defs": definitions,
-    });
-    RecursiveTransform(standard).transform(&mut schema);
-    schema.to_value()
-}
-
-/// Removes names of Rust's integers, which strict validators reject as unknown formats.
-fn standard(schema: &mut Schema) {
-    if schema.get("type") == Some(&json!("integer"))
-        || schema.get("type") == Some(&json!(["integer", "null"]))
-    {
-        schema.remove("format");
-    }
+    })
 }
 
 /// Returns the names of all messages of the feed, and all definitions that they need.
