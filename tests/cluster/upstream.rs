@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{Feed, LEASE, Nats, Node, node, take_owner};
+use crate::support::{Feed, LEASE, Nats, Node, node, polled, take_owner};
 
 /// Time that TikTok asks to wait: long enough for another node to become the owner.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -113,6 +113,10 @@ fn a_pause_that_one_node_meets_holds_for_all() {
     let mut nodes = vec![show.node(), show.node()];
     let (status, answer) = nodes[0].request("POST", "/connect/ann", &Value::Null);
     assert_eq!((status, &answer["error"]["code"]), (429, &json!("rate_limited")));
+    // A node that is killed before it has told the pause takes it along.
+    let stored = r#"{"last_by_subj":"$KV.livetape-test.pause"}"#;
+    let stored = || show.nats.request("$JS.API.STREAM.MSG.GET.KV_livetape-test", stored);
+    polled(|| stored().contains(r#""message""#).then_some(()));
     // The next owner continues the room, but after the pause.
     drop(take_owner(&mut nodes));
     assert_eq!(refusal(&nodes[0].room("t-ben")).0, "rate_limited");
