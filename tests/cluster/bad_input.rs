@@ -72,6 +72,8 @@ fn wrong_settings_are_found_without_nats() {
             let (exit, output) = Process::start(&mut command).wait();
             assert_eq!(exit, Some(2), "{output}");
             assert!(output.contains(message), "{name}: {output}");
+            // The hint of a wrong setting is often to run the check.
+            assert!(output.contains('💡') || args[0] == "config", "{name}: {output}");
             assert!(!output.contains("planted"), "{output}");
         }
     }

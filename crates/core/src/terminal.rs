@@ -113,14 +113,14 @@ fn with_hint(message: String, hint: &str) -> String {
 fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
-    let is_of_feed = data["attempt"].as_u64().unwrap_or_default() == 0;
-    let is_attempt = !is_lost && !is_of_feed && data["code"] != "user_offline";
+    let is_numbered = data["attempt"].as_u64().is_some_and(|number| number > 0);
+    let is_attempt = !is_lost && is_numbered && data["code"] != "user_offline";
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
     let mut hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
-    if data["retrying"] == true && !is_of_feed {
+    if data["retrying"] == true && is_numbered {
         let seconds = wait.as_secs_f64();
         shown += &if is_lost {
             format!("\n⏳ Trying again in {seconds:.1} s")

@@ -9,13 +9,10 @@ use crate::{
     cluster::{progress::Told, report::Losses},
     control::live_user,
     sans_io::{
-        error::Code,
+        error::{Code, Problem},
         event::{Data, Event, Failure, Millis},
     },
 };
-
-/// Hint for readers.
-const HINT: &str = "the feed continues with later events";
 
 impl Node {
     /// This node is the owner from here on.
@@ -60,18 +57,11 @@ impl Node {
 
 fn missing(username: Arc<str>, events: u64) -> Event {
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
-    let code = Code::ClusterUnreachable;
-    let data = Data::Failure(Failure {
-        code: code.name().to_owned(),
-        title: code.title(),
-        message: format!(
-            "up to {events} events are missing: their node could not store them before it lost the channel"
-        ),
-        hint: HINT.to_owned(),
-        attempt: 0,
-        // The feed continues.
-        retrying: true,
-        retry_after_ms: None,
-    });
+    let message = format!(
+        "up to {events} events are missing: their node could not store them before it lost the channel"
+    );
+    let problem =
+        Problem::new(Code::ClusterUnreachable, message).hint("the feed continues with later events");
+    let data = Data::Failure(Failure { retrying: true, ..Failure::from(&problem) });
     Event { username, user: None, timestamp: now, ts: now, id: None, replay: false, injected: false, data }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sans_io::{
     cluster::record::CONTENT_BYTES_MAX,
-    error::Code,
+    error::{Code, Problem},
     event::{Data, Event, Failure},
 };
 
@@ -24,16 +24,9 @@ pub(super) fn replaced(event: &Event, bytes: usize, stream: &str, head: u64) -> 
     let message = format!(
         "an event of type `{kind}` is missing: it has {bytes} bytes, and the maximum in a cluster is {EVENT_BYTES_MAX}"
     );
-    let failure = Failure {
-        code: code.name().to_owned(),
-        title: code.title(),
-        message,
-        hint: "read the room without a cluster to receive such events".to_owned(),
-        attempt: 0,
-        // The feed continues.
-        retrying: true,
-        retry_after_ms: None,
-    };
+    let problem = Problem::new(code, message).hint("read the room without a cluster to receive such events");
+    // The feed continues.
+    let failure = Failure { retrying: true, ..Failure::from(&problem) };
     // Its id and origin count for the successor.
     let event = Event {
         username: Arc::clone(&event.username),

@@ -13,15 +13,8 @@ use crate::{
 /// Builds the JSON in the same shape as failures of a source. `stream` and `seq` are the subscriber's
 /// position.
 pub(crate) fn event(problem: &Problem, retry_after: Option<Duration>, stream: &str, seq: u64) -> Vec<u8> {
-    let data = Data::Failure(Failure {
-        code: problem.code.name().to_owned(),
-        title: problem.code.title(),
-        message: problem.message.clone(),
-        hint: problem.hint.clone(),
-        attempt: 0,
-        retrying: false,
-        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-    });
+    let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    let data = Data::Failure(Failure { retry_after_ms, ..Failure::from(problem) });
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
     let event = Event {
         username: "".into(),

@@ -8,7 +8,7 @@ import { CLIENTS_MAX, allow, clients, close, forget, refused } from '../state/cl
 import { copy } from '../state/copy.ts'
 import { features } from '../state/features.ts'
 import type { ConnectionView, RefusedOrigin } from '../state/rest.ts'
-import { health, readOnly, status } from '../state/server.ts'
+import { health, mode, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
 
@@ -31,7 +31,7 @@ export function Connect() {
   const address = feedUrl()
   const tikfinity = health.value?.tikfinity
   // While nothing is connected, the page shows how to connect.
-  const section = chosen.value ?? (health.value?.mode === 'idle' ? 'browser' : '')
+  const section = chosen.value ?? (mode.value === 'idle' ? 'browser' : '')
   const readers = clients.value.filter(({ observer }) => !observer).length
   const sections: Section[] = [...LANGUAGES.filter((language) => language !== 'obs' || features.value.overlays)]
   if (features.value.connections) sections.push('clients')

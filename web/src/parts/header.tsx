@@ -1,14 +1,14 @@
 import { countdown, duration } from '../lib/format.ts'
 import { needsToken } from '../state/api.ts'
 import { reconnect, view } from '../state/feed.ts'
-import { away, health, now, readOnly } from '../state/server.ts'
+import { away, health, mode as current, now, readOnly } from '../state/server.ts'
 import { nextTheme, theme } from '../state/theme.ts'
 import { texts } from '../texts.ts'
 import { showHelp } from './dialogs.tsx'
 import { Icon, Mark } from './icons.tsx'
 
 export function Header() {
-  const mode = health.value?.mode
+  const mode = current.value
   return (
     <header>
       <div class="bar">

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals'
 import { ask } from '../state/api.ts'
 import { attempt } from '../state/messages.ts'
 import { features } from '../state/features.ts'
-import { health } from '../state/server.ts'
+import { mode } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
 /** Number of likes in a burst. */
@@ -20,7 +20,7 @@ export function Inject() {
   const combo = useSignal(false)
   const comment = useSignal(say.sample)
   if (!features.value.inject) return null
-  const isLive = health.value?.mode === 'live'
+  const isLive = mode.value === 'live'
   const by = (type: string, more: Record<string, unknown> = {}): void => void send({ type, user: user.value, ...more })
   return (
     <section class="panel inject" aria-labelledby="inject-title">

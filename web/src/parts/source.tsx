@@ -6,7 +6,7 @@ import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
 import { attempt, hintOf, titleOf } from '../state/messages.ts'
 import type { Check, Status } from '../state/rest.ts'
-import { away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
+import { away, mode, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { leave } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 
@@ -60,7 +60,7 @@ export function Source() {
   }
 
   const isBusy = busy.value !== ''
-  const isReplay = health.value?.mode === 'replay'
+  const isReplay = mode.value === 'replay'
   return (
     <section class="panel source" aria-labelledby="source-title">
       <h2 id="source-title" class="hidden">{say.title}</h2>
@@ -121,7 +121,7 @@ function State({ isTold }: { isTold: boolean }) {
   if (!source) return <p class="state">{texts.link.connecting}</p>
   const state = away.value ? 'away' : source.state
   // A replay that has ended can be played again until it is disconnected.
-  const isOn = health.value?.mode === 'replay' || (state !== 'idle' && state !== 'ended')
+  const isOn = mode.value === 'replay' || (state !== 'idle' && state !== 'ended')
   const { username } = source
   // While a replay waits for clients its user is unknown: show the name of the recording.
   const name = username ?? replay.value?.recording

@@ -8,7 +8,7 @@ import { ask, askBlob, token, url } from './api.ts'
 import type { Details, Entry, Timeline as ServerTimeline } from './rest.ts'
 import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
-import { health, replay } from './server.ts'
+import { mode, replay } from './server.ts'
 
 /** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480
@@ -91,11 +91,11 @@ export function start(): void {
     if (name !== '') void draw(name)
   })
   // Picks up files that another page uploaded or a recorder wrote.
-  let mode = ''
+  let before = ''
   effect(() => {
-    const next = health.value?.mode ?? ''
-    if (next !== mode) void refresh()
-    mode = next
+    const next = mode.value ?? ''
+    if (next !== before) void refresh()
+    before = next
   })
 }
 

@@ -23,10 +23,13 @@ export const readOnly = computed(() => health.value?.readOnly === true)
 /** The clock of countdowns, in ms since 1970. */
 export const now = signal(Date.now())
 
+/** What runs on the main channel. Not that of `health`: the answer to connecting has it at once. */
+export const mode = computed(() => status.value?.mode)
+
 /** Whether a room is connected or connecting. After a room ended or failed the server is idle. */
 export function isLive(): boolean {
   const state = status.value?.state
-  return health.value?.mode === 'live' && state !== 'idle' && state !== 'ended'
+  return mode.value === 'live' && state !== 'idle' && state !== 'ended'
 }
 
 const TICK_MS = 500
@@ -43,8 +46,10 @@ export function setReplay(state: ReplayState | undefined): void {
 /** Counts replay commands: a state requested before the last command is out of date. */
 export const orders = { given: 0 }
 
-export function setStatus(state: Status): void {
+/** `given`: the number of replay commands when the status was requested. */
+export function setStatus(state: Status, given = orders.given): void {
   status.value = state
+  if (state.mode !== 'replay' && orders.given === given) setReplay(undefined)
   retryAt.value = state.nextRetryMs === null ? 0 : Date.now() + state.nextRetryMs
 }
 
@@ -58,7 +63,6 @@ async function askHealth(): Promise<void> {
   health.value = told as Health
   // The server is back: the feed need not wait for its next attempt.
   if (wasAway) reconnect()
-  if (health.value.mode !== 'replay') setReplay(undefined)
 }
 
 async function round(tick: number): Promise<void> {
@@ -66,10 +70,11 @@ async function round(tick: number): Promise<void> {
   if (due(HEALTH_TICKS) || away.value) await askHealth()
   if (away.value) return
   if (due(STATUS_TICKS)) {
-    setStatus(await ask<Overview>('status'))
+    const { given } = orders
+    setStatus(await ask<Overview>('status'), given)
     takeSample()
   }
-  if (due(REPLAY_TICKS) && health.value?.mode === 'replay') {
+  if (due(REPLAY_TICKS) && mode.value === 'replay') {
     const { given } = orders
     const state = await ask<ReplayState>('replay')
     if (orders.given === given) setReplay(state)

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
+use crate::error::Problem;
 
 /// Data of an `unknown` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
@@ -69,4 +70,12 @@ pub struct Failure {
     pub retrying: bool,
     /// Delay before the next attempt, in milliseconds.
     pub retry_after_ms: Option<u64>,
+}
+
+impl From<&Problem> for Failure {
+    /// A failure that is not about an attempt.
+    fn from(Problem { code, message, hint }: &Problem) -> Self {
+        let (title, name) = (code.title(), code.name().to_owned());
+        Self { code: name, title, message: message.clone(), hint: hint.clone(), ..Self::default() }
+    }
 }
