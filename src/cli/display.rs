@@ -36,9 +36,12 @@ pub(super) enum Style {
 
 /// Prints a line, preceded by the current time.
 pub(super) fn say(text: &str) {
-    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
     // If stdout is closed, the server ends; other failures are reported at the end.
-    drop(print(&[line_at(&now.to_string(), text)]));
+    drop(print(&[line_at(&now(), text)]));
+}
+
+fn now() -> String {
+    Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default()).to_string()
 }
 
 /// Returns the line that says how many subscribers the server waits for.
@@ -46,12 +49,12 @@ pub(super) fn waiting(count: usize) -> String {
     format!("⏳ Waiting for {count} subscriber{}", if count == 1 { "" } else { "s" })
 }
 
-/// Returns the line of an event with its time; `None` if it is not shown.
+/// Returns the line of an event with its time, or the current one if it has none; `None` if it is not shown.
 pub(super) fn line(lines: &mut Lines, json: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(json).ok()?;
     let text = lines.next(&event)?;
-    let time = event["ts"].as_str().unwrap_or("-");
-    Some(text.lines().map(|line| line_at(time, line)).collect())
+    let time = event["ts"].as_str().map_or_else(now, str::to_owned);
+    Some(text.lines().map(|line| line_at(&time, line)).collect())
 }
 
 fn line_at(time: &str, text: &str) -> String {

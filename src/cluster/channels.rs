@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
+use tracing::warn;
 
 use super::{
     Options, START_TIME,
@@ -76,7 +77,10 @@ impl Rooms {
             _ = connected.wait_for(|is_connected| !is_connected) => Err(unreachable()),
             joined = async {
                 // Otherwise nobody would learn why JetStream refuses it.
-                store.ensure_log().await?;
+                store.ensure_log().await.inspect_err(|problem| {
+                    let code = problem.code.name();
+                    warn!(code, why = %problem, "❌ JetStream refuses the room of @{user}");
+                })?;
                 let (tells, may_own) = watch::channel(self.shown.allows(&user));
                 let node = Node::new(options, is_connected, store, (hub, control.clone()), told, may_own).await?;
                 tokio::spawn(self.shown.tell(user, tells));

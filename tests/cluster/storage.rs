@@ -168,4 +168,11 @@ fn without_storage_for_rooms_the_rest_works() {
     let feed = nodes[0].feed("0");
     nodes[1].post("/connect/ann", &Value::Null);
     feed.until(is_chat);
+    let node = nodes.into_iter().next_back().unwrap();
+    node.process.signal("TERM");
+    let (_, output) = node.process.wait();
+    assert!(
+        output.contains("WARN  ❌ JetStream refuses the room of @ben code=cluster_unreachable"),
+        "{output}"
+    );
 }
