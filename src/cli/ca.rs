@@ -59,6 +59,5 @@ pub(super) fn ca(args: &args::Ca) -> Result<u8, Problem> {
 
 /// Returns the date of a time since the Unix epoch, in UTC.
 fn date(time: Duration) -> String {
-    let millis = Millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-    millis.to_string().chars().take(DATE_CHARS).collect()
+    Millis::from(time).to_string().chars().take(DATE_CHARS).collect()
 }

@@ -41,7 +41,7 @@ pub(super) fn say(text: &str) {
 }
 
 fn now() -> String {
-    Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default()).to_string()
+    Millis::from(clock::wall()).to_string()
 }
 
 /// Returns the line that says how many subscribers the server waits for.

@@ -22,7 +22,7 @@ pub(super) struct Line {
 impl Line {
     /// Returns an empty line with the current time.
     pub(super) fn now(level: &'static str) -> Self {
-        let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
+        let now = Millis::from(clock::wall());
         Self { time: now.to_string(), level, ..Self::default() }
     }
 

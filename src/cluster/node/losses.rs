@@ -56,7 +56,7 @@ impl Node {
 }
 
 fn missing(username: Arc<str>, events: u64) -> Event {
-    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
+    let now = Millis::from(clock::wall());
     let message = format!(
         "up to {events} events are missing: their node could not store them before it lost the channel"
     );

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn event(problem: &Problem, retry_after: Option<Duration>, stream: &str, seq: u64) -> Vec<u8> {
     let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     let data = Data::Failure(Failure { retry_after_ms, ..Failure::from(problem) });
-    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
+    let now = Millis::from(clock::wall());
     let event = Event {
         username: "".into(),
         user: None,

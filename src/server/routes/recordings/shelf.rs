@@ -296,8 +296,7 @@ pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
 }
 
 fn millis(time: SystemTime) -> Millis {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into()
 }
 
 #[cfg(test)]
