@@ -26,38 +26,24 @@ const PEER_WARM_UP: u32 = 30;
 /// Size of the buffer, in bytes; larger than any batch of the recordings.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-// Both modules are included by path, because the generated types do not leave `wire` in the library. They are the floor
-// that livetape is compared with: the same schema, read by prost into structs. The library compiles neither.
-
-// The fields that livetape decodes, as prost structs.
+// The fields that livetape decodes, as prost structs: the floor that livetape is compared with. Included by path, because the generated
+// types do not leave `wire` in the library, which does not compile these.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../crates/core/src/generated/used.rs"]
 mod used;
 
-// The whole schema, including fields that no event uses.
-#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[path = "../crates/core/src/generated/webcast.rs"]
-mod whole;
-
 /// Decodes a payload and returns whether it is valid.
 type Reader = fn(&Bytes) -> bool;
 
-macro_rules! used_rows {
+macro_rules! readers {
     ($($kind:ident $method:literal,)*) => {
-        const USED: &[(&str, Reader)] = &[$(($method, read::<used::$kind>)),*];
+        const READERS: &[(&str, Reader)] = &[$(($method, read::<used::$kind>)),*];
     };
 }
-livetape::sans_io::methods!(used_rows);
+livetape::sans_io::methods!(readers);
 
-macro_rules! whole_rows {
-    ($($kind:ident $method:literal,)*) => {
-        const WHOLE: &[(&str, Reader)] = &[$(($method, read::<whole::$kind>)),*];
-    };
-}
-livetape::sans_io::methods!(whole_rows);
-
-fn reader(readers: &[(&str, Reader)], wanted: &str) -> Option<Reader> {
-    readers.binary_search_by_key(&wanted, |(method, _)| method).ok().map(|at| readers[at].1)
+fn reader(wanted: &str) -> Option<Reader> {
+    READERS.binary_search_by_key(&wanted, |(method, _)| method).ok().map(|at| READERS[at].1)
 }
 
 fn read<K: prost::Message + Default>(payload: &Bytes) -> bool {
@@ -81,9 +67,7 @@ pub(crate) fn run() -> ExitCode {
     let mut report = Report::begin(&args, "decode");
     let beside = "gunzip and prost, used fields";
     let what = Match { name: "decode to JSON", unit: "µs of CPU per frame", beside, bar: 1.3 };
-    report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare_used(&frames)));
-    let what = Match { beside: "gunzip and prost, whole schema", ..what };
-    report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare_whole(&frames)));
+    report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare(&frames)));
     if let Some(peer) = &mut peer {
         let theirs = || per_frame(peer.ask(&PEER_PASSES.to_string()) / 1e3, PEER_PASSES);
         let what = Match { beside: "tiktok-live-connector", bar: 0.2, ..what };
@@ -125,38 +109,31 @@ fn full(tapes: &[Vec<Item>]) {
     }
 }
 
-macro_rules! bare {
-    ($bare:ident, $schema:ident, $readers:ident) => {
-        fn $bare(frames: &[Bytes]) {
-            let (mut decompressor, mut memory) = (Decompressor::new(), BytesMut::zeroed(BATCH_BYTES_MAX));
-            let batch = |payload: Bytes| {
-                let batch = $schema::Batch::decode(payload).expect("real batches decode");
-                for message in batch.messages {
-                    if let Some(read) = reader($readers, &message.method) {
-                        assert!(read(&message.payload));
-                    }
-                }
-            };
-            for frame in (0..PASSES).flat_map(|_| frames) {
-                let push = $schema::PushFrame::decode(frame.clone()).expect("real frames decode");
-                if push.payload_type == "hb" {
-                    continue;
-                }
-                if !push.payload.starts_with(&[0x1f, 0x8b]) {
-                    batch(push.payload);
-                    continue;
-                }
-                let size = decompressor.gzip_decompress(&push.payload, &mut memory).expect("real gzip");
-                let unzipped = memory.freeze();
-                batch(unzipped.slice(..size));
-                memory = unzipped.try_into_mut().expect("nothing of it is kept");
+fn bare(frames: &[Bytes]) {
+    let (mut decompressor, mut memory) = (Decompressor::new(), BytesMut::zeroed(BATCH_BYTES_MAX));
+    let batch = |payload: Bytes| {
+        let batch = used::Batch::decode(payload).expect("real batches decode");
+        for message in batch.messages {
+            if let Some(read) = reader(&message.method) {
+                assert!(read(&message.payload));
             }
         }
     };
+    for frame in (0..PASSES).flat_map(|_| frames) {
+        let push = used::PushFrame::decode(frame.clone()).expect("real frames decode");
+        if push.payload_type == "hb" {
+            continue;
+        }
+        if !push.payload.starts_with(&[0x1f, 0x8b]) {
+            batch(push.payload);
+            continue;
+        }
+        let size = decompressor.gzip_decompress(&push.payload, &mut memory).expect("real gzip");
+        let unzipped = memory.freeze();
+        batch(unzipped.slice(..size));
+        memory = unzipped.try_into_mut().expect("nothing of it is kept");
+    }
 }
-
-bare!(bare_used, used, USED);
-bare!(bare_whole, whole, WHOLE);
 
 fn items(name: &str) -> Vec<Item> {
     let path = format!("{}/../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));

@@ -10,11 +10,13 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use super::{Client, Problem};
+use super::{Client, Problem, hidden::Gifts};
 
 /// Maximum times of a visit, and between two visits.
 const VISIT_MAX: Duration = Duration::from_secs(20);
 const AWAY_MAX: Duration = Duration::from_secs(2);
+/// How much longer than the readers a witness reads, so that it sees everything that they do.
+const WITNESS_LONGER: Duration = Duration::from_secs(5);
 /// Number of rooms.
 const ROOMS: u64 = 8;
 /// One in this many visitors does not read, and one in this many leaves without a close frame.
@@ -53,7 +55,7 @@ pub(super) async fn read(mut client: Client) -> Result<(), Problem> {
             sleep_until(until).await;
             Ok(None)
         } else {
-            visit(&client, &mut socket, until, resumes.map(|it| it.seq)).await
+            visit(&client, &mut socket, until, resumes.as_ref()).await
         };
         client.load.readers.fetch_sub(1, Ordering::Relaxed);
         last = visited.map_err(|problem| format!("/{path}: {problem}"))?;
@@ -63,15 +65,15 @@ pub(super) async fn read(mut client: Client) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads until then. After `resumed`, no event may be missing or repeated; without it, numbers only have to grow, because the first
-/// events are the current state.
+/// Reads until then. After `resumed`, no event may be repeated, and none may be missing but those that the filter hides, which is judged at the
+/// end; without it, numbers only have to grow, because the first events are the current state.
 async fn visit(
     client: &Client,
     socket: &mut Socket,
     until: Instant,
-    resumed: Option<u64>,
+    resumed: Option<&Position>,
 ) -> Result<Option<Position>, Problem> {
-    let (mut seen, mut text) = (resumed.unwrap_or(0), None);
+    let (mut seen, mut text) = (resumed.map_or(0, |it| it.seq), None);
     while let Ok(message) = timeout_at(until, socket.next()).await {
         let message = message.ok_or("the connection ended")?.map_err(|error| error.to_string())?;
         client.count(1);
@@ -83,8 +85,11 @@ async fn visit(
                     }
                     continue;
                 };
-                if if resumed.is_some() { seq != seen + 1 } else { seq <= seen } {
+                if seq <= seen {
                     return Err(format!("event {seq} follows {seen}"));
+                }
+                if let Some(Position { stream, .. }) = resumed.filter(|_| seq != seen + 1) {
+                    client.load.hidden().miss(Gifts::Delta, stream, seen, seq);
                 }
                 (seen, text) = (seq, Some(event));
             }
@@ -96,6 +101,36 @@ async fn visit(
     let event: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let stream = event["stream"].as_str().ok_or("an event without a stream")?.to_owned();
     Ok(Some(Position { stream, seq: seen }))
+}
+
+/// Reads all events of a server from the first one on, with one filter, and remembers those that the other filter hides.
+pub(super) async fn witness(client: Client, address: String, gifts: Gifts) -> Result<(), Problem> {
+    let problem = |problem: &dyn std::fmt::Display| format!("the witness of gifts={gifts}: {problem}");
+    let mut socket =
+        open(&address, &format!("?raw=1&gifts={gifts}&since=0")).await.map_err(|it| problem(&it))?;
+    let (until, mut seen) = (client.load.until + WITNESS_LONGER, 0);
+    while let Ok(message) = timeout_at(until, socket.next()).await {
+        let message = message.ok_or_else(|| problem(&"the connection ended"))?.map_err(|it| problem(&it))?;
+        let Message::Text(event) = message else {
+            if let Message::Close(frame) = message {
+                return Err(problem(&format!("closed: {frame:?}")));
+            }
+            continue;
+        };
+        client.count(1);
+        let seq = number(&event, "\"seq\":").ok_or_else(|| problem(&format!("no number: {event}")))?;
+        let is_gift = event.contains(r#""type":"gift""#);
+        if is_gift || seq != seen + 1 {
+            let event: Value = serde_json::from_str(&event).map_err(|it| problem(&it))?;
+            client.load.hidden().see(&event);
+            if seq != seen + 1 {
+                let stream = event["stream"].as_str().ok_or_else(|| problem(&"an event without a stream"))?;
+                client.load.hidden().miss(gifts, stream, seen, seq);
+            }
+        }
+        seen = seq;
+    }
+    if seen == 0 { Err(problem(&"no event")) } else { Ok(()) }
 }
 
 /// Reads the number after the last `name`.

@@ -2,6 +2,7 @@
 //! connection drops. Writes memory, descriptors and threads of each process to a CSV file, which `cargo xtask soak` judges.
 
 mod feed;
+mod hidden;
 mod requests;
 mod watched;
 
@@ -10,7 +11,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -22,7 +23,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::watched::{Log, Program};
+use self::{
+    hidden::{Gifts, Hidden},
+    watched::{Log, Program},
+};
 use crate::support::{Args, allow_sockets};
 
 /// Readers of the feed, each connecting again and again.
@@ -33,6 +37,8 @@ const TALKERS: u64 = 20;
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Time for the servers to notice that all clients have left, and to end idle threads.
 const REST: Duration = Duration::from_secs(15);
+/// Time between two reports of progress.
+const PROGRESS_EVERY: Duration = Duration::from_secs(60);
 /// Maximum number of problems to print.
 const PRINTED_MAX: usize = 10;
 /// The room drops its connection again and again, and its recording ends after some time.
@@ -49,6 +55,13 @@ struct Load {
     readers: AtomicUsize,
     /// Number of events and answers received.
     received: AtomicUsize,
+    hidden: Mutex<Hidden>,
+}
+
+impl Load {
+    fn hidden(&self) -> MutexGuard<'_, Hidden> {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A client, with its own random numbers.
@@ -95,11 +108,20 @@ async fn endure(args: &Args) -> ExitCode {
         until: clock::now() + Duration::from_secs_f64(minutes * 60.0),
         readers: AtomicUsize::new(0),
         received: AtomicUsize::new(0),
+        hidden: Mutex::default(),
     });
     let mut clients = start_clients(&load);
+    let mut progress_at = clock::now() + PROGRESS_EVERY;
     while clock::now() < load.until {
         sleep_until(clock::now() + SAMPLE_EVERY).await;
-        log.sample(load.readers.load(Ordering::Relaxed));
+        let readers = load.readers.load(Ordering::Relaxed);
+        log.sample(readers);
+        if clock::now() >= progress_at {
+            progress_at += PROGRESS_EVERY;
+            let left = load.until.saturating_duration_since(clock::now()).as_secs_f64() / 60.0;
+            let received = load.received.load(Ordering::Relaxed);
+            println!("soak: {left:.0} min left, {readers} readers, {received} events and answers received");
+        }
     }
     let mut problems = Vec::new();
     while let Some(ended) = clients.join_next().await {
@@ -111,6 +133,9 @@ async fn endure(args: &Args) -> ExitCode {
         fs::write(svg, log.svg()).expect("the chart can be written");
     }
     let received = load.received.load(Ordering::Relaxed);
+    let (lost, explained) = load.hidden().judge();
+    problems.extend(lost);
+    explained.iter().for_each(|hidden| println!("  {hidden}"));
     println!("soak: {minutes} min, {received} events and answers received, {} problems", problems.len());
     problems.iter().take(PRINTED_MAX).for_each(|problem| eprintln!("  {problem}"));
     if problems.is_empty() && received > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -124,6 +149,15 @@ fn start_clients(load: &Arc<Load>) -> JoinSet<Result<(), Problem>> {
     }
     for number in READERS..READERS + TALKERS {
         clients.spawn(feed::talk(client(number)));
+    }
+    for (number, gifts) in [Gifts::Raw, Gifts::Delta].into_iter().enumerate() {
+        for address in [&load.replay, &load.live] {
+            clients.spawn(feed::witness(
+                client(READERS + TALKERS + 3 + number as u64),
+                address.clone(),
+                gifts,
+            ));
+        }
     }
     clients.spawn(requests::upload(client(READERS + TALKERS), DEMO_BYTES));
     clients.spawn(requests::seek(client(READERS + TALKERS + 1)));

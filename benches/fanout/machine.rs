@@ -27,8 +27,26 @@ pub(crate) fn cpu_ns(process: u32) -> io::Result<u64> {
 }
 
 /// Returns the resident memory of a process, in KiB.
+///
+/// # Errors
+/// Fails if the process has ended: the system then still shows it, but without memory.
 pub(crate) fn resident_kib(process: u32) -> io::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    Ok(line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0))
+    resident(&fs::read_to_string(format!("/proc/{process}/status"))?)
+        .ok_or_else(|| io::Error::other("the measured process has ended"))
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_has_no_memory() {
+        assert_eq!(resident("Name:\tfanout\nVmRSS:\t    7936 kB\nThreads:\t3\n"), Some(7936));
+        assert_eq!(resident("Name:\tfanout\nState:\tZ (zombie)\nThreads:\t1\n"), None);
+    }
 }

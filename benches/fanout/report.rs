@@ -6,10 +6,10 @@ use super::{
     measured::{Kind, Measured},
     points::Point,
 };
-use crate::support::{median, rounded, spread};
+use crate::support::{median, rounded, spread, verdict};
 
 /// Maximum resident memory per connection, in KiB.
-pub(crate) const KIB_MAX: f64 = 8.0;
+const KIB_MAX: f64 = 8.0;
 
 /// All measurements of a point.
 pub(crate) struct Row {
@@ -73,7 +73,7 @@ impl Row {
         if self.has_peer() {
             println!("  {:<24} {}", "livetape by ws", spread(&self.ratios(Kind::Ws, |it| it.cpu_us)));
         }
-        let met = if median(&ratios) <= self.point.bar { "met" } else { "missed" };
+        let met = verdict(&ratios, self.point.bar);
         let name = format!("livetape by {}", self.floor().name());
         println!("  {name:<24} {}, bar {}: {met}", spread(&ratios), self.point.bar);
     }
@@ -125,7 +125,7 @@ impl Report {
     pub(crate) fn print_memory(&self) {
         println!("maximum memory per connection, KiB");
         for (name, kib) in self.memory() {
-            let met = if kib <= KIB_MAX { "met" } else { "missed" };
+            let met = verdict(&[kib], KIB_MAX);
             println!("  {name:<24} {kib:8.2}, bar {KIB_MAX}: {met}");
         }
     }

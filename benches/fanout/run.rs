@@ -52,14 +52,15 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
 }
 
 pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
-    measure_beside(kind, point, |_| ()).map(|(measured, ())| measured)
+    measure_beside(kind, point, |_| || ()).map(|(measured, ())| measured)
 }
 
-/// Runs a measurement, and calls a function with the server's process ID when the load starts.
-pub(crate) fn measure_beside<B>(
+/// Runs a measurement, and calls a function with the server's process ID when the load starts, and the function that it returns when the
+/// load has ended, while the server still runs.
+pub(crate) fn measure_beside<B, E: FnOnce() -> B>(
     kind: Kind,
     point: &Point,
-    begin: impl FnOnce(u32) -> B,
+    begin: impl FnOnce(u32) -> E,
 ) -> io::Result<(Measured, B)> {
     let mut server = Program::start(match kind {
         Kind::Ws => peer::command(point)?,
@@ -75,9 +76,10 @@ pub(crate) fn measure_beside<B>(
     server.expect("ready")?;
     machine::pause(REST);
     let (idle, cpu) = (machine::resident_kib(process)?, machine::cpu_ns(process)?);
-    let beside = begin(process);
+    let end = begin(process);
     server.go()?;
     let line = load.line()?;
+    let beside = end();
     let cpu = machine::cpu_ns(process)? - cpu;
     let busy = machine::resident_kib(process)?;
     let seen: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();

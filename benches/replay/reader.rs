@@ -25,6 +25,8 @@ pub(crate) struct Played {
     pub(crate) looks: Vec<Look>,
     /// Peak resident memory.
     pub(crate) peak_mib: f64,
+    /// Length of the recording, up to the last event that was looked at.
+    pub(crate) hours: f64,
 }
 
 /// A sample of the process.
@@ -83,7 +85,7 @@ fn greeting(child: &mut Child) -> (String, BufReader<ChildStdout>) {
 fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
     let started = now();
     let mut socket = ask(address);
-    let mut played = Played { seconds: 0.0, events: 0, looks: Vec::new(), peak_mib: 0.0 };
+    let mut played = Played { seconds: 0.0, events: 0, looks: Vec::new(), peak_mib: 0.0, hours: 0.0 };
     let (mut buffer, mut since, mut began) = (vec![0; READ_BYTES], look_every_bytes, None);
     loop {
         let read = socket.read(&mut buffer).expect("it sends");
@@ -96,6 +98,7 @@ fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
         {
             since = 0;
             let hours = ts.duration_since(*began.get_or_insert(ts)).as_secs_f64() / 3600.0;
+            played.hours = hours;
             if let Some((resident_mib, peak_mib)) = memory(process) {
                 played.looks.push(Look { hours, resident_mib });
                 played.peak_mib = peak_mib;

@@ -136,7 +136,7 @@ impl Report {
         let Match { name, unit, beside, bar } = what;
         let ratio = median(&ratios);
         if !self.run.json {
-            let verdict = if ratio <= *bar { "met" } else { "missed" };
+            let verdict = verdict(&ratios, *bar);
             println!("{name}, {unit}, median of {} (min to max)", us.len());
             println!("  {:<24} {}", "livetape", spread(us));
             println!("  {beside:<24} {}", spread(them));
@@ -152,15 +152,13 @@ impl Report {
 
     /// Records a figure without a comparison. Returns whether it meets its bar.
     pub(crate) fn figure(&mut self, name: &str, unit: &str, values: &[f64], bar: f64) -> bool {
-        let value = median(values);
         if !self.run.json {
-            let verdict = if value <= bar { "met" } else { "missed" };
             println!("{name}, {unit}");
-            println!("  {:<24} {}, bar {bar}: {verdict}", "livetape", spread(values));
+            println!("  {:<24} {}, bar {bar}: {}", "livetape", spread(values), verdict(values, bar));
         }
-        let values: Vec<f64> = values.iter().map(|value| rounded(*value)).collect();
-        self.figures.push(json!({ "name": name, "unit": unit, "ours": values, "bar": bar }));
-        value <= bar
+        let rounded: Vec<f64> = values.iter().map(|value| rounded(*value)).collect();
+        self.figures.push(json!({ "name": name, "unit": unit, "ours": rounded, "bar": bar }));
+        is_met(values, bar)
     }
 
     /// Ends the run.
@@ -169,18 +167,53 @@ impl Report {
     }
 }
 
-pub(crate) fn spread(values: &[f64]) -> String {
-    let sorted = sorted(values);
-    format!("{:8.2} ({:.2} to {:.2})", median(values), sorted[0], sorted[sorted.len() - 1])
+/// Whether measured values meet their maximum. Every cost is positive: a value that is missing, zero, negative or not a number was not
+/// measured.
+pub(crate) fn is_met(values: &[f64], bar: f64) -> bool {
+    is_measured(values) && median(values) <= bar
 }
 
-pub(crate) fn median(values: &[f64]) -> f64 {
+fn is_measured(values: &[f64]) -> bool {
+    !values.is_empty() && values.iter().all(|value| value.is_finite() && *value > 0.0)
+}
+
+/// Returns the word for whether measured values meet their maximum.
+pub(crate) fn verdict(values: &[f64], bar: f64) -> &'static str {
+    match (is_measured(values), is_met(values, bar)) {
+        (_, true) => "met",
+        (true, _) => "missed",
+        (false, _) => "NOT MEASURED",
+    }
+}
+
+pub(crate) fn spread(values: &[f64]) -> String {
     let sorted = sorted(values);
-    sorted[sorted.len() / 2]
+    let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else { return "no values".to_owned() };
+    format!("{:8.2} ({least:.2} to {most:.2})", median(values))
+}
+
+/// Returns the median, or NaN if there are no values.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    sorted(values).get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_measured_values_meet_a_bar() {
+        assert!(is_met(&[7.0, 8.0, 9.0], 8.0) && verdict(&[8.0], 8.0) == "met");
+        assert!(!is_met(&[7.0, 8.1, 9.0], 8.0) && verdict(&[8.1], 8.0) == "missed");
+        for values in [&[][..], &[0.0], &[-100.0], &[f64::NAN], &[f64::NEG_INFINITY], &[7.0, 0.0, 7.0]] {
+            assert!(!is_met(values, 8.0), "{values:?}");
+            assert_eq!(verdict(values, 8.0), "NOT MEASURED", "{values:?}");
+        }
+    }
 }

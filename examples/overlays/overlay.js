@@ -15,7 +15,7 @@ const MISTAKES_MS = 20_000
 const RANGES = { size: [8, 200], max: [1, 100], seconds: [0, 3600] }
 const RANGE = [0, 1e12]
 /** URLs that avatars may have. */
-const PICTURE = /^https?:\/\//
+const PICTURE = /^(https?:\/\/|data:image\/)/
 /** Control characters, bidirectional marks and invisible characters. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
 
@@ -79,13 +79,13 @@ function avatarElement({ user }, isWanted) {
   return [picture]
 }
 
-/** Shows mistakes for a while. */
-function complain(texts) {
+/** Shows mistakes for a while, or for good if the page will never show anything else. */
+function complain(texts, isForGood = false) {
   const box = element('div', 'mistakes')
   box.role = 'status'
   box.append(...texts.slice(0, 5).map((text) => element('p', '', shorten(text, TEXT_CHARACTERS_MAX))))
   document.body.append(box)
-  setTimeout(() => box.remove(), MISTAKES_MS)
+  if (!isForGood) setTimeout(() => box.remove(), MISTAKES_MS)
 }
 
 /** Describes the mistake in an option, if there is one. `choices` lists the values of options that only have a few. */
@@ -127,8 +127,11 @@ function optionsOf(defaults, ownChoices = {}) {
 /** Connects, and reconnects without limit. Calls `show` for each event of `types`. */
 function connect(options, types, show, more = {}) {
   if (!options.url) return
-  document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
-    if (effectiveDirective === 'connect-src') complain([`url=${options.url} is refused: this page can only show events of ${location.host}`])
+  document.addEventListener('securitypolicyviolation', function blocked({ effectiveDirective }) {
+    if (effectiveDirective !== 'connect-src') return
+    // Each attempt is blocked. Once is enough.
+    document.removeEventListener('securitypolicyviolation', blocked)
+    complain([`url=${options.url} is refused: this page can only show events of ${location.host}`])
   })
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)
@@ -140,13 +143,26 @@ function connect(options, types, show, more = {}) {
     jitter: true,
     ...more,
   })
-  client.on('connected', () => say(''))
+  let [hasConnected, hasComplained] = [false, false]
+  client.on('connected', () => {
+    hasConnected = true
+    say('')
+  })
   client.on('reconnecting', ({ delayMs }) => say(`disconnected, retrying in ${Math.ceil(delayMs / 1000)} s`))
   client.on('disconnected', ({ final, code, meaning }) => {
     if (final) say(meaning)
     if (final && code !== 1000) complain([meaning])
   })
-  client.on('error', (error) => say(error.title || error.message))
+  client.on('error', (error) => {
+    say(error.title || error.message)
+    const isOver = client.getStatus() === 'disconnected'
+    // Advice about this page; for example, that a server refuses pages from disk. Once is enough.
+    const isAdvice = error.code === 'connection_failed' && error.hint && !hasComplained
+    if (!isOver && !isAdvice) return
+    hasComplained = true
+    const link = error.code === 'unauthorized' ? `copy a new link from ${options.url.replace(/^ws(s?:\/\/[^/]+).*$/, 'http$1')}/overlays/, where you can enter the token` : undefined
+    complain([error.message, link ?? error.hint].filter(Boolean), isOver && !hasConnected)
+  })
   client.on('event', (event) => {
     if (!options.user || event.username === options.user) show(event)
   })

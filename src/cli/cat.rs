@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     args,
-    config::tape,
+    config::tape_or_stdin,
     output::{cannot_write, report_loss},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn cat(args: &args::Cat) -> Result<u8, Problem> {
-    let tape = tape(&args.flags, &args.recording)?;
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
     let input: Box<dyn Read> =
         match tape.path().filter(|_| args.follow) {
             Some(path) => Box::new(Follow(files::open_regular(path).map_err(|error| {

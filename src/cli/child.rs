@@ -61,10 +61,10 @@ impl Child {
             command.process_group(0);
         }
         let process = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Problem::new(Code::BadRequest, format!("command `{name}` not found"))
-                .hint("check the spelling and PATH, or use the path of the program"),
-            _ => Problem::new(Code::BadRequest, format!("cannot run `{name}`: {error}"))
-                .hint("check that it is an executable program"),
+            io::ErrorKind::NotFound => {
+                Problem::new(Code::CommandNotFound, format!("command `{name}` not found"))
+            }
+            _ => Problem::new(Code::CommandNotExecutable, format!("cannot run `{name}`: {error}")),
         })?;
         Ok(Self { process, grace, deadline: None, leads_group })
     }

@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    io,
+    io::{self, IsTerminal as _},
     path::{Path, PathBuf},
 };
 
@@ -24,7 +24,7 @@ use crate::{
         username::normalise,
     },
     settings::{self, KEYS, Resolved, Settings, Sources},
-    source::Tape,
+    source::{STDIN, Tape},
     terminal::printable,
     tools::files,
 };
@@ -32,7 +32,7 @@ use crate::{
 /// Beginning of the names of all variables.
 const PREFIX: &str = "LIVETAPE_";
 /// Variables that are not settings: of flags, and those that `run` sets for its command.
-const OTHERS: [&str; 5] = ["CDP", "CONFIG", "HTTP", "MOCK_URL", "PROXY_LISTEN"];
+const OTHERS: [&str; 4] = ["CDP", "CONFIG", "HTTP", "MOCK_URL"];
 
 /// Returns the settings in effect.
 pub(super) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
@@ -52,6 +52,28 @@ pub(super) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Pr
     let folder =
         if is_name || flags.config.is_some() { settings(flags)?.server.folder() } else { PathBuf::new() };
     Tape::find_in(&folder, name)
+}
+
+/// Name of standard input in messages.
+const STANDARD_INPUT: &str = "standard input";
+
+/// Like [`tape`]; `-` is standard input.
+pub(super) fn tape_or_stdin(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
+    if name == Path::new(STDIN) { Tape::from_spool(STANDARD_INPUT, stdin()?) } else { tape(flags, name) }
+}
+
+/// Copies standard input to a file without a name, so that it can be read more than once.
+pub(super) fn stdin() -> Result<files::Spool, Problem> {
+    let input = io::stdin();
+    if input.is_terminal() {
+        let problem = Problem::new(Code::BadRequest, "standard input is a terminal");
+        return Err(problem.hint("redirect it from a file or a pipe, or name a file instead of -"));
+    }
+    files::Spool::of(input.lock()).map_err(|error| {
+        let folder = env::temp_dir();
+        let message = format!("cannot copy {STANDARD_INPUT} to {}: {error}", folder.display());
+        Problem::new(Code::Io, message).hint("free some space there, or set TMPDIR to another folder")
+    })
 }
 
 /// Returns the first problem, and the number of others.
@@ -210,6 +232,6 @@ pub(super) fn check_cluster(settings: &Settings) -> Result<(), Problem> {
 
 #[cfg(not(feature = "nats"))]
 pub(super) fn without_nats() -> Problem {
-    Problem::new(Code::BadRequest, "this build of livetape has no support for --nats")
+    Problem::new(Code::BadRequest, "this build of livetape has no support for NATS")
         .hint("use a released build, or build it with `cargo build --features nats`")
 }

@@ -22,7 +22,8 @@ use crate::{
         event::finish_json,
         recording::Loss,
     },
-    source::{Step, Tape},
+    source::{STDIN, Step, Tape},
+    terminal::printable,
     tools::{diff, files},
 };
 
@@ -36,7 +37,12 @@ type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
     let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
     let open = |(name, loss): &(&PathBuf, Rc<Cell<Loss>>)| {
-        if args.events { lines(name) } else { decoded(&tape(&args.flags, name)?, Rc::clone(loss)) }
+        if args.events {
+            lines(name).map_err(|problem| if_recording(args, name, problem))
+        } else {
+            let decoded = tape(&args.flags, name).and_then(|tape| decoded(&tape, Rc::clone(loss)));
+            decoded.map_err(|problem| if_events(name, problem))
+        }
     };
     let (before, after) = (open(&losses[0])?, open(&losses[1])?);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -63,6 +69,28 @@ pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
     // A loss outweighs the result: parts of the recordings were not compared.
     let lost = losses.iter().map(|(name, loss)| report_loss(&name.to_string_lossy(), loss.get())).max();
     Ok(lost.filter(|lost| *lost != exit::DONE).unwrap_or(code))
+}
+
+/// Adds a hint if a recording was named instead of a file of its events.
+fn if_recording(args: &args::Diff, name: &Path, problem: Problem) -> Problem {
+    match tape(&args.flags, name) {
+        Ok(tape) if !name.exists() => {
+            let name = printable(&tape.name);
+            problem.hint(format!("write its events to a file first: livetape events {name} > {name}.jsonl"))
+        }
+        _ => problem,
+    }
+}
+
+/// Adds a hint if a file of events was named instead of a recording.
+fn if_events(name: &Path, problem: Problem) -> Problem {
+    let mut first = [0];
+    // If it cannot be read, the problem says so.
+    let read = files::open(name).ok().and_then(|mut file| io::Read::read_exact(&mut file, &mut first).ok());
+    if read.is_some() && first == *b"{" {
+        return problem.hint("to compare files that `livetape events` wrote, add --events");
+    }
+    problem
 }
 
 /// Message of the failure after stdout was closed.
@@ -102,6 +130,10 @@ fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
 
 /// Reads events from a file with one per line.
 fn lines(path: &Path) -> Result<Events, Problem> {
+    if path == Path::new(STDIN) {
+        let message = "this command cannot read events from standard input";
+        return Err(Problem::new(Code::BadRequest, message).hint("save the events to a file first"));
+    }
     let file = files::open(path).map_err(|error| file_problem(&error))?;
     let (mut input, mut number, shown) = (BufReader::new(file), 0, path.display().to_string());
     Ok(Box::new(std::iter::from_fn(move || {

@@ -2,10 +2,12 @@
 
 use std::{io::Write as _, path::Path, time::Duration};
 
+use serde::Serialize;
+
 use super::{
     args,
     config::tape,
-    output::{Verdict, Written, loss_code, progress, report_loss, say, shown, write},
+    output::{Verdict, Written, loss_code, progress, report_loss, say, say_made, shown, write},
 };
 use crate::{
     sans_io::{
@@ -52,7 +54,7 @@ pub(super) fn cut(args: &args::Cut) -> Result<u8, Problem> {
     let written =
         write(&args.new.output, args.new.force, |out| Ok(Verdict::Keep(edit::cut(input, out, start, end)?)))?;
     bar.finish_and_clear();
-    conclude(&args.new.output, written, |cut: &edit::Cut| cut.loss)
+    conclude(&args.new.output, written, args.json, |cut: &edit::Cut| cut.loss)
 }
 
 fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), Problem> {
@@ -60,15 +62,15 @@ fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), 
         let at = edit::find_marker(tape.open()?, label)?;
         return Ok((at.saturating_sub(args.before), Some(at.saturating_add(args.after))));
     }
-    let start = args.start.unwrap_or_default();
-    if args.start.is_none() && args.end.is_none() {
+    let from = args.from.unwrap_or_default();
+    if args.from.is_none() && args.to.is_none() {
         let problem = Problem::new(Code::BadRequest, "no range to cut");
-        return Err(problem.hint("set --start and --end, or --around MARKER"));
+        return Err(problem.hint("set --from and --to, or --around MARKER"));
     }
-    if args.end.is_some_and(|end| end <= start) {
-        return Err(Problem::new(Code::BadRequest, "--end is not after --start").hint("choose a later --end"));
+    if args.to.is_some_and(|to| to <= from) {
+        return Err(Problem::new(Code::BadRequest, "--to is not after --from").hint("choose a later --to"));
     }
-    Ok((start, args.end))
+    Ok((from, args.to))
 }
 
 pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
@@ -94,7 +96,7 @@ pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
     let written =
         write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::merge(inputs, out, args.force)?)))?;
     bar.finish_and_clear();
-    conclude(&args.output, written, |merged: &edit::Merged| merged.loss)
+    conclude(&args.output, written, false, |merged: &edit::Merged| merged.loss)
 }
 
 pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
@@ -143,15 +145,16 @@ fn file_of(tape: &Tape) -> Result<&Path, Problem> {
     tape.path().ok_or_else(|| built_in().hint("choose a new file with -o"))
 }
 
-fn conclude<T: std::fmt::Display>(
+fn conclude<T: Serialize + std::fmt::Display>(
     output: &Path,
     written: Written<T>,
+    json: bool,
     loss: impl FnOnce(&T) -> Loss,
 ) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
-            say(format!("📼 {}\n{report}", shown(output)))?;
+            say_made(output, &report, json)?;
             Ok(loss_code(loss(&report)))
         }
     }

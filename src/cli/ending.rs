@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// Two SIGINTs within this time count as one Ctrl+C: a terminal and a wrapper such as npm may both send it.
-const SAME_INTERRUPT: Duration = Duration::from_millis(100);
+/// Two equal signals within this time count as one: a terminal and a wrapper such as npm may both send SIGINT, and
+/// `timeout` sends SIGTERM to the process and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// A signal that asks the process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,17 @@ pub(super) enum Signal {
     /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an exit.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGHUP"))]
     Hangup,
+}
+
+impl Signal {
+    /// Returns the exit code of a process that the signal ends, as shells report it.
+    pub(super) fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+            Self::Hangup => 129,
+        }
+    }
 }
 
 /// Reaction to a signal.
@@ -33,18 +45,18 @@ pub(super) enum Action {
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     is_asked: bool,
-    interrupted_at: Option<Duration>,
+    /// Time of the last signal of each kind that was not ignored.
+    taken: [Option<Duration>; 3],
 }
 
 impl Ending {
     /// Handles a signal that was received `at` after the start.
     pub(super) fn take(&mut self, signal: Signal, at: Duration) -> Action {
-        if signal == Signal::Interrupt {
-            if self.interrupted_at.is_some_and(|before| at.saturating_sub(before) <= SAME_INTERRUPT) {
-                return Action::Ignore;
-            }
-            self.interrupted_at = Some(at);
+        let taken = &mut self.taken[signal as usize];
+        if taken.is_some_and(|before| at.saturating_sub(before) <= SAME_SIGNAL) {
+            return Action::Ignore;
         }
+        *taken = Some(at);
         match (std::mem::replace(&mut self.is_asked, true), signal) {
             (false, _) => Action::End,
             (true, Signal::Hangup) => Action::Ignore,
@@ -64,15 +76,20 @@ mod tests {
 
     #[test]
     fn the_second_signal_forces_the_end() {
-        for (first, second) in [(Interrupt, Terminate), (Terminate, Interrupt), (Terminate, Terminate)] {
+        for (first, second) in [(Interrupt, Terminate), (Terminate, Interrupt)] {
             assert_eq!(actions(&[(first, 500), (second, 500)]), [End, Force], "{first:?} {second:?}");
         }
-        assert_eq!(actions(&[(Interrupt, 500), (Interrupt, 601)]), [End, Force]);
+        for signal in [Interrupt, Terminate] {
+            assert_eq!(actions(&[(signal, 500), (signal, 601)]), [End, Force], "{signal:?}");
+        }
     }
 
     #[test]
-    fn only_interrupts_within_a_tenth_of_a_second_count_as_one() {
-        assert_eq!(actions(&[(Interrupt, 500), (Interrupt, 500), (Interrupt, 600)]), [End, Ignore, Ignore]);
+    fn equal_signals_within_a_tenth_of_a_second_count_as_one() {
+        for signal in [Interrupt, Terminate] {
+            let thrice = [(signal, 500), (signal, 500), (signal, 600)];
+            assert_eq!(actions(&thrice), [End, Ignore, Ignore], "{signal:?}");
+        }
         let forced_twice = [(Terminate, 0), (Interrupt, 50), (Interrupt, 60)];
         assert_eq!(actions(&forced_twice), [End, Force, Ignore]);
     }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     args,
-    config::tape,
+    config::tape_or_stdin,
     output::{cannot_write, report_loss, warn},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 const STREAM: &str = "offline";
 
 pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
-    let tape = tape(&args.flags, &args.recording)?;
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
     tape.check_within(Duration::ZERO)?;
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: !args.no_dedup });
     let mut out = Output { out: BufWriter::new(io::stdout().lock()), seq: 0, line: Vec::new(), args };

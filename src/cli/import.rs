@@ -6,7 +6,10 @@ use indicatif::ProgressBar;
 
 use super::{
     args,
-    output::{Drafted, Failure, Verdict, file_problem, progress, say, shown, warn, write_draft},
+    config::stdin,
+    output::{
+        Drafted, Failure, Verdict, draft, file_problem, progress, say, say_made, shown, warn, write_draft,
+    },
     tools::{stem, valid_user},
 };
 use crate::{
@@ -14,6 +17,7 @@ use crate::{
         error::{Code, Problem, exit},
         recording,
     },
+    source::STDIN,
     terminal::printable,
     tools::{
         files,
@@ -30,12 +34,20 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     if args.file.as_os_str().is_empty() {
         return Err(Problem::new(Code::BadRequest, "the path of the capture is empty"));
     }
-    // Report a missing file before creating anything.
-    files::open(&args.file).map_err(|error| file_problem(&error))?;
+    let is_stdin = args.file == Path::new(STDIN);
+    if is_stdin && args.output.is_none() {
+        let problem = Problem::new(Code::BadRequest, "a recording from standard input has no name");
+        return Err(problem.hint("set it with -o FILE"));
+    }
+    if !is_stdin {
+        // Report a missing file before creating anything.
+        files::open(&args.file).map_err(|error| file_problem(&error))?;
+    }
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("bin"));
-    let draft = files::Draft::new(&output, args.force).map_err(|error| file_problem(&error))?;
-    let capture = Capture { path: &args.file, output: &output, bar: progress(0) };
-    let options = options(args)?;
+    let options = options(args, if is_stdin { &output } else { &args.file })?;
+    let draft = draft(&output, args.force)?;
+    let spool = is_stdin.then(stdin).transpose()?;
+    let capture = Capture { path: &args.file, spool, output: &output, bar: progress(0) };
     let written = write_draft(draft, |out| match import_capture(&capture, out, &options) {
         Ok(report) => Ok(Verdict::Keep(report)),
         // The part that was written is a valid recording.
@@ -46,7 +58,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     });
     capture.bar.finish_and_clear();
     match written? {
-        Drafted::Kept(report) | Drafted::Dropped(report) => conclude(&output, &report),
+        Drafted::Kept(report) | Drafted::Dropped(report) => conclude(&output, &report, args.json),
         Drafted::Broken { error, partial } => {
             if let Some(partial) = partial {
                 say(format!("📼 {}\n", shown(&partial)))?;
@@ -58,16 +70,16 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     }
 }
 
-fn conclude(output: &Path, report: &Report) -> Result<u8, Problem> {
-    say(format!("📼 {}\n{report}", shown(output)))?;
+fn conclude(output: &Path, report: &Report, json: bool) -> Result<u8, Problem> {
+    say_made(output, report, json)?;
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
 }
 
-fn options(args: &args::Import) -> Result<ImportOptions, Problem> {
+fn options(args: &args::Import, named: &Path) -> Result<ImportOptions, Problem> {
     Ok(ImportOptions {
         user: args.user.as_deref().map(valid_user).transpose()?,
         room_id: args.room,
-        name: stem(&args.file),
+        name: stem(named),
         format: args.format,
         entries: args.entries.clone(),
         rate: args.rate,
@@ -78,6 +90,8 @@ fn options(args: &args::Import) -> Result<ImportOptions, Problem> {
 /// A capture file with the progress of reading it.
 struct Capture<'a> {
     path: &'a Path,
+    /// Its content, if it is standard input.
+    spool: Option<files::Spool>,
     output: &'a Path,
     bar: ProgressBar,
 }
@@ -93,10 +107,15 @@ impl Capture<'_> {
 
 impl Source for Capture<'_> {
     fn open(&self) -> io::Result<Box<dyn Input>> {
-        self.open(self.path)
+        let Some(spool) = &self.spool else { return self.open(self.path) };
+        self.bar.inc_length(spool.bytes());
+        Ok(Box::new(self.bar.wrap_read(spool.open())))
     }
 
     fn open_beside(&self, name: &str) -> io::Result<Box<dyn Input>> {
+        if self.spool.is_some() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         self.open(&self.path.with_file_name(name))
     }
 

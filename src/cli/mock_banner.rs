@@ -22,7 +22,7 @@ tiktok-live-connector 2.5 (Node.js)
     const connection = new TikTokLiveConnection('<user>', { webConfigOverrides: hosts })
     connection.connect()
 
-TikTokLive 6 and 7 (Python)
+TikTokLive 6.2.1 to 7.0.1 (Python)
     from TikTokLive import TikTokLiveClient
     from TikTokLive.client.web.web_settings import WebDefaults
     WebDefaults.tiktok_app_url = WebDefaults.tiktok_sign_url = "<url>"

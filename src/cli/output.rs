@@ -7,7 +7,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
+use super::signals;
+pub(super) use super::stderr::warn;
 use crate::{
     sans_io::{
         error::{Code, Problem, exit},
@@ -71,14 +74,19 @@ pub(super) enum Verdict<T> {
     Drop(T),
 }
 
+/// Creates a file that takes its name when it is complete. A signal that ends the process removes it.
+pub(super) fn draft(path: &Path, force: bool) -> Result<files::Draft, Problem> {
+    signals::remove_draft_at_signal();
+    files::Draft::new(path, force).map_err(|error| file_problem(&error))
+}
+
 /// Writes a file that takes its name when it is complete.
 pub(super) fn write<T>(
     path: &Path,
     force: bool,
     work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
 ) -> Result<Written<T>, Problem> {
-    let draft = files::Draft::new(path, force).map_err(|error| file_problem(&error))?;
-    match write_draft(draft, work)? {
+    match write_draft(draft(path, force)?, work)? {
         Drafted::Kept(value) => Ok(Written::Whole(value)),
         Drafted::Dropped(value) => Ok(Written::Dropped(value)),
         Drafted::Broken { error, partial } => {
@@ -142,17 +150,37 @@ pub(super) fn say(text: impl fmt::Display) -> Result<(), Problem> {
     flushed(io::stdout().write_all(text.to_string().as_bytes()))
 }
 
+/// Prints a report as JSON to stdout.
+pub(super) fn say_json(report: &impl Serialize) -> Result<(), Problem> {
+    let json = serde_json::to_string_pretty(report).expect("all keys are strings");
+    say(format!("{json}\n"))
+}
+
+/// Prints the report on a new file, for people or as JSON.
+pub(super) fn say_made<T: Serialize + fmt::Display>(
+    path: &Path,
+    report: &T,
+    json: bool,
+) -> Result<(), Problem> {
+    /// A report with the path of the file.
+    #[derive(Serialize)]
+    struct Made<'a, T> {
+        file: String,
+        #[serde(flatten)]
+        report: &'a T,
+    }
+    if json {
+        return say_json(&Made { file: path.to_string_lossy().into_owned(), report });
+    }
+    say(format!("📼 {}\n{report}", shown(path)))
+}
+
 /// Flushes stdout after it was `written`. A closed stdout is not an error.
 pub(super) fn flushed(written: io::Result<()>) -> Result<(), Problem> {
     match written.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| cannot_write(&error)),
     }
-}
-
-/// Prints to stderr, ignoring failures, which cannot be reported.
-pub(super) fn warn(text: impl fmt::Display) {
-    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Reports on stderr what is missing in the recording `name`, and returns the exit code.
@@ -186,7 +214,7 @@ pub(super) fn file_problem(error: &files::Error) -> Problem {
         | files::Error::NoParent { .. }
         | files::Error::Directory { .. }
         | files::Error::Irregular { .. } => Code::BadCapture,
-        files::Error::TooLong { .. } => Code::BadRequest,
+        files::Error::Dash | files::Error::TooLong { .. } => Code::BadRequest,
         files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
     };
     Problem::new(code, error).hint(error.hint())

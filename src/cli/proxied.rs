@@ -1,4 +1,4 @@
-//! The proxy and the TLS server in front of a mock or a recording.
+//! The proxy and the TLS server in front of a mock.
 
 use std::{
     net::SocketAddr,
@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
 use crate::{
     clock,
     mock::MockTikTok,
-    proxy::{Ca, DOMAINS, Front, Handler, Hosts, Mocked, Mode, Opened, Report, is_answered},
+    proxy::{Ca, DOMAINS, Front, Hosts, Mode, Opened, is_answered},
     sans_io::error::{Code, Problem},
     server::listen::Listening,
     settings::{self, Listen},
@@ -54,19 +53,6 @@ impl Fronts {
         if settings.proxy_listen.is_none() && settings.tls.is_none() {
             return Ok(None);
         }
-        let listens = (settings.proxy_listen, settings.tls);
-        let report = |line: &str, count| tracing::warn!(count, "❌ {line}");
-        let hosts = Hosts { direct: mock.address(), how_to_pass, ..Hosts::default() };
-        Self::serve(Mocked(Arc::clone(mock)), listens, settings, (hosts, report)).await.map(Some)
-    }
-
-    /// Starts the proxy, the TLS server or both for a handler.
-    pub(super) async fn serve(
-        handler: impl Handler<TcpStream>,
-        (proxy, tls): (Option<Listen>, Option<Listen>),
-        settings: &settings::Mock,
-        (hosts, report): (Hosts, Report),
-    ) -> Result<Self, Problem> {
         if let Some(host) = settings.pass.iter().find(|pass| is_answered(&pass.host)) {
             return Err(Problem::new(
                 Code::BadConfig,
@@ -75,13 +61,15 @@ impl Fronts {
             .hint("remove it from --pass, LIVETAPE_MOCK_PASS and mock.pass"));
         }
         let Opened { ca, certificate, trust_store, .. } = open_ca(settings.ca_dir.as_deref())?;
-        let (proxy, tls) = (bind(proxy, "--proxy-listen").await?, bind(tls, "--tls").await?);
+        let proxy = bind(settings.proxy_listen, "--proxy-listen").await?;
+        let tls = bind(settings.tls, "--tls").await?;
         let addresses =
             |listening: &Option<Listening>| listening.as_ref().map(Listening::addresses).unwrap_or_default();
         let (proxy_addresses, tls_addresses) = (addresses(&proxy), addresses(&tls));
         let own = [&proxy_addresses[..], &tls_addresses].concat();
-        let front =
-            Arc::new(Front::new(handler, Hosts { pass: settings.pass.clone(), own, ..hosts }, ca, report)?);
+        let hosts = Hosts { pass: settings.pass.clone(), direct: mock.address(), own, how_to_pass };
+        let report = |line: &str, count| tracing::warn!(count, "❌ {line}");
+        let front = Arc::new(Front::new(Arc::clone(mock), hosts, ca, report)?);
         let stop = CancellationToken::new();
         for (listening, mode) in [(proxy, Mode::Proxy), (tls, Mode::Tls)] {
             if let Some(listening) = listening {
@@ -96,7 +84,7 @@ impl Fronts {
         }
         let trust = trust_command(settings.ca_dir.as_deref());
         let pass = settings.pass.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        Ok(Self { proxy, tls, certificate, trust_store, trust, pass, _stop: stop.drop_guard() })
+        Ok(Some(Self { proxy, tls, certificate, trust_store, trust, pass, _stop: stop.drop_guard() }))
     }
 
     /// Returns the proxy as the URL that clients need.

@@ -1,6 +1,6 @@
 //! `livetape record`: records a room to a file, without a server.
 
-use super::{args, browser, config, forward, recording::into_file, rooms};
+use super::{args, browser, config, recording::into_file, rooms};
 use crate::{log, sans_io::error::Problem};
 
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
@@ -8,9 +8,6 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     if let Some(address) = &args.browser.cdp {
         return browser::record(&args, &settings, address).await;
-    }
-    if let Some(listen) = args.through.proxy_listen {
-        return forward::record(&args, &settings, listen).await;
     }
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];

@@ -34,14 +34,19 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         if named.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }
-        greet(&tape, &play, addresses);
+        greet(&tape, &play, addresses, settings.limits.subscribers);
     })?;
     let ended = show.await?;
     let missed = stage.close().await;
     conclude(&ended, missed)
 }
 
-fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest, .. }: &Addresses) {
+fn greet(
+    tape: &Tape,
+    options: &ReplayOptions,
+    Addresses { feed, rest, .. }: &Addresses,
+    subscribers_max: usize,
+) {
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),
@@ -49,8 +54,10 @@ fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest, .. }: &Ad
     };
     display::say(&format!("📼 Replaying {}{length}, speed {speed}", printable(&tape.name)));
     display::say(&format!("🌐 Serving on {feed} and {rest}/"));
-    if options.wait_clients > 0 {
-        display::say(&display::waiting(options.wait_clients));
+    match options.wait_clients {
+        0 => {}
+        count if count > subscribers_max => display::say("⏳ Waiting for `POST /replay/play`"),
+        count => display::say(&display::waiting(count)),
     }
     display::say("🎉 Ready to receive TikTok Live events!");
     display::say("📺 Press Ctrl+C to stop");

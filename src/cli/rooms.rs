@@ -22,6 +22,7 @@ pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) 
         proxy: url(&settings.proxy),
         offline: settings.offline,
         attempts_max: settings.max_attempts,
+        lookups_per_minute: settings.lookups_per_minute,
         wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
         seed: seed.unwrap_or_else(random),
         ..live::LiveOptions::new(user)

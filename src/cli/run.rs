@@ -35,7 +35,7 @@ use crate::{
         offset,
     },
     settings::{Address, KEYS, Listen, Origin, Settings},
-    source::{Tape, live::NetTransport},
+    source::{Summary, Tape, live::NetTransport},
     supervisor::{Supervisor, SupervisorOptions},
 };
 
@@ -48,8 +48,8 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let mock = start_mock(&args, &mut settings, named).await?;
     let options = SupervisorOptions {
-        // The terminal belongs to the command.
-        on_end: |_| (),
+        // The terminal belongs to the command, unless it could wait without end.
+        on_end: if settings.replay.exit_when_done || args.until_idle.is_some() { |_| () } else { tell_end },
         warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
         ..sources::options(&settings, "")
     };
@@ -228,23 +228,48 @@ impl Run<'_> {
             Some(Why::NotConnected(problem)) => Err(problem),
             // A program without a handler for SIGTERM.
             Some(Why::Silence) if was_terminated(status) => Ok(exit::DONE),
-            None if !self.is_connected() => {
-                let command = shown(self.args.command[0].as_ref());
-                let message =
-                    format!("`{command}` exited with {code} before its clients connected: {}", self.seen());
-                if code != exit::DONE {
-                    warn(format_args!("⚠️ {message}"));
-                    return Ok(code);
+            None => match self.unused(code) {
+                Some(problem) if code == exit::DONE => Err(problem),
+                Some(problem) => {
+                    warn(format_args!("⚠️ {}\n💡 {}", problem.message, problem.hint));
+                    Ok(code)
                 }
-                Err(too_few(message, "connect to LIVETAPE_URL, or set --clients 0"))
-            }
-            _ => Ok(code),
+                None => Ok(code),
+            },
+            Some(_) => Ok(code),
         }
+    }
+
+    /// Returns the problem if the command, which exited with `code`, did not use what was started for it: such a test tests
+    /// nothing.
+    fn unused(&self, code: u8) -> Option<Problem> {
+        let command = shown(self.args.command[0].as_ref());
+        if !self.is_connected() {
+            let message =
+                format!("`{command}` exited with {code} before its clients connected: {}", self.seen());
+            return Some(too_few(message, "connect to LIVETAPE_URL, or set --clients 0"));
+        }
+        let mock = self.mock.filter(|_| self.args.clients.is_none())?;
+        let hub = &self.stage.hub;
+        if mock.was_used()
+            || hub.subscriber_peak() > 0
+            || hub.observer_count() > 0
+            || self.has_private_replay()
+        {
+            return None;
+        }
+        let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
+        let hint = if self.args.mock_proxy { IGNORES_PROXY } else { IGNORES_MOCK };
+        Some(Problem::new(Code::TooFewRequests, message).hint(hint))
+    }
+
+    fn has_private_replay(&self) -> bool {
+        self.stage.control.channels().were_used()
     }
 
     /// Whether the required number of clients was connected, or a client opened a private replay.
     fn is_connected(&self) -> bool {
-        self.stage.control.channels().were_used() || self.stage.hub.subscriber_peak() >= self.args.clients()
+        self.has_private_replay() || self.stage.hub.subscriber_peak() >= self.args.clients()
     }
 
     /// Returns an error if the clients are not connected in time; otherwise never returns.
@@ -295,6 +320,18 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Usual reason why a client does not use the proxy.
+const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
+    other clients need a setting, or hosts redirected with `livetape mock --tls`; set --clients 0 if no request is expected";
+/// Usual reason why a client does not use the mock.
+const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
+    set --clients 0 if no request is expected";
+
+/// Says why a command that reads to the end of its sockets goes on.
+fn tell_end(_: &Summary) {
+    warn("🏁 The recording has ended; sockets stay open, `--exit-when-done` closes them");
 }
 
 fn too_few(message: String, hint: &str) -> Problem {

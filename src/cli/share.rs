@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     args,
-    config::tape,
-    output::{Failure, Verdict, Written, file_problem, progress, say, shown, write},
+    config::tape_or_stdin,
+    output::{Failure, Verdict, Written, file_problem, progress, say, say_json, say_made, write},
     tools::unwritable,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 const WORDS_BYTES_MAX: u64 = 4 << 20;
 
 pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
-    let tape = tape(&args.flags, &args.recording)?;
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
     // Both passes read the whole recording.
     let bar = progress(2 * tape.bytes());
     let (first, second) = (bar.wrap_read(tape.open()?), bar.wrap_read(tape.open()?));
@@ -41,7 +41,7 @@ pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
-            say(format!("📼 {}\n{report}", shown(&args.new.output)))?;
+            say_made(&args.new.output, &report, args.json)?;
             Ok(if report.lost() { exit::LOST } else { exit::DONE })
         }
     }
@@ -65,7 +65,7 @@ fn failure(tape: &Tape, error: scrub::Error) -> Failure {
 }
 
 pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
-    let tape = tape(&args.flags, &args.recording)?;
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
     let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
     let auditor = Auditor::new(&words).map_err(|line| {
         let word = words.lines().nth(line - 1).unwrap_or_default().trim();
@@ -81,8 +81,7 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
     let report = report.map_err(|error| unreadable(&tape.name, &error))?;
     bar.finish_and_clear();
     if args.json {
-        let json = serde_json::to_string_pretty(&report).expect("all keys are strings");
-        say(format!("{json}\n"))?;
+        say_json(&report)?;
     } else {
         say(&report)?;
     }

@@ -12,6 +12,9 @@ use crate::sans_io::{
 /// Version line of manual pages.
 const SOURCE: &str = concat!("livetape ", env!("CARGO_PKG_VERSION"));
 
+/// Heading of the text after the options.
+const EXTRA: &str = ".SH EXTRA\n";
+
 pub(super) fn completions(args: &args::Completions) -> Result<u8, Problem> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "livetape", &mut script);
@@ -35,7 +38,14 @@ fn page(names: &[String]) -> Result<String, Problem> {
     let mut page = Vec::new();
     let man = clap_mangen::Man::new(described(found)).source(SOURCE);
     man.render(&mut page).map_err(|error| cannot_write(&error))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    Ok(unfilled(&String::from_utf8_lossy(&page)))
+}
+
+/// Keeps the line breaks and the indentation of the text after the options, which has the examples.
+fn unfilled(page: &str) -> String {
+    let Some((before, after)) = page.split_once(EXTRA) else { return page.to_owned() };
+    let (extra, rest) = after.split_at(after.find("\n.SH ").map_or(after.len(), |at| at + 1));
+    format!("{before}{EXTRA}.nf\n{extra}.fi\n{rest}")
 }
 
 /// Returns the command with the synopsis of `--help`, which names values, and with the help of flags that `-h` hides:
@@ -78,6 +88,11 @@ mod tests {
             ("unknown command `reply`", "did you mean `replay`?")
         );
         assert_eq!(names(&["token", "x"]).unwrap_err().hint, Code::BadRequest.hint());
+        let run = names(&["run"]).unwrap();
+        let (_, extra) = run.split_once(".SH EXTRA\n.nf\n").unwrap();
+        let (extra, _) = extra.split_once("\n.fi\n").unwrap();
+        assert!(extra.contains("\n  livetape run demo \\-\\-mock demo \\-\\- pytest\n"), "{extra}");
+        assert!(names(&[]).unwrap().contains("\n.fi\n.SH VERSION\n"));
         let mock = names(&["mock"]).unwrap();
         assert!(mock.contains("Write the addresses to this file as JSON"), "{mock}");
         let merge = names(&["merge"]).unwrap();

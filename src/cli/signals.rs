@@ -1,17 +1,21 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first signal shuts down gracefully; after that, Ctrl-C or SIGTERM exits immediately.
+//! Ctrl-C, SIGTERM and SIGHUP. Of a server, the first signal shuts it down gracefully; after that, Ctrl-C or SIGTERM exits
+//! immediately. A tool exits at once, and removes its unfinished file.
 //!
 //! Signals have their own thread, because other threads may be busy with a flood from the upstream.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Once, mpsc},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::info;
 
 use super::{
     ending::{Action, Ending, Signal},
-    output::warn,
+    stderr::warn,
 };
-use crate::{clock, control::Control, sans_io::error::exit};
+use crate::{clock, control::Control, sans_io::error::exit, tools::files::abandon_drafts};
 
 /// Longest time that a forced exit waits for recordings to be sealed.
 const SEAL_WAIT: Duration = Duration::from_millis(250);
@@ -29,6 +33,28 @@ pub(super) fn drain_time(shutdown_time: Duration) -> Duration {
 /// Handles signals for the rest of the process. Once a shutdown begins, for any reason, the process exits within
 /// `shutdown_time`.
 pub(super) fn listen(control: Control, shutdown_time: Duration) {
+    in_thread(async move |signals| {
+        let why = wait(signals, &control, shutdown_time).await;
+        force(&control, &why).await;
+    });
+}
+
+/// Removes the unfinished file of a tool when a signal ends the process. Later calls have no effect.
+pub(super) fn remove_draft_at_signal() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        in_thread(async |mut signals| {
+            let signal = signals.next().await;
+            if abandon_drafts() {
+                warn("❌ stopped by a signal: the unfinished file was removed");
+            }
+            std::process::exit(i32::from(signal.exit_code()));
+        });
+    });
+}
+
+/// Runs `handle` on a thread, and returns once signals are caught.
+fn in_thread(handle: impl AsyncFnOnce(Signals) + Send + 'static) {
     let (ready, listening) = mpsc::sync_channel(1);
     let spawned = std::thread::Builder::new().name("signals".into()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
@@ -36,8 +62,7 @@ pub(super) fn listen(control: Control, shutdown_time: Duration) {
             let signals = Signals::new();
             // The caller waits for it.
             let _ = ready.send(());
-            let why = wait(signals, &control, shutdown_time).await;
-            force(&control, &why).await;
+            handle(signals).await;
         });
     });
     // Without the thread, the default action of the system ends the process.
@@ -87,6 +112,8 @@ async fn force(control: &Control, why: &str) -> ! {
         warn("⚠️ The recording is not sealed: the disk was too slow");
     }
     warn(format_args!("⚠️ Forced exit: {why}"));
+    // An upload that was in progress.
+    let _ = abandon_drafts();
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 

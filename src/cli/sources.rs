@@ -72,7 +72,11 @@ mod tests {
         match key.path().as_str() {
             "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
             "live.sign_form" => "connect",
-            "live.max_attempts" | "live.wait_clients" | "replay.wait_clients" | "replay.loop" => "3",
+            "live.max_attempts"
+            | "live.lookups_per_minute"
+            | "live.wait_clients"
+            | "replay.wait_clients"
+            | "replay.loop" => "3",
             "live.wait_live"
             | "live.offline"
             | "live.stay"
@@ -90,7 +94,7 @@ mod tests {
         let SupervisorOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } =
             options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
-        let urls = (&live.upstream, &live.sign_url, &live.proxy);
+        let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute);
         format!(
             "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source}"
         )

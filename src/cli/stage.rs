@@ -11,12 +11,13 @@ use super::{
     lifecycle::Ready,
     serving::{self, Addresses},
     signals,
+    stderr::warn,
     webhook::Webhook,
 };
 use crate::{
     control::{Control, Driver, Sources, Token, WebhookCounts},
-    hub::{Hub, Limits},
-    sans_io::error::{Problem, exit},
+    hub::{Ends, Hub, Limits},
+    sans_io::error::{Code, Problem, close, exit},
     secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
@@ -30,6 +31,7 @@ pub(super) struct Stage {
     displays: TaskTracker,
     serving: JoinHandle<()>,
     webhook: Option<Arc<WebhookCounts>>,
+    exits_when_done: bool,
 }
 
 /// A server that listens, but does not accept connections yet.
@@ -41,6 +43,7 @@ pub(super) struct Bound {
     listener: Listening,
     tikfinity: Option<Tikfinity<Listening>>,
     webhook: Option<Webhook>,
+    exits_when_done: bool,
 }
 
 impl Bound {
@@ -71,7 +74,9 @@ impl Bound {
         let tikfinity = serving::tikfinity(settings).await?;
         let hub = hub(serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
-        Ok((Self { control, hub, addresses, config, listener, tikfinity, webhook }, driver))
+        let exits_when_done = settings.replay.exit_when_done;
+        let bound = Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done };
+        Ok((bound, driver))
     }
 
     /// Returns a bearer token that the server accepts, if it requires one.
@@ -99,7 +104,7 @@ impl Bound {
 
     /// Starts serving. Shows the events if a display is given.
     pub(super) fn serve(self, display: Option<display::Style>) -> Stage {
-        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook } = self;
+        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done } = self;
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
         }
@@ -115,13 +120,13 @@ impl Bound {
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
-        Stage { hub, control, displays, serving, webhook: counts }
+        Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
     }
 }
 
 impl Stage {
     /// Shuts the server down gracefully, after its source has ended. Returns the exit code: whether the webhook
-    /// missed events.
+    /// or a client missed events.
     pub(super) async fn close(self) -> u8 {
         self.control.shut_down();
         self.control.channels().ended().await;
@@ -129,13 +134,35 @@ impl Stage {
         drop(self.serving.await);
         self.displays.close();
         self.displays.wait().await;
+        let mut code = exit::DONE;
         let lost = self.webhook.map_or(0, |counts| counts.lost());
-        if lost == 0 {
-            return exit::DONE;
+        if lost > 0 {
+            display::say(&format!("⚠️ Events not delivered to the webhook: {lost}"));
+            code = exit::LOST;
         }
-        display::say(&format!("⚠️ Events not delivered to the webhook: {lost}"));
-        exit::LOST
+        // If the server was stopped before, clients are expected not to have read everything.
+        if self.exits_when_done && self.hub.close_code() == Some(close::NORMAL) {
+            let Ends { unread: count, left } = self.hub.ends();
+            if left > 0 {
+                let clients = if left == 1 { "client" } else { "clients" };
+                warn(format_args!("⚠️ {left} {clients} left before the end"));
+            }
+            if let Some(problem) = unread(count) {
+                code = super::complain(&problem);
+            }
+        }
+        code
     }
+}
+
+/// Returns the problem that clients had not read everything at the end of the recording.
+fn unread(clients: u64) -> Option<Problem> {
+    let message = match clients {
+        0 => return None,
+        1 => "1 client was dropped before it had read everything".to_owned(),
+        clients => format!("{clients} clients were dropped before they had read everything"),
+    };
+    Some(Problem::new(Code::UnreadClients, message))
 }
 
 /// Returns the sources that tokens may start.

@@ -6,8 +6,8 @@ use indicatif::ProgressBar;
 
 use super::{
     args,
-    config::tape,
-    output::{Verdict, Written, progress, report_loss, say, shown, write},
+    config::tape_or_stdin,
+    output::{Verdict, Written, progress, report_loss, say, say_json, shown, write},
 };
 use crate::{
     sans_io::error::{Code, Problem, exit},
@@ -16,13 +16,12 @@ use crate::{
 };
 
 pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
-    let tape = tape(&args.flags, &args.recording)?;
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
     let bar = progress(tape.bytes());
     let found = info::info(bar.wrap_read(tape.open()?)).map_err(|error| unreadable(&tape.name, &error))?;
     bar.finish_and_clear();
     if args.json {
-        let json = serde_json::to_string_pretty(&found).expect("all keys are strings");
-        say(format!("{json}\n"))?;
+        say_json(&found)?;
     } else {
         say(&found)?;
     }
@@ -31,12 +30,16 @@ pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
 }
 
 pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
-    let tape = tape(&args.flags, &args.recording)?;
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
     let (input, length) = (tape.open()?, tape.bytes());
     let bar = progress(length);
     let verdict = verify::verify(bar.wrap_read(input)).map_err(|error| unreadable(&tape.name, &error))?;
     bar.finish_and_clear();
-    say(&verdict)?;
+    if args.json {
+        say_json(&verdict)?;
+    } else {
+        say(&verdict)?;
+    }
     Ok(verdict.exit_code())
 }
 

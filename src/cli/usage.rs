@@ -2,7 +2,7 @@
 
 use std::env;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::command;
 use crate::sans_io::error::{Code, Problem};
@@ -14,6 +14,9 @@ const NUMBERS: [(&str, &str); 4] = [
     ("number too small to fit in target type", "the number is too small"),
     ("cannot parse integer from empty string", "not a whole number"),
 ];
+
+/// Flags that mean the same in different commands.
+const SAME: [(&str, &str); 2] = [("start", "from"), ("end", "to")];
 
 /// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are omitted:
 /// they are about arguments that start with a dash.
@@ -28,11 +31,24 @@ pub(super) fn problem(error: &clap::Error) -> Problem {
         && !message.starts_with("unexpected argument '-")
         && text.contains("Usage: livetape run ");
     let hint = match meant {
+        _ if let Some(name) = same(&text, error) => format!("did you mean '--{name}'?"),
         Some((_, names)) => format!("did you mean {names}?"),
         None if is_command => "write -- before the command".to_owned(),
         None => see_help(),
     };
     Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
+}
+
+/// Returns the flag of the command that means the same as the unknown one.
+fn same(text: &str, error: &clap::Error) -> Option<&'static str> {
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return None };
+    let called = unknown.strip_prefix("--").filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    let name = text.split_once("Usage: livetape ")?.1.split_whitespace().next()?;
+    let commands = command();
+    let known = commands.find_subcommand(name)?;
+    let names = SAME.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]);
+    let mut meant = names.filter(|(name, _)| *name == called).map(|(_, meant)| meant);
+    meant.find(|meant| known.get_arguments().any(|it| it.get_long() == Some(meant)))
 }
 
 fn see_help() -> String {
@@ -78,6 +94,13 @@ mod tests {
         assert_eq!(hint, "did you mean 'serve'?");
         let (message, hint) = failed("livetape replay --sped 2");
         assert_eq!((&*message, &*hint), ("unexpected argument '--sped' found", "did you mean '--speed'?"));
+        for (line, hint) in [
+            ("livetape cut demo --start 10s -o x.bin", "did you mean '--from'?"),
+            ("livetape cut demo --end=10s -o x.bin", "did you mean '--to'?"),
+            ("livetape replay demo --from 10s", "did you mean '--start'?"),
+        ] {
+            assert_eq!(failed(line).1, hint, "{line}");
+        }
         let (_, hint) = failed("livetape replay --bogus");
         assert!(hint.starts_with("run `livetape"), "{hint}");
         assert_eq!(failed("livetape run demo node bot.js").1, "write -- before the command");

@@ -152,7 +152,7 @@ async fn show(args: &args::Watch, lines: &mut Lines, json: &str) -> bool {
 fn position(json: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(json).ok()?;
     // The error of a server that refuses the client is not part of a stream.
-    let stream = event["stream"].as_str().filter(|stream| *stream != server::REFUSED)?;
+    let stream = event["stream"].as_str()?;
     Some(format!("{stream}:{}", event["seq"].as_u64()?))
 }
 
@@ -249,8 +249,8 @@ mod tests {
 
     #[test]
     fn the_error_of_a_refusal_has_no_position() {
-        let error = |stream| position(&format!(r#"{{"type":"error","stream":"{stream}","seq":1}}"#));
-        assert_eq!((error("s"), error(server::REFUSED)), (Some("s:1".into()), None));
+        let error = |rest| position(&format!(r#"{{"type":"error","data":{{}}{rest}}}"#));
+        assert_eq!((error(r#","stream":"s","seq":1"#), error("")), (Some("s:1".into()), None));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     control::{Claim, Refusal, Wanted, What},
     sans_io::{
         cluster::{Answer, Ask, Lease},
-        error::{Code, Problem},
+        error::{Cause, Code, Problem},
     },
 };
 
@@ -140,11 +140,12 @@ impl Claimant {
         Err(match what {
             What::User(user) => {
                 let message = format!("another node of the cluster is connected to `{user}`");
-                Problem::new(Code::Capacity, message).hint("read the room there, or disconnect it first")
+                Problem::full(Cause::UserElsewhere, message)
+                    .hint("read the room there, or disconnect it first")
             }
             What::Place(max) => {
                 let message = format!("the maximum number of live rooms in the cluster, {max}, is connected");
-                Problem::new(Code::Capacity, message)
+                Problem::full(Cause::LiveRoomsOfCluster, message)
                     .hint("try again when a room has ended, or raise `server.max_live` on every node")
             }
         })

@@ -74,7 +74,7 @@ async fn answer_time(link: &Link, lease: Duration) -> Finding {
     let Some(median) = taken.get(taken.len() / 2) else {
         return failed(
             "NATS delivers no message to this user",
-            "allow the user the subjects in docs/cluster.md",
+            "allow the user to publish on and subscribe to `_INBOX.>`",
         );
     };
     let ms = median.as_secs_f64() * 1_000.0;

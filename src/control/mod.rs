@@ -9,6 +9,7 @@ mod claims;
 mod cluster;
 mod driver;
 mod limit;
+mod lookups;
 mod orders;
 mod registry;
 #[cfg(feature = "nats")]
@@ -26,6 +27,7 @@ pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Re
 pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
 pub use cluster::{ClusterCounts, ClusterState, NodeState, OUTCOMES, Term, followed_user, live_user};
 pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
+pub use lookups::{ANSWER_KEPT, Known, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookupState, QUEUE_MAX};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 #[cfg(feature = "nats")]

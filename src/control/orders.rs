@@ -141,6 +141,8 @@ pub struct Check {
     pub message: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Time until another request makes sense, in milliseconds, if it is known.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// The error for orders about a user other than the current one.

@@ -50,13 +50,16 @@ impl Audience {
             gifts_raw: !gift.inferred,
             gifts_delta: gift.repeat_delta > 0 || gift.is_final,
             gifts_final: gift.is_final,
+            // Clients of TikFinity's format would count the gifts of an earlier final again.
+            tikfinity: gift.streak_id.is_empty() || gift.delta_since_final > 0,
             ..self
         }
     }
 
     pub(super) fn includes(self, filter: &Filter) -> bool {
         let gifts = match filter.gifts {
-            Gifts::Raw => self.gifts_raw,
+            // Clients of TikFinity's format ignore a streak until it ends, so they need inferred finals.
+            Gifts::Raw => self.gifts_raw || filter.format == Format::Tikfinity,
             Gifts::Delta => self.gifts_delta,
             Gifts::Final => self.gifts_final,
         };

@@ -21,6 +21,8 @@ pub(super) struct Cursor {
     started: Instant,
     /// Whether it fell behind or was dismissed. Cheaper to check than the token, which takes a lock.
     is_over: AtomicBool,
+    /// Whether the end of a client was counted.
+    pub is_counted: AtomicBool,
     /// The close reason of a dismissed subscriber.
     dismissed: OnceLock<Box<CloseReason>>,
     /// Cancelled when it fell behind or was dismissed.
@@ -38,6 +40,7 @@ impl Cursor {
             touched: AtomicU64::new(0),
             started: now,
             is_over: AtomicBool::new(false),
+            is_counted: AtomicBool::new(false),
             dismissed: OnceLock::new(),
             slow: CancellationToken::new(),
             reader: join.reader,

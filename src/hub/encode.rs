@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Filter, Format, Gifts,
+    Filter, Format,
     audience::Audience,
     entry::{Entry, StateRole},
     limits::Window,
@@ -62,7 +62,7 @@ impl Encoder {
     fn draft(&mut self, stream: &str, seq: u64, event: &Event) -> Draft {
         Draft {
             line: self.write(stream, seq, event),
-            line_of_final: as_final(event).map(|event| self.write(stream, seq, &event)),
+            line_of_final: since_final(event).map(|event| self.write(stream, seq, &event)),
             audience: Audience::of(event),
             state_role: StateRole::of(event),
         }
@@ -99,7 +99,7 @@ impl Filter {
         if !self.passes(event) {
             return false;
         }
-        let final_event = (self.gifts == Gifts::Final).then(|| as_final(event)).flatten();
+        let final_event = self.counts_since_final().then(|| since_final(event)).flatten();
         let start = out.len();
         final_event.as_ref().unwrap_or(event).begin_json(stream, out);
         finish_json(seq, out);
@@ -129,17 +129,20 @@ pub(super) fn to_tikfinity(view: View, events: &mut Vec<Bytes>) -> usize {
     spans.iter().map(Span::len).sum()
 }
 
-/// Returns a streak's final gift event as `gifts=final` shows it, if that differs from the original.
-fn as_final(event: &Event) -> Option<Event> {
+/// Returns a gift event as subscribers see it that count since the last final, if that differs from the original: in a final, the increment,
+/// and before one, which only TikFinity's format shows to them, the running total.
+fn since_final(event: &Event) -> Option<Event> {
     let Data::Gift(gift) = &event.data else { return None };
-    if !gift.is_final || gift.delta_since_final == gift.repeat_delta {
-        return None;
-    }
-    let mut event = event.clone();
-    event.data = Data::Gift(Gift {
-        repeat_delta: gift.delta_since_final,
-        diamonds: i64::from(gift.diamond_count) * i64::from(gift.delta_since_final),
-        ..gift.clone()
-    });
-    Some(event)
+    let since = gift.delta_since_final;
+    let changed = match gift.is_final {
+        true if since != gift.repeat_delta => {
+            let diamonds = i64::from(gift.diamond_count) * i64::from(since);
+            Gift { repeat_delta: since, diamonds, ..gift.clone() }
+        }
+        false if !gift.streak_id.is_empty() && since < gift.repeat_count => {
+            Gift { repeat_count: since, ..gift.clone() }
+        }
+        _ => return None,
+    };
+    Some(Event { data: Data::Gift(changed), ..event.clone() })
 }

@@ -1,17 +1,13 @@
 //! An encoded event, with the filters that let it pass.
 
-use super::{
-    audience::Audience,
-    filter::{Filter, Gifts},
-    line::Line,
-};
+use super::{audience::Audience, filter::Filter, line::Line};
 use crate::sans_io::event::{Data, Event};
 
 /// An event in the ring.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub line: Line,
-    /// Replacement for `gifts=final` subscribers, if different.
+    /// Replacement for subscribers that [count since the last final](Filter::counts_since_final), if different.
     pub line_of_final: Option<Line>,
     pub audience: Audience,
     pub state_role: StateRole,
@@ -23,10 +19,8 @@ impl Entry {
         if !self.audience.includes(filter) {
             return None;
         }
-        match filter.gifts {
-            Gifts::Final => Some(self.line_of_final.as_ref().unwrap_or(&self.line)),
-            Gifts::Raw | Gifts::Delta => Some(&self.line),
-        }
+        let of_final = self.line_of_final.as_ref().filter(|_| filter.counts_since_final());
+        Some(of_final.unwrap_or(&self.line))
     }
 
     /// Share of the ring, in bytes.

@@ -17,6 +17,13 @@ pub struct Filter {
     pub format: Format,
 }
 
+impl Filter {
+    /// Whether gifts are counted since the previous final of their streak, not since its previous event.
+    pub(super) fn counts_since_final(&self) -> bool {
+        self.gifts == Gifts::Final || self.format == Format::Tikfinity
+    }
+}
+
 /// How the JSON of an event is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -43,7 +50,7 @@ impl FromStr for Format {
 /// each mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gifts {
-    /// All events that TikTok sent.
+    /// All events that TikTok sent; in TikFinity's format, inferred finals, too.
     #[default]
     Raw,
     /// Events that add gifts, and finals, including inferred ones.

@@ -9,6 +9,7 @@ mod batches;
 mod cursor;
 mod delivery;
 mod encode;
+mod ends;
 mod entry;
 mod filter;
 mod join;
@@ -25,13 +26,14 @@ mod subscriber;
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 pub use batches::Batches;
 pub use delivery::Delivery;
+pub use ends::Ends;
 pub use filter::{Filter, Format, Gifts, Types};
 pub use join::{Join, Reader};
 pub use limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, Limits, MAX_STALL};
@@ -40,7 +42,7 @@ pub use relay::{Encoding, Mark, Staged, Unfit};
 pub use subscriber::{Next, Progress, Subscriber};
 use tokio::sync::watch;
 
-use self::{encode::Encoder, pacing::Pacing, relay::Relay, state::ChannelState};
+use self::{encode::Encoder, ends::Tally, pacing::Pacing, relay::Relay, state::ChannelState};
 
 /// A channel. Clones share it.
 #[derive(Clone, Debug)]
@@ -66,6 +68,8 @@ struct Shared {
     present: watch::Sender<Present>,
     pacing: Pacing,
     traffic: Traffic,
+    /// Locked only while it is read or updated.
+    tally: Mutex<Tally>,
 }
 
 /// Number of subscribers by role, displays excluded.
@@ -86,7 +90,7 @@ struct Traffic {
 /// Why a channel was closed: a WebSocket close code and a short reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReason {
-    /// WebSocket close code.
+    /// WebSocket close code; 1006 to end connections without a close frame.
     pub code: u16,
     /// Reason; at most 123 bytes, the limit of a close frame.
     pub reason: Cow<'static, str>,
@@ -134,6 +138,7 @@ impl Hub {
                 present: watch::Sender::default(),
                 pacing: Pacing::default(),
                 traffic: Traffic::default(),
+                tally: Mutex::default(),
             }),
         }
     }
@@ -212,6 +217,12 @@ impl Hub {
         self.shared.write().closed.get_or_insert(reason);
         self.shared.news.send_replace(());
     }
+
+    /// Returns the code with which the channel was closed.
+    #[must_use]
+    pub fn close_code(&self) -> Option<u16> {
+        self.shared.read().closed.as_ref().map(|reason| reason.code)
+    }
 }
 
 impl Hub {
@@ -231,6 +242,10 @@ impl Shared {
 
     fn write(&self) -> RwLockWriteGuard<'_, ChannelState> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -62,7 +62,7 @@ impl Hub {
 }
 
 impl Shared {
-    /// Waits until no cursor that `is_awaited` selects is below the mark.
+    /// Waits until no cursor that `is_awaited` selects is below the mark. Drops those without progress.
     async fn wait_for_cursors(&self, mark: impl Fn(&Ring) -> u64, is_awaited: impl Fn(&Cursor) -> bool) {
         let _turn = self.pacing.turn.lock().await;
         let since = clock::now();
@@ -74,8 +74,8 @@ impl Shared {
         }
     }
 
-    /// Sets the mark and drops stalled cursors. Returns the time until which to wait, or `None` if every
-    /// cursor has reached the mark.
+    /// Sets the mark and drops stalled cursors. Returns the time until which to wait, or `None` if every cursor has
+    /// reached the mark.
     fn await_slowest(
         &self,
         since: Instant,

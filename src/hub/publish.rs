@@ -84,6 +84,7 @@ impl Shared {
     pub(super) fn fell_behind(&self, cursors: &[Arc<Cursor>]) {
         let slow = cursors.iter().filter(|cursor| cursor.reader != Reader::Display).count();
         self.traffic.slow.fetch_add(slow as u64, Ordering::Relaxed);
+        cursors.iter().for_each(|cursor| self.count_unread(cursor));
         self.count_left(cursors);
     }
 

@@ -84,7 +84,7 @@ pub struct Mark {
 pub struct Encoding {
     /// The JSON.
     pub json: Bytes,
-    /// The JSON for subscribers with `gifts=final`; empty if it is the same.
+    /// The JSON for subscribers that count gifts since the last final; empty if it is the same.
     pub json_of_final: Bytes,
     /// Which subscribers receive it: flags (four bytes, the lowest first), then the type.
     pub audience: Bytes,

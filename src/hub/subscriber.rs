@@ -42,8 +42,8 @@ pub struct Subscriber {
 /// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it subscribed.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    shared: Arc<Shared>,
-    cursor: Arc<Cursor>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) cursor: Arc<Cursor>,
 }
 
 impl Progress {

@@ -1,6 +1,7 @@
 //! Tests of the hub.
 
 mod batches;
+mod ends;
 mod model;
 mod pacing;
 mod relay;

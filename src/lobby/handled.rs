@@ -1,5 +1,6 @@
 //! Connections whose messages go to the program that embeds the server: what they ask for, and commands to them.
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -83,19 +84,32 @@ impl Lobby {
         self.counts.received += 1;
     }
 
-    /// Rejects a client's request to join a room.
+    /// Rejects a client's request to join a room, because the program refused it.
     pub fn refuse_join(&mut self, id: Uuid, room_id: &str) {
         let Some(key) = self.ids.get(&id).copied() else { return };
         let problem = Problem::new(Code::Refused, format!("the server refused to let you join `{room_id}`"));
-        let said = Say::RoomJoinError {
-            from: Speaker::Server,
-            room_id,
-            code: problem.code,
-            message: &problem.message,
-            hint: &problem.hint,
-        };
-        let said = said.encode();
-        self.refuse_with(key, Code::Refused, said);
+        self.refuse_with(key, problem.code, join_error(room_id, &problem));
+    }
+
+    /// Rejects a client's request to join a room, because the program failed to decide.
+    pub fn fail_join(&mut self, id: Uuid, room_id: &str) {
+        let message = format!("the server failed to decide whether you may join `{room_id}`");
+        self.fail(id, |problem| join_error(room_id, problem), message);
+    }
+
+    /// Rejects a client's message to a room, because the program failed to decide.
+    pub fn fail_message(&mut self, id: Uuid, room_id: &str) {
+        self.count_received();
+        let message = format!("the server failed to check your message to `{room_id}`, and did not send it");
+        self.fail(id, super::error, message);
+    }
+
+    /// Tells a client about a failure that is not its own, and so does not count towards closing its connection.
+    fn fail(&mut self, id: Uuid, say: impl FnOnce(&Problem) -> Bytes, message: String) {
+        let Some(key) = self.ids.get(&id).copied() else { return };
+        let problem = Problem::new(Code::HandlerFailed, message);
+        self.count_refused(problem.code);
+        self.send(vec![key], say(&problem));
     }
 
     /// Returns the ids of the handled connections, or of those in a room, oldest first.
@@ -195,6 +209,10 @@ impl Lobby {
             problem.hint("send to an open connection: see GET /connections")
         })
     }
+}
+
+fn join_error(room_id: &str, Problem { code, message, hint, .. }: &Problem) -> Bytes {
+    Say::RoomJoinError { from: Speaker::Server, room_id, code: *code, message, hint }.encode()
 }
 
 #[cfg(test)]

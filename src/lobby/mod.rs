@@ -41,7 +41,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::sans_io::{
-    error::{Code, Problem},
+    error::{Cause, Code, Problem},
     event::Millis,
 };
 
@@ -127,7 +127,10 @@ impl Lobby {
     /// `capacity`, `client_id_taken`, or `bad_request` for an invalid client id.
     pub fn open(&mut self, opening: Opening) -> Result<Key, Problem> {
         if self.connections.len() >= self.limits.connections_max {
-            return Err(Problem::new(Code::Capacity, "too many connections"));
+            let max = self.limits.connections_max;
+            let problem =
+                Problem::full(Cause::Sockets, format!("the maximum number of sockets, {max}, is open"));
+            return Err(problem.hint("try again later, or raise `limits.connections`"));
         }
         let client_id = match opening.client_id {
             Some(given) => self.check_client_id(given)?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Key;
 use crate::sans_io::event::Millis;
@@ -31,7 +31,8 @@ pub(super) struct Room {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewRoom {
-    /// Id of the room; generated if absent.
+    /// Id of the room, up to 128 bytes; generated if absent.
+    #[schemars(length(min = 1, max = 128), extend("not" = json!({ "type": "string", "pattern": "^user:|[\\x00-\\x1f\\x7f]" })))]
     pub id: Option<String>,
     /// Name of the room; defaults to the id.
     pub name: Option<String>,

@@ -17,7 +17,7 @@ use crate::sans_io::{
 impl Lobby {
     /// Lets a client join a room, which is created if missing.
     pub(super) fn join(&mut self, key: Key, room_id: &str) {
-        if let Err(Problem { code, message, hint }) = self.try_join(key, room_id, Code::BadMessage) {
+        if let Err(Problem { code, message, hint, .. }) = self.try_join(key, room_id, Code::BadMessage) {
             let said =
                 Say::RoomJoinError { from: Speaker::Server, room_id, code, message: &message, hint: &hint }
                     .encode();

@@ -74,8 +74,12 @@ impl Lobby {
         self.refuse_with(key, problem.code, super::error(problem));
     }
 
-    pub(super) fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
+    pub(super) fn count_refused(&mut self, code: Code) {
         *self.counts.refused.entry(code).or_default() += 1;
+    }
+
+    pub(super) fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
+        self.count_refused(code);
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let bearable = connection.conduct.is_bearable(self.now.uptime);
         connection.is_leaving = !bearable;

@@ -5,14 +5,14 @@ use std::io;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, layer::Layer as _, layer::SubscriberExt as _, registry::Registry};
 
-use super::{CLIENTS, CLUSTER, Guard, LOST, layer::Lines, rotate, writer};
+use super::{CLIENTS, CLUSTER, Guard, LOST, TOKENS, layer::Lines, rotate, writer};
 use crate::{
     sans_io::error::{Code, Problem},
     settings::{Level, Log},
 };
 
 /// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
-/// too, only errors, [`CLIENTS`] and lines about the cluster go to stderr by default.
+/// too, only errors, [`CLIENTS`], [`TOKENS`] and lines about the cluster go to stderr by default.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.
@@ -40,7 +40,7 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     if settings.level.is_none() {
         filter = filter.with_target(CLUSTER, LevelFilter::INFO);
         if display {
-            filter = filter.with_target(CLIENTS, LevelFilter::INFO);
+            filter = filter.with_target(CLIENTS, LevelFilter::INFO).with_target(TOKENS, LevelFilter::INFO);
         }
     }
     let lines = Lines::new(settings.format, writer).with_filter(filter);

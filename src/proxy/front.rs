@@ -1,6 +1,6 @@
-//! Accepts connections, and passes them to a handler once they are decrypted.
+//! Accepts connections, and passes them to the mock once they are decrypted.
 
-use std::{future::Future, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ca::Ca,
-    domains::{TLS_PORT, Target},
+    domains::Target,
     head::{self, Asked, Forwarded},
     hosts::{Hosts, Route},
     prefixed::Prefixed,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock,
-    mock::Wire,
+    mock::{MockTikTok, Wire},
     net::{accept::Listener, peer::Peer},
     sans_io::error::Problem,
 };
@@ -39,14 +39,9 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 10_000;
 /// First size of the buffer for a request head, in bytes. That of CONNECT fits.
 const HEAD_BYTES: usize = 512;
+/// Address of sockets in sign responses for clients on other machines, which reach it through the proxy (docs/protocol.md §1.7).
+const REAL_SOCKETS: &str = "wss://webcast-ws.tiktok.com";
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
-
-/// Answers the requests of decrypted connections.
-pub trait Handler<I: Wire>: Send + Sync + 'static {
-    /// Handles one connection until its end. It carries HTTP/1.1 requests for one host, one of [`DOMAINS`](super::DOMAINS) or below.
-    /// Dropping the stream closes it.
-    fn handle(&self, target: Target, from: Option<IpAddr>, io: Stream<I>) -> impl Future<Output = ()> + Send;
-}
 
 /// How clients reach a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,31 +52,30 @@ pub enum Mode {
     Tls,
 }
 
-/// Accepts clients for a handler.
+/// Accepts clients of a mock.
 #[derive(Debug)]
-pub struct Front<H> {
-    handler: H,
+pub struct Front {
+    mock: Arc<MockTikTok>,
     hosts: Hosts,
     certificates: Certificates,
     reports: Reports,
     places: Arc<Semaphore>,
 }
 
-impl<H> Front<H> {
+impl Front {
     /// Creates a front that answers with certificates of `ca`. `report` shows why it did not answer a client.
     ///
     /// # Errors
     /// If the system cannot provide random bytes.
-    pub fn new(handler: H, hosts: Hosts, ca: Ca, report: Report) -> Result<Self, Problem> {
+    pub fn new(mock: Arc<MockTikTok>, hosts: Hosts, ca: Ca, report: Report) -> Result<Self, Problem> {
         let (certificates, places) = (Certificates::new(ca)?, Arc::new(Semaphore::new(CONNECTIONS_MAX)));
-        Ok(Self { handler, hosts, certificates, reports: Reports::new(report), places })
+        Ok(Self { mock, hosts, certificates, reports: Reports::new(report), places })
     }
 
     /// Accepts connections until `stop`, which also ends them.
     pub async fn accept<L>(self: Arc<Self>, mut listener: L, mode: Mode, stop: CancellationToken)
     where
         L: Listener<Io: Wire, Addr: Peer>,
-        H: Handler<L::Io>,
     {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
@@ -102,10 +96,7 @@ impl<H> Front<H> {
         }
     }
 
-    async fn serve<I: Wire>(&self, io: I, from: Option<IpAddr>, mode: Mode)
-    where
-        H: Handler<I>,
-    {
+    async fn serve<I: Wire>(&self, io: I, from: Option<IpAddr>, mode: Mode) {
         match mode {
             Mode::Proxy => self.proxy(io, from).await,
             Mode::Tls => self.decrypt(Prefixed { read: BytesMut::new(), io }, None, from).await,
@@ -113,10 +104,7 @@ impl<H> Front<H> {
     }
 
     /// Handles a connection to the proxy.
-    async fn proxy<I: Wire>(&self, mut io: I, from: Option<IpAddr>)
-    where
-        H: Handler<I>,
-    {
+    async fn proxy<I: Wire>(&self, mut io: I, from: Option<IpAddr>) {
         let mut read = BytesMut::with_capacity(HEAD_BYTES);
         let asked = match timeout_at(clock::now() + HEAD_MAX, head::read(&mut io, &mut read)).await {
             Ok(Ok(None)) => return,
@@ -152,7 +140,7 @@ impl<H> Front<H> {
             // How a tunnel ends only concerns its two sides.
             Some(far) => drop(tunnel::copy(io, far, request_bytes).await),
             None if is_connect && target.is_tls => self.decrypt(io, Some(target), from).await,
-            None => self.handler.handle(target, from, Stream::plain(io)).await,
+            None => self.answer(from, Stream::plain(io)).await,
         }
     }
 
@@ -172,11 +160,8 @@ impl<H> Front<H> {
         }
     }
 
-    /// Runs the handshake, and passes the connection to the handler. `asked` is the target of CONNECT.
-    async fn decrypt<I: Wire>(&self, io: Prefixed<I>, asked: Option<Target>, from: Option<IpAddr>)
-    where
-        H: Handler<I>,
-    {
+    /// Runs the handshake, and passes the connection to the mock. `asked` is the target of CONNECT.
+    async fn decrypt<I: Wire>(&self, io: Prefixed<I>, asked: Option<Target>, from: Option<IpAddr>) {
         let host = asked.map(|target| target.host);
         // Boxed, so that the larger future of the handshake does not occupy memory during the connection.
         let handshake = Box::pin(self.certificates.accept(io, host.as_deref()));
@@ -187,8 +172,7 @@ impl<H> Front<H> {
                     Err(_) => return,
                     Ok(_) => return self.reports.add(&tls::without_request(&host)),
                 }
-                let target = Target { host, port: TLS_PORT, is_tls: true };
-                self.handler.handle(target, from, Stream::tls(io)).await;
+                self.answer(from, Stream::tls(io)).await;
             }
             Ok(Err(Some(line))) => self.reports.add(&line),
             // The client only opened the connection, as browsers and port scanners do.
@@ -198,5 +182,14 @@ impl<H> Front<H> {
                 self.reports.add(&format!("{host}: the TLS handshake took longer than {HANDSHAKE_MAX:?}"));
             }
         }
+    }
+
+    /// Answers as the mock does on its own port. Many clients do not send sockets through a proxy: on this machine, sign responses name
+    /// the mock's own address, because such sockets would leave the machine.
+    async fn answer<I: Wire>(&self, from: Option<IpAddr>, io: Stream<I>) {
+        let is_local = from.is_none_or(|address| address.is_loopback());
+        let sockets =
+            if is_local { self.mock.url().replacen("http", "ws", 1) } else { REAL_SOCKETS.to_owned() };
+        self.mock.serve(io, from, sockets).await;
     }
 }

@@ -11,7 +11,7 @@ use crate::sans_io::host::HostPort;
 /// Whether a connection is answered or passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// The handler answers.
+    /// The mock answers.
     Answer,
     /// Tunnelled to the actual host.
     Pass,
@@ -22,7 +22,7 @@ pub(super) enum Route {
 pub struct Hosts {
     /// Hosts that clients reach through the proxy, unchanged (`--pass`); without a port, on 80 and 443.
     pub pass: Vec<HostPort>,
-    /// Address of the handler's own port, which sign responses name: clients reach it through the proxy too.
+    /// Address of the mock's own port, which sign responses name: clients reach it through the proxy too.
     pub direct: Option<SocketAddr>,
     /// Addresses that this process listens on.
     pub own: Vec<SocketAddr>,

@@ -1,12 +1,12 @@
-//! Answers clients whose hosts cannot be changed: as an HTTP proxy, and as a TLS server for hosts that are redirected to it.
+//! Answers clients of the mock whose hosts cannot be changed: as an HTTP proxy, and as a TLS server for hosts that are redirected to it.
 //!
 //! ```text
-//! client ── CONNECT www.tiktok.com:443 ──► Front ── Handler: the mock, or a recorder
+//! client ── CONNECT www.tiktok.com:443 ──► Front ── the mock
 //!                                            │  decrypted, with a certificate of the Ca
 //!                                            └── --pass HOST: a tunnel, unchanged
 //! ```
 //!
-//! A [`Front`] accepts connections, decrypts them and passes each to its [`Handler`], which sees plain HTTP/1.1. Only the hosts of TikTok
+//! A [`Front`] accepts connections, decrypts them and passes each to the mock, which sees plain HTTP/1.1. Only the hosts of TikTok
 //! and of sign servers are answered; the [`Ca`] cannot sign for any other.
 
 mod ca;
@@ -14,7 +14,6 @@ mod domains;
 mod front;
 mod head;
 mod hosts;
-mod mocked;
 mod prefixed;
 mod refused;
 mod reports;
@@ -24,8 +23,7 @@ mod tunnel;
 
 pub use ca::{Ca, Opened};
 pub use domains::{DOMAINS, Target, is_answered};
-pub use front::{Front, Handler, Mode};
+pub use front::{Front, Mode};
 pub use hosts::Hosts;
-pub use mocked::Mocked;
 pub use reports::Report;
 pub use stream::{Io, Stream};

@@ -105,6 +105,9 @@ pub(super) fn problem(error: &files::Error) -> Problem {
             let message = format!("{} already exists, and recordings are never overwritten", path.display());
             Problem::new(Code::OutputExists, message).hint("choose another name")
         }
+        files::Error::Dash | files::Error::TooLong { .. } => {
+            Problem::new(Code::BadRequest, error).hint(error.hint())
+        }
         _ => Problem::new(Code::Io, error).hint(error.hint()),
     }
 }

@@ -18,8 +18,6 @@ use axum::Router;
 use observe::{statistics, trace};
 #[cfg(feature = "cli")]
 pub(crate) use routes::fallback::masked;
-#[cfg(feature = "cli")]
-pub(crate) use routes::interactive::REFUSED;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
 pub use state::API_VERSION;
@@ -33,9 +31,9 @@ use transport::connections::Connections;
 pub use transport::{limits::Bounds, tls::Tls};
 pub use ws::{
     end::check_close,
-    handlers::{HandledPath, HandlerLimits, Handlers},
+    handlers::{HandledPath, Handlers},
     handshake::Handshake,
-    hooks::{Event, Last, Verdict, Wanted, What},
+    hooks::{Event, HandlerLimits, Last, Verdict, Wanted, What},
     limits::Limits,
 };
 use ws::{feeds::Feeds, registry::Sockets};
@@ -153,7 +151,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
     let folder = config.recordings.directory.clone();
     // Runs detached: startup need not wait for it.
-    drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder)));
+    drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder, None)));
     let shared = Shared {
         hub: hub.clone(),
         control,

@@ -31,7 +31,8 @@ fn optional(router: Router<App>) -> Router<App> {
         .route("/overlays/", get(assets::overlays))
         .route("/overlays/{name}", get(assets::overlay))
         .route("/livetape-client.js", get(assets::client))
-        .route("/try", get(assets::try_rooms));
+        .route("/try", get(assets::try_rooms))
+        .route("/try.js", get(assets::try_script));
     #[cfg(feature = "cli")]
     let router = router
         .route("/mock", get(mock::view).post(mock::start).delete(mock::stop))

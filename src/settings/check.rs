@@ -33,7 +33,7 @@ const BACKLOG_BYTES: RangeInclusive<usize> = 256 << 10..=1 << 30;
 
 /// Returns every conflict and every value out of range.
 pub(super) fn check(settings: &Settings) -> Vec<Problem> {
-    let Settings { server, limits, replay, .. } = settings;
+    let Settings { server, limits, replay, live, .. } = settings;
     let mut problems = Vec::new();
     let mut bad = |message: &str, hint: &str| {
         problems.push(Problem::new(Code::BadConfig, message).hint(hint));
@@ -67,6 +67,9 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     webhook_problems(&settings.webhook, &mut bad);
     cluster_problems(&settings.cluster, &mut bad);
     replay_problems(replay, &mut bad);
+    if live.lookups_per_minute == Some(0) {
+        bad("live.lookups_per_minute is 0: no user could be looked up", "choose a larger value");
+    }
     limit_problems(limits, &mut bad);
     problems
 }

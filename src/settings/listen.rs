@@ -14,11 +14,6 @@ impl Listen {
     pub const fn loopback(port: u16) -> Self {
         Self(SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port))
     }
-
-    /// Parses a flag that is not a setting.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        Self::read(text)
-    }
 }
 
 impl Value for Listen {

@@ -79,6 +79,7 @@ fn sample(key: &Key) -> String {
         "replay.recording" | "mock.play" => "\"demo\"",
         "replay.loop" => "3",
         "replay.end" => "\"15m30s\"",
+        "live.lookups_per_minute" => "30",
         "replay.idle_limit" => "\"2s\"",
         "replay.wait_clients" => "1",
         "mock.scenario" => "\"scenario.toml\"",

@@ -242,7 +242,7 @@ settings! {
         format: LogFormat = LogFormat::Text, "--log-format FORMAT", "LIVETAPE_LOG_FORMAT";
         /// Set the log level: off, error, warn, info, debug or trace
         ///
-        /// [default: info with --log-file; error if events are printed; else warn]
+        /// [default: info with --log-file; else warn. If events are printed: error, but info for clients and rooms of tokens. With --nats: info for the cluster]
         level: Option<Level> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
         /// Write the log to this file instead of the terminal
         file: Option<PathBuf> = None, "--log-file FILE", "LIVETAPE_LOG_FILE";
@@ -278,15 +278,15 @@ settings! {
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
+        /// Look up at most N users per minute, after ten at once [default: 30; no limit if the upstream is on loopback]
+        lookups_per_minute: Option<u32> = None, "", "LIVETAPE_LOOKUPS_PER_MINUTE";
         /// Wait until the user goes live
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// Send all upstream traffic through this proxy
         ///
         /// For example http://127.0.0.1:8888 or socks5://127.0.0.1:1080.
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
-        /// Contact only loopback addresses
-        ///
-        /// `livetape run` does so by default.
+        /// Contact only loopback addresses, as `livetape run` does by default
         offline: bool = false, "--offline", "LIVETAPE_OFFLINE";
         /// Let POST /inject add events to a live room; they are not recorded
         allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
@@ -331,6 +331,8 @@ settings! {
         /// [default: 0; 1 with --speed max]
         wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Close the sockets (1000) and exit at the end
+        ///
+        /// Exits with 3 if a client did not read to the end, or the server ended its connection before. Clients that left by themselves are only counted in a line.
         exit_when_done: bool = false, "--exit-when-done", "LIVETAPE_EXIT_WHEN_DONE";
     }
 

@@ -4,7 +4,7 @@ use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use super::recording::{Rotate, Sync};
 use crate::{
-    sans_io::{host::HostPort, offset, pace::Speed, size},
+    sans_io::{host::HostPort, offset, pace::Speed, redact::redact_url, size},
     secret::Secret,
 };
 
@@ -285,7 +285,9 @@ impl Address {
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let user = if url.username().is_empty() && url.password().is_none() { "" } else { "***@" };
         let query = if url.query().is_some() { "?***" } else { "" };
-        let (scheme, host, path) = (url.scheme(), url.host_str().unwrap_or_default(), url.path());
+        let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
+        // The path of some servers contains a key.
+        let path = redact_url(url.path());
         format!("{scheme}://{user}{host}{port}{path}{query}")
     }
 }

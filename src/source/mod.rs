@@ -1,9 +1,7 @@
-//! Sources of items: live rooms, browser tabs, clients of a proxy and recordings.
+//! Sources of items: live rooms, browser tabs and recordings.
 
 #[cfg(feature = "live")]
 pub mod browser;
-#[cfg(feature = "live")]
-pub mod forward;
 mod lateness;
 pub mod live;
 mod replay;
@@ -11,6 +9,8 @@ mod tape;
 
 pub use lateness::Lateness;
 pub use replay::{Left, Position, Replay, ReplayOptions, Summary};
+#[cfg(feature = "cli")]
+pub(crate) use tape::STDIN;
 #[cfg(feature = "cli")]
 pub(crate) use tape::unreadable;
 pub(crate) use tape::{Loaded, in_time, load, shown_name};

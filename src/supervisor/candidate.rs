@@ -1,6 +1,8 @@
 //! Looks up another user for the main channel, while the current room stays connected.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{Leaving, Supervisor, common::Place};
 use crate::{
@@ -45,11 +47,14 @@ impl<T: Transport> Supervisor<T> {
         if self.common.rooms.has(&user) {
             return Some(Leaving::Replaced(user, answer));
         }
-        if let Err(refusal) = self.may_look_up(candidate.as_ref()) {
-            answer.refuse(refusal);
-            return None;
-        }
-        let options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
+        let turn = match self.may_look_up(&user, candidate.as_ref()) {
+            Ok(turn) => Some(turn),
+            Err(refusal) => {
+                answer.refuse(refusal);
+                return None;
+            }
+        };
+        let options = live::LiveOptions { user: user.clone(), turn, ..self.options.live.clone() };
         let transport = self.transport.clone();
         let (common, has_place) = (self.common.clone(), self.place.is_some());
         let claims_later = self.shows(&options.user);
@@ -62,12 +67,12 @@ impl<T: Transport> Supervisor<T> {
         None
     }
 
-    fn may_look_up(&self, before: Option<&Candidate>) -> Result<(), Refusal> {
+    fn may_look_up(&self, user: &str, before: Option<&Candidate>) -> Result<Instant, Refusal> {
         if let Some(Candidate { user, .. }) = before {
             let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
             return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
         }
-        self.common.limit.check()
+        self.common.turn(user, &self.options.live, Duration::ZERO)
     }
 
     /// Replaces the current room, or rejects the order if the user cannot be connected to.
@@ -87,6 +92,8 @@ impl<T: Transport> Supervisor<T> {
         let Some(problem) = why else {
             self.place = place.or_else(|| self.place.take());
             self.claim = claim;
+            // The current room ends for it.
+            self.turn = Some(self.common.limit.overdraw());
             return Some(Leaving::Replaced(user, answer));
         };
         if let Some(wait) = wait {

@@ -13,7 +13,7 @@ use crate::{
         Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, PrivateReplay, Request, Requested,
     },
     hub::{Hub, Limits},
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Cause, Problem},
     source::{self, Replay, Tape, in_time, live::Transport, shown_name},
 };
 
@@ -64,7 +64,7 @@ impl<T: Transport> Channels<T> {
         let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
             let message = format!("the maximum number of private replays, {max}, is already running");
-            answer.refuse(Problem::new(Code::Capacity, message));
+            answer.refuse(Problem::full(Cause::Replays, message));
             return;
         };
         let hub = self.requests.registry.open(&self.opener.stream, self.replay_backlog());

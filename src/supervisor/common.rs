@@ -1,13 +1,17 @@
 //! State that all sources of a server share: the upstream rate limit, and the slots for live rooms.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use super::rooms::Rooms;
 use crate::{
     control::{Claim, Claims, Limit, Refusal, What},
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Cause, Code, Problem},
+    source::live::LiveOptions,
 };
 
 /// Shared by the main channel and the additional ones.
@@ -33,6 +37,27 @@ impl Common {
         Self { limit, rooms: Rooms::default(), claims, places: Arc::new(Semaphore::new(max_live)), max_live }
     }
 
+    /// Rejects a user whom the upstream does not know, or who is not live, according to its last answer.
+    pub(super) fn check_known(&self, user: &str, options: &LiveOptions) -> Result<(), Refusal> {
+        match self.limit.known(user) {
+            // The room waits for the user.
+            Some(known) if options.wait_live.is_some() && known.problem.code == Code::UserOffline => Ok(()),
+            Some(known) => Err(known.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Reserves the look-up of a user for a request, and returns when it may begin: at most `wait_max` from now.
+    pub(super) fn turn(
+        &self,
+        user: &str,
+        options: &LiveOptions,
+        wait_max: Duration,
+    ) -> Result<Instant, Refusal> {
+        self.check_known(user, options)?;
+        self.limit.admit(wait_max)
+    }
+
     /// Takes a slot for a live room. `waits`: for processes of the cluster that are gone.
     pub(super) async fn place(&self, waits: bool) -> Result<Place, Refusal> {
         let _here = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
@@ -41,7 +66,7 @@ impl Common {
                 1 => "another live room is already connected, and the maximum is one".to_owned(),
                 _ => format!("the maximum number of live rooms, {max}, is already connected"),
             };
-            Problem::new(Code::Capacity, message)
+            Problem::full(Cause::LiveRooms, message)
                 .hint("try again when a room has ended, or raise `server.max_live`")
         })?;
         let claim = self.claims.take(What::Place(self.max_live), waits).await?;

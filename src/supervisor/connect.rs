@@ -1,18 +1,22 @@
 //! What happens before a live room is connected: its limits, and what one process of a cluster may have at a time.
 
+use std::time::Duration;
+
 use tracing::warn;
 
 use super::{Inherited, Next, Supervisor, live::why};
 use crate::{
     clock,
-    control::{Answer, Refusal, Status},
-    sans_io::username::normalise,
+    control::{Answer, QUEUE_MAX, Refusal, Status},
+    log::TOKENS,
+    sans_io::{error::Problem, username::normalise},
     source::live::{self, Live, Transport},
 };
 
 impl<T: Transport> Supervisor<T> {
     /// Connects to `user` and runs until the room ends or is left.
     pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
+        let reserved = self.turn.take();
         let user = match normalise(&user) {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
@@ -25,27 +29,39 @@ impl<T: Transport> Supervisor<T> {
             // Another node that has the room open for tokens then leaves it.
             self.intend(Some(&user));
         }
-        // A room that continues waits for the end of the pause.
-        let allowed = if waits { Ok(()) } else { self.common.limit.check() };
+        let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
+        let allowed = match reserved {
+            Some(turn) => Ok(Some(turn)),
+            // A room that continues waits for the end of the pause, and for its turn.
+            None if waits => Ok(None),
+            None => self.common.turn(&user, &self.options.live, wait_max).map(Some),
+        };
         let shutdown = self.shutdown.clone();
-        let claimed = match allowed {
-            Ok(()) => tokio::select! { biased;
+        let allowed = match allowed {
+            Ok(turn) => tokio::select! { biased;
                 () = shutdown.cancelled() => return Next::Exit,
-                claimed = self.take_claims(&user, waits) => claimed,
+                claimed = self.take_claims(&user, waits) => claimed.map(|()| turn),
             },
             refused => refused,
         };
-        if let Err(refusal) = claimed {
-            if self.hub.is_relayed() && (waits || answer.is_none()) {
-                self.tell(&refusal.problem, 1).await;
+        let turn = match allowed {
+            Ok(turn) => turn,
+            Err(refusal) => {
+                let Problem { code, message, .. } = &refusal.problem;
+                let (code, cause, why) = (code.name(), refusal.problem.cause(), message.as_str());
+                warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
+                if self.hub.is_relayed() && (waits || answer.is_none()) {
+                    self.tell(&refusal.problem, 1).await;
+                }
+                return self.refuse(answer, refusal).await;
             }
-            return self.refuse(answer, refusal).await;
-        }
+        };
         let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
         let options = live::LiveOptions {
             user: user.clone(),
             wall_anchor: Some(wall_anchor),
             continues: matches!(self.inherited, Some(Inherited::Room)),
+            turn,
             ..self.options.live.clone()
         };
         // Start the recorder before any request: if recording is impossible, do not connect.

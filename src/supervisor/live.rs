@@ -75,7 +75,7 @@ impl<T: Transport> Supervisor<T> {
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         self.begin_room(user, &mut pipeline).await;
-        let mut room = RoomStatus::new(&self.driver, user, answer, !self.follows);
+        let mut room = RoomStatus::new(&self.driver, user, answer, !self.follows, self.listing.is_some());
         let failed = recorder.as_ref().map(Recorder::watch);
         let lost = lost(self.place.as_ref(), claim.as_ref());
         let over = self.pump(live, user, &mut pipeline, &mut room, (failed, lost)).await;

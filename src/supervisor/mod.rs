@@ -29,6 +29,7 @@ pub use opener::LINGER;
 use opener::Opener;
 use rooms::Followed;
 use terms::Inherited;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -206,6 +207,8 @@ pub struct Supervisor<T> {
     place: Option<Place>,
     /// The claim on the user who is connected next.
     claim: Option<Claim>,
+    /// When the next room may be looked up, if that was reserved.
+    turn: Option<Instant>,
     /// Whether the next room waits for processes of the cluster that are gone.
     waits: bool,
     /// Whether the current room is one of a mock.
@@ -243,6 +246,7 @@ impl<T: Transport> Supervisor<T> {
         let requests = driver.take_channel_requests();
         let max_live = requests.as_ref().map_or(1, |requests| requests.max_live);
         let common = Common::new(max_live, driver.limit().clone(), driver.claims().clone());
+        common.limit.set_budget(options.live.lookup_budget());
         options.live.limit = common.limit.clone();
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
         let shutdown = control.shutdown().clone();
@@ -262,6 +266,7 @@ impl<T: Transport> Supervisor<T> {
             common,
             place: None,
             claim: None,
+            turn: None,
             waits: false,
             is_mocked: false,
             listing: None,
@@ -317,7 +322,8 @@ impl<T: Transport> Supervisor<T> {
         loop {
             next = match next {
                 Next::Idle => {
-                    (self.place, self.claim, self.inherited, self.followed) = (None, None, None, None);
+                    (self.place, self.claim, self.turn) = (None, None, None);
+                    (self.inherited, self.followed) = (None, None);
                     self.start_channels();
                     self.intend(None);
                     self.idle().await

@@ -13,7 +13,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Common, Ended, Supervisor, SupervisorOptions};
 use crate::{
     control::{
-        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, Refusal, shutting_down as no_answer,
+        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, QUEUE_MAX, Refusal,
+        shutting_down as no_answer,
     },
     hub::{CloseReason, Hub, Limits},
     sans_io::error::{Code, close},
@@ -95,15 +96,17 @@ impl<T: Transport> Opener<T> {
         if self.common.claims.are_shared() {
             return self.open_shared(user).await;
         }
-        self.common.limit.check()?;
+        self.common.check_known(user, &self.live)?;
         let place = self.common.place(false).await?;
         let claim = self.common.claim(user, false).await?;
+        // Rooms that open together wait for each other.
+        let turn = self.common.limit.admit(QUEUE_MAX)?;
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open(&self.stream, self.backlog);
         let (lease, listing) = self.registry.enter(user, &hub, driver.view());
         if let Some(listing) = listing {
             let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
-            (supervisor.place, supervisor.claim) = (Some(place), Some(claim));
+            (supervisor.place, supervisor.claim, supervisor.turn) = (Some(place), Some(claim), Some(turn));
             (supervisor.listing, supervisor.followed) = (Some(listing), Some(self.common.rooms.offer(user)));
             self.serve(hub, control, supervisor.live(user.to_owned()));
         }
@@ -146,6 +149,7 @@ impl<T: Transport> Opener<T> {
             common: self.common.clone(),
             place: None,
             claim: None,
+            turn: None,
             waits: false,
             is_mocked: false,
             listing: None,

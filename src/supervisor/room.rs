@@ -7,15 +7,25 @@ use tracing::{info, warn};
 use super::Leaving;
 use crate::{
     control::{Answer, Driver, Refusal, SourceState, Status, shutting_down},
+    log::TOKENS,
     sans_io::{
         error::{Code, Problem},
         recording::{Item, What, records},
     },
 };
 
+/// Logs a line about a room. Those of tokens have their own target, because no terminal displays their events.
+macro_rules! log {
+    ($room:expr, $level:ident, $($line:tt)*) => {
+        if $room.is_of_token { $level!(target: TOKENS, $($line)*) } else { $level!($($line)*) }
+    };
+}
+
 /// Status of the room, and the orders that wait for the first attempt.
 pub(super) struct RoomStatus {
     user: String,
+    /// Whether a token opened the room.
+    is_of_token: bool,
     /// Whether failures are counted here. Those of a followed room are counted there.
     is_counted: bool,
     was_connected: bool,
@@ -26,20 +36,27 @@ pub(super) struct RoomStatus {
 }
 
 impl RoomStatus {
-    pub(super) fn new(driver: &Driver, user: &str, answer: Option<Answer<Status>>, is_counted: bool) -> Self {
-        info!("🔴 Connecting to TikTok Live: @{user}");
+    pub(super) fn new(
+        driver: &Driver,
+        user: &str,
+        answer: Option<Answer<Status>>,
+        is_counted: bool,
+        is_of_token: bool,
+    ) -> Self {
+        let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
+        let room = Self { user, is_of_token, is_counted, was_connected: false, waiting, refusal: None };
+        log!(room, info, "🔴 Connecting to TikTok Live: @{}", room.user);
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
             *status = Status {
                 state: SourceState::Connecting,
                 source: Some("live"),
-                username: Some(user.to_owned()),
+                username: Some(room.user.clone()),
                 counts,
                 ..Status::default()
             };
         });
-        let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
-        Self { user, is_counted, was_connected: false, waiting, refusal: None }
+        room
     }
 
     /// Handles another order for the same user.
@@ -67,7 +84,7 @@ impl RoomStatus {
             status.state = SourceState::Ended;
             status.next_retry_ms = None;
         });
-        info!("🔔 TikTok Live client ended for @{}", self.user);
+        log!(self, info, "🔔 TikTok Live client ended for @{}", self.user);
         let problem = match leaving {
             Some(Leaving::Replaced(other, _)) => replaced_by(&self.user, other),
             Some(Leaving::Deleted(_)) => given_up(&self.user, "cancelled by a request to disconnect"),
@@ -84,7 +101,9 @@ impl RoomStatus {
 
     fn note_open(&mut self, driver: &Driver, open: &records::ConnOpen) {
         self.refusal = None;
-        info!(
+        log!(
+            self,
+            info,
             attempt = open.attempt,
             room = open.room_id,
             "✅ TikTok Live client started for @{}",
@@ -106,7 +125,7 @@ impl RoomStatus {
 
     fn note_close(&self, driver: &Driver, close: &records::ConnClose) {
         let (code, will_retry) = (close.code, close.will_retry);
-        info!(code, will_retry, "❌ Connection to @{} closed", self.user);
+        log!(self, info, code, will_retry, "❌ Connection to @{} closed", self.user);
         driver.update_status(|status| {
             status.state = if will_retry { SourceState::Retrying } else { SourceState::Ended };
         });
@@ -124,9 +143,16 @@ impl RoomStatus {
         }
         let (attempt, retrying, retry_after_ms) = (failed.attempt, failed.retrying, failed.retry_after_ms);
         let (name, why) = (code.name(), failed.detail.as_str());
-        warn!(
+        log!(
+            self,
+            warn,
             code = name,
-            attempt, retrying, retry_after_ms, why, "❌ TikTok Live failed for @{}", self.user
+            attempt,
+            retrying,
+            retry_after_ms,
+            why,
+            "❌ TikTok Live failed for @{}",
+            self.user
         );
         let refusal = Refusal {
             problem: Problem::new(code, &failed.detail),

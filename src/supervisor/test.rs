@@ -1,8 +1,10 @@
 //! `GET /test/{user}`: looks up a user without connecting, regardless of the current source.
 
+use std::time::Duration;
+
 use crate::{
-    control::{Answer, Check, Limit, Tester},
-    sans_io::{error::Problem, username::normalise},
+    control::{Answer, Check, Limit, Refusal, Tester},
+    sans_io::username::normalise,
     source::live::{self, Transport},
 };
 
@@ -21,11 +23,17 @@ async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptio
         Ok(name) => name,
         Err(problem) => return refused(user, problem),
     };
-    if let Err(refusal) = limit.check() {
-        return refused(name, refusal.problem);
-    }
-    let options = live::LiveOptions { user: name.clone(), ..options };
-    let found = live::check(&options, &transport).await;
+    let (found, known_for) = match limit.known(&name) {
+        Some(known) => (live::Check::from(known.clone()), Some(known.left)),
+        None => {
+            let turn = match limit.admit(Duration::ZERO) {
+                Ok(turn) => Some(turn),
+                Err(refusal) => return refused(name, refusal),
+            };
+            let options = live::LiveOptions { user: name.clone(), turn, ..options };
+            (live::check(&options, &transport).await, None)
+        }
+    };
     if let Some(wait) = found.wait {
         limit.set(wait);
     }
@@ -39,15 +47,22 @@ async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptio
         code: problem.as_ref().map(|problem| problem.code),
         message: problem.as_ref().map(|problem| problem.message.clone()),
         hint: problem.map(|problem| problem.hint),
+        retry_after_ms: found.wait.or(known_for).map(millis),
     }
 }
 
-fn refused(username: String, problem: Problem) -> Check {
+fn refused(username: String, refusal: impl Into<Refusal>) -> Check {
+    let Refusal { problem, retry_after, .. } = refusal.into();
     Check {
         username,
         code: Some(problem.code),
         message: Some(problem.message),
         hint: Some(problem.hint),
+        retry_after_ms: retry_after.map(millis),
         ..Check::default()
     }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,8 @@ EXC='["9.*","12.*","13.*"]'; [ "$MODE" = full ] && EXC='[]'
 cat > "$OUT/spec.json" <<J
 {"outdir": "$OUT/reports", "servers": [{"agent": "$AGENT", "url": "$URL"}], "cases": ["*"], "exclude-cases": $EXC, "exclude-agent-cases": {}}
 J
-timeout "${TIMEOUT:-900}" "$WSTEST" -m fuzzingclient -s "$OUT/spec.json" > "$OUT/wstest.log" 2>&1
+# On a busy machine this takes minutes, so progress is printed.
+PYTHONUNBUFFERED=1 timeout "${TIMEOUT:-900}" "$WSTEST" -m fuzzingclient -s "$OUT/spec.json" 2>&1 | tee "$OUT/wstest.log" |
+  awk '/Running test case/ && ++cases % 50 == 0 { print cases " cases"; fflush() }'
 # axum (tungstenite) validates UTF-8 per frame instead of per byte, and so fails later than it could.
 python3 "$(dirname "$0")/summarize.py" "$OUT/reports/index.json" 6.4.3 6.4.4

@@ -102,16 +102,39 @@ export async function feed({ browser, livetape, pictures }) {
     })
     assert.ok(copied.every((line) => JSON.parse(line).type), 'one event a line')
 
+    // People have their nickname, and then their unique ID.
+    const { sender, user: { nickname } } = copied.map((line) => JSON.parse(line).data).find(({ sender: id, user }) => user && user.nickname && user.nickname !== id)
+    await page.locator('#search').fill(sender)
+    const row = page.locator('article', { has: page.locator('.handle', { hasText: `@${sender}` }) }).first()
+    assert.equal(await row.locator('.name').innerText(), nickname)
+    await page.locator('#search').press('Escape')
+
     // While paused, new events are counted; they appear on resuming.
-    await page.getByRole('button', { name: 'Pause', exact: true }).click()
-    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.getByRole('button', { name: 'Pause list' }).click()
+    await page.getByRole('button', { name: 'Resume list' }).click()
     await page.keyboard.press('p')
-    await page.getByRole('button', { name: 'Resume' }).waitFor()
+    await page.getByRole('button', { name: 'Resume list' }).waitFor()
     await page.keyboard.press('Home')
     await page.getByRole('button', { name: /new events?$/ }).click()
-    await page.getByRole('button', { name: 'Pause', exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Pause list' }).waitFor()
     await page.getByRole('button', { name: 'Clear' }).click()
     await until('an empty list', async () => (await rows()) < before)
+
+    // What arrives while a cleared list is paused is counted, and is not called filtered out.
+    await page.keyboard.press('p')
+    await page.getByRole('button', { name: 'Clear' }).click()
+    await page.locator('.chip.kind-like').click()
+    for (const more of [{ type: 'chat', comment: 'late' }, { type: 'follow' }, { type: 'like' }]) await ask(url, 'inject', { method: 'POST', body: JSON.stringify({ user: 'late', ...more }) })
+    await page.getByText('The list is paused. New events appear when you resume it.').waitFor()
+    await page.getByText('2 new events while paused').waitFor()
+    await page.locator('.footer span', { hasText: '0 of 3 rows' }).waitFor()
+    assert.equal(await page.getByText('No events match the filter.').count(), 0)
+    await visit.picture(pictures, 'cleared')
+    await visit.axe()
+    await page.getByRole('button', { name: '2 new events' }).click()
+    await page.locator('article', { hasText: 'followed the host' }).waitFor()
+    await page.locator('.footer span', { hasText: '2 of 3 rows' }).waitFor()
+    await page.locator('.chip.kind-like').click()
 
     // Themes.
     for (const wanted of ['light', 'dark', undefined]) {

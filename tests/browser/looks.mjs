@@ -13,16 +13,20 @@ const SCRIPTS = [
   ['ดาวเหนือ', 'สวัสดีครับ 👩‍👩‍👧‍👦 👩🏽‍🚀 🇺🇳'],
 ]
 const [NARROW, DESKTOP, WIDE] = [[360, 740], [1440, 900], [3840, 2160]]
+/** From this size on, the page is as large as the window. */
+const FITS = [1040, 600]
 const SIZES = [NARROW, [768, 1024], [1024, 768], DESKTOP]
 const SCHEMES = ['light', 'dark']
 
 /** Runs in the page: elements that reach out of the window, and texts that do not fit into their box, without an ellipsis or scrolling. */
 function cutOff() {
   const scrolls = (element) => element !== null && (/auto|scroll/.test(getComputedStyle(element).overflowX) || scrolls(element.parentElement))
+  // What an ellipsis stands for is not visible at all.
+  const isEllipsis = (element) => element !== null && (getComputedStyle(element).textOverflow === 'ellipsis' || isEllipsis(element.parentElement))
   const isCut = (element) => {
     const { overflowX, textOverflow, webkitLineClamp, clipPath } = getComputedStyle(element)
     const { left, right, width } = element.getBoundingClientRect()
-    if (!element.checkVisibility() || width === 0 || clipPath !== 'none' || element.closest('[aria-hidden=true]')) return false
+    if (!element.checkVisibility() || width === 0 || clipPath !== 'none' || element.closest('[aria-hidden=true]') || isEllipsis(element.parentElement)) return false
     if ((left < -1 || right > innerWidth + 1) && !scrolls(element)) return true
     const isTold = textOverflow === 'ellipsis' || webkitLineClamp !== 'none' || /auto|scroll/.test(overflowX)
     // Long texts in fields scroll.
@@ -55,6 +59,13 @@ export async function looks({ browser, livetape, pictures }) {
       const [grown, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
       assert.ok(grown <= seen, `${name} is ${grown} wide, not ${seen}`)
       assert.deepEqual(await page.evaluate(cutOff), [], `${name} cuts something off`)
+      if (shows === 'dashboard' && width >= FITS[0] && height >= FITS[1]) {
+        // The page fits the window, and its panels scroll.
+        await page.mouse.move(width / 2, 20)
+        await page.mouse.wheel(0, 5000)
+        const [tall, space] = await page.evaluate(() => [document.documentElement.scrollHeight, innerHeight])
+        assert.equal(tall, space, `${name} is taller than the window`)
+      }
       await visit.picture(pictures, name)
       // In pages without a background of their own, axe takes the dark canvas for white.
       if (shows === 'dashboard' || scheme === 'light') await visit.axe()

@@ -59,7 +59,7 @@ export async function marks({ browser, livetape, pictures }) {
 
     const visit = await Visit.open(browser, url)
     const { page } = visit
-    await page.getByRole('button', { name: 'Pause (space)' }).click()
+    await page.getByRole('button', { name: 'Pause replay (space)' }).click()
     await page.locator('.timeline .marker').nth(1).waitFor()
     const { width, markers, gaps, inked } = await until('bars', async () => {
       const found = await page.evaluate(measure)

@@ -173,8 +173,8 @@ export async function token({ browser, livetape, pictures }) {
     await dialog.getByRole('button', { name: 'Continue' }).click()
     await page.locator('.link-open').waitFor({ timeout: 30_000 })
     await page.locator('article').first().waitFor()
-    await page.getByRole('button', { name: 'Pause (space)' }).click()
-    await page.getByRole('button', { name: 'Play (space)' }).waitFor()
+    await page.getByRole('button', { name: 'Pause replay (space)' }).click()
+    await page.getByRole('button', { name: 'Play replay (space)' }).waitFor()
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       page.locator('.tape-row').first().getByRole('button', { name: 'Download' }).click(),

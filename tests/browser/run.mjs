@@ -17,11 +17,12 @@ import { nodes } from './nodes.mjs'
 import { origins } from './origins.mjs'
 import { CONTROLS } from './page.mjs'
 import { inject, recordings, token } from './recordings.mjs'
-import { idle, restart, source, stay } from './source.mjs'
+import { names } from './names.mjs'
+import { idle, lookup, restart, source, stay } from './source.mjs'
 import { held, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
-const CHECKS = { connect, addresses, refused, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, source, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy }
+const CHECKS = { connect, addresses, refused, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy }
 /** Checks that measure frames: they run alone, after all others. */
 const MEASURED = ['busy']
 /** Checks that run at once; they mostly wait for pages and servers. */
@@ -63,6 +64,11 @@ async function run(queue) {
   await browser.close()
 }
 
+const unknown = only.filter((name) => !Object.hasOwn(CHECKS, name))
+if (unknown.length > 0) {
+  console.log(`unknown checks: ${unknown.join(', ')}; choose from ${Object.keys(CHECKS).join(', ')}`)
+  process.exit(1)
+}
 const wanted = Object.keys(CHECKS).filter((name) => only.length === 0 || only.includes(name))
 const shared = wanted.filter((name) => !MEASURED.includes(name)).values()
 await Promise.all(Array.from({ length: LANES }, () => run(shared)))

@@ -63,7 +63,7 @@ async function offline({ browser, livetape, pictures }) {
     assert.equal((await ask(url, 'status')).attempt, 0, 'no attempt was made')
     await visit.axe()
     await page.getByRole('button', { name: 'Connect anyway' }).click()
-    await page.locator('article', { hasText: 'disconnected' }).waitFor()
+    // The server remembers the answer for a while, and returns it again.
     await page.locator('.refusal', { hasText: 'User is not live' }).waitFor()
     assert.doesNotMatch(await page.locator('.refusal').innerText(), /--/, 'no flags in the hint')
     // The feed, the status and the response report the same failure: the page shows one message.
@@ -87,6 +87,42 @@ async function offline({ browser, livetape, pictures }) {
     visit.clean(REFUSED)
     await visit.close()
   })
+}
+
+/** A failed look-up names its user, and does not outlive the next connection. */
+export async function lookup({ browser, livetape, pictures }) {
+  await withRoom(livetape, undefined, async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const answer = { canConnect: false, code: 'dns_failed', exists: null, live: null, message: 'cannot resolve www.tiktok.com', hint: '', roomId: null, username: 'nobody' }
+    await page.route('**/test/nobody', (route) => route.fulfill({ json: answer }))
+    const failed = page.locator('.refusal', { hasText: 'Cannot connect @nobody: Server name not found' })
+    await type(page, 'nobody')
+    await failed.waitFor()
+    await visit.picture(pictures, 'lookup')
+    await type(page, 'demo')
+    await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
+    await failed.waitFor({ state: 'detached' })
+    // Another user stays connected: the failure stays, too, until it is dismissed.
+    await type(page, 'nobody')
+    await failed.waitFor()
+    await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
+    await visit.picture(pictures, 'lookup-connected')
+    await visit.axe()
+    await failed.getByRole('button', { name: 'Dismiss' }).click()
+    await failed.waitFor({ state: 'detached' })
+    await type(page, 'nobody')
+    await failed.waitFor()
+    await page.getByRole('button', { name: 'Disconnect' }).click()
+    await page.locator('article', { hasText: 'disconnected on request' }).waitFor()
+    // A replay is a connection, too.
+    await page.getByRole('button', { name: 'Play demo' }).click()
+    await page.locator('.state-connected', { hasText: 'replay of' }).waitFor()
+    await failed.waitFor({ state: 'detached' })
+    visit.clean()
+    await visit.close()
+  })
+  return 'gone with the next connection, and dismissed'
 }
 
 /** The page shows the attempts and a countdown. */
@@ -184,7 +220,7 @@ export async function idle({ browser, livetape, pictures }) {
     // A replay that has ended can be disconnected too.
     await plays()
     await page.locator('body').press('End')
-    await button('Play (space)').waitFor()
+    await button('Play replay (space)').waitFor()
     await until('the end', async () => (await ask(url, 'replay')).state === 'ended')
     await button('Disconnect').click()
     await isIdle()

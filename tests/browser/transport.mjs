@@ -18,15 +18,17 @@ export async function transport({ browser, livetape, pictures }) {
     const button = (name) => page.getByRole('button', { name, exact: true })
     const slider = page.getByRole('slider')
     await slider.waitFor()
+    const paused = await page.getByRole('button', { name: /pause/i }).evaluateAll((all) => all.map((it) => it.ariaLabel || it.textContent.trim()))
+    assert.deepEqual(paused, ['Pause replay (space)', 'Pause list'], 'buttons that pause have their own names')
 
-    await button('Pause (space)').click()
+    await button('Pause replay (space)').click()
     await reach('a pause', ({ state }) => state === 'paused')
-    await other.page.getByRole('button', { name: 'Play (space)' }).waitFor()
-    const { offsetMs: paused } = await replay()
+    await other.page.getByRole('button', { name: 'Play replay (space)' }).waitFor()
+    const { offsetMs: stopped } = await replay()
     await button('Next event (.)').click()
     const { offsetMs: stepped } = await until('a step', async () => {
       const state = await replay()
-      return state.offsetMs > paused && state
+      return state.offsetMs > stopped && state
     })
     await button('Forward 5 seconds (→)').click()
     await reach('five seconds on', ({ offsetMs }) => offsetMs === stepped + 5000)
@@ -44,7 +46,11 @@ export async function transport({ browser, livetape, pictures }) {
       return Math.abs((now * 1000) / durationMs - 0.5) < 0.02
     })
 
-    // A drag loops a range.
+    // A drag loops a range, also if the page polls the state before the server has executed the command.
+    await page.route('**/replay/loop', async (route) => {
+      await page.waitForResponse(/\/replay$/)
+      await route.continue()
+    }, { times: 1 })
     await page.mouse.move(...at(0.25))
     await page.mouse.down()
     await page.mouse.move(...at(0.3), { steps: 5 })
@@ -197,7 +203,7 @@ export async function held({ browser, livetape }) {
     const { connections } = await ask(url, 'connections')
     assert.deepEqual([observers, connections.map(({ observer }) => observer)], [1, [true]], 'the page is an observer')
     assert.equal((await ask(url, 'replay')).state, 'waiting', 'the page does not start the replay')
-    await page.getByRole('button', { name: 'Play (space)' }).click()
+    await page.getByRole('button', { name: 'Play replay (space)' }).click()
     await until('the replay to start', async () => (await ask(url, 'replay')).state === 'playing')
     await page.locator('article').nth(3).waitFor()
     visit.clean()

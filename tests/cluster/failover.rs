@@ -57,6 +57,8 @@ fn a_replay_continues_when_its_node_is_killed() {
         read.extend(std::iter::from_fn(|| feed.next()));
         position = after(read.last().unwrap());
         nodes.push(Node::start(&nats));
+        // Shown by the nightly chore, where this takes minutes.
+        println!("{} of {} processes killed", kill + 1, kills());
     }
     let feed = nodes[0].feed(&position);
     nodes[0].post("/replay/speed", &json!({ "speed": "max" }));

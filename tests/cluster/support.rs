@@ -379,7 +379,10 @@ pub(crate) fn assert_same<T: PartialEq + std::fmt::Debug>(left: &[T], right: &[T
 /// Returns the numbers of the events that have one.
 pub(crate) fn numbers(events: &[String]) -> Vec<u64> {
     let number = |event: &String| serde_json::from_str::<Value>(event).unwrap()["seq"].as_u64();
-    events.iter().filter_map(number).collect()
+    let numbers: Vec<_> = events.iter().filter_map(number).collect();
+    // An empty log would be in order, whatever was lost.
+    assert!(!numbers.is_empty(), "no event has a number");
+    numbers
 }
 
 /// Returns the events of the demo, as one process without a cluster broadcasts them.

@@ -102,10 +102,14 @@ async fn pages_from_disk_may_only_read_the_feed() {
                 let allowed = answer.header("access-control-allow-origin");
                 let expected = if reads { (200, Some(origin)) } else { (403, None) };
                 assert_eq!((answer.status, allowed), expected, "{path}");
+                assert_eq!(answer.body.contains("LIVETAPE_ORIGINS"), !reads, "{path}");
             }
             for line in ["GET /health", "GET /status", "POST /shutdown", "GET /events/", "OPTIONS /events"] {
                 let answer = ask(rig, &format!("{line} HTTP/1.1"), &from_file).await;
                 assert_eq!(answer.code(), "forbidden_origin", "{line}");
+                // The setting would not help.
+                let names_setting = answer.body.contains("LIVETAPE_ORIGINS");
+                assert_eq!(names_setting, origin != "null", "{line}");
             }
         }
     }

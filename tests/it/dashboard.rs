@@ -111,12 +111,18 @@ async fn overlays_and_the_page_to_try_rooms_only_contact_this_server() {
     let rig = Rig::start();
     let pages =
         ["/try", "/overlays/", "/overlays/alerts.html", "/overlays/chat.html", "/overlays/overlay.css"];
-    for path in pages.into_iter().chain(["/livetape-client.js"]) {
+    for path in pages.into_iter().chain(["/livetape-client.js", "/overlays/chat.js", "/try.js"]) {
         let answer = get(&rig, path, LOCAL).await;
         assert_eq!(answer.status, 200, "{path}");
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains("connect-src 'self' ws://localhost wss://localhost;"), "{path}: {policy}");
         assert!(!answer.body.contains("<script src=\"http"), "{path}");
+        // `default-src` applies to scripts.
+        assert!(
+            policy.starts_with("default-src 'self';") && !policy.contains("script-src"),
+            "{path}: {policy}"
+        );
+        assert!(!answer.body.contains("<script>"), "{path}: inline scripts do not run");
     }
     for path in ["/overlays/none.html", "/overlays/..%2fREADME.md", "/overlays/%2e%2e%2ftry.html"] {
         let answer = get(&rig, path, LOCAL).await;

@@ -171,23 +171,74 @@ async fn the_program_refuses_cancels_and_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_without_an_answer_continues_after_the_limit_and_is_counted() {
-    let limits = HandlerLimits { answer_max: Duration::from_secs(2), ..HandlerLimits::default() };
+async fn what_the_program_fails_to_decide_is_refused() {
+    // Less than the interval of pings, all in all.
+    let limits = HandlerLimits { answer_max: Duration::from_millis(100), ..HandlerLimits::default() };
     let mut stage = Stage::new(limits);
-    let (mut ann, _) = stage.accepted("ann").await;
-    say(&mut ann, asking("join_room", "a")).await;
+    for verdict in [Some(Verdict::Failed), None] {
+        let before = stage.handlers.unanswered();
+        let mut bob = stage.open("/chat").await;
+        // Answers that come too late change nothing.
+        let mut late = Vec::from_iter(fail(&mut stage, verdict.clone()).await);
+        assert_eq!(read_all(&mut bob).await.close, Some((1008, "handler_failed".into())));
+        assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Close { code: 1008, .. }));
+
+        let (mut ann, _) = stage.accepted("ann").await;
+        say(&mut ann, asking("join_room", "a")).await;
+        stage.answered(Verdict::Continue).await;
+        assert_eq!(text(&mut ann).await["type"], "room_joined");
+        // More often than clients may be rejected for mistakes of their own.
+        for _ in 0..30 {
+            say(&mut ann, asking("join_room", "b")).await;
+            late.extend(fail(&mut stage, verdict.clone()).await);
+            let answer = text(&mut ann).await;
+            assert_eq!([&answer["type"], &answer["code"]], ["room_join_error", "handler_failed"]);
+            say(&mut ann, asking("room_message", "a")).await;
+            late.extend(fail(&mut stage, verdict.clone()).await);
+            let answer = text(&mut ann).await;
+            assert_eq!([&answer["type"], &answer["code"]], ["error", "handler_failed"]);
+        }
+        say(&mut ann, asking("leave_room", "a")).await;
+        late.extend(fail(&mut stage, verdict.clone()).await);
+        assert_eq!(text(&mut ann).await["type"], "room_left");
+        late.into_iter().for_each(|ticket| stage.handlers.answer(ticket, Verdict::Continue));
+        assert_eq!(stage.handlers.unanswered() - before, if verdict.is_none() { 62 } else { 0 });
+        ann.close(None).await.unwrap();
+        assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Close { .. }));
+    }
+}
+
+/// Answers the next event, or leaves it unanswered. Returns its ticket.
+async fn fail(stage: &mut Stage, verdict: Option<Verdict>) -> Option<u64> {
     let Event { ticket, .. } = stage.events.recv().await.unwrap();
-    assert_eq!(text(&mut ann).await["type"], "room_joined");
-    assert_eq!(stage.handlers.unanswered(), 1);
-    stage.handlers.answer(ticket.unwrap(), Verdict::Cancel);
-    say(&mut ann, "next").await;
-    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message("next".into()));
+    if let Some((ticket, verdict)) = ticket.zip(verdict) {
+        stage.handlers.answer(ticket, verdict);
+    }
+    ticket
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_program_fails_to_decide_continues_if_that_is_set() {
+    let mut stage = Stage::new(HandlerLimits { fail_open: true, ..HandlerLimits::default() });
+    for verdict in [Some(Verdict::Failed), None] {
+        let mut ann = stage.open("/chat").await;
+        fail(&mut stage, verdict.clone()).await;
+        for (request, answer) in [("join_room", "room_joined"), ("room_message", "room_message")] {
+            say(&mut ann, asking(request, "a")).await;
+            fail(&mut stage, verdict.clone()).await;
+            assert_eq!(text(&mut ann).await["type"], answer);
+        }
+        stage.handlers.with(|lobby| assert_eq!(lobby.stats().total_connections, 1));
+        ann.close(None).await.unwrap();
+        assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Close { .. }));
+    }
+    assert_eq!(stage.handlers.unanswered(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_takes_no_events_gets_its_sockets_closed_with_4101() {
     let mut stage = Stage::new(HandlerLimits { events_max: 2, ..HandlerLimits::default() });
-    let mut ann = stage.open("/chat?client_id=ann").await;
+    let (mut ann, _) = stage.accepted("ann").await;
     for _ in 0..10 {
         say(&mut ann, "more").await;
     }
@@ -198,7 +249,7 @@ async fn a_program_that_takes_no_events_gets_its_sockets_closed_with_4101() {
     for _ in 0..3 {
         seen.push(stage.answered(Verdict::Continue).await.1);
     }
-    let [What::Connect { .. }, What::Message(_), What::Close { code: 4101, .. }] = &seen[..] else {
+    let [What::Message(_), What::Message(_), What::Close { code: 4101, .. }] = &seen[..] else {
         panic!("{seen:?}")
     };
 }
@@ -292,19 +343,17 @@ async fn a_client_that_the_program_has_not_accepted_is_not_listed_and_gets_no_me
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_is_accepted_without_an_answer_in_time_or_if_the_program_does_not_decide() {
+async fn a_client_is_accepted_at_once_if_the_program_does_not_decide() {
     let mut stage = Stage::new(HandlerLimits::default());
-    let handlers = stage.handlers.clone();
-    let listed = || handlers.with(|lobby| lobby.stats().total_connections);
-    let mut late = stage.open("/chat").await;
-    assert!(matches!(stage.events.recv().await.unwrap().what, What::Connect { .. }));
-    assert_eq!(listed(), 0);
-    say(&mut late, "hello").await;
-    assert_eq!(stage.events.recv().await.unwrap().what, What::Message("hello".into()));
-    assert_eq!((listed(), handlers.unanswered()), (1, 1));
-    stage.handlers.add("/open", HandledPath::default()).unwrap();
-    let _open = stage.open("/open").await;
-    assert_eq!(listed(), 2);
+    let wanted = Wanted { message: true, ..Wanted::default() };
+    stage.handlers.add("/open", HandledPath { wanted, ..HandledPath::default() }).unwrap();
+    let mut open = stage.open("/open").await;
+    stage.handlers.with(|lobby| assert_eq!(lobby.stats().total_connections, 1));
+    say(&mut open, "hello").await;
+    let Event { ticket, what, .. } = stage.events.recv().await.unwrap();
+    assert!(ticket.is_none() && matches!(what, What::Connect { .. }), "{what:?}");
+    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message("hello".into()));
+    assert_eq!(stage.handlers.unanswered(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "source",
         &["clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret", "tools"],
     ),
-    ("supervisor", &["clock", "control", "hub", "pipeline", "recorder", "sans_io", "source"]),
+    ("supervisor", &["clock", "control", "hub", "log", "pipeline", "recorder", "sans_io", "source"]),
     ("cluster", &["clock", "control", "hub", "sans_io", "secret"]),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     ("proxy", &["clock", "files", "mock", "net", "sans_io"]),

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Maximum length of a file, in lines. A file is about a single noun.
-const LINES_MAX: usize = 400;
+const LINES_MAX: usize = 600;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -135,7 +135,6 @@ fn generated_types_stay_in_wire() {
 #[test]
 fn generated_code_is_fresh_and_unedited() {
     for (source, generated) in [
-        ("proto/webcast.proto", "crates/core/src/generated/webcast.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/schema.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/views.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/used.rs"),
@@ -180,6 +179,24 @@ fn no_error_has_an_empty_hint() {
     }
 }
 
+#[test]
+fn texts_name_no_document_that_a_package_lacks() {
+    for (folder, ending) in [
+        ("src", "rs"),
+        ("crates", "rs"),
+        ("packages/node/src", "rs"),
+        ("packages/node/js", "cts"),
+        ("packages/testing/src", "ts"),
+        ("packages/client/src", "ts"),
+        ("packages/python/src", "py"),
+    ] {
+        for (name, text) in files(folder, ending) {
+            let named = code(&text).find(|line| line.contains("docs/"));
+            assert_eq!(named, None, "{name}: give the help in place");
+        }
+    }
+}
+
 /// Only the macros of the binding generate `unsafe`; elsewhere the lint forbids it.
 #[test]
 fn the_addon_has_no_unsafe_of_its_own() {
@@ -213,8 +230,13 @@ fn no_absolute_machine_path_is_committed() {
 fn the_readme_uses_existing_commands_and_files() {
     let readme = read("README.md");
     assert!(readme.contains("cargo run -- replay recordings/demo.bin"));
-    assert!(readme.contains("cargo xtask ci"));
-    assert!(read(".ci/run").contains("cargo xtask ci"));
+    // A stranger's command, which installs nothing, and that of CI, which nobody can be asked about.
+    assert!(readme.contains("$ cargo xtask test\n"));
+    assert!(read(".ci/run").contains("cargo xtask ci --yes\n"));
+    let workflow = read(".github/workflows/ci.yml");
+    for command in ["cargo xtask test", ".ci/run", "cargo xtask nightly --yes"] {
+        assert!(workflow.contains(&format!("- run: {command}\n")), "{command}");
+    }
     assert!(Path::new(&root().join("recordings/demo.bin")).is_file());
 }
 
@@ -239,28 +261,6 @@ fn the_reference_names_every_event_type_and_every_code() {
             reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         for number in [code.http_status(), code.close_code(), u16::from(code.exit_code())] {
             assert!(line.contains(&format!("| {number} |")), "{code}: {number} is not in {line}");
-        }
-    }
-}
-
-/// Newcomers read the examples first; doc tests run them.
-#[test]
-fn every_public_item_for_tests_has_an_example() {
-    for (name, text) in
-        ["crates/testing/src", "crates/mock/src"].iter().flat_map(|folder| files(folder, "rs"))
-    {
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        let mut has_example = false;
-        for line in text.lines().map(str::trim_start) {
-            let is_item = ["fn", "async fn", "struct", "enum", "const"].iter().any(|item| {
-                line.strip_prefix("pub ").is_some_and(|rest| rest.starts_with(&format!("{item} ")))
-            });
-            assert!(!is_item || has_example, "{name} has no example for {line}");
-            match line.get(..3) {
-                Some("///") => has_example |= line.contains("```"),
-                Some("#[d" | "#[e" | "#[m" | "#[n" | "#[s" | "#[t" | "// ") => {}
-                _ => has_example = false,
-            }
         }
     }
 }

@@ -29,18 +29,29 @@ const TIKFINITY: Filter = Filter {
 };
 const NAMES: [&str; 8] = ["chat", "follow", "gift", "like", "member", "roomUser", "share", "subscribe"];
 
-/// Returns the events of all shipped recordings.
-fn shipped() -> Vec<Value> {
+/// Returns the items of each shipped recording.
+fn recordings() -> Vec<(String, Vec<Item>)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings");
     let paths: BTreeSet<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let files = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "bin"));
-    let events = files.flat_map(|path| {
+    let items = files.map(|path| {
         let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
-        let items: Vec<Item> =
-            std::iter::from_fn(|| reader.next().unwrap()).map(|record| record.item).collect();
-        decode(&items, &TIKFINITY, true)
+        let items = std::iter::from_fn(|| reader.next().unwrap()).map(|record| record.item).collect();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), items)
     });
-    events.collect()
+    items.collect()
+}
+
+/// Returns the events of all shipped recordings.
+fn shipped() -> Vec<Value> {
+    recordings().iter().flat_map(|(_, items)| decode(items, &TIKFINITY, true)).collect()
+}
+
+/// Returns the diamonds that an overlay for TikFinity counts: those of gifts outside streaks, and of each end of a streak.
+fn diamonds_at_ends(events: &[Value]) -> i64 {
+    let gifts = events.iter().filter(|event| event["event"] == "gift").map(|event| &event["data"]);
+    let ends = gifts.filter(|gift| gift["giftType"] != 1 || gift["repeatEnd"] == true);
+    ends.map(|gift| gift["diamondCount"].as_i64().unwrap() * gift["repeatCount"].as_i64().unwrap()).sum()
 }
 
 /// Returns the JSON of an event in both formats, if TikFinity has a name for it.
@@ -98,6 +109,16 @@ fn shipped_recordings_have_this_form() {
     let names: BTreeSet<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(names, NAMES.into());
     insta::assert_json_snapshot!(with_new_fields(events));
+}
+
+#[test]
+fn an_overlay_that_counts_streaks_at_their_end_misses_nothing() {
+    for (name, items) in recordings() {
+        let native = decode(&items, &Filter::default(), true);
+        let diamonds: i64 = native.iter().filter_map(|event| event["data"]["diamonds"].as_i64()).sum();
+        assert!(diamonds > 0, "{name}");
+        assert_eq!(diamonds_at_ends(&decode(&items, &TIKFINITY, true)), diamonds, "{name}");
+    }
 }
 
 #[test]

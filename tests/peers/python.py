@@ -61,9 +61,6 @@ async def main(base, user, order="connect"):
         WebDefaults.tiktok_app_url = base
         WebDefaults.tiktok_sign_url = base
         WebDefaults.tiktok_webcast_url = base + "/webcast"
-    if version("TikTokLive") == "6.4.5":
-        # Otherwise its own `tt-target-idc` conflicts with that of the sign server.
-        WebDefaults.web_client_cookies.clear()
     client = TikTokLiveClient(unique_id=user)
     try:
         if order == "is-live":

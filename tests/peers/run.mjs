@@ -22,7 +22,7 @@ const STREAM_ENDED = 3
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-peers-'))
 const END = path.join(folder, 'end.bin')
-await printedBy(livetape, ['cut', 'recordings/gifts.bin', '--start', '2m24s', '--output', END])
+await printedBy(livetape, ['cut', 'recordings/gifts.bin', '--from', '2m24s', '--output', END])
 
 /**
  * What the mocks play. Recordings with an end run at each speed; at speed 1, the default of `livetape mock`, only their last seconds.

@@ -1,15 +1,15 @@
 // `node run.mjs <livetape> <mitmdump> <chromium> <folder>`: runs real producers one after the other, each against its own mock.
 
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { withMock } from '../peers/mock.mjs'
 import { check, finish } from '../support/checks.mjs'
 import { recordTab } from './browser.mjs'
-import { recordFlows } from './mitmproxy.mjs'
+import { recordFlows, recordHosts } from './mitmproxy.mjs'
 import { recordHar } from './playwright.mjs'
-import { SOCKET_PATH, assertSame, info, livetape as run, roomOf } from './shared.mjs'
+import { SOCKET_PATH, assertSame, info, livetape as run, roomOf, until } from './shared.mjs'
 
 const [livetape, mitmdump, chromium, folder] = process.argv.slice(2).map((file) => path.resolve(file))
 const tools = { livetape, mitmdump, chromium, folder }
@@ -17,11 +17,15 @@ const tools = { livetape, mitmdump, chromium, folder }
 const SHOW = 'gifts'
 const played = path.join(import.meta.dirname, `../../recordings/${SHOW}.bin`)
 
-/** Runs `act` with the URLs that a page needs to join the room. */
-function inRoom(act) {
-  return withMock(livetape, { scenario: 'stays-open', play: `recordings/${SHOW}.bin` }, async (base) => {
-    const socketUrl = `${base.replace('http', 'ws')}${SOCKET_PATH}?room_id=${await roomOf(base, 'demo')}&compress=gzip&msToken=planted`
-    return act({ base, socketUrl, played, frames })
+/** Runs `act` with the URLs that a page needs to join the room. With `ca`, sockets go to TikTok's host, through the proxy `mock`. */
+function inRoom(act, ca) {
+  return withMock(livetape, { scenario: 'stays-open', play: `recordings/${SHOW}.bin`, ca }, async (base, said) => {
+    const proxy = () => said().match(/Proxy for .* on (http:\S+)/)
+    if (ca) await until('the address of the proxy', proxy)
+    const mock = ca && proxy()[1]
+    const sockets = ca ? 'wss://webcast-ws.tiktok.com' : base.replace('http', 'ws')
+    const socketUrl = `${sockets}${SOCKET_PATH}?room_id=${await roomOf(base, 'demo')}&compress=gzip&msToken=planted`
+    return act({ base, ca, mock, socketUrl, played, frames })
   })
 }
 
@@ -65,6 +69,12 @@ await check("mitmproxy's files", async () => {
   await checkImport("mitmproxy's flows", files[0])
   await checkImport("mitmproxy's HAR", files[1])
   return files.map((file) => path.basename(file)).join(', ')
+})
+await check('mitmproxy, limited to TikTok\'s hosts', async () => {
+  const flows = await inRoom((room) => recordHosts(tools, room), path.join(folder, 'ca'))
+  await checkImport('mitmproxy, limited to TikTok\'s hosts', flows)
+  assert.ok(!(await readFile(`${flows}.bin`)).includes('planted'), 'the recording has a secret')
+  return path.basename(flows)
 })
 for (const [inWorker, leave] of [[false, 'ctrl-c'], [true, 'ctrl-c'], [false, 'browser-gone']]) {
   await check(`record --cdp, ${inWorker ? 'a worker' : 'a page'}, ${leave}`, () => {

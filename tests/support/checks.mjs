@@ -1,8 +1,9 @@
 // Runs the checks of a chore, prints a line for each, and counts the failures.
 
-let failures = 0
+let [checks, failures] = [0, 0]
 
 export async function check(name, act) {
+  checks += 1
   try {
     console.log(`ok   ${name}: ${await act()}`)
   } catch (error) {
@@ -11,8 +12,9 @@ export async function check(name, act) {
   }
 }
 
-/** Prints the result, and exits with it. */
+/** Prints the result, and exits with it. Without checks, nothing has passed. */
 export function finish(success) {
-  console.log(failures === 0 ? success : `${failures} checks failed`)
-  process.exit(failures === 0 ? 0 : 1)
+  const passed = checks > 0 && failures === 0
+  console.log(passed ? success : `${failures} of ${checks} checks failed`)
+  process.exit(passed ? 0 : 1)
 }

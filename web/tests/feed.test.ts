@@ -5,7 +5,8 @@ import { readEvent } from '../src/feed/event.ts'
 import { Leaders, PEOPLE_MAX } from '../src/feed/leaders.ts'
 import { FOLDED_MAX, ROWS_MAX, Store } from '../src/feed/store.ts'
 import { STREAKS_MAX, Streaks } from '../src/feed/streaks.ts'
-import { LINE_CHARS_MAX, cut, summary } from '../src/feed/summary.ts'
+import { LINE_CHARS_MAX, cut, person, summary } from '../src/feed/summary.ts'
+import { parts } from '../src/lib/plain.ts'
 
 let seq = 0
 const json = (type: string, data: object = {}, more: object = {}): string =>
@@ -19,11 +20,17 @@ describe('streaks', () => {
     for (const [count, delta, final] of [[1, 1], [3, 2], [3, 0, true], [3, 0, true]] as const) store.take(gift('s', count, delta, final))
     store.take(gift('t', 1, 1))
     expect(store.window(0, 9)).toMatchObject([
-      { count: 3, diamonds: 3, final: true, version: 3, text: 'sent Rose' },
-      { count: 1, diamonds: 1, final: false },
+      { count: 3, added: 0, diamonds: 3, final: true, version: 3 },
+      { count: 1, added: 1, diamonds: 1, final: false },
     ])
+    expect(parts(store.window(0, 1)[0]?.text ?? '')).toEqual(['sent ', 'Rose', ''])
     expect(store.totals).toMatchObject({ diamonds: 4, gifts: 4 })
     expect(JSON.parse(store.json(0).text).data.isFinal).toBe(true)
+  })
+  test('show what the last event added', () => {
+    const store = new Store()
+    for (const [count, delta] of [[1, 1], [3, 2], [7, 4]] as const) store.take(gift('s', count, delta))
+    expect(store.window(0, 9)).toMatchObject([{ count: 7, added: 4, diamonds: 7 }])
   })
   test('without an ID stay separate', () => {
     const store = new Store()
@@ -33,14 +40,14 @@ describe('streaks', () => {
   })
   test('start a new row when theirs was removed', () => {
     const streaks = new Streaks()
-    const part = { streakId: 's', repeatCount: 1, diamonds: 1, isFinal: false }
+    const part = { streakId: 's', repeatCount: 1, repeatDelta: 1, diamonds: 1, isFinal: false }
     expect(streaks.add(part, 0, 0).isNew).toBe(true)
     expect(streaks.add(part, 1, 0).isNew).toBe(false)
     expect(streaks.add(part, 2, 1).isNew).toBe(true)
   })
   test('are bounded', () => {
     const streaks = new Streaks()
-    const part = (id: number) => ({ streakId: String(id), repeatCount: 1, diamonds: 1, isFinal: false })
+    const part = (id: number) => ({ streakId: String(id), repeatCount: 1, repeatDelta: 1, diamonds: 1, isFinal: false })
     for (let id = 0; id <= STREAKS_MAX; id += 1) streaks.add(part(id), id, 0)
     expect(streaks.add(part(0), 1, 0).isNew).toBe(true)
     expect(streaks.add(part(STREAKS_MAX), 1, 0).isNew).toBe(false)
@@ -58,7 +65,7 @@ describe('the top gifters', () => {
   })
   test('are bounded, and the first ones stay', () => {
     const leaders = new Leaders()
-    const add = (key: number, diamonds: number): void => leaders.add({ key: `k${key}`, name: '', nickname: '' }, diamonds)
+    const add = (key: number, diamonds: number): void => leaders.add({ key: `k${key}`, name: '', handle: '' }, diamonds)
     add(0, 1_000_000)
     for (let key = 1; key <= PEOPLE_MAX * 2; key += 1) add(key, 1 + (key % 7))
     expect(leaders.top[0]).toMatchObject({ key: 'k0', diamonds: 1_000_000 })
@@ -103,6 +110,14 @@ describe('the store', () => {
     expect(store.shown).toBe(1)
     expect(store.json().count).toBe(1)
   })
+  test('finds people by nickname and by unique ID', () => {
+    const store = new Store()
+    store.take(json('chat', { sender: 'ann1990', comment: 'hello', user: { uniqueId: 'ann1990', nickname: 'Ann \u202eof Oz' } }))
+    for (const query of ['ann of oz', 'ann1990', '@ann1990']) {
+      store.filter({ hidden: [], query })
+      expect([query, store.shown]).toEqual([query, 1])
+    }
+  })
   test('counts the rows from before a pause', () => {
     const store = new Store()
     store.take(json('chat'))
@@ -145,7 +160,27 @@ describe('lines', () => {
     ['brand_new', { a: 1, b: true, c: '', d: null, e: [1, 2] }, 'a 1 · b true · e 2×'],
     ['__proto__', {}, ''],
     ['gift', {}, 'sent #0'],
-  ])('%s', (type, data, text) => expect(line(type, data)).toBe(text))
+    ['disconnected', { reason: 'deleted' }, 'disconnected on request'],
+    ['disconnected', { reason: 'stream_ended' }, 'the LIVE ended'],
+    ['disconnected', { reason: 'dns_failed' }, 'disconnected: Server name not found'],
+    ['disconnected', { reason: 'constructor' }, 'disconnected: Constructor'],
+    ['disconnected', {}, 'disconnected'],
+    ['error', { code: 'dns_failed', title: 'dns failed', message: 'x' }, 'Server name not found: x'],
+    ['error', { code: 'brand_new', title: 'brand new' }, 'Brand new'],
+  ])('%s', (type, data, text) => expect(parts(line(type, data)).join('')).toBe(text))
+  test.each([
+    ['chat', { comment: '\u202eabc\u2066\u200b\u0000def' }, ['abc def']],
+    ['gift', { giftName: '\u202eوردة (1)\u2069' }, ['sent ', 'وردة (1)', '']],
+    ['error', { code: 'io', message: '\u2067וא' }, ['', 'File cannot be read or written', ': ', 'וא', '']],
+    ['brand_new', { a: 'וא', b: 7 }, ['a ', 'וא', ' · b 7']],
+  ])('isolates the texts of %s, without control characters', (type, data, wanted) => expect(parts(line(type, data))).toEqual(wanted))
+  test.each([
+    ['the nickname and the ID', { sender: 'ann1', user: { nickname: ' Ann ', userId: '7' } }, { key: '7', name: 'Ann', handle: 'ann1' }],
+    ['the ID alone', { user: { uniqueId: 'ann1' } }, { key: 'ann1', name: 'ann1', handle: '' }],
+    ['the ID once', { sender: 'ann1', user: { nickname: 'ann1' } }, { key: 'ann1', name: 'ann1', handle: '' }],
+    ['the ID of an invisible nickname', { sender: 'ann1', user: { nickname: '\u202e\u200b ' } }, { key: 'ann1', name: 'ann1', handle: '' }],
+    ['nobody', {}, { key: '', name: '', handle: '' }],
+  ])('name a person by %s', (_, data, wanted) => expect(person(readEvent(json('chat', data)) as NonNullable<ReturnType<typeof readEvent>>)).toEqual(wanted))
   test('are bounded, and never split a character', () => {
     const long = line('chat', { comment: '😀'.repeat(10_000) })
     expect(long.length).toBeLessThanOrEqual(LINE_CHARS_MAX + 1)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import alerts from '../../examples/overlays/alerts.html?raw'
+import alerts from '../../examples/overlays/alerts.js?raw'
 import overlay from '../../examples/overlays/overlay.js?raw'
 import { giftOf } from '../src/feed/summary.ts'
 import { paint } from '../src/lib/gift.ts'
@@ -33,9 +33,8 @@ function overlayShapes(giftName: unknown): { tag: string; attributes: Record<str
     querySelector: (query: string) => (query === '#picture' ? picture : new FakeElement('div')),
   }
   const location = { protocol: 'file:', search: '?sound=0' }
-  const [, script] = /<script>([^]*)<\/script>/.exec(alerts) ?? []
   const stubs = 'let show; connect = (_options, _types, handler) => { show = handler }; drawing = (draw) => draw;'
-  const run = new Function('document', 'location', 'setTimeout', `${overlay}\n${stubs}\n${script}\nreturn show`)
+  const run = new Function('document', 'location', 'setTimeout', `${overlay}\n${stubs}\n${alerts}\nreturn show`)
   run(document, location, () => 0)({ type: 'gift', stream: 'a', seq: 1, data: { giftName, repeatCount: 1, diamondCount: 1 } })
   return picture.children.map(({ tag, attributes }) => ({ tag, attributes }))
 }

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::programs::{Built, apt_get_install, build_livetape, command, status};
+use crate::programs::{Built, Need, build_livetape, command, install, status};
+
+/// Downloads the suite.
+pub(crate) const PIP: Need = Need::Program(&["python3", "-m", "pip", "--version"], "python3-pip");
 
 /// A server that is killed when this value is dropped.
 struct Server(Child);
@@ -27,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/autobahn").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let suite = target.join("autobahn");
-    install(&scripts, &suite)?;
+    install_suite(&scripts, &suite)?;
     let (_server, address) = serve(&livetape)?;
     let results = suite.join("run");
     // Results of an earlier run.
@@ -37,14 +40,12 @@ pub(crate) fn run() -> Result<()> {
     status(run.arg("livetape").arg(&results).arg("quick"))
 }
 
-fn install(scripts: &Path, suite: &Path) -> Result<()> {
+fn install_suite(scripts: &Path, suite: &Path) -> Result<()> {
     let works = || command(&suite.join("wstest").display().to_string(), ["--autobahnversion"]);
     if works().is_ok() {
         return Ok(());
     }
-    if command("python3", ["-m", "pip", "--version"]).is_err() {
-        apt_get_install(&["python3", "python3-pip"])?;
-    }
+    install(&[PIP])?;
     status(Command::new("bash").arg(scripts.join("setup.sh")).arg(suite))?;
     works().context("the suite is installed but does not run")
 }

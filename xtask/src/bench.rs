@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use crate::{
     addon, cluster,
     node::Node,
-    programs::{RELEASED, cargo, status},
+    programs::{RELEASED, cargo, install, status},
     size,
 };
 
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Node => return handlers(args, &root),
     };
     if matches!(args.bench, Bench::Cluster) {
-        cluster::install()?;
+        install(&cluster::NEEDS)?;
     }
     if matches!(args.bench, Bench::Cluster | Bench::Replay | Bench::Start) {
         size::build()?;

@@ -1,101 +1,183 @@
-//! All CI stages in order, each with a time limit.
+//! All CI stages in order. A stage has no time limit, because a busy machine needs several times as long as an idle one: it is killed
+//! when it prints nothing for [`SILENCE_MAX`].
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    time::{Duration, Instant},
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-use crate::{group::Group, programs::cargo};
+use crate::{
+    autobahn, cluster,
+    group::Group,
+    guard, peers,
+    programs::{self, CHROMIUM, CLIPPY, NODE, Need, PYTHON, RUSTFMT, cargo, status},
+};
 
-/// Maximum total of all limits, in seconds.
-#[cfg(test)]
-const LIMITS_SECONDS_MAX: u64 = 45 * 60;
+/// Maximum time without output. Anything that is silent for minutes, such as a soak, prints its progress.
+const SILENCE_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// Name, limit in seconds and cargo arguments of each stage. A limit is at least 1.4 times what the stage takes on two idle cores,
-/// starting with an empty target folder; that of `soak` is less, because its time is fixed: 3 minutes, and 15 s of rest. `programs` links
-/// livetape, the addon for Node and the benchmarks, so that cargo can link them in parallel. `packages` uses that build of livetape and the addon, and the Chromium of `client`.
+/// A stage: its name, what it needs, and its cargo arguments.
+type Stage = (&'static str, &'static [&'static [Need]], &'static [&'static str]);
+
+/// `programs` links livetape, the addon for Node and the benchmarks, so that cargo can link them in parallel. `packages` uses that build of
+/// livetape and the addon, and the Chromium of `client`.
 #[rustfmt::skip]
-const STAGES: &[(&str, u64, &[&str])] = &[
-    ("format", 6, &["fmt", "--all", "--check"]),
-    ("lints", 255, &["xtask", "lints"]),
-    ("tests", 420, &["test", "--workspace", "--locked"]),
-    ("simulate", 35, &["xtask", "simulate", "--seconds", "24"]),
-    ("fuzz", 45, &["xtask", "fuzz", "--minutes", "0.05"]),
-    ("outside", 62, &["xtask", "outside"]),
-    ("docs", 33, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 554, &["build", "--release", "--locked", "--features", "livetape/nats", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "benches", "--bin", "guard"]),
-    ("benches", 5, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
-    ("guard", 7, &["xtask", "guard"]),
-    ("size", 8, &["xtask", "size"]),
-    ("memory", 16, &["xtask", "bench", "fanout", "--memory"]),
-    ("days", 22, &["xtask", "bench", "replay", "--memory", "--days"]),
-    ("soak", 215, &["xtask", "soak", "--minutes", "3"]),
-    ("cluster", 170, &["xtask", "cluster", "--release"]),
-    ("autobahn", 130, &["xtask", "autobahn"]),
-    ("peers", 137, &["xtask", "peers"]),
-    ("web", 14, &["xtask", "web", "--check"]),
-    ("client", 187, &["xtask", "client", "--check"]),
-    ("browser", 135, &["xtask", "browser"]),
-    ("producers", 25, &["xtask", "producers"]),
-    ("python", 68, &["xtask", "python", "--check"]),
-    ("packages", 98, &["xtask", "package", "--check"]),
-    ("addon", 53, &["xtask", "addon"]),
+const STAGES: &[Stage] = &[
+    ("test", &[], &["xtask", "test"]),
+    ("format", &[&[RUSTFMT]], &["fmt", "--all", "--check"]),
+    ("lints", &[&[CLIPPY]], &["xtask", "lints"]),
+    ("simulate", &[], &["xtask", "simulate", "--seconds", "24"]),
+    ("fuzz", &[], &["xtask", "fuzz", "--minutes", "0.05"]),
+    ("outside", &[], &["xtask", "outside"]),
+    ("docs", &[], &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("programs", &[], &["build", "--release", "--locked", "--features", "livetape/nats", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "benches", "--bin", "guard"]),
+    ("benches", &[], &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
+    ("guard", &[&[guard::VALGRIND]], &["xtask", "guard"]),
+    ("size", &[], &["xtask", "size"]),
+    ("memory", &[], &["xtask", "bench", "fanout", "--memory"]),
+    ("days", &[], &["xtask", "bench", "replay", "--memory", "--days"]),
+    ("soak", &[], &["xtask", "soak", "--minutes", "3"]),
+    ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--release"]),
+    ("autobahn", &[&[autobahn::PIP, Need::Packages("target/autobahn")]], &["xtask", "autobahn"]),
+    ("peers", &[&NODE, &[PYTHON, Need::Packages("tests/peers/node_modules"), Need::Packages("target/peers")]], &["xtask", "peers"]),
+    ("web", &[&NODE, &[Need::Packages("web/node_modules")]], &["xtask", "web", "--check"]),
+    ("client", &[&NODE, &CHROMIUM, &[Need::Packages("packages/client/node_modules"), Need::Packages("packages/testing/node_modules")]], &["xtask", "client", "--check"]),
+    ("browser", &[&NODE, &CHROMIUM, &[Need::Packages("tests/browser/node_modules")]], &["xtask", "browser"]),
+    ("producers", &[&NODE, &CHROMIUM, &[PYTHON, Need::Packages("tests/producers/node_modules"), Need::Packages("target/producers")]], &["xtask", "producers"]),
+    ("python", &[&[PYTHON, Need::Packages("target/python")]], &["xtask", "python", "--check"]),
+    ("packages", &[&NODE, &CHROMIUM, &[PYTHON, Need::Packages("target/packages-tools"), Need::Packages("target/packages-python")]], &["xtask", "package", "--check"]),
+    ("addon", &[&NODE, &[Need::Packages("packages/node/node_modules")]], &["xtask", "addon"]),
 ];
 
-/// Checks of every night, like [`STAGES`]: they do not fit into CI's limit.
+/// Checks of every night, like [`STAGES`]: they take too long for every change.
 #[rustfmt::skip]
-const NIGHTLY: &[(&str, u64, &[&str])] = &[
-    ("soak", 2100, &["xtask", "soak"]),
-    ("cluster", 900, &["xtask", "cluster", "--nightly"]),
-    ("proxied", 600, &["xtask", "peers", "--proxied"]),
-    ("table", 1800, &["xtask", "peers", "--table", "--check"]),
-    ("simulate", 900, &["xtask", "simulate", "--seconds", "600"]),
-    ("fuzz", 900, &["xtask", "fuzz", "--minutes", "1"]),
+const NIGHTLY: &[Stage] = &[
+    ("soak", &[], &["xtask", "soak"]),
+    ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--nightly"]),
+    ("proxied", &[&NODE, &CHROMIUM, &peers::PROXIED, &[PYTHON, Need::Packages("target/peers-proxied")]], &["xtask", "peers", "--proxied"]),
+    ("table", &[&NODE, &[PYTHON, Need::Packages("target/peers-piratetok")]], &["xtask", "peers", "--table", "--check"]),
+    ("simulate", &[], &["xtask", "simulate", "--seconds", "600"]),
+    ("fuzz", &[], &["xtask", "fuzz", "--minutes", "1"]),
 ];
 
 /// Returns the names of all stages.
 pub(crate) fn names() -> String {
-    STAGES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
+    joined(STAGES)
 }
 
-/// Runs all stages, or only the named ones, and stops at the first failure.
-pub(crate) fn run(only: &[String]) -> Result<()> {
-    if let Some(unknown) = only.iter().find(|name| STAGES.iter().all(|(stage, ..)| stage != name)) {
-        bail!("unknown stage {unknown}; choose from {}", names());
-    }
-    run_stages(STAGES, only)
+fn joined(stages: &[Stage]) -> String {
+    stages.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs the checks of every night.
-pub(crate) fn run_nightly() -> Result<()> {
-    run_stages(NIGHTLY, &[])
-}
-
-fn run_stages(stages: &[(&str, u64, &[&str])], only: &[String]) -> Result<()> {
-    let mut durations = Vec::new();
-    for (name, limit_seconds, args) in stages {
-        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
-            let duration = run_stage(name, Duration::from_secs(*limit_seconds), args)?;
-            durations.push(format!("{name} {:.0} s", duration.as_secs_f64()));
-        }
-    }
-    println!("\nall stages passed: {}", durations.join(", "));
+/// Runs the tests that need only a Rust toolchain, and says what they leave out.
+pub(crate) fn test() -> Result<()> {
+    let started = now();
+    status(cargo().args(["test", "--workspace", "--locked"]))?;
+    println!(
+        "\nall tests passed in {:.0} s; nothing was installed",
+        now().duration_since(started).as_secs_f64()
+    );
+    println!("not run, because these need more programs or time: {}", joined(&STAGES[1..]));
+    println!("`cargo xtask ci` runs them, and asks before it installs anything");
+    println!("`cargo xtask nightly` runs the longest: {}", joined(NIGHTLY));
     Ok(())
 }
 
-fn run_stage(name: &str, limit: Duration, args: &[&str]) -> Result<Duration> {
-    println!("\n── {name}: cargo {}", args.join(" "));
-    let started = now();
-    let mut command = cargo();
-    let group = Group::start(command.args(args).env("RUSTDOCFLAGS", "--deny warnings"))?;
-    let Some(status) = group.wait(limit)? else {
-        bail!("{name} took longer than its limit of {} s", limit.as_secs());
-    };
-    let duration = now().duration_since(started);
-    println!("── {name}: {:.1} s, limit {} s", duration.as_secs_f64(), limit.as_secs());
-    if !status.success() {
-        bail!("{name} failed: {status}");
+/// Runs all stages, or only the named ones, and stops at the first failure.
+pub(crate) fn run(only: &[String], is_agreed: bool) -> Result<()> {
+    if let Some(unknown) = only.iter().find(|name| STAGES.iter().all(|(stage, ..)| stage != name)) {
+        bail!("unknown stage {unknown}; choose from {}", names());
     }
-    Ok(duration)
+    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|wanted| wanted == name);
+    run_stages(&STAGES.iter().filter(|(name, ..)| is_wanted(name)).copied().collect::<Vec<_>>(), is_agreed)
+}
+
+/// Runs the checks of every night.
+pub(crate) fn run_nightly(is_agreed: bool) -> Result<()> {
+    run_stages(NIGHTLY, is_agreed)
+}
+
+fn run_stages(stages: &[Stage], is_agreed: bool) -> Result<()> {
+    provide(stages, is_agreed)?;
+    let (mut durations, mut result) = (Vec::new(), Ok(()));
+    for (name, _, args) in stages {
+        println!("\n── {name}: cargo {}", args.join(" "));
+        let started = now();
+        result = run_stage(name, args);
+        durations.push(format!("{name} {:.0} s", now().duration_since(started).as_secs_f64()));
+        println!("── {}", durations[durations.len() - 1]);
+        if result.is_err() {
+            break;
+        }
+    }
+    println!("\n{}: {}", if result.is_ok() { "all stages passed" } else { "times" }, durations.join(", "));
+    result
+}
+
+fn run_stage(name: &str, args: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(args).env("RUSTDOCFLAGS", "--deny warnings");
+    // Python would keep its output until the end.
+    command.env("PYTHONUNBUFFERED", "1");
+    if io::stderr().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let Some(status) = Group::start(&mut command)?.wait(SILENCE_MAX)? else {
+        bail!("{name} was killed, because it printed nothing for {} minutes", SILENCE_MAX.as_secs() / 60);
+    };
+    ensure!(status.success(), "{name} failed: {status}");
+    Ok(())
+}
+
+/// Installs what the stages need and the machine does not have, if the user agrees. Packages are left to the stages.
+fn provide(stages: &[Stage], is_agreed: bool) -> Result<()> {
+    let mut needs: Vec<Need> = Vec::new();
+    for need in stages.iter().flat_map(|(_, needs, _)| needs.iter().copied().flatten()) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    needs.retain(|need| need.is_missing());
+    if needs.is_empty() {
+        return Ok(());
+    }
+    println!("These stages need what is missing here, and would install it:\n{}", described(&needs));
+    if !is_agreed {
+        ensure!(io::stdin().is_terminal(), "nothing was installed: add --yes to install it");
+        print!("Install it? [y/N] ");
+        io::stdout().flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        ensure!(answer.trim().eq_ignore_ascii_case("y"), "nothing was installed");
+    }
+    programs::install(&needs)
+}
+
+/// Describes what would be installed, a line for each way to install.
+fn described(needs: &[Need]) -> String {
+    let (mut debian, mut components, mut folders, mut lines) = (vec![], vec![], vec![], vec![]);
+    for need in needs {
+        match *need {
+            Need::Program(_, name) | Need::Fonts(_, name) => debian.push(name),
+            Need::Component(_, name) => components.push(name),
+            Need::Node => {
+                lines.push("  Node 20 or later, from Debian or else from npm into target/node".to_owned());
+            }
+            Need::Packages(folder) => folders.push(folder),
+        }
+    }
+    for (how, what) in [
+        ("apt-get install", debian),
+        ("rustup component add", components),
+        ("packages from npm and PyPI, pinned by lock files, into", folders),
+    ] {
+        if !what.is_empty() {
+            lines.push(format!("  {how} {}", what.join(" ")));
+        }
+    }
+    lines.join("\n")
 }
 
 #[expect(clippy::disallowed_methods, reason = "only measures how long a stage takes")]
@@ -106,12 +188,6 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_stages_together_have_45_minutes() {
-        let seconds: u64 = STAGES.iter().map(|(_, seconds, _)| seconds).sum();
-        assert!(seconds <= LIMITS_SECONDS_MAX, "{seconds}");
-    }
 
     /// A program missing from `programs` would be linked alone, by the stage that runs it.
     #[test]
@@ -125,5 +201,32 @@ mod tests {
             };
             assert!(programs.contains(&program), "{name} runs {program}");
         }
+    }
+
+    /// A stranger's command is the first that CI runs, and needs nothing.
+    #[test]
+    fn ci_begins_with_the_tests_that_need_nothing() {
+        assert_eq!(STAGES[0].2, ["xtask", "test"]);
+        assert!(STAGES[0].1.is_empty());
+    }
+
+    #[test]
+    fn what_would_be_installed_is_listed_by_the_way_to_install_it() {
+        let needs =
+            [CLIPPY, PYTHON, Need::Fonts("ja", "a-font"), Need::Packages("web/node_modules"), Need::Node];
+        assert_eq!(
+            described(&needs),
+            "  Node 20 or later, from Debian or else from npm into target/node\n  apt-get install python3-venv a-font\n  \
+             rustup component add clippy\n  packages from npm and PyPI, pinned by lock files, into web/node_modules"
+        );
+    }
+
+    #[test]
+    fn a_program_that_does_not_run_is_missing() {
+        assert!(Need::Program(&["livetape-no-such-program"], "none").is_missing());
+        assert!(!Need::Program(&["cargo", "--version"], "none").is_missing());
+        assert!(Need::Program(&["cargo", "no-such-command"], "none").is_missing());
+        assert!(Need::Packages("no/such/folder").is_missing());
+        assert!(!Need::Packages("xtask/src").is_missing());
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     node::Node,
-    programs::{Built, build_livetape, install_chromium, status},
+    programs::{Built, CHROMIUM, build_livetape, install, status},
 };
 
 /// The committed build of the package, which the examples load.
@@ -30,7 +30,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     } else {
         fs::write(&bundle, built)?;
     }
-    install_chromium()?;
+    install(&CHROMIUM)?;
     let testing = root.join("packages/testing");
     build(&Node::with_packages(&testing)?, &testing)?;
     for package in [package, testing] {

@@ -3,18 +3,18 @@
 use anyhow::Result;
 
 use crate::{
-    programs::{apt_get_install, cargo, command, status},
+    programs::{Need, cargo, install, status},
     size,
 };
 
 /// Number of processes that the nightly chore kills.
 const KILLS: &str = "30";
-/// Programs that the tests run: how to try whether they are there, and the Debian package.
-const PROGRAMS: [(&[&str], &str); 4] = [
-    (&["nats-server", "--version"], "nats-server"),
-    (&["faketime", "--version"], "faketime"),
-    (&["haproxy", "-v"], "haproxy"),
-    (&["/usr/bin/python3", "-c", "import yaml"], "python3-yaml"),
+/// Programs that the tests run.
+pub(crate) const NEEDS: [Need; 4] = [
+    Need::Program(&["nats-server", "--version"], "nats-server"),
+    Need::Program(&["faketime", "--version"], "faketime"),
+    Need::Program(&["haproxy", "-v"], "haproxy"),
+    Need::Program(&["/usr/bin/python3", "-c", "import yaml"], "python3-yaml"),
 ];
 
 /// Arguments of `cargo xtask cluster`.
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 /// Installs what the tests need, and runs those in `tests/cluster`.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    install()?;
+    install(&NEEDS)?;
     let mut tests = cargo();
     tests.args(["test", "--locked", "--test", "cluster"]);
     if args.release {
@@ -40,14 +40,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         tests.args(["--features", "nats"]);
     }
     if args.nightly {
-        tests.env("LIVETAPE_CLUSTER_KILLS", KILLS);
+        // Thirty kills take minutes, so their progress is shown.
+        tests.args(["--", "--nocapture"]).env("LIVETAPE_CLUSTER_KILLS", KILLS);
     }
     status(&mut tests)
-}
-
-/// Installs nats-server and the other programs, if they are missing.
-pub(crate) fn install() -> Result<()> {
-    let missing = PROGRAMS.iter().filter(|(tried, _)| command(tried[0], &tried[1..]).is_err());
-    let missing: Vec<_> = missing.map(|(_, package)| *package).collect();
-    if missing.is_empty() { Ok(()) } else { apt_get_install(&missing) }
 }

@@ -5,15 +5,8 @@
 
 use anyhow::Result;
 
-/// Source, generated file, and the package that names the generator's output.
-#[cfg(feature = "codegen")]
-const GENERATED: [(&str, &str, &str); 2] = [
-    ("proto/webcast.proto", "crates/core/src/generated/webcast.rs", "livetape.webcast"),
-    ("proto/recording.proto", "crates/core/src/generated/records.rs", "livetape.recording"),
-];
-
-/// Payloads and other messages that livetape writes. All others are only read, as views; the structs of the whole schema are for
-/// a benchmark.
+/// Payloads and other messages that livetape writes. All others are only read, as views; a benchmark and tests compare the
+/// views with structs of the same fields (`used.rs`).
 #[cfg(feature = "codegen")]
 const WRITTEN: [&str; 22] = [
     "Barrage",
@@ -61,43 +54,31 @@ const BOXED: [&str; 5] = [
     ".livetape.webcast.TextPiece.user_value",
 ];
 
-/// Generates, formats and stamps every file of [`GENERATED`].
+/// Generates, formats and stamps the files in `crates/core/src/generated`.
 #[cfg(feature = "codegen")]
 pub(crate) fn run() -> Result<()> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for (source, target, package) in GENERATED {
-        let source_path = root.join(source);
-        if !source_path.exists() {
-            continue;
-        }
-        let out = root.join("target/codegen");
-        std::fs::create_dir_all(&out)?;
-        let set = protox::compile([&source_path], [root.join("proto")])?;
-        if package == "livetape.webcast" {
-            let body = crate::schema::write(&set);
-            stamped(
-                &root,
-                source,
-                "crates/core/src/generated/schema.rs",
-                &out.join("schema.rs"),
-                Some(body),
-            )?;
-        }
-        if package == "livetape.webcast" {
-            let used = crate::views::used(&set);
-            let boxed = crate::views::still_large(&BOXED);
-            let body = crate::views::write(&used, &boxed);
-            stamped(&root, source, "crates/core/src/generated/views.rs", &out.join("views.rs"), Some(body))?;
-            let made = structs(used, &boxed, package, &out.join("used"))?;
-            stamped(&root, source, "crates/core/src/generated/used.rs", &made, None)?;
-            let written = crate::views::with(&set, &WRITTEN);
-            let made = structs(written, &BOXED, package, &out.join("written"))?;
-            stamped(&root, source, "crates/core/src/generated/written.rs", &made, None)?;
-        }
-        let made = structs(set, &BOXED, package, &out)?;
-        stamped(&root, source, target, &made, None)?;
-    }
-    Ok(())
+    let out = root.join("target/codegen");
+    std::fs::create_dir_all(&out)?;
+    let compile = |source: &str| protox::compile([root.join(source)], [root.join("proto")]);
+
+    let source = "proto/webcast.proto";
+    let generated = |name: &str, made: &std::path::Path, body| {
+        stamped(&root, source, &format!("crates/core/src/generated/{name}.rs"), made, body)
+    };
+    let set = compile(source)?;
+    generated("schema", &out.join("schema.rs"), Some(crate::schema::write(&set)))?;
+    let used = crate::views::used(&set);
+    let boxed = crate::views::still_large(&BOXED);
+    generated("views", &out.join("views.rs"), Some(crate::views::write(&used, &boxed)))?;
+    let package = "livetape.webcast";
+    generated("used", &structs(used, &boxed, package, &out.join("used"))?, None)?;
+    let written = crate::views::with(&set, &WRITTEN);
+    generated("written", &structs(written, &BOXED, package, &out.join("written"))?, None)?;
+
+    let source = "proto/recording.proto";
+    let records = structs(compile(source)?, &[], "livetape.recording", &out.join("records"))?;
+    stamped(&root, source, "crates/core/src/generated/records.rs", &records, None)
 }
 
 /// Generates the structs of a schema with prost.

@@ -1,4 +1,5 @@
-//! Builds the demo: spreads the messages of a session over its frames, so that something happens all the time.
+//! Builds the demo and its variant without finals: spreads the messages of a session over its frames, so that something happens all the
+//! time.
 //!
 //! The session combines many rooms, and most activity is in three bursts. This spreads each kind of message over the whole length, keeping
 //! its order; gift streaks stay together.
@@ -47,10 +48,10 @@ const MENTIONED: u64 = 12;
 const LANGUAGE: u64 = 14;
 
 /// A frame with a batch.
-struct Dealt {
+pub(super) struct Dealt {
     item: usize,
     push: Push,
-    batch: Batch,
+    pub(super) batch: Batch,
 }
 
 /// Replaces the text of every chat with a readable phrase.
@@ -69,7 +70,8 @@ pub(crate) fn replace_chats(items: &mut [Item]) -> Result<(), Box<dyn Error>> {
 }
 
 /// Spreads the messages over the frames. Frames keep their number, IDs and compression; frames with batches get even intervals.
-pub(crate) fn deal(items: &mut [Item], room_id: i64) {
+/// `only_for_overlays` leaves out the kinds of messages that overlays do not show.
+pub(crate) fn deal(items: &mut [Item], room_id: i64, only_for_overlays: bool) {
     let mut frames = batches(items);
     let kinds = decoded(items);
     let (mut seen, mut repeats, mut tracks) = (HashSet::new(), Vec::new(), BTreeMap::new());
@@ -97,13 +99,17 @@ pub(crate) fn deal(items: &mut [Item], room_id: i64) {
     spread(&mut frames, visible.into_iter().map(|(_, unit)| unit));
     let viewers = tracks.remove(VIEWERS).unwrap_or_default();
     spread(&mut frames, viewers.into_iter().map(|message| vec![message]));
-    let mut others: Vec<Message> = tracks.into_values().flatten().collect();
-    others.sort_by_key(|message| kinds.get(&message.msg_id).map(|seen| seen.place));
-    pause(&mut others, room_id);
-    spread(&mut frames, others.into_iter().map(|message| vec![message]));
+    if !only_for_overlays {
+        let mut others: Vec<Message> = tracks.into_values().flatten().collect();
+        others.sort_by_key(|message| kinds.get(&message.msg_id).map(|seen| seen.place));
+        pause(&mut others, room_id);
+        spread(&mut frames, others.into_iter().map(|message| vec![message]));
+    }
     for (number, message) in repeats.into_iter().enumerate() {
         let is_it = |m: &Message| (&m.method, m.msg_id) == (&message.method, message.msg_id);
-        let first = frames.iter().position(|frame| frame.batch.messages.iter().any(is_it)).unwrap_or(0);
+        let Some(first) = frames.iter().position(|frame| frame.batch.messages.iter().any(is_it)) else {
+            continue;
+        };
         let at = (first + 1 + number % 3).min(frames.len() - 1);
         frames[at].batch.messages.push(message);
     }
@@ -112,7 +118,7 @@ pub(crate) fn deal(items: &mut [Item], room_id: i64) {
 }
 
 /// Returns the frames with batches.
-fn batches(items: &[Item]) -> Vec<Dealt> {
+pub(super) fn batches(items: &[Item]) -> Vec<Dealt> {
     let frames = items.iter().enumerate().filter_map(|(item, it)| {
         let What::Frame(frame) = &it.what else { return None };
         let push = read_push(&frame.bytes, &mut Vec::new());
@@ -124,7 +130,7 @@ fn batches(items: &[Item]) -> Vec<Dealt> {
 }
 
 impl Dealt {
-    fn write(&self, items: &mut [Item]) {
+    pub(super) fn write(&self, items: &mut [Item]) {
         let payload = write_batch(&self.batch);
         let payload = if self.push.compress_type == "gzip" { zip(&payload) } else { payload };
         let What::Frame(frame) = &mut items[self.item].what else { return };
@@ -133,17 +139,17 @@ impl Dealt {
 }
 
 /// Facts that the decoder finds out about a message.
-struct Seen {
+pub(super) struct Seen {
     kind: String,
     /// Key of its streak; empty if it is not part of one.
-    streak: String,
-    is_final: bool,
+    pub(super) streak: String,
+    pub(super) is_final: bool,
     /// Position in the session.
     place: usize,
 }
 
 /// Decodes all messages, by ID.
-fn decoded(items: &[Item]) -> HashMap<i64, Seen> {
+pub(super) fn decoded(items: &[Item]) -> HashMap<i64, Seen> {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     items.iter().for_each(|item| decoder.handle(item));
     let (filter, mut all) = (Filter::default(), HashMap::new());
@@ -221,27 +227,57 @@ fn beat(frames: &mut [Dealt], items: &mut [Item]) {
 
 /// Replaces the text and language of a chat and removes its mention.
 fn with_phrase(chat: &[u8], (language, text): (&str, &str)) -> Option<Vec<u8>> {
-    let (mut rest, mut out) = (chat, Vec::with_capacity(chat.len()));
-    while !rest.is_empty() {
-        let before = rest;
-        let key = varint(&mut rest)?;
-        let length = match key & 7 {
-            0 => varint(&mut rest).map(|_| 0)?,
-            1 => 8,
-            2 => usize::try_from(varint(&mut rest)?).ok()?,
-            5 => 4,
-            _ => return None,
-        };
-        rest = rest.get(length..)?;
-        if ![CONTENT, MENTIONED, LANGUAGE].contains(&(key >> 3)) {
-            out.extend_from_slice(&before[..before.len() - rest.len()]);
-        }
-    }
+    let mut out = without(chat, &[CONTENT, MENTIONED, LANGUAGE])?;
     for (field, text) in [(CONTENT, text), (LANGUAGE, language)] {
         out.extend([(field << 3 | 2) as u8, u8::try_from(text.len()).ok().filter(|length| *length < 128)?]);
         out.extend_from_slice(text.as_bytes());
     }
     Some(out)
+}
+
+/// Returns the message without the fields that have these numbers.
+pub(super) fn without(message: &[u8], numbers: &[u64]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(message.len());
+    for field in fields(message)? {
+        if !numbers.contains(&field.number) {
+            out.extend_from_slice(field.whole);
+        }
+    }
+    Some(out)
+}
+
+/// An encoded field.
+pub(super) struct Field<'a> {
+    pub(super) number: u64,
+    /// The field with its key.
+    whole: &'a [u8],
+    /// The content of a length-delimited field.
+    pub(super) content: &'a [u8],
+    /// The value of a field with a varint.
+    pub(super) value: u64,
+}
+
+/// Splits a message into its fields.
+pub(super) fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
+    let (mut rest, mut all) = (message, Vec::new());
+    while !rest.is_empty() {
+        let before = rest;
+        let (key, mut value) = (varint(&mut rest)?, 0);
+        let length = match key & 7 {
+            0 => {
+                value = varint(&mut rest)?;
+                0
+            }
+            1 => 8,
+            2 => usize::try_from(varint(&mut rest)?).ok()?,
+            5 => 4,
+            _ => return None,
+        };
+        let (content, after) = rest.split_at_checked(length)?;
+        rest = after;
+        all.push(Field { number: key >> 3, whole: &before[..before.len() - rest.len()], content, value });
+    }
+    Some(all)
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {

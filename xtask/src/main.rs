@@ -8,11 +8,13 @@ mod ci;
 mod client;
 mod cluster;
 mod codegen;
+mod compilers;
 mod fixture;
 mod group;
 mod guard;
 mod lints;
 mod node;
+mod node_version;
 mod outside;
 mod package;
 mod peers;
@@ -45,8 +47,13 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Run all CI stages
+    /// Run the tests that need only a Rust toolchain: they install nothing and take a few minutes
+    Test,
+    /// Run everything that CI runs, beginning with `test`
     Ci {
+        /// Install what is missing, without asking
+        #[arg(long)]
+        yes: bool,
         #[arg(help = format!("Run only these stages: {}", ci::names()))]
         stages: Vec<String>,
     },
@@ -96,8 +103,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Run the checks that take too long for CI
-    Nightly,
+    /// Run the checks that take too long for every change
+    Nightly {
+        /// Install what is missing, without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// Run unmodified third-party clients against `livetape mock`
     Peers(peers::Args),
     /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import the captures
@@ -150,8 +161,9 @@ enum Chore {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().chore {
-        Chore::Ci { stages } => ci::run(&stages),
-        Chore::Nightly => ci::run_nightly(),
+        Chore::Test => ci::test(),
+        Chore::Ci { yes, stages } => ci::run(&stages, yes),
+        Chore::Nightly { yes } => ci::run_nightly(yes),
         Chore::Bench(args) => bench::run(&args),
         Chore::Guard { accept } => guard::run(accept),
         Chore::Size => size::run(),

@@ -10,10 +10,11 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use crate::programs::{apt_get_install, status, target};
+use crate::{
+    node_version::{BIN, MAJOR_MIN, is_recent},
+    programs::{NODE, install, root, status, target},
+};
 
-/// Lowest major version that the tests and their tools support.
-const MAJOR_MIN: u32 = 20;
 /// Files that `npm ci` needs.
 const LOCKED: [&str; 2] = ["package.json", "package-lock.json"];
 
@@ -33,17 +34,15 @@ impl Node {
 
     /// Finds a recent Node, or installs one.
     pub(crate) fn find() -> Result<Self> {
-        if status(&mut npm(["--version"])).is_err() {
-            apt_get_install(&["nodejs", "npm"])?;
-        }
+        install(&NODE)?;
         let on_path = Self { folder: None };
         if is_recent(Path::new("node")) {
             return Ok(on_path);
         }
         let folder = target()?.join("node");
-        let bin = folder.join("node_modules/.bin");
+        let bin = folder.join(BIN);
         if !is_recent(&bin.join("node")) {
-            on_path.install(&Path::new(env!("CARGO_MANIFEST_DIR")).join("node"), &folder)?;
+            on_path.install(&root().join("xtask/node"), &folder)?;
             ensure!(is_recent(&bin.join("node")), "install Node {MAJOR_MIN} or later: this chore needs it");
         }
         Ok(Self { folder: Some(bin) })
@@ -108,27 +107,4 @@ fn npm<const N: usize>(args: [&str; N]) -> Command {
 fn before(folder: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     Ok(env::join_paths([folder.to_owned()].into_iter().chain(env::split_paths(&path)))?)
-}
-
-fn is_recent(node: &Path) -> bool {
-    let Ok(output) = Command::new(node).arg("--version").output() else { return false };
-    major(&String::from_utf8_lossy(&output.stdout)).is_some_and(|major| major >= MAJOR_MIN)
-}
-
-/// Parses the major version of `v22.23.3`.
-fn major(version: &str) -> Option<u32> {
-    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::major;
-
-    #[test]
-    fn versions_are_parsed() {
-        assert_eq!(major("v22.23.3\n"), Some(22));
-        assert_eq!(major("v8.0.0"), Some(8));
-        assert_eq!(major("22.1.0"), None);
-        assert_eq!(major(""), None);
-    }
 }

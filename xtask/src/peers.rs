@@ -3,7 +3,6 @@
 use std::{
     env::consts::EXE_SUFFIX,
     ffi::OsStr,
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,7 +11,7 @@ use anyhow::Result;
 
 use crate::{
     node::Node,
-    programs::{Built, apt_get_install, build_livetape, cargo, command, install_chromium, status},
+    programs::{Built, CHROMIUM, Need, PYTHON, build_livetape, cargo, command, install, status},
 };
 
 /// A virtual environment for each Python client, and its requirements file.
@@ -28,13 +27,14 @@ const NIGHTLY_ENVIRONMENTS: [(&str, &str); 4] = [
     ("peers-piratetok", "requirements-piratetok.txt"),
     ("peers-proxied", "proxied/requirements.txt"),
 ];
-/// Programs that the checks behind the proxy use, each with its Debian package.
-const PROGRAMS: [(&str, &str, &str); 5] = [
-    ("curl", "--version", "curl"),
-    ("java", "--version", "openjdk-17-jdk-headless"),
-    ("certutil", "--help", "libnss3-tools"),
-    ("ip", "-Version", "iproute2"),
-    ("unshare", "--version", "util-linux"),
+/// Programs that the checks behind the proxy use, beside Chromium.
+pub(crate) const PROXIED: [Need; 5] = [
+    Need::Program(&["curl", "--version"], "curl"),
+    Need::Program(&["java", "--version"], "openjdk-17-jdk-headless"),
+    // It has no option that only shows something and succeeds.
+    Need::Program(&["sh", "-c", "command -v certutil"], "libnss3-tools"),
+    Need::Program(&["ip", "-Version"], "iproute2"),
+    Need::Program(&["unshare", "--version"], "util-linux"),
 ];
 /// Runs its arguments in a network namespace that has only the loopback interface.
 const WITHOUT_ROUTES: [&str; 6] =
@@ -88,7 +88,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     status(script("table/run.mjs")?.arg("--some"))?;
     build_crate(&peers.join("tiktoklive/Cargo.toml"), &target.join("peers-tiktoklive"))?;
-    install_programs()?;
+    install(&PROXIED)?;
+    install(&CHROMIUM)?;
     let mut unshare = Command::new("unshare");
     unshare.args(WITHOUT_ROUTES).arg("node").args([&peers.join("proxied/run.mjs"), &livetape, &target]);
     status(node.lead(&mut unshare)?)?;
@@ -101,26 +102,15 @@ fn build_crate(manifest: &Path, target: &Path) -> Result<()> {
     status(cargo().args(build).arg(manifest).arg("--target-dir").arg(target))
 }
 
-/// Installs the programs that are missing, and Chromium.
-fn install_programs() -> Result<()> {
-    let is_missing =
-        |(program, argument, _): &&(&str, &str, &str)| Command::new(program).arg(argument).output().is_err();
-    let missing: Vec<_> = PROGRAMS.iter().filter(is_missing).map(|(.., package)| *package).collect();
-    if !missing.is_empty() {
-        apt_get_install(&missing)?;
-    }
-    install_chromium()
-}
-
 /// Creates a virtual environment in `folder`, installs `requirements` and returns its Python.
 pub(crate) fn install_python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let venv = || command("python3", [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()]);
-    if !python.with_file_name(format!("pip{EXE_SUFFIX}")).exists() && venv().is_err() {
-        // A failed attempt leaves an environment without pip.
-        fs::remove_dir_all(folder).ok();
-        apt_get_install(&["python3", "python3-venv"])?;
-        venv()?;
+    if !python.with_file_name(format!("pip{EXE_SUFFIX}")).exists() {
+        install(&[PYTHON])?;
+        command(
+            "python3",
+            ["-m", "venv", "--clear"].map(OsStr::new).into_iter().chain([folder.as_os_str()]),
+        )?;
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);

@@ -8,11 +8,11 @@ use anyhow::Result;
 use crate::{
     node::Node,
     peers::install_python,
-    programs::{Built, build_livetape, install_chromium, status},
+    programs::{Built, CHROMIUM, build_livetape, install, status},
 };
 
 /// Path of Debian's Chromium.
-const CHROMIUM: &str = "/usr/bin/chromium";
+const CHROMIUM_PATH: &str = "/usr/bin/chromium";
 
 /// Builds livetape, installs the programs from lock files and runs the checks.
 pub(crate) fn run() -> Result<()> {
@@ -20,8 +20,8 @@ pub(crate) fn run() -> Result<()> {
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&producers)?;
     let python = install_python(&producers.join("requirements.txt"), &target.join("producers"))?;
-    install_chromium()?;
+    install(&CHROMIUM)?;
     let files = target.join("producers-files");
-    let tools = [livetape, python.with_file_name("mitmdump"), CHROMIUM.into(), files];
+    let tools = [livetape, python.with_file_name("mitmdump"), CHROMIUM_PATH.into(), files];
     status(node.command()?.arg(producers.join("run.mjs")).args(tools))
 }

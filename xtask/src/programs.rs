@@ -1,37 +1,96 @@
 //! Runs other programs, and installs missing ones.
 
-use std::{env, ffi::OsStr, path::PathBuf, process::Command};
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// Fonts without which screenshots show boxes, each with a language that it covers. `und-zsye` is emoji.
-const FONTS: [(&str, &str); 3] =
-    [("und-zsye", "fonts-noto-color-emoji"), ("ja", "fonts-noto-cjk"), ("hi", "fonts-noto-core")];
+use crate::node_version;
 
-/// Installs Debian's Chromium, and fonts for the names and texts of recordings, if they are missing.
-pub(crate) fn install_chromium() -> Result<()> {
-    let mut missing = Vec::new();
-    if command("chromium", ["--version"]).is_err() {
-        missing.push("chromium");
-    }
-    if command("fc-list", ["--version"]).is_err() {
-        missing.push("fontconfig");
-    }
-    for (language, package) in FONTS {
-        let fonts = Command::new("fc-list").args([&format!(":lang={language}"), "family"]).output();
-        if !fonts.is_ok_and(|fonts| fonts.status.success() && !fonts.stdout.is_empty()) {
-            missing.push(package);
-        }
-    }
-    if missing.is_empty() { Ok(()) } else { apt_get_install(&missing) }
+/// Something that chores use and a machine may not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A program: how to try whether it runs, and its Debian package.
+    Program(&'static [&'static str], &'static str),
+    /// Fonts for a language, and their Debian package.
+    Fonts(&'static str, &'static str),
+    /// A component of the Rust toolchain: how to try whether it runs, and its name in rustup.
+    Component(&'static [&'static str], &'static str),
+    /// A recent Node. If Debian's is too old, another one is installed in the target folder.
+    Node,
+    /// Packages from npm or PyPI, in a folder of this checkout. Lock files pin them.
+    Packages(&'static str),
 }
 
-/// Installs Debian packages. A failure fails the chore, because a skipped test proves nothing.
-pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
-    let wanted = packages.join(" ");
+pub(crate) const RUSTFMT: Need = Need::Component(&["cargo", "fmt", "--version"], "rustfmt");
+pub(crate) const CLIPPY: Need = Need::Component(&["cargo", "clippy", "--version"], "clippy");
+const NPM: Need = Need::Program(&["npm", "--version"], "npm");
+/// Node, and npm, which installs packages.
+pub(crate) const NODE: [Need; 2] = [NPM, Need::Node];
+/// Python, with what virtual environments need.
+pub(crate) const PYTHON: Need = Need::Program(&["python3", "-c", "import ensurepip, venv"], "python3-venv");
+/// Debian's Chromium, and the fonts without which screenshots show boxes instead of the names and texts of recordings. `und-zsye` is emoji.
+pub(crate) const CHROMIUM: [Need; 5] = [
+    Need::Program(&["chromium", "--version"], "chromium"),
+    Need::Program(&["fc-list", "--version"], "fontconfig"),
+    Need::Fonts("und-zsye", "fonts-noto-color-emoji"),
+    Need::Fonts("ja", "fonts-noto-cjk"),
+    Need::Fonts("hi", "fonts-noto-core"),
+];
+
+impl Need {
+    /// Whether the machine, or the checkout, does not have it.
+    pub(crate) fn is_missing(self) -> bool {
+        let runs = |tried: &[&str]| {
+            Command::new(tried[0]).args(&tried[1..]).output().is_ok_and(|output| output.status.success())
+        };
+        match self {
+            Self::Program(tried, _) | Self::Component(tried, _) => !runs(tried),
+            Self::Fonts(language, _) => {
+                let fonts = Command::new("fc-list").args([&format!(":lang={language}"), "family"]).output();
+                !fonts.is_ok_and(|fonts| fonts.status.success() && !fonts.stdout.is_empty())
+            }
+            Self::Node => !target().is_ok_and(|target| node_version::is_installed(&target)),
+            Self::Packages(folder) => {
+                let in_target = folder.strip_prefix("target/").zip(target().ok());
+                !in_target.map_or_else(|| root().join(folder), |(name, target)| target.join(name)).is_dir()
+            }
+        }
+    }
+}
+
+/// Installs what is missing of the programs, fonts and components, with `apt-get` and rustup. A failure fails the chore, because a skipped
+/// test proves nothing. Packages and Node are installed by the chores, which know their lock files.
+pub(crate) fn install(needs: &[Need]) -> Result<()> {
+    let missing: Vec<_> = needs.iter().filter(|need| need.is_missing()).collect();
+    let components = missing.iter().filter_map(|need| match need {
+        Need::Component(_, name) => Some(*name),
+        _ => None,
+    });
+    let packages = missing.iter().filter_map(|need| match need {
+        Need::Program(_, package) | Need::Fonts(_, package) => Some(*package),
+        _ => None,
+    });
+    let (components, packages) = (Vec::from_iter(components), Vec::from_iter(packages));
+    if !components.is_empty() {
+        command("rustup", ["component", "add"].iter().chain(&components))?;
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
     let attempt = command("apt-get", ["update", "--quiet"])
-        .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(packages)));
+        .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(&packages)));
+    let wanted = packages.join(" ");
     attempt.with_context(|| format!("this chore needs {wanted} (names of Debian packages): install them"))
+}
+
+/// Returns the folder of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// Returns the cargo that runs this chore, without this package's environment variables: some build scripts (ring's) depend on them and

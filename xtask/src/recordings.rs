@@ -21,16 +21,21 @@ use livetape::{
 
 #[path = "deal.rs"]
 mod deal;
+#[path = "finals.rs"]
+mod finals;
 
 /// The built-in recording.
-const DEMO: &str = "recordings/demo.bin";
+pub(crate) const DEMO: &str = "recordings/demo.bin";
+/// The demo's gifts and chats, with streaks as incomplete as in the source.
+pub(crate) const CUT_STREAKS: &str = "recordings/cut-streaks.bin";
 /// The scrubbing key. It need not be secret, because the people are fictional already. With this key, all people of the demo get different
 /// names.
 const PUBLIC_KEY: &[u8; KEY_BYTES] = b"livetape: the people of the demo";
 
 /// Name of each recording and of its frame lines.
-pub(crate) const RECORDINGS: [(&str, &str); 3] = [
+pub(crate) const RECORDINGS: [(&str, &str); 4] = [
     (DEMO, "fixtures/webcast/session-1"),
+    (CUT_STREAKS, "fixtures/webcast/session-1"),
     ("recordings/gifts.bin", "fixtures/webcast/session-2"),
     ("recordings/short.bin", "fixtures/webcast/session-3"),
 ];
@@ -65,7 +70,7 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Made>, Box<dyn Error>> {
 }
 
 /// Generates the recording of `<session>.jsonl`. Replaces its people and their texts with readable fictional ones, so that an audit finds
-/// nothing. Spreads the messages of the demo evenly.
+/// nothing. Spreads the messages of session 1 evenly; in the demo, all streaks end.
 pub(crate) fn make(root: &Path, name: &str, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let imported = imported(root, session)?;
     let (mut header, mut items, mut room_id) = (None, Vec::new(), 0);
@@ -83,8 +88,13 @@ pub(crate) fn make(root: &Path, name: &str, session: &str) -> Result<Vec<u8>, Bo
     }
     let header = header.ok_or("no header")?;
     deal::replace_chats(&mut items)?;
-    if name == DEMO {
-        deal::deal(&mut items, room_id);
+    match name {
+        DEMO => {
+            finals::add_finals(&mut items)?;
+            deal::deal(&mut items, room_id, false);
+        }
+        CUT_STREAKS => deal::deal(&mut items, room_id, true),
+        _ => {}
     }
     let mut scrubber = Scrubber::new(Key::new(PUBLIC_KEY)).readable();
     scrubber.collect(&Item {

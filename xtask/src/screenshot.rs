@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::{
     node::Node,
-    programs::{Built, build_livetape, install_chromium, status},
+    programs::{Built, CHROMIUM, build_livetape, install, status},
     web::contents,
 };
 
@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
     let png = root.join("docs/dashboard.png");
     let Built { livetape, .. } = build_livetape()?;
     let node = Node::with_packages(&tests)?;
-    install_chromium()?;
+    install(&CHROMIUM)?;
     status(node.command()?.args([tests.join("screenshot.mjs"), livetape, png.clone()]))?;
     let bytes = fs::metadata(&png)?.len();
     ensure!(bytes <= PNG_BYTES_MAX, "docs/dashboard.png has {bytes} bytes, more than {PNG_BYTES_MAX}");

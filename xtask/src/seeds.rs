@@ -19,6 +19,9 @@ use crate::programs::{cargo, target};
 /// Maximum time for one seed: one that takes longer hangs. A simulation takes about five seconds on a busy machine.
 const SEED_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// Time between two reports of progress.
+const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+
 /// Name of each target, its test program, and the beginning of the names of its tests.
 #[rustfmt::skip]
 const TARGETS: &[(&str, &str, &str)] = &[
@@ -32,7 +35,6 @@ const TARGETS: &[(&str, &str, &str)] = &[
     ("websocket", "livetape", "fuzz::sockets"),
     ("http", "livetape", "fuzz::requests"),
     ("heads", "livetape", "server::ws::heads::"),
-    ("forward", "livetape", "source::forward::tap::"),
     ("hub", "livetape", "hub::tests::model::"),
     ("lobby", "livetape", "lobby::tests::model::"),
     ("session", "livetape_core", "session::tests::"),
@@ -141,11 +143,16 @@ impl Job {
         // Different for each job of each run.
         let first = SystemTime::UNIX_EPOCH.elapsed()?.as_secs() << 24 | (number as u64) << 18;
         let (began, mut next) = (now(), first);
+        let mut progress_at = began + PROGRESS_EVERY;
         while next == first
             || (now().duration_since(began) < self.time && !has_failed.load(Ordering::Relaxed))
         {
             self.run_seed(next, tests)?;
             next += 1;
+            if now() >= progress_at {
+                println!("{}, {}: {} seeds so far", self.chore, self.program, next - first);
+                progress_at = now() + PROGRESS_EVERY;
+            }
         }
         println!("{}, {}: {} seeds from {first}", self.chore, self.program, next - first);
         Ok(())

@@ -16,6 +16,11 @@ const BINARY_BYTES_MAX: u64 = 25_000_000;
 pub(crate) fn run() -> Result<()> {
     let bytes = fs::metadata(build()?)?.len();
     println!("size of livetape: {:.2} MB (maximum {} MB)", bytes as f64 / 1e6, BINARY_BYTES_MAX / 1_000_000);
+    judge(bytes)
+}
+
+fn judge(bytes: u64) -> Result<()> {
+    ensure!(bytes > 0, "the program is empty");
     ensure!(bytes <= BINARY_BYTES_MAX, "the program is too large");
     Ok(())
 }
@@ -33,4 +38,15 @@ pub(crate) fn build_with_addon() -> Result<PathBuf> {
 fn built(what: &[&str]) -> Result<PathBuf> {
     status(cargo().args(["build", "--release", "--locked"]).args(RELEASED).args(what))?;
     Ok(target()?.join(format!("release/livetape{EXE_SUFFIX}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_or_empty_program_fails() {
+        assert!(judge(1).is_ok() && judge(BINARY_BYTES_MAX).is_ok());
+        assert!(judge(BINARY_BYTES_MAX + 1).is_err() && judge(0).is_err());
+    }
 }

@@ -18,6 +18,11 @@ const SAMPLES_MIN: usize = 30;
 const LIMITS: [(&str, f64, f64); 3] =
     [(" KiB", 4.0 * 1024.0, f64::INFINITY), (" files", 25.0, 4.0), (" threads", 2.0, 4.0)];
 
+/// Name of the column with the number of connected readers, and the minimum of its median after the warm-up: without readers, everything is
+/// flat. Of 500 readers, some nine in ten are connected at a time.
+const READERS: &str = "readers";
+const READERS_MIN: f64 = 250.0;
+
 /// Arguments of `cargo xtask soak`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -89,11 +94,27 @@ fn trends(csv: &str) -> Result<Vec<Trend>> {
     let during = &rows[1..rows.len() - 1];
     let counted = &during[(during.len() as f64 * WARM_UP) as usize..];
     ensure!(counted.len() >= SAMPLES_MIN, "only {} samples after the warm-up", counted.len());
-    let limited = names.iter().enumerate().filter_map(|(column, name)| {
-        let limit = LIMITS.iter().find(|(end, ..)| name.ends_with(end))?;
-        Some((column, *name, *limit))
-    });
-    let trends = limited.map(|(column, name, (_, growth_max, left_max))| {
+    let readers = names.iter().position(|name| *name == READERS).context("no column of readers")?;
+    let connected = median(counted.iter().map(|row| row[readers]).collect());
+    ensure!(connected >= READERS_MIN, "only {connected} readers were connected");
+    let limited: Vec<_> = names
+        .iter()
+        .enumerate()
+        .filter_map(|(column, name)| {
+            let limit = LIMITS.iter().find(|(end, ..)| name.ends_with(end))?;
+            Some((column, *name, *limit))
+        })
+        .collect();
+    for (end, ..) in LIMITS {
+        ensure!(limited.iter().any(|(_, name, _)| name.ends_with(end)), "no column of{end}");
+    }
+    // A process that runs has memory, descriptors and threads.
+    let is_measured = |row: &Vec<f64>| {
+        row.len() == names.len()
+            && limited.iter().all(|&(column, ..)| row[column].is_finite() && row[column] > 0.0)
+    };
+    ensure!(rows.iter().all(is_measured), "a sample is missing, zero, negative or not a number");
+    let trends = limited.into_iter().map(|(column, name, (_, growth_max, left_max))| {
         let points: Vec<_> = counted.iter().map(|row| (row[0], row[column])).collect();
         let seconds = counted[counted.len() - 1][0] - counted[0][0];
         let left = last[column] - first[column];
@@ -108,9 +129,12 @@ fn slope(points: &[(f64, f64)]) -> f64 {
         .iter()
         .enumerate()
         .flat_map(|(at, one)| points[at + 1..].iter().map(move |other| (one, other)));
-    let mut slopes: Vec<_> = pairs.map(|(one, other)| (other.1 - one.1) / (other.0 - one.0)).collect();
-    slopes.sort_by(f64::total_cmp);
-    slopes[slopes.len() / 2]
+    median(pairs.map(|(one, other)| (other.1 - one.1) / (other.0 - one.0)).collect())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 #[cfg(test)]
@@ -139,9 +163,31 @@ mod tests {
         assert!(!soak(warm, |_| 512, 20), "descriptors that nobody closes");
     }
 
+    /// Judges a soak without growth, after a change to its text.
+    fn changed(names: &str, row: &str) -> Result<Vec<Trend>> {
+        let row = |second: u32| format!("{second},{row}\n");
+        trends(&(format!("seconds,{names}\n") + &(0..150).map(row).collect::<String>()))
+    }
+
     #[test]
-    fn too_few_samples_prove_nothing() {
-        assert!(trends("seconds,a KiB\n0,1\n1,1\n2,1\n").is_err());
+    fn what_was_not_measured_proves_nothing() {
+        let names = "readers,a KiB,a files,a threads";
+        assert!(changed(names, "450,9000,12,4").unwrap().iter().all(Trend::is_flat));
+        for (names, row, why) in [
+            (names, "0,9000,12,4", "no readers"),
+            (names, "450,0,12,4", "no memory: the process has ended"),
+            (names, "450,-1,12,4", "negative"),
+            (names, "450,NaN,12,4", "not a number"),
+            (names, "450,9000,12", "a missing value"),
+            (names, "450,,12,4", "an empty value"),
+            ("readers,a bytes,a files,a threads", "450,9000,12,4", "no column of memory"),
+            ("a KiB,a files,a threads", "9000,12,4", "no column of readers"),
+        ] {
+            assert!(changed(names, row).is_err(), "{why}");
+        }
+        assert!(
+            trends("seconds,readers,a KiB,a files,a threads\n0,9,1,1,1\n1,9,1,1,1\n2,9,1,1,1\n").is_err()
+        );
         assert!(trends("").is_err());
     }
 }

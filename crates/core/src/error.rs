@@ -15,12 +15,64 @@ pub struct Problem {
     pub message: String,
     /// Advice on what to do, in one line; may be empty in a terminal.
     pub hint: String,
+    /// The limit that was reached, for metrics. Stays in the process.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
+}
+
+/// The limit behind a failure with [`Code::Capacity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// Sockets on `/ws/echo`.
+    EchoSockets,
+    /// Live rooms of this process.
+    LiveRooms,
+    /// Live rooms of the cluster.
+    LiveRoomsOfCluster,
+    /// Look-ups over time.
+    Lookups,
+    /// Private replays.
+    Replays,
+    /// Sockets of any kind.
+    Sockets,
+    /// Subscribers of feeds.
+    Subscribers,
+    /// Another node of the cluster is connected to the user.
+    UserElsewhere,
+}
+
+impl Cause {
+    /// Returns the name in metrics and in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EchoSockets => "echo_sockets",
+            Self::LiveRooms => "live_rooms",
+            Self::LiveRoomsOfCluster => "live_rooms_of_cluster",
+            Self::Lookups => "lookups",
+            Self::Replays => "replays",
+            Self::Sockets => "sockets",
+            Self::Subscribers => "subscribers",
+            Self::UserElsewhere => "user_elsewhere",
+        }
+    }
 }
 
 impl Problem {
     /// Creates a failure with the default hint of its code.
     pub fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), hint: code.hint().to_owned() }
+        Self { code, message: message.to_string(), hint: code.hint().to_owned(), cause: None }
+    }
+
+    /// Creates a [`Code::Capacity`] failure: this limit was reached.
+    pub fn full(cause: Cause, message: impl fmt::Display) -> Self {
+        Self { cause: Some(cause), ..Self::new(Code::Capacity, message) }
+    }
+
+    /// Returns the cause for metrics and the log: the limit that was reached, or else the code.
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        self.cause.map_or(self.code.name(), Cause::name)
     }
 
     /// Replaces the hint.
@@ -111,7 +163,7 @@ codes! {
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
     /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// A limit of connections, subscribers, rooms or replays is reached, or another user is being looked up.
+    /// A limit of connections, subscribers, rooms, replays or look-ups is reached, or another user is being looked up.
     Capacity = "capacity", 503, 4102, 1, "try again later";
     /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
@@ -169,6 +221,14 @@ codes! {
     InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or set `live.allow_inject` and restart the server";
     /// The expected clients did not connect in time.
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect the clients first, or omit `wait_clients`";
+    /// The command of `livetape run` used neither the feed nor the mock.
+    TooFewRequests = "too_few_requests", 409, 1008, 1, "let the command read `LIVETAPE_URL` or `LIVETAPE_MOCK_URL`, or send its requests through the proxy of the mock";
+    /// The command of `livetape run` does not exist.
+    CommandNotFound = "command_not_found", 400, 1008, 127, "check the spelling and PATH, or use the path of the program";
+    /// The command of `livetape run` cannot be executed.
+    CommandNotExecutable = "command_not_executable", 400, 1008, 126, "check that it is an executable program";
+    /// Clients did not read to the end of a recording before the server exited.
+    UnreadClients = "unread_clients", 503, 4101, 3, "read until the close frame (1000); to keep the server running at the end, do not set `exit_when_done`", terminal "let the clients read until the close frame (1000), or omit --exit-when-done to keep the server running";
     /// The connection to the room was closed, reset or silent.
     ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, --ca, the network";
     /// The host name of the upstream, the sign server or the proxy could not be resolved.
@@ -197,6 +257,8 @@ codes! {
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
     /// The program that embeds the server refused the connection or request.
     Refused = "refused", 403, 1008, 1, "see the documentation of the program that runs this server";
+    /// A handler of the program that embeds the server failed, so the connection or request is refused.
+    HandlerFailed = "handler_failed", 500, 1008, 1, "report this to the operator of the server, whose log has the cause";
     /// Another version of livetape wrote to the channel of the cluster.
     ClusterVersion = "cluster_version", 502, 1011, 1, "update livetape on all nodes of the cluster, one after the other";
     /// A message on the channel of the cluster is not from livetape, or not from its owner. It is skipped.
@@ -254,6 +316,8 @@ pub mod close {
     pub const NORMAL: u16 = 1000;
     /// The server is shutting down.
     pub const GOING_AWAY: u16 = 1001;
+    /// The connection ended without a close frame. Never sent.
+    pub const ABNORMAL: u16 = 1006;
     /// The peer violated the protocol.
     pub const PROTOCOL: u16 = 1002;
     /// A text message was not valid UTF-8.
@@ -289,7 +353,8 @@ mod tests {
         for code in Code::ALL {
             assert!((400..600).contains(&code.http_status()), "{code}");
             assert!(matches!(code.close_code(), 1001..=1011 | 4000..=4999), "{code}");
-            assert!((1..=3).contains(&code.exit_code()), "{code}");
+            // A shell exits with 126 or 127 for a command that it cannot run.
+            assert!(matches!(code.exit_code(), 1..=3 | 126..=127), "{code}");
             assert_eq!(Code::from_name(code.name()), Some(*code));
             assert!(!code.title().contains('_') && !code.hint().is_empty(), "{code}");
         }

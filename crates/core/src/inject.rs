@@ -44,6 +44,14 @@ pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
 /// Maximum number of gifts per request.
 pub const GIFTS_MAX: i32 = 1_000_000;
 
+/// Maximum number of months of a subscription.
+const MONTHS_MAX: i64 = 10_000;
+/// Number of answers in a poll.
+const OPTIONS_MIN: usize = 2;
+const OPTIONS_MAX: usize = 10;
+/// Base64 with padding.
+const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
+
 /// An event to inject.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
@@ -119,7 +127,7 @@ pub enum InjectRequest {
         user: Who,
         /// Number of months subscribed.
         #[serde(default = "one_month")]
-        #[schemars(range(min = 1))]
+        #[schemars(range(min = 1, max = MONTHS_MAX))]
         months: i64,
     },
     /// A viewer asks the host a question.
@@ -176,6 +184,7 @@ pub enum InjectRequest {
         /// Text of the question.
         question: String,
         /// Answers to choose from.
+        #[schemars(length(min = OPTIONS_MIN, max = OPTIONS_MAX))]
         options: Vec<String>,
     },
     /// The LIVE ends.
@@ -183,8 +192,10 @@ pub enum InjectRequest {
     /// A message with a custom payload.
     Raw {
         /// Method of the message, e.g. `WebcastChatMessage`.
+        #[schemars(length(min = 1))]
         method: String,
         /// Protobuf of the message, in base64.
+        #[schemars(regex(pattern = BASE64))]
         payload: String,
     },
     /// The number of viewers changes.

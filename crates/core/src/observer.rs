@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    recognise::{is_push_frame, is_webcast_address, room_in, user_asked},
+    recognise::{is_other_address, is_push_frame, is_webcast_address, room_in, user_asked},
     recording::{
         Flags, Frame, Item, Opcode, What,
         records::{
-            ConnClose, ConnOpen, Gap, Http, HttpHeader, Marker, Status, conn_close::Who, gap::Direction,
-            http::Role,
+            ConnClose, ConnOpen, Gap, Http, HttpHeader, Marker, conn_close::Who, gap::Direction, http::Role,
         },
     },
 };
@@ -57,17 +56,6 @@ impl Socket {
     }
 }
 
-/// A message that was not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// Whether the client sent it.
-    pub is_sent: bool,
-    /// Its length in bytes, as far as known.
-    pub bytes: u64,
-    /// Why it was not kept.
-    pub why: String,
-}
-
 /// Observes a client. Callers report what they see, in order of time, and take the items.
 #[derive(Debug, Default)]
 pub struct Observer {
@@ -79,22 +67,17 @@ pub struct Observer {
     conn: u32,
     /// Rooms of the open connections.
     rooms: BTreeMap<u32, i64>,
-    /// First batches whose connection is not open yet, with their rooms.
-    held: Vec<(i64, Http)>,
+    /// First batches whose connection is not open yet, with their times and rooms.
+    held: Vec<(Duration, i64, Http)>,
 }
 
 impl Observer {
     /// Creates an observer of a client that watches `user`. If that is empty, the user of a room is the one for whom a
-    /// look-up returned it, or otherwise that of [`Observer::set_user`].
+    /// look-up returned it.
     #[must_use]
     pub fn new(user: &str) -> Self {
         let hosts = user.is_empty().then(BTreeMap::new);
         Self { user: user.to_owned(), hosts, ..Self::default() }
-    }
-
-    /// Sets the user of connections that open from now on.
-    pub fn set_user(&mut self, user: &str) {
-        user.clone_into(&mut self.user);
     }
 
     /// Returns the items since the last call.
@@ -113,7 +96,7 @@ impl Observer {
         let is_of = |open: i64| room == 0 || open == 0 || room == open;
         match self.rooms.iter().rev().find(|(_, open)| is_of(**open)) {
             Some((&conn, _)) => self.put(offset, conn, flags, What::Http(http)),
-            None if self.held.len() < HELD_MAX => self.held.push((room, http)),
+            None if self.held.len() < HELD_MAX => self.held.push((offset, room, http)),
             None => self.put(offset, self.conn.max(1), flags, What::Http(http)),
         }
     }
@@ -140,14 +123,14 @@ impl Observer {
         };
         self.put(offset, conn, 0, What::ConnOpen(open));
         let is_of = |room: i64| room == 0 || room_id == 0 || room == room_id;
-        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(|(room, _)| is_of(*room));
+        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(|(_, room, _)| is_of(*room));
         self.held = held;
         let due: Vec<_> = due;
-        due.into_iter().for_each(|(_, http)| self.put(offset, conn, 0, What::Http(http)));
+        due.into_iter().for_each(|(_, _, http)| self.put(offset, conn, 0, What::Http(http)));
         conn
     }
 
-    /// Reports a frame. The first push frame identifies a socket with an unknown URL.
+    /// Reports a frame. The first push frame identifies a socket, unless its URL is that of another service of TikTok.
     pub fn frame(
         &mut self,
         offset: Duration,
@@ -158,7 +141,7 @@ impl Observer {
     ) {
         let conn = match socket.conn {
             Some(conn) => conn,
-            None if socket.looked_at >= FRAMES_LOOKED_AT_MAX => return,
+            None if socket.looked_at >= FRAMES_LOOKED_AT_MAX || is_other_address(&socket.url) => return,
             None if opcode == Opcode::BINARY && is_push_frame(&bytes) => {
                 self.open(offset, socket, 0, Vec::new())
             }
@@ -193,35 +176,20 @@ impl Observer {
         }
     }
 
-    /// Notes a problem that the client caused.
-    pub fn remark(&mut self, offset: Duration, label: String) {
-        self.put(offset, self.conn.max(1), 0, What::Marker(Marker { label }));
-    }
-
-    /// Reports a failed request.
-    pub fn failed(&mut self, offset: Duration, status: Status) {
-        self.put(offset, self.conn.max(1), 0, What::Status(status));
-    }
-
-    /// Reports something that was not kept, on a connection or on none (0).
-    pub fn lost(&mut self, offset: Duration, conn: u32, lost: Lost) {
-        let at = u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
-        let direction = if lost.is_sent { Direction::Sent } else { Direction::Received };
-        let gap = Gap {
-            first_t_ns: at,
-            last_t_ns: at,
-            records: 1,
-            bytes: lost.bytes,
-            direction: direction.into(),
-            reason: lost.why,
-        };
-        self.put(offset, conn, 0, What::Gap(gap));
-    }
-
-    /// Reports the end of the observation: first batches that are still held have no connection.
+    /// Reports the end of the observation. First batches that are still held have no connection, and so no user: events at
+    /// this time, long after they arrived, would be wrong. They count as missing.
     pub fn finish(&mut self, offset: Duration) {
-        for (_, http) in std::mem::take(&mut self.held) {
-            self.put(offset, self.conn + 1, 0, What::Http(http));
+        for (arrived, _, http) in std::mem::take(&mut self.held) {
+            let at = u64::try_from(arrived.as_nanos()).unwrap_or(u64::MAX);
+            let gap = Gap {
+                first_t_ns: at,
+                last_t_ns: at,
+                records: 1,
+                bytes: http.body.len() as u64,
+                direction: Direction::Received.into(),
+                reason: "no socket followed the answer of the sign server".to_owned(),
+            };
+            self.put(offset, 0, 0, What::Gap(gap));
         }
     }
 
@@ -313,10 +281,26 @@ mod tests {
         observer.exchange(AT, batch("7"), 0);
         observer.open(AT, &mut eight, 101, vec![]);
         assert_eq!(taken(&mut observer), [(1, "open"), (1, "http"), (2, "open"), (2, "http")]);
-        observer.exchange(AT, batch("9"), 0);
+    }
+
+    #[test]
+    fn a_first_batch_without_a_socket_is_a_gap_with_its_time() {
+        let mut observer = Observer::new("ann");
+        let unused = Http { body: Bytes::from_static(b"seven b"), ..batch("9") };
+        observer.exchange(Duration::from_secs(2), unused, 0);
         assert_eq!(taken(&mut observer), []);
-        observer.finish(AT);
-        assert_eq!(taken(&mut observer), [(3, "http")]);
+        observer.finish(Duration::from_secs(60));
+        let [item] = observer.take_items().try_into().unwrap();
+        assert_eq!((item.offset, item.conn), (Duration::from_secs(60), 0));
+        let expected = Gap {
+            first_t_ns: 2_000_000_000,
+            last_t_ns: 2_000_000_000,
+            records: 1,
+            bytes: 7,
+            direction: Direction::Received.into(),
+            reason: "no socket followed the answer of the sign server".into(),
+        };
+        assert_eq!(item.what, What::Gap(expected));
     }
 
     #[test]
@@ -331,9 +315,6 @@ mod tests {
             let mut observer = Observer::new(given);
             observer.exchange(AT, asked("ann", "7"), 0);
             observer.exchange(AT, asked("ben", "8"), 0);
-            if given.is_empty() {
-                observer.set_user("ben");
-            }
             for room in ["7", "8", "9"] {
                 observer.open(AT, &mut socket(room), 101, vec![]);
             }
@@ -367,6 +348,9 @@ mod tests {
         observer.frame(AT, &mut unknown, true, Opcode::TEXT, Bytes::from_static(b"hello"));
         observer.frame(AT, &mut unknown, true, Opcode::BINARY, Bytes::from_static(b":\x02hb"));
         assert_eq!(taken(&mut observer), [(1, "open"), (1, "frame")]);
+        let mut messages = Socket::new("wss://im-ws.tiktok.com/ws/v2?aid=1".into());
+        observer.frame(AT, &mut messages, true, Opcode::BINARY, Bytes::from_static(b":\x02hb"));
+        assert_eq!(taken(&mut observer), [], "direct messages");
         let mut other = Socket::default();
         for _ in 0..=FRAMES_LOOKED_AT_MAX {
             observer.frame(AT, &mut other, true, Opcode::TEXT, Bytes::from_static(b"hello"));

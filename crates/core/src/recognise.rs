@@ -39,6 +39,18 @@ pub fn is_webcast_address(url: &str) -> bool {
     is_host || path_of(url).starts_with("/webcast/im/")
 }
 
+/// Whether a WebSocket with this URL belongs to TikTok but not to a LIVE: direct messages have push frames too.
+#[must_use]
+pub fn is_other_address(url: &str) -> bool {
+    let host = url.split('/').nth(2).unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
+    let is_tiktok = ["tiktok.com", "tiktokv.com"].iter().any(|known| {
+        host.len() >= known.len()
+            && host.as_bytes()[host.len() - known.len()..].eq_ignore_ascii_case(known.as_bytes())
+    });
+    is_tiktok && !is_webcast_address(url)
+}
+
 /// Whether these bytes are a complete push frame of TikTok LIVE.
 #[must_use]
 pub fn is_push_frame(bytes: &Bytes) -> bool {
@@ -95,6 +107,15 @@ mod tests {
         assert!(is_webcast_address("wss://webcast-ws.us.tiktok.com/any?x"));
         assert!(is_webcast_address("ws://127.0.0.1:3100/webcast/im/ws_proxy/ws_reuse_supplement/?room_id=7"));
         assert!(!is_webcast_address("wss://chat.example/?to=/webcast/im/") && !is_webcast_address(""));
+        assert!(
+            is_other_address("wss://im-ws.tiktok.com/ws/v2?aid=1")
+                && is_other_address("wss://A.TikTok.com:443/")
+        );
+        for url in
+            ["", "wss://webcast-ws.tiktok.com/any", "wss://www.tiktok.com/webcast/im/x", "ws://127.0.0.1/x"]
+        {
+            assert!(!is_other_address(url), "{url}");
+        }
         assert_eq!(role_of("https://webcast.tiktok.com/webcast/im/fetch/?a=b"), Some(Role::InitialBatch));
         assert_eq!(role_of("https://webcast.tiktok.com/webcast/im/fetcher"), None);
         assert_eq!(role_of("https://sign.example/webcast/rooms/7/connect?a"), Some(Role::InitialBatch));

@@ -6,8 +6,11 @@ use super::error::Code;
 
 /// Default number of attempts, including the first.
 pub const ATTEMPTS: u32 = 5;
-/// Upper limit of the first delay. It doubles with each attempt.
+/// Maximum of the first delay. It doubles with each attempt, and each delay is at least half of its maximum.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+/// Maximum of the first delay after a rejection because of too many requests that states no wait: the delay is 10 s or
+/// longer, because TikTok and sign servers count over minutes.
+pub const BACKOFF_FIRST_LIMITED: Duration = Duration::from_secs(20);
 /// Maximum delay, unless the server requests a longer one.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A connection that stays healthy for this long resets the retry budget.
@@ -93,7 +96,7 @@ impl Retry {
         if !is_allowed || !is_bearable || self.attempt >= self.attempts_max {
             return Verdict::Final(server_wait);
         }
-        Verdict::Again(server_wait.unwrap_or_else(|| self.backoff()))
+        Verdict::Again(server_wait.unwrap_or_else(|| self.backoff(code)))
     }
 
     /// Starts the next attempt.
@@ -101,13 +104,14 @@ impl Retry {
         self.attempt = self.attempt.saturating_add(1);
     }
 
-    /// Returns a random delay up to the exponential limit (full jitter), so that clients that failed together
-    /// do not retry together.
-    fn backoff(&mut self) -> Duration {
+    /// Returns a random delay between half of the exponential maximum and all of it (equal jitter): clients that failed
+    /// together do not retry together, and attempts spread over time.
+    fn backoff(&mut self, code: Code) -> Duration {
+        let first = if code == Code::RateLimited { BACKOFF_FIRST_LIMITED } else { BACKOFF_FIRST };
         let doublings = (self.attempt - 1).min(31);
-        let longest = BACKOFF_FIRST.saturating_mul(1 << doublings).min(BACKOFF_MAX);
-        let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.random.up_to(millis))
+        let half = first.saturating_mul(1 << doublings).min(BACKOFF_MAX) / 2;
+        let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+        half + Duration::from_millis(self.random.up_to(millis))
     }
 }
 
@@ -188,6 +192,21 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn delays_are_at_least_half_of_their_maximum(seed: u64) {
+            for (code, least_ms) in [
+                (Code::ConnectionLost, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]),
+                (Code::RateLimited, [10_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000]),
+            ] {
+                let mut retry = Retry::new(u32::MAX, seed);
+                for least in least_ms.map(Duration::from_millis) {
+                    let Verdict::Again(after) = retry.failed(code, None, Duration::ZERO) else { panic!() };
+                    assert!((least..=2 * least).contains(&after), "{code}: {after:?}, not {least:?} or longer");
+                    retry.start_next();
+                }
+            }
+        }
+
         #[test]
         fn delays_are_bounded_and_reproducible(seed: u64, attempts in 1_u32..200) {
             let (mut one, mut other) = (Retry::new(attempts, seed), Retry::new(attempts, seed));

@@ -89,7 +89,7 @@ impl Streaks {
         let delta = gift.repeat_count.saturating_sub(highest).max(0);
         set_increment(gift, delta, gift.repeat_end);
         let highest = highest + delta;
-        gift.delta_since_final = if gift.repeat_end { highest - finished } else { 0 };
+        gift.delta_since_final = highest - finished;
         if gift.repeat_end && gift.group_id.0 == 0 {
             return; // The sender's next streak would be indistinguishable from this one.
         }
@@ -276,9 +276,9 @@ mod tests {
     fn a_streak_counts_up_and_its_final_adds_nothing() {
         let increments = check(&[(0, 9, 1, false), (1, 9, 3, false), (2, 9, 3, false), (5, 9, 3, true)]);
         let expected = [
-            (1, false, 2, 0, false),
-            (2, false, 4, 0, false),
-            (0, false, 0, 0, false),
+            (1, false, 2, 1, false),
+            (2, false, 4, 3, false),
+            (0, false, 0, 3, false),
             (0, true, 0, 3, false),
         ];
         assert_eq!(increments, expected);
@@ -293,9 +293,9 @@ mod tests {
     fn a_missing_final_is_inferred_and_later_messages_add_only_the_difference() {
         let increments = check(&[(0, 9, 5, false), (61, 9, 8, false), (62, 9, 8, true)]);
         let expected = [
-            (5, false, 10, 0, false),
+            (5, false, 10, 5, false),
             (0, true, 0, 5, true),
-            (3, false, 6, 0, false),
+            (3, false, 6, 3, false),
             (0, true, 0, 3, false),
         ];
         assert_eq!(increments, expected);
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn absurd_counts_are_harmless() {
         let increments = check(&[(0, 9, i32::MIN, false), (1, 9, i32::MAX, false), (2, 9, -1, true)]);
-        assert_eq!(increments[1], (i32::MAX, false, 2 * i64::from(i32::MAX), 0, false));
+        assert_eq!(increments[1], (i32::MAX, false, 2 * i64::from(i32::MAX), i32::MAX, false));
         assert_eq!(increments[2], (0, true, 0, i32::MAX, false));
     }
 
@@ -353,7 +353,7 @@ mod tests {
                 let Data::Gift(gift) = &event.data else { return };
                 let sums = &mut sums[gift.group_id.0 as usize];
                 sums[0] += gift.repeat_delta;
-                sums[1] += gift.delta_since_final;
+                sums[1] += if gift.is_final { gift.delta_since_final } else { 0 };
             };
             for (wait, group, count, end) in sent {
                 at += wait;

@@ -93,13 +93,20 @@ pub fn line(event: &Value) -> Option<String> {
     })
 }
 
-/// Returns `None` for a final that only repeats the streak's last message.
+/// Formats what a gift adds, so that the lines of a streak add up, and the streak's total if that is different. Returns `None` for a final
+/// that only repeats the streak's last message.
 fn gift(data: &Value) -> Option<String> {
-    if data["repeatDelta"] == 0 {
+    let (total, added) = (&data["repeatCount"], &data["repeatDelta"]);
+    if *added == 0 {
         return None;
     }
+    let worth = data["diamonds"].as_i64().filter(|diamonds| *diamonds > 0);
+    let worth = worth.map(|diamonds| format!("{diamonds} diamond{}", if diamonds == 1 { "" } else { "s" }));
+    let in_total = (total != added).then(|| format!("{total} in total"));
+    let details = Vec::from_iter(worth.into_iter().chain(in_total)).join(", ");
     let (sender, gift) = (text(&data["sender"]), text(&data["giftName"]));
-    Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
+    let details = if details.is_empty() { details } else { format!(" ({details})") };
+    Some(format!("🎁 {sender} sent gift {gift} x{added}{details}"))
 }
 
 /// Appends a hint, unless it is empty.
@@ -204,6 +211,20 @@ mod tests {
             &event("connection_created", json!({"roomId":"7548125753365269304"})),
             "✅ Connected to ann (Room ID: 7548125753365269304)",
         );
+    }
+
+    #[test]
+    fn the_lines_of_a_streak_add_up() {
+        let line = |count: i64, delta: i64, diamonds: i64| {
+            let data = json!({"sender":"ann","giftName":"Star","repeatCount":count,"repeatDelta":delta,"diamonds":diamonds});
+            line(&json!({"type": "gift", "data": data}))
+        };
+        let streak = [line(1, 1, 1), line(3, 2, 198), line(3, 0, 0), line(8, 3, 0)];
+        let lines =
+            streak.iter().map(|line| line.as_deref().map(|line| &line["🎁 ann sent gift Star ".len()..]));
+        let expected =
+            [Some("x1 (1 diamond)"), Some("x2 (198 diamonds, 3 in total)"), None, Some("x3 (8 in total)")];
+        assert!(lines.eq(expected), "{streak:?}");
     }
 
     #[test]

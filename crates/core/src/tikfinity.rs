@@ -31,7 +31,7 @@ pub fn has_name(event: &Event) -> bool {
 }
 
 /// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other formats
-/// have no extra work.
+/// have no extra work. A gift's JSON is the one that counts since the streak's previous final.
 ///
 /// # Errors
 /// If `json` is not an event that [has a name](has_name). Nothing is appended then.
@@ -41,7 +41,7 @@ pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
     let common = Common {
         user: user.map(User::from),
-        msg_id: native.id.as_deref(),
+        msg_id: native.id,
         create_time: millis(timestamp)?,
         tikfinity_user_id: ACCOUNT_ID,
         tikfinity_username: &native.username,
@@ -51,8 +51,11 @@ pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     match (native.kind, action) {
         ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
         ("gift", _) => {
-            let gift = GiftTwice::from(serde_json::from_str::<Gift<'_>>(text)?);
-            to_writer(out, "gift", &gift, common)
+            let gift: Gift<'_> = serde_json::from_str(text)?;
+            // Clients drop ids they have already seen, and expect that there is one.
+            let own_id = || format!("{}-{}", gift.streak_id, gift.repeat_count).into();
+            let msg_id = common.msg_id.or_else(|| gift.inferred.then(own_id));
+            to_writer(out, "gift", &GiftTwice::from(gift), Common { msg_id, ..common })
         }
         ("like", _) => write::<Like>("like", text, common, out),
         ("member", _) => write::<Member>("member", text, common, out),
@@ -136,7 +139,7 @@ struct Common<'a> {
     #[serde(flatten)]
     user: Option<User<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    msg_id: Option<&'a str>,
+    msg_id: Option<Cow<'a, str>>,
     create_time: String,
     tikfinity_user_id: u32,
     tikfinity_username: &'a str,
@@ -182,6 +185,12 @@ struct Gift<'a> {
     describe: Cow<'a, str>,
     #[serde(default, skip_serializing)]
     inferred: bool,
+    #[serde(skip_serializing)]
+    is_final: bool,
+    #[serde(skip_serializing)]
+    repeat_delta: i32,
+    #[serde(borrow, skip_serializing)]
+    streak_id: Cow<'a, str>,
     #[serde(borrow, skip_serializing)]
     receiver: Option<Receiver<'a>>,
 }
@@ -215,6 +224,10 @@ impl<'a> From<Gift<'a>> for GiftTwice<'a> {
     fn from(mut named: Gift<'a>) -> Self {
         // Clients ignore a streak until it ends, so an inferred end must count, too.
         named.repeat_end |= named.inferred;
+        // They add the count of each end, so it must not include what an earlier end has counted.
+        if named.is_final {
+            named.repeat_count = named.repeat_delta;
+        }
         let Gift { gift_id, gift_type, repeat_count, repeat_end, .. } = named;
         let gift = GiftAgain { gift_id, repeat_count, repeat_end: repeat_end.into(), gift_type };
         let receiver_user_id = named.receiver.take().map(|receiver| receiver.user_id);

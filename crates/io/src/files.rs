@@ -2,15 +2,18 @@
 
 mod disk;
 mod draft;
+mod spool;
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions},
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
 pub use disk::{Disk, DiskFile, System};
-pub use draft::Draft;
+pub use draft::{Draft, abandon_drafts};
+pub use spool::{Spool, SpoolReader};
 
 /// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
 pub const NAME_BYTES_MAX: usize = 238;
@@ -30,6 +33,8 @@ pub enum Error {
     Directory { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     Irregular { path: PathBuf },
+    #[error("- is not the name of a file, and this file cannot be written to standard output")]
+    Dash,
     #[error("the name of {} is longer than {NAME_BYTES_MAX} bytes", path.display())]
     TooLong { path: PathBuf },
     #[error("no permission for {}", path.display())]
@@ -48,6 +53,7 @@ impl Error {
             Self::NoParent { .. } => "create the directory first",
             Self::Directory { .. } => "name a file",
             Self::Irregular { .. } => "copy the content to a regular file",
+            Self::Dash => "name a file; write ./- if its name is -",
             Self::TooLong { .. } => "choose a shorter name",
             Self::NoPermission { .. } => "check the owner and the mode of the file",
             Self::Other { .. } => "check that the disk works and is not full",
@@ -110,7 +116,7 @@ pub fn open_inside(path: &Path) -> io::Result<File> {
     open_regular(path)
 }
 
-/// Opens a regular file for appending, and creates it if it is missing.
+/// Opens a regular file for appending. Creates a missing one, which only its owner can read and write.
 ///
 /// # Errors
 /// See [`open_regular`].
@@ -120,7 +126,10 @@ pub fn append(path: &Path) -> io::Result<File> {
         // Checked before opening, because opening a FIFO without a reader blocks.
         found => require_regular(&found?)?,
     }
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    disk::for_owner_only(&mut options);
+    let file = options.open(path)?;
     require_regular(&file.metadata()?)?;
     Ok(file)
 }
@@ -159,9 +168,10 @@ fn refuse_special(path: &Path, found: io::Result<fs::Metadata>) -> Result<(), Er
     }
 }
 
-/// Rejects a name that is too long for its draft.
+/// Rejects a name that is too long for its draft, and the one that means standard output elsewhere.
 fn check_name(path: &Path) -> Result<(), Error> {
     match path.file_name() {
+        _ if path == Path::new("-") => Err(Error::Dash),
         Some(name) if name.len() > NAME_BYTES_MAX => Err(Error::TooLong { path: path.into() }),
         _ => Ok(()),
     }
@@ -196,22 +206,27 @@ pub fn sync_folder(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
     disk.sync_folder(path).map_err(|error| explain(path, error))
 }
 
-/// Removes drafts of killed processes from `folder`.
-pub fn remove_left_parts(folder: &Path) {
+/// Removes drafts of killed processes from `folder`: those of the file `name`, or all.
+pub fn remove_left_parts(folder: &Path, name: Option<&OsStr>) {
+    // The folder of a plain file name.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_part(path)) {
-        // A process that is still writing a draft holds a lock.
-        if open_inside(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let is_wanted =
+            target_of(&path).is_some_and(|target| name.is_none_or(|name| name.as_encoded_bytes() == target));
+        if is_wanted && disk::is_abandoned(&path) {
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// Whether a file is named like a draft: `.show.bin.123.part`.
-fn is_part(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix('.'));
-    let process = name.and_then(|name| name.strip_suffix(".part")?.rsplit_once('.'));
-    process.is_some_and(|(name, id)| !name.is_empty() && id.parse::<u32>().is_ok())
+/// Returns the name that a draft would get: `show.bin` for `.show.bin.123.part`. `None` for other files.
+fn target_of(path: &Path) -> Option<&[u8]> {
+    let name = path.file_name()?.as_encoded_bytes().strip_prefix(b".")?.strip_suffix(b".part")?;
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    let (target, id) = (&name[..dot], &name[dot + 1..]);
+    let is_id = !id.is_empty() && id.iter().all(u8::is_ascii_digit);
+    (is_id && !target.is_empty()).then_some(target)
 }
 
 #[cfg(test)]

@@ -18,13 +18,6 @@ use crate::clock;
 const DRIBBLE_BYTES_MIN: u32 = 1;
 
 /// Transport of a connection, for [`MockTikTok::serve`](crate::MockTikTok::serve).
-///
-/// ```
-/// # use livetape_mock::Wire;
-/// # fn end(io: tokio::net::TcpStream) {
-/// io.reset();
-/// # }
-/// ```
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Ends the connection abruptly, with a TCP reset where the transport has one.
     fn reset(self);

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::journal::{Happened, Journal, LogEntry};
+use crate::sans_io::redact::redact_url;
 
 /// Maximum number of lines of the log in a report.
 const LISTED_MAX: usize = 20;
@@ -294,7 +295,7 @@ fn run(entries: &[LogEntry]) -> String {
 fn shown(entry: &LogEntry) -> String {
     let what = if let Happened::Request { method, path, status, fault, .. } = &entry.what {
         let fault = fault.as_ref().map(|fault| format!(" ({fault})")).unwrap_or_default();
-        format!("{method} {path} → {status}{fault}")
+        format!("{method} {} → {status}{fault}", redact_url(path))
     } else {
         format!("{:?}", entry.what)
     };

@@ -283,6 +283,23 @@ impl MockTikTok {
         self.mock.lock().journal.entries.clone()
     }
 
+    /// Returns whether a client has sent anything since the mock was started. Unlike the log, a reset keeps it.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// assert!(!mock.was_used());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.mock.lock().was_used
+    }
+
     /// Returns the last entries of the log, at most `max`, and the number of all entries, including those that did not fit.
     ///
     /// ```

@@ -32,6 +32,8 @@ pub(super) struct Memory {
     /// Number of resets and scenario changes. Connections from an earlier epoch no longer affect the state.
     pub(super) epoch: u64,
     pub(super) connections: u64,
+    /// Whether a client has sent anything since the mock was started; a reset keeps it.
+    pub(super) was_used: bool,
     pub(super) networks: Networks,
     /// Number of random sequences drawn for answers.
     requests: u64,
@@ -56,6 +58,7 @@ impl Memory {
             advanced: clock.advanced(),
             epoch: 0,
             connections: 0,
+            was_used: false,
             requests: 0,
             rooms: BTreeMap::new(),
             looked_up: BTreeSet::new(),
@@ -66,8 +69,8 @@ impl Memory {
     pub(super) fn start_over(&self, script: Script, clock: &MockClock) -> Self {
         let Scenario { seed, networks, .. } = &script.scenario;
         let networks = self.networks.replaced(networks.clone(), *seed);
-        let (epoch, connections) = (self.epoch + 1, self.connections);
-        Self { epoch, connections, networks, ..Self::new(script, clock) }
+        let (epoch, connections, was_used) = (self.epoch + 1, self.connections, self.was_used);
+        Self { epoch, connections, was_used, networks, ..Self::new(script, clock) }
     }
 
     /// Returns the room of a user, creating it if needed.

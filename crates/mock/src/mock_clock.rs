@@ -65,18 +65,6 @@ impl MockTikTok {
     /// Advances the mock's clock, as if this time had passed: rooms send the frames that are now due, users change their
     /// state, and rate limits expire. Under a paused clock, advancing the clock of tokio has the same effect.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
-    /// mock.advance(Duration::from_secs(3600));
-    /// # }
-    /// ```
-    ///
     /// # Panics
     /// If this would be more than a year after the start, the last reset or the last new scenario.
     #[track_caller]

@@ -115,6 +115,7 @@ impl MockState {
     pub(super) fn log(&self, connection: u64, what: Happened) {
         let mut memory = self.lock();
         let at_ms = millis(self.since_start(&memory));
+        memory.was_used = true;
         memory.journal.add(LogEntry { at_ms, connection, what });
         drop(memory);
         self.happened.send_replace(());

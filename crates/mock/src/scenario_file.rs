@@ -15,7 +15,7 @@ use crate::sans_io::error::{Code, Problem};
 /// Hint for mistakes in a scenario.
 const CHECK_PATH: &str =
     "check the path of the scenario, a file in TOML; it is relative to the current folder";
-const SEE_DOCS: &str = "see docs/mock.md for the format of scenarios";
+const FORMAT: &str = r#"write TOML such as: others = "offline", then [[fault]] with at = "sign", kind = "status", status = 429, times = 2"#;
 
 /// A scenario together with its recordings, which are read from files or passed in.
 ///
@@ -61,17 +61,12 @@ impl ScenarioFile {
             Problem::new(Code::Io, format!("cannot read {shown}: {error}")).hint(CHECK_PATH)
         })?;
         let scenario = Scenario::parse(&text)
-            .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(SEE_DOCS))?;
+            .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(FORMAT))?;
         let file = Self { scenario, read_from: Some((path.to_owned(), text)), ..Self::default() };
         Ok(file.in_folder(path.parent().unwrap_or(Path::new(""))))
     }
 
     /// Resolves paths of recordings relative to this folder instead of the current one.
-    ///
-    /// ```
-    /// # use livetape_mock::{Scenario, ScenarioFile};
-    /// let file = ScenarioFile::from(Scenario::live("ann").recording("demo.bin")).in_folder("recordings");
-    /// ```
     #[must_use]
     pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.recordings.folder = folder.into();
@@ -79,13 +74,6 @@ impl ScenarioFile {
     }
 
     /// Adds a recording that scenarios can use by this name, without a file.
-    ///
-    /// ```
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
-    /// # use livetape_mock::{Scenario, ScenarioFile};
-    /// let demo = DEMO_BYTES;
-    /// let file = ScenarioFile::from(Scenario::default()).with_recording("demo", demo);
-    /// ```
     #[must_use]
     pub fn with_recording(mut self, name: impl Into<String>, recording: impl Into<Bytes>) -> Self {
         self.recordings.built_in.insert(name.into(), recording.into());
@@ -95,7 +83,7 @@ impl ScenarioFile {
     /// Loads the recordings. Also returns them, because a later scenario can use them.
     pub(super) fn load(self) -> Result<(Script, Recordings), Problem> {
         let Self { scenario, recordings, read_from } = self;
-        scenario.check().map_err(|message| Problem::new(Code::BadRequest, message).hint(SEE_DOCS))?;
+        scenario.check().map_err(|message| Problem::new(Code::BadRequest, message).hint(FORMAT))?;
         let recording = scenario.recording.clone();
         let script = Script::load(scenario, &recordings).map_err(|error| {
             // If the scenario was changed after parsing, its text cannot locate the error.

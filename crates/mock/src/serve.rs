@@ -16,7 +16,7 @@ use super::{
     answers::{Answer, Delivery, answer, purpose},
     connection::{Connection, Wire, dribble},
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
-    journal::{Happened, bounded, masked, masked_text},
+    journal::{Happened, bounded, bounded_pairs},
     link::{Link, link},
     mock_state::MockState,
     scenario::FaultKind,
@@ -159,9 +159,9 @@ fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Optio
     };
     let happened = Happened::Request {
         method: bounded(&request.method),
-        path: masked_text(&request.path),
-        query: masked(&request.query),
-        headers: masked(&request.headers),
+        path: bounded(&request.path),
+        query: bounded_pairs(&request.query),
+        headers: bounded_pairs(&request.headers),
         status,
         fault: fault.map(FaultKind::name),
     };

@@ -45,18 +45,6 @@ impl MockTikTok {
 
     /// Expects the client to send no request for `wait` after each failure: an error, a fault, or the end of
     /// a socket.
-    ///
-    /// ```
-    /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
-    /// # use std::time::Duration;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
-    /// mock.expect_no_reconnect_before(Duration::from_secs(1));
-    /// # }
-    /// ```
     #[track_caller]
     pub fn expect_no_reconnect_before(&self, wait: Duration) {
         self.expect_that(Wanted::Pause(wait));
@@ -69,18 +57,6 @@ impl MockTikTok {
     }
 
     /// Verifies all expectations and removes them.
-    ///
-    /// ```
-    /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
-    /// mock.expect(Seen::Connection, 0);
-    /// mock.verify();
-    /// # }
-    /// ```
     ///
     /// # Panics
     /// If an expectation is not met. The message lists the expectations and the client activity.

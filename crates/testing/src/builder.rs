@@ -57,13 +57,6 @@ impl TapeBuilder {
 
     /// Sets the playback speed. Defaults to the original speed.
     ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use livetape_testing::{Speed, Tape};
-    /// let tape = Tape::replay("demo").speed(Speed::Times(10.0)).start().await;
-    /// # }
-    /// ```
-    ///
     /// # Panics
     /// If a [`Speed::Times`] is not between 0.1 and 1,000.
     #[track_caller]
@@ -74,14 +67,6 @@ impl TapeBuilder {
     }
 
     /// Starts at this offset of the recording, skipping everything before it.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use std::time::Duration;
-    /// # use livetape_testing::Tape;
-    /// let tape = Tape::replay("demo").start_at(Duration::from_secs(60)).start().await;
-    /// # }
-    /// ```
     pub fn start_at(mut self, offset: Duration) -> Self {
         self.options.start = offset;
         self
@@ -124,14 +109,6 @@ impl TapeBuilder {
     }
 
     /// Shortens pauses between events to at most `limit`.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use std::time::Duration;
-    /// # use livetape_testing::Tape;
-    /// let tape = Tape::replay("demo").idle_limit(Duration::from_millis(100)).start().await;
-    /// # }
-    /// ```
     pub fn idle_limit(mut self, limit: Duration) -> Self {
         self.options.idle_limit = Some(limit);
         self
@@ -167,13 +144,6 @@ impl TapeBuilder {
     }
 
     /// Starts a server on a free port of 127.0.0.1.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use livetape_testing::Tape;
-    /// let tape = Tape::replay("demo").start().await;
-    /// # }
-    /// ```
     ///
     /// # Panics
     /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at), or if that is after

@@ -239,13 +239,6 @@ impl SendGift<'_> {
 
     /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok; required for a gift that livetape
     /// does not know.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
-    /// tape.send().gift("ann", "Boat").diamonds(500).await;
-    /// # }
-    /// ```
     pub fn diamonds(mut self, diamonds: i32) -> Self {
         self.diamonds = Some(diamonds);
         self

@@ -5,7 +5,8 @@ use std::{future::Future, panic::Location, path::Path, time::Duration};
 use livetape::{
     control::{Control, ReplayOrder, ReplayPhase},
     hub::{CloseReason, Hub},
-    server::memory,
+    sans_io::error::{Problem, close},
+    server::{check_close, memory},
 };
 use tokio::{io::DuplexStream, time::timeout};
 
@@ -93,14 +94,6 @@ impl Tape {
     }
 
     /// Returns the base URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use livetape_testing::Tape;
-    /// # let tape = Tape::replay("demo").start().await;
-    /// let status = format!("{}/status", tape.http_url());
-    /// # }
-    /// ```
     #[must_use]
     pub fn http_url(&self) -> String {
         format!("http://{}", self.address)
@@ -132,15 +125,6 @@ impl Tape {
     }
 
     /// Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use livetape_testing::Tape;
-    /// # let tape = Tape::replay("demo").start().await;
-    /// let socket = tokio_tungstenite::connect_async(tape.ws_url()).await.unwrap();
-    /// tape.wait_for_clients(1).await;
-    /// # }
-    /// ```
     ///
     /// # Panics
     /// After [`PATIENCE`]. The message contains the number of connected clients.
@@ -186,30 +170,12 @@ impl Tape {
     }
 
     /// Pauses the replay before the next event.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use livetape_testing::Tape;
-    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
-    /// tape.pause().await;
-    /// tape.play().await;
-    /// # }
-    /// ```
     #[track_caller]
     pub fn pause(&self) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Pause)
     }
 
     /// Seeks to `offset` in the recording. Events after a seek have new IDs.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use std::time::Duration;
-    /// # use livetape_testing::Tape;
-    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
-    /// tape.seek(Duration::from_secs(60)).await;
-    /// # }
-    /// ```
     ///
     /// # Panics
     /// If `offset` is beyond the end of the recording.
@@ -219,15 +185,6 @@ impl Tape {
     }
 
     /// Pauses the replay, then plays the next `frames` frames that contain events. At the end of the recording, does nothing.
-    ///
-    /// ```
-    /// # #[tokio::main] async fn main() {
-    /// # use livetape_testing::Tape;
-    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
-    /// tape.pause().await;
-    /// tape.step(3).await;
-    /// # }
-    /// ```
     ///
     /// # Panics
     /// If `frames` is not between 1 and 10,000.
@@ -253,16 +210,40 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// If a close frame cannot have this code: the valid ones are 1000 to 1003, 1007 to 1014 and 3000 to 4999.
+    /// If a close frame cannot have this code: the valid ones are 1000 to 1003, 1007 to 1014 and 3000 to 4999. For 1006, see
+    /// [`abort_clients`](Self::abort_clients).
     #[track_caller]
     pub fn drop_clients(&self, code: u16) {
-        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-            fail(
-                Location::caller(),
-                format!("a close frame cannot have the code {code}: use 1011, or 4000 to 4999"),
-            );
+        const REASON: &str = "dropped by the test";
+        if let Err(Problem { hint, .. }) = check_close(code, REASON) {
+            let message =
+                format!("a close frame cannot have the code {code}: {hint}, or `abort_clients` for 1006");
+            fail(Location::caller(), message);
         }
-        self.hub.dismiss(&CloseReason { code, reason: "dropped by the test".into() });
+        self.hub.dismiss(&CloseReason { code, reason: REASON.into() });
+    }
+
+    /// Cuts the connection of every client without a close frame, as a failing network does: clients report the close code 1006. They may
+    /// reconnect at once.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use futures_util::StreamExt as _;
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let (mut socket, _) = tokio_tungstenite::connect_async(tape.ws_url()).await.unwrap();
+    /// tape.wait_for_clients(1).await;
+    /// tape.abort_clients();
+    /// let mut last = socket.next().await;
+    /// while let Some(Ok(message)) = last {
+    ///     assert!(!message.is_close());
+    ///     last = socket.next().await;
+    /// }
+    /// assert!(last.unwrap().is_err());
+    /// # }
+    /// ```
+    pub fn abort_clients(&self) {
+        self.hub.dismiss(&CloseReason { code: close::ABNORMAL, reason: "".into() });
     }
 
     /// Waits until the recording has ended and every client has been sent all events. Clients must read meanwhile, for

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async, connect_async,
-    tungstenite::{Message, protocol::frame::coding::CloseCode},
+    tungstenite::{Error, Message, protocol::frame::coding::CloseCode},
 };
 
 const RECORDING: &[u8] = include_bytes!("../recordings/six-seconds.bin");
@@ -122,6 +122,22 @@ async fn dropped_clients_get_the_code_and_may_come_back() {
     tape.finished().await;
 }
 
+#[tokio::test]
+async fn aborted_clients_get_no_close_frame_and_may_come_back() {
+    let tape = Tape::replay("demo").hold().start().await;
+    for path in ["", "ws"] {
+        let (mut socket, _) = connect_async(format!("{}{path}", tape.ws_url())).await.unwrap();
+        tape.wait_for_clients(1).await;
+        tape.abort_clients();
+        let mut last = socket.next().await.unwrap();
+        while let Ok(message) = last {
+            assert!(!message.is_close(), "{message}");
+            last = socket.next().await.unwrap();
+        }
+        assert!(matches!(last, Err(Error::Protocol(_) | Error::Io(_))), "{last:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tape_is_paused_stepped_and_moved() {
     let tape = Tape::replay_bytes(RECORDING).start_in_memory();
@@ -195,6 +211,7 @@ async fn mistakes_in_calls_fail_at_once_with_the_line_of_the_test() {
         let failed = catch_unwind(AssertUnwindSafe(|| tape.drop_clients(code))).unwrap_err();
         let failed = failed.downcast_ref::<String>().unwrap();
         assert!(failed.starts_with(&format!("a close frame cannot have the code {code}")), "{failed}");
+        assert!(failed.contains("1007 to 1014") && failed.contains("abort_clients"), "{failed}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Compares two streams of events, in bounded memory.
 //!
-//! Events with ids match by type and id. Events without ids match if their contents are equal. The next match
-//! is searched for within [`WINDOW`] events.
+//! Events with ids match by type and id, and inferred finals by their streak. Other events without ids match if their contents are equal.
+//! The next match is searched for within [`WINDOW`] events.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -180,10 +180,12 @@ impl QueuedEvent {
             }
         }
         let kind = event["type"].as_str().unwrap_or_default();
+        let data = &event["data"];
         let key = match event["id"].as_str() {
-            // An event and the final inferred from it have the same message id.
-            Some(id) => format!("{kind} {id} {}", event["data"]["inferred"] == true),
-            None => format!("{kind} {}", event["data"]),
+            // TikTok did not send it, so it has no id.
+            _ if data["inferred"] == true => format!("{kind} {} inferred", data["streakId"]),
+            Some(id) => format!("{kind} {id}"),
+            None => format!("{kind} {data}"),
         };
         Self { key, event }
     }

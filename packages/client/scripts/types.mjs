@@ -78,7 +78,8 @@ const responses = ({ components: { schemas } }) => headOf('/openapi.json') + def
 
 function generate({ $defs, oneOf }) {
   const needs = new Set()
-  const messages = oneOf.map(({ $ref }) => nameOf($ref))
+  // Two kinds of messages have the type `error`.
+  const messages = oneOf.flatMap(({ $ref }) => ($defs[nameOf($ref)].anyOf ?? [{ $ref }]).map(({ $ref }) => nameOf($ref)))
   const [events, others] = [true, false].map((isEvent) => messages.filter((name) => name.endsWith('Event') === isEvent))
   const common = Object.fromEntries(COMMON.map((key) => [key, $defs[events[0]].properties[key]]))
   for (const name of events) {

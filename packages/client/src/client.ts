@@ -7,7 +7,9 @@ import { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { isEvent, parse, type Message } from './message.js'
 import { handled, pending, type Pending } from './pending.js'
+import { Passes } from './passes.js'
 import { Position } from './position.js'
+import { hintOf, pageHint, refusalOf } from './refusal.js'
 import { FEED_ROOM, Rooms } from './rooms.js'
 import type { Room } from './room.js'
 import { EventStream, type EventsOptions } from './stream.js'
@@ -35,6 +37,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   readonly #options: WebSocketClientOptions & typeof DEFAULTS
   readonly #connection: Connection
   readonly #position: Position
+  readonly #passes = new Passes()
   readonly #rooms: Rooms
   readonly #streams = new Set<EventStream<any>>()
   readonly #stats: Stats = { events: 0, malformed: 0, repeated: 0, lost: 0, connections: 0 }
@@ -44,6 +47,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   #ping: ReturnType<typeof setInterval> | undefined
   #pong: ReturnType<typeof setTimeout> | undefined
   #pingedAt = 0
+  #hasWarned = false
 
   constructor(url: string, clientId?: string, options: WebSocketClientOptions = {}) {
     super(ALIASES)
@@ -54,7 +58,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.#feed = options.feed ?? true
     this.#position = new Position(options.since, Boolean(options.types) || this.#url.searchParams.has('types'))
     this.#rooms = new Rooms(
-      { send: (message) => this.#say(message), timeoutMs: () => this.#options.pongTimeout, historyMax: options.maxHistorySize, isInteractive: () => this.#isInteractive },
+      { send: (message) => this.#say(message), timeoutMs: () => this.#options.pongTimeout, historyMax: options.maxHistorySize, isInteractive: () => this.#isInteractive || void this.#warnReadOnly() },
       this,
     )
     this.#connection = new Connection(
@@ -64,7 +68,8 @@ export class WebSocketClient extends Emitter<ClientEvents> {
         opened: () => this.#opened(),
         text: (text) => this.#heard(text),
         binary: (bytes) => this.emit('binary', bytes),
-        closed: (code, reason, final) => this.#closed(code, reason, final),
+        refusal: () => refusalOf(this.#url, this.#options.token, this.#options.connectTimeout),
+        closed: (code, reason, final, refusal) => this.#closed(code, reason, final, refusal),
         waits: (attempt, delayMs) => this.#waits(attempt, delayMs),
         over: (code, error) => this.#over(code, error),
       },
@@ -135,10 +140,12 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   send(message: unknown, roomId?: string): Promise<void> {
     if (message instanceof ArrayBuffer || ArrayBuffer.isView(message)) return this.#try(() => this.#connection.send(message))
     if (roomId !== undefined) return this.sendToRoom(roomId, message)
+    if (this.#isReadOnly) this.#warnReadOnly()
     return this.#try(() => this.#say(message))
   }
 
   sendToRoom(roomId: string, message: unknown): Promise<void> {
+    if (!this.#isInteractive) this.#warnReadOnly()
     return this.#try(() => {
       if (!this.#rooms.mayBeIn(roomId, this.#connection.isOpen)) {
         throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'call joinRoom first' })
@@ -167,6 +174,28 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   /** Only `/ws` has rooms, pings and client IDs; the feed and token URLs are read-only. */
   get #isInteractive(): boolean {
     return /\/ws\/?$/.test(this.#url.pathname)
+  }
+
+  /** Whether messages reach anybody: not at the feed, nor at the URL of a token. Other paths belong to programs that handle them. */
+  get #isReadOnly(): boolean {
+    return /^\/(ws\/(?!echo$).+)?$/.test(this.#url.pathname)
+  }
+
+  /** The URL without what may be a token. */
+  get #place(): string {
+    return `${this.#url.protocol}//${this.#url.host}${this.#url.pathname.replace(/^\/ws\/.+/, '/ws/***')}`
+  }
+
+  /** Says once that nobody gets a message: most callers of `send` and `joinRoom` ignore the promise. */
+  #warnReadOnly(): void {
+    const what = this.#isReadOnly ? 'is read-only' : 'has no rooms'
+    this.#warn(`${this.#place} ${what}: connect to ${this.#url.protocol}//${this.#url.host}/ws for rooms and messages`)
+  }
+
+  #warn(text: string): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    console.warn(`livetape: ${text}`)
   }
 
   #address(): { url: string; protocols: string[] } {
@@ -224,6 +253,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     }
     this.#stats.events += 1
     if (before && before !== stream) this.emit('streamChanged', { from: before, to: stream })
+    if (this.#passes.isNext(event)) this.emit('startOver', { stream })
     for (const loop of this.#streams) loop.push(event)
     this.emit('event', event)
     // Each event type also has its own event name.
@@ -247,7 +277,8 @@ export class WebSocketClient extends Emitter<ClientEvents> {
       case 'client_disconnected':
         return void this.emit('clientDisconnected', message)
       case 'error':
-        return void this.emit('error', failure(message))
+        // A refused client, and one of a node without a cluster, gets the data of an event that belongs to no stream.
+        return void this.emit('error', failure(message.data ?? message))
       case 'room_joined':
       case 'room_join_error':
       case 'room_left':
@@ -265,15 +296,20 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.emit('loss', { reason: 'gap', from, to, count, after: this.#position.last ?? '' })
   }
 
-  #closed(code: number, reason: string, final: boolean): void {
+  #closed(code: number, reason: string, final: boolean, refusal?: ClientError): void {
     const wasConnected = this.#status === 'connected'
     this.#stopPings()
     this.#rooms.lost()
     this.#status = final ? 'disconnected' : 'reconnecting'
     if (wasConnected) this.emit('disconnected', { code, reason, meaning: meaningOf(code), final })
-    else this.emit('error', new ClientError('connection_failed', `cannot connect to ${this.#url.host}${reason && `: ${reason}`}`, { closeCode: code }))
+    else this.emit('error', refusal ?? this.#failed(code, reason))
     const after = this.#position.last ?? String(this.#position.since ?? '')
     if (code === CLOSE.UNKNOWN_POSITION && this.#position.forget()) this.emit('loss', { reason: 'stream_changed', after })
+  }
+
+  #failed(closeCode: number, reason: string): ClientError {
+    const hint = pageHint(this.#url)
+    return new ClientError('connection_failed', `cannot connect to ${this.#url.host}${reason && `: ${reason}`}`, { closeCode, ...(hint && { hint }) })
   }
 
   #waits(attempt: number, delayMs: number): void {
@@ -283,6 +319,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   #over(code: number, error: ClientError): void {
     if (error.code === 'gave_up') this.emit('maxReconnectAttemptsReached')
     else if (error.code === 'bad_address') this.emit('error', error)
+    else if (error.code === 'not_found' && !this.#isReadOnly) this.#warn(`${this.#place} does not exist: ${hintOf(404, this.#url)}`)
     this.#end(code === CLOSE.NORMAL ? undefined : error)
   }
 

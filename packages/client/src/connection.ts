@@ -27,8 +27,10 @@ export interface Hooks {
   opened(): void
   text(text: string): void
   binary(bytes: ArrayBuffer): void
+  /** Finds the reason for which a socket did not open, if it is a final one. */
+  refusal?(): Promise<ClientError | undefined>
   /** The socket closed. Called before the connection retries or, if `final`, gives up. */
-  closed(code: number, reason: string, final: boolean): void
+  closed(code: number, reason: string, final: boolean, refusal?: ClientError): void
   waits(attempt: number, delayMs: number): void
   /** The connection gave up. */
   over(code: number, error: ClientError): void
@@ -74,7 +76,6 @@ export class Connection {
       return this.#hooks.over(CLOSE.LOST, new ClientError('bad_address', error instanceof Error ? error.message : String(error)))
     }
     this.#socket = socket
-    let refused: number | undefined
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {
       this.#wasOpen = true
@@ -82,9 +83,14 @@ export class Connection {
       this.#hooks.opened()
     }
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#hooks.text(data) : this.#hooks.binary(data))
-    // Browsers report no details here; `ws` reports the status of a refused upgrade.
-    socket.onerror = (event) => (refused = Number(/server response: (\d+)/.exec(String(event?.message))?.[1]) || undefined)
-    socket.onclose = ({ code, reason }) => this.#closed(code, String(reason ?? ''), refused)
+    socket.onerror = () => {
+      if (this.#wasOpen) return
+      // Node's own WebSocket sends no `close` after this, and others one without a reason.
+      socket.onclose = null
+      clearTimeout(this.#timer)
+      void this.#refused(socket)
+    }
+    socket.onclose = ({ code, reason }) => this.#closed(code, String(reason ?? ''))
     this.#after(this.#policy.connectTimeout, () => this.lose(`not open within ${this.#policy.connectTimeout} ms`))
   }
 
@@ -103,21 +109,27 @@ export class Connection {
     this.#drop(CLOSE.NORMAL)
   }
 
-  #closed(code: number, reason: string, status = 0): void {
+  /** Ends an attempt that failed before the socket was open, after asking for the reason. */
+  async #refused(socket: WebSocketLike): Promise<void> {
+    const refusal = await this.#hooks.refusal?.()
+    // In the meantime, the client may have given this socket up.
+    if (this.#socket === socket) this.#closed(CLOSE.LOST, '', refusal)
+  }
+
+  #closed(code: number, reason: string, refusal?: ClientError): void {
     this.#drop()
     // A healthy server may not know the position, so the first retry does not wait. Later ones do.
     if (code === CLOSE.UNKNOWN_POSITION && !this.#isAfresh) [this.#attempt, this.#isAfresh] = [0, true]
     // The server may not have noticed yet that our previous socket is gone.
     const isGhost = code === CLOSE.POLICY && reason === 'client_id_taken' && this.#hadClientId
-    const isRefused = status >= 400 && status < 500 && status !== 429
-    const final = (isFinal(code) && !isGhost) || isRefused
+    const detail = { closeCode: code }
+    const final = (isFinal(code) && !isGhost) || refusal !== undefined
     const attemptsMax = isGhost ? Math.max(this.#policy.maxReconnectAttempts, GHOST_ATTEMPTS_MIN) : this.#policy.maxReconnectAttempts
     const isExhausted = this.#attempt >= attemptsMax
     const ends = final || !this.#policy.autoReconnect || isExhausted
-    this.#hooks.closed(code, reason, ends)
+    this.#hooks.closed(code, reason, ends, refusal)
     if (!ends) return this.#wait(code)
-    const detail = { closeCode: code }
-    if (isRefused) this.#hooks.over(code, new ClientError(status === 401 ? 'unauthorized' : 'refused', `the server refused the connection with status ${status}`, detail))
+    if (refusal) this.#hooks.over(code, refusal)
     else if (final) this.#hooks.over(code, new ClientError(reason || 'closed', `closed with ${code} ${reason}`.trim(), detail))
     else if (this.#policy.autoReconnect) this.#hooks.over(code, new ClientError('gave_up', `gave up after ${this.#attempt} attempts`, detail))
     else if (this.#wasOpen) this.#hooks.over(code, new ClientError('closed', `closed with ${code} ${reason}`.trim(), detail))

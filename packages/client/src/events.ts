@@ -104,7 +104,7 @@ export type LivetapeEvent =
 /** Fields of every event. */
 export interface EventBase {
   /** Opaque id of the message; absent for events without a message. */
-  id?: string | null
+  id?: string
   /** `true` if the event was created by `/inject`, now or while recording; otherwise absent. */
   injected?: boolean
   /** Whether the event comes from a recording. */
@@ -707,6 +707,19 @@ export interface ErrorEvent extends EventBase {
   type: 'error'
 }
 
+/** Says why a client is refused, or why no events arrive at a node of a cluster. It has no number, because it is not part of a stream: no client can continue from it. */
+export interface OutageMessage {
+  /** Description of the failure. */
+  data: OutageData
+  /** `false` */
+  replay?: boolean
+  /** Time of the failure. */
+  ts?: string
+  type: 'error'
+  /** Empty. */
+  username?: string
+}
+
 /** Replaces events that are no longer available; see `on_gap=skip`. */
 export interface GapMessage {
   /** Sequence number of the first missing event. */
@@ -716,23 +729,16 @@ export interface GapMessage {
   type: 'gap'
 }
 
-/** Says why no events arrive at a node of a cluster. It has no number, because nobody can assign one. */
-export interface OutageMessage {
-  /** Description of the failure. */
-  data: OutageData
-  type: 'error'
-}
-
 /** Data of an `access_control` event: TikTok demands a captcha. */
 export interface AccessControlData {
   /** Id of the captcha. */
   recordId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Time limit, in seconds. */
   verifySeconds: number
 }
@@ -750,13 +756,13 @@ export interface AccessRecallData {
   /** The permission, e.g. `GIFT`. */
   scene: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** TikTok's code for the change. */
   status: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `anchor_tool_modification` event: the host changed the camera effects. */
@@ -776,7 +782,7 @@ export interface AnchorToolModificationData {
   /** Id of the effect's files. */
   resourceId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Time at which it was switched on; `null` if unknown. */
   startedAt: Time | null
   /** Tab in which it was selected, e.g. `trending`. */
@@ -784,7 +790,7 @@ export interface AnchorToolModificationData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Id of the user whose effect changed: the host or a guest. */
   userId: Id
 }
@@ -802,13 +808,13 @@ export interface BaLeadGenData {
   /** Id of the page. */
   pageId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Title of the page; may be empty. */
   title: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `banner` event. */
@@ -816,11 +822,11 @@ export interface BannerData {
   /** JSON in a string, as sent. Its structure depends on the campaign. */
   data: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `barrage` event: text scrolls across the video. */
@@ -834,13 +840,13 @@ export interface BarrageData {
   /** 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 team level up, 11 a team member joined, 100 other. */
   msgType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Text next to the name; `null` if there is none. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `battle` event. */
@@ -852,7 +858,7 @@ export interface BattleData {
   /** Duration, in seconds. */
   durationSeconds: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Start time; `null` if unknown. */
   startedAt: Time | null
   /** TikTok's code for the stage. */
@@ -860,7 +866,7 @@ export interface BattleData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** The hosts. */
   users: Array<BattleUser>
 }
@@ -888,7 +894,7 @@ export interface BattleItemCardData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_mic_battle_notice` event. */
@@ -896,13 +902,13 @@ export interface BattleNoticeData {
   /** TikTok's code for the kind of notice. */
   noticeType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_mic_battle_punish_finish` event: the loser's forfeit is over. */
@@ -918,7 +924,7 @@ export interface BattlePunishFinishData {
   /** TikTok's code for the reason. */
   reason: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Start time of the battle; `null` if unknown. */
   startedAt: Time | null
   /** TikTok's code for the stage of the battle. */
@@ -926,7 +932,7 @@ export interface BattlePunishFinishData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `battle_score` event. */
@@ -940,7 +946,7 @@ export interface BattleScoreData {
   /** Id of the gift that changed the score; 0 if none did. */
   giftId: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Start time of the battle; `null` if unknown. */
   startedAt: Time | null
   /** The sides, in the order sent. */
@@ -950,7 +956,7 @@ export interface BattleScoreData {
   /** Reason for the event: 1 the score changed, 2 the battle ended, … */
   triggerReason: number
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_mic_battle_task` event: a task within a battle. */
@@ -966,11 +972,11 @@ export interface BattleTaskData {
   /** 0 succeeded, 1 failed, 2 both succeeded; `null` while the task is active. */
   result: number | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `boost_card` event. */
@@ -978,11 +984,11 @@ export interface BoostCardData {
   /** The promotion cards. */
   cards: Array<BoostCardEntry>
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `bottom` event: a warning below the video. */
@@ -998,11 +1004,11 @@ export interface BottomData {
   /** The sanction; `null` if there is none. */
   punishment: Punishment | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Id of the warned user. */
   userId: Id
 }
@@ -1018,13 +1024,13 @@ export interface CapsuleData {
   /** Topic, e.g. `notice_viewer_new_goal`. */
   scene: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `caption` event. */
@@ -1034,7 +1040,7 @@ export interface CaptionData {
   /** Duration of the speech, in milliseconds. */
   durationMs: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Id of the sentence. A newer caption of the same sentence replaces the older one. */
   sentenceId: Id
   /** Version of the sentence. */
@@ -1046,10 +1052,10 @@ export interface CaptionData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of a `chat` event. */
+/** Data of an event that a user always causes. */
 export interface ChatData {
   /** Text of the comment. */
   comment: string
@@ -1061,12 +1067,12 @@ export interface ChatData {
   language: string
   /** The mentioned user; `null` if there is none. */
   mentioned: Person | null
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `comment_tray` event. */
@@ -1078,13 +1084,13 @@ export interface CommentTrayData {
   /** Number of comments that the tray represents. */
   count: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Id of the tray. */
   trayId: Id
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Time of writing; `null` if unknown. */
   writtenAt: Time | null
 }
@@ -1096,11 +1102,11 @@ export interface ConnectionClosedData {
   /** Close reason, from the side that closed the connection. */
   reason: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Whether another attempt follows. */
   willRetry: boolean
 }
@@ -1110,13 +1116,13 @@ export interface ConnectionCreatedData {
   /** Id of the room. */
   roomId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** `live` or `replay`. */
   source: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `control` event. */
@@ -1124,7 +1130,7 @@ export interface ControlData {
   /** TikTok's code for the action; 3 and 4 end the live connection. */
   action: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Meaning of the code; `null` if unknown. */
   state: RoomState | null
   /** Creation time on TikTok, or `ts`. */
@@ -1132,7 +1138,7 @@ export interface ControlData {
   /** Text displayed to viewers; may be empty. */
   tips: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `delete` event. */
@@ -1140,11 +1146,11 @@ export interface DeleteData {
   /** Ids of the deleted messages. */
   messageIds: Array<Id>
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Ids of the users whose messages are all deleted. */
   userIds: Array<Id>
 }
@@ -1154,35 +1160,35 @@ export interface DisconnectedData {
   /** `recording_ended`, `stream_ended`, `deleted`, `replaced`, … */
   reason: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `donation_sticker_modify_method` event. */
 export interface DonationStickerData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Organisations that the host raises money for; empty if they were removed. */
   stickers: Array<Donation>
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of an `emote` event. */
+/** Data of an event that a user always causes. */
 export interface EmoteChatData {
   /** The sent emotes. */
   emotes: Array<Emote>
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of an `envelope` event. */
@@ -1200,7 +1206,7 @@ export interface EnvelopeData {
   /** Maximum number of people who get a share. */
   peopleCount: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Numeric id of the sender; 0 if unknown. */
   senderId: Id
   /** Nickname or unique id of the sender, as sent. */
@@ -1208,7 +1214,7 @@ export interface EnvelopeData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `envelope_portal` event: a treasure box that takes viewers to the room of `user`. */
@@ -1222,7 +1228,7 @@ export interface EnvelopePortalData {
   /** Id of the portal. */
   portalId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** User id of the sender. */
   senderId: Id
   /** Unique id of the sender; may be empty. */
@@ -1234,7 +1240,7 @@ export interface EnvelopePortalData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** TikTok's code for its audience. */
   view: number
 }
@@ -1254,13 +1260,13 @@ export interface FailureData {
   /** Whether another attempt follows, or the feed continues. */
   retrying: boolean
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Short title. */
   title: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `game_rank_notify` event. */
@@ -1268,13 +1274,13 @@ export interface GameRankNotifyData {
   /** 0 entered or left the ranking, 1 changed position, 2 encouragement. */
   msgType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `gift_broadcast` event: news of an expensive gift, from this or another room. */
@@ -1284,11 +1290,11 @@ export interface GiftBroadcastData {
   /** Displayed notice; `null` if there is none. */
   notice: RoomNotify | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `gift_collection_update` event: viewers complete a collection together. */
@@ -1308,16 +1314,16 @@ export interface GiftCollectionUpdateData {
   /** Number of the round. */
   round: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Number of pieces in the collection. */
   targetCount: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of a `gift` event. */
+/** Data of an event that a user always causes. */
 export interface GiftData {
   /** Running total of the streak, as TikTok's clients display it. In all known messages, it equals `repeatCount`. Absent if unknown. */
   comboCount?: number
@@ -1355,14 +1361,14 @@ export interface GiftData {
   repeatDelta: number
   /** Whether TikTok marks this message as the last of the streak. */
   repeatEnd: boolean
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Opaque id of the streak; empty outside a streak. */
   streakId: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `gift_dynamic_restriction` event. */
@@ -1378,11 +1384,11 @@ export interface GiftDynamicRestrictionData {
   /** Further restrictions for single recipients. */
   receivers: Array<RestrictedReceiver>
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `gift_panel_update` event: the list of gifts changed. */
@@ -1390,13 +1396,13 @@ export interface GiftPanelUpdateData {
   /** Id of the room. */
   roomId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Time of the change; `null` if unknown. */
   updatedAt: Time | null
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `gift_prompt` event: TikTok asks a viewer about their spending. */
@@ -1406,13 +1412,13 @@ export interface GiftPromptData {
   /** Text of the prompt. */
   body: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Title of the prompt. */
   title: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `goal` event. */
@@ -1440,7 +1446,7 @@ export interface GoalData {
   /** Running total of the gift's streak. */
   repeatCount: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Start time; `null` if unknown. */
   startedAt: Time | null
   /** TikTok's code for the stage. */
@@ -1450,7 +1456,7 @@ export interface GoalData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `goody_bag` event: a lottery for viewers. */
@@ -1470,13 +1476,13 @@ export interface GoodyBagData {
   /** Comment that a viewer has to write to participate. */
   participateText: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Total prize, in coins. */
   totalCoins: number
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Number of winners. */
   winnerCount: number
   /** The winners. */
@@ -1494,11 +1500,11 @@ export interface GuideData {
   /** TikTok's code for the kind of hint. */
   guideType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `hashtag` event: the topic of the room. */
@@ -1508,13 +1514,13 @@ export interface HashtagData {
   /** URL of its picture. */
   imageUrl: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Text of the hashtag; may be empty. */
   title: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `hourly_rank` event. */
@@ -1524,21 +1530,21 @@ export interface HourlyRankData {
   /** Text key of the ranking, e.g. `pm_mt_Live_WR`. */
   rankType: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `hourly_rank_reward` event. */
 export interface HourlyRankRewardData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** The winners. */
   winners: Array<RankWinner>
 }
@@ -1550,14 +1556,14 @@ export interface InRoomBannerRefreshData {
   /** Whether only the host's client fetches it. */
   onlyHost: boolean
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of a `like` event. */
+/** Data of an event that a user always causes. */
 export interface LikeData {
   /** Text key of the display. */
   displayType: string
@@ -1565,14 +1571,14 @@ export interface LikeData {
   label: string
   /** Number of likes in this message; TikTok combines up to 15. */
   likeCount: number
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Total likes of the room, as sent. It can decrease. */
   totalLikeCount: number
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `link` event: the guests or co-hosts. */
@@ -1586,11 +1592,11 @@ export interface LinkData {
   /** 2 co-hosts, 4 guests. */
   scene: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Users on the screen; empty if unknown. */
   users: Array<Person>
   /** Users waiting to join. */
@@ -1618,11 +1624,11 @@ export interface LinkLayerData {
   /** 2 co-hosts, 4 guests. */
   scene: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_mic_anchor_guide` event: a hint for the host about `user`. */
@@ -1634,11 +1640,11 @@ export interface LinkMicAnchorGuideData {
   /** TikTok's code for the kind of hint. */
   guideType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_mic_fan_ticket_method` event: the gifts that guests received. */
@@ -1646,13 +1652,13 @@ export interface LinkMicFanTicketData {
   /** Id of the match; 0 outside a match. */
   matchId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Total received by all guests, in coins. */
   totalCoins: number
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Totals for each guest. */
   users: Array<FanTickets>
 }
@@ -1666,11 +1672,11 @@ export interface LinkMicLayoutStateData {
   /** Id of the room; 0 if unknown. */
   roomId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that guests received. */
@@ -1686,7 +1692,7 @@ export interface LinkMicMethodData {
   /** User id of the other host; 0 if unknown. */
   rivalUserId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Id of the addressed user; 0 if there is none. */
@@ -1694,7 +1700,7 @@ export interface LinkMicMethodData {
   /** Total received by all guests, in coins. */
   totalCoins: number
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Id of the guest who received a gift; 0 if none did. */
   userId: Id
 }
@@ -1708,11 +1714,11 @@ export interface LinkScreenChangeData {
   /** 1 cancelled, 2 a new state, 3 a new position. */
   messageType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `link_state` event: the guests or co-hosts as sent by TikTok's newest system. */
@@ -1722,11 +1728,11 @@ export interface LinkStateData {
   /** 2 co-hosts, 4 guests. */
   scene: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Ids of the users on the screen. */
   userIds: Array<Id>
   /** Version number of the state. */
@@ -1738,13 +1744,13 @@ export interface LiveGameIntroData {
   /** Whether the game has a ranking. */
   hasRankInfo: boolean
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `live_intro` event. */
@@ -1758,11 +1764,11 @@ export interface LiveIntroData {
   /** Language as detected by TikTok. */
   language: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `oec_live_shopping` event: a product is displayed. */
@@ -1774,7 +1780,7 @@ export interface LiveShoppingData {
   /** Displayed price. */
   price: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Name of the shop. */
   shopName: string
   /** Creation time on TikTok, or `ts`. */
@@ -1782,7 +1788,7 @@ export interface LiveShoppingData {
   /** Name of the product; may be empty. */
   title: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `marquee_announcement` event. */
@@ -1792,14 +1798,14 @@ export interface MarqueeAnnouncementData {
   /** Topic, e.g. `start_room_event`. */
   scene: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of a `member` event. */
+/** Data of an event that a user always causes. */
 export interface MemberData {
   /** 1 joined; other codes are actions of moderators. */
   actionId: number
@@ -1811,12 +1817,12 @@ export interface MemberData {
   label: string
   /** Number of viewers in the room; 0 if unknown. */
   memberCount: number
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `msg_detect` event: TikTok measures latency. */
@@ -1832,13 +1838,13 @@ export interface MsgDetectData {
   /** Country of the measured viewer. */
   fromRegion: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** TikTok's code for the trigger. */
   triggerBy: number
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `notice` event: TikTok notifies the host. */
@@ -1848,27 +1854,35 @@ export interface NoticeData {
   /** TikTok's code for the kind of notice. */
   noticeType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Title; `null` if there is none. */
   title: Text | null
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Reason; `null` if there is none. */
   violationReason: Text | null
 }
 
 /** Data of an outage: fields of an `error` event. */
 export interface OutageData {
+  /** Number of the connection attempt; 0 if there was none. */
+  attempt?: number
   /** Stable code. */
   code: string
   /** Advice on what to do. */
   hint: string
   /** Description of the failure. */
   message: string
+  /** Time until another request makes sense, in milliseconds. */
+  retryAfterMs?: number
   /** Whether events will continue by themselves. */
   retrying: boolean
+  /** Time of the failure. */
+  timestamp?: string
+  /** Short headline. */
+  title?: string
 }
 
 /** Data of a `paid_content_live_shopping` event: a paid video series is displayed. */
@@ -1880,13 +1894,13 @@ export interface PaidContentLiveShoppingData {
   /** Time of the action; `null` if unknown. */
   operatedAt: Time | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Number of the series. */
   seriesNumber: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `partnership_card_change` event. */
@@ -1894,7 +1908,7 @@ export interface PartnershipCardChangeData {
   /** TikTok's code for the change. */
   changeMode: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Number of the change. */
   sequenceId: number
   /** Id of the task. */
@@ -1902,7 +1916,7 @@ export interface PartnershipCardChangeData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `partnership_download_count` event. */
@@ -1912,11 +1926,11 @@ export interface PartnershipDownloadCountData {
   /** Id of the advertised game. */
   gameId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `partnership_drops_update` event: in-game rewards for viewers. */
@@ -1930,13 +1944,13 @@ export interface PartnershipDropsUpdateData {
   /** User id of the host; 0 if unknown. */
   hostUserId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Id of the task; 0 if there is none. */
   taskId: Id
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `partnership_game_offline` event. */
@@ -1944,11 +1958,11 @@ export interface PartnershipGameOfflineData {
   /** Games that are no longer advertised. */
   games: Array<OfflineGame>
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `partnership_punish` event. */
@@ -1956,11 +1970,11 @@ export interface PartnershipPunishData {
   /** The sanction; `null` if unknown. */
   punishment: Punishment | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `perception` event: moderation notifies a user. */
@@ -1970,13 +1984,13 @@ export interface PerceptionData {
   /** The sanction; `null` if there is none. */
   punishment: Punishment | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text; `null` if there is none. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `pictionary_end` event. */
@@ -1986,11 +2000,11 @@ export interface PictionaryEndData {
   /** Id of the round. */
   roundId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** The word. */
   word: string
 }
@@ -1998,7 +2012,7 @@ export interface PictionaryEndData {
 /** Data of a `pictionary_exit` event. */
 export interface PictionaryExitData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Id of the ended game. */
   sessionId: Id
   /** Whether the result is displayed. */
@@ -2006,7 +2020,7 @@ export interface PictionaryExitData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `pictionary_start` event: viewers guess what the host draws. */
@@ -2016,7 +2030,7 @@ export interface PictionaryStartData {
   /** Id of the round. */
   roundId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Id of the game. */
   sessionId: Id
   /** Start time of the round; `null` if unknown. */
@@ -2024,7 +2038,7 @@ export interface PictionaryStartData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** The word; empty except for the host. */
   word: string
 }
@@ -2036,11 +2050,11 @@ export interface PictionaryUpdateData {
   /** Id of the round. */
   roundId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `pin` event. `user` pinned the message. */
@@ -2058,11 +2072,11 @@ export interface PinData {
   /** Time of pinning; `null` if unknown. */
   pinnedAt: Time | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `poll` event. `user` started the poll. */
@@ -2078,7 +2092,7 @@ export interface PollData {
   /** 0 plain, 1 by gifts, 2 the host's own, 3 the host's own by gifts, 4 quick by gifts, 5 by emotes. */
   pollKind: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Start time; `null` if unknown. */
   startedAt: Time | null
   /** Kind of change; `null` if unknown. */
@@ -2088,10 +2102,10 @@ export interface PollData {
   /** The question. Only sent at the start, and not always. */
   title: string
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of a `question` or `question_selected` event. */
+/** Data of an event that a user always causes. */
 export interface QuestionData {
   /** Time of asking; `null` if unknown. */
   askedAt: Time | null
@@ -2099,12 +2113,12 @@ export interface QuestionData {
   questionId: Id
   /** Text of the question. */
   questionText: string
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `question_delete` event. */
@@ -2112,11 +2126,11 @@ export interface QuestionDeleteData {
   /** Id of the deleted question. */
   questionId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Id of the user who asked the question or of the one who deleted it; it is not known which. */
   userId: Id
 }
@@ -2126,11 +2140,11 @@ export interface QuestionSlideDownData {
   /** Id of the hidden question. */
   questionId: Id
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `question_switch` event. */
@@ -2138,11 +2152,11 @@ export interface QuestionSwitchData {
   /** Whether viewers can ask questions. */
   on: boolean
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `rank` event: the host's positions in rankings. */
@@ -2152,11 +2166,11 @@ export interface RankData {
   /** The positions. */
   ranks: Array<RankEntry>
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `rank_text` event: `user` rose in the ranking of top gifters. */
@@ -2170,13 +2184,13 @@ export interface RankTextData {
   /** Text displayed to the viewer who rose. */
   selfText: Text | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Text displayed to the other viewers. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Id of the viewer who rose. */
   userId: Id
 }
@@ -2194,7 +2208,7 @@ export interface RoomNotifyData {
   /** TikTok's code for the kind of text. */
   notifyType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Topic, e.g. `weekly_rank`; may be empty. */
   source: string
   /** Displayed text; `null` if `content` holds it. */
@@ -2202,19 +2216,19 @@ export interface RoomNotifyData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `room_sticker` event. */
 export interface RoomStickerData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Pictures on the video; empty if they were removed. */
   stickers: Array<Sticker>
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `room` event: TikTok's app displays text in the chat. The text mentions `user`. */
@@ -2226,7 +2240,7 @@ export interface RoomTextData {
   /** Topic, e.g. `user_join_fans`; may be empty. */
   scene: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** TikTok's code for the source. */
   source: number
   /** Displayed text; `null` if `content` holds it. */
@@ -2234,7 +2248,7 @@ export interface RoomTextData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `room_user` event. */
@@ -2244,7 +2258,7 @@ export interface RoomUserData {
   /** TikTok's measure of popularity; absent if unknown. */
   popularity?: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Top gifters, in order of rank. */
@@ -2252,7 +2266,7 @@ export interface RoomUserData {
   /** Total number of viewers since the start of the LIVE. */
   totalUserCount: number
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Current number of viewers. */
   viewerCount: number
 }
@@ -2268,14 +2282,14 @@ export interface RoomVerifyData {
   /** TikTok's code for the display. */
   noticeType: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
-/** Data of a `social` event. */
+/** Data of an event that a user always causes. */
 export interface SocialData {
   /** The action. */
   action: SocialAction
@@ -2285,26 +2299,26 @@ export interface SocialData {
   followCount: number
   /** Pattern of the displayed text, e.g. `{0:user} shared the LIVE`. */
   label: string
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Number of shares of the room after a share; otherwise 0. */
   shareCount: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `speaker` event. */
 export interface SpeakerData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text; `null` if there is none. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `sub_pin_event` event: the subscription goal is pinned to the screen. */
@@ -2322,13 +2336,13 @@ export interface SubPinEventData {
   /** Current number of subscriptions. */
   progress: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Target number of subscriptions. */
   target: number
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `sub_timer_sticker` event: subscriptions add time to a timer. */
@@ -2340,7 +2354,7 @@ export interface SubTimerStickerData {
   /** Remaining time, in an unknown unit. */
   remainingTime: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** TikTok's code for the state of the timer. */
   status: number
   /** Id of the timer. */
@@ -2352,7 +2366,7 @@ export interface SubTimerStickerData {
   /** Total time, in an unknown unit. */
   totalTime: number
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `sub_wave` event: several subscriptions follow each other quickly. */
@@ -2364,7 +2378,7 @@ export interface SubWaveData {
   /** The new subscriber; `null` if there is none. */
   newcomer: Person | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Start time; `null` if unknown. */
   startedAt: Time | null
   /** TikTok's code for the stage. */
@@ -2378,12 +2392,12 @@ export interface SubWaveData {
   /** Total number of the host's subscribers. */
   totalCount: number
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** Number of subscriptions in the wave. */
   waveCount: number
 }
 
-/** Data of a `subscribe` event. */
+/** Data of an event that a user always causes. */
 export interface SubscribeData {
   /** TikTok's code for the display. */
   exhibitionType: number
@@ -2391,8 +2405,8 @@ export interface SubscribeData {
   messageType: number
   /** Previous status: 0 not subscribed, 1 resubscribed, … */
   oldSubscribeStatus: number
-  /** `uniqueId` of the acting user. */
-  sender?: string | null
+  /** `uniqueId` of the acting user; empty if unknown. */
+  sender: string
   /** Number of months subscribed. */
   subMonth: number
   /** 0 one-time, 1 renewed automatically. */
@@ -2402,7 +2416,7 @@ export interface SubscribeData {
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user: User
 }
 
 /** Data of a `subscription_guide` event: a hint with a button. The text mentions `user`. */
@@ -2414,25 +2428,25 @@ export interface SubscriptionGuideData {
   /** Topic, e.g. `notice_viewer_new_goal`. */
   scene: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `super_fan` or `super_fan_join` event. */
 export interface SuperFanData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Text next to the name. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `system` event: TikTok's welcome message. */
@@ -2440,11 +2454,11 @@ export interface SystemData {
   /** Displayed text. */
   message: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** A point in time in UTC, ISO 8601 with milliseconds. */
@@ -2457,13 +2471,13 @@ export interface ToastData {
   /** Display time, in an unknown unit. */
   displayDuration: number
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text; `null` if there is none. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `unauthorized_member` event: a viewer without an account joined. */
@@ -2473,43 +2487,43 @@ export interface UnauthorizedMemberData {
   /** Displayed name, e.g. `Viewer158848`. */
   nickname: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Displayed text. */
   text: Text | null
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of an `unknown` event. */
 export interface UnknownData {
   /** Kind of fault, if the method has a schema but the message could not be decoded. */
-  fault?: string | null
+  fault?: string
   /** The method; empty if it could not be decoded. */
   method: string
   /** The raw bytes, in base64. */
   payload: string
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** Whether `payload` holds only the beginning. */
   truncated?: boolean
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `viewer_picks_update` event. */
 export interface ViewerPicksUpdateData {
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** TikTok's code for the change. */
   updateType: number
   /** The acting user. */
-  user?: User | null
+  user?: User
 }
 
 /** Data of a `weekly_rank_reward` event. */
@@ -2519,13 +2533,13 @@ export interface WeeklyRankRewardData {
   /** Displayed notice; `null` if there is none. */
   notice: RoomNotify | null
   /** `uniqueId` of the acting user. */
-  sender?: string | null
+  sender?: string
   /** The ranking, e.g. `daily_rank`. */
   source: string
   /** Creation time on TikTok, or `ts`. */
   timestamp: Time
   /** The acting user. */
-  user?: User | null
+  user?: User
   /** User id of the winner. */
   userId: Id
 }

@@ -13,7 +13,7 @@ export const FEED_ROOM = 'user:'
 interface Means {
   send(message: unknown): void
   timeoutMs(): number
-  isInteractive(): boolean
+  isInteractive(): boolean | void
   historyMax: number | undefined
 }
 

@@ -84,6 +84,11 @@ export interface StreamChanged {
   to: string
 }
 
+/** A replay starts over: a lap, a seek, another recording, or a restarted server. */
+export interface StartOver {
+  stream: string
+}
+
 /** Counters since the client was created. */
 export interface Stats {
   /** Delivered events. */
@@ -123,6 +128,8 @@ export type ClientEvents = {
   pong: [latencyMs: number]
   loss: [loss: Loss]
   streamChanged: [change: StreamChanged]
+  /** A replay starts over with the next event, so totals start over too. */
+  startOver: [info: StartOver]
   malformed: [text: string]
   /** Aliases of `connected`, `disconnected`, `roomJoined` and `roomLeft`. */
   connect: [info: Connected]
@@ -187,6 +194,7 @@ export interface Callbacks {
   onSystem?: (message: Record<string, any>) => void
   onLoss?: (loss: Loss) => void
   onStreamChanged?: (change: StreamChanged) => void
+  onStartOver?: (info: StartOver) => void
 }
 
 export interface CreateOptions extends WebSocketClientOptions, Callbacks {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { LIVETAPE, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
-import { launch, ofDisk, open } from './pages.mjs'
+import { isBroken, launch, ofDisk, open } from './pages.mjs'
 import { proxy } from './wire.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
@@ -31,8 +31,7 @@ async function visit(use) {
   const opened = await open(browser, `http://127.0.0.1:${site.address().port}/`)
   await opened.page.addScriptTag({ path: BUNDLE })
   await use(opened.page)
-  // Chromium itself logs broken connections.
-  expect(opened.complaints.filter((line) => !line.startsWith('WebSocket connection to'))).toEqual([])
+  expect(opened.complaints.filter((line) => !isBroken(line))).toEqual([])
   await opened.close()
 }
 

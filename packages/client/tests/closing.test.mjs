@@ -1,15 +1,18 @@
 // How connections end: final and other close codes, and servers that are away, wrong, older or newer.
 
+import { execFile } from 'node:child_process'
 import { once as happens } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import http from 'node:http'
 import net from 'node:net'
-import { inspect } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { inspect, promisify } from 'node:util'
 
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 
 import { ask, LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
-import { ClientError, createWebSocketClient, isFinal, RNodeWebSocketClient } from '../dist/livetape-client.js'
+import { ClientError, createWebSocketClient, explain, isFinal, RNodeWebSocketClient } from '../dist/livetape-client.js'
 import { once, proxy } from './wire.mjs'
 
 const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
@@ -222,6 +225,63 @@ test('connects with a token; a wrong one is final and appears in no message', as
     expect(`${error.message} ${JSON.stringify(bad)}`).not.toContain('not-this-one')
     expect(bad.getStats().connections).toBe(0)
   }, { env: { LIVETAPE_TOKEN: token } })
+})
+
+/** Connects to refused addresses, in a Node process of its own, which has a WebSocket or not. */
+const REFUSED = (base, paths) => `
+  import { createWebSocketClient } from '@livetape/client'
+  const told = []
+  for (const path of ${JSON.stringify(paths)}) {
+    const client = createWebSocketClient({ url: '${base}' + path })
+    let [errors, retries] = [0, 0]
+    client.on('error', () => (errors += 1))
+    client.on('reconnecting', () => (retries += 1))
+    const { code, message, hint } = await client.connect().catch((error) => error)
+    told.push({ code, message, hint, errors, retries, status: client.getStatus() })
+  }
+  console.log(JSON.stringify(told))
+`
+
+test('in Node, a refused connection is final at once, with the reason of the server', async () => {
+  const server = http.createServer((request, response) => {
+    const status = Number(request.url.slice(1, 4))
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ error: { code: `code_${status}`, message: `reason ${status}`, hint: `advice ${status}` } }))
+  })
+  // Without a listener for `upgrade`, the server handles upgrades as requests.
+  server.listen(0, '127.0.0.1')
+  await happens(server, 'listening')
+  open.push(() => server.close())
+  const cwd = fileURLToPath(new URL('..', import.meta.url))
+  for (const flag of ['--experimental-websocket', '--no-experimental-websocket']) {
+    const script = REFUSED(`ws://127.0.0.1:${server.address().port}/`, ['401', '403', '404'])
+    // Less than the time that a client waits for a socket to open.
+    const { stdout } = await promisify(execFile)('node', [flag, '--input-type=module', '--eval', script], { cwd, timeout: 9000 })
+    const told = JSON.parse(stdout)
+    const want = [401, 403, 404].map((status) => ({ code: `code_${status}`, message: `reason ${status}`, hint: expect.any(String), errors: 1, retries: 0, status: 'disconnected' }))
+    expect(told, flag).toEqual(want)
+    expect(told[1].hint).toBe('advice 403')
+    expect(told[0].hint).toContain('token')
+  }
+})
+
+test('`explain` says what stops a connection, and nothing if nothing does', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
+    for (const healthy of [`${ws}/`, `${ws}/ws`, `${url}/`, `${ws}/ws/play/short?speed=max`]) expect(await explain(healthy), healthy).toBe(undefined)
+    expect(await explain(`${ws}/ws/play/nosuch`)).toMatchObject({ code: 'recording_not_found', hint: expect.stringContaining('short') })
+    expect(await explain(`${ws}/ws/nosuch`)).toMatchObject({ code: 'unauthorized', message: 'unknown token' })
+    expect(await explain(`${ws}/nosuch`)).toMatchObject({ code: 'not_found', hint: expect.stringContaining('/ws for rooms') })
+    await until('no connection', async () => (await ask(url, 'connections')).connections.length === 0)
+  })
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
+    for (const path of ['/', '/ws']) {
+      expect(await explain(`${ws}${path}`, 'wrong')).toMatchObject({ code: 'unauthorized', message: 'the bearer token is wrong' })
+      expect(await explain(`${ws}${path}`, 'a-secret-of-16-or-more')).toBe(undefined)
+    }
+  }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
+  const { ws } = await scripted(() => undefined)
+  open.pop()()
+  expect(await explain(ws)).toMatchObject({ code: 'connection_failed', message: expect.stringContaining('cannot connect to') })
 })
 
 test('sends a token in the query if it is not a valid subprotocol', async () => {

@@ -12,7 +12,7 @@ import { expect, test } from 'vitest'
 import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape.mjs'
 
 /** Maximum compressed size of the browser script, in bytes. */
-const BUNDLE_BYTES_MAX = 6 * 1024
+const BUNDLE_BYTES_MAX = 7 * 1024
 
 const cwd = fileURLToPath(new URL('..', import.meta.url))
 const run = async (name, url) => (await promisify(execFile)('node', [`examples/${name}.mjs`, url], { cwd, timeout: 50_000 })).stdout.trim().split('\n')
@@ -53,10 +53,11 @@ test('the README names every example', async () => {
 
 test('require works, and the browser script is small', async () => {
   const required = createRequire(import.meta.url)('@livetape/client')
-  expect(Object.keys(required).sort()).toEqual(['ClientError', 'EventStream', 'RNodeWebSocketClient', 'Room', 'WebSocketClient', 'createWebSocketClient', 'isFinal', 'meaningOf'])
+  expect(Object.keys(required).sort()).toEqual(['ClientError', 'EventStream', 'RNodeWebSocketClient', 'Room', 'WebSocketClient', 'createWebSocketClient', 'explain', 'isFinal', 'meaningOf'])
   const script = await readFile(new URL('../dist/livetape-client.iife.js', import.meta.url))
   const bytes = gzipSync(script, { level: 9 }).length
   console.log(`livetape-client.iife.js: ${script.length} bytes, ${bytes} compressed, at most ${BUNDLE_BYTES_MAX}`)
+  expect(script.length).toBeGreaterThan(0)
   expect(bytes).toBeLessThanOrEqual(BUNDLE_BYTES_MAX)
   const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
   expect(manifest.dependencies).toBeUndefined()

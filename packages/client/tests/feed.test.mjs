@@ -107,6 +107,35 @@ test('reports a restarted server as a new stream with a loss', async () => {
   await server.stop()
 })
 
+test('tells when a replay starts over: with each lap, and when the server restarts', async () => {
+  const args = ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1']
+  let server = await start(LIVETAPE, args)
+  const wire = await proxy(() => server.port)
+  const heard = []
+  // A filter without `connection_created`, which begins each lap.
+  const client = createWebSocketClient({ ...FAST, gifts: 'delta', url: wire.ws, types: ['gift', 'like'], since: 0, maxReconnectAttempts: Infinity })
+  client.on('startOver', ({ stream }) => heard.push(stream))
+  const ids = []
+  client.on('event', ({ id, data }) => ids.push([heard.length, id ?? data.streakId]))
+  const ended = () => until('the end', async () => {
+    const { state, lap } = await (await fetch(`${server.url}/replay`)).json()
+    return state === 'ended' && lap === 3
+  })
+  await client.connect()
+  await ended()
+  await until('three laps', () => ids.at(-1)?.[1].endsWith('~3'))
+  expect(heard).toHaveLength(2)
+  for (const [laps, id] of ids) expect([laps, id]).toEqual([laps, expect.stringMatching([/^[^~]+$/, /~2$/, /~3$/][laps])])
+  await server.stop()
+  server = await start(LIVETAPE, args)
+  await ended()
+  await until('three laps more', () => heard.length === 5)
+  expect(new Set(heard).size).toBe(2)
+  client.disconnect()
+  await wire.close()
+  await server.stop()
+})
+
 test('another client resumes at a saved position', async () => {
   await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', '1000', '--wait-clients', '1'], async ({ ws }) => {
     const one = createWebSocketClient({ ...FAST, url: ws })

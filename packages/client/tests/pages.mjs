@@ -32,6 +32,9 @@ export function example(name, options = {}) {
   return url.href
 }
 
+/** Whether Chromium itself logged a broken connection: that of a WebSocket, or of the request that asks for the reason. */
+export const isBroken = (line) => /^WebSocket connection to|^Failed to load resource: net::ERR_/.test(line)
+
 export const ofDisk = (file) => pathToFileURL(file).href
 
 export async function open(browser, url, { width = 480, height = 360, backdrop } = {}) {

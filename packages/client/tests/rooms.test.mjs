@@ -1,6 +1,6 @@
 // Rooms on `/ws` of a real server: messages, and what happens when a connection breaks.
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 
 import { LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
@@ -218,4 +218,23 @@ test('leaving the room of a feed turns the feed off, even across a break; joinin
     client.disconnect()
     await wire.close()
   })
+})
+
+test('a URL without rooms is named on the console, once, with the right one', async () => {
+  const right = `${server.ws}/ws`
+  for (const [path, what] of [['/', 'is read-only'], ['/chat', 'does not exist']]) {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const client = createWebSocketClient({ url: `${server.ws}${path}`, clientId: 'user123', webSocket: WebSocket })
+    const connected = await client.connect().then(() => true, (error) => error)
+    if (path === '/') expect(connected).toBe(true)
+    else expect(connected).toMatchObject({ code: 'not_found' })
+    // As in the documents of RNode Server, nothing is awaited.
+    void client.joinRoom('general')
+    void client.send('hello', 'general')
+    void client.send('hello')
+    expect(warn.mock.calls).toEqual([[expect.stringContaining(`${server.ws}${path} ${what}`)]])
+    expect(warn.mock.calls[0][0]).toContain(right)
+    client.disconnect()
+    warn.mockRestore()
+  }
 })

@@ -23,8 +23,8 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       const { page } = visit
       await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
       if (token) {
+        // Without Enter or a change of the focus.
         await page.getByLabel('Token of this server').fill(token)
-        await page.getByLabel('Token of this server').press('Tab')
       }
       await until('recordings', async () => (await page.getByLabel('Preview with').locator('option').count()) > 2)
       for (const [label, rows] of PREVIEWS) {
@@ -63,3 +63,33 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
     }, { env: { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) } })
   })
 }
+
+test('the setup page says that a token is missing or wrong', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url }) => {
+    const { page, close } = await open(browser, `${url}/overlays/`)
+    await page.getByText('This server requires a token').waitFor()
+    await page.getByLabel('Token of this server').fill('wrong')
+    await page.getByText('The server rejected this token').waitFor()
+    await page.frameLocator('iframe').getByText('the bearer token is wrong').waitFor()
+    await close()
+  }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
+})
+
+test('the page to try rooms runs under its policy, and names the reason if it cannot connect', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url }) => {
+    const visit = await open(browser, `${url}/try`)
+    const { page } = visit
+    const state = page.locator('#state')
+    await page.getByRole('button', { name: 'Connect' }).click()
+    await page.getByText('this server requires a bearer token').waitFor()
+    await page.locator('#token').fill('a-secret-of-16-or-more')
+    await page.getByRole('button', { name: 'Connect' }).click()
+    await page.getByText('Connected', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Join' }).click()
+    await page.getByText('"room_joined"').waitFor()
+    expect(await state.innerText()).toBe('Connected')
+    // The first attempt was rejected.
+    expect(visit.complaints.filter((line) => !/401|WebSocket/.test(line))).toEqual([])
+    await visit.close()
+  }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
+})

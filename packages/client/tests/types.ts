@@ -11,6 +11,10 @@ client.events({ types: ['gfit'] })
 
 client.on('event:gift', ({ data }) => void (data.giftName satisfies string))
 client.on('event:chat', ({ data }) => void (data.comment satisfies string))
+client.on('event:gift', ({ id, data }) => void ([data.sender, data.user.nickname] satisfies string[], id satisfies string | undefined))
+client.on('event:chat', ({ data }) => void (data.sender satisfies string))
+// @ts-expect-error: not every caption has a sender
+client.on('event:caption', ({ data }) => void (data.sender satisfies string))
 // @ts-expect-error: an event that does not exist
 client.on('event:gifft', () => undefined)
 // @ts-expect-error: a field that does not exist

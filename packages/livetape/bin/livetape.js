@@ -5,8 +5,18 @@
 
 const { spawn } = require('node:child_process')
 const { constants } = require('node:os')
-const { path } = require('../index.js')
 
+/** Returns the path of the program. If its package is missing, a stack would only hide the advice. */
+function find() {
+  try {
+    return require('../index.js').path
+  } catch ({ message }) {
+    console.error(message)
+    process.exit(1)
+  }
+}
+
+const path = find()
 const child = spawn(path, process.argv.slice(2), { stdio: 'inherit' })
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
   // A terminal sends Ctrl+C to both, and a second signal would kill the program at once.

@@ -37,8 +37,10 @@ export interface AppOptions {
   origins?: string[] | undefined
   /** Host names under which clients may reach the server. */
   hosts?: string[] | undefined
-  /** Time for a handler's result, in ms; after that, the event continues without it. Defaults to 5000. */
+  /** Time for a handler's result, in ms; without one, what the handler could have refused is refused. Defaults to 5000. */
   handlerTimeoutMs?: number | undefined
+  /** Continues if a handler throws, rejects, returns something invalid or takes too long, instead of refusing. */
+  failOpen?: boolean | undefined
   /** Maximum length of a client's message, in bytes. Defaults to 65536. */
   maxMessageBytes?: number | undefined
   /** Maximum size of the messages queued for a socket, in bytes; more closes it with 4101. Defaults to 1 MiB. */
@@ -58,7 +60,7 @@ export interface AppOptions {
 /** Kinds of the options that the addon reads. */
 const OPTIONS = {
   host: 'string', port: 'number', replay: 'string', live: 'string', speed: 'any', waitClients: 'number', loop: 'boolean', recordings: 'string', upstream: 'string',
-  offline: 'boolean', allowInject: 'boolean', token: 'string', origins: 'strings', hosts: 'strings', handlerTimeoutMs: 'number', maxMessageBytes: 'number',
+  offline: 'boolean', allowInject: 'boolean', token: 'string', origins: 'strings', hosts: 'strings', handlerTimeoutMs: 'number', failOpen: 'boolean', maxMessageBytes: 'number',
   maxQueuedBytes: 'number', maxConnections: 'number', messagesPerSecond: 'number', maxQueuedEvents: 'number',
 } as const
 /** Kinds of the options of a room. */
@@ -84,7 +86,7 @@ export interface Stats {
   totalConnections: number
   totalRooms: number
   connectionsByRoom: Record<string, number>
-  /** Number of events that continued because their handler had no result in time. */
+  /** Number of events whose handler had no result in time. */
   unansweredEvents: number
 }
 
@@ -116,7 +118,7 @@ export class App {
     this.#app = call(() => new native.NativeApp(json('options', options)))
     this.replay = new Replay(this.#app, () => this.#checkStarted())
     this.#started = new Promise((resolve) => (this.#start = resolve))
-    this.#dispatcher = new Dispatcher(this.#app, log)
+    this.#dispatcher = new Dispatcher(this.#app, log, options.failOpen === true)
     if (signal?.aborted) void this.close()
     else signal?.addEventListener('abort', () => void this.close(), { once: true })
   }

@@ -9,7 +9,11 @@ const EDITS_MAX = 3
 export function checkKeys(what: string, value: unknown, names: readonly string[]): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad(`the ${what} are not an object`)
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== null && prototype !== Object.prototype) return
+  if (prototype === null || prototype === Object.prototype) checkNames(what, value, names)
+}
+
+/** Checks that an object has no other keys than `names`. */
+export function checkNames(what: string, value: object, names: readonly string[]): void {
   for (const key of Object.keys(value)) if (!names.includes(key)) throw unknown(what, key, names)
 }
 

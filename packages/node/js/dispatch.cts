@@ -3,7 +3,8 @@
 import { checkFunction, checkKeys, isStrings, isThenable, text } from './check.cjs'
 import { bad, HandlerError, LivetapeError } from './errors.cjs'
 import type { NativeApp, SocketEvent } from './native.cjs'
-import { Socket, type Handlers, type Verdict } from './socket.cjs'
+import { Socket, type Handlers } from './socket.cjs'
+import { decide } from './verdict.cjs'
 
 /** Kinds of events, as in `src/event.rs`. */
 const KIND = { connect: 0, message: 1, say: 2, binary: 3, join: 4, leave: 5, ping: 6, pong: 7, close: 8 } as const
@@ -11,6 +12,9 @@ const KIND = { connect: 0, message: 1, say: 2, binary: 3, join: 4, leave: 5, pin
 const CONTINUE = 0
 const CANCEL = 1
 const REPLACE = 2
+const FAILED = 3
+/** Stands for the result of a handler that failed. */
+const FAILURE = Symbol('failure')
 
 /** Close codes with which the server reports a failure of the client. */
 const FAILURES = new Map([
@@ -32,10 +36,8 @@ const OPTIONS = ['clientId', 'protocols']
 
 type Handler = Exclude<keyof Handlers, 'clientId' | 'protocols'>
 
-/** The handler of each kind of event. */
-const HANDLERS: Record<number, Handler> = {
-  [KIND.connect]: 'onConnect', [KIND.message]: 'onMessage', [KIND.say]: 'onMessage', [KIND.binary]: 'onBinaryMessage', [KIND.join]: 'onJoinRoom', [KIND.leave]: 'onLeaveRoom',
-}
+/** The handlers whose result decides, by kind of event. */
+const DECIDING: Record<number, Handler> = { [KIND.connect]: 'onConnect', [KIND.message]: 'onMessage', [KIND.say]: 'onMessage', [KIND.join]: 'onJoinRoom' }
 
 export class Dispatcher {
   readonly sockets = new Map<string, Socket>()
@@ -43,10 +45,12 @@ export class Dispatcher {
   readonly #paths = new Map<string, Handlers>()
   /** Reports a failure that nobody handles. Never throws. */
   readonly log: (error: LivetapeError) => void
+  readonly #failOpen: boolean
   #isLate = false
 
-  constructor(app: NativeApp, log: (error: LivetapeError) => void) {
+  constructor(app: NativeApp, log: (error: LivetapeError) => void, failOpen: boolean) {
     this.#app = app
+    this.#failOpen = failOpen
     this.log = (error) => {
       const failed = (failure: unknown): void => console.error(failure, error)
       try {
@@ -88,12 +92,13 @@ export class Dispatcher {
     for (const id of [...this.sockets.keys()]) this.#closed({ kind: KIND.close, socket: id })
   }
 
-  /** Reports the first event that continued without its handler's result. Later ones are only counted. */
+  /** Reports the first event whose handler had no result in time. Later ones are only counted. */
   #checkTime(): void {
     if (this.#isLate || this.#app.unanswered() === 0) return
     this.#isLate = true
     const hint = 'answer sooner, or raise `handlerTimeoutMs`. `getStats().unansweredEvents` counts these events, and this is reported once'
-    this.log(new LivetapeError('handler_timeout', 'an event continued, because its handler had no result in time', hint))
+    const outcome = this.#failOpen ? 'the event continued' : 'what the handler could have refused was refused'
+    this.log(new LivetapeError('handler_timeout', `a handler had no result in time: ${outcome}`, hint))
   }
 
   #dispatch(event: SocketEvent): unknown {
@@ -136,12 +141,15 @@ export class Dispatcher {
     this.#call(socket, 'onClose', code, reason)
   }
 
-  /** Calls a handler. A failure reaches `onError` and the log, and the event continues. */
+  /** Calls a handler, and returns its result, or `FAILURE`. A failure reaches `onError` and the log. */
   #call(socket: Socket, handler: Handler, ...args: unknown[]): unknown {
     const handlers = this.#paths.get(socket.path)
     const f = handlers?.[handler] as ((socket: Socket, ...args: unknown[]) => unknown) | undefined
     if (!f) return undefined
-    const failed = (cause: unknown): undefined => void this.#report(socket, new HandlerError(handler, cause))
+    const failed = (cause: unknown): typeof FAILURE => {
+      this.#report(socket, new HandlerError(handler, cause))
+      return FAILURE
+    }
     try {
       const result = f.call(handlers, socket, ...args)
       return isThenable(result) ? Promise.resolve(result).catch(failed) : result
@@ -162,18 +170,19 @@ export class Dispatcher {
     }
   }
 
-  #answer(ticket: number, event: SocketEvent, verdict: unknown): void {
+  #answer(ticket: number, event: SocketEvent, result: unknown): void {
+    if (result === FAILURE) return this.#app.answer(ticket, FAILED)
+    const handler = DECIDING[event.kind]
+    if (handler === undefined) return this.#app.answer(ticket, CONTINUE)
     try {
-      const { shouldContinue, shouldCancel, modifiedEvent } = (typeof verdict === 'object' && verdict ? verdict : {}) as Verdict
-      if (shouldCancel === true || shouldContinue === false) return this.#app.answer(ticket, CANCEL)
-      const changed = event.kind === KIND.say ? replacement(modifiedEvent) : undefined
-      if (changed !== undefined) return this.#app.answer(ticket, REPLACE, changed)
+      const { cancels, message } = decide(result)
+      if (cancels) return this.#app.answer(ticket, CANCEL)
+      if (message !== undefined && event.kind === KIND.say) return this.#app.answer(ticket, REPLACE, message)
     } catch (cause) {
-      // For example a getter that throws, or a message with a cycle.
-      const error = new HandlerError(`the result of ${HANDLERS[event.kind]}`, cause)
+      this.#app.answer(ticket, FAILED)
+      const error = new HandlerError(`the result of ${handler}`, cause)
       const socket = this.sockets.get(event.socket)
-      if (socket) this.#report(socket, error)
-      else this.log(error)
+      return socket ? this.#report(socket, error) : this.log(error)
     }
     this.#app.answer(ticket, CONTINUE)
   }
@@ -183,11 +192,4 @@ export class Dispatcher {
 function plain(json: string): string {
   const value: unknown = JSON.parse(json)
   return typeof value === 'string' ? value : json
-}
-
-/** Returns the new message as JSON, if the handler gave one. */
-function replacement(modified: unknown): string | undefined {
-  if (typeof modified !== 'object' || modified === null) return undefined
-  const { message, data } = modified as { message?: unknown; data?: unknown }
-  return JSON.stringify(message === undefined ? data : message)
 }

@@ -1,6 +1,6 @@
 // Errors: each has a stable `code` and a `hint`.
 
-/** A failure with a stable code: see the table of error codes in docs/reference.md. */
+/** A failure with a stable code. The README lists those of this package; the others are the server's. */
 export class LivetapeError extends Error {
   override name = 'LivetapeError'
   /** Stable code, such as `port_in_use`. */
@@ -24,12 +24,12 @@ export class SocketClosedError extends LivetapeError {
   }
 }
 
-/** A handler threw or rejected. `cause` is what it threw. */
+/** A handler threw, rejected or returned something invalid. `cause` is what it threw, or the fault of its result. */
 export class HandlerError extends LivetapeError {
   override name = 'HandlerError'
 
   constructor(handler: string, cause: unknown) {
-    super('handler_failed', `${handler} failed: ${describe(cause)}`, '', { cause })
+    super('handler_failed', `${handler} failed: ${describe(cause)}`, cause instanceof LivetapeError ? cause.hint : '', { cause })
   }
 }
 

@@ -1,7 +1,7 @@
 // Frames and recordings as events, without a server.
 
 import { text } from './check.cjs'
-import { bad, request } from './errors.cjs'
+import { bad, LivetapeError, request } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import { native, type NativePass, type NativeRecording } from './native.cjs'
 
@@ -11,7 +11,10 @@ export function decode(frame: ArrayBufferView): LivetapeEvent[] {
   return native.decode(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)).map((json) => JSON.parse(json) as LivetapeEvent)
 }
 
-/** The events of a recording, read while they are iterated. Each loop starts at the first event. */
+/**
+ * The events of a recording, read while they are iterated. Each loop starts at the first event. After the last one that can be read, a loop
+ * over a truncated or damaged recording throws `incomplete_recording`.
+ */
 export class Recording implements AsyncIterable<LivetapeEvent> {
   readonly #recording: NativeRecording
   /** The loop that started last. */
@@ -33,6 +36,8 @@ export class Recording implements AsyncIterable<LivetapeEvent> {
     for (let events; (events = await request(() => pass.next())).length > 0; ) {
       for (const json of events) yield JSON.parse(json) as LivetapeEvent
     }
+    const loss = await request(() => pass.loss())
+    if (loss !== null) throw new LivetapeError('incomplete_recording', `the recording is incomplete: ${loss}`, 'catch this error to go on with the events before it, which are all that can be read')
   }
 }
 

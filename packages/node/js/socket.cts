@@ -4,38 +4,23 @@ import { types } from 'node:util'
 import { checkWhole, json, show, text } from './check.cjs'
 import { bad, call, LivetapeError, settle, SocketClosedError } from './errors.cjs'
 import type { NativeApp } from './native.cjs'
-
-/** What a handler may return to refuse, drop or change something. Anything else continues. */
-export interface Verdict {
-  /** `false` has the same effect as `shouldCancel: true`. */
-  shouldContinue?: boolean
-  /** Refuses the connection, cancels the join, or drops the room message. */
-  shouldCancel?: boolean
-  /** Replaces a room message: any JSON value as `message`, or as `data`. */
-  modifiedEvent?: { message?: unknown; data?: unknown }
-}
-
-/** Values that mean nothing as a result. Plain objects are left out, so that a misspelled verdict is a type error. */
-type Other = string | number | bigint | boolean | symbol | null | void | Iterable<unknown>
-
-/** The result of a handler: a verdict, or anything else to continue. */
-export type Result = Verdict | Other | PromiseLike<Verdict | Other>
+import type { Result } from './verdict.cjs'
 
 /** The handlers of a path. */
 export interface Handlers {
-  /** A client connected. Nothing of it is read before the result. */
+  /** A client connected. Nothing of it is read before the result. It is refused if this fails or takes too long. */
   onConnect?(socket: Socket): Result
-  /** A text message, or a message to a room, which is delivered after the result. */
+  /** A text message, or a message to a room, which is delivered after the result, and dropped if this fails or takes too long. */
   onMessage?(socket: Socket, message: string, roomId?: string): Result
-  onBinaryMessage?(socket: Socket, bytes: Buffer): Result
+  onBinaryMessage?(socket: Socket, bytes: Buffer): unknown
   /** Called once for each socket, also if the connection was refused. `roomId` and `getMetadata` still tell the state before the close. */
   onClose?(socket: Socket, code: number, reason: string): unknown
-  /** A handler or its result failed, or the server closed the socket with 1002, 1007, 1009 or 4101. */
+  /** A handler failed or returned something invalid, or the server closed the socket with 1002, 1007, 1009 or 4101. */
   onError?(socket: Socket, error: LivetapeError): unknown
-  /** A client is about to join a room, which may not exist yet. */
+  /** A client is about to join a room, which may not exist yet. It does not join if this fails or takes too long. */
   onJoinRoom?(socket: Socket, roomId: string): Result
   /** A client is about to leave a room. Not called when the client disconnects. */
-  onLeaveRoom?(socket: Socket, roomId: string): Result
+  onLeaveRoom?(socket: Socket, roomId: string): unknown
   onPing?(socket: Socket): unknown
   onPong?(socket: Socket): unknown
   /** Client ID of a client that chooses none, unless another client has it. */

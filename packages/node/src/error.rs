@@ -39,7 +39,7 @@ const HINTS: [(Code, &str); 13] = [
 
 /// Converts a problem.
 pub(crate) fn error(problem: &Problem) -> napi::Error {
-    let Problem { code, message, hint } = problem;
+    let Problem { code, message, hint, .. } = problem;
     let is_foreign = FOREIGN.iter().any(|name| hint.contains(name));
     let own = HINTS.iter().find(|(known, _)| known == code).map_or(README, |(_, hint)| hint);
     let hint = if is_foreign { own } else { hint };

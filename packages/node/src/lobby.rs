@@ -22,6 +22,7 @@ use crate::{
 /// Answers of a handler.
 const CANCEL: u32 = 1;
 const REPLACE: u32 = 2;
+const FAILED: u32 = 3;
 
 fn payload(message: Message) -> Payload {
     match message {
@@ -66,12 +67,14 @@ impl NativeApp {
         })
     }
 
-    /// Answers an event: 0 continues, 1 cancels, 2 continues with another message, as JSON.
+    /// Answers an event: 0 continues, 1 cancels, 2 continues with another message, as JSON; 3 is a failure of
+    /// the handler.
     #[napi]
     pub fn answer(&self, ticket: f64, verdict: u32, message: Option<String>) {
         let verdict = match (verdict, message) {
             (CANCEL, _) => Verdict::Cancel,
             (REPLACE, Some(message)) => Verdict::Replace(message),
+            (FAILED, _) => Verdict::Failed,
             _ => Verdict::Continue,
         };
         self.handlers.answer(ticket as u64, verdict);
@@ -195,7 +198,7 @@ impl NativeApp {
         json(&self.handlers.with(|lobby| lobby.stats()))
     }
 
-    /// Returns the number of events that continued because no answer came in time.
+    /// Returns the number of events without an answer in time.
     #[napi]
     pub fn unanswered(&self) -> f64 {
         self.handlers.unanswered() as f64

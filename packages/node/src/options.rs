@@ -55,6 +55,8 @@ pub(crate) struct AppOptions {
     #[serde(default)]
     hosts: Vec<String>,
     handler_timeout_ms: Option<u64>,
+    #[serde(default)]
+    fail_open: bool,
     max_message_bytes: Option<usize>,
     max_queued_bytes: Option<usize>,
     max_connections: Option<usize>,
@@ -157,6 +159,7 @@ impl AppOptions {
         HandlerLimits {
             events_max: self.max_queued_events.unwrap_or(default.events_max),
             answer_max: self.handler_timeout_ms.map_or(default.answer_max, Duration::from_millis),
+            fail_open: self.fail_open,
         }
     }
 

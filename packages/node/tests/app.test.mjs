@@ -103,10 +103,12 @@ test('a process that is killed leaves no port', { timeout: 30_000 }, async (t) =
 
 test('an uncaught failure of a handler does not end the process', { timeout: 30_000 }, async () => {
   const { exited } = run(`
-    const app = createApp().websocket('/chat', { onConnect: async () => { throw new Error('failed') }, onMessage: () => { throw new Error('failed') }, onClose: () => app.close() })
+    const app = createApp().websocket('/chat', { onConnect: async ({ clientId }) => { if (clientId === 'bob') throw new Error('failed') }, onMessage: () => { throw new Error('failed') }, onClose: ({ clientId }) => clientId === 'ann' && app.close() })
     const { port } = await app.listen()
-    const socket = new WebSocket('ws://127.0.0.1:' + port + '/chat')
-    socket.on('open', () => { socket.send('x'); socket.close() })
+    const open = (name) => new WebSocket('ws://127.0.0.1:' + port + '/chat?client_id=' + name)
+    open('bob').on('close', () => {
+      const ann = open('ann').on('open', () => { ann.send('x'); ann.close() })
+    })
   `)
   const { code, text } = await exited
   assert.equal(code, 0, text)

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
-import { Client } from './support.mjs'
+import { Client, start } from './support.mjs'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
@@ -70,6 +70,17 @@ test('bot.mjs', { timeout: 60_000 }, async (t) => {
   const { code, text } = await exited
   assert.equal(code, 0)
   assert.match(text, /Thanks for \d+ × .+, .+!/)
+})
+
+test('the authentication in the README refuses clients while it fails', { timeout: 30_000 }, async (t) => {
+  const [code] = readFileSync(`${FOLDER}../README.md`, 'utf8').match(/(?<=```js\n)app\.websocket[^`]*isSession[^`]*/)
+  const isSession = async (cookie) => cookie.split('=')[1] === '1'
+  const { url, failures } = await start(t, (app) => new Function('app', 'isSession', code)(app, isSession))
+  const closed = async (headers) => (await new Client(url('/chat'), { headers }).closed).reason
+  assert.equal(await closed({ cookie: 'session=2' }), 'refused')
+  assert.equal(await closed({}), 'handler_failed')
+  assert.deepEqual(failures.map(({ code }) => code), ['handler_failed'])
+  await new Client(url('/chat'), { headers: { cookie: 'session=1' } }).open
 })
 
 test('the code in the README', { timeout: 60_000 }, async (t) => {

@@ -1,7 +1,10 @@
 // Mistakes of programs: each is reported with a code, and none ends the process or keeps it running.
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import { createApp, decode, LivetapeError, MockTikTok, readRecording } from '@livetape/node'
@@ -143,7 +146,7 @@ test('clients cannot change metadata, and handlers see what they ask', async (t)
   assert.deepEqual([seen, (await connected.promise).getMetadata('role')], [[[set, undefined], 'a'], 'guest'])
 })
 
-test('events that continue without a result are reported once', async (t) => {
+test('events without a result in time are reported once', async (t) => {
   const { app, url, failures } = await start(t, (app) => app.websocket('/chat', { onMessage: () => new Promise(() => {}) }), { handlerTimeoutMs: 20 })
   const ann = await Client.open(url('/chat'))
   for (const message of ['a', 'b', 'c']) ann.say(message)
@@ -235,6 +238,27 @@ test('every loop over a recording gets all events', async () => {
   const [one, two] = [recording[Symbol.asyncIterator](), recording[Symbol.asyncIterator]()]
   assert.deepEqual((await one.next()).value, (await two.next()).value)
   assert.equal(await recording.loss(), null)
+})
+
+test('a loop over an incomplete recording yields all readable events, and then throws', async () => {
+  const demo = readFileSync(new URL('../../../recordings/demo.bin', import.meta.url))
+  const damaged = Buffer.from(demo)
+  damaged.fill(0xff, 300_000, 300_100)
+  const folder = mkdtempSync(join(tmpdir(), 'livetape-'))
+  for (const [name, bytes] of [['truncated', demo.subarray(0, 400_000)], ['damaged', damaged], ['cut-in-a-record', demo.subarray(0, demo.length - 5)]]) {
+    const file = join(folder, `${name}.bin`)
+    writeFileSync(file, bytes)
+    const recording = await readRecording(file)
+    let count = 0
+    const all = async () => {
+      for await (const { type } of recording) count += type ? 1 : 0
+    }
+    await assert.rejects(all, ({ code, message }) => code === 'incomplete_recording' && message.startsWith('the recording is incomplete: '), name)
+    assert.ok(count > 50, `${name}: ${count} events`)
+    assert.notEqual(await recording.loss(), null)
+    for await (const _ of recording) break
+  }
+  rmSync(folder, { recursive: true })
 })
 
 test('errors name options and methods of this package', async (t) => {

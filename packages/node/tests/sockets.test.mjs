@@ -116,43 +116,97 @@ test('verdicts refuse a connection, cancel a join, and change or drop a message'
   assert.deepEqual([(await ann.json()).message, (await ann.json()).message], ['**** it', 'fine'])
 })
 
-test('handlers that throw, reject, return nonsense or never return do not stop anything', async (t) => {
+/** Handlers that fail to decide, and the report about each. */
+const FAILING = {
+  throw: [() => { throw new TypeError('thrown') }, 'failed: thrown'],
+  reject: [async () => { throw new TypeError('rejected') }, 'failed: rejected'],
+  reject_nothing: [() => Promise.reject(), 'failed: undefined'],
+  text: [() => 'cancel', 'failed: the result is neither nothing nor a plain object: cancel'],
+  no: [async () => false, 'failed: the result is neither nothing nor a plain object: false'],
+  misspelled: [() => ({ shouldcancel: true }), 'failed: the keys of the result have an unknown name `shouldcancel`'],
+  cycle: [() => { const data = {}; data.data = data; return { modifiedEvent: { data } } }, 'failed: the new message cannot be written as JSON'],
+  getter: [() => ({ get shouldCancel() { throw new Error('getter') } }), 'failed: getter'],
+  never: [() => new Promise(() => {}), undefined],
+}
+
+/** Starts an app whose handlers behave as the client id, the room or the message says. */
+async function failing(t, options) {
   const errors = []
-  const behaviours = {
-    throw: () => { throw new TypeError('thrown') },
-    reject: async () => { throw new TypeError('rejected') },
-    reject_nothing: () => Promise.reject(),
-    nonsense: () => 42,
-    null: () => null,
-    text: () => 'cancel',
-    empty: () => ({ shouldCancel: 'yes', modifiedEvent: 7 }),
-    cycle: () => { const data = {}; data.data = data; return { modifiedEvent: { data } } },
-    getter: () => ({ get shouldCancel() { throw new Error('getter') } }),
-    never: () => new Promise(() => {}),
-  }
-  const { app, url, failures } = await start(t, (app) =>
+  const behave = (name) => FAILING[name]?.[0]()
+  const started = await start(t, (app) =>
     app.websocket('/chat', {
-      onMessage: (_, message) => behaviours[message](),
+      onConnect: ({ clientId }) => behave(clientId),
+      onJoinRoom: (_, room) => behave(room),
+      onLeaveRoom: (_, room) => behave(room.replace('left-', '')),
+      onMessage: (_, message) => behave(message),
       onError: (_, error) => { errors.push(error); throw new Error('onError too') },
-    }), { handlerTimeoutMs: 50 })
+    }), { handlerTimeoutMs: 50, ...options })
+  return { ...started, errors }
+}
+
+test('what a handler fails to decide is refused, and the client learns it', async (t) => {
+  const { app, url, failures, errors } = await failing(t)
   const ann = await Client.open(url('/chat'))
   await ann.join('a')
-  for (const message of Object.keys(behaviours)) {
-    ann.say({ type: 'room_message', room_id: 'a', message })
-    assert.equal((await ann.json()).message, message)
+  for (const name of Object.keys(FAILING)) {
+    assert.deepEqual(await new Client(url(`/chat?client_id=${name}`)).closed, { code: 1008, reason: 'handler_failed' }, name)
+    const { type, room_id, code } = await ann.join(name)
+    assert.deepEqual([type, room_id, code], ['room_join_error', name, 'handler_failed'])
+    ann.say({ type: 'room_message', room_id: 'a', message: name })
+    const { type: answer, code: why } = await ann.json()
+    assert.deepEqual([answer, why], ['error', 'handler_failed'], name)
+    // There is nothing to refuse if a client leaves.
+    await ann.join(`left-${name}`)
+    ann.say({ type: 'leave_room', room_id: `left-${name}` })
+    assert.equal((await ann.json()).type, 'room_left', name)
   }
-  assert.deepEqual(errors.map(({ message }) => message.replace(/(circular structure).*/s, '$1')), [
-    'onMessage failed: thrown', 'onMessage failed: rejected', 'onMessage failed: undefined',
-    'the result of onMessage failed: Converting circular structure', 'the result of onMessage failed: getter',
-  ])
+  assert.deepEqual(app.getConnections().map(({ roomId }) => roomId), ['a'])
+  const expected = Object.entries(FAILING).flatMap(([name, [, text]]) => {
+    if (!text) return []
+    const isResult = !/throw|reject/.test(name)
+    const leave = isResult ? [] : ['onLeaveRoom']
+    return [...['onConnect', 'onJoinRoom', 'onMessage'], ...leave].map((handler) => `${isResult ? `the result of ${handler}` : handler} ${text}`)
+  })
+  assert.deepEqual(errors.map(({ message }) => message), expected)
   assert.ok(errors.every((error) => error instanceof HandlerError && error.code === 'handler_failed'))
   assert.ok(errors[0].cause instanceof TypeError)
-  assert.deepEqual(failures.map(({ message }) => message.replace(/(circular structure).*/s, '$1')), [
-    'onMessage failed: thrown', 'onError failed: onError too', 'onMessage failed: rejected', 'onError failed: onError too',
-    'onMessage failed: undefined', 'onError failed: onError too', 'the result of onMessage failed: Converting circular structure', 'onError failed: onError too',
-    'the result of onMessage failed: getter', 'onError failed: onError too',
-  ])
-  assert.equal(app.getStats().unansweredEvents, 1)
+  assert.equal(errors.find(({ message }) => message.includes('shouldcancel')).hint, 'did you mean `shouldCancel`?')
+  const reported = failures.filter(({ code }) => code !== 'handler_timeout').map(({ message }) => message)
+  assert.deepEqual(reported, expected.flatMap((message) => [message, 'onError failed: onError too']))
+  assert.equal(app.getStats().unansweredEvents, 4)
+  assert.match(failures.find(({ code }) => code === 'handler_timeout').message, /was refused$/)
+})
+
+test('with failOpen, what a handler fails to decide continues', async (t) => {
+  const { app, url, errors } = await failing(t, { failOpen: true })
+  for (const name of Object.keys(FAILING)) {
+    const ann = await Client.open(url(`/chat?client_id=${name}`))
+    assert.equal((await ann.join(name)).type, 'room_joined', name)
+    ann.say({ type: 'room_message', room_id: name, message: name })
+    assert.equal((await ann.json()).message, name)
+  }
+  assert.ok(errors.length >= 3 * (Object.keys(FAILING).length - 1))
+  assert.equal(app.getStats().unansweredEvents, 3)
+})
+
+test('a handler that fails after its client has left, or too late, changes nothing', async (t) => {
+  const [called, closed, late] = [deferred(), deferred(), deferred()]
+  const { app, url, failures } = await start(t, (app) =>
+    app.websocket('/chat', {
+      onConnect: ({ clientId }) => (called.resolve(), clientId === 'late' ? late.promise : undefined),
+      onMessage: (_, message, roomId) => roomId && (called.resolve(), closed.promise.then(() => { throw new Error(message) })),
+      onClose: () => closed.resolve(),
+    }), { handlerTimeoutMs: 50 })
+  assert.equal((await new Client(url('/chat?client_id=late')).closed).reason, 'handler_failed')
+  // Accepted, but too late.
+  late.resolve()
+  await late.promise
+  const ann = await Client.open(url('/chat?client_id=ann'))
+  await ann.join('a')
+  ann.say({ type: 'room_message', room_id: 'a', message: 'too late' })
+  ann.socket.terminate()
+  while (!failures.some(({ message }) => message === 'onMessage failed: too late')) await new Promise((resolve) => setTimeout(resolve, 5))
+  while (app.getConnections().length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
 })
 
 test('bad arguments are reported with a code', async (t) => {

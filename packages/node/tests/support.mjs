@@ -20,8 +20,8 @@ export class Client {
   #received = []
   #waiting = []
 
-  constructor(url) {
-    this.socket = new WebSocket(url)
+  constructor(url, options) {
+    this.socket = new WebSocket(url, options)
     this.socket.on('message', (data, isBinary) => this.#take(isBinary ? data : String(data)))
     this.closed = new Promise((resolve) => this.socket.on('close', (code, reason) => resolve({ code, reason: String(reason) })))
     this.open = new Promise((resolve, reject) => this.socket.on('open', resolve).on('error', reject))

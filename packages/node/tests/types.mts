@@ -26,9 +26,8 @@ export async function check(): Promise<void> {
   const log: string[] = []
   const open = new Set<Socket>()
   app.websocket('/any', {
-    onConnect: (socket) => open.add(socket),
-    onJoinRoom: (socket, room) => socket.joinRoom(room),
-    onMessage: (socket, message) => message === 'x' && socket.send(message),
+    onConnect: (socket) => void open.add(socket),
+    onMessage: (socket, message) => (message === 'x' ? socket.send(message) : undefined),
     onLeaveRoom: (_, room) => log.push(room),
   })
   app.websocket('/private', {
@@ -39,6 +38,12 @@ export async function check(): Promise<void> {
   await app.broadcast(new ArrayBuffer(1))
   // @ts-expect-error results are checked
   app.websocket('/x', { onMessage: () => ({ shouldCancl: true }) })
+  // @ts-expect-error a result is a verdict or nothing
+  app.websocket('/x', { onConnect: (socket) => open.add(socket) })
+  // @ts-expect-error a result is a verdict or nothing
+  app.websocket('/x', { onJoinRoom: (socket, room) => socket.joinRoom(room) })
+  // @ts-expect-error a result is a verdict or nothing
+  app.websocket('/x', { onMessage: async () => false })
   // @ts-expect-error messages are text or bytes
   await app.broadcast({})
 }

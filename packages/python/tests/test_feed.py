@@ -85,6 +85,19 @@ def test_an_error_event_does_not_reset_the_attempts():
     assert client.closed(1011, "", 1) == 2
 
 
+def test_the_error_of_a_refused_client_has_the_reason_but_not_a_position():
+    client, _ = feed(max_attempts=0)
+    client.opened(0)
+    assert client.received(event(7)).position == "a:7"
+    refusal = {"type": "error", "data": {"code": "capacity", "message": "the server is full", "hint": "wait"}}
+    assert client.received(json.dumps(refusal)) is None
+    assert client.position == "a:7"
+    with pytest.raises(LivetapeError, match="gave up after 0 attempts: the server is full") as failed:
+        client.closed(4102, "capacity", 0)
+    assert (failed.value.hint, client.stats.malformed) == ("wait", 0)
+    assert client.received('{"type":"error","data":1}') is None
+
+
 @pytest.mark.parametrize("code", [1008, 1009, 4000, 4002])
 def test_final_codes_raise(code):
     client, _ = feed()

@@ -137,6 +137,34 @@ def test_dropped_clients_get_the_code_and_observers_stay(livetape):
     watcher.join(10)
 
 
+@pytest.mark.livetape(hold=True)
+def test_aborted_clients_get_no_close_frame(livetape):
+    codes = []
+
+    def run():
+        try:
+            list(lib.connect(livetape.url, reconnect=False))
+        except LivetapeError as error:
+            codes.append(error.close_code)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    livetape.wait_for_clients(1)
+    livetape.drop(abort=True)
+    thread.join(10)
+    assert codes == [1006]
+
+
+@pytest.mark.livetape(hold=True)
+def test_close_codes_that_a_frame_cannot_have_are_rejected_with_those_it_can(livetape):
+    for code in [1004, 1006, 1015, 2999, 5000, True, "1011"]:
+        with pytest.raises(LivetapeError, match=r"1000 to 1003, 1007 to 1014, 3000 to 4999; .*`drop\(abort=True\)`"):
+            livetape.drop(code)
+    for wrong in [{"code": 1011, "abort": True}, {"reason": "x", "abort": True}, {"abort": 1}]:
+        with pytest.raises(LivetapeError, match="`abort` is"):
+            livetape.drop(**wrong)
+
+
 def test_clients_that_never_come_are_reported_with_those_that_did(livetape):
     with pytest.raises(LivetapeError, match=r"0 of 1 clients connected within 0.05 s: no client") as failed:
         livetape.wait_for_clients(1, timeout=0.05)

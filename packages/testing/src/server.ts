@@ -81,8 +81,8 @@ export class Server {
     for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Readable & { unref?(): void }).unref?.()
   }
 
-  /** Starts `livetape …args` on a free port, without the user's settings. */
-  static async start(args: string[], files: Files = {}): Promise<Server> {
+  /** Starts `livetape …args` on a free port, without the user's settings. Reports do not repeat the flags in `own`, which no user chose. */
+  static async start(args: string[], files: Files = {}, own: string[] = []): Promise<Server> {
     const program = findProgram()
     const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-')).catch(({ message }: Error) => {
       throw new LivetapeError('not_ready', `cannot write to ${os.tmpdir()}: ${message}`, 'set TMPDIR to a folder that exists')
@@ -94,7 +94,7 @@ export class Server {
       const all = args.map((arg) => (arg.startsWith('@') && arg.slice(1) in files ? file(arg.slice(1)) : arg))
       const flags = ['--port', '0', '--ready-file', file('ready.json'), '--exit-with-stdin']
       const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^LIVETAPE_|^NO_COLOR$/.test(name)))
-      const child = spawn(program, [...all, ...flags], {
+      const child = spawn(program, [...all, ...own, ...flags], {
         env: { ...env, LIVETAPE_CONFIG: file('livetape.toml'), NO_COLOR: '1' },
         stdio: ['pipe', 'pipe', 'pipe'],
         windowsHide: true,

@@ -159,11 +159,15 @@ export class Tape {
     return `connected now: ${seen.join(', ') || 'nobody'}`
   }
 
-  /** Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. Clients may reconnect at once. */
-  async drop(code = 1011): Promise<number> {
+  /**
+   * Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. With `{ abort: true }`, cuts the
+   * connections without a close frame, as a failing network does: clients report 1006. Clients may reconnect at once.
+   */
+  async drop(how: number | { abort: true } = 1011): Promise<number> {
+    const order = typeof how === 'number' ? { code: closeCode(how), reason: 'dropped by the test' } : abort(how)
     const clients = (await this.#connections()).filter(({ observer }) => !observer)
     const close = ({ id }: Connection) =>
-      post(this.#server, `/connections/${id}/close`, { code, reason: 'dropped by the test' }).catch((error: LivetapeError) => {
+      post(this.#server, `/connections/${id}/close`, order).catch((error: LivetapeError) => {
         // One that has left in the meantime.
         if (error.code !== 'not_found') throw error
       })
@@ -284,6 +288,23 @@ export class Tape {
   }
 }
 
+/** The codes that a close frame may have. */
+const CLOSE_CODES: readonly (readonly [number, number])[] = [[1000, 1003], [1007, 1014], [3000, 4999]]
+
+function closeCode(code: number): number {
+  if (Number.isInteger(code) && CLOSE_CODES.some(([first, last]) => code >= first && code <= last)) return code
+  const ranges = CLOSE_CODES.map(([first, last]) => `${first} to ${last}`).join(', ')
+  const hint = `pass a code from ${ranges}; for 1006, which clients report if a connection ends without a close frame, use drop({ abort: true })`
+  throw wrong('the close code', code, hint)
+}
+
+function abort(how: unknown): { abort: true } {
+  checkKeys(how, ['abort'])
+  const { abort } = how as { abort?: unknown }
+  if (abort !== true) throw wrong('`abort`', abort, 'pass { abort: true }, or a close code')
+  return { abort }
+}
+
 function lost({ counts: { faults, recordsMissing, unreadableBytes, unsealed } }: Status): Lost | null {
   // Texts that were not UTF-8 only lost their invalid bytes.
   const undecoded = Object.entries(faults).reduce((sum, [name, count]) => (name === 'bad_utf8' ? sum : sum + count), 0)
@@ -307,7 +328,7 @@ export async function startTape(given: string | TapeOptions = {}): Promise<Tape>
     // The replay starts after the reader that counts its events has connected.
     const hasToWait = hold || waitClients === 0
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
-    server = await Server.start(['replay', asPath(recording), ...set, wait, '--offline', '--quiet', '--log-level', 'info'])
+    server = await Server.start(['replay', asPath(recording), ...set], {}, [wait, '--offline', '--quiet', '--log-level', 'info'])
     const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout, Boolean(hold))
     if (hasToWait && !hold) await tape.play()
     return tape

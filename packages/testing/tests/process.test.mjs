@@ -73,9 +73,16 @@ describe('the program', () => {
     await rm(installed, { recursive: true })
   })
 
+  test('of the npm package livetape explains a missing package of the platform in one line', async () => {
+    const bin = fileURLToPath(new URL('../../livetape/bin/livetape.js', import.meta.url))
+    const { code, stderr } = await run(process.execPath, [bin, '--version'], { cwd: project }).catch((error) => error)
+    expect(stderr).toBe(`@livetape/${process.platform}-${process.arch} is not installed: install it together with livetape, in the same version\n`)
+    expect(code).toBe(1)
+  })
+
   test('that exits early is reported with its last lines', async () => {
     const starting = startTape({ recording: 'no/such.bin' })
-    await expect(starting).rejects.toThrow(/^livetape replay no\/such\.bin .* exited with 1\nlast lines[^]*❌ recording no\/such\.bin not found/)
+    await expect(starting).rejects.toThrow(/^livetape replay no\/such\.bin exited with 1\nlast lines[^]*❌ recording no\/such\.bin not found/)
     await expect(starting).rejects.toMatchObject({ code: 'exited' })
   })
 

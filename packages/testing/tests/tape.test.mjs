@@ -149,11 +149,25 @@ describe('mistakes', () => {
     await expect(waiting).rejects.toThrow('/ (observer)')
   })
 
-  test('a close code that a server may not send is rejected', async ({ startTape }) => {
+  test('a close code that a server may not send is rejected, with those that it may', async ({ startTape }) => {
     const tape = await startTape({ hold: true })
-    connect(tape.url)
-    await tape.waitForClients(1)
-    await expect(tape.drop(1006)).rejects.toThrow('1006 is not a close code that a server may send')
+    for (const code of [1004, 1006, 1015, 2999, 5000, 1000.5, NaN]) {
+      await expect(tape.drop(code)).rejects.toThrow(/^the close code is .*\n  hint: .*1000 to 1003, 1007 to 1014, 3000 to 4999; .*drop\(\{ abort: true \}\)$/)
+    }
+    await expect(tape.drop({ abrt: true })).rejects.toThrow('did you mean `abort`?')
+    for (const how of [{}, { abort: false }, { abort: 1 }, null, '1011', [1011]]) await expect(tape.drop(how)).rejects.toMatchObject({ code: 'bad_request' })
+  })
+
+  test('aborted clients get no close frame, and may reconnect', async ({ startTape }) => {
+    const tape = await startTape({ hold: true })
+    for (const url of [tape.url, `${tape.url}ws`]) {
+      const { closes } = connect(url)
+      await tape.waitForClients(1)
+      expect(await tape.drop({ abort: true })).toBe(1)
+      await until('a close', () => closes.length > 0)
+      expect(closes).toEqual([1006])
+      expect(await tape.clients()).toBe(0)
+    }
   })
 
   test('a damaged recording is played as far as possible, and reported', async ({ startTape }) => {

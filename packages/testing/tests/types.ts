@@ -24,6 +24,9 @@ vitestTest('fixtures are typed', async ({ startTape, startMock }) => {
   await tape.send.gift({ user: 'ann' })
   // @ts-expect-error: not a path
   await mock.received('webcast/fetch')
+  await tape.drop({ abort: true })
+  // @ts-expect-error: not a way to drop clients
+  await tape.drop({ abort: false })
 })
 
 playwrightTest('fixtures are typed', async ({ page, startTape }) => {

@@ -43,19 +43,19 @@ pub(in crate::cli) struct Repair {
 the range are open at offset 0.
 
 Examples:
-  livetape cut show.bin --start 12m --end 15m30s -o raid.bin
+  livetape cut show.bin --from 12m --to 15m30s -o raid.bin
   livetape cut show.bin --around raid --before 20s --after 2m -o raid.bin")]
 pub(in crate::cli) struct Cut {
     /// Recording to copy from: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
     /// Start of the range, e.g. 90s, 1m30s or 00:01:30 [default: 0]
     #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
-    pub(in crate::cli) start: Option<Duration>,
+    pub(in crate::cli) from: Option<Duration>,
     /// End of the range, exclusive [default: the end]
     #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
-    pub(in crate::cli) end: Option<Duration>,
+    pub(in crate::cli) to: Option<Duration>,
     /// Copy the range around the first marker with this label
-    #[arg(long, value_name = "MARKER", conflicts_with_all = ["start", "end"])]
+    #[arg(long, value_name = "MARKER", conflicts_with_all = ["from", "to"])]
     pub(in crate::cli) around: Option<String>,
     /// Start this long before the marker
     #[arg(long, value_name = "D", default_value = "10s", value_parser = offset::parse, requires = "around")]
@@ -63,6 +63,9 @@ pub(in crate::cli) struct Cut {
     /// End this long after the marker
     #[arg(long, value_name = "D", default_value = "10s", value_parser = offset::parse, requires = "around")]
     pub(in crate::cli) after: Duration,
+    /// Print a summary as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
     #[command(flatten)]
     pub(in crate::cli) new: NewRecording,
     #[command(flatten)]

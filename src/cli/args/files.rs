@@ -7,9 +7,10 @@ use super::flags::{Flags, OfTools};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   livetape info demo
-  livetape info show.bin --json | jq .gifts")]
+  livetape info show.bin --json | jq .gifts
+  curl -s https://example.org/show.bin | livetape info -")]
 pub(in crate::cli) struct Info {
-    /// Recording to read: a file, a name under recordings/ or `demo`
+    /// Recording to read: a file, a name under recordings/, `demo`, or - for stdin
     pub(in crate::cli) recording: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -19,14 +20,18 @@ pub(in crate::cli) struct Info {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   livetape verify show.bin || livetape repair show.bin
+  livetape verify show.bin --json | jq .report.missing
 
 Exit codes: 0 complete, 1 unreadable, 3 a part is missing or unreadable, or the
 recording is not sealed")]
 pub(in crate::cli) struct Verify {
-    /// Recording to read: a file, a name under recordings/ or `demo`
+    /// Recording to read: a file, a name under recordings/, `demo`, or - for stdin
     pub(in crate::cli) recording: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,
 }

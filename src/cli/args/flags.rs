@@ -90,10 +90,8 @@ scopes! {
     ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
         "live" => !matches!(key.name(), "record" | "wait_clients" | "stay" | "allow_inject"),
-        section => matches!(section, "log" | "record") || is_of_proxy(key),
-    }, reads is_of_servers(key) || is_of_proxy(key), texts [
-        ("mock.pass", "Let clients of the proxy reach HOST or HOST:PORT\n\nUnchanged, and without recording it. Can be repeated. Without a port, on 80 and 443. [env: LIVETAPE_MOCK_PASS]"),
-    ];
+        section => matches!(section, "log" | "record"),
+    }, reads is_of_servers(key);
     /// `mock`.
     OfMock, common [
         "mock.play", "mock.scenario", "mock.port", "mock.speed", "mock.seed", "mock.proxy_listen", "mock.tls", "mock.pass",
@@ -142,11 +140,6 @@ fn heading(key: &Key) -> Option<&'static str> {
 /// Returns whether servers and `record` use the setting, rather than the mock or `watch`.
 fn is_of_servers(key: &Key) -> bool {
     !matches!(key.section, "mock" | "watch")
-}
-
-/// Returns whether every command with a proxy uses the setting.
-fn is_of_proxy(key: &Key) -> bool {
-    matches!((key.section, key.name()), ("mock", "pass" | "ca_dir"))
 }
 
 /// Returns whether the commands that serve have the flag.

@@ -23,7 +23,7 @@ Run `livetape import --help` for how to export a HAR from a browser",
 Firefox does not save frames. A HAR contains your cookies; the recording does
 not.
 
-JSON lines (docs/import.md):
+JSON lines:
   {\"offset_ms\":350,\"frame\":\"<base64>\"}
       frame: one binary WebSocket message
   {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
@@ -35,7 +35,7 @@ Examples:
   livetape import capture.jsonl && livetape replay capture.bin"
 )]
 pub(in crate::cli) struct Import {
-    /// Capture to convert
+    /// Capture to convert, or - for stdin
     pub(in crate::cli) file: PathBuf,
     /// Write the recording to this file [default: FILE with .bin]
     #[arg(short, long, value_name = "FILE")]
@@ -55,6 +55,9 @@ pub(in crate::cli) struct Import {
     /// Set the frame rate of a capture without times [per second]
     #[arg(long, value_name = "N", default_value_t = import::RATE, value_parser = parse_rate)]
     pub(in crate::cli) rate: f64,
+    /// Print a summary as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
     /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,

@@ -12,7 +12,7 @@ use super::flags::{Flags, OfTools};
   livetape cat show.bin --json | jq 'select(.type == \"connClose\")'
   livetape cat show.bin --follow                 while it is being recorded")]
 pub(in crate::cli) struct Cat {
-    /// Recording to print: a file, a name under recordings/ or `demo`
+    /// Recording to print: a file, a name under recordings/, `demo`, or - for stdin
     pub(in crate::cli) recording: PathBuf,
     /// Print every field of each record, as JSON
     #[arg(long)]

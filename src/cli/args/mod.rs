@@ -16,7 +16,6 @@ mod run;
 mod share;
 mod shell;
 mod synth;
-mod through;
 mod trigger;
 
 use std::{
@@ -297,7 +296,7 @@ pub(super) enum GiftsArg {
   livetape events show.bin --types gift --gifts final
   livetape events show.bin --no-dedup | wc -l")]
 pub(super) struct Events {
-    /// Recording to decode: a file, a name under recordings/ or `demo`
+    /// Recording to decode: a file, a name under recordings/, `demo`, or - for stdin
     pub(super) recording: PathBuf,
     #[command(flatten)]
     pub(super) filter: Filter,

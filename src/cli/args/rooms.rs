@@ -41,7 +41,6 @@ pub(in crate::cli) struct ServeIdle {
   livetape record clumsyboy_45 -o show.bin --rotate 30m
   livetape record clumsyboy_45 --max-size 2GiB
   livetape record --cdp 9222                            record a tab of Chrome
-  livetape record --proxy-listen 3128                   record any client
 
 No file is kept if the room was never reached. To record failures as well, use
 `livetape live USER --record FILE`.")]
@@ -52,8 +51,6 @@ pub(in crate::cli) struct RecordRoom {
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) browser: super::browser::Browser,
-    #[command(flatten)]
-    pub(in crate::cli) through: super::through::Through,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfRecord>,
 }

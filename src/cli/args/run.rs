@@ -8,7 +8,7 @@ use crate::sans_io::offset;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:
-  livetape run demo --speed max -- npm test
+  livetape run demo --speed max --exit-when-done -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js",
     after_long_help = "The environment of COMMAND contains the addresses:
   LIVETAPE_URL        the feed, ws://127.0.0.1:PORT/
@@ -25,13 +25,13 @@ contacts only loopback addresses, unless the setting `live.offline`
 (LIVETAPE_OFFLINE) is false.
 
 Examples:
-  livetape run demo --speed max -- npm test
+  livetape run demo --speed max --exit-when-done -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
   livetape run demo --mock demo -- pytest
   livetape run demo --mock-proxy -- java -jar bot.jar
 
-Exit code: that of COMMAND; 1 if its clients did not connect, 3 if it succeeded
-but the recording is damaged"
+Exit code: that of COMMAND; 1 if it did not connect or used neither mock nor
+feed, 126 or 127 if it cannot run, 3 if it succeeded but the recording is damaged"
 )]
 pub(in crate::cli) struct Run {
     /// Recording to play: a file, a name under recordings/ or `demo`

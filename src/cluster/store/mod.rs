@@ -144,12 +144,13 @@ impl Store {
 
     fn no_jetstream(&self) -> Problem {
         Problem::new(Code::ClusterUnreachable, "JetStream is off in this NATS, or this user may not use it")
-            .hint("start nats-server with --jetstream, and allow the user the subjects in docs/cluster.md")
+            .hint("start nats-server with --jetstream, and allow the user to publish on `$JS.API.>` and `_INBOX.>`")
     }
 
     fn silent(&self) -> Problem {
-        Problem::new(Code::ClusterUnreachable, SILENT)
-            .hint("start nats-server with --jetstream, and allow the user the subjects in docs/cluster.md")
+        Problem::new(Code::ClusterUnreachable, SILENT).hint(
+            "start nats-server with --jetstream, and allow the user to publish on `$JS.API.>` and `_INBOX.>`",
+        )
     }
 
     /// Subscribes to a subject of the cluster.

@@ -208,6 +208,34 @@ fn gift_increments_add_up_in_every_mode() {
     assert_eq!(see(Gifts::Final), [(4, 3), (6, 4)]);
 }
 
+/// Clients of TikFinity's format add the count of each end of a streak, and show the other counts.
+#[test]
+fn in_tikfinitys_format_every_end_counts_what_no_earlier_end_has_counted() {
+    let see = |streak: &[Gift], gifts| {
+        let hub = hub(32);
+        let named = |gift: &Gift| Gift { gift_type: 1, streak_id: "9-1-5655".into(), ..gift.clone() };
+        hub.publish(&streak.iter().map(|gift| event(Data::Gift(named(gift)))).collect::<Vec<_>>());
+        let filter = Filter { gifts, format: Format::Tikfinity, ..Filter::default() };
+        let mut subscriber = join(&hub, &Join { since: Some(Since::Start), filter, ..Join::default() });
+        let lines = drain(&mut subscriber).0;
+        let told = |line: &Bytes| {
+            let data = &json(line)["data"];
+            assert_eq!(data["gift"]["repeat_count"], data["repeatCount"]);
+            (data["repeatCount"].as_i64().unwrap(), data["repeatEnd"] == true)
+        };
+        lines.iter().map(told).collect::<Vec<_>>()
+    };
+    let inferred = |count, since| Gift { is_final: true, inferred: true, ..gift(count, 0, since) };
+    let end = |count, since| Gift { is_final: true, repeat_end: true, ..gift(count, 0, since) };
+    let late = [gift(1, 1, 1), gift(5, 4, 5), inferred(5, 5), end(5, 0)];
+    assert_eq!(see(&late, Gifts::Raw), [(1, false), (5, false), (5, true)], "the late final adds nothing");
+    let goes_on = [gift(5, 5, 5), inferred(5, 5), gift(5, 0, 0), gift(8, 3, 3), end(8, 3)];
+    assert_eq!(see(&goes_on, Gifts::Raw), [(5, false), (5, true), (3, false), (3, true)]);
+    assert_eq!(see(&goes_on, Gifts::Final), [(5, true), (3, true)]);
+    let intact = [gift(2, 2, 2), gift(7, 5, 7), end(7, 7)];
+    assert_eq!(see(&intact, Gifts::Raw), [(2, false), (7, false), (7, true)]);
+}
+
 #[test]
 fn a_lone_final_has_the_diamonds_of_its_streak() {
     let hub = hub(8);

@@ -150,7 +150,7 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
 }
 
 /// Paths of pages and their files, those that redirect to pages, and `/ready` for load balancers.
-const PAGES: [&str; 6] = ["/ready", "/", "/try", "/try/", "/overlays", "/livetape-client.js"];
+const PAGES: [&str; 7] = ["/ready", "/", "/try", "/try/", "/try.js", "/overlays", "/livetape-client.js"];
 /// Prefixes of further ones.
 const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
 

@@ -18,6 +18,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::{
     access::{
@@ -27,7 +28,10 @@ use super::{
     },
     state::refusal::Refusal,
 };
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    log::CLIENTS,
+    sans_io::error::{Code, Problem},
+};
 
 /// Hosts, origins and tokens that are allowed in addition to loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +88,8 @@ const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const HEADERS_EXPOSED: &str = "retry-after, x-request-id";
 /// Origin of pages from disk and of all sandboxed frames on any site; rejected unless listed.
 const OPAQUE: &str = "null";
+/// Advice for such a page at another address than the feed.
+const HINT_OPAQUE: &str = "serve the page from a loopback address: pages opened from disk can only read the feed, on `/` and `/events`";
 /// Origin of local files in OBS, whose embedded browser uses a scheme of its own for them. No web page has
 /// this origin.
 const OBS_FILE: &str = "http://absolute";
@@ -184,9 +190,14 @@ impl Access {
         if is_own(text, &host) || (text != OPAQUE && is_listed) || (is_file && read_only) {
             return Ok(origin.cloned());
         }
-        origins.refuse(self.listed, text);
+        // No setting lets pages from disk do more than read the feed.
+        let hint = if text == OPAQUE && !read_only { HINT_OPAQUE } else { self.listed.hint() };
+        if origins.refuse(self.listed, text) {
+            let what = if text == OPAQUE { "a page opened from disk" } else { "a page" };
+            warn!(target: CLIENTS, origin = text, "❌ Rejected {what}: {hint}");
+        }
         let message = format!("origin `{text}` is not allowed");
-        Err(Problem::new(Code::ForbiddenOrigin, message).hint(self.listed.hint()))
+        Err(Problem::new(Code::ForbiddenOrigin, message).hint(hint))
     }
 
     fn host(&self, request: &Request) -> Result<Host, Problem> {

@@ -15,6 +15,8 @@ use crate::{clock, sans_io::event::Millis};
 const REFUSED_MAX: usize = 8;
 /// Maximum length of a remembered origin, in bytes.
 pub(crate) const ORIGIN_BYTES_MAX: usize = 256;
+/// Maximum number of rejected origins to log. A site can have any number of subdomains.
+const LOGGED_MAX: usize = 32;
 /// Maximum number of origins allowed while the server runs.
 const ALLOWED_MAX: usize = 32;
 
@@ -49,13 +51,14 @@ pub(crate) struct Origins(Mutex<State>);
 struct State {
     allowed: Vec<AllowedOrigin>,
     refused: VecDeque<RefusedOrigin>,
+    logged: Vec<AllowedOrigin>,
 }
 
 impl Origins {
-    /// Remembers that a request of this origin was rejected.
-    pub(super) fn refuse(&self, setting: Listed, origin: &str) {
+    /// Remembers that a request of this origin was rejected. Returns whether to log it: each origin once.
+    pub(super) fn refuse(&self, setting: Listed, origin: &str) -> bool {
         if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX {
-            return;
+            return false;
         }
         let last_at = Millis(clock::wall().as_millis().try_into().unwrap_or(i64::MAX));
         let origin = canonical(origin);
@@ -63,7 +66,13 @@ impl Origins {
         let known = state.refused.iter().position(|it| it.setting == setting && it.origin == origin);
         let before = known.and_then(|at| state.refused.remove(at)).map_or(0, |it| it.requests);
         state.refused.truncate(REFUSED_MAX - 1);
+        let logged = AllowedOrigin { origin: origin.clone(), setting };
         state.refused.push_front(RefusedOrigin { origin, setting, requests: before + 1, last_at });
+        let is_news = state.logged.len() < LOGGED_MAX && !state.logged.contains(&logged);
+        if is_news {
+            state.logged.push(logged);
+        }
+        is_news
     }
 
     /// Allows an origin until the server stops. Returns `false` if too many are allowed already.
@@ -122,6 +131,16 @@ mod tests {
         origins.refuse(Listed::Server, &"x".repeat(10_000));
         let list = refused(&origins);
         assert_eq!((list.len(), &list[0]), (REFUSED_MAX, &("https://15.example".to_owned(), 2)));
+    }
+
+    #[test]
+    fn each_rejected_origin_is_logged_once_up_to_a_limit() {
+        let origins = Origins::default();
+        let refuse = |origin: &str| origins.refuse(Listed::Server, origin);
+        assert!(refuse("null") && !refuse("null") && refuse("https://a.example"));
+        assert!(!refuse("https://A.example:443") && !refuse(""));
+        let logged = (0..100).filter(|number| refuse(&format!("https://{number}.example"))).count();
+        assert_eq!((logged, refuse("null")), (LOGGED_MAX - 2, false));
     }
 
     #[test]

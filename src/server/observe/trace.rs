@@ -16,7 +16,6 @@ use tracing::{Instrument as _, debug, error_span, info, warn};
 use crate::{
     clock,
     log::CLIENTS,
-    sans_io::error::Code,
     server::{
         routes::{fallback::masked, metrics::Metrics},
         state::refusal::Refused,
@@ -61,12 +60,13 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     }
     let took_ms = u64::try_from((clock::now() - started).as_millis()).unwrap_or(u64::MAX);
     let status = response.status();
-    let code = response.extensions().get::<Refused>().map(|refused| refused.0);
-    if let Some(code) = code {
-        ids.metrics.count_refused(code);
+    let refused = response.extensions().get::<Refused>().copied();
+    if let Some(Refused { code, cause }) = refused {
+        ids.metrics.count_refused(code, cause);
     }
     let _inside = span.enter();
-    let (status_code, code) = (status.as_u16(), code.map_or("", Code::name));
+    let (status_code, code) = (status.as_u16(), refused.map_or("", |refused| refused.code.name()));
+    let cause = refused.map_or("", |refused| refused.cause);
     let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
     if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
         traffic.is_client(span.clone());
@@ -74,7 +74,7 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     } else if status.is_server_error() && code.is_empty() {
         warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
     } else if !code.is_empty() {
-        info!(%method, path, status = status_code, code, from, took_ms, "❌ Request rejected");
+        info!(%method, path, status = status_code, code, cause, from, took_ms, "❌ Request rejected");
     } else if matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
         debug!(%method, path, status = status_code, from, took_ms, "📨 Request");
     } else {

@@ -17,7 +17,7 @@ use crate::server::state::refusal::Refusal;
 #[folder = "web/dist"]
 struct Dist;
 
-/// Single-file pages and the script that they share.
+/// Pages with their scripts.
 #[derive(RustEmbed)]
 #[folder = "examples"]
 struct Examples;
@@ -59,6 +59,11 @@ pub(crate) async fn try_rooms(headers: HeaderMap) -> Result<Response, Refusal> {
     example("try.html", &headers)
 }
 
+/// `GET /try.js`: its script.
+pub(crate) async fn try_script(headers: HeaderMap) -> Result<Response, Refusal> {
+    example("try.js", &headers)
+}
+
 /// `GET /livetape-client.js`: the client that the overlays use.
 pub(crate) async fn client(headers: HeaderMap) -> Result<Response, Refusal> {
     example("livetape-client.js", &headers)
@@ -80,7 +85,7 @@ fn example(path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
             .hint("GET /overlays/ links to all overlays")
     };
     let file = Examples::get(path).ok_or_else(missing)?;
-    Ok(answer(path, file, inline_policy(headers), headers, REVALIDATE))
+    Ok(answer(path, file, example_policy(headers), headers, REVALIDATE))
 }
 
 /// The host of the request. It has passed [`access`](crate::server::access), so it cannot inject directives.
@@ -107,12 +112,12 @@ fn policy(request_headers: &HeaderMap) -> String {
     )
 }
 
-/// Like [`policy`], for pages in a single file: also allows inline scripts and styles, avatars if an option
-/// enables them, and a preview within another page of this server.
-fn inline_policy(request_headers: &HeaderMap) -> String {
+/// Like [`policy`], for pages of `examples/`: also allows avatars if an option enables them, and a preview within another page
+/// of this server. Inline styles are allowed because OBS adds a source's custom CSS to its page.
+fn example_policy(request_headers: &HeaderMap) -> String {
     let sockets = sockets(request_headers);
     format!(
-        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; \
          img-src 'self' https: data:; connect-src 'self'{sockets}; object-src 'none'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )

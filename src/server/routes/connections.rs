@@ -8,6 +8,7 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     App,
@@ -18,8 +19,11 @@ use super::{
 };
 use crate::{
     lobby::{ConnectionView, Lobby, LobbyStats, Metadata},
-    sans_io::error::{Problem, close},
-    server::{state::refusal::Refusal, ws::end::check_close},
+    sans_io::error::{Code, Problem, close},
+    server::{
+        state::refusal::Refusal,
+        ws::end::{REASON_BYTES_MAX, check_close},
+    },
 };
 
 type RawBody = Result<Bytes, BytesRejection>;
@@ -73,15 +77,47 @@ pub(crate) async fn put_metadata(
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Close {
+    /// Close code that a server may send.
     #[serde(default = "normal")]
+    #[schemars(range(min = 1000, max = 4999), extend("not" = json!({ "anyOf": [
+        { "minimum": 1004, "maximum": 1006 },
+        { "minimum": 1015, "maximum": 2999 },
+    ] })))]
     code: u16,
     #[serde(default)]
+    #[schemars(length(max = REASON_BYTES_MAX))]
     reason: String,
+    /// Cuts the connection at once, without a close frame: clients report 1006.
+    #[serde(default)]
+    abort: bool,
 }
 
 fn normal() -> u16 {
     close::NORMAL
 }
+
+impl Close {
+    /// Returns the close code and reason; 1006 to cut the connection.
+    fn check(self) -> Result<(u16, String), Problem> {
+        let Self { code, reason, abort } = self;
+        if abort {
+            if code != close::NORMAL || !reason.is_empty() {
+                let message = "`abort` sends no close frame, so it has neither code nor reason";
+                return Err(Problem::new(Code::BadRequest, message).hint(ABORT));
+            }
+            return Ok((close::ABNORMAL, reason));
+        }
+        if code == close::ABNORMAL {
+            let message = "1006 is what clients report without a close frame, so that none can have it";
+            return Err(Problem::new(Code::BadRequest, message).hint(ABORT));
+        }
+        check_close(code, &reason)?;
+        Ok((code, reason))
+    }
+}
+
+/// How to cut a connection.
+const ABORT: &str = r#"send only {"abort":true} to cut the connection without a close frame"#;
 
 pub(crate) async fn dismiss(
     State(app): State<App>,
@@ -89,8 +125,7 @@ pub(crate) async fn dismiss(
     body: RawBody,
 ) -> Result<Json<ConnectionView>, Refusal> {
     let id = name(id)?;
-    let Close { code, reason } = parse_body(body)?;
-    check_close(code, &reason)?;
+    let (code, reason) = parse_body::<Close>(body)?.check()?;
     one(&app, |lobby| lobby.dismiss(&id, code, reason))
 }
 

@@ -16,6 +16,7 @@ use crate::{
     control::{self, Lease},
     hub::{Hub, Join},
     lobby::{self, Role},
+    log::CLIENTS,
     sans_io::error::{Code, Problem},
     server::{
         state::refusal::Refusal,
@@ -113,22 +114,27 @@ pub(crate) async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest
     begin(app, upgrade, role, session, lease)
 }
 
-/// Stream of the `error` that a rejected client gets, which is not part of any.
-pub(crate) const REFUSED: &str = "refused";
-
-/// Responds with 101, then reports the rejection: as a lobby error on `/ws`, elsewhere as an event.
+/// Responds with 101, then reports the rejection.
 pub(crate) fn turn_away(
     app: &App,
     upgrade: Upgrade,
     role: Role,
     why: impl Into<control::Refusal>,
 ) -> Response {
-    let control::Refusal { problem, retry_after, .. } = why.into();
+    begin(app, upgrade, role, Err(turned_away(role, why.into())), ())
+}
+
+/// Returns a rejection with the message that the client gets before the close frame: a lobby error on `/ws`, elsewhere an
+/// event. It belongs to no stream, so that no client takes it for a position.
+fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
+    let control::Refusal { problem, retry_after, .. } = why;
     let told = match role {
-        Role::Talks | Role::Handled => lobby::error(&problem).into(),
-        Role::Reads | Role::Echoes => failure::event(&problem, retry_after, REFUSED, 1),
+        Role::Talks | Role::Handled => text(lobby::error(&problem).into()),
+        // Clients start over by themselves, so this is not a failure to show to people.
+        Role::Reads | Role::Echoes if problem.code == Code::UnknownPosition => None,
+        Role::Reads | Role::Echoes => text(failure::event(&problem, retry_after, None)),
     };
-    begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), ())
+    Box::new(TurnedAway { problem, told })
 }
 
 /// Wraps JSON in a text message.
@@ -146,8 +152,9 @@ fn begin(
 ) -> Response {
     if let Err(turned_away) = &session {
         let problem = &turned_away.problem;
-        app.metrics.count_turned_away(problem.code);
-        info!(code = problem.code.name(), "❌ Client rejected");
+        app.metrics.count_turned_away(problem);
+        let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
+        info!(target: CLIENTS, code, cause, why, "❌ Client rejected");
     }
     let limits = app.sockets.limits();
     let (most, buffer) = match role {
@@ -179,8 +186,7 @@ fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAw
     let request = JoinRequest { client_id, path, role, reading, join: again, hooking };
     let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();
     let admitted = app.sockets.enter(request, subscribe);
-    admitted.map(|(handle, feed)| Box::new(Session { handle, feed })).map_err(|problem| {
-        let told = role.has_rooms().then(|| text(lobby::error(&problem).into())).flatten();
-        Box::new(TurnedAway { problem, told })
-    })
+    admitted
+        .map(|(handle, feed)| Box::new(Session { handle, feed }))
+        .map_err(|problem| turned_away(role, problem.into()))
 }

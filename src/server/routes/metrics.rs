@@ -18,7 +18,7 @@ use axum::{
 };
 
 use super::App;
-use crate::sans_io::error::Code;
+use crate::sans_io::error::{Code, Problem};
 
 /// Request counters.
 #[derive(Clone, Debug, Default)]
@@ -28,19 +28,21 @@ pub(crate) struct Metrics(Arc<Mutex<Counts>>);
 struct Counts {
     /// By route, method and status.
     requests: BTreeMap<[String; 3], u64>,
-    refused: BTreeMap<&'static str, u64>,
-    turned_away: BTreeMap<&'static str, u64>,
+    /// By code and cause.
+    refused: BTreeMap<[&'static str; 2], u64>,
+    turned_away: BTreeMap<[&'static str; 2], u64>,
 }
 
 impl Metrics {
     /// Counts a rejected request.
-    pub(crate) fn count_refused(&self, code: Code) {
-        self.with(|counts| *counts.refused.entry(code.name()).or_default() += 1);
+    pub(crate) fn count_refused(&self, code: Code, cause: &'static str) {
+        self.with(|counts| *counts.refused.entry([code.name(), cause]).or_default() += 1);
     }
 
     /// Counts a WebSocket that was opened only to report its rejection.
-    pub(crate) fn count_turned_away(&self, code: Code) {
-        self.with(|counts| *counts.turned_away.entry(code.name()).or_default() += 1);
+    pub(crate) fn count_turned_away(&self, problem: &Problem) {
+        let key = [problem.code.name(), problem.cause()];
+        self.with(|counts| *counts.turned_away.entry(key).or_default() += 1);
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Counts) -> T) -> T {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{App, query};
 use crate::{
     clock,
-    hub::{MAX_STALL, Next, Subscriber},
+    hub::{MAX_STALL, Next, Progress, Subscriber},
     sans_io::error::{Code, Problem},
     server::{state::refusal::Refusal, transport::connections::Reset, ws::failure},
 };
@@ -48,21 +48,37 @@ pub(crate) async fn events(
 }
 
 fn body(subscriber: Subscriber, name: String) -> Body {
-    let lines = stream::unfold(Some((subscriber, Vec::new(), None)), move |state| {
+    let leaving = Leaving(Some(subscriber.progress()));
+    let lines = stream::unfold(Some((subscriber, leaving, Vec::new(), None)), move |state| {
         let name = name.clone();
         async move {
-            let (mut subscriber, mut batch, last) = state?;
+            let (mut subscriber, mut leaving, mut batch, last) = state?;
             match subscriber.next(&mut batch).await {
                 Next::Events => {
                     let last = batch.last().cloned();
-                    Some((lines(&batch), Some((subscriber, batch, last))))
+                    Some((lines(&batch), Some((subscriber, leaving, batch, last))))
                 }
                 Next::Slow => Some((slow_line(&name, last.as_ref()), None)),
-                Next::Closed(_) => None,
+                Next::Closed(_) => {
+                    leaving.0 = None;
+                    None
+                }
             }
         }
     });
     Body::from_stream(futures_util::StreamExt::map(lines, Ok::<_, Infallible>))
+}
+
+/// Counts the client as one that left, if the connection ends before the channel. A client that fell behind is counted
+/// before.
+struct Leaving(Option<Progress>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.0 {
+            progress.count_left();
+        }
+    }
 }
 
 /// Joins a batch into one chunk, so that there is one HTTP chunk per batch rather than per event.
@@ -81,7 +97,7 @@ fn slow_line(stream: &str, last: Option<&Bytes>) -> Bytes {
     let problem = Problem::new(Code::SlowConsumer, "fell too far behind");
     let seq =
         last.and_then(|json| serde_json::from_slice::<Positioned>(json).ok()).map_or(0, |last| last.seq);
-    let mut line = failure::event(&problem, None, stream, seq);
+    let mut line = failure::event(&problem, None, Some((stream, seq)));
     line.push(b'\n');
     line.into()
 }

@@ -35,6 +35,7 @@ pub(crate) struct List {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Allow {
     /// The origin to allow, such as `https://overlay.example`.
+    #[schemars(extend("pattern" = r"^(null|[hH][tT][tT][pP][sS]?://\S+)$"), length(max = ORIGIN_BYTES_MAX))]
     origin: String,
     /// The setting whose rights it gets.
     #[serde(default)]

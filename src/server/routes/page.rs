@@ -15,7 +15,7 @@ GET  /                 with a WebSocket upgrade: the event feed, one JSON messag
 GET  /                 for browsers: the dashboard
 GET  /overlays/        overlays for OBS, with a page that sets them up; /overlays/{name} is one of them, and
                        /livetape-client.js the client that they use
-GET  /try              for browsers: a page to try rooms by hand
+GET  /try              for browsers: a page to try rooms by hand; /try.js is its script
 GET  /events           the event feed as newline-delimited JSON
 GET  /ws               with a WebSocket upgrade: the feed and messages between clients, in rooms
 GET  /ws/echo          with a WebSocket upgrade: echoes each message

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     control::{ReplayOrder, ReplayState, Speed},
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        recording::NAME_BYTES_MAX,
+    },
     server::state::refusal::Refusal,
 };
 
@@ -95,12 +98,15 @@ pub(crate) struct SetSpeed {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
     #[serde(default = "one")]
+    #[schemars(range(min = 1))]
     count: u32,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Loop {
+    /// Number of laps; repeats until stopped if absent.
+    #[schemars(range(min = 1))]
     laps: Option<u32>,
     #[schemars(with = "Option<Offset>")]
     from: Option<Value>,
@@ -111,6 +117,7 @@ pub(crate) struct Loop {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Load {
+    #[schemars(extend("pattern" = recordings::NAME_PATTERN), length(max = NAME_BYTES_MAX))]
     recording: String,
 }
 
@@ -120,7 +127,10 @@ fn one() -> u32 {
 
 fn read_speed(value: &Value) -> Result<Speed, String> {
     match value {
-        Value::String(text) => text.parse(),
+        Value::String(text) => match text.parse()? {
+            Speed::Max => Ok(Speed::Max),
+            Speed::Times(_) => Err(format!("`speed` is a text: send {text} without quotation marks")),
+        },
         other => other.to_string().parse(),
     }
 }

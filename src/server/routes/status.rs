@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{App, connect};
 use crate::{
     clock,
-    control::{ClusterState, Mode, Status, not_current},
+    control::{ClusterState, LookupState, Mode, Status, not_current},
     hub::Hub,
     sans_io::error::{Code, Problem},
     server::{
@@ -92,21 +92,30 @@ pub(crate) struct Overview {
     observers: usize,
     /// Number of events that the slowest client has not been sent yet.
     behind: u64,
+    /// The budget of look-ups at the upstream, which all rooms share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookups: Option<LookupState>,
     /// The cluster that this server is part of, with `--nats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<ClusterState>,
 }
 
 impl Overview {
-    fn new(status: Status, hub: &Hub, cluster: Option<ClusterState>) -> Json<Self> {
+    /// The state of the main channel.
+    fn main(app: &App, status: Status) -> Json<Self> {
+        let control = &app.shared.control;
+        let (lookups, cluster) = (Some(control.limit().state()), control.cluster());
+        Json(Self { lookups, cluster, ..Self::channel(status, &app.shared.hub) })
+    }
+
+    fn channel(status: Status, hub: &Hub) -> Self {
         let (clients, observers, behind) = (hub.subscriber_count(), hub.observer_count(), hub.behind());
-        Json(Self { status, clients, observers, behind, cluster })
+        Self { status, clients, observers, behind, lookups: None, cluster: None }
     }
 }
 
 pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
-    let control = &app.shared.control;
-    Overview::new(control.status(), &app.shared.hub, control.cluster())
+    Overview::main(&app, app.shared.control.status())
 }
 
 pub(crate) async fn status_of(
@@ -116,12 +125,12 @@ pub(crate) async fn status_of(
     let user = connect::name(user)?;
     let status = app.shared.control.status();
     if status.is_of(&user) {
-        return Ok(Overview::new(status, &app.shared.hub, app.shared.control.cluster()));
+        return Ok(Overview::main(&app, status));
     }
     // A user whose room was opened by a token is current, too.
     let channels = app.shared.control.channels();
     let room = channels.status(&user).zip(channels.find(&user));
-    room.map(|(status, hub)| Overview::new(status, &hub, None)).ok_or_else(|| not_current(&user).into())
+    room.map(|(status, hub)| Json(Overview::channel(status, &hub))).ok_or_else(|| not_current(&user).into())
 }
 
 #[derive(Serialize, JsonSchema)]

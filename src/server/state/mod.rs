@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     control::Control,
     hub::{Hub, Join, Subscriber},
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Cause, Problem},
 };
 
 /// Version of the feed and the REST API. Incompatible changes increase it.
@@ -30,8 +30,11 @@ pub(crate) struct Shared {
 impl Shared {
     /// Adds a subscriber to `hub`, up to the server's maximum.
     pub(crate) fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
-        if self.subscriber_count() + self.hub.observer_count() >= self.subscribers_max {
-            return Err(Problem::new(Code::Capacity, "too many subscribers are connected"));
+        let max = self.subscribers_max;
+        if self.subscriber_count() + self.hub.observer_count() >= max {
+            let message = format!("the maximum number of subscribers, {max}, is connected");
+            let problem = Problem::full(Cause::Subscribers, message);
+            return Err(problem.hint("try again later, or raise `limits.subscribers`"));
         }
         hub.join(join)
     }

@@ -49,11 +49,12 @@ impl From<control::Refusal> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let control::Refusal { problem: Problem { code, message, hint }, retrying, retry_after } = &self.0;
+        let control::Refusal { problem, retrying, retry_after } = &self.0;
+        let Problem { code, message, hint, .. } = problem;
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
         let mut answer = (status, Json(body)).into_response();
-        answer.extensions_mut().insert(Refused(*code));
+        answer.extensions_mut().insert(Refused { code: *code, cause: problem.cause() });
         if *code == Code::WebsocketVersion {
             let headers = answer.headers_mut();
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -71,4 +72,8 @@ impl IntoResponse for Refusal {
 
 /// Response extension with the reason for a rejection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused(pub Code);
+pub(crate) struct Refused {
+    pub(crate) code: Code,
+    /// See [`Problem::cause`].
+    pub(crate) cause: &'static str,
+}

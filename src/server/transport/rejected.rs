@@ -47,7 +47,7 @@ fn refusal(full: Full) -> String {
 /// Builds an error response outside the router, with the usual shape and headers and `connection: close`.
 /// Each line in `extra_headers` must end with CRLF.
 pub(super) fn answer(status: StatusCode, problem: &Problem, extra_headers: &str) -> String {
-    let Problem { code, message, hint } = problem;
+    let Problem { code, message, hint, .. } = problem;
     let body = json!({ "error": { "code": code, "message": message, "hint": hint } }).to_string();
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{extra_headers}\

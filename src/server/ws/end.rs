@@ -2,13 +2,16 @@
 
 use tungstenite::protocol::CloseFrame;
 
-use crate::sans_io::error::{Code, Problem};
+use crate::sans_io::error::{Code, Problem, close};
 
 /// Maximum length of the reason in a close frame, in bytes.
-const REASON_BYTES_MAX: usize = 123;
+pub(crate) const REASON_BYTES_MAX: usize = 123;
 
 /// Reason with which the server closes a socket that violates the WebSocket protocol.
 pub(super) const PROTOCOL_ERROR: &str = "protocol_error";
+
+/// The codes that [`check_close`] accepts.
+const CODES: &str = "use 1000 to 1003, 1007 to 1014, or 3000 to 4999";
 
 /// Checks the code and reason of a close frame that a user of the server chose.
 ///
@@ -17,7 +20,7 @@ pub(super) const PROTOCOL_ERROR: &str = "protocol_error";
 pub fn check_close(code: u16, reason: &str) -> Result<(), Problem> {
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         let message = format!("{code} is not a close code that a server may send");
-        return Err(Problem::new(Code::BadRequest, message).hint("use 1000, or 3000 to 4999"));
+        return Err(Problem::new(Code::BadRequest, message).hint(CODES));
     }
     if reason.len() > REASON_BYTES_MAX {
         let message = format!("the reason is longer than {REASON_BYTES_MAX} bytes");
@@ -32,6 +35,8 @@ pub(crate) enum End {
     Close(CloseFrame),
     /// The server closes it because of what the client sent; unread data may remain.
     Refuse(CloseFrame),
+    /// The server cuts the connection without a close frame.
+    Cut,
     /// The client closed it; the reply is queued.
     Left,
     /// The connection is gone.
@@ -39,7 +44,11 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// Creates the end with this close code. Without a close frame if it is 1006, which is what clients then report.
     pub(crate) fn close(code: u16, reason: &str) -> Self {
+        if code == close::ABNORMAL {
+            return Self::Cut;
+        }
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
         Self::Close(CloseFrame { code: code.into(), reason })
     }
@@ -48,7 +57,7 @@ impl End {
     pub(crate) fn by_server(&self) -> Option<(u16, String)> {
         match self {
             Self::Close(frame) | Self::Refuse(frame) => Some((frame.code.into(), frame.reason.to_string())),
-            Self::Left | Self::Over => None,
+            Self::Cut | Self::Left | Self::Over => None,
         }
     }
 

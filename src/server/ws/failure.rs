@@ -10,9 +10,12 @@ use crate::{
     },
 };
 
-/// Builds the JSON in the same shape as failures of a source. `stream` and `seq` are the subscriber's
-/// position.
-pub(crate) fn event(problem: &Problem, retry_after: Option<Duration>, stream: &str, seq: u64) -> Vec<u8> {
+/// Builds the JSON in the same shape as failures of a source. `position` is the subscriber's, if it has joined a stream.
+pub(crate) fn event(
+    problem: &Problem,
+    retry_after: Option<Duration>,
+    position: Option<(&str, u64)>,
+) -> Vec<u8> {
     let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     let data = Data::Failure(Failure { retry_after_ms, ..Failure::from(problem) });
     let now = Millis::from(clock::wall());
@@ -26,6 +29,7 @@ pub(crate) fn event(problem: &Problem, retry_after: Option<Duration>, stream: &s
         injected: false,
         data,
     };
+    let Some((stream, seq)) = position else { return event.to_json_alone() };
     let mut json = Vec::new();
     event.begin_json(stream, &mut json);
     finish_json(seq, &mut json);

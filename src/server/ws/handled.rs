@@ -26,10 +26,15 @@ pub(super) async fn connect(handle: &SocketHandle) -> Result<(), End> {
     let Ok(ConnectionView { path, client_id, .. }) = view else { return Ok(()) };
     let path = path.into_owned();
     let handshake = hooked.take_handshake();
-    match hooked.ask(What::Connect { path, client_id, handshake }).await? {
+    let what = What::Connect { path, client_id, handshake };
+    if !hooked.wanted.connect {
+        return hooked.tell(what).await;
+    }
+    match hooked.ask(what).await? {
         Verdict::Cancel => Err(End::of(Code::Refused)),
+        Verdict::Failed => Err(End::of(Code::HandlerFailed)),
         Verdict::Continue | Verdict::Replace(_) => {
-            // An answer has accepted it already. If none came in time, this does.
+            // An answer has accepted it already. If the lack of one lets it in, this does.
             handle.with(|lobby| lobby.accept(hooked.id()));
             Ok(())
         }
@@ -99,12 +104,14 @@ async fn receive_text(handle: &SocketHandle, hooked: &Hooked, text: &str) -> Res
             match hooked.ask(What::Say { room_id: room_id.clone(), message }).await? {
                 Verdict::Continue => handle.text(text),
                 Verdict::Cancel => handle.with(Lobby::count_received),
+                Verdict::Failed => handle.with(|lobby| lobby.fail_message(hooked.id(), &room_id)),
                 Verdict::Replace(json) => handle.text(&room_message(&room_id, json)),
             }
         }
         Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
             match hooked.ask(What::Join(room_id.clone())).await? {
                 Verdict::Cancel => handle.with(|lobby| lobby.refuse_join(hooked.id(), &room_id)),
+                Verdict::Failed => handle.with(|lobby| lobby.fail_join(hooked.id(), &room_id)),
                 Verdict::Continue | Verdict::Replace(_) => handle.text(text),
             }
         }

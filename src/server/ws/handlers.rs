@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -11,7 +10,7 @@ use tokio::sync::mpsc;
 use super::{
     feeds::Feeds,
     handshake::check_protocol,
-    hooks::{Asked, Event, Hooking, Hooks, Verdict, Wanted},
+    hooks::{Asked, Event, HandlerLimits, Hooking, Hooks, Verdict, Wanted},
     limits::Limits,
     registry::Sockets,
 };
@@ -27,22 +26,6 @@ use crate::{
 const PATHS_MAX: usize = 1_000;
 /// Maximum length of a handled path, in bytes.
 const PATH_BYTES_MAX: usize = 1_024;
-
-/// Limits of the events of handled sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HandlerLimits {
-    /// Maximum number of events that wait until the program takes them. A socket whose next event finds no place
-    /// for ten seconds is closed with 4101.
-    pub events_max: usize,
-    /// Time for an answer. After it, the event continues.
-    pub answer_max: Duration,
-}
-
-impl Default for HandlerLimits {
-    fn default() -> Self {
-        Self { events_max: 256, answer_max: Duration::from_secs(5) }
-    }
-}
 
 /// Options of a handled path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +59,7 @@ impl Handlers {
     ) -> (Self, mpsc::Receiver<Event>) {
         let feeds = Feeds::new(hub.clone(), control.clone());
         let sockets = Sockets::new(feeds, sockets, lobby, clock::now());
-        let (hooks, events) = Hooks::new(limits.events_max, limits.answer_max);
+        let (hooks, events) = Hooks::new(limits);
         let client_id_chars_max = lobby.client_id_chars_max;
         (Self { sockets, hooks, paths: Arc::default(), client_id_chars_max }, events)
     }
@@ -108,15 +91,17 @@ impl Handlers {
     /// Answers an event. Answers that come too late are ignored.
     pub fn answer(&self, ticket: u64, verdict: Verdict) {
         let Some(Asked { answer, connecting }) = self.hooks.take(ticket) else { return };
+        let verdict = self.hooks.settle(verdict);
+        let is_refused = matches!(verdict, Verdict::Cancel | Verdict::Failed);
         // At once, so that what the program broadcasts next reaches the connection.
-        if let Some(id) = connecting.filter(|_| verdict != Verdict::Cancel) {
+        if let Some(id) = connecting.filter(|_| !is_refused) {
             self.sockets.with(|lobby| lobby.accept(id));
         }
         // The socket may have closed in the meantime.
         let _ = answer.send(verdict);
     }
 
-    /// Number of events that continued because no answer came in time.
+    /// Number of events without an answer in time.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
         self.hooks.unanswered()

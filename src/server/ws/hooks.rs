@@ -20,7 +20,29 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{end::End, handshake::Handshake};
-use crate::{hub::MAX_STALL, lobby::Metadata, sans_io::error::Code};
+use crate::{
+    hub::MAX_STALL,
+    lobby::Metadata,
+    sans_io::error::{Code, close},
+};
+
+/// Limits of the events of handled sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandlerLimits {
+    /// Maximum number of events that wait until the program takes them. A socket whose next event finds no place
+    /// for ten seconds is closed with 4101.
+    pub events_max: usize,
+    /// Time for an answer. Without one, what the program could have refused is refused.
+    pub answer_max: Duration,
+    /// Whether events continue without an answer, and after [`Verdict::Failed`].
+    pub fail_open: bool,
+}
+
+impl Default for HandlerLimits {
+    fn default() -> Self {
+        Self { events_max: 256, answer_max: Duration::from_secs(5), fail_open: false }
+    }
+}
 
 /// An event of a socket.
 #[derive(Debug)]
@@ -86,22 +108,23 @@ pub struct Last {
 }
 
 /// The answer to an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Continue.
-    #[default]
     Continue,
     /// Refuse the connection, or drop the message or request.
     Cancel,
     /// Continue with this JSON as the message to the room; for other events, the same as `Continue`.
     Replace(String),
+    /// The program failed to decide: the same as `Cancel`, but reported as `handler_failed`. So is a missing answer.
+    Failed,
 }
 
 /// Which optional events the sockets of a path report. They always report [`What::Connect`] and [`What::Close`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and receives
-    /// no broadcasts or messages to rooms.
+    /// no broadcasts or messages to rooms. Otherwise, nothing can refuse it.
     pub connect: bool,
     /// [`What::Message`] and [`What::Say`].
     pub message: bool,
@@ -127,6 +150,7 @@ pub(super) struct Hooks {
 struct Shared {
     queue: mpsc::Sender<Event>,
     answer_max: Duration,
+    fail_open: bool,
     answers: Mutex<HashMap<u64, Asked>>,
     last_ticket: AtomicU64,
     unanswered: AtomicU64,
@@ -141,11 +165,13 @@ pub(super) struct Asked {
 }
 
 impl Hooks {
-    pub(super) fn new(events_max: usize, answer_max: Duration) -> (Self, mpsc::Receiver<Event>) {
+    pub(super) fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
+        let HandlerLimits { events_max, answer_max, fail_open } = limits;
         let (queue, events) = mpsc::channel(events_max.max(1));
         let shared = Shared {
             queue,
             answer_max,
+            fail_open,
             answers: Mutex::default(),
             last_ticket: AtomicU64::new(0),
             unanswered: AtomicU64::new(0),
@@ -155,6 +181,11 @@ impl Hooks {
 
     pub(super) fn take(&self, ticket: u64) -> Option<Asked> {
         self.answers().remove(&ticket)
+    }
+
+    /// Returns what an answer comes to.
+    pub(super) fn settle(&self, verdict: Verdict) -> Verdict {
+        if verdict == Verdict::Failed && self.shared.fail_open { Verdict::Continue } else { verdict }
     }
 
     pub(super) fn unanswered(&self) -> u64 {
@@ -202,8 +233,6 @@ pub(crate) struct Hooked {
 
 /// Close code if the client's close frame has none.
 const NO_CODE: u16 = 1005;
-/// Close code if the connection broke.
-const BROKEN: u16 = 1006;
 
 impl Hooked {
     pub(super) fn id(&self) -> Uuid {
@@ -214,7 +243,7 @@ impl Hooked {
         self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
-    /// Reports an event and waits for the answer. Without one in time, the event continues, and is counted.
+    /// Reports an event and waits for the answer. A missing one is counted.
     ///
     /// # Errors
     /// How the socket ends if the queue stays full.
@@ -227,13 +256,10 @@ impl Hooked {
         self.report(Some(ticket), what).await?;
         let verdict = timeout(self.hooks.shared.answer_max, answered).await;
         drop(waiting);
-        Ok(verdict.map_or_else(
-            |_| {
-                self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
-                Verdict::Continue
-            },
-            Result::unwrap_or_default,
-        ))
+        if verdict.is_err() {
+            self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Verdict::Failed)))
     }
 
     /// Reports an event that needs no answer.
@@ -263,7 +289,7 @@ impl Hooked {
 
     /// Reports the end of the socket, however long the queue stays full.
     pub(super) async fn closed(&self, server: Option<(u16, String)>, last: Box<Last>) {
-        let (code, reason) = server.or(self.left.get().cloned()).unwrap_or((BROKEN, String::new()));
+        let (code, reason) = server.or(self.left.get().cloned()).unwrap_or((close::ABNORMAL, String::new()));
         let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason, last } };
         // If the program no longer takes events, it no longer needs this one.
         let _ = self.hooks.shared.queue.send(event).await;

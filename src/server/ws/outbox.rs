@@ -13,8 +13,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tungstenite::{Message, protocol::CloseFrame};
 
-use super::shared_sink::{Sent, SharedSink};
-use crate::hub::Subscriber;
+use super::{
+    end::End as SocketEnd,
+    shared_sink::{Sent, SharedSink},
+};
+use crate::{hub::Subscriber, sans_io::error::Code};
 
 /// Cost of a message in addition to its length, in bytes, so that empty messages are not free.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
@@ -37,8 +40,8 @@ pub(super) enum Turn {
     Close(CloseFrame),
     /// Everything is written; only the rest of the feed follows.
     GoingAway,
-    /// The queue has overflowed.
-    Slow,
+    /// The writer must stop at once: see [`Outbox::stop_reason`].
+    Stop,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,8 @@ pub(super) struct Outbox {
     news: Notify,
     /// Wakes tasks that wait until everything is written.
     written: Notify,
-    slow: CancellationToken,
+    /// Cancelled when the writer must stop at once, also in the middle of a write.
+    stopped: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +77,7 @@ struct Queue {
 enum End {
     Close(CloseFrame),
     GoingAway,
+    Cut,
 }
 
 impl Outbox {
@@ -84,7 +89,7 @@ impl Outbox {
             is_listed: AtomicBool::new(false),
             news: Notify::new(),
             written: Notify::new(),
-            slow: CancellationToken::new(),
+            stopped: CancellationToken::new(),
         }
     }
 
@@ -104,9 +109,9 @@ impl Outbox {
         let cost = cost(&message);
         let mut queue = self.lock();
         if queue.bytes > 0 && queue.bytes + cost > self.bytes_max {
-            self.slow.cancel();
+            self.stopped.cancel();
         }
-        if self.slow.is_cancelled() || queue.end.is_some() {
+        if self.stopped.is_cancelled() || queue.end.is_some() {
             return;
         }
         queue.bytes += cost;
@@ -134,7 +139,7 @@ impl Outbox {
     fn write_at_once(&self) -> bool {
         let mut queue = self.lock();
         let Some(sink) = self.sink.get() else { return false };
-        if self.slow.is_cancelled() || queue.is_taken || queue.must_flush || queue.end.is_some() {
+        if self.stopped.is_cancelled() || queue.is_taken || queue.must_flush || queue.end.is_some() {
             return false;
         }
         let Queue { items, bytes, must_flush, .. } = &mut *queue;
@@ -179,14 +184,29 @@ impl Outbox {
         self.end(End::GoingAway);
     }
 
+    /// Ends the connection at once, without the queued messages and without a close frame.
+    pub(super) fn cut(&self) {
+        self.lock().end = Some(End::Cut);
+        self.stopped.cancel();
+        self.news.notify_one();
+    }
+
     fn end(&self, end: End) {
         self.lock().end.get_or_insert(end);
         self.news.notify_one();
     }
 
-    /// Cancelled when the queue overflows, so that a writer that is blocked on its socket can stop.
-    pub(super) fn slow(&self) -> &CancellationToken {
-        &self.slow
+    /// Cancelled when the queue overflows or the socket is cut, so that a writer that is blocked on its socket can stop.
+    pub(super) fn stopped(&self) -> &CancellationToken {
+        &self.stopped
+    }
+
+    /// Returns how the socket ends once the writer had to stop.
+    pub(super) fn stop_reason(&self) -> SocketEnd {
+        match self.lock().end {
+            Some(End::Cut) => SocketEnd::Cut,
+            _ => SocketEnd::of(Code::SlowConsumer),
+        }
     }
 
     /// Waits for something to do and replaces the contents of `out`, which count as written. Cancel safe.
@@ -212,8 +232,8 @@ impl Outbox {
     }
 
     fn take(&self, out: &mut Vec<Item>) -> Option<Turn> {
-        if self.slow.is_cancelled() {
-            return Some(Turn::Slow);
+        if self.stopped.is_cancelled() {
+            return Some(Turn::Stop);
         }
         let mut queue = self.lock();
         if !queue.items.is_empty() || queue.must_flush {
@@ -225,6 +245,7 @@ impl Outbox {
         match queue.end.as_ref()? {
             End::Close(frame) => Some(Turn::Close(frame.clone())),
             End::GoingAway => Some(Turn::GoingAway),
+            End::Cut => Some(Turn::Stop),
         }
     }
 

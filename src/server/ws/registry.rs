@@ -31,7 +31,7 @@ use crate::{
     lobby::{self, ConnectionView, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
     log::CLIENTS,
     sans_io::{
-        error::{Code, Problem},
+        error::{Cause, Problem, close},
         event::Millis,
     },
 };
@@ -133,10 +133,8 @@ impl Sockets {
     pub(crate) fn echo_slot(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let full = |_: TryAcquireError| {
             let max = self.shared.limits.echo_sockets_max;
-            Problem::new(
-                Code::Capacity,
-                format!("the maximum number of sockets on /ws/echo, {max}, is already open"),
-            )
+            let message = format!("the maximum number of sockets on `/ws/echo`, {max}, is already open");
+            Problem::full(Cause::EchoSockets, message)
         };
         Arc::clone(&self.shared.echoes).try_acquire_owned().map_err(full)
     }
@@ -235,7 +233,10 @@ impl Sockets {
                     self.shared.message_writers.write(&recipients, &mut direct);
                 }
                 Effect::Close { key, code, reason } => {
-                    if let Some(socket) = state.sockets.get(&key) {
+                    let Some(socket) = state.sockets.get(&key) else { continue };
+                    if code == close::ABNORMAL {
+                        socket.outbox.cut();
+                    } else {
                         socket.outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
                 }
@@ -325,16 +326,57 @@ impl SocketHandle {
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
     }
 
-    /// Logs the close code and reason if the server closes the socket.
+    /// Logs how the server ends the socket, if it does.
     pub(crate) fn log(&self, end: &End) {
-        let (End::Close(frame) | End::Refuse(frame)) = end else { return };
         let _inside = self.request.enter();
-        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Closing client");
+        match end {
+            End::Close(frame) | End::Refuse(frame) => {
+                info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Closing client");
+            }
+            End::Cut => info!("❌ Cutting client"),
+            End::Left | End::Over => {}
+        }
+    }
+
+    /// Counts how the socket ends, if it has not been sent all of its channel. Returns a guard that counts the client as
+    /// unread, if the socket ends with its channel.
+    pub(crate) fn count(&self, end: &End) -> Unread {
+        let progress = self.sockets.lock().sockets.get(&self.key).and_then(|socket| socket.progress.clone());
+        let Some(progress) = progress else { return Unread(None) };
+        match end {
+            End::Left | End::Over => progress.count_left(),
+            End::Close(frame) | End::Refuse(frame) => match u16::from(frame.code) {
+                close::NORMAL if progress.is_closed() => return Unread(Some(progress)),
+                // Whoever stops the server knows that clients have not read everything.
+                close::GOING_AWAY => {}
+                _ => progress.count_unread(),
+            },
+            End::Cut => progress.count_unread(),
+        }
+        Unread(None)
     }
 
     /// Records a sign of life: a ping, a pong or an empty frame.
     pub(crate) fn heard(&self) {
         self.sockets.with(|lobby| lobby.heard(self.key));
+    }
+}
+
+/// Counts a client on drop, unless it has confirmed the end of its channel.
+pub(crate) struct Unread(Option<Progress>);
+
+impl Unread {
+    /// The client has read the close frame, or is gone.
+    pub(crate) fn confirm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.0 {
+            progress.count_unread();
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use tungstenite::{
 use super::{
     end::{End, PROTOCOL_ERROR},
     handled,
-    registry::SocketHandle,
+    registry::{SocketHandle, Unread},
     socket_writer,
     stream::WsStream,
     wake_filter::WakeFilter,
@@ -52,14 +52,14 @@ pub(crate) struct TurnedAway {
 pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box<TurnedAway>>) {
     let shared = stream.shared_sink();
     let (mut sink, mut stream) = stream.split();
-    let (end, hooked) = match session {
+    let (end, unread, hooked) = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
                 // If the client does not read this, it will not read the close frame either.
                 let _ = timeout(MAX_STALL, sink.send(told)).await;
             }
-            (End::of(problem.code), None)
+            (End::of(problem.code), None, None)
         }
         Ok(mut session) => {
             let Session { handle, feed } = &mut *session;
@@ -75,11 +75,12 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
             let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server(), last(hooked)));
             // No event may follow the close frame.
             shared.end();
-            (end, hooked)
+            let unread = handle.count(&end);
+            (end, Some(unread), hooked)
         }
     };
     // If the client does not read the close frame in time, dropping the socket resets the connection.
-    let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end));
+    let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end, unread));
     let Some((hooked, by_server, last)) = hooked else { return drop(closing.await) };
     // The program need not wait for the client's reply.
     let _ = tokio::join!(closing, Box::pin(hooked.closed(by_server, last)));
@@ -146,16 +147,25 @@ async fn flush_close_reply(sink: SplitSink<WsStream, Message>, stream: SplitStre
     let _ = socket.flush().await;
 }
 
-/// Sends the close frame after everything queued, and waits for the client's reply.
-async fn close_session(mut sink: SplitSink<WsStream, Message>, mut stream: SplitStream<WsStream>, end: End) {
-    let (frame, unread) = match end {
-        End::Over => return,
+/// Sends the close frame after everything queued, and waits for the client's reply. Dropped before its end, it counts the
+/// client as unread.
+async fn close_session(
+    mut sink: SplitSink<WsStream, Message>,
+    mut stream: SplitStream<WsStream>,
+    end: End,
+    unread: Option<Unread>,
+) {
+    let (frame, has_unread_data) = match end {
+        End::Cut | End::Over => return,
         End::Left => return flush_close_reply(sink, stream).await,
         End::Close(frame) => (frame, false),
         End::Refuse(frame) => (frame, true),
     };
     if sink.send(Message::Close(Some(frame))).await.is_err() {
         // The client closed it at the same time.
+        if let Some(unread) = unread {
+            unread.confirm();
+        }
         return flush_close_reply(sink, stream).await;
     }
     let mut is_answered = false;
@@ -164,7 +174,10 @@ async fn close_session(mut sink: SplitSink<WsStream, Message>, mut stream: Split
         // Let other tasks run. A server that shuts down drops sessions that take too long.
         yield_now().await;
     }
-    if unread || !is_answered {
+    if let Some(unread) = unread {
+        unread.confirm();
+    }
+    if has_unread_data || !is_answered {
         sleep_until(clock::now() + LINGER).await;
     }
 }

@@ -109,9 +109,8 @@ pub(super) async fn write_until_end(
             }
             // The feed is closed, too, but may still contain events.
             Relayed::Due(Due::Out(Turn::GoingAway)) => is_going = true,
-            Relayed::Due(Due::Out(Turn::Slow)) | Relayed::Feed(Next::Slow) => {
-                return End::of(Code::SlowConsumer);
-            }
+            Relayed::Due(Due::Out(Turn::Stop)) => return outbox.stop_reason(),
+            Relayed::Feed(Next::Slow) => return End::of(Code::SlowConsumer),
             // A client of `/ws` stays when the room it reads ends.
             Relayed::Feed(Next::Closed(reason)) if !reading.is_bound && reason.code != close::GOING_AWAY => {
                 reading.change(None, false);
@@ -179,7 +178,7 @@ async fn unless_slow(
     let written = select! {
         biased;
         written = written => written,
-        () = outbox.slow().cancelled() => return Err(End::of(Code::SlowConsumer)),
+        () = outbox.stopped().cancelled() => return Err(outbox.stop_reason()),
         () = behind.cancelled() => return Err(End::of(Code::SlowConsumer)),
     };
     written.map_err(|error| match error {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{LiveOptions, Transport, failure::Failure, lookup, upstream::Upstream};
 use crate::{
     clock,
+    control::Known,
     sans_io::{
         error::{Code, Problem},
         retry::{Retry, Verdict},
@@ -28,13 +29,21 @@ pub struct Check {
     pub wait: Option<Duration>,
 }
 
-/// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute.
+impl From<Known> for Check {
+    fn from(Known { problem, room_id, .. }: Known) -> Self {
+        let exists = Some(problem.code != Code::UserNotFound);
+        Self { exists, live: Some(false), room_id, can_connect: false, why: Some(problem), wait: None }
+    }
+}
+
+/// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute, unless other
+/// look-ups are queued.
 pub async fn check<T: Transport>(options: &LiveOptions, transport: &T) -> Check {
     match look_up(options, transport).await {
         Ok(room) => Check {
             exists: Some(true),
             live: Some(room.is_live()),
-            room_id: Some(room.room_id).filter(|room_id| *room_id != 0),
+            room_id: room.known_id(),
             can_connect: room.is_live(),
             why: room.live().err().map(Problem::from),
             wait: None,
@@ -71,6 +80,10 @@ async fn look_up<T: Transport>(options: &LiveOptions, transport: &T) -> Result<l
             tokio::time::sleep_until(clock::now() + after).await;
             continue;
         }
-        return Err(Failure { detail: upstream.redact.text(&failure.detail), ..failure });
+        let failure = Failure { detail: upstream.redact.text(&failure.detail), ..failure };
+        if failure.code == Code::UserNotFound {
+            options.limit.remember(&user, failure.clone().into(), None);
+        }
+        return Err(failure);
     }
 }

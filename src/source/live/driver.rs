@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::talk::{End, Lost};
 use super::{
-    LiveOptions, Outcome, Transport, WAIT_LIVE_MIN, failure::Failure, lookup::look_up, upstream::Upstream,
+    LiveOptions, Outcome, Transport, WAIT_LIVE_MIN,
+    failure::Failure,
+    lookup::look_up,
+    upstream::{Turn, Upstream},
 };
 use crate::sans_io::{
     error::{Code, close},
@@ -90,6 +93,9 @@ impl<T: Transport> Driver<T> {
 
     async fn attempt(&mut self) -> Result<Outcome, Failed> {
         let stop = self.stop.clone();
+        if self.was_connected {
+            self.upstream.turn = Turn::AtOnce;
+        }
         let connected = tokio::select! { biased;
             () = stop.cancelled() => return Ok(Outcome::Stopped),
             connected = self.connect() => connected,
@@ -124,6 +130,7 @@ impl<T: Transport> Driver<T> {
         let stop = self.stop.clone();
         let (user, cookie) = (self.options.username().unwrap_or_default(), self.options.session_cookie());
         let cookie = cookie.unwrap_or_default();
+        self.upstream.turn = Turn::AtOnce;
         tokio::select! { biased;
             () = stop.cancelled() => false,
             found = look_up(&mut self.upstream, &user, &cookie) => found.is_ok_and(|room| !room.is_live()),
@@ -151,7 +158,12 @@ impl<T: Transport> Driver<T> {
         self.note_status(&failure, after);
         self.forget(failure.code);
         self.upstream.conn += u32::from(is_open);
-        let Some(after) = after else { return Err(failure) };
+        let Some(after) = after else {
+            if failure.code == Code::UserNotFound {
+                self.options.limit.remember(&self.options.user, failure.clone().into(), None);
+            }
+            return Err(failure);
+        };
         if waits_for_live.is_none() {
             self.retry.start_next();
         }

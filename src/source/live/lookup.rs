@@ -43,19 +43,30 @@ impl FoundRoom {
         self.room_id != 0 && matches!(self.status, 2 | 3)
     }
 
+    /// Returns the room id; `None` if the user has never been live.
+    pub(super) fn known_id(self) -> Option<i64> {
+        Some(self.room_id).filter(|room_id| *room_id != 0)
+    }
+
     /// Returns the room id if the room is live.
     pub(super) fn live(self) -> Result<i64, Failure> {
         if self.is_live() { Ok(self.room_id) } else { Err(Failure::new(Code::UserOffline, OFFLINE)) }
     }
 }
 
-/// Looks up a user. For a live room, also checks that it is not age-restricted.
+/// Looks up a user, when it is time. For a live room, also checks that it is not age-restricted. Whether the user is live
+/// is remembered for later requests.
 pub(super) async fn look_up<T: Transport>(
     upstream: &mut Upstream<T>,
     user: &str,
     cookie: &str,
 ) -> Result<FoundRoom, Failure> {
+    upstream.turn().await;
     let room = find(upstream, user, cookie).await?;
+    match room.live() {
+        Ok(_) => upstream.limit.forget(user),
+        Err(failure) => upstream.limit.remember(user, failure.into(), room.known_id()),
+    }
     if room.is_live() {
         check_age(upstream, room.room_id, cookie).await?;
     }

@@ -5,9 +5,11 @@ use std::{fmt, time::Duration};
 #[cfg(feature = "live")]
 pub use reqwest::Url;
 
-use super::Secret;
+use tokio::time::Instant;
+
+use super::{Secret, url::is_loopback};
 use crate::{
-    control::Limit,
+    control::{LOOKUPS_PER_MINUTE, Limit},
     sans_io::{
         error::{Code, Problem},
         retry, username,
@@ -45,8 +47,12 @@ pub struct LiveOptions {
     pub wall_anchor: Option<Duration>,
     /// Whether it continues a room that was connected before: then a user who is offline has ended it.
     pub continues: bool,
+    /// Maximum number of look-ups per minute; `None` for the default, and for no limit if all servers are on loopback.
+    pub lookups_per_minute: Option<u32>,
     /// When TikTok may be contacted. Attempts wait for it.
     pub limit: Limit,
+    /// When the first look-up may begin, if it was reserved.
+    pub turn: Option<Instant>,
     /// Maximum time for the close handshake. Without an answer, the connection is dropped.
     pub close_timeout: Duration,
 }
@@ -107,7 +113,9 @@ impl LiveOptions {
             seed: 0,
             wall_anchor: None,
             continues: false,
+            lookups_per_minute: None,
             limit: Limit::default(),
+            turn: None,
             close_timeout: CLOSE_TIMEOUT,
         }
     }
@@ -132,6 +140,16 @@ impl LiveOptions {
     /// Returns the session cookie in the form of a `Cookie` header.
     pub(super) fn session_cookie(&self) -> Option<String> {
         Some(format!("sessionid={}", self.session_cookie.as_ref()?.reveal()))
+    }
+
+    /// Returns the maximum number of look-ups per minute; `None` for no limit.
+    #[must_use]
+    pub fn lookup_budget(&self) -> Option<u32> {
+        // Without a URL of its own, the sign server has that of the upstream.
+        let here =
+            |url: &Url| url.host_str().is_some_and(|host| is_loopback(host) || host.ends_with(".localhost"));
+        let is_local = self.upstream.as_ref().is_some_and(here) && self.sign_url.as_ref().is_none_or(here);
+        self.lookups_per_minute.or((!is_local).then_some(LOOKUPS_PER_MINUTE))
     }
 
     pub(super) fn uses_sign_server(&self) -> bool {

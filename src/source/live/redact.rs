@@ -3,28 +3,11 @@
 use tungstenite::http::HeaderMap;
 
 use super::Secret;
-use crate::sans_io::{recording::records::HttpHeader, redact::redact_text, retry_after};
+use crate::sans_io::{
+    recording::records::HttpHeader,
+    redact::{Place, is_harmless, redact_text},
+};
 
-/// Response headers that may be recorded. Cookies are excluded.
-const SHOWN: &[&str] = &[
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "date",
-    "handshake-msg",
-    "handshake-options",
-    "handshake-status",
-    "ratelimit-limit",
-    "ratelimit-remaining",
-    "server",
-    "x-agent-id",
-    "x-log-code",
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-request-id",
-    "x-room-id",
-    "x-tt-logid",
-];
 /// Maximum length of a header value and of a failure's detail, in characters.
 const TEXT_CHARS_MAX: usize = 500;
 /// Minimum length of a secret, in bytes. Shorter ones would match unrelated text.
@@ -67,8 +50,7 @@ impl Redact {
 
     /// Returns the headers that may be recorded.
     pub(super) fn headers(&self, headers: &HeaderMap) -> Vec<HttpHeader> {
-        let shown = |name: &str| SHOWN.contains(&name) || retry_after::HEADERS.contains(&name);
-        let headers = headers.iter().filter(|(name, _)| shown(name.as_str()));
+        let headers = headers.iter().filter(|(name, _)| is_harmless(Place::Header, name.as_str().as_bytes()));
         let header =
             |(name, value): (&tungstenite::http::HeaderName, &tungstenite::http::HeaderValue)| HttpHeader {
                 name: name.as_str().to_owned(),

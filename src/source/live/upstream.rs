@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, future::Future, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     LiveOptions,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     clock,
+    control::Limit,
     sans_io::{
         error::Code,
         recording::{
@@ -34,11 +35,25 @@ pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) const USER_AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
+/// When a look-up may begin. All count against the budget.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    /// At the time that was reserved for it.
+    Reserved(Instant),
+    /// In its turn.
+    Queue,
+    /// At once, because a connected room depends on it.
+    AtOnce,
+}
+
 /// The upstream and the exchanges with it.
 pub(super) struct Upstream<T> {
     pub(super) transport: T,
     pub(super) origins: Origins,
     pub(super) redact: Redact,
+    pub(super) limit: Limit,
+    /// When the next look-up may begin.
+    pub(super) turn: Turn,
     /// Number of the current connection, from 1.
     pub(super) conn: u32,
     /// Items that were recorded but not sent yet.
@@ -57,10 +72,24 @@ impl<T: Transport> Upstream<T> {
             transport,
             origins: Origins::new(options),
             redact,
+            limit: options.limit.clone(),
+            turn: options.turn.map_or(Turn::Queue, Turn::Reserved),
             conn: 1,
             items: VecDeque::new(),
             epoch: clock::now(),
             wall_anchor,
+        }
+    }
+
+    /// Waits until a look-up may begin.
+    pub(super) async fn turn(&mut self) {
+        let turn = match std::mem::replace(&mut self.turn, Turn::Queue) {
+            Turn::Reserved(turn) => turn,
+            Turn::Queue => self.limit.queue(),
+            Turn::AtOnce => self.limit.overdraw(),
+        };
+        if turn > clock::now() {
+            sleep_until(turn).await;
         }
     }
 

@@ -1,28 +1,17 @@
 //! URLs: built with every value encoded, shown without secrets.
 
-/// Query parameters that may be recorded; all others are removed.
-const SHOWN: &[&str] = &[
-    "aid",
-    "app_language",
-    "app_name",
-    "client",
-    "client_enter",
-    "compress",
-    "device_platform",
-    "heartbeat_duration",
-    "history_comment_count",
-    "identity",
-    "live_id",
-    "platform",
-    "room_id",
-    "sourceType",
-    "unique_id",
-    "uniqueId",
-    "update_version_code",
-    "version_code",
-    "webcast_language",
-    "ws_direct",
-];
+use std::net::IpAddr;
+
+use crate::sans_io::redact::{Place, is_harmless, redact_url};
+
+/// Whether the host of a URL is on loopback, according to its name.
+pub(super) fn is_loopback(host: &str) -> bool {
+    // IPv6 addresses have brackets in URLs.
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    }
+}
 
 /// Appends `path` to the URL's path and keeps its query, which contains the key of some sign servers.
 pub(super) fn with_path(base: &str, path: &str) -> String {
@@ -73,10 +62,11 @@ pub(super) fn shown(url: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = authority.rsplit('@').next().unwrap_or_default();
-    let kept = query.split('&').filter(|pair| SHOWN.contains(&pair.split('=').next().unwrap_or_default()));
+    let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let kept = query.split('&').filter(|pair| is_harmless(Place::Pair, name(pair).as_bytes()));
     let kept = kept.collect::<Vec<_>>().join("&");
     let (colon, mark) = (if scheme.is_empty() { "" } else { "://" }, if kept.is_empty() { "" } else { "?" });
-    format!("{scheme}{colon}{host}/{path}{mark}{kept}")
+    redact_url(&format!("{scheme}{colon}{host}/{path}{mark}{kept}")).into_owned()
 }
 
 #[cfg(test)]

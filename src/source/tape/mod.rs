@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+/// Name of standard input.
+pub(crate) const STDIN: &str = "-";
 /// File name of the built-in recording in the repository.
 const DEMO_FILE: &str = "demo.bin";
 /// Number of bytes at the end of a file that are read to find the duration.
@@ -71,6 +73,9 @@ enum Storage {
     Memory(Bytes),
     /// Read ahead by a thread.
     File(Finding),
+    /// A copy of standard input, read on demand.
+    #[cfg(feature = "cli")]
+    Spool(crate::files::Spool),
 }
 
 impl Tape {
@@ -78,6 +83,17 @@ impl Tape {
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
         Self::new(name, Storage::Memory(bytes))
+    }
+
+    /// Reads a recording from an input such as standard input, which `name` describes.
+    ///
+    /// # Errors
+    /// `bad_recording` or `newer_recording`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn from_spool(name: &str, spool: crate::files::Spool) -> Result<Self, Problem> {
+        let tape = Self::new(name, Storage::Spool(spool));
+        tape.read(Duration::ZERO)?;
+        Ok(tape)
     }
 
     /// Finds `demo`, a recording by path, or a recording by name in `recordings/`.
@@ -96,6 +112,10 @@ impl Tape {
         let name = name.as_ref();
         if name.as_os_str().is_empty() {
             return Err(Problem::new(Code::BadRequest, "the recording's path is empty"));
+        }
+        if name == Path::new(STDIN) {
+            let message = "this command cannot read a recording from standard input";
+            return Err(Problem::new(Code::BadRequest, message).hint("save the recording to a file first"));
         }
         let called = name.to_string_lossy();
         // Outside the folder, `demo.bin` means `demo`.
@@ -173,6 +193,8 @@ impl Tape {
                 let tape = self.clone();
                 tokio::task::spawn_blocking(move || tape.read_loss()).await.unwrap_or(Loss::ONE)
             }
+            #[cfg(feature = "cli")]
+            Storage::Spool(_) => self.read_loss(),
         }
     }
 
@@ -219,15 +241,19 @@ impl Tape {
         match &self.storage {
             Storage::Memory(_) => Ok(Feed::here(reading)),
             Storage::File(_) => Feed::ahead(reading),
+            #[cfg(feature = "cli")]
+            Storage::Spool(_) => Ok(Feed::here(reading)),
         }
     }
 
-    /// Path of the file; `None` for a recording in memory.
+    /// Path of the file; `None` for a recording without one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.storage {
             Storage::Memory(_) => None,
             Storage::File(file) => Some(file.path()),
+            #[cfg(feature = "cli")]
+            Storage::Spool(_) => None,
         }
     }
 
@@ -237,6 +263,8 @@ impl Tape {
         match &self.storage {
             Storage::Memory(bytes) => bytes.len() as u64,
             Storage::File(file) => file.path().metadata().map_or(0, |metadata| metadata.len()),
+            #[cfg(feature = "cli")]
+            Storage::Spool(spool) => spool.bytes(),
         }
     }
 
@@ -271,6 +299,8 @@ impl Tape {
                 let file = file.open().map_err(|error| cannot_read(&self.called, &error))?;
                 Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
             }
+            #[cfg(feature = "cli")]
+            Storage::Spool(spool) => Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, spool.open())),
         })
     }
 
@@ -287,6 +317,12 @@ impl Tape {
                 let length = file.metadata().ok()?.len();
                 file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
                 Box::new(file)
+            }
+            #[cfg(feature = "cli")]
+            Storage::Spool(spool) => {
+                let mut input = spool.open();
+                input.seek(SeekFrom::Start(spool.bytes().saturating_sub(TAIL_BYTES))).ok()?;
+                Box::new(input)
             }
         })
     }

@@ -1,6 +1,8 @@
 //! The main channel, and those of `/ws/{token}`, `/ws/test/{token}` and `/ws/play/{recording}`.
 
+mod capacity;
 mod error_first;
+mod lookups;
 mod machine;
 mod over_sockets;
 mod play;

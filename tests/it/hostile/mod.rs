@@ -21,8 +21,9 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::support::{process::Running, process::text};
 
-/// Maximum memory of the program for any upstream, in KiB.
-const RSS_KIB_MAX: u64 = 64 << 10;
+/// Maximum memory of the program for any upstream, in KiB, without its code: that of a development build is larger. With its code, at most
+/// 16 MiB, the shipped program then needs less than 64 MiB.
+const OWN_KIB_MAX: u64 = 48 << 10;
 /// Maximum time until the program gives up. It is generous: a development build on a busy machine may need a minute for 64 MiB of empty
 /// messages.
 const TIME_MAX: Duration = Duration::from_secs(180);
@@ -158,7 +159,7 @@ fn ask(server: &Running, line: &str) -> TcpStream {
     stream
 }
 
-/// Connects to the upstream and waits until the server gives up; returns the error code and the peak memory, in KiB.
+/// Connects to the upstream and waits until the server gives up; returns the error code and the peak of its own memory, in KiB.
 #[cfg(target_os = "linux")]
 fn run_attack(attack: Attack) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
@@ -176,7 +177,7 @@ fn run_attack(attack: Attack) -> (String, u64) {
         Some(failure.split('"').next()?.to_owned())
     });
     let code = code.take(POLLS_MAX).flatten().next().expect("a failure");
-    (code, server.peak_kib())
+    (code, server.own_peak_kib())
 }
 
 #[cfg(target_os = "linux")]
@@ -189,6 +190,6 @@ fn check(name: &str, attack: Attack, code: &str) {
     // A busy machine may read slower than the maximum rate, until the attack ends; `live` tests the rate itself.
     let codes = [code, if code == "upstream_flood" { "connection_lost" } else { code }];
     assert!(codes.contains(&&*found), "{name}: {found}");
-    assert!(kib <= RSS_KIB_MAX, "{name}: {} MiB", kib >> 10);
+    assert!(kib <= OWN_KIB_MAX, "{name}: {} MiB", kib >> 10);
     assert!(time <= TIME_MAX, "{name}: {time:?}");
 }

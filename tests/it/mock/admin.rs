@@ -23,7 +23,7 @@ async fn secrets_are_masked() {
     let rig = Mock::new(Scenario::default());
     rig.get_with(
         "/webcast/fetch?unique_id=demo&apiKey=SECRET1&session_id=SECRET2",
-        "X-Api-Key: SECRET3\r\nCookie: ttwid=SECRET4\r\nx-other: plain",
+        "X-Api-Key: SECRET3\r\nCookie: ttwid=SECRET4\r\nuser-agent: plain",
     )
     .await;
     let log = serde_json::to_string(&rig.mock.received()).unwrap();

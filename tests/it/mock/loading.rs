@@ -22,6 +22,9 @@ fn unknown_words_are_reported_with_the_nearest_known_one() {
         "[[user]]\nname = \"a\"\nstate = \"ofline\"\n",
         "line 3, column 9: unknown variant `ofline`",
     );
+    // The long list of kinds is left out, because it would be cut before the suggestion.
+    let error = Scenario::parse("[[fault]]\nat = \"sign\"\nkind = \"statsu\"").unwrap_err();
+    assert_eq!(error.message, "unknown variant `statsu`; did you mean `status`?");
     let error = Scenario::parse("[[fault]]\nat = \"sing\"\nkind = \"stall\"").unwrap_err();
     assert!(error.to_string().ends_with("did you mean `sign`?"), "{error}");
     assert_eq!(error.line, 2);

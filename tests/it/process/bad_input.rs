@@ -46,6 +46,7 @@ fn invalid_flags_are_usage_errors() {
         "9h is beyond the end of the recording",
     );
     check(&["live"], 2, "no user name given");
+    check(&["diff", "--events", "-", "x"], 2, "this command cannot read events from standard input");
     check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
     check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");
     check(&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml");
@@ -59,6 +60,25 @@ fn invalid_flags_are_usage_errors() {
     check(&["trigger", "chat", "--every", "1s"], 2, "--repeat");
     check(&["trigger", "raw"], 2, "`--method` is missing");
     check(&["watch", "--url", "99999"], 2, "99999 is not a port");
+}
+
+#[test]
+fn recordings_are_not_written_to_a_file_named_dash() {
+    for args in [
+        &["import", "fixtures/webcast/session-3.jsonl"][..],
+        &["scrub", "demo"],
+        &["cut", "demo", "--to", "1s"],
+        &["merge", "demo", "recordings/short.bin"],
+        &["mark", "recordings/demo.bin", "--at", "1s", "here"],
+        &["repair", "recordings/demo.bin"],
+        &["synth", "--minutes", "1"],
+    ] {
+        let args = [args, &["-o", "-"]].concat();
+        check(&args, 2, "- is not the name of a file");
+        assert!(!PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/-")).exists(), "{args:?}");
+    }
+    let said = stderr(&run(&["scrub", "demo", "-o", "-"]));
+    assert!(said.contains("💡 name a file; write ./- if its name is -"), "{said}");
 }
 
 #[test]
@@ -230,18 +250,6 @@ fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser responded at 127.0.0.1:9");
     check(&["record"], 2, "no user name given");
     check(&["record", "ann", "--tab", "1"], 2, "required");
-}
-
-#[test]
-fn the_address_of_a_recording_proxy_is_checked() {
-    check(&["record", "--proxy-listen", "here"], 2, "`here` is not an address to listen on");
-    check(&["record", "--proxy-listen", "0", "--cdp", "9222"], 2, "cannot be used with");
-    check(&["record", "--proxy-listen", "0", "--pass", "10.0.0.1"], 2, "is not a host name");
-    check(&["record", "a b", "--proxy-listen", "0"], 2, "user name");
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, ca) = (taken.local_addr().unwrap().to_string(), tempfile::tempdir().unwrap());
-    let args = ["record", "--proxy-listen", &address, "--ca-dir", text(ca.path())];
-    check(&args, 1, "is in use");
 }
 
 #[test]

@@ -53,6 +53,26 @@ async fn visit(server: &Running, path: &str, protocol: Option<&str>, wanted: &st
     }
 }
 
+/// A page from disk only learns that its socket closed with 1006, so the terminal tells why, also while it displays events.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_request_of_a_rejected_origin_is_logged() {
+    for args in [&["serve"][..], &["replay", "demo"]] {
+        let server = start(args, &[]);
+        for origin in ["null", "null", "https://a.example", "https://A.example:443"] {
+            let answer = ask(&server, &format!("GET / HTTP/1.1\r\norigin: {origin}")).await;
+            assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        }
+        server.signal("INT");
+        let (_, log) = tokio::task::block_in_place(|| server.wait_for_log());
+        let told: Vec<_> = log.lines().filter(|line| line.contains("Rejected")).collect();
+        assert_eq!(told.len(), 2, "{log}");
+        for (line, page) in told.into_iter().zip(["a page opened from disk: ", "a page: "]) {
+            assert!(line.contains(page) && line.contains("`server.origins` (LIVETAPE_ORIGINS)"), "{line}");
+        }
+    }
+}
+
 const CONFIG: &str = r#"
 [[tokens]]
 token = "s3cret-of-the-stage"
@@ -64,6 +84,33 @@ recording = "demo"
 token = "s3cret-of-nobody"
 name = "nobody"
 "#;
+
+/// The terminal shows only the events of the main channel, so the log has the failures of other rooms, and says why
+/// clients are rejected.
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
+    let mock = over_tcp("user = [{ name = \"demo\", state = \"offline\" }]\n").await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("livetape.toml");
+    fs::write(&config, CONFIG).unwrap();
+    let url = mock.url();
+    let server = start(&["serve", "--upstream", &url, "--config", text(&config)], &[]);
+    for path in ["ws/s3cret-of-the-stage", "ws/s3cret-of-the-stage", "ws/s3cret-guess"] {
+        visit(&server, path, None, "never").await;
+    }
+    ask(&server, "POST /shutdown HTTP/1.1").await;
+    let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());
+    assert_eq!(status.code(), Some(0));
+    for line in [
+        "INFO  🔴 Connecting to TikTok Live: @demo",
+        "WARN  ❌ TikTok Live failed for @demo code=user_offline",
+        "code=user_offline cause=user_offline why=\"User is not currently live\"",
+        "code=unauthorized cause=unauthorized why=\"unknown token\"",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    assert!(!told.contains(SECRET), "{told}");
+}
 
 /// Uses every setting with a secret, correctly and incorrectly; the log has all levels, but no secret.
 #[cfg(unix)]

@@ -16,7 +16,7 @@ const READING: [&[&str]; 19] = [
     &["info", "IN", "--json"],
     &["verify", "IN"],
     &["repair", "IN", "-o", "OUT"],
-    &["cut", "IN", "--start", "0", "--end", "1h", "-o", "OUT"],
+    &["cut", "IN", "--from", "0", "--to", "1h", "-o", "OUT"],
     &["merge", "IN", "recordings/short.bin", "--offset", "1s", "-o", "OUT"],
     &["mark", "IN", "here", "--at", "0", "-o", "OUT"],
     &["scrub", "IN", "-o", "OUT"],
@@ -126,7 +126,7 @@ fn damage_outside_a_range_exits_with_3() {
     fs::write(file("unsealed.bin"), bytes).unwrap();
     fs::write(file("more.bin"), damaged).unwrap();
     let ranges: [&[&str]; 5] = [
-        &["cut", "IN", "--start", "20s", "--end", "30s", "-o", "OUT"],
+        &["cut", "IN", "--from", "20s", "--to", "30s", "-o", "OUT"],
         &[
             "replay",
             "IN",
@@ -140,7 +140,7 @@ fn damage_outside_a_range_exits_with_3() {
             "--port",
             "0",
         ],
-        &["cut", "IN", "--start", "1s", "--end", "10s", "-o", "OUT"],
+        &["cut", "IN", "--from", "1s", "--to", "10s", "-o", "OUT"],
         &["replay", "IN", "--end", "10s", "--speed", "1000", "--exit-when-done", "--port", "0"],
         &[
             "replay",
@@ -174,7 +174,7 @@ fn damage_outside_a_range_exits_with_3() {
         }
     }
     let part = file("part.bin");
-    run(&["cut", text(&file("unsealed.bin")), "--end", "10s", "-o", text(&part)]);
+    run(&["cut", text(&file("unsealed.bin")), "--to", "10s", "-o", text(&part)]);
     let verified = run(&["verify", text(&part)]);
     assert_eq!(verified.status.code(), Some(0), "the range is whole: {}", stdout(&verified));
 }

@@ -3,7 +3,6 @@
 mod bad_input;
 mod config;
 mod documents;
-mod forward;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_clients;

@@ -29,7 +29,7 @@ const EXAMPLES: [&[&str]; 34] = [
     &["info", "demo"],
     &["verify", "demo"],
     &["repair", "demo", "-o", "OUT"],
-    &["cut", "demo", "--end", "10s", "-o", "OUT"],
+    &["cut", "demo", "--to", "10s", "-o", "OUT"],
     &["merge", "demo", "demo", "-o", "OUT"],
     &["mark", "demo", "here", "--at", "1s", "-o", "OUT"],
     &["scrub", "demo", "-o", "OUT"],

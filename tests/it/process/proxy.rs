@@ -1,16 +1,77 @@
 //! `mock --proxy-listen`, `mock --tls`, `ca` and `run --mock-proxy`.
 
 use std::{
+    collections::HashMap,
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::SocketAddr,
     path::Path,
-    process::Command,
+    process::Stdio,
 };
 
-use livetape::{clock, proxy::Ca};
+use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 use serde_json::Value;
 
 use crate::support::process::{Running, livetape, run, stderr, stdout, text};
+
+fn trusting_nobody() -> ClientBuilder {
+    ClientBuilder::new().no_proxy().tls_built_in_root_certs(false)
+}
+
+/// A client that trusts only the CA in a file, as one does with `SSL_CERT_FILE`.
+fn trusting(pem: impl AsRef<Path>) -> ClientBuilder {
+    trusting_nobody().add_root_certificate(Certificate::from_pem(&fs::read(pem).unwrap()).unwrap())
+}
+
+/// Returns the body of the answer to a request, or why there is none.
+fn get(client: ClientBuilder, url: &str) -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let body = async { client.build()?.get(url).send().await?.text().await };
+    runtime.block_on(body).map_err(|error| format!("{error:?}"))
+}
+
+/// Opens a tunnel through a proxy and returns the proxy's status line.
+fn tunnel(proxy: &str, to: &str) -> String {
+    let address = proxy.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}
+
+/// Runs a command that prints its environment and waits, calls a function with that environment, and ends the command. Returns what the
+/// function returned, and the log.
+fn beside<T>(
+    args: &[&str],
+    env: &[(&str, &str)],
+    call: impl FnOnce(&HashMap<String, String>) -> T,
+) -> (T, String) {
+    let args = [args, &["--", "sh", "-c", "env; echo; read line; exit 0"]].concat();
+    let mut command = livetape(&args);
+    command.envs(env.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let environment = lines.take_while(|line| !line.is_empty());
+    let environment = environment.filter_map(|line| {
+        Some(line.split_once('=')?).map(|(name, value)| (name.to_owned(), value.to_owned()))
+    });
+    let called = call(&environment.collect());
+    // The end of its input.
+    drop(child.stdin.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    (called, stderr(&output))
+}
+
+/// A client with the proxies that an environment names.
+fn proxied(env: &HashMap<String, String>) -> ClientBuilder {
+    let direct = NoProxy::from_string(&env["NO_PROXY"]);
+    let proxy = |name: &str| env[name].clone();
+    trusting(&env["SSL_CERT_FILE"])
+        .proxy(Proxy::https(proxy("HTTPS_PROXY")).unwrap().no_proxy(direct.clone()))
+        .proxy(Proxy::http(proxy("http_proxy")).unwrap().no_proxy(direct))
+}
 
 /// A mock with a proxy and a TLS server, and the address of each.
 struct Proxied {
@@ -32,19 +93,14 @@ impl Proxied {
         Self { mock, proxy: field("proxy"), tls: field("tls"), ca: field("ca") }
     }
 
-    /// Returns the output of curl, and its messages.
-    fn curl(&self, args: &[&str]) -> (String, String) {
-        let output = Command::new("curl")
-            .args(["-sS", "--noproxy", "", "--max-time", "20"])
-            .args(args)
-            .output()
-            .unwrap();
-        (stdout(&output), stderr(&output))
+    /// A client that uses the proxy.
+    fn client(&self) -> ClientBuilder {
+        trusting(&self.ca).proxy(Proxy::all(&self.proxy).unwrap())
     }
 }
 
 #[test]
-fn curl_reaches_the_mock_through_the_proxy_and_over_tls() {
+fn a_client_reaches_the_mock_through_the_proxy_and_over_tls() {
     let folder = tempfile::tempdir().unwrap();
     let proxied = Proxied::start(folder.path(), &[]);
     let greeting = proxied.mock.greeting.join("\n");
@@ -56,21 +112,22 @@ fn curl_reaches_the_mock_through_the_proxy_and_over_tls() {
     ] {
         assert!(greeting.contains(&line), "{greeting}");
     }
-    let (page, trust) = ("https://www.tiktok.com/@ann/live", ["--cacert", &proxied.ca]);
-    let through = [&["--proxy", &proxied.proxy][..], &trust, &[page]].concat();
-    let redirect = format!("www.tiktok.com:443:{}", proxied.tls);
-    let redirected = [&["--connect-to", &redirect][..], &trust, &[page]].concat();
-    for args in [&through[..], &redirected, &["--proxy", &proxied.proxy, "http://www.tiktok.com/@ann/live"]] {
-        let (answer, errors) = proxied.curl(args);
-        assert!(answer.contains("\"uniqueId\":\"ann\""), "{args:?}: {errors}");
+    let (page, tls) = ("https://www.tiktok.com/@ann/live", proxied.tls.parse::<SocketAddr>().unwrap());
+    let redirected = trusting(&proxied.ca).resolve("www.tiktok.com", tls);
+    let redirected_page = format!("https://www.tiktok.com:{}/@ann/live", tls.port());
+    for (client, url) in [
+        (proxied.client(), page),
+        (redirected, &redirected_page),
+        (proxied.client(), "http://www.tiktok.com/@ann/live"),
+    ] {
+        let answer = get(client, url).unwrap();
+        assert!(answer.contains("\"uniqueId\":\"ann\""), "{url}: {answer}");
     }
-    let (_, errors) = proxied.curl(&["--proxy", &proxied.proxy, "https://example.com/"]);
-    assert!(errors.contains("response 502"), "{errors}");
-    let other = folder.path().join("other.pem");
-    fs::write(&other, Ca::generate(clock::wall()).unwrap().pem()).unwrap();
+    let refused = tunnel(&proxied.proxy, "example.com:443");
+    assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
     for _ in 0..5 {
-        let (_, errors) = proxied.curl(&["--proxy", &proxied.proxy, "--cacert", text(&other), page]);
-        assert!(errors.contains("certificate"), "{errors}");
+        let error = get(trusting_nobody().proxy(Proxy::all(&proxied.proxy).unwrap()), page).unwrap_err();
+        assert!(error.contains("UnknownIssuer"), "{error}");
     }
     proxied.mock.signal("INT");
     let (status, log) = proxied.mock.wait_for_log();
@@ -150,10 +207,9 @@ fn pass_can_be_repeated() {
         stream.read_exact(&mut [0; 16]).unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi").unwrap();
     });
-    let (body, errors) = proxied.curl(&["--proxy", &proxied.proxy, &format!("http://{pass}/")]);
-    assert_eq!((body.as_str(), errors.as_str()), ("hi", ""));
+    assert_eq!(get(proxied.client(), &format!("http://{pass}/")), Ok("hi".to_owned()));
     answer.join().unwrap();
-    let (body, _) = proxied.curl(&["--proxy", &proxied.proxy, "http://other.invalid/"]);
+    let body = get(proxied.client(), "http://other.invalid/").unwrap();
     assert!(body.starts_with("cannot connect to other.invalid: "), "{body}");
 }
 
@@ -161,35 +217,25 @@ fn pass_can_be_repeated() {
 #[test]
 fn a_command_reaches_the_mock_with_its_hosts_unchanged() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "curl -sS https://www.tiktok.com/@ann/live http://webcast.tiktok.com/webcast/gift/list/ $LIVETAPE_HTTP/health
-        echo; curl -sS https://example.com/ 2>&1
-        echo $SSL_CERT_FILE $REQUESTS_CA_BUNDLE $NODE_EXTRA_CA_CERTS $NODE_USE_ENV_PROXY; echo $JAVA_TOOL_OPTIONS";
-    let args = [
-        "run",
-        "demo",
-        "--clients",
-        "0",
-        "--mock-proxy",
-        "--ca-dir",
-        text(folder.path()),
-        "--",
-        "sh",
-        "-c",
-        script,
-    ];
-    let output = livetape(&args).env("JAVA_TOOL_OPTIONS", "-Da=b").output().unwrap();
-    let printed = stdout(&output);
-    assert_eq!(output.status.code(), Some(0), "{printed}{}", stderr(&output));
-    let pem = folder.path().join("ca.pem");
-    for words in [
-        "\"uniqueId\":\"ann\"".to_owned(),
-        "\"gifts\":".into(),
-        "{\"status\":\"ok\"".into(),
-        "response 502".into(),
-        format!("\n{0} {0} {0} 1\n-Da=b -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=", text(&pem)),
-        format!("\"-Djavax.net.ssl.trustStore={}\"", text(&folder.path().join("ca.jks"))),
-    ] {
-        assert!(printed.contains(&words), "{words}: {printed}");
+    let args = ["run", "demo", "--clients", "0", "--mock-proxy", "--ca-dir", text(folder.path())];
+    let (answers, _) = beside(&args, &[("JAVA_TOOL_OPTIONS", "-Da=b")], |env| {
+        let pem = folder.path().join("ca.pem");
+        for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+            assert_eq!(env[name], text(&pem), "{name}");
+        }
+        assert_eq!(env["NODE_USE_ENV_PROXY"], "1");
+        let java = &env["JAVA_TOOL_OPTIONS"];
+        assert!(java.starts_with("-Da=b -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort="), "{java}");
+        let store = format!("\"-Djavax.net.ssl.trustStore={}\"", text(&folder.path().join("ca.jks")));
+        assert!(java.contains(&store), "{java}");
+        let refused = tunnel(&env["HTTPS_PROXY"], "example.com:443");
+        assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
+        let health = format!("{}/health", env["LIVETAPE_HTTP"]);
+        ["https://www.tiktok.com/@ann/live", "http://webcast.tiktok.com/webcast/gift/list/", &health]
+            .map(|url| get(proxied(env), url).unwrap())
+    });
+    for (answer, words) in answers.iter().zip(["\"uniqueId\":\"ann\"", "\"gifts\":", "{\"status\":\"ok\""]) {
+        assert!(answer.contains(words), "{words}: {answer}");
     }
 }
 
@@ -199,13 +245,13 @@ fn run_passes_no_host_while_it_is_offline() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("livetape.toml");
     fs::write(&config, "[mock]\npass = [\"passed.invalid\"]\nca_dir = \"ca\"\n").unwrap();
-    let args = ["run", "demo", "--clients", "0", "--mock-proxy", "--config", text(&config), "--"];
-    let args = [&args[..], &["curl", "-sS", "http://passed.invalid/"]].concat();
+    let args = ["run", "demo", "--clients", "0", "--mock-proxy", "--config", text(&config)];
     for (offline, expected) in
         [("true", "refused passed.invalid: "), ("false", "cannot connect to passed.invalid: ")]
     {
-        let output = livetape(&args).env("LIVETAPE_OFFLINE", offline).output().unwrap();
-        assert!(stdout(&output).starts_with(expected), "{}{}", stdout(&output), stderr(&output));
+        let request = |env: &_| get(proxied(env), "http://passed.invalid/").unwrap();
+        let (answer, log) = beside(&args, &[("LIVETAPE_OFFLINE", offline)], request);
+        assert!(answer.starts_with(expected), "{answer}{log}");
     }
     assert!(folder.path().join("ca/ca.pem").exists());
 }

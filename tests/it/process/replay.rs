@@ -134,6 +134,20 @@ fn the_terminal_shows_the_lines_of_the_seeds() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_replay_that_no_client_can_start_waits_for_play() {
+    let args = ["replay", "demo", "--wait-clients", "4294967295", "--quiet"];
+    let server = Running::start(&args);
+    assert!(
+        server.greeting.iter().any(|line| line.ends_with("⏳ Waiting for `POST /replay/play`")),
+        "{:?}",
+        server.greeting
+    );
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0));
+}
+
 /// A gigabyte needs as much memory as a part of it, because everything is bounded.
 #[cfg(target_os = "linux")]
 #[tokio::test]

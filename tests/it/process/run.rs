@@ -104,6 +104,44 @@ fn a_command_that_never_connects_fails_with_a_count() {
 }
 
 #[test]
+fn a_command_that_uses_neither_mock_nor_feed_fails() {
+    for (flag, hint) in [("--mock=demo", "LIVETAPE_MOCK_URL"), ("--mock-proxy", "HTTPS_PROXY")] {
+        for (script, expected) in [("exit 0", 1), ("exit 5", 5)] {
+            let output = run_with(&["short", flag], &["sh", "-c", script]);
+            let said = stderr(&output);
+            assert_eq!(code(&output), Some(expected), "{said}");
+            let message =
+                format!("`sh` exited with {} and used neither the mock nor the feed\n💡 ", &script[5..]);
+            assert!(said.contains(&message) && said.contains(hint), "{said}");
+        }
+    }
+    let live = "live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL";
+    for (mock, script) in [
+        ("fixtures/scenarios/offline.toml", format!("{} {live}", program())),
+        ("demo", format!("{} watch --since 0 | head -1", program())),
+    ] {
+        let flags = ["short", "--mock", mock, "--speed", "10", "--exit-when-done"];
+        let output = run_with(&flags, &["sh", "-c", &format!("{{ {script}; }} > /dev/null 2>&1; true")]);
+        assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()), "{script}");
+    }
+    let output = run_with(&["short", "--mock", "demo", "--clients", "0"], &["true"]);
+    assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()));
+}
+
+/// Otherwise, a command that reads its socket to the end seems to hang.
+#[test]
+fn the_end_of_the_recording_is_reported_if_sockets_stay_open() {
+    let script = format!(
+        "{{ {} watch --types disconnected & echo $!; wait; }} | {{ read -r id; read -r line; kill $id; }}",
+        program()
+    );
+    let output = run_with(&["short", "--speed", "max"], &["sh", "-c", &script]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let expected = "🏁 The recording has ended; sockets stay open, `--exit-when-done` closes them\n";
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
 fn a_command_that_exits_before_it_connects_fails() {
     for (script, expected) in [("exit 0", 1), ("exit 5", 5)] {
         let output = run_with(&["demo"], &["sh", "-c", script]);
@@ -114,10 +152,10 @@ fn a_command_that_exits_before_it_connects_fails() {
 }
 
 #[test]
-fn a_missing_command_is_a_usage_error() {
-    for command in [&["no-such-command"][..], &["./README.md"], &[]] {
+fn a_command_that_cannot_run_has_the_exit_code_of_a_shell() {
+    for (command, expected) in [(&["no-such-command"][..], 127), (&["./README.md"], 126), (&[], 2)] {
         let output = run_with(&["demo"], command);
-        assert_eq!(code(&output), Some(2), "{command:?}");
+        assert_eq!(code(&output), Some(expected), "{command:?}");
     }
     let said = stderr(&run_with(&["demo"], &["no-such-command"]));
     assert!(said.starts_with("❌ command `no-such-command` not found\n💡 check the spelling"), "{said}");
@@ -228,7 +266,8 @@ fn a_second_signal_kills_the_command() {
     let mut told = String::new();
     run.lines.read_line(&mut told).unwrap();
     assert_eq!(told, "told\n");
-    run.signal("TERM");
+    // Another signal, because two equal ones within a tenth of a second count as one.
+    run.signal("INT");
     assert_eq!(run.wait().0, Some(130));
     assert!(!is_running(&command));
 }

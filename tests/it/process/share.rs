@@ -34,10 +34,10 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&audit)).unwrap();
     assert_eq!(json["findings"], serde_json::json!([]));
 
-    fs::write(&words, "share/3\nab\n").unwrap();
+    fs::write(&words, "share/5\nab\n").unwrap();
     let audit = run(&["audit", text(&one), "--words", text(&words)]);
     assert_eq!(audit.status.code(), Some(2), "{}", stderr(&audit));
-    fs::write(&words, "share/3\n").unwrap();
+    fs::write(&words, "share/5\n").unwrap();
     let audit = run(&["audit", text(&one), "--words", text(&words)]);
     assert_eq!(audit.status.code(), Some(1), "{}", stdout(&audit));
 

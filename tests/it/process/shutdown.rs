@@ -124,6 +124,75 @@ async fn stalled_clients_delay_the_shutdown_only_briefly() {
     assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_never_read_are_counted_at_the_end_of_the_recording() {
+    const SOCKETS: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("livetape.toml");
+    fs::write(&config, "[limits]\nshutdown_time = \"1s\"\n").unwrap();
+    let wait = (SOCKETS + 1).to_string();
+    let args = ["replay", "short", "--speed", "max", "--exit-when-done", "--wait-clients", &wait];
+    let args = [&args[..], &["--config", text(&config)]].concat();
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let mut sockets = Vec::new();
+    for _ in 0..SOCKETS {
+        sockets.push(stalled(&server, "").await);
+    }
+    assert_eq!(rest(open(&server, "").await).await.1, 1000);
+    let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());
+    assert_eq!(status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("❌ 20 clients were dropped before they had read everything\n💡 let the clients"),
+        "{told}"
+    );
+}
+
+/// Starts a replay that begins once two clients are connected.
+fn short_show() -> Running {
+    let args = ["replay", "short", "--speed", "max", "--exit-when-done", "--wait-clients", "2"];
+    tokio::task::block_in_place(|| Running::start(&args))
+}
+
+/// Reads a whole show with two clients.
+async fn read_with_two(server: &Running) {
+    let (one, other) = (open(server, "").await, open(server, "").await);
+    let (one, other) = tokio::join!(rest(one), rest(other));
+    assert_eq!((one.1, other.1), (1000, 1000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_the_server_ended_before_the_end_is_counted() {
+    let server = short_show();
+    let mut invalid = stalled(&server, "").await;
+    // A text that is not masked.
+    invalid.write_all(b"\x81\x02hi").await.unwrap();
+    let mut said = Vec::new();
+    invalid.read_to_end(&mut said).await.unwrap();
+    assert!(said.ends_with(b"protocol_error"), "{said:?}");
+    read_with_two(&server).await;
+    let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());
+    assert_eq!(status.code(), Some(3), "{told}");
+    assert!(told.contains("❌ 1 client was dropped before it had read everything\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_before_the_end_is_told_but_does_not_fail() {
+    let server = short_show();
+    let mut polite = open(&server, "").await;
+    polite.close(None).await.unwrap();
+    while let Some(Ok(_)) = polite.next().await {}
+    let mut half = TcpStream::connect(&server.address).await.unwrap();
+    half.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    half.read_exact(&mut [0; 12]).await.unwrap();
+    half.shutdown().await.unwrap();
+    // Whoever closes one direction has left.
+    half.read_to_end(&mut Vec::new()).await.unwrap();
+    read_with_two(&server).await;
+    let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(told.contains("⚠️ 2 clients left before the end\n"), "{told}");
+}
+
 /// Sends messages for as long as the server lives, and reads none.
 async fn flood(mut io: TcpStream, begun: Arc<Barrier>) {
     let messages = [0x81, 0x82, 0, 0, 0, 0, b'{', b'}'].repeat(8192);

@@ -3,7 +3,8 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    process::Stdio,
+    path::Path,
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn names_are_looked_up_in_the_configured_directory() {
         &["as-scenario", "mine", "-o", "-"],
         &["audit", "mine"],
         &["scrub", "mine", "-o", "scrubbed.bin"],
-        &["cut", "mine", "--start", "1s", "-o", "cut.bin"],
+        &["cut", "mine", "--from", "1s", "-o", "cut.bin"],
         &["merge", "mine", here, "-o", "merged.bin"],
         &["repair", "mine", "-o", "repaired.bin"],
         &["mark", "mine", "here", "--at", "1s", "-o", "marked.bin"],
@@ -42,7 +43,7 @@ fn names_are_looked_up_in_the_configured_directory() {
         assert_eq!(output.status.code(), Some(1), "{tool:?}: {}", stderr(&output));
         assert!(stderr(&output).contains("recording mine not found"), "{tool:?}: {}", stderr(&output));
     }
-    let found = |output: &std::process::Output| !stderr(output).contains("not found");
+    let found = |output: &Output| !stderr(output).contains("not found");
     for tool in tools {
         let output = inside(&[tool, &["--recordings", "shelf"][..]].concat());
         assert!(found(&output), "{tool:?}: {}", stderr(&output));
@@ -131,11 +132,130 @@ fn names_of_files_need_not_be_unicode() {
         assert_ne!(output.status.code(), Some(2), "{command}: {}", stderr(&output));
         assert!(!output.stdout.is_empty(), "{command}: {}", stderr(&output));
     }
-    let cut = livetape(&["cut", "--end", "10s", "-o"]).arg(&part).arg(&show).output().unwrap();
+    let cut = livetape(&["cut", "--to", "10s", "-o"]).arg(&part).arg(&show).output().unwrap();
     assert_eq!(cut.status.code(), Some(0), "{}", stderr(&cut));
     let diff = livetape(&["diff"]).args([&show, &show]).output().unwrap();
     assert_eq!(diff.status.code(), Some(0), "{}", stderr(&diff));
     let args = ["replay", "--speed", "max", "--wait-clients", "0", "--exit-when-done", "--port", "0"];
     let replay = livetape(&args).arg(&part).output().unwrap();
     assert_eq!(replay.status.code(), Some(0), "{}", stderr(&replay));
+}
+
+#[test]
+fn diff_tells_recordings_from_files_of_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl");
+    fs::write(&file, run(&["events", "recordings/short.bin"]).stdout).unwrap();
+    let file = text(&file);
+    let refused = |args: &[&str]| {
+        let output = run(args);
+        assert!(!output.status.success(), "{args:?}");
+        stderr(&output)
+    };
+    let hint = refused(&["diff", file, file]);
+    assert!(hint.contains("\n💡 to compare files that `livetape events` wrote, add --events"), "{hint}");
+    let hint = refused(&["diff", "--events", "demo", "demo"]);
+    assert!(
+        hint.contains("\n💡 write its events to a file first: livetape events demo > demo.jsonl"),
+        "{hint}"
+    );
+    assert_eq!(run(&["diff", "--events", file, file]).status.code(), Some(0));
+}
+
+/// Runs the program with a file as its standard input.
+fn run_on(file: &str, args: &[&str]) -> Output {
+    livetape(args).stdin(fs::File::open(file).unwrap()).output().unwrap()
+}
+
+#[test]
+fn a_recording_is_read_from_standard_input() {
+    const SHORT: &str = "recordings/short.bin";
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for command in ["info", "verify", "events", "cat", "audit"] {
+        let (named, piped) = (run(&[command, SHORT]), run_on(SHORT, &[command, "-"]));
+        assert_eq!(piped.status.code(), named.status.code(), "{command}: {}", stderr(&piped));
+        assert_eq!(stdout(&piped), stdout(&named), "{command}");
+    }
+    let (key, named, piped) = (path("key"), path("named.bin"), path("piped.bin"));
+    let scrub = |input: &'static str, output: &Path| {
+        run_on(SHORT, &["scrub", input, "-o", text(output), "--key-file", text(&key)])
+    };
+    for (input, output) in [(SHORT, &named), ("-", &piped)] {
+        let done = scrub(input, output);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    }
+    assert!(fs::read(named).unwrap() == fs::read(piped).unwrap());
+    let capture = "fixtures/webcast/session-3.jsonl";
+    let done = run_on(capture, &["import", "-", "-o", text(&path("imported.bin"))]);
+    assert_eq!(done.status.code(), run(&["import", capture, "-o", text(&path("other.bin"))]).status.code());
+    assert!(path("imported.bin").exists());
+    let nameless = run_on(capture, &["import", "-"]);
+    assert_eq!(stderr(&nameless), "❌ a recording from standard input has no name\n💡 set it with -o FILE\n");
+    let empty = run_on("/dev/null", &["info", "-"]);
+    assert!(stderr(&empty).contains("cannot read standard input"), "{}", stderr(&empty));
+    for args in [&["replay", "-"][..], &["run", "-", "--", "true"], &["cut", "-", "--to", "1s", "-o", "x"]] {
+        let refused = run_on(SHORT, args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        let expected = "❌ this command cannot read a recording from standard input\n💡 save the recording to a file first\n";
+        assert_eq!(stderr(&refused), expected, "{args:?}");
+    }
+}
+
+#[test]
+fn reports_are_also_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("x.bin");
+    for (args, key) in [
+        (&["verify", "short"][..], "/report/records"),
+        (&["cut", "short", "--to", "1s", "-o", "OUT"], "/durationMs"),
+        (&["scrub", "short", "-o", "OUT"], "/tally/changedRecords"),
+        (&["import", "fixtures/webcast/session-3.jsonl", "-o", "OUT"], "/frames"),
+    ] {
+        let args: Vec<_> = args.iter().map(|arg| if *arg == "OUT" { text(&output) } else { arg }).collect();
+        let done = run(&[&args[..], &["--json"]].concat());
+        let json: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert!(json.pointer(key).is_some_and(Value::is_u64), "{args:?}: {json}");
+        let file = if args[0] == "verify" { None } else { Some(text(&output)) };
+        assert_eq!(json["file"].as_str(), file, "{args:?}");
+        drop(fs::remove_file(&output));
+    }
+}
+
+/// The names of all files in a folder.
+#[cfg(unix)]
+fn names(folder: &Path) -> Vec<String> {
+    fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_tool_removes_its_unfinished_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("big.bin");
+    for (signal, expected) in [("INT", Some(130)), ("TERM", Some(143)), ("HUP", Some(129)), ("KILL", None)] {
+        let mut synth = livetape(&["synth", "--size", "100GB", "-o", text(&file)])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let part = format!(".big.bin.{}.part", synth.id());
+        while !names(folder.path()).contains(&part) {
+            assert!(synth.try_wait().unwrap().is_none(), "it has ended");
+            std::thread::yield_now();
+        }
+        let id = synth.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+        let output = synth.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), expected, "{signal}");
+        if expected.is_some() {
+            assert_eq!(names(folder.path()), [""; 0], "{signal}");
+            assert_eq!(stderr(&output), "❌ stopped by a signal: the unfinished file was removed\n");
+        } else {
+            assert_eq!(names(folder.path()), [part], "nothing could be removed");
+        }
+    }
+    // The next one with this name removes what is left.
+    let next = run(&["synth", "--minutes", "1", "-o", text(&file)]);
+    assert_eq!(next.status.code(), Some(0), "{}", stderr(&next));
+    assert_eq!(names(folder.path()), ["big.bin"]);
 }

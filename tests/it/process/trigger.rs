@@ -31,7 +31,8 @@ fn every_kind_is_injected_with_its_own_ids() {
         );
         assert!(ids.insert(answer["ids"].to_string()), "{answer}");
     }
-    let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--url", &server.address];
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--port", port];
     let output = run(&[&["trigger", "gift"], &flags[..]].concat());
     let repeated = lines(&stdout(&output));
     assert_eq!((output.status.code(), repeated.len()), (Some(0), 3));

@@ -14,7 +14,7 @@ use livetape::{
     clock,
     mock::{MockTikTok, ScenarioFile},
     net::memory::{MemoryConnector, listener},
-    proxy::{Ca, Front, Hosts, Mocked, Mode},
+    proxy::{Ca, Front, Hosts, Mode},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream},
@@ -57,7 +57,7 @@ impl Proxied {
         let mock = Arc::new(MockTikTok::in_memory(with_demo(scenario)).unwrap());
         let trust = trusting(ca.pem());
         let report = |line: &str, _| REPORTED.lock().unwrap().push(line.to_owned());
-        let front = Arc::new(Front::new(Mocked(Arc::clone(&mock)), hosts, ca, report).unwrap());
+        let front = Arc::new(Front::new(Arc::clone(&mock), hosts, ca, report).unwrap());
         let ((listener, connector), stop) = (listener(BUFFER_BYTES), CancellationToken::new());
         let accepting = tokio::spawn(front.accept(listener, mode, stop.clone()));
         Self { connector, mock, trust, accepting, _stop: stop.drop_guard() }

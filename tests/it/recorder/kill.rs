@@ -31,8 +31,8 @@ const SCHEDULING: Duration = Duration::from_millis(250);
 
 /// All items are different.
 fn nth(n: u64, offset: Duration) -> Item {
-    let mut bytes = n.to_le_bytes().to_vec();
-    bytes.extend((0..n * 37 % 100).map(|at| (at ^ n) as u8));
+    let mut bytes = super::not_ascii(n).to_vec();
+    bytes.extend((0..n * 37 % 100).map(|at| 0x80 | (at ^ n) as u8));
     Item { offset, ..item(0, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() })) }
 }
 

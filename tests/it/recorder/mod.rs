@@ -96,11 +96,17 @@ fn options() -> RecorderOptions {
     RecorderOptions { wall: None, ..RecorderOptions::default() }
 }
 
-/// A received frame of 100 bytes with its number `n`, at `n` ms after the start.
+/// A received frame of 100 bytes with its number `n`, at `n` ms after the start. Without ASCII characters, which could look like a name
+/// with a secret.
 fn numbered(n: u64) -> Item {
     let mut bytes = vec![0xff; 100];
-    bytes[..8].copy_from_slice(&n.to_le_bytes());
+    bytes[..8].copy_from_slice(&not_ascii(n));
     item(n, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
+}
+
+/// Returns the lower 56 bits of a number in eight bytes that are not ASCII.
+fn not_ascii(n: u64) -> [u8; 8] {
+    std::array::from_fn(|at| 0x80 | (n >> (7 * at)) as u8)
 }
 
 /// Returns the items of a recording, except those that the recorder adds, and the reader's findings.
@@ -195,7 +201,8 @@ fn the_queue_is_bounded_by_bytes_and_a_gap_at_the_end_is_reported() {
     tap.record(&numbered(5));
     let items = disk.items();
     let What::Gap(gap) = &items[3].what else { panic!("{items:?}") };
-    assert_eq!((items.len(), gap.records, gap.bytes, gap.direction), (4, 2, 200, 0));
+    // Of the frame that was sent, only `***` was queued.
+    assert_eq!((items.len(), gap.records, gap.bytes, gap.direction), (4, 2, 103, 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod again;
 mod goes_live;
+mod hidden;
 mod inject;
 mod orders;
 mod over_sockets;

@@ -111,7 +111,9 @@ impl Running {
     /// the build.
     #[cfg(target_os = "linux")]
     pub(crate) fn own_peak_kib(&self) -> u64 {
-        self.peak_kib().saturating_sub(self.kib("RssFile:"))
+        let (peak, file) = (self.peak_kib(), self.kib("RssFile:"));
+        assert!(peak > file, "a process has memory of its own: {peak} KiB, {file} of them its file");
+        peak - file
     }
 
     /// Returns the peak of resident memory, in KiB.

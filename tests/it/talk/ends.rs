@@ -54,6 +54,43 @@ async fn rest_closes_with_code_and_reason_after_earlier_messages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rest_cuts_connections_without_a_close_frame() {
+    let rig = Rig::start();
+    for path in ["ws?feed=0", "", "ws/echo"] {
+        let mut socket = rig.ws(path).await;
+        let all = rig.http("GET", "/connections", "").await.json();
+        let id = all["connections"][0]["id"].as_str().unwrap();
+        let close = format!("/connections/{id}/close");
+        for invalid in [r#"{"code":1006}"#, r#"{"abort":true,"code":4000}"#, r#"{"abort":true,"reason":"x"}"#]
+        {
+            let refused = rig.http("POST", &close, invalid).await;
+            assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{invalid}");
+            assert!(refused.body.contains(r#"{\"abort\":true}"#), "{}", refused.body);
+        }
+        assert_eq!(rig.http("POST", &close, r#"{"abort":true}"#).await.status, 200);
+        let log = read_all(&mut socket).await;
+        assert_eq!(log.close, None, "{path}");
+        wait(Duration::from_millis(1)).await;
+        assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_is_cut_at_once() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("ws?feed=0&client_id=ann").await;
+    // More than the buffers of the connection take.
+    let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(30_000));
+    for _ in 0..20 {
+        assert_eq!(rig.http("POST", "/connections/ann/messages", &long).await.status, 200);
+    }
+    rig.http("POST", "/connections/ann/close", r#"{"abort":true}"#).await;
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/connections/ann", "").await.code(), "not_found");
+    assert_eq!(read_all(&mut socket).await.close, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn departed_and_silent_clients_are_announced() {
     let rig = Rig::start();
     let mut ann = client(&rig, "ann").await;

@@ -102,7 +102,7 @@ fn names_of_people_in_the_demo_are_unique() {
 
 #[test]
 fn chats_in_shipped_recordings_are_our_phrases() {
-    for name in ["demo", "gifts", "short"] {
+    for name in ["demo", "cut-streaks", "gifts", "short"] {
         for event in decode(&items(name), &Filter::default(), true) {
             if event["type"] == "chat" {
                 let text = event["data"]["comment"].as_str().unwrap();

@@ -56,6 +56,20 @@ fn additions_removals_and_changes_are_reported_in_order() {
 }
 
 #[test]
+fn an_inferred_final_with_another_count_is_changed() {
+    let inferred = |streak: &str, count: i64| {
+        let data = json!({"streakId": streak, "repeatCount": count, "repeatDelta": 0, "isFinal": true, "inferred": true});
+        json!({"type": "gift", "data": data, "ts": "t", "seq": 1, "stream": "s"})
+    };
+    let before = [inferred("1", 5), inferred("2", 7), inferred("3", 1)];
+    let after = [inferred("1", 5), inferred("2", 9), inferred("3", 1)];
+    let (changes, counts) = compared(&before, &after);
+    assert_eq!(counts, Counts { same: 2, changed: 1, ..Counts::default() });
+    let Change::Changed { fields, .. } = &changes[0] else { panic!("{changes:?}") };
+    assert_eq!((fields.len(), &*fields[0].path, &fields[0].after), (1, "data.repeatCount", &json!(9)));
+}
+
+#[test]
 fn streams_with_nothing_in_common_differ_in_everything() {
     let (_, counts) = compared(&chats(0..5000), &chats(10_000..13_000));
     assert_eq!((counts.removed, counts.added, counts.same), (5000, 3000, 0));

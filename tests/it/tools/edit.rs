@@ -154,11 +154,12 @@ fn merged_rooms_keep_their_connections_apart() {
 
 #[test]
 fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
-    let of = |days: i64| {
-        let wall_anchor_ns = Some(days * 24 * 60 * 60 * 1_000_000_000);
+    let of_seconds = |seconds: i64| {
+        let wall_anchor_ns = Some(seconds * 1_000_000_000);
         let header = records::Header { wall_anchor_ns, ..Default::default() };
         Writer::new(Vec::new(), &header).unwrap().finish().unwrap()
     };
+    let of = |days: i64| of_seconds(days * 24 * 60 * 60);
     let (monday, sunday, later) = (of(1), of(7), of(2_200));
     let merged = |files: [&[u8]; 2], offset, force| {
         let inputs = files.into_iter().zip(["a", "b"]);
@@ -168,6 +169,10 @@ fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
     assert_eq!(merged([&sunday, &monday], None, false).unwrap(), 2);
     let error = merged([&later, &monday], None, false).unwrap_err();
     assert_eq!(error.to_string(), "a starts 2199 days after b");
+    for (more, shown) in [(1, "1 s"), (130, "2 min"), (7_300, "2 h")] {
+        let error = merged([&of_seconds(8 * 24 * 60 * 60 + more), &monday], None, false).unwrap_err();
+        assert_eq!(error.to_string(), format!("a starts 7 days and {shown} after b"));
+    }
     assert_eq!(merged([&later, &monday], None, true).unwrap(), 2);
     assert_eq!(merged([&later, &monday], Some(Duration::ZERO), false).unwrap(), 2);
 }

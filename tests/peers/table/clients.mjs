@@ -109,8 +109,8 @@ dependencies are older than the newest: those no longer have what it uses. After
       command: python('peers-6.4.5', 'python.py'),
       isQuick: true,
       note: `${PYTHON.replace('It never reconnects', 'It reconnects only after `close-frame` and a stall, and sometimes after `close-hb`, without a pause')} A 429 is an \`AttributeError\`, and so is any control message, such as the end
-of the stream: it looks for names of actions that its schema does not have. Without its own cookie \`tt-target-idc\`, which the test removes, the
-cookie of the sign server is a \`CookieConflict\`.`,
+of the stream: it looks for names of actions that its schema does not have. With a scenario that sets
+\`tt_target_idc\`, it fails with \`CookieConflict\`, as 6.3.1 and later do up to this version: it has a cookie of this name already.`,
       varies: [
         ...restless('close-frame', 'stall'),
         { scenarios: ['close-hb'], column: 'chats', from: 5, to: 12, why: rejoined },

@@ -15,6 +15,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
 /** How many cells run at the same time. Most of the time they wait, but Python clients need a processor for seconds. */
 const AT_ONCE = 6
+/** Progress is printed after each so many cells. */
+const PROGRESS_CELLS = 20
 /** Scenarios that CI runs with the clients that its other checks do not run: the end, a reconnect, and an error at each step. */
 const SOME = ['stream-ended', 'drop', 'offline', 'rate-limited-forever', 'sign-html', 'handshake-400']
 /** A cell that never ran. */
@@ -35,12 +37,15 @@ const started = performance.now()
 const expected = read(await readFile(DOCUMENT, 'utf8').catch(() => ''))
 const results = new Map(clients.map(({ name }) => [name, new Map()]))
 const waiting = cells.values()
+let done = 0
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   for (const { client, scenario } of waiting) {
     // Any failure of a cell is its text, so that it differs from the expected one.
     const texts = await runCell(path.resolve(livetape), client, scenario, last).catch((error) => [`fails: ${error.message}`])
     results.get(client.name).set(scenario, ranged(client, scenario, texts))
+    done += 1
     if (mode === '--show') console.log(`${client.name}, ${scenario}: ${texts.join(' | ')}`)
+    else if (done % PROGRESS_CELLS === 0) console.error(`${done} of ${cells.length} cells`)
   }
 }))
 

@@ -4,7 +4,7 @@ export interface Leader {
   /** Key that the avatar’s colour depends on. */
   key: string
   name: string
-  nickname: string
+  handle: string
   diamonds: number
 }
 
@@ -20,10 +20,10 @@ export class Leaders {
   /** `undefined` after a change. */
   #top: Leader[] | undefined = []
 
-  add({ key, name, nickname }: Omit<Leader, 'diamonds'>, diamonds: number): void {
+  add({ key, name, handle }: Omit<Leader, 'diamonds'>, diamonds: number): void {
     if (key === '' || diamonds <= 0) return
     const before = this.#people.get(key)?.diamonds ?? 0
-    this.#people.set(key, { key, name, nickname, diamonds: before + diamonds })
+    this.#people.set(key, { key, name, handle, diamonds: before + diamonds })
     this.#top = undefined
     if (this.#people.size <= PEOPLE_MAX) return
     const kept = [...this.#people.values()].sort(byDiamonds).slice(0, PEOPLE_MAX / 2)

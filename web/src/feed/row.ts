@@ -9,15 +9,19 @@ export interface Row {
   time: string
   /** Key that the avatar’s colour depends on. */
   key: string
+  /** Nickname of the person; the unique id if there is none. */
   name: string
-  nickname: string
+  /** Unique id of the person, unless it is the name. */
+  handle: string
+  /** A sentence, whose texts from outside are isolated. */
   text: string
   /** Whether it comes from a recording. */
   replay: boolean
   /** Name of the gift to draw. */
   gift?: string
-  /** For a streak: its count and diamonds so far, and whether it is over. */
+  /** For a streak: its count and diamonds so far, what its last event added to the count, and whether it is over. */
   count?: number
+  added?: number
   diamonds?: number
   final?: boolean
   /** The event happened before this connection. */

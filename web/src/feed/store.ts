@@ -1,5 +1,6 @@
 /** Stores, filters and searches a bounded number of rows. */
 
+import { parts, plain } from '../lib/plain.ts'
 import { Ring } from '../lib/ring.ts'
 import { type Event, number, readEvent, text } from './event.ts'
 import { Leaders } from './leaders.ts'
@@ -67,16 +68,17 @@ export class Store {
     const part = {
       streakId: text(data.streakId),
       repeatCount: number(data.repeatCount) ?? 1,
+      repeatDelta: number(data.repeatDelta) ?? 0,
       diamonds: number(data.diamonds) ?? 0,
       isFinal: data.isFinal === true,
     }
     const { streak, isNew } = this.#streaks.add(part, this.rows.end, this.rows.first)
-    const { count, diamonds, final } = streak
-    if (isNew) return this.#push({ ...this.#row(event, json), count, diamonds, final })
+    const { count, added, diamonds, final } = streak
+    if (isNew) return this.#push({ ...this.#row(event, json), count, added, diamonds, final })
     const row = this.rows.at(streak.row)
     if (!row) return
     this.#chars += json.length - row.json.length
-    Object.assign(row, { count, diamonds, final, json, version: row.version + 1 })
+    Object.assign(row, { count, added, diamonds, final, json, version: row.version + 1 })
     this.#makeRoom()
   }
 
@@ -92,21 +94,22 @@ export class Store {
   }
 
   #row(event: Event, json: string): Kept {
-    const { key, name, nickname } = person(event)
+    const { key, name, handle } = person(event)
     const line = summary(event)
+    const type = plain(event.type)
     const row: Kept = {
       id: this.rows.end,
-      type: event.type,
+      type,
       group: groupOf(event.type),
       time: event.ts,
       key,
       name,
-      nickname,
+      handle,
       text: line,
       replay: event.replay,
       version: 0,
       json,
-      hay: `${name}\n${nickname}\n${line}\n${event.type}`.toLowerCase(),
+      hay: `${name}\n@${handle}\n${parts(line).join('')}\n${type}`.toLowerCase(),
     }
     const gift = giftOf(event)
     if (gift !== undefined) row.gift = gift

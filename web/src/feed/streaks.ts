@@ -6,6 +6,8 @@ export const STREAKS_MAX = 10_000
 export interface Streak {
   row: number
   count: number
+  /** What the last event added to the count. */
+  added: number
   diamonds: number
   final: boolean
 }
@@ -13,6 +15,7 @@ export interface Streak {
 export interface GiftPart {
   streakId: string
   repeatCount: number
+  repeatDelta: number
   diamonds: number
   isFinal: boolean
 }
@@ -25,11 +28,12 @@ export class Streaks {
     const known = part.streakId === '' ? undefined : this.#open.get(part.streakId)
     if (known && known.row >= oldest) {
       known.count = Math.max(known.count, part.repeatCount)
+      known.added = part.repeatDelta
       known.diamonds += part.diamonds
       known.final ||= part.isFinal
       return { streak: known, isNew: false }
     }
-    const streak = { row, count: part.repeatCount, diamonds: part.diamonds, final: part.isFinal }
+    const streak = { row, count: part.repeatCount, added: part.repeatDelta, diamonds: part.diamonds, final: part.isFinal }
     if (part.streakId !== '') {
       this.#open.delete(part.streakId)
       this.#open.set(part.streakId, streak)

@@ -1,8 +1,10 @@
-/** One-line summaries of events, as plain text: the page never interprets them as markup. */
+/** One-line summaries of events, as text without control characters: the page never interprets them as markup. */
 
+import { titleOf } from '../lib/failures.ts'
 import { grouped } from '../lib/format.ts'
 import { shorten } from '../lib/gift.ts'
-import { texts } from '../texts.ts'
+import { isolate, plain } from '../lib/plain.ts'
+import { eventTexts as say } from '../texts.ts'
 import { type Event, type Fields, isFields, number, text } from './event.ts'
 
 /** Maximum length of a line, in characters; the details show the whole event. */
@@ -11,7 +13,6 @@ const NAME_CHARS_MAX = 80
 /** Maximum number of keys shown for an unfamiliar event type. */
 const KEYS_MAX = 6
 
-const say = texts.events
 const count = (data: Fields, key: string): string => grouped(number(data[key]) ?? 0)
 
 /** Truncates a line without splitting a surrogate pair. */
@@ -21,47 +22,57 @@ export function cut(line: string, max: number): string {
   return `${line.slice(0, last >= 0xd800 && last < 0xdc00 ? max - 1 : max)}…`
 }
 
+/** A text of the event. */
+const said = (value: unknown): string => plain(text(value))
+
+/** A name: what is left of a text without white space around it, shortened. */
+const named = (value: unknown): string => cut(said(value).trim(), NAME_CHARS_MAX)
+
 const SENTENCES: Record<string, (data: Fields) => string> = {
-  chat: (data) => text(data.comment),
-  gift: (data) => say.gift(text(data.giftName) || `#${count(data, 'giftId')}`),
+  chat: (data) => said(data.comment),
+  gift: (data) => say.gift(named(data.giftName) || `#${count(data, 'giftId')}`),
   like: (data) => say.like(number(data.likeCount) ?? 0),
   member: () => say.member,
-  social: (data) => (Object.hasOwn(say.social, text(data.action)) ? (say.social[text(data.action)] as string) : text(data.action)),
+  social: (data) => (Object.hasOwn(say.social, text(data.action)) ? (say.social[text(data.action)] as string) : said(data.action)),
   subscribe: (data) => say.subscribe(number(data.subMonth) ?? 0),
   room_user: (data) => say.viewers(number(data.viewerCount) ?? 0),
-  control: (data) => say.control(text(data.state) || count(data, 'action')),
+  control: (data) => say.control(named(data.state) || count(data, 'action')),
   emote: (data) => say.emote(Array.isArray(data.emotes) ? data.emotes.length : 0),
   envelope: (data) => say.envelope(number(data.diamondCount) ?? 0),
-  question: (data) => text(data.questionText),
-  live_intro: (data) => text(data.description),
-  connection_created: (data) => say.connected(text(data.roomId), text(data.source)),
+  question: (data) => said(data.questionText),
+  live_intro: (data) => said(data.description),
+  connection_created: (data) => say.connected(named(data.roomId), named(data.source)),
   connection_closed: (data) => say.closed(text(data.reason), data.willRetry === true),
-  disconnected: (data) => say.disconnected(text(data.reason)),
-  error: (data) => [text(data.title), text(data.message)].filter(Boolean).join(': '),
-  gap: (data) => text(data.message) || say.gap(number(data.from) ?? 0, number(data.to) ?? 0),
-  unknown: (data) => [text(data.method), text(data.fault)].filter(Boolean).join(' · '),
+  disconnected: (data) => ended(text(data.reason)),
+  error: (data) => say.error(named(titleOf(text(data.code), text(data.title))), text(data.message)),
+  gap: (data) => said(data.message) || say.gap(number(data.from) ?? 0, number(data.to) ?? 0),
+  unknown: (data) => [said(data.method), said(data.fault)].filter(Boolean).join(' · '),
   caption: (data) => captions(data.texts),
 }
 
+/** Why the source ended: in words of ours, or the title of the failure. */
+const ended = (reason: string): string =>
+  Object.hasOwn(say.disconnected, reason) ? (say.disconnected[reason] as string) : say.failed(named(titleOf(reason)))
+
 const captions = (value: unknown): string =>
-  Array.isArray(value) ? value.map((item) => (isFields(item) ? text(item.text) : '')).join(' ') : ''
+  Array.isArray(value) ? value.map((item) => (isFields(item) ? said(item.text) : '')).join(' ') : ''
 
 /** Keys that hold the main text of an unfamiliar event type. */
 const SPOKEN = ['text', 'content', 'message', 'title', 'description', 'comment', 'noticeText']
 
 /** Returns a string, or the one inside `{key, text}`. */
-const spoken = (value: unknown): string => (isFields(value) ? text(value.text) : text(value)).trim()
+const spoken = (value: unknown): string => said(isFields(value) ? value.text : value).trim()
 
 /** Summarizes an unfamiliar event by its main text, else by its scalars. */
 function scalars(data: Fields): string {
-  const said = SPOKEN.map((key) => spoken(data[key])).find((line) => line !== '')
-  if (said) return said
+  const main = SPOKEN.map((key) => spoken(data[key])).find((line) => line !== '')
+  if (main) return main
   const parts: string[] = []
   for (const [key, value] of Object.entries(data)) {
-    const told = Array.isArray(value) && value.length > 0 ? `${value.length}×` : value
-    if (key === 'timestamp' || key === 'sender' || told === null || typeof told === 'object') continue
-    if (typeof told === 'string' && told.trim() === '') continue
-    parts.push(`${key} ${cut(String(told), 80)}`)
+    if (key === 'timestamp' || key === 'sender' || value === null || (typeof value === 'object' && !(Array.isArray(value) && value.length > 0))) continue
+    if (typeof value === 'string' && named(value) === '') continue
+    const told = typeof value === 'string' ? isolate(named(value)) : Array.isArray(value) ? `${value.length}×` : String(value)
+    parts.push(`${named(key)} ${told}`)
     if (parts.length === KEYS_MAX) break
   }
   return parts.join(' · ')
@@ -73,12 +84,12 @@ export function summary({ type, data }: Event): string {
   return cut((sentence || scalars(data)).replace(/\s+/gu, ' '), LINE_CHARS_MAX)
 }
 
-/** The user who caused the event. */
-export function person({ data }: Event): { key: string; name: string; nickname: string } {
+/** The user who caused the event: by nickname, as in the overlays and in TikTok's app. `handle` is the unique id if that is not the name. */
+export function person({ data }: Event): { key: string; name: string; handle: string } {
   const user = isFields(data.user) ? data.user : {}
-  const name = cut(text(data.sender) || text(user.uniqueId), NAME_CHARS_MAX)
-  const nickname = cut(text(user.nickname), NAME_CHARS_MAX)
-  return { key: text(user.userId) || name, name, nickname: nickname === name ? '' : nickname }
+  const id = named(data.sender) || named(user.uniqueId)
+  const name = named(user.nickname) || id
+  return { key: text(user.userId) || id, name, handle: id === name ? '' : id }
 }
 
 /** Name of the gift to draw, as the overlays have it; `undefined` for events without a gift. */

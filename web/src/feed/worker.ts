@@ -1,6 +1,6 @@
 /** Receives and stores the feed in a worker. The page only draws the visible rows, at most ten times per second. */
 
-import { texts } from '../texts.ts'
+import { eventTexts } from '../texts.ts'
 import { Connection } from './connection.ts'
 import type { Order, Report, View } from './protocol.ts'
 import { Store } from './store.ts'
@@ -79,14 +79,14 @@ function connect(url: string, protocols: string[]): void {
     message(json) {
       const event = store.take(json)
       if (event) connection?.seen(event.stream, event.seq, event.type === 'error')
-      if (event && isFirst && event.seq > 1) note(texts.events.backlogFrom(event.seq))
+      if (event && isFirst && event.seq > 1) note(eventTexts.backlogFrom(event.seq))
       isFirst &&= !event
       changed()
     },
     state: changed,
     lost() {
       store.totals.losses += 1
-      note(texts.events.newStream)
+      note(eventTexts.newStream)
       changed()
     },
     opened(fresh) {

@@ -4,12 +4,13 @@ import { signal } from '@preact/signals'
 import { clockTime } from '../lib/format.ts'
 import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
 import { socketUrl, token, url } from '../state/api.ts'
-import { CLIENTS_MAX, allow, clients, close, forget, refused } from '../state/clients.ts'
+import { CLIENTS_MAX, allow, clientCount, clients, close, forget, readers, refused, streams } from '../state/clients.ts'
 import { copy } from '../state/copy.ts'
 import { features } from '../state/features.ts'
 import type { ConnectionView, RefusedOrigin } from '../state/rest.ts'
 import { health, mode, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
+import { Foreign } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
 const say = texts.connect
@@ -32,7 +33,6 @@ export function Connect() {
   const tikfinity = health.value?.tikfinity
   // While nothing is connected, the page shows how to connect.
   const section = chosen.value ?? (mode.value === 'idle' ? 'browser' : '')
-  const readers = clients.value.filter(({ observer }) => !observer).length
   const sections: Section[] = [...LANGUAGES.filter((language) => language !== 'obs' || features.value.overlays)]
   if (features.value.connections) sections.push('clients')
   return (
@@ -50,10 +50,11 @@ export function Connect() {
               class="chip"
               aria-expanded={section === name}
               aria-controls="connect-body"
+              title={name === 'clients' ? say.whatCounts : undefined}
               // The first click on the default section keeps it open: users look for what it shows.
               onClick={() => open(section === name && chosen.value !== undefined ? '' : name)}
             >
-              {name === 'clients' ? say.clients(readers) : say.languages[name]}
+              {name === 'clients' ? say.clients(clientCount.value) : say.languages[name]}
             </button>
           ))}
         </div>
@@ -102,14 +103,15 @@ function Clients() {
   const open = (status.value?.clients ?? 0) + (status.value?.observers ?? 0)
   const dashboards = clients.value.filter(({ observer }) => observer).length
   if (open > CLIENTS_MAX) return <p class="quiet">{say.tooMany(open)}</p>
-  const readers = clients.value.filter(({ observer }) => !observer)
   return (
     <>
-      {readers.length === 0 ? <p class="quiet">{say.nobody}</p> : (
+      {clientCount.value === 0 && <p class="quiet">{say.nobody}</p>}
+      {readers.value.length > 0 && (
         <ul class="clients">
-          {readers.map((client) => <Row key={client.id} client={client} />)}
+          {readers.value.map((client) => <Row key={client.id} client={client} />)}
         </ul>
       )}
+      {streams.value > 0 && <p class="quiet">{say.streams(streams.value)}</p>}
       {dashboards > 1 && <p class="quiet">{say.dashboards(dashboards)}</p>}
     </>
   )
@@ -119,9 +121,9 @@ function Row({ client }: { client: ConnectionView }) {
   const since = clockTime(client.createdAt).slice(0, 8)
   return (
     <li>
-      <bdi class="client-name">{client.clientId}</bdi>
-      <code>{client.path}</code>
-      <bdi class="quiet client-filter">{client.filter || say.everything}</bdi>
+      <Foreign class="client-name" text={client.clientId} />
+      <code><Foreign text={client.path} /></code>
+      <Foreign class="quiet client-filter" text={client.filter || say.everything} />
       <span class="quiet">{say.since(since)}</span>
       {client.position !== null && (
         <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
@@ -149,7 +151,7 @@ function Rejected({ page }: { page: RefusedOrigin }) {
   const { origin, setting, requests } = page
   const key = setting + origin
   const isAsked = asked.value === key
-  const name = <bdi>{origin === 'null' ? say.fromDisk : origin}</bdi>
+  const name = <Foreign text={origin === 'null' ? say.fromDisk : origin} />
   return (
     <li class="refusal">
       {isAsked

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
 import { readEvent } from '../feed/event.ts'
 import { giftOf } from '../feed/summary.ts'
+import { escaped } from '../lib/plain.ts'
 import { copy } from '../state/copy.ts'
 import { json } from '../state/feed.ts'
 import { texts } from '../texts.ts'
@@ -15,11 +16,14 @@ import { Icon } from './icons.tsx'
 export const opened = signal<number | undefined>(undefined)
 /** Maximum number of characters shown; copying always copies everything. */
 const SHOWN_CHARS_MAX = 200_000
+/** The id of an event in a second or later pass over its recording. */
+const REPEATED = /~\d+$/
 const say = texts.feed
 
 export function Details() {
   const shown = useSignal('')
   const gift = useSignal<string | undefined>(undefined)
+  const isRepeated = useSignal(false)
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
   useEffect(() => {
@@ -30,7 +34,9 @@ export function Details() {
       const lines = text.split('\n')
       const event = readEvent(lines[0] ?? '')
       gift.value = event && giftOf(event)
-      shown.value = count === 0 ? say.gone : lines.map((line) => JSON.stringify(JSON.parse(line), null, 2)).join('\n')
+      const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
+      isRepeated.value = events.some(({ id }) => REPEATED.test(String(id)))
+      shown.value = count === 0 ? say.gone : events.map((line) => escaped(JSON.stringify(line, null, 2))).join('\n')
     })
     return () => {
       isWanted = false
@@ -67,6 +73,7 @@ export function Details() {
           <Icon name="close" />
         </button>
       </div>
+      {isRepeated.value && <p class="quiet">{say.whyId}</p>}
       <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>
     </aside>
   )

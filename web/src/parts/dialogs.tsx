@@ -93,7 +93,7 @@ export function Token() {
 
 interface ConfirmProps {
   title: ComponentChildren
-  details: string
+  details: ComponentChildren
   yes: string
   onYes: () => void
   onNo: () => void

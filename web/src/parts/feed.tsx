@@ -218,8 +218,8 @@ function List() {
           ))}
         </div>
       </div>
-      {seen && total === 0 && <p class="empty">{seen.held > 0 ? say.noMatch : say.empty}</p>}
-      {(!follow.value || (seen?.waiting ?? 0) > 0) && total > 0 && (
+      {seen && total === 0 && <p class="empty">{seen.waiting > 0 ? say.paused : seen.held > 0 ? say.noMatch : say.empty}</p>}
+      {((!follow.value && total > 0) || (seen?.waiting ?? 0) > 0) && (
         <button
           type="button"
           class="button newest"
@@ -243,13 +243,14 @@ function Footer() {
   const { lost, losses, malformed, stream, seq } = seen.totals
   return (
     <p class="footer">
-      <span>{say.rows(seen.total + seen.waiting, seen.held)}</span>
+      <span>{say.rows(seen.total, seen.held)}</span>
+      {seen.waiting > 0 && <span>{say.whilePaused(seen.waiting)}</span>}
       {seen.forgotten > 0 && <span>{say.forgotten(seen.forgotten)}</span>}
       {lost > 0 && <strong>{say.lost(lost)}</strong>}
       {losses > 0 && <strong>{say.losses(losses)}</strong>}
       {malformed > 0 && <strong>{say.malformed(malformed)}</strong>}
       <span class="space" />
-      {stream && <code class="quiet">{stream}:{seq}</code>}
+      {stream && <code class="quiet" title={say.position}>{stream}:{seq}</code>}
     </p>
   )
 }

@@ -1,6 +1,7 @@
 import { countdown, duration } from '../lib/format.ts'
 import { needsToken } from '../state/api.ts'
 import { reconnect, view } from '../state/feed.ts'
+import { clientCount } from '../state/clients.ts'
 import { away, health, mode as current, now, readOnly } from '../state/server.ts'
 import { nextTheme, theme } from '../state/theme.ts'
 import { texts } from '../texts.ts'
@@ -47,7 +48,7 @@ function Facts() {
   if (!facts || away.value) return null
   return (
     <p class="facts">
-      <span>{texts.header.clients(facts.clients)}</span>
+      <span title={texts.connect.whatCounts}>{texts.connect.clients(clientCount.value)}</span>
       <span>{texts.header.uptime(duration(Math.max(1, facts.uptime) * 1000))}</span>
       <span>{texts.header.version(facts.version)}</span>
     </p>

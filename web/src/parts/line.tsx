@@ -6,6 +6,7 @@ import { clockTime, compact, offsetTime } from '../lib/format.ts'
 import { hue, initials } from '../lib/person.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Gift } from './gift.tsx'
 
 interface Props {
@@ -39,14 +40,14 @@ export const Line = memo(
       <span class="type">{row.type}</span>
       {row.name ? (
         <span class="avatar" style={{ '--hue': hue(row.key) }} aria-hidden="true">
-          {initials(row.nickname || row.name)}
+          {initials(row.name)}
         </span>
       ) : (
         <span class="avatar none" aria-hidden="true" />
       )}
       <span class="said">
-        {row.name && <bdi class="name" title={row.nickname}>{row.name}</bdi>}
-        <bdi class="text">{row.text}</bdi>
+        <Who name={row.name} handle={row.handle} />
+        <bdi class="text"><Sentence text={row.text} /></bdi>
         {row.gift !== undefined && <Gift name={row.gift} />}
         {row.count !== undefined && <Count row={row} />}
         {row.note && <span class="tag">{say[row.note]}</span>}
@@ -56,13 +57,24 @@ export const Line = memo(
   (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.at === b.at && a.top === b.top && a.offset === b.offset,
 )
 
-function Count({ row }: { row: Row }) {
+/** A person: the nickname, then the unique id. */
+export function Who({ name, handle }: { name: string; handle: string }) {
+  if (name === '') return null
   return (
     <>
-      <strong class="count" title={row.final === false ? say.running : ''}>×{compact(row.count ?? 0)}</strong>
-      {(row.diamonds ?? 0) > 0 && (
-        <span class="diamonds" title={say.diamonds(row.diamonds ?? 0)}>◆ {compact(row.diamonds ?? 0)}</span>
-      )}
+      <Foreign class="name" text={name} title={handle && say.handle(handle)} />
+      {handle && <Foreign class="handle" text={say.handle(handle)} />}
+    </>
+  )
+}
+
+/** The total of a streak so far, and while it lasts, what its last event added. */
+function Count({ row: { count = 0, added = 0, diamonds = 0, final } }: { row: Row }) {
+  return (
+    <>
+      <strong class="count" title={final === undefined ? undefined : final ? say.totalTitle(count) : say.running}>{say.total(compact(count))}</strong>
+      {final === false && added > 0 && added < count && <span class="added" title={say.addedTitle(added)}>{say.added(added)}</span>}
+      {diamonds > 0 && <span class="diamonds" title={say.diamonds(diamonds)}>◆ {compact(diamonds)}</span>}
     </>
   )
 }

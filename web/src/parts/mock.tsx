@@ -6,6 +6,7 @@ import { mock, stop } from '../state/mock.ts'
 import type { MockEntry } from '../state/rest.ts'
 import { now, retryAt, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
 const say = texts.mock
@@ -19,7 +20,7 @@ export function Mock() {
     <section class="panel mock" aria-labelledby="mock-title">
       <div class="connect-head">
         <h2 id="mock-title">{say.title}</h2>
-        <span>{say.running(scenario)}</span>
+        <span><Sentence text={say.running(scenario)} /></span>
         <span class="address">
           <code>{url}</code>
           <button type="button" class="button small" onClick={() => void copy(url, say.address)}>
@@ -46,11 +47,11 @@ function Entry({ entry: { atMs, connection, what, details, status: answer, fault
     <li class={fault ? 'failed' : ''}>
       <span class="quiet">{duration(atMs)}</span>
       <span class="quiet">#{connection}</span>
-      <span>{say.what[what] ?? what}</span>
-      <bdi class="mock-details">{details}</bdi>
+      <Foreign text={say.what[what] ?? what} />
+      <Foreign class="mock-details" text={details} />
       <span>
         {answer !== null && say.answers(answer)}
-        {fault && <strong> {say.fault(fault)}</strong>}
+        {fault && <strong> <Sentence text={say.fault(fault)} /></strong>}
       </span>
     </li>
   )

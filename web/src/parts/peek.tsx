@@ -2,7 +2,7 @@
 
 import { signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { type Event, readEvent } from '../feed/event.ts'
+import { type Event, number, readEvent } from '../feed/event.ts'
 import { person, summary } from '../feed/summary.ts'
 import { offsetTime } from '../lib/format.ts'
 import { moment, offsetOf } from '../lib/moment.ts'
@@ -11,6 +11,8 @@ import { replay } from '../state/server.ts'
 import { type Range, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Dialog } from './dialogs.tsx'
+import { Foreign, Sentence } from './foreign.tsx'
+import { Who } from './line.tsx'
 
 /** Maximum number of events shown. */
 const EVENTS_MAX = 500
@@ -18,6 +20,13 @@ const say = texts.range
 
 /** The range of the bar that was opened. */
 export const peeked = signal<Range | undefined>(undefined)
+
+/** What a gift event adds to its streak, and the total so far. */
+function Part({ event: { type, data } }: { event: Event }) {
+  const [added, total] = [number(data.repeatDelta) ?? 0, number(data.repeatCount) ?? 0]
+  if (type !== 'gift' || total === 0) return null
+  return <strong class="count">{say.part(added, total, data.isFinal === true)}</strong>
+}
 
 export function Peek({ recording, range, onClose }: { recording: string; range: Range; onClose: () => void }) {
   const found = useSignal<readonly { event: Event; offset: number }[]>([])
@@ -48,8 +57,8 @@ export function Peek({ recording, range, onClose }: { recording: string; range: 
         {found.value.map(({ event, offset }, index) => (
           <li key={index}>
             <time>{offsetTime(offset, true)}</time>
-            <span class="quiet">{event.type}</span>
-            <span><bdi class="name">{person(event).name}</bdi> <bdi>{summary(event)}</bdi></span>
+            <Foreign class="quiet" text={event.type} />
+            <span><Who {...person(event)} /> <bdi><Sentence text={summary(event)} /></bdi> <Part event={event} /></span>
           </li>
         ))}
       </ol>

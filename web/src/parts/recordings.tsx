@@ -3,7 +3,8 @@
 import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { bytes, grouped, offsetTime } from '../lib/format.ts'
-import { titleOf } from '../state/messages.ts'
+import { titleOf } from '../lib/failures.ts'
+import { isolate, plain } from '../lib/plain.ts'
 import { features } from '../state/features.ts'
 import {
   download,
@@ -18,6 +19,7 @@ import { asked, load, playOrAsk } from '../state/transport.ts'
 import { upload, uploadAll } from '../state/uploads.ts'
 import { texts } from '../texts.ts'
 import { Confirm, Dialog } from './dialogs.tsx'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Icon, type IconName } from './icons.tsx'
 import { Report } from './snackbar.tsx'
 
@@ -50,7 +52,7 @@ export function Recordings() {
       </div>
       {upload.value && (
         <div class="uploading">
-          <label for="upload-progress">{say.uploading(upload.value.name, upload.value.percent)}</label>
+          <label for="upload-progress"><Sentence text={say.uploading(upload.value.name, upload.value.percent)} /></label>
           {/* At 100 percent the server imports or checks the file; how long that takes is unknown. */}
           <progress id="upload-progress" max={100} value={upload.value.percent < 100 ? upload.value.percent : undefined} />
         </div>
@@ -78,7 +80,7 @@ function Tape({ recording }: { recording: Entry }) {
   return (
     <li class={`tape-row ${isPlaying ? 'playing' : ''}`}>
       <div class="tape-text">
-        <bdi class="tape" title={name}>{name}</bdi>
+        <Foreign class="tape" title={plain(name)} text={name} />
         <span class="quiet">
           {[
             recording.durationMs === null ? '' : offsetTime(recording.durationMs),
@@ -100,7 +102,7 @@ function Tape({ recording }: { recording: Entry }) {
       {asking.value === 'rename' && <Rename name={name} onClose={close} />}
       {asking.value === 'remove' && (
         <Confirm
-          title={<bdi>{say.removeTitle(name)}</bdi>}
+          title={<Sentence text={say.removeTitle(name)} />}
           details={say.removeDetails}
           yes={say.remove}
           onNo={close}
@@ -123,8 +125,8 @@ export function PlayQuestion() {
   }
   return (
     <Confirm
-      title={<bdi>{say.playTitle(name)}</bdi>}
-      details={say.playDetails(status.value?.username ?? '')}
+      title={<Sentence text={say.playTitle(name)} />}
+      details={<Sentence text={say.playDetails(status.value?.username ?? '')} />}
       yes={say.play}
       onNo={close}
       onYes={() => {
@@ -154,24 +156,24 @@ function Action({ icon, label, isOn, isOff, onClick }: ActionProps) {
 function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Entry; info: Details }) {
   const types = Object.entries(timeline.types).map(([type, counts]) => [type, counts.reduce((sum, count) => sum + count, 0)] as const)
   const facts: [string, string][] = [
-    [say.facts.user, recording.user ?? ''],
-    [say.facts.started, recording.started ?? ''],
-    [say.facts.source, recording.source ?? ''],
-    [say.facts.privacy, recording.privacy ?? ''],
+    [say.facts.user, plain(recording.user ?? '')],
+    [say.facts.started, plain(recording.started ?? '')],
+    [say.facts.source, plain(recording.source ?? '')],
+    [say.facts.privacy, plain(recording.privacy ?? '')],
     [say.facts.sealed, recording.sealed ? say.facts.yes : say.facts.no],
     [say.facts.records, grouped(records)],
     [say.facts.frames, grouped(framesReceived)],
     [say.facts.connections, grouped(connectionCount)],
     [say.facts.markers, grouped(markers)],
     [say.facts.missing, grouped(lostInGaps + timeline.missingRecords)],
-    [say.facts.events, types.sort((a, b) => b[1] - a[1]).slice(0, 8).map(([type, count]) => `${type} ${grouped(count)}`).join(', ')],
+    [say.facts.events, types.sort((a, b) => b[1] - a[1]).slice(0, 8).map(([type, count]) => `${isolate(type)} ${grouped(count)}`).join(', ')],
   ]
   return (
     <dl class="facts-list">
       {facts.filter(([, value]) => value !== '').map(([key, value]) => (
         <div key={key}>
           <dt>{key}</dt>
-          <dd><bdi>{value}</bdi></dd>
+          <dd><bdi><Sentence text={value} /></bdi></dd>
         </div>
       ))}
     </dl>
@@ -181,7 +183,7 @@ function Facts({ recording, info: { records, framesReceived, connectionCount, ma
 function Rename({ name, onClose }: { name: string; onClose: () => void }) {
   const field = useRef<HTMLInputElement>(null)
   return (
-    <Dialog title={<bdi>{say.renameTitle(name)}</bdi>} onClose={onClose}>
+    <Dialog title={<Sentence text={say.renameTitle(name)} />} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault()

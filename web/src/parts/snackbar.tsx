@@ -4,6 +4,7 @@ import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type Message, SHOWN_MS, dismiss, messages } from '../state/messages.ts'
 import { texts } from '../texts.ts'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
 /** Whether a message would cover most of the screen. */
@@ -43,11 +44,11 @@ function Card({ message: { id, kind, title, details, hint, code, stays, actions 
     <div class={`card ${kind}`} onMouseEnter={hold} onMouseLeave={run} onFocusCapture={hold} onBlurCapture={run}>
       <div class="card-text">
         <p class="card-title">
-          <bdi>{title}</bdi>
-          {code && <code>{code}</code>}
+          <Sentence text={title} />
+          {code && <code><Foreign text={code} /></code>}
         </p>
-        {details && <p class="card-details"><bdi>{details}</bdi></p>}
-        {hint && <p class="card-hint"><bdi>{hint}</bdi></p>}
+        {details && <p class="card-details"><Foreign text={details} /></p>}
+        {hint && <p class="card-hint"><Foreign text={hint} /></p>}
         {actions.length > 0 && (
           <p class="card-actions">
             {actions.map(({ label, run: act }) => (
@@ -60,7 +61,7 @@ function Card({ message: { id, kind, title, details, hint, code, stays, actions 
                   act()
                 }}
               >
-                <bdi>{label}</bdi>
+                <Sentence text={label} />
               </button>
             ))}
           </p>

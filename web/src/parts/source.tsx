@@ -1,14 +1,17 @@
 /** The connected room and the state of its connection. */
 
-import { useSignal } from '@preact/signals'
+import { computed, useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { capitalized, hintOf, titleOf } from '../lib/failures.ts'
 import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
-import { attempt, hintOf, titleOf } from '../state/messages.ts'
+import { attempt } from '../state/messages.ts'
 import type { Check, Status } from '../state/rest.ts'
 import { away, mode, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { leave } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { Foreign, Sentence } from './foreign.tsx'
 
 interface Answer extends Pick<Check, 'username' | 'canConnect' | 'message' | 'hint'> {
   code: string | null
@@ -23,6 +26,9 @@ const say = texts.source
 /** Extracts the user name from `name`, `@name` or the URL of a profile. */
 export const userOf = (typed: string): string =>
   /tiktok\.com\/@([^/?#\s]+)/i.exec(typed)?.[1] ?? typed.trim().replace(/^@/, '')
+
+/** What is connected; empty if nothing is. */
+const connection = computed(() => (status.value?.state === 'connected' ? `${mode.value} ${status.value.username}` : ''))
 
 export function Source() {
   const typed = useSignal('')
@@ -59,6 +65,11 @@ export function Source() {
     await refresh()
   }
 
+  // Whoever connects something else has no use for the failure. A user who is still connected does not make another user’s failure go away.
+  useEffect(() => {
+    if (connection.value !== '') refusal.value = undefined
+  }, [connection.value])
+
   const isBusy = busy.value !== ''
   const isReplay = mode.value === 'replay'
   return (
@@ -90,26 +101,27 @@ export function Source() {
           {busy.value === 'checking' ? say.checking : busy.value === 'connecting' ? say.connecting : say.connect}
         </button>
       </form>
-      {refusal.value && <Refusal check={refusal.value} onAnyway={() => void connect()} />}
+      {refusal.value && <Refusal check={refusal.value} onAnyway={() => void connect()} onDismiss={() => (refusal.value = undefined)} />}
     </section>
   )
 }
 
 function Hint({ code, told }: { code: string; told: string }) {
   const hint = hintOf(code, told)
-  return hint === '' ? null : <span class="quiet">; <bdi>{hint}</bdi></span>
+  return hint === '' ? null : <span class="quiet">; <Foreign text={hint} /></span>
 }
 
-function Refusal({ check, onAnyway }: { check: Answer; onAnyway: () => void }) {
+function Refusal({ check, onAnyway, onDismiss }: { check: Answer; onAnyway: () => void; onDismiss: () => void }) {
   return (
     <div class="refusal" role="status">
       <p>
-        <strong>{check.code ? titleOf(check.code) : say.whyNot}</strong>
-        {check.message && <>: <bdi>{check.message}</bdi></>}
+        <strong><Sentence text={say.whyNot(check.username)} />{check.code && `: ${titleOf(check.code)}`}</strong>
+        {check.message && <>. <Foreign text={capitalized(check.message)} /></>}
         <Hint code={check.code ?? ''} told={check.hint ?? ''} />
         {(check.retryAt ?? 0) > now.value && <span class="countdown"> {say.again(countdown((check.retryAt ?? 0) - now.value))}</span>}
       </p>
       <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>
+      <button type="button" class="button small" onClick={onDismiss}>{say.dismiss}</button>
     </div>
   )
 }
@@ -131,15 +143,15 @@ function State({ isTold }: { isTold: boolean }) {
       <p class="state-main">
         <span class="dot" />
         <strong>{isHeld ? texts.transport.state.waiting : (say.state[state] ?? state)}</strong>
-        {username && <bdi class="who">{source.source === 'replay' ? say.replayOf(username) : `@${username}`}</bdi>}
-        {source.roomId && <span class="quiet">{say.room(source.roomId)}</span>}
+        {username && <span class="who"><Sentence text={source.source === 'replay' ? say.replayOf(username) : say.who(username)} /></span>}
+        {source.roomId && <span class="quiet"><Sentence text={say.room(source.roomId)} /></span>}
         {source.attempt > 0 && state !== 'connected' && <span class="quiet">{say.attempt(source.attempt)}</span>}
         {state === 'retrying' && retryAt.value > 0 && (
           <span class="countdown">{say.next(countdown(retryAt.value - now.value))}</span>
         )}
       </p>
       {failed && state !== 'connected' && state !== 'idle' && (!isTold || state === 'retrying') && (
-        <p class="state-why"><bdi>{failed.message || failed.title}</bdi><Hint code={failed.code} told={failed.hint} /></p>
+        <p class="state-why"><Foreign text={capitalized(failed.message) || titleOf(failed.code, failed.title)} /><Hint code={failed.code} told={failed.hint} /></p>
       )}
       {isOn && !away.value && name && (
         <button type="button" class="button small" onClick={() => void leave(name)}>{say.disconnect}</button>

@@ -6,6 +6,7 @@ import { recordings } from '../state/recordings.ts'
 import { isLive, replay, status } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { Foreign } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
 /** Name of the built-in recording. */
@@ -63,7 +64,7 @@ function Scenarios() {
           {scenarios.value.map(({ name }) => <option key={name} value={name}>{name}</option>)}
         </select>
         <button type="submit" class="button small" disabled={isStarting.value}>{say.startMock}</button>
-        {description && <span class="scenario-text">{description}</span>}
+        {description && <Foreign class="scenario-text" text={description} />}
       </form>
     </li>
   )

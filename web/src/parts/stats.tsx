@@ -2,12 +2,15 @@
 
 import { bytes, compact, duration, grouped, rate } from '../lib/format.ts'
 import { hue, initials } from '../lib/person.ts'
+import { plain } from '../lib/plain.ts'
 import { view } from '../state/feed.ts'
 import { lateness } from '../state/metrics.ts'
 import { type Sample, eventsOf, samples } from '../state/samples.ts'
 import type { NodeState } from '../state/rest.ts'
+import { clientCount } from '../state/clients.ts'
 import { health, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Spark } from './spark.tsx'
 
 const say = texts.stats
@@ -41,10 +44,10 @@ function Leaderboard() {
     <>
       <h3 id="leaders-title">{say.leaders}</h3>
       <ol class="leaders" aria-labelledby="leaders-title">
-        {leaders.map(({ key, name, nickname, diamonds }) => (
+        {leaders.map(({ key, name, handle, diamonds }) => (
           <li key={key}>
-            <span class="avatar" style={{ '--hue': hue(key) }} aria-hidden="true">{initials(nickname || name)}</span>
-            <bdi class="leader-name" title={nickname}>{name}</bdi>
+            <span class="avatar" style={{ '--hue': hue(key) }} aria-hidden="true">{initials(name)}</span>
+            <Foreign class="leader-name" title={handle && texts.feed.handle(handle)} text={name} />
             <span class="diamonds" title={texts.feed.diamonds(diamonds)}>◆ {compact(diamonds)}</span>
           </li>
         ))}
@@ -61,12 +64,12 @@ function Nodes() {
     [node === cluster.owner && say.owner, node === cluster.node && say.here].filter(Boolean).join(', ')
   return (
     <>
-      <h3 id="nodes-title">{say.cluster(cluster.cluster)}</h3>
+      <h3 id="nodes-title"><Sentence text={say.cluster(cluster.cluster)} /></h3>
       {!cluster.reachable && <p class="nodes-lost" role="status">{say.unreachable}</p>}
       <ul class="nodes" aria-labelledby="nodes-title">
         {cluster.nodes.map((node) => (
           <li key={node.node}>
-            <code title={`${node.node}, livetape ${node.version}`}>{node.node.slice(0, NODE_CHARS)}</code>
+            <code title={plain(`${node.node}, livetape ${node.version}`)}><Foreign text={node.node.slice(0, NODE_CHARS)} /></code>
             <span class="node-roles">{roles(node)}</span>
             <span>{texts.connect.clients(node.clients)}</span>
           </li>
@@ -101,7 +104,7 @@ function Counted() {
   const counts = status.value?.counts
   const facts = health.value
   const rows: [string, string][] = [
-    [say.clients, facts ? grouped(facts.clients) : '–'],
+    [say.clients, facts ? grouped(clientCount.value) : '–'],
     [say.lateness, lateness.value === undefined ? '–' : late(lateness.value)],
     [say.frames, counts ? grouped(counts.frames) : '–'],
     [say.messages, counts ? grouped(counts.messages) : '–'],
@@ -139,7 +142,7 @@ function Reasons({ name, counts = {} }: { name: string; counts: Record<string, n
       <ul>
         {reasons.map(([reason, count]) => (
           <li key={reason}>
-            <bdi>{reason}</bdi>
+            <Foreign text={reason} />
             <span>{grouped(count)}</span>
           </li>
         ))}

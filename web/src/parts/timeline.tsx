@@ -3,6 +3,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { offsetTime } from '../lib/format.ts'
+import { plain } from '../lib/plain.ts'
 import { type Timeline, barAt, bars } from '../lib/timeline.ts'
 import { now, replay } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
@@ -80,7 +81,7 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     >
       <Picture timeline={timeline} durationMs={durationMs} />
       {timeline?.markers.map(({ offsetMs, label }) => (
-        <span key={`${offsetMs} ${label}`} class="marker" style={{ left: percent(offsetMs) }} title={label} />
+        <span key={`${offsetMs} ${label}`} class="marker" style={{ left: percent(offsetMs) }} title={plain(label)} />
       ))}
       {timeline?.gaps.map(({ fromMs, toMs }) => (
         <span

@@ -21,6 +21,7 @@ import {
   togglePlay,
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { Foreign } from './foreign.tsx'
 import { Icon, type IconName } from './icons.tsx'
 import { SEEK_MS } from './keys.ts'
 import { Peek, peeked } from './peek.tsx'
@@ -111,10 +112,9 @@ function Button({ icon, label, onClick }: { icon: IconName; label: string; onCli
 function Head({ state }: { state: ReplayState }) {
   return (
     <p class="transport-head">
-      <bdi class="tape">{state.recording}</bdi>
+      <Foreign class="tape" text={state.recording} />
       {!away.value && <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
-      {state.generation > 1 && <span class="quiet wide" title={say.whyIds}>{say.ids(state.generation)}</span>}
       <span class="space" />
       <Legend />
     </p>

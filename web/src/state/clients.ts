@@ -1,6 +1,6 @@
 /** Clients of this server, and origins whose pages it rejected. */
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
 import { features } from './features.ts'
 import { attempt } from './messages.ts'
@@ -11,14 +11,23 @@ import { health, status } from './server.ts'
 export const CLIENTS_MAX = 200
 
 export const clients = signal<readonly ConnectionView[]>([])
+/** Listed clients that are not dashboards or other observers. */
+export const readers = computed(() => clients.value.filter(({ observer }) => !observer))
+/** Number of clients that read the feed over HTTP: the server counts them, but lists only sockets. */
+export const streams = signal(0)
+/** The number of clients, wherever the page shows one: all that read the feed, and those on `/ws` that do not. */
+export const clientCount = computed(() => readers.value.length + streams.value)
 export const refused = signal<readonly RefusedOrigin[]>([])
 
 async function refresh(): Promise<void> {
   const open = (status.peek()?.clients ?? 0) + (status.peek()?.observers ?? 0)
   if (features.peek().connections && open <= CLIENTS_MAX) {
-    const list = await ask<{ connections: ConnectionView[] }>('connections')
-    clients.value = list.connections
+    clients.value = (await ask<{ connections: ConnectionView[] }>('connections')).connections
+  } else {
+    clients.value = []
   }
+  const reading = readers.value.filter(({ position }) => position !== null).length
+  streams.value = Math.max(0, (health.peek()?.clients ?? 0) - reading)
   if (features.peek().origins) refused.value = (await ask<{ refused: RefusedOrigin[] }>('origins')).refused
 }
 

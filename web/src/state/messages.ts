@@ -1,7 +1,7 @@
 /** Temporary messages: failures with title, details and hint, and short notices. */
 
 import { signal } from '@preact/signals'
-import { texts } from '../texts.ts'
+import { hintOf, titleOf } from '../lib/failures.ts'
 import { Problem } from './api.ts'
 
 export interface Message {
@@ -61,17 +61,6 @@ export function failure(title: string, details: string, hint = '', code = ''): v
 /** Shows an error response; with actions, until the user dismisses it or chooses one. */
 export const failureOf = ({ code, message, hint }: Problem, actions: readonly Action[] = []): void =>
   add({ kind: 'error', title: titleOf(code), details: message, hint: hintOf(code, hint), code, stays: actions.length > 0, actions })
-
-/** The title of an error code: ours, else the server’s, else the code in words. */
-export function titleOf(code: string, told = ''): string {
-  if (code === 'server_away') return texts.errors.away
-  if (code === '') return told || texts.errors.strange
-  const words = told || code.replaceAll('_', ' ')
-  return texts.errors.titles[code] ?? words.charAt(0).toUpperCase() + words.slice(1)
-}
-
-/** The hint for an error code: ours for this page, else the server’s. */
-export const hintOf = (code: string, told: string): string => texts.errors.hints[code] ?? told
 
 /** Runs an action and reports its failure. A missing token opens a dialog instead. */
 export async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> {

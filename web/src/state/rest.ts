@@ -14,6 +14,8 @@ export interface Check {
   live: boolean | null
   /** Explanation of the code. */
   message: string | null
+  /** Time until another request makes sense, in milliseconds, if it is known. */
+  retryAfterMs: number | null
   /** Room id. */
   roomId: string | null
   /** Normalised user name. */
@@ -88,7 +90,7 @@ export interface Entry {
   /** Duration, if the end of the file states it. */
   durationMs: number | null
   /** Result of the import, in the response to the upload of a capture. */
-  import?: ImportReport | null
+  import?: ImportReport
   /** When the file was last modified. */
   modified: Time | null
   /** Name of the recording in `/replay/load` and `/recordings/{name}`. */
@@ -120,7 +122,7 @@ export interface Health {
   readOnly: boolean
   status: string
   /** URL of the feed in TikFinity's format, with `--tikfinity`. */
-  tikfinity?: string | null
+  tikfinity?: string
   /** Seconds since the start. */
   uptime: number
   user: string | null
@@ -149,9 +151,11 @@ export interface Overview {
   /** Number of clients that subscribe to its events. */
   clients: number
   /** The cluster that this server is part of, with `--nats`. */
-  cluster?: ClusterState | null
+  cluster?: ClusterState
   /** Counters of the source. */
   counts: Counts
+  /** The budget of look-ups at the upstream, which all rooms share. */
+  lookups?: LookupState
   /** What runs on the main channel. Determines whether a user can be connected or a recording loaded. */
   mode: Mode
   /** Time until the next attempt, in milliseconds from now. */
@@ -241,7 +245,7 @@ export interface ClusterState {
 }
 
 /** Stable code of the failure. */
-export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'unconfirmed' | 'shutting_down'
+export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'too_few_requests' | 'command_not_found' | 'command_not_executable' | 'unread_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'handler_failed' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'unconfirmed' | 'shutting_down'
 
 /** A connection of the recording. */
 export interface Connection {
@@ -330,6 +334,24 @@ export interface ImportReport {
 
 /** The setting that lists the allowed origins. */
 export type Listed = 'server.origins' | 'tikfinity.origins'
+
+/** The budget of look-ups, in the response of `GET /status`. */
+export interface LookupState {
+  /** Number of look-ups that may begin now; `null` without a limit. */
+  available: number | null
+  /** Number of look-ups since the start. */
+  made: number
+  /** Number of look-ups per minute; `null` for an upstream on loopback without `live.lookups_per_minute`. */
+  perMinute: number | null
+  /** Number of requests that were rejected because the budget was spent. */
+  refused: number
+  /** Number of requests that got an answer from memory. */
+  remembered: number
+  /** Time until a request may look a user up, in milliseconds; `null` if it may now. */
+  retryAfterMs: number | null
+  /** Number of look-ups that wait for their turn. */
+  waiting: number
+}
 
 export interface Memory {
   /** Resident set size, in bytes. */

@@ -43,13 +43,15 @@ export function setReplay(state: ReplayState | undefined): void {
   replayAt.value = performance.now()
 }
 
-/** Counts replay commands: a state requested before the last command is out of date. */
-export const orders = { given: 0 }
+/** Counts replay commands, and those without an answer: a state requested before the last command, or before its answer, is out of date. */
+export const orders = { given: 0, pending: 0 }
+
+const isCurrent = (given: number): boolean => orders.given === given && orders.pending === 0
 
 /** `given`: the number of replay commands when the status was requested. */
 export function setStatus(state: Status, given = orders.given): void {
   status.value = state
-  if (state.mode !== 'replay' && orders.given === given) setReplay(undefined)
+  if (state.mode !== 'replay' && isCurrent(given)) setReplay(undefined)
   retryAt.value = state.nextRetryMs === null ? 0 : Date.now() + state.nextRetryMs
 }
 
@@ -77,7 +79,7 @@ async function round(tick: number): Promise<void> {
   if (due(REPLAY_TICKS) && mode.value === 'replay') {
     const { given } = orders
     const state = await ask<ReplayState>('replay')
-    if (orders.given === given) setReplay(state)
+    if (isCurrent(given)) setReplay(state)
   }
 }
 

@@ -27,24 +27,23 @@ export const loop = signal<Range | undefined>(undefined)
 
 /** Commands are sent one at a time, in order. */
 let queue: Promise<unknown> = Promise.resolve()
-let waiting = 0
 /** The last step, until the server answers. */
 let steps: Promise<unknown> = Promise.resolve()
 
 /** Sends a command. `guess` is the expected state: the page shows it at once, and the next command builds on it. */
 async function give(order: string, body: unknown, guess: Partial<ReplayState> = {}): Promise<boolean> {
   orders.given += 1
-  waiting += 1
+  orders.pending += 1
   if (replay.value) setReplay({ ...replay.value, offsetMs: offsetNow(), ...guess })
   const answer = queue.then(() => attempt(() => ask<ReplayState>(`replay/${order}`, { method: 'POST', body, patience: PATIENCE_MS })))
   queue = answer.catch(() => undefined)
   try {
     const state = await answer
     // Earlier answers are already out of date.
-    if (state && waiting === 1) setReplay(state)
+    if (state && orders.pending === 1) setReplay(state)
     return state !== undefined
   } finally {
-    waiting -= 1
+    orders.pending -= 1
     orders.given += 1
   }
 }

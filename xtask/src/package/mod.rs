@@ -19,7 +19,7 @@ use crate::{
     addon,
     node::Node,
     outside::version,
-    programs::{install_chromium, status, target},
+    programs::{CHROMIUM, install, status, target},
     size,
 };
 
@@ -109,7 +109,7 @@ impl Release {
         let tests = self.root.join("tests/packages");
         // TypeScript, Vite and Chromium for the projects that use the client.
         self.node.install(&tests, &self.target.join("packages-tools"))?;
-        install_chromium()?;
+        install(&CHROMIUM)?;
         status(self.node.command()?.arg(tests.join("run.mjs")).args([
             self.packages(),
             self.target.join("packages-tools"),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{schema::of_kind, *};
 
 macro_rules! kinds {
-    ($(#[doc = $doc:literal] $name:literal => $kind:ident($data:ident),)*) => {
+    ($(#[doc = $doc:literal] $name:literal => $kind:ident($data:ident) $(by $user:ident)?,)*) => {
         /// The `data` of an event, apart from `sender`, `user` and `timestamp`.
         #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
         #[serde(untagged)]
@@ -20,7 +20,7 @@ macro_rules! kinds {
 
         /// The schema of the JSON of each type, by its `type`.
         pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
-            vec![$(($name, of_kind::<$data>(generator, $name, $doc))),*]
+            vec![$(($name, of_kind::<json!($data $($user)?)>(generator, $name, $doc))),*]
         }
 
         impl Data {
@@ -31,31 +31,54 @@ macro_rules! kinds {
                     $(Self::$kind(_) => $name,)*
                 }
             }
+
+            /// Whether events of this type always have a user.
+            pub(super) fn has_user(&self) -> bool {
+                match self {
+                    $(Self::$kind(_) => is_by!($($user)?),)*
+                }
+            }
         }
     };
 }
 
+/// The JSON of `data`.
+macro_rules! json {
+    ($data:ident) => { DataJson<'static, $data> };
+    ($data:ident User) => { UserDataJson<'static, $data> };
+}
+
+macro_rules! is_by {
+    () => {
+        false
+    };
+    (User) => {
+        true
+    };
+}
+
+// `by User`: a user always causes the event.
 kinds! {
     /// A viewer wrote a comment.
-    "chat" => Chat(Chat),
+    "chat" => Chat(Chat) by User,
     /// A viewer sent a gift.
-    "gift" => Gift(Gift),
+    "gift" => Gift(Gift) by User,
     /// A viewer tapped the screen.
-    "like" => Like(Like),
+    "like" => Like(Like) by User,
     /// A viewer joined, or a moderator acted on them.
-    "member" => Member(Member),
+    "member" => Member(Member) by User,
     /// A viewer followed the host or shared the LIVE.
-    "social" => Social(Social),
+    "social" => Social(Social) by User,
     /// The number of viewers and the top gifters changed.
     "room_user" => RoomUser(RoomUser),
     /// The room was paused, resumed or ended.
     "control" => Control(Control),
     /// A viewer sent the host's own emotes.
-    "emote" => EmoteChat(EmoteChat),
+    "emote" => EmoteChat(EmoteChat) by User,
     /// A treasure box appeared or disappeared.
     "envelope" => Envelope(Envelope),
     /// A viewer asked the host a question.
-    "question" => Question(Question),
+    "question" => Question(Question) by User,
     /// A battle between hosts reached its next stage.
     "battle" => Battle(Battle),
     /// The score of a battle changed.
@@ -63,7 +86,7 @@ kinds! {
     /// The host's description of the LIVE.
     "live_intro" => LiveIntro(LiveIntro),
     /// A viewer subscribed.
-    "subscribe" => Subscribe(Subscribe),
+    "subscribe" => Subscribe(Subscribe) by User,
     /// A text about a super fan scrolls across the video. Derived from a `barrage`, which precedes it.
     "super_fan" => SuperFan(SuperFan),
     /// A super fan joined. Derived from a `barrage`, which precedes it.
@@ -87,7 +110,7 @@ kinds! {
     /// A comment is displayed in a tray.
     "comment_tray" => CommentTray(CommentTray),
     /// The host displays a question.
-    "question_selected" => QuestionSelected(Question),
+    "question_selected" => QuestionSelected(Question) by User,
     /// The host hides a question.
     "question_slide_down" => QuestionSlideDown(QuestionSlideDown),
     /// A question was deleted.

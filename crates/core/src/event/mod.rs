@@ -28,7 +28,7 @@ mod text;
 mod user;
 mod viewers;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub use battle::*;
 pub use battle_notices::*;
@@ -86,7 +86,7 @@ struct EventJson<'a, D> {
     r#type: &'static str,
     /// Username of the host; empty if unknown.
     username: &'a str,
-    data: DataJson<'a, D>,
+    data: D,
     /// Opaque id of the message; absent for events without a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -116,6 +116,23 @@ struct DataJson<'a, D> {
     timestamp: Millis,
 }
 
+/// Data of an event that a user always causes.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "{D}Data")]
+struct UserDataJson<'a, D> {
+    /// `uniqueId` of the acting user; empty if unknown.
+    sender: &'a str,
+    #[serde(flatten)]
+    data: &'a D,
+    /// The acting user.
+    user: &'a User,
+    /// Creation time on TikTok, or `ts`.
+    timestamp: Millis,
+}
+
+/// Stands for a user whom a message should name, but does not.
+static UNKNOWN_USER: LazyLock<User> = LazyLock::new(User::default);
+
 impl Event {
     /// Returns the value of `type`.
     #[must_use]
@@ -126,15 +143,23 @@ impl Event {
     /// Appends the JSON of the event on channel `stream`, without `seq` and the closing brace.
     /// [`finish_json`] appends these once the hub has assigned the number.
     pub fn begin_json(&self, stream: &str, out: &mut Vec<u8>) {
+        let (data, timestamp) = (&self.data, self.timestamp);
+        if data.has_user() {
+            let user = self.user.as_ref().unwrap_or_else(|| &UNKNOWN_USER);
+            self.write_json(stream, UserDataJson { sender: &user.unique_id, data, user, timestamp }, out);
+        } else {
+            let user = self.user.as_ref();
+            let sender = user.map(|user| user.unique_id.as_str());
+            self.write_json(stream, DataJson { sender, data, user, timestamp }, out);
+        }
+        assert_eq!(out.pop(), Some(b'}'));
+    }
+
+    fn write_json(&self, stream: &str, data: impl Serialize, out: &mut Vec<u8>) {
         let json = EventJson {
             r#type: self.kind(),
             username: &self.username,
-            data: DataJson {
-                sender: self.user.as_ref().map(|user| user.unique_id.as_str()),
-                data: &self.data,
-                user: self.user.as_ref(),
-                timestamp: self.timestamp,
-            },
+            data,
             id: self.id.as_deref(),
             ts: self.ts,
             replay: self.replay,
@@ -142,7 +167,17 @@ impl Event {
             stream,
         };
         json::write(&json, out).expect("events have string keys and a vector takes every byte");
-        assert_eq!(out.pop(), Some(b'}'));
+    }
+
+    /// Returns the JSON of an event that is not part of a channel: without `stream` and `seq`.
+    #[must_use]
+    pub fn to_json_alone(&self) -> Vec<u8> {
+        let mut json = Vec::new();
+        self.begin_json("", &mut json);
+        // The stream is the last key.
+        json.truncate(json.len().saturating_sub(br#","stream":"""#.len()));
+        json.push(b'}');
+        json
     }
 }
 
@@ -151,4 +186,28 @@ pub fn finish_json(seq: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"seq\":");
     out.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
     out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(data: Data) -> serde_json::Value {
+        let (timestamp, ts) = (Millis(5), Millis(5));
+        let (replay, injected) = (false, false);
+        let event =
+            Event { username: "host".into(), user: None, timestamp, ts, id: None, replay, injected, data };
+        let mut out = Vec::new();
+        event.begin_json("s", &mut out);
+        finish_json(1, &mut out);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn an_event_that_users_cause_has_a_user_even_if_the_message_names_none() {
+        let chat = json(Data::Chat(Chat::default()));
+        assert_eq!((&chat["data"]["sender"], &chat["data"]["user"]["userId"]), (&"".into(), &"0".into()));
+        let caption = json(Data::Caption(Caption::default()));
+        assert!(caption["data"].get("sender").is_none() && caption["data"].get("user").is_none());
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::EventJson;
 
-/// Returns the schema of an event whose `data` is a `D`, including the fields that are written by hand.
+/// Returns the schema of an event with `data` of type `D`, including the fields that are written by hand.
 pub(super) fn of_kind<D: JsonSchema + 'static>(
     generator: &mut SchemaGenerator,
     kind: &'static str,

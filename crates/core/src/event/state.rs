@@ -74,7 +74,7 @@ pub struct Failure {
 
 impl From<&Problem> for Failure {
     /// A failure that is not about an attempt.
-    fn from(Problem { code, message, hint }: &Problem) -> Self {
+    fn from(Problem { code, message, hint, .. }: &Problem) -> Self {
         let (title, name) = (code.title(), code.name().to_owned());
         Self { code: name, title, message: message.clone(), hint: hint.clone(), ..Self::default() }
     }

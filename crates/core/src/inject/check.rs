@@ -4,11 +4,8 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{GIFTS_MAX, InjectRequest, LIKES_MAX, Who};
+use super::{GIFTS_MAX, InjectRequest, LIKES_MAX, MONTHS_MAX, OPTIONS_MAX, OPTIONS_MIN, Who};
 use crate::error::{Code, Problem};
-
-/// Number of answers in a poll.
-const OPTIONS: std::ops::RangeInclusive<usize> = 2..=10;
 
 impl InjectRequest {
     /// Validates the request, such as number ranges and names.
@@ -30,7 +27,7 @@ impl InjectRequest {
                 within("count", i64::from(*count), 1, i64::from(LIKES_MAX))?;
                 within("total", total.unwrap_or(0), 0, i64::MAX)?;
             }
-            Self::Subscribe { months, .. } => within("months", *months, 1, 10_000)?,
+            Self::Subscribe { months, .. } => within("months", *months, 1, MONTHS_MAX)?,
             Self::RoomUser { viewer_count } => within("viewerCount", *viewer_count, 0, i64::MAX)?,
             other => check_others(other)?,
         }
@@ -55,8 +52,8 @@ fn check_others(request: &InjectRequest) -> Result<(), Problem> {
         InjectRequest::Battle { user, opponent, .. } if is_same(user, opponent) => {
             Err(wrong("`opponent` is not another host", "name a host other than `user`"))
         }
-        InjectRequest::Poll { options, .. } if !OPTIONS.contains(&options.len()) => {
-            let hint = format!("send {} to {} answers", OPTIONS.start(), OPTIONS.end());
+        InjectRequest::Poll { options, .. } if !(OPTIONS_MIN..=OPTIONS_MAX).contains(&options.len()) => {
+            let hint = format!("send {OPTIONS_MIN} to {OPTIONS_MAX} answers");
             Err(wrong(format!("the length of `options` is {}", options.len()), hint))
         }
         InjectRequest::Raw { method, .. } if method.is_empty() => {

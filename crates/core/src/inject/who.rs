@@ -1,7 +1,8 @@
 //! Users of injected events.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 use crate::event::{Id, Person};
@@ -14,9 +15,15 @@ pub(super) const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 #[serde(untagged)]
 pub enum Who {
     /// Unique id, also used as the displayed name.
-    Name(String),
+    Name(#[schemars(regex(pattern = r"\S"))] String),
     /// Several fields.
-    Person(Detail),
+    Person(#[serde(deserialize_with = "object")] Detail),
+}
+
+/// Reads an object. Serde would also read a list, as the fields in their order.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Detail, D::Error> {
+    let fields = Map::<String, Value>::deserialize(deserializer)?;
+    Detail::deserialize(Value::Object(fields)).map_err(D::Error::custom)
 }
 
 /// A user with several fields.
@@ -24,6 +31,7 @@ pub enum Who {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Detail {
     /// Name in the profile's URL.
+    #[schemars(regex(pattern = r"\S"))]
     unique_id: String,
     /// Displayed name; defaults to the unique id.
     nickname: Option<String>,

@@ -25,6 +25,16 @@ impl Quote {
         matches!(byte, b'"' | b'\'').then_some((Self::Plain(byte, depth), at + depth + 1))
     }
 
+    /// Returns the closing quote at the end of a text without its backslashes, and the text before it.
+    pub(super) fn read_back(text: &[u8]) -> Option<(&[u8], &[u8])> {
+        if let Some(other) = QUOTES.into_iter().find(|quote| text.ends_with(quote)) {
+            return Some((other, &text[..text.len() - other.len()]));
+        }
+        let (before, quote) = text.split_at(text.len().checked_sub(1)?);
+        let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+        matches!(quote, [b'"' | b'\'']).then(|| (quote, &before[..before.len() - backslashes]))
+    }
+
     /// Returns the end of the text that this quote opened before `from`, and the end of the closing quote. A
     /// text without a closing quote extends to the end.
     pub(super) fn close(self, text: &[u8], from: usize) -> (usize, usize) {

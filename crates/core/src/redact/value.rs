@@ -7,40 +7,80 @@ use super::{MASK, escapes::percent, quote::Quote};
 /// Replacement for an unquoted value in JSON.
 const QUOTED_MASK: &[u8] = b"\"***\"";
 /// Separators that are escaped in JSON or HTML.
-const SEPARATORS: [&[u8]; 2] = [b"\\u003d", b"&#61;"];
-/// Maximum length of an index after a name, in bytes.
-const INDEX_BYTES_MAX: usize = 16;
+const ESCAPED: [(&[u8], u8); 6] = [
+    (b"\\u003d", b'='),
+    (b"\\u003a", b':'),
+    (b"&#61;", b'='),
+    (b"&#x3d;", b'='),
+    (b"&equals;", b'='),
+    (b"&#58;", b':'),
+];
 
 /// The way in which a name and its value are joined.
 pub(super) struct Style {
     /// Start of the value, or of its quote.
     start: usize,
     /// Whether the name is quoted.
-    pub(super) is_quoted: bool,
+    is_quoted: bool,
     separator: Separator,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Separator {
+pub(super) enum Separator {
     Equals,
     Colon,
-    Escaped,
+    EscapedEquals,
+    EscapedColon,
+    /// The comma in `["name","value"]`.
+    Element,
+}
+
+impl Separator {
+    /// Returns the separator at `at`, and its end.
+    pub(super) fn read(text: &[u8], at: usize) -> Option<(Self, usize)> {
+        let escaped = |byte| if byte == b'=' { Self::EscapedEquals } else { Self::EscapedColon };
+        match text.get(at)? {
+            b'=' => Some((Self::Equals, at + 1)),
+            b':' => Some((Self::Colon, at + 1)),
+            b'%' => percent(text, at)
+                .filter(|(byte, _)| matches!(byte, b'=' | b':'))
+                .map(|(byte, end)| (escaped(byte), end)),
+            b'\\' | b'&' => {
+                let starts = |(written, _): &(&[u8], u8)| {
+                    text[at..].get(..written.len()).is_some_and(|start| start.eq_ignore_ascii_case(written))
+                };
+                let (written, byte) = ESCAPED.into_iter().find(starts)?;
+                Some((escaped(byte), at + written.len()))
+            }
+            b',' => Some((Self::Element, at + 1)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_escaped(self) -> bool {
+        matches!(self, Self::EscapedEquals | Self::EscapedColon)
+    }
 }
 
 impl Style {
-    /// Detects the style after a name; returns `None` if no value follows.
-    pub(super) fn find(text: &[u8], name: &Range<usize>) -> Option<Self> {
-        let quote = Quote::read(text, name.end);
-        let is_quoted = quote.is_some();
-        let at = skip_space(text, quote.map_or_else(|| skip_index(text, name.end), |(_, end)| end));
-        let of_pair = || pair(text, at).or_else(|| element(text, name.start, at)).filter(|_| is_quoted);
-        let (separator, end) = separator(text, at).or_else(of_pair)?;
-        Some(Self { start: skip_space(text, end), is_quoted, separator })
+    /// Returns the style of a value after a separator that ends at `end`.
+    pub(super) fn new(text: &[u8], separator: Separator, end: usize, is_quoted: bool) -> Self {
+        Self { start: skip_space(text, end), is_quoted, separator }
+    }
+
+    /// Returns the value and what follows it.
+    pub(super) fn rest<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        &text[self.start..]
+    }
+
+    /// Whether the value is in quotes.
+    pub(super) fn has_quotes(&self, text: &[u8]) -> bool {
+        Quote::read(text, self.start).is_some()
     }
 
     /// Returns the length of an unquoted value.
     fn length(&self, rest: &[u8]) -> usize {
-        let is_escaped = self.separator == Separator::Escaped;
+        let is_escaped = self.separator.is_escaped();
         let ends = |byte: &u8| match (self.separator, self.is_quoted) {
             (Separator::Colon, true) => {
                 matches!(byte, b',' | b'}' | b']' | b'&' | b'\\' | b'"') || byte.is_ascii_whitespace()
@@ -87,6 +127,8 @@ pub(super) fn find(text: &[u8], style: &Style) -> Found {
     let is_json = style.is_quoted && style.separator == Separator::Colon;
     match &text[at..end] {
         b"true" | b"false" | b"null" => Found { parts: vec![], seen: end },
+        // The padding of base64.
+        padding if padding.iter().all(|byte| *byte == b'=') => Found { parts: vec![], seen: end },
         _ if is_json => Found::one(at..end, QUOTED_MASK),
         _ => Found::one(at..end, MASK),
     }
@@ -137,45 +179,12 @@ fn run(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> usize {
     bytes.iter().position(|byte| !belongs(byte)).unwrap_or(bytes.len())
 }
 
-fn separator(text: &[u8], at: usize) -> Option<(Separator, usize)> {
-    match text.get(at)? {
-        b'=' => Some((Separator::Equals, at + 1)),
-        b':' => Some((Separator::Colon, at + 1)),
-        b'%' => percent(text, at)
-            .filter(|(byte, _)| matches!(byte, b'=' | b':'))
-            .map(|(_, end)| (Separator::Escaped, end)),
-        _ => {
-            let found = SEPARATORS.into_iter().find(|separator| text[at..].starts_with(separator))?;
-            Some((Separator::Escaped, at + found.len()))
-        }
-    }
-}
-
-/// Finds the value of a pair in which the name is itself a value: `"name":"sessionid","value":"…"`,
-/// `<meta name="csrf-token" content="…">`.
-fn pair(text: &[u8], at: usize) -> Option<(Separator, usize)> {
-    let at = skip_space(text, at + usize::from(text.get(at) == Some(&b',')));
-    let at = Quote::read(text, at).map_or(at, |(_, end)| end);
-    let word = [&b"value"[..], b"content"].into_iter().find(|word| text[at..].starts_with(word))?;
-    let at = at + word.len();
-    let at = Quote::read(text, at).map_or(at, |(_, end)| end);
-    separator(text, skip_space(text, at))
-}
-
-/// Finds the second element of an array whose first one, from `start` on, is the name: `["sessionid","…"]`.
-fn element(text: &[u8], start: usize, at: usize) -> Option<(Separator, usize)> {
-    let before = text[..start].trim_ascii_end();
+/// Whether the comma at `at` follows the first string of an array and precedes another: `["sessionid","…"]`.
+pub(super) fn is_in_pair(text: &[u8], name: &Range<usize>, comma: usize) -> bool {
+    let before = text[..name.start].trim_ascii_end();
     let quotes = before.iter().rev().take_while(|byte| matches!(byte, b'"' | b'\'' | b'\\')).count();
     let is_first = before[..before.len() - quotes].trim_ascii_end().ends_with(b"[");
-    let value = skip_space(text, at + text[at..].strip_prefix(b",").map(|_| 1)?);
-    (is_first && Quote::read(text, value).is_some()).then_some((Separator::Colon, value))
-}
-
-/// Skips an index after a name, as in `name[]=` and `name[0]=`.
-fn skip_index(text: &[u8], at: usize) -> usize {
-    let Some(index) = text[at..].strip_prefix(b"[") else { return at };
-    let end = index.iter().take(INDEX_BYTES_MAX).position(|byte| *byte == b']');
-    end.filter(|end| index.get(end + 1) == Some(&b'=')).map_or(at, |end| at + end + 2)
+    is_first && Quote::read(text, skip_space(text, comma + 1)).is_some()
 }
 
 fn skip_space(text: &[u8], at: usize) -> usize {

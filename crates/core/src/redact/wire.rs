@@ -7,38 +7,124 @@ use prost::encoding::decode_key;
 
 use super::{
     MASK,
-    fields::{Field, next_field, rewrite},
-    names_secret, text,
+    fields::{next_field, rewrite},
+    harmless::{Place, is_harmless},
+    is_text, text, whole,
 };
 use crate::wire::{FaultKind, Unzipper, unzip, zip};
 
 /// First bytes of gzip data.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-/// Push frame: type and payload.
+/// Push frame: headers, encoding, type and payload.
+const HEADERS_FIELD: u32 = 5;
+const ENCODING_FIELD: u32 = 6;
 const TYPE_FIELD: u32 = 7;
 const PAYLOAD_FIELD: u32 = 8;
 /// Batch: parameters and URL of the WebSocket.
 const ROUTE_PARAMS_FIELD: u32 = 7;
 const PUSH_SERVER_FIELD: u32 = 10;
-/// Map entry: value.
+/// Map entry and header: name and value.
+const NAME_FIELD: u32 = 1;
 const VALUE_FIELD: u32 = 2;
+/// Last field of a heartbeat and of the entry into a room, whose fields are all known.
+const ENTER_FIELDS_MAX: u32 = 10;
 /// Types of push frames that hold a batch.
 const BATCH_TYPES: [&[u8]; 2] = [b"msg", b"im_enter_room_resp"];
 
-/// Masks the secrets in a push frame; returns `None` if there are none.
-pub(super) fn frame(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
-    let mut rest = bytes;
-    let mut fields = std::iter::from_fn(|| next_field(&mut rest));
-    let is_batch = |field: &Field<'_>| {
-        field.number == TYPE_FIELD && BATCH_TYPES.iter().any(|kind| field.value == Some(kind))
-    };
-    if !fields.any(|field| is_batch(&field)) {
+/// Types of the push frames that a client sends, which hold an encoded message or, for an ack, a text.
+const ENCODED_TYPES: [&[u8]; 2] = [b"hb", b"im_enter_room"];
+const ACK_TYPE: &[u8] = b"ack";
+
+/// Masks the secrets in a push frame from TikTok; returns `None` if there are none.
+pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
+    let (mut rest, mut is_batch, mut is_plain) = (bytes, false, true);
+    while let Some(field) = next_field(&mut rest) {
+        match field.number {
+            TYPE_FIELD => is_batch |= BATCH_TYPES.iter().any(|kind| field.value == Some(kind)),
+            HEADERS_FIELD => is_plain &= field.value.is_none_or(|value| header(value).is_none()),
+            _ => {}
+        }
+    }
+    if is_batch {
+        return rewrite(bytes, is_clean, |number, value| match number {
+            PAYLOAD_FIELD => unzipped(value, unzipper, batch),
+            HEADERS_FIELD => header(value),
+            _ => None,
+        });
+    }
+    // Frames that are not known to be batches are rare.
+    if is_plain && memchr::memchr3(b'=', b':', b'%', bytes).is_none() {
         return None;
     }
+    rewrite(bytes, is_clean, |number, value| match number {
+        HEADERS_FIELD => header(value),
+        _ if is_text(value) => text::mask(value),
+        _ => None,
+    })
+}
+
+/// Masks the secrets in a push frame from a client; returns `None` if there are none. Only heartbeats, acks and the entry
+/// into the room keep their content.
+pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (mut rest, mut kinds) = (bytes, Vec::new());
+    while let Some(field) = next_field(&mut rest) {
+        if field.number == TYPE_FIELD {
+            kinds.extend(field.value);
+        }
+    }
+    if !rest.is_empty() {
+        return whole(bytes);
+    }
+    let is_one_of = |known: &[&[u8]]| !kinds.is_empty() && kinds.iter().all(|kind| known.contains(kind));
+    let (is_ack, is_encoded) = (is_one_of(&[ACK_TYPE]), is_one_of(&ENCODED_TYPES));
+    let is_word = |value: &[u8]| value.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     rewrite(
         bytes,
-        is_clean,
-        |number, value| if number == PAYLOAD_FIELD { unzipped(value, unzipper, batch) } else { None },
+        |_| false,
+        |number, value| match number {
+            PAYLOAD_FIELD if is_ack && is_text(value) => text::mask(value),
+            PAYLOAD_FIELD if is_encoded => message(value),
+            HEADERS_FIELD => header(value),
+            TYPE_FIELD | ENCODING_FIELD if is_word(value) => None,
+            _ => whole(value),
+        },
+    )
+}
+
+/// Masks the secrets in a heartbeat, or in the entry into a room.
+fn message(bytes: &[u8]) -> Option<Vec<u8>> {
+    rewrite(
+        bytes,
+        |_| false,
+        |number, value| match number {
+            1..=ENTER_FIELDS_MAX if is_text(value) => text::mask(value),
+            _ => whole(value),
+        },
+    )
+}
+
+/// Masks the value of a push frame's header unless its name is on the list.
+fn header(entry: &[u8]) -> Option<Vec<u8>> {
+    let (mut rest, mut is_kept) = (entry, false);
+    while let Some(field) = next_field(&mut rest) {
+        if field.number == NAME_FIELD {
+            is_kept = field.value.is_some_and(|name| is_harmless(Place::Header, name));
+        }
+    }
+    rewrite(
+        entry,
+        |_| false,
+        |number, value| match number {
+            NAME_FIELD => None,
+            VALUE_FIELD if is_kept => {
+                if is_text(value) {
+                    text::mask(value)
+                } else {
+                    whole(value)
+                }
+            }
+            _ => whole(value),
+        },
     )
 }
 
@@ -94,11 +180,16 @@ fn address(address: &[u8]) -> Option<Vec<u8>> {
     Some(masked)
 }
 
-/// Whether malformed bytes contain nothing that looks like a secret.
+/// Whether malformed bytes contain no name with a value that is not on the list.
 fn is_clean(bytes: &[u8]) -> bool {
     let zipped = memmem::find(bytes, GZIP_MAGIC).map(|at| Bytes::copy_from_slice(&bytes[at..]));
     let unpacked = zipped.map(|zipped| unzip(zipped, &mut Vec::new()));
-    !names_secret(bytes) && !unpacked.is_some_and(|unpacked| names_secret(&unpacked))
+    // In UTF-16, ASCII characters have a zero byte each.
+    let narrow = || bytes.iter().copied().filter(|byte| *byte != 0).collect::<Vec<_>>();
+    let has_value = text::has_value(bytes)
+        || (bytes.contains(&0) && text::has_value(&narrow()))
+        || unpacked.is_some_and(|unpacked| text::has_value(&unpacked));
+    !has_value
 }
 
 #[cfg(test)]
@@ -157,11 +248,11 @@ mod tests {
                 let payload = pack(&write_batch(batch));
                 write_push(&Push { payload_type: "msg".into(), payload, log_id: 3, ..Default::default() })
             };
-            let masked = Bytes::from(frame(&push(&secret()), &mut Unzipper::default()).unwrap());
+            let masked = Bytes::from(received(&push(&secret()), &mut Unzipper::default()).unwrap());
             let payload = unzip(read_push(&masked, &mut Vec::new()).payload, &mut Vec::new());
             assert_eq!(read(payload.to_vec()), expected());
             let plain = Batch { info: BatchInfo::default(), ..secret() };
-            assert_eq!(frame(&push(&plain), &mut Unzipper::default()), None);
+            assert_eq!(received(&push(&plain), &mut Unzipper::default()), None);
         }
     }
 
@@ -171,9 +262,9 @@ mod tests {
             let plain = [write_batch(&secret()).to_vec(), vec![0; length]].concat();
             write_push(&Push { payload_type: "msg".into(), payload: zip(&plain), ..Default::default() })
         };
-        let masked = frame(&packed(UNZIPPED_BYTES_MAX), &mut Unzipper::default()).unwrap();
+        let masked = received(&packed(UNZIPPED_BYTES_MAX), &mut Unzipper::default()).unwrap();
         assert_eq!(&read_push(&masked.clone().into(), &mut Vec::new()).payload[..], MASK);
-        assert_eq!(frame(&masked, &mut Unzipper::default()), None, "twice is as once");
+        assert_eq!(received(&masked, &mut Unzipper::default()), None, "twice is as once");
         // The unreadable result tells readers that something is missing.
         let mut faults = Vec::new();
         read_batch(&Bytes::from_static(MASK), &mut faults);

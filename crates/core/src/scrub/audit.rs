@@ -76,8 +76,8 @@ impl Auditor {
         if !self.synthetic {
             check(item, &mut checker);
         }
-        if redact(item.clone()).what != item.what {
-            found.insert(Finding { kind: Kind::Secret, place: String::new(), shown: String::new() });
+        if let Some(place) = secret(item) {
+            found.insert(Finding { kind: Kind::Secret, place: place.into(), shown: String::new() });
         }
         let (views, complete) = views(payload);
         if !complete {
@@ -111,6 +111,27 @@ impl Auditor {
     }
 }
 
+/// Returns the place of a value that no list of harmless names explains.
+fn secret(item: &Item) -> Option<&'static str> {
+    let redacted = redact(item.clone()).what;
+    if redacted == item.what {
+        return None;
+    }
+    Some(match (&item.what, &redacted) {
+        (What::ConnOpen(old), What::ConnOpen(new)) if old.url != new.url => "ConnOpen.url",
+        (What::ConnOpen(_), _) => "ConnOpen.headers",
+        (What::Http(old), What::Http(new)) if old.request_line != new.request_line => "Http.request_line",
+        (What::Http(old), What::Http(new)) if old.headers != new.headers => "Http.headers",
+        (What::Http(_), _) => "Http.body",
+        (What::Header(_), _) => "Header.tags",
+        (What::Frame(_), _) => "Frame",
+        (What::ConnClose(_), _) => "ConnClose.reason",
+        (What::Marker(_), _) => "Marker.label",
+        (What::Status(_), _) => "Status.detail",
+        _ => "a record of an unknown type",
+    })
+}
+
 /// Checks that identifying fields hold data created by a scrubber.
 fn check(item: &Item, checker: &mut Checker<'_>) {
     match &item.what {
@@ -120,6 +141,7 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
         What::ConnOpen(open) => {
             checker.handle("ConnOpen.unique_id", &open.unique_id);
             checker.id("ConnOpen.room_id", open.room_id.cast_unsigned());
+            http::check_address(&open.url, checker);
         }
         What::Frame(frame) if frame.opcode == Opcode::BINARY => {
             message(&frame.bytes, Context::named("PushFrame"), checker);

@@ -87,6 +87,11 @@ pub(super) fn is_gift(message: &str) -> bool {
     )
 }
 
+/// Whether a field holds a picture of the person whose id is in the same message.
+pub(super) fn is_face(field: &Field) -> bool {
+    field.name.contains("avatar")
+}
+
 /// Returns the class of a JSON value by its name.
 pub(super) fn of_json(key: &str, is_gift_list: bool) -> Class {
     let letters = key.chars().filter(|c| !matches!(c, '_' | '-'));

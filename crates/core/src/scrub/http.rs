@@ -1,4 +1,4 @@
-//! Scrubs HTTP exchanges: URLs keep their path and the room, and bodies are rewritten or dropped.
+//! Scrubs HTTP exchanges: URLs keep the words of the protocol in their path and the room, and bodies are rewritten or dropped.
 
 use bytes::Bytes;
 
@@ -24,6 +24,32 @@ const PARAMETERS: [(&str, Class); 10] = [
     ("unique_id", Class::Handle),
     ("version_code", Class::Word),
     ("webcast_language", Class::Word),
+];
+/// Segments of paths to keep: those of TikTok and of sign servers. Others may name a person.
+const SEGMENTS: [&str; 23] = [
+    "***",
+    "GET",
+    "HEAD",
+    "POST",
+    "api-live",
+    "connect",
+    "fetch",
+    "gift",
+    "im",
+    "info",
+    "info_by_user",
+    "list",
+    "live",
+    "push",
+    "rate_limits",
+    "room",
+    "rooms",
+    "sign_url",
+    "user",
+    "webcast",
+    "ws",
+    "ws_proxy",
+    "ws_reuse_supplement",
 ];
 /// Headers to keep unchanged.
 const HEADERS: [&str; 6] =
@@ -51,8 +77,38 @@ pub(super) fn collect(http: &Http, collector: &mut Collector<'_>) {
     });
 }
 
-/// Checks the body of an exchange, and reports one that cannot be inspected.
+/// Checks the path and the parameters of a URL or a request line.
+pub(super) fn check_address(line: &str, checker: &mut Checker<'_>) {
+    for address in line.split(' ').filter(|part| !part.starts_with("HTTP/")) {
+        let (path, query) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
+        for segment in path_of(path).split('/') {
+            match segment.strip_prefix('@') {
+                Some(handle) => checker.handle("a path", handle),
+                None if is_kept(segment) => {}
+                None => checker.unknown("a path", segment.as_bytes()),
+            }
+        }
+        for (name, value) in query.split(['?', '#', '&']).filter_map(|pair| pair.split_once('=')) {
+            if let Some((_, class)) = PARAMETERS.iter().find(|(known, _)| *known == name) {
+                Leaves::text(checker, &Place::unnamed(*class), value);
+            }
+        }
+    }
+}
+
+/// Returns the path of a URL without its query.
+fn path_of(address: &str) -> &str {
+    let rest = address.split_once("://").map(|(_, rest)| rest);
+    rest.map_or(address, |rest| rest.find('/').map_or("", |at| &rest[at..]))
+}
+
+fn is_kept(segment: &str) -> bool {
+    SEGMENTS.contains(&segment) || segment.is_empty()
+}
+
+/// Checks an exchange, and reports a body that cannot be inspected.
 pub(super) fn check(http: &Http, checker: &mut Checker<'_>) {
+    check_address(&http.request_line, checker);
     let look = |text: &str, gifts, checker: &mut Checker<'_>| Some(json::rewrite(text, gifts, 0, checker));
     if body(http.role(), &http.body, checker, look).is_none() {
         checker.opaque_body();
@@ -101,7 +157,11 @@ fn body<L: Leaves>(
 
 /// Scrubs a request line: `GET https://host/path?query HTTP/1.1`.
 fn request_line(line: &str, rewriter: &mut Rewriter<'_>) -> String {
-    let parts: Vec<String> = line.split(' ').map(|part| address(part, rewriter)).collect();
+    let new = |part: &str| match part.starts_with("HTTP/") {
+        true => part.to_owned(),
+        false => address(part, rewriter),
+    };
+    let parts: Vec<String> = line.split(' ').map(new).collect();
     parts.join(" ")
 }
 
@@ -134,10 +194,14 @@ pub(super) fn address(address: &str, rewriter: &mut Rewriter<'_>) -> String {
     if kept.is_empty() { path } else { format!("{path}?{}", kept.join("&")) }
 }
 
-fn segments(path: &str, rewriter: &Rewriter<'_>) -> String {
+fn segments(path: &str, rewriter: &mut Rewriter<'_>) -> String {
     let segment = |segment: &str| match segment.strip_prefix('@') {
         Some(handle) => format!("@{}", rewriter.handle(handle)),
-        None => rewriter.line(segment),
+        None if is_kept(segment) => segment.to_owned(),
+        None => {
+            let new = Leaves::text(rewriter, &Place::unnamed(Class::Unknown), segment);
+            new.unwrap_or_else(|| segment.to_owned())
+        }
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
@@ -169,5 +233,82 @@ impl Tally {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped_bodies + self.dropped_records + self.rejected_records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{
+        recording::{
+            Flags, Item, What,
+            records::{ConnOpen, Http},
+        },
+        scrub::{Auditor, KEY_BYTES, Key, Scrubber},
+    };
+
+    #[test]
+    fn keys_of_json_may_name_people() {
+        let people = ["jane_doe_1987", "j.doe99", "annmiller", "annmiller-berlin", "otherperson.handle"];
+        let keys = |value: &str| people.map(|key| format!("{key:?}:{value}")).join(",");
+        let body = format!(
+            r#"{{"data":{{"by":{{{}}},"to":[{{"annmiller":{{"id":1}}}}],"in":{:?}}},"status_code":0}}"#,
+            keys("1"),
+            format!("{{{}}}", keys("2")),
+        );
+        let request_line = "GET https://webcast.tiktok.com/webcast/room/info/?room_id=1 HTTP/1.1".into();
+        let what = What::Http(Http { request_line, body: body.into(), ..Http::default() });
+        let item = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+        let found = Auditor::default().audit(&item, b"");
+        let mut scrubber = Scrubber::new(Key::new(&[7; KEY_BYTES]));
+        scrubber.collect(&item).unwrap();
+        let scrubbed = scrubber.scrub(item).unwrap();
+        assert_eq!(Auditor::default().audit(&scrubbed, b""), [].into());
+        let What::Http(Http { body, .. }) = scrubbed.what else { unreachable!() };
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        for key in people {
+            assert!(found.iter().any(|found| found.shown == key), "{key}: {found:?}");
+            assert!(!body.contains(key), "{key}: {body}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(json["status_code"], 0);
+        let [by, to] = ["by", "to"].map(|key| json["data"].get(key));
+        assert_eq!((by, to), (None, None), "no list explains them: {body}");
+        let data = json["data"].as_object().unwrap();
+        let person = |value: &serde_json::Value| value[0].as_object().unwrap().keys().next().cloned();
+        let in_list = data.values().find(|value| value.is_array()).and_then(person).unwrap();
+        let by = data.values().find_map(serde_json::Value::as_object).unwrap();
+        assert_eq!(by.len(), people.len(), "{body}");
+        assert!(by.contains_key(&in_list), "the same key everywhere: {body}");
+    }
+
+    #[test]
+    fn paths_may_name_people() {
+        let path = "/api/share/jane.doe.private/profile";
+        let open = ConnOpen { url: format!("wss://webcast-ws.tiktok.com{path}"), ..ConnOpen::default() };
+        let request_line = format!("GET https://www.tiktok.com{path} HTTP/1.1");
+        let http = Http { request_line, ..Http::default() };
+        for what in [What::ConnOpen(open), What::Http(http)] {
+            let item = Item { offset: Duration::ZERO, conn: 1, flags: Flags::default(), what };
+            let found = Auditor::default().audit(&item, b"");
+            assert!(found.iter().any(|found| found.shown == "jane.doe.private"), "{found:?}");
+            let mut scrubber = Scrubber::new(Key::new(&[7; KEY_BYTES]));
+            scrubber.collect(&item).unwrap();
+            let scrubbed = scrubber.scrub(item).unwrap();
+            assert!(!format!("{scrubbed:?}").contains("jane"), "{scrubbed:?}");
+            assert_eq!(Auditor::default().audit(&scrubbed, b""), [].into());
+        }
+    }
+
+    #[test]
+    fn paths_of_the_protocol_stay() {
+        let url = "https://sign.example/webcast/rooms/***/connect?compress=gzip";
+        let what = What::ConnOpen(ConnOpen { url: url.into(), ..ConnOpen::default() });
+        let item = Item { offset: Duration::ZERO, conn: 1, flags: Flags::default(), what };
+        assert_eq!(Auditor::default().audit(&item, b""), [].into());
+        let scrubbed = Scrubber::new(Key::new(&[7; KEY_BYTES])).scrub(item).unwrap();
+        let What::ConnOpen(open) = scrubbed.what else { unreachable!() };
+        assert_eq!(open.url, url);
     }
 }

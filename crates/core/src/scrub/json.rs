@@ -1,8 +1,8 @@
-//! Rewrites JSON value by value. Names, order and whitespace are kept.
+//! Rewrites JSON value by value. Known keys, order and whitespace are kept.
 
 use serde::de::IgnoredAny;
 
-use super::{allow, class, class::Class, walk::Place};
+use super::{allow, class, class::Class, keys, walk::Place};
 
 /// Maximum nesting of JSON within strings. Deeper JSON is treated as text.
 pub(super) const NESTED_MAX: usize = 4;
@@ -80,13 +80,9 @@ impl Rewriter<'_> {
         self.at = end;
         let text: String = serde_json::from_str(raw).unwrap_or_default();
         if self.text[end..].trim_start().starts_with(':') {
-            // Names are usually words of the protocol. Others may be ids or names of users.
-            let stays = allow::is_word(&text) && !text.bytes().all(|byte| byte.is_ascii_digit());
-            let new = if stays {
-                values.text(&self.place(Class::Word), &text, self.nested)
-            } else {
-                values.text(&self.place(Class::Unknown), &text, self.nested)
-            };
+            // Some objects have ids or names of users as their keys, and those look like any word.
+            let class = if keys::is_known(&text) { Class::Word } else { Class::Unknown };
+            let new = values.text(&self.place(class), &text, self.nested);
             self.push(raw, new);
             return Some(class::of_json(&text, self.gifts));
         }

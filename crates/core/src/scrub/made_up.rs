@@ -4,6 +4,7 @@
 use super::{
     key::{Choices, Key},
     letters::{CONSONANTS, VOWELS},
+    square::{is_square, square},
     stock,
 };
 
@@ -24,8 +25,11 @@ const MADE_UP_SEC_UID: &str = "Scrubbed";
 /// Prefix of all real secure ids.
 pub(super) const SEC_UID_START: &str = "MS4wLjAB";
 const BASE64_URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// Location of generated pictures and links: a domain that never resolves (RFC 2606).
-const PICTURES: &str = ".example.invalid/picture/";
+/// Prefix of the generated names of pictures.
+const PICTURE: &str = "picture/";
+/// Number of hexadecimal digits after it.
+const PICTURE_DIGITS: usize = 12;
+/// Location of generated links: a domain that never resolves (RFC 2606).
 const LINK: &str = "://link.example.invalid/";
 
 /// Whether a number could be an id. Negative numbers, and times in seconds to nanoseconds, could not.
@@ -113,21 +117,23 @@ pub(super) fn is_made_up_sec_uid(text: &str) -> bool {
     text.starts_with(MADE_UP_SEC_UID)
 }
 
-/// Replaces the URL of a picture or its name within a URL. The same picture has the same name in every URL.
-pub(super) fn picture(key: &Key, address: &str) -> String {
+/// Replaces the URL of a picture with a square, or its name within a URL with another. The same picture has the same square in every URL, and
+/// the pictures of a person have that of the person.
+pub(super) fn picture(key: &Key, address: &str, person: Option<u64>) -> String {
     let path = address.split(['?', '#', '~']).next().unwrap_or_default();
     let file = path.rsplit('/').next().unwrap_or_default();
-    let (stem, ending) = file.rsplit_once('.').unwrap_or((file, ""));
-    let name = hex(&mut key.choices("picture", stem.as_bytes()), 32);
-    let Some((scheme, rest)) = address.split_once("://") else { return format!("picture/{name}") };
-    let is_short = |part: &&str| part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let host = rest.split(['-', '.']).next().filter(is_short).filter(|host| host.starts_with('p'));
-    let ending = match ending {
-        "webp" | "png" | "jpg" | "jpeg" | "gif" | "image" => ending,
-        _ => "webp",
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let number = match person {
+        Some(id) => key.number("face", &id.to_le_bytes()),
+        None => key.number("picture", stem.as_bytes()),
     };
-    let scheme = if scheme == "http" { "http" } else { "https" };
-    format!("{scheme}://{}{PICTURES}{name}.{ending}", host.unwrap_or("p16"))
+    let is_url = address.contains("://") || is_data(address);
+    if is_url { square(number) } else { format!("{PICTURE}{:012x}", number >> 16) }
+}
+
+/// Whether a URL contains a picture.
+pub(super) fn is_data(text: &str) -> bool {
+    text.starts_with("data:image/")
 }
 
 /// Replaces any other URL.
@@ -141,7 +147,9 @@ pub(super) fn link(key: &Key, address: &str) -> String {
 
 /// Whether a URL was generated, or is the name of a generated picture.
 pub(super) fn is_made_up_address(text: &str) -> bool {
-    text.starts_with("picture/") || text.contains(PICTURES) || text.contains(LINK)
+    let is_name =
+        |name: &str| name.len() == PICTURE_DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.strip_prefix(PICTURE).is_some_and(is_name) || is_square(text) || text.contains(LINK)
 }
 
 fn hex(choices: &mut Choices, digits: usize) -> String {
@@ -215,16 +223,29 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_has_the_same_name_in_every_url() {
+    fn a_picture_is_the_same_square_in_every_url() {
         let key = key();
         let made = [
             "https://p16-sign-sg.tiktokcdn.com/aweme/100x100/tos-alisg-avt-0068/1f2e3d.webp?x-expires=1&x-signature=a",
             "https://p77-sign.tiktokcdn-us.com/tos-alisg-avt-0068/1f2e3d~c5_100x100.jpeg",
-            "tos-alisg-avt-0068/1f2e3d",
         ]
-        .map(|address| picture(&key, address));
-        let name = made[2].strip_prefix("picture/").unwrap();
-        assert!(made.iter().all(|made| made.contains(name) && is_made_up_address(made)), "{made:?}");
-        assert!(made[0].starts_with("https://p16.example.invalid/picture/"), "{made:?}");
+        .map(|address| picture(&key, address, None));
+        assert_eq!(made[0], made[1]);
+        let name = picture(&key, "tos-alisg-avt-0068/1f2e3d", None);
+        assert!(
+            is_made_up_address(&made[0]) && is_made_up_address(&name) && name.starts_with(PICTURE),
+            "{name}"
+        );
+        let twice = picture(&key, &made[0], None);
+        assert!(is_made_up_address(&twice) && twice != made[0], "{twice}");
+        let [one, other] = ["https://a/1.webp", "https://b/2.webp"].map(|url| picture(&key, url, Some(7)));
+        assert!(one == other && one != made[0] && one != picture(&key, "https://a/1.webp", Some(8)));
+        for real in [
+            "picture/ann.smith",
+            "https://p16.example.invalid/picture/0123456789ab.webp",
+            "data:image/gif;base64,R0lG",
+        ] {
+            assert!(!is_made_up_address(real), "{real}");
+        }
     }
 }

@@ -16,10 +16,13 @@ mod http;
 mod identities;
 mod json;
 mod key;
+mod keys;
 mod letters;
 mod made_up;
 mod patterns;
 mod rewriter;
+mod siblings;
+mod square;
 pub mod stock;
 mod views;
 mod walk;
@@ -31,6 +34,7 @@ pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
 pub use finding::{Finding, Kind as FindingKind};
 pub use identities::IDENTITIES_MAX;
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
+pub use square::square;
 pub use stock::phrases;
 
 use identities::Identities;
@@ -49,9 +53,9 @@ use class::Class;
 
 /// Name of the method, stored in the header. It changes whenever the same key would produce other
 /// replacements.
-pub const PROFILE: &str = "share/3";
-/// Name of the method with [`Scrubber::readable`].
-const READABLE_PROFILE: &str = "show/2";
+pub const PROFILE: &str = "share/5";
+/// Name of the method with [`Scrubber::readable`], which only makes the included recordings.
+const READABLE_PROFILE: &str = "show/3";
 
 /// Counts of the changes, apart from replaced identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

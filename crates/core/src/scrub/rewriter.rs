@@ -113,7 +113,7 @@ impl Rewriter<'_> {
         }
         self.tally.unknown_texts += 1;
         if is_picture(text) {
-            return Some(made_up::picture(self.key, text));
+            return Some(made_up::picture(self.key, text, place.person));
         }
         Some(if is_token(text) { self.token(text, false) } else { self.words("text", text) })
     }
@@ -124,7 +124,7 @@ impl Rewriter<'_> {
             return text.to_owned();
         }
         match is_picture(text) || text.contains(".example.invalid/") && !text.contains("://link.") {
-            true => made_up::picture(self.key, text),
+            true => made_up::picture(self.key, text, place.person),
             false => made_up::link(self.key, text),
         }
     }
@@ -211,7 +211,7 @@ impl Rewriter<'_> {
             Class::SecUid => Some(made_up::sec_uid(self.key, text)),
             Class::Text | Class::Pattern => Some(self.written(text)),
             Class::Picture | Class::Link if artwork => None,
-            Class::Picture => Some(made_up::picture(self.key, text)),
+            Class::Picture => Some(made_up::picture(self.key, text, place.person)),
             Class::Link => Some(made_up::link(self.key, text)),
             Class::Token if text.contains("://") || is_picture(text) => Some(self.address(place, text)),
             Class::Token => Some(self.token(text, true)),
@@ -226,7 +226,7 @@ fn sign(sign: char, before: &str) -> char {
     if sign == '@' && is_free { sign } else { letters::SIGN }
 }
 
-/// Whether a text is the name of an uploaded picture: `tos-maliva-avt-0068/1f2e…`.
+/// Whether a text is a picture, or the name of an uploaded one: `tos-maliva-avt-0068/1f2e…`.
 fn is_picture(text: &str) -> bool {
     const FOLDERS: [&str; 5] = ["tos-", "webcast-", "avatar/", "picture/", "subscriber/"];
     const ENDINGS: [&str; 6] = [".webp", ".jpeg", ".jpg", ".png", ".image", ".gif"];
@@ -235,6 +235,7 @@ fn is_picture(text: &str) -> bool {
     path.contains('/')
         && !text.contains(char::is_whitespace)
         && (is_cdn
+            || made_up::is_data(text)
             || (!path.contains("://") && FOLDERS.iter().any(|folder| path.starts_with(folder)))
             || (path.contains("://") && ENDINGS.iter().any(|ending| path.ends_with(ending))))
 }

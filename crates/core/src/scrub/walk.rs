@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
 
-use super::class::{self, Class};
+use super::{
+    class::{self, Class},
+    siblings::{last, number, take},
+};
 use crate::wire::{Field, Kind, Schema, unzip, zip};
 
 /// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
@@ -40,12 +43,14 @@ pub(super) struct Place {
     pub(super) artwork: bool,
     /// Whether the number is a fixed 64-bit field, which can also hold a floating-point number.
     pub(super) fixed: bool,
+    /// Id of the person who is in a picture.
+    pub(super) person: Option<u64>,
 }
 
 impl Place {
     /// Creates an unnamed location of this class.
     pub(super) fn unnamed(class: Class) -> Self {
-        Self { class, message: "", field: "", artwork: false, fixed: false }
+        Self { class, message: "", field: "", artwork: false, fixed: false, person: None }
     }
 }
 
@@ -54,6 +59,7 @@ impl Place {
 pub(super) struct Context {
     schema: Option<&'static Schema>,
     artwork: bool,
+    person: Option<u64>,
     depth: usize,
 }
 
@@ -61,12 +67,12 @@ impl Context {
     /// Creates the context of the message with this name, or of an unknown one if the name is not in the
     /// schema.
     pub(super) fn named(name: &str) -> Self {
-        Self { schema: Schema::named(name), artwork: false, depth: 0 }
+        Self { schema: Schema::named(name), artwork: false, person: None, depth: 0 }
     }
 
     fn inner(self, schema: Option<&'static Schema>) -> Self {
         let is_gift = schema.is_some_and(|schema| class::is_gift(schema.name));
-        Self { schema, artwork: self.artwork || is_gift, depth: self.depth + 1 }
+        Self { schema, artwork: self.artwork || is_gift, person: None, depth: self.depth + 1 }
     }
 
     fn place(self, field: Option<&Field>, keyed: bool) -> Place {
@@ -75,7 +81,14 @@ impl Context {
             return Place { artwork, ..Place::unnamed(Class::Unknown) };
         };
         let class = class::of(schema, field, keyed);
-        Place { class, message: schema.name, field: named(schema, field), artwork, fixed: false }
+        Place {
+            class,
+            message: schema.name,
+            field: named(schema, field),
+            artwork,
+            fixed: false,
+            person: self.person,
+        }
     }
 }
 
@@ -176,6 +189,13 @@ impl<'a> Walk<'a> {
             && self.sibling("key").is_some_and(|key| !key.is_empty())
     }
 
+    /// Returns the id of the person whose picture is in this field.
+    fn person(&self, field: Option<&Field>) -> Option<u64> {
+        let schema = self.context.schema.filter(|_| field.is_some_and(class::is_face))?;
+        let id = schema.fields.iter().find(|other| class::of(schema, other, false) == Class::Id)?;
+        number(self.bytes, id.number)
+    }
+
     /// Returns the content of another field of this message.
     fn sibling(&self, name: &str) -> Option<&'a [u8]> {
         let number = self.context.schema?.fields.iter().find(|field| field.name == name)?.number;
@@ -195,7 +215,8 @@ impl<'a> Walk<'a> {
         let inner = |schema| self.context.inner(schema);
         match field.map(|field| field.kind) {
             Some(kind @ Kind::Message(_)) if is_fields(value) || as_text(value).is_none() => {
-                Some(bounded(value, inner(kind.schema()), place, leaves))
+                let context = Context { person: self.person(field), ..inner(kind.schema()) };
+                Some(bounded(value, context, place, leaves))
             }
             Some(Kind::Number) => packed(value, place, leaves),
             Some(Kind::Text) if !(is_fields(value) && has_control(value)) => {
@@ -342,35 +363,6 @@ pub(super) fn is_fields(value: &[u8]) -> bool {
         }
     }
     groups == 0
-}
-
-/// Returns the last value of a length-delimited field.
-fn last(bytes: &[u8], wanted: u32) -> Option<&[u8]> {
-    let (mut rest, mut found) = (bytes, None);
-    while !rest.is_empty() {
-        let Ok((number, wire_type)) = decode_key(&mut rest) else { break };
-        let taken = match wire_type {
-            WireType::Varint => decode_varint(&mut rest).ok().map(|_| &[][..]),
-            WireType::SixtyFourBit => take(&mut rest, 8),
-            WireType::ThirtyTwoBit => take(&mut rest, 4),
-            WireType::LengthDelimited => {
-                let length = decode_varint(&mut rest).ok().and_then(|length| usize::try_from(length).ok());
-                length.and_then(|length| take(&mut rest, length))
-            }
-            WireType::StartGroup | WireType::EndGroup => Some(&[][..]),
-        };
-        let Some(value) = taken else { break };
-        if number == wanted && wire_type == WireType::LengthDelimited {
-            found = Some(value);
-        }
-    }
-    found
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, left) = rest.split_at_checked(length)?;
-    *rest = left;
-    Some(taken)
 }
 
 fn has_control(value: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! The operations on files whose failure can lose data. Tests replace the system's disk with a simulated one.
 
+#[cfg(unix)]
+use std::fs::TryLockError;
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
@@ -10,6 +12,61 @@ use std::{
 /// Mode of new files.
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
+/// Maximum number of attempts to create a file that another process removes before it is locked.
+#[cfg(unix)]
+const CREATE_ATTEMPTS: usize = 100;
+
+/// Makes new files readable and writable only for their owner.
+pub(super) fn for_owner_only(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, OWNER_ONLY);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// Whether no process holds this regular file, so that it may be removed: a process that is still writing a draft holds
+/// a lock on Unix, and elsewhere an open file.
+pub(super) fn is_abandoned(path: &Path) -> bool {
+    #[cfg(unix)]
+    return super::open_inside(path).is_ok_and(|file| file.try_lock().is_ok());
+    #[cfg(windows)]
+    return path.symlink_metadata().is_ok_and(|found| found.is_file())
+        && std::os::windows::fs::OpenOptionsExt::share_mode(OpenOptions::new().read(true), 0)
+            .open(path)
+            .is_ok();
+    #[cfg(not(any(unix, windows)))]
+    return {
+        let _ = path;
+        false
+    };
+}
+
+/// Opens a file to write and locks it. The lock shows that the file is being written: others do not rename, replace or
+/// delete it. Not where locks would block readers.
+#[cfg(unix)]
+fn open_locked(options: &OpenOptions, path: &Path, force: bool) -> io::Result<File> {
+    let mut file = options.open(path)?;
+    for _ in 0..CREATE_ATTEMPTS {
+        let is_kept = match file.try_lock() {
+            Ok(()) => std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0,
+            Err(TryLockError::WouldBlock) => false,
+            // Not every file system has locks.
+            Err(TryLockError::Error(_)) => true,
+        };
+        if is_kept || !force {
+            break;
+        }
+        // Another process took a draft for abandoned before it was locked, and has removed it or is about to.
+        std::thread::yield_now();
+        file = options.open(path)?;
+    }
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn open_locked(options: &OpenOptions, path: &Path, _: bool) -> io::Result<File> {
+    options.open(path)
+}
 
 /// A disk that files are written to.
 pub trait Disk: fmt::Debug + Send + Sync {
@@ -71,14 +128,8 @@ impl Disk for System {
             options.create_new(true)
         };
         // The file may contain personal data or a secret.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
-        let file = options.open(path)?;
-        // A lock shows that the file is being written: others do not rename, replace or delete it. Not where locks
-        // would block readers.
-        #[cfg(unix)]
-        drop(file.try_lock());
-        Ok(Box::new(file))
+        for_owner_only(&mut options);
+        Ok(Box::new(open_locked(&options, path, force)?))
     }
 
     fn exists(&self, path: &Path) -> bool {

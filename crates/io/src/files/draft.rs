@@ -1,15 +1,35 @@
 //! Files that get their names only once they are complete.
 
 use std::{
+    collections::BTreeSet,
+    fs,
     io::{self, Read, Seek, SeekFrom, Write},
+    mem,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Disk, DiskFile, Error, System, check_name, create, explain, refuse_special};
+use super::{Disk, DiskFile, Error, System, check_name, create, explain, refuse_special, remove_left_parts};
 
 /// Maximum number of partial files with the same name.
 const PARTIALS_MAX: u32 = 1000;
+
+/// Drafts of this process on the system's disk. Locked while one is created or renamed, so that none is missed.
+static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn drafts() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    // Every state that a panicking holder could leave behind is valid.
+    DRAFTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes every draft of this process, which is about to exit, and blocks new ones. Returns whether there was any.
+pub fn abandon_drafts() -> bool {
+    let mut drafts = drafts();
+    let parts = mem::take(&mut *drafts);
+    // Until the process exits, other threads could go on writing.
+    mem::forget(drafts);
+    parts.iter().filter(|part| fs::remove_file(part).is_ok()).count() > 0
+}
 
 /// A file that gets its name only once it is complete. A failing tool leaves nothing behind, and a tool can
 /// overwrite the file it reads from.
@@ -25,13 +45,18 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Creates a draft in the folder of `target`.
+    /// Creates a draft in the folder of `target`, and removes drafts of killed processes for the same file.
     ///
     /// # Errors
     /// The errors of [`super::create_new`], reported early so that no work is wasted.
     pub fn new(target: &Path, force: bool) -> Result<Self, Error> {
         refuse_special(target, target.metadata())?;
-        Self::on(Arc::new(System), target, force)
+        let mut drafts = drafts();
+        let draft = Self::on(Arc::new(System), target, force)?;
+        drafts.insert(draft.part.clone());
+        drop(drafts);
+        remove_left_parts(target.parent().unwrap_or(target), target.file_name());
+        Ok(draft)
     }
 
     /// Like [`Draft::new`], on any disk.
@@ -79,7 +104,13 @@ impl Draft {
     }
 
     fn rename(&mut self) -> Result<(), Error> {
-        self.disk.rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))?;
+        self.rename_to(&self.target.clone()).map_err(|error| explain(&self.target, error))
+    }
+
+    fn rename_to(&mut self, target: &Path) -> io::Result<()> {
+        let mut drafts = drafts();
+        self.disk.rename(&self.part, target)?;
+        drafts.remove(&self.part);
         self.renamed = true;
         Ok(())
     }
@@ -98,8 +129,7 @@ impl Draft {
             n => self.target.with_file_name(format!("{stem}.partial-{n}{ending}")),
         });
         let free = names.find(|path| !self.disk.exists(path))?;
-        self.disk.rename(&self.part, &free).ok()?;
-        self.renamed = true;
+        self.rename_to(&free).ok()?;
         Some(free)
     }
 }
@@ -139,6 +169,7 @@ impl Drop for Draft {
         if !self.renamed {
             // A failure cannot be handled here.
             let _ = self.disk.remove(&self.part);
+            drafts().remove(&self.part);
         }
     }
 }

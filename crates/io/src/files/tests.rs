@@ -1,6 +1,6 @@
 //! Tests of opening, reading and creating files.
 
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 
 use super::*;
 
@@ -34,6 +34,16 @@ fn a_name_that_is_too_long_for_a_draft_is_rejected_before_anything_is_written() 
 }
 
 #[test]
+fn a_dash_is_not_taken_for_the_name_of_a_file() {
+    let dash = Path::new("-");
+    for error in [Draft::new(dash, true).err(), create_new(&System, dash, true).err()] {
+        assert!(matches!(error, Some(Error::Dash)), "{error:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    create_new(&System, &folder.path().join("-"), false).unwrap();
+}
+
+#[test]
 fn a_file_is_read_up_to_the_maximum_size() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.toml");
@@ -53,10 +63,11 @@ fn a_file_is_read_up_to_the_maximum_size() {
 #[test]
 fn only_the_owner_can_access_new_files() {
     let folder = tempfile::tempdir().unwrap();
-    let (made, kept) = (folder.path().join("made.bin"), folder.path().join("kept.bin"));
+    let [made, kept, log] = ["made.bin", "kept.bin", "log"].map(|name| folder.path().join(name));
     create_new(&System, &made, false).unwrap();
     Draft::new(&kept, false).unwrap().keep().unwrap();
-    for path in [made, kept] {
+    append(&log).unwrap();
+    for path in [made, kept, log] {
         let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
@@ -75,13 +86,34 @@ fn drafts_of_killed_processes_are_removed_and_active_drafts_stay() {
     for name in [".left.bin.1.part", ".notes.part", "x.1.part", ".show.bin.x.part"] {
         fs::write(folder.path().join(name), "").unwrap();
     }
-    remove_left_parts(folder.path());
+    let left_of = |name: &str| folder.path().join(format!(".{name}.1.part"));
+    fs::write(left_of("other.bin"), "").unwrap();
+    // A new draft removes those of its own name only.
+    drop(Draft::new(&folder.path().join("other.bin"), false).unwrap());
+    assert_eq!([left_of("other.bin"), left_of("left.bin")].map(|path| path.exists()), [false, true]);
+    remove_left_parts(folder.path(), None);
     let ours = format!(".show.bin.{}.part", std::process::id());
     let mut left = [".notes.part", ".show.bin.x.part", "x.1.part", &ours].map(str::to_owned);
     left.sort();
     assert_eq!(names(), left);
     drop(draft);
     assert!(!names().contains(&ours));
+}
+
+#[test]
+fn an_input_is_read_several_times() {
+    let spool = Spool::of(&b"0123456789"[..]).unwrap();
+    let (mut first, mut second) = (spool.open(), spool.open());
+    let mut bytes = [0; 4];
+    first.read_exact(&mut bytes).unwrap();
+    let mut whole = Vec::new();
+    second.read_to_end(&mut whole).unwrap();
+    assert_eq!((spool.bytes(), &bytes[..], &whole[..]), (10, &b"0123"[..], &b"0123456789"[..]));
+    assert_eq!(first.seek(io::SeekFrom::End(-2)).unwrap(), 8);
+    whole.clear();
+    first.read_to_end(&mut whole).unwrap();
+    assert_eq!(whole, b"89");
+    assert!(first.seek(io::SeekFrom::Current(-11)).is_err());
 }
 
 #[test]

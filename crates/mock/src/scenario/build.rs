@@ -59,9 +59,9 @@ keys! {
     "Sets the WebSocket URL in responses of the sign server, without a query.",
         push_server(url: impl Into<String>), "Scenario::default().push_server(\"ws://localhost/push\")",
         "push_server = \"ws://localhost/push\"" => Some(url.into());
-    "Sets the cookie `tt-target-idc` in responses of the sign server; empty for none.",
-        tt_target_idc(value: impl Into<String>), "Scenario::default().tt_target_idc(\"\")",
-        "tt_target_idc = \"\"" => value.into();
+    "Sets the cookie `tt-target-idc` in responses of the sign server; empty, the default, for none.",
+        tt_target_idc(value: impl Into<String>), "Scenario::default().tt_target_idc(\"useast1a\")",
+        "tt_target_idc = \"useast1a\"" => value.into();
     "Sets the state of users that are not listed.",
         others(state: State), "Scenario::default().others(State::Offline)", "others = \"offline\"" => Some(state);
     "Sets the mock's wall clock at its start, in Unix milliseconds.",
@@ -153,11 +153,6 @@ keys! {
 
 impl Scenario {
     /// Creates a scenario with one live user. No other users exist.
-    ///
-    /// ```
-    /// # use livetape_mock::Scenario;
-    /// assert_eq!(Scenario::live("ann"), Scenario::parse("[[user]]\nname = \"ann\"").unwrap());
-    /// ```
     #[must_use]
     pub fn live(name: impl Into<String>) -> Self {
         Self::default().user(User::new(name))
@@ -211,11 +206,6 @@ impl Scenario {
     }
 
     /// Adds a rate limit.
-    ///
-    /// ```
-    /// # use livetape_mock::{Limit, Scenario};
-    /// assert_eq!(Scenario::live("ann").limit(Limit::new(5, 60)).limits[0].max, 5);
-    /// ```
     #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
@@ -253,11 +243,6 @@ impl Scenario {
 
 impl User {
     /// Creates a live user.
-    ///
-    /// ```
-    /// # use livetape_mock::{State, User};
-    /// assert_eq!(User::new("ann").state, State::Live);
-    /// ```
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
@@ -283,11 +268,6 @@ impl User {
 
 impl Limit {
     /// Creates a limit of `max` requests in each window of `seconds` seconds.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Limit};
-    /// assert_eq!(Limit::new(5, 60).at, [Endpoint::Lookup, Endpoint::Page, Endpoint::Sign]);
-    /// ```
     #[must_use]
     pub fn new(max: u32, seconds: u64) -> Self {
         let (at, message, headers) = (Self::places(), DEFAULT_MESSAGE.into(), Header::all());

@@ -40,12 +40,6 @@ pub struct Change {
 
 impl Change {
     /// Creates a change to this state, at a time since the start of the mock, rounded down to milliseconds.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use livetape_mock::{Change, State};
-    /// assert_eq!(Change::new(Duration::from_secs(30), State::Live).room_id, None);
-    /// ```
     #[must_use]
     pub fn new(at: Duration, state: State) -> Self {
         let at = Duration::new(at.as_secs(), at.subsec_millis() * 1_000_000);

@@ -35,12 +35,6 @@ pub struct Fault {
 }
 
 /// How often a fault occurs.
-///
-/// ```
-/// use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
-///
-/// assert_eq!(Fault::new(Endpoint::Page, FaultKind::Captcha).times(2).repeat, Repeat::Times(2));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
     /// Every time.
@@ -63,12 +57,6 @@ impl Repeat {
 }
 
 /// When a fault occurs on a socket.
-///
-/// ```
-/// use livetape_mock::{Endpoint, Fault, FaultKind, Start};
-///
-/// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Drop).after_frames(20).start, Start::Frames(20));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Immediately.
@@ -83,11 +71,6 @@ pub enum Start {
 
 impl Fault {
     /// Creates a fault that occurs every time, and from the start.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
-    /// assert_eq!(Fault::new(Endpoint::Lookup, FaultKind::Html).repeat, Repeat::Always);
-    /// ```
     #[must_use]
     pub fn new(at: Endpoint, kind: FaultKind) -> Self {
         Self { at: vec![at], kind, user: None, repeat: Repeat::Always, start: Start::Now }
@@ -107,11 +90,6 @@ impl Fault {
     }
 
     /// Limits the fault to this user name or room id.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Fault, FaultKind};
-    /// assert!(Fault::new(Endpoint::Lookup, FaultKind::Offline).user("ann").user.is_some());
-    /// ```
     #[must_use]
     pub fn user(mut self, user: &str) -> Self {
         self.user = Some(user.to_owned());
@@ -119,11 +97,6 @@ impl Fault {
     }
 
     /// Limits the fault to this many times; later attempts succeed.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
-    /// assert_eq!(Fault::new(Endpoint::Sign, FaultKind::Empty).times(3).repeat, Repeat::Times(3));
-    /// ```
     ///
     /// # Panics
     /// If the fault is limited by [`attempt`](Self::attempt).
@@ -135,11 +108,6 @@ impl Fault {
     }
 
     /// Limits the fault to a single request, or to a single connection of the room, by its number from 1.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
-    /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Reset).attempt(2).repeat, Repeat::Attempt(2));
-    /// ```
     ///
     /// # Panics
     /// If the fault is limited by [`times`](Self::times).
@@ -165,22 +133,12 @@ impl Fault {
     }
 
     /// On a socket, delays the fault until this many frames of the connection were sent.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
-    /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Drop).after_frames(3).start, Start::Frames(3));
-    /// ```
     #[must_use]
     pub fn after_frames(self, frames: u64) -> Self {
         Self { start: Start::Frames(frames), ..self }
     }
 
     /// On a socket, delays the fault until this many messages of the connection were sent.
-    ///
-    /// ```
-    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
-    /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Drop).after_events(9).start, Start::Events(9));
-    /// ```
     #[must_use]
     pub fn after_events(self, events: u64) -> Self {
         Self { start: Start::Events(events), ..self }
@@ -189,10 +147,6 @@ impl Fault {
 
 impl FaultKind {
     /// Returns the name of this kind in scenarios.
-    ///
-    /// ```
-    /// assert_eq!(livetape_mock::FaultKind::MissingCursor.name(), "missing_cursor");
-    /// ```
     #[must_use]
     pub fn name(&self) -> String {
         let name = serde_json::to_value(Name::of(self)).ok();

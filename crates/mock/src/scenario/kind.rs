@@ -5,13 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{DEFAULT_MESSAGE, Form, Header};
 
 /// Kind of fault, with its parameters.
-///
-/// ```
-/// use livetape_mock::FaultKind;
-///
-/// assert_eq!(FaultKind::status(503).name(), "status");
-/// assert_eq!(FaultKind::Close { code: 4404, reason: "not live".into() }.name(), "close");
-/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FaultKind {
@@ -91,12 +84,6 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Creates a fault with this status. A 429 asks the client to wait for 5 seconds.
-    ///
-    /// ```
-    /// # use livetape_mock::FaultKind;
-    /// assert!(matches!(FaultKind::status(401), FaultKind::Status { status: 401, message: None, .. }));
-    /// assert!(matches!(FaultKind::status(429), FaultKind::RateLimited { retry_after: 5, .. }));
-    /// ```
     #[must_use]
     pub fn status(status: u16) -> Self {
         match status {
@@ -106,13 +93,6 @@ impl FaultKind {
     }
 
     /// Creates a 429 that asks the client to wait for `wait`, rounded up to whole seconds.
-    ///
-    /// ```
-    /// # use livetape_mock::FaultKind;
-    /// # use std::time::Duration;
-    /// let limited = FaultKind::rate_limited(Duration::from_secs(2));
-    /// assert!(matches!(limited, FaultKind::RateLimited { retry_after: 2, .. }));
-    /// ```
     #[must_use]
     pub fn rate_limited(wait: Duration) -> Self {
         let retry_after = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
@@ -122,13 +102,6 @@ impl FaultKind {
 }
 
 /// Damage to frames.
-///
-/// ```
-/// use livetape_mock::{Endpoint, Fault, FaultKind, FrameFault};
-///
-/// let fault = Fault::new(Endpoint::Socket, FaultKind::Frames(FrameFault::Duplicate, 10)).after_frames(20);
-/// assert_eq!(fault.kind.name(), "duplicate");
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameFault {
     /// Marked as gzip, but cut off.
@@ -144,13 +117,6 @@ pub enum FrameFault {
 }
 
 /// An HTTP response in place of an upgrade (docs/protocol.md §3.8).
-///
-/// ```
-/// use livetape_mock::{FaultKind, Refusal};
-///
-/// let refusal = Refusal { handshake_status: 417, message: "illegal secret key".into(), ..Refusal::blocked() };
-/// assert_eq!(FaultKind::Refuse(refusal).name(), "refuse");
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// HTTP status: 200, or 400 to 599.
@@ -163,20 +129,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// Returns TikTok's rejection of a blocked client.
-    ///
-    /// ```
-    /// assert_eq!(livetape_mock::Refusal::blocked().message, "DEVICE_BLOCKED");
-    /// ```
     #[must_use]
     pub fn blocked() -> Self {
         Self { status: 200, handshake_status: 415, message: "DEVICE_BLOCKED".into() }
     }
 
     /// Returns the rejection by the WebSocket of a [`FaultKind::Stub`].
-    ///
-    /// ```
-    /// assert_eq!(livetape_mock::Refusal::stub().message, "illegal app_id");
-    /// ```
     #[must_use]
     pub fn stub() -> Self {
         Self { status: 200, handshake_status: 417, message: "illegal app_id".into() }

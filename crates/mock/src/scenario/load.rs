@@ -40,11 +40,6 @@ impl std::error::Error for ScenarioError {}
 impl Scenario {
     /// Parses a scenario from TOML and validates it.
     ///
-    /// ```
-    /// # use livetape_mock::{End, Scenario};
-    /// assert_eq!(Scenario::parse("end = \"stay\"").unwrap().end, End::Stay);
-    /// ```
-    ///
     /// # Errors
     /// The first mistake, with its position.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
@@ -179,14 +174,17 @@ fn plain(message: &str) -> String {
     WORDS.into_iter().find_map(plain).unwrap_or_else(|| message.to_owned())
 }
 
-/// Appends a suggestion to an error that lists the known words.
+/// Replaces the list of known words in an error with the nearest one, if any is near: a long list would be cut.
 fn nearest(message: &str) -> String {
     let mut words = message.split('`').skip(1).step_by(2);
     let is_list = message.starts_with("unknown field") || message.starts_with("unknown variant");
     let (true, Some(written)) = (is_list, words.next()) else { return message.to_owned() };
     let near = words.map(|word| (strsim::damerau_levenshtein(written, word), word)).min();
     match near {
-        Some((distance, word)) if distance <= NEAR => format!("{message}; did you mean `{word}`?"),
+        Some((distance, word)) if distance <= NEAR => {
+            let unknown = message.split(", expected").next().unwrap_or(message);
+            format!("{unknown}; did you mean `{word}`?")
+        }
         _ => message.to_owned(),
     }
 }

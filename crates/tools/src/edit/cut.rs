@@ -33,8 +33,12 @@ pub struct Cut {
     /// Data missing from the range, or from the rest of the recording.
     pub loss: Loss,
     /// Duration of the new recording.
-    #[serde(skip)]
+    #[serde(rename = "durationMs", serialize_with = "as_millis")]
     pub duration: Duration,
+}
+
+fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Writes the records from `start` to `end` (exclusive). Offset 0 of the new file is `start`, and the wall

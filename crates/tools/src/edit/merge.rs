@@ -28,7 +28,7 @@ pub const INPUTS_MAX: usize = 256;
 pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
 /// Maximum number of connections in all recordings.
 const CONNECTIONS_MAX: u32 = 1 << 20;
-const DAY_SECS: u64 = 24 * 60 * 60;
+pub(super) const DAY_SECS: u64 = 24 * 60 * 60;
 
 /// A recording to merge.
 #[derive(Debug)]
@@ -212,7 +212,7 @@ fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
         let apart = pair[1].begins - pair[0].begins;
         if apart > APART_MAX {
             let [before, name] = [0, 1].map(|at| pair[at].name.clone());
-            return Err(Error::Apart { name, before, days: apart.as_secs() / DAY_SECS });
+            return Err(Error::Apart { name, before, apart });
         }
     }
     Ok(())

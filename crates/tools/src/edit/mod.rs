@@ -9,10 +9,11 @@ mod source;
 
 pub use cut::{Cut, cut, find_marker};
 pub use mark::{LABEL_CHARS_MAX, mark};
+use merge::DAY_SECS;
 pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
 pub use repair::{Repaired, repair};
 use source::Source;
-use std::{fmt, io::Write};
+use std::{fmt, io::Write, time::Duration};
 
 use crate::sans_io::{
     error::{Code, Problem},
@@ -47,14 +48,14 @@ pub enum Error {
         name: String,
     },
     /// Two successive recordings start too far apart.
-    #[error("{name} starts {days} days after {before}")]
+    #[error("{name} starts {} after {before}", in_days(*.apart))]
     Apart {
         /// Name of the later recording.
         name: String,
         /// Name of the earlier recording.
         before: String,
-        /// Days between their starts.
-        days: u64,
+        /// Time between their starts.
+        apart: Duration,
     },
 }
 
@@ -69,10 +70,24 @@ impl From<Error> for Problem {
                 .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),
             Error::BeyondEnd(beyond) => (*beyond).into(),
             Error::NoMarker { .. } => Self::new(Code::BadRequest, &error)
-                .hint("set --start and --end instead, or add the marker with `livetape mark`"),
+                .hint("set the range with --from and --to instead, or add the marker with `livetape mark`"),
             Error::BadLabel => Self::new(Code::BadRequest, &error).hint("choose another label"),
         }
     }
+}
+
+/// `8 days`, or `7 days and 3 h`: the larger of the units that are left, so that just above a number of days is not shown as
+/// that number.
+fn in_days(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let (days, rest) = (seconds / DAY_SECS, seconds % DAY_SECS);
+    let rest = match rest {
+        0 => return format!("{days} days"),
+        1..60 => format!("{rest} s"),
+        60..3600 => format!("{} min", rest / 60),
+        _ => format!("{} h", rest / 3600),
+    };
+    format!("{days} days and {rest}")
 }
 
 /// Seals a recording, unless an input is unsealed and the end may be missing here too.

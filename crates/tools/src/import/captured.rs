@@ -14,7 +14,7 @@ use super::Error;
 use crate::{
     payload::{batch, room_of},
     sans_io::{
-        recognise::{is_push_frame, is_webcast_address, role_of, room_in, user_in},
+        recognise::{is_other_address, is_push_frame, is_webcast_address, role_of, room_in, user_in},
         recording::records::{ConnClose, Http, HttpHeader, conn_close::Who, http::Role},
     },
 };
@@ -55,6 +55,8 @@ pub(super) enum About {
     Producer(String, String),
     /// Title or URL of a page.
     Page(String),
+    /// An unreadable entry was skipped, for this reason.
+    Skipped(String),
 }
 
 /// A connection or an HTTP exchange.
@@ -66,8 +68,8 @@ pub(super) struct CaptureEntry {
     pub(super) status: u16,
     pub(super) headers: Vec<HttpHeader>,
     pub(super) body: Bytes,
-    /// Reason for a missing body.
-    pub(super) no_body: Option<String>,
+    /// Why an exchange cannot be recorded.
+    pub(super) unreadable: Option<String>,
     /// Time of the request, in Unix milliseconds.
     pub(super) started_ms: Option<f64>,
 }
@@ -132,10 +134,10 @@ impl CaptureItem {
     }
 
     fn exchange(role: Role, entry: CaptureEntry) -> Self {
-        let CaptureEntry { method, url, status, headers, body, no_body, started_ms, .. } = entry;
+        let CaptureEntry { method, url, status, headers, body, unreadable, started_ms, .. } = entry;
         let request_line = format!("{method} {url}");
         let answer = Http { role: role.into(), request_line, status: status.into(), headers, body };
-        Self::said(started_ms, no_body.map_or(Said::Answer(answer), Said::NoAnswer))
+        Self::said(started_ms, unreadable.map_or(Said::Answer(answer), Said::NoAnswer))
     }
 }
 
@@ -166,7 +168,10 @@ pub(super) struct Connection {
 impl Connection {
     /// Whether the connection belongs to TikTok LIVE, based on its frames or, without frames, on its URL.
     pub(super) fn is_webcast(&self) -> bool {
-        if self.sampled > 0 { self.webcast * 2 >= self.sampled } else { is_webcast_address(&self.url) }
+        match self.sampled {
+            0 => is_webcast_address(&self.url),
+            sampled => self.webcast * 2 >= sampled && !is_other_address(&self.url),
+        }
     }
 
     /// Updates the statistics with a message.
@@ -204,6 +209,9 @@ pub(super) struct Survey {
     pub(super) exchanges_from_ms: Option<f64>,
     /// Number of connections and exchanges beyond the limits.
     pub(super) too_many: u64,
+    /// Number of unreadable entries, and why the first one is.
+    pub(super) skipped: u64,
+    pub(super) skipped_why: Option<String>,
 }
 
 /// Reads a whole capture once. Stores importable content in `scratch`: the connections numbered in `entries`,
@@ -222,6 +230,8 @@ pub(super) fn survey(
         exchanges: Vec::new(),
         exchanges_from_ms: None,
         too_many: 0,
+        skipped: 0,
+        skipped_why: None,
     };
     let mut surveyor = Surveyor { survey, entries, current: None, keeper: Keeper::new(scratch) };
     let error = capture.read(&mut surveyor).err();
@@ -322,6 +332,10 @@ impl Visit for Surveyor<'_> {
         match about {
             About::Producer(name, version) => (self.survey.producer, self.survey.version) = (name, version),
             About::Page(title) => self.learn_user(&title),
+            About::Skipped(reason) => {
+                self.survey.skipped += 1;
+                self.survey.skipped_why.get_or_insert(reason);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     source::{Source, Unpacked, read_full},
     times::Times,
 };
-use crate::sans_io::recording::records::header::Timing;
+use crate::sans_io::{recording::records::header::Timing, redact::redact_url};
 
 /// A connection that the user could select.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,6 +92,9 @@ fn import_from(
     report.producer = format!("{} {}", survey.producer, survey.version).trim().to_owned();
     report.left_out = left_out as u64 + survey.too_many;
     report.broken = broken;
+    for _ in 0..survey.skipped {
+        report.reject(0, survey.skipped_why.as_deref().unwrap_or_default());
+    }
     report.notes = notes(&survey, &times, options);
     Ok(report)
 }
@@ -127,7 +130,7 @@ fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a Con
 fn candidates(connections: &[Connection]) -> Vec<Candidate> {
     let candidate = |(number, connection): (u64, &Connection)| Candidate {
         number,
-        url: connection.url.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        url: redact_url(connection.url.split(['?', '#']).next().unwrap_or_default()).into_owned(),
         messages: connection.messages,
         is_webcast: connection.is_webcast(),
     };

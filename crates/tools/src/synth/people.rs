@@ -5,7 +5,10 @@ use smol_str::{SmolStr, format_smolstr};
 use super::{USER, random::Random};
 use crate::sans_io::{
     event::{Id, Person},
-    scrub::stock::{DECORATION, FIRST, LAST, NICKNAMES},
+    scrub::{
+        square,
+        stock::{DECORATION, FIRST, LAST, NICKNAMES},
+    },
 };
 
 /// Id of the first viewer.
@@ -37,8 +40,12 @@ pub(super) fn viewer(number: u64) -> Person {
     person(FIRST_ID + i64::try_from(number).unwrap_or(0), unique_id, nickname)
 }
 
+/// Returns the URL of a picture, the same for the same number.
+pub(super) fn picture(number: u64) -> SmolStr {
+    square(Random(number).next()).into()
+}
+
 fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
-    // A host name that never resolves.
-    let avatar = format_smolstr!("https://p16.example.invalid/avatar/{user_id:x}.jpeg");
+    let avatar = picture(user_id.unsigned_abs());
     Person { user_id: Id(user_id), unique_id, nickname, avatar }
 }

@@ -63,8 +63,8 @@ pub(super) const PROGRAM: [(u64, Special); 26] = [
 
 /// Number of subscriptions that the host aims for.
 const SUBSCRIPTIONS_TARGET: i64 = 4;
-/// Picture of the emote, on a host that never resolves.
-const EMOTE_URL: &str = "https://p16.example.invalid/emote/wave.webp";
+/// Number of the emote, which also decides its picture.
+const EMOTE_ID: u64 = 7_000_000_000_000_000_001;
 
 /// The state of the rare events.
 #[derive(Default)]
@@ -106,7 +106,7 @@ impl Specials {
             SuperFan => compose::super_fan(stamp, &viewer, false),
             SuperFanJoins => compose::super_fan(stamp, &viewer, true),
             SuperFanBox => compose::super_fan_box(stamp, &viewer, 100, 10),
-            Emote => compose::emote(stamp, &viewer, "7000000000000000001", EMOTE_URL),
+            Emote => compose::emote(stamp, &viewer, &EMOTE_ID.to_string(), &people::picture(EMOTE_ID)),
             Asks => {
                 let text = text();
                 let message = compose::question(stamp, &viewer, &text);

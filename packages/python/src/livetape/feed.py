@@ -29,7 +29,7 @@ Gifts: TypeAlias = Literal["raw", "delta", "final"]
 
 @dataclass(frozen=True)
 class Event:
-    """An event of the feed. docs/reference.md describes the keys of `data` for each type."""
+    """An event of the feed. The keys of `data` depend on `type`: `GET /schema/events.json` of a server describes them."""
 
     type: str
     data: dict[str, Any]
@@ -95,6 +95,7 @@ class Feed:
     _has_client_id: bool = False
     _is_afresh: bool = False
     _opened_at: float | None = None
+    _refusal: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme not in ("ws", "wss"):
@@ -176,15 +177,18 @@ class Feed:
         if is_refused:
             name = "unauthorized" if status == UNAUTHORIZED else "refused"
             raise LivetapeError(name, f"the server rejected the connection with status {status}", close_code=code)
+        refusal, self._refusal = self._refusal, {}
         if is_final(code) and not is_ghost:
-            raise LivetapeError(reason or "closed", f"closed with {code} {reason}".strip(), close_code=code)
+            message = refusal.get("message") or f"closed with {code} {reason}".strip()
+            raise LivetapeError(reason or "closed", message, refusal.get("hint", ""), close_code=code)
         if not self.reconnect:
             name = "closed" if was_open else "connection_failed"
             raise LivetapeError(name, f"closed with {code} {reason}".strip(), close_code=code)
         attempts_max = self.max_attempts
         if self._attempt >= (max(attempts_max, GHOST_ATTEMPTS_MIN) if is_ghost else attempts_max):
-            message = f"gave up after {self._attempt} attempt{'s' * (self._attempt != 1)}: {reason or f'close code {code}'}"
-            raise LivetapeError("gave_up", message, close_code=code)
+            why = refusal.get("message") or reason or f"close code {code}"
+            message = f"gave up after {self._attempt} attempt{'s' * (self._attempt != 1)}: {why}"
+            raise LivetapeError("gave_up", message, refusal.get("hint", ""), close_code=code)
         return self._wait(code)
 
     def _wait(self, code: int) -> float:
@@ -199,6 +203,11 @@ class Feed:
     def _said(self, message: dict[str, Any]) -> None:
         if message["type"] == "welcome":
             self._has_client_id = True
+        elif message["type"] == "error":
+            # Why the server refuses this client, right before it closes the connection.
+            data = message.get("data", message)
+            if isinstance(data, dict):
+                self._refusal = {key: data[key] for key in ("message", "hint") if isinstance(data.get(key), str)}
         elif message["type"] == "gap":
             count = message["to"] - message["from"] + 1
             self.stats.lost += count

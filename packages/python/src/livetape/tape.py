@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0  #: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
 HOLD = 2**32 - 1  #: Number of clients that never connect.
+CLOSE_CODES = (range(1000, 1004), range(1007, 1015), range(3000, 5000))  #: Codes that a close frame may have.
 DROP_SECONDS = 2.0  #: Time that clients have to answer a close, in seconds.
 
 Offset: TypeAlias = float | str  #: Offset in a recording: seconds, or text such as `1m30s`.
@@ -93,16 +94,18 @@ class Tape(Running):
         message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
         raise LivetapeError("timeout", message, f"connect to {self.url}")
 
-    def drop(self, code: int = 1011, reason: str = "dropped by the test") -> None:
-        """Disconnect every WebSocket client with this close code. Clients may reconnect immediately.
+    def drop(self, code: int | None = None, reason: str | None = None, *, abort: bool = False) -> None:
+        """Disconnect every WebSocket client with this close code (1011 by default). Clients may reconnect immediately.
 
+        With `abort`, cuts the connections without a close frame, as a failing network does: clients report 1006.
         Returns when they are gone, so that they receive nothing that is sent afterwards on their old connections.
         """
         __tracebackhide__ = True
+        order = close_order(code, reason, abort=abort)
         dropped = {client["id"] for client in self._clients()}
         for client in dropped:
             try:
-                self.request("POST", f"/connections/{client}/close", {"code": code, "reason": reason})
+                self.request("POST", f"/connections/{client}/close", order)
             except LivetapeError as error:
                 if error.code != "not_found":  # It has left.
                     raise
@@ -176,6 +179,20 @@ class Tape(Running):
     def _order(self, order: str, **body: Any) -> None:
         __tracebackhide__ = True
         self.request("POST", f"/replay/{order}", body or None)
+
+
+def close_order(code: int | None, reason: str | None, *, abort: bool) -> dict[str, Any]:
+    """Return the body of a request that closes a connection."""
+    if abort is True and code is None and reason is None:
+        return {"abort": True}
+    if abort is not False:
+        raise LivetapeError("bad_request", f"`abort` is {abort!r}", "use `drop(abort=True)`, without a code and a reason")
+    code = 1011 if code is None else code
+    if isinstance(code, bool) or not isinstance(code, int) or not any(code in codes for codes in CLOSE_CODES):
+        ranges = ", ".join(f"{codes[0]} to {codes[-1]}" for codes in CLOSE_CODES)
+        lack = "for 1006, which clients report if a connection ends without a close frame, use `drop(abort=True)`"
+        raise LivetapeError("bad_request", f"the close code is {code!r}", f"choose a code from {ranges}; {lack}")
+    return {"code": code, "reason": "dropped by the test" if reason is None else reason}
 
 
 def duration(offset: Offset) -> str:

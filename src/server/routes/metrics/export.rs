@@ -94,6 +94,14 @@ fn upstream(sheet: &mut Sheet, app: &App) {
         let help = "Failed attempts and connections, by code.";
         sheet.counter("livetape_upstream_failures_total", help, Some(("code", code.name())), *count);
     }
+    let lookups = app.shared.control.limit().state();
+    let outcomes = [("made", lookups.made), ("refused", lookups.refused), ("remembered", lookups.remembered)];
+    for (outcome, count) in outcomes {
+        let help = "Look-ups at the upstream, refused because of the budget, or answered from memory.";
+        sheet.counter("livetape_lookups_total", help, Some(("outcome", outcome)), count);
+    }
+    let (name, help) = ("livetape_lookups_waiting", "Look-ups that wait for their turn.");
+    sheet.gauge(name, help, None, f64::from(lookups.waiting));
     let (items, bytes) = told.recorder.as_ref().map(Gauge::waiting).unwrap_or_default();
     sheet.gauge("livetape_recorder_waiting_items", "Items queued for the disk.", None, items as f64);
     sheet.gauge("livetape_recorder_waiting_bytes", "Bytes queued for the disk.", None, bytes as f64);
@@ -208,8 +216,14 @@ fn requests(sheet: &mut Sheet, counts: &Counts) {
         let labels = [("route", route.as_str()), ("method", method), ("status", status)];
         sheet.count(REQUESTS, "Requests, by route, method and status.", &labels, *count);
     }
-    sheet.each(REFUSED, "Requests rejected, by code.", "code", &counts.refused);
-    sheet.each(TURNED_AWAY, "WebSockets rejected after the upgrade, by code.", "code", &counts.turned_away);
+    for (name, help, counts) in [
+        (REFUSED, "Requests rejected, by code and cause.", &counts.refused),
+        (TURNED_AWAY, "WebSockets rejected after the upgrade, by code and cause.", &counts.turned_away),
+    ] {
+        for ([code, cause], count) in counts {
+            sheet.count(name, help, &[("code", code), ("cause", cause)], *count);
+        }
+    }
 }
 
 /// The metrics of one response. Those of one name are added one after the other.

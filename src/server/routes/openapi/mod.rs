@@ -75,15 +75,16 @@ fn document() -> Value {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method] = operation;
     }
-    let (names, mut definitions) = schema::definitions(&mut schemas.write);
-    let events: Vec<Value> =
-        names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect();
-    definitions.insert("Message".to_owned(), json!({ "oneOf": events }));
+    let (message, mut definitions) = schema::definitions(&mut schemas.write, DEFINITIONS);
+    definitions.insert("Message".to_owned(), message);
     let (sent, received) = lobby::schemas(&mut schemas.write, &mut schemas.read);
     definitions.extend(schemas.write.take_definitions(true));
     definitions.insert(SERVER_MESSAGE.to_owned(), sent.to_value());
+    definitions.values_mut().for_each(schema::remove_null_from_optional);
     definitions.insert(CLIENT_MESSAGE.to_owned(), received.to_value());
-    definitions.extend(schemas.read.take_definitions(true));
+    let mut read = schemas.read.take_definitions(true);
+    read.values_mut().for_each(state_range);
+    definitions.extend(read);
     paths["/ws"]["get"]["x-messages"] = messages(&[SERVER_MESSAGE, "Message"], &[CLIENT_MESSAGE]);
     for feed in ["/", "/ws/{token}", "/ws/test/{token}", "/ws/play/{recording}"] {
         paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
@@ -100,6 +101,30 @@ fn document() -> Value {
         "paths": paths,
         "components": { "schemas": definitions },
     })
+}
+
+/// Formats of whole numbers, with their ranges.
+const RANGES: [(&str, i64, i64); 4] = [
+    ("uint16", 0, u16::MAX as i64),
+    ("uint32", 0, u32::MAX as i64),
+    ("int32", i32::MIN as i64, i32::MAX as i64),
+    ("int64", i64::MIN, i64::MAX),
+];
+
+/// States the range of a number's format, because few programs know these formats.
+fn state_range(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            let format = map.get("format").and_then(Value::as_str);
+            if let Some((_, min, max)) = RANGES.iter().find(|(name, ..)| format == Some(name)) {
+                map.entry("minimum").or_insert((*min).into());
+                map.entry("maximum").or_insert((*max).into());
+            }
+            map.values_mut().for_each(state_range);
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(state_range),
+        _ => {}
+    }
 }
 
 /// Writes the schema of any value as `{}`, because few generators know its other form, `true`.

@@ -97,6 +97,7 @@ fn feeds() -> Vec<Route> {
         get("/overlays/{name}", "An overlay for OBS, or a file that it uses.", None),
         get("/livetape-client.js", "The client that the overlays use.", other("text/javascript")),
         get("/try", "A page to try rooms by hand.", other("text/html")),
+        get("/try.js", "The script of that page.", other("text/javascript")),
         Route {
             query: [&FEED[..], &MAIN].concat(),
             ..get("/events", "The event feed as newline-delimited JSON.", other("application/x-ndjson"))

@@ -11,12 +11,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, Name, Shelf, on_thread, plain, read_name,
+    App, NAME_PATTERN, Name, Shelf, on_thread, plain, read_name,
     shelf::{Changing, ListedRecording, refuse_written},
 };
 use crate::{
     files::{self, Disk as _},
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        recording::NAME_BYTES_MAX,
+    },
     server::{routes::body::parse_body, state::refusal::Refusal},
 };
 
@@ -25,6 +28,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rename {
     /// New name of the recording.
+    #[schemars(extend("pattern" = NAME_PATTERN), length(max = NAME_BYTES_MAX))]
     name: String,
 }
 

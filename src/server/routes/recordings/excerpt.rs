@@ -19,7 +19,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    App, Name, Shelf,
+    App, NAME_PATTERN, Name, Shelf,
     change::exists,
     on_thread, plain, read_name,
     shelf::{Changing, ListedRecording},
@@ -29,6 +29,7 @@ use crate::{
     files::Draft,
     sans_io::{
         error::{Code, Problem},
+        recording::NAME_BYTES_MAX,
         scrub::{KEY_BYTES, Key, Scrubber},
     },
     server::{
@@ -46,6 +47,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cut {
     /// Name of the new recording.
+    #[schemars(extend("pattern" = NAME_PATTERN), length(max = NAME_BYTES_MAX))]
     name: String,
     /// Start of the range; the start of the recording by default.
     #[schemars(with = "Option<Offset>")]

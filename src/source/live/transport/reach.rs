@@ -2,10 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::super::url::is_loopback;
 use crate::sans_io::error::{Code, Problem};
-
-/// The only name that is resolved offline.
-const LOCALHOST: &str = "localhost";
 
 /// Addresses that connections are allowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +30,7 @@ impl Reach {
 
     /// Checks the host of a URL before its name is resolved.
     pub(super) fn check(self, host: &str) -> Result<(), NotLoopback> {
-        // IPv6 addresses have brackets in URLs.
-        let is_loopback = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) => address.to_canonical().is_loopback(),
-            Err(_) => host.eq_ignore_ascii_case(LOCALHOST),
-        };
-        self.allow(is_loopback, host)
+        self.allow(is_loopback(host), host)
     }
 
     /// Returns the allowed addresses of `host`, because a hosts file can give `localhost` any address.

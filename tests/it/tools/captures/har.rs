@@ -1,11 +1,14 @@
 //! HAR files of various producers.
 
 use livetape::{
-    sans_io::recording::{
-        Flags, What,
-        records::{header::Timing, http::Role},
+    sans_io::{
+        recording::{
+            Flags, Record, What,
+            records::{header::Timing, http::Role},
+        },
+        scrub::{Auditor, FindingKind},
     },
-    tools::import::Format,
+    tools::{cat, import::Format},
 };
 use serde_json::json;
 
@@ -189,6 +192,115 @@ fn no_secret_is_written() {
 }
 
 #[test]
+fn only_parameters_that_are_known_to_be_harmless_are_imported() {
+    let parameters = "&X-Dynosaur=planted-1&X-Mssdk-Info=planted-2&MSTOKEN=planted-3&%6d%73x=planted-4&x[]=planted-5\
+        &x=planted-6&x=planted-7;y=planted-8&planted-9&Device_Platform=web&%61pp_name=tiktok_web#access_token=planted-10";
+    let url = format!("{URL}{parameters}");
+    let lookup = answer(
+        "https://www.tiktok.com/api-live/user/room/?session=planted-11&uniqueId=ann&email=planted-12&code=planted-13",
+        STARTED,
+        br#"{"data":{"user":{"roomId":"7","new_ticket":"planted-14"}},"otp":123777456}"#,
+    );
+    let login = answer("https://www.tiktok.com/passport/login/?email=planted-15&otp=1", STARTED, b"{}");
+    let mut said = messages(|ms| ms / 1e3);
+    let sent =
+        json!({ "type": "send", "time": said[0]["time"], "opcode": 1, "data": "sessionid=planted-16" });
+    said.insert(0, sent);
+    let (items, report) = imported(har("WebInspector", "1", &[lookup, login, entry(&url, STARTED, &said)]));
+    assert_eq!(report.exchanges, 1);
+    let mut bytes = Vec::new();
+    for item in &items {
+        let record = Record { rec_no: 0, item: item.clone() };
+        for text in [format!("{item:?}"), cat::json(&record).to_string(), cat::text(&record)] {
+            assert!(!text.contains("planted") && !text.contains("123777456"), "{text}");
+        }
+        bytes.push(format!("{item:?}"));
+    }
+    let open = bytes.iter().find(|text| text.contains("ConnOpen")).unwrap();
+    assert!(
+        open.contains("&X-Dynosaur=***&X-Mssdk-Info=***")
+            && open.contains("Device_Platform=web&%61pp_name=tiktok_web#"),
+        "{open}"
+    );
+}
+
+#[test]
+fn an_audit_reports_parameters_that_no_list_explains() {
+    let (items, _) = imported(chrome());
+    let mut auditor = Auditor::new("").unwrap();
+    let mut places = |url: &str| {
+        let mut item = items.iter().find(|item| matches!(item.what, What::ConnOpen(_))).unwrap().clone();
+        let What::ConnOpen(open) = &mut item.what else { unreachable!() };
+        url.clone_into(&mut open.url);
+        let found = auditor.audit(&item, b"").into_iter();
+        found.filter(|found| found.kind == FindingKind::Secret).map(|found| found.place).collect::<Vec<_>>()
+    };
+    assert_eq!(places("wss://webcast-ws.tiktok.com/webcast/im/?aid=1&X-Dynosaur=ab"), ["ConnOpen.url"]);
+    assert_eq!(places("wss://webcast-ws.tiktok.com/webcast/im/?aid=1"), [""; 0]);
+}
+
+#[test]
+fn half_of_a_surrogate_pair_costs_only_its_entry_or_message() {
+    let unrelated = r#"{"_resourceType":"fetch","request":{"method":"GET","url":"https://h/\ud83d"},"response":{"status":200},"startedDateTime":"2025-09-09T18:44:48.000Z"}"#;
+    let room = entry(URL, STARTED, &messages(|ms| ms / 1e3));
+    let (items, report) = imported(har("WebInspector", "1", &[unrelated.to_owned(), room.clone()]));
+    assert_same_events(&items);
+    assert_eq!((report.bad_lines, report.frames), (1, 82));
+    assert!(report.bad_lines_listed[0].reason.contains("surrogate"), "{report}");
+
+    let at = room.find(r#""data": ""#).unwrap() + r#""data": ""#.len();
+    let broken = format!("{}\\udc00{}", &room[..at], &room[at..]);
+    let (_, report) = imported(har("WebInspector", "1", &[broken]));
+    assert_eq!((report.bad_lines, report.frames), (1, 81));
+}
+
+#[test]
+fn unreadable_exchanges_are_counted_and_left_out() {
+    let url = "https://webcast.tiktok.com/webcast/room/info/?room_id=7";
+    let good = answer(url, STARTED, b"{}");
+    let bad = |from: &str, to: &str| {
+        assert!(good.contains(from), "{good}");
+        good.replace(from, to)
+    };
+    let response = &good[good.find(r#""response":"#).unwrap()..good.find(r#","startedDateTime""#).unwrap()];
+    for (entry, reason) in [
+        (bad(r#""e30=""#, r#""!!!notbase64""#), "not base64"),
+        (bad(":200", r#":"abc""#), "without a status"),
+        (bad(":200", ":65736"), "without a status"),
+        (bad(response, r#""response":null"#), "without a status"),
+        (bad(STARTED, "yesterday"), "without a time"),
+        (bad(r#""method":"GET","#, ""), "without a method"),
+        (bad(r#""method":"GET""#, r#""method":null"#), "without a method"),
+        (bad(r#""request":{"#, r#""request":null,"asked":{"#), "without an address"),
+        (r#""not an entry""#.into(), "not an object"),
+        ("[]".into(), "not an object"),
+    ] {
+        let room = entry_of_room();
+        let (items, report) = imported(har("WebInspector", "1", &[entry.clone(), room, good.clone()]));
+        assert_eq!((report.bad_lines, report.exchanges, report.frames), (1, 1, 82), "{entry}: {report}");
+        assert!(report.bad_lines_listed[0].reason.contains(reason) && report.is_lossy(), "{entry}: {report}");
+        assert_eq!(items.iter().filter(|item| matches!(item.what, What::Http(_))).count(), 1, "{entry}");
+    }
+    // Nothing of these is recorded, so nothing is lost.
+    let other = bad("webcast.tiktok.com/webcast/room/info", "example.org").replace(":200", ":null");
+    let (_, report) = imported(har("WebInspector", "1", &[other, entry_of_room()]));
+    assert!(!report.is_lossy(), "{report}");
+}
+
+/// The entry of the room's connection.
+fn entry_of_room() -> String {
+    entry(URL, STARTED, &messages(|ms| ms / 1e3))
+}
+
+#[test]
+fn direct_messages_are_not_taken_for_a_room() {
+    let room = entry(URL, STARTED, &messages(|ms| ms / 1e3));
+    let direct = entry("wss://im-ws.tiktok.com/ws/v2?aid=1", STARTED, &messages(|ms| ms / 1e3));
+    let (_, report) = imported(har("WebInspector", "1", &[direct, room]));
+    assert_eq!((report.connections, report.left_out), (1, 1));
+}
+
+#[test]
 fn control_frames_errors_and_fragments_are_recognised() {
     let time = START_MS as f64 / 1e3;
     let said = |kind: &str, opcode: i32, data: &str| json!({ "type": kind, "time": time, "opcode": opcode, "data": data });
@@ -216,7 +328,7 @@ fn control_frames_errors_and_fragments_are_recognised() {
         .collect();
     assert_eq!(
         shown,
-        [r#"2 true b":\x02hb""#, r#"2 false b":\x02hb""#, r#"1 false b"text""#, "it broke", "1000 bye"]
+        [r#"2 true b":\x02hb""#, r#"2 false b":\x02hb""#, r#"1 false b"***""#, "it broke", "1000 bye"]
     );
     assert_eq!((report.frames, report.bad_lines), (3, 0));
     assert!(items.iter().all(|item| item.flags.0 & Flags::INJECTED == 0));

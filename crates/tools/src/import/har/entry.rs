@@ -1,17 +1,17 @@
 //! An element of `entries`: a connection or an exchange.
 
-use std::io::Read;
+use std::{io::Read, ops::RangeInclusive};
 
 use base64::Engine as _;
 
 use super::{
     super::{
         Error,
-        captured::{CaptureEntry, URL_BYTES_MAX},
+        captured::{About, CaptureEntry, Said, URL_BYTES_MAX},
         lines::BASE64,
         times::parse_date,
     },
-    Context, Texts,
+    Context, LONE, Texts,
     json::{Json, List, Object},
     lines,
     message::MessageFields,
@@ -21,12 +21,15 @@ use crate::sans_io::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
 
 /// Maximum number of headers in an exchange.
 const HEADERS_MAX: usize = 200;
+/// Possible values of a status. Browsers write 0 or -1 for a request that had no answer.
+const STATUSES: RangeInclusive<f64> = -1.0..=999.0;
 
 /// The fields of an entry read so far.
 pub(super) struct EntryFields<'a, 'v> {
     id: u64,
     context: &'a Context<'a, 'v>,
     entry: CaptureEntry,
+    status: Option<u16>,
     /// Separate file with the body or the frames.
     file: String,
     /// The body; `None` if it is too long to keep.
@@ -39,15 +42,26 @@ impl<'a, 'v> EntryFields<'a, 'v> {
     pub(super) fn new(id: u64, context: &'a Context<'a, 'v>) -> Self {
         let (file, text) = (String::new(), Some(String::new()));
         let message = MessageFields::default();
-        Self { id, context, entry: CaptureEntry::default(), file, text, is_base64: false, message }
+        let entry = CaptureEntry::default();
+        Self { id, context, entry, status: None, file, text, is_base64: false, message }
+    }
+
+    /// Whether the entry is a connection, as far as known.
+    pub(super) fn is_socket(&self) -> bool {
+        self.entry.is_socket
     }
 
     /// Emits the entry, once all fields are known.
     pub(super) fn finish(mut self) -> Result<(), Error> {
+        if !self.entry.is_socket && self.entry.url.is_empty() {
+            self.context.visit.borrow_mut().about(About::Skipped("an entry without an address".into()));
+            return Ok(());
+        }
+        self.entry.status = self.status.unwrap_or_default();
         if !self.entry.is_socket && self.entry.role().is_some() {
-            match self.read_body() {
+            match self.missing().map_or_else(|| self.read_body(), |what| Err(what.to_owned())) {
                 Ok(body) => self.entry.body = body.into(),
-                Err(error) => self.entry.no_body = Some(error.to_string()),
+                Err(error) => self.entry.unreadable = Some(error),
             }
         }
         let is_socket = self.entry.is_socket;
@@ -59,16 +73,33 @@ impl<'a, 'v> EntryFields<'a, 'v> {
         lines(self.context.har.open_beside(&self.file)?, self.id, *visit)
     }
 
-    fn read_body(&mut self) -> Result<Vec<u8>, Error> {
+    /// Returns what an exchange lacks: a default in its place would look like something that was captured.
+    fn missing(&self) -> Option<&'static str> {
+        let parts = [
+            (self.entry.method.is_empty(), "an exchange without a method"),
+            (self.status.is_none(), "an exchange without a status"),
+            (self.entry.started_ms.is_none(), "an exchange without a time"),
+        ];
+        parts.into_iter().find_map(|(is_missing, what)| is_missing.then_some(what))
+    }
+
+    fn read_body(&mut self) -> Result<Vec<u8>, String> {
         if !self.file.is_empty() {
-            let mut body = Vec::new();
-            let limit = HTTP_BODY_BYTES_MAX as u64 + 1;
-            let input = self.context.har.open_beside(&self.file)?;
-            input.take(limit).read_to_end(&mut body).map_err(Error::Read)?;
-            return Ok(body);
+            return self.read_file().map_err(|error| error.to_string());
         }
-        let text = self.text.take().ok_or(Error::TooLong { bytes: TEXT_BYTES_MAX })?;
-        Ok(if self.is_base64 { BASE64.decode(text).unwrap_or_default() } else { text.into() })
+        let text = self.text.take().ok_or_else(|| Error::TooLong { bytes: TEXT_BYTES_MAX }.to_string())?;
+        match self.is_base64 {
+            true => BASE64.decode(text).map_err(|error| format!("a body is not base64: {error}")),
+            false => Ok(text.into()),
+        }
+    }
+
+    fn read_file(&self) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        let limit = HTTP_BODY_BYTES_MAX as u64 + 1;
+        let input = self.context.har.open_beside(&self.file)?;
+        input.take(limit).read_to_end(&mut body).map_err(Error::Read)?;
+        Ok(body)
     }
 
     /// Whether the body may be worth recording, as far as known.
@@ -103,8 +134,14 @@ impl List for EntryFields<'_, '_> {
     fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let mut visit = self.context.visit.borrow_mut();
         self.message.begin(visit.wants_data(self.id));
+        let had_lone = json.take_lone();
         json.object(&mut self.message)?;
-        visit.message(self.id, self.message.read())
+        let mut item = self.message.read();
+        if json.take_lone() && item.said.is_some() {
+            item.said = Some(Said::Bad(format!("a message that is not Unicode ({LONE})")));
+        }
+        json.set_lone(had_lone);
+        visit.message(self.id, item)
     }
 }
 
@@ -132,8 +169,8 @@ impl Object for Response<'_, '_, '_> {
     fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
             "status" => {
-                let status = json.float()?.unwrap_or_default();
-                self.0.entry.status = status as u16;
+                let status = json.float()?.filter(|status| STATUSES.contains(status));
+                self.0.status = status.map(|status| status as u16);
             }
             "headers" => json.list(&mut Headers(self.0))?,
             "content" => json.object(&mut Content(self.0))?,

@@ -31,12 +31,14 @@ pub(super) struct Json<R> {
     depth: u32,
     /// Name of the current field; kept for its capacity.
     name: String,
+    /// Whether a string had half of a surrogate pair since [`Json::take_lone`].
+    has_lone: bool,
 }
 
 impl Json<io::Empty> {
     /// Parses JSON that is already in memory.
     pub(super) fn whole(bytes: Vec<u8>) -> Self {
-        Self { window: Window::whole(bytes), depth: 0, name: String::new() }
+        Self { window: Window::whole(bytes), depth: 0, name: String::new(), has_lone: false }
     }
 
     /// Returns the buffer for reuse.
@@ -47,7 +49,7 @@ impl Json<io::Empty> {
 
 impl<R: Read> Json<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { window: Window::new(input), depth: 0, name: String::new() }
+        Self { window: Window::new(input), depth: 0, name: String::new(), has_lone: false }
     }
 
     /// Reads an object, or skips any other value.
@@ -62,6 +64,11 @@ impl<R: Read> Json<R> {
         })?;
         self.name = name;
         Ok(())
+    }
+
+    /// Whether the next value is an object.
+    pub(super) fn is_object(&mut self) -> Result<bool, Error> {
+        Ok(self.next()? == b'{')
     }
 
     /// Reads a list, or skips any other value.
@@ -128,6 +135,16 @@ impl<R: Read> Json<R> {
         }
     }
 
+    /// Whether a string that was read since the last call is not Unicode: half of a surrogate pair was replaced in it.
+    pub(super) fn take_lone(&mut self) -> bool {
+        std::mem::take(&mut self.has_lone)
+    }
+
+    /// Restores what [`Json::take_lone`] returned.
+    pub(super) fn set_lone(&mut self, has_lone: bool) {
+        self.has_lone |= has_lone;
+    }
+
     /// Checks that nothing follows.
     pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
@@ -178,7 +195,10 @@ impl<R: Read> Json<R> {
         let Span { bytes, has_escapes } = text::span(&mut self.window)?;
         let written = &self.window.rest()[..bytes];
         let value = if has_escapes {
-            text::unescape(written).map(|text| read(&text))
+            text::unescape(written).map(|(text, is_lone)| {
+                self.has_lone |= is_lone;
+                read(&text)
+            })
         } else {
             std::str::from_utf8(written).ok().map(read)
         };

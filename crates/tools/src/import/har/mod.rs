@@ -25,6 +25,9 @@ use json::{Json, List, Object};
 use message::MessageFields;
 use window::TEXT_BYTES_MAX;
 
+/// Why a string is not Unicode.
+const LONE: &str = "half of a surrogate pair";
+
 /// A HAR capture.
 pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
@@ -112,8 +115,18 @@ impl List for Log<'_, '_> {
     fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let (id, context) = (self.entries, self.context);
         self.entries += 1;
+        if !json.is_object()? {
+            context.visit.borrow_mut().about(About::Skipped("an entry that is not an object".into()));
+            return json.skip();
+        }
         let mut fields = EntryFields::new(id, context);
+        json.take_lone();
         json.object(&mut fields)?;
+        if json.take_lone() && !fields.is_socket() {
+            let why = format!("an entry that is not Unicode ({LONE})");
+            context.visit.borrow_mut().about(About::Skipped(why));
+            return Ok(());
+        }
         fields.finish()
     }
 }

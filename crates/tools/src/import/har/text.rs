@@ -88,10 +88,35 @@ fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
     Err(Error::NotJsonAt { at: window.place(), reason })
 }
 
-/// Decodes a string with escapes; returns `None` if one is invalid.
-pub(super) fn unescape(written: &[u8]) -> Option<String> {
+/// Decodes a string with escapes; returns `None` if one is invalid. Replaces halves of surrogate pairs, and returns whether
+/// there are any: JSON can hold them, but text cannot.
+pub(super) fn unescape(written: &[u8]) -> Option<(String, bool)> {
     let quoted = [b"\"", written, b"\""].concat();
-    serde_json::from_slice(&quoted).ok()
+    match serde_json::from_slice(&quoted) {
+        Ok(text) => Some((text, false)),
+        Err(_) => serde_json::from_slice(&whole_surrogates(quoted)).ok().map(|text| (text, true)),
+    }
+}
+
+/// Replaces each half of a surrogate pair with U+FFFD.
+fn whole_surrogates(mut text: Vec<u8>) -> Vec<u8> {
+    let unit = |text: &[u8], at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut at = 0;
+    while at < text.len() {
+        at += match (unit(&text, at), unit(&text, at + 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
+            (Some(0xd800..0xe000), _) => {
+                text[at + 2..at + 6].copy_from_slice(b"fffd");
+                6
+            }
+            _ if text[at] == b'\\' => 2,
+            _ => 1,
+        };
+    }
+    text
 }
 
 /// Returns the number as text; `None` if it is invalid.

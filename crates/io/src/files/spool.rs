@@ -1,0 +1,97 @@
+//! Input that can be read only once, such as standard input, kept in a file without a name.
+
+use std::{
+    env,
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    path::PathBuf,
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::disk::for_owner_only;
+
+/// `FILE_FLAG_DELETE_ON_CLOSE` of Windows.
+#[cfg(windows)]
+const DELETE_ON_CLOSE: u32 = 0x0400_0000;
+
+/// A copy of an input that can be read several times, also at once. It needs no removal: the file has no name, or loses it with
+/// the process.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    file: Arc<File>,
+    bytes: u64,
+}
+
+impl Spool {
+    /// Copies the input to its end.
+    ///
+    /// # Errors
+    /// Any error in reading the input, or in writing to the folder for temporary files.
+    pub fn of(mut input: impl Read) -> io::Result<Self> {
+        let mut file = unnamed()?;
+        let bytes = io::copy(&mut input, &mut file)?;
+        Ok(Self { file: Arc::new(file), bytes })
+    }
+
+    /// Returns the number of bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns a reader at the beginning.
+    #[must_use]
+    pub fn open(&self) -> SpoolReader {
+        SpoolReader { spool: self.clone(), at: 0 }
+    }
+}
+
+/// Creates a file without a name in the folder for temporary files.
+fn unnamed() -> io::Result<File> {
+    static CREATED: AtomicU64 = AtomicU64::new(0);
+    let number = CREATED.fetch_add(1, Ordering::Relaxed);
+    let path: PathBuf = env::temp_dir().join(format!(".livetape.{}.{number}.spool", process::id()));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    for_owner_only(&mut options);
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, DELETE_ON_CLOSE);
+    let file = options.open(&path)?;
+    #[cfg(unix)]
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Reads a [`Spool`] from its own position.
+#[derive(Debug)]
+pub struct SpoolReader {
+    spool: Spool,
+    at: u64,
+}
+
+impl Read for SpoolReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(&*self.spool.file, buffer, self.at)?;
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(&*self.spool.file, buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for SpoolReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.spool.bytes.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

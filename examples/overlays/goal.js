@@ -1,0 +1,35 @@
+// The goal bar.
+
+'use strict'
+
+/** For each `count`: the event type, and how much an event adds. */
+const COUNTS = {
+  diamonds: ['gift', ({ diamonds }) => diamonds],
+  gifts: ['gift', ({ repeatDelta }) => repeatDelta],
+  likes: ['like', ({ likeCount }) => likeCount],
+  follows: ['social', ({ action }) => (action === 'follow' ? 1 : 0)],
+  shares: ['social', ({ action }) => (action === 'share' ? 1 : 0)],
+  subscribes: ['subscribe', () => 1],
+}
+const options = optionsOf({ count: 'diamonds', goal: 1000, start: 0, title: '' }, { count: Object.keys(COUNTS) })
+const [counted, worth] = COUNTS[options.count]
+const find = (id) => document.getElementById(id)
+let sum = options.start
+
+const draw = drawing((isRush) => {
+  const part = options.goal > 0 ? Math.min(1, sum / options.goal) : 1
+  find('numbers').textContent = `${sum.toLocaleString('en')} / ${options.goal.toLocaleString('en')}`
+  find('done').style.transform = `translateX(${part * 100 - 100}%)`
+  find('goal').classList.toggle('rush', isRush)
+  find('goal').classList.toggle('reached', part === 1)
+  document.querySelector('.bar').setAttribute('aria-valuenow', String(Math.round(part * 100)))
+})
+
+find('title').textContent = shorten(options.title || options.count, 60)
+draw()
+connect(options, [counted], (event) => {
+  if (event.type !== counted) return
+  const more = Number(worth(event.data))
+  if (Number.isFinite(more)) sum += more
+  draw()
+}, { since: 0, onStartOver: () => (sum = options.start) })

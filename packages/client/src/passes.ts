@@ -1,0 +1,21 @@
+// The passes of a replay. Each lap, seek and load begins another pass, and so does each start of the server.
+
+import type { LivetapeEvent } from './events.js'
+
+/** End of the ids of a pass, from the second on. */
+const SUFFIX = /~\d+$/
+
+export class Passes {
+  #last: string | undefined
+
+  /** Whether this is the first event of another pass than the last one, so that totals have to start over. */
+  isNext({ stream, id, replay, data }: LivetapeEvent): boolean {
+    // An inferred final has no message, and so no id of its own.
+    const marked = id ?? (data as { streakId?: string }).streakId
+    if (!marked) return false
+    const before = this.#last
+    // A live room goes on where it was.
+    this.#last = replay ? `${stream}${SUFFIX.exec(marked)?.[0] ?? ''}` : (before ?? '')
+    return before !== undefined && before !== this.#last
+  }
+}

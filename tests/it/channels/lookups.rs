@@ -1,0 +1,136 @@
+//! Look-ups at the upstream: one budget over time, and answers that are remembered.
+
+use std::{fmt::Write as _, time::Duration};
+
+use livetape::{
+    control::{Sources, Token},
+    source::live::LiveOptions,
+    supervisor::SupervisorOptions,
+};
+
+use crate::support::{As, ROOMS, Rig, Setup, json, read, told, wait};
+
+/// Sets the number of look-ups per minute: the upstream of the tests is on loopback, so it has none by default.
+fn limited(setup: Setup, per_minute: u32) -> Setup {
+    setup.options(|options| SupervisorOptions {
+        live: LiveOptions { lookups_per_minute: Some(per_minute), ..options.live },
+        ..options
+    })
+}
+
+/// The state of the budget in `/status`: available, waiting, made, refused, remembered.
+async fn lookups(rig: &Rig) -> [u64; 5] {
+    let status = rig.http("GET", "/status", "").await.json();
+    ["available", "waiting", "made", "refused", "remembered"]
+        .map(|key| status["lookups"][key].as_u64().unwrap_or_else(|| panic!("{key}: {status}")))
+}
+
+/// An overlay that reconnects after 1011, as documented.
+#[tokio::test(start_paused = true)]
+async fn sockets_that_reconnect_to_a_user_who_is_offline_cause_one_look_up_in_fifteen_seconds() {
+    let rig = limited(Setup::channels(ROOMS), 30).start(As::Serve);
+    for n in 0..1_500 {
+        let refusal = rig.refusal("ws/t-offline").await;
+        assert_eq!(told(&refusal), "\"user_offline\" retrying=false 1011 user_offline");
+        assert!(n == 0 || (1..=15_000).contains(&refusal.0["retryAfterMs"].as_u64().unwrap()), "{refusal:?}");
+        wait(Duration::from_millis(3)).await;
+    }
+    assert_eq!((rig.requests(), lookups(&rig).await), (1, [10, 0, 1, 0, 1_499]));
+    // It is asked again later, also for users whom the upstream does not know: twice, because that answer may be wrong.
+    wait(Duration::from_secs(15)).await;
+    assert_eq!(told(&rig.refusal("ws/t-offline").await), "\"user_offline\" retrying=false 1011 user_offline");
+    assert_eq!(rig.requests(), 2);
+    for _ in 0..20 {
+        assert_eq!(rig.refusal("ws/t-nobody").await.0["code"], "user_not_found");
+    }
+    assert_eq!(rig.requests(), 4);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_and_orders_share_the_budget() {
+    let mut rooms = ROOMS.replace("]\n", "");
+    for n in 0..60 {
+        writeln!(rooms, "    {{ name = \"u{n}\" }},").unwrap();
+    }
+    let rig = limited(Setup::channels(&(rooms + "]\n")), 30).start(As::Serve);
+    let (mut tested, mut connected) = (0, 0);
+    for n in 0..60 {
+        let check = rig.http("GET", &format!("/test/u{n}"), "").await;
+        let check = (check.status, check.json());
+        tested += usize::from(check.1["canConnect"] == true);
+        if check.1["canConnect"] != true {
+            assert_eq!((check.0, &check.1["code"]), (200, &"capacity".into()));
+            assert!((1..=6_000).contains(&check.1["retryAfterMs"].as_u64().unwrap()), "{check:?}");
+        }
+        let answer = rig.http("POST", &format!("/connect/u{n}"), "").await;
+        connected += usize::from(answer.status == 200);
+        if answer.status != 200 {
+            assert_eq!((answer.status, answer.code().as_str()), (503, "capacity"));
+            assert!(answer.header("retry-after").is_some_and(|wait| wait <= "6"), "{:?}", answer.body);
+        }
+    }
+    // An order that replaces a room looks twice: before it leaves the room, and to connect.
+    assert!(tested + connected <= 10, "{tested} {connected}");
+    let [available, _, made, refused, _] = lookups(&rig).await;
+    assert_eq!((available, refused), (0, 120 - tested as u64 - connected as u64));
+    assert!((10..=12).contains(&made), "{made}");
+    // The page of a room, its age, the cookie.
+    assert!(rig.requests() <= 3 * 12, "{}", rig.requests());
+    // Two more a few seconds later.
+    wait(Duration::from_secs(10)).await;
+    assert_eq!(rig.http("GET", "/test/u1", "").await.json()["canConnect"], true);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_known_answer_is_that_of_the_look_up() {
+    let rig = limited(Setup::channels(ROOMS), 30).start(As::Serve);
+    for user in ["offline", "nobody"] {
+        let mut first = rig.http("GET", &format!("/test/{user}"), "").await.json();
+        let requests = rig.requests();
+        let mut second = rig.http("GET", &format!("/test/@{}", user.to_uppercase()), "").await.json();
+        let answer = rig.http("POST", &format!("/connect/{user}"), "").await;
+        assert_eq!(rig.requests(), requests, "{user}");
+        assert_eq!(answer.code(), second["code"].as_str().unwrap());
+        assert_eq!(answer.header("retry-after"), Some("15"));
+        assert!(second["retryAfterMs"].as_u64().is_some_and(|wait| wait <= 15_000), "{second}");
+        for check in [&mut first, &mut second] {
+            let keys = check.as_object_mut().unwrap();
+            keys.remove("retryAfterMs");
+            keys.remove("username");
+        }
+        assert_eq!(first, second);
+    }
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_of_tokens_that_open_together_queue() {
+    let users: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();
+    let names: String = users.iter().map(|user| format!("{{ name = \"{user}\" }},")).collect();
+    let token = |user: &String| Token {
+        secret: format!("t-{user}").into(),
+        client: user.clone(),
+        user: Some(user.clone()),
+        recording: None,
+    };
+    let tokens = users.iter().map(token).collect();
+    let setup = Setup::channels(&format!("speed = \"max\"\nend = \"stay\"\nuser = [{names}]"));
+    let setup = setup.sources(|sources| Sources { tokens, max_live: 20, ..sources });
+    let rig = limited(setup, 30).start(As::Serve);
+    let started = livetape::clock::now();
+    let mut sockets = Vec::new();
+    for user in &users {
+        sockets.push(rig.ws(&format!("ws/t-{user}")).await);
+    }
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(lookups(&rig).await, [0, 10, 10, 0, 0]);
+    for (n, socket) in sockets.iter_mut().enumerate() {
+        assert_eq!(json(&read(socket, 1).await[0])["type"], "connection_created");
+        let expected = 2 * n.saturating_sub(9) as u64;
+        let took = started.elapsed().as_secs();
+        assert!((expected..=expected + 1).contains(&took), "{n}: {took} s, not {expected}");
+    }
+    rig.end().await;
+}
