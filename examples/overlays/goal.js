@@ -32,4 +32,10 @@ connect(options, [counted], (event) => {
   const more = Number(worth(event.data))
   if (Number.isFinite(more)) sum += more
   draw()
-}, { since: 0, onStartOver: () => (sum = options.start) })
+}, {
+  since: 0,
+  onStartOver: () => {
+    sum = options.start
+    draw()
+  },
+})

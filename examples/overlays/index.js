@@ -94,6 +94,7 @@ async function list() {
     show()
     return tell(find('token').value ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token. Enter it above the options.')
   }
+  if (!answer.ok) return tell((await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`)
   tell(INTRODUCTION)
   const { recordings } = await answer.json()
   const tapes = recordings.filter(({ problem }) => !problem).map(({ name }) => new Option(name, name))

@@ -25,4 +25,10 @@ connect(options, ['gift'], ({ type, data }) => {
   viewers.set(key, { data, sum: (known?.sum ?? 0) + data.diamonds })
   if (viewers.size > VIEWERS_MAX) viewers = new Map(ranked().slice(0, VIEWERS_MAX / 2).map((viewer) => [viewer.data.user?.userId || viewer.data.sender, viewer]))
   draw()
-}, { since: 0, onStartOver: () => (viewers = new Map()) })
+}, {
+  since: 0,
+  onStartOver: () => {
+    viewers = new Map()
+    draw()
+  },
+})

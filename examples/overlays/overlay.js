@@ -144,6 +144,8 @@ function connect(options, types, show, more = {}) {
     ...more,
   })
   let [hasConnected, hasComplained] = [false, false]
+  /** The last error since the last event: why the server closes the connection. */
+  let last
   client.on('connected', () => {
     hasConnected = true
     say('')
@@ -151,9 +153,10 @@ function connect(options, types, show, more = {}) {
   client.on('reconnecting', ({ delayMs }) => say(`disconnected, retrying in ${Math.ceil(delayMs / 1000)} s`))
   client.on('disconnected', ({ final, code, meaning }) => {
     if (final) say(meaning)
-    if (final && code !== 1000) complain([meaning])
+    if (final && code !== 1000) complain([last?.message ?? meaning, last?.hint].filter(Boolean), last !== undefined)
   })
   client.on('error', (error) => {
+    last = error
     say(error.title || error.message)
     const isOver = client.getStatus() === 'disconnected'
     // Advice about this page; for example, that a server refuses pages from disk. Once is enough.
@@ -164,6 +167,7 @@ function connect(options, types, show, more = {}) {
     complain([error.message, link ?? error.hint].filter(Boolean), isOver && !hasConnected)
   })
   client.on('event', (event) => {
+    last = undefined
     if (!options.user || event.username === options.user) show(event)
   })
   client.connect()

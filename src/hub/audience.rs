@@ -57,13 +57,16 @@ impl Audience {
     }
 
     pub(super) fn includes(self, filter: &Filter) -> bool {
+        let (format, needs_inferred) = match filter.format {
+            Format::Native => (true, false),
+            // Its clients ignore a streak until it ends.
+            Format::Tikfinity => (self.tikfinity, true),
+        };
         let gifts = match filter.gifts {
-            // Clients of TikFinity's format ignore a streak until it ends, so they need inferred finals.
-            Gifts::Raw => self.gifts_raw || filter.format == Format::Tikfinity,
+            Gifts::Raw => self.gifts_raw || needs_inferred,
             Gifts::Delta => self.gifts_delta,
             Gifts::Final => self.gifts_final,
         };
-        let format = filter.format == Format::Native || self.tikfinity;
         gifts && format && (filter.raw || !self.needs_raw) && filter.types.contains(self.kind)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use super::choice::choice;
 use crate::sans_io::event::KINDS;
 
 /// Which events a subscriber receives. The default is everything that TikTok sent, except `unknown` events.
@@ -20,55 +21,45 @@ pub struct Filter {
 impl Filter {
     /// Whether gifts are counted since the previous final of their streak, not since its previous event.
     pub(super) fn counts_since_final(&self) -> bool {
-        self.gifts == Gifts::Final || self.format == Format::Tikfinity
-    }
-}
-
-/// How the JSON of an event is laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// livetape's own format.
-    #[default]
-    Native,
-    /// TikFinity's format, which only has names for some types of event.
-    Tikfinity,
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "native" => Ok(Self::Native),
-            "tikfinity" => Ok(Self::Tikfinity),
-            _ => Err(format!("`format` must be native or tikfinity, not `{text}`")),
+        match self.format {
+            Format::Native => self.gifts == Gifts::Final,
+            Format::Tikfinity => true,
         }
     }
 }
 
-/// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the same in
-/// each mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gifts {
-    /// All events that TikTok sent; in TikFinity's format, inferred finals, too.
-    #[default]
-    Raw,
-    /// Events that add gifts, and finals, including inferred ones.
-    Delta,
-    /// Finals only, including inferred ones.
-    Final,
+choice! {
+    /// How the JSON of an event is laid out.
+    pub enum Format {
+        /// livetape's own format.
+        #[default]
+        Native = "native",
+        /// TikFinity's format, which only has names for some types of event.
+        Tikfinity = "tikfinity",
+    }
 }
 
-impl FromStr for Gifts {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "raw" => Ok(Self::Raw),
-            "delta" => Ok(Self::Delta),
-            "final" => Ok(Self::Final),
-            _ => Err(format!("`gifts` must be raw, delta or final, not `{text}`")),
+impl Format {
+    /// Whether the format has a line for missing events.
+    pub(super) fn has_gaps(self) -> bool {
+        match self {
+            Self::Native => true,
+            Self::Tikfinity => false,
         }
+    }
+}
+
+choice! {
+    /// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the same in
+    /// each mode.
+    pub enum Gifts {
+        /// All events that TikTok sent; in TikFinity's format, inferred finals, too.
+        #[default]
+        Raw = "raw",
+        /// Events that add gifts, and finals, including inferred ones.
+        Delta = "delta",
+        /// Finals only, including inferred ones.
+        Final = "final",
     }
 }
 

@@ -8,9 +8,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{
-    Filter, Format, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState,
-};
+use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState};
 use crate::{
     clock,
     sans_io::error::{Code, Problem},
@@ -109,8 +107,7 @@ impl Shared {
         }
         match (seq < tail, join.on_gap) {
             (false, _) => Ok(Start::at(seq)),
-            // TikFinity's format has no name for a gap.
-            (true, OnGap::Skip) if join.filter.format == Format::Tikfinity => Ok(Start::at(tail)),
+            (true, OnGap::Skip) if !join.filter.format.has_gaps() => Ok(Start::at(tail)),
             (true, OnGap::Skip) => Ok(Start::behind_gap(seq, tail)),
             (true, OnGap::Close) => unknown(format!(
                 "event {} is no longer in the backlog, which starts at {}",

@@ -6,6 +6,7 @@
 
 mod audience;
 mod batches;
+mod choice;
 mod cursor;
 mod delivery;
 mod encode;

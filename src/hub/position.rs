@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::choice::choice;
+
 /// Value of `?since=`: `0` or `STREAM:SEQ`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -44,25 +46,14 @@ impl fmt::Display for Since {
     }
 }
 
-/// Value of `?on_gap=`: what to do if the event after `since` is no longer in the backlog.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnGap {
-    /// Reject the position.
-    #[default]
-    Close,
-    /// Send `{"type":"gap","from":…,"to":…}` for the missing events, then continue with the oldest event.
-    Skip,
-}
-
-impl FromStr for OnGap {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "close" => Ok(Self::Close),
-            "skip" => Ok(Self::Skip),
-            _ => Err(format!("`on_gap` must be close or skip, not `{text}`")),
-        }
+choice! {
+    /// Value of `?on_gap=`: what to do if the event after `since` is no longer in the backlog.
+    pub enum OnGap {
+        /// Reject the position.
+        #[default]
+        Close = "close",
+        /// Send `{"type":"gap","from":…,"to":…}` for the missing events, then continue with the oldest event.
+        Skip = "skip",
     }
 }
 

@@ -332,7 +332,7 @@ settings! {
         wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Close the sockets (1000) and exit at the end
         ///
-        /// Exits with 3 if a client did not read to the end, or the server ended its connection before. Clients that left by themselves are only counted in a line.
+        /// Exits with 3 if a client did not read to the end, or the server ended its connection before. One line reports the number of clients that left by themselves.
         exit_when_done: bool = false, "--exit-when-done", "LIVETAPE_EXIT_WHEN_DONE";
     }
 

@@ -122,7 +122,7 @@ export async function names({ browser, livetape, pictures }) {
     await page.locator('.details pre', { hasText: '\\u202e' }).waitFor()
     await isSafe('an event')
     await visit.picture(pictures, 'names-replay')
-    // Messages: of failures, and of what was done.
+    // Messages: failures and notices.
     await page.route(/\/replay\/seek$/, (route) => route.fulfill({ status: 409, json: { error: { code: 'recording_busy', message: SENT, hint: SENT } } }))
     await page.getByRole('slider').press('5')
     await page.locator('.card.error').waitFor()

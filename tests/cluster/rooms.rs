@@ -4,7 +4,7 @@ use livetape::{mock::Happened, sans_io::pace::Speed};
 use serde_json::Value;
 
 use crate::{
-    support::{Feed, Node, after},
+    support::{Feed, Node, after, polled},
     upstream::{Show, is_chat},
 };
 
@@ -76,4 +76,26 @@ fn a_room_stays_open_as_long_as_any_node_has_readers() {
     }
     elsewhere.until(is_chat);
     assert_eq!(show.connections(), (2, 1));
+}
+
+#[test]
+fn the_limits_of_a_cluster_name_themselves() {
+    let show = Show::start(|it| it.speed(Speed::Times(4.into())), "1");
+    let nodes = [show.node(), show.node()];
+    let room = nodes[0].room("t-ann");
+    room.until(is_chat);
+    let error = nodes[1].room("t-ben").next().unwrap();
+    let message = "the maximum number of live rooms in the cluster, 1, is connected";
+    assert!(error.contains(message) && error.contains(r#""code":"capacity""#), "{error}");
+    let cause = r#"livetape_sockets_turned_away_total{code="capacity",cause="live_rooms_of_cluster"} 1"#;
+    let metrics = nodes[1].text("/metrics");
+    assert!(metrics.contains(cause), "{metrics}");
+    // A program that is not a node keeps a user. Each attempt waits for a node that leaves.
+    let refusal = polled(|| {
+        show.nats.publish("$KV.livetape-test.user.ben", b"{}");
+        let (status, answer) = nodes[1].request("POST", "/connect/ben", &Value::Null);
+        (status != 200).then_some(answer)
+    });
+    assert_eq!(refusal["error"]["message"], "another node of the cluster is connected to `ben`");
+    assert_eq!(refusal["error"]["code"], "capacity");
 }

@@ -31,6 +31,10 @@ async fn the_page_may_not_contact_other_servers() {
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     assert!(!page.body.contains("http:") && !page.body.contains("https:"), "{}", page.body);
+    let overlay = get(&rig, "/overlays/chat.html", BROWSER).await;
+    let policy = overlay.header("content-security-policy").unwrap();
+    let inline: Vec<_> = policy.split("; ").filter(|rule| rule.contains("unsafe-inline")).collect();
+    assert_eq!(inline, ["style-src 'self' 'unsafe-inline'"], "{policy}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-/** Every text of the page. To translate the page, translate this file, `hints.ts` and `titles.ts`. `isolate` what comes from outside. */
+/** Every text of the page. To translate the page, translate this file, `hints.ts` and `titles.ts`. `isolate` texts of users and servers. */
 
 import { grouped } from './lib/format.ts'
 import { isolate } from './lib/plain.ts'

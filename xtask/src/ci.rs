@@ -41,7 +41,7 @@ const STAGES: &[Stage] = &[
     ("soak", &[], &["xtask", "soak", "--minutes", "3"]),
     ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--release"]),
     ("autobahn", &[&[autobahn::PIP, Need::Packages("target/autobahn")]], &["xtask", "autobahn"]),
-    ("peers", &[&NODE, &[PYTHON, Need::Packages("tests/peers/node_modules"), Need::Packages("target/peers")]], &["xtask", "peers"]),
+    ("peers", &[&NODE, &[PYTHON, Need::Packages("tests/peers/node_modules"), Need::Packages("target/peers-2.5.0"), Need::Packages("target/peers"), Need::Packages("target/peers-6.6.6"), Need::Packages("target/peers-7.0.1")]], &["xtask", "peers"]),
     ("web", &[&NODE, &[Need::Packages("web/node_modules")]], &["xtask", "web", "--check"]),
     ("client", &[&NODE, &CHROMIUM, &[Need::Packages("packages/client/node_modules"), Need::Packages("packages/testing/node_modules")]], &["xtask", "client", "--check"]),
     ("browser", &[&NODE, &CHROMIUM, &[Need::Packages("tests/browser/node_modules")]], &["xtask", "browser"]),
@@ -143,7 +143,7 @@ fn provide(stages: &[Stage], is_agreed: bool) -> Result<()> {
     if needs.is_empty() {
         return Ok(());
     }
-    println!("These stages need what is missing here, and would install it:\n{}", described(&needs));
+    println!("Missing, and installed by these stages:\n{}", described(&needs));
     if !is_agreed {
         ensure!(io::stdin().is_terminal(), "nothing was installed: add --yes to install it");
         print!("Install it? [y/N] ");

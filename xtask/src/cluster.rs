@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--locked", "--test", "cluster"]);
     if args.release {
-        // With the features of the stage `tests`, so that cargo only links the tests.
+        // With the features of the stage `test`, so that cargo only links the tests.
         tests.arg("--workspace").env("LIVETAPE_BIN", size::build()?);
     } else {
         tests.args(["--features", "nats"]);

@@ -87,17 +87,21 @@ impl Group {
 
     /// Returns the status of the program, once it has ended and its output has been passed on; `None` if it prints nothing for too long.
     fn wait_for_end(&mut self, silence_max: Duration) -> Result<Option<ExitStatus>> {
-        let (mut last, mut compilers) = (now(), Compilers::of(self.child.id()));
+        let (mut last, mut looked, mut compilers) = (now(), now(), Compilers::of(self.child.id()));
         loop {
             let pause = match self.heard.recv_timeout(LOOK_EVERY.min(silence_max)) {
                 Ok(()) => {
                     last = now();
-                    continue;
+                    if last.duration_since(looked) < LOOK_EVERY {
+                        continue;
+                    }
+                    Duration::ZERO
                 }
-                // A daemon keeps the pipes of a program that has ended.
                 Err(RecvTimeoutError::Timeout) => Duration::ZERO,
                 Err(RecvTimeoutError::Disconnected) => LOOK_EVERY.min(silence_max),
             };
+            looked = now();
+            // A daemon keeps the pipes of a program that has ended, and may print more.
             if let Some(status) = self.child.wait_timeout(pause)? {
                 return Ok(Some(status));
             }
@@ -179,6 +183,16 @@ mod tests {
     fn the_status_of_a_program_is_its_own() {
         let group = Group::start(&mut script("exit 3")).unwrap();
         assert_eq!(group.wait(LONG).unwrap().unwrap().code(), Some(3));
+    }
+
+    #[test]
+    fn a_daemon_that_prints_does_not_delay_the_end() {
+        let (mut errors, to_errors) = pipe().unwrap();
+        let group = Group::start_passing(&mut script("yes & echo $! >&2"), io::sink(), to_errors).unwrap();
+        assert_eq!(group.wait(LONG).unwrap().unwrap().code(), Some(0));
+        let mut daemon = String::new();
+        BufReader::new(&mut errors).read_line(&mut daemon).unwrap();
+        assert!(Command::new("kill").arg(daemon.trim()).status().unwrap().success());
     }
 
     #[test]

@@ -114,7 +114,7 @@ struct Tests {
     folder: PathBuf,
 }
 
-/// Builds all tests, like the stage `tests`, so that CI does not build them again. Returns them by name.
+/// Builds all tests, like the stage `test`, so that CI does not build them again. Returns them by name.
 fn tests() -> Result<BTreeMap<String, Tests>> {
     let args = ["test", "--workspace", "--locked", "--no-run", "--message-format", "json-render-diagnostics"];
     let built = cargo().args(args).stderr(Stdio::inherit()).output()?;

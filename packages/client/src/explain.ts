@@ -3,7 +3,7 @@
 import { WebSocketClient } from './client.js'
 import type { ClientError } from './error.js'
 
-/** A server that refuses an open socket says so at once. In ms. */
+/** A server that refuses an open socket sends an error immediately. In ms. */
 const SILENCE_MS = 1000
 
 /** Tries to connect, and returns what stops it as far as this page can learn it; `undefined` if nothing does. */

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 
 import { LIVETAPE, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { BACKDROP, example, isBroken, launch, open } from './pages.mjs'
@@ -159,6 +159,24 @@ test('a wrong token is named on the page, which does not retry', async () => {
     expect(await plain.page.locator('#state').innerText()).toBe('not connected')
     await plain.close()
   }, { env: { LIVETAPE_TOKEN: SECRET } })
+})
+
+test('a socket that the server closes with a reason shows the reason', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
+    const { type, data } = await new Promise((resolve, reject) => {
+      const socket = new WebSocket(`${ws}/ws/nosuch`)
+      socket.onmessage = ({ data }) => resolve(JSON.parse(data))
+      socket.onerror = reject
+    })
+    expect(type).toBe('error')
+    const visit = await open(browser, example('overlays/chat.html', { url: `${ws}/ws/nosuch` }))
+    await visit.page.locator('.mistakes').waitFor()
+    expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
+    const plain = await open(browser, example('client-example.html', { url: `${ws}/ws/nosuch` }))
+    await plain.page.getByText(data.message).waitFor()
+    expect((await (await fetch(`${url}/health`)).json()).clients).toBe(0)
+    await Promise.all([visit, plain].map((page) => page.close()))
+  })
 })
 
 test('a page from disk that the server refuses names the reason and the way out', async () => {

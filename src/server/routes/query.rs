@@ -1,11 +1,11 @@
 //! The query parameters of the feed.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use axum::{extract::Query, http::Uri};
 
 use crate::{
-    hub::{Join, OnGap, Reader},
+    hub::{Format, Gifts, Join, OnGap, Reader},
     lobby::check_client_id,
     sans_io::{
         error::{Code, Problem},
@@ -43,10 +43,6 @@ pub(crate) enum Values {
     Speed,
 }
 
-const GIFTS: [&str; 3] = ["raw", "delta", "final"];
-const ON_GAP: [&str; 2] = ["close", "skip"];
-/// The available wire formats.
-const FORMATS: [&str; 2] = ["native", "tikfinity"];
 const YES: [&str; 2] = ["1", "true"];
 const NO: [&str; 2] = ["0", "false"];
 pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
@@ -59,14 +55,14 @@ pub(crate) const FEED: [Param; 6] = [
         Values::Pattern("^(0|.+:[0-9]+)$"),
     ),
     Param::new("types", "event types to receive, separated by commas", Values::Types),
-    Param::new("gifts", "gift events to receive: raw, delta or final", Values::OneOf(&GIFTS)),
+    Param::new("gifts", "gift events to receive: raw, delta or final", Values::OneOf(Gifts::NAMES)),
     Param::new("raw", "1 to include `unknown` events", FLAG),
     Param::new(
         "on_gap",
         "what to do if the backlog no longer has the position: close or skip",
-        Values::OneOf(&ON_GAP),
+        Values::OneOf(OnGap::NAMES),
     ),
-    Param::new("format", "format of the events: native or tikfinity", Values::OneOf(&FORMATS)),
+    Param::new("format", "format of the events: native or tikfinity", Values::OneOf(Format::NAMES)),
 ];
 const OBSERVER: Param =
     Param::new("observer", "1 to observe: not counted as a client, never waited for, and skips gaps", FLAG);
@@ -235,13 +231,13 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
         "types" => {
             join.filter.types = value.parse().map_err(|name: String| unknown_type(&name))?;
         }
-        "gifts" => join.filter.gifts = choice(key, value, &GIFTS)?,
-        "on_gap" => join.on_gap = choice(key, value, &ON_GAP)?,
+        "gifts" => join.filter.gifts = choice(key, value, Gifts::named, Gifts::NAMES)?,
+        "on_gap" => join.on_gap = choice(key, value, OnGap::named, OnGap::NAMES)?,
         "raw" => join.filter.raw = flag(key, value)?,
         "observer" if extra.iter().any(|param| param.name == key) => {
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
-        "format" => join.filter.format = choice(key, value, &FORMATS)?,
+        "format" => join.filter.format = choice(key, value, Format::named, Format::NAMES)?,
         _ => {
             let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
@@ -254,8 +250,8 @@ fn unknown_type(name: &str) -> Problem {
     bad_request(format!("unknown type `{name}`")).hint(nearest::hint(name, KINDS))
 }
 
-fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {
-    value.parse().map_err(|_| unknown(format!("`{key}` has the invalid value `{value}`"), value, choices))
+fn choice<T>(key: &str, value: &str, named: fn(&str) -> Option<T>, names: &[&str]) -> Result<T, Problem> {
+    named(value).ok_or_else(|| unknown(format!("`{key}` has the invalid value `{value}`"), value, names))
 }
 
 /// Builds the error for an unknown key.

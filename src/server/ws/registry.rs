@@ -259,13 +259,9 @@ impl Sockets {
 /// Formats a filter the way it is parsed from a query, without defaults.
 fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> String {
     let types = (types != Types::ALL).then(|| format!("types={types}"));
-    let gifts = match gifts {
-        Gifts::Raw => None,
-        Gifts::Delta => Some("gifts=delta".to_owned()),
-        Gifts::Final => Some("gifts=final".to_owned()),
-    };
+    let gifts = (gifts != Gifts::default()).then(|| format!("gifts={}", gifts.name()));
     let raw = raw.then(|| "raw=1".to_owned());
-    let format = (format == Format::Tikfinity).then(|| "format=tikfinity".to_owned());
+    let format = (format != Format::default()).then(|| format!("format={}", format.name()));
     [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
 }
 
@@ -347,7 +343,7 @@ impl SocketHandle {
             End::Left | End::Over => progress.count_left(),
             End::Close(frame) | End::Refuse(frame) => match u16::from(frame.code) {
                 close::NORMAL if progress.is_closed() => return Unread(Some(progress)),
-                // Whoever stops the server knows that clients have not read everything.
+                // A stop by the user is not a loss.
                 close::GOING_AWAY => {}
                 _ => progress.count_unread(),
             },

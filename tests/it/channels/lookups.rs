@@ -67,7 +67,8 @@ async fn tests_and_orders_share_the_budget() {
         connected += usize::from(answer.status == 200);
         if answer.status != 200 {
             assert_eq!((answer.status, answer.code().as_str()), (503, "capacity"));
-            assert!(answer.header("retry-after").is_some_and(|wait| wait <= "6"), "{:?}", answer.body);
+            let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=6).contains(&wait), "{wait} {:?}", answer.body);
         }
     }
     // An order that replaces a room looks twice: before it leaves the room, and to connect.

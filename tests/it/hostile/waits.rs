@@ -15,7 +15,7 @@ use crate::{
 enum Then {
     /// The next attempt, after this many seconds.
     Again(u64),
-    /// The next attempt, after our own delay of at most a second.
+    /// The next attempt, after our own delay, 10 to 20 s.
     Backoff,
     /// No further attempt: the wait is longer than 15 minutes.
     GivesUp,

@@ -176,7 +176,7 @@ async fn a_client_that_the_server_ended_before_the_end_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_before_the_end_is_told_but_does_not_fail() {
+async fn a_client_that_leaves_before_the_end_is_reported_without_a_failure() {
     let server = short_show();
     let mut polite = open(&server, "").await;
     polite.close(None).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_client_that_leaves_before_the_end_is_told_but_does_not_fail() {
     half.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     half.read_exact(&mut [0; 12]).await.unwrap();
     half.shutdown().await.unwrap();
-    // Whoever closes one direction has left.
+    // A client that closes its direction counts as gone.
     half.read_to_end(&mut Vec::new()).await.unwrap();
     read_with_two(&server).await;
     let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());

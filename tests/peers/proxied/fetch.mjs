@@ -1,10 +1,11 @@
-// Uses the `fetch` and the WebSocket of Node: `node fetch.mjs`. Before Node 24, which reads NODE_USE_ENV_PROXY, with undici's agent.
+// Uses the `fetch` and the WebSocket of Node: `node fetch.mjs`. Before Node 22.21, which reads NODE_USE_ENV_PROXY, with undici's agent.
 
 import { inspect } from 'node:util'
 
 import { LOOKUP, OTHER, SIGN, SOCKET } from './addresses.mjs'
 
-const isOld = Number(process.versions.node.split('.')[0]) < 24
+const [major, minor] = process.versions.node.split('.').map(Number)
+const isOld = major < 22 || (major === 22 && minor < 21)
 const undici = isOld ? await import('undici') : globalThis
 if (isOld) undici.setGlobalDispatcher(new undici.EnvHttpProxyAgent())
 const { fetch, WebSocket } = undici

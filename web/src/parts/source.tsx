@@ -65,7 +65,7 @@ export function Source() {
     await refresh()
   }
 
-  // Whoever connects something else has no use for the failure. A user who is still connected does not make another user’s failure go away.
+  // The message goes away once something else is connected. A user who is still connected does not make another user’s failure go away.
   useEffect(() => {
     if (connection.value !== '') refusal.value = undefined
   }, [connection.value])

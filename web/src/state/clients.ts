@@ -15,19 +15,22 @@ export const clients = signal<readonly ConnectionView[]>([])
 export const readers = computed(() => clients.value.filter(({ observer }) => !observer))
 /** Number of clients that read the feed over HTTP: the server counts them, but lists only sockets. */
 export const streams = signal(0)
-/** The number of clients, wherever the page shows one: all that read the feed, and those on `/ws` that do not. */
-export const clientCount = computed(() => readers.value.length + streams.value)
+/** The number of clients, wherever the page shows one: all that read the feed, and those on `/ws` that do not. Only the former if there are too many to list. */
+export const clientCount = computed(() => (isListed.value ? readers.value.length + streams.value : (health.value?.clients ?? 0)))
+const isListed = signal(true)
+/** The difference at the previous poll. */
+let unlisted = 0
 export const refused = signal<readonly RefusedOrigin[]>([])
 
 async function refresh(): Promise<void> {
   const open = (status.peek()?.clients ?? 0) + (status.peek()?.observers ?? 0)
-  if (features.peek().connections && open <= CLIENTS_MAX) {
-    clients.value = (await ask<{ connections: ConnectionView[] }>('connections')).connections
-  } else {
-    clients.value = []
-  }
+  isListed.value = features.peek().connections && open <= CLIENTS_MAX
+  clients.value = isListed.value ? (await ask<{ connections: ConnectionView[] }>('connections')).connections : []
   const reading = readers.value.filter(({ position }) => position !== null).length
-  streams.value = Math.max(0, (health.peek()?.clients ?? 0) - reading)
+  const more = isListed.value ? Math.max(0, (health.peek()?.clients ?? 0) - reading) : 0
+  // A client that came or left between the two requests is not one that reads over HTTP.
+  streams.value = Math.min(unlisted, more)
+  unlisted = more
   if (features.peek().origins) refused.value = (await ask<{ refused: RefusedOrigin[] }>('origins')).refused
 }
 

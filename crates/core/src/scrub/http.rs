@@ -271,6 +271,7 @@ mod tests {
             assert!(found.iter().any(|found| found.shown == key), "{key}: {found:?}");
             assert!(!body.contains(key), "{key}: {body}");
         }
+        assert!(!body.contains("1987"), "{body}");
         let json: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(json["status_code"], 0);
         let [by, to] = ["by", "to"].map(|key| json["data"].get(key));

@@ -129,7 +129,8 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Replaces a token of numbers, letters and joiners. `keeps_words` keeps the words of the protocol in it.
+    /// Replaces a token of numbers, letters and joiners. `keeps_words` keeps the words of the protocol and short
+    /// numbers in it.
     fn token(&self, text: &str, keeps_words: bool) -> String {
         let mut choices: Choices = self.key.choices("token", text.as_bytes());
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
@@ -143,6 +144,10 @@ impl Rewriter<'_> {
             let (part, after) = rest.split_at(end);
             let is_word = part.len() <= 12 && part.bytes().all(|byte| byte.is_ascii_lowercase());
             match allow::number(part) {
+                // Names end in years and ages.
+                Some(number) if number < ID_MIN && !keeps_words => {
+                    letters::write(part, &mut choices, &mut out);
+                }
                 Some(number) if number < ID_MIN || allow::is_time(number) && !self.is_ours(number) => {
                     out.push_str(part);
                 }

@@ -178,12 +178,15 @@ class Feed:
             name = "unauthorized" if status == UNAUTHORIZED else "refused"
             raise LivetapeError(name, f"the server rejected the connection with status {status}", close_code=code)
         refusal, self._refusal = self._refusal, {}
+        if refusal.get("code") != reason:
+            refusal = {}
         if is_final(code) and not is_ghost:
             message = refusal.get("message") or f"closed with {code} {reason}".strip()
             raise LivetapeError(reason or "closed", message, refusal.get("hint", ""), close_code=code)
         if not self.reconnect:
             name = "closed" if was_open else "connection_failed"
-            raise LivetapeError(name, f"closed with {code} {reason}".strip(), close_code=code)
+            message = refusal.get("message") or f"closed with {code} {reason}".strip()
+            raise LivetapeError(name, message, refusal.get("hint", ""), close_code=code)
         attempts_max = self.max_attempts
         if self._attempt >= (max(attempts_max, GHOST_ATTEMPTS_MIN) if is_ghost else attempts_max):
             why = refusal.get("message") or reason or f"close code {code}"
@@ -207,7 +210,7 @@ class Feed:
             # Why the server refuses this client, right before it closes the connection.
             data = message.get("data", message)
             if isinstance(data, dict):
-                self._refusal = {key: data[key] for key in ("message", "hint") if isinstance(data.get(key), str)}
+                self._refusal = {key: data[key] for key in ("code", "message", "hint") if isinstance(data.get(key), str)}
         elif message["type"] == "gap":
             count = message["to"] - message["from"] + 1
             self.stats.lost += count

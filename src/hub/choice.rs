@@ -1,0 +1,36 @@
+//! Parameters of a query whose value is one of a few names.
+
+/// Defines an enum with the name of each value in a query.
+macro_rules! choice {
+    ($(#[$of_enum:meta])* pub enum $Choice:ident { $($(#[$of_value:meta])* $Value:ident = $name:literal,)* }) => {
+        $(#[$of_enum])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum $Choice {
+            $($(#[$of_value])* $Value,)*
+        }
+
+        impl $Choice {
+            /// Names of all values.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// Returns the value with this name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$Value),)*
+                    _ => None,
+                }
+            }
+
+            /// Returns the name of this value.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Value => $name,)*
+                }
+            }
+        }
+    };
+}
+
+pub(super) use choice;
