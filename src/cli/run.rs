@@ -253,7 +253,7 @@ impl Run<'_> {
         let hub = &self.stage.hub;
         if mock.was_used()
             || hub.subscriber_peak() > 0
-            || hub.observer_count() > 0
+            || hub.observer_peak() > 0
             || self.has_private_replay()
         {
             return None;
@@ -322,14 +322,14 @@ impl Run<'_> {
     }
 }
 
-/// Usual reason why a client does not use the proxy.
+/// Hint if the client did not use the proxy.
 const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
     other clients need a setting, or hosts redirected with `livetape mock --tls`; set --clients 0 if no request is expected";
-/// Usual reason why a client does not use the mock.
+/// Hint if the client did not use the mock.
 const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
     set --clients 0 if no request is expected";
 
-/// Says why a command that reads to the end of its sockets goes on.
+/// Reports the end of the recording to a command that would otherwise wait without a message.
 fn tell_end(_: &Summary) {
     warn("🏁 The recording has ended; sockets stay open, `--exit-when-done` closes them");
 }

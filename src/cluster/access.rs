@@ -84,7 +84,7 @@ pub(super) fn first_denied(denied: &Denied) -> Result<(), Problem> {
         let subject = told.split('"').nth(1).unwrap_or(&told);
         let message = format!("NATS does not allow this user to {act} `{subject}`");
         Err(Problem::new(Code::ClusterUnreachable, message)
-            .hint("allow the user this subject, or use another with --nats-creds"))
+            .hint("grant the user this subject, or use another with --nats-creds"))
     })
 }
 

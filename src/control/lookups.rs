@@ -67,7 +67,7 @@ pub struct LookupState {
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     per_minute: Option<u32>,
-    /// Time at which all look-ups so far are paid for.
+    /// Time at which the budget is full again.
     paid_at: Option<Instant>,
     /// Number of look-ups that began, without those in `turns`.
     made: u64,
@@ -93,7 +93,7 @@ impl Lookups {
             return Ok(self.queue(now));
         }
         self.refused += 1;
-        // The answer is the same for all who may wait for longer.
+        // Time until a request with this `wait_max` would be admitted.
         let retry_after = wait.saturating_sub(wait_max).max(Duration::from_millis(1));
         let per_minute = self.per_minute.unwrap_or_default();
         let message = format!(

@@ -129,8 +129,8 @@ pub(super) fn to_tikfinity(view: View, events: &mut Vec<Bytes>) -> usize {
     spans.iter().map(Span::len).sum()
 }
 
-/// Returns a gift event as subscribers see it that count since the last final, if that differs from the original: in a final, the increment,
-/// and before one, which only TikFinity's format shows to them, the running total.
+/// Returns the gift event for subscribers that count since the last final, if it differs. A final reports its increment. Other events,
+/// visible only in TikFinity's format, report the running total.
 fn since_final(event: &Event) -> Option<Event> {
     let Data::Gift(gift) = &event.data else { return None };
     let since = gift.delta_since_final;

@@ -1,8 +1,8 @@
-//! How clients ended that did not get the whole channel.
+//! Counts clients that disconnected before the end of the channel.
 
 use super::{Hub, Progress, Reader, Shared, cursor::Cursor};
 
-/// How many clients ended before the channel, by who ended them.
+/// Number of clients that disconnected before the end of the channel, by the side that did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
     /// Clients that the server ended before they had read everything.

@@ -79,6 +79,7 @@ struct Present {
     clients: usize,
     clients_peak: usize,
     observers: usize,
+    observers_peak: usize,
 }
 
 /// Traffic counters. Each subscriber updates them once per batch.
@@ -186,6 +187,12 @@ impl Hub {
         self.shared.present.borrow().observers
     }
 
+    /// Highest number of simultaneous observers so far.
+    #[must_use]
+    pub fn observer_peak(&self) -> usize {
+        self.shared.present.borrow().observers_peak
+    }
+
     /// Total size of all events delivered to subscribers, in bytes.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
@@ -230,7 +237,7 @@ impl Hub {
     /// Disconnects all current subscribers but displays at once, with `reason`. The channel stays open, and they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
         let dismissed = self.shared.write().dismiss(reason, |reader| reader != Reader::Display);
-        self.shared.count_left(&dismissed);
+        self.shared.remove_present(&dismissed);
         self.shared.news.send_replace(());
     }
 }

@@ -85,7 +85,7 @@ impl Shared {
         let slow = cursors.iter().filter(|cursor| cursor.reader != Reader::Display).count();
         self.traffic.slow.fetch_add(slow as u64, Ordering::Relaxed);
         cursors.iter().for_each(|cursor| self.count_unread(cursor));
-        self.count_left(cursors);
+        self.remove_present(cursors);
     }
 
     /// Adds a new cursor to the number of subscribers.
@@ -95,13 +95,16 @@ impl Shared {
                 present.clients += 1;
                 present.clients_peak = present.clients_peak.max(present.clients);
             }),
-            Reader::Observer => self.present.send_modify(|present| present.observers += 1),
+            Reader::Observer => self.present.send_modify(|present| {
+                present.observers += 1;
+                present.observers_peak = present.observers_peak.max(present.observers);
+            }),
             Reader::Display => {}
         }
     }
 
     /// Removes cursors from the number of subscribers.
-    pub(super) fn count_left(&self, cursors: &[Arc<Cursor>]) {
+    pub(super) fn remove_present(&self, cursors: &[Arc<Cursor>]) {
         let count = |reader| cursors.iter().filter(|cursor| cursor.reader == reader).count();
         let (clients, observers) = (count(Reader::Client), count(Reader::Observer));
         if clients + observers > 0 {

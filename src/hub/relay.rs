@@ -356,7 +356,7 @@ impl Hub {
         state.ring.skip_to(head);
         state.current.clear();
         drop(state);
-        self.shared.count_left(&dismissed);
+        self.shared.remove_present(&dismissed);
         self.shared.news.send_replace(());
     }
 

@@ -246,7 +246,7 @@ impl Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         let removed = self.shared.write().remove(self.id);
-        self.shared.count_left(removed.as_slice());
+        self.shared.remove_present(removed.as_slice());
         self.shared.pacing.reached.notify_waiters();
     }
 }

@@ -104,7 +104,7 @@ impl Lobby {
         self.fail(id, super::error, message);
     }
 
-    /// Tells a client about a failure that is not its own, and so does not count towards closing its connection.
+    /// Reports a server failure to a client. It does not count towards closing the connection.
     fn fail(&mut self, id: Uuid, say: impl FnOnce(&Problem) -> Bytes, message: String) {
         let Some(key) = self.ids.get(&id).copied() else { return };
         let problem = Problem::new(Code::HandlerFailed, message);

@@ -1,4 +1,4 @@
-//! Hosts and ports that the handler answers for.
+//! Hosts and ports that the mock answers for.
 
 pub use crate::sans_io::host::DOMAINS;
 use crate::sans_io::host::is_in;
@@ -10,7 +10,7 @@ pub(super) const TLS_PORT: u16 = 443;
 
 /// Where a client wants to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub(super) struct Target {
     /// Host name, in lower case.
     pub host: String,
     /// Port.
@@ -19,7 +19,7 @@ pub struct Target {
     pub is_tls: bool,
 }
 
-/// Whether the handler answers for a host.
+/// Whether the mock answers for a host.
 #[must_use]
 pub fn is_answered(host: &str) -> bool {
     DOMAINS.iter().any(|domain| is_in(host, domain))

@@ -139,7 +139,7 @@ impl Front {
         match far {
             // How a tunnel ends only concerns its two sides.
             Some(far) => drop(tunnel::copy(io, far, request_bytes).await),
-            None if is_connect && target.is_tls => self.decrypt(io, Some(target), from).await,
+            None if is_connect && target.is_tls => self.decrypt(io, Some(target.host), from).await,
             None => self.answer(from, Stream::plain(io)).await,
         }
     }
@@ -160,9 +160,8 @@ impl Front {
         }
     }
 
-    /// Runs the handshake, and passes the connection to the mock. `asked` is the target of CONNECT.
-    async fn decrypt<I: Wire>(&self, io: Prefixed<I>, asked: Option<Target>, from: Option<IpAddr>) {
-        let host = asked.map(|target| target.host);
+    /// Runs the handshake, and passes the connection to the mock. `host` is that of CONNECT.
+    async fn decrypt<I: Wire>(&self, io: Prefixed<I>, host: Option<String>, from: Option<IpAddr>) {
         // Boxed, so that the larger future of the handshake does not occupy memory during the connection.
         let handshake = Box::pin(self.certificates.accept(io, host.as_deref()));
         match timeout_at(clock::now() + HANDSHAKE_MAX, handshake).await {

@@ -22,8 +22,7 @@ mod tls;
 mod tunnel;
 
 pub use ca::{Ca, Opened};
-pub use domains::{DOMAINS, Target, is_answered};
+pub use domains::{DOMAINS, is_answered};
 pub use front::{Front, Mode};
 pub use hosts::Hosts;
 pub use reports::Report;
-pub use stream::{Io, Stream};

@@ -14,10 +14,10 @@ use crate::mock::Wire;
 
 /// A connection that carries plain HTTP/1.1, whether or not the client used TLS.
 #[derive(Debug)]
-pub struct Stream<I: Io>(Form<I>);
+pub(super) struct Stream<I: Io>(Form<I>);
 
 /// Any transport.
-pub trait Io: AsyncRead + AsyncWrite + Unpin {}
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Io for I {}
 

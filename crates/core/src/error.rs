@@ -15,12 +15,12 @@ pub struct Problem {
     pub message: String,
     /// Advice on what to do, in one line; may be empty in a terminal.
     pub hint: String,
-    /// The limit that was reached, for metrics. Stays in the process.
+    /// Why there was no capacity, for metrics. Stays in the process.
     #[serde(skip)]
     pub cause: Option<Cause>,
 }
 
-/// The limit behind a failure with [`Code::Capacity`].
+/// Why a request failed with [`Code::Capacity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// Sockets on `/ws/echo`.

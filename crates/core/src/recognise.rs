@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{recording::records::http::Role, wire::read_push};
+use super::{host::is_in, recording::records::http::Role, wire::read_push};
 
 /// Payload types of push frames.
 const PAYLOAD_TYPES: [&str; 6] = ["msg", "hb", "ack", "im_enter_room", "im_enter_room_resp", "close"];
@@ -44,11 +44,8 @@ pub fn is_webcast_address(url: &str) -> bool {
 pub fn is_other_address(url: &str) -> bool {
     let host = url.split('/').nth(2).unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let is_tiktok = ["tiktok.com", "tiktokv.com"].iter().any(|known| {
-        host.len() >= known.len()
-            && host.as_bytes()[host.len() - known.len()..].eq_ignore_ascii_case(known.as_bytes())
-    });
-    is_tiktok && !is_webcast_address(url)
+    let host = host.to_ascii_lowercase();
+    ["tiktok.com", "tiktokv.com"].iter().any(|domain| is_in(&host, domain)) && !is_webcast_address(url)
 }
 
 /// Whether these bytes are a complete push frame of TikTok LIVE.

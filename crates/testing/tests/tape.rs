@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use livetape_testing::{PATIENCE, Speed, Tape};
 use serde_json::Value;
 use tokio::{
-    io::DuplexStream,
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     time::{Instant, sleep},
 };
 use tokio_tungstenite::{
@@ -136,6 +136,18 @@ async fn aborted_clients_get_no_close_frame_and_may_come_back() {
         }
         assert!(matches!(last, Err(Error::Protocol(_) | Error::Io(_))), "{last:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn aborted_requests_do_not_end_as_if_they_were_complete() {
+    let tape = Tape::replay_bytes(RECORDING).hold().start_in_memory();
+    let mut io = tape.connect().await;
+    io.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    tape.wait_for_clients(1).await;
+    tape.abort_clients();
+    let mut answer = Vec::new();
+    drop(io.read_to_end(&mut answer).await);
+    assert!(answer.starts_with(b"HTTP/1.1 200") && !answer.ends_with(b"0\r\n\r\n"), "{answer:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,9 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
 /// Maximum length of JetStream's words that are passed on.
 const REASON_CHARS_MAX: usize = 200;
+/// Hint if JetStream is off, or the user may not use it.
+const ALLOW: &str = "start nats-server with --jetstream, and allow the user to publish on `$JS.API.>`, and to publish on and \
+    subscribe to `_INBOX.>`";
 /// Hint if JetStream cannot reserve a stream.
 const STORAGE_HINT: &str =
     "raise `max_file_store` of nats-server: the main channel and each room reserve 32 MiB";
@@ -144,13 +147,11 @@ impl Store {
 
     fn no_jetstream(&self) -> Problem {
         Problem::new(Code::ClusterUnreachable, "JetStream is off in this NATS, or this user may not use it")
-            .hint("start nats-server with --jetstream, and allow the user to publish on `$JS.API.>` and `_INBOX.>`")
+            .hint(ALLOW)
     }
 
     fn silent(&self) -> Problem {
-        Problem::new(Code::ClusterUnreachable, SILENT).hint(
-            "start nats-server with --jetstream, and allow the user to publish on `$JS.API.>` and `_INBOX.>`",
-        )
+        Problem::new(Code::ClusterUnreachable, SILENT).hint(ALLOW)
     }
 
     /// Subscribes to a subject of the cluster.

@@ -37,10 +37,10 @@ fn every_process_shows_accepted_events_like_a_channel_of_one() {
     for query in ["", "gifts=final", "gifts=delta", "raw=1", "types=chat", "format=tikfinity"] {
         for since in [Some(Since::Start), None] {
             let filter = match query.split_once('=') {
-                Some(("gifts", mode)) => Filter { gifts: mode.parse().unwrap(), ..Filter::default() },
+                Some(("gifts", mode)) => Filter { gifts: Gifts::named(mode).unwrap(), ..Filter::default() },
                 Some(("raw", _)) => Filter { raw: true, ..Filter::default() },
                 Some(("types", types)) => Filter { types: types.parse().unwrap(), ..Filter::default() },
-                Some((_, format)) => Filter { format: format.parse().unwrap(), ..Filter::default() },
+                Some((_, format)) => Filter { format: Format::named(format).unwrap(), ..Filter::default() },
                 None => Filter::default(),
             };
             let how = Join { since, filter, ..Join::default() };

@@ -77,13 +77,12 @@ pub(crate) async fn put_metadata(
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Close {
-    /// Close code that a server may send.
-    #[serde(default = "normal")]
+    /// Close code that a server may send; 1000 by default.
     #[schemars(range(min = 1000, max = 4999), extend("not" = json!({ "anyOf": [
         { "minimum": 1004, "maximum": 1006 },
         { "minimum": 1015, "maximum": 2999 },
     ] })))]
-    code: u16,
+    code: Option<u16>,
     #[serde(default)]
     #[schemars(length(max = REASON_BYTES_MAX))]
     reason: String,
@@ -92,23 +91,20 @@ pub(crate) struct Close {
     abort: bool,
 }
 
-fn normal() -> u16 {
-    close::NORMAL
-}
-
 impl Close {
     /// Returns the close code and reason; 1006 to cut the connection.
     fn check(self) -> Result<(u16, String), Problem> {
         let Self { code, reason, abort } = self;
         if abort {
-            if code != close::NORMAL || !reason.is_empty() {
+            if code.is_some() || !reason.is_empty() {
                 let message = "`abort` sends no close frame, so it has neither code nor reason";
                 return Err(Problem::new(Code::BadRequest, message).hint(ABORT));
             }
             return Ok((close::ABNORMAL, reason));
         }
+        let code = code.unwrap_or(close::NORMAL);
         if code == close::ABNORMAL {
-            let message = "1006 is what clients report without a close frame, so that none can have it";
+            let message = "1006 cannot be sent: clients report it if no close frame arrives";
             return Err(Problem::new(Code::BadRequest, message).hint(ABORT));
         }
         check_close(code, &reason)?;

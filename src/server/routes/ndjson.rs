@@ -18,7 +18,7 @@ use super::{App, query};
 use crate::{
     clock,
     hub::{MAX_STALL, Next, Progress, Subscriber},
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Code, Problem, close},
     server::{state::refusal::Refusal, transport::connections::Reset, ws::failure},
 };
 
@@ -35,8 +35,8 @@ pub(crate) async fn events(
     } else {
         app.shared.hub.reach(join.since.as_ref()).await;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;
-        app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0));
-        body(subscriber, app.shared.hub.stream().to_string())
+        app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0.clone()));
+        body(subscriber, app.shared.hub.stream().to_string(), reset.0)
     };
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
@@ -47,10 +47,10 @@ pub(crate) async fn events(
     Ok((headers, body).into_response())
 }
 
-fn body(subscriber: Subscriber, name: String) -> Body {
+fn body(subscriber: Subscriber, name: String, connection: CancellationToken) -> Body {
     let leaving = Leaving(Some(subscriber.progress()));
     let lines = stream::unfold(Some((subscriber, leaving, Vec::new(), None)), move |state| {
-        let name = name.clone();
+        let (name, connection) = (name.clone(), connection.clone());
         async move {
             let (mut subscriber, mut leaving, mut batch, last) = state?;
             match subscriber.next(&mut batch).await {
@@ -59,8 +59,15 @@ fn body(subscriber: Subscriber, name: String) -> Body {
                     Some((lines(&batch), Some((subscriber, leaving, batch, last))))
                 }
                 Next::Slow => Some((slow_line(&name, last.as_ref()), None)),
-                Next::Closed(_) => {
-                    leaving.0 = None;
+                Next::Closed(reason) => {
+                    if let Some(progress) = leaving.0.take().filter(|progress| !progress.is_closed()) {
+                        progress.count_unread();
+                    }
+                    if reason.code == close::ABNORMAL {
+                        connection.cancel();
+                        // The response must not end as if it were complete.
+                        std::future::pending::<()>().await;
+                    }
                     None
                 }
             }

@@ -183,7 +183,7 @@ impl Hooks {
         self.answers().remove(&ticket)
     }
 
-    /// Returns what an answer comes to.
+    /// Converts `Failed` to `Continue` if handlers fail open.
     pub(super) fn settle(&self, verdict: Verdict) -> Verdict {
         if verdict == Verdict::Failed && self.shared.fail_open { Verdict::Continue } else { verdict }
     }

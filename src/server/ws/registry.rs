@@ -343,7 +343,7 @@ impl SocketHandle {
             End::Left | End::Over => progress.count_left(),
             End::Close(frame) | End::Refuse(frame) => match u16::from(frame.code) {
                 close::NORMAL if progress.is_closed() => return Unread(Some(progress)),
-                // A stop by the user is not a loss.
+                // The server was stopped, so clients are expected not to have read everything.
                 close::GOING_AWAY => {}
                 _ => progress.count_unread(),
             },

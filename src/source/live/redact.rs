@@ -38,7 +38,7 @@ impl Redact {
         }
     }
 
-    /// Removes known secrets, the values of names that indicate a secret, and control characters. Truncates the
+    /// Removes known secrets, values whose names are not known to be harmless, and control characters. Truncates the
     /// text to the maximum length.
     pub(super) fn text(&self, text: &str) -> String {
         let mut text = redact_text(text).into_owned();

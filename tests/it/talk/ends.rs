@@ -61,8 +61,12 @@ async fn rest_cuts_connections_without_a_close_frame() {
         let all = rig.http("GET", "/connections", "").await.json();
         let id = all["connections"][0]["id"].as_str().unwrap();
         let close = format!("/connections/{id}/close");
-        for invalid in [r#"{"code":1006}"#, r#"{"abort":true,"code":4000}"#, r#"{"abort":true,"reason":"x"}"#]
-        {
+        for invalid in [
+            r#"{"code":1006}"#,
+            r#"{"abort":true,"code":4000}"#,
+            r#"{"abort":true,"code":1000}"#,
+            r#"{"abort":true,"reason":"x"}"#,
+        ] {
             let refused = rig.http("POST", &close, invalid).await;
             assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{invalid}");
             assert!(refused.body.contains(r#"{\"abort\":true}"#), "{}", refused.body);

@@ -130,7 +130,7 @@ struct UserDataJson<'a, D> {
     timestamp: Millis,
 }
 
-/// Stands for a user whom a message should name, but does not.
+/// Placeholder for a user that is missing from the message.
 static UNKNOWN_USER: LazyLock<User> = LazyLock::new(User::default);
 
 impl Event {

@@ -14,12 +14,15 @@ pub enum Place {
     Key = 4,
     /// Tag of a recording.
     Tag = 8,
+    /// Parameter in the value of a header: `text/html; charset=utf-8`.
+    Parameter = 16,
 }
 
 const P: u8 = Place::Pair as u8;
 const H: u8 = Place::Header as u8;
 const K: u8 = Place::Key as u8;
 const T: u8 = Place::Tag as u8;
+const M: u8 = Place::Parameter as u8;
 
 /// Names in lowercase, sorted, with the places where they are harmless.
 ///
@@ -39,6 +42,7 @@ const NAMES: &[(&str, u8)] = &[
     ("avatar_thumb", K),
     ("avatar_url", K),
     ("avatarlarger", K),
+    ("boundary", M),
     ("browser_language", P),
     ("browser_name", P),
     ("browser_online", P),
@@ -46,8 +50,10 @@ const NAMES: &[(&str, u8)] = &[
     ("browser_version", P),
     ("cache-control", H),
     ("channel", P),
+    ("charset", M),
     ("client", P),
     ("client_enter", P),
+    ("client_max_window_bits", M),
     ("combo", K),
     ("comment_count", K),
     ("compress", P),
@@ -68,12 +74,14 @@ const NAMES: &[(&str, u8)] = &[
     ("data_collection_enabled", P),
     ("date", H),
     ("debug", P),
+    ("desc", M),
     ("describe", K),
     ("device_platform", P),
     ("device_type", P),
     ("diamond_count", K),
     ("did_rule", P),
     ("display_id", K),
+    ("dur", M),
     ("duration", K),
     ("endpoint", P),
     ("entercount", K),
@@ -128,6 +136,8 @@ const NAMES: &[(&str, u8)] = &[
     ("liveroom", K),
     ("liveroomstats", K),
     ("liveroomuserinfo", K),
+    ("max", M),
+    ("max-age", M),
     ("message", K),
     ("messages", T),
     ("minutes", T),
@@ -152,6 +162,7 @@ const NAMES: &[(&str, u8)] = &[
     ("profile", T),
     ("prompts", K),
     ("provenance", T),
+    ("q", M),
     ("referer", H),
     ("region", P),
     ("resp_content_type", P),
@@ -161,6 +172,7 @@ const NAMES: &[(&str, u8)] = &[
     ("room_ids", P),
     ("room_info", K),
     ("roomid", P | K),
+    ("s-maxage", M),
     ("screen_height", P),
     ("screen_width", P),
     ("sec-fetch-dest", H),
@@ -173,8 +185,11 @@ const NAMES: &[(&str, u8)] = &[
     ("seed", T),
     ("server", H),
     ("server-timing", H),
+    ("server_max_window_bits", M),
     ("share_count", K),
     ("sourcetype", P),
+    ("stale-if-error", M),
+    ("stale-while-revalidate", M),
     ("staletime", P),
     ("start_time", K),
     ("starttime", K),
@@ -183,6 +198,7 @@ const NAMES: &[(&str, u8)] = &[
     ("status_code", K),
     ("statuscode", K),
     ("sup_ws_ds_opt", P),
+    ("timeout", M),
     ("title", K),
     ("total_user", K),
     ("total_viewers", K),
@@ -262,6 +278,7 @@ mod tests {
             (Place::Header, "handshake-msg"),
             (Place::Key, "url_list"),
             (Place::Tag, "user"),
+            (Place::Parameter, "charset"),
         ] {
             assert!(is_harmless(place, name.as_bytes()), "{name}");
         }
@@ -273,6 +290,7 @@ mod tests {
             (Place::Pair, "data"),
             (Place::Pair, "aid2"),
             (Place::Pair, "ai"),
+            (Place::Pair, "desc"),
             (Place::Header, "cookie"),
             (Place::Header, "Set-Cookie"),
             (Place::Header, "x-anything"),

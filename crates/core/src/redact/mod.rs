@@ -47,7 +47,11 @@ pub fn redact_url(url: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn redact_value<'a>(place: Place, name: &str, value: &'a str) -> Cow<'a, str> {
     let is_kept = value.is_empty() || is_harmless(place, name.as_bytes());
-    if is_kept { redact_text(value) } else { String::from_utf8_lossy(MASK) }
+    match place {
+        _ if !is_kept => String::from_utf8_lossy(MASK),
+        Place::Header => masked_or(value, text::mask_as(text::Kind::Header, value.as_bytes())),
+        _ => redact_text(value),
+    }
 }
 
 fn masked_or(text: &str, masked: Option<Vec<u8>>) -> Cow<'_, str> {
@@ -84,7 +88,7 @@ pub fn redact_with(mut item: Item, unzipper: &mut Unzipper) -> Item {
             edits.headers(&mut http.headers);
             edits.bytes(&mut http.body, |bytes| wire::unzipped(bytes, unzipper, |plain| body(role, plain)));
         }
-        What::Marker(marker) => edits.text(&mut marker.label),
+        What::Marker(marker) => edits.label(&mut marker.label),
         What::Status(status) => edits.text(&mut status.detail),
         What::Other { payload, .. } => edits.bytes(payload, |bytes| body(Role::Unknown, bytes)),
         What::ClockAnchor(_) | What::Gap(_) | What::Checkpoint(_) | What::End(_) => {}
@@ -103,21 +107,23 @@ struct Edits {
 
 impl Edits {
     fn text(&mut self, text: &mut String) {
-        if let Cow::Owned(masked) = redact_text(text) {
-            *text = masked;
-            self.changed = true;
-        }
+        self.value(text, redact_text);
     }
 
     fn url(&mut self, url: &mut String) {
-        if let Cow::Owned(masked) = redact_url(url) {
-            *url = masked;
-            self.changed = true;
-        }
+        self.value(url, redact_url);
+    }
+
+    fn label(&mut self, label: &mut String) {
+        self.value(label, |label| masked_or(label, text::mask_as(text::Kind::Label, label.as_bytes())));
     }
 
     fn tag(&mut self, name: &str, value: &mut String) {
-        let masked = redact_value(Place::Tag, name, value);
+        self.value(value, |value| redact_value(Place::Tag, name, value));
+    }
+
+    fn value(&mut self, value: &mut String, mask: impl FnOnce(&str) -> Cow<'_, str>) {
+        let masked = mask(value);
         if masked != *value {
             *value = masked.into_owned();
             self.changed = true;
@@ -129,7 +135,9 @@ impl Edits {
         let before = headers.len();
         headers.retain(|header| is_harmless(Place::Header, header.name.as_bytes()));
         self.changed |= headers.len() < before;
-        headers.iter_mut().for_each(|header| self.text(&mut header.value));
+        headers.iter_mut().for_each(|HttpHeader { name, value }| {
+            self.value(value, |value| redact_value(Place::Header, name, value));
+        });
     }
 
     fn bytes(&mut self, bytes: &mut Bytes, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) {
@@ -162,6 +170,33 @@ fn is_text(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_headers_keep_their_parameters() {
+        for (name, value) in [
+            ("content-type", "application/json; charset=utf-8"),
+            ("server-timing", "inner; dur=5, cdn-cache;desc=MISS"),
+            ("accept-language", "en-US,en;q=0.9"),
+            ("cache-control", "max-age=0"),
+        ] {
+            assert_eq!(redact_value(Place::Header, name, value), value);
+        }
+        let value = "https://www.tiktok.com/?msToken=planted&lang=en";
+        assert!(!redact_value(Place::Header, "referer", value).contains("planted"));
+        assert_eq!(redact_value(Place::Header, "server-timing", "inner; token=planted"), "inner; token=***");
+    }
+
+    #[test]
+    fn labels_of_markers_are_the_users_own() {
+        let marker = |label: &str| {
+            let what = What::Marker(crate::recording::records::Marker { label: label.to_owned() });
+            let item = Item { offset: std::time::Duration::ZERO, conn: 0, flags: Flags::default(), what };
+            let What::Marker(marker) = redact(item).what else { unreachable!() };
+            marker.label
+        };
+        assert_eq!(marker("score=3: goal"), "score=3: goal");
+        assert_eq!(marker("https://jane:pw@h/ Bearer abcdefghijklmnop"), "https://***@h/ Bearer ***");
+    }
 
     #[test]
     fn bodies_that_are_not_text_are_masked() {

@@ -16,14 +16,15 @@ use super::{
 /// Budget for scanning bytes repeatedly, so that maliciously nested brackets cannot take quadratic time.
 /// Beyond it, the rest of the text is masked.
 const LOOKED_AT_MAX: usize = 4 << 20;
-/// Maximum length of a name, in bytes. No longer one is harmless.
+/// Maximum length of a name, in bytes. Longer names are never harmless.
 const NAME_BYTES_MAX: usize = 128;
 /// Maximum number of bytes after a colon that tell a header from prose.
 const LINE_BYTES_MAX: usize = 256;
 /// Minimum length of a bearer token, in bytes. Shorter words are ordinary words.
 const BEARER_BYTES_MIN: usize = 12;
-/// Minimum length of a word that may be a secret although no name says so, in bytes: with digits and letters, and any other.
+/// Minimum length of a word with digits and letters that may be a secret without a name, in bytes.
 const MIXED_BYTES_MIN: usize = 8;
+/// Minimum length of a word without digits that may be a secret without a name, in bytes.
 const PLAIN_BYTES_MIN: usize = 24;
 /// Minimum lengths of a name and its value in bytes that are not text, where short ones occur by chance.
 const BINARY_NAME_BYTES_MIN: usize = 3;
@@ -31,9 +32,25 @@ const BINARY_VALUE_BYTES_MIN: usize = 6;
 /// Bytes that end a name before them.
 const NAME_ENDS: &[u8] = b"?&;=#/\"'<>{}[(),| \t\r\n`";
 
+/// What a text is, which decides the names whose values it may keep.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// Anything from outside.
+    Any,
+    /// The value of a harmless header, which may have parameters.
+    Header,
+    /// A name that the user of livetape chose. Only tokens are masked.
+    Label,
+}
+
 /// Masks the values in a text whose names are not on the list; returns `None` if there are none.
 pub(super) fn mask(text: &[u8]) -> Option<Vec<u8>> {
-    let mut masked = Masked { text, out: Vec::new(), copied: 0, looked_at: 0 };
+    mask_as(Kind::Any, text)
+}
+
+/// Like [`mask`], for a text of this kind.
+pub(super) fn mask_as(kind: Kind, text: &[u8]) -> Option<Vec<u8>> {
+    let mut masked = Masked { kind, text, out: Vec::new(), copied: 0, looked_at: 0 };
     let mut at = 0;
     while at < text.len() {
         at = masked.step(at).max(at + 1);
@@ -73,6 +90,7 @@ fn is_token_byte(byte: u8) -> bool {
 
 /// A text with replaced stretches.
 struct Masked<'a> {
+    kind: Kind,
     text: &'a [u8],
     out: Vec<u8>,
     copied: usize,
@@ -97,10 +115,12 @@ impl Masked<'_> {
                 self.replace(user.clone(), MASK);
                 user.end
             }
-            b'=' | b':' | b'%' | b'\\' | b'&' | b',' => match Separator::read(text, at) {
-                Some((separator, end)) => self.separated(at, separator, end),
-                None => at + 1,
-            },
+            b'=' | b':' | b'%' | b'\\' | b'&' | b',' if self.kind != Kind::Label => {
+                match Separator::read(text, at) {
+                    Some((separator, end)) => self.separated(at, separator, end),
+                    None => at + 1,
+                }
+            }
             _ => at + 1,
         }
     }
@@ -114,6 +134,9 @@ impl Masked<'_> {
         }
         let style = Style::new(text, separator, end, name.is_quoted);
         let is_harmless = match separator {
+            Separator::Equals if self.kind == Kind::Header => {
+                name.is(text, separator, &[Place::Pair, Place::Parameter])
+            }
             Separator::Equals | Separator::EscapedEquals => name.is(text, separator, &[Place::Pair]),
             _ if name.is_quoted || style.has_quotes(text) => name.is(text, separator, &[Place::Key]),
             _ => {
@@ -196,7 +219,7 @@ impl Name {
             return is_listed(name);
         }
         let mut name = name.to_vec();
-        // What JSON escapes is decoded first. An escaped ampersand ends a parameter there, or where the separator is escaped
+        // JSON escapes are decoded first. An escaped ampersand ends a parameter there, or where the separator is escaped
         // in the same way; elsewhere it is a part of the name.
         if !separator.is_escaped() && name.contains(&b'\\') && !name.contains(&b'%') {
             name = unescape(&name).unwrap_or(name);

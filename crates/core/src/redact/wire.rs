@@ -1,5 +1,6 @@
-//! Masks secrets in protobuf: the WebSocket parameters and URL in a batch. The encoded bytes are edited
-//! directly, so that messages and unknown fields stay unchanged.
+//! Masks secrets in push frames and batches: headers, the address and parameters of the WebSocket, and what clients
+//! send besides acks and heartbeats. The encoded bytes are edited directly, so that messages and unknown fields stay
+//! unchanged.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -37,28 +38,18 @@ const ACK_TYPE: &[u8] = b"ack";
 
 /// Masks the secrets in a push frame from TikTok; returns `None` if there are none.
 pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
-    let (mut rest, mut is_batch, mut is_plain) = (bytes, false, true);
+    let (mut rest, mut is_batch) = (bytes, false);
     while let Some(field) = next_field(&mut rest) {
-        match field.number {
-            TYPE_FIELD => is_batch |= BATCH_TYPES.iter().any(|kind| field.value == Some(kind)),
-            HEADERS_FIELD => is_plain &= field.value.is_none_or(|value| header(value).is_none()),
-            _ => {}
-        }
-    }
-    if is_batch {
-        return rewrite(bytes, is_clean, |number, value| match number {
-            PAYLOAD_FIELD => unzipped(value, unzipper, batch),
-            HEADERS_FIELD => header(value),
-            _ => None,
-        });
-    }
-    // Frames that are not known to be batches are rare.
-    if is_plain && memchr::memchr3(b'=', b':', b'%', bytes).is_none() {
-        return None;
+        let is_type = field.number == TYPE_FIELD;
+        is_batch |= is_type && BATCH_TYPES.iter().any(|kind| field.value == Some(kind));
     }
     rewrite(bytes, is_clean, |number, value| match number {
+        PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, batch),
         HEADERS_FIELD => header(value),
+        _ if is_batch => None,
         _ if is_text(value) => text::mask(value),
+        // No list explains what it holds.
+        PAYLOAD_FIELD => whole(value),
         _ => None,
     })
 }
@@ -253,6 +244,23 @@ mod tests {
             assert_eq!(read(payload.to_vec()), expected());
             let plain = Batch { info: BatchInfo::default(), ..secret() };
             assert_eq!(received(&push(&plain), &mut Unzipper::default()), None);
+        }
+    }
+
+    #[test]
+    fn payloads_of_other_types_are_text_or_masked() {
+        let cookie = b"cookie: msToken=planted; sessionid=planted";
+        let nested = [&[0x0a, 15][..], b"msToken=planted"].concat();
+        for (payload, masked) in [
+            (zip(cookie).to_vec(), &b"***"[..]),
+            (nested, b"***"),
+            (cookie.to_vec(), b"cookie: msToken=***; sessionid=***"),
+            (b"bye".to_vec(), b"bye"),
+        ] {
+            let push = Push { payload_type: "im_exit".into(), payload: payload.into(), ..Default::default() };
+            let bytes = write_push(&push);
+            let found = received(&bytes, &mut Unzipper::default()).unwrap_or(bytes.to_vec());
+            assert_eq!(&read_push(&found.into(), &mut Vec::new()).payload[..], masked);
         }
     }
 

@@ -10,7 +10,7 @@ use scratch::Keeper;
 pub use scratch::Scratch;
 pub(super) use scratch::{Items, Kept};
 
-use super::Error;
+use super::{BAD_LINES_LISTED_MAX, Error};
 use crate::{
     payload::{batch, room_of},
     sans_io::{
@@ -55,8 +55,8 @@ pub(super) enum About {
     Producer(String, String),
     /// Title or URL of a page.
     Page(String),
-    /// An unreadable entry was skipped, for this reason.
-    Skipped(String),
+    /// An unreadable entry with this id was skipped, for this reason.
+    Skipped(u64, String),
 }
 
 /// A connection or an HTTP exchange.
@@ -209,9 +209,9 @@ pub(super) struct Survey {
     pub(super) exchanges_from_ms: Option<f64>,
     /// Number of connections and exchanges beyond the limits.
     pub(super) too_many: u64,
-    /// Number of unreadable entries, and why the first one is.
+    /// Number of unreadable entries, and why the first ones are.
     pub(super) skipped: u64,
-    pub(super) skipped_why: Option<String>,
+    pub(super) skipped_listed: Vec<String>,
 }
 
 /// Reads a whole capture once. Stores importable content in `scratch`: the connections numbered in `entries`,
@@ -231,7 +231,7 @@ pub(super) fn survey(
         exchanges_from_ms: None,
         too_many: 0,
         skipped: 0,
-        skipped_why: None,
+        skipped_listed: Vec::new(),
     };
     let mut surveyor = Surveyor { survey, entries, current: None, keeper: Keeper::new(scratch) };
     let error = capture.read(&mut surveyor).err();
@@ -332,9 +332,11 @@ impl Visit for Surveyor<'_> {
         match about {
             About::Producer(name, version) => (self.survey.producer, self.survey.version) = (name, version),
             About::Page(title) => self.learn_user(&title),
-            About::Skipped(reason) => {
+            About::Skipped(id, reason) => {
                 self.survey.skipped += 1;
-                self.survey.skipped_why.get_or_insert(reason);
+                if self.survey.skipped_listed.len() < BAD_LINES_LISTED_MAX {
+                    self.survey.skipped_listed.push(format!("entry {}: {reason}", id + 1));
+                }
             }
         }
     }

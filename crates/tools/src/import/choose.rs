@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{
-    Error, ImportOptions, Report, Target,
+    BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, Report, Target,
     captured::{Capture, Connection, Scratch, Survey, survey},
     format::{Format, PEEK_BYTES, recognise},
     import,
@@ -92,9 +92,10 @@ fn import_from(
     report.producer = format!("{} {}", survey.producer, survey.version).trim().to_owned();
     report.left_out = left_out as u64 + survey.too_many;
     report.broken = broken;
-    for _ in 0..survey.skipped {
-        report.reject(0, survey.skipped_why.as_deref().unwrap_or_default());
-    }
+    report.bad_lines += survey.skipped;
+    let skipped = survey.skipped_listed.iter().map(|reason| BadLine { line: 0, reason: reason.clone() });
+    report.bad_lines_listed.extend(skipped);
+    report.bad_lines_listed.truncate(BAD_LINES_LISTED_MAX);
     report.notes = notes(&survey, &times, options);
     Ok(report)
 }

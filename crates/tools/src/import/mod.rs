@@ -115,7 +115,7 @@ pub struct Report {
     pub messages: u64,
     /// Number of faults within frames, by kind. These frames are imported too.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Number of lines left out.
+    /// Number of lines, messages and entries left out.
     pub bad_lines: u64,
     /// The first [`BAD_LINES_LISTED_MAX`] lines left out.
     pub bad_lines_listed: Vec<BadLine>,
@@ -167,7 +167,7 @@ impl Report {
 /// A line that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BadLine {
-    /// Number of the line, from 1.
+    /// Number of the line or message, from 1; 0 for an entry of a HAR, which `reason` names.
     pub line: u64,
     /// Reason for leaving it out.
     pub reason: String,

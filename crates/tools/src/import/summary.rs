@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Format, Report};
+use super::{BadLine, Format, Report};
 use crate::text::{clock, count, printable, thousands};
 
 /// Maximum number of unknown methods in the text.
@@ -34,10 +34,16 @@ impl fmt::Display for Report {
             writeln!(f, "⚠️ Timestamps that go back: {}, set to the previous one", thousands(self.clamped))?;
         }
         if self.bad_lines > 0 {
-            writeln!(f, "⚠️ {} skipped:", count(self.bad_lines, self.noun()))?;
+            let noun =
+                if self.bad_lines_listed.iter().any(|bad| bad.line == 0) { "part" } else { self.noun() };
+            writeln!(f, "⚠️ {} skipped:", count(self.bad_lines, noun))?;
         }
-        for bad in &self.bad_lines_listed {
-            writeln!(f, "  {} {}: {}", self.noun(), bad.line, printable(&bad.reason, NAME_COLUMNS_MAX))?;
+        for BadLine { line, reason } in &self.bad_lines_listed {
+            let reason = printable(reason, NAME_COLUMNS_MAX);
+            match line {
+                0 => writeln!(f, "  {reason}")?,
+                line => writeln!(f, "  {} {line}: {reason}", self.noun())?,
+            }
         }
         if let Some(broken) = &self.broken {
             writeln!(f, "⚠️ The rest is missing: {}", printable(broken, 2 * NAME_COLUMNS_MAX))?;

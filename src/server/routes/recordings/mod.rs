@@ -144,10 +144,10 @@ fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> 
     Ok(query)
 }
 
-/// Accepts plain names only, so that REST opens no file outside the directory.
 /// Names that [`plain`] accepts, apart from their length and from invisible characters.
 pub(crate) const NAME_PATTERN: &str = r#"^[^\s./\\:"%]([^/\\:"%]*[^\s/\\:"%])?$"#;
 
+/// Accepts plain names only, so that REST opens no file outside the directory.
 pub(crate) fn plain(name: String) -> Result<String, String> {
     if is_plain_name(&name) {
         return Ok(name);

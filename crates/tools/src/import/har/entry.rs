@@ -54,7 +54,7 @@ impl<'a, 'v> EntryFields<'a, 'v> {
     /// Emits the entry, once all fields are known.
     pub(super) fn finish(mut self) -> Result<(), Error> {
         if !self.entry.is_socket && self.entry.url.is_empty() {
-            self.context.visit.borrow_mut().about(About::Skipped("an entry without an address".into()));
+            self.context.visit.borrow_mut().about(About::Skipped(self.id, "without an address".into()));
             return Ok(());
         }
         self.entry.status = self.status.unwrap_or_default();

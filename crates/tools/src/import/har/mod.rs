@@ -116,15 +116,15 @@ impl List for Log<'_, '_> {
         let (id, context) = (self.entries, self.context);
         self.entries += 1;
         if !json.is_object()? {
-            context.visit.borrow_mut().about(About::Skipped("an entry that is not an object".into()));
+            context.visit.borrow_mut().about(About::Skipped(id, "not an object".into()));
             return json.skip();
         }
         let mut fields = EntryFields::new(id, context);
         json.take_lone();
         json.object(&mut fields)?;
         if json.take_lone() && !fields.is_socket() {
-            let why = format!("an entry that is not Unicode ({LONE})");
-            context.visit.borrow_mut().about(About::Skipped(why));
+            let why = format!("not Unicode ({LONE})");
+            context.visit.borrow_mut().about(About::Skipped(id, why));
             return Ok(());
         }
         fields.finish()
