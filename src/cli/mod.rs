@@ -1,53 +1,28 @@
 //! The command line: parses flags, runs the command and returns the exit code.
 
 mod args;
-mod browser;
-mod ca;
-mod cat;
-mod child;
-#[cfg(feature = "nats")]
-mod cluster;
-mod config;
-mod diff;
-mod display;
-mod edit;
-mod ending;
-mod events;
-mod export;
-mod file_size;
-mod folders;
-mod import;
-mod lifecycle;
-mod live;
-mod mock;
-mod mock_banner;
-#[cfg(feature = "nats")]
-mod nats;
-mod output;
-mod proxied;
-mod proxy_env;
-mod record;
-mod recording;
-mod replay;
-mod rooms;
-mod run;
-mod serving;
-mod share;
-mod shell;
-mod signals;
-mod sources;
-mod stage;
-mod stderr;
-mod token;
-mod tools;
-mod trigger;
-mod trust;
+mod client;
+mod files;
+mod judge;
+mod options;
+mod process;
+mod serve;
+mod setup;
 mod usage;
-mod watch;
-mod webhook;
 
 use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
+use client::{trigger, watch};
+use files::{cat, diff, edit, events, export, import, share, tools};
+use judge::run;
+use process::{
+    display, file_size,
+    output::{self, complain},
+};
+use serve::{live, mock, record, replay};
+#[cfg(feature = "nats")]
+use setup::doctor;
+use setup::{ca, config, shell, token};
 
 use crate::sans_io::error::{Code, Problem, exit};
 
@@ -93,9 +68,9 @@ pub fn main() -> u8 {
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
         #[cfg(feature = "nats")]
-        Command::Doctor(args) => run(cluster::doctor(args)),
+        Command::Doctor(args) => run(doctor::doctor(args)),
         #[cfg(not(feature = "nats"))]
-        Command::Doctor(_) => Err(config::without_nats()),
+        Command::Doctor(_) => Err(options::config::without_nats()),
         Command::Token(args) => token::token(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
@@ -129,14 +104,4 @@ fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem
     let code = result?;
     display::check()?;
     Ok(code)
-}
-
-/// Prints the failure and its hint, and returns the exit code.
-fn complain(problem: &Problem) -> u8 {
-    output::warn(format_args!("❌ {}", crate::terminal::printable(&problem.message)));
-    let hint = problem.code.terminal_hint(&problem.hint);
-    if !hint.is_empty() {
-        output::warn(format_args!("💡 {}", crate::terminal::printable(hint)));
-    }
-    problem.code.exit_code()
 }

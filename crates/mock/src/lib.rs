@@ -8,30 +8,16 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-mod admin;
 mod answers;
-mod connection;
-mod expect;
-mod hosts;
+mod check;
 mod http;
-mod journal;
 mod link;
-mod memory;
-mod mock_clock;
-mod mock_state;
-mod networks;
 mod random;
-mod reading;
 mod room;
 mod scenario;
-mod scenario_file;
-mod script;
 mod serve;
-mod show;
 mod socket;
-mod time;
-mod verify;
-mod windows;
+mod state;
 
 use std::{
     fmt,
@@ -39,19 +25,19 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use check::expect::Expectation;
+pub use check::expect::{Seen, Times};
 #[doc(hidden)]
-pub use connection::Wire;
-use expect::Expectation;
-pub use expect::{Seen, Times};
-pub use journal::{By, ENTRIES_MAX, Happened, LogEntry};
-use mock_state::{MockState, millis};
+pub use link::connection::Wire;
+pub use room::scenario_file::ScenarioFile;
+use room::script::{Recordings, Script};
 pub use scenario::{
     After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault,
     Header, Limit, Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
 };
-pub use scenario_file::ScenarioFile;
-use script::{Recordings, Script};
 use serve::{accept, stop};
+pub use state::journal::{By, ENTRIES_MAX, Happened, LogEntry};
+use state::{MockState, millis};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use livetape_core::{self as sans_io, error::Problem, recording::Loss};

@@ -4,14 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    super::{
-        http::{Request, Response},
-        mock_state::MockState,
-        scenario::FaultKind,
-        script::Known,
-    },
-    lookup, rooms,
+use super::{lookup, rooms};
+use crate::{
+    http::{Request, Response},
+    room::script::Known,
+    scenario::FaultKind,
+    state::MockState,
 };
 
 /// User agent of the signing browser, for clients that do not send their own.

@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{
-    super::{
-        http::{Request, Response},
-        mock_state::MockState,
-        scenario::{FaultKind, Refusal},
-        windows::TooMany,
-    },
-    Answer, Asked, Delivery, well, whole,
+use super::{Answer, Asked, Delivery, well, whole};
+use crate::{
+    http::{Request, Response},
+    scenario::{FaultKind, Refusal},
+    state::{MockState, windows::TooMany},
 };
 
 const HTML: &str = "<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>";

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::{
+use crate::{
     http::{Request, Response},
-    mock_state::MockState,
     random::Random,
+    room::script::Known,
     scenario::{FaultKind, State},
-    script::Known,
-    windows::compact_date,
+    state::{MockState, windows::compact_date},
 };
 
 /// Stream status codes in lookups.

@@ -9,14 +9,13 @@ mod sign;
 
 use faulty::faulty;
 
-use super::{
+use crate::{
     http::{Request, Response},
-    mock_state::MockState,
-    networks::Purpose,
+    room::script::Known,
+    sans_io::host,
     scenario::{Endpoint, FaultKind, Refusal},
-    script::Known,
+    state::{MockState, networks::Purpose},
 };
-use crate::sans_io::host;
 
 /// Path of the WebSocket (docs/protocol.md §1.7).
 pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";

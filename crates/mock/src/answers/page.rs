@@ -3,10 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    super::{http::Response, mock_state::MockState, scenario::FaultKind, script::Known},
-    lookup,
-};
+use super::lookup;
+use crate::{http::Response, room::script::Known, scenario::FaultKind, state::MockState};
 
 /// `statusCode` in the profile of an unknown user.
 const NO_SUCH_USER: u32 = 10_221;

@@ -2,14 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    super::{
-        http::{Request, Response},
-        mock_state::MockState,
-        scenario::State,
-        script::Known,
-    },
-    lookup,
+use super::lookup;
+use crate::{
+    http::{Request, Response},
+    room::script::Known,
+    scenario::State,
+    state::MockState,
 };
 
 /// Maximum number of rooms in one request.

@@ -3,17 +3,15 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{
-    super::{
-        http::{Request, Response},
-        mock_state::MockState,
-        random::Random,
-        scenario::{FaultKind, Scenario},
-        script::Known,
-    },
-    FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, page,
+use super::{FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, page};
+use crate::{
+    http::{Request, Response},
+    random::Random,
+    room::script::Known,
+    sans_io::wire::{self, Batch, BatchInfo},
+    scenario::{FaultKind, Scenario},
+    state::MockState,
 };
-use crate::sans_io::wire::{self, Batch, BatchInfo};
 
 /// Misspelled, as on real sign servers, so that no client can rely on it.
 const CONTENT_TYPE: &str = "application/protubuf";

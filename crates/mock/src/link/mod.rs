@@ -1,6 +1,7 @@
 //! The mock's end of a connection, and the network that it goes through. Without a network, every call goes straight to the
 //! transport.
 
+pub(crate) mod connection;
 mod lane;
 mod state;
 
@@ -12,17 +13,14 @@ use std::{
     task::{Context, Poll},
 };
 
+use connection::{Connection, Wire};
 use state::{Finished, State};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     select,
 };
 
-use super::{
-    connection::{Connection, Wire},
-    journal::Happened,
-    networks::Purpose,
-};
+use crate::state::{journal::Happened, networks::Purpose};
 
 /// The mock's end of a connection. Dropping it ends the connection, once everything that was sent has arrived.
 pub(super) struct Link<I: Wire>(Arc<Line<I>>);

@@ -13,14 +13,14 @@ use tokio::{
 };
 
 use super::{
-    super::{
-        connection::Wire,
-        networks::{Passage, Purpose},
-        random::Random,
-    },
+    connection::Wire,
     lane::{Lane, PACKET_BYTES},
 };
-use crate::clock;
+use crate::{
+    clock,
+    random::Random,
+    state::networks::{Passage, Purpose},
+};
 
 /// How a connection has finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

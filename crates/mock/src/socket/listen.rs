@@ -9,14 +9,14 @@ use tokio::{
 };
 
 use super::{
-    super::{
-        connection::Connection,
-        journal::{Happened, bounded},
-    },
     acks::Acks,
     frames::{self, Messages},
 };
-use crate::sans_io::wire::{self, Push};
+use crate::{
+    link::connection::Connection,
+    sans_io::wire::{self, Push},
+    state::journal::{Happened, bounded},
+};
 
 /// An answer that the player has to send.
 #[derive(Debug)]

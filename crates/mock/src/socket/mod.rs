@@ -27,13 +27,13 @@ use tokio::{
 };
 use tungstenite::handshake::derive_accept_key;
 
-use super::{
-    connection::{Connection, Wire},
+use crate::{
+    clock,
     http::{Request, Response},
-    journal::{By, Happened, bounded},
-    script::Known,
+    link::connection::{Connection, Wire},
+    room::script::Known,
+    state::journal::{By, Happened, bounded},
 };
-use crate::clock;
 
 /// How long a client may take to read the rest and answer the close frame. A reset would discard both.
 const CLOSE_MAX: Duration = Duration::from_secs(30);

@@ -23,12 +23,11 @@ use super::{
     mangle::Mangler,
 };
 use crate::{
-    connection::{Connection, dribble},
-    mock_clock::MockClock,
-    room::Joined,
+    link::connection::{Connection, dribble},
+    room::{Joined, script::Known},
     sans_io::wire,
     scenario::{End, Fault},
-    script::Known,
+    state::mock_clock::MockClock,
 };
 
 /// How a connection ends.

@@ -9,8 +9,8 @@ use super::{
     play::{Ended, Player, Stopped},
 };
 use crate::{
-    journal::Happened,
     scenario::{Fault, FaultKind, Start},
+    state::journal::Happened,
 };
 
 /// How long a client may take to obey a `close` push frame.

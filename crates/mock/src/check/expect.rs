@@ -1,0 +1,332 @@
+//! Expectations of tests about their clients, and the report when one fails.
+
+use std::{
+    fmt,
+    ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive},
+    panic::Location,
+    time::Duration,
+};
+
+use crate::{
+    sans_io::redact::redact_url,
+    state::journal::{Happened, Journal, LogEntry},
+};
+
+/// Maximum number of lines of the log in a report.
+const LISTED_MAX: usize = 20;
+
+/// A kind of client activity to expect.
+///
+/// ```
+/// use livetape_mock::Seen;
+///
+/// assert_eq!(Seen::request("/webcast/fetch").to_string(), "requests of /webcast/fetch");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Seen {
+    /// A request for this path. A trailing slash makes no difference.
+    Request(String),
+    /// An opened WebSocket.
+    Connection,
+    /// A client that enters a room.
+    Enter,
+    /// A heartbeat.
+    Heartbeat,
+    /// An ack.
+    Ack,
+    /// A WebSocket that ends with this close code.
+    Close(u16),
+}
+
+impl Seen {
+    /// Returns [`Seen::Request`] for this path.
+    ///
+    /// ```
+    /// # use livetape_mock::Seen;
+    /// assert_eq!(Seen::request("/live"), Seen::Request("/live".into()));
+    /// ```
+    #[must_use]
+    pub fn request(path: impl Into<String>) -> Self {
+        Self::Request(path.into())
+    }
+
+    fn is(&self, happened: &Happened) -> bool {
+        match self {
+            Self::Request(wanted) => path(happened).is_some_and(|path| bare(path) == bare(wanted)),
+            Self::Connection => matches!(happened, Happened::Upgrade { .. }),
+            Self::Enter => *happened == Happened::Enter,
+            Self::Heartbeat => *happened == Happened::Heartbeat,
+            Self::Ack => matches!(happened, Happened::Ack { .. }),
+            Self::Close(wanted) => matches!(happened, Happened::Closed { code, .. } if code == wanted),
+        }
+    }
+
+    /// Names this activity, in the singular or the plural.
+    fn noun(&self, is_one: bool) -> String {
+        let s = if is_one { "" } else { "s" };
+        match self {
+            Self::Request(path) => format!("request{s} of {path}"),
+            Self::Connection => format!("connection{s}"),
+            Self::Enter => (if is_one { "client that enters" } else { "clients that enter" }).into(),
+            Self::Heartbeat => format!("heartbeat{s}"),
+            Self::Ack => format!("ack{s}"),
+            Self::Close(code) => format!("close{s} with {code}"),
+        }
+    }
+
+    /// Returns how far a log entry is from the expected one, if both are of the same kind.
+    fn distance(&self, happened: &Happened) -> Option<usize> {
+        match (self, happened) {
+            (Self::Request(wanted), Happened::Request { path, .. }) => {
+                Some(strsim::damerau_levenshtein(bare(wanted), bare(path)))
+            }
+            (Self::Close(wanted), Happened::Closed { code, .. }) => Some(wanted.abs_diff(*code).into()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.noun(false))
+    }
+}
+
+fn path(happened: &Happened) -> Option<&str> {
+    if let Happened::Request { path, .. } = happened { Some(path) } else { None }
+}
+
+fn bare(path: &str) -> &str {
+    path.trim_end_matches('/')
+}
+
+/// Number of times: `5`, `1..`, `..3` or `2..=4`.
+///
+/// ```
+/// use livetape_mock::Times;
+///
+/// assert_eq!(Times::from(5).to_string(), "5");
+/// assert_eq!(Times::from(1..).to_string(), "1 or more");
+/// assert_eq!(Times::from(..3).to_string(), "at most 2");
+/// assert_eq!(Times::from(2..=4).to_string(), "2 to 4");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    least: usize,
+    most: usize,
+}
+
+impl From<usize> for Times {
+    fn from(times: usize) -> Self {
+        Self { least: times, most: times }
+    }
+}
+
+impl Times {
+    /// The range without numbers.
+    const EMPTY: Self = Self { least: 1, most: 0 };
+
+    fn within(start: Bound<&usize>, end: Bound<&usize>) -> Self {
+        let least = match start {
+            Bound::Included(least) => *least,
+            Bound::Excluded(below) => below.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let most = match end {
+            Bound::Included(most) => *most,
+            Bound::Excluded(0) => return Self::EMPTY,
+            Bound::Excluded(above) => above - 1,
+            Bound::Unbounded => usize::MAX,
+        };
+        if least > most { Self::EMPTY } else { Self { least, most } }
+    }
+
+    /// Whether the last number, before the noun, is 1.
+    fn is_one(self) -> bool {
+        self.most == 1 && self.least <= 1
+    }
+}
+
+macro_rules! from_ranges {
+    ($($range:ty),*) => {
+        $(impl From<$range> for Times {
+            fn from(range: $range) -> Self {
+                Self::within(range.start_bound(), range.end_bound())
+            }
+        })*
+    };
+}
+from_ranges!(
+    Range<usize>,
+    RangeFrom<usize>,
+    RangeTo<usize>,
+    RangeInclusive<usize>,
+    RangeToInclusive<usize>,
+    RangeFull
+);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::EMPTY => f.write_str("an empty range"),
+            Self { least, most } if least == most => write!(f, "{least}"),
+            Self { least, most: usize::MAX } => write!(f, "{least} or more"),
+            Self { least: 0, most } => write!(f, "at most {most}"),
+            Self { least, most } => write!(f, "{least} to {most}"),
+        }
+    }
+}
+
+/// An expectation, and its location in the test.
+#[derive(Debug)]
+pub(crate) struct Expectation {
+    wanted: Wanted,
+    at: &'static Location<'static>,
+}
+
+/// The expected behaviour.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// An event occurs this often.
+    Count(Seen, Times),
+    /// The client sends no request for this long after each failure.
+    Pause(Duration),
+}
+
+/// An expectation that is not met.
+pub(super) struct Unmet {
+    report: String,
+    /// Whether waiting longer cannot help.
+    pub(crate) is_final: bool,
+}
+
+impl Expectation {
+    /// Creates an expectation of the caller.
+    ///
+    /// # Panics
+    /// If the range is empty: nothing could meet it.
+    #[track_caller]
+    pub(super) fn new(wanted: Wanted) -> Self {
+        if let Wanted::Count(seen, Times::EMPTY) = &wanted {
+            panic!("the number of {seen} is an empty range: use 0 to expect none");
+        }
+        Self { wanted, at: Location::caller() }
+    }
+
+    /// Returns the log entries that meet the expectation.
+    pub(super) fn check(&self, journal: &Journal) -> Result<Vec<LogEntry>, Unmet> {
+        let unmet = |report, is_final| Err(Unmet { report: format!("{report}\n  at {}", self.at), is_final });
+        if journal.dropped > 0 {
+            let dropped = journal.dropped;
+            let report = format!("the log is full; dropped entries: {dropped}; reset it between tests");
+            return unmet(report, true);
+        }
+        match &self.wanted {
+            Wanted::Count(seen, times) => {
+                let found = journal.entries.iter().filter(|entry| seen.is(&entry.what));
+                let found: Vec<LogEntry> = found.cloned().collect();
+                if (times.least..=times.most).contains(&found.len()) {
+                    return Ok(found);
+                }
+                let mut report =
+                    format!("expected {times} {}, got {}", seen.noun(times.is_one()), found.len());
+                let near = journal.entries.iter().filter(|_| found.is_empty());
+                let near = near.filter_map(|entry| Some((seen.distance(&entry.what)?, entry)));
+                if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
+                    report.push_str(&format!("\n  nearest: {}", shown(nearest)));
+                }
+                unmet(report, found.len() > times.most)
+            }
+            Wanted::Pause(wait) => match early(&journal.entries, *wait) {
+                None => Ok(Vec::new()),
+                Some((end, pause)) => {
+                    let wait = wait.as_millis();
+                    let expected = format!("expected no request for {wait} ms after the failure at {end} ms");
+                    unmet(format!("{expected}; one came after {pause} ms"), true)
+                }
+            },
+        }
+    }
+}
+
+/// Lists the unmet expectations, followed by the end of the log.
+pub(crate) fn report(expectations: &[Expectation], journal: &Journal) -> Option<String> {
+    let unmet = expectations.iter().filter_map(|expectation| expectation.check(journal).err());
+    let unmet: Vec<String> = unmet.map(|unmet| unmet.report).collect();
+    (!unmet.is_empty()).then(|| format!("{}\n{}", unmet.join("\n"), listed(&journal.entries)))
+}
+
+/// Finds the first request within `wait` of a failure. Returns the time of the failure and the pause, in
+/// milliseconds.
+fn early(entries: &[LogEntry], wait: Duration) -> Option<(u64, u64)> {
+    let mut ended = None;
+    for entry in entries {
+        if let Some(end) = ended.filter(|_| path(&entry.what).is_some())
+            && u128::from(entry.at_ms - end) < wait.as_millis()
+        {
+            return Some((end, entry.at_ms - end));
+        }
+        if entry.what.is_end() {
+            ended = Some(entry.at_ms);
+        }
+    }
+    None
+}
+
+fn listed(entries: &[LogEntry]) -> String {
+    let is_ack = |entry: &LogEntry| matches!(entry.what, Happened::Ack { .. });
+    let runs = entries.chunk_by(|one, next| one.connection == next.connection && is_ack(one) && is_ack(next));
+    let lines: Vec<String> = runs.map(run).collect();
+    let skipped = lines.len().saturating_sub(LISTED_MAX);
+    match (lines.is_empty(), skipped) {
+        (true, _) => "received nothing".into(),
+        (_, 0) => format!("received:\n{}", lines.join("\n")),
+        _ => format!("received, at the end:\n{}", lines[skipped..].join("\n")),
+    }
+}
+
+/// Shows successive acks in one line: a client sends hundreds, which would hide everything else.
+fn run(entries: &[LogEntry]) -> String {
+    match entries {
+        [first, .., last] => format!("{}{} acks until {} ms", when(first), entries.len(), last.at_ms),
+        one => one.iter().map(shown).collect(),
+    }
+}
+
+fn shown(entry: &LogEntry) -> String {
+    let what = if let Happened::Request { method, path, status, fault, .. } = &entry.what {
+        let fault = fault.as_ref().map(|fault| format!(" ({fault})")).unwrap_or_default();
+        format!("{method} {} → {status}{fault}", redact_url(path))
+    } else {
+        format!("{:?}", entry.what)
+    };
+    format!("{}{what}", when(entry))
+}
+
+fn when(entry: &LogEntry) -> String {
+    format!("  {:>8} ms  connection {}: ", entry.at_ms, entry.connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn successive_acks_of_a_connection_are_one_line_of_the_report() {
+        let ack = Happened::Ack { log_id: 7, internal_ext: String::new() };
+        let entry = |at_ms, connection, what: &Happened| LogEntry { at_ms, connection, what: what.clone() };
+        let acks = (0..40).map(|at_ms| entry(at_ms, 1, &ack));
+        let others =
+            [entry(50, 2, &ack), entry(60, 1, &ack), entry(61, 1, &ack), entry(70, 1, &Happened::Enter)];
+        let entries: Vec<LogEntry> = acks.chain(others).collect();
+        let expected = [
+            "received:",
+            "         0 ms  connection 1: 40 acks until 39 ms",
+            "        50 ms  connection 2: Ack { log_id: 7, internal_ext: \"\" }",
+            "        60 ms  connection 1: 2 acks until 61 ms",
+            "        70 ms  connection 1: Enter",
+        ];
+        assert_eq!(listed(&entries), expected.join("\n"));
+    }
+}

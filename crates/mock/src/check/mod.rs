@@ -1,0 +1,4 @@
+//! Expectations of tests about their clients.
+
+pub(crate) mod expect;
+mod verify;

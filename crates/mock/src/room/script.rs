@@ -1,0 +1,232 @@
+//! A scenario with its recordings loaded, ready to play.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufReader, Cursor},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{
+    RoomConfig,
+    show::{RoomShow, Show},
+};
+use crate::{
+    random::Random,
+    sans_io::recording::Loss,
+    scenario::{Change, DEMO, Scenario, State},
+};
+use livetape_io::files;
+
+/// Maximum length of a recording, in bytes.
+const RECORDING_BYTES_MAX: u64 = 1 << 30;
+
+/// Recordings available to scenarios.
+#[derive(Clone, Debug)]
+pub(crate) struct Recordings {
+    /// Base folder of relative paths; the current folder if empty.
+    pub(crate) folder: PathBuf,
+    /// Recordings without a file, by name.
+    pub(super) built_in: BTreeMap<String, Bytes>,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        #[cfg(feature = "demo")]
+        let built_in = [(DEMO.to_owned(), Bytes::from_static(include_bytes!("../../recordings/demo.bin")))];
+        // livetape's own program passes the demo in, as it has it already.
+        #[cfg(not(feature = "demo"))]
+        let built_in = [];
+        Self { folder: PathBuf::new(), built_in: built_in.into() }
+    }
+}
+
+/// A scenario, ready to play.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) scenario: Scenario,
+    /// The stages of each user, in order of time; never empty.
+    users: Vec<Vec<Stage>>,
+    default: Arc<Show>,
+    /// Data missing from its recordings.
+    pub(crate) loss: Loss,
+}
+
+/// A user from a point in time on.
+#[derive(Clone, Debug)]
+struct Stage {
+    /// Time since the start of the mock.
+    at: Duration,
+    known: Known,
+}
+
+/// A resolved user and their room.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) name: String,
+    pub(crate) room_id: i64,
+    pub(crate) state: State,
+    /// When the LIVE ends, as time since the start of the mock.
+    pub(crate) until: Option<Duration>,
+    pub(crate) settings: RoomConfig,
+}
+
+impl Known {
+    /// Whether the room has no stream. The mock reports this to a new socket and closes it.
+    pub(crate) fn is_away(&self) -> bool {
+        self.state.is_away()
+    }
+
+    /// Whether this is the name of the user or the id of the room.
+    pub(crate) fn is(&self, user: &str) -> bool {
+        self.name.eq_ignore_ascii_case(user) || self.room_id.to_string() == user
+    }
+}
+
+/// A recording that cannot be played: the index of its user (`None` for the scenario's default) and the
+/// reason.
+#[derive(Debug)]
+pub(crate) struct Unplayable {
+    pub(crate) user: Option<usize>,
+    pub(crate) message: String,
+}
+
+impl Script {
+    /// Loads the recordings.
+    pub(crate) fn load(scenario: Scenario, recordings: &Recordings) -> Result<Self, Unplayable> {
+        let mut shows = BTreeMap::new();
+        let mut show = |name: &str, user| match shows.get(name) {
+            Some(show) => Ok(Arc::clone(show)),
+            None => {
+                let show = read(name, recordings).map_err(|message| Unplayable { user, message })?;
+                Ok(shows.entry(name.to_owned()).or_insert(Arc::new(show)).clone())
+            }
+        };
+        let default = show(&scenario.recording, None)?;
+        let mut script = Self { users: Vec::new(), default, scenario, loss: Loss::default() };
+        for (index, user) in script.scenario.users.clone().into_iter().enumerate() {
+            let mut show = |name: &str| show(name, Some(index)).map(|show| show.room(&user.name));
+            let played = show(user.recording.as_ref().unwrap_or(&script.scenario.recording))?;
+            let listed =
+                |id: i64| script.scenario.users.iter().any(|other| other.room_ids().any(|it| it == id));
+            let taken = |id: i64| listed(id) || script.users.iter().any(|other| other[0].known.room_id == id);
+            let free = Some(played.room_id).filter(|id| *id > 0 && !taken(*id));
+            let room_id = user.room_id.or(free).unwrap_or_else(|| derived_id(&user.name));
+            let mut settings = script.settings(played);
+            settings.speed = user.speed.unwrap_or(settings.speed);
+            let known = Known { name: user.name.clone(), room_id, state: user.state, until: None, settings };
+            script.users.push(stages(known, &user.changes, &mut show)?);
+        }
+        shows.values().for_each(|show| script.loss += show.loss);
+        Ok(script)
+    }
+
+    fn settings(&self, show: Arc<RoomShow>) -> RoomConfig {
+        let &Scenario { speed, clock, end, after, compress, history, close_after_ms, .. } = &self.scenario;
+        let close_after = Duration::from_millis(close_after_ms);
+        RoomConfig { show, speed, clock, end, close_after, after, compress, history }
+    }
+
+    /// Returns the user with this name, at a time since the start. Unlisted users get the state in `others`.
+    pub(crate) fn by_name(&self, name: &str, now: Duration) -> Known {
+        let mut users = self.users.iter().map(|stages| current(stages, now));
+        let listed = users.find(|user| user.name.eq_ignore_ascii_case(name));
+        listed.cloned().unwrap_or_else(|| {
+            let played = self.default.room(name);
+            let room_id = if played.room_id > 0 { played.room_id } else { derived_id(name) };
+            self.other(name, room_id, played)
+        })
+    }
+
+    /// Returns the room with this id, at a time since the start. A room whose LIVE has ended or not yet begun is offline.
+    /// Unlisted ids are rooms too, because a client can connect without a lookup by name.
+    pub(crate) fn by_id(&self, room_id: i64, now: Duration) -> Known {
+        let is_room = |known: &Known| known.room_id == room_id;
+        let mut users = self.users.iter();
+        let listed = users.find_map(|stages| {
+            let other = stages.iter().map(|stage| &stage.known).find(|known| is_room(known))?;
+            let now = current(stages, now);
+            let ended = || Known { state: State::Offline, until: None, ..other.clone() };
+            Some(if is_room(now) { now.clone() } else { ended() })
+        });
+        listed.unwrap_or_else(|| {
+            let played = self.default.room(&room_id.to_string());
+            let name = if played.unique_id.is_empty() { "host".into() } else { played.unique_id.clone() };
+            self.other(&name, room_id, played)
+        })
+    }
+
+    /// Returns the first user of the scenario, or the unlisted user `demo`.
+    pub(crate) fn example(&self, now: Duration) -> Known {
+        let first = self.users.first().map(|stages| current(stages, now));
+        first.cloned().unwrap_or_else(|| self.by_name(DEMO, now))
+    }
+
+    fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Known {
+        let usual = if self.users.is_empty() { State::Live } else { State::NotFound };
+        let state = self.scenario.others.unwrap_or(usual);
+        Known { name: name.to_owned(), room_id, state, until: None, settings: self.settings(played) }
+    }
+}
+
+/// Returns the user at a time since the start.
+fn current(stages: &[Stage], now: Duration) -> &Known {
+    let later = stages.partition_point(|stage| stage.at <= now);
+    &stages[later.saturating_sub(1)].known
+}
+
+/// Applies the changes to a user, one after the other. Each LIVE has its own room, as on TikTok.
+fn stages(
+    mut known: Known,
+    changes: &[Change],
+    show: &mut impl FnMut(&str) -> Result<Arc<RoomShow>, Unplayable>,
+) -> Result<Vec<Stage>, Unplayable> {
+    let (name, mut lives) = (known.name.clone(), u32::from(!known.is_away()));
+    let mut stages = vec![Stage { at: Duration::ZERO, known: known.clone() }];
+    for change in changes {
+        if change.starts_live(known.state) {
+            if lives > 0 || change.room_id.is_some() {
+                known.room_id = change.room_id.unwrap_or_else(|| derived_id(&format!("{name} {lives}")));
+            }
+            if let Some(recording) = &change.recording {
+                known.settings.show = show(recording)?;
+            }
+            known.settings.speed = change.speed.unwrap_or(known.settings.speed);
+            lives += 1;
+        }
+        known.state = change.state;
+        stages.push(Stage { at: change.at, known: known.clone() });
+    }
+    for index in 0..stages.len() {
+        let room_id = stages[index].known.room_id;
+        let is_over = |later: &&Stage| later.known.is_away() || later.known.room_id != room_id;
+        stages[index].known.until = stages[index + 1..].iter().find(is_over).map(|later| later.at);
+    }
+    Ok(stages)
+}
+
+fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
+    if let Some(bytes) = recordings.built_in.get(name) {
+        return Show::read(Cursor::new(bytes)).map_err(|error| format!("cannot play {name}: {error}"));
+    }
+    let path = recordings.folder.join(name);
+    let file = files::open_regular(&path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("recording {name} not found")
+        } else {
+            format!("cannot read {name}: {error}")
+        }
+    })?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
+        return Err(format!("{name} is too large: the mock keeps recordings in memory"));
+    }
+    Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
+}
+
+/// Returns an id derived from a name, always the same.
+fn derived_id(name: &str) -> i64 {
+    Random::new(0, u64::from(crc32fast::hash(name.to_ascii_lowercase().as_bytes()))).id()
+}

@@ -1,0 +1,204 @@
+//! The state shared by all connections of a mock.
+
+mod hosts;
+pub(crate) mod journal;
+mod memory;
+pub(crate) mod mock_clock;
+pub(crate) mod networks;
+pub(crate) mod windows;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use journal::{Happened, LogEntry};
+use memory::Memory;
+use mock_clock::{ELAPSED_MAX, MockClock};
+use tokio::{sync::watch, time::Instant};
+use windows::TooMany;
+
+use crate::{
+    http::{Request, Response},
+    random::Random,
+    room::script::{Known, Recordings, Script},
+    scenario::{Endpoint, Scenario, ScenarioError},
+};
+
+/// Shared state. The lock is only held briefly, and never across an await.
+#[derive(Debug)]
+pub(crate) struct MockState {
+    /// Addresses that it listens on.
+    addresses: Vec<IpAddr>,
+    /// Recordings that a later scenario can play.
+    recordings: Recordings,
+    /// Wall clock at the start of the mock unless the scenario sets it, in Unix milliseconds.
+    wall_ms: u64,
+    /// Start of the mock, by its clock.
+    started: Instant,
+    pub(crate) clock: MockClock,
+    memory: Mutex<Memory>,
+    /// Notifies open sockets of a new scenario or a reset.
+    replaced: watch::Sender<()>,
+    /// Notifies connections of new networks.
+    rerouted: watch::Sender<()>,
+    /// Notifies waiting tests of a new log entry.
+    happened: watch::Sender<()>,
+}
+
+impl MockState {
+    pub(crate) fn new(
+        script: Script,
+        recordings: Recordings,
+        wall_ms: u64,
+        addresses: &[SocketAddr],
+    ) -> Self {
+        let clock = MockClock::default();
+        Self {
+            addresses: addresses.iter().map(SocketAddr::ip).collect(),
+            recordings,
+            wall_ms,
+            started: clock.now(),
+            memory: Mutex::new(Memory::new(script, &clock)),
+            clock,
+            replaced: watch::Sender::new(()),
+            rerouted: watch::Sender::new(()),
+            happened: watch::Sender::new(()),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the number of a new connection, and its random numbers.
+    pub(crate) fn connection(&self) -> (u64, Random) {
+        let mut memory = self.lock();
+        memory.connections += 1;
+        (memory.connections, Random::new(memory.script.scenario.seed, memory.connections))
+    }
+
+    /// Whether the mock answers for the host of a request.
+    pub(crate) fn is_answered(&self, request: &Request) -> bool {
+        !request.is_absolute || hosts::is_answered(request.host_name(), &self.addresses)
+    }
+
+    /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each reset; otherwise, it
+    /// never goes back.
+    pub(crate) fn wall_ms(&self) -> u64 {
+        let memory = self.lock();
+        let (start_ms, elapsed) = match memory.script.scenario.wall_ms {
+            Some(start_ms) => (start_ms, self.since_start(&memory)),
+            None => (self.wall_ms, self.clock.now() - self.started),
+        };
+        start_ms.saturating_add(millis(elapsed))
+    }
+
+    /// Returns the time since the start, the last reset or the last new scenario.
+    pub(crate) fn since_start(&self, memory: &Memory) -> Duration {
+        self.clock.now() - memory.started
+    }
+
+    /// Advances the clock. Returns whether that stays below the maximum.
+    pub(crate) fn advance(&self, by: Duration) -> bool {
+        let elapsed = self.since_start(&self.lock());
+        elapsed.saturating_add(by) <= ELAPSED_MAX && self.clock.advance(by)
+    }
+
+    /// Returns the user with this name, as of now.
+    pub(crate) fn by_name(&self, name: &str) -> Known {
+        let memory = self.lock();
+        memory.script.by_name(name, self.since_start(&memory))
+    }
+
+    /// Returns the room with this id, as of now.
+    pub(crate) fn by_id(&self, room_id: i64) -> Known {
+        let memory = self.lock();
+        memory.script.by_id(room_id, self.since_start(&memory))
+    }
+
+    pub(crate) fn log(&self, connection: u64, what: Happened) {
+        let mut memory = self.lock();
+        let at_ms = millis(self.since_start(&memory));
+        memory.was_used = true;
+        memory.journal.add(LogEntry { at_ms, connection, what });
+        drop(memory);
+        self.happened.send_replace(());
+    }
+
+    /// Returns a receiver that is notified of each log entry from now on.
+    pub(crate) fn happened(&self) -> watch::Receiver<()> {
+        self.happened.subscribe()
+    }
+
+    /// Counts a request against the limits. Returns the 429 answer if one is exceeded.
+    pub(crate) fn limit(&self, at: Endpoint, request: &Request, address: &str) -> Option<Response> {
+        let key = request.header("x-api-key").or_else(|| request.param("apiKey")).unwrap_or_default();
+        let (now, wall_ms) = (self.clock.now(), self.wall_ms());
+        let mut memory = self.lock();
+        let Memory { script, windows, .. } = &mut *memory;
+        let mut longest = None;
+        for (limit, windows) in script.scenario.limits.iter().zip(windows) {
+            if limit.at.contains(&at)
+                && let Some(wait) = windows.hit(limit, key, address, now)
+                && longest.as_ref().is_none_or(|(longest, _)| wait > *longest)
+            {
+                longest = Some((wait, limit));
+            }
+        }
+        let (wait, limit) = longest?;
+        let (message, label, headers, max) = (&limit.message, &limit.label, &limit.headers, limit.max);
+        Some(TooMany { message, label, headers, wait, max, wall_ms }.response())
+    }
+
+    /// Clears log, rooms and counters. Rooms whose user is not live at the start end; other open connections continue.
+    pub(crate) fn reset(&self) {
+        let script = self.lock().script.clone();
+        self.start_over(script);
+    }
+
+    fn start_over(&self, script: Script) {
+        let mut memory = self.lock();
+        *memory = memory.start_over(script, &self.clock);
+        drop(memory);
+        self.replaced.send_replace(());
+        self.rerouted.send_replace(());
+    }
+
+    /// Replaces the networks until the next reset or scenario.
+    pub(crate) fn set_networks(&self, text: &str) -> Result<(), ScenarioError> {
+        let networks = Scenario::parse_networks(text)?;
+        let mut memory = self.lock();
+        memory.networks = memory.networks.replaced(networks, memory.script.scenario.seed);
+        drop(memory);
+        self.rerouted.send_replace(());
+        Ok(())
+    }
+
+    /// Replaces the scenario and resets the state. Rooms whose user is gone end; other open connections
+    /// continue.
+    pub(crate) fn replace(&self, text: &str) -> Result<(), ScenarioError> {
+        let scenario = Scenario::parse(text)?;
+        let script = Script::load(scenario, &self.recordings)
+            .map_err(|error| Scenario::error_at_user(text, error.user, &error.message))?;
+        self.start_over(script);
+        Ok(())
+    }
+
+    /// Returns a receiver that is notified of new networks.
+    pub(crate) fn rerouted(&self) -> watch::Receiver<()> {
+        self.rerouted.subscribe()
+    }
+
+    /// Returns a receiver that is notified once at the start, and then of each new scenario and each reset.
+    pub(crate) fn replaced(&self) -> watch::Receiver<()> {
+        let mut replaced = self.replaced.subscribe();
+        replaced.mark_changed();
+        replaced
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

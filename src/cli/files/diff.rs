@@ -1,0 +1,158 @@
+//! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two builds.
+
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    io::{self, BufRead, BufReader, BufWriter, Write as _},
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use serde_json::Value;
+
+use crate::{
+    cli::{
+        args,
+        options::config::tape,
+        process::output::{cannot_write, file_problem, report_loss},
+    },
+    sans_io::{
+        decoder::{Decoder, DecoderOptions},
+        error::{Code, Problem, exit},
+        event::finish_json,
+        recording::Loss,
+    },
+    source::{STDIN, Step, Tape},
+    terminal::printable,
+    tools::{diff, files},
+};
+
+/// Maximum length of a line of events, in bytes.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+/// Exit code for differences.
+const DIFFERENT: u8 = 1;
+
+type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
+
+pub(crate) fn diff(args: &args::Diff) -> Result<u8, Problem> {
+    let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
+    let open = |(name, loss): &(&PathBuf, Rc<Cell<Loss>>)| {
+        if args.events {
+            lines(name).map_err(|problem| if_recording(args, name, problem))
+        } else {
+            let decoded = tape(&args.flags, name).and_then(|tape| decoded(&tape, Rc::clone(loss)));
+            decoded.map_err(|problem| if_events(name, problem))
+        }
+    };
+    let (before, after) = (open(&losses[0])?, open(&losses[1])?);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let told = diff::diff(before, after, |change| {
+        let written = if args.json {
+            writeln!(out, "{}", serde_json::to_value(&change).unwrap_or_default())
+        } else {
+            write!(out, "{change}")
+        };
+        written.map_err(|error| closed_or_failed(&error))
+    });
+    let counts = match told {
+        // The reader of stdout has closed it.
+        Err(problem) if problem.message == CLOSED => return Ok(DIFFERENT),
+        told => told?,
+    };
+    let last =
+        if args.json { serde_json::json!({"counts": counts}).to_string() + "\n" } else { counts.to_string() };
+    let code = if counts.is_same() { exit::DONE } else { DIFFERENT };
+    match out.write_all(last.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
+        result => result.map_err(|error| cannot_write(&error))?,
+    }
+    // A loss outweighs the result: parts of the recordings were not compared.
+    let lost = losses.iter().map(|(name, loss)| report_loss(&name.to_string_lossy(), loss.get())).max();
+    Ok(lost.filter(|lost| *lost != exit::DONE).unwrap_or(code))
+}
+
+/// Adds a hint if a recording was named instead of a file of its events.
+fn if_recording(args: &args::Diff, name: &Path, problem: Problem) -> Problem {
+    match tape(&args.flags, name) {
+        Ok(tape) if !name.exists() => {
+            let name = printable(&tape.name);
+            problem.hint(format!("write its events to a file first: livetape events {name} > {name}.jsonl"))
+        }
+        _ => problem,
+    }
+}
+
+/// Adds a hint if a file of events was named instead of a recording.
+fn if_events(name: &Path, problem: Problem) -> Problem {
+    let mut first = [0];
+    // If it cannot be read, the problem says so.
+    let read = files::open(name).ok().and_then(|mut file| io::Read::read_exact(&mut file, &mut first).ok());
+    if read.is_some() && first == *b"{" {
+        return problem.hint("to compare files that `livetape events` wrote, add --events");
+    }
+    problem
+}
+
+/// Message of the failure after stdout was closed.
+const CLOSED: &str = "the output is closed";
+
+fn closed_or_failed(error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Problem::new(Code::Io, CLOSED),
+        _ => cannot_write(error),
+    }
+}
+
+/// Decodes the events of a recording. At the end, `loss` holds what is missing.
+fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
+    let mut steps = tape.steps()?;
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
+    let mut ready = VecDeque::new();
+    Ok(Box::new(std::iter::from_fn(move || {
+        while ready.is_empty() {
+            match steps.next()? {
+                Step::Item(item) => decoder.handle(&item),
+                Step::Missing(missing) => decoder.count_missing(&missing),
+                Step::Failed(error) => return Some(Err(Problem::new(Code::Io, error))),
+                Step::End(offset) => decoder.flush(offset),
+            }
+            loss.set(decoder.counts().loss());
+            for event in decoder.take_events() {
+                let mut json = Vec::new();
+                event.begin_json("diff", &mut json);
+                finish_json(0, &mut json);
+                ready.push_back(serde_json::from_slice(&json).unwrap_or_default());
+            }
+        }
+        ready.pop_front().map(Ok)
+    })))
+}
+
+/// Reads events from a file with one per line.
+fn lines(path: &Path) -> Result<Events, Problem> {
+    if path == Path::new(STDIN) {
+        let message = "this command cannot read events from standard input";
+        return Err(Problem::new(Code::BadRequest, message).hint("save the events to a file first"));
+    }
+    let file = files::open(path).map_err(|error| file_problem(&error))?;
+    let (mut input, mut number, shown) = (BufReader::new(file), 0, path.display().to_string());
+    Ok(Box::new(std::iter::from_fn(move || {
+        loop {
+            let mut line = Vec::new();
+            number += 1;
+            let read = io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line);
+            let invalid = |error: String| {
+                Problem::new(Code::BadCapture, format!("{shown}: line {number}: {error}"))
+                    .hint("use files written by `livetape events`")
+            };
+            match read {
+                Ok(0) => return None,
+                Ok(_) if line.trim_ascii().is_empty() => {}
+                Ok(_) => {
+                    return Some(serde_json::from_slice(&line).map_err(|error| invalid(error.to_string())));
+                }
+                Err(error) => return Some(Err(invalid(error.to_string()))),
+            }
+        }
+    })))
+}

@@ -1,0 +1,162 @@
+//! `scrub` and `audit`: prepare recordings for sharing.
+
+use std::{
+    fs::OpenOptions,
+    io::{Read as _, Write as _},
+    path::Path,
+};
+
+use super::tools::unwritable;
+use crate::{
+    cli::{
+        args,
+        options::config::tape_or_stdin,
+        process::output::{
+            Failure, Verdict, Written, file_problem, progress, say, say_json, say_made, write,
+        },
+    },
+    sans_io::{
+        error::{Code, Problem, exit},
+        scrub::{Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
+    },
+    source::{Tape, unreadable},
+    tools::{audit, files, scrub},
+};
+
+/// Maximum size of a file of words, in bytes.
+const WORDS_BYTES_MAX: u64 = 4 << 20;
+
+pub(crate) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    // Both passes read the whole recording.
+    let bar = progress(2 * tape.bytes());
+    let (first, second) = (bar.wrap_read(tape.open()?), bar.wrap_read(tape.open()?));
+    let written = write(&args.new.output, args.new.force, |out| {
+        let key = match &args.key_file {
+            Some(path) => kept_key(path)?,
+            None => Key::new(&random_key()?),
+        };
+        let report = scrub::scrub(first, second, out, Scrubber::new(key));
+        report.map(Verdict::Keep).map_err(|error| failure(&tape, error))
+    })?;
+    bar.finish_and_clear();
+    match written {
+        Written::Broken(code) => Ok(code),
+        Written::Whole(report) | Written::Dropped(report) => {
+            say_made(&args.new.output, &report, args.json)?;
+            Ok(if report.lost() { exit::LOST } else { exit::DONE })
+        }
+    }
+}
+
+fn failure(tape: &Tape, error: scrub::Error) -> Failure {
+    match error {
+        scrub::Error::Read(error) => unreadable(&tape.name, &error).into(),
+        scrub::Error::Write(error) => error.into(),
+        error => {
+            let hint = match error {
+                scrub::Error::TooMany(_) => {
+                    "cut the recording into parts, and scrub them with one --key-file"
+                }
+                _ => "run `livetape verify` to find the damage",
+            };
+            let message = format!("cannot scrub {}: {error}", tape.name);
+            Problem::new(Code::BadRecording, message).hint(hint).into()
+        }
+    }
+}
+
+pub(crate) fn audit(args: &args::Audit) -> Result<u8, Problem> {
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
+    let auditor = Auditor::new(&words).map_err(|line| {
+        let word = words.lines().nth(line - 1).unwrap_or_default().trim();
+        let message = if word.chars().count() < WORD_CHARS_MIN {
+            format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} characters")
+        } else {
+            format!("the word list has more than {WORDS_MAX} words")
+        };
+        Problem::new(Code::BadRequest, message).hint("write names, ids and phrases, one per line")
+    })?;
+    let bar = progress(tape.bytes());
+    let report = audit::audit(bar.wrap_read(tape.open()?), auditor);
+    let report = report.map_err(|error| unreadable(&tape.name, &error))?;
+    bar.finish_and_clear();
+    if args.json {
+        say_json(&report)?;
+    } else {
+        say(&report)?;
+    }
+    Ok(report.exit_code())
+}
+
+fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
+    })?;
+    Ok(bytes)
+}
+
+/// Reads the key in a file. If there is no file, creates one that only its owner can read.
+fn kept_key(path: &Path) -> Result<Key, Problem> {
+    let unreadable = |error: std::io::Error| {
+        Problem::new(Code::Io, format!("cannot read the key in {}: {error}", path.display()))
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(mut file) => {
+            let bytes = random_key()?;
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            file.write_all(format!("{hex}\n").as_bytes()).map_err(|error| unwritable(path, error))?;
+            Ok(Key::new(&bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let mut text = String::new();
+            let file = files::open(path).map_err(|error| file_problem(&error))?;
+            file.take(4 * KEY_BYTES as u64).read_to_string(&mut text).map_err(unreadable)?;
+            parse_key(text.trim()).map(|bytes| Key::new(&bytes)).ok_or_else(|| {
+                let message = format!("{} has no key", path.display());
+                Problem::new(Code::BadRequest, message)
+                    .hint("use a file with 64 hexadecimal digits, or name a new file to create a key")
+            })
+        }
+        Err(error) => Err(unwritable(path, error)),
+    }
+}
+
+fn parse_key(hex: &str) -> Option<[u8; KEY_BYTES]> {
+    let mut bytes = [0; KEY_BYTES];
+    if hex.len() != 2 * KEY_BYTES || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn read_words(path: &Path) -> Result<String, Problem> {
+    let mut text = String::new();
+    let file = files::open(path).map_err(|error| file_problem(&error))?;
+    let read = file.take(WORDS_BYTES_MAX).read_to_string(&mut text);
+    read.map_err(|error| Problem::new(Code::Io, format!("cannot read {}: {error}", path.display())))?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_64_hexadecimal_digits() {
+        let hex = "00ff".repeat(16);
+        assert_eq!(parse_key(&hex).unwrap()[..2], [0, 255]);
+        for wrong in ["", "00", &"zz".repeat(32), &"é".repeat(32), &hex[1..]] {
+            assert_eq!(parse_key(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The process of the command that `livetape run` starts.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+#[cfg(unix)]
+use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
+use tokio::{
+    process::{self, Command},
+    time::Instant,
+};
+
+use crate::{
+    cli::process::{
+        ending::Signal,
+        output::{shown, warn},
+        signals::passed,
+    },
+    clock,
+    sans_io::error::{Code, Problem},
+};
+
+/// Offset of a signal's number in the exit code of a command that it ended, as in shells.
+#[cfg(unix)]
+const SIGNALLED: i32 = 128;
+
+/// A running command, killed when dropped.
+pub(crate) struct Child {
+    process: process::Child,
+    /// Time to exit after the first signal.
+    grace: Duration,
+    deadline: Option<Instant>,
+    /// Whether it leads a process group, so that signals also reach the processes that it starts. In a terminal it
+    /// stays in livetape's group, which receives Ctrl+C and can read the input.
+    leads_group: bool,
+}
+
+impl Child {
+    /// Starts `command` with `env` added to its environment.
+    pub(crate) fn start(
+        command: &[OsString],
+        env: &[(&str, String)],
+        stdin: Stdio,
+        grace: Duration,
+    ) -> Result<Self, Problem> {
+        let (program, args) = command.split_first().expect("clap requires a command");
+        let name = shown(program.as_ref());
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .stdin(stdin)
+            .kill_on_drop(true);
+        let leads_group = !io::stdin().is_terminal();
+        #[cfg(unix)]
+        if leads_group {
+            command.process_group(0);
+        }
+        let process = command.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Problem::new(Code::CommandNotFound, format!("command `{name}` not found"))
+            }
+            _ => Problem::new(Code::CommandNotExecutable, format!("cannot run `{name}`: {error}")),
+        })?;
+        Ok(Self { process, grace, deadline: None, leads_group })
+    }
+
+    /// Waits for the exit. Kills the process if it takes too long after the first signal. Cancel safe.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        tokio::select! { biased;
+            status = self.process.wait() => return status,
+            () = passed(self.deadline) => {}
+        }
+        self.deadline = None;
+        warn(format_args!("⚠️ COMMAND did not exit within {:?}: killing it", self.grace));
+        self.kill();
+        self.process.wait().await
+    }
+
+    /// Forwards a signal that this process received. A terminal sends SIGINT to both.
+    pub(super) fn forward(&mut self, signal: Signal) {
+        if signal == Signal::Interrupt && !self.leads_group {
+            self.deadline = clock::now().checked_add(self.grace);
+        } else {
+            self.stop(signal);
+        }
+    }
+
+    /// Sends a signal that asks the process to exit.
+    pub(crate) fn stop(&mut self, signal: Signal) {
+        self.deadline = clock::now().checked_add(self.grace);
+        self.send(signal);
+    }
+
+    /// Kills the process.
+    pub(crate) fn kill(&mut self) {
+        #[cfg(unix)]
+        self.send_number(Number::KILL);
+        // Fails only if the process has already exited.
+        drop(self.process.start_kill());
+    }
+
+    #[cfg(unix)]
+    fn send(&self, signal: Signal) {
+        self.send_number(match signal {
+            Signal::Interrupt => Number::INT,
+            Signal::Terminate => Number::TERM,
+            Signal::Hangup => Number::HUP,
+        });
+    }
+
+    #[cfg(unix)]
+    fn send_number(&self, number: Number) {
+        let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let send = if self.leads_group { kill_process_group } else { kill_process };
+        // Fails only if the process has already exited.
+        if let Some(id) = id {
+            let _ = send(id, number);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn send(&mut self, _: Signal) {
+        self.kill();
+    }
+}
+
+/// Returns the exit code that a shell would report.
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let code = {
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        status.code().or(signal.map(|signal| SIGNALLED + signal))
+    };
+    #[cfg(not(unix))]
+    let code = status.code();
+    // Windows has codes larger than a byte; none of them means success.
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::sans_io::error::exit::FAILED)
+}
+
+/// Whether SIGTERM ended the process.
+pub(super) fn was_terminated(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(Number::TERM.as_raw());
+    #[cfg(not(unix))]
+    return !status.success();
+}

@@ -1,0 +1,56 @@
+//! `run --mock-proxy`: the environment that sends a command's requests through the proxy.
+
+use std::path::Path;
+
+use crate::{
+    cli::serve::proxied::Fronts,
+    proxy::Opened,
+    sans_io::error::{Code, Problem},
+};
+
+/// Hosts that clients reach directly: the feed and the mock's sockets.
+const DIRECT: &str = "localhost,127.0.0.1,::1";
+
+/// Returns the variables for a command. `java` is the current value of `JAVA_TOOL_OPTIONS`.
+pub(crate) fn variables(
+    fronts: &Fronts,
+    java: Option<String>,
+) -> Result<Vec<(&'static str, String)>, Problem> {
+    let Some(proxy) = fronts.proxy else { return Ok(Vec::new()) };
+    let (url, ca) = (format!("http://{proxy}"), text(&fronts.certificate)?);
+    let (host, port, store) = (proxy.ip(), proxy.port(), text(&fronts.trust_store)?);
+    let java = java.map(|java| java + " ").unwrap_or_default();
+    let java = format!(
+        "{java}-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} \
+         \"-Dhttp.nonProxyHosts=localhost|127.*|[::1]\" \"-Djavax.net.ssl.trustStore={store}\" \
+         -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword={}",
+        Opened::PASSWORD
+    );
+    let proxies = [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "WSS_PROXY",
+        "wss_proxy",
+        "WS_PROXY",
+        "ws_proxy",
+    ]
+    .map(|name| (name, url.clone()));
+    let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
+    let direct = ["NO_PROXY", "no_proxy"].map(|name| (name, DIRECT.to_owned()));
+    let others = [("NODE_USE_ENV_PROXY", "1".to_owned()), ("JAVA_TOOL_OPTIONS", java)];
+    let certificates = certificates.map(|name| (name, ca.clone()));
+    Ok(proxies.into_iter().chain(certificates).chain(direct).chain(others).collect())
+}
+
+/// Returns a path as text, which the variables need. Java cannot escape quotes in it.
+fn text(path: &Path) -> Result<String, Problem> {
+    path.to_str().filter(|path| !path.contains('"')).map(str::to_owned).ok_or_else(|| {
+        Problem::new(
+            Code::BadConfig,
+            format!("the path of the CA cannot be used in variables: {}", path.display()),
+        )
+        .hint("choose another folder with --ca-dir DIR")
+    })
+}

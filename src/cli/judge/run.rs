@@ -1,0 +1,344 @@
+//! `livetape run`: serves a recording, optionally with a mock, while a command runs.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+};
+
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    child::{Child, exit_code, was_terminated},
+    proxy_env,
+};
+use crate::{
+    cli::{
+        args,
+        options::{config, sources},
+        process::{
+            ending::{Action, Ending, Signal},
+            output::{report_loss, shown, warn},
+            signals::Signals,
+        },
+        serve::{
+            lifecycle::Ready,
+            mock,
+            proxied::{BY_VARIABLES, Fronts},
+            stage::{Bound, Stage},
+        },
+    },
+    clock,
+    demo::DEMO,
+    log,
+    mock::MockTikTok,
+    sans_io::{
+        error::{Code, Problem, exit},
+        offset,
+    },
+    settings::{Address, KEYS, Listen, Origin, Settings},
+    source::{Summary, Tape, live::NetTransport},
+    supervisor::{Supervisor, SupervisorOptions},
+};
+
+pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
+    let mut settings = settings(&args)?;
+    let _log = log::start(&settings.log, false)?;
+    let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
+    let tape = Tape::find_in(&settings.server.folder(), named.as_deref().unwrap_or(Path::new(DEMO)))?;
+    tape.check_within(settings.replay.start)?;
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
+    let mock = start_mock(&args, &mut settings, named).await?;
+    let options = SupervisorOptions {
+        // The terminal belongs to the command, unless it could wait without end.
+        on_end: if settings.replay.exit_when_done || args.until_idle.is_some() { |_| () } else { tell_end },
+        warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
+        ..sources::options(&settings, "")
+    };
+    let transport = NetTransport::new(&options.live)?;
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let show = tokio::spawn(supervisor.replay(tape.clone()));
+    let fronts = match &mock {
+        Some((mock, _)) => Fronts::start(&settings.mock, mock, BY_VARIABLES).await?,
+        None => None,
+    };
+    let mock_url = mock.as_ref().map(|(mock, _)| mock.url());
+    let ready = Ready::new(&bound.addresses).with_mock(mock_url.clone()).with_fronts(fronts.as_ref());
+    args.lifecycle.write(&ready)?;
+    let env =
+        [("LIVETAPE_URL", bound.addresses.feed.clone()), ("LIVETAPE_HTTP", bound.addresses.rest.clone())];
+    let mock_env = mock_url
+        .into_iter()
+        .flat_map(|url| ["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.clone())));
+    let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
+    let offline = settings.live.offline.then(|| ("LIVETAPE_OFFLINE", true.to_string()));
+    let proxy_env = match &fronts {
+        Some(fronts) => proxy_env::variables(fronts, env::var("JAVA_TOOL_OPTIONS").ok())?,
+        None => Vec::new(),
+    };
+    let env = env.into_iter().chain(mock_env).chain(token).chain(offline).chain(proxy_env);
+    let env = Vec::from_iter(env);
+    // From now on, a signal ends the command before this process.
+    let signals = Signals::new();
+    let stage = bound.serve(None);
+    let run =
+        Run { args: &args, settings: &settings, stage: &stage, mock: mock.as_ref().map(|(mock, _)| &**mock) };
+    let result = run.command(&env, signals).await;
+    stage.control.shut_down();
+    let channels = stage.control.channels().clone();
+    let closing = async {
+        let ended = show.await;
+        let missed = stage.close().await;
+        (ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())), missed)
+    };
+    let ended = timeout(settings.limits.shutdown_time, closing).await;
+    let code = result?;
+    // A forced exit waits for nothing, and the loss may be found only at the end of a large file.
+    if code == exit::INTERRUPTED {
+        return Ok(code);
+    }
+    let mut missing = channels.lost();
+    missing.insert(tape.name.clone(), tape.loss().await);
+    let mut lost = missing.iter().map(|(name, loss)| report_loss(name, *loss)).max().unwrap_or(exit::DONE);
+    if let Some((mock, playing)) = mock.filter(|_| lost == exit::DONE) {
+        lost = report_loss(&playing, mock.loss());
+    }
+    if code != exit::DONE {
+        return Ok(code);
+    }
+    match ended {
+        Ok((ended, missed)) if lost == exit::DONE => {
+            let ended = ended?;
+            if ended.loss.is_some() {
+                warn(format_args!("⚠️ Incomplete: {}", ended.loss));
+            }
+            Ok(ended.exit_code()?.max(missed))
+        }
+        _ => Ok(lost),
+    }
+}
+
+/// Returns the settings with the defaults of `run`: no display, offline, and a free port unless a flag names one.
+fn settings(args: &args::Run) -> Result<Settings, Problem> {
+    let resolved = config::resolved(&args.flags)?;
+    let origin = |path: &str| KEYS.iter().find(|key| key.path() == path).map(|key| resolved.origin(key));
+    let is_flag = |path: &str| origin(path) == Some(Origin::Flag);
+    let mut settings = resolved.settings.clone();
+    settings.server.quiet = true;
+    if !is_flag("server.port") && !is_flag("server.listen") {
+        settings.server.port = Some(0);
+    }
+    if origin("live.offline") == Some(Origin::Default) {
+        settings.live.offline = true;
+    }
+    settings.replay.wait_clients = Some(args.clients());
+    if is_flag("replay.speed") {
+        settings.mock.speed = Some(settings.replay.speed);
+    }
+    Ok(settings)
+}
+
+/// Starts the mock, which also becomes the upstream of the server.
+async fn start_mock(
+    args: &args::Run,
+    settings: &mut Settings,
+    recording: Option<PathBuf>,
+) -> Result<Option<(Arc<MockTikTok>, String)>, Problem> {
+    let demo = args.mock_proxy.then(|| PathBuf::from(DEMO));
+    let Some(scenario) = args.mock.clone().or(demo) else { return Ok(None) };
+    settings.mock.scenario = Some(scenario).filter(|scenario| scenario != Path::new(DEMO));
+    if let Some(recording) = &recording {
+        settings.mock.play = Some(mock::unicode(recording)?);
+    }
+    settings.mock.port = 0;
+    settings.mock.proxy_listen = args.mock_proxy.then_some(Listen::loopback(0));
+    settings.mock.tls = None;
+    if settings.live.offline {
+        settings.mock.pass.clear();
+    }
+    let (mock, playing) = mock::start(&settings.mock, &settings.server.folder()).await?;
+    if settings.live.upstream.is_none() {
+        settings.live.upstream = mock.url().parse().ok().map(Address);
+    }
+    Ok(Some((mock, playing)))
+}
+
+/// A command and its server.
+struct Run<'a> {
+    args: &'a args::Run,
+    settings: &'a Settings,
+    stage: &'a Stage,
+    mock: Option<&'a MockTikTok>,
+}
+
+/// Why the command was stopped.
+enum Why {
+    /// A signal, or the end of standard input.
+    Asked,
+    Silence,
+    NotConnected(Problem),
+}
+
+impl Run<'_> {
+    /// Runs the command until it exits, and returns its exit code.
+    async fn command(&self, env: &[(&str, String)], mut signals: Signals) -> Result<u8, Problem> {
+        let stdin = if self.args.lifecycle.exit_with_stdin { Stdio::null() } else { Stdio::inherit() };
+        let grace = self.settings.limits.shutdown_time;
+        let mut child = Child::start(&self.args.command, env, stdin, grace)?;
+        let input = CancellationToken::new();
+        let ended = input.clone();
+        self.args.lifecycle.at_end_of_input(move || ended.cancel());
+        let (started, mut ending, mut why) = (clock::now(), Ending::default(), None);
+        let (mut late, mut silence) = (pin!(self.late(started)), pin!(self.silence()));
+        loop {
+            tokio::select! { biased;
+                status = child.wait() => {
+                    let status = status.map_err(|error| Problem::new(Code::Io, format!("cannot wait for COMMAND: {error}")))?;
+                    return self.conclude(status, why);
+                }
+                signal = signals.next() => match ending.take(signal, clock::now() - started) {
+                    Action::Ignore => {}
+                    Action::End => {
+                        child.forward(signal);
+                        why = Some(Why::Asked);
+                    }
+                    Action::Force => {
+                        child.kill();
+                        drop(child.wait().await);
+                        return Ok(exit::INTERRUPTED);
+                    }
+                },
+                () = input.cancelled(), if why.is_none() => {
+                    child.stop(Signal::Terminate);
+                    why = Some(Why::Asked);
+                }
+                problem = &mut late, if why.is_none() => {
+                    child.stop(Signal::Terminate);
+                    why = Some(Why::NotConnected(problem));
+                }
+                () = &mut silence, if why.is_none() => {
+                    child.stop(Signal::Terminate);
+                    why = Some(Why::Silence);
+                }
+            }
+        }
+    }
+
+    fn conclude(&self, status: ExitStatus, why: Option<Why>) -> Result<u8, Problem> {
+        let code = exit_code(status);
+        match why {
+            Some(Why::NotConnected(problem)) => Err(problem),
+            // A program without a handler for SIGTERM.
+            Some(Why::Silence) if was_terminated(status) => Ok(exit::DONE),
+            None => match self.unused(code) {
+                Some(problem) if code == exit::DONE => Err(problem),
+                Some(problem) => {
+                    warn(format_args!("⚠️ {}\n💡 {}", problem.message, problem.hint));
+                    Ok(code)
+                }
+                None => Ok(code),
+            },
+            Some(_) => Ok(code),
+        }
+    }
+
+    /// Returns the problem if the command, which exited with `code`, did not use what was started for it: such a test tests
+    /// nothing.
+    fn unused(&self, code: u8) -> Option<Problem> {
+        let command = shown(self.args.command[0].as_ref());
+        if !self.is_connected() {
+            let message =
+                format!("`{command}` exited with {code} before its clients connected: {}", self.seen());
+            return Some(too_few(message, "connect to LIVETAPE_URL, or set --clients 0"));
+        }
+        let mock = self.mock.filter(|_| self.args.clients.is_none())?;
+        let hub = &self.stage.hub;
+        if mock.was_used()
+            || hub.subscriber_peak() > 0
+            || hub.observer_peak() > 0
+            || self.has_private_replay()
+        {
+            return None;
+        }
+        let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
+        let hint = if self.args.mock_proxy { IGNORES_PROXY } else { IGNORES_MOCK };
+        Some(Problem::new(Code::TooFewRequests, message).hint(hint))
+    }
+
+    fn has_private_replay(&self) -> bool {
+        self.stage.control.channels().were_used()
+    }
+
+    /// Whether the required number of clients was connected, or a client opened a private replay.
+    fn is_connected(&self) -> bool {
+        self.has_private_replay() || self.stage.hub.subscriber_peak() >= self.args.clients()
+    }
+
+    /// Returns an error if the clients are not connected in time; otherwise never returns.
+    async fn late(&self, started: Instant) -> Problem {
+        let time = self.args.connect_time;
+        match started.checked_add(time) {
+            Some(due) => sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+        if self.is_connected() {
+            std::future::pending::<()>().await;
+        }
+        let message = format!("the clients did not connect within {}: {}", offset::shown(time), self.seen());
+        too_few(message, "connect to LIVETAPE_URL, or change --clients or --connect-time")
+    }
+
+    /// Describes the clients that connected.
+    fn seen(&self) -> String {
+        let (hub, clients) = (&self.stage.hub, self.args.clients());
+        let mut seen = format!("{} of {clients} clients", hub.subscriber_peak());
+        match hub.observer_count() {
+            0 => {}
+            1 => seen += ", 1 observer",
+            observers => seen += &format!(", {observers} observers"),
+        }
+        if let Some(mock) = self.mock {
+            seen += &format!(", {} entries in the log of the mock", mock.received().len());
+        }
+        seen
+    }
+
+    /// Waits until nothing was sent for the time of `--until-idle`, after the clients connected.
+    async fn silence(&self) {
+        let Some(length) = self.args.until_idle else { return std::future::pending().await };
+        let (hub, channels) = (&self.stage.hub, self.stage.control.channels());
+        // Private replays are not among these subscribers.
+        let arrived = || hub.wait_for_subscribers(self.args.clients());
+        while timeout_at(clock::now() + length, arrived()).await.is_err() && !self.is_connected() {}
+        let mut news = hub.news();
+        let mut entries = 0;
+        loop {
+            while timeout_at(clock::now() + length, news.wait()).await.is_ok() {}
+            let before = std::mem::replace(&mut entries, self.mock.map_or(0, |mock| mock.received().len()));
+            // The mock only counts as silent after a request.
+            let is_used = self.mock.is_none() || entries > 0;
+            if is_used && entries == before && channels.subscriber_count() == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// Hint if the client did not use the proxy.
+const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
+    other clients need a setting, or hosts redirected with `livetape mock --tls`; set --clients 0 if no request is expected";
+/// Hint if the client did not use the mock.
+const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
+    set --clients 0 if no request is expected";
+
+/// Reports the end of the recording to a command that would otherwise wait without a message.
+fn tell_end(_: &Summary) {
+    warn("🏁 The recording has ended; sockets stay open, `--exit-when-done` closes them");
+}
+
+fn too_few(message: String, hint: &str) -> Problem {
+    Problem::new(Code::TooFewClients, message).hint(hint)
+}

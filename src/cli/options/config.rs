@@ -1,0 +1,170 @@
+//! Reads settings from the file, the environment and flags.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
+
+use super::folders;
+use crate::{
+    cli::{
+        args::{self, Flags, Scope},
+        process::output::warn,
+    },
+    demo::DEMO,
+    sans_io::{
+        error::{Code, Problem},
+        nearest::nearest,
+        recording::is_plain_name,
+    },
+    settings::{self, KEYS, Resolved, Settings, Sources},
+    source::{STDIN, Tape},
+    terminal::printable,
+    tools::files,
+};
+
+/// Beginning of the names of all variables.
+const PREFIX: &str = "LIVETAPE_";
+/// Variables that are not settings: of flags, and those that `run` sets for its command.
+const OTHERS: [&str; 4] = ["CDP", "CONFIG", "HTTP", "MOCK_URL"];
+
+/// Returns the settings in effect.
+pub(crate) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
+    Ok(resolved(flags)?.settings)
+}
+
+/// Returns the settings in effect with their origins.
+pub(crate) fn resolved<S: Scope>(flags: &Flags<S>) -> Result<Resolved, Problem> {
+    resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)
+}
+
+/// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a name, or if
+/// `--config` is given, so that invalid settings do not get in the way of a file.
+pub(crate) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
+    let is_plain = |name: &str| is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO;
+    let is_name = name.to_str().is_some_and(is_plain) && !name.exists();
+    let folder =
+        if is_name || flags.config.is_some() { settings(flags)?.server.folder() } else { PathBuf::new() };
+    Tape::find_in(&folder, name)
+}
+
+/// Name of standard input in messages.
+const STANDARD_INPUT: &str = "standard input";
+
+/// Like [`tape`]; `-` is standard input.
+pub(crate) fn tape_or_stdin(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
+    if name == Path::new(STDIN) { Tape::from_spool(STANDARD_INPUT, stdin()?) } else { tape(flags, name) }
+}
+
+/// Copies standard input to a file without a name, so that it can be read more than once.
+pub(crate) fn stdin() -> Result<files::Spool, Problem> {
+    let input = io::stdin();
+    if input.is_terminal() {
+        let problem = Problem::new(Code::BadRequest, "standard input is a terminal");
+        return Err(problem.hint("redirect it from a file or a pipe, or name a file instead of -"));
+    }
+    files::Spool::of(input.lock()).map_err(|error| {
+        let folder = env::temp_dir();
+        let message = format!("cannot copy {STANDARD_INPUT} to {}: {error}", folder.display());
+        Problem::new(Code::Io, message).hint("free some space there, or set TMPDIR to another folder")
+    })
+}
+
+/// Returns the first problem, and the number of others.
+pub(crate) fn first(problems: Vec<Problem>) -> Problem {
+    let more = problems.len().saturating_sub(1);
+    let mut problem =
+        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
+    if more > 0 {
+        problem.message = format!("{} (and {more} more: run `livetape config check`)", problem.message);
+    }
+    problem
+}
+
+/// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first of
+/// [`folders::files`] that exists.
+pub(crate) fn resolve(
+    file: Option<&Path>,
+    flags: &[(&'static settings::Key, OsString)],
+    reads: fn(&settings::Key) -> bool,
+) -> Result<Resolved, Vec<Problem>> {
+    warn_of_unknown_variables();
+    let file = read(file).map_err(|problem| vec![problem])?;
+    let mut resolved = settings::resolve(&Sources {
+        file: file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())),
+        env: &|name| variable(name).filter(|_| KEYS.iter().any(|key| key.env == name && reads(key))),
+        flags,
+    })?;
+    let Settings { server, watch, .. } = &mut resolved.settings;
+    server.recordings.get_or_insert_with(folders::recordings);
+    watch.ca = watch.ca.take().or_else(folders::ca);
+    Ok(resolved)
+}
+
+/// A misspelt variable has no effect.
+fn warn_of_unknown_variables() {
+    let settings = KEYS.iter().filter_map(|key| key.env.strip_prefix(PREFIX));
+    let known: Vec<&str> = settings.chain(OTHERS).collect();
+    let mut set: Vec<_> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    set.sort();
+    for name in set {
+        let Some(own) = name.strip_prefix(PREFIX).filter(|own| !known.contains(own)) else { continue };
+        let meant = with_same_words(own, &known).or_else(|| nearest(own, &known));
+        let meant = meant.map(|meant| format!(": did you mean `{PREFIX}{meant}`?")).unwrap_or_default();
+        warn(format_args!("⚠️ livetape has no setting `{}`{meant}", printable(&name)));
+    }
+}
+
+/// Returns the name that contains these words, or the longest that they contain.
+fn with_same_words<'a>(own: &str, known: &[&'a str]) -> Option<&'a str> {
+    let contains = |long: &str, short: &str| format!("_{long}_").contains(&format!("_{short}_"));
+    let longer = known.iter().copied().find(|name| contains(name, own));
+    longer.or_else(|| known.iter().copied().filter(|name| contains(own, name)).max_by_key(|name| name.len()))
+}
+
+/// Returns the path and text of the settings file.
+pub(crate) fn read(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problem> {
+    let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
+    let is_named = named.is_some();
+    for path in named.map_or_else(folders::files, |path| vec![path]) {
+        match files::read_text(&path) {
+            Ok(text) => return Ok(Some((path, text))),
+            Err(error) if !is_named && is_missing(&error) => {}
+            Err(error) => {
+                let message = format!("cannot read the settings in {}: {error}", path.display());
+                let hint = "check the path and the permissions of the file";
+                return Err(Problem::new(Code::BadConfig, message).hint(hint));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Services often have a home folder that does not exist, such as /dev/null.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Checks the settings of a cluster, for commands that can join one.
+pub(crate) fn check_cluster(settings: &Settings) -> Result<(), Problem> {
+    settings.cluster.check_nats()?;
+    #[cfg(feature = "nats")]
+    super::nats::options(settings)?;
+    #[cfg(not(feature = "nats"))]
+    if settings.cluster.nats.is_some() {
+        return Err(without_nats());
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "nats"))]
+pub(crate) fn without_nats() -> Problem {
+    Problem::new(Code::BadRequest, "this build of livetape has no support for NATS")
+        .hint("use a released build, or build it with `cargo build --features nats`")
+}

@@ -1,0 +1,11 @@
+//! From the settings to the options of each part of livetape.
+
+pub(super) mod config;
+pub(super) mod folders;
+#[cfg(feature = "nats")]
+pub(super) mod nats;
+pub(super) mod rooms;
+pub(super) mod serving;
+pub(super) mod sources;
+pub(super) mod trust;
+pub(super) mod webhook;

@@ -1,0 +1,63 @@
+//! How to reach NATS, from the settings.
+
+use percent_encoding::percent_decode_str;
+
+use super::{serving, trust};
+use crate::{
+    cli::args,
+    cluster::{Login, Options, PLACES_MAX},
+    sans_io::error::{Code, Problem},
+    settings::{self, NatsUrls, Settings},
+};
+
+/// Returns how to join the cluster of the settings, if there is one. Files and keys are checked; NATS is not asked.
+pub(crate) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
+    let settings::Cluster { nats: Some(urls), name, ca, lease, replicas, .. } = &settings.cluster else {
+        return Ok(None);
+    };
+    if settings.server.max_live > PLACES_MAX {
+        let message = format!("--max-live is above {PLACES_MAX}, the maximum of a cluster");
+        return Err(
+            Problem::new(Code::BadConfig, message).hint("choose a smaller number, or use several clusters")
+        );
+    }
+    if let Some(ca) = ca {
+        // Otherwise the first connection with TLS would tell.
+        trust::certificates(ca, "--nats-ca", "use the certificate of the CA that signed that of NATS")?;
+    }
+    let options = Options {
+        urls: urls.servers(),
+        login: login(&settings.cluster)?,
+        ca: ca.clone(),
+        cluster: name.clone(),
+        node: format!("{:016x}", args::random()),
+        lease: *lease,
+        replicas: *replicas,
+    };
+    options.check()?;
+    Ok(Some(options))
+}
+
+fn login(settings: &settings::Cluster) -> Result<Login, Problem> {
+    let settings::Cluster { nats, creds, user, password, token, nkey, .. } = settings;
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let of_url = nats.as_ref().and_then(NatsUrls::user);
+    Ok(match (creds, user.clone().zip(password.clone()), token, nkey, of_url) {
+        (Some(path), ..) => {
+            let text = String::from_utf8(serving::read(path)?);
+            let text = text.map_err(|_| {
+                let message = format!("{} is not a credentials file", path.display());
+                Problem::new(Code::BadConfig, message).hint("write it with `nsc generate creds`")
+            })?;
+            Login::Credentials(text.into())
+        }
+        (_, Some((user, password)), ..) => Login::Password(user, password),
+        (_, _, Some(token), ..) => Login::Token(token.clone()),
+        (_, _, _, Some(seed), _) => Login::Nkey(seed.clone()),
+        (_, _, _, _, Some((user, Some(password)))) => {
+            Login::Password(decoded(user), decoded(password).into())
+        }
+        (_, _, _, _, Some((token, None))) => Login::Token(decoded(token).into()),
+        _ => Login::Anonymous,
+    })
+}

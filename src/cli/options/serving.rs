@@ -1,0 +1,220 @@
+//! Options of the server, from the settings. Reads tokens and certificates.
+
+use std::path::Path;
+
+use crate::{
+    cli::process::{display, output::warn, signals},
+    control::{Sources, TOKENS_MAX, Token},
+    hub, lobby,
+    sans_io::error::{Code, Problem},
+    secret::Secret,
+    server::{self, Access, Bounds, Config, Listed, Recordings, Tikfinity, Tls, Tokens, listen::Listening},
+    settings::{self, Settings, TOKEN_HINT, is_token},
+    tools::files,
+};
+
+/// Mode bits that let the group or everyone read a file.
+#[cfg(unix)]
+const OTHERS_MAY_READ: u32 = 0o044;
+
+/// Returns the options of the server.
+pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
+    let server = &settings.server;
+    let access = Access {
+        hosts: server.hosts.clone(),
+        origins: server.origins.clone(),
+        any_address: !server.address().ip().is_loopback(),
+        tokens: Tokens::new(tokens(settings)?).with_read_only(server.read_token.clone()),
+        listed: Listed::Server,
+    };
+    access.check()?;
+    if is_open_to_all(server) {
+        warn(
+            "⚠️ --insecure without TLS: anyone on the network can read the feed, and control and stop this server; \
+             set --token-file, --tls-cert and --tls-key",
+        );
+    }
+    let limits = &settings.limits;
+    Ok(Config {
+        access,
+        bounds: Bounds {
+            connections_max: limits.connections,
+            connections_per_address_max: limits.connections_per_address,
+            handshake_max: limits.handshake_time,
+            head_max: limits.head_time,
+            head_bytes_max: limits.head_bytes.0,
+            body_bytes_max: limits.body_bytes.0,
+            idle_max: limits.idle_time,
+            drain_max: signals::drain_time(limits.shutdown_time),
+        },
+        tls: tls(settings)?,
+        subscribers_max: limits.subscribers,
+        sockets: server::Limits {
+            message_bytes_max: limits.message_bytes.0,
+            waiting_bytes_max: limits.waiting_bytes.0,
+            ping_interval: limits.ping_interval,
+            heartbeat_interval: server.heartbeat,
+            ..server::Limits::default()
+        },
+        lobby: lobby::Limits {
+            connections_max: limits.connections,
+            rooms_max: limits.rooms,
+            rooms_per_connection_max: limits.rooms_per_connection,
+            metadata_bytes_max: limits.metadata_bytes.0,
+            messages_per_second: limits.messages_per_second,
+            message_burst: limits.message_burst,
+            ..lobby::Limits::default()
+        },
+        recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
+        statistics: settings.log.statistics,
+        handlers: None,
+    })
+}
+
+/// Listens for clients of TikFinity, if the settings say so.
+pub(crate) async fn tikfinity(settings: &Settings) -> Result<Option<Tikfinity<Listening>>, Problem> {
+    let settings::Tikfinity { enabled, listen, origins } = &settings.tikfinity;
+    if !enabled {
+        return Ok(None);
+    }
+    let access = Access {
+        hosts: settings.server.hosts.clone(),
+        origins: origins.clone(),
+        any_address: !listen.0.ip().is_loopback(),
+        tokens: Tokens::default(),
+        listed: Listed::Tikfinity,
+    };
+    access.check()?;
+    let hint = "end the other program, probably TikFinity, or set LIVETAPE_TIKFINITY_LISTEN to another port";
+    let listener = Listening::bind(listen.0).await.map_err(|problem| match problem.code {
+        Code::PortInUse => problem.hint(hint),
+        _ => problem,
+    })?;
+    let url = format!("ws://{}/", listener.addresses()[0]);
+    Ok(Some(Tikfinity { listener, url, access }))
+}
+
+/// Returns the sources that tokens may start.
+pub(crate) fn token_sources(settings: &Settings) -> Sources {
+    let token = |token: &settings::Token| Token {
+        secret: token.token.clone(),
+        client: token.name.clone(),
+        user: token.user.clone(),
+        recording: token.recording.clone(),
+    };
+    Sources {
+        tokens: settings.tokens.iter().map(token).collect(),
+        max_live: settings.server.max_live,
+        max_replays: settings.server.max_replays,
+        recordings: settings.server.folder(),
+        tell: display::say,
+    }
+}
+
+/// Returns the limits of each channel's backlog.
+pub(crate) fn backlog(settings: &Settings) -> hub::Limits {
+    let limits = &settings.limits;
+    let (events_max, bytes_max) = (limits.backlog_events as u64, limits.backlog_bytes.0 as u64);
+    hub::Limits { events_max, bytes_max, ..hub::Limits::default() }
+}
+
+pub(crate) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
+    let mut tokens: Vec<Secret> = settings.server.token.iter().cloned().collect();
+    let Some(path) = &settings.server.token_file else { return Ok(tokens) };
+    let before = tokens.len();
+    if others_may_read(path) {
+        let path = path.display();
+        warn(format_args!("⚠️ Other users can read the tokens in {path}: run `chmod 600 {path}`"));
+    }
+    let text = String::from_utf8(read(path)?).unwrap_or_default();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if !is_token(line) {
+            // The message must not repeat it.
+            return Err(bad(&format!("{}:{}: not a token", path.display(), index + 1)).hint(TOKEN_HINT));
+        }
+        tokens.push(line.to_owned().into());
+    }
+    if tokens.len() == before {
+        return Err(bad(&format!("no token in {}", path.display())).hint(TOKEN_HINT));
+    }
+    if tokens.len() > TOKENS_MAX {
+        let message = format!("more than {TOKENS_MAX} tokens in {}", path.display());
+        return Err(bad(&message).hint(format!("keep at most {TOKENS_MAX} tokens in the file")));
+    }
+    Ok(tokens)
+}
+
+fn others_may_read(path: &Path) -> bool {
+    #[cfg(unix)]
+    return path.metadata().is_ok_and(|metadata| {
+        std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & OTHERS_MAY_READ != 0
+    });
+    #[cfg(not(unix))]
+    return {
+        let _ = path;
+        false
+    };
+}
+
+/// Returns whether `insecure` exposes the server to the network without TLS.
+fn is_open_to_all(server: &settings::Server) -> bool {
+    server.insecure && server.tls_cert.is_none() && !server.address().ip().is_loopback()
+}
+
+fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
+    let (Some(certificates), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) else {
+        return Ok(None);
+    };
+    Tls::from_pem(&read(certificates)?, &read(key)?).map(Some)
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    files::read_small(path).map_err(|error| bad(&format!("cannot read {}: {error}", path.display())))
+}
+
+fn bad(message: &str) -> Problem {
+    Problem::new(Code::BadConfig, message).hint("check the path and the permissions of the file")
+}
+
+/// Addresses of the server, as shown to users.
+pub(crate) struct Addresses {
+    /// Address of the feed.
+    pub(crate) feed: String,
+    /// Address of the REST API, without a trailing slash.
+    pub(crate) rest: String,
+    /// Address of the feed in TikFinity's format.
+    pub(crate) tikfinity: Option<String>,
+}
+
+impl Addresses {
+    pub(crate) fn new(settings: &Settings, address: &str, tikfinity: Option<&Tikfinity<Listening>>) -> Self {
+        let s = if settings.server.tls_cert.is_some() { "s" } else { "" };
+        let tikfinity = tikfinity.map(|it| it.url.clone());
+        Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}"), tikfinity }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_that_others_cannot_read_are_safe() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(file.path(), mode).unwrap();
+            assert_eq!(others_may_read(file.path()), open);
+        }
+    }
+
+    #[test]
+    fn default_settings_keep_the_default_backlog() {
+        assert_eq!(backlog(&Settings::default()), hub::Limits::default());
+    }
+}

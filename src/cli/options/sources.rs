@@ -1,0 +1,143 @@
+//! Options of rooms and replays, from the settings. All serving commands share them.
+
+use super::{rooms, serving::backlog};
+use crate::{
+    cli::process::display,
+    clock::Waiting,
+    sans_io::pace::Speed,
+    settings::{Laps, Settings},
+    source::{self, Summary},
+    supervisor::{Record, SupervisorOptions},
+};
+
+/// Returns the options of the supervisor; `user` is empty if no room is connected at the start.
+pub(crate) fn options(settings: &Settings, user: &str) -> SupervisorOptions {
+    SupervisorOptions {
+        record: settings.live.record.clone().map(Record::File),
+        sync: settings.record.sync,
+        allow_inject: settings.live.allow_inject,
+        warn: |problem| {
+            display::say(&format!("⚠️ The recording is incomplete: {problem}; still serving"));
+        },
+        backlog: backlog(settings),
+        play: play(settings),
+        on_end: tell,
+        wait_clients: settings.live.wait_clients,
+        ..SupervisorOptions::new(rooms::options(&settings.live, user, settings.server.seed))
+    }
+}
+
+fn play(settings: &Settings) -> source::ReplayOptions {
+    let replay = &settings.replay;
+    source::ReplayOptions {
+        speed: replay.speed,
+        laps: match replay.r#loop {
+            None => Some(1),
+            Some(Laps::Times(times)) => Some(times.get()),
+            Some(Laps::Endless) => None,
+        },
+        start: replay.start,
+        end: replay.end,
+        idle_limit: replay.idle_limit,
+        waiting: if replay.precise { Waiting::Awake } else { Waiting::Kernel },
+        wait_clients: replay.wait_clients.unwrap_or(usize::from(replay.speed == Speed::Max)),
+        exit_when_done: replay.exit_when_done,
+        recordings: settings.server.folder(),
+    }
+}
+
+fn tell(summary: &Summary) {
+    let Summary { recording, events, took, lateness, .. } = summary;
+    let late = if lateness.frames() == 0 { String::new() } else { format!(": {lateness}") };
+    display::say(&format!("🏁 Replayed {recording}: {events} events in {:.1} s{late}", took.as_secs_f64()));
+    if summary.loss.is_some() {
+        display::say(&format!("⚠️ The recording is incomplete: {}", summary.loss));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::{
+        cli::args::Args,
+        secret::Secret,
+        settings::{self, KEYS, Key, Sources},
+    };
+
+    /// Returns a value other than the default.
+    fn another(key: &Key) -> &'static str {
+        match key.path().as_str() {
+            "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
+            "live.sign_form" => "connect",
+            "live.max_attempts"
+            | "live.lookups_per_minute"
+            | "live.wait_clients"
+            | "replay.wait_clients"
+            | "replay.loop" => "3",
+            "live.wait_live"
+            | "live.offline"
+            | "live.stay"
+            | "live.allow_inject"
+            | "replay.precise"
+            | "replay.exit_when_done" => "true",
+            "replay.speed" => "4",
+            "replay.start" | "replay.end" | "replay.idle_limit" => "9s",
+            _ => "another",
+        }
+    }
+
+    /// Returns every option of a source as text.
+    fn shown(options: &SupervisorOptions) -> String {
+        let SupervisorOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } =
+            options;
+        let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
+        let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute);
+        format!(
+            "{live:?} {urls:?} {secrets:?} {record:?} {allow_inject} {play:?} {wait_clients} {ends_with_source}"
+        )
+    }
+
+    /// Settings that the commands read themselves.
+    const OF_COMMANDS: [&str; 3] = ["live.user", "live.stay", "replay.recording"];
+
+    #[test]
+    fn every_live_and_replay_setting_reaches_the_sources() {
+        let of_env = |env: &str, value: &str| {
+            let env = |name: &str| match name {
+                "LIVETAPE_SEED" => Some("7".into()),
+                name => (name == env).then(|| value.into()),
+            };
+            settings::resolve(&Sources { file: None, env: &env, flags: &[] }).unwrap().settings
+        };
+        let unset = shown(&options(&of_env("", ""), "ann"));
+        for key in KEYS.iter().filter(|key| matches!(key.section, "live" | "replay")) {
+            let set = shown(&options(&of_env(key.env, another(key)), "ann"));
+            assert_eq!(set == unset, OF_COMMANDS.contains(&key.path().as_str()), "{}", key.path());
+        }
+    }
+
+    #[test]
+    fn every_serving_command_has_every_flag_of_a_server() {
+        let elsewhere = |command: &str| match command {
+            "live" => vec![],
+            // `run` has its own flag for clients, and leaves the terminal to its command.
+            "run" => vec!["offline", "quiet", "stay", "wait-clients"],
+            // These commands always stay.
+            _ => vec!["stay"],
+        };
+        for command in ["live", "serve", "replay", "run"] {
+            let args = Args::command();
+            let args = args.find_subcommand(command).unwrap();
+            let flags: BTreeSet<_> = args.get_arguments().filter_map(|arg| arg.get_long()).collect();
+            let sections = ["server", "limits", "log", "live", "replay"];
+            for flag in KEYS.iter().filter(|key| sections.contains(&key.section)).filter_map(Key::flag) {
+                let has = flags.contains(flag.long);
+                assert_eq!(has, !elsewhere(command).contains(&flag.long), "{command} --{}", flag.long);
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Output of commands: stdout, stderr, and files that get their name when they are complete.
+
+use std::{
+    fmt,
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::signals;
+pub(crate) use super::stderr::warn;
+use crate::{
+    sans_io::{
+        error::{Code, Problem, exit},
+        recording::{self, Loss},
+    },
+    terminal::printable,
+    tools::{edit, files},
+};
+
+/// Reason for an incomplete file.
+pub(crate) enum Failure {
+    /// It cannot be created: no file is left behind.
+    Refused(Problem),
+    /// The disk failed: the part that was written is kept.
+    Broke(String),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Broke(error.to_string())
+    }
+}
+
+impl From<recording::Error> for Failure {
+    fn from(error: recording::Error) -> Self {
+        match error {
+            recording::Error::Write(_) | recording::Error::Failed => Self::Broke(error.to_string()),
+            _ => Self::Refused(Problem::new(error.code(), error)),
+        }
+    }
+}
+
+impl From<edit::Error> for Failure {
+    fn from(error: edit::Error) -> Self {
+        match error {
+            edit::Error::Recording(error) => error.into(),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
+/// Outcome of writing a file.
+pub(crate) enum Written<T> {
+    /// The file is complete.
+    Whole(T),
+    /// The file was not needed.
+    Dropped(T),
+    /// The disk failed, and the failure was printed; holds the exit code.
+    Broken(u8),
+}
+
+/// Whether to keep a complete file.
+pub(crate) enum Verdict<T> {
+    Keep(T),
+    Drop(T),
+}
+
+/// Creates a file that takes its name when it is complete. A signal that ends the process removes it.
+pub(crate) fn draft(path: &Path, force: bool) -> Result<files::Draft, Problem> {
+    signals::remove_draft_at_signal();
+    files::Draft::new(path, force).map_err(|error| file_problem(&error))
+}
+
+/// Writes a file that takes its name when it is complete.
+pub(crate) fn write<T>(
+    path: &Path,
+    force: bool,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
+) -> Result<Written<T>, Problem> {
+    match write_draft(draft(path, force)?, work)? {
+        Drafted::Kept(value) => Ok(Written::Whole(value)),
+        Drafted::Dropped(value) => Ok(Written::Dropped(value)),
+        Drafted::Broken { error, partial } => {
+            warn(format_args!("❌ cannot write {}: {error}", path.display()));
+            match partial {
+                Some(partial) => {
+                    warn(format_args!(
+                        "💡 check that the disk is not full; the part written so far is {}",
+                        partial.display()
+                    ));
+                }
+                None => warn("💡 check that the disk is not full; no file was written"),
+            }
+            Ok(Written::Broken(exit::LOST))
+        }
+    }
+}
+
+/// What became of a draft.
+pub(crate) enum Drafted<T> {
+    Kept(T),
+    Dropped(T),
+    /// The disk failed. The part that was written may have been kept.
+    Broken {
+        error: String,
+        partial: Option<PathBuf>,
+    },
+}
+
+/// Writes a draft, and gives it its name when it is complete.
+pub(crate) fn write_draft<T>(
+    mut draft: files::Draft,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
+) -> Result<Drafted<T>, Problem> {
+    let mut out = BufWriter::new(&mut draft);
+    let result = work(&mut out).and_then(|verdict| {
+        out.flush()?;
+        Ok(verdict)
+    });
+    // A failed flush must not be retried on drop.
+    drop(out.into_parts());
+    match result {
+        Ok(Verdict::Keep(value)) => {
+            draft.keep().map_err(|error| file_problem(&error))?;
+            Ok(Drafted::Kept(value))
+        }
+        Ok(Verdict::Drop(value)) => Ok(Drafted::Dropped(value)),
+        Err(Failure::Refused(problem)) => Err(problem),
+        Err(Failure::Broke(error)) => Ok(Drafted::Broken { error, partial: draft.keep_partial() }),
+    }
+}
+
+/// Prints a failure and its hint, and returns the exit code.
+pub(crate) fn complain(problem: &Problem) -> u8 {
+    warn(format_args!("❌ {}", printable(&problem.message)));
+    let hint = problem.code.terminal_hint(&problem.hint);
+    if !hint.is_empty() {
+        warn(format_args!("💡 {}", printable(hint)));
+    }
+    problem.code.exit_code()
+}
+
+/// Returns a progress bar, which is only shown if stderr is a terminal.
+pub(crate) fn progress(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}");
+    ProgressBar::new(bytes).with_style(style.expect("a constant template"))
+}
+
+/// Prints to stdout. A closed stdout is not an error.
+pub(crate) fn say(text: impl fmt::Display) -> Result<(), Problem> {
+    flushed(io::stdout().write_all(text.to_string().as_bytes()))
+}
+
+/// Prints a report as JSON to stdout.
+pub(crate) fn say_json(report: &impl Serialize) -> Result<(), Problem> {
+    let json = serde_json::to_string_pretty(report).expect("all keys are strings");
+    say(format!("{json}\n"))
+}
+
+/// Prints the report on a new file, for people or as JSON.
+pub(crate) fn say_made<T: Serialize + fmt::Display>(
+    path: &Path,
+    report: &T,
+    json: bool,
+) -> Result<(), Problem> {
+    /// A report with the path of the file.
+    #[derive(Serialize)]
+    struct Made<'a, T> {
+        file: String,
+        #[serde(flatten)]
+        report: &'a T,
+    }
+    if json {
+        return say_json(&Made { file: path.to_string_lossy().into_owned(), report });
+    }
+    say(format!("📼 {}\n{report}", shown(path)))
+}
+
+/// Flushes stdout after it was `written`. A closed stdout is not an error.
+pub(crate) fn flushed(written: io::Result<()>) -> Result<(), Problem> {
+    match written.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| cannot_write(&error)),
+    }
+}
+
+/// Reports on stderr what is missing in the recording `name`, and returns the exit code.
+pub(crate) fn report_loss(name: &str, loss: Loss) -> u8 {
+    if loss.is_some() {
+        warn(format_args!("⚠️ {} is incomplete: {loss}", printable(name)));
+    }
+    loss_code(loss)
+}
+
+/// Returns the exit code of a command that found `loss`.
+pub(crate) fn loss_code(loss: Loss) -> u8 {
+    if loss.is_some() { exit::LOST } else { exit::DONE }
+}
+
+/// Returns a path without control characters, for the terminal.
+pub(crate) fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+/// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is often redirected to
+/// a file.
+pub(crate) fn cannot_write(error: &io::Error) -> Problem {
+    Problem::new(Code::OutputIncomplete, format!("cannot write to stdout: {error}"))
+}
+
+pub(crate) fn file_problem(error: &files::Error) -> Problem {
+    let code = match error {
+        files::Error::Exists { .. } => Code::OutputExists,
+        files::Error::Missing { .. }
+        | files::Error::NoParent { .. }
+        | files::Error::Directory { .. }
+        | files::Error::Irregular { .. } => Code::BadCapture,
+        files::Error::Dash | files::Error::TooLong { .. } => Code::BadRequest,
+        files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
+    };
+    Problem::new(code, error).hint(error.hint())
+}
+
+#[cfg(test)]
+mod tests;

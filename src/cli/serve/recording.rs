@@ -1,0 +1,50 @@
+//! The part of `livetape record` that rooms and tabs share.
+
+use super::stage::conclude;
+use crate::{
+    cli::{
+        options::rooms,
+        process::{display, signals},
+    },
+    control::Control,
+    hub::{CloseReason, Hub, Limits},
+    sans_io::error::{Problem, exit},
+    settings::Settings,
+    source::live::NetTransport,
+    supervisor::{Ended, Record, Supervisor, SupervisorOptions},
+};
+
+/// Prints `lines`, then records and displays the source that `start` runs on a supervisor.
+pub(super) async fn into_file<E: Future<Output = Ended>>(
+    settings: &Settings,
+    user: &str,
+    lines: &[String],
+    start: impl FnOnce(Supervisor<NetTransport>) -> E,
+) -> Result<u8, Problem> {
+    let folder = || Record::Folder(settings.server.folder());
+    let options = SupervisorOptions {
+        ends_with_source: true,
+        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
+        rotate: settings.record.rotate,
+        sync: settings.record.sync,
+        record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
+        record_only: true,
+        ..SupervisorOptions::new(rooms::options(&settings.live, user, None))
+    };
+    options.check_file()?;
+    let transport = NetTransport::new(&options.live)?;
+    let (control, driver) = Control::new();
+    let hub = Hub::new("record".into(), Limits::default());
+    signals::listen(control.clone(), settings.limits.shutdown_time);
+    display::end_without_reader(control.clone());
+    lines.iter().for_each(|line| display::say(line));
+    display::say("📺 Press Ctrl+C to stop");
+    let shown =
+        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Recording)));
+    let ended = start(Supervisor::new(hub.clone(), &control, driver, transport, options)).await;
+    hub.close(CloseReason { code: 1000, reason: "recorded".into() });
+    if let Some(shown) = shown {
+        drop(shown.await);
+    }
+    conclude(&ended, exit::DONE)
+}

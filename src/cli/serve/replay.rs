@@ -1,0 +1,71 @@
+//! `livetape replay`: replays a recording, serves it and displays its events.
+
+use std::{path::Path, time::Duration};
+
+use super::stage::{Bound, conclude};
+use crate::{
+    cli::{
+        args,
+        options::{config, serving::Addresses, sources},
+        process::display,
+    },
+    demo::DEMO,
+    log,
+    sans_io::{error::Problem, pace::Speed},
+    source::{ReplayOptions, Tape, live},
+    supervisor::Supervisor,
+    terminal::printable,
+};
+
+pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
+    let settings = config::settings(&args.flags)?;
+    let _log = log::start(&settings.log, !settings.server.quiet)?;
+    let options = sources::options(&settings, "");
+    let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
+    let recording = named.as_deref().unwrap_or(Path::new(DEMO));
+    let tape = Tape::find_in(&options.play.recordings, recording)?;
+    tape.check_within(options.play.start)?;
+    let transport = live::NetTransport::new(&options.live)?;
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
+    let play = options.play.clone();
+    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let show = supervisor.replay(tape.clone());
+    let stage = bound.open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
+        if named.is_none() {
+            display::say("💡 No recording given: playing the built-in demo");
+        }
+        greet(&tape, &play, addresses, settings.limits.subscribers);
+    })?;
+    let ended = show.await?;
+    let missed = stage.close().await;
+    conclude(&ended, missed)
+}
+
+fn greet(
+    tape: &Tape,
+    options: &ReplayOptions,
+    Addresses { feed, rest, .. }: &Addresses,
+    subscribers_max: usize,
+) {
+    let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
+    let speed = match options.speed {
+        Speed::Times(times) => format!("{times}×"),
+        Speed::Max => "max".into(),
+    };
+    display::say(&format!("📼 Replaying {}{length}, speed {speed}", printable(&tape.name)));
+    display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+    match options.wait_clients {
+        0 => {}
+        count if count > subscribers_max => display::say("⏳ Waiting for `POST /replay/play`"),
+        count => display::say(&display::waiting(count)),
+    }
+    display::say("🎉 Ready to receive TikTok Live events!");
+    display::say("📺 Press Ctrl+C to stop");
+}
+
+/// `6:42`, or `1:02:03`.
+fn clock_time(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}") } else { format!("{minutes}:{secs:02}") }
+}

@@ -1,0 +1,191 @@
+//! The parts that all serving commands share: hub, listener, display and signals.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use super::lifecycle::Ready;
+use crate::{
+    cli::{
+        args,
+        options::{
+            serving::{self, Addresses},
+            webhook::Webhook,
+        },
+        process::{display, output::complain, signals, stderr::warn},
+    },
+    control::{Control, Driver, WebhookCounts},
+    hub::{Ends, Hub, Limits},
+    sans_io::error::{Code, Problem, close, exit},
+    secret::Secret,
+    server::{self, Config, Server, Tikfinity, listen::Listening},
+    settings::Settings,
+    supervisor::Ended,
+};
+
+/// A running server.
+pub(crate) struct Stage {
+    pub(crate) hub: Hub,
+    pub(crate) control: Control,
+    displays: TaskTracker,
+    serving: JoinHandle<()>,
+    webhook: Option<Arc<WebhookCounts>>,
+    exits_when_done: bool,
+}
+
+/// A server that listens, but does not accept connections yet.
+pub(crate) struct Bound {
+    pub(crate) control: Control,
+    pub(crate) hub: Hub,
+    pub(crate) addresses: Addresses,
+    config: Config,
+    listener: Listening,
+    tikfinity: Option<Tikfinity<Listening>>,
+    webhook: Option<Webhook>,
+    exits_when_done: bool,
+}
+
+impl Bound {
+    /// Listens on the address of the settings, and returns the driver for a source. Create the source before serving:
+    /// a client may send it a request at once.
+    pub(crate) async fn listen(
+        settings: &Settings,
+        lifecycle: &args::Lifecycle,
+    ) -> Result<(Self, Driver), Problem> {
+        Self::listen_with(settings, lifecycle, |limits| Hub::new(stream_name(settings.server.seed), limits))
+            .await
+    }
+
+    /// Like [`Bound::listen`], with another channel.
+    pub(super) async fn listen_with(
+        settings: &Settings,
+        lifecycle: &args::Lifecycle,
+        hub: impl FnOnce(Limits) -> Hub,
+    ) -> Result<(Self, Driver), Problem> {
+        lifecycle.prepare()?;
+        let config = serving::config(settings)?;
+        let webhook = Webhook::new(settings)?;
+        let (control, driver) = Control::with(serving::token_sources(settings))?;
+        driver.update_upstream(|upstream| {
+            upstream.webhook = webhook.as_ref().map(|webhook| Arc::clone(&webhook.counts));
+        });
+        let listener = Listening::bind(settings.server.address()).await?;
+        let tikfinity = serving::tikfinity(settings).await?;
+        let hub = hub(serving::backlog(settings));
+        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
+        let exits_when_done = settings.replay.exit_when_done;
+        let bound = Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done };
+        Ok((bound, driver))
+    }
+
+    /// Returns a bearer token that the server accepts, if it requires one.
+    pub(crate) fn token(&self) -> Option<&Secret> {
+        self.config.access.tokens.first()
+    }
+
+    /// Announces the address to programs, then to people with `greet`, and starts serving.
+    pub(crate) fn open(
+        self,
+        settings: &Settings,
+        display: display::Style,
+        lifecycle: &args::Lifecycle,
+        greet: impl FnOnce(&Addresses),
+    ) -> Result<Stage, Problem> {
+        signals::listen(self.control.clone(), settings.limits.shutdown_time);
+        display::end_without_reader(self.control.clone());
+        lifecycle.begin(&Ready::new(&self.addresses), &self.control)?;
+        if let Some(address) = &self.addresses.tikfinity {
+            display::say(&format!("🎁 Serving TikFinity's format on {address}"));
+        }
+        greet(&self.addresses);
+        Ok(self.serve((!settings.server.quiet).then_some(display)))
+    }
+
+    /// Starts serving. Shows the events if a display is given.
+    pub(crate) fn serve(self, display: Option<display::Style>) -> Stage {
+        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done } = self;
+        for address in listener.addresses() {
+            info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
+        }
+        for address in tikfinity.iter().flat_map(|it| it.listener.addresses()) {
+            info!(%address, "🔔 Serving TikFinity's format");
+        }
+        let (displays, counts) = (TaskTracker::new(), webhook.as_ref().map(|it| Arc::clone(&it.counts)));
+        if let Some(display) = display {
+            displays.spawn(display::show(hub.clone(), display));
+        }
+        if let Some(webhook) = webhook {
+            webhook.start(hub.clone(), control.shutdown().clone(), &displays);
+        }
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
+        let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
+        Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
+    }
+}
+
+impl Stage {
+    /// Shuts the server down gracefully, after its source has ended. Returns the exit code: whether the webhook
+    /// or a client missed events.
+    pub(crate) async fn close(self) -> u8 {
+        self.control.shut_down();
+        self.control.channels().ended().await;
+        // A panicked server has closed its sockets too.
+        drop(self.serving.await);
+        self.displays.close();
+        self.displays.wait().await;
+        let mut code = exit::DONE;
+        let lost = self.webhook.map_or(0, |counts| counts.lost());
+        if lost > 0 {
+            display::say(&format!("⚠️ Events not delivered to the webhook: {lost}"));
+            code = exit::LOST;
+        }
+        // If the server was stopped before, clients are expected not to have read everything.
+        if self.exits_when_done && self.hub.close_code() == Some(close::NORMAL) {
+            let Ends { unread: count, left } = self.hub.ends();
+            if left > 0 {
+                let clients = if left == 1 { "client" } else { "clients" };
+                warn(format_args!("⚠️ {left} {clients} left before the end"));
+            }
+            if let Some(problem) = unread(count) {
+                code = complain(&problem);
+            }
+        }
+        code
+    }
+}
+
+/// Returns the problem that clients had not read everything at the end of the recording.
+fn unread(clients: u64) -> Option<Problem> {
+    let message = match clients {
+        0 => return None,
+        1 => "1 client was dropped before it had read everything".to_owned(),
+        clients => format!("{clients} clients were dropped before they had read everything"),
+    };
+    Some(Problem::new(Code::UnreadClients, message))
+}
+
+/// Returns a stream name that no other process uses, so that positions from other processes are rejected.
+fn stream_name(seed: Option<u64>) -> String {
+    let name = seed.unwrap_or_else(args::random);
+    format!("{name:016x}")
+}
+
+/// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to report.
+pub(crate) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
+    for recording in &ended.recordings {
+        display::say(&format!("📼 {}", recording.display()));
+    }
+    if let Some(bytes) = ended.full_bytes {
+        display::say(&format!("🏁 Stopped at --max-size: {bytes} bytes recorded"));
+    }
+    if let Some(problem) = &ended.recorder {
+        // The part that was written is kept and readable.
+        display::say(&format!("⚠️ The recording is incomplete: {problem}"));
+    }
+    if ended.loss.is_some() {
+        display::say(&format!("⚠️ Incomplete: {}", ended.loss));
+    }
+    Ok(ended.exit_code()?.max(otherwise))
+}

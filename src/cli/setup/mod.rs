@@ -1,0 +1,8 @@
+//! Commands that prepare a machine for livetape, or check its settings.
+
+pub(super) mod ca;
+pub(super) mod config;
+#[cfg(feature = "nats")]
+pub(super) mod doctor;
+pub(super) mod shell;
+pub(super) mod token;
