@@ -23,11 +23,10 @@ pub use livetape_io::{clock, net};
 pub use livetape_mock as mock;
 
 pub mod demo;
+
+pub mod recorder;
+
 #[cfg(feature = "cli")]
-pub mod settings;
-// Without `cli`, only the settings that the recorder needs.
-#[cfg(not(feature = "cli"))]
-#[path = "settings/recording.rs"]
 pub mod settings;
 
 pub mod log;
@@ -49,8 +48,6 @@ pub use livetape_io::files;
 
 #[cfg(feature = "cli")]
 pub mod proxy;
-
-pub mod recorder;
 
 pub mod supervisor;
 

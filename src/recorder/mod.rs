@@ -21,11 +21,12 @@ use std::{
 use tokio::sync::watch;
 
 pub use name::{Target, default_path};
-pub use options::{FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions};
+pub use options::{
+    FLUSH_EVERY, FOLDER, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
+};
 pub use parts::{Files, check_new};
 pub use writer_thread::Summary;
 
-pub use crate::settings::{FOLDER, Rotate, SYNC_EVERY, Sync};
 use crate::{
     clock,
     files::{Disk, DiskFile, System},

@@ -8,11 +8,11 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::options::{FOLDER, Sync};
 use crate::{
     clock,
     files::{self, Disk, DiskFile},
     sans_io::error::{Code, Problem},
-    settings::{FOLDER, Sync},
 };
 
 /// Maximum length of the user name in a file name, in characters.

@@ -7,14 +7,16 @@ use std::{
     time::Duration,
 };
 
-use super::name;
+use super::{
+    name,
+    options::{Rotate, Sync},
+};
 use crate::{
     files::{self, Disk, DiskFile},
     sans_io::{
         error::Problem,
         recording::{Item, PART_OF_TAG, PART_TAG, Snapshot, USER_TAG, What, records::Header},
     },
-    settings::{Rotate, Sync},
 };
 
 /// Returns the path of a part: `show.bin` → `show.007.bin`.

@@ -9,7 +9,6 @@ mod file;
 mod laps;
 mod listen;
 mod nats_urls;
-mod recording;
 mod server_url;
 mod show;
 mod table;
@@ -29,7 +28,6 @@ pub use file::Fault;
 pub use laps::Laps;
 pub use listen::Listen;
 pub use nats_urls::NatsUrls;
-pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
 pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
 pub use table::{
@@ -39,7 +37,10 @@ pub use table::{
 pub use token::Token;
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    recorder::FOLDER,
+    sans_io::error::{Code, Problem},
+};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";

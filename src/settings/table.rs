@@ -13,12 +13,12 @@ use super::{
     laps::Laps,
     listen::Listen,
     nats_urls::NatsUrls,
-    recording::{Rotate, SYNC_EVERY, Sync},
     server_url::ServerUrl,
     token::Token,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
+    recorder::{Rotate, SYNC_EVERY, Sync},
     sans_io::{host::HostPort, pace::Speed, retry},
     secret::Secret,
 };

@@ -2,8 +2,8 @@
 
 use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use super::recording::{Rotate, Sync};
 use crate::{
+    recorder::{Rotate, Sync},
     sans_io::{host::HostPort, offset, pace::Speed, redact::redact_url, size},
     secret::Secret,
 };

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::settings::{FILE, FOLDER};
+use crate::{recorder::FOLDER, settings::FILE};
 
 /// File in the folder for configuration with the certificates that `watch` and `trigger` trust.
 const CA: &str = "ca.pem";
