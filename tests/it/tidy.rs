@@ -116,6 +116,7 @@ fn the_docker_build_gets_every_package_of_the_workspace() {
 #[test]
 fn layers_do_not_use_libraries_of_other_layers() {
     assert_names_none("src/lobby", &["tokio", "axum", "std::fs", "std::net"]);
+    assert_names_none("src/source/browser/devtools", &["tokio", "tungstenite", "std::fs", "std::net"]);
     assert_names_none("src/settings", &["tokio", "axum", "clap", "std::fs", "std::env"]);
     // Otherwise the session would be tested against itself.
     assert_names_none("crates/mock/src", &["session::"]);

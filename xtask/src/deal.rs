@@ -15,13 +15,13 @@ use livetape::{
     sans_io::{
         decoder::{Decoder, DecoderOptions},
         recording::{Item, What},
-        scrub::phrases,
         wire::{
             Batch, Message, Push,
             compose::{Stamp, control},
             read_batch, read_push, unzip, write_batch, write_push, zip,
         },
     },
+    tools::scrub::phrases,
 };
 use serde_json::Value;
 

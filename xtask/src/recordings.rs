@@ -3,18 +3,16 @@
 use std::{error::Error, fs, io::BufReader, path::Path, time::Duration};
 
 use livetape::{
-    sans_io::{
-        recording::{
-            Flags, Item, Reader, What, Writer,
-            records::{
-                Header,
-                header::{Privacy, Timing},
-            },
+    sans_io::recording::{
+        Flags, Item, Reader, What, Writer,
+        records::{
+            Header,
+            header::{Privacy, Timing},
         },
-        scrub::{KEY_BYTES, Key, Scrubber},
     },
     tools::{
         import::{ImportOptions, import},
+        scrub::{KEY_BYTES, Key, Scrubber},
         synth::{self, Length, Profile, synth},
     },
 };

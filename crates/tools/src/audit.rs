@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, fmt, io::Read};
 use serde::Serialize;
 
 use super::text::{clock, count, thousands};
-use crate::sans_io::{
-    error::exit,
-    recording::{Error, Reader, Report as Damage},
+use crate::{
+    sans_io::{
+        error::exit,
+        recording::{Error, Reader, Report as Damage},
+    },
     scrub::{Auditor, Finding, FindingKind},
 };
 

@@ -15,12 +15,12 @@ use crate::{
             Failure, Verdict, Written, file_problem, progress, say, say_json, say_made, write,
         },
     },
-    sans_io::{
-        error::{Code, Problem, exit},
-        scrub::{Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
-    },
+    sans_io::error::{Code, Problem, exit},
     source::{Tape, unreadable},
-    tools::{audit, files, scrub},
+    tools::{
+        audit, files,
+        scrub::{self, Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
+    },
 };
 
 /// Maximum size of a file of words, in bytes.

@@ -4,22 +4,24 @@
 //! Only browsers on this machine are supported, because access to the debugging port means full control over
 //! the browser.
 
+mod devtools;
 mod tabs;
 
 use std::time::Duration;
 
+use devtools::Tab;
 use futures_util::{SinkExt as _, StreamExt as _};
 pub use tabs::{Address, Page, choose, pages};
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use tungstenite::{Message, protocol::WebSocketConfig};
 
 use super::live::{Live, Outcome};
 use crate::{
     clock,
     sans_io::{
-        devtools::Tab,
         error::{Code, Problem},
         recording::{
             Flags, Item, USER_TAG, What,
@@ -148,6 +150,7 @@ impl Watch {
                     let _ = tokio::time::timeout_at(clock::now() + CLOSE_TIMEOUT, goodbye).await;
                     let now = self.now();
                     self.tab.finish(now);
+                    self.report_unreadable();
                     for item in self.tab.take_items() {
                         // The receiver may be gone too.
                         let _ = out.send(item).await;
@@ -162,10 +165,18 @@ impl Watch {
         }
     }
 
+    fn report_unreadable(&self) {
+        let messages = self.tab.unreadable();
+        if messages > 0 {
+            warn!(messages, "⚠️ Messages of the browser could not be read");
+        }
+    }
+
     /// Reports that the browser is gone.
     async fn end(mut self, out: &mpsc::Sender<Item>) -> Outcome {
         let now = self.now();
         self.tab.lose(now);
+        self.report_unreadable();
         let mut items = self.tab.take_items();
         let outcome = if self.tab.is_closed() {
             Outcome::Ended(TAB_CLOSED)

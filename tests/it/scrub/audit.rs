@@ -4,10 +4,12 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use livetape::{
     sans_io::{
         recording::{Frame, Item, Opcode, What, Writer, records},
-        scrub::{Auditor, FindingKind},
         wire::{Batch, Message, Push, write_batch, write_push, zip},
     },
-    tools::audit::{Report, audit},
+    tools::{
+        audit::{Report, audit},
+        scrub::{Auditor, FindingKind},
+    },
 };
 
 use super::{all_payloads, files, key, scrubbed};

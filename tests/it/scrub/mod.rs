@@ -13,10 +13,9 @@ use livetape::{
             Frame, Item, Opcode, Reader, What,
             records::{ConnOpen, Http, http::Role},
         },
-        scrub::{Key, Scrubber},
         wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
     },
-    tools::scrub::{Report, scrub},
+    tools::scrub::{Key, Report, Scrubber, scrub},
 };
 use serde_json::Value;
 

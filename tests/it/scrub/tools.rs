@@ -1,11 +1,8 @@
 //! The tool: once, twice, with another key, and on damaged files.
 
 use livetape::{
-    sans_io::{
-        recording::{Item, Reader, What, records::header::Privacy},
-        scrub::{PROFILE, Scrubber},
-    },
-    tools::scrub::{Error, scrub},
+    sans_io::recording::{Item, Reader, What, records::header::Privacy},
+    tools::scrub::{Error, PROFILE, Scrubber, scrub},
 };
 
 use super::{all_payloads, files, items, key, scrubbed};

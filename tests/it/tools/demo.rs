@@ -4,10 +4,8 @@ use std::{collections::BTreeMap, fs};
 
 use livetape::{
     hub::Filter,
-    sans_io::{
-        recording::{Item, Reader, What},
-        scrub::phrases,
-    },
+    sans_io::recording::{Item, Reader, What},
+    tools::scrub::phrases,
 };
 use serde_json::Value;
 

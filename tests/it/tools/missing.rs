@@ -5,7 +5,6 @@ use livetape::{
     sans_io::{
         decoder::{Decoder, DecoderOptions},
         recording::Loss,
-        scrub::{Auditor, Key, Scrubber},
     },
     source::{Step, Tape},
     tools::{
@@ -13,7 +12,7 @@ use livetape::{
         edit::{Input, cut, mark, merge, repair},
         export::{har, jsonl, piratetok},
         info::info,
-        scrub::scrub,
+        scrub::{Auditor, Key, Scrubber, scrub},
         verify::verify,
     },
 };

@@ -139,7 +139,7 @@ fn kind(what: &What) -> (u8, u8) {
 }
 
 /// Appends the payload of a record.
-pub(crate) fn write_payload(what: &What, out: &mut Vec<u8>) {
+pub fn write_payload(what: &What, out: &mut Vec<u8>) {
     fn write(message: &impl Message, out: &mut Vec<u8>) {
         message.encode(out).expect("a vector takes every byte");
     }

@@ -19,8 +19,7 @@ mod snapshot;
 mod window;
 mod writer;
 
-pub(crate) use body::write_payload;
-pub use body::{Body, record_type};
+pub use body::{Body, record_type, write_payload};
 pub use error::Error;
 pub use item::{Flags, Frame, Item, Opcode, PART_OF_TAG, PART_TAG, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};

@@ -32,8 +32,7 @@ pub use fault::{Fault, FaultKind};
 pub use fields::{Field, Kind, Schema};
 pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
 pub use push::{Push, read_push, without_gzip, write_push};
-pub(crate) use unzip::gzip_length;
-pub use unzip::{BODY_TOO_LONG, Unzipper, unzip, unzip_body, zip};
+pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};
 
 /// Maximum length of a decompressed batch, in bytes. The largest real one seen has 120 KB.
 pub const UNZIPPED_BYTES_MAX: usize = 2 << 20;

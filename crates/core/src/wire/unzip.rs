@@ -141,7 +141,8 @@ pub fn unzip_body(body: Bytes, most: usize) -> (Bytes, Option<&'static str>) {
 
 /// Returns the length of the gzip stream at the start of `bytes`, if it is complete and has no optional
 /// header fields.
-pub(crate) fn gzip_length(bytes: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn gzip_length(bytes: &[u8]) -> Option<usize> {
     bytes.strip_prefix(&GZIP_MAGIC)?.strip_prefix(&BARE_HEADER)?;
     let mut decoder = bufread::GzDecoder::new(bytes);
     let size = io::copy(&mut decoder.by_ref().take(LIMIT as u64), &mut io::sink()).ok()?;

@@ -3,8 +3,8 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{USER, random::Random};
-use crate::sans_io::{
-    event::{Id, Person},
+use crate::{
+    sans_io::event::{Id, Person},
     scrub::{
         square,
         stock::{DECORATION, FIRST, LAST, NICKNAMES},

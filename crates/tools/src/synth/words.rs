@@ -1,7 +1,7 @@
 //! Texts and gifts of viewers.
 
 use super::random::Random;
-use crate::sans_io::scrub::stock::PHRASES;
+use crate::scrub::stock::PHRASES;
 
 /// Id, name, price and type of a gift, as in `fixtures/webcast/gift-list.json`. Type 1 can be sent in
 /// streaks.

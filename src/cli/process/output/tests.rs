@@ -8,15 +8,12 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::{
     files::Draft,
-    sans_io::{
-        recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header},
-        scrub::{Key, Scrubber},
-    },
+    sans_io::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header},
     simulation::disk::{Fault, Faults, SimulatedDisk, faults},
     tools::{
         export,
         import::{self, ImportOptions, import_capture},
-        scrub::{self, scrub},
+        scrub::{self, Key, Scrubber, scrub},
     },
 };
 

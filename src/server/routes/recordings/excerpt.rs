@@ -30,7 +30,6 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         recording::NAME_BYTES_MAX,
-        scrub::{KEY_BYTES, Key, Scrubber},
     },
     server::{
         routes::{
@@ -39,7 +38,10 @@ use crate::{
         },
         state::refusal::Refusal,
     },
-    tools::{edit, scrub},
+    tools::{
+        edit,
+        scrub::{self, KEY_BYTES, Key, Scrubber},
+    },
 };
 
 /// Body of `POST /recordings/{name}/cut`.

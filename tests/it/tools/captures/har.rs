@@ -1,14 +1,15 @@
 //! HAR files of various producers.
 
 use livetape::{
-    sans_io::{
-        recording::{
-            Flags, Record, What,
-            records::{header::Timing, http::Role},
-        },
+    sans_io::recording::{
+        Flags, Record, What,
+        records::{header::Timing, http::Role},
+    },
+    tools::{
+        cat,
+        import::Format,
         scrub::{Auditor, FindingKind},
     },
-    tools::{cat, import::Format},
 };
 use serde_json::json;
 

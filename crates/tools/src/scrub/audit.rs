@@ -10,7 +10,7 @@ use super::{
     views::views,
     walk::{Context, message},
 };
-use crate::{
+use crate::sans_io::{
     recording::{Item, Opcode, USER_TAG, What, records::header::Privacy},
     redact::redact,
 };

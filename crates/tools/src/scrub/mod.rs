@@ -19,6 +19,7 @@ mod key;
 mod keys;
 mod letters;
 mod made_up;
+mod passes;
 mod patterns;
 mod rewriter;
 mod siblings;
@@ -34,6 +35,7 @@ pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
 pub use finding::{Finding, Kind as FindingKind};
 pub use identities::IDENTITIES_MAX;
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
+pub use passes::{Error, Report, scrub};
 pub use square::square;
 pub use stock::phrases;
 
@@ -41,7 +43,7 @@ use identities::Identities;
 use rewriter::{Collector, Rewriter};
 use walk::{Context, Leaves as _, Place, as_text, message};
 
-use super::{
+use crate::sans_io::{
     recording::{
         Flags, Item, Opcode, USER_TAG, What,
         records::{ConnOpen, Header, header::Privacy},

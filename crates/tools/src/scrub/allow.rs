@@ -2,7 +2,7 @@
 //! replaced.
 
 use super::made_up::{ID_MIN, is_id_shaped};
-use crate::wire::is_known;
+use crate::sans_io::wire::is_known;
 
 /// Words of the protocol itself: encodings, frame types and Booleans. All of them occur in recorded frames.
 const WORDS: &[&str] = &[

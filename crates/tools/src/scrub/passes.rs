@@ -8,13 +8,13 @@ use std::{
 
 use serde::Serialize;
 
-use super::text::thousands;
-use crate::sans_io::{
-    recording::{
+use super::{Scrubber, Tally, TooMany};
+use crate::{
+    sans_io::recording::{
         Error as Recording, Flags, Item, Reader, Report as Damage, What, Writer,
         records::{Gap, Header},
     },
-    scrub::{Scrubber, Tally, TooMany},
+    text::thousands,
 };
 
 /// Error in scrubbing.
@@ -61,7 +61,7 @@ impl Report {
 
 /// Writes the scrubbed recording to `output`. `first` and `second` both read the recording from its
 /// beginning. Memory is bounded by the largest record and
-/// [`IDENTITIES_MAX`](crate::sans_io::scrub::IDENTITIES_MAX).
+/// [`IDENTITIES_MAX`](super::IDENTITIES_MAX).
 ///
 /// # Errors
 /// [`Error`]. The output is then incomplete and must be deleted.

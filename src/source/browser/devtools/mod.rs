@@ -13,7 +13,7 @@ use bytes::Bytes;
 use protocol::{Incoming, Params, command};
 use sockets::Key;
 
-use super::{
+use crate::sans_io::{
     observer::{Observer, Socket},
     recognise::role_of,
     recording::{
@@ -29,7 +29,7 @@ const ENABLE: u64 = 1;
 
 /// A watched tab.
 #[derive(Debug, Default)]
-pub struct Tab {
+pub(super) struct Tab {
     observer: Observer,
     commands: Vec<String>,
     last_command: u64,
@@ -68,42 +68,42 @@ impl Clock {
 impl Tab {
     /// Creates a tab that watches `user`. [`Tab::take_commands`] returns the first commands to send.
     #[must_use]
-    pub fn new(user: &str) -> Self {
+    pub(super) fn new(user: &str) -> Self {
         let mut tab = Self { observer: Observer::new(user), ..Self::default() };
         tab.enable(None);
         tab
     }
 
     /// Returns the commands to send, in order.
-    pub fn take_commands(&mut self) -> Vec<String> {
+    pub(super) fn take_commands(&mut self) -> Vec<String> {
         std::mem::take(&mut self.commands)
     }
 
     /// Returns the items since the last call.
-    pub fn take_items(&mut self) -> Vec<Item> {
+    pub(super) fn take_items(&mut self) -> Vec<Item> {
         self.observer.take_items()
     }
 
     /// Whether the tab has started to send events.
     #[must_use]
-    pub fn is_enabled(&self) -> bool {
+    pub(super) fn is_enabled(&self) -> bool {
         self.is_enabled
     }
 
     /// Whether the tab was closed, as opposed to losing the browser.
     #[must_use]
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
     /// Returns the number of browser messages that violate the protocol.
     #[must_use]
-    pub fn unreadable(&self) -> u64 {
+    pub(super) fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
     /// Handles a message from the browser.
-    pub fn handle(&mut self, text: &str, now: Duration) {
+    pub(super) fn handle(&mut self, text: &str, now: Duration) {
         let Ok(message) = serde_json::from_str::<Incoming>(text) else {
             self.unreadable += 1;
             return;
@@ -125,7 +125,7 @@ impl Tab {
     }
 
     /// Handles the loss of the browser by closing all open sockets.
-    pub fn lose(&mut self, now: Duration) {
+    pub(super) fn lose(&mut self, now: Duration) {
         let open: Vec<Key> = self.sockets.keys().cloned().collect();
         for key in open {
             self.close(&key, None, now);
@@ -134,7 +134,7 @@ impl Tab {
     }
 
     /// Handles the end of the observation.
-    pub fn finish(&mut self, now: Duration) {
+    pub(super) fn finish(&mut self, now: Duration) {
         let offset = self.clock.offset(None, now);
         self.observer.finish(offset);
     }

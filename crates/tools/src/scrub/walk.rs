@@ -7,7 +7,7 @@ use super::{
     class::{self, Class},
     siblings::{last, number, take},
 };
-use crate::wire::{Field, Kind, Schema, unzip, zip};
+use crate::sans_io::wire::{Field, Kind, Schema, unzip, zip};
 
 /// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
 const DEPTH_MAX: usize = 64;

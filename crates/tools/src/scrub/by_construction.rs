@@ -13,7 +13,7 @@ use super::{
     views::views,
     walk::{Leaves, Place},
 };
-use crate::recording::{Flags, Frame, Item, Opcode, What};
+use crate::sans_io::recording::{Flags, Frame, Item, Opcode, What};
 
 const KEYS: u16 = 1_000;
 

@@ -10,7 +10,7 @@ use super::{
     rewriter::{Collector, Rewriter},
     walk::{Context, Leaves, Place, as_text, message, unpacked},
 };
-use crate::recording::records::{Http, HttpHeader, http::Role};
+use crate::sans_io::recording::records::{Http, HttpHeader, http::Role};
 
 /// Parameters to keep: room, app and app version.
 const PARAMETERS: [(&str, Class); 10] = [
@@ -241,7 +241,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::{
-        recording::{
+        sans_io::recording::{
             Flags, Item, What,
             records::{ConnOpen, Http},
         },

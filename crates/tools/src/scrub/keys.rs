@@ -1,7 +1,7 @@
 //! Keys of JSON that belong to the protocol. Any other one may be the id or the name of a person.
 
 use super::class::{self, Class};
-use crate::redact::{self, is_harmless};
+use crate::sans_io::redact::{self, is_harmless};
 
 /// Keys that neither [`is_harmless`] nor [`class::of_json`] lists, sorted: those of the JSON in the included
 /// recordings, and those of the answers of sign servers.

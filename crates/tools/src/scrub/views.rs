@@ -7,7 +7,7 @@ use base64::{
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::wire::{gzip_length, unzip};
+use crate::sans_io::wire::{gzip_length, unzip};
 
 /// Maximum nesting of encodings.
 const DEPTH_MAX: usize = 4;
@@ -171,7 +171,7 @@ mod tests {
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
     use super::*;
-    use crate::wire::zip;
+    use crate::sans_io::wire::zip;
 
     fn finds(bytes: &[u8], way: &str) {
         let (all, complete) = views(bytes);

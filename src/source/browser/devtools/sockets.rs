@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
 use super::{Tab, protocol::Params};
-use crate::{
+use crate::sans_io::{
     observer::Socket,
     recording::{
         Opcode,
