@@ -22,8 +22,6 @@ pub struct Pipeline {
     tap: Option<Tap>,
     decoder: Decoder,
     hub: Hub,
-    /// A second channel that receives the same events.
-    mirror: Option<Hub>,
     shutdown: CancellationToken,
     /// Number of events to discard, because another process broadcast them.
     skipped: u64,
@@ -42,7 +40,7 @@ impl Pipeline {
     /// Creates a pipeline to `hub`. `shutdown` stops waiting for slow subscribers.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { tap: None, decoder, hub, mirror: None, shutdown, skipped: 0 }
+        Self { tap: None, decoder, hub, shutdown, skipped: 0 }
     }
 
     /// Adds a recorder that receives every item before it is decoded.
@@ -54,12 +52,6 @@ impl Pipeline {
     /// Sets or removes the recorder that receives every item before it is decoded.
     pub fn set_tap(&mut self, tap: Option<Tap>) {
         self.tap = tap;
-    }
-
-    /// Adds a second channel that receives the same events and is never waited for.
-    #[must_use]
-    pub fn with_mirror(self, hub: Hub) -> Self {
-        Self { mirror: Some(hub), ..self }
     }
 
     /// Discards the next `count` events, because another process broadcast them.
@@ -116,16 +108,12 @@ impl Pipeline {
         let (item, ids) = injector.make(request, &self.hub.stream(), target);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
-        let mirror = match &self.mirror {
-            Some(mirror) => mirror.publish_injected(&events, false).await.clients(),
-            None => 0,
-        };
         let delivery = tokio::select! { biased;
             () = self.shutdown.cancelled() => Delivery::default(),
             delivery = self.hub.publish_injected(&events, pacing == Pacing::Slowest) => delivery,
         };
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
-        let delivered = delivery.clients() + mirror;
+        let delivered = delivery.clients();
         (Injected { offset_ms, ids, seqs: delivery.seqs, delivered }, item)
     }
 
@@ -184,9 +172,6 @@ impl Pipeline {
         let events = &taken.as_slice()[skipped as usize..];
         if events.is_empty() {
             return 0;
-        }
-        if let Some(mirror) = &self.mirror {
-            mirror.publish(events);
         }
         match pacing {
             Pacing::Free => {

@@ -9,7 +9,7 @@ use tokio_util::sync::DropGuard;
 
 use super::{Status, View, tokens::key};
 use crate::{
-    hub::{CloseReason, Hub, Limits},
+    hub::{Hub, Limits},
     sans_io::recording::Loss,
 };
 
@@ -144,17 +144,6 @@ impl ChannelRegistry {
         self.users.contains(&key(user))
     }
 
-    /// Registers the main channel's room for tokens with the same user, if there are any, so that they share
-    /// its connection.
-    #[must_use]
-    pub fn share(&self, user: &str, stream: &str, limits: Limits, view: View) -> Option<Shared> {
-        if !self.has_token(user) {
-            return None;
-        }
-        let hub = self.open(stream, limits);
-        self.enter(user, &hub, view).1.map(Shared)
-    }
-
     /// Registers a private replay until the returned value is dropped.
     #[must_use]
     pub fn list_replay(&self, hub: &Hub, view: View) -> ListedReplay {
@@ -217,23 +206,6 @@ impl Drop for RegistryEntry {
         if listed.rooms.get(&self.user).is_some_and(is_ours) {
             listed.rooms.remove(&self.user);
         }
-    }
-}
-
-/// The main channel's room as shared with tokens, registered until dropped.
-#[derive(Debug)]
-pub struct Shared(RegistryEntry);
-
-impl Shared {
-    /// Returns the hub that mirrors its events.
-    #[must_use]
-    pub fn hub(&self) -> &Hub {
-        &self.0.hub
-    }
-
-    /// Closes the channel for the subscribers that share it.
-    pub fn close(self, reason: CloseReason) {
-        self.0.hub.close(reason);
     }
 }
 

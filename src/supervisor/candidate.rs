@@ -4,9 +4,12 @@ use std::{pin::Pin, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Leaving, Supervisor, common::Place};
+use super::{
+    Leaving, Supervisor,
+    slots::{Permit, turn},
+};
 use crate::{
-    control::{Answer, Claim, Refusal, Status},
+    control::{Answer, Refusal, Status},
     sans_io::error::{Code, Problem},
     source::live::{self, Check, Transport},
 };
@@ -20,10 +23,7 @@ pub(super) struct Candidate {
 
 /// A user who was looked up.
 pub(super) struct Found {
-    /// The claim on the user, unless it is taken when the current room has been left.
-    claim: Option<Claim>,
-    /// Slot for the new room, if the current room holds none because a token owns it.
-    place: Option<Place>,
+    permit: Permit,
     check: Check,
 }
 
@@ -37,15 +37,16 @@ pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<Found
 
 impl<T: Transport> Supervisor<T> {
     /// Starts to look up `user`, one look-up at a time. If a token already has that room open, it replaces
-    /// the current room at once.
+    /// the current room at once. `has_place`: the current room leaves its slot to the next one.
     pub(super) fn look_up(
         &self,
         user: String,
         answer: Answer<Status>,
+        has_place: bool,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
-        if self.common.rooms.has(&user) {
-            return Some(Leaving::Replaced(user, answer));
+        if self.rooms.has(&user) {
+            return Some(Leaving::Replaced(user, answer, Permit::default()));
         }
         let turn = match self.may_look_up(&user, candidate.as_ref()) {
             Ok(turn) => Some(turn),
@@ -56,12 +57,14 @@ impl<T: Transport> Supervisor<T> {
         };
         let options = live::LiveOptions { user: user.clone(), turn, ..self.options.live.clone() };
         let transport = self.transport.clone();
-        let (common, has_place) = (self.common.clone(), self.place.is_some());
-        let claims_later = self.shows(&options.user);
+        let slots = self.rooms.slots.clone();
+        // Another process may have to leave the room first.
+        let claims_later = self.is_shared_with_token(&options.user);
         let search = Box::pin(async move {
-            let place = if has_place { None } else { Some(common.place(false).await?) };
-            let claim = if claims_later { None } else { Some(common.claim(&options.user, false).await?) };
-            Ok(Found { claim, place, check: live::check(&options, &transport).await })
+            let place = if has_place { None } else { Some(slots.place(false).await?) };
+            let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
+            let permit = Permit { place, claim, ..Permit::default() };
+            Ok(Found { permit, check: live::check(&options, &transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });
         None
@@ -72,32 +75,31 @@ impl<T: Transport> Supervisor<T> {
             let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
             return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
         }
-        self.common.turn(user, &self.options.live, Duration::ZERO)
+        turn(user, &self.options.live, Duration::ZERO)
     }
 
     /// Replaces the current room, or rejects the order if the user cannot be connected to.
     pub(super) fn take_found(
-        &mut self,
+        &self,
         candidate: Option<Candidate>,
         found: Result<Found, Refusal>,
     ) -> Option<Leaving> {
         let Candidate { user, answer, .. } = candidate?;
-        let Found { claim, place, check: Check { why, wait, .. } } = match found {
+        let Found { permit, check: Check { why, wait, .. } } = match found {
             Ok(found) => found,
             Err(refusal) => {
                 answer.refuse(refusal);
                 return None;
             }
         };
+        let limit = &self.options.live.limit;
         let Some(problem) = why else {
-            self.place = place.or_else(|| self.place.take());
-            self.claim = claim;
             // The current room ends for it.
-            self.turn = Some(self.common.limit.overdraw());
-            return Some(Leaving::Replaced(user, answer));
+            let permit = Permit { turn: Some(limit.overdraw()), ..permit };
+            return Some(Leaving::Replaced(user, answer, permit));
         };
         if let Some(wait) = wait {
-            self.common.limit.set(wait);
+            limit.set(wait);
         }
         answer.refuse(Refusal { problem, retrying: false, retry_after: wait });
         None

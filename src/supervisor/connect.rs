@@ -1,121 +1,282 @@
-//! What happens before a live room is connected: its limits, and what one process of a cluster may have at a time.
+//! How the main channel or that of a token comes to a room: it opens one, or becomes the guest of a channel that has.
 
 use std::time::Duration;
 
+use tokio::time::timeout_at;
+use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use super::{Inherited, Next, Supervisor, live::why};
+use super::{
+    State, Supervisor,
+    live::why,
+    rooms::{Attachment, Room},
+    slots::{Permit, turn},
+};
 use crate::{
     clock,
-    control::{Answer, QUEUE_MAX, Refusal, Status},
+    control::{Answer, Lease, MockRoom, QUEUE_MAX, Refusal, Status},
     log::TOKENS,
-    sans_io::{error::Problem, username::normalise},
-    source::live::{self, Live, Transport},
+    sans_io::{
+        error::{Code, Problem},
+        username::normalise,
+    },
+    source::live::{self, Live, LiveOptions, Transport},
 };
 
+/// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel whether it has
+/// readers elsewhere.
+const CHANNEL_CHECKED: Duration = Duration::from_secs(1);
+
+/// A room that the channel is to show.
+pub(super) struct Wanted {
+    pub(super) user: String,
+    pub(super) origin: Origin,
+    /// The order to connect.
+    pub(super) answer: Option<Answer<Status>>,
+    /// Whether it continues a room that this or another process has left.
+    pub(super) continues: bool,
+}
+
+/// Where the items of a room come from.
+pub(super) enum Origin {
+    /// TikTok, or another channel that has the room. Contains what was obtained so far.
+    TikTok(Permit),
+    /// A mock in this process, with its own rate limit and without the credentials for TikTok.
+    Mock(Box<LiveOptions>),
+    /// A source that is already connected, such as a browser tab.
+    Connected(Box<Live>),
+    /// A room that another channel opens now.
+    Guest(Box<Attachment>),
+}
+
+impl Wanted {
+    pub(super) fn user(user: String, answer: Option<Answer<Status>>) -> Self {
+        Self::of(user, Origin::TikTok(Permit::default()), answer)
+    }
+
+    pub(super) fn of(user: String, origin: Origin, answer: Option<Answer<Status>>) -> Self {
+        Self { user, origin, answer, continues: false }
+    }
+}
+
+impl From<Wanted> for State {
+    fn from(wanted: Wanted) -> Self {
+        Self::Room(Box::new(wanted))
+    }
+}
+
+/// A room that was found, or may be opened.
+enum Found {
+    /// Another channel has it. If that is the channel of a token, the lease keeps it open.
+    Guest(Attachment, Option<Lease>),
+    Connected(Live),
+    Permitted(LiveOptions, Permit),
+}
+
+/// Keeps the channel of the user's tokens open while the main channel shows the room.
+struct Kept {
+    _lease: Option<Lease>,
+    /// Opens the channel again when it has ended.
+    _task: Option<DropGuard>,
+}
+
+/// A room that is shown.
+pub(super) struct Shown {
+    pub(super) user: String,
+    /// Whether another order to connect must wait: the options of a mock's room are not those of the next one.
+    pub(super) is_mock: bool,
+    pub(super) continues: bool,
+    pub(super) room: Attachment,
+}
+
 impl<T: Transport> Supervisor<T> {
-    /// Connects to `user` and runs until the room ends or is left.
-    pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
-        let reserved = self.turn.take();
+    /// Connects to a room, or attaches to it, and shows it until it ends or is left.
+    pub(super) async fn connect(&mut self, wanted: Wanted) -> State {
+        let Wanted { user, origin, answer, continues } = wanted;
         let user = match normalise(&user) {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
-        let waits = std::mem::take(&mut self.waits) || self.inherited.is_some();
-        if let Some(live) = self.follow_room(&user).await {
-            return self.follow_live(&user, live, answer).await;
-        }
-        if self.shows(&user) {
-            // Another node that has the room open for tokens then leaves it.
-            self.intend(Some(&user));
-        }
-        let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
-        let allowed = match reserved {
-            Some(turn) => Ok(Some(turn)),
-            // A room that continues waits for the end of the pause, and for its turn.
-            None if waits => Ok(None),
-            None => self.common.turn(&user, &self.options.live, wait_max).map(Some),
-        };
+        let is_mock = matches!(origin, Origin::Mock(_));
         let shutdown = self.shutdown.clone();
-        let allowed = match allowed {
-            Ok(turn) => tokio::select! { biased;
-                () = shutdown.cancelled() => return Next::Exit,
-                claimed = self.take_claims(&user, waits) => claimed.map(|()| turn),
-            },
-            refused => refused,
+        let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
+        let found = tokio::select! { biased;
+            () = shutdown.cancelled() => return State::Over,
+            found = self.find(&user, origin, wait_max, continues) => found,
         };
-        let turn = match allowed {
-            Ok(turn) => turn,
+        let found = match found {
+            Ok(found) => found,
             Err(refusal) => {
                 let Problem { code, message, .. } = &refusal.problem;
                 let (code, cause, why) = (code.name(), refusal.problem.cause(), message.as_str());
                 warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
-                if self.hub.is_relayed() && (waits || answer.is_none()) {
+                let is_unheard = answer.is_none() && (self.hub.is_relayed() || self.role.is_token());
+                if is_unheard || (self.hub.is_relayed() && continues) {
                     self.tell(&refusal.problem, 1).await;
                 }
                 return self.refuse(answer, refusal).await;
             }
         };
-        let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
-        let options = live::LiveOptions {
-            user: user.clone(),
-            wall_anchor: Some(wall_anchor),
-            continues: matches!(self.inherited, Some(Inherited::Room)),
-            turn,
-            ..self.options.live.clone()
-        };
         // Start the recorder before any request: if recording is impossible, do not connect.
-        let recorder = match self.start_recorder(&user, live::header(&options)) {
+        let header = match &found {
+            Found::Guest(room, _) => room.header().clone(),
+            Found::Connected(live) => live.header().clone(),
+            Found::Permitted(options, _) => live::header(options),
+        };
+        let recorder = if is_mock { Ok(None) } else { self.start_recorder(&user, header) };
+        let recorder = match recorder {
             Ok(recorder) => recorder,
             Err(problem) => return self.refuse(answer, problem).await,
         };
-        let live = Live::start(options, self.transport.clone());
-        self.pass_on(&user, live, recorder, answer).await
+        let (room, _kept) = self.enter(&user, found, is_mock);
+        self.show(Shown { user, is_mock, continues, room }, recorder, answer).await
     }
 
-    /// Takes what one process of the cluster may have at a time, unless this one has it.
-    async fn take_claims(&mut self, user: &str, waits: bool) -> Result<(), Refusal> {
-        if self.claim.is_none() && !self.is_mocked {
-            self.claim = Some(self.common.claim(user, waits || self.shows(user)).await?);
+    /// Finds the channel that has the room, or obtains what is necessary to open it.
+    async fn find(
+        &mut self,
+        user: &str,
+        origin: Origin,
+        wait_max: Duration,
+        continues: bool,
+    ) -> Result<Found, Refusal> {
+        let (mut permit, options, is_mock) = match origin {
+            Origin::Guest(room) => return Ok(Found::Guest(*room, None)),
+            Origin::Connected(live) => return Ok(Found::Connected(*live)),
+            Origin::Mock(options) => (Permit::default(), *options, true),
+            Origin::TikTok(mut permit) => {
+                if permit.reserved.is_none() {
+                    // Held as long as the main channel is a guest.
+                    let lease = self.role.opener().and_then(|opener| opener.registry.lease(user));
+                    match self.reserve_or_attach(user, &mut permit).await {
+                        Some(room) => return Ok(Found::Guest(room, lease)),
+                        None => drop(lease),
+                    }
+                }
+                (permit, self.options.live.clone(), false)
+            }
+        };
+        let is_shared = !is_mock && self.is_shared_with_token(user);
+        if is_shared {
+            // Another node that has the room open for tokens then leaves it.
+            self.intend(Some((user, true)));
+        }
+        permit.turn = match permit.turn {
+            // A room that continues waits for the end of the pause, and for its turn.
+            None if continues => None,
+            None => Some(turn(user, &options, wait_max)?),
+            reserved => reserved,
+        };
+        if permit.claim.is_none() && !is_mock {
+            permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
         }
         // The node that left the room had a slot for it.
-        if self.place.is_none() {
-            self.place = Some(self.common.place(waits).await?);
+        if permit.place.is_none() {
+            permit.place = Some(self.rooms.slots.place(continues).await?);
         }
-        Ok(())
+        let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
+        let options =
+            LiveOptions { user: user.to_owned(), wall_anchor, continues, turn: permit.turn, ..options };
+        Ok(Found::Permitted(options, permit))
     }
 
-    /// Whether this is the main channel, and the room of `user` has its own channel, too, which follows this one.
-    pub(super) fn shows(&self, user: &str) -> bool {
-        self.registry.is_some() && self.shares(user)
+    /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that no user is
+    /// connected twice.
+    async fn reserve_or_attach(&self, user: &str, permit: &mut Permit) -> Option<Attachment> {
+        loop {
+            self.wanted(user).await;
+            permit.reserved = self.rooms.reserve(user);
+            if permit.reserved.is_some() {
+                return None;
+            }
+            if let Some(room) = self.rooms.attach(user).await {
+                return Some(room);
+            }
+        }
+    }
+
+    /// In a cluster, waits until the channel of a token has readers, here or elsewhere, or the main channel has the room. It may
+    /// have been opened for the main channel, which has left the room since.
+    async fn wanted(&self, user: &str) {
+        if !self.role.is_token() || !self.rooms.slots.claims().are_shared() {
+            return;
+        }
+        let is_read = || self.driver.cluster().is_some_and(|cluster| cluster.is_read_elsewhere());
+        while !self.rooms.has(user) && !is_read() {
+            let soon = clock::now() + CHANNEL_CHECKED;
+            if timeout_at(soon, self.hub.wait_for_subscribers(1)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Whether this is the main channel of a cluster, and tokens of `user` have a channel, too.
+    pub(super) fn is_shared_with_token(&self, user: &str) -> bool {
+        self.rooms.slots.claims().are_shared()
+            && self.role.opener().is_some_and(|opener| opener.registry.has_token(user))
+    }
+
+    /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens, too: as a guest
+    /// that misses nothing, or in a cluster as soon as this node has joined it.
+    fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
+        let is_cluster = self.rooms.slots.claims().are_shared();
+        let opener = self.role.opener().filter(|opener| !is_mock && opener.registry.has_token(user));
+        let _task = opener.filter(|_| is_cluster).map(|opener| opener.keep_open(user, CHANNEL_CHECKED));
+        let mut room = match found {
+            Found::Guest(room, _lease) => return (room, Kept { _lease, _task }),
+            Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
+            Found::Permitted(options, permit) => {
+                let limit = options.limit.clone();
+                Room::new(Live::start(options, self.transport.clone()), permit, limit)
+            }
+        };
+        let _lease = opener.filter(|_| !is_cluster).and_then(|opener| opener.open_guest(user, &mut room));
+        (room.start(), Kept { _lease, _task })
     }
 
     /// Connects again, when the cluster lets this process.
-    pub(super) fn claim_again(&mut self, user: String) -> Next {
+    pub(super) fn claim_again(&self, user: String) -> State {
         warn!("❌ The cluster no longer lets this node connect to @{user}");
-        (self.place, self.waits) = (None, true);
-        // History that TikTok repeats must not be broadcast again.
-        self.inherited = Some(Inherited::Room);
         let is_order = !self.options.ends_with_source;
-        Next::Connect(user, is_order.then(Answer::unheard))
+        // History that TikTok repeats must not be broadcast again.
+        Wanted { continues: true, ..Wanted::user(user, is_order.then(Answer::unheard)) }.into()
     }
 
     /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the command ends.
-    pub(super) async fn refuse(
-        &mut self,
-        answer: Option<Answer<Status>>,
-        refusal: impl Into<Refusal>,
-    ) -> Next {
+    async fn refuse(&mut self, answer: Option<Answer<Status>>, refusal: impl Into<Refusal>) -> State {
         let refusal = refusal.into();
-        if self.common.claims.are_shared() {
-            self.followed = None;
-        }
         let Some(answer) = answer else {
             self.close_with(why(Some(&refusal.problem), "")).await;
             self.ended.refused = Some(refusal.problem);
-            return Next::Exit;
+            return State::Over;
         };
         answer.refuse(refusal);
-        Next::Idle
+        State::Idle
+    }
+
+    /// Returns the room of a mock in this process.
+    ///
+    /// # Errors
+    /// If the mock cannot be reached, or this server does not connect to rooms.
+    #[cfg(feature = "live")]
+    pub(super) fn mock(&self, room: &MockRoom) -> Result<Origin, Problem> {
+        let live = &self.options.live;
+        if live.proxy.is_some() {
+            return Err(Problem::new(Code::BadRequest, "a mock cannot be reached through the proxy")
+                .hint("start the server without `live.proxy`"));
+        }
+        let invalid = |_| Problem::new(Code::BadRequest, format!("`{}` is not a URL", room.url));
+        Ok(Origin::Mock(Box::new(LiveOptions {
+            upstream: Some(room.url.parse().map_err(invalid)?),
+            offline: live.offline,
+            attempts_max: live.attempts_max,
+            seed: live.seed,
+            ..LiveOptions::default()
+        })))
+    }
+
+    #[cfg(not(feature = "live"))]
+    pub(super) fn mock(&self, _: &MockRoom) -> Result<Origin, Problem> {
+        Err(Problem::new(Code::NotFound, "this server does not connect to rooms"))
     }
 }

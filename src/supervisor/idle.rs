@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use super::{Next, Supervisor};
+use super::{State, Supervisor, connect::Wanted, play::Played};
 use crate::{
     control::{Answer, Order, ReplayOrder, ReplayState, SourceState, Status, not_current, nothing_replayed},
     sans_io::error::{Code, Problem},
@@ -28,23 +28,23 @@ impl Opening {
 
 impl<T: Transport> Supervisor<T> {
     /// Waits for an order that starts something.
-    pub(super) async fn idle(&mut self) -> Next {
+    pub(super) async fn idle(&mut self) -> State {
         let mut opening: Option<Opening> = None;
         loop {
             let order = tokio::select! { biased;
-                () = self.shutdown.cancelled() => return Next::Exit,
+                () = self.shutdown.cancelled() => return State::Over,
                 order = self.driver.next_order() => order,
                 loaded = opened(&mut opening) => {
                     let Some(Opening { answer, .. }) = opening.take() else { continue };
                     match loaded {
-                        Ok(loaded) => return Next::Play(loaded.tape, Some(answer)),
+                        Ok(loaded) => return State::Tape(Played::tape(loaded.tape, Some(answer))),
                         Err(problem) => answer.refuse(problem),
                     }
                     continue;
                 }
             };
             match order {
-                None => return Next::Exit,
+                None => return State::Over,
                 Some(Order::Replay(ReplayOrder::Load(name), answer)) => {
                     let loaded = Box::pin(load(self.options.play.recordings.clone(), name));
                     let before = opening.replace(Opening { loaded, answer });
@@ -52,12 +52,15 @@ impl<T: Transport> Supervisor<T> {
                 }
                 Some(Order::Connect(user, answer)) => {
                     opening.into_iter().for_each(Opening::give_up);
-                    return Next::Connect(user, Some(answer));
+                    return Wanted::user(user, Some(answer)).into();
                 }
-                Some(Order::ConnectMock(room, answer)) => {
-                    opening.into_iter().for_each(Opening::give_up);
-                    return Next::Mock(room, answer);
-                }
+                Some(Order::ConnectMock(room, answer)) => match self.mock(&room) {
+                    Ok(origin) => {
+                        opening.into_iter().for_each(Opening::give_up);
+                        return Wanted { origin, ..Wanted::user(room.user, Some(answer)) }.into();
+                    }
+                    Err(problem) => answer.refuse(problem),
+                },
                 Some(order) => self.take_other_order(order).await,
             }
         }
@@ -65,7 +68,7 @@ impl<T: Transport> Supervisor<T> {
 
     /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
     /// not wait.
-    pub(super) async fn hold(&mut self, user: String) -> Next {
+    pub(super) async fn hold(&mut self, user: String) -> State {
         self.driver.update_status(|status| {
             *status = Status {
                 state: SourceState::Connecting,
@@ -76,18 +79,18 @@ impl<T: Transport> Supervisor<T> {
         });
         loop {
             let order = tokio::select! { biased;
-                () = self.shutdown.cancelled() => return Next::Exit,
+                () = self.shutdown.cancelled() => return State::Over,
                 order = self.driver.next_order() => order,
                 () = self.hub.wait_for_subscribers(self.options.wait_clients) => {
-                    return Next::Connect(user, None);
+                    return Wanted::user(user, None).into();
                 }
             };
             match order {
-                None => return Next::Exit,
-                Some(Order::Connect(user, answer)) => return Next::Connect(user, Some(answer)),
+                None => return State::Over,
+                Some(Order::Connect(user, answer)) => return Wanted::user(user, Some(answer)).into(),
                 Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
                     self.forget_user(answer);
-                    return Next::Idle;
+                    return State::Idle;
                 }
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
                     answer.refuse(room_running(&user));

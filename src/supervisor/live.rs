@@ -1,24 +1,24 @@
-//! A live room as the source: passes items to the recorder and the pipeline until the room ends or is
-//! replaced.
+//! A channel that shows a room: passes its items to the recorder and the pipeline until the room ends or is left.
 
-use std::{pin::Pin, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    Leaving, Next, Supervisor,
+    Leaving, Role, State, Supervisor,
     backlog::Backlog,
     candidate::{Candidate, looked_up},
-    common::lost,
+    connect::{Origin, Shown, Wanted},
     idle::room_running,
     inject::inject_live,
-    room::{RoomStatus, replaced_by},
-    rooms::requested,
+    rooms::End,
+    slots::{Permit, Place},
+    status::{Log, RoomStatus, replaced_by},
 };
 use crate::{
     clock,
-    control::{Answer, ChannelRegistry, Order, ReplayOrder, Shared, Status, not_current, nothing_replayed},
+    control::{Answer, Order, ReplayOrder, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
     recorder::Recorder,
@@ -28,16 +28,15 @@ use crate::{
         recording::{Flags, Item, What},
         username::normalise,
     },
-    source::live::{Live, Outcome, Transport},
+    source::live::{Outcome, Transport},
 };
 
-/// Ends when another process may connect to the user.
-type Lost = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// How a source ended.
+/// How a room ended for this channel.
 struct LiveEnd {
     leaving: Option<Leaving>,
     outcome: Outcome,
+    /// The slot of the room, if this channel opened it.
+    place: Option<Place>,
     /// The look-up that was still in progress.
     candidate: Option<Candidate>,
     /// Offset of the last item or deadline.
@@ -47,51 +46,44 @@ struct LiveEnd {
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Passes items from the source to the recorder and the pipeline until the source ends or is left.
-    pub(super) async fn pass_on(
+    /// Passes the items of a room to the recorder and the pipeline until the room ends or is left.
+    pub(super) async fn show(
         &mut self,
-        user: &str,
-        live: Live,
+        shown: Shown,
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
-    ) -> Next {
-        // A replacement brings its own.
-        let claim = self.claim.take();
+    ) -> State {
+        let Shown { user, is_mock, continues, room } = &shown;
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
         }
-        let share = |registry: &ChannelRegistry| {
-            registry.share(user, &self.hub.name_here(), self.options.backlog, self.driver.view())
-        };
-        let is_alone = !self.is_mocked && !self.common.claims.are_shared();
-        let shared = self.registry.as_ref().filter(|_| is_alone).and_then(share);
-        let _room = self.keep_room(user);
-        if let Some(shared) = &shared {
-            pipeline = pipeline.with_mirror(shared.hub().clone());
-        }
-        let what = What::Header(live.header().clone());
+        let what = What::Header(room.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        self.begin_room(user, &mut pipeline).await;
-        let mut room = RoomStatus::new(&self.driver, user, answer, !self.follows, self.listing.is_some());
+        let is_shared = !is_mock && self.is_shared_with_token(user);
+        self.begin_room(user, is_shared, *continues, &mut pipeline).await;
+        let log = match &self.role {
+            Role::Main { .. } => Log::Main,
+            Role::Token { .. } if room.is_opener() => Log::Token,
+            Role::Token { .. } => Log::Nothing,
+        };
+        let mut status = RoomStatus::new(&self.driver, user, answer, room.is_opener(), log);
         let failed = recorder.as_ref().map(Recorder::watch);
-        let lost = lost(self.place.as_ref(), claim.as_ref());
-        let over = self.pump(live, user, &mut pipeline, &mut room, (failed, lost)).await;
-        drop(claim);
-        self.leave(over, pipeline, room, recorder, shared).await
+        let over = self.pump(shown, &mut pipeline, &mut status, failed).await;
+        self.leave(over, pipeline, status, recorder).await
     }
 
     async fn pump(
         &mut self,
-        mut live: Live,
-        user: &str,
+        shown: Shown,
         pipeline: &mut Pipeline,
-        room: &mut RoomStatus,
-        (mut recorder_failed, mut lost): (Option<watch::Receiver<Option<Problem>>>, Lost),
+        status: &mut RoomStatus,
+        mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
     ) -> LiveEnd {
-        let (header, started) = (live.header().clone(), live.started());
+        let Shown { user, is_mock, mut room, .. } = shown;
+        let started = room.started();
         let (mut leaving, mut candidate) = (None, None);
         let (mut last, mut was_connected) = (Duration::ZERO, false);
         let mut backlog = Backlog::default();
@@ -99,23 +91,18 @@ impl<T: Transport> Supervisor<T> {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
                 () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
-                () = lost.as_mut(), if leaving.is_none() => leaving = Some(Leaving::ClaimLost(user.to_owned())),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
                     if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
                         let (allowed, injection) = (self.options.allow_inject, (request, answer));
                         let injected = inject_live(pipeline, &mut self.driver, injection, last, allowed).await;
-                        if let (Some(item), Some(followed)) = (injected, &mut self.followed) {
-                            followed.pass(&item).await;
+                        if let Some(item) = injected {
+                            room.inject(item).await;
                         }
                         continue;
                     }
-                    leaving = self.take_order(order, user, room, &mut candidate);
-                }
-                follower = requested(&mut self.followed), if leaving.is_none() => {
-                    if let Some(followed) = &mut self.followed {
-                        followed.accept(follower, &header, started).await;
-                    }
+                    let has_place = room.is_opener();
+                    leaving = self.take_order(order, &user, (is_mock, has_place), status, &mut candidate);
                 }
                 found = looked_up(&mut candidate), if leaving.is_none() => {
                     leaving = self.take_found(candidate.take(), found);
@@ -134,29 +121,25 @@ impl<T: Transport> Supervisor<T> {
                         (self.options.warn)(&problem);
                     }
                 }
-                item = live.next() => {
+                item = room.next() => {
                     let Some(item) = item else { break };
                     last = item.offset;
                     if backlog.drops(&item) {
                         continue;
                     }
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
-                    self.note_limit(&item);
-                    if let Some(followed) = &mut self.followed {
-                        followed.pass(&item).await;
-                    }
                     pipeline.handle(&item, Pacing::Free).await;
                     pipeline.report(&self.driver);
                     // Answer waiting orders only after the event was broadcast.
-                    room.note(&self.driver, &item);
+                    status.note(&self.driver, &item);
                 }
                 () = sleep_until(deadline) => {
                     last = clock::now().duration_since(started);
                     pipeline.advance(last, Pacing::Free).await;
                 }
             }
-            if leaving.is_some() {
-                live.stop();
+            if let Some(leaving) = &leaving {
+                room.leave(leaving.ended());
             }
             if self.shutdown.is_cancelled() {
                 backlog.shut_down();
@@ -165,32 +148,29 @@ impl<T: Transport> Supervisor<T> {
         if let Some(gap) = backlog.into_gap(last) {
             pipeline.handle(&gap, Pacing::Free).await;
         }
-        let outcome = live.outcome().await;
-        if let Some(followed) = self.followed.take() {
-            followed.end(&leaving.as_ref().and_then(Leaving::ended).unwrap_or_else(|| outcome.clone()));
+        let End { outcome, place } = room.end().await;
+        // Nobody here has left the room: a claim was lost, or the channel that opened it left, and the room goes on elsewhere.
+        let is_lost = leaving.is_none() && outcome == Outcome::Stopped;
+        if is_lost && !is_mock && self.rooms.slots.claims().are_shared() {
+            leaving = Some(Leaving::ClaimLost(user));
         }
-        // The channel that this one follows has left the room, but the room goes on.
-        if self.follows && self.common.claims.are_shared() && leaving.is_none() && outcome == Outcome::Stopped
-        {
-            leaving = Some(Leaving::ClaimLost(user.to_owned()));
-        }
-        LiveEnd { leaving, outcome, candidate, last, was_connected }
+        LiveEnd { leaving, outcome, place, candidate, last, was_connected }
     }
 
     fn take_order(
         &self,
         order: Order,
         user: &str,
+        (is_mock, has_place): (bool, bool),
         room: &mut RoomStatus,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
         match order {
-            // The options of a mock's room are not those of the next one.
-            Order::Connect(_, answer) if self.is_mocked => answer.refuse(room_running(user)),
+            Order::Connect(_, answer) if is_mock => answer.refuse(room_running(user)),
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => answer.refuse(problem),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
-                Ok(other) => return self.look_up(other, answer, candidate),
+                Ok(other) => return self.look_up(other, answer, has_place, candidate),
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
                 return Some(Leaving::Deleted(answer));
@@ -212,9 +192,10 @@ impl<T: Transport> Supervisor<T> {
         mut pipeline: Pipeline,
         mut room: RoomStatus,
         recorder: Option<Recorder>,
-        shared: Option<Shared>,
-    ) -> Next {
-        let LiveEnd { leaving, outcome, candidate, last, was_connected } = over;
+    ) -> State {
+        let LiveEnd { leaving, outcome, place, candidate, last, was_connected } = over;
+        // Only the next room of this channel may keep the slot.
+        let place = place.filter(|_| matches!(leaving, Some(Leaving::Replaced(..))));
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderEnded | Leaving::ClaimLost(_)), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
@@ -227,28 +208,25 @@ impl<T: Transport> Supervisor<T> {
         let told = reason.filter(|_| problem.is_none() || !self.options.ends_with_source);
         pipeline.finish(last, told, Pacing::Free).await;
         pipeline.report(&self.driver);
-        if let Some(shared) = shared {
-            shared.close(match reason {
-                Some(reason) => why(problem.as_ref(), reason),
-                None => CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() },
-            });
-        }
         let replacement = leaving.as_ref().and_then(Leaving::replacement);
         room.end(&self.driver, problem.clone(), leaving.as_ref());
         self.finish_recorder(recorder, was_connected, pipeline.decoder().counts().loss()).await;
         let next = match leaving {
-            Some(Leaving::ShutDown | Leaving::RecorderEnded) => Next::Exit,
-            Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
+            Some(Leaving::ShutDown | Leaving::RecorderEnded) => State::Over,
+            Some(Leaving::Replaced(user, answer, permit)) => {
+                let permit = Permit { place: permit.place.or(place), ..permit };
+                Wanted::of(user, Origin::TikTok(permit), Some(answer)).into()
+            }
             Some(Leaving::ClaimLost(user)) => self.claim_again(user),
             Some(Leaving::Deleted(answer)) => {
                 self.forget_user(answer);
-                Next::Idle
+                State::Idle
             }
-            None => self.end(problem).await,
+            None => self.end(problem, reason.unwrap_or_default()).await,
         };
         match (next, candidate, replacement) {
             // The current room is gone, so nothing needs replacing.
-            (Next::Idle, Some(Candidate { user, answer, .. }), _) => Next::Connect(user, Some(answer)),
+            (State::Idle, Some(Candidate { user, answer, .. }), _) => Wanted::user(user, Some(answer)).into(),
             (next, Some(Candidate { user, answer, .. }), Some(other)) => {
                 answer.refuse(replaced_by(&user, &other));
                 next
@@ -257,32 +235,23 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    /// Handles a source that ended by itself.
-    async fn end(&mut self, problem: Option<Problem>) -> Next {
+    /// Handles a room that this channel did not leave.
+    async fn end(&mut self, problem: Option<Problem>, reason: &'static str) -> State {
         if !self.options.ends_with_source {
-            return Next::Idle;
+            return State::Idle;
         }
-        self.close_with(why(problem.as_ref(), "stream_ended")).await;
+        self.close_with(why(problem.as_ref(), reason)).await;
         self.ended.problem = problem;
-        Next::Exit
+        State::Over
     }
 
     pub(super) async fn close_with(&mut self, reason: CloseReason) {
-        // Free the slot first, so that returning clients can open the room again.
-        (self.place, self.listing) = (None, None);
+        // Remove it from the registry first, so that returning clients can open the room again.
+        self.role.unlist();
         self.end_elsewhere(&reason).await;
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
             () = self.hub.drain(reason) => {}
-        }
-    }
-
-    fn note_limit(&self, item: &Item) {
-        if let What::Status(status) = &item.what
-            && status.code == Code::RateLimited.name()
-            && let Some(wait) = status.retry_after_ms
-        {
-            self.common.limit.set(Duration::from_millis(wait));
         }
     }
 }

@@ -7,35 +7,32 @@
 mod backlog;
 mod candidate;
 mod channels;
-mod common;
 mod connect;
 mod idle;
 mod inject;
 mod live;
-mod mocked;
 mod opener;
 mod play;
 mod recording;
-mod room;
 mod rooms;
+mod slots;
+mod status;
 mod terms;
 mod test;
 
 use std::path::PathBuf;
 
 use channels::Channels;
-use common::{Common, Place};
+use connect::{Origin, Wanted};
 pub use opener::LINGER;
 use opener::Opener;
-use rooms::Followed;
-use terms::Inherited;
-use tokio::time::Instant;
+use play::Played;
+use rooms::Rooms;
+use slots::Permit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{
-        Answer, ChannelRegistry, Claim, Control, Driver, Lease, MockRoom, RegistryEntry, ReplayState, Status,
-    },
+    control::{Answer, Control, Driver, RegistryEntry, Status},
     hub::{Hub, Limits},
     sans_io::{
         error::{Problem, exit},
@@ -160,13 +157,14 @@ enum Leaving {
     /// The recorder failed or reached its limit.
     RecorderEnded,
     Deleted(Answer<Status>),
-    Replaced(String, Answer<Status>),
+    /// By this user, with what was obtained for the next room.
+    Replaced(String, Answer<Status>, Permit),
     /// Another process may connect to this user.
     ClaimLost(String),
 }
 
 impl Leaving {
-    /// Returns how the room ends for a channel that follows this one, if it ends.
+    /// Returns how the room ends for its guests, if it ends for them.
     fn ended(&self) -> Option<Outcome> {
         match self {
             Self::Deleted(_) => Some(Outcome::Ended("deleted")),
@@ -178,59 +176,66 @@ impl Leaving {
     /// Returns the user who replaces the current one.
     fn replacement(&self) -> Option<String> {
         match self {
-            Self::Replaced(user, _) => Some(user.clone()),
+            Self::Replaced(user, ..) => Some(user.clone()),
             _ => None,
         }
     }
 }
 
-/// The next state.
-enum Next {
+/// State of a channel: what it is attached to.
+enum State {
+    /// Nothing.
     Idle,
-    /// Wait for subscribers, then connect this user.
-    Hold(String),
-    Connect(String, Option<Answer<Status>>),
-    Mock(MockRoom, Answer<Status>),
-    Play(Tape, Option<Answer<ReplayState>>),
-    Exit,
+    /// Nothing, until it has enough subscribers. Then it connects to this user.
+    Held(String),
+    /// A room, or the attempt to find or open it.
+    Room(Box<Wanted>),
+    /// A recording.
+    Tape(Played),
+    /// Nothing any more.
+    Over,
 }
 
-/// Starts, stops and replaces sources.
+/// Which channel it is.
+enum Role<T> {
+    /// The main channel, which opens those of tokens, too.
+    Main {
+        opener: Opener<T>,
+        /// Task for the channels of tokens, until it is started.
+        channels: Option<Channels<T>>,
+    },
+    /// The channel of a token's user, with its entry in the registry until it is closed.
+    Token { entry: Option<RegistryEntry> },
+}
+
+impl<T> Role<T> {
+    fn is_token(&self) -> bool {
+        matches!(self, Self::Token { .. })
+    }
+
+    fn opener(&self) -> Option<&Opener<T>> {
+        if let Self::Main { opener, .. } = self { Some(opener) } else { None }
+    }
+
+    /// Lets clients open the channel of the user again.
+    fn unlist(&mut self) {
+        if let Self::Token { entry } = self {
+            *entry = None;
+        }
+    }
+}
+
+/// A channel: a hub, and what it is attached to.
 pub struct Supervisor<T> {
     hub: Hub,
     driver: Driver,
     shutdown: CancellationToken,
     transport: T,
     options: SupervisorOptions,
-    common: Common,
-    /// Held while a room is connected, and kept for the room that replaces it.
-    place: Option<Place>,
-    /// The claim on the user who is connected next.
-    claim: Option<Claim>,
-    /// When the next room may be looked up, if that was reserved.
-    turn: Option<Instant>,
-    /// Whether the next room waits for processes of the cluster that are gone.
-    waits: bool,
-    /// Whether the current room is one of a mock.
-    is_mocked: bool,
-    /// Registry entry of this channel, if a token opened it.
-    listing: Option<RegistryEntry>,
-    /// Lets another channel follow this one.
-    followed: Option<Followed>,
-    /// Whether this channel follows another, which counts the failures.
-    follows: bool,
-    /// Keeps the room open that the main channel follows.
-    following: Option<Lease>,
-    /// Opens the rooms of tokens, for the main channel.
-    opener: Option<Opener<T>>,
-    /// Registry in which the main channel shares its room with tokens.
-    registry: Option<ChannelRegistry>,
-    /// Task for the channels of tokens, until it is started.
-    channels: Option<Channels<T>>,
+    rooms: Rooms,
+    role: Role<T>,
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
-    /// What the next source continues, if another process started it.
-    inherited: Option<Inherited>,
     ended: Ended,
 }
 
@@ -243,60 +248,46 @@ impl<T: Transport> Supervisor<T> {
         transport: T,
         mut options: SupervisorOptions,
     ) -> Self {
+        let limit = driver.limit().clone();
+        limit.set_budget(options.live.lookup_budget());
+        options.live.limit = limit;
+        driver.set_tester(test::tester(transport.clone(), options.live.clone()));
+        let shutdown = control.shutdown().clone();
         let requests = driver.take_channel_requests();
         let max_live = requests.as_ref().map_or(1, |requests| requests.max_live);
-        let common = Common::new(max_live, driver.limit().clone(), driver.claims().clone());
-        common.limit.set_budget(options.live.lookup_budget());
-        options.live.limit = common.limit.clone();
-        driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
-        let shutdown = control.shutdown().clone();
-        let registry = requests.as_ref().map(|requests| requests.registry.clone());
-        let channels = requests.map(|requests| {
-            let (transport, stream) = (transport.clone(), hub.name_here().to_string());
-            let opener =
-                Opener::new(&requests, common.clone(), transport, &options, stream, shutdown.clone());
-            Channels::new(requests, opener)
-        });
-        Self {
-            hub,
-            driver,
-            shutdown,
-            transport,
-            options,
-            common,
-            place: None,
-            claim: None,
-            turn: None,
-            waits: false,
-            is_mocked: false,
-            listing: None,
-            followed: None,
-            follows: false,
-            following: None,
-            opener: channels.as_ref().map(|channels: &Channels<T>| channels.opener.clone()),
-            registry,
-            channels,
-            generation: 0,
-            inherited: None,
-            ended: Ended::default(),
-        }
+        let rooms = Rooms::new(max_live, driver.claims().clone());
+        let role = match requests {
+            None => Role::Token { entry: None },
+            Some(requests) => {
+                let (transport, stream) = (transport.clone(), hub.name_here().to_string());
+                let opener =
+                    Opener::new(&requests, rooms.clone(), transport, &options, stream, shutdown.clone());
+                Role::Main { opener: opener.clone(), channels: Some(Channels::new(requests, opener)) }
+            }
+        };
+        let ended = Ended::default();
+        Self { hub, driver, shutdown, transport, options, rooms, role, generation: 0, ended }
     }
 
     /// Starts idle, and serves until shutdown.
     pub async fn serve(mut self) -> Ended {
-        self.run(Next::Idle).await
+        self.run(State::Idle).await
     }
 
     /// Connects to `user` once enough subscribers have joined, and serves.
     pub async fn live(mut self, user: String) -> Ended {
-        let next = if self.options.wait_clients > 0 { Next::Hold(user) } else { Next::Connect(user, None) };
-        self.run(next).await
+        let is_held = self.options.wait_clients > 0;
+        self.run(if is_held { State::Held(user) } else { Wanted::user(user, None).into() }).await
     }
 
-    /// Follows a source that is already connected and shows `user`.
-    pub async fn follow(mut self, user: &str, live: Live) -> Ended {
-        let next = self.follow_live(user, live, None).await;
-        self.run(next).await
+    /// Shows a source that is already connected to `user`.
+    pub async fn show_connected(self, user: &str, live: Live) -> Ended {
+        let origin = Origin::Connected(Box::new(live));
+        self.show_wanted(Wanted::of(user.to_owned(), origin, None)).await
+    }
+
+    async fn show_wanted(mut self, wanted: Wanted) -> Ended {
+        self.run(wanted.into()).await
     }
 
     /// Plays a recording, and keeps serving if its user is disconnected. Clients find the replay as soon as this returns,
@@ -307,7 +298,7 @@ impl<T: Transport> Supervisor<T> {
     pub fn replay(mut self, tape: Tape) -> impl Future<Output = Result<Ended, Problem>> {
         Replay::announce(&tape, &self.options.play, &self.driver);
         async move {
-            match self.play(tape, None).await {
+            match self.play(Played::tape(tape, None)).await {
                 Ok(next) => Ok(self.run(next).await),
                 Err((problem, _)) => {
                     self.driver.set_replay(None);
@@ -318,34 +309,33 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    async fn run(&mut self, mut next: Next) -> Ended {
+    async fn run(&mut self, mut state: State) -> Ended {
         loop {
-            next = match next {
-                Next::Idle => {
-                    (self.place, self.claim, self.turn) = (None, None, None);
-                    (self.inherited, self.followed) = (None, None);
+            state = match state {
+                State::Idle => {
                     self.start_channels();
                     self.intend(None);
                     self.idle().await
                 }
-                Next::Hold(user) => self.hold(user).await,
-                Next::Connect(user, answer) => self.connect(user, answer).await,
-                Next::Mock(room, answer) => self.connect_mock(room, answer).await,
-                Next::Play(tape, answer) => match self.play(tape, answer).await {
+                State::Held(user) => self.hold(user).await,
+                State::Room(wanted) => self.connect(*wanted).await,
+                State::Tape(played) => match self.play(played).await {
                     Ok(next) => next,
                     Err((problem, answer)) => {
                         answer.into_iter().for_each(|answer| answer.refuse(problem.clone()));
-                        Next::Idle
+                        State::Idle
                     }
                 },
-                Next::Exit => return std::mem::take(&mut self.ended),
+                State::Over => return std::mem::take(&mut self.ended),
             };
         }
     }
 
     /// Starts serving tokens, now that the main channel has claimed its slot.
     fn start_channels(&mut self) {
-        if let Some(channels) = self.channels.take() {
+        if let Role::Main { channels, .. } = &mut self.role
+            && let Some(channels) = channels.take()
+        {
             tokio::spawn(channels.run());
         }
     }

@@ -7,13 +7,25 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{
+    sync::watch,
+    time::{sleep_until, timeout},
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
-use super::{Common, Ended, Supervisor, SupervisorOptions};
+use super::{
+    Ended, Role, Supervisor, SupervisorOptions,
+    connect::{Origin, Wanted},
+    rooms::{Reserved, Room, Rooms},
+    slots::{Permit, check_known},
+};
 use crate::{
+    clock,
     control::{
-        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, QUEUE_MAX, Refusal,
+        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, QUEUE_MAX, Refusal, RegistryEntry,
         shutting_down as no_answer,
     },
     hub::{CloseReason, Hub, Limits},
@@ -31,9 +43,9 @@ type Opened = Result<Lease, Refusal>;
 /// Opens rooms. Clones share them.
 #[derive(Clone)]
 pub(super) struct Opener<T> {
-    registry: ChannelRegistry,
+    pub(super) registry: ChannelRegistry,
     beside: Beside,
-    common: Common,
+    rooms: Rooms,
     transport: T,
     live: live::LiveOptions,
     pub(super) backlog: Limits,
@@ -48,7 +60,7 @@ pub(super) struct Opener<T> {
 impl<T: Transport> Opener<T> {
     pub(super) fn new(
         requests: &ChannelRequests,
-        common: Common,
+        rooms: Rooms,
         transport: T,
         options: &SupervisorOptions,
         stream: String,
@@ -57,7 +69,7 @@ impl<T: Transport> Opener<T> {
         let (registry, beside) = (requests.registry.clone(), requests.beside());
         let (live, backlog) = (options.live.clone(), options.backlog);
         let (tasks, openings) = (TaskTracker::new(), Arc::default());
-        Self { registry, beside, common, transport, live, backlog, stream, shutdown, tasks, openings }
+        Self { registry, beside, rooms, transport, live, backlog, stream, shutdown, tasks, openings }
     }
 
     /// Returns a lease of the room of `user`, which is connected if necessary.
@@ -93,39 +105,71 @@ impl<T: Transport> Opener<T> {
     }
 
     async fn open(&self, user: &str) -> Opened {
-        if self.common.claims.are_shared() {
+        if self.rooms.slots.claims().are_shared() {
             return self.open_shared(user).await;
         }
-        self.common.check_known(user, &self.live)?;
-        let place = self.common.place(false).await?;
-        let claim = self.common.claim(user, false).await?;
+        let permit = match self.rooms.reserve(user) {
+            Some(reserved) => self.permit(user, reserved).await?,
+            // The main channel has the room.
+            None => Permit::default(),
+        };
+        Ok(self.open_channel(user, Origin::TikTok(permit)))
+    }
+
+    async fn permit(&self, user: &str, reserved: Reserved) -> Result<Permit, Refusal> {
+        check_known(user, &self.live)?;
+        let place = self.rooms.slots.place(false).await?;
+        let claim = self.rooms.slots.claim(user, false).await?;
         // Rooms that open together wait for each other.
-        let turn = self.common.limit.admit(QUEUE_MAX)?;
+        let turn = self.live.limit.admit(QUEUE_MAX)?;
+        Ok(Permit { reserved: Some(reserved), place: Some(place), claim: Some(claim), turn: Some(turn) })
+    }
+
+    /// Opens the channel of `user` as a guest of a room that the main channel opens now. Returns `None` if it is still open from
+    /// before.
+    pub(super) fn open_guest(&self, user: &str, room: &mut Room) -> Option<Lease> {
+        if self.registry.lease(user).is_some() {
+            return None;
+        }
+        Some(self.open_channel(user, Origin::Guest(Box::new(room.attach()))))
+    }
+
+    fn open_channel(&self, user: &str, origin: Origin) -> Lease {
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open(&self.stream, self.backlog);
-        let (lease, listing) = self.registry.enter(user, &hub, driver.view());
-        if let Some(listing) = listing {
-            let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
-            (supervisor.place, supervisor.claim, supervisor.turn) = (Some(place), Some(claim), Some(turn));
-            (supervisor.listing, supervisor.followed) = (Some(listing), Some(self.common.rooms.offer(user)));
-            self.serve(hub, control, supervisor.live(user.to_owned()));
+        let (lease, entry) = self.registry.enter(user, &hub, driver.view());
+        if let Some(entry) = entry {
+            let channel = self.channel(user, hub.clone(), &control, driver, entry);
+            self.serve(hub, control, channel.show_wanted(Wanted::of(user.to_owned(), origin, None)));
         }
-        Ok(lease)
+        lease
+    }
+
+    /// Keeps the channel of `user` open until the returned value is dropped, and opens it again when it has ended.
+    pub(super) fn keep_open(&self, user: &str, interval: Duration) -> DropGuard {
+        let (dropped, opener, user) = (CancellationToken::new(), self.clone(), user.to_owned());
+        let guard = dropped.clone().drop_guard();
+        tokio::spawn(dropped.run_until_cancelled_owned(async move {
+            loop {
+                let _lease = opener.room(&user).await;
+                // It may have ended, or NATS have been unreachable.
+                sleep_until(clock::now() + interval).await;
+            }
+        }));
+        guard
     }
 
     /// Opens a room that all nodes of the cluster share: one of them connects it.
     async fn open_shared(&self, user: &str) -> Opened {
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open_relayed(&self.stream, self.backlog);
-        let joined = self.common.claims.join(user, &hub, &control).await?.ok_or_else(no_answer)?;
-        let (lease, listing) = self.registry.enter(user, &hub, driver.view());
-        match listing {
-            // The main channel has connected to the user in the meantime.
+        let joined = self.rooms.slots.claims().join(user, &hub, &control).await?.ok_or_else(no_answer)?;
+        let (lease, entry) = self.registry.enter(user, &hub, driver.view());
+        match entry {
             None => control.shut_down(),
-            Some(listing) => {
-                let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
-                supervisor.listing = Some(listing);
-                self.serve(hub, control, supervisor.serve_room(user.to_owned(), joined));
+            Some(entry) => {
+                let channel = self.channel(user, hub.clone(), &control, driver, entry);
+                self.serve(hub, control, channel.serve_room(user.to_owned(), joined));
             }
         }
         Ok(lease)
@@ -136,7 +180,14 @@ impl<T: Transport> Opener<T> {
         self.tasks.spawn(room.run(serving));
     }
 
-    fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
+    fn channel(
+        &self,
+        user: &str,
+        hub: Hub,
+        control: &Control,
+        driver: Driver,
+        entry: RegistryEntry,
+    ) -> Supervisor<T> {
         // Vary the seed, so that rooms that fail together do not reconnect together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
         let live = live::LiveOptions { seed, ..self.live.clone() };
@@ -146,21 +197,9 @@ impl<T: Transport> Opener<T> {
             shutdown: control.shutdown().clone(),
             transport: self.transport.clone(),
             options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
-            common: self.common.clone(),
-            place: None,
-            claim: None,
-            turn: None,
-            waits: false,
-            is_mocked: false,
-            listing: None,
-            followed: None,
-            follows: false,
-            following: None,
-            opener: None,
-            registry: None,
-            channels: None,
+            rooms: self.rooms.clone(),
+            role: Role::Token { entry: Some(entry) },
             generation: 0,
-            inherited: None,
             ended: Ended::default(),
         }
     }

@@ -1,6 +1,6 @@
 //! A recording as the source of the main channel.
 
-use super::{Next, Supervisor, terms::Inherited};
+use super::{State, Supervisor};
 use crate::{
     control::{Answer, ReplayState},
     recorder::Recorder,
@@ -8,32 +8,43 @@ use crate::{
         error::Problem,
         recording::{Loss, records::Header},
     },
-    source::{Left, Replay, Tape, live::Transport},
+    source::{Left, Position, Replay, Tape, live::Transport},
 };
 
 /// [`Header::source`] of a recorded replay.
 pub(super) const REPLAY: &str = "replay";
 
+/// A recording to play.
+pub(super) struct Played {
+    pub(super) tape: Tape,
+    /// The order that loaded it.
+    pub(super) answer: Option<Answer<ReplayState>>,
+    /// Where another process left off, and the number of events that it broadcast.
+    pub(super) continued: Option<(Box<Position>, u64)>,
+}
+
+impl Played {
+    pub(super) fn tape(tape: Tape, answer: Option<Answer<ReplayState>>) -> Self {
+        Self { tape, answer, continued: None }
+    }
+}
+
 impl<T: Transport> Supervisor<T> {
-    /// Plays `tape` until the server shuts down or the recording is disconnected.
+    /// Plays a recording until the server shuts down or the recording is disconnected.
     ///
     /// # Errors
     /// If the recording cannot be read, or the replay cannot be recorded. Nothing was played then.
     pub(super) async fn play(
         &mut self,
-        tape: Tape,
-        answer: Option<Answer<ReplayState>>,
-    ) -> Result<Next, (Problem, Option<Answer<ReplayState>>)> {
+        played: Played,
+    ) -> Result<State, (Problem, Option<Answer<ReplayState>>)> {
+        let Played { tape, answer, continued } = played;
         self.start_channels();
         let another = self.options.play.for_another();
         let mut options = std::mem::replace(&mut self.options.play, another);
-        let inherited = match self.inherited.take() {
-            Some(Inherited::Replay(position, passed)) => {
-                (options.start, options.speed) = (position.pass_start, position.speed);
-                Some((*position, passed))
-            }
-            _ => None,
-        };
+        if let Some((position, _)) = &continued {
+            (options.start, options.speed) = (position.pass_start, position.speed);
+        }
         let recorder = match self.record_replay(&tape) {
             Ok(recorder) => recorder,
             Err(problem) => return Err((problem, answer)),
@@ -43,7 +54,8 @@ impl<T: Transport> Supervisor<T> {
         let summary = match replay {
             Ok(replay) => {
                 let tap = recorder.as_ref().map(Recorder::tap);
-                let replay = replay.after_generation(self.generation).continuing(inherited);
+                let continued = continued.map(|(position, passed)| (*position, passed));
+                let replay = replay.after_generation(self.generation).continuing(continued);
                 replay.recorded(tap).answering(answer).run().await
             }
             Err(problem) => {
@@ -55,8 +67,8 @@ impl<T: Transport> Supervisor<T> {
         self.ended.is_lossy |= summary.loss.is_some();
         self.finish_recorder(recorder, true, Loss::default()).await;
         Ok(match summary.left {
-            Left::Done | Left::ShutDown => Next::Exit,
-            Left::Stopped => Next::Idle,
+            Left::Done | Left::ShutDown => State::Over,
+            Left::Stopped => State::Idle,
         })
     }
 

@@ -18,7 +18,6 @@ impl<T: Transport> Supervisor<T> {
     pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         let target = match &self.options.record {
             None => return Ok(None),
-            _ if self.is_mocked => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };

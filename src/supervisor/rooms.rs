@@ -1,277 +1,412 @@
-//! Rooms that another channel can follow. One upstream connection then supplies both channels: the room's
-//! own and the main one.
+//! A room is one connection upstream: a live room or a browser tab, whose items any number of channels receive.
 //!
-//! In one process, the main channel follows the room that a token has open. In a cluster, whichever of the two connects first is
-//! followed by the other.
+//! The channel that opens a room decides when it ends; others are guests, who come and leave at any time. A guest starts with
+//! the current state: the open connection, or the last failure. Each channel decodes the items itself, because its events have
+//! their own numbers and history.
+//!
+//! ```text
+//!              reserve            Room::new               the opener leaves, or a claim is lost
+//!   (no room) ─────────► Reserved ─────────► Open ───────────────────────────────────────► Leaving
+//!       ▲                   │                 │ ▲                                             │
+//!       └─ dropped: guests ─┘                 │ └─ attach: as often as channels ask           │ the source has
+//!          that wait try again                └──────────── the source has ended ───► End ◄───┘ closed its socket
+//! ```
+//!
+//! So these are the answers to "who ends the connection?": the main channel's order, if the main channel opened the room; the
+//! end of the token's channel, if that opened it. A token's channel ends [`LINGER`](super::LINGER) after its last client, but
+//! not as long as the main channel shows its user, whichever of the two opened the room.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, VecDeque},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
+use futures_util::future::select_all;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep_until, timeout_at},
+    task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Next, Supervisor};
+use super::slots::{Permit, Place, Slots};
 use crate::{
     clock,
-    control::{Answer, ChannelRegistry, Status},
-    sans_io::recording::{Item, Snapshot, What, records::Header},
-    source::live::{Live, Outcome, Transport},
+    control::{Claim, Claims, Limit},
+    sans_io::{
+        error::Code,
+        recording::{Item, Snapshot, What, records::Header},
+    },
+    source::live::{Live, Outcome},
 };
 
-/// Maximum number of items that wait for the following channel.
+/// Maximum number of items that wait for a channel.
 const ITEMS_WAITING_MAX: usize = 16;
-/// Interval at which the main channel checks that the channel of its room is open, and that channel whether it has readers elsewhere.
-const ROOM_CHECKED: Duration = Duration::from_secs(1);
+/// Number of the channel that opened a room; those of guests are higher.
+const OPENER: u64 = 0;
 
-/// Rooms by user. Clones share them. The lock is only held for copying.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rooms(Arc<Mutex<BTreeMap<String, mpsc::Sender<Follower>>>>);
+/// A request to become a guest.
+type Request = oneshot::Sender<Attachment>;
 
-/// A request for the items of a room.
-#[derive(Debug)]
-pub(super) struct Follower {
-    items: mpsc::Sender<Item>,
-    outcome: oneshot::Sender<Outcome>,
-    accepted: oneshot::Sender<(Header, Instant)>,
+/// The rooms of this process, by user, and the limits on them. Clones share them. The lock is only held for copying.
+#[derive(Clone, Debug)]
+pub(crate) struct Rooms {
+    reserved: Arc<Mutex<BTreeMap<String, mpsc::Sender<Request>>>>,
+    pub(crate) slots: Slots,
 }
 
-/// The connected side: forwards its items to the channel that follows.
+impl Rooms {
+    pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
+        Self { reserved: Arc::default(), slots: Slots::new(max_live, claims) }
+    }
+
+    /// Reserves the room of `user`, unless another channel has it.
+    pub(crate) fn reserve(&self, user: &str) -> Option<Reserved> {
+        let user = user.to_lowercase();
+        let mut reserved = self.lock();
+        if reserved.get(&user).is_some_and(|requests| !requests.is_closed()) {
+            return None;
+        }
+        let (sender, requests) = mpsc::channel(1);
+        reserved.insert(user.clone(), sender);
+        Some(Reserved { rooms: self.clone(), user, requests })
+    }
+
+    /// Whether a channel has the room of `user`, open or reserved.
+    pub(crate) fn has(&self, user: &str) -> bool {
+        self.lock().contains_key(&user.to_lowercase())
+    }
+
+    /// Attaches to the room of `user` as a guest, as soon as it is open. Returns `None` if no channel has it, or it ends before.
+    pub(crate) async fn attach(&self, user: &str) -> Option<Attachment> {
+        let requests = self.lock().get(&user.to_lowercase()).cloned()?;
+        let (request, answer) = oneshot::channel();
+        requests.send(request).await.ok()?;
+        // A request that was sent while the room ended stays in its channel as long as a sender exists. With
+        // this one, `answer` would never resolve.
+        drop(requests);
+        answer.await.ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Request>>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to open the room of a user, until it is dropped. Requests of guests wait in it.
 #[derive(Debug)]
-pub(super) struct Followed {
+pub(crate) struct Reserved {
     rooms: Rooms,
     user: String,
-    requests: mpsc::Receiver<Follower>,
-    follower: Option<(mpsc::Sender<Item>, oneshot::Sender<Outcome>)>,
+    requests: mpsc::Receiver<Request>,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.requests.close();
+        let mut reserved = self.rooms.lock();
+        // Another channel may have reserved the room by now.
+        if reserved.get(&self.user).is_some_and(mpsc::Sender::is_closed) {
+            reserved.remove(&self.user);
+        }
+    }
+}
+
+/// A room that has not started, and its state afterwards, in a task of its own.
+pub(crate) struct Room {
+    live: Live,
+    state: State,
+    reserved: Option<Reserved>,
+    place: Option<Place>,
+    claim: Option<Claim>,
+    /// The limiter that learns how long the upstream asks to wait.
+    limit: Limit,
+    stop: CancellationToken,
+    /// How the room ends for guests, if the opener decided that.
+    told: Arc<OnceLock<Outcome>>,
+    /// Set when the room starts.
+    opener: Option<mpsc::Sender<Item>>,
+    guests: Vec<Guest>,
+    last_number: u64,
+    injections: (mpsc::Sender<(u64, Item)>, mpsc::Receiver<(u64, Item)>),
     snapshot: Snapshot,
     /// Status of the last failed attempt, until one succeeds.
     failed: Option<Item>,
 }
 
-impl Rooms {
-    /// Offers the room of `user` until the returned value is dropped.
-    pub(super) fn offer(&self, user: &str) -> Followed {
-        self.offer_in(&mut self.lock(), user)
-    }
-
-    /// Like [`offer`](Self::offer), unless another channel offers the room.
-    pub(super) fn try_offer(&self, user: &str) -> Option<Followed> {
-        let mut rooms = self.lock();
-        let is_free = rooms.get(&user.to_lowercase()).is_none_or(mpsc::Sender::is_closed);
-        is_free.then(|| self.offer_in(&mut rooms, user))
-    }
-
-    fn offer_in(&self, rooms: &mut BTreeMap<String, mpsc::Sender<Follower>>, user: &str) -> Followed {
-        let (sender, requests) = mpsc::channel(1);
-        rooms.insert(user.to_lowercase(), sender);
-        let (rooms, user) = (self.clone(), user.to_lowercase());
-        Followed { rooms, user, requests, follower: None, snapshot: Snapshot::default(), failed: None }
-    }
-
-    pub(super) fn has(&self, user: &str) -> bool {
-        self.lock().contains_key(&user.to_lowercase())
-    }
-
-    /// Returns the room of `user` as a source, if it is offered.
-    pub(super) async fn follow(&self, user: &str) -> Option<Live> {
-        let requests = self.lock().get(&user.to_lowercase()).cloned()?;
-        let (items, from) = mpsc::channel(ITEMS_WAITING_MAX);
-        let ((outcome, ended), (accepted, answer)) = (oneshot::channel(), oneshot::channel());
-        requests.send(Follower { items, outcome, accepted }).await.ok()?;
-        // A request that was sent while the room ended stays in its channel as long as a sender exists. With
-        // this one, `answer` would never resolve.
-        drop(requests);
-        let (header, started) = answer.await.ok()?;
-        let (stop, (out, items)) = (CancellationToken::new(), mpsc::channel(ITEMS_WAITING_MAX));
-        let task = tokio::spawn(pass_on(from, ended, out, stop.clone()));
-        Some(Live::over(header, items, task, stop).started_at(started))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Follower>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// State of a room that has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Its source runs, and channels can attach.
+    Open,
+    /// The source was stopped. Its last items still arrive.
+    Leaving,
 }
 
-impl<T: Transport> Supervisor<T> {
-    /// Returns the room of `user` if another channel of this process is connected to it, so that no user is connected twice.
-    pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
-        // Tokens open rooms of TikTok.
-        if self.is_mocked {
-            return None;
+/// The room's end of a guest.
+struct Guest {
+    number: u64,
+    items: mpsc::Sender<Item>,
+    end: oneshot::Sender<Outcome>,
+}
+
+/// How a room ended for a channel.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    /// The slot of the room, if this channel opened it.
+    pub(crate) place: Option<Place>,
+}
+
+impl Room {
+    /// Creates a room from its source. Channels can attach by user if the permit contains the reservation.
+    pub(crate) fn new(live: Live, permit: Permit, limit: Limit) -> Self {
+        let Permit { reserved, place, claim, .. } = permit;
+        Self {
+            live,
+            state: State::Open,
+            reserved,
+            place,
+            claim,
+            limit,
+            stop: CancellationToken::new(),
+            told: Arc::default(),
+            opener: None,
+            guests: Vec::new(),
+            last_number: OPENER,
+            injections: mpsc::channel(ITEMS_WAITING_MAX),
+            snapshot: Snapshot::default(),
+            failed: None,
         }
-        // Held as long as the main channel follows.
-        let lease = self.registry.as_ref().and_then(|registry| registry.lease(user));
-        let shares = self.shares(user);
-        if lease.is_none() && !shares {
-            return None;
-        }
-        while !self.shutdown.is_cancelled() {
-            if shares {
-                tokio::select! { biased;
-                    () = self.shutdown.cancelled() => return None,
-                    () = self.wanted(user) => {}
-                }
-                self.followed = self.common.rooms.try_offer(user);
-                if self.followed.is_some() {
-                    return None;
-                }
-            }
-            let live = tokio::select! { biased;
-                () = self.shutdown.cancelled() => None,
-                live = self.common.rooms.follow(user) => live,
-            };
-            if live.is_some() {
-                (self.following, self.follows, self.place, self.claim) = (lease, true, None, None);
-                return live;
-            }
-            if !shares {
-                return None;
-            }
-        }
-        None
     }
 
-    /// Waits until a room of a token has readers, here or elsewhere, or the main channel is connected to it. It may have been
-    /// opened for the main channel, which has left it since.
-    async fn wanted(&self, user: &str) {
-        if self.registry.is_some() {
+    /// Attaches a guest. One that attaches before the start misses nothing.
+    pub(crate) fn attach(&mut self) -> Attachment {
+        self.last_number += 1;
+        let (items, received) = mpsc::channel(ITEMS_WAITING_MAX);
+        let (end, ended) = oneshot::channel();
+        self.guests.push(Guest { number: self.last_number, items, end });
+        self.attachment(self.last_number, received, Side::Guest(ended))
+    }
+
+    /// Starts to pass on items, and attaches the channel that opened the room.
+    pub(crate) fn start(mut self) -> Attachment {
+        let (opener, items) = mpsc::channel(ITEMS_WAITING_MAX);
+        self.opener = Some(opener);
+        let stop = self.stop.clone();
+        let (told, _dropped) = (Arc::clone(&self.told), stop.clone().drop_guard());
+        let attachment = self.attachment(OPENER, items, Side::Left);
+        Attachment {
+            side: Side::Opener { task: tokio::spawn(self.run()), told, stop, _dropped },
+            ..attachment
+        }
+    }
+
+    fn attachment(&self, number: u64, items: mpsc::Receiver<Item>, side: Side) -> Attachment {
+        let (header, started) = (self.live.header().clone(), self.live.started());
+        let (held, injections) = (VecDeque::new(), self.injections.0.clone());
+        Attachment { number, header, started, items, held, injections, side }
+    }
+
+    async fn run(mut self) -> End {
+        let stop = self.stop.clone();
+        let mut lost = lost(self.place.as_ref(), self.claim.as_ref());
+        loop {
+            let is_open = self.state == State::Open;
+            tokio::select! { biased;
+                () = stop.cancelled(), if is_open => self.leave(),
+                _ = &mut lost, if is_open => self.leave(),
+                Some((from, item)) = self.injections.1.recv() => self.pass(item, Some(from)).await,
+                request = requested(&mut self.reserved), if is_open => self.admit(request).await,
+                item = self.live.next() => match item {
+                    Some(item) => self.take(item).await,
+                    None => break,
+                }
+            }
+        }
+        self.end().await
+    }
+
+    fn leave(&mut self) {
+        self.state = State::Leaving;
+        self.live.stop();
+    }
+
+    /// Attaches a guest while the room is open: it gets the current state first.
+    async fn admit(&mut self, request: Request) {
+        if request.send(self.attach()).is_err() {
+            self.guests.pop();
             return;
         }
-        let is_read = || self.driver.cluster().is_some_and(|cluster| cluster.is_read_elsewhere());
-        while !self.common.rooms.has(user) && !is_read() {
-            let soon = clock::now() + ROOM_CHECKED;
-            if timeout_at(soon, self.hub.wait_for_subscribers(1)).await.is_ok() {
-                return;
+        let now = clock::now().duration_since(self.live.started());
+        let failed = self.failed.as_ref().map(|item| failure_at(item, now));
+        let state: Vec<Item> = self.snapshot.openings(now).chain(failed).collect();
+        if let Some(guest) = self.guests.last() {
+            for item in state {
+                // A guest that has left is removed with the next item.
+                let _ = guest.items.send(item).await;
             }
         }
     }
 
-    /// Whether the room of `user` also has a channel of its own, which the processes of a cluster share.
-    pub(super) fn shares(&self, user: &str) -> bool {
-        let is_opened = |registry: &ChannelRegistry| registry.has_token(user);
-        self.common.claims.are_shared() && !self.is_mocked && self.registry.as_ref().is_none_or(is_opened)
-    }
-
-    /// Keeps the room's own channel open at this process, so that it gets the items of the main channel. Stops on drop.
-    pub(super) fn keep_room(&self, user: &str) -> Option<DropGuard> {
-        let opener = self.opener.clone().filter(|_| self.shares(user))?;
-        let (dropped, user) = (CancellationToken::new(), user.to_owned());
-        let guard = dropped.clone().drop_guard();
-        tokio::spawn(dropped.run_until_cancelled_owned(async move {
-            loop {
-                let _lease = opener.room(&user).await;
-                // It may have ended, or NATS have been unreachable.
-                sleep_until(clock::now() + ROOM_CHECKED).await;
+    async fn take(&mut self, item: Item) {
+        self.snapshot.take(&item);
+        match &item.what {
+            What::Status(status) => {
+                let is_limited = status.code == Code::RateLimited.name();
+                if let Some(wait) = status.retry_after_ms.filter(|_| is_limited) {
+                    self.limit.set(Duration::from_millis(wait));
+                }
+                self.failed = Some(item.clone());
             }
-        }));
-        Some(guard)
+            What::ConnOpen(_) => self.failed = None,
+            _ => {}
+        }
+        self.pass(item, None).await;
     }
 
-    /// Runs a source that is already connected.
-    pub(super) async fn follow_live(
-        &mut self,
-        user: &str,
-        live: Live,
-        answer: Option<Answer<Status>>,
-    ) -> Next {
-        let next = match self.start_recorder(user, live.header().clone()) {
-            Ok(recorder) => self.pass_on(user, live, recorder, answer).await,
-            Err(problem) => self.refuse(answer, problem).await,
-        };
-        (self.following, self.follows) = (None, false);
-        next
+    /// Passes an item on to all channels but the one that it is from.
+    async fn pass(&mut self, item: Item, from: Option<u64>) {
+        let mut at = 0;
+        while let Some(guest) = self.guests.get(at) {
+            if from == Some(guest.number) || guest.items.send(item.clone()).await.is_ok() {
+                at += 1;
+            } else {
+                self.guests.remove(at);
+            }
+        }
+        if let Some(opener) = self.opener.as_ref().filter(|_| from != Some(OPENER))
+            && opener.send(item).await.is_err()
+        {
+            self.stop.cancel();
+        }
+    }
+
+    async fn end(self) -> End {
+        // Guests may have to open the room again.
+        drop((self.reserved, self.claim));
+        let outcome = self.live.outcome().await;
+        let told = self.told.get().unwrap_or(&outcome);
+        for guest in self.guests {
+            // It may have left in the meantime.
+            let _ = guest.end.send(told.clone());
+        }
+        End { outcome, place: self.place }
     }
 }
 
-/// Forwards items until the room ends or its follower stops.
-async fn pass_on(
-    mut from: mpsc::Receiver<Item>,
-    ended: oneshot::Receiver<Outcome>,
-    out: mpsc::Sender<Item>,
-    stop: CancellationToken,
-) -> Outcome {
-    loop {
-        let item = tokio::select! { biased;
-            () = stop.cancelled() => return Outcome::Stopped,
-            item = from.recv() => item,
-        };
-        let Some(item) = item else { return ended.await.unwrap_or(Outcome::Stopped) };
-        if out.send(item).await.is_err() {
-            return Outcome::Stopped;
+/// A channel's end of a room.
+pub(crate) struct Attachment {
+    number: u64,
+    header: Header,
+    started: Instant,
+    items: mpsc::Receiver<Item>,
+    /// Items that arrived while an injected one was passed on.
+    held: VecDeque<Item>,
+    injections: mpsc::Sender<(u64, Item)>,
+    side: Side,
+}
+
+/// What depends on whether this channel opened the room.
+enum Side {
+    Opener {
+        task: JoinHandle<End>,
+        told: Arc<OnceLock<Outcome>>,
+        stop: CancellationToken,
+        _dropped: DropGuard,
+    },
+    Guest(oneshot::Receiver<Outcome>),
+    /// A guest that has left.
+    Left,
+}
+
+impl Attachment {
+    /// Whether this channel opened the room.
+    pub(crate) fn is_opener(&self) -> bool {
+        self.number == OPENER
+    }
+
+    /// Header for a decoder and a recording.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Returns the time of offset 0.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Returns the next item, or `None` at the end. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Item> {
+        match self.held.pop_front() {
+            None => self.items.recv().await,
+            held => held,
+        }
+    }
+
+    /// Passes an injected item to the other channels of the room.
+    pub(crate) async fn inject(&mut self, item: Item) {
+        let mut passed = pin!(self.injections.send((self.number, item)));
+        loop {
+            tokio::select! { biased;
+                _ = &mut passed => return,
+                // The room may wait for this channel to take an item.
+                Some(item) = self.items.recv() => self.held.push_back(item),
+            }
+        }
+    }
+
+    /// Leaves the room, which ends it if this channel opened it: for guests with `told`, or else as if they were stopped. The
+    /// remaining items still follow.
+    pub(crate) fn leave(&mut self, told: Option<Outcome>) {
+        match &mut self.side {
+            Side::Opener { told: cell, stop, .. } => {
+                told.into_iter().for_each(|told| drop(cell.set(told)));
+                stop.cancel();
+            }
+            side => {
+                self.items.close();
+                *side = Side::Left;
+            }
+        }
+    }
+
+    /// Returns how the room ended for this channel, after [`Attachment::next`] has returned `None`.
+    pub(crate) async fn end(self) -> End {
+        drop(self.items);
+        let stopped = End { outcome: Outcome::Stopped, place: None };
+        match self.side {
+            Side::Opener { task, .. } => match task.await {
+                Ok(end) => end,
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => stopped,
+            },
+            Side::Guest(end) => End { outcome: end.await.unwrap_or(Outcome::Stopped), ..stopped },
+            Side::Left => stopped,
         }
     }
 }
 
-/// Waits for the next request to follow; forever, if the room is not offered. Cancel safe.
-pub(super) async fn requested(followed: &mut Option<Followed>) -> Follower {
-    let request = match followed {
-        Some(followed) => followed.requests.recv().await,
+/// Waits for the next request of a guest; forever, if none can come. Cancel safe.
+async fn requested(reserved: &mut Option<Reserved>) -> Request {
+    let request = match reserved {
+        Some(reserved) => reserved.requests.recv().await,
         None => None,
     };
     match request {
-        Some(follower) => follower,
-        // The list holds a sender as long as the room is offered.
+        Some(request) => request,
+        // The map holds a sender as long as the room is reserved.
         None => std::future::pending().await,
     }
 }
 
-impl Followed {
-    /// Starts with the current state: the open connection, or the last failure.
-    pub(super) async fn accept(&mut self, follower: Follower, header: &Header, started: Instant) {
-        let Follower { items, outcome, accepted } = follower;
-        if accepted.send((header.clone(), started)).is_err() {
-            return;
-        }
-        self.follower = Some((items, outcome));
-        let now = clock::now().duration_since(started);
-        let failed = self.failed.as_ref().map(|item| failure_at(item, now));
-        for item in self.snapshot.openings(now).chain(failed).collect::<Vec<_>>() {
-            self.send(item).await;
-        }
-    }
-
-    /// Forwards an item, and updates the state for later followers.
-    pub(super) async fn pass(&mut self, item: &Item) {
-        self.snapshot.take(item);
-        match &item.what {
-            What::Status(_) => self.failed = Some(item.clone()),
-            What::ConnOpen(_) => self.failed = None,
-            _ => {}
-        }
-        self.send(item.clone()).await;
-    }
-
-    async fn send(&mut self, item: Item) {
-        if let Some((items, _)) = &self.follower
-            && items.send(item).await.is_err()
-        {
-            self.follower = None;
-        }
-    }
-
-    /// Reports to the follower how the room ended.
-    pub(super) fn end(mut self, outcome: &Outcome) {
-        if let Some((_, told)) = self.follower.take() {
-            // The follower may have stopped in the meantime.
-            let _ = told.send(outcome.clone());
-        }
-    }
-}
-
-impl Drop for Followed {
-    fn drop(&mut self) {
-        self.requests.close();
-        let mut rooms = self.rooms.lock();
-        // Another room may have taken its place by now.
-        if rooms.get(&self.user).is_some_and(mpsc::Sender::is_closed) {
-            rooms.remove(&self.user);
-        }
-    }
+/// Returns a future that ends when one of the claims of a room is lost.
+fn lost(place: Option<&Place>, user: Option<&Claim>) -> impl Future<Output: Send> + Send + Unpin + use<> {
+    let never = Claim::default();
+    let claims = [place.map_or(&never, Place::claim), user.unwrap_or(&never)];
+    select_all(claims.map(|claim| Box::pin(claim.lost())))
 }
 
 /// Returns a failure as of `now`, with the remaining wait.
@@ -290,23 +425,23 @@ mod tests {
 
     use super::*;
 
-    /// Rooms that end while somebody asks to follow them.
+    /// Rooms that end while another channel asks for them.
     const RACES: usize = 20_000;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_room_that_ends_during_a_request_answers_it() {
-        let rooms = Rooms::default();
+        let rooms = Rooms::new(1, Claims::default());
         for _ in 0..RACES {
-            let followed = rooms.offer("ann");
+            let reserved = rooms.reserve("ann").unwrap();
             let (start, ends) = (Arc::new(Barrier::new(2)), rooms.clone());
             let waiting = Arc::clone(&start);
             let request = tokio::spawn(async move {
                 waiting.wait();
-                ends.follow("ann").await.is_none()
+                ends.attach("ann").await.is_none()
             });
             let end = tokio::task::spawn_blocking(move || {
                 start.wait();
-                drop(followed);
+                drop(reserved);
             });
             end.await.unwrap();
             let refused = tokio::time::timeout(Duration::from_secs(10), request).await;

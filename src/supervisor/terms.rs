@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use super::{Ended, Next, Supervisor};
+use super::{Ended, State, Supervisor, connect::Wanted, play::Played};
 use crate::{
     clock,
     control::{Answer, Joined, Term, shutting_down},
@@ -55,13 +55,6 @@ pub(super) enum Intent {
     Replay(Box<Position>),
 }
 
-/// What the source that starts next continues.
-#[derive(Debug)]
-pub(super) enum Inherited {
-    Room,
-    Replay(Box<Position>, u64),
-}
-
 impl<T: Transport> Supervisor<T> {
     /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of tokens.
     pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {
@@ -82,7 +75,7 @@ impl<T: Transport> Supervisor<T> {
         loop {
             let term = tokio::select! { biased;
                 reason = ended_elsewhere(&mut intent) => {
-                    self.listing = None;
+                    self.role.unlist();
                     self.hub.drain(reason).await;
                     return ended;
                 }
@@ -108,13 +101,11 @@ impl<T: Transport> Supervisor<T> {
         let next = match (home, intent) {
             (None, intent) => self.resume(intent, passed).await,
             (Some(user), intent) => {
-                let is_open = matches!(intent, Some(Intent::Live { .. }));
-                self.inherited = is_open.then_some(Inherited::Room);
-                Next::Connect(user.to_owned(), None)
+                let continues = matches!(intent, Some(Intent::Live { .. }));
+                Wanted { continues, ..Wanted::user(user.to_owned(), None) }.into()
             }
         };
         let ended = self.run(next).await;
-        (self.place, self.claim, self.inherited, self.followed) = (None, None, None, None);
         self.driver.forget_user();
         self.driver.set_replay(None);
         let _ = told.send(());
@@ -131,7 +122,7 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Returns the state in which the previous owner was.
-    async fn resume(&mut self, intent: Option<Intent>, passed: u64) -> Next {
+    async fn resume(&mut self, intent: Option<Intent>, passed: u64) -> State {
         let generation = match &intent {
             None | Some(Intent::Ended { .. }) => 0,
             Some(Intent::Idle { generation } | Intent::Live { generation, .. }) => *generation,
@@ -140,10 +131,9 @@ impl<T: Transport> Supervisor<T> {
         };
         self.generation = self.generation.max(generation);
         match intent {
-            None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => Next::Idle,
+            None | Some(Intent::Idle { .. } | Intent::Ended { .. }) => State::Idle,
             Some(Intent::Live { user, .. }) => {
-                self.inherited = Some(Inherited::Room);
-                Next::Connect(user, Some(Answer::unheard()))
+                Wanted { continues: true, ..Wanted::user(user, Some(Answer::unheard())) }.into()
             }
             Some(Intent::Replay(position)) => {
                 self.generation = position.generation.saturating_sub(1);
@@ -155,8 +145,8 @@ impl<T: Transport> Supervisor<T> {
                 };
                 match tape {
                     Ok(tape) => {
-                        self.inherited = Some(Inherited::Replay(position, passed));
-                        Next::Play(tape, None)
+                        let continued = Some((position, passed));
+                        State::Tape(Played { continued, ..Played::tape(tape, None) })
                     }
                     Err(problem) => {
                         let message = format!(
@@ -164,19 +154,19 @@ impl<T: Transport> Supervisor<T> {
                             problem.message
                         );
                         self.tell(&Problem { message, ..problem }, 0).await;
-                        Next::Idle
+                        State::Idle
                     }
                 }
             }
         }
     }
 
-    /// Tells the next owner what this one is doing.
-    pub(super) fn intend(&self, user: Option<&str>) {
+    /// Tells the next owner what this one is doing: nothing, or showing a user, who may be that of a token's channel, too.
+    pub(super) fn intend(&self, shown: Option<(&str, bool)>) {
         let generation = self.generation;
-        let intent = match user {
+        let intent = match shown {
             None => Intent::Idle { generation },
-            Some(user) => Intent::Live { user: user.to_owned(), generation, followed: self.shows(user) },
+            Some((user, followed)) => Intent::Live { user: user.to_owned(), generation, followed },
         };
         self.hub.mark(|| serde_json::to_string(&intent).unwrap_or_default(), Some(0));
     }
@@ -196,10 +186,16 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Begins a room, or continues that of the previous owner, whose connection is gone.
-    pub(super) async fn begin_room(&mut self, user: &str, pipeline: &mut Pipeline) {
+    pub(super) async fn begin_room(
+        &mut self,
+        user: &str,
+        is_shared: bool,
+        continues: bool,
+        pipeline: &mut Pipeline,
+    ) {
         self.start_channels();
-        self.intend(Some(user));
-        if let Some(Inherited::Room) = self.inherited.take() {
+        self.intend(Some((user, is_shared)));
+        if continues {
             let reason = "the node of this connection left the cluster".to_owned();
             let close = ConnClose { code: GONE, reason, will_retry: true, ..ConnClose::default() };
             pipeline.take_over(&self.hub.backlog(), close).await;

@@ -3,22 +3,23 @@
 use std::time::Duration;
 
 use crate::{
-    control::{Answer, Check, Limit, Refusal, Tester},
+    control::{Answer, Check, Refusal, Tester},
     sans_io::username::normalise,
     source::live::{self, Transport},
 };
 
 /// Returns a function that processes tests over `transport`, each in its own task.
-pub(super) fn tester<T: Transport>(transport: T, options: live::LiveOptions, limit: Limit) -> Tester {
+pub(super) fn tester<T: Transport>(transport: T, options: live::LiveOptions) -> Tester {
     Box::new(move |user, answer: Answer<Check>| {
-        let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());
+        let (transport, options) = (transport.clone(), options.clone());
         tokio::spawn(async move {
-            answer.accept(test(user, transport, options, &limit).await);
+            answer.accept(test(user, transport, options).await);
         });
     })
 }
 
-async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptions, limit: &Limit) -> Check {
+async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptions) -> Check {
+    let limit = options.limit.clone();
     let name = match normalise(&user) {
         Ok(name) => name,
         Err(problem) => return refused(user, problem),

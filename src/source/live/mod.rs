@@ -111,11 +111,6 @@ impl Live {
         Self { header, items, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
     }
 
-    /// Sets the time that offsets are relative to.
-    pub(crate) fn started_at(self, started: Instant) -> Self {
-        Self { started, ..self }
-    }
-
     /// Returns the time of offset 0.
     pub(crate) fn started(&self) -> Instant {
         self.started

@@ -17,16 +17,30 @@ use crate::{
 /// Logs a line about a room. Those of tokens have their own target, because no terminal displays their events.
 macro_rules! log {
     ($room:expr, $level:ident, $($line:tt)*) => {
-        if $room.is_of_token { $level!(target: TOKENS, $($line)*) } else { $level!($($line)*) }
+        match $room.log {
+            Log::Main => $level!($($line)*),
+            Log::Token => $level!(target: TOKENS, $($line)*),
+            Log::Nothing => {}
+        }
     };
+}
+
+/// Where a channel logs what happens in its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Log {
+    /// In the log of the main channel.
+    Main,
+    /// In the log of the channels of tokens.
+    Token,
+    /// Nowhere: the main channel logs the same.
+    Nothing,
 }
 
 /// Status of the room, and the orders that wait for the first attempt.
 pub(super) struct RoomStatus {
     user: String,
-    /// Whether a token opened the room.
-    is_of_token: bool,
-    /// Whether failures are counted here. Those of a followed room are counted there.
+    log: Log,
+    /// Whether failures are counted here: a room counts once, for the channel that opened it.
     is_counted: bool,
     was_connected: bool,
     /// Orders to connect that wait for the first attempt to succeed or fail.
@@ -41,10 +55,10 @@ impl RoomStatus {
         user: &str,
         answer: Option<Answer<Status>>,
         is_counted: bool,
-        is_of_token: bool,
+        log: Log,
     ) -> Self {
         let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
-        let room = Self { user, is_of_token, is_counted, was_connected: false, waiting, refusal: None };
+        let room = Self { user, log, is_counted, was_connected: false, waiting, refusal: None };
         log!(room, info, "🔴 Connecting to TikTok Live: @{}", room.user);
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
@@ -86,7 +100,7 @@ impl RoomStatus {
         });
         log!(self, info, "🔔 TikTok Live client ended for @{}", self.user);
         let problem = match leaving {
-            Some(Leaving::Replaced(other, _)) => replaced_by(&self.user, other),
+            Some(Leaving::Replaced(other, ..)) => replaced_by(&self.user, other),
             Some(Leaving::Deleted(_)) => given_up(&self.user, "cancelled by a request to disconnect"),
             Some(Leaving::ShutDown) => shutting_down(),
             Some(Leaving::RecorderEnded | Leaving::ClaimLost(_)) | None => problem.unwrap_or_else(|| {

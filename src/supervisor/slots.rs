@@ -1,0 +1,93 @@
+//! What a room needs before it is connected: a slot, the claim on its user, a look-up.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+
+use super::rooms::Reserved;
+use crate::{
+    control::{Claim, Claims, Refusal, What},
+    sans_io::error::{Cause, Code, Problem},
+    source::live::LiveOptions,
+};
+
+/// What was obtained for a room so far.
+#[derive(Debug, Default)]
+pub(crate) struct Permit {
+    pub(crate) reserved: Option<Reserved>,
+    pub(crate) place: Option<Place>,
+    pub(crate) claim: Option<Claim>,
+    /// When its user may be looked up.
+    pub(crate) turn: Option<Instant>,
+}
+
+/// The slots for live rooms, of this process and its cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    claims: Claims,
+    places: Arc<Semaphore>,
+    max_live: usize,
+}
+
+/// A slot for a live room, released on drop.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _here: OwnedSemaphorePermit,
+    claim: Claim,
+}
+
+impl Place {
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+}
+
+impl Slots {
+    pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
+        let max_live = max_live.clamp(1, Semaphore::MAX_PERMITS);
+        Self { claims, places: Arc::new(Semaphore::new(max_live)), max_live }
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Takes a slot for a live room. `waits`: for processes of the cluster that are gone.
+    pub(crate) async fn place(&self, waits: bool) -> Result<Place, Refusal> {
+        let _here = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let max = self.max_live;
+            let message = match max {
+                1 => "another live room is already connected, and the maximum is one".to_owned(),
+                _ => format!("the maximum number of live rooms, {max}, is already connected"),
+            };
+            Problem::full(Cause::LiveRooms, message)
+                .hint("try again when a room has ended, or raise `server.max_live`")
+        })?;
+        let claim = self.claims.take(What::Place(self.max_live), waits).await?;
+        Ok(Place { _here, claim })
+    }
+
+    /// Claims the connection to a user, so that no other process of the cluster connects, too.
+    pub(crate) async fn claim(&self, user: &str, waits: bool) -> Result<Claim, Refusal> {
+        self.claims.take(What::User(user.to_owned()), waits).await
+    }
+}
+
+/// Reserves the look-up of a user for a request, and returns when it may begin: at most `wait_max` from now.
+pub(crate) fn turn(user: &str, options: &LiveOptions, wait_max: Duration) -> Result<Instant, Refusal> {
+    check_known(user, options)?;
+    options.limit.admit(wait_max)
+}
+
+/// Rejects a user whom the upstream does not know, or who is not live, according to its last answer.
+pub(crate) fn check_known(user: &str, options: &LiveOptions) -> Result<(), Refusal> {
+    match options.limit.known(user) {
+        // The room waits for the user.
+        Some(known) if options.wait_live.is_some() && known.problem.code == Code::UserOffline => Ok(()),
+        Some(known) => Err(known.into()),
+        None => Ok(()),
+    }
+}
