@@ -106,10 +106,9 @@ impl Options {
     fn problem(&self, error: &ConnectError) -> Problem {
         let mut details = String::new();
         let (why, hint) = match kind_of(error) {
-            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => (
-                "it rejects this user",
-                "check the credentials: --nats-creds, or LIVETAPE_NATS_PASSWORD, _TOKEN or _NKEY",
-            ),
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                ("it rejects this user", "check --nats-creds, or the user and password in --nats")
+            }
             ConnectErrorKind::Tls => {
                 details = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
                 ("the TLS handshake failed", TLS_HINT)

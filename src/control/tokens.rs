@@ -16,7 +16,7 @@ use crate::{
 
 /// Default maximum number of connected rooms, including that of the main channel.
 pub const MAX_LIVE: usize = 1;
-/// Default maximum number of private replays.
+/// Maximum number of private replays.
 pub const MAX_REPLAYS: usize = 16;
 /// Maximum number of tokens. Each token in a request is compared with all of them.
 pub const TOKENS_MAX: usize = 1_000;
@@ -71,11 +71,11 @@ pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     for token in &tokens {
         let (secret, client) = (token.secret.reveal(), &token.client);
         if let Err(why) = check_token(secret) {
-            return Err(bad(format!("the token of {client} cannot be part of a URL")).hint(why));
+            return Err(bad(format!("the token of `{client}` cannot be part of a URL")).hint(why));
         }
         if !seen.insert(secret) {
             return Err(
-                bad(format!("the token of {client} is used twice")).hint("give each client its own token")
+                bad(format!("the token of `{client}` is used twice")).hint("give each client its own token")
             );
         }
     }

@@ -18,7 +18,7 @@ impl Conduct {
     pub(super) fn new(limits: &Limits) -> Self {
         let per_message = Duration::from_secs(1) / limits.messages_per_second.max(1);
         Self {
-            messages: Bucket::new(limits.message_burst, per_message),
+            messages: Bucket::new(limits.message_burst(), per_message),
             strikes: Bucket::new(limits.strikes_max, limits.strike_forgotten.max(FORGOTTEN_MIN)),
         }
     }

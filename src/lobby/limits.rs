@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Messages that a silent connection may send at once, in seconds of its rate.
+const BURST_SECONDS: u32 = 2;
+
 /// The limits of a lobby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -28,8 +31,6 @@ pub struct Limits {
     pub json_depth_max: usize,
     /// Maximum rate of messages from one connection, per second.
     pub messages_per_second: u32,
-    /// Maximum number of messages that a silent connection may send at once.
-    pub message_burst: u32,
     /// Maximum number of rejected messages at once; the next one closes the connection.
     pub strikes_max: u32,
     /// Time until one rejected message no longer counts.
@@ -50,9 +51,16 @@ impl Default for Limits {
             client_id_chars_max: 64,
             json_depth_max: 32,
             messages_per_second: 50,
-            message_burst: 100,
             strikes_max: 10,
             strike_forgotten: Duration::from_secs(10),
         }
+    }
+}
+
+impl Limits {
+    /// Returns the maximum number of messages that a silent connection may send at once.
+    #[must_use]
+    pub fn message_burst(&self) -> u32 {
+        self.messages_per_second.saturating_mul(BURST_SECONDS)
     }
 }

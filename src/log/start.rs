@@ -11,6 +11,11 @@ use crate::{
     settings::{Level, Log},
 };
 
+/// Maximum size of a log file before it is rotated, in bytes.
+const FILE_BYTES_MAX: u64 = 10 << 20;
+/// Maximum number of rotated log files.
+const OLDER_FILES_MAX: usize = 5;
+
 /// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
 /// too, only errors, [`CLIENTS`], [`TOKENS`] and lines about the cluster go to stderr by default.
 ///
@@ -19,7 +24,7 @@ use crate::{
 pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     let started = match &settings.file {
         None => writer::start(io::stderr(), settings.format),
-        Some(path) => rotate::Rotating::open(path, settings.file_bytes.0 as u64, settings.files)
+        Some(path) => rotate::Rotating::open(path, FILE_BYTES_MAX, OLDER_FILES_MAX)
             .and_then(|file| writer::start(file, settings.format)),
     };
     let (writer, mut guard) = started.map_err(|error| {

@@ -76,12 +76,13 @@ pub struct Config {
     pub lobby: lobby::Limits,
     /// Where recordings are stored, and limits of uploads.
     pub recordings: Recordings,
-    /// Interval between log lines with broadcast statistics; zero disables them.
-    pub statistics: Duration,
     /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`] apply to
     /// the sockets of all paths: pass the values of `sockets` and `lobby` there too.
     pub handlers: Option<Handlers>,
 }
+
+/// Interval between log lines with broadcast statistics.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Default maximum number of concurrent feed subscribers.
 pub const SUBSCRIBERS_MAX: usize = 10_000;
@@ -96,7 +97,6 @@ impl Default for Config {
             sockets: Limits::default(),
             lobby: lobby::Limits::default(),
             recordings: Recordings::default(),
-            statistics: Duration::ZERO,
             handlers: None,
         }
     }
@@ -180,13 +180,13 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         None => (None, Router::new()),
     };
     let mut heartbeat = every(config.sockets.heartbeat_interval());
-    let mut statistics = (!config.statistics.is_zero()).then(|| every(config.statistics));
+    let mut statistics = every(STATISTICS_INTERVAL);
     loop {
         select! {
             biased;
             () = shutdown.cancelled() => break,
             _ = heartbeat.tick() => sockets.heartbeat(),
-            () = tick(statistics.as_mut()) => statistics::log(&app),
+            _ = statistics.tick() => statistics::log(&app),
             (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
             (io, peer) = accept(tikfinity.as_mut()) => {
                 connections.without_tls().spawn(io, peer.ip(), tikfinity_router.clone(), shutdown.clone());
@@ -215,13 +215,6 @@ fn every(interval: Duration) -> Interval {
     let mut ticks = interval_at(clock::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-async fn tick(interval: Option<&mut Interval>) {
-    match interval {
-        Some(interval) => _ = interval.tick().await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn accept<L: Listener<Addr: Peer>>(listener: Option<&mut L>) -> (L::Io, L::Addr) {

@@ -119,13 +119,7 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
         let Some(text) = (sources.env)(key.env).filter(|text| !text.is_empty()) else { continue };
         match (key.set)(settings, &text) {
             Ok(()) => _ = origins.insert(key.path(), Origin::Env),
-            Err(message) => {
-                let problem = Problem::new(Code::BadConfig, format!("{}: {message}", key.env));
-                // `live` and `replay` share a variable.
-                if !problems.contains(&problem) {
-                    problems.push(problem);
-                }
-            }
+            Err(message) => problems.push(Problem::new(Code::BadConfig, format!("{}: {message}", key.env))),
         }
     }
     for (key, text) in sources.flags {

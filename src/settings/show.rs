@@ -54,8 +54,6 @@ fn sample(key: &Key) -> String {
         "server.port" => "3000",
         "cluster.nats" => "\"nats://127.0.0.1:4222\"",
         "cluster.creds" => "\"livetape.creds\"",
-        "cluster.user" => "\"livetape\"",
-        "cluster.nkey" => "\"SUA…\"",
         "cluster.ca" => "\"ca.pem\"",
         "server.token" => "\"a-secret-of-16-or-more-characters\"",
         "server.read_token" => "\"another-secret-of-16-or-more\"",
@@ -68,9 +66,7 @@ fn sample(key: &Key) -> String {
         "log.file" => "\"livetape.log\"",
         "live.user" => "\"clumsyboy_45\"",
         "live.upstream" | "live.sign_url" => "\"http://127.0.0.1:3100\"",
-        "live.sign_key" | "live.session_cookie" | "webhook.secret" | "cluster.password" | "cluster.token" => {
-            "\"a-secret\""
-        }
+        "live.sign_key" | "live.session_cookie" | "webhook.secret" => "\"a-secret\"",
         "webhook.url" => "\"http://127.0.0.1:8080/events\"",
         "live.proxy" => "\"socks5://127.0.0.1:1080\"",
         "live.record" | "record.output" => "\"show.bin\"",
@@ -81,7 +77,7 @@ fn sample(key: &Key) -> String {
         "replay.end" => "\"15m30s\"",
         "live.lookups_per_minute" => "30",
         "replay.idle_limit" => "\"2s\"",
-        "replay.wait_clients" => "1",
+        "server.wait_clients" => "1",
         "mock.scenario" => "\"scenario.toml\"",
         "mock.speed" => "10",
         "mock.proxy_listen" => "\"127.0.0.1:3128\"",

@@ -114,10 +114,12 @@ settings! {
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
-        /// Run at most N private replays (/ws/play/RECORDING, /ws/test/TOKEN) at once
-        max_replays: usize = 16, "--max-replays N", "LIVETAPE_MAX_REPLAYS";
         /// Send a heartbeat with statistics to sockets on /ws at this interval
         heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
+        /// Hold the first frame until N subscribers are connected
+        ///
+        /// `live` connects to the room only then. [default: 0; 1 with --speed max]
+        wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Do not print events
         quiet: bool = false, "-q, --quiet", "LIVETAPE_QUIET";
         /// Seed the stream name and retry delays, for reproducible output
@@ -156,20 +158,12 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, LIVETAPE_NATS_USER and LIVETAPE_NATS_PASSWORD, LIVETAPE_NATS_TOKEN or LIVETAPE_NATS_NKEY.
+        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
         nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
-        /// Use this credentials file of NATS
+        /// Log in to NATS with this credentials file, or with the seed of an NKey in this file
         creds: Option<PathBuf> = None, "--nats-creds FILE", "LIVETAPE_NATS_CREDS";
-        /// Use this user name at NATS
-        user: Option<String> = None, "", "LIVETAPE_NATS_USER";
-        /// Use this password at NATS
-        password: Option<Secret> = None, "", "LIVETAPE_NATS_PASSWORD";
-        /// Use this token at NATS
-        token: Option<Secret> = None, "", "LIVETAPE_NATS_TOKEN";
-        /// Use the NKey with this seed at NATS
-        nkey: Option<Secret> = None, "", "LIVETAPE_NATS_NKEY";
         /// Trust only the certificates in this file, not those of the system, for TLS to NATS (PEM)
         ca: Option<PathBuf> = None, "--nats-ca FILE", "LIVETAPE_NATS_CA";
         /// Let another machine take over after this time without a sign of life [500ms to 1m]
@@ -192,20 +186,10 @@ settings! {
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
         /// Accept at most this many subscribers at once, observers included
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
-        /// Close a connection if its TLS handshake takes longer than this
-        handshake_time: Duration = secs(10), "", "LIVETAPE_HANDSHAKE_TIME";
-        /// Close a connection if a request head takes longer than this from its first byte
-        head_time: Duration = secs(10), "", "LIVETAPE_HEAD_TIME";
-        /// Reject request heads longer than this [at least 8KiB]
-        head_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_HEAD_BYTES";
         /// Reject request bodies longer than this
         body_bytes: Bytes = Bytes(64 << 10), "", "LIVETAPE_BODY_BYTES";
-        /// Close a connection that sends no further request for this long
-        idle_time: Duration = secs(30), "", "LIVETAPE_IDLE_TIME";
         /// Reject WebSocket messages longer than this
         message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
-        /// Close a socket (4101) if more than this is queued for it, not counting events
-        waiting_bytes: Bytes = Bytes(1 << 20), "", "LIVETAPE_WAITING_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
         ///
         /// A subscriber that falls behind by more than half of them is disconnected (4101).
@@ -215,15 +199,11 @@ settings! {
         /// A private replay keeps at most 2MiB.
         backlog_bytes: Bytes = Bytes(8 << 20), "", "LIVETAPE_BACKLOG_BYTES";
         /// Accept this many messages per second from each socket
+        ///
+        /// A socket that was silent may send twice as many at once.
         messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
-        /// Accept this many messages at once from a socket that was silent
-        message_burst: u32 = 100, "", "LIVETAPE_MESSAGE_BURST";
         /// Allow at most this many rooms, not counting the rooms of feeds
         rooms: usize = 1_000, "", "LIVETAPE_MAX_ROOMS";
-        /// Let each socket join at most this many rooms, not counting the rooms of feeds
-        rooms_per_connection: usize = 32, "", "LIVETAPE_MAX_ROOMS_PER_CONNECTION";
-        /// Limit the metadata of a socket or a room to this size, as JSON
-        metadata_bytes: Bytes = Bytes(8 << 10), "", "LIVETAPE_METADATA_BYTES";
         /// Reject uploaded recordings larger than this
         upload_bytes: Bytes = Bytes(2 << 30), "", "LIVETAPE_UPLOAD_BYTES";
         /// Ping sockets at this interval
@@ -245,13 +225,9 @@ settings! {
         /// [default: info with --log-file; else warn. If events are printed: error, but info for clients and rooms of tokens. With --nats: info for the cluster]
         level: Option<Level> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
         /// Write the log to this file instead of the terminal
+        ///
+        /// A file that reaches 10MiB becomes FILE.1, and five old files are kept.
         file: Option<PathBuf> = None, "--log-file FILE", "LIVETAPE_LOG_FILE";
-        /// Rotate the log file at this size
-        file_bytes: Bytes = Bytes(10 << 20), "", "LIVETAPE_LOG_FILE_BYTES";
-        /// Keep this many rotated log files; FILE.1 is the newest
-        files: usize = 5, "", "LIVETAPE_LOG_FILES";
-        /// Log broadcast statistics at this interval, and at shutdown [0: only at shutdown]
-        statistics: Duration = secs(60), "", "LIVETAPE_LOG_STATISTICS";
     }
 
     /// Connections to live rooms.
@@ -290,8 +266,6 @@ settings! {
         offline: bool = false, "--offline", "LIVETAPE_OFFLINE";
         /// Let POST /inject add events to a live room; they are not recorded
         allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
-        /// Connect to the room once N subscribers are connected
-        wait_clients: usize = 0, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
         /// Record the first room (or replay) to this file
@@ -326,10 +300,6 @@ settings! {
         ///
         /// Frames are then hundredths of a millisecond late instead of tenths.
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
-        /// Hold the first frame until N subscribers are connected
-        ///
-        /// [default: 0; 1 with --speed max]
-        wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Close the sockets (1000) and exit at the end
         ///
         /// Exits with 3 if a client did not read to the end, or the server ended its connection before. One line reports the number of clients that left by themselves.

@@ -55,13 +55,16 @@ fn wrong_settings_are_found_without_nats() {
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();
     let empty = empty.to_str().unwrap();
+    let bad_seed = folder.path().join("bad.nk");
+    std::fs::write(&bad_seed, "SUplanted\n").unwrap();
+    let bad_seed = bad_seed.to_str().unwrap();
     for (name, value, message) in [
         ("LIVETAPE_NATS", "nats://127.0.0.1:1,http://127.0.0.1:1", "`http` is not a scheme of NATS"),
         ("LIVETAPE_NATS", "127.0.0.1:4222", "write it like nats://127.0.0.1:4222"),
         ("LIVETAPE_NATS_CA", "/nowhere/ca.pem", "cannot read /nowhere/ca.pem"),
         ("LIVETAPE_NATS_CA", empty, "as --nats-ca: `BEGIN CERTIFICATE` is missing"),
         ("LIVETAPE_NATS_CREDS", empty, "the credentials file of NATS is invalid"),
-        ("LIVETAPE_NATS_NKEY", "planted", "the NKey of NATS is invalid"),
+        ("LIVETAPE_NATS_CREDS", bad_seed, "the NKey of NATS is invalid"),
         ("LIVETAPE_MAX_LIVE", "1025", "--max-live is above 1024"),
         ("LIVETAPE_CLUSTER_REPLICAS", "0", "cluster.replicas is not between 1 and 5"),
         ("LIVETAPE_CLUSTER_REPLICAS", "6", "cluster.replicas is not between 1 and 5"),

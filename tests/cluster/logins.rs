@@ -95,19 +95,13 @@ fn a_permission_that_is_found_missing_late_is_named_too() {
 #[test]
 fn a_token_is_a_login() {
     let nats = Nats::with(&["--jetstream", "--auth", "planted-token"]);
-    assert_works(node(&nats.url(), LEASE).env("LIVETAPE_NATS_TOKEN", "planted-token"));
-    assert_works(&mut node(&nats.url().replace("//", "//planted-token@"), LEASE));
-    assert_rejected(
-        node(&nats.url(), LEASE).env("LIVETAPE_NATS_TOKEN", "planted-other"),
-        "it rejects this user",
-    );
+    let with = |token: &str| node(&nats.url().replace("//", &format!("//{token}@")), LEASE);
+    assert_works(&mut with("planted-token"));
+    assert_rejected(&mut with("planted-other"), "it rejects this user");
 }
 
 #[test]
 fn a_user_with_a_password_is_a_login() {
-    let nats = Nats::start();
-    let mut command = node(&format!("nats://{}", nats.address), LEASE);
-    assert_works(command.env("LIVETAPE_NATS_USER", USER).env("LIVETAPE_NATS_PASSWORD", USER));
     // Percent-encoded in URLs.
     let nats = Nats::with(&["--jetstream", "--user", "a@b", "--pass", "planted/,%"]);
     assert_works(&mut node(&nats.url().replace("//", "//a%40b:planted%2F%2C%25@"), LEASE));
@@ -121,9 +115,11 @@ fn an_nkey_is_a_login() {
     let user = json!({ "nkey": key.public_key(), "permissions": permissions });
     let config = format!("authorization: {}", json!({ "users": [user] }));
     let nats = Nats::configured(&["--jetstream"], &config);
-    assert_works(node(&nats.url(), LEASE).env("LIVETAPE_NATS_NKEY", key.seed().unwrap()));
-    let other = KeyPair::new_user().seed().unwrap();
-    assert_rejected(node(&nats.url(), LEASE).env("LIVETAPE_NATS_NKEY", &other), "it rejects this user");
+    let folder = TempDir::new().unwrap();
+    let right = written(folder.path(), "right.nk", &format!("{}\n", key.seed().unwrap()));
+    assert_works(node(&nats.url(), LEASE).arg("--nats-creds").arg(&right));
+    let other = written(folder.path(), "other.nk", &KeyPair::new_user().seed().unwrap());
+    assert_rejected(node(&nats.url(), LEASE).arg("--nats-creds").arg(&other), "it rejects this user");
 }
 
 /// Returns a JWT as NATS defines it.

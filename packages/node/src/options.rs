@@ -144,11 +144,9 @@ impl AppOptions {
     /// Returns the limits of rooms and messages between clients.
     pub(crate) fn lobby(&self) -> lobby::Limits {
         let default = lobby::Limits::default();
-        let rate = self.messages_per_second.unwrap_or(default.messages_per_second);
         lobby::Limits {
             connections_max: self.max_connections.unwrap_or(default.connections_max),
-            messages_per_second: rate,
-            message_burst: rate.saturating_mul(2),
+            messages_per_second: self.messages_per_second.unwrap_or(default.messages_per_second),
             ..default
         }
     }

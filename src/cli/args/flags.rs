@@ -58,25 +58,27 @@ macro_rules! scopes {
 scopes! {
     /// `replay`: settings of rooms and recordings, including those that are opened later.
     OfReplay, common [
-        "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
+        "replay.speed", "replay.loop", "replay.start", "replay.end", "server.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream",
-    ]; key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
+    ]; key => is_served(key) && key.path() != "live.stay", reads is_of_servers(key);
     /// `serve`: like [`OfReplay`], and settings of a cluster.
     OfServe, common [
-        "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
+        "replay.speed", "replay.loop", "replay.start", "replay.end", "server.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream", "cluster.nats",
     ]; key => OfReplay::holds(key) || key.section == "cluster", reads is_of_servers(key);
     /// `live`: like [`OfReplay`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [
-        "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
+        "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "server.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
-    ]; key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
+    ]; key => is_served(key), reads is_of_servers(key), texts [
+        ("server.wait_clients", "Connect to the room once N subscribers are connected\n\n[default: 0] [env: LIVETAPE_WAIT_CLIENTS]"),
+    ];
     /// `run`: settings of `replay`, except those that its own flags replace.
     OfRun, common [
         "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.exit_when_done", "server.port",
     ]; key => key.path() == "mock.ca_dir" || is_served(key) && !matches!(
         key.path().as_str(),
-        "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
+        "server.quiet" | "server.wait_clients" | "live.stay" | "live.offline"
     ), reads matches!(&*key.path(), "mock.ca_dir" | "mock.pass") || is_of_servers(key) && key.path() != "server.port", texts [
         ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
         ("server.port", "Override the port of --listen [default: any free port]"),
@@ -89,7 +91,7 @@ scopes! {
         "live.wait_live", "server.quiet",
     ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
-        "live" => !matches!(key.name(), "record" | "wait_clients" | "stay" | "allow_inject"),
+        "live" => !matches!(key.name(), "record" | "stay" | "allow_inject"),
         section => matches!(section, "log" | "record"),
     }, reads is_of_servers(key);
     /// `mock`.
@@ -126,11 +128,11 @@ fn heading(key: &Key) -> Option<&'static str> {
         ("server", "token_file" | "insecure" | "tls_cert" | "tls_key") | ("watch", "ca") => Some("Access"),
         ("server", "recordings") => None,
         ("server", "quiet") | ("log", _) => Some("Output"),
+        ("server", "wait_clients") | ("replay", _) => Some("Playback"),
         ("server" | "tikfinity" | "webhook", _) => Some("Server"),
         ("live", "record") | ("record", _) => Some("Recording"),
         ("cluster", _) => Some("Cluster"),
         ("live", _) => Some("Live room"),
-        ("replay", _) => Some("Playback"),
         ("mock", "proxy_listen" | "tls" | "pass" | "ca_dir") => Some("Proxy"),
         ("mock", _) => Some("Mock"),
         _ => None,

@@ -134,7 +134,7 @@ fn settings(args: &args::Run) -> Result<Settings, Problem> {
     if origin("live.offline") == Some(Origin::Default) {
         settings.live.offline = true;
     }
-    settings.replay.wait_clients = Some(args.clients());
+    settings.server.wait_clients = Some(args.clients());
     if is_flag("replay.speed") {
         settings.mock.speed = Some(settings.replay.speed);
     }

@@ -10,6 +10,9 @@ use crate::{
     settings::{self, NatsUrls, Settings},
 };
 
+/// Start of the seed of a user's NKey. A credentials file starts with dashes.
+const SEED_START: &str = "SU";
+
 /// Returns how to join the cluster of the settings, if there is one. Files and keys are checked; NATS is not asked.
 pub(crate) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
     let settings::Cluster { nats: Some(urls), name, ca, lease, replicas, .. } = &settings.cluster else {
@@ -39,25 +42,22 @@ pub(crate) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
 }
 
 fn login(settings: &settings::Cluster) -> Result<Login, Problem> {
-    let settings::Cluster { nats, creds, user, password, token, nkey, .. } = settings;
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let of_url = nats.as_ref().and_then(NatsUrls::user);
-    Ok(match (creds, user.clone().zip(password.clone()), token, nkey, of_url) {
-        (Some(path), ..) => {
-            let text = String::from_utf8(serving::read(path)?);
-            let text = text.map_err(|_| {
-                let message = format!("{} is not a credentials file", path.display());
-                Problem::new(Code::BadConfig, message).hint("write it with `nsc generate creds`")
-            })?;
+    if let Some(path) = &settings.creds {
+        let text = String::from_utf8(serving::read(path)?).map_err(|_| {
+            let message = format!("{} is not a credentials file", path.display());
+            Problem::new(Code::BadConfig, message).hint("write it with `nsc generate creds`")
+        })?;
+        let is_seed = text.trim().starts_with(SEED_START);
+        return Ok(if is_seed {
+            Login::Nkey(text.trim().to_owned().into())
+        } else {
             Login::Credentials(text.into())
-        }
-        (_, Some((user, password)), ..) => Login::Password(user, password),
-        (_, _, Some(token), ..) => Login::Token(token.clone()),
-        (_, _, _, Some(seed), _) => Login::Nkey(seed.clone()),
-        (_, _, _, _, Some((user, Some(password)))) => {
-            Login::Password(decoded(user), decoded(password).into())
-        }
-        (_, _, _, _, Some((token, None))) => Login::Token(decoded(token).into()),
-        _ => Login::Anonymous,
+        });
+    }
+    Ok(match settings.nats.as_ref().and_then(NatsUrls::user) {
+        Some((user, Some(password))) => Login::Password(decoded(user), decoded(password).into()),
+        Some((token, None)) => Login::Token(decoded(token).into()),
+        None => Login::Anonymous,
     })
 }

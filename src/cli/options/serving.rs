@@ -40,18 +40,14 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
         bounds: Bounds {
             connections_max: limits.connections,
             connections_per_address_max: limits.connections_per_address,
-            handshake_max: limits.handshake_time,
-            head_max: limits.head_time,
-            head_bytes_max: limits.head_bytes.0,
             body_bytes_max: limits.body_bytes.0,
-            idle_max: limits.idle_time,
             drain_max: signals::drain_time(limits.shutdown_time),
+            ..Bounds::default()
         },
         tls: tls(settings)?,
         subscribers_max: limits.subscribers,
         sockets: server::Limits {
             message_bytes_max: limits.message_bytes.0,
-            waiting_bytes_max: limits.waiting_bytes.0,
             ping_interval: limits.ping_interval,
             heartbeat_interval: server.heartbeat,
             ..server::Limits::default()
@@ -59,14 +55,10 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
         lobby: lobby::Limits {
             connections_max: limits.connections,
             rooms_max: limits.rooms,
-            rooms_per_connection_max: limits.rooms_per_connection,
-            metadata_bytes_max: limits.metadata_bytes.0,
             messages_per_second: limits.messages_per_second,
-            message_burst: limits.message_burst,
             ..lobby::Limits::default()
         },
         recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
-        statistics: settings.log.statistics,
         handlers: None,
     })
 }
@@ -105,9 +97,9 @@ pub(crate) fn token_sources(settings: &Settings) -> Sources {
     Sources {
         tokens: settings.tokens.iter().map(token).collect(),
         max_live: settings.server.max_live,
-        max_replays: settings.server.max_replays,
         recordings: settings.server.folder(),
         tell: display::say,
+        ..Sources::default()
     }
 }
 

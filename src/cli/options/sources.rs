@@ -22,7 +22,7 @@ pub(crate) fn options(settings: &Settings, user: &str) -> SupervisorOptions {
         backlog: backlog(settings),
         play: play(settings),
         on_end: tell,
-        wait_clients: settings.live.wait_clients,
+        wait_clients: settings.server.wait_clients.unwrap_or_default(),
         ..SupervisorOptions::new(rooms::options(&settings.live, user, settings.server.seed))
     }
 }
@@ -40,7 +40,7 @@ fn play(settings: &Settings) -> source::ReplayOptions {
         end: replay.end,
         idle_limit: replay.idle_limit,
         waiting: if replay.precise { Waiting::Awake } else { Waiting::Kernel },
-        wait_clients: replay.wait_clients.unwrap_or(usize::from(replay.speed == Speed::Max)),
+        wait_clients: settings.server.wait_clients.unwrap_or(usize::from(replay.speed == Speed::Max)),
         exit_when_done: replay.exit_when_done,
         recordings: settings.server.folder(),
     }
@@ -73,11 +73,7 @@ mod tests {
         match key.path().as_str() {
             "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
             "live.sign_form" => "connect",
-            "live.max_attempts"
-            | "live.lookups_per_minute"
-            | "live.wait_clients"
-            | "replay.wait_clients"
-            | "replay.loop" => "3",
+            "live.max_attempts" | "live.lookups_per_minute" | "server.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
             | "live.offline"
             | "live.stay"
@@ -114,7 +110,9 @@ mod tests {
             settings::resolve(&Sources { file: None, env: &env, flags: &[] }).unwrap().settings
         };
         let unset = shown(&options(&of_env("", ""), "ann"));
-        for key in KEYS.iter().filter(|key| matches!(key.section, "live" | "replay")) {
+        let is_of_sources =
+            |key: &&Key| matches!(key.section, "live" | "replay") || key.path() == "server.wait_clients";
+        for key in KEYS.iter().filter(is_of_sources) {
             let set = shown(&options(&of_env(key.env, another(key)), "ann"));
             assert_eq!(set == unset, OF_COMMANDS.contains(&key.path().as_str()), "{}", key.path());
         }

@@ -75,7 +75,7 @@ fn a_flood_of_any_kind_is_rejected_and_then_closed() {
         let opening = Opening { role, ..rig.opening("ann") };
         let ann = rig.lobby.open(opening).unwrap();
         rig.lobby.take_effects();
-        for _ in 0..limits.message_burst {
+        for _ in 0..limits.message_burst() {
             rig.lobby.text(ann, "1");
         }
         assert!(rig.lobby.counts().refused.is_empty());
@@ -86,7 +86,7 @@ fn a_flood_of_any_kind_is_rejected_and_then_closed() {
         let effects = rig.lobby.take_effects();
         assert_eq!(closed(&effects), [(ann, 1008, "rate_exceeded")]);
         assert_eq!(effects.len(), if role == Role::Talks { refused + 1 } else { 1 });
-        assert_eq!(rig.lobby.counts().received, u64::from(limits.message_burst) + refused as u64);
+        assert_eq!(rig.lobby.counts().received, u64::from(limits.message_burst()) + refused as u64);
         assert_eq!(rig.lobby.counts().refused, BTreeMap::from([(Code::RateExceeded, refused as u64)]));
     }
 }
@@ -117,9 +117,9 @@ fn pings_count_as_messages() {
     (0..200).for_each(|_| rig.lobby.heard(ann));
     let effects = rig.lobby.take_effects();
     assert_eq!(closed(&effects), [(ann, 1008, "rate_exceeded")]);
-    let Limits { message_burst, strikes_max, .. } = Limits::default();
-    let received = u64::from(message_burst + strikes_max) + 1;
-    assert_eq!((effects.len(), rig.lobby.counts().received), (strikes_max as usize + 2, received));
+    let limits = Limits::default();
+    let received = u64::from(limits.message_burst() + limits.strikes_max) + 1;
+    assert_eq!((effects.len(), rig.lobby.counts().received), (limits.strikes_max as usize + 2, received));
 }
 
 #[test]

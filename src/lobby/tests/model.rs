@@ -54,8 +54,7 @@ const LIMITS: fn() -> Limits = || Limits {
     connections_max: 6,
     rooms_max: 3,
     rooms_per_connection_max: 2,
-    messages_per_second: 1,
-    message_burst: 20,
+    messages_per_second: 10,
     ..Limits::default()
 };
 

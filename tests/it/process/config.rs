@@ -25,8 +25,8 @@ fn a_file_is_checked_shown_and_used() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("(and 1 more: run `livetape config check`)"), "{}", stderr(&output));
 
-    let settings = "[server]\nport = 0\nquiet = true\n[replay]\nrecording = \"demo\"\nspeed = \"max\"\n\
-                    wait_clients = 0\nexit_when_done = true\n";
+    let settings = "[server]\nport = 0\nquiet = true\nwait_clients = 0\n[replay]\nrecording = \"demo\"\n\
+                    speed = \"max\"\nexit_when_done = true\n";
     fs::write(&file, settings).unwrap();
     let shown = livetape(&["config", "show"])
         .current_dir(folder.path())

@@ -1,6 +1,6 @@
 //! Log files of whole sessions.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
@@ -215,21 +215,27 @@ fn assert_says(log: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn log_files_rotate_between_lines() {
+async fn log_files_rotate_at_ten_mebibytes_and_five_are_kept() {
+    const BYTES_MAX: u64 = 10 << 20;
     let folder = tempfile::tempdir().unwrap();
-    let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
-    fs::write(&config, "[log]\nlevel = \"debug\"\nfile = \"log\"\nfile_bytes = \"1KiB\"\nfiles = 2\n")
-        .unwrap();
-    let server = start(&["serve", "--config", text(&config)], &[]);
+    let log = folder.path().join("log");
+    let older = |number: u8| format!("{}.{number}", text(&log));
+    for number in 1..=5 {
+        fs::write(older(number), [number]).unwrap();
+    }
+    fs::File::create(&log).unwrap().set_len(BYTES_MAX - 1_024).unwrap();
+    let server = start(&["serve", "--log-file", text(&log), "--log-level", "debug"], &[]);
     for _ in 0..60 {
         ask(&server, "GET /health HTTP/1.1").await;
     }
     ask(&server, "POST /shutdown HTTP/1.1").await;
     assert_eq!(finish(server).await.0.code(), Some(0));
-    let read = |ending: &str| fs::read_to_string(format!("{}{ending}", text(&log)));
-    for ending in ["", ".1", ".2"] {
-        let part = read(ending).unwrap();
-        assert!(part.len() <= 1024 && part.ends_with('\n'), "{ending}: {part}");
+    let full = fs::read(older(1)).unwrap();
+    assert!((BYTES_MAX - 1_024..=BYTES_MAX).contains(&(full.len() as u64)), "{}", full.len());
+    let last = fs::read(&log).unwrap();
+    let lines = [&full[BYTES_MAX as usize - 1_024..], &last];
+    for part in lines.map(|part| str::from_utf8(part).unwrap()) {
+        assert!(part.ends_with('\n'), "{part}");
         assert!(
             part.lines().all(|line| line.starts_with('[') && line.contains(" id=")
                 || line.contains("🔔")
@@ -237,8 +243,11 @@ async fn log_files_rotate_between_lines() {
             "{part}"
         );
     }
-    assert!(read(".3").is_err(), "older ones go");
-    assert!(read("").unwrap().contains("🔔 Stopped"));
+    assert!(str::from_utf8(lines[1]).unwrap().contains("🔔 Stopped"));
+    for number in 2..=5 {
+        assert_eq!(fs::read(older(number)).unwrap(), [number - 1]);
+    }
+    assert!(!Path::new(&older(6)).exists(), "the oldest is deleted");
 }
 
 /// Log lines that cannot be written are counted and never block.

@@ -97,7 +97,7 @@ async fn a_flood_on_the_feed_is_closed_too() {
     let mut socket = rig.ws("").await;
     let limits = lobby::Limits::default();
     // The accepted messages, the rejected ones, and the one that closes the socket.
-    for _ in 0..=limits.message_burst + limits.strikes_max {
+    for _ in 0..=limits.message_burst() + limits.strikes_max {
         socket.send("1".into()).await.unwrap();
     }
     let log = read_all(&mut socket).await;
@@ -139,7 +139,7 @@ async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_stalled_client_is_closed_with_4101_without_delaying_others() {
     let sockets = Limits { waiting_bytes_max: 64 * 1024, ..Limits::default() };
-    let lobby = lobby::Limits { messages_per_second: 1000, message_burst: 1000, ..lobby::Limits::default() };
+    let lobby = lobby::Limits { messages_per_second: 1000, ..lobby::Limits::default() };
     let config = Config { sockets, lobby, ..Config::default() };
     let rig = Rig::with(livetape::hub::Limits::default(), config);
     let mut stalled = client(&rig, "stalled").await;

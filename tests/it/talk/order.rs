@@ -53,8 +53,7 @@ async fn every_reader_gets_every_message_once_in_order() {
         .and_then(|seed| seed.parse().ok())
         .unwrap_or_else(|| clock::wall().as_nanos() as u64);
     println!("{SEED}={seed}");
-    let lobby =
-        lobby::Limits { messages_per_second: 10_000, message_burst: 10_000, ..lobby::Limits::default() };
+    let lobby = lobby::Limits { messages_per_second: 10_000, ..lobby::Limits::default() };
     let rig = Rig::with(livetape::hub::Limits::default(), Config { lobby, ..Config::default() });
     let mut readers = Vec::new();
     for number in 0..READERS {
