@@ -28,9 +28,9 @@ pub(crate) async fn serve(
     cluster: Cluster,
     settings: &Settings,
     lifecycle: &args::Lifecycle,
-    transport: NetTransport,
     mut options: SupervisorOptions,
 ) -> Result<u8, Problem> {
+    let transport = NetTransport::new(&options.live)?;
     let node = cluster.node().to_owned();
     options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
     // Streams of the cluster have the name of a node and a number: those of this process must differ.

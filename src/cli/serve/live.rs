@@ -1,6 +1,6 @@
 //! `livetape live` and `livetape serve`.
 
-use super::stage::{Bound, conclude};
+use super::stage;
 use crate::{
     cli::{
         args,
@@ -9,8 +9,7 @@ use crate::{
     },
     log,
     sans_io::error::Problem,
-    source::live::NetTransport,
-    supervisor::{Supervisor, SupervisorOptions},
+    supervisor::SupervisorOptions,
 };
 
 pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
@@ -20,22 +19,18 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let options =
         SupervisorOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
     let wait_clients = options.wait_clients;
-    let transport = NetTransport::new(&options.live)?;
-    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
-    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let stage = bound.open(&settings, display::Style::Live, &args.lifecycle, |addresses| {
-        let Addresses { feed, rest, .. } = addresses;
-        display::say(&format!("Starting TikTok Live CLI for user: {user}"));
+    let name = user.clone();
+    let greet = |Addresses { feed, rest, .. }: &Addresses| {
+        display::say(&format!("Starting TikTok Live CLI for user: {name}"));
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         if wait_clients > 0 {
             display::say(&display::waiting(wait_clients));
         } else {
             display::say("Connecting to TikTok Live...");
         }
-    })?;
-    let ended = supervisor.live(user).await;
-    let missed = stage.close().await;
-    conclude(&ended, missed)
+    };
+    let live = |supervisor: stage::Source| async { Ok(supervisor.live(user).await) };
+    stage::serve(&settings, &args.lifecycle, display::Style::Live, options, live, greet).await
 }
 
 pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
@@ -44,20 +39,15 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     config::check_cluster(&settings)?;
     let options = sources::options(&settings, "");
-    let transport = NetTransport::new(&options.live)?;
     #[cfg(feature = "nats")]
     if let Some(cluster) = super::cluster::connect(&settings).await? {
-        return super::cluster::serve(cluster, &settings, &args.lifecycle, transport, options).await;
+        return super::cluster::serve(cluster, &settings, &args.lifecycle, options).await;
     }
-    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
-    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let stage = bound.open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
-        let Addresses { feed, rest, .. } = addresses;
+    let greet = |Addresses { feed, rest, .. }: &Addresses| {
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
-    })?;
-    let ended = supervisor.serve().await;
-    let missed = stage.close().await;
-    conclude(&ended, missed)
+    };
+    let idle = |supervisor: stage::Source| async { Ok(supervisor.serve().await) };
+    stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, idle, greet).await
 }

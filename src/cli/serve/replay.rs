@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::stage::{Bound, conclude};
+use super::stage;
 use crate::{
     cli::{
         args,
@@ -12,8 +12,7 @@ use crate::{
     demo::DEMO,
     log,
     sans_io::{error::Problem, pace::Speed},
-    source::{ReplayOptions, Tape, live},
-    supervisor::Supervisor,
+    source::{ReplayOptions, Tape},
     terminal::printable,
 };
 
@@ -25,20 +24,15 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
-    let transport = live::NetTransport::new(&options.live)?;
-    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let play = options.play.clone();
-    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let show = supervisor.replay(tape.clone());
-    let stage = bound.open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
+    let announce = |addresses: &Addresses| {
         if named.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }
         greet(&tape, &play, addresses, settings.limits.subscribers);
-    })?;
-    let ended = show.await?;
-    let missed = stage.close().await;
-    conclude(&ended, missed)
+    };
+    let show = |supervisor: stage::Source| supervisor.replay(tape.clone());
+    stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, show, announce).await
 }
 
 fn greet(

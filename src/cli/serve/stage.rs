@@ -22,7 +22,8 @@ use crate::{
     secret::Secret,
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::Settings,
-    supervisor::Ended,
+    source::live::NetTransport,
+    supervisor::{Ended, Supervisor, SupervisorOptions},
 };
 
 /// A running server.
@@ -33,6 +34,28 @@ pub(crate) struct Stage {
     serving: JoinHandle<()>,
     webhook: Option<Arc<WebhookCounts>>,
     exits_when_done: bool,
+}
+
+/// What plays on a server: the supervisor of its sources.
+pub(super) type Source = Supervisor<NetTransport>;
+
+/// Listens, announces the addresses with `greet`, serves until the source that `start` returns has ended, and closes the
+/// server. Returns the exit code.
+pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
+    settings: &Settings,
+    lifecycle: &args::Lifecycle,
+    display: display::Style,
+    options: SupervisorOptions,
+    start: impl FnOnce(Source) -> E,
+    greet: impl FnOnce(&Addresses),
+) -> Result<u8, Problem> {
+    let transport = NetTransport::new(&options.live)?;
+    let (bound, driver) = Bound::listen(settings, lifecycle).await?;
+    let source = start(Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options));
+    let stage = bound.open(settings, display, lifecycle, greet)?;
+    let ended = source.await?;
+    let missed = stage.close().await;
+    conclude(&ended, missed)
 }
 
 /// A server that listens, but does not accept connections yet.
