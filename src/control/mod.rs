@@ -28,6 +28,7 @@ pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
 pub use cluster::{ClusterCounts, ClusterState, NodeState, OUTCOMES, Term, followed_user, live_user};
 pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
 pub use lookups::{ANSWER_KEPT, Known, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookupState, QUEUE_MAX};
+pub(crate) use orders::STEPS_MAX;
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry};
 #[cfg(feature = "nats")]
@@ -206,6 +207,7 @@ impl Control {
     /// `no_replay` if nothing is being replayed, otherwise any error of the order itself. Loading also works
     /// while idle, but fails with `room_running` while a room is connected.
     pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
+        order.check()?;
         // In a cluster, only the owner knows.
         let is_alone = self.cluster().is_none();
         if is_alone && self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {

@@ -10,6 +10,7 @@ use super::{ReplayState, Status};
 use crate::sans_io::{
     error::{Code, Problem},
     inject::{InjectRequest, Injected},
+    offset::check_range,
     pace::Speed,
 };
 
@@ -177,6 +178,29 @@ pub enum ReplayOrder {
     },
     /// Load another recording by its name under `recordings/`, or `demo`; starts a new generation.
     Load(String),
+}
+
+/// Maximum number of frames of one `step` order.
+pub(crate) const STEPS_MAX: u32 = 10_000;
+
+impl ReplayOrder {
+    /// Checks what does not depend on the recording.
+    ///
+    /// # Errors
+    /// `bad_request`
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
+        match *self {
+            Self::Step(count) if !(1..=STEPS_MAX).contains(&count) => {
+                bad(format!("{count} is not a number of frames from 1 to {STEPS_MAX}"))
+            }
+            Self::Loop { laps: Some(0), .. } => {
+                bad("`laps` must be at least 1; omit it to repeat until stopped".into())
+            }
+            Self::Loop { from, to, .. } => Ok(check_range(from, to)?),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

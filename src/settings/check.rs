@@ -11,6 +11,7 @@ use crate::sans_io::{
     error::{Code, Problem},
     event::KINDS,
     nearest,
+    offset::check_range,
     token::is_plain,
 };
 
@@ -121,8 +122,8 @@ impl Cluster {
 }
 
 fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {
-    if replay.end.is_some_and(|end| end <= replay.start) {
-        bad("--end is not after --start", "choose a later --end");
+    if let Err(range) = check_range(replay.start, replay.end) {
+        bad(&range.to_string(), "choose a later --end");
     }
     if replay.idle_limit == Some(Duration::ZERO) {
         bad("--idle-limit is 0", "use --speed max to skip all waiting");

@@ -61,6 +61,33 @@ impl From<BeyondEnd> for Problem {
     }
 }
 
+/// A range whose end is not after its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the end of the range, {}, is not after its start, {}", shown(*.end), shown(*.start))]
+pub struct EmptyRange {
+    /// The start of the range.
+    pub start: Duration,
+    /// Its end.
+    pub end: Duration,
+}
+
+/// Checks that a range contains anything; without an end, it does.
+///
+/// # Errors
+/// [`EmptyRange`]
+pub fn check_range(start: Duration, end: Option<Duration>) -> Result<(), EmptyRange> {
+    match end.filter(|end| *end <= start) {
+        Some(end) => Err(EmptyRange { start, end }),
+        None => Ok(()),
+    }
+}
+
+impl From<EmptyRange> for Problem {
+    fn from(error: EmptyRange) -> Self {
+        Self::new(Code::BadRequest, error).hint("choose a later end")
+    }
+}
+
 /// Formats a duration as [`parse`] reads it, in whole milliseconds: `12m`, `6m42.438s`, `200ms`.
 #[must_use]
 pub fn shown(duration: Duration) -> String {

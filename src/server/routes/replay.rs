@@ -18,7 +18,7 @@ use super::{
     recordings,
 };
 use crate::{
-    control::{ReplayOrder, ReplayState, Speed},
+    control::{ReplayOrder, ReplayState, STEPS_MAX, Speed},
     sans_io::{
         error::{Code, Problem},
         recording::NAME_BYTES_MAX,
@@ -51,11 +51,7 @@ pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> Answer {
 }
 
 pub(crate) async fn step(State(app): State<App>, body: RawBody) -> Answer {
-    send_order(app, body, |Step { count }| match count {
-        0 => Err("`count` must be at least 1".to_owned()),
-        count => Ok(ReplayOrder::Step(count)),
-    })
-    .await
+    send_order(app, body, |Step { count }| Ok(ReplayOrder::Step(count))).await
 }
 
 pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> Answer {
@@ -98,7 +94,7 @@ pub(crate) struct SetSpeed {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
     #[serde(default = "one")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = STEPS_MAX))]
     count: u32,
 }
 
@@ -138,11 +134,5 @@ fn read_speed(value: &Value) -> Result<Speed, String> {
 fn read_loop(Loop { laps, from, to }: Loop) -> Result<ReplayOrder, String> {
     let from = from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
     let to = to.as_ref().map(read_offset).transpose()?;
-    if laps == Some(0) {
-        return Err("`laps` must be at least 1; omit it to repeat until stopped".to_owned());
-    }
-    if to.is_some_and(|to| to <= from) {
-        return Err("`to` must be after `from`".to_owned());
-    }
     Ok(ReplayOrder::Loop { laps, from, to })
 }

@@ -37,7 +37,11 @@ fn invalid_flags_are_usage_errors() {
     check(&["watch", "ws://99999/"], 2, "99999 is not a port");
     check(&["watch", "127.0.0.1:99999"], 2, "ws://127.0.0.1:99999 is not a valid address: invalid port");
     check(&["replay", "demo", "--port", "65536"], 2, "invalid value '65536'");
-    check(&["replay", "demo", "--start", "5s", "--end", "5s"], 2, "--end is not after --start");
+    check(
+        &["replay", "demo", "--start", "5s", "--end", "5s"],
+        2,
+        "the end of the range, 5s, is not after its start, 5s",
+    );
     check(&["replay", "demo", "--idle-limit", "0s"], 2, "--idle-limit is 0");
     check(&["replay", "demo", "--listen", "nowhere"], 2, "nowhere");
     check(

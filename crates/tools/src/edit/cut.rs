@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::{
     sans_io::{
-        offset::check_within,
+        offset::{check_range, check_within},
         recording::{Loss, Reader, Snapshot, What, Writer, record_type},
     },
     text::{clock, count},
@@ -46,13 +46,14 @@ fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result
 /// there.
 ///
 /// # Errors
-/// [`Error::BeyondEnd`], and any error in reading or writing.
+/// [`Error::EmptyRange`], [`Error::BeyondEnd`], and any error in reading or writing.
 pub fn cut(
     input: impl Read,
     output: impl Write,
     start: Duration,
     end: Option<Duration>,
 ) -> Result<Cut, Error> {
+    check_range(start, end)?;
     let mut source = Source::open(input)?;
     let (mut snapshot, mut cut) = (Snapshot::default(), Cut::default());
     let mut first = source.next()?;

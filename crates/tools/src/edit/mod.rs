@@ -17,7 +17,7 @@ use std::{fmt, io::Write, time::Duration};
 
 use crate::sans_io::{
     error::{Code, Problem},
-    offset::BeyondEnd,
+    offset::{BeyondEnd, EmptyRange},
     recording::{self, Loss, Writer},
 };
 
@@ -30,6 +30,9 @@ pub enum Error {
     /// The offset is beyond the end of the recording.
     #[error(transparent)]
     BeyondEnd(#[from] BeyondEnd),
+    /// The end of a range is not after its start.
+    #[error(transparent)]
+    EmptyRange(#[from] EmptyRange),
     /// No marker has this label.
     #[error("unknown marker `{label}`: {}", known_markers(known))]
     NoMarker {
@@ -69,6 +72,7 @@ impl From<Error> for Problem {
             Error::Apart { .. } => Self::new(Code::BadRequest, &error)
                 .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),
             Error::BeyondEnd(beyond) => (*beyond).into(),
+            Error::EmptyRange(range) => (*range).into(),
             Error::NoMarker { .. } => Self::new(Code::BadRequest, &error)
                 .hint("set the range with --from and --to instead, or add the marker with `livetape mark`"),
             Error::BadLabel => Self::new(Code::BadRequest, &error).hint("choose another label"),

@@ -85,11 +85,6 @@ pub(crate) async fn cut(
         value.map(|value| read_offset(&value).map_err(bad)).transpose()
     };
     let (start, end) = (read(from)?.unwrap_or_default(), read(to)?);
-    if end.is_some_and(|end| end <= start) {
-        return Err(Problem::new(Code::BadRequest, "`to` is not after `from`")
-            .hint("choose a later `to`")
-            .into());
-    }
     let changing = app.hold(&new)?;
     let shelf = app.shelf;
     let made = on_thread(move || make(&shelf, &changing, &name, &new, &Range { start, end, scrub }));
