@@ -29,3 +29,6 @@ pub mod token;
 pub mod username;
 pub mod wire;
 pub mod ws_frame;
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,17 @@ mod tests {
     }
 
     #[test]
+    fn the_latency_counts_up_to_an_eighth_of_the_lease() {
+        for (millis, expected) in [(300, 2 * BYTES_MIN), (301, BYTES_MIN)] {
+            let mut pace = Pace::new(256 << 10, Duration::from_millis(1_600));
+            pace.took(BYTES_MIN, Duration::from_secs(10));
+            // An eighth, and a sixteenth to be stored.
+            pace.took(BYTES_MIN + 1, Duration::from_millis(millis));
+            assert_eq!(pace.bytes(), expected, "{millis} ms");
+        }
+    }
+
+    #[test]
     fn pieces_grow_and_shrink_so_that_they_take_a_part_of_the_lease() {
         assert_eq!(settled(1 << 20), 256 << 10);
         assert!((10 << 10..=200 << 10).contains(&settled(1 << 10)));
