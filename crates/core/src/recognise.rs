@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{host::is_in, recording::records::http::Role, wire::read_push};
+use super::{host::is_in, recording::records::http::Role, username::USERNAME_CHARS_MAX, wire::read_push};
 
 /// Payload types of push frames.
 const PAYLOAD_TYPES: [&str; 6] = ["msg", "hb", "ack", "im_enter_room", "im_enter_room_resp", "close"];
@@ -10,8 +10,6 @@ const PAYLOAD_TYPES: [&str; 6] = ["msg", "hb", "ack", "im_enter_room", "im_enter
 const SIGN_ROOMS: &str = "/webcast/rooms/";
 /// Query parameters that name a user.
 const USER_PARAMETERS: [&str; 2] = ["uniqueId=", "unique_id="];
-/// Maximum length of a user name, in bytes.
-const USER_BYTES_MAX: usize = 64;
 
 /// Returns the role of an HTTP exchange, if it is worth recording.
 #[must_use]
@@ -86,7 +84,7 @@ pub fn user_asked(url: &str) -> Option<&str> {
 
 fn plain_user(name: &str) -> Option<&str> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    (!name.is_empty() && name.len() <= USER_BYTES_MAX && name.chars().all(is_plain)).then_some(name)
+    (!name.is_empty() && name.len() <= USERNAME_CHARS_MAX && name.chars().all(is_plain)).then_some(name)
 }
 
 fn path_of(url: &str) -> &str {

@@ -1,6 +1,6 @@
 //! Drives bounds over their edges. The numbers are repeated here, so that nobody changes one by accident.
 
-use std::time::Duration;
+use std::{io::Cursor, time::Duration};
 
 use serde_json::json;
 
@@ -13,8 +13,8 @@ use super::{
     observer::{Observer, Socket},
     offset, recognise,
     recording::{
-        Flags, Item, Snapshot, What,
-        records::{ConnOpen, Http, http::Role},
+        Flags, Item, Reader, Snapshot, What, Writer,
+        records::{ConnOpen, Header, Http, Marker, http::Role},
     },
     size, terminal, username,
 };
@@ -72,11 +72,16 @@ const ROWS: &[Row] = &[
         }
         snapshot.is_open(1)
     }),
+    ("damaged stretches that are listed", 1_000, |stretches| {
+        let mut reader = Reader::open(Cursor::new(damaged(stretches))).unwrap();
+        while reader.next().unwrap().is_some() {}
+        reader.report().damage.len() == stretches
+    }),
     ("names in a hint", 20, |names| !nearest::choices("?", &vec!["name"; names]).contains(" more")),
     ("bytes of a host", 253, |bytes| host::name(&"a".repeat(bytes)).is_some()),
     ("characters of a user's name", 64, |chars| username::normalise(&"a".repeat(chars)).is_ok()),
-    ("bytes of a user's name in a URL", 64, |bytes| {
-        recognise::user_in(&format!("https://www.tiktok.com/@{}/live", "a".repeat(bytes))).is_some()
+    ("characters of a user's name in a URL", 64, |chars| {
+        recognise::user_in(&format!("https://www.tiktok.com/@{}/live", "a".repeat(chars))).is_some()
     }),
     ("characters in a terminal", 300, |chars| !terminal::printable(&"a".repeat(chars)).ends_with('…')),
     ("seconds of an offset", 366 * 24 * 60 * 60, |seconds| offset::parse(&format!("{seconds}s")).is_ok()),
@@ -93,6 +98,19 @@ const ROWS: &[Row] = &[
 fn of_room(role: Role, room: usize) -> Http {
     let request_line = format!("GET https://www.tiktok.com/@user{room}/live?room_id={room}");
     Http { role: role.into(), request_line, status: 200, ..Http::default() }
+}
+
+/// Returns a recording whose every other marker is damaged.
+fn damaged(stretches: usize) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
+    for label in ["~~~~", "intact"].into_iter().cycle().take(2 * stretches) {
+        let what = What::Marker(Marker { label: label.to_owned() });
+        writer.write(&Item { offset: AT, conn: 0, flags: Flags::default(), what }).unwrap();
+    }
+    let mut bytes = writer.finish().unwrap();
+    let marks: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(b"~~~~")).collect();
+    marks.into_iter().for_each(|at| bytes[at] = b'!');
+    bytes
 }
 
 fn is_valid(request: serde_json::Value) -> bool {

@@ -1,5 +1,7 @@
 //! Headers of WebSocket frames (RFC 6455 §5.2) from a server: final and unmasked.
 
+/// Maximum length of the reason in a close frame, in bytes: the space beside the code (RFC 6455 §5.5).
+pub const REASON_BYTES_MAX: usize = 123;
 /// Opcode of a complete text message.
 pub const TEXT: u8 = 1;
 /// Maximum length of a header, in bytes.

@@ -18,6 +18,8 @@ mod scenario;
 mod serve;
 mod socket;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,

@@ -20,4 +20,6 @@ pub mod verify;
 mod bars;
 #[cfg_attr(not(feature = "import"), expect(dead_code, reason = "importers use all of it"))]
 mod payload;
+#[cfg(test)]
+mod tests;
 mod text;

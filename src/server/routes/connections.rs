@@ -19,11 +19,11 @@ use super::{
 };
 use crate::{
     lobby::{ConnectionView, Lobby, LobbyStats, Metadata},
-    sans_io::error::{Code, Problem, close},
-    server::{
-        state::refusal::Refusal,
-        ws::end::{REASON_BYTES_MAX, check_close},
+    sans_io::{
+        error::{Code, Problem, close},
+        ws_frame::REASON_BYTES_MAX,
     },
+    server::{state::refusal::Refusal, ws::end::check_close},
 };
 
 type RawBody = Result<Bytes, BytesRejection>;

@@ -2,10 +2,10 @@
 
 use tungstenite::protocol::CloseFrame;
 
-use crate::sans_io::error::{Code, Problem, close};
-
-/// Maximum length of the reason in a close frame, in bytes.
-pub(crate) const REASON_BYTES_MAX: usize = 123;
+use crate::sans_io::{
+    error::{Code, Problem, close},
+    ws_frame::REASON_BYTES_MAX,
+};
 
 /// Reason with which the server closes a socket that violates the WebSocket protocol.
 pub(super) const PROTOCOL_ERROR: &str = "protocol_error";

@@ -185,5 +185,10 @@ mod tests {
     fn invalid_requests_are_rejected() {
         assert!(matches!(parse(b"GET /a"), Ok(None)));
         assert!(matches!(parse(b"\x16\x03\x01\x00\xa5 tls"), Err(ReadError::Bad(400, _))));
+        let with = |headers: usize| {
+            parse(format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(headers)).as_bytes())
+        };
+        assert!(matches!(with(100), Ok(Some(_))));
+        assert!(matches!(with(101), Err(ReadError::Bad(431, _))));
     }
 }

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::sans_io::pace::Speed;
-
-/// Maximum wait for an offset. It guards against absurd offsets in a recording.
-const OFFSET_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+use crate::sans_io::{offset::OFFSET_MAX, pace::Speed};
 
 /// Converts between offsets and instants.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +15,7 @@ pub(crate) struct RoomTime {
 }
 
 impl RoomTime {
-    /// Returns when an offset is due. Past offsets are due immediately.
+    /// Returns when an offset is due. Past offsets are due immediately, and absurd ones of a recording after a year.
     pub(crate) fn due(&self, offset: Duration) -> Instant {
         match self.speed {
             Speed::Max => self.at,

@@ -7,9 +7,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 /// Maximum length of a client message, in bytes. Clients only send heartbeats and acks.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// Maximum length of a close reason, in bytes: the space in a close frame.
-const REASON_BYTES_MAX: usize = 123;
-
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
 pub(super) const CLOSE: u8 = 8;
@@ -35,7 +32,7 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
         return frame(CLOSE, &[]);
     }
     let mut payload = code.to_be_bytes().to_vec();
-    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(REASON_BYTES_MAX)]);
+    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(ws_frame::REASON_BYTES_MAX)]);
     frame(CLOSE, &payload)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     scenario::{Form, Header, Limit, Per},
 };
 
-/// Maximum number of keys and addresses counted separately. Expired windows are removed beyond it.
+/// Maximum number of keys and addresses counted separately. Beyond it, expired windows are removed, or else the first.
 const CLIENTS_MAX: usize = 10_000;
 
 /// The windows of one limit, by key or address.
@@ -25,8 +25,11 @@ impl Windows {
             Per::Key | Per::Address => format!("address {address}"),
             Per::All => String::new(),
         };
-        if self.0.len() >= CLIENTS_MAX {
+        if self.0.len() >= CLIENTS_MAX && !self.0.contains_key(&who) {
             self.0.retain(|_, (start, _)| now < *start + length);
+            if self.0.len() >= CLIENTS_MAX {
+                self.0.pop_first();
+            }
         }
         let window = self.0.entry(who).or_insert((now, 0));
         if now >= window.0 + length {

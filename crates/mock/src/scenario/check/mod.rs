@@ -4,6 +4,7 @@ mod networks;
 mod users;
 
 use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, table::Name};
+use crate::sans_io::{offset::OFFSET_MAX, ws_frame::REASON_BYTES_MAX};
 
 /// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +23,9 @@ type Wrong = (Table, String);
 /// Maximum number of chats in the history.
 const HISTORY_MAX: usize = 100;
 /// Longest wait and longest window, in seconds.
-const WAIT_MAX: u64 = 366 * 24 * 3600;
+const WAIT_MAX: u64 = OFFSET_MAX.as_secs();
 /// Minimum length of a 429's message, in characters. Shorter ones crash some clients (docs/protocol.md §5.3).
 const MESSAGE_CHARS_MIN: usize = 19;
-/// Maximum length of a close reason, in bytes: the space in a close frame.
-const REASON_BYTES_MAX: usize = 123;
 /// Maximum number of frames that one fault affects.
 const FRAMES_MAX: u32 = 1000;
 
