@@ -2,7 +2,10 @@
 
 use livetape_io::clock;
 
-use super::{Happened, LogEntry, Scenario, journal::Journal, windows::Windows};
+use super::{
+    Happened, LogEntry, Scenario,
+    state::{journal::Journal, windows::Windows},
+};
 
 /// A bound: what it limits, the largest number that fits, and whether so many fit.
 type Row = (&'static str, usize, fn(usize) -> bool);
