@@ -1,7 +1,7 @@
 //! Several processes share one main channel over NATS: see `docs/cluster.md`.
 //!
 //! [`sans_io::cluster::Member`](crate::sans_io::cluster::Member) decides; this module performs what it asks for. [`store`] is JetStream, [`node`]
-//! the task between the member, the hub and the supervisor. [`orders`] passes orders to the owner, wherever it is,
+//! the task between the member, the hub and the channel. [`orders`] passes orders to the owner, wherever it is,
 //! [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
 mod access;

@@ -13,7 +13,7 @@ use crate::{
 /// What the owner is doing, as of an event.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(super) struct Progress {
-    /// In the words of its supervisor.
+    /// In the words of its channel.
     pub(super) intent: Option<Arc<str>>,
     /// Number of events since its source started or started over, without injected ones.
     pub(super) passed: u64,

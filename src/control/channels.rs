@@ -7,8 +7,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use super::{
-    Answer, Channel, ChannelRegistry, Control, Driver, Lease, ORDERS_WAITING_MAX, Refusal, Sources, Status,
-    Token, give,
+    Answer, ChannelRegistry, Control, Driver, Lease, ORDERS_WAITING_MAX, OpenChannel, Refusal, Sources,
+    Status, Token, give,
     tokens::{self, key},
     upstream::Tally,
 };
@@ -161,7 +161,7 @@ impl Channels {
 
     /// Returns all additional channels.
     #[must_use]
-    pub fn statuses(&self) -> Vec<Channel> {
+    pub fn statuses(&self) -> Vec<OpenChannel> {
         self.registry.channels()
     }
 

@@ -15,7 +15,7 @@ use crate::{
 
 /// An additional channel.
 #[derive(Clone, Debug)]
-pub struct Channel {
+pub struct OpenChannel {
     /// User whose room it is; `None` for a private replay.
     pub user: Option<String>,
     /// Hub with its events.
@@ -23,7 +23,7 @@ pub struct Channel {
     view: View,
 }
 
-impl Channel {
+impl OpenChannel {
     /// Returns the status of its source.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -65,7 +65,7 @@ pub struct ChannelRegistry {
 #[derive(Debug, Default)]
 struct Listed {
     rooms: BTreeMap<String, LeasedRoom>,
-    replays: BTreeMap<u64, Channel>,
+    replays: BTreeMap<u64, OpenChannel>,
     /// Number of channels opened so far.
     opened: u64,
     /// What private replays have found missing, by recording.
@@ -74,7 +74,7 @@ struct Listed {
 
 #[derive(Debug)]
 struct LeasedRoom {
-    channel: Channel,
+    channel: OpenChannel,
     /// One reference for each lease, plus this one.
     used: Arc<()>,
 }
@@ -120,7 +120,7 @@ impl ChannelRegistry {
         if let Some(room) = listed.rooms.get(&key(user)) {
             return (room.lease(), None);
         }
-        let channel = Channel { user: Some(user.to_owned()), hub: hub.clone(), view };
+        let channel = OpenChannel { user: Some(user.to_owned()), hub: hub.clone(), view };
         let room = LeasedRoom { channel, used: Arc::default() };
         let lease = room.lease();
         listed.rooms.insert(key(user), room);
@@ -150,7 +150,7 @@ impl ChannelRegistry {
         let mut listed = self.lock();
         listed.opened += 1;
         let number = listed.opened;
-        listed.replays.insert(number, Channel { user: None, hub: hub.clone(), view });
+        listed.replays.insert(number, OpenChannel { user: None, hub: hub.clone(), view });
         ListedReplay { registry: self.clone(), number }
     }
 
@@ -170,7 +170,7 @@ impl ChannelRegistry {
 
     /// Returns all channels; rooms come first.
     #[must_use]
-    pub fn channels(&self) -> Vec<Channel> {
+    pub fn channels(&self) -> Vec<OpenChannel> {
         let listed = self.lock();
         let rooms = listed.rooms.values().map(|room| &room.channel);
         rooms.chain(listed.replays.values()).cloned().collect()
@@ -180,7 +180,7 @@ impl ChannelRegistry {
         self.lock().opened > 0
     }
 
-    pub(super) fn find(&self, user: &str) -> Option<Channel> {
+    pub(super) fn find(&self, user: &str) -> Option<OpenChannel> {
         let name = user.trim().trim_start_matches('@');
         self.lock().rooms.get(&key(name)).map(|room| room.channel.clone())
     }

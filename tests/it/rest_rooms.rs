@@ -1,4 +1,4 @@
-//! REST routes of rooms: `/connect` and `/test`, with scripted answers of the supervisor.
+//! REST routes of rooms: `/connect` and `/test`, with scripted answers of the channel.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::Rig;
 
-/// Answers like a supervisor: `ann` gets connected, all others are rate limited.
+/// Answers like a channel: `ann` gets connected, all others are rate limited.
 async fn drive(mut driver: Driver) {
     driver.update_status(|status| status.username = Some("ann".to_owned()));
     let limited = || Refusal {

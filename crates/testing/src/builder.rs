@@ -3,12 +3,12 @@
 use std::{future::Future, io, panic::Location, path::PathBuf, time::Duration};
 
 use livetape::{
+    channels::{Channel, ChannelOptions},
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::Problem,
     server::{self, Config, Listener, Peer, Server, listen::Listening, memory},
     source::{self, live},
-    supervisor::{Supervisor, SupervisorOptions},
 };
 use livetape_core::pace::Speed;
 use tokio::{io::DuplexStream, runtime::Handle};
@@ -213,9 +213,9 @@ impl TapeBuilder {
         let (control, driver) = Control::new();
         let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
         let options =
-            SupervisorOptions { play: self.options, ..SupervisorOptions::new(live::LiveOptions::new("")) };
-        let supervisor = Supervisor::new(hub.clone(), &control, driver, offline(), options);
-        tokio::spawn(supervisor.replay(tape));
+            ChannelOptions { play: self.options, ..ChannelOptions::new(live::LiveOptions::new("")) };
+        let channel = Channel::new(hub.clone(), &control, driver, offline(), options);
+        tokio::spawn(channel.replay(tape));
         tokio::spawn(server::serve(listener, server));
         Ok(Tape { control, hub, address, connector, tally })
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use livetape::{
+    channels::Channel,
     control::{Control, Driver, ReplayOrder},
     hub::{Hub, Limits},
     sans_io::{
@@ -14,7 +15,6 @@ use livetape::{
     },
     server::{self, Event, Handlers, Server, listen::Listening},
     source::{Tape, live::NetTransport},
-    supervisor::Supervisor,
 };
 use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;
@@ -201,7 +201,7 @@ impl App {
         let address = self.options.address(port)?;
         let config =
             server::Config { handlers: Some(self.handlers.clone()), ..self.options.server(address)? };
-        let options = self.options.supervisor()?;
+        let options = self.options.channel()?;
         let transport = NetTransport::new(&options.live)?;
         let tape = match self.options.replay.clone() {
             None => None,
@@ -234,15 +234,15 @@ impl App {
         let bound = listening.addresses().first().map_or(0, |address| u32::from(address.port()));
         let server = Server { hub: self.hub.clone(), control: self.control.clone(), config };
         let user = self.options.live.clone();
-        let supervisor = Supervisor::new(self.hub.clone(), &self.control, driver, transport, options);
+        let channel = Channel::new(self.hub.clone(), &self.control, driver, transport, options);
         // Failures are events of the feed.
         let source = match (tape, user) {
             (Some(tape), _) => {
-                let show = supervisor.replay(tape);
+                let show = channel.replay(tape);
                 runtime.spawn(async { drop(show.await) })
             }
-            (None, Some(user)) => runtime.spawn(async { drop(supervisor.live(user).await) }),
-            (None, None) => runtime.spawn(async { drop(supervisor.serve().await) }),
+            (None, Some(user)) => runtime.spawn(async { drop(channel.live(user).await) }),
+            (None, None) => runtime.spawn(async { drop(channel.serve().await) }),
         };
         let serving = runtime.spawn(server::serve(listening, server));
         let closed = self.closed.clone();

@@ -9,11 +9,11 @@ use std::{
 };
 
 use livetape::{
+    channels::ChannelOptions,
     lobby,
     sans_io::{error::Problem, pace::Speed, username::normalise},
     server::{self, Access, HandlerLimits, Recordings, Tokens},
     source::{ReplayOptions, live::LiveOptions},
-    supervisor::SupervisorOptions,
 };
 use serde::Deserialize;
 
@@ -110,7 +110,7 @@ impl AppOptions {
             return Err(bad("`token` is shorter than 16 characters")
                 .hint("use `crypto.randomBytes(24).toString('base64url')`"));
         }
-        self.supervisor().map(drop)
+        self.channel().map(drop)
     }
 
     /// Returns the address to listen on.
@@ -182,7 +182,7 @@ impl AppOptions {
     }
 
     /// Returns the options of the sources.
-    pub(crate) fn supervisor(&self) -> Result<SupervisorOptions, Problem> {
+    pub(crate) fn channel(&self) -> Result<ChannelOptions, Problem> {
         let mut live = LiveOptions::new(self.live.clone().unwrap_or_default());
         live.offline = self.offline;
         if let Some(upstream) = &self.upstream {
@@ -202,6 +202,6 @@ impl AppOptions {
             recordings: self.recordings.clone().unwrap_or(default.recordings.clone()),
             ..default
         };
-        Ok(SupervisorOptions { play, allow_inject: self.allow_inject, ..SupervisorOptions::new(live) })
+        Ok(ChannelOptions { play, allow_inject: self.allow_inject, ..ChannelOptions::new(live) })
     }
 }

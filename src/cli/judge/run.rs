@@ -16,6 +16,7 @@ use super::{
     proxy_env,
 };
 use crate::{
+    channels::{Channel, ChannelOptions},
     cli::{
         args,
         options::{config, sources},
@@ -41,7 +42,6 @@ use crate::{
     },
     settings::{Address, KEYS, Listen, Origin, Settings},
     source::{Summary, Tape, live::NetTransport},
-    supervisor::{Supervisor, SupervisorOptions},
 };
 
 pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
@@ -52,15 +52,15 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     tape.check_within(settings.replay.start)?;
     let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
     let mock = start_mock(&args, &mut settings, named).await?;
-    let options = SupervisorOptions {
+    let options = ChannelOptions {
         // The terminal belongs to the command, unless it could wait without end.
         on_end: if settings.replay.exit_when_done || args.until_idle.is_some() { |_| () } else { tell_end },
         warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
         ..sources::options(&settings, "")
     };
     let transport = NetTransport::new(&options.live)?;
-    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let show = tokio::spawn(supervisor.replay(tape.clone()));
+    let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let show = tokio::spawn(channel.replay(tape.clone()));
     let fronts = match &mock {
         Some((mock, _)) => Fronts::start(&settings.mock, mock, BY_VARIABLES).await?,
         None => None,

@@ -2,17 +2,17 @@
 
 use super::{rooms, serving::backlog};
 use crate::{
+    channels::{ChannelOptions, Record},
     cli::process::display,
     clock::Waiting,
     sans_io::pace::Speed,
     settings::{Laps, Settings},
     source::{self, Summary},
-    supervisor::{Record, SupervisorOptions},
 };
 
-/// Returns the options of the supervisor; `user` is empty if no room is connected at the start.
-pub(crate) fn options(settings: &Settings, user: &str) -> SupervisorOptions {
-    SupervisorOptions {
+/// Returns the options of the channel; `user` is empty if no room is connected at the start.
+pub(crate) fn options(settings: &Settings, user: &str) -> ChannelOptions {
+    ChannelOptions {
         record: settings.live.record.clone().map(Record::File),
         sync: settings.record.sync,
         allow_inject: settings.live.allow_inject,
@@ -23,7 +23,7 @@ pub(crate) fn options(settings: &Settings, user: &str) -> SupervisorOptions {
         play: play(settings),
         on_end: tell,
         wait_clients: settings.server.wait_clients.unwrap_or_default(),
-        ..SupervisorOptions::new(rooms::options(&settings.live, user, settings.server.seed))
+        ..ChannelOptions::new(rooms::options(&settings.live, user, settings.server.seed))
     }
 }
 
@@ -87,9 +87,8 @@ mod tests {
     }
 
     /// Returns every option of a source as text.
-    fn shown(options: &SupervisorOptions) -> String {
-        let SupervisorOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } =
-            options;
+    fn shown(options: &ChannelOptions) -> String {
+        let ChannelOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
         let urls = (&live.upstream, &live.sign_url, &live.proxy, live.lookups_per_minute);
         format!(

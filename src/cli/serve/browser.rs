@@ -31,8 +31,7 @@ pub(crate) async fn record(
         format!("🔴 Recording the tab {}", shown_page(page)),
         "💡 Reload the page now to record its connections from their start".to_owned(),
     ];
-    into_file(settings, &user, &lines, |supervisor| async { supervisor.show_connected(&user, live).await })
-        .await
+    into_file(settings, &user, &lines, |channel| async { channel.show_connected(&user, live).await }).await
 }
 
 fn list(pages: &[Page]) {

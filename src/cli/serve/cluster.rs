@@ -2,6 +2,7 @@
 
 use super::stage::{Bound, conclude};
 use crate::{
+    channels::{Channel, ChannelOptions},
     cli::{
         args,
         options::{nats, serving::Addresses},
@@ -12,7 +13,6 @@ use crate::{
     sans_io::error::{Problem, exit},
     settings::Settings,
     source::live::NetTransport,
-    supervisor::{Supervisor, SupervisorOptions},
 };
 
 /// Connects to the cluster of the settings, if there is one.
@@ -28,7 +28,7 @@ pub(crate) async fn serve(
     cluster: Cluster,
     settings: &Settings,
     lifecycle: &args::Lifecycle,
-    mut options: SupervisorOptions,
+    mut options: ChannelOptions,
 ) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
     let node = cluster.node().to_owned();
@@ -37,8 +37,8 @@ pub(crate) async fn serve(
     let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
     let (bound, mut driver) = Bound::listen_with(settings, lifecycle, hub).await?;
     let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
-    let supervisor = Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let supervising = tokio::spawn(supervisor.serve_terms(membership.terms));
+    let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let supervising = tokio::spawn(channel.serve_terms(membership.terms));
     membership.ready.await?;
     let stage =
         bound.open(settings, display::Style::Plain, lifecycle, |Addresses { feed, rest, .. }| {

@@ -2,6 +2,7 @@
 
 use super::stage;
 use crate::{
+    channels::ChannelOptions,
     cli::{
         args,
         options::{config, rooms, serving::Addresses, sources},
@@ -9,7 +10,6 @@ use crate::{
     },
     log,
     sans_io::error::Problem,
-    supervisor::SupervisorOptions,
 };
 
 pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
@@ -17,7 +17,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let options =
-        SupervisorOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
+        ChannelOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
     let wait_clients = options.wait_clients;
     let name = user.clone();
     let greet = |Addresses { feed, rest, .. }: &Addresses| {
@@ -29,7 +29,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
             display::say("Connecting to TikTok Live...");
         }
     };
-    let live = |supervisor: stage::Source| async { Ok(supervisor.live(user).await) };
+    let live = |channel: stage::Source| async { Ok(channel.live(user).await) };
     stage::serve(&settings, &args.lifecycle, display::Style::Live, options, live, greet).await
 }
 
@@ -48,6 +48,6 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
     };
-    let idle = |supervisor: stage::Source| async { Ok(supervisor.serve().await) };
+    let idle = |channel: stage::Source| async { Ok(channel.serve().await) };
     stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, idle, greet).await
 }

@@ -18,5 +18,5 @@ pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     }
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];
-    into_file(&settings, &user, &lines, |supervisor| supervisor.live(user.clone())).await
+    into_file(&settings, &user, &lines, |channel| channel.live(user.clone())).await
 }

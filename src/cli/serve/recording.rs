@@ -2,6 +2,7 @@
 
 use super::stage::conclude;
 use crate::{
+    channels::{Channel, ChannelOptions, Ended, Record},
     cli::{
         options::rooms,
         process::{display, signals},
@@ -11,25 +12,24 @@ use crate::{
     sans_io::error::{Problem, exit},
     settings::Settings,
     source::live::NetTransport,
-    supervisor::{Ended, Record, Supervisor, SupervisorOptions},
 };
 
-/// Prints `lines`, then records and displays the source that `start` runs on a supervisor.
+/// Prints `lines`, then records and displays the source that `start` runs on a channel.
 pub(super) async fn into_file<E: Future<Output = Ended>>(
     settings: &Settings,
     user: &str,
     lines: &[String],
-    start: impl FnOnce(Supervisor<NetTransport>) -> E,
+    start: impl FnOnce(Channel<NetTransport>) -> E,
 ) -> Result<u8, Problem> {
     let folder = || Record::Folder(settings.server.folder());
-    let options = SupervisorOptions {
+    let options = ChannelOptions {
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         sync: settings.record.sync,
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
-        ..SupervisorOptions::new(rooms::options(&settings.live, user, None))
+        ..ChannelOptions::new(rooms::options(&settings.live, user, None))
     };
     options.check_file()?;
     let transport = NetTransport::new(&options.live)?;
@@ -41,7 +41,7 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
     display::say("📺 Press Ctrl+C to stop");
     let shown =
         (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Recording)));
-    let ended = start(Supervisor::new(hub.clone(), &control, driver, transport, options)).await;
+    let ended = start(Channel::new(hub.clone(), &control, driver, transport, options)).await;
     hub.close(CloseReason { code: 1000, reason: "recorded".into() });
     if let Some(shown) = shown {
         drop(shown.await);

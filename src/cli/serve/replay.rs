@@ -31,7 +31,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         }
         greet(&tape, &play, addresses, settings.limits.subscribers);
     };
-    let show = |supervisor: stage::Source| supervisor.replay(tape.clone());
+    let show = |channel: stage::Source| channel.replay(tape.clone());
     stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, show, announce).await
 }
 

@@ -8,6 +8,7 @@ use tracing::info;
 
 use super::lifecycle::Ready;
 use crate::{
+    channels::{Channel, ChannelOptions, Ended},
     cli::{
         args,
         options::{
@@ -23,7 +24,6 @@ use crate::{
     server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::Settings,
     source::live::NetTransport,
-    supervisor::{Ended, Supervisor, SupervisorOptions},
 };
 
 /// A running server.
@@ -36,8 +36,8 @@ pub(crate) struct Stage {
     exits_when_done: bool,
 }
 
-/// What plays on a server: the supervisor of its sources.
-pub(super) type Source = Supervisor<NetTransport>;
+/// The main channel of a server.
+pub(super) type Source = Channel<NetTransport>;
 
 /// Listens, announces the addresses with `greet`, serves until the source that `start` returns has ended, and closes the
 /// server. Returns the exit code.
@@ -45,13 +45,13 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     settings: &Settings,
     lifecycle: &args::Lifecycle,
     display: display::Style,
-    options: SupervisorOptions,
+    options: ChannelOptions,
     start: impl FnOnce(Source) -> E,
     greet: impl FnOnce(&Addresses),
 ) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
     let (bound, driver) = Bound::listen(settings, lifecycle).await?;
-    let source = start(Supervisor::new(bound.hub.clone(), &bound.control, driver, transport, options));
+    let source = start(Channel::new(bound.hub.clone(), &bound.control, driver, transport, options));
     let stage = bound.open(settings, display, lifecycle, greet)?;
     let ended = source.await?;
     let missed = stage.close().await;

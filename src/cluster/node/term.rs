@@ -30,7 +30,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// Maximum time to hand the channel over when the server shuts down.
 const LEAVE_TIME: Duration = Duration::from_secs(3);
 
-/// A term of the supervisor.
+/// A term of the channel.
 pub(super) struct Running {
     over: CancellationToken,
     ended: oneshot::Receiver<()>,

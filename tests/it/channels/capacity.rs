@@ -1,11 +1,11 @@
 //! Every limit that closes a socket with 4102 says which one it is: to the client, and in the metrics.
 
 use livetape::{
+    channels::ChannelOptions,
     control::Sources,
     lobby,
     server::{Config, Limits},
     source::live::LiveOptions,
-    supervisor::SupervisorOptions,
 };
 
 use crate::support::{As, ROOMS, Setup, told};
@@ -58,7 +58,7 @@ const ROWS: [Row; 6] = [
     (
         "lookups",
         |setup| {
-            setup.options(|options| SupervisorOptions {
+            setup.options(|options| ChannelOptions {
                 live: LiveOptions { lookups_per_minute: Some(1), ..options.live },
                 ..options
             })

@@ -3,16 +3,16 @@
 use std::{fmt::Write as _, time::Duration};
 
 use livetape::{
+    channels::ChannelOptions,
     control::{Sources, Token},
     source::live::LiveOptions,
-    supervisor::SupervisorOptions,
 };
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, told, wait};
 
 /// Sets the number of look-ups per minute: the upstream of the tests is on loopback, so it has none by default.
 fn limited(setup: Setup, per_minute: u32) -> Setup {
-    setup.options(|options| SupervisorOptions {
+    setup.options(|options| ChannelOptions {
         live: LiveOptions { lookups_per_minute: Some(per_minute), ..options.live },
         ..options
     })

@@ -35,8 +35,8 @@ async fn reasons(rig: &Rig) -> Vec<String> {
 async fn a_replay_takes_orders_before_it_runs() {
     let mut setup = Setup::default();
     setup.options.play.wait_clients = 1;
-    let (rig, supervisor) = setup.supervised();
-    let show = supervisor.replay(short());
+    let (rig, channel) = setup.channel();
+    let show = channel.replay(short());
     assert_eq!(mode(&rig), Mode::Replay);
     assert_eq!(rig.http("GET", "/replay", "").await.json()["state"], "waiting");
     let play = rig.control.order(ReplayOrder::Play);

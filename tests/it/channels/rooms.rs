@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use livetape::{
+    channels::ChannelOptions,
+    channels::LINGER,
     control::SourceState,
     hub::{Join, Limits, Since},
     sans_io::error::Code,
-    supervisor::LINGER,
-    supervisor::SupervisorOptions,
 };
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ async fn tokens_with_the_same_user_share_one_connection() {
 async fn the_backlog_of_a_tokens_channel_is_configurable() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
     let rig =
-        Setup::channels(ROOMS).options(|options| SupervisorOptions { backlog, ..options }).start(As::Serve);
+        Setup::channels(ROOMS).options(|options| ChannelOptions { backlog, ..options }).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(1)).await;
     let hub = rig.control.channels().find("ann").unwrap();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use livetape::{
+    channels::{ChannelOptions, LINGER},
     control::{Mode, SourceState},
     sans_io::error::Code,
-    supervisor::LINGER,
 };
 use serde_json::Value;
 
@@ -116,6 +116,54 @@ async fn the_main_channel_follows_the_room_of_a_token() {
     rig.control.connect("ann".into()).await.unwrap();
     assert_eq!(rig.upgrades(), 1);
     rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tokens_channel_without_clients_ends_after_the_main_channel_has_left() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    let mut token = rig.ws("ws/t-ann").await;
+    read(&mut token, 1).await;
+    let stream = rig.control.channels().find("ann").unwrap().stream();
+    rig.control.connect("ann".into()).await.unwrap();
+    drop(token);
+    wait(10 * LINGER).await;
+    assert_eq!(rig.control.channels().find("ann").unwrap().stream(), stream);
+    rig.control.disconnect("ann".into()).await.unwrap();
+    wait(2 * LINGER).await;
+    assert!(rig.control.channels().users().is_empty());
+    let last = rig.mock().received().pop().unwrap();
+    assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn injected_events_reach_both_channels_whichever_was_first() {
+    for is_token_first in [true, false] {
+        let allow = |options| ChannelOptions { allow_inject: true, ..options };
+        let rig = Setup::channels(ROOMS).options(allow).start(As::Serve);
+        if !is_token_first {
+            rig.control.connect("ann".into()).await.unwrap();
+        }
+        let mut token = rig.ws("ws/t-ann").await;
+        read(&mut token, 1).await;
+        rig.control.connect("ann".into()).await.unwrap();
+        let mut main = rig.ws("").await;
+        let request = serde_json::json!({ "type": "chat", "user": "eve", "comment": "hi" });
+        let injected = rig.control.inject(serde_json::from_value(request).unwrap()).await.unwrap();
+        assert_eq!(injected.delivered, 1, "the token's client does not count");
+        let mut ids = Vec::new();
+        for socket in [&mut main, &mut token] {
+            let event = loop {
+                let event = json(&read(socket, 1).await[0]);
+                if event["injected"] == true {
+                    break event;
+                }
+            };
+            ids.push(event["id"].clone());
+        }
+        assert_eq!(ids[0], ids[1]);
+        rig.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 
 use bytes::Bytes;
 use livetape::{
+    channels::ChannelOptions,
+    channels::Record,
     mock::{Scenario, ScenarioFile},
     sans_io::{
         error::Code,
         recording::{Reader, What},
         wire,
     },
-    supervisor::Record,
-    supervisor::SupervisorOptions,
 };
 
 use crate::support::{As, Setup, mock::Mock};
@@ -34,7 +34,7 @@ fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
 /// Plays `setting` and records it.
 async fn record(setting: ScenarioFile, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let record = Some(Record::File(path.to_owned()));
-    let record = |options| SupervisorOptions { record, ..options };
+    let record = |options| ChannelOptions { record, ..options };
     Setup::scenario(setting).options(record).start(As::Live).outlined(1_200).await;
     frames(path)
 }
@@ -62,7 +62,7 @@ async fn recording_a_replay_gives_the_same_recording() {
 async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("first.bin");
-    let record = |options| SupervisorOptions { record: Some(Record::File(path.clone())), ..options };
+    let record = |options| ChannelOptions { record: Some(Record::File(path.clone())), ..options };
     let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     rig.control.connect("ben".into()).await.unwrap();

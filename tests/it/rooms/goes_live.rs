@@ -1,15 +1,15 @@
 //! livetape follows a user whose state changes over time.
 
-use livetape::{sans_io::error::Code, source::live, supervisor::SupervisorOptions};
+use livetape::{channels::ChannelOptions, sans_io::error::Code, source::live};
 
 use crate::support::{As, Setup};
 
 /// Waits until the user is live. The first connection ends with the LIVE; the second waits for the next one.
 #[tokio::test(start_paused = true)]
 async fn a_source_waits_for_each_live_of_a_user() {
-    let wait = |options: SupervisorOptions| {
+    let wait = |options: ChannelOptions| {
         let live = live::LiveOptions { wait_live: Some(live::WAIT_LIVE_MIN), ..options.live };
-        SupervisorOptions { live, ..options }
+        ChannelOptions { live, ..options }
     };
     let rig = Setup::fixture("goes-live").options(wait).start(As::Serve);
     for ms in [0, 95_000] {

@@ -1,12 +1,12 @@
 //! `/inject` without a replay: while idle, and in a live room.
 
 use livetape::{
+    channels::{ChannelOptions, Record},
     control::InjectRequest,
     sans_io::{
         error::Code,
         recording::{Reader, What},
     },
-    supervisor::{Record, SupervisorOptions},
 };
 use serde_json::json;
 
@@ -53,7 +53,7 @@ async fn allowed_injections_are_not_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("live.bin");
     let record = Some(Record::File(path.clone()));
-    let allow = |options| SupervisorOptions { record, allow_inject: true, ..options };
+    let allow = |options| ChannelOptions { record, allow_inject: true, ..options };
     let rig = Setup::fixture("stays-open").options(allow).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     rig.at_ms(5_000).await;

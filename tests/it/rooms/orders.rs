@@ -1,10 +1,10 @@
 //! REST commands: connect, replace, disconnect and test.
 
 use livetape::{
+    channels::ChannelOptions,
     control::{Mode, Refusal, ReplayOrder, SourceState},
     hub::{Join, Next, Reader},
     sans_io::error::Code,
-    supervisor::SupervisorOptions,
 };
 
 use crate::support::{As, Rig, Setup};
@@ -70,7 +70,7 @@ async fn under_serve_a_final_failure_disconnects_and_closes_nothing() {
 }
 
 fn held(scenario_name: &str) -> Rig {
-    let hold = |options| SupervisorOptions { wait_clients: 2, ..options };
+    let hold = |options| ChannelOptions { wait_clients: 2, ..options };
     Setup::fixture(scenario_name).options(hold).start(As::Live)
 }
 

@@ -2,11 +2,11 @@
 //! is the same as the room.
 
 use livetape::{
+    channels::{Channel, ChannelOptions, Record},
     control::Sources,
     mock::Seen,
     server::Config,
     source::{self, Tape, live},
-    supervisor::{Record, Supervisor, SupervisorOptions},
 };
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -23,8 +23,8 @@ fn subscribe(server: &Served) -> JoinHandle<(Vec<Value>, u16)> {
     })
 }
 
-fn options(live: live::LiveOptions, record: Option<Record>) -> SupervisorOptions {
-    SupervisorOptions { ends_with_source: true, record, ..SupervisorOptions::new(live) }
+fn options(live: live::LiveOptions, record: Option<Record>) -> ChannelOptions {
+    ChannelOptions { ends_with_source: true, record, ..ChannelOptions::new(live) }
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_room_and_its_recording_are_the_same() {
     let live = live::LiveOptions { upstream: Some(upstream), ..live::LiveOptions::new("demo") };
     let transport = live::NetTransport::new(&live).unwrap();
     let options_live = options(live, Some(Record::File(file.clone())));
-    let ended = Supervisor::new(hub, &control, driver, transport, options_live).live("demo".into()).await;
+    let ended = Channel::new(hub, &control, driver, transport, options_live).live("demo".into()).await;
     assert_eq!(ended.exit_code(), Ok(0), "{ended:?}");
     let (first, second) = (first.await.unwrap(), second.await.unwrap());
     control.shut_down();
@@ -63,11 +63,11 @@ async fn a_room_and_its_recording_are_the_same() {
         exit_when_done: true,
         ..source::ReplayOptions::default()
     };
-    let idle = SupervisorOptions { play, ..options(live::LiveOptions::new(""), None) };
+    let idle = ChannelOptions { play, ..options(live::LiveOptions::new(""), None) };
     let transport = live::NetTransport::new(&idle.live).unwrap();
-    let supervisor = Supervisor::new(hub, &control, driver, transport, idle);
+    let channel = Channel::new(hub, &control, driver, transport, idle);
     let tape = Tape::find(file.to_str().unwrap()).unwrap();
-    supervisor.replay(tape).await.unwrap();
+    channel.replay(tape).await.unwrap();
     let (mut replayed, code) = third.await.unwrap();
     control.shut_down();
     serving.await.unwrap();

@@ -1,9 +1,9 @@
 //! A recording as a scenario: connections behave as they did when it was recorded.
 
 use livetape::{
+    channels::{ChannelOptions, Record},
     mock::{Scenario, ScenarioFile},
     source::live,
-    supervisor::{Record, SupervisorOptions},
 };
 
 use crate::support::{As, Setup, UPSTREAM};
@@ -27,7 +27,7 @@ async fn check(name: &str) {
     let record = Some(Record::File(file.clone()));
     let setup = Setup::fixture(name).sign_url(sign_url.clone());
     let first = setup
-        .options(|options| SupervisorOptions { record, ..options })
+        .options(|options| ChannelOptions { record, ..options })
         .start(As::Live)
         .outlined(SECS_MAX)
         .await;

@@ -14,12 +14,12 @@ use std::{
 };
 
 use livetape::{
+    channels::{Channel, ChannelOptions},
     clock,
     hub::Limits,
     mock::Scenario,
     sans_io::retry::SplitMix,
     source::live::LiveOptions,
-    supervisor::{Supervisor, SupervisorOptions},
 };
 
 use proptest::{
@@ -73,10 +73,10 @@ async fn simulate(seed: u64) -> Vec<String> {
     let mock = Mock::new(scenario);
     let transport = torn::transport(&mock, random.fork(), Arc::clone(&read));
     let live = LiveOptions { seed: random.up_to(u64::MAX), ..Setup::default().options.live };
-    let options = SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) };
+    let options = ChannelOptions { ends_with_source: true, ..ChannelOptions::new(live) };
     let driver = rig.take_driver();
-    let supervisor = Supervisor::new(rig.hub.clone(), &rig.control, driver, transport, options);
-    rig.supervisor = Some(tokio::spawn(async move { supervisor.live("demo".to_owned()).await }));
+    let channel = Channel::new(rig.hub.clone(), &rig.control, driver, transport, options);
+    rig.channel = Some(tokio::spawn(async move { channel.live("demo".to_owned()).await }));
     let rig = Rc::new(rig);
     let readers = (0..SUBSCRIBERS).map(|_| subscribers::read(Rc::clone(&rig), random.fork()));
     let readers = futures_util::future::join_all(readers);

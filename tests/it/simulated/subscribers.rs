@@ -61,7 +61,7 @@ async fn visit(rig: &Rig, random: &mut Random, since: Option<u64>) -> Visit {
     let mut socket = rig.ws(&path).await;
     let mut visit = Visit { since, before, after: rig.hub.head(), lines: Vec::new(), close: None };
     let stalls = random.of(&[5, 50, 1_000_000]);
-    let stays = rig.supervisor.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) || random.one_in(4);
+    let stays = rig.channel.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) || random.one_in(4);
     let leaves = clock::now() + if stays { FOREVER } else { random.up_to_ms(VISIT_MS_MAX) };
     loop {
         if random.one_in(stalls) {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use livetape::{
+    channels::Ended,
     control::{Control, Driver, ReplayOrder, ReplayState},
     hub::{CloseReason, Filter, Hub, Limits, Next},
     mock::{Happened, MockTikTok},
     sans_io::recording::Item,
     server::{Config, memory},
     source::{Replay, ReplayOptions, Summary, Tape},
-    supervisor::Ended,
 };
 use serde_json::Value;
 use tokio::{
@@ -44,7 +44,7 @@ pub(crate) struct Rig {
     pub(super) driver: Option<Driver>,
     pub(super) timeline: Option<Timeline>,
     pub(super) mock: Option<Mock>,
-    pub(crate) supervisor: Option<JoinHandle<Ended>>,
+    pub(crate) channel: Option<JoinHandle<Ended>>,
     pub(super) replay: Option<JoinHandle<Summary>>,
 }
 
@@ -192,12 +192,12 @@ impl Rig {
     /// Waits for the end, at most `secs` virtual seconds; returns the log as an [`outline`].
     pub(crate) async fn outlined(self, secs: u64) -> Vec<String> {
         let deadline = self.started + Duration::from_secs(secs);
-        let mut supervisor = self.supervisor.unwrap();
-        let ended = match tokio::time::timeout_at(deadline, &mut supervisor).await {
+        let mut channel = self.channel.unwrap();
+        let ended = match tokio::time::timeout_at(deadline, &mut channel).await {
             Ok(ended) => ended.unwrap(),
             Err(_) => {
                 self.control.shut_down();
-                supervisor.await.unwrap()
+                channel.await.unwrap()
             }
         };
         self.hub.close(CloseReason { code: 1001, reason: "shutting_down".into() });
@@ -216,6 +216,6 @@ impl Rig {
         self.control.shut_down();
         self.serving.await.unwrap();
         self.control.channels().ended().await;
-        self.supervisor.unwrap().await.unwrap()
+        self.channel.unwrap().await.unwrap()
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use livetape::{
+    channels::{Channel, ChannelOptions},
     clock,
     control::{Control, Sources, Token},
     hub::{Filter, Gifts, Hub, Limits},
     mock::{MEMORY_WALL_MS, Scenario, ScenarioFile},
     server::{Config, Server, memory, serve},
     source::{Tape, live},
-    supervisor::{Supervisor, SupervisorOptions},
 };
 
 use super::{
@@ -70,7 +70,7 @@ pub(crate) fn short() -> Tape {
     Tape::from_bytes("short", std::fs::read("recordings/short.bin").unwrap().into())
 }
 
-/// Builder for a [`Rig`]: without a source, or with a supervisor and a mock.
+/// Builder for a [`Rig`]: without a source, or with a channel and a mock.
 pub(crate) struct Setup {
     pub(crate) stream: &'static str,
     pub(crate) limits: Limits,
@@ -81,7 +81,7 @@ pub(crate) struct Setup {
     pub(crate) scenario: ScenarioFile,
     /// `USER` of `livetape live USER`.
     pub(crate) user: &'static str,
-    pub(crate) options: SupervisorOptions,
+    pub(crate) options: ChannelOptions,
 }
 
 impl Default for Setup {
@@ -100,7 +100,7 @@ impl Default for Setup {
             filter: None,
             scenario: Scenario::default().into(),
             user: "demo",
-            options: SupervisorOptions::new(live),
+            options: ChannelOptions::new(live),
         }
     }
 }
@@ -134,13 +134,13 @@ impl Setup {
         self
     }
 
-    pub(crate) fn options(mut self, change: impl FnOnce(SupervisorOptions) -> SupervisorOptions) -> Self {
+    pub(crate) fn options(mut self, change: impl FnOnce(ChannelOptions) -> ChannelOptions) -> Self {
         self.options = change(self.options);
         self
     }
 
     pub(crate) fn sign_url(self, sign_url: Option<live::Url>) -> Self {
-        self.options(|options| SupervisorOptions {
+        self.options(|options| ChannelOptions {
             live: live::LiveOptions { sign_url, ..options.live },
             ..options
         })
@@ -168,32 +168,32 @@ impl Setup {
             driver: Some(driver),
             timeline,
             mock: None,
-            supervisor: None,
+            channel: None,
             replay: None,
         }
     }
 
-    /// Starts a server with a mock upstream, and creates its supervisor.
-    pub(crate) fn supervised(mut self) -> (Rig, Supervisor<impl live::Transport>) {
+    /// Starts a server with a mock upstream, and creates its channel.
+    pub(crate) fn channel(mut self) -> (Rig, Channel<impl live::Transport>) {
         let mock = Mock::new(std::mem::replace(&mut self.scenario, Scenario::default().into()));
         let (transport, options) = (mock.transport(), self.options.clone());
         let mut rig = self.idle();
         let driver = rig.take_driver();
         rig.mock = Some(mock);
-        let supervisor = Supervisor::new(rig.hub.clone(), &rig.control, driver, transport, options);
-        (rig, supervisor)
+        let channel = Channel::new(rig.hub.clone(), &rig.control, driver, transport, options);
+        (rig, channel)
     }
 
-    /// Starts a server with a supervisor and a mock upstream.
+    /// Starts a server with a channel and a mock upstream.
     pub(crate) fn start(mut self, start: As) -> Rig {
         self.options.ends_with_source = start == As::Live;
         let user = self.user.to_owned();
-        let (mut rig, supervisor) = self.supervised();
-        rig.supervisor = Some(tokio::spawn(async move {
+        let (mut rig, channel) = self.channel();
+        rig.channel = Some(tokio::spawn(async move {
             match start {
-                As::Live => supervisor.live(user).await,
-                As::Serve => supervisor.serve().await,
-                As::Replay => supervisor.replay(short()).await.unwrap(),
+                As::Live => channel.live(user).await,
+                As::Serve => channel.serve().await,
+                As::Replay => channel.replay(short()).await.unwrap(),
             }
         }));
         rig

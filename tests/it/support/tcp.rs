@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use livetape::{
+    channels::{Channel, ChannelOptions, Ended},
     control::{Control, Driver, Sources},
     hub::{Hub, Limits},
     mock::MockTikTok,
     server::{Config, Server, listen::Listening, serve},
     source::live,
-    supervisor::{Ended, Supervisor, SupervisorOptions},
 };
 use tokio::task::JoinHandle;
 
@@ -35,12 +35,12 @@ impl Served {
     }
 }
 
-/// A server and its supervisor, like `livetape serve --upstream <mock>`.
+/// A server and its channel, like `livetape serve --upstream <mock>`.
 pub(crate) struct Supervised {
     pub(crate) control: Control,
     pub(crate) address: SocketAddr,
     serving: JoinHandle<()>,
-    supervisor: JoinHandle<Ended>,
+    channel: JoinHandle<Ended>,
 }
 
 impl Supervised {
@@ -50,14 +50,13 @@ impl Supervised {
         let upstream = Some(live::Url::parse(&mock.url()).unwrap());
         let live = live::LiveOptions { upstream, ..live::LiveOptions::new("") };
         let transport = live::NetTransport::new(&live).unwrap();
-        let supervisor = Supervisor::new(hub, &control, driver, transport, SupervisorOptions::new(live));
-        Self { control, address, serving, supervisor: tokio::spawn(supervisor.serve()) }
+        let channel = Channel::new(hub, &control, driver, transport, ChannelOptions::new(live));
+        Self { control, address, serving, channel: tokio::spawn(channel.serve()) }
     }
 
     pub(crate) async fn end(self) -> Ended {
         self.control.shut_down();
-        let (served, ended, ()) =
-            tokio::join!(self.serving, self.supervisor, self.control.channels().ended());
+        let (served, ended, ()) = tokio::join!(self.serving, self.channel, self.control.channels().ended());
         served.unwrap();
         ended.unwrap()
     }

@@ -7,7 +7,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::rooms::Reserved;
+use super::Reserved;
 use crate::{
     control::{Claim, Claims, Refusal, What},
     sans_io::error::{Cause, Code, Problem},
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Permit {
     pub(crate) reserved: Option<Reserved>,
-    pub(crate) place: Option<Place>,
+    pub(crate) slot: Option<Slot>,
     pub(crate) claim: Option<Claim>,
     /// When its user may be looked up.
     pub(crate) turn: Option<Instant>,
@@ -28,18 +28,18 @@ pub(crate) struct Permit {
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
     claims: Claims,
-    places: Arc<Semaphore>,
+    free: Arc<Semaphore>,
     max_live: usize,
 }
 
 /// A slot for a live room, released on drop.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     _here: OwnedSemaphorePermit,
     claim: Claim,
 }
 
-impl Place {
+impl Slot {
     pub(crate) fn claim(&self) -> &Claim {
         &self.claim
     }
@@ -48,7 +48,7 @@ impl Place {
 impl Slots {
     pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
         let max_live = max_live.clamp(1, Semaphore::MAX_PERMITS);
-        Self { claims, places: Arc::new(Semaphore::new(max_live)), max_live }
+        Self { claims, free: Arc::new(Semaphore::new(max_live)), max_live }
     }
 
     pub(crate) fn claims(&self) -> &Claims {
@@ -56,8 +56,8 @@ impl Slots {
     }
 
     /// Takes a slot for a live room. `waits`: for processes of the cluster that are gone.
-    pub(crate) async fn place(&self, waits: bool) -> Result<Place, Refusal> {
-        let _here = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+    pub(crate) async fn take(&self, waits: bool) -> Result<Slot, Refusal> {
+        let _here = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
             let max = self.max_live;
             let message = match max {
                 1 => "another live room is already connected, and the maximum is one".to_owned(),
@@ -67,7 +67,7 @@ impl Slots {
                 .hint("try again when a room has ended, or raise `server.max_live`")
         })?;
         let claim = self.claims.take(What::Place(self.max_live), waits).await?;
-        Ok(Place { _here, claim })
+        Ok(Slot { _here, claim })
     }
 
     /// Claims the connection to a user, so that no other process of the cluster connects, too.

@@ -6,16 +6,12 @@ use tokio::time::timeout_at;
 use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use super::{
-    State, Supervisor,
-    live::why,
-    rooms::{Attachment, Room},
-    slots::{Permit, turn},
-};
+use super::{Channel, State, why};
 use crate::{
     clock,
     control::{Answer, Lease, MockRoom, QUEUE_MAX, Refusal, Status},
     log::TOKENS,
+    room::{Attachment, Permit, Room, turn},
     sans_io::{
         error::{Code, Problem},
         username::normalise,
@@ -89,7 +85,7 @@ pub(super) struct Shown {
     pub(super) room: Attachment,
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     /// Connects to a room, or attaches to it, and shows it until it ends or is left.
     pub(super) async fn connect(&mut self, wanted: Wanted) -> State {
         let Wanted { user, origin, answer, continues } = wanted;
@@ -171,8 +167,8 @@ impl<T: Transport> Supervisor<T> {
             permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
         }
         // The node that left the room had a slot for it.
-        if permit.place.is_none() {
-            permit.place = Some(self.rooms.slots.place(continues).await?);
+        if permit.slot.is_none() {
+            permit.slot = Some(self.rooms.slots.take(continues).await?);
         }
         let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
         let options =
@@ -184,7 +180,7 @@ impl<T: Transport> Supervisor<T> {
     /// connected twice.
     async fn reserve_or_attach(&self, user: &str, permit: &mut Permit) -> Option<Attachment> {
         loop {
-            self.wanted(user).await;
+            self.until_needed(user).await;
             permit.reserved = self.rooms.reserve(user);
             if permit.reserved.is_some() {
                 return None;
@@ -197,8 +193,8 @@ impl<T: Transport> Supervisor<T> {
 
     /// In a cluster, waits until the channel of a token has readers, here or elsewhere, or the main channel has the room. It may
     /// have been opened for the main channel, which has left the room since.
-    async fn wanted(&self, user: &str) {
-        if !self.role.is_token() || !self.rooms.slots.claims().are_shared() {
+    async fn until_needed(&self, user: &str) {
+        if !self.role.is_token() || !self.rooms.are_shared() {
             return;
         }
         let is_read = || self.driver.cluster().is_some_and(|cluster| cluster.is_read_elsewhere());
@@ -212,14 +208,13 @@ impl<T: Transport> Supervisor<T> {
 
     /// Whether this is the main channel of a cluster, and tokens of `user` have a channel, too.
     pub(super) fn is_shared_with_token(&self, user: &str) -> bool {
-        self.rooms.slots.claims().are_shared()
-            && self.role.opener().is_some_and(|opener| opener.registry.has_token(user))
+        self.rooms.are_shared() && self.role.opener().is_some_and(|opener| opener.registry.has_token(user))
     }
 
     /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens, too: as a guest
     /// that misses nothing, or in a cluster as soon as this node has joined it.
     fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
-        let is_cluster = self.rooms.slots.claims().are_shared();
+        let is_cluster = self.rooms.are_shared();
         let opener = self.role.opener().filter(|opener| !is_mock && opener.registry.has_token(user));
         let _task = opener.filter(|_| is_cluster).map(|opener| opener.keep_open(user, CHANNEL_CHECKED));
         let mut room = match found {

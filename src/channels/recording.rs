@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tracing::info;
 
-use super::{Record, Supervisor, play::REPLAY};
+use super::{Channel, Record, play::REPLAY};
 use crate::{
     recorder::{Recorder, RecorderOptions, Target},
     sans_io::{
@@ -14,7 +14,7 @@ use crate::{
     source::live::{RECORDER_BYTES_MAX, Transport},
 };
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         let target = match &self.options.record {
             None => return Ok(None),

@@ -22,14 +22,14 @@ const LEAVE_MAX: Duration = Duration::from_secs(4);
 /// Backlog of a private replay, in bytes. Its only subscriber may lag half of that.
 const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
 
-/// Opens and closes the additional channels.
-pub(super) struct Channels<T> {
+/// Opens and closes the additional channels, in a task of its own.
+pub(super) struct RequestTask<T> {
     pub(super) opener: Opener<T>,
     requests: ChannelRequests,
     replays: Arc<Semaphore>,
 }
 
-impl<T: Transport> Channels<T> {
+impl<T: Transport> RequestTask<T> {
     pub(super) fn new(requests: ChannelRequests, opener: Opener<T>) -> Self {
         let replays = Arc::new(Semaphore::new(requests.max_replays.min(Semaphore::MAX_PERMITS)));
         Self { opener, requests, replays }
@@ -46,7 +46,7 @@ impl<T: Transport> Channels<T> {
                 None => break,
                 Some(Request::Room(user, answer)) => {
                     let opener = self.opener.clone();
-                    self.opener.tasks.spawn(async move { answer.send(opener.room(&user).await) });
+                    self.opener.tasks.spawn(async move { answer.send(opener.lease(&user).await) });
                 }
                 Some(Request::Replay(replay, answer)) => self.replay(replay, answer),
             }
@@ -61,7 +61,7 @@ impl<T: Transport> Channels<T> {
     }
 
     fn replay(&self, replay: PrivateReplay, answer: Answer<Lease>) {
-        let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
+        let Ok(slot) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
             let message = format!("the maximum number of private replays, {max}, is already running");
             answer.refuse(Problem::full(Cause::Replays, message));
@@ -76,7 +76,7 @@ impl<T: Transport> Channels<T> {
             let tape = find(folder, recording, start).await;
             let options = source::ReplayOptions { speed, start, ..alone() };
             play_alone(tape, options, answer, hub, registry, beside).await;
-            drop(place);
+            drop(slot);
         });
     }
 

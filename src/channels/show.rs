@@ -6,25 +6,26 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    Leaving, Role, State, Supervisor,
+    Channel, Leaving, Role, State,
     backlog::Backlog,
     candidate::{Candidate, looked_up},
     connect::{Origin, Shown, Wanted},
     idle::room_running,
-    inject::inject_live,
-    rooms::End,
-    slots::{Permit, Place},
     status::{Log, RoomStatus, replaced_by},
+    why,
 };
 use crate::{
     clock,
-    control::{Answer, Order, ReplayOrder, Status, not_current, nothing_replayed},
+    control::{
+        Answer, Driver, InjectRequest, Injected, Order, ReplayOrder, Status, not_current, nothing_replayed,
+    },
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
     recorder::Recorder,
+    room::{End, Permit, Slot},
     sans_io::{
         decoder::{self, Decoder},
-        error::{Code, Problem, close},
+        error::{Code, Problem},
         recording::{Flags, Item, What},
         username::normalise,
     },
@@ -36,7 +37,7 @@ struct LiveEnd {
     leaving: Option<Leaving>,
     outcome: Outcome,
     /// The slot of the room, if this channel opened it.
-    place: Option<Place>,
+    slot: Option<Slot>,
     /// The look-up that was still in progress.
     candidate: Option<Candidate>,
     /// Offset of the last item or deadline.
@@ -45,7 +46,7 @@ struct LiveEnd {
     was_connected: bool,
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     /// Passes the items of a room to the recorder and the pipeline until the room ends or is left.
     pub(super) async fn show(
         &mut self,
@@ -101,8 +102,8 @@ impl<T: Transport> Supervisor<T> {
                         }
                         continue;
                     }
-                    let has_place = room.is_opener();
-                    leaving = self.take_order(order, &user, (is_mock, has_place), status, &mut candidate);
+                    let has_slot = room.is_opener();
+                    leaving = self.take_order(order, &user, (is_mock, has_slot), status, &mut candidate);
                 }
                 found = looked_up(&mut candidate), if leaving.is_none() => {
                     leaving = self.take_found(candidate.take(), found);
@@ -148,20 +149,20 @@ impl<T: Transport> Supervisor<T> {
         if let Some(gap) = backlog.into_gap(last) {
             pipeline.handle(&gap, Pacing::Free).await;
         }
-        let End { outcome, place } = room.end().await;
+        let End { outcome, slot } = room.end().await;
         // Nobody here has left the room: a claim was lost, or the channel that opened it left, and the room goes on elsewhere.
         let is_lost = leaving.is_none() && outcome == Outcome::Stopped;
-        if is_lost && !is_mock && self.rooms.slots.claims().are_shared() {
+        if is_lost && !is_mock && self.rooms.are_shared() {
             leaving = Some(Leaving::ClaimLost(user));
         }
-        LiveEnd { leaving, outcome, place, candidate, last, was_connected }
+        LiveEnd { leaving, outcome, slot, candidate, last, was_connected }
     }
 
     fn take_order(
         &self,
         order: Order,
         user: &str,
-        (is_mock, has_place): (bool, bool),
+        (is_mock, has_slot): (bool, bool),
         room: &mut RoomStatus,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
@@ -170,7 +171,7 @@ impl<T: Transport> Supervisor<T> {
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => answer.refuse(problem),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
-                Ok(other) => return self.look_up(other, answer, has_place, candidate),
+                Ok(other) => return self.look_up(other, answer, has_slot, candidate),
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
                 return Some(Leaving::Deleted(answer));
@@ -193,9 +194,9 @@ impl<T: Transport> Supervisor<T> {
         mut room: RoomStatus,
         recorder: Option<Recorder>,
     ) -> State {
-        let LiveEnd { leaving, outcome, place, candidate, last, was_connected } = over;
+        let LiveEnd { leaving, outcome, slot, candidate, last, was_connected } = over;
         // Only the next room of this channel may keep the slot.
-        let place = place.filter(|_| matches!(leaving, Some(Leaving::Replaced(..))));
+        let slot = slot.filter(|_| matches!(leaving, Some(Leaving::Replaced(..))));
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderEnded | Leaving::ClaimLost(_)), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
@@ -214,7 +215,7 @@ impl<T: Transport> Supervisor<T> {
         let next = match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderEnded) => State::Over,
             Some(Leaving::Replaced(user, answer, permit)) => {
-                let permit = Permit { place: permit.place.or(place), ..permit };
+                let permit = Permit { slot: permit.slot.or(slot), ..permit };
                 Wanted::of(user, Origin::TikTok(permit), Some(answer)).into()
             }
             Some(Leaving::ClaimLost(user)) => self.claim_again(user),
@@ -256,12 +257,23 @@ impl<T: Transport> Supervisor<T> {
     }
 }
 
-/// Builds the close reason of sockets: the code of the failure, or a normal close.
-pub(super) fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
-    match problem {
-        Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
-        None => CloseReason { code: close::NORMAL, reason: reason.into() },
+/// Injects into the live room at `offset`, without recording it. Returns the frame.
+async fn inject_live(
+    pipeline: &mut Pipeline,
+    driver: &mut Driver,
+    (request, answer): (InjectRequest, Answer<Injected>),
+    offset: Duration,
+    allowed: bool,
+) -> Option<Item> {
+    if !allowed {
+        let problem = Problem::new(Code::InjectRefused, "injecting into a live room is not allowed");
+        answer.refuse(problem);
+        return None;
     }
+    let (injected, item) = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
+    pipeline.report(driver);
+    answer.accept(injected);
+    Some(item)
 }
 
 /// Waits until the recorder fails; forever, if it does not.

@@ -1,11 +1,11 @@
-//! The main channel of several processes: each has a supervisor, and the one whose process owns the channel works.
+//! The main channel of several processes: each has a channel, and the one whose process owns the channel works.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use super::{Ended, State, Supervisor, connect::Wanted, play::Played};
+use super::{Channel, Ended, State, connect::Wanted, play::Played};
 use crate::{
     clock,
     control::{Answer, Joined, Term, shutting_down},
@@ -55,7 +55,7 @@ pub(super) enum Intent {
     Replay(Box<Position>),
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of tokens.
     pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {
         self.start_channels();
@@ -230,24 +230,6 @@ async fn ended_elsewhere(intent: &mut watch::Receiver<Option<Arc<str>>>) -> Clos
         }
     }
     std::future::pending().await
-}
-
-impl Ended {
-    /// Adds the result of a later term.
-    fn and(self, later: Self) -> Self {
-        let mut loss = self.loss;
-        loss += later.loss;
-        let recordings = self.recordings.into_iter().chain(later.recordings).collect();
-        Self {
-            problem: later.problem.or(self.problem),
-            refused: later.refused.or(self.refused),
-            is_lossy: self.is_lossy || later.is_lossy,
-            loss,
-            recordings,
-            recorder: later.recorder.or(self.recorder),
-            full_bytes: later.full_bytes.or(self.full_bytes),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! A room is one connection upstream: a live room or a browser tab, whose items any number of channels receive.
+//! A room is one connection upstream: a live room or a browser tab, whose items any number of
+//! [channels](crate::channels) receive.
 //!
 //! The channel that opens a room decides when it ends; others are guests, who come and leave at any time. A guest starts with
 //! the current state: the open connection, or the last failure. Each channel decodes the items itself, because its events have
@@ -12,9 +13,11 @@
 //!          that wait try again                └──────────── the source has ended ───► End ◄───┘ closed its socket
 //! ```
 //!
-//! So these are the answers to "who ends the connection?": the main channel's order, if the main channel opened the room; the
-//! end of the token's channel, if that opened it. A token's channel ends [`LINGER`](super::LINGER) after its last client, but
-//! not as long as the main channel shows its user, whichever of the two opened the room.
+//! If the main channel opened the room, it ends when the main channel leaves it for another user, or is told to disconnect. If
+//! the channel of a token opened it, it ends with that channel: [`LINGER`](crate::channels::LINGER) after the last client has left,
+//! but not while the main channel is a guest.
+
+mod slots;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -31,7 +34,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::slots::{Permit, Place, Slots};
+pub(crate) use self::slots::{Permit, Slot, Slots, check_known, turn};
 use crate::{
     clock,
     control::{Claim, Claims, Limit},
@@ -60,6 +63,11 @@ pub(crate) struct Rooms {
 impl Rooms {
     pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
         Self { reserved: Arc::default(), slots: Slots::new(max_live, claims) }
+    }
+
+    /// Whether several processes share the slots, and the channels of tokens.
+    pub(crate) fn are_shared(&self) -> bool {
+        self.slots.claims().are_shared()
     }
 
     /// Reserves the room of `user`, unless another channel has it.
@@ -119,7 +127,7 @@ pub(crate) struct Room {
     live: Live,
     state: State,
     reserved: Option<Reserved>,
-    place: Option<Place>,
+    slot: Option<Slot>,
     claim: Option<Claim>,
     /// The limiter that learns how long the upstream asks to wait.
     limit: Limit,
@@ -157,18 +165,18 @@ struct Guest {
 pub(crate) struct End {
     pub(crate) outcome: Outcome,
     /// The slot of the room, if this channel opened it.
-    pub(crate) place: Option<Place>,
+    pub(crate) slot: Option<Slot>,
 }
 
 impl Room {
     /// Creates a room from its source. Channels can attach by user if the permit contains the reservation.
     pub(crate) fn new(live: Live, permit: Permit, limit: Limit) -> Self {
-        let Permit { reserved, place, claim, .. } = permit;
+        let Permit { reserved, slot, claim, .. } = permit;
         Self {
             live,
             state: State::Open,
             reserved,
-            place,
+            slot,
             claim,
             limit,
             stop: CancellationToken::new(),
@@ -212,7 +220,7 @@ impl Room {
 
     async fn run(mut self) -> End {
         let stop = self.stop.clone();
-        let mut lost = lost(self.place.as_ref(), self.claim.as_ref());
+        let mut lost = lost(self.slot.as_ref(), self.claim.as_ref());
         loop {
             let is_open = self.state == State::Open;
             tokio::select! { biased;
@@ -293,7 +301,7 @@ impl Room {
             // It may have left in the meantime.
             let _ = guest.end.send(told.clone());
         }
-        End { outcome, place: self.place }
+        End { outcome, slot: self.slot }
     }
 }
 
@@ -376,7 +384,7 @@ impl Attachment {
     /// Returns how the room ended for this channel, after [`Attachment::next`] has returned `None`.
     pub(crate) async fn end(self) -> End {
         drop(self.items);
-        let stopped = End { outcome: Outcome::Stopped, place: None };
+        let stopped = End { outcome: Outcome::Stopped, slot: None };
         match self.side {
             Side::Opener { task, .. } => match task.await {
                 Ok(end) => end,
@@ -403,9 +411,9 @@ async fn requested(reserved: &mut Option<Reserved>) -> Request {
 }
 
 /// Returns a future that ends when one of the claims of a room is lost.
-fn lost(place: Option<&Place>, user: Option<&Claim>) -> impl Future<Output: Send> + Send + Unpin + use<> {
+fn lost(slot: Option<&Slot>, user: Option<&Claim>) -> impl Future<Output: Send> + Send + Unpin + use<> {
     let never = Claim::default();
-    let claims = [place.map_or(&never, Place::claim), user.unwrap_or(&never)];
+    let claims = [slot.map_or(&never, Slot::claim), user.unwrap_or(&never)];
     select_all(claims.map(|claim| Box::pin(claim.lost())))
 }
 

@@ -4,12 +4,10 @@ use std::{pin::Pin, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    Leaving, Supervisor,
-    slots::{Permit, turn},
-};
+use super::{Channel, Leaving};
 use crate::{
     control::{Answer, Refusal, Status},
+    room::{Permit, turn},
     sans_io::error::{Code, Problem},
     source::live::{self, Check, Transport},
 };
@@ -35,14 +33,14 @@ pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<Found
     }
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     /// Starts to look up `user`, one look-up at a time. If a token already has that room open, it replaces
-    /// the current room at once. `has_place`: the current room leaves its slot to the next one.
+    /// the current room at once. `has_slot`: the current room leaves its slot to the next one.
     pub(super) fn look_up(
         &self,
         user: String,
         answer: Answer<Status>,
-        has_place: bool,
+        has_slot: bool,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
         if self.rooms.has(&user) {
@@ -61,9 +59,9 @@ impl<T: Transport> Supervisor<T> {
         // Another process may have to leave the room first.
         let claims_later = self.is_shared_with_token(&options.user);
         let search = Box::pin(async move {
-            let place = if has_place { None } else { Some(slots.place(false).await?) };
+            let slot = if has_slot { None } else { Some(slots.take(false).await?) };
             let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
-            let permit = Permit { place, claim, ..Permit::default() };
+            let permit = Permit { slot, claim, ..Permit::default() };
             Ok(Found { permit, check: live::check(&options, &transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });

@@ -1,4 +1,4 @@
-//! Opens rooms of tokens, several at once: one that takes long delays only those who wait for it.
+//! Opens the channels of tokens' users, several at once: one that takes long delays only those who wait for it.
 
 use std::{
     collections::BTreeMap,
@@ -17,30 +17,29 @@ use tokio_util::{
 };
 
 use super::{
-    Ended, Role, Supervisor, SupervisorOptions,
+    Channel, ChannelOptions, Ended, Role,
     connect::{Origin, Wanted},
-    rooms::{Reserved, Room, Rooms},
-    slots::{Permit, check_known},
 };
 use crate::{
     clock,
     control::{
-        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, QUEUE_MAX, Refusal, RegistryEntry,
+        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, QUEUE_MAX, Refusal,
         shutting_down as no_answer,
     },
     hub::{CloseReason, Hub, Limits},
+    room::{Permit, Reserved, Room, Rooms, check_known},
     sans_io::error::{Code, close},
     source::live::{self, Transport},
 };
 
-/// Time that a room stays connected after its last subscriber leaves, so that reloading a page causes no new
+/// Time that the channel of a token's user stays open after its last subscriber leaves, so that reloading a page causes no new
 /// connection.
 pub const LINGER: Duration = Duration::from_secs(30);
 
-/// A lease of a room that was opened, or why it was not.
+/// A lease of a channel that was opened, or why it was not.
 type Opened = Result<Lease, Refusal>;
 
-/// Opens rooms. Clones share them.
+/// Opens the channels of tokens' users. Clones share them.
 #[derive(Clone)]
 pub(super) struct Opener<T> {
     pub(super) registry: ChannelRegistry,
@@ -53,7 +52,7 @@ pub(super) struct Opener<T> {
     pub(super) stream: String,
     pub(super) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
-    /// Rooms that are being opened, by user.
+    /// Channels that are being opened, by user.
     openings: Arc<Mutex<BTreeMap<String, watch::Receiver<Option<Opened>>>>>,
 }
 
@@ -62,7 +61,7 @@ impl<T: Transport> Opener<T> {
         requests: &ChannelRequests,
         rooms: Rooms,
         transport: T,
-        options: &SupervisorOptions,
+        options: &ChannelOptions,
         stream: String,
         shutdown: CancellationToken,
     ) -> Self {
@@ -72,8 +71,8 @@ impl<T: Transport> Opener<T> {
         Self { registry, beside, rooms, transport, live, backlog, stream, shutdown, tasks, openings }
     }
 
-    /// Returns a lease of the room of `user`, which is connected if necessary.
-    pub(super) async fn room(&self, user: &str) -> Opened {
+    /// Returns a lease of the channel of `user`, which is opened if necessary.
+    pub(super) async fn lease(&self, user: &str) -> Opened {
         let mut opening = {
             let mut openings = self.openings();
             if let Some(lease) = self.registry.lease(user) {
@@ -89,7 +88,7 @@ impl<T: Transport> Opener<T> {
         }
     }
 
-    /// Starts to open a room. All who want it get the same answer.
+    /// Starts to open a channel. All who want it get the same answer.
     fn begin(&self, user: &str) -> watch::Receiver<Option<Opened>> {
         let (answers, opening) = watch::channel(None);
         let (opener, user) = (self.clone(), user.to_owned());
@@ -105,7 +104,7 @@ impl<T: Transport> Opener<T> {
     }
 
     async fn open(&self, user: &str) -> Opened {
-        if self.rooms.slots.claims().are_shared() {
+        if self.rooms.are_shared() {
             return self.open_shared(user).await;
         }
         let permit = match self.rooms.reserve(user) {
@@ -118,11 +117,11 @@ impl<T: Transport> Opener<T> {
 
     async fn permit(&self, user: &str, reserved: Reserved) -> Result<Permit, Refusal> {
         check_known(user, &self.live)?;
-        let place = self.rooms.slots.place(false).await?;
+        let slot = self.rooms.slots.take(false).await?;
         let claim = self.rooms.slots.claim(user, false).await?;
         // Rooms that open together wait for each other.
         let turn = self.live.limit.admit(QUEUE_MAX)?;
-        Ok(Permit { reserved: Some(reserved), place: Some(place), claim: Some(claim), turn: Some(turn) })
+        Ok(Permit { reserved: Some(reserved), slot: Some(slot), claim: Some(claim), turn: Some(turn) })
     }
 
     /// Opens the channel of `user` as a guest of a room that the main channel opens now. Returns `None` if it is still open from
@@ -135,14 +134,9 @@ impl<T: Transport> Opener<T> {
     }
 
     fn open_channel(&self, user: &str, origin: Origin) -> Lease {
-        let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open(&self.stream, self.backlog);
-        let (lease, entry) = self.registry.enter(user, &hub, driver.view());
-        if let Some(entry) = entry {
-            let channel = self.channel(user, hub.clone(), &control, driver, entry);
-            self.serve(hub, control, channel.show_wanted(Wanted::of(user.to_owned(), origin, None)));
-        }
-        lease
+        let wanted = Wanted::of(user.to_owned(), origin, None);
+        self.start(user, hub, self.beside.create(&self.shutdown), |channel| channel.show_room(wanted))
     }
 
     /// Keeps the channel of `user` open until the returned value is dropped, and opens it again when it has ended.
@@ -151,7 +145,7 @@ impl<T: Transport> Opener<T> {
         let guard = dropped.clone().drop_guard();
         tokio::spawn(dropped.run_until_cancelled_owned(async move {
             loop {
-                let _lease = opener.room(&user).await;
+                let _lease = opener.lease(&user).await;
                 // It may have ended, or NATS have been unreachable.
                 sleep_until(clock::now() + interval).await;
             }
@@ -159,49 +153,45 @@ impl<T: Transport> Opener<T> {
         guard
     }
 
-    /// Opens a room that all nodes of the cluster share: one of them connects it.
+    /// Opens a channel that all nodes of the cluster share: one of them connects the room.
     async fn open_shared(&self, user: &str) -> Opened {
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open_relayed(&self.stream, self.backlog);
         let joined = self.rooms.slots.claims().join(user, &hub, &control).await?.ok_or_else(no_answer)?;
-        let (lease, entry) = self.registry.enter(user, &hub, driver.view());
-        match entry {
-            None => control.shut_down(),
-            Some(entry) => {
-                let channel = self.channel(user, hub.clone(), &control, driver, entry);
-                self.serve(hub, control, channel.serve_room(user.to_owned(), joined));
-            }
-        }
-        Ok(lease)
+        let user_here = user.to_owned();
+        Ok(self.start(user, hub, (control, driver), |channel| channel.serve_room(user_here, joined)))
     }
 
-    fn serve(&self, hub: Hub, control: Control, serving: impl Future<Output = Ended> + Send + 'static) {
-        let room = TokenRoom { hub, control, registry: self.registry.clone() };
-        self.tasks.spawn(room.run(serving));
-    }
-
-    fn channel(
+    /// Starts the channel of `user`, unless it is open already.
+    fn start<F: Future<Output = Ended> + Send + 'static>(
         &self,
         user: &str,
         hub: Hub,
-        control: &Control,
-        driver: Driver,
-        entry: RegistryEntry,
-    ) -> Supervisor<T> {
+        (control, driver): (Control, Driver),
+        serve: impl FnOnce(Channel<T>) -> F,
+    ) -> Lease {
+        let (lease, entry) = self.registry.enter(user, &hub, driver.view());
+        if entry.is_none() {
+            control.shut_down();
+            return lease;
+        }
         // Vary the seed, so that rooms that fail together do not reconnect together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
         let live = live::LiveOptions { seed, ..self.live.clone() };
-        Supervisor {
-            hub,
+        let channel = Channel {
+            hub: hub.clone(),
             driver,
             shutdown: control.shutdown().clone(),
             transport: self.transport.clone(),
-            options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
+            options: ChannelOptions { ends_with_source: true, ..ChannelOptions::new(live) },
             rooms: self.rooms.clone(),
-            role: Role::Token { entry: Some(entry) },
+            role: Role::Token { entry },
             generation: 0,
             ended: Ended::default(),
-        }
+        };
+        let open = TokenChannel { hub, control, registry: self.registry.clone() };
+        self.tasks.spawn(open.run(serve(channel)));
+        lease
     }
 
     fn openings(&self) -> MutexGuard<'_, BTreeMap<String, watch::Receiver<Option<Opened>>>> {
@@ -209,15 +199,15 @@ impl<T: Transport> Opener<T> {
     }
 }
 
-/// A room that a token opened.
-struct TokenRoom {
+/// The channel of a token's user, as long as it is open.
+struct TokenChannel {
     hub: Hub,
     control: Control,
     registry: ChannelRegistry,
 }
 
-impl TokenRoom {
-    /// Runs until the room ends or all subscribers have left.
+impl TokenChannel {
+    /// Runs until the room ends or nobody needs the channel.
     async fn run(self, serving: impl Future<Output = Ended>) {
         let mut serving = pin!(serving);
         tokio::select! { biased;
@@ -232,7 +222,8 @@ impl TokenRoom {
         self.control.shut_down();
     }
 
-    /// Waits until the room has had no subscribers for a while, and removes it from the registry.
+    /// Waits until the channel has had no subscribers for a while, and the main channel does not show its user. Then removes it
+    /// from the registry.
     async fn deserted(&self) {
         loop {
             self.hub.wait_for_nobody().await;

@@ -1,155 +1,62 @@
-//! Starts, stops and replaces sources: one at a time on the main channel, and those of tokens and private
-//! replays on additional channels.
+//! A channel is a hub and what it is attached to: a [room](crate::room), a recording, or nothing. The main channel obeys orders;
+//! that of a token's user shows the room of that user, and a private replay its recording, until its only client leaves.
 //!
-//! A running source processes its own orders. It ends and returns here for an order that needs another
-//! source.
+//! ```text
+//!             connect USER, or a mock's room                load NAME
+//!       ┌───────────────────────────────── Idle ─────────────────────────────┐
+//!       ▼                                  ▲ ▲ ▲                             ▼
+//!  ┌─► Room ── DELETE USER, or it ends ────┘ │ └── DELETE USER or NAME ──── Tape ◄─┐
+//!  │    │ ▲                                  │                                │    │
+//!  └────┘ └── enough subscribers ── Held ────┘ DELETE USER                    └────┘ load NAME
+//!  connect OTHER, once looked up
+//! ```
+//!
+//! Any of these ends in `Over` with the server, and without `--stay` also when its room or recording ends. The channel of a
+//! token's user has one state:
+//!
+//! ```text
+//!              a client comes, or the main channel opens the room
+//!  (closed) ──────────────────────────────────────────────────────► Room
+//!      ▲                                                             │
+//!      └── the room ends, or nobody needs the channel for 30 s ──────┘
+//! ```
+//!
+//! Its clients need it, and so does the main channel while it shows the same user. Which of the two opened the room decides only
+//! whose orders end it: see [`crate::room`]. A state processes its own orders, and returns the next state: `idle.rs` is `Idle` and
+//! `Held`, `connect.rs` and `show.rs` are `Room`, and `play.rs` is `Tape`.
 
 mod backlog;
 mod candidate;
-mod channels;
 mod connect;
 mod idle;
-mod inject;
-mod live;
 mod opener;
+mod options;
 mod play;
 mod recording;
-mod rooms;
-mod slots;
+mod requests;
+mod show;
 mod status;
 mod terms;
 mod test;
 
-use std::path::PathBuf;
-
-use channels::Channels;
 use connect::{Origin, Wanted};
 pub use opener::LINGER;
 use opener::Opener;
+pub use options::{ChannelOptions, Ended, Record};
 use play::Played;
-use rooms::Rooms;
-use slots::Permit;
+use requests::RequestTask;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     control::{Answer, Control, Driver, RegistryEntry, Status},
-    hub::{Hub, Limits},
-    sans_io::{
-        error::{Problem, exit},
-        recording::Loss,
-    },
+    hub::{CloseReason, Hub},
+    room::{Permit, Rooms},
+    sans_io::error::{Problem, close},
     source::{
-        self, Replay, Summary, Tape,
-        live::{self as room_source, Live, Outcome, Transport},
+        Replay, Tape,
+        live::{Live, Outcome, Transport},
     },
 };
-
-/// Options of a supervisor.
-#[derive(Clone, Debug)]
-pub struct SupervisorOptions {
-    /// Options for connecting to rooms; the user is filled in later.
-    pub live: room_source::LiveOptions,
-    /// Whether sockets close when the source ends: true for `live`, false for `serve`.
-    pub ends_with_source: bool,
-    /// Where to record connected rooms; `None` disables recording.
-    pub record: Option<Record>,
-    /// When a recording continues in a new file.
-    pub rotate: Option<crate::recorder::Rotate>,
-    /// How much of a recording a power failure may destroy.
-    pub sync: crate::recorder::Sync,
-    /// Maximum length of a recording, in bytes.
-    pub record_bytes_max: Option<u64>,
-    /// Whether to end when the recorder fails, as in `record`. Otherwise serving continues without it.
-    pub record_only: bool,
-    /// Whether events may be injected into a live room.
-    pub allow_inject: bool,
-    /// Called when the recorder fails.
-    pub warn: fn(&Problem),
-    /// Backlog limits of each additional channel.
-    pub backlog: Limits,
-    /// How to play the first recording; later ones are played with [`source::ReplayOptions::for_another`].
-    pub play: source::ReplayOptions,
-    /// Called at each end of a recording.
-    pub on_end: fn(&Summary),
-    /// Number of subscribers to wait for before [`Supervisor::live`] connects.
-    pub wait_clients: usize,
-}
-
-impl SupervisorOptions {
-    /// Returns options that keep serving when a source ends and record nothing.
-    #[must_use]
-    pub fn new(live: room_source::LiveOptions) -> Self {
-        Self {
-            live,
-            ends_with_source: false,
-            record: None,
-            rotate: None,
-            sync: crate::recorder::Sync::default(),
-            record_bytes_max: None,
-            record_only: false,
-            allow_inject: false,
-            warn: |_| (),
-            backlog: Limits::default(),
-            play: source::ReplayOptions::default(),
-            on_end: |_| (),
-            wait_clients: 0,
-        }
-    }
-
-    /// Checks that the file to record to can be created, before anything begins.
-    ///
-    /// # Errors
-    /// [`crate::sans_io::error::Code::OutputExists`], or the reason why it cannot be created.
-    pub fn check_file(&self) -> Result<(), Problem> {
-        match &self.record {
-            Some(Record::File(path)) => crate::recorder::check_new(path, self.rotate.is_some()),
-            Some(Record::Folder(_)) | None => Ok(()),
-        }
-    }
-}
-
-/// Destination of recordings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Record {
-    /// `<user>-<utc>.bin` in this directory.
-    Folder(PathBuf),
-    /// This file.
-    File(PathBuf),
-}
-
-/// Result of a supervisor.
-#[derive(Clone, Debug, Default)]
-pub struct Ended {
-    /// Failure of the last source, already reported in an `error` event.
-    pub problem: Option<Problem>,
-    /// Reason why nothing was attempted; not reported yet.
-    pub refused: Option<Problem>,
-    /// Whether a replay lost anything, already reported at its end.
-    pub is_lossy: bool,
-    /// What rooms and their recordings lost.
-    pub loss: Loss,
-    /// Paths of the recordings.
-    pub recordings: Vec<PathBuf>,
-    /// Why a recording failed.
-    pub recorder: Option<Problem>,
-    /// Length of a recording that reached its maximum, in bytes.
-    pub full_bytes: Option<u64>,
-}
-
-impl Ended {
-    /// Returns the exit code of the process.
-    ///
-    /// # Errors
-    /// The problem that has not been reported yet.
-    pub fn exit_code(&self) -> Result<u8, Problem> {
-        match (&self.refused, &self.problem) {
-            (Some(refused), _) => Err(refused.clone()),
-            (None, Some(problem)) => Ok(problem.code.exit_code()),
-            (None, None) if self.is_lossy || self.loss.is_some() || self.recorder.is_some() => Ok(exit::LOST),
-            (None, None) => Ok(exit::DONE),
-        }
-    }
-}
 
 /// Why a room is left before it ends.
 enum Leaving {
@@ -201,8 +108,8 @@ enum Role<T> {
     /// The main channel, which opens those of tokens, too.
     Main {
         opener: Opener<T>,
-        /// Task for the channels of tokens, until it is started.
-        channels: Option<Channels<T>>,
+        /// Opens them and private replays, until it is started in a task of its own.
+        requests: Option<RequestTask<T>>,
     },
     /// The channel of a token's user, with its entry in the registry until it is closed.
     Token { entry: Option<RegistryEntry> },
@@ -226,12 +133,12 @@ impl<T> Role<T> {
 }
 
 /// A channel: a hub, and what it is attached to.
-pub struct Supervisor<T> {
+pub struct Channel<T> {
     hub: Hub,
     driver: Driver,
     shutdown: CancellationToken,
     transport: T,
-    options: SupervisorOptions,
+    options: ChannelOptions,
     rooms: Rooms,
     role: Role<T>,
     /// Number of generations so far, which keeps ids of later ones distinct.
@@ -239,14 +146,14 @@ pub struct Supervisor<T> {
     ended: Ended,
 }
 
-impl<T: Transport> Supervisor<T> {
-    /// Creates a supervisor for `hub` that processes the orders of `control`.
+impl<T: Transport> Channel<T> {
+    /// Creates a channel for `hub` that processes the orders of `control`.
     pub fn new(
         hub: Hub,
         control: &Control,
         mut driver: Driver,
         transport: T,
-        mut options: SupervisorOptions,
+        mut options: ChannelOptions,
     ) -> Self {
         let limit = driver.limit().clone();
         limit.set_budget(options.live.lookup_budget());
@@ -262,7 +169,7 @@ impl<T: Transport> Supervisor<T> {
                 let (transport, stream) = (transport.clone(), hub.name_here().to_string());
                 let opener =
                     Opener::new(&requests, rooms.clone(), transport, &options, stream, shutdown.clone());
-                Role::Main { opener: opener.clone(), channels: Some(Channels::new(requests, opener)) }
+                Role::Main { opener: opener.clone(), requests: Some(RequestTask::new(requests, opener)) }
             }
         };
         let ended = Ended::default();
@@ -283,10 +190,10 @@ impl<T: Transport> Supervisor<T> {
     /// Shows a source that is already connected to `user`.
     pub async fn show_connected(self, user: &str, live: Live) -> Ended {
         let origin = Origin::Connected(Box::new(live));
-        self.show_wanted(Wanted::of(user.to_owned(), origin, None)).await
+        self.show_room(Wanted::of(user.to_owned(), origin, None)).await
     }
 
-    async fn show_wanted(mut self, wanted: Wanted) -> Ended {
+    async fn show_room(mut self, wanted: Wanted) -> Ended {
         self.run(wanted.into()).await
     }
 
@@ -333,10 +240,18 @@ impl<T: Transport> Supervisor<T> {
 
     /// Starts serving tokens, now that the main channel has claimed its slot.
     fn start_channels(&mut self) {
-        if let Role::Main { channels, .. } = &mut self.role
-            && let Some(channels) = channels.take()
+        if let Role::Main { requests, .. } = &mut self.role
+            && let Some(requests) = requests.take()
         {
-            tokio::spawn(channels.run());
+            tokio::spawn(requests.run());
         }
+    }
+}
+
+/// Builds the close reason of sockets: the code of the failure, or a normal close.
+fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
+    match problem {
+        Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
+        None => CloseReason { code: close::NORMAL, reason: reason.into() },
     }
 }

@@ -1,11 +1,20 @@
 //! The idle state: nothing runs until an order starts something.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
-use super::{State, Supervisor, connect::Wanted, play::Played};
+use super::{Channel, State, connect::Wanted, play::Played};
 use crate::{
-    control::{Answer, Order, ReplayOrder, ReplayState, SourceState, Status, not_current, nothing_replayed},
-    sans_io::error::{Code, Problem},
+    clock,
+    control::{
+        Answer, InjectRequest, Injected, Order, ReplayOrder, ReplayState, SourceState, Status, not_current,
+        nothing_replayed,
+    },
+    pipeline::{Pacing, Pipeline},
+    sans_io::{
+        decoder::{Decoder, DecoderOptions},
+        error::{Code, Problem},
+        recording::{Flags, Item, What, records::Header},
+    },
     source::{Loaded, live::Transport, load},
 };
 
@@ -26,7 +35,7 @@ impl Opening {
     }
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     /// Waits for an order that starts something.
     pub(super) async fn idle(&mut self) -> State {
         let mut opening: Option<Opening> = None;
@@ -110,6 +119,21 @@ impl<T: Transport> Supervisor<T> {
             Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),
             order => order.refuse(nothing_replayed()),
         }
+    }
+
+    /// Injects while nothing is connected, for trying out an overlay. Uses the current time and no room.
+    async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
+        let counts = self.driver.status().counts;
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
+        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
+        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
+        let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
+        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+        pipeline.handle(&anchor, Pacing::Free).await;
+        let (injected, _) =
+            pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
+        pipeline.report(&self.driver);
+        answer.accept(injected);
     }
 
     pub(super) fn forget_user(&self, answer: Answer<Status>) {

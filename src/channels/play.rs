@@ -1,6 +1,6 @@
 //! A recording as the source of the main channel.
 
-use super::{State, Supervisor};
+use super::{Channel, State};
 use crate::{
     control::{Answer, ReplayState},
     recorder::Recorder,
@@ -29,7 +29,7 @@ impl Played {
     }
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport> Channel<T> {
     /// Plays a recording until the server shuts down or the recording is disconnected.
     ///
     /// # Errors
