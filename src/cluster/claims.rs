@@ -16,7 +16,7 @@ use crate::{
     clock,
     control::{Claim, Refusal, Wanted, What},
     sans_io::{
-        cluster::{Answer, Ask, Lease},
+        cluster::{Ask, Lease, LeaseReply},
         error::{Cause, Code, Problem},
     },
 };
@@ -160,7 +160,7 @@ impl Claimant {
             self.held.spawn(held.keep(lost.clone(), dropped.clone()));
             return Ok(Some(Claim::new(lost, dropped)));
         }
-        if let Some(Answer::Unknown) = answer {
+        if let Some(LeaseReply::Unknown) = answer {
             return Err(unreachable());
         }
         Ok(None)
@@ -169,7 +169,7 @@ impl Claimant {
 
 impl Held {
     /// Sends the request that is due, and returns the answer.
-    async fn ask(&mut self) -> Option<Answer> {
+    async fn ask(&mut self) -> Option<LeaseReply> {
         let sent = self.now();
         let revision = match self.lease.ask(sent)? {
             Ask::Create => None,
@@ -178,15 +178,15 @@ impl Held {
         let answer = self.store.take_lease(&self.key, &self.holder.name, revision, sent).await;
         let now = self.now();
         match answer {
-            Answer::Held { revision, sent } => {
+            LeaseReply::Held { revision, sent } => {
                 if let Some(revision) = self.lease.hold(now, revision, sent) {
                     self.store.release_lease(&self.key, &self.holder.name, revision).await;
                 }
             }
-            Answer::Taken => {
+            LeaseReply::Taken => {
                 self.lease.take_away(now);
             }
-            Answer::Unknown => self.lease.miss(now),
+            LeaseReply::Unknown => self.lease.miss(now),
         }
         Some(answer)
     }

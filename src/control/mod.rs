@@ -42,7 +42,7 @@ pub use upstream::{Upstream, WebhookCounts};
 
 pub use crate::sans_io::{
     counts::Counts,
-    inject::{InjectRequest, Injected, Who},
+    inject::{InjectRequest, InjectUser, Injected},
     pace::Speed,
 };
 use crate::{

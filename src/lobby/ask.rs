@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
-    Connection, ConnectionView, Effect, Key, Lobby, Metadata, Role, RoomView, SERVER, message::Say,
+    Connection, ConnectionView, Effect, Key, Lobby, Metadata, Role, RoomView, SERVER, message::ServerMessage,
     rooms::unknown,
 };
 use crate::sans_io::error::{Code, Problem};
@@ -124,7 +124,7 @@ impl Lobby {
     /// `unknown_room`, or `read_only_room` for the room of a user.
     pub fn send_to_room(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
         let to = self.accepted(self.room(room_id)?);
-        let said = Say::RoomMessage {
+        let said = ServerMessage::RoomMessage {
             room_id,
             message,
             from_client_id: SERVER,
@@ -151,7 +151,12 @@ impl Lobby {
             let matches = |(name, value)| connection.metadata.get(name) == Some(value);
             connection.role == Role::Talks && audience.metadata.iter().all(matches)
         });
-        let said = Say::Broadcast { message, from_client_id: SERVER, from: SERVER, timestamp: self.now.wall };
+        let said = ServerMessage::Broadcast {
+            message,
+            from_client_id: SERVER,
+            from: SERVER,
+            timestamp: self.now.wall,
+        };
         let (count, said) = (to.len(), said.encode());
         self.send(to, said);
         Ok(count)

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{ConnectionView, Key, Lobby, SERVER, message::Say};
+use super::{ConnectionView, Key, Lobby, SERVER, message::ServerMessage};
 use crate::sans_io::error::{Code, Problem};
 
 /// Reason in `room_left` if the server removed the client.
@@ -15,7 +15,12 @@ impl Lobby {
     /// `not_found`, or `bad_request` for a connection that only reads.
     pub fn tell(&mut self, id: &str, message: &RawValue) -> Result<(), Problem> {
         let key = self.talker(id)?;
-        let said = Say::Broadcast { message, from_client_id: SERVER, from: SERVER, timestamp: self.now.wall };
+        let said = ServerMessage::Broadcast {
+            message,
+            from_client_id: SERVER,
+            from: SERVER,
+            timestamp: self.now.wall,
+        };
         let said = said.encode();
         self.send(vec![key], said);
         Ok(())

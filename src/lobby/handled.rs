@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Key, Lobby, Payload, Role, Room,
-    message::{Asked, Say, Speaker},
+    message::{ClientMessage, Sender, ServerMessage},
     rooms::not_in,
 };
 use crate::sans_io::error::{Code, Problem};
@@ -42,15 +42,15 @@ impl Intent {
         if !text.trim_start().starts_with('{') || !text.contains("\"type\"") {
             return Self::Message;
         }
-        match Asked::read(text, depth_max) {
-            Ok(Asked::JoinRoom(of)) => Self::Join(of.room_id),
-            Ok(Asked::LeaveRoom(of)) => Self::Leave(of.room_id),
-            Ok(Asked::RoomMessage(to)) => {
+        match ClientMessage::read(text, depth_max) {
+            Ok(ClientMessage::JoinRoom(of)) => Self::Join(of.room_id),
+            Ok(ClientMessage::LeaveRoom(of)) => Self::Leave(of.room_id),
+            Ok(ClientMessage::RoomMessage(to)) => {
                 Self::Say { room_id: to.room_id, message: to.message.get().to_owned() }
             }
-            Ok(Asked::Ping(_)) => Self::Ping,
+            Ok(ClientMessage::Ping(_)) => Self::Ping,
             Err(_) if serde_json::from_str::<&RawValue>(text).is_ok() => Self::Command,
-            Ok(Asked::SetMetadata(_) | Asked::Plain(_)) | Err(_) => Self::Message,
+            Ok(ClientMessage::SetMetadata(_) | ClientMessage::Plain(_)) | Err(_) => Self::Message,
         }
     }
 }
@@ -174,8 +174,13 @@ impl Lobby {
         }
         let to = self.accepted(room);
         let from = self.connections[&key].client_id.as_str();
-        let said =
-            Say::RoomMessage { room_id, message, from_client_id: from, from, timestamp: self.now.wall };
+        let said = ServerMessage::RoomMessage {
+            room_id,
+            message,
+            from_client_id: from,
+            from,
+            timestamp: self.now.wall,
+        };
         let (count, said) = (to.len(), said.encode());
         self.send(to, said);
         Ok(count)
@@ -212,7 +217,7 @@ impl Lobby {
 }
 
 fn join_error(room_id: &str, Problem { code, message, hint, .. }: &Problem) -> Bytes {
-    Say::RoomJoinError { from: Speaker::Server, room_id, code: *code, message, hint }.encode()
+    ServerMessage::RoomJoinError { from: Sender::Server, room_id, code: *code, message, hint }.encode()
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use crate::sans_io::{
 
 /// A message from a client.
 #[derive(Debug)]
-pub(super) enum Asked<'a> {
-    JoinRoom(OfRoom),
-    LeaveRoom(OfRoom),
-    RoomMessage(ToRoom<'a>),
+pub(super) enum ClientMessage<'a> {
+    JoinRoom(RoomRequest),
+    LeaveRoom(RoomRequest),
+    RoomMessage(RoomMessageRequest<'a>),
     Ping(Ping<'a>),
     SetMetadata(SetMetadata),
     /// Any other JSON, for the other clients.
@@ -25,13 +25,13 @@ pub(super) enum Asked<'a> {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct OfRoom {
+pub(super) struct RoomRequest {
     /// 1 to 128 bytes.
     pub(super) room_id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct ToRoom<'a> {
+pub(super) struct RoomMessageRequest<'a> {
     pub(super) room_id: String,
     /// Any JSON.
     #[serde(borrow)]
@@ -57,12 +57,12 @@ pub(super) struct SetMetadata {
 /// The known message types, for the schema. Any other JSON is forwarded to other clients.
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(dead_code, reason = "`Asked::read` parses by hand, for precise error messages")]
+#[expect(dead_code, reason = "`ClientMessage::read` parses by hand, for precise error messages")]
 enum Known<'a> {
-    JoinRoom(OfRoom),
-    LeaveRoom(OfRoom),
+    JoinRoom(RoomRequest),
+    LeaveRoom(RoomRequest),
     #[serde(borrow)]
-    RoomMessage(ToRoom<'a>),
+    RoomMessage(RoomMessageRequest<'a>),
     #[serde(borrow)]
     Ping(Ping<'a>),
     SetMetadata(SetMetadata),
@@ -70,7 +70,7 @@ enum Known<'a> {
 
 /// Returns the schemas of the messages that the server sends on `/ws`, and of those that clients send.
 pub fn schemas(said: &mut SchemaGenerator, asked: &mut SchemaGenerator) -> (Schema, Schema) {
-    (Say::json_schema(said), Known::json_schema(asked))
+    (ServerMessage::json_schema(said), Known::json_schema(asked))
 }
 
 #[derive(Deserialize)]
@@ -79,7 +79,7 @@ struct Typed {
     kind: Option<Value>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ClientMessage<'a> {
     /// Parses a message.
     ///
     /// # Errors
@@ -140,9 +140,9 @@ fn depth(text: &str) -> usize {
 /// A message to a client.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Say<'a> {
+pub(super) enum ServerMessage<'a> {
     Welcome {
-        from: Speaker,
+        from: Sender,
         #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
@@ -151,7 +151,7 @@ pub(super) enum Say<'a> {
         feed: bool,
     },
     Echo {
-        from: Speaker,
+        from: Sender,
         #[schemars(with = "Value")]
         message: &'a RawValue,
         timestamp: Millis,
@@ -164,7 +164,7 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     ClientConnected {
-        from: Speaker,
+        from: Sender,
         #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
@@ -172,7 +172,7 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     ClientDisconnected {
-        from: Speaker,
+        from: Sender,
         #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
@@ -180,27 +180,27 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     System {
-        from: Speaker,
+        from: Sender,
         #[serde(flatten)]
         event: System,
         timestamp: Millis,
     },
     RoomJoined {
-        from: Speaker,
+        from: Sender,
         room_id: &'a str,
         /// Room id again, for clients that expect it here.
         data: &'a str,
         timestamp: Millis,
     },
     RoomJoinError {
-        from: Speaker,
+        from: Sender,
         room_id: &'a str,
         code: Code,
         message: &'a str,
         hint: &'a str,
     },
     RoomLeft {
-        from: Speaker,
+        from: Sender,
         room_id: &'a str,
         data: &'a str,
         /// Why, if the client did not ask to leave.
@@ -217,13 +217,13 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     Pong {
-        from: Speaker,
+        from: Sender,
         #[schemars(with = "Option<Value>")]
         timestamp: Option<&'a RawValue>,
         server_time: Millis,
     },
     Error {
-        from: Speaker,
+        from: Sender,
         code: Code,
         message: &'a str,
         hint: &'a str,
@@ -233,7 +233,7 @@ pub(super) enum Say<'a> {
 /// Sender of the server's own messages. Distinguishes them from feed messages with the same type names.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Speaker {
+pub(super) enum Sender {
     /// Serialized like [`SERVER`](super::SERVER).
     Server,
 }
@@ -245,7 +245,7 @@ pub(super) enum System {
     Shutdown { message: &'static str },
 }
 
-impl Say<'_> {
+impl ServerMessage<'_> {
     pub(super) fn encode(&self) -> Bytes {
         // Only maps whose keys are not strings fail to serialize, and there are none.
         serde_json::to_vec(self).unwrap_or_default().into()
@@ -255,6 +255,11 @@ impl Say<'_> {
 /// Encodes a problem as an `error` message.
 #[must_use]
 pub fn error(problem: &Problem) -> Bytes {
-    Say::Error { from: Speaker::Server, code: problem.code, message: &problem.message, hint: &problem.hint }
-        .encode()
+    ServerMessage::Error {
+        from: Sender::Server,
+        code: problem.code,
+        message: &problem.message,
+        hint: &problem.hint,
+    }
+    .encode()
 }

@@ -32,7 +32,7 @@ pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
 pub use handled::Intent;
 pub use limits::Limits;
-use message::{Say, Speaker, System};
+use message::{Sender, ServerMessage, System};
 pub use message::{error, schemas};
 use room::Room;
 pub use room::{FEED_PREFIX, Feed, Metadata, NewRoom, RoomView};
@@ -191,8 +191,8 @@ impl Lobby {
         let rooms =
             self.feeds.iter().map(|(feed, _)| feed.room_id()).chain(self.rooms.keys().cloned()).collect();
         let feed = connection.reading.is_some();
-        let welcome = Say::Welcome {
-            from: Speaker::Server,
+        let welcome = ServerMessage::Welcome {
+            from: Sender::Server,
             connection_id,
             client_id,
             server_time: timestamp,
@@ -200,8 +200,8 @@ impl Lobby {
             feed,
         }
         .encode();
-        let told = Say::ClientConnected {
-            from: Speaker::Server,
+        let told = ServerMessage::ClientConnected {
+            from: Sender::Server,
             connection_id,
             client_id,
             active_connections,
@@ -230,8 +230,8 @@ impl Lobby {
         let tells = self.announces_presence();
         self.talkers -= 1;
         if tells {
-            let said = Say::ClientDisconnected {
-                from: Speaker::Server,
+            let said = ServerMessage::ClientDisconnected {
+                from: Sender::Server,
                 connection_id: connection.id,
                 client_id: &connection.client_id,
                 active_connections: self.connections.len(),
@@ -268,7 +268,7 @@ impl Lobby {
     }
 
     fn announce(&mut self, event: System) {
-        let said = Say::System { from: Speaker::Server, event, timestamp: self.now.wall }.encode();
+        let said = ServerMessage::System { from: Sender::Server, event, timestamp: self.now.wall }.encode();
         self.send(self.talkers(), said);
     }
 

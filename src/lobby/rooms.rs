@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Effect, FEED_PREFIX, Feed, Key, Lobby, Metadata, NewRoom, Room, RoomView,
-    message::{Say, Speaker},
+    message::{Sender, ServerMessage},
     talk::read_only,
 };
 use crate::sans_io::{
@@ -18,9 +18,14 @@ impl Lobby {
     /// Lets a client join a room, which is created if missing.
     pub(super) fn join(&mut self, key: Key, room_id: &str) {
         if let Err(Problem { code, message, hint, .. }) = self.try_join(key, room_id, Code::BadMessage) {
-            let said =
-                Say::RoomJoinError { from: Speaker::Server, room_id, code, message: &message, hint: &hint }
-                    .encode();
+            let said = ServerMessage::RoomJoinError {
+                from: Sender::Server,
+                room_id,
+                code,
+                message: &message,
+                hint: &hint,
+            }
+            .encode();
             self.refuse_with(key, code, said);
         }
     }
@@ -38,9 +43,13 @@ impl Lobby {
     }
 
     fn say_joined(&mut self, key: Key, room_id: &str) {
-        let said =
-            Say::RoomJoined { from: Speaker::Server, room_id, data: room_id, timestamp: self.now.wall }
-                .encode();
+        let said = ServerMessage::RoomJoined {
+            from: Sender::Server,
+            room_id,
+            data: room_id,
+            timestamp: self.now.wall,
+        }
+        .encode();
         self.send(vec![key], said);
     }
 
@@ -110,9 +119,14 @@ impl Lobby {
     }
 
     fn say_left(&mut self, to: Vec<Key>, room_id: &str, reason: Option<&'static str>) {
-        let said =
-            Say::RoomLeft { from: Speaker::Server, room_id, data: room_id, reason, timestamp: self.now.wall }
-                .encode();
+        let said = ServerMessage::RoomLeft {
+            from: Sender::Server,
+            room_id,
+            data: room_id,
+            reason,
+            timestamp: self.now.wall,
+        }
+        .encode();
         self.send(to, said);
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     Effect, FEED_PREFIX, Key, Lobby, Metadata, Payload,
-    message::{Asked, Ping, Say, SetMetadata, Speaker, ToRoom},
+    message::{ClientMessage, Ping, RoomMessageRequest, Sender, ServerMessage, SetMetadata},
 };
 use crate::sans_io::error::{Code, Problem, close};
 
@@ -17,14 +17,14 @@ impl Lobby {
         if !self.admit(key) {
             return;
         }
-        match Asked::read(text, self.limits.json_depth_max) {
+        match ClientMessage::read(text, self.limits.json_depth_max) {
             Err(problem) => self.refuse(key, &problem),
-            Ok(Asked::JoinRoom(of)) => self.join(key, &of.room_id),
-            Ok(Asked::LeaveRoom(of)) => self.leave(key, &of.room_id),
-            Ok(Asked::RoomMessage(to)) => self.room_message(key, &to),
-            Ok(Asked::Ping(ping)) => self.ping(key, &ping),
-            Ok(Asked::SetMetadata(set)) => self.set_metadata(key, set),
-            Ok(Asked::Plain(message)) => self.plain(key, message),
+            Ok(ClientMessage::JoinRoom(of)) => self.join(key, &of.room_id),
+            Ok(ClientMessage::LeaveRoom(of)) => self.leave(key, &of.room_id),
+            Ok(ClientMessage::RoomMessage(to)) => self.room_message(key, &to),
+            Ok(ClientMessage::Ping(ping)) => self.ping(key, &ping),
+            Ok(ClientMessage::SetMetadata(set)) => self.set_metadata(key, set),
+            Ok(ClientMessage::Plain(message)) => self.plain(key, message),
         }
     }
 
@@ -95,8 +95,8 @@ impl Lobby {
         let connection = &self.connections[&key];
         let to = if connection.rooms.is_empty() { self.talkers_but(key) } else { self.roommates(key) };
         let (from, timestamp) = (connection.client_id.as_str(), self.now.wall);
-        let echo = Say::Echo { from: Speaker::Server, message, timestamp }.encode();
-        let broadcast = Say::Broadcast { message, from_client_id: from, from, timestamp }.encode();
+        let echo = ServerMessage::Echo { from: Sender::Server, message, timestamp }.encode();
+        let broadcast = ServerMessage::Broadcast { message, from_client_id: from, from, timestamp }.encode();
         self.send(vec![key], echo);
         self.send(to, broadcast);
     }
@@ -109,7 +109,7 @@ impl Lobby {
         others.into_iter().collect()
     }
 
-    fn room_message(&mut self, key: Key, ToRoom { room_id, message }: &ToRoom) {
+    fn room_message(&mut self, key: Key, RoomMessageRequest { room_id, message }: &RoomMessageRequest) {
         let room = match self.room(room_id) {
             Ok(room) if room.members.contains(&key) => room,
             Ok(_) => {
@@ -119,16 +119,25 @@ impl Lobby {
             Err(problem) => return self.refuse(key, &problem),
         };
         let from = self.connections[&key].client_id.as_str();
-        let said =
-            Say::RoomMessage { room_id, message, from_client_id: from, from, timestamp: self.now.wall };
+        let said = ServerMessage::RoomMessage {
+            room_id,
+            message,
+            from_client_id: from,
+            from,
+            timestamp: self.now.wall,
+        };
         let (to, said) = (self.accepted(room), said.encode());
         self.send(to, said);
     }
 
     fn ping(&mut self, key: Key, ping: &Ping) {
         self.touch(key);
-        let pong = Say::Pong { from: Speaker::Server, timestamp: ping.timestamp, server_time: self.now.wall }
-            .encode();
+        let pong = ServerMessage::Pong {
+            from: Sender::Server,
+            timestamp: ping.timestamp,
+            server_time: self.now.wall,
+        }
+        .encode();
         self.send(vec![key], pong);
     }
 

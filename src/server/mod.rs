@@ -13,7 +13,7 @@ mod ws;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::{Access, Listed, bearer::Tokens};
+pub use access::{Access, OriginSetting, bearer::Tokens};
 use axum::Router;
 use observe::{statistics, trace};
 #[cfg(feature = "cli")]

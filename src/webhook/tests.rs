@@ -12,18 +12,18 @@ use crate::{
 
 /// What the webhook answers; the last answer repeats.
 #[derive(Clone, Copy, Debug)]
-enum Answer {
+enum HookReply {
     Status(u16, Option<u64>),
     Refused,
     Hangs,
 }
 
-use Answer::{Hangs, Refused, Status};
+use HookReply::{Hangs, Refused, Status};
 
 type Requests = Arc<Mutex<Vec<(Instant, Bytes, Option<String>)>>>;
 
 struct Hook {
-    answers: &'static [Answer],
+    answers: &'static [HookReply],
     requests: Requests,
 }
 
@@ -50,7 +50,7 @@ struct Rig {
     delivering: JoinHandle<()>,
 }
 
-fn start(answers: &'static [Answer], events_max: u64) -> Rig {
+fn start(answers: &'static [HookReply], events_max: u64) -> Rig {
     let hub = Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() });
     let (requests, shutdown) = (Requests::default(), CancellationToken::new());
     let options = Options {
@@ -128,7 +128,7 @@ async fn temporary_failures_are_retried_with_backoff() {
 #[tokio::test(start_paused = true)]
 async fn redirects_and_rejections_are_final() {
     for status in [301, 308, 400, 404] {
-        let answers: &'static [Answer] = Box::leak(Box::new([Status(status, None)]));
+        let answers: &'static [HookReply] = Box::leak(Box::new([Status(status, None)]));
         let rig = start(answers, 100);
         rig.hub.publish(&chats(2));
         let (counts, bodies) = rig.end().await;

@@ -5,13 +5,13 @@ use livetape::{
     server::{Access, Config},
 };
 
-use crate::support::{Answer, Rig};
+use crate::support::{HttpResponse, Rig};
 
 fn with_access(access: Access) -> Rig {
     Rig::with(Limits::default(), Config { access, ..Config::default() })
 }
 
-async fn ask(rig: &Rig, line: &str, headers: &[(&str, &str)]) -> Answer {
+async fn ask(rig: &Rig, line: &str, headers: &[(&str, &str)]) -> HttpResponse {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     rig.raw(&format!("{line}\r\n{headers}connection: close\r\n\r\n")).await
 }

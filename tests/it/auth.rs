@@ -15,7 +15,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::support::{Answer, Rig, Socket, chat, read_all};
+use crate::support::{HttpResponse, Rig, Socket, chat, read_all};
 
 const TOKEN: &str = "first-token-of-two";
 const SECOND: &str = "second-token-of-two";
@@ -29,7 +29,7 @@ fn guarded() -> Rig {
     )
 }
 
-async fn ask(rig: &Rig, line: &str, header: &str) -> Answer {
+async fn ask(rig: &Rig, line: &str, header: &str) -> HttpResponse {
     rig.raw(&format!("{line} HTTP/1.1\r\nhost: localhost\r\n{header}connection: close\r\n\r\n")).await
 }
 

@@ -8,7 +8,7 @@ use livetape::{
 
 use crate::{
     openapi::document,
-    support::{Answer, Rig},
+    support::{HttpResponse, Rig},
 };
 
 /// Returns a server whose feed has ended, so that every response ends, and the methods and paths of all its routes.
@@ -25,7 +25,7 @@ async fn all_routes(access: Access) -> (Rig, Vec<(String, String)>) {
     (rig, routes)
 }
 
-async fn ask(rig: &Rig, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn ask(rig: &Rig, method: &str, path: &str, headers: &[(&str, &str)]) -> HttpResponse {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n");
     rig.raw(&format!("{head}{headers}connection: close\r\n\r\n")).await

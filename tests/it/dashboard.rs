@@ -1,8 +1,8 @@
 //! How the server delivers the dashboard's files. `tests/browser` tests the page itself.
 
-use crate::support::{Answer, Rig};
+use crate::support::{HttpResponse, Rig};
 
-async fn get(rig: &Rig, target: &str, headers: &str) -> Answer {
+async fn get(rig: &Rig, target: &str, headers: &str) -> HttpResponse {
     let request = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
     rig.raw(&request).await
 }
@@ -11,7 +11,7 @@ const BROWSER: &str = "host: localhost:3000\r\naccept: text/html,*/*;q=0.8\r\n";
 const LOCAL: &str = "host: localhost\r\n";
 
 /// The assets that the page requests.
-fn assets(page: &Answer) -> Vec<String> {
+fn assets(page: &HttpResponse) -> Vec<String> {
     let quoted = page.body.split('"').filter_map(|part| part.strip_prefix("./"));
     quoted.map(|path| format!("/{path}")).collect()
 }

@@ -10,7 +10,7 @@ use livetape::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Rig, decode};
+use crate::support::{HttpResponse, Rig, decode};
 
 pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
     let answer = rig.http("GET", path, "").await;
@@ -355,7 +355,7 @@ async fn responses_match_their_schemas() {
     }
 }
 
-pub(crate) fn fits(api: &Value, response: &Value, answer: &Answer) {
+pub(crate) fn fits(api: &Value, response: &Value, answer: &HttpResponse) {
     let mut schema = response["content"]["application/json"]["schema"].clone();
     schema["components"] = json!({ "schemas": api["components"]["schemas"] });
     assert_fits(&validator(schema), &answer.json());

@@ -9,19 +9,19 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     openapi::{assert_fits, document, fits},
-    support::{Answer, As, Rig, read_all, wait},
+    support::{As, HttpResponse, Rig, read_all, wait},
 };
 
 use crate::support::{ROOMS, Setup};
 
-async fn ask(rooms: &Rig, method: &str, path: &str, body: &str) -> Answer {
+async fn ask(rooms: &Rig, method: &str, path: &str, body: &str) -> HttpResponse {
     let mut io = rooms.connector.connect().await.unwrap();
     let length = body.len();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
     io.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     io.read_to_end(&mut answer).await.unwrap();
-    Answer::parse(&answer)
+    HttpResponse::parse(&answer)
 }
 
 /// A user who is live, one who is offline, and injected messages.
@@ -63,7 +63,7 @@ async fn messages_between_clients_match_their_schemas() {
         schema["components"] = json!({ "schemas": api["components"]["schemas"] });
         jsonschema::validator_for(&schema).unwrap()
     };
-    let (said, asked) = (of("TalkSent"), of("TalkReceived"));
+    let (said, asked) = (of("ServerMessage"), of("ClientMessage"));
     let mut ann = rig.try_ws("ws?feed=0&client_id=ann").await.unwrap();
     let mut ben = rig.try_ws("ws?feed=0&client_id=ben").await.unwrap();
     let messages = [

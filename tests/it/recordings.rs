@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     openapi::fits,
-    support::{Answer, Rig, eventually},
+    support::{HttpResponse, Rig, eventually},
 };
 
 /// Default maximum number of buckets in a timeline.
@@ -48,14 +48,14 @@ impl Place {
         fs::write(self.shelf().join(name), bytes).unwrap();
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
         self.rig.http("GET", path, "").await
     }
 
-    pub(crate) async fn upload(&self, path: &str, bytes: &[u8]) -> Answer {
+    pub(crate) async fn upload(&self, path: &str, bytes: &[u8]) -> HttpResponse {
         let head = format!("PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", bytes.len());
         let answer = self.bytes(&format!("{head}connection: close\r\n\r\n"), bytes).await;
-        Answer::parse(&answer)
+        HttpResponse::parse(&answer)
     }
 
     /// Sends a request head and body and returns the response.
@@ -194,7 +194,7 @@ async fn an_upload_replaces_only_with_force() {
 #[tokio::test(start_paused = true)]
 async fn files_that_are_not_recordings_are_not_stored() {
     let place = Place::new();
-    let code = |answer: Answer| (answer.status, answer.code());
+    let code = |answer: HttpResponse| (answer.status, answer.code());
     let text = code(place.upload("/recordings/x", b"<img onerror>").await);
     assert_eq!(text, (422, "bad_recording".into()));
     assert_eq!(code(place.upload("/recordings/x", b"").await), (422, "bad_recording".into()));
@@ -212,7 +212,7 @@ async fn a_chunked_upload_is_bounded_too() {
     let head = "PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     let chunk = [format!("{:x}\r\n", 100_000).into_bytes(), vec![0; 100_000], b"\r\n".to_vec()].concat();
     let chunks = usize::try_from(UPLOAD_BYTES_MAX).unwrap() / 100_000 + 1;
-    let answer = Answer::parse(&place.bytes(head, &chunk.repeat(chunks)).await);
+    let answer = HttpResponse::parse(&place.bytes(head, &chunk.repeat(chunks)).await);
     assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
     assert_eq!(place.files(), [""; 0]);
 }
@@ -242,7 +242,7 @@ async fn an_interrupted_upload_leaves_no_file() {
             () = tokio::time::advance(Duration::from_secs(1)) => {}
         }
     }
-    assert_eq!(Answer::parse(&answer).code(), "bad_request");
+    assert_eq!(HttpResponse::parse(&answer).code(), "bad_request");
     assert_eq!(place.files(), [""; 0]);
     assert_eq!(place.upload("/recordings/x", &bytes).await.status, 201, "the name is free again");
 }

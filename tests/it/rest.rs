@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use livetape::control::{ClusterState, Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Rig};
+use crate::support::{HttpResponse, Rig};
 
 /// Formats the relevant parts of a response for a snapshot.
-fn shown(answer: &Answer) -> Value {
+fn shown(answer: &HttpResponse) -> Value {
     let mut body = answer.json();
     for (redacted, with) in [("uptime", json!("[seconds]")), ("memory", json!("[memory]"))] {
         if let Some(value) = body.get_mut(redacted) {

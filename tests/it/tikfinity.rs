@@ -11,7 +11,7 @@ use livetape::{
         tikfinity,
         wire::{Reading, millis, read_message},
     },
-    server::{Access, Config, Listed, Server, Tikfinity, Tokens, memory, serve_both},
+    server::{Access, Config, OriginSetting, Server, Tikfinity, Tokens, memory, serve_both},
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -212,19 +212,19 @@ fn listeners(hub: &Hub, origins: &[&str]) -> (memory::MemoryConnector, memory::M
     let tokens = Tokens::new(vec!["a-secret-of-16-or-more".to_owned().into()]);
     let config = Config { access: Access { tokens, ..Access::default() }, ..Config::default() };
     let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
-    let access = Access { origins, listed: Listed::Tikfinity, ..Access::default() };
+    let access = Access { origins, listed: OriginSetting::Tikfinity, ..Access::default() };
     let server = Server { hub: hub.clone(), control, config };
     let url = "ws://127.0.0.1:21213/".to_owned();
     tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, url, access }), server));
     (main, connector)
 }
 
-async fn request(connector: &memory::MemoryConnector, request: &str) -> crate::support::Answer {
+async fn request(connector: &memory::MemoryConnector, request: &str) -> crate::support::HttpResponse {
     let mut io = connector.connect().await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut io, request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut io, &mut answer).await.unwrap();
-    crate::support::Answer::parse(&answer)
+    crate::support::HttpResponse::parse(&answer)
 }
 
 /// Opens a socket as a page of `origin`, or as a program. Returns the first event, or the status of a rejection.

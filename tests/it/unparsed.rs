@@ -9,11 +9,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Answer, Rig, json, read_all, tcp::Served};
+use crate::support::{HttpResponse, Rig, json, read_all, tcp::Served};
 
 /// Asserts that this is our error response and that it closes the connection.
 #[track_caller]
-fn check(answer: &Answer, status: u16, code: &str, request: &str) {
+fn check(answer: &HttpResponse, status: u16, code: &str, request: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{request:?}: {answer:?}");
     let header = |name| answer.header(name).unwrap_or_else(|| panic!("{request:?}: {answer:?}"));
     assert_eq!(header("x-content-type-options"), "nosniff");
@@ -63,7 +63,7 @@ async fn earlier_responses_on_the_same_connection_are_unchanged() {
             let text = String::from_utf8(bytes).unwrap();
             let starts = Vec::from_iter(text.match_indices("HTTP/1.1 ").map(|(at, _)| at));
             let (last, others) = starts.split_last().unwrap();
-            check(&Answer::parse(&text.as_bytes()[*last..]), 400, "bad_request", &request);
+            check(&HttpResponse::parse(&text.as_bytes()[*last..]), 400, "bad_request", &request);
             assert_eq!(others.len(), before.matches("HTTP/1.1").count(), "{text}");
             assert_eq!(text.matches("x-request-id").count(), others.len(), "{text}");
         }
@@ -80,7 +80,7 @@ async fn over_tcp_the_answer_arrives_although_the_request_is_not_read_to_its_end
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         let code = if status == 400 { "bad_request" } else { "too_large" };
-        check(&Answer::parse(&answer), status, code, request);
+        check(&HttpResponse::parse(&answer), status, code, request);
     }
     control.shut_down();
     serving.await.unwrap();
@@ -88,7 +88,7 @@ async fn over_tcp_the_answer_arrives_although_the_request_is_not_read_to_its_end
 
 const UPGRADES: [&str; 5] = ["/", "/ws", "/ws/some-token", "/ws/test/some-token", "/ws/echo"];
 
-async fn upgrade(rig: &Rig, path: &str, version: &str, key: &str) -> Answer {
+async fn upgrade(rig: &Rig, path: &str, version: &str, key: &str) -> HttpResponse {
     let head =
         format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n");
     rig.raw(&format!("{head}sec-websocket-version: {version}\r\nsec-websocket-key: {key}\r\n\r\n")).await

@@ -240,7 +240,7 @@ codes! {
     /// `livetape watch` or `livetape trigger` cannot reach the server, or the server closed the connection.
     ServerUnreachable = "server_unreachable", 502, 1011, 1, "check the address, or start a server with `livetape replay demo`";
     /// A message on `/ws` is invalid.
-    BadMessage = "bad_message", 400, 1008, 1, "send JSON as described by TalkReceived in GET /openapi.json";
+    BadMessage = "bad_message", 400, 1008, 1, "send JSON as described by ClientMessage in GET /openapi.json";
     /// The room does not exist.
     UnknownRoom = "unknown_room", 404, 1008, 1, "see GET /rooms for the list; `join_room` creates a room if its id does not start with `user:`";
     /// The room has the maximum number of connections.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::gifts::known_gift;
 pub use self::{
     kinds::{KINDS, parse},
-    who::{Detail, Who},
+    who::{InjectUser, InjectUserDetails},
 };
 use super::{
     event::{Id, Person},
@@ -55,19 +55,18 @@ const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2
 /// An event to inject.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "Wish")]
 pub enum InjectRequest {
     /// A viewer writes a comment.
     Chat {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Text of the comment.
         comment: String,
     },
     /// A viewer sends a gift.
     Gift {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Name of the gift.
         gift: String,
         /// Number of gifts.
@@ -87,7 +86,7 @@ pub enum InjectRequest {
     /// A viewer taps the screen.
     Like {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Number of likes; a large number becomes several messages.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = LIKES_MAX))]
@@ -100,7 +99,7 @@ pub enum InjectRequest {
     #[serde(alias = "join")]
     Member {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Number of viewers afterwards.
         #[serde(default)]
         member_count: i32,
@@ -108,7 +107,7 @@ pub enum InjectRequest {
     /// A viewer follows the host.
     Follow {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Number of followers afterwards.
         #[serde(default)]
         follow_count: i64,
@@ -116,7 +115,7 @@ pub enum InjectRequest {
     /// A viewer shares the room.
     Share {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Number of shares afterwards.
         #[serde(default)]
         share_count: i32,
@@ -124,7 +123,7 @@ pub enum InjectRequest {
     /// A viewer subscribes.
     Subscribe {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Number of months subscribed.
         #[serde(default = "one_month")]
         #[schemars(range(min = 1, max = MONTHS_MAX))]
@@ -133,14 +132,14 @@ pub enum InjectRequest {
     /// A viewer asks the host a question.
     Question {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Text of the question.
         question: String,
     },
     /// A viewer sends an emote.
     Emote {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Emote id.
         emote_id: String,
         /// URL of its picture.
@@ -150,7 +149,7 @@ pub enum InjectRequest {
     /// A viewer sends an envelope of diamonds for others to open.
     Envelope {
         /// The viewer.
-        user: Who,
+        user: InjectUser,
         /// Number of diamonds.
         #[schemars(range(min = 1))]
         diamonds: i32,
@@ -162,9 +161,9 @@ pub enum InjectRequest {
     /// A battle with another host starts or ends.
     Battle {
         /// The host.
-        user: Who,
+        user: InjectUser,
         /// The other host.
-        opponent: Who,
+        opponent: InjectUser,
         /// Points of the host.
         #[serde(default)]
         #[schemars(range(min = 0))]
@@ -180,7 +179,7 @@ pub enum InjectRequest {
     /// The host starts a poll.
     Poll {
         /// The host.
-        user: Who,
+        user: InjectUser,
         /// Text of the question.
         question: String,
         /// Answers to choose from.
@@ -245,7 +244,7 @@ pub struct InjectTarget {
 }
 
 impl InjectRequest {
-    fn who(&self) -> Option<&Who> {
+    fn who(&self) -> Option<&InjectUser> {
         match self {
             Self::RoomUser { .. } | Self::End {} | Self::Raw { .. } => None,
             Self::Chat { user, .. }
@@ -314,7 +313,7 @@ impl Stamps<'_> {
     }
 
     fn messages(&mut self, request: &InjectRequest) -> Vec<Message> {
-        let person = request.who().map(Who::person).unwrap_or_default();
+        let person = request.who().map(InjectUser::person).unwrap_or_default();
         match request {
             InjectRequest::Chat { comment, .. } => vec![compose::chat(self.next(), &person, comment)],
             InjectRequest::Gift { gift, count, combo, diamonds, picture_url, .. } => {

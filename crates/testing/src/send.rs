@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
 };
 
-use livetape::control::{InjectRequest, Who};
+use livetape::control::{InjectRequest, InjectUser};
 
 use crate::{
     Tape,
@@ -67,7 +67,7 @@ pub struct Sent {
 pub struct SendGift<'a> {
     tape: &'a Tape,
     at: &'static Location<'static>,
-    user: Who,
+    user: InjectUser,
     gift: String,
     count: i32,
     combo: bool,
@@ -92,7 +92,7 @@ impl<'a> Sender<'a> {
         SendGift {
             tape: self.tape,
             at,
-            user: Who::Name(user.into()),
+            user: InjectUser::Name(user.into()),
             gift: gift.into(),
             count: 1,
             combo: false,
@@ -110,7 +110,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn chat(self, user: &str, comment: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Chat { user: Who::Name(user.into()), comment: comment.into() })
+        self.request(InjectRequest::Chat { user: InjectUser::Name(user.into()), comment: comment.into() })
     }
 
     /// Sends likes, as if the user tapped the screen `count` times.
@@ -123,7 +123,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn like(self, user: &str, count: i32) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Like { user: Who::Name(user.into()), count, total: None })
+        self.request(InjectRequest::Like { user: InjectUser::Name(user.into()), count, total: None })
     }
 
     /// Sends the message that a viewer joined the room.
@@ -136,7 +136,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn join(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Member { user: Who::Name(user.into()), member_count: 0 })
+        self.request(InjectRequest::Member { user: InjectUser::Name(user.into()), member_count: 0 })
     }
 
     /// Sends the message that a viewer followed the host.
@@ -149,7 +149,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn follow(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Follow { user: Who::Name(user.into()), follow_count: 0 })
+        self.request(InjectRequest::Follow { user: InjectUser::Name(user.into()), follow_count: 0 })
     }
 
     /// Sends the message that a viewer shared the LIVE.
@@ -162,7 +162,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn share(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Share { user: Who::Name(user.into()), share_count: 0 })
+        self.request(InjectRequest::Share { user: InjectUser::Name(user.into()), share_count: 0 })
     }
 
     /// Sends the message that a viewer subscribed to the host; `months` is the number of months so far.
@@ -175,7 +175,7 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn subscribe(self, user: &str, months: i64) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Subscribe { user: Who::Name(user.into()), months })
+        self.request(InjectRequest::Subscribe { user: InjectUser::Name(user.into()), months })
     }
 
     /// Sends a question to the host.
@@ -188,7 +188,10 @@ impl<'a> Sender<'a> {
     /// ```
     #[track_caller]
     pub fn question(self, user: &str, question: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.request(InjectRequest::Question { user: Who::Name(user.into()), question: question.into() })
+        self.request(InjectRequest::Question {
+            user: InjectUser::Name(user.into()),
+            question: question.into(),
+        })
     }
 
     /// Sends the number of viewers in the room.

@@ -37,7 +37,7 @@ pub struct Timeline {
     /// The first thousand gaps: stretches that the recorder lost, or that are unreadable.
     pub gaps: Vec<Gap>,
     /// The first thousand connections.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<ConnectionSpan>,
     /// Number of records missing in gaps and damaged stretches.
     pub missing_records: u64,
 }
@@ -69,7 +69,7 @@ pub struct Gap {
 /// A connection to a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Connection {
+pub struct ConnectionSpan {
     /// Number of the connection in the file.
     pub conn: u32,
     /// User name of the host.
@@ -185,7 +185,7 @@ impl Chart {
         self.column(at);
         match what {
             What::ConnOpen(open) if self.rest.connections.len() < LISTED_MAX => {
-                self.rest.connections.push(Connection {
+                self.rest.connections.push(ConnectionSpan {
                     conn,
                     user: open.unique_id,
                     room_id: open.room_id.to_string(),

@@ -8,7 +8,9 @@ use crate::{
     hub, lobby,
     sans_io::error::{Code, Problem},
     secret::Secret,
-    server::{self, Access, Bounds, Config, Listed, Recordings, Tikfinity, Tls, Tokens, listen::Listening},
+    server::{
+        self, Access, Bounds, Config, OriginSetting, Recordings, Tikfinity, Tls, Tokens, listen::Listening,
+    },
     settings::{self, Settings, TOKEN_HINT, is_token},
     tools::files,
 };
@@ -25,7 +27,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
         origins: server.origins.clone(),
         any_address: !server.address().ip().is_loopback(),
         tokens: Tokens::new(tokens(settings)?).with_read_only(server.read_token.clone()),
-        listed: Listed::Server,
+        listed: OriginSetting::Server,
     };
     access.check()?;
     if is_open_to_all(server) {
@@ -74,7 +76,7 @@ pub(crate) async fn tikfinity(settings: &Settings) -> Result<Option<Tikfinity<Li
         origins: origins.clone(),
         any_address: !listen.0.ip().is_loopback(),
         tokens: Tokens::default(),
-        listed: Listed::Tikfinity,
+        listed: OriginSetting::Tikfinity,
     };
     access.check()?;
     let hint = "end the other program, probably TikFinity, or set LIVETAPE_TIKFINITY_LISTEN to another port";

@@ -11,7 +11,7 @@ use super::{super::options::same_lease, Appending, RETRY, Store, Stored};
 use crate::{
     clock,
     control::Pause,
-    sans_io::{cluster::Answer, error::Problem},
+    sans_io::{cluster::LeaseReply, error::Problem},
 };
 
 /// Key of the pause that TikTok asked for.
@@ -19,7 +19,7 @@ const PAUSE: &str = "pause";
 
 /// The value of a lease.
 #[derive(Deserialize, Serialize)]
-struct Lease {
+struct LeaseValue {
     /// Its holder: a node, or one of its claims.
     node: String,
     /// The time of sending on the node's own clock.
@@ -69,34 +69,34 @@ impl Store {
         holder: &str,
         revision: Option<u64>,
         sent: Duration,
-    ) -> Answer {
-        let value = serde_json::to_vec(&Lease { node: holder.to_owned(), sent }).unwrap_or_default();
+    ) -> LeaseReply {
+        let value = serde_json::to_vec(&LeaseValue { node: holder.to_owned(), sent }).unwrap_or_default();
         let expected = (NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.unwrap_or(0));
         let outcome = self.append(self.key_subject(key), expected, value.into()).await;
         if key == self.owner() {
             self.note(Stored::Lease, &outcome);
         }
         match outcome {
-            Ok(revision) => Answer::Held { revision, sent },
+            Ok(revision) => LeaseReply::Held { revision, sent },
             Err(Appending::Rejected) => self.read_lease(key, holder).await,
             Err(Appending::NoStream) => {
                 // NATS has lost it, or refused it before. A failure shows in the next answer.
                 drop(timeout(self.answer_time, self.ensure_bucket()).await);
-                Answer::Unknown
+                LeaseReply::Unknown
             }
-            Err(Appending::Refused(_) | Appending::Unanswered) => Answer::Unknown,
+            Err(Appending::Refused(_) | Appending::Unanswered) => LeaseReply::Unknown,
         }
     }
 
     /// An earlier request may have succeeded although its answer was lost.
-    async fn read_lease(&self, key: &str, holder: &str) -> Answer {
+    async fn read_lease(&self, key: &str, holder: &str) -> LeaseReply {
         match self.read_key(key).await {
-            Ok(Some((revision, value))) => match serde_json::from_slice::<Lease>(&value) {
-                Ok(lease) if lease.node == holder => Answer::Held { revision, sent: lease.sent },
-                _ => Answer::Taken,
+            Ok(Some((revision, value))) => match serde_json::from_slice::<LeaseValue>(&value) {
+                Ok(lease) if lease.node == holder => LeaseReply::Held { revision, sent: lease.sent },
+                _ => LeaseReply::Taken,
             },
-            Ok(None) => Answer::Taken,
-            Err(Unanswered) => Answer::Unknown,
+            Ok(None) => LeaseReply::Taken,
+            Err(Unanswered) => LeaseReply::Unknown,
         }
     }
 
@@ -115,7 +115,7 @@ impl Store {
     pub(in crate::cluster) async fn release_lease(&self, key: &str, holder: &str, revision: u64) -> bool {
         // After a loss of its storage, NATS counts from 1 again: the same numbers are then leases of others.
         let held = self.read_lease(key, holder).await;
-        if !matches!(held, Answer::Held { revision: held, .. } if held == revision) {
+        if !matches!(held, LeaseReply::Held { revision: held, .. } if held == revision) {
             return false;
         }
         let released = async {

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use tracing::info;
 
 use super::Store;
-use crate::{clock, sans_io::cluster::Answer};
+use crate::{clock, sans_io::cluster::LeaseReply};
 
 /// Interval at which a node looks for such logs.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -37,7 +37,7 @@ impl Store {
         // As long as this node has the lease, no owner writes its first record.
         let holder = format!("{node}.expired");
         let taken = self.take_lease(&self.owner(), &holder, None, Duration::ZERO).await;
-        let Answer::Held { revision, .. } = taken else { return None };
+        let LeaseReply::Held { revision, .. } = taken else { return None };
         let stream = self.context.get_stream(self.log()).await;
         if stream.is_ok_and(|stream| has_expired(stream.cached_info())) {
             drop(self.context.delete_stream(self.log()).await);

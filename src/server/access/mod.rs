@@ -48,12 +48,12 @@ pub struct Access {
     /// Bearer tokens, one of which each request must carry. If empty, no token is required.
     pub tokens: Tokens,
     /// Setting that lists `origins`.
-    pub listed: Listed,
+    pub listed: OriginSetting,
 }
 
 /// The setting that lists the allowed origins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum Listed {
+pub enum OriginSetting {
     /// Of the whole server.
     #[default]
     #[serde(rename = "server.origins")]
@@ -63,7 +63,7 @@ pub enum Listed {
     Tikfinity,
 }
 
-impl Listed {
+impl OriginSetting {
     fn setting(self) -> &'static str {
         match self {
             Self::Server => "server.origins",

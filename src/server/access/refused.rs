@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Listed, origin::canonical};
+use super::{OriginSetting, origin::canonical};
 use crate::{clock, sans_io::event::Millis};
 
 /// Maximum number of rejected origins to remember; the oldest is forgotten first. Any page can add to them.
@@ -27,7 +27,7 @@ pub(crate) struct RefusedOrigin {
     /// The origin, such as `https://overlay.example`; `null` for pages from disk and sandboxed frames.
     pub(crate) origin: String,
     /// The setting that would allow it.
-    pub(crate) setting: Listed,
+    pub(crate) setting: OriginSetting,
     /// Number of rejected requests.
     pub(crate) requests: u64,
     /// Time of the last one.
@@ -40,7 +40,7 @@ pub(crate) struct AllowedOrigin {
     /// The origin.
     pub(crate) origin: String,
     /// The setting whose rights it has.
-    pub(crate) setting: Listed,
+    pub(crate) setting: OriginSetting,
 }
 
 /// Rejected origins, and those allowed while the server runs. All listeners share them.
@@ -56,7 +56,7 @@ struct State {
 
 impl Origins {
     /// Remembers that a request of this origin was rejected. Returns whether to log it: each origin once.
-    pub(super) fn refuse(&self, setting: Listed, origin: &str) -> bool {
+    pub(super) fn refuse(&self, setting: OriginSetting, origin: &str) -> bool {
         if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX {
             return false;
         }
@@ -76,7 +76,7 @@ impl Origins {
     }
 
     /// Allows an origin until the server stops. Returns `false` if too many are allowed already.
-    pub(crate) fn allow(&self, setting: Listed, origin: &str) -> bool {
+    pub(crate) fn allow(&self, setting: OriginSetting, origin: &str) -> bool {
         let allowed = AllowedOrigin { origin: canonical(origin), setting };
         let mut state = self.lock();
         state.refused.retain(|it| it.setting != setting || it.origin != allowed.origin);
@@ -97,7 +97,7 @@ impl Origins {
         state.refused.retain(|it| it.origin != origin);
     }
 
-    pub(super) fn allows(&self, setting: Listed, origin: &str) -> bool {
+    pub(super) fn allows(&self, setting: OriginSetting, origin: &str) -> bool {
         let origin = canonical(origin);
         self.lock().allowed.iter().any(|it| it.setting == setting && it.origin == origin)
     }
@@ -125,10 +125,10 @@ mod tests {
     fn only_the_newest_rejected_origins_are_remembered() {
         let origins = Origins::default();
         for number in 0..20 {
-            origins.refuse(Listed::Server, &format!("https://{number}.example"));
+            origins.refuse(OriginSetting::Server, &format!("https://{number}.example"));
         }
-        origins.refuse(Listed::Server, "https://15.example");
-        origins.refuse(Listed::Server, &"x".repeat(10_000));
+        origins.refuse(OriginSetting::Server, "https://15.example");
+        origins.refuse(OriginSetting::Server, &"x".repeat(10_000));
         let list = refused(&origins);
         assert_eq!((list.len(), &list[0]), (REFUSED_MAX, &("https://15.example".to_owned(), 2)));
     }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn each_rejected_origin_is_logged_once_up_to_a_limit() {
         let origins = Origins::default();
-        let refuse = |origin: &str| origins.refuse(Listed::Server, origin);
+        let refuse = |origin: &str| origins.refuse(OriginSetting::Server, origin);
         assert!(refuse("null") && !refuse("null") && refuse("https://a.example"));
         assert!(!refuse("https://A.example:443") && !refuse(""));
         let logged = (0..100).filter(|number| refuse(&format!("https://{number}.example"))).count();
@@ -147,20 +147,20 @@ mod tests {
     fn an_allowed_origin_is_no_longer_rejected_until_it_is_forgotten() {
         let origins = Origins::default();
         let allows = |setting| origins.allows(setting, "https://a.example");
-        origins.refuse(Listed::Server, "https://a.example");
-        origins.refuse(Listed::Tikfinity, "https://a.example");
-        assert!(!allows(Listed::Server));
-        assert!(origins.allow(Listed::Server, "https://A.example:443"));
-        assert!(allows(Listed::Server) && !allows(Listed::Tikfinity));
+        origins.refuse(OriginSetting::Server, "https://a.example");
+        origins.refuse(OriginSetting::Tikfinity, "https://a.example");
+        assert!(!allows(OriginSetting::Server));
+        assert!(origins.allow(OriginSetting::Server, "https://A.example:443"));
+        assert!(allows(OriginSetting::Server) && !allows(OriginSetting::Tikfinity));
         assert_eq!(refused(&origins), [("https://a.example".to_owned(), 1)]);
         origins.forget("https://a.example");
-        assert_eq!((allows(Listed::Server), refused(&origins)), (false, vec![]));
+        assert_eq!((allows(OriginSetting::Server), refused(&origins)), (false, vec![]));
     }
 
     #[test]
     fn only_so_many_origins_can_be_allowed() {
         let origins = Origins::default();
-        let allow = |number| origins.allow(Listed::Server, &format!("https://{number}.example"));
+        let allow = |number| origins.allow(OriginSetting::Server, &format!("https://{number}.example"));
         assert!((0..ALLOWED_MAX).all(allow));
         assert!(!allow(ALLOWED_MAX) && allow(0));
     }

@@ -15,7 +15,7 @@ use super::{
     body::parse_body,
     connect::name,
     query,
-    rooms::{Heard, Said},
+    rooms::{Delivered, NewMessage},
 };
 use crate::{
     lobby::{ConnectionView, Lobby, LobbyStats, Metadata},
@@ -125,11 +125,11 @@ pub(crate) async fn dismiss(
     one(&app, |lobby| lobby.dismiss(&id, code, reason))
 }
 
-pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
+pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {
     let id = name(id)?;
-    let Said { message } = parse_body(body)?;
+    let NewMessage { message } = parse_body(body)?;
     app.sockets.with(|lobby| lobby.tell(&id, &message))?;
-    Ok(Json(Heard { recipients: 1 }))
+    Ok(Json(Delivered { recipients: 1 }))
 }
 
 pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {

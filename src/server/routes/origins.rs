@@ -14,7 +14,7 @@ use crate::{
     sans_io::error::{Code, Problem},
     server::{
         access::{
-            Listed, is_origin,
+            OriginSetting, is_origin,
             refused::{AllowedOrigin, ORIGIN_BYTES_MAX, RefusedOrigin},
         },
         state::refusal::Refusal,
@@ -23,7 +23,7 @@ use crate::{
 
 /// Response of `GET /origins`.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct List {
+pub(crate) struct OriginList {
     /// Origins allowed while the server runs, in addition to the settings.
     allowed: Vec<AllowedOrigin>,
     /// The last rejected origins, newest first.
@@ -33,25 +33,25 @@ pub(crate) struct List {
 /// Body of `POST /origins`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Allow {
+pub(crate) struct AllowOrigin {
     /// The origin to allow, such as `https://overlay.example`.
     #[schemars(extend("pattern" = r"^(null|[hH][tT][tT][pP][sS]?://\S+)$"), length(max = ORIGIN_BYTES_MAX))]
     origin: String,
     /// The setting whose rights it gets.
     #[serde(default)]
-    setting: Listed,
+    setting: OriginSetting,
 }
 
-pub(crate) async fn list(State(app): State<App>) -> Json<List> {
+pub(crate) async fn list(State(app): State<App>) -> Json<OriginList> {
     let (allowed, refused) = app.origins.lists();
-    Json(List { allowed, refused })
+    Json(OriginList { allowed, refused })
 }
 
 pub(crate) async fn allow(
     app: State<App>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<List>, Refusal> {
-    let Allow { origin, setting } = parse_body(body)?;
+) -> Result<Json<OriginList>, Refusal> {
+    let AllowOrigin { origin, setting } = parse_body(body)?;
     if origin.len() > ORIGIN_BYTES_MAX || !is_origin(&origin) {
         let shown: String = origin.escape_debug().take(ORIGIN_BYTES_MAX).collect();
         return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not an origin"))
@@ -67,7 +67,7 @@ pub(crate) async fn allow(
 }
 
 /// `DELETE /origins?origin=…`: forgets a rejected origin, and no longer allows one that was allowed.
-pub(crate) async fn forget(app: State<App>, uri: Uri) -> Result<Json<List>, Refusal> {
+pub(crate) async fn forget(app: State<App>, uri: Uri) -> Result<Json<OriginList>, Refusal> {
     match query::pairs(&uri)?.as_slice() {
         [(key, origin)] if key == "origin" => app.origins.forget(origin),
         _ => {

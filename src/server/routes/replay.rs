@@ -26,39 +26,39 @@ use crate::{
     server::state::refusal::Refusal,
 };
 
-type Answer = Result<Json<ReplayState>, Refusal>;
+type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;
 
-pub(crate) async fn state(State(app): State<App>) -> Answer {
+pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
     let nothing = || Problem::new(Code::NoReplay, "no replay is running");
     Ok(Json(app.shared.control.replay().ok_or_else(nothing)?))
 }
 
-pub(crate) async fn play(State(app): State<App>, body: RawBody) -> Answer {
-    send_order(app, body, |Nothing {}| Ok(ReplayOrder::Play)).await
+pub(crate) async fn play(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Empty {}| Ok(ReplayOrder::Play)).await
 }
 
-pub(crate) async fn pause(State(app): State<App>, body: RawBody) -> Answer {
-    send_order(app, body, |Nothing {}| Ok(ReplayOrder::Pause)).await
+pub(crate) async fn pause(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Empty {}| Ok(ReplayOrder::Pause)).await
 }
 
-pub(crate) async fn seek(State(app): State<App>, body: RawBody) -> Answer {
+pub(crate) async fn seek(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
 }
 
-pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> Answer {
+pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, |SetSpeed { speed }| read_speed(&speed).map(ReplayOrder::Speed)).await
 }
 
-pub(crate) async fn step(State(app): State<App>, body: RawBody) -> Answer {
+pub(crate) async fn step(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, |Step { count }| Ok(ReplayOrder::Step(count))).await
 }
 
-pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> Answer {
+pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, read_loop).await
 }
 
-pub(crate) async fn load(State(app): State<App>, body: RawBody) -> Answer {
+pub(crate) async fn load(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
 }
 
@@ -67,14 +67,14 @@ async fn send_order<T: DeserializeOwned>(
     app: App,
     body: RawBody,
     read: impl FnOnce(T) -> Result<ReplayOrder, String>,
-) -> Answer {
+) -> ReplayResult {
     let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
     Ok(Json(app.shared.control.order(order).await?))
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+pub(crate) struct Empty {}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

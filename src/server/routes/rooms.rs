@@ -54,7 +54,7 @@ pub(crate) async fn delete(State(app): State<App>, id: Id) -> Result<Json<RoomVi
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Said {
+pub(crate) struct NewMessage {
     /// Any JSON.
     #[schemars(with = "Value")]
     pub(super) message: Box<RawValue>,
@@ -62,7 +62,7 @@ pub(crate) struct Said {
 
 /// Number of clients that received the server's message.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Heard {
+pub(crate) struct Delivered {
     pub(super) recipients: usize,
 }
 
@@ -70,16 +70,16 @@ pub(crate) async fn send_message(
     State(app): State<App>,
     id: Id,
     body: RawBody,
-) -> Result<Json<Heard>, Refusal> {
+) -> Result<Json<Delivered>, Refusal> {
     let id = name(id)?;
-    let Said { message } = parse_body(body)?;
+    let NewMessage { message } = parse_body(body)?;
     let recipients = app.sockets.with(|lobby| lobby.send_to_room(&id, &message))?;
-    Ok(Json(Heard { recipients }))
+    Ok(Json(Delivered { recipients }))
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Announced {
+pub(crate) struct NewBroadcast {
     /// Any JSON.
     #[schemars(with = "Value")]
     message: Box<RawValue>,
@@ -88,11 +88,11 @@ pub(crate) struct Announced {
     metadata: Metadata,
 }
 
-pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Heard>, Refusal> {
-    let Announced { message, room, metadata } = parse_body(body)?;
+pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Delivered>, Refusal> {
+    let NewBroadcast { message, room, metadata } = parse_body(body)?;
     let audience = Audience { room, metadata };
     let recipients = app.sockets.with(|lobby| lobby.broadcast(&audience, &message))?;
-    Ok(Json(Heard { recipients }))
+    Ok(Json(Delivered { recipients }))
 }
 
 /// Percent-encodes a path segment.

@@ -134,12 +134,12 @@ pub(crate) async fn status_of(
 }
 
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Farewell {
+pub(crate) struct ShuttingDown {
     status: &'static str,
 }
 
 /// Responds before the server stops, because the shutdown completes requests in progress.
-pub(crate) async fn shutdown(State(app): State<App>) -> Json<Farewell> {
+pub(crate) async fn shutdown(State(app): State<App>) -> Json<ShuttingDown> {
     app.shared.control.shut_down();
-    Json(Farewell { status: "shutting_down" })
+    Json(ShuttingDown { status: "shutting_down" })
 }

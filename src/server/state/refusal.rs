@@ -21,15 +21,15 @@ use crate::{
 pub(crate) struct Refusal(pub control::Refusal);
 
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct Body<'a> {
-    error: Failure<'a>,
+pub(crate) struct ErrorBody<'a> {
+    error: ErrorDetails<'a>,
     /// Whether livetape retries by itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retrying: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Failure<'a> {
+struct ErrorDetails<'a> {
     code: Code,
     message: &'a str,
     hint: &'a str,
@@ -52,7 +52,7 @@ impl IntoResponse for Refusal {
         let control::Refusal { problem, retrying, retry_after } = &self.0;
         let Problem { code, message, hint, .. } = problem;
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
+        let body = ErrorBody { error: ErrorDetails { code: *code, message, hint }, retrying: *retrying };
         let mut answer = (status, Json(body)).into_response();
         answer.extensions_mut().insert(Refused { code: *code, cause: problem.cause() });
         if *code == Code::WebsocketVersion {

@@ -35,7 +35,7 @@ enum Phase {
     /// The request head is arriving.
     Head,
     /// The request is being answered.
-    Answer,
+    PacedBody,
 }
 
 /// Counts phases: the count modulo three is the current phase. Clones share the counter.
@@ -55,14 +55,14 @@ struct Shared {
 impl Pace {
     fn now(&self) -> (u32, Phase) {
         let count = self.0.count.load(Ordering::Relaxed);
-        let phase = [Phase::Idle, Phase::Head, Phase::Answer][count as usize % 3];
+        let phase = [Phase::Idle, Phase::Head, Phase::PacedBody][count as usize % 3];
         (count, phase)
     }
 
     /// Returns the number of requests that were answered, or `None` while one is in progress.
     pub(super) fn answered(&self) -> Option<u32> {
         let (count, phase) = self.now();
-        (phase != Phase::Answer).then_some(count / 3)
+        (phase != Phase::PacedBody).then_some(count / 3)
     }
 
     /// Whether the connection ends with an unread request.
@@ -78,7 +78,7 @@ impl Pace {
 
     /// Enters the answer phase, which lasts until the returned guard is dropped.
     pub(crate) fn answer(&self) -> Answering {
-        self.go_on_to(Phase::Answer);
+        self.go_on_to(Phase::PacedBody);
         Answering { pace: self.clone(), ends: true }
     }
 }
@@ -92,7 +92,7 @@ pub(crate) struct Answering {
 impl Answering {
     /// Ends the answer phase with the last frame of `body`.
     pub(crate) fn until_sent(self, body: Body) -> Body {
-        Body::new(Answer { body, _answering: self })
+        Body::new(PacedBody { body, _answering: self })
     }
 
     /// Notes that the connection ends after this response, with an unread request.
@@ -115,12 +115,12 @@ impl Drop for Answering {
     }
 }
 
-struct Answer {
+struct PacedBody {
     body: Body,
     _answering: Answering,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for PacedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -164,7 +164,7 @@ impl<I> Paced<I> {
         let max = match phase {
             Phase::Idle => self.idle_max,
             Phase::Head => self.head_max,
-            Phase::Answer => {
+            Phase::PacedBody => {
                 self.timer = None;
                 self.pace.0.reader.register(cx.waker());
                 return Poll::Pending;

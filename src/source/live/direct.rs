@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     failure::Failure,
-    transport::{Answer, Request, Transport},
+    transport::{HttpResponse, Request, Transport},
     upstream::{Upstream, browser_headers},
     url,
 };
@@ -35,7 +35,7 @@ pub(super) async fn get_cookie<T: Transport>(upstream: &mut Upstream<T>) -> Resu
     Err(Failure::new(Code::Blocked, format!("TikTok sent no cookie in {COOKIE_TRIES} responses")))
 }
 
-fn ttwid(answer: &Answer) -> Option<String> {
+fn ttwid(answer: &HttpResponse) -> Option<String> {
     let cookies = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()).map(str::trim);
     pairs.find(|pair| pair.strip_prefix("ttwid=").is_some_and(|value| !value.is_empty())).map(str::to_owned)
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_found_among_other_cookies() {
-        let mut answer = Answer::default();
+        let mut answer = HttpResponse::default();
         assert_eq!(ttwid(&answer), None);
         for cookie in
             ["tt_csrf_token=1; Path=/", "ttwid=; Path=/", "ttwid=1%7Cabc; Domain=.tiktok.com; HttpOnly"]

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::transport::{Answer, Unreached};
+use super::transport::{HttpResponse, Unreached};
 use crate::sans_io::{
     error::{Code, Problem, without_wait},
     retry_after,
@@ -32,7 +32,7 @@ impl Failure {
 
     /// Too many requests, with the wait time from the response headers. `wall` is the time since the Unix
     /// epoch.
-    pub(super) fn rate_limited(answer: &Answer, wall: Duration) -> Self {
+    pub(super) fn rate_limited(answer: &HttpResponse, wall: Duration) -> Self {
         let wait = answer.wait(wall);
         Self { wait, ..Self::new(Code::RateLimited, RATE_LIMITED) }
     }
@@ -42,7 +42,7 @@ impl Failure {
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// Time to wait, according to the server.
     pub(super) fn wait(&self, wall: Duration) -> Option<Duration> {
         retry_after::read(|name| self.header(name), wall)

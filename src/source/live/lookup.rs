@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     failure::{Failure, NOT_FOUND, OFFLINE},
-    transport::{Answer, Request, Transport},
+    transport::{HttpResponse, Request, Transport},
     upstream::{Upstream, browser_headers},
     url,
 };
@@ -110,7 +110,7 @@ async fn ask<T: Transport>(
     upstream: &mut Upstream<T>,
     url: String,
     cookie: &str,
-    read: fn(&Answer, Duration) -> Result<FoundRoom, Failure>,
+    read: fn(&HttpResponse, Duration) -> Result<FoundRoom, Failure>,
 ) -> Result<FoundRoom, Failure> {
     let request = Request { url, headers: browser_headers(cookie) };
     let answer = upstream.get(Role::Lookup, &request, true).await?;
@@ -134,7 +134,7 @@ fn api_live(www: &str, user: &str) -> String {
 }
 
 /// Maps HTTP statuses to failures.
-fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
+fn check_status(answer: &HttpResponse, wall: Duration) -> Result<(), Failure> {
     match answer.status {
         200 => Ok(()),
         429 => Err(Failure::rate_limited(answer, wall)),
@@ -144,7 +144,7 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
 }
 
 /// Parses the response of `api-live`.
-fn read_api_live(answer: &Answer, wall: Duration) -> Result<FoundRoom, Failure> {
+fn read_api_live(answer: &HttpResponse, wall: Duration) -> Result<FoundRoom, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let json: Value = serde_json::from_slice(&answer.body)
@@ -165,7 +165,7 @@ fn read_api_live(answer: &Answer, wall: Duration) -> Result<FoundRoom, Failure> 
 }
 
 /// Parses the room's page.
-fn read_page(answer: &Answer, wall: Duration) -> Result<FoundRoom, Failure> {
+fn read_page(answer: &HttpResponse, wall: Duration) -> Result<FoundRoom, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let page = String::from_utf8_lossy(&answer.body);
@@ -215,7 +215,7 @@ mod tests {
             for status in [200, status] {
                 let page = format!("<script id=\"SIGI_STATE\" type=\"application/json\">{body}</script>");
                 for body in [body.clone(), page] {
-                    let answer = Answer { status, body: body.into(), ..Answer::default() };
+                    let answer = HttpResponse { status, body: body.into(), ..HttpResponse::default() };
                     let _ = (read_api_live(&answer, Duration::ZERO), read_page(&answer, Duration::MAX));
                 }
             }

@@ -31,7 +31,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 #[cfg(feature = "live")]
 pub use transport::NetTransport;
 pub use transport::{
-    Answer, Counted, MemoryTransport, OpenError, Opened, Received, Request, Transport, Unreached,
+    Counted, HttpResponse, MemoryTransport, OpenError, Opened, Received, Request, Transport, Unreached,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 

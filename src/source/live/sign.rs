@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     LiveOptions, SignForm, direct,
     failure::{Failure, RATE_LIMITED},
-    transport::{Answer, Request, Transport},
+    transport::{HttpResponse, Request, Transport},
     upstream::{USER_AGENT, Upstream},
     url,
 };
@@ -35,7 +35,7 @@ pub(super) struct Signed {
     pub(super) room_id: i64,
     /// Request and response with the first batch, recorded once the connection is open.
     pub(super) request: Request,
-    pub(super) answer: Answer,
+    pub(super) answer: HttpResponse,
 }
 
 /// Requests a signature from the sign server.
@@ -93,7 +93,7 @@ fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
 }
 
 /// Parses the batch's metadata and the cookies.
-fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure> {
+fn read(answer: &HttpResponse, wall: Duration) -> Result<(BatchInfo, String), Failure> {
     check_status(answer, wall)?;
     let empty = |why: &str| Failure::new(Code::SignEmpty, why);
     if answer.body.is_empty() {
@@ -117,7 +117,7 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
     }
 }
 
-fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
+fn check_status(answer: &HttpResponse, wall: Duration) -> Result<(), Failure> {
     let explanation = explanation(&answer.body);
     let failed = format!("the sign server returned {}{explanation}", answer.status);
     match answer.status {

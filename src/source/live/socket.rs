@@ -2,7 +2,7 @@
 
 use super::{
     failure::Failure,
-    transport::{Answer, OpenError, Opened, Request, Transport},
+    transport::{HttpResponse, OpenError, Opened, Request, Transport},
     upstream::{USER_AGENT, Upstream},
 };
 use crate::sans_io::error::Code;
@@ -33,7 +33,7 @@ pub(super) async fn open<T: Transport>(
 
 /// Converts a rejection into a failure. TikTok rejects with status 200 and puts the reason into custom
 /// headers.
-fn refusal(answer: &Answer, wall: std::time::Duration) -> Failure {
+fn refusal(answer: &HttpResponse, wall: std::time::Duration) -> Failure {
     let (status, message) = (answer.header("handshake-status"), answer.header("handshake-msg"));
     let said = [status, message].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let separator = if said.is_empty() { "" } else { ": " };
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn check(status: u16, headers: &[(&'static str, &str)], code: Code) {
-        let mut answer = Answer { status, ..Answer::default() };
+        let mut answer = HttpResponse { status, ..HttpResponse::default() };
         for (name, value) in headers {
             answer.headers.insert(*name, value.parse().unwrap());
         }

@@ -10,7 +10,7 @@ use super::{
     failure::Failure,
     options::{Origins, Url},
     redact::Redact,
-    transport::{Answer, OpenError, Opened, Request, Transport, Unreached},
+    transport::{HttpResponse, OpenError, Opened, Request, Transport, Unreached},
     url,
 };
 use crate::{
@@ -124,7 +124,7 @@ impl<T: Transport> Upstream<T> {
         role: Role,
         request: &Request,
         with_body: bool,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpResponse, Failure> {
         let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
             None => return Err(lost(&format!("no response from {} within 10 s", host(request)))),
@@ -153,7 +153,13 @@ impl<T: Transport> Upstream<T> {
         result
     }
 
-    pub(super) fn note_http(&mut self, role: Role, request: &Request, answer: &Answer, with_body: bool) {
+    pub(super) fn note_http(
+        &mut self,
+        role: Role,
+        request: &Request,
+        answer: &HttpResponse,
+        with_body: bool,
+    ) {
         let http = Http {
             role: role.into(),
             request_line: format!("GET {}", url::shown(&request.url)),

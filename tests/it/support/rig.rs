@@ -21,7 +21,7 @@ use tokio_tungstenite::{client_async, tungstenite::Error};
 
 use super::{
     clients::{Socket, json, read_all},
-    http::Answer,
+    http::HttpResponse,
     mock::Mock,
     recordings::recording,
     setup::Setup,
@@ -131,14 +131,14 @@ impl Rig {
     }
 
     /// Sends a request with a `Host` header and returns the whole response.
-    pub(crate) async fn http(&self, method: &str, target: &str, body: &str) -> Answer {
+    pub(crate) async fn http(&self, method: &str, target: &str, body: &str) -> HttpResponse {
         let length = body.len();
         let head = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
         self.raw(&format!("{head}connection: close\r\n\r\n{body}")).await
     }
 
     /// Sends arbitrary bytes and returns the whole response.
-    pub(crate) async fn raw(&self, request: &str) -> Answer {
+    pub(crate) async fn raw(&self, request: &str) -> HttpResponse {
         let (mut reading, mut writing) = tokio::io::split(self.connect().await);
         let mut answer = Vec::new();
         // The server may respond and close before it has read everything.
@@ -146,7 +146,7 @@ impl Rig {
             async { tokio::join!(writing.write_all(request.as_bytes()), reading.read_to_end(&mut answer)) };
         let exchanged = tokio::time::timeout(EXCHANGE_MAX, exchange).await;
         exchanged.unwrap_or_else(|_| panic!("no complete answer to {request:?}")).1.unwrap();
-        Answer::parse(&answer)
+        HttpResponse::parse(&answer)
     }
 
     /// Waits until the replay accepts orders.

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use crate::support::{Answer, chat, tcp::Served};
+use crate::support::{HttpResponse, chat, tcp::Served};
 
 /// A server on real sockets, and the transcript.
 struct Stage {
@@ -132,7 +132,7 @@ impl Stage {
         stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
-        let answer = Answer::parse(&answer);
+        let answer = HttpResponse::parse(&answer);
         let json = answer.json();
         let mut settled = json.clone();
         self.names.settle(&mut settled);

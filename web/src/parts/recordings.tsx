@@ -13,7 +13,7 @@ import {
   remove,
   rename,
 } from '../state/recordings.ts'
-import type { Details, Entry } from '../state/rest.ts'
+import type { ListedRecording, RecordingDetails } from '../state/rest.ts'
 import { health, readOnly, replay, status } from '../state/server.ts'
 import { asked, load, playOrAsk } from '../state/transport.ts'
 import { upload, uploadAll } from '../state/uploads.ts'
@@ -66,10 +66,10 @@ export function Recordings() {
   )
 }
 
-function Tape({ recording }: { recording: Entry }) {
+function Tape({ recording }: { recording: ListedRecording }) {
   const { name, builtIn, problem } = recording
   const asking = useSignal<'' | 'rename' | 'remove'>('')
-  const shown = useSignal<Details | undefined>(undefined)
+  const shown = useSignal<RecordingDetails | undefined>(undefined)
   const isPlaying = replay.value?.recording === name
   const toggleInfo = async (): Promise<void> => {
     shown.value = shown.value ? undefined : await info(name)
@@ -153,7 +153,7 @@ function Action({ icon, label, isOn, isOff, onClick }: ActionProps) {
   )
 }
 
-function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Entry; info: Details }) {
+function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: ListedRecording; info: RecordingDetails }) {
   const types = Object.entries(timeline.types).map(([type, counts]) => [type, counts.reduce((sum, count) => sum + count, 0)] as const)
   const facts: [string, string][] = [
     [say.facts.user, plain(recording.user ?? '')],

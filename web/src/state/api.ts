@@ -70,14 +70,14 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
 export const away = (): Problem =>
   new Problem('server_away', texts.errors.awayDetails, texts.errors.awayHint, 0)
 
-interface Wish {
+interface RequestOptions {
   method?: string
   body?: unknown
   /** Timeout in ms; 0 waits without a limit. */
   patience?: number
 }
 
-async function request(path: string, { method = 'GET', body, patience = PATIENCE_MS }: Wish): Promise<Response> {
+async function request(path: string, { method = 'GET', body, patience = PATIENCE_MS }: RequestOptions): Promise<Response> {
   const headers: Record<string, string> = { ...authorization() }
   if (body !== undefined) headers['Content-Type'] = 'application/json'
   const init: RequestInit = { method, headers, cache: 'no-store' }
@@ -93,8 +93,8 @@ async function request(path: string, { method = 'GET', body, patience = PATIENCE
 }
 
 /** Sends a request and parses the JSON response; an empty response is `undefined`. */
-export async function ask<T>(path: string, wish: Wish = {}): Promise<T> {
-  const response = await request(path, wish)
+export async function ask<T>(path: string, options: RequestOptions = {}): Promise<T> {
+  const response = await request(path, options)
   const body = await response.text().catch(() => {
     throw away()
   })

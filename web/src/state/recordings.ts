@@ -5,7 +5,7 @@ import { groupOf } from '../feed/row.ts'
 import type { Timeline } from '../lib/timeline.ts'
 import { texts } from '../texts.ts'
 import { ask, askBlob, token, url } from './api.ts'
-import type { Details, Entry, Timeline as ServerTimeline } from './rest.ts'
+import type { ListedRecording, RecordingDetails, Timeline as ServerTimeline } from './rest.ts'
 import { features } from './features.ts'
 import { attempt, notice } from './messages.ts'
 import { mode, replay } from './server.ts'
@@ -17,7 +17,7 @@ const KINDS = ['gift', 'chat', 'like', 'member', 'social', 'viewers', 'other']
 /** Timeout in ms: the server reads the whole recording to draw its timeline. */
 const PATIENCE_MS = 60_000
 
-export const recordings = signal<readonly Entry[]>([])
+export const recordings = signal<readonly ListedRecording[]>([])
 /** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
 
@@ -25,12 +25,12 @@ export const path = (name: string): string => `recordings/${encodeURIComponent(n
 
 export async function refresh(): Promise<void> {
   if (!features.value.recordings) return
-  const list = await attempt(() => ask<{ recordings: Entry[] }>('recordings'))
+  const list = await attempt(() => ask<{ recordings: ListedRecording[] }>('recordings'))
   if (list) recordings.value = list.recordings
 }
 
-export const info = (name: string): Promise<Details | undefined> =>
-  attempt(() => ask<Details>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
+export const info = (name: string): Promise<RecordingDetails | undefined> =>
+  attempt(() => ask<RecordingDetails>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
 
 export async function rename(name: string, to: string): Promise<void> {
   await attempt(() => ask(path(name), { method: 'PATCH', body: { name: to } }))

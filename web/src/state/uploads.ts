@@ -6,7 +6,7 @@ import { texts } from '../texts.ts'
 import { Problem, putFile } from './api.ts'
 import { attempt, failureOf, report } from './messages.ts'
 import { path, recordings, refresh } from './recordings.ts'
-import type { Entry } from './rest.ts'
+import type { ListedRecording } from './rest.ts'
 import { playOrAsk } from './transport.ts'
 
 const say = texts.recordings
@@ -40,7 +40,7 @@ async function store(file: File, name: string, replaces = false): Promise<void> 
   const done = await attempt(async () => {
     const query = [...((await isRecording(file)) ? [] : ['import=1']), ...(replaces ? ['force=1'] : [])].join('&')
     try {
-      return await putFile<Entry>(`${path(name)}${query && `?${query}`}`, file, progress)
+      return await putFile<ListedRecording>(`${path(name)}${query && `?${query}`}`, file, progress)
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'output_exists') throw error
       offer(file, name, error)

@@ -13,7 +13,7 @@ pub mod member;
 pub mod reader;
 pub mod record;
 
-pub use member::{Action, Answer, Ask, Input, Lease, Member, Options, Refusal, StepDown, margin};
+pub use member::{Action, Ask, Input, Lease, LeaseReply, Member, Options, Refusal, StepDown, margin};
 pub use reader::{Delivery, Fault, Hole, Reader};
 pub use record::{Body, Checkpoint, Encoded, Epoch, Piece, Record, Refused};
 

@@ -14,13 +14,13 @@ const CONNECTIONS_MAX: usize = 65_536;
 
 /// A connection, open or closed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Connection {
+pub(super) struct ConnectionState {
     pub(super) room_id: i64,
     pub(super) username: Arc<str>,
     pub(super) is_open: bool,
 }
 
-impl Connection {
+impl ConnectionState {
     pub(super) fn room_id(&self) -> i64 {
         self.room_id
     }
@@ -34,7 +34,7 @@ impl Connection {
 impl Decoder {
     pub(super) fn open(&mut self, conn: u32, open: &records::ConnOpen) {
         let username = open.unique_id.as_str().into();
-        self.connections.insert(conn, Connection { room_id: open.room_id, username, is_open: true });
+        self.connections.insert(conn, ConnectionState { room_id: open.room_id, username, is_open: true });
         if self.connections.len() > CONNECTIONS_MAX {
             self.connections.pop_first();
         }
@@ -77,7 +77,7 @@ impl Decoder {
         self.push(event);
     }
 
-    pub(super) fn connection(&self, conn: u32) -> Connection {
+    pub(super) fn connection(&self, conn: u32) -> ConnectionState {
         self.connections.get(&conn).cloned().unwrap_or_default()
     }
 }

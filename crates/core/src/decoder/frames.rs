@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use bytes::Bytes;
 
-use super::{Decoder, connections::Connection};
+use super::{Decoder, connections::ConnectionState};
 use crate::{
     dedup::{Comment, Duplicate, StreakKey},
     event::{Data, Event, Millis, SuperFan, Unknown},
@@ -63,7 +63,7 @@ impl Decoder {
         });
     }
 
-    fn message(&mut self, item: &Item, connection: &Connection, message: &Message) {
+    fn message(&mut self, item: &Item, connection: &ConnectionState, message: &Message) {
         self.counts.messages += 1;
         let room = connection.room_key(item.conn);
         if self.options.dedup
@@ -84,7 +84,7 @@ impl Decoder {
         }
     }
 
-    fn known(&mut self, item: &Item, connection: &Connection, message: &Message, known: Known) {
+    fn known(&mut self, item: &Item, connection: &ConnectionState, message: &Message, known: Known) {
         let room = connection.room_key(item.conn);
         let (ts, create_time) = (self.ts(item.offset), known.create_time());
         let mut event = Event {
@@ -144,7 +144,7 @@ impl Decoder {
     fn unknown(
         &mut self,
         item: &Item,
-        connection: &Connection,
+        connection: &ConnectionState,
         message: &Message,
         fault: Option<&'static str>,
     ) {

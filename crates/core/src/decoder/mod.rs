@@ -9,7 +9,7 @@ mod resume;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use connections::Connection;
+use connections::ConnectionState;
 use smol_str::{SmolStr, SmolStrBuilder};
 
 use super::{
@@ -35,7 +35,7 @@ pub struct Decoder {
     /// Suffix that makes ids unique per lap, because clients drop ids they have already seen. Empty in the
     /// first generation.
     suffix: String,
-    connections: BTreeMap<u32, Connection>,
+    connections: BTreeMap<u32, ConnectionState>,
     dedup: Dedup,
     streaks: Streaks,
     inferred: Vec<Inferred>,
@@ -158,7 +158,7 @@ impl Decoder {
 
     /// Emits the connections that are open at `offset`, after [`Decoder::restore`].
     pub fn announce_restored(&mut self, offset: Duration) {
-        let open = |(&conn, connection): (&u32, &Connection)| connection.is_open.then_some(conn);
+        let open = |(&conn, connection): (&u32, &ConnectionState)| connection.is_open.then_some(conn);
         for conn in self.connections.iter().filter_map(open).collect::<Vec<_>>() {
             self.announce(conn, offset);
         }

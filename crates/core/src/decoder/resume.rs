@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Connection, Decoder};
+use super::{ConnectionState, Decoder};
 use crate::{
     dedup::{Comment, StreakKey},
     event::{Data, Event, Gift, Id, Millis, User},
@@ -54,7 +54,7 @@ impl Decoder {
         match head.r#type {
             "connection_created" if told.source == "live" => {
                 let username = (*head.username).into();
-                let connection = Connection { room_id: told.room_id.0, username, is_open: true };
+                let connection = ConnectionState { room_id: told.room_id.0, username, is_open: true };
                 self.connections.insert(BEFORE, connection);
             }
             // Events of a replay do not belong to the history of a room.

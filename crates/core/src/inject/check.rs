@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{GIFTS_MAX, InjectRequest, LIKES_MAX, MONTHS_MAX, OPTIONS_MAX, OPTIONS_MIN, Who};
+use super::{GIFTS_MAX, InjectRequest, InjectUser, LIKES_MAX, MONTHS_MAX, OPTIONS_MAX, OPTIONS_MIN};
 use crate::error::{Code, Problem};
 
 impl InjectRequest {
@@ -66,7 +66,7 @@ fn check_others(request: &InjectRequest) -> Result<(), Problem> {
     }
 }
 
-fn is_same(user: &Who, opponent: &Who) -> bool {
+fn is_same(user: &InjectUser, opponent: &InjectUser) -> bool {
     user.unique_id() == opponent.unique_id() || opponent.unique_id().trim().is_empty()
 }
 

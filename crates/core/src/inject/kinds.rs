@@ -3,7 +3,7 @@
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::{InjectRequest, Who, gifts::check_gift};
+use super::{InjectRequest, InjectUser, gifts::check_gift};
 use crate::{
     error::{Code, Problem},
     nearest,
@@ -77,7 +77,7 @@ fn form(field: &str) -> (&'static str, &'static str, fn(&Value) -> bool) {
         "user" | "opponent" => (
             "a name, or an object with `uniqueId`",
             r#""ann", or {"uniqueId": "ann", "nickname": "Ann"}"#,
-            |it| Who::deserialize(it).is_ok(),
+            |it| InjectUser::deserialize(it).is_ok(),
         ),
         "options" => ("a list of texts", r#"["yes", "no"]"#, |it| Vec::<String>::deserialize(it).is_ok()),
         "combo" | "over" => ("true or false", "true", Value::is_boolean),

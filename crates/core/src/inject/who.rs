@@ -13,23 +13,23 @@ pub(super) const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 /// A user: a name, or several fields.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Who {
+pub enum InjectUser {
     /// Unique id, also used as the displayed name.
     Name(#[schemars(regex(pattern = r"\S"))] String),
     /// Several fields.
-    Person(#[serde(deserialize_with = "object")] Detail),
+    Person(#[serde(deserialize_with = "object")] InjectUserDetails),
 }
 
 /// Reads an object. Serde would also read a list, as the fields in their order.
-fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Detail, D::Error> {
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<InjectUserDetails, D::Error> {
     let fields = Map::<String, Value>::deserialize(deserializer)?;
-    Detail::deserialize(Value::Object(fields)).map_err(D::Error::custom)
+    InjectUserDetails::deserialize(Value::Object(fields)).map_err(D::Error::custom)
 }
 
 /// A user with several fields.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Detail {
+pub struct InjectUserDetails {
     /// Name in the profile's URL.
     #[schemars(regex(pattern = r"\S"))]
     unique_id: String,
@@ -40,7 +40,7 @@ pub struct Detail {
     avatar: String,
 }
 
-impl Who {
+impl InjectUser {
     pub(super) fn unique_id(&self) -> &str {
         match self {
             Self::Name(name) => name,

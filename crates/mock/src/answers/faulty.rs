@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Answer, Asked, Delivery, well, whole};
+use super::{Action, Asked, Delivery, well, whole};
 use crate::{
     http::{Request, Response},
     scenario::{FaultKind, Refusal},
@@ -18,11 +18,11 @@ const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</tit
     <p id=\"wci\" class=\"_wafchallengeid\"></p></body></html>";
 
 /// Answers a request as the fault demands.
-pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &FaultKind) -> Answer {
+pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &FaultKind) -> Action {
     use FaultKind as K;
     let delivery = match fault {
-        K::Stall => return Answer::Stall,
-        K::Reset => return Answer::Reset,
+        K::Stall => return Action::Stall,
+        K::Reset => return Action::Reset,
         K::Status { status, message, retry_after } => {
             return whole(error(*status, message.as_deref(), *retry_after));
         }
@@ -35,7 +35,7 @@ pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &
         K::Captcha => return whole(Response::html(CAPTCHA)),
         K::Endless => {
             let spaces = Response::new(200, "application/octet-stream", vec![b' '; 16 * 1024]);
-            return Answer::Send(spaces, Delivery::Endless);
+            return Action::Send(spaces, Delivery::Endless);
         }
         K::Refuse(refusal) => return whole(refused(refusal)),
         K::CutBody => Delivery::Half,
@@ -54,8 +54,8 @@ pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &
         | K::NoHeartbeat => Delivery::Whole,
     };
     match well(mock, request, asked, Some(fault)) {
-        Answer::Send(response, _) => Answer::Send(response, delivery),
-        other @ (Answer::Upgrade(_) | Answer::Stall | Answer::Reset) => other,
+        Action::Send(response, _) => Action::Send(response, delivery),
+        other @ (Action::Upgrade(_) | Action::Stall | Action::Reset) => other,
     }
 }
 

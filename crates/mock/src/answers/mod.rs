@@ -27,7 +27,7 @@ pub(super) const FALLBACK_PATH: &str = "/ws-fallback/";
 
 /// Action to take on a request.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum Action {
     /// Send a response.
     Send(Response, Delivery),
     /// Open a WebSocket.
@@ -100,7 +100,7 @@ impl Route {
 }
 
 /// Returns the answer to a request and the fault that shaped it, if any.
-pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Answer, Option<FaultKind>) {
+pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Action, Option<FaultKind>) {
     let Some(asked) = asked(mock, request) else {
         return (whole(unknown(mock, request)), None);
     };
@@ -139,12 +139,12 @@ pub(super) fn purpose(mock: &MockState, request: &Request) -> Purpose {
     })
 }
 
-fn whole(response: Response) -> Answer {
-    Answer::Send(response, Delivery::Whole)
+fn whole(response: Response) -> Action {
+    Action::Send(response, Delivery::Whole)
 }
 
 /// Returns the normal answer of the endpoint. Some faults only change its content.
-fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultKind>) -> Answer {
+fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultKind>) -> Action {
     let known = asked.known;
     whole(match asked.route {
         Route::Lookup => lookup::lookup(mock, request, known, fault),
@@ -163,7 +163,7 @@ fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultK
         Route::Sign => sign::sign(mock, request, known, fault),
         Route::Fallback => faulty::fallback(mock),
         Route::Socket => match known {
-            Some(known) if request.is_upgrade() => return Answer::Upgrade(Box::new(known)),
+            Some(known) if request.is_upgrade() => return Action::Upgrade(Box::new(known)),
             Some(_) => Response::text(400, "this address needs a WebSocket upgrade"),
             None => faulty::refused(&Refusal {
                 status: 200,

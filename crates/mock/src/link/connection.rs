@@ -35,7 +35,7 @@ impl Wire for tokio::io::DuplexStream {
 
 /// A connection, as the handlers see it.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ClientConnection {
     pub(crate) mock: Arc<MockState>,
     /// Sequence number among all connections to the mock, from 1.
     pub(crate) number: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Connection {
     pub(crate) is_cut: Arc<AtomicBool>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Counts a new connection to the mock. `address` is that of the client, without the port, and `sockets` the origin of
     /// sockets in sign responses.
     pub(crate) fn new(mock: &Arc<MockState>, address: String, sockets: Option<String>) -> Self {

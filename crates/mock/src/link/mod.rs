@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use connection::{Connection, Wire};
+use connection::{ClientConnection, Wire};
 use state::{Finished, State};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -27,12 +27,15 @@ pub(super) struct Link<I: Wire>(Arc<Line<I>>);
 
 /// A connection. Its link puts packets on their way, and [`drive`] delivers them.
 struct Line<I> {
-    connection: Connection,
+    connection: ClientConnection,
     state: Mutex<State<I>>,
 }
 
 /// Returns the mock's end of a connection, and the future that delivers its packets.
-pub(super) fn link<I: Wire>(io: I, connection: &Connection) -> (Link<I>, impl Future<Output = ()> + use<I>) {
+pub(super) fn link<I: Wire>(
+    io: I,
+    connection: &ClientConnection,
+) -> (Link<I>, impl Future<Output = ()> + use<I>) {
     let line = Arc::new(Line { connection: connection.clone(), state: Mutex::new(State::new(io)) });
     (Link(Arc::clone(&line)), drive(line))
 }

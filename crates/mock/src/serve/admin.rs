@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     http::{Request, Response},
-    link::connection::Connection,
+    link::connection::ClientConnection,
     scenario::ScenarioError,
     state::{
         MockState,
@@ -19,7 +19,7 @@ use crate::{
 const PREFIX: &str = "/__admin/";
 
 /// Answers a request to `/__admin/`; returns `None` for any other path.
-pub(crate) fn answer(connection: &Connection, request: &Request) -> Option<Response> {
+pub(crate) fn answer(connection: &ClientConnection, request: &Request) -> Option<Response> {
     let what = request.path.strip_prefix(PREFIX)?;
     if !is_local(connection, request) {
         return Some(error(403, "only programs on this machine may use the admin API"));
@@ -96,7 +96,7 @@ fn clock(mock: &MockState) -> Response {
 }
 
 /// Returns the log. The parameter `what` limits it to a comma-separated list of [`Happened`] kinds.
-fn log(connection: &Connection, request: &Request) -> Response {
+fn log(connection: &ClientConnection, request: &Request) -> Response {
     let wanted: Vec<&str> = request.param("what").map(|what| what.split(',').collect()).unwrap_or_default();
     if let Some(unknown) = wanted.iter().find(|name| !Happened::NAMES.contains(name)) {
         let names = Happened::NAMES.join(", ");
@@ -110,7 +110,7 @@ fn log(connection: &Connection, request: &Request) -> Response {
 
 /// Whether a program on this machine sent the request. Web pages are rejected even in a local browser: they
 /// send an `Origin`, or use a foreign host name that resolves to this server.
-fn is_local(connection: &Connection, request: &Request) -> bool {
+fn is_local(connection: &ClientConnection, request: &Request) -> bool {
     let address =
         connection.address.parse().map_or(connection.address.is_empty(), |it: IpAddr| it.is_loopback());
     let name = request.host_name();

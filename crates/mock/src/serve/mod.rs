@@ -16,12 +16,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     MockTikTok,
-    answers::{Answer, Delivery, answer, purpose},
+    answers::{Action, Delivery, answer, purpose},
     clock,
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
     link::{
         Link,
-        connection::{Connection, Wire, dribble},
+        connection::{ClientConnection, Wire, dribble},
         link,
     },
     scenario::FaultKind,
@@ -65,7 +65,7 @@ pub(crate) async fn accept<L>(
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let connection = Connection::new(&mock, name(address), None);
+        let connection = ClientConnection::new(&mock, name(address), None);
         let stop = stop.clone();
         tokio::spawn(async move {
             select! {
@@ -102,7 +102,7 @@ impl MockTikTok {
     #[doc(hidden)]
     pub async fn serve(&self, io: impl Wire, client: Option<IpAddr>, sockets: String) {
         let address = client.map(|address| address.to_string()).unwrap_or_default();
-        let connection = Connection::new(&self.mock, address, Some(sockets));
+        let connection = ClientConnection::new(&self.mock, address, Some(sockets));
         select! {
             biased;
             () = self.stop.cancelled() => {}
@@ -112,12 +112,12 @@ impl MockTikTok {
 }
 
 /// Answers the requests of a connection, through the network of the scenario.
-async fn serve<I: Wire>(io: I, connection: Connection) {
+async fn serve<I: Wire>(io: I, connection: ClientConnection) {
     let (link, drive) = link(io, &connection);
     join!(biased; answer_all(link, connection), drive);
 }
 
-async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
+async fn answer_all<I: Wire>(mut io: Link<I>, connection: ClientConnection) {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES_MAX);
     loop {
         let mut request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await
@@ -140,7 +140,7 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
         let (answer, fault) = answer(&connection.mock, &request, &connection.address);
         log(&connection, &request, &answer, fault.as_ref());
         match answer {
-            Answer::Send(response, delivery) => {
+            Action::Send(response, delivery) => {
                 let mut response = response.with("Date", http_date(connection.mock.wall_ms() / 1000));
                 if delivery == Delivery::Whole {
                     response = persistent(response, &request);
@@ -150,18 +150,18 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: Connection) {
                     return;
                 }
             }
-            Answer::Upgrade(known) => return socket::open(io, buffer, connection, &request, &known).await,
-            Answer::Stall => return wait_for_the_end(&mut io).await,
-            Answer::Reset => return io.reset(),
+            Action::Upgrade(known) => return socket::open(io, buffer, connection, &request, &known).await,
+            Action::Stall => return wait_for_the_end(&mut io).await,
+            Action::Reset => return io.reset(),
         }
     }
 }
 
-fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Option<&FaultKind>) {
+fn log(connection: &ClientConnection, request: &Request, answer: &Action, fault: Option<&FaultKind>) {
     let status = match answer {
-        Answer::Send(response, _) => response.status,
-        Answer::Upgrade(_) => 101,
-        Answer::Stall | Answer::Reset => 0,
+        Action::Send(response, _) => response.status,
+        Action::Upgrade(_) => 101,
+        Action::Stall | Action::Reset => 0,
     };
     let happened = Happened::Request {
         method: bounded(&request.method),

@@ -13,7 +13,7 @@ use super::{
     frames::{self, Messages},
 };
 use crate::{
-    link::connection::Connection,
+    link::connection::ClientConnection,
     sans_io::wire::{self, Push},
     state::journal::{Happened, bounded},
 };
@@ -54,7 +54,7 @@ impl Goodbye {
 /// Reads and logs messages until the client leaves.
 pub(super) async fn listen<R: AsyncRead + Unpin>(
     messages: &mut Messages<R>,
-    connection: &Connection,
+    connection: &ClientConnection,
     replies: &mpsc::Sender<Reply>,
     acks: &watch::Sender<Acks>,
     no_heartbeat: &AtomicBool,
@@ -79,7 +79,7 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
     Goodbye::gone()
 }
 
-fn hear(connection: &Connection, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<Reply> {
+fn hear(connection: &ClientConnection, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<Reply> {
     let push = wire::read_push(bytes, &mut Vec::new());
     let text = || bounded(&String::from_utf8_lossy(&push.payload));
     let (happened, reply) = match push.payload_type.as_str() {

@@ -30,7 +30,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::{
     clock,
     http::{Request, Response},
-    link::connection::{Connection, Wire},
+    link::connection::{ClientConnection, Wire},
     room::script::Known,
     state::journal::{By, Happened, bounded},
 };
@@ -46,7 +46,7 @@ const PROTOCOL: &str = "echo-protocol";
 pub(super) async fn open<I: Wire>(
     mut io: I,
     buffer: BytesMut,
-    connection: Connection,
+    connection: ClientConnection,
     request: &Request,
     known: &Known,
 ) {

@@ -23,7 +23,7 @@ use super::{
     mangle::Mangler,
 };
 use crate::{
-    link::connection::{Connection, dribble},
+    link::connection::{ClientConnection, dribble},
     room::{Joined, script::Known},
     sans_io::wire,
     scenario::{End, Fault},
@@ -62,7 +62,7 @@ impl From<io::Error> for Stopped {
 #[derive(Debug)]
 pub(super) struct Player<'a, O> {
     pub(super) output: O,
-    pub(super) connection: &'a Connection,
+    pub(super) connection: &'a ClientConnection,
     pub(super) known: &'a Known,
     pub(super) epoch: u64,
     /// When the user's LIVE ends, by the mock's clock.

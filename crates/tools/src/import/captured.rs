@@ -149,7 +149,7 @@ pub(super) fn closed(code: u16, reason: String, by_us: bool) -> ConnClose {
 
 /// A connection, as known before it is imported.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Connection {
+pub(super) struct CapturedConnection {
     pub(super) id: u64,
     pub(super) url: String,
     pub(super) status: u16,
@@ -165,7 +165,7 @@ pub(super) struct Connection {
     webcast: u64,
 }
 
-impl Connection {
+impl CapturedConnection {
     /// Whether the connection belongs to TikTok LIVE, based on its frames or, without frames, on its URL.
     pub(super) fn is_webcast(&self) -> bool {
         match self.sampled {
@@ -202,7 +202,7 @@ pub(super) struct Survey {
     pub(super) producer: String,
     pub(super) version: String,
     pub(super) user: Option<String>,
-    pub(super) connections: Vec<Connection>,
+    pub(super) connections: Vec<CapturedConnection>,
     /// Locations of the recorded HTTP exchanges in the scratch file.
     pub(super) exchanges: Vec<Range<u64>>,
     /// Time of the first recorded exchange.
@@ -243,18 +243,22 @@ struct Surveyor<'a> {
     survey: Survey,
     entries: &'a [u64],
     /// The current connection.
-    current: Option<Connection>,
+    current: Option<CapturedConnection>,
     keeper: Keeper,
 }
 
 impl Surveyor<'_> {
     /// Returns the connection with this id, and completes the previous one.
-    fn current(&mut self, id: u64) -> Result<&mut Connection, Error> {
+    fn current(&mut self, id: u64) -> Result<&mut CapturedConnection, Error> {
         if self.current.as_ref().is_some_and(|current| current.id != id) {
             self.end_connection()?;
         }
         let at = self.keeper.at();
-        Ok(self.current.get_or_insert_with(|| Connection { id, span: at..at, ..Connection::default() }))
+        Ok(self.current.get_or_insert_with(|| CapturedConnection {
+            id,
+            span: at..at,
+            ..CapturedConnection::default()
+        }))
     }
 
     fn end_connection(&mut self) -> Result<(), Error> {

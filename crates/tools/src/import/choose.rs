@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, Report, Target,
-    captured::{Capture, Connection, Scratch, Survey, survey},
+    captured::{Capture, CapturedConnection, Scratch, Survey, survey},
     format::{Format, PEEK_BYTES, recognise},
     import,
     merge::{Plan, merge},
@@ -106,9 +106,9 @@ fn is_break(error: &Error) -> bool {
     matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
 }
 
-fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a Connection>, Error> {
+fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a CapturedConnection>, Error> {
     let there = &survey.connections;
-    let mut chosen: Vec<&Connection> = Vec::new();
+    let mut chosen: Vec<&CapturedConnection> = Vec::new();
     for &entry in &options.entries {
         let found = usize::try_from(entry).ok().and_then(|entry| there.get(entry.checked_sub(1)?));
         chosen.push(found.ok_or(Error::NoEntry { entry, there: there.len() as u64 })?);
@@ -122,14 +122,14 @@ fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a Con
             return Err(Error::Unsure(candidates(there)));
         }
     }
-    let start = |connection: &&Connection| connection.started_ms.unwrap_or(f64::MAX);
+    let start = |connection: &&CapturedConnection| connection.started_ms.unwrap_or(f64::MAX);
     chosen.sort_by(|a, b| start(a).total_cmp(&start(b)));
     chosen.dedup_by_key(|connection| connection.id);
     Ok(chosen)
 }
 
-fn candidates(connections: &[Connection]) -> Vec<Candidate> {
-    let candidate = |(number, connection): (u64, &Connection)| Candidate {
+fn candidates(connections: &[CapturedConnection]) -> Vec<Candidate> {
+    let candidate = |(number, connection): (u64, &CapturedConnection)| Candidate {
         number,
         url: redact_url(connection.url.split(['?', '#']).next().unwrap_or_default()).into_owned(),
         messages: connection.messages,
@@ -158,18 +158,18 @@ fn why_no_frames(survey: &Survey) -> String {
     format!("no WebSocket frames: {what}")
 }
 
-fn times_of(survey: &Survey, connection: &Connection) -> Times {
+fn times_of(survey: &Survey, connection: &CapturedConnection) -> Times {
     Times::of(&survey.producer, &survey.version, connection.started_ms, connection.first_time)
 }
 
 fn plan<'a>(
     survey: &'a Survey,
-    chosen: &[&'a Connection],
+    chosen: &[&'a CapturedConnection],
     times: &[Times],
     options: &'a ImportOptions,
 ) -> Plan<'a> {
     let connections: Vec<_> = chosen.iter().copied().zip(times.iter().copied()).collect();
-    let first = |(connection, times): &(&Connection, Times)| {
+    let first = |(connection, times): &(&CapturedConnection, Times)| {
         let first_ms = connection.first_time.map(|time| times.ms(time));
         [connection.started_ms, first_ms].into_iter().flatten().reduce(f64::min)
     };

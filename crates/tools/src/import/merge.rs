@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Error, Report, Target,
-    captured::{CapturedFrame, Connection, Items, Kept, Said, Survey, closed},
+    captured::{CapturedConnection, CapturedFrame, Items, Kept, Said, Survey, closed},
     times::Times,
 };
 use crate::sans_io::recording::{
@@ -22,7 +22,7 @@ const HELD_MAX: usize = 16;
 
 /// The content to import.
 pub(super) struct Plan<'a> {
-    pub(super) connections: Vec<(&'a Connection, Times)>,
+    pub(super) connections: Vec<(&'a CapturedConnection, Times)>,
     pub(super) user: &'a str,
     pub(super) room_id: Option<i64>,
     /// Time of offset 0, in Unix milliseconds.
@@ -104,7 +104,7 @@ impl<W: Write> Merger<'_, W> {
     }
 
     /// Returns when to open a connection: at the latest with its first message.
-    fn opens_at(&self, connection: &Connection, times: Times) -> f64 {
+    fn opens_at(&self, connection: &CapturedConnection, times: Times) -> f64 {
         let first_ms = connection.first_time.map(|time| times.ms(time));
         match (times, connection.started_ms, first_ms) {
             (Times::Untimed, ..) => f64::MAX,
@@ -113,7 +113,7 @@ impl<W: Write> Merger<'_, W> {
         }
     }
 
-    fn open(&mut self, connection: &Connection, at_ms: f64) -> Result<(), Error> {
+    fn open(&mut self, connection: &CapturedConnection, at_ms: f64) -> Result<(), Error> {
         let room_id = self.plan.room_id.unwrap_or_else(|| connection.room());
         let open = ConnOpen {
             room_id,

@@ -44,11 +44,11 @@ struct Import<'a, W> {
     target: Target<W>,
     options: &'a ImportOptions,
     /// Connections by host.
-    connections: HashMap<Option<String>, Connection>,
+    connections: HashMap<Option<String>, HostConnection>,
     frames: u64,
 }
 
-struct Connection {
+struct HostConnection {
     conn: u32,
     frames: u64,
 }
@@ -90,7 +90,7 @@ impl<W: Write> Import<'_, W> {
     ) -> Result<bool, Error> {
         if !self.connections.contains_key(host) {
             let conn = self.open(lines, host, offset, &batch)?;
-            self.connections.insert(host.clone(), Connection { conn, frames: 0 });
+            self.connections.insert(host.clone(), HostConnection { conn, frames: 0 });
         }
         let connection = self.connections.get_mut(host).expect("it was opened");
         (connection.frames, self.frames) = (connection.frames + 1, self.frames + 1);

@@ -41,7 +41,7 @@ pub struct Info {
     pub frame_bytes: u64,
     /// Number of connections opened.
     pub connection_count: u64,
-    pub connections: Vec<Connection>,
+    pub connections: Vec<ConnectionInfo>,
     pub markers: u64,
     /// Number of records lost according to the recorder.
     pub lost_in_gaps: u64,
@@ -80,7 +80,7 @@ pub struct HeaderInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
-pub struct Connection {
+pub struct ConnectionInfo {
     pub conn: u32,
     pub user: String,
     /// Id of the room, as a decimal string like all 64-bit ids.
@@ -143,13 +143,13 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
 }
 
 /// Connections by number.
-type Connections = BTreeMap<u32, Connection>;
+type Connections = BTreeMap<u32, ConnectionInfo>;
 
 /// Returns the entry of a connection; `None` beyond the maximum.
-fn connection(connections: &mut Connections, conn: u32) -> Option<&mut Connection> {
+fn connection(connections: &mut Connections, conn: u32) -> Option<&mut ConnectionInfo> {
     let known = connections.contains_key(&conn);
     (known || connections.len() < CONNECTIONS_LISTED_MAX)
-        .then(|| connections.entry(conn).or_insert_with(|| Connection { conn, ..Default::default() }))
+        .then(|| connections.entry(conn).or_insert_with(|| ConnectionInfo { conn, ..Default::default() }))
 }
 
 impl Info {

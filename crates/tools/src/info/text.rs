@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, fmt, time::Duration};
 
-use super::{Connection, HeaderInfo, Info};
+use super::{ConnectionInfo, HeaderInfo, Info};
 use crate::bars::bars;
 use crate::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
 
@@ -123,7 +123,7 @@ impl HeaderInfo {
     }
 }
 
-impl fmt::Display for Connection {
+impl fmt::Display for ConnectionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at, user) = (clock(Duration::from_millis(self.opened_ms)), printable(&self.user, 20));
         write!(f, "{at} @{user}, room {}, {}", self.room_id, count(self.frames, "frame"))

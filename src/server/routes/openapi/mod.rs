@@ -54,8 +54,8 @@ struct Schemas {
 
 const DEFINITIONS: &str = "/components/schemas";
 /// Names of the schemas of messages on `/ws`: sent by the server, and by clients.
-const SERVER_MESSAGE: &str = "TalkSent";
-const CLIENT_MESSAGE: &str = "TalkReceived";
+const SERVER_MESSAGE: &str = "ServerMessage";
+const CLIENT_MESSAGE: &str = "ClientMessage";
 
 pub(crate) async fn openapi() -> Response {
     schema::document(&document())
@@ -68,7 +68,7 @@ fn document() -> Value {
         read: settings().for_deserialize().into_generator(),
         write: settings().for_serialize().into_generator(),
     };
-    let failure = schemas.write.subschema_for::<refusal::Body>().to_value();
+    let failure = schemas.write.subschema_for::<refusal::ErrorBody>().to_value();
     let mut paths = Map::new();
     for route in routes::routes(&mut schemas) {
         let operation = operation(&route, &failure);

@@ -44,12 +44,12 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
     routes.extend(replays(it));
     routes.extend(shelf(it));
     routes.extend(lobby(it));
-    routes.push(get("/origins", "Lists origins that were rejected.", it.write::<origins::List>()));
+    routes.push(get("/origins", "Lists origins that were rejected.", it.write::<origins::OriginList>()));
     routes.push(post(
         "/origins",
         "Allows an origin until the server stops.",
-        it.read::<origins::Allow>(),
-        it.write::<origins::List>(),
+        it.read::<origins::AllowOrigin>(),
+        it.write::<origins::OriginList>(),
     ));
     routes.push(Route {
         query: vec![Param::new(
@@ -62,7 +62,7 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
             "/origins",
             "Forgets an origin that was rejected or allowed.",
             None,
-            it.write::<origins::List>(),
+            it.write::<origins::OriginList>(),
         )
     });
     #[cfg(feature = "cli")]
@@ -131,7 +131,7 @@ fn sources(it: &mut Schemas) -> Vec<Route> {
                 it.write::<Injected>(),
             )
         },
-        post("/shutdown", "Shuts the server down.", None, it.write::<status::Farewell>()),
+        post("/shutdown", "Shuts the server down.", None, it.write::<status::ShuttingDown>()),
     ]
 }
 
@@ -152,8 +152,8 @@ fn mocks(it: &mut Schemas) -> Vec<Route> {
 
 fn replays(it: &mut Schemas) -> Vec<Route> {
     let bodies = [
-        ("/replay/play", "Starts or resumes the replay.", it.read::<replay::Nothing>()),
-        ("/replay/pause", "Pauses the replay.", it.read::<replay::Nothing>()),
+        ("/replay/play", "Starts or resumes the replay.", it.read::<replay::Empty>()),
+        ("/replay/pause", "Pauses the replay.", it.read::<replay::Empty>()),
         ("/replay/seek", "Seeks to an offset.", it.read::<replay::Seek>()),
         ("/replay/speed", "Changes the playback speed.", it.read::<replay::SetSpeed>()),
         ("/replay/step", "Plays the next frames that have events, and pauses.", it.read::<replay::Step>()),
@@ -169,14 +169,14 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
     let path = "/recordings/{name}";
     let file = "application/octet-stream";
     vec![
-        get("/recordings", "Lists the recordings.", it.write::<recordings::List>()),
+        get("/recordings", "Lists the recordings.", it.write::<recordings::RecordingList>()),
         Route {
             query: vec![Param::new(
                 "buckets",
                 "maximum number of buckets in the timeline",
                 Values::Numbers(1, Some(BUCKETS_MAX)),
             )],
-            ..get(path, "Contents and timeline of a recording.", it.write::<recordings::Details>())
+            ..get(path, "Contents and timeline of a recording.", it.write::<recordings::RecordingDetails>())
         },
         Route {
             query: vec![
@@ -230,14 +230,14 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
         post(
             "/rooms/{id}/messages",
             "Sends a message to a room.",
-            it.read::<rooms::Said>(),
-            it.write::<rooms::Heard>(),
+            it.read::<rooms::NewMessage>(),
+            it.write::<rooms::Delivered>(),
         ),
         post(
             "/broadcast",
             "Sends a message to all clients, or only to those in a room or with given metadata.",
-            it.read::<rooms::Announced>(),
-            it.write::<rooms::Heard>(),
+            it.read::<rooms::NewBroadcast>(),
+            it.write::<rooms::Delivered>(),
         ),
         connections,
         get("/connections/{id}", "Returns a connection.", it.write::<ConnectionView>()),
@@ -257,8 +257,8 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
         post(
             "/connections/{id}/messages",
             "Sends a message to a connection.",
-            it.read::<rooms::Said>(),
-            it.write::<rooms::Heard>(),
+            it.read::<rooms::NewMessage>(),
+            it.write::<rooms::Delivered>(),
         ),
         row(
             "put",

@@ -60,7 +60,7 @@ impl Default for Recordings {
 
 /// Response of `GET /recordings`.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct List {
+pub(crate) struct RecordingList {
     /// By name; the built-in recording comes first.
     recordings: Vec<ListedRecording>,
     /// Number of files that are not listed: too many, or their names are not allowed.
@@ -70,7 +70,7 @@ pub(crate) struct List {
 /// Response of `GET /recordings/{name}`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Details {
+pub(crate) struct RecordingDetails {
     name: String,
     /// Size of the file, in bytes.
     bytes: u64,
@@ -92,17 +92,17 @@ pub(crate) struct InfoQuery {
 /// The recording's name in the path, as the router extracts it.
 type Name = Result<Path<String>, PathRejection>;
 
-pub(crate) async fn list(State(app): State<App>) -> Result<Json<List>, Refusal> {
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<RecordingList>, Refusal> {
     let shelf = app.shelf;
     let (recordings, unlisted) = on_thread(move || shelf.list()).await??;
-    Ok(Json(List { recordings, unlisted }))
+    Ok(Json(RecordingList { recordings, unlisted }))
 }
 
 pub(crate) async fn info(
     State(app): State<App>,
     name: Name,
     query: Result<Query<InfoQuery>, QueryRejection>,
-) -> Result<Json<Details>, Refusal> {
+) -> Result<Json<RecordingDetails>, Refusal> {
     let name = read_name(name)?;
     let InfoQuery { buckets } = read_query(query)?;
     let buckets = buckets.unwrap_or(BUCKETS);
@@ -112,7 +112,7 @@ pub(crate) async fn info(
     }
     let whole = app.shelf.whole(&name).await?;
     let Whole { bytes, built_in, info, chart } = &*whole;
-    Ok(Json(Details {
+    Ok(Json(RecordingDetails {
         replaying: app.replays(&name),
         bytes: *bytes,
         built_in: *built_in,

@@ -47,7 +47,6 @@ const ENDING: &str = "bin";
 /// Summary of a recording, from its header and end.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Entry")]
 pub(crate) struct ListedRecording {
     /// Name of the recording in `/replay/load` and `/recordings/{name}`.
     name: String,

@@ -54,7 +54,7 @@ pub(crate) struct UploadQuery {
 
 /// What to do with an upload.
 #[derive(Clone, Copy)]
-struct Wish {
+struct UploadOptions {
     /// Replace an existing recording of that name.
     force: bool,
     /// Convert a capture to a recording.
@@ -77,7 +77,8 @@ pub(crate) async fn upload(
 ) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
     let name = read_name(name)?;
     let UploadQuery { force, import } = read_query(query)?;
-    let wish = Wish { force: flag("force", force.as_deref())?, import: flag("import", import.as_deref())? };
+    let options =
+        UploadOptions { force: flag("force", force.as_deref())?, import: flag("import", import.as_deref())? };
     let max = app.shelf.options.upload_bytes_max;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > max) {
@@ -90,7 +91,7 @@ pub(crate) async fn upload(
     // An import ends when the client leaves or the server stops.
     let _guard = stop.clone().drop_guard();
     let writing =
-        app.shelf.writing.spawn(on_thread(move || store(&shelf, &changing, &name, wish, received, &stop)));
+        app.shelf.writing.spawn(on_thread(move || store(&shelf, &changing, &name, options, received, &stop)));
     let sent = forward(body, max, &chunks).await;
     drop(chunks);
     let broken = |_| Problem::new(Code::Io, "storing the recording failed");
@@ -140,7 +141,7 @@ fn store(
     shelf: &Arc<Shelf>,
     _changing: &Changing,
     name: &str,
-    Wish { force, import }: Wish,
+    UploadOptions { force, import }: UploadOptions,
     mut chunks: mpsc::Receiver<Chunk>,
     stop: &CancellationToken,
 ) -> Result<(ListedRecording, bool), Problem> {

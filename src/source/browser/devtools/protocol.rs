@@ -13,7 +13,7 @@ pub(super) struct Incoming {
     #[serde(rename = "sessionId")]
     pub(super) session: Option<String>,
     pub(super) params: Params,
-    pub(super) result: Option<Answer>,
+    pub(super) result: Option<CommandResult>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -42,7 +42,7 @@ pub(super) struct Response {
 /// The result of a command.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Answer {
+pub(super) struct CommandResult {
     pub(super) body: String,
     #[serde(rename = "base64Encoded")]
     pub(super) is_base64: bool,

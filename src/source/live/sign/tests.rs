@@ -17,8 +17,8 @@ fn info() -> BatchInfo {
     }
 }
 
-fn answer(status: u16, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Answer { status, body: body.into(), ..Answer::default() };
+fn answer(status: u16, body: impl Into<Bytes>) -> HttpResponse {
+    let mut answer = HttpResponse { status, body: body.into(), ..HttpResponse::default() };
     answer.headers.insert("x-set-tt-cookie", "ttwid=1; msToken=2".parse().unwrap());
     answer
 }
@@ -28,7 +28,7 @@ fn good(info: BatchInfo) -> Bytes {
 }
 
 #[track_caller]
-fn check(answer: &Answer, code: Code, may_fall_back: bool) {
+fn check(answer: &HttpResponse, code: Code, may_fall_back: bool) {
     let failure = read(answer, Duration::ZERO).unwrap_err();
     assert_eq!((failure.code, failure.may_fall_back), (code, may_fall_back), "{}", failure.detail);
 }

@@ -11,8 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tungstenite::http::{self, Uri};
 
 use super::{
-    Answer, BODY_BYTES_MAX, Counted, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
-    socket_config, upgrade,
+    BODY_BYTES_MAX, Counted, HttpResponse, OpenError, Opened, Request, Transport, Unreached, header_map,
+    opened, socket_config, upgrade,
 };
 
 /// A transport that gets each connection from a function. Ignores hosts and TLS.
@@ -56,7 +56,7 @@ where
 {
     type Stream = Counted<S>;
 
-    async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
+    async fn get(&self, request: &Request) -> Result<HttpResponse, Unreached> {
         let stream = (self.connect)().await.map_err(|error| Unreached::of(&error))?;
         let request = request_of(request)?;
         let text = |error: hyper::Error| Unreached::of(&error);
@@ -65,7 +65,7 @@ where
         let response = sender.send_request(request).await.map_err(text)?;
         let (head, body) = response.into_parts();
         let body = read(body).await.map_err(text)?;
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     async fn open(&self, request: &Request) -> Result<Opened<Counted<S>>, OpenError> {

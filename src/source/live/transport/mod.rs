@@ -42,7 +42,7 @@ pub trait Transport: Clone + Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Sends a GET request, without following redirects.
-    fn get(&self, request: &Request) -> impl Future<Output = Result<Answer, Unreached>> + Send;
+    fn get(&self, request: &Request) -> impl Future<Output = Result<HttpResponse, Unreached>> + Send;
 
     /// Opens a WebSocket.
     fn open(&self, request: &Request)
@@ -66,7 +66,7 @@ impl fmt::Debug for Request {
 
 /// A response, whose body is limited to [`BODY_BYTES_MAX`].
 #[derive(Clone, Default)]
-pub struct Answer {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// All headers.
@@ -75,7 +75,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Returns the first value of a header, or `None` if it is missing or not ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -83,9 +83,9 @@ impl Answer {
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+        write!(f, "HttpResponse({}, {} bytes)", self.status, self.body.len())
     }
 }
 
@@ -104,7 +104,7 @@ pub struct Opened<S> {
 #[derive(Debug)]
 pub enum OpenError {
     /// The server responded with a status other than 101.
-    Refused(Box<Answer>),
+    Refused(Box<HttpResponse>),
     /// The server did not respond.
     Unreached(Unreached),
 }
@@ -152,7 +152,7 @@ fn opened<S>(result: Handshake<S>, received: Received) -> Result<Opened<S>, Open
             let (head, body) = response.into_parts();
             let mut body = Bytes::from(body.unwrap_or_default());
             body.truncate(BODY_BYTES_MAX);
-            let answer = Answer { status: head.status.as_u16(), headers: head.headers, body };
+            let answer = HttpResponse { status: head.status.as_u16(), headers: head.headers, body };
             Err(OpenError::Refused(Box::new(answer)))
         }
         Err(error) => Err(OpenError::Unreached(Unreached::of_socket(&error))),

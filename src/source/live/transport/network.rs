@@ -19,8 +19,8 @@ use tokio_rustls::{
 use tokio_tungstenite::MaybeTlsStream;
 
 use super::{
-    Answer, BODY_BYTES_MAX, Counted, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
-    proxy,
+    BODY_BYTES_MAX, Counted, HttpResponse, OpenError, Opened, Request, Transport, Unreached, header_map,
+    opened, proxy,
     reach::Reach,
     socket_config, upgrade,
     why::{NotResolved, dial},
@@ -93,10 +93,10 @@ impl NetTransport {
     ///
     /// # Errors
     /// If no response arrives.
-    pub async fn post(&self, request: &Request, body: Bytes) -> Result<Answer, Unreached> {
+    pub async fn post(&self, request: &Request, body: Bytes) -> Result<HttpResponse, Unreached> {
         let response = self.send(self.client.post(&request.url).body(body), request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, body: Bytes::new() })
+        Ok(HttpResponse { status, headers, body: Bytes::new() })
     }
 
     /// Opens a connection to a server, with TLS if `is_tls`.
@@ -151,7 +151,7 @@ impl NetTransport {
 impl Transport for NetTransport {
     type Stream = MaybeTlsStream<Counted<TcpStream>>;
 
-    async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
+    async fn get(&self, request: &Request) -> Result<HttpResponse, Unreached> {
         let mut response = self.send(self.client.get(&request.url), request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = BytesMut::new();
@@ -160,7 +160,7 @@ impl Transport for NetTransport {
             let room = BODY_BYTES_MAX - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
-        Ok(Answer { status, headers, body: body.freeze() })
+        Ok(HttpResponse { status, headers, body: body.freeze() })
     }
 
     async fn open(&self, request: &Request) -> Result<Opened<Self::Stream>, OpenError> {

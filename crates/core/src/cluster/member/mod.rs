@@ -25,7 +25,7 @@ use pace::Pace;
 use publish::InFlight;
 use queue::Queue;
 pub use types::{
-    Action, Answer, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, Options,
+    Action, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, LeaseReply, Options,
     PIECE_BYTES_MAX, Refusal, StepDown, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,
 };
 
@@ -292,20 +292,20 @@ impl Member {
         }
     }
 
-    fn lease_answered(&mut self, answer: Answer) {
+    fn lease_answered(&mut self, answer: LeaseReply) {
         match answer {
-            Answer::Held { revision, sent } => {
+            LeaseReply::Held { revision, sent } => {
                 if let Some(revision) = self.lease.hold(self.now, revision, sent) {
                     self.actions.push_back(Action::ReleaseLease { revision });
                     self.step_down(StepDown::LeaseEnding);
                 }
             }
-            Answer::Taken => {
+            LeaseReply::Taken => {
                 if self.lease.take_away(self.now) {
                     self.step_down(StepDown::LeaseLost);
                 }
             }
-            Answer::Unknown => self.lease.miss(self.now),
+            LeaseReply::Unknown => self.lease.miss(self.now),
         }
     }
 

@@ -83,7 +83,7 @@ pub enum Input {
     /// and releases the lease.
     Stop,
     /// The answer to the last request for the lease.
-    Lease(Answer),
+    Lease(LeaseReply),
     /// The lease was released or has expired, as the bucket's watcher reports.
     LeaseFree,
     /// A message of the subscription.
@@ -140,7 +140,7 @@ pub enum Input {
 
 /// The answer to a request for the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum LeaseReply {
     /// This node holds the lease: the request succeeded, or failed because the entry is already this node's.
     Held {
         /// Revision of the entry.

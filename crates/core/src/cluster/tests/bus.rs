@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{Answer, Body, Checkpoint, Encoded, Epoch, Piece, Record, record::NUMBER_MAX};
+use super::super::{Body, Checkpoint, Encoded, Epoch, LeaseReply, Piece, Record, record::NUMBER_MAX};
 
 /// Number of kinds of foreign messages.
 pub(super) const FOREIGN_KINDS: u8 = 11;
@@ -87,14 +87,14 @@ impl Bus {
         self.last = 0;
     }
 
-    pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> Answer {
+    pub(super) fn create(&mut self, now_ms: u64, owner: u64, sent: Duration) -> LeaseReply {
         if self.entry.is_none_or(|entry| entry.ends_ms <= now_ms) {
             return self.put(now_ms, owner, sent);
         }
         self.held_by(now_ms, owner)
     }
 
-    pub(super) fn renew(&mut self, now_ms: u64, owner: u64, revision: u64, sent: Duration) -> Answer {
+    pub(super) fn renew(&mut self, now_ms: u64, owner: u64, revision: u64, sent: Duration) -> LeaseReply {
         if self.alive(now_ms).is_some_and(|entry| entry.revision == revision) {
             return self.put(now_ms, owner, sent);
         }
@@ -110,19 +110,19 @@ impl Bus {
         is_known
     }
 
-    fn put(&mut self, now_ms: u64, owner: u64, sent: Duration) -> Answer {
+    fn put(&mut self, now_ms: u64, owner: u64, sent: Duration) -> LeaseReply {
         self.revision += 1;
         let ends_ms = now_ms + LEASE_MS;
         self.entry = Some(Entry { owner, revision: self.revision, sent, ends_ms });
-        Answer::Held { revision: self.revision, sent }
+        LeaseReply::Held { revision: self.revision, sent }
     }
 
-    fn held_by(&self, now_ms: u64, owner: u64) -> Answer {
+    fn held_by(&self, now_ms: u64, owner: u64) -> LeaseReply {
         match self.alive(now_ms) {
             Some(entry) if entry.owner == owner => {
-                Answer::Held { revision: entry.revision, sent: entry.sent }
+                LeaseReply::Held { revision: entry.revision, sent: entry.sent }
             }
-            _ => Answer::Taken,
+            _ => LeaseReply::Taken,
         }
     }
 

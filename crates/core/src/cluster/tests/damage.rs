@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Action, Answer, Body, Checkpoint, Delivery, Epoch, Input, Piece, Reader, Record, StepDown,
+        Action, Body, Checkpoint, Delivery, Epoch, Input, LeaseReply, Piece, Reader, Record, StepDown,
         record::NUMBER_MAX,
     },
     bus::CHANNEL,
@@ -83,7 +83,7 @@ fn a_record_in_the_owners_name_ends_its_ownership_once() {
         member.handle(ms(50), Input::Message { log: LOG, previous: 1, sequence: 2, bytes });
         assert!(actions(&mut member).contains(&stepped_down(StepDown::Inconsistent, 0, waiting)));
         member.handle(ms(550), Input::Tick);
-        member.handle(ms(560), Input::Lease(Answer::Held { revision: 2, sent: ms(550) }));
+        member.handle(ms(560), Input::Lease(LeaseReply::Held { revision: 2, sent: ms(550) }));
         member.handle(ms(570), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 2 });
         let Some(Action::Publish { token, expected: 2, .. }) = actions(&mut member).pop() else { panic!() };
         member.handle(ms(580), Input::Stored { token, sequence: 3 });
@@ -135,7 +135,7 @@ fn a_lost_log_starts_another_stream() {
     assert_eq!(actions[2..], [stepped_down(StepDown::LogLost, 0, 0), Action::ReadTail { after: 0 }]);
     member.handle(ms(60), Input::Tail { log: LOG + 1, messages: vec![], newest: 0, last: 0 });
     member.handle(ms(300), Input::Tick);
-    member.handle(ms(310), Input::Lease(Answer::Held { revision: 2, sent: ms(300) }));
+    member.handle(ms(310), Input::Lease(LeaseReply::Held { revision: 2, sent: ms(300) }));
     member.handle(ms(320), Input::Tail { log: LOG + 1, messages: vec![], newest: 0, last: 0 });
     let publish = std::iter::from_fn(|| member.poll()).last();
     let Some(Action::Publish { expected: 0, bytes, .. }) = publish else { panic!("{publish:?}") };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Action, Answer, Body, Checkpoint, Delivery, Encoded, Epoch, Fault, Hole, Input, Member, Options,
+        Action, Body, Checkpoint, Delivery, Encoded, Epoch, Fault, Hole, Input, LeaseReply, Member, Options,
         Piece, Reader, Record, Refusal, StepDown,
         member::{CHECKPOINT_BYTES, CHECKPOINT_TIME},
         record::{CONTENT_BYTES_MAX, VERSION},
@@ -145,7 +145,7 @@ fn member() -> Member {
 /// A member that holds the lease, and has published its first record.
 fn opening() -> (Member, u64, Bytes) {
     let mut member = member();
-    member.handle(ms(10), Input::Lease(Answer::Held { revision: 1, sent: ms(0) }));
+    member.handle(ms(10), Input::Lease(LeaseReply::Held { revision: 1, sent: ms(0) }));
     assert_eq!(actions(&mut member), [Action::ReadTail { after: 0 }]);
     member.handle(ms(20), Input::Tail { log: LOG, messages: vec![], newest: 0, last: 0 });
     let [Action::Publish { token, expected: 0, bytes, .. }] = &actions(&mut member)[..] else { panic!() };
@@ -320,7 +320,7 @@ fn offers_are_bounded_and_numbered() {
 fn hold(member: &mut Member, seconds: std::ops::RangeInclusive<u64>) {
     for now in seconds.map(Duration::from_secs) {
         member.handle(now, Input::Tick);
-        member.handle(now, Input::Lease(Answer::Held { revision: 2, sent: now }));
+        member.handle(now, Input::Lease(LeaseReply::Held { revision: 2, sent: now }));
     }
     actions(member);
 }
@@ -360,7 +360,7 @@ fn a_log_of_a_newer_version_is_not_continued() {
     let mut newer = piece("b", 3, 2, 9).to_vec();
     newer[4] = VERSION + 1;
     let mut member = member();
-    member.handle(ms(10), Input::Lease(Answer::Held { revision: 1, sent: ms(0) }));
+    member.handle(ms(10), Input::Lease(LeaseReply::Held { revision: 1, sent: ms(0) }));
     actions(&mut member);
     let messages = vec![(1, opens("b", 1, 0, 0)), (2, piece("b", 1, 1, 1)), (3, newer.into())];
     member.handle(ms(20), Input::Tail { log: LOG, messages, newest: 3, last: 3 });

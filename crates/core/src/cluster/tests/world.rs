@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    super::{Action, Answer, Delivery, Input},
+    super::{Action, Delivery, Input, LeaseReply},
     bus::{Bus, LEASE_MS},
     node::{Node, Seen},
 };
@@ -249,7 +249,7 @@ impl World {
         self.last_request += 1;
         let request = self.last_request;
         let unanswered = match action {
-            Action::CreateLease { .. } | Action::RenewLease { .. } => Some(Input::Lease(Answer::Unknown)),
+            Action::CreateLease { .. } | Action::RenewLease { .. } => Some(Input::Lease(LeaseReply::Unknown)),
             Action::ReadTail { .. } => Some(Input::TailFailed),
             Action::Publish { token, .. } => Some(Input::Unanswered { token: *token }),
             _ => None,
