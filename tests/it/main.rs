@@ -9,6 +9,7 @@ mod cross_site;
 mod dashboard;
 mod decoder;
 mod documents;
+mod edges;
 mod feed;
 mod feed_ends;
 mod frames;

@@ -1,0 +1,56 @@
+//! Drives bounds over their edges. The numbers are repeated here, so that nobody changes one by accident.
+
+use futures_util::FutureExt as _;
+use livetape::{
+    control::{Control, ReplayOrder, Sources, Token},
+    hub::{Hub, Limits},
+    lobby::{self, check_client_id},
+    sans_io::error::Code,
+    server::{self, HandledPath, HandlerLimits, Handlers, check_close},
+    settings,
+};
+
+/// A bound: what it limits, the largest number that fits, and whether so many fit.
+type Row = (&'static str, usize, fn(usize) -> bool);
+
+const ROWS: &[Row] = &[
+    ("characters of a cluster's name", 32, |chars| {
+        let file = format!("[cluster]\nname = \"{}\"", "a".repeat(chars));
+        let sources =
+            settings::Sources { file: Some(("x.toml".as_ref(), &file)), env: &|_| None, flags: &[] };
+        settings::resolve(&sources).is_ok()
+    }),
+    ("characters of a bearer token", 256, |chars| settings::is_token(&"a".repeat(chars))),
+    ("clients with tokens", 1_000, |clients| {
+        let token = |n: usize| Token { secret: format!("token-{n}").into(), ..Token::default() };
+        Control::with(Sources { tokens: (0..clients).map(token).collect(), ..Sources::default() }).is_ok()
+    }),
+    ("frames of a step", 10_000, |frames| {
+        let (control, _driver) = Control::new();
+        let order = control.order(ReplayOrder::Step(frames as u32)).now_or_never().unwrap();
+        order.unwrap_err().code == Code::NoReplay
+    }),
+    ("bytes of a close reason", 123, |bytes| check_close(1000, &"x".repeat(bytes)).is_ok()),
+    ("characters of a client id", 64, |chars| {
+        check_client_id(&"a".repeat(chars), lobby::Limits::default().client_id_chars_max).is_ok()
+    }),
+    ("paths with handlers", 1_000, |paths| {
+        let (handlers, _events) = handlers();
+        (0..paths).all(|path| handlers.add(&format!("/{path}"), HandledPath::default()).is_ok())
+    }),
+    ("bytes of a path with handlers", 1_024, |bytes| {
+        handlers().0.add(&format!("/{}", "a".repeat(bytes - 1)), HandledPath::default()).is_ok()
+    }),
+];
+
+fn handlers() -> (Handlers, impl Sized) {
+    let (hub, (control, _)) = (Hub::new("edge".into(), Limits::default()), Control::new());
+    let (sockets, lobby) = (server::Limits::default(), lobby::Limits::default());
+    Handlers::new(&hub, &control, sockets, lobby, HandlerLimits::default())
+}
+
+#[tokio::test]
+async fn each_bound_holds_at_its_edge() {
+    let moved = ROWS.iter().filter(|(_, bound, fits)| !fits(*bound) || fits(bound + 1));
+    assert_eq!(moved.map(|(name, ..)| name).collect::<Vec<_>>(), [&""; 0]);
+}
