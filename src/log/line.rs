@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn long_values_are_truncated() {
-        let long = Line { message: "x".repeat(5_000), ..Line::default() };
-        assert!(long.format(LogFormat::Text).chars().count() < 1_100);
+        let shown =
+            |chars: usize| Line { message: "x".repeat(chars), ..Line::default() }.format(LogFormat::Text);
+        assert_eq!(shown(1_000).matches('x').count(), 1_000);
+        assert!(!shown(1_000).contains('…') && shown(1_001).contains(&("x".repeat(1_000) + "…")));
     }
 }

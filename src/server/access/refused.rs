@@ -128,9 +128,12 @@ mod tests {
             origins.refuse(OriginSetting::Server, &format!("https://{number}.example"));
         }
         origins.refuse(OriginSetting::Server, "https://15.example");
-        origins.refuse(OriginSetting::Server, &"x".repeat(10_000));
+        let long = "x".repeat(256);
+        origins.refuse(OriginSetting::Server, &format!("{long}x"));
         let list = refused(&origins);
         assert_eq!((list.len(), &list[0]), (REFUSED_MAX, &("https://15.example".to_owned(), 2)));
+        origins.refuse(OriginSetting::Server, &long);
+        assert_eq!(refused(&origins)[0], (long, 1));
     }
 
     #[test]
