@@ -18,7 +18,7 @@ pub(crate) struct Windows(BTreeMap<String, (Instant, u32)>);
 
 impl Windows {
     /// Counts a request. Returns how long to wait if it exceeds the limit.
-    pub(super) fn hit(&mut self, limit: &Limit, key: &str, address: &str, now: Instant) -> Option<Duration> {
+    pub(crate) fn hit(&mut self, limit: &Limit, key: &str, address: &str, now: Instant) -> Option<Duration> {
         let length = Duration::from_secs(limit.seconds);
         let who = match limit.per {
             Per::Key if !key.is_empty() => format!("key {key}"),
