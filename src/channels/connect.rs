@@ -66,7 +66,7 @@ enum Found {
     /// Another channel has it. If that is the channel of a token, the lease keeps it open.
     Guest(Attachment, Option<Lease>),
     Connected(Live),
-    Permitted(LiveOptions, Permit),
+    Permitted(Box<LiveOptions>, Permit),
 }
 
 /// Keeps the channel of the user's tokens open while the main channel shows the room.
@@ -173,7 +173,7 @@ impl<T: Transport> Channel<T> {
         let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
         let options =
             LiveOptions { user: user.to_owned(), wall_anchor, continues, turn: permit.turn, ..options };
-        Ok(Found::Permitted(options, permit))
+        Ok(Found::Permitted(Box::new(options), permit))
     }
 
     /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that no user is
@@ -222,7 +222,7 @@ impl<T: Transport> Channel<T> {
             Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
             Found::Permitted(options, permit) => {
                 let limit = options.limit.clone();
-                Room::new(Live::start(options, self.transport.clone()), permit, limit)
+                Room::new(Live::start(*options, self.transport.clone()), permit, limit)
             }
         };
         let _lease = opener.filter(|_| !is_cluster).and_then(|opener| opener.open_guest(user, &mut room));

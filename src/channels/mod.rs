@@ -71,7 +71,7 @@ enum Leaving {
 }
 
 impl Leaving {
-    /// Returns how the room ends for its guests, if it ends for them.
+    /// Returns how the room ends for its channels, if that is told to them.
     fn ended(&self) -> Option<Outcome> {
         match self {
             Self::Deleted(_) => Some(Outcome::Ended("deleted")),
@@ -107,9 +107,9 @@ enum State {
 enum Role<T> {
     /// The main channel, which opens those of tokens, too.
     Main {
-        opener: Opener<T>,
+        opener: Box<Opener<T>>,
         /// Opens them and private replays, until it is started in a task of its own.
-        requests: Option<RequestTask<T>>,
+        requests: Option<Box<RequestTask<T>>>,
     },
     /// The channel of a token's user, with its entry in the registry until it is closed.
     Token { entry: Option<RegistryEntry> },
@@ -169,7 +169,8 @@ impl<T: Transport> Channel<T> {
                 let (transport, stream) = (transport.clone(), hub.name_here().to_string());
                 let opener =
                     Opener::new(&requests, rooms.clone(), transport, &options, stream, shutdown.clone());
-                Role::Main { opener: opener.clone(), requests: Some(RequestTask::new(requests, opener)) }
+                let requests = Some(Box::new(RequestTask::new(requests, opener.clone())));
+                Role::Main { opener: Box::new(opener), requests }
             }
         };
         let ended = Ended::default();

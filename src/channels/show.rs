@@ -197,13 +197,12 @@ impl<T: Transport> Channel<T> {
         let LiveEnd { leaving, outcome, slot, candidate, last, was_connected } = over;
         // Only the next room of this channel may keep the slot.
         let slot = slot.filter(|_| matches!(leaving, Some(Leaving::Replaced(..))));
-        let (reason, problem) = match (&leaving, outcome) {
-            (Some(Leaving::ShutDown | Leaving::RecorderEnded | Leaving::ClaimLost(_)), _) => (None, None),
-            (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
-            (Some(Leaving::Replaced(..)), _) => (Some("replaced"), None),
-            (None, Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
-            (None, Outcome::Ended(reason)) => (Some(reason), None),
-            (None, Outcome::Stopped) => (Some("stream_ended"), None),
+        let outcome = leaving.as_ref().map_or(Some(outcome), Leaving::ended);
+        let (reason, problem) = match outcome {
+            None => (None, None),
+            Some(Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
+            Some(Outcome::Ended(reason)) => (Some(reason), None),
+            Some(Outcome::Stopped) => (Some("stream_ended"), None),
         };
         // When a failed source ends the server, sockets get its `error` event and the close frame instead.
         let told = reason.filter(|_| problem.is_none() || !self.options.ends_with_source);

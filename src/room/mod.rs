@@ -29,7 +29,6 @@ use std::{
 use futures_util::future::select_all;
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinHandle,
     time::Instant,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -39,7 +38,7 @@ use crate::{
     clock,
     control::{Claim, Claims, Limit},
     sans_io::{
-        error::Code,
+        error::{Code, Problem},
         recording::{Item, Snapshot, What, records::Header},
     },
     source::live::{Live, Outcome},
@@ -52,6 +51,8 @@ const OPENER: u64 = 0;
 
 /// A request to become a guest.
 type Request = oneshot::Sender<Attachment>;
+/// An injected item, and the number of the channel that it is from.
+type Injection = (u64, Item);
 
 /// The rooms of this process, by user, and the limits on them. Clones share them. The lock is only held for copying.
 #[derive(Clone, Debug)]
@@ -134,11 +135,9 @@ pub(crate) struct Room {
     stop: CancellationToken,
     /// How the room ends for guests, if the opener decided that.
     told: Arc<OnceLock<Outcome>>,
-    /// Set when the room starts.
-    opener: Option<mpsc::Sender<Item>>,
-    guests: Vec<Guest>,
+    channels: Vec<Member>,
     last_number: u64,
-    injections: (mpsc::Sender<(u64, Item)>, mpsc::Receiver<(u64, Item)>),
+    injections: (mpsc::Sender<Injection>, mpsc::Receiver<Injection>),
     snapshot: Snapshot,
     /// Status of the last failed attempt, until one succeeds.
     failed: Option<Item>,
@@ -153,11 +152,11 @@ enum State {
     Leaving,
 }
 
-/// The room's end of a guest.
-struct Guest {
+/// The room's end of a channel.
+struct Member {
     number: u64,
     items: mpsc::Sender<Item>,
-    end: oneshot::Sender<Outcome>,
+    end: oneshot::Sender<End>,
 }
 
 /// How a room ended for a channel.
@@ -181,8 +180,7 @@ impl Room {
             limit,
             stop: CancellationToken::new(),
             told: Arc::default(),
-            opener: None,
-            guests: Vec::new(),
+            channels: Vec::new(),
             last_number: OPENER,
             injections: mpsc::channel(ITEMS_WAITING_MAX),
             snapshot: Snapshot::default(),
@@ -193,32 +191,34 @@ impl Room {
     /// Attaches a guest. One that attaches before the start misses nothing.
     pub(crate) fn attach(&mut self) -> Attachment {
         self.last_number += 1;
-        let (items, received) = mpsc::channel(ITEMS_WAITING_MAX);
-        let (end, ended) = oneshot::channel();
-        self.guests.push(Guest { number: self.last_number, items, end });
-        self.attachment(self.last_number, received, Side::Guest(ended))
+        self.attach_as(self.last_number, None)
     }
 
-    /// Starts to pass on items, and attaches the channel that opened the room.
+    /// Attaches the channel that opened the room, and starts to pass on items.
     pub(crate) fn start(mut self) -> Attachment {
-        let (opener, items) = mpsc::channel(ITEMS_WAITING_MAX);
-        self.opener = Some(opener);
-        let stop = self.stop.clone();
-        let (told, _dropped) = (Arc::clone(&self.told), stop.clone().drop_guard());
-        let attachment = self.attachment(OPENER, items, Side::Left);
+        let (told, stop) = (Arc::clone(&self.told), self.stop.clone());
+        let opener = Opener { told, stop: stop.clone(), _dropped: stop.drop_guard() };
+        let attachment = self.attach_as(OPENER, Some(opener));
+        tokio::spawn(self.run());
+        attachment
+    }
+
+    fn attach_as(&mut self, number: u64, opener: Option<Opener>) -> Attachment {
+        let ((sender, items), (end, ended)) = (mpsc::channel(ITEMS_WAITING_MAX), oneshot::channel());
+        self.channels.push(Member { number, items: sender, end });
         Attachment {
-            side: Side::Opener { task: tokio::spawn(self.run()), told, stop, _dropped },
-            ..attachment
+            number,
+            header: self.live.header().clone(),
+            started: self.live.started(),
+            items,
+            held: VecDeque::new(),
+            injections: self.injections.0.clone(),
+            end: Some(ended),
+            opener,
         }
     }
 
-    fn attachment(&self, number: u64, items: mpsc::Receiver<Item>, side: Side) -> Attachment {
-        let (header, started) = (self.live.header().clone(), self.live.started());
-        let (held, injections) = (VecDeque::new(), self.injections.0.clone());
-        Attachment { number, header, started, items, held, injections, side }
-    }
-
-    async fn run(mut self) -> End {
+    async fn run(mut self) {
         let stop = self.stop.clone();
         let mut lost = lost(self.slot.as_ref(), self.claim.as_ref());
         loop {
@@ -234,7 +234,7 @@ impl Room {
                 }
             }
         }
-        self.end().await
+        self.end().await;
     }
 
     fn leave(&mut self) {
@@ -245,13 +245,13 @@ impl Room {
     /// Attaches a guest while the room is open: it gets the current state first.
     async fn admit(&mut self, request: Request) {
         if request.send(self.attach()).is_err() {
-            self.guests.pop();
+            self.channels.pop();
             return;
         }
         let now = clock::now().duration_since(self.live.started());
         let failed = self.failed.as_ref().map(|item| failure_at(item, now));
         let state: Vec<Item> = self.snapshot.openings(now).chain(failed).collect();
-        if let Some(guest) = self.guests.last() {
+        if let Some(guest) = self.channels.last() {
             for item in state {
                 // A guest that has left is removed with the next item.
                 let _ = guest.items.send(item).await;
@@ -278,30 +278,26 @@ impl Room {
     /// Passes an item on to all channels but the one that it is from.
     async fn pass(&mut self, item: Item, from: Option<u64>) {
         let mut at = 0;
-        while let Some(guest) = self.guests.get(at) {
-            if from == Some(guest.number) || guest.items.send(item.clone()).await.is_ok() {
+        while let Some(channel) = self.channels.get(at) {
+            if from == Some(channel.number) || channel.items.send(item.clone()).await.is_ok() {
                 at += 1;
             } else {
-                self.guests.remove(at);
+                self.channels.remove(at);
             }
-        }
-        if let Some(opener) = self.opener.as_ref().filter(|_| from != Some(OPENER))
-            && opener.send(item).await.is_err()
-        {
-            self.stop.cancel();
         }
     }
 
-    async fn end(self) -> End {
+    async fn end(mut self) {
         // Guests may have to open the room again.
         drop((self.reserved, self.claim));
         let outcome = self.live.outcome().await;
         let told = self.told.get().unwrap_or(&outcome);
-        for guest in self.guests {
+        for Member { number, end, .. } in self.channels {
+            let is_opener = number == OPENER;
+            let (outcome, slot) = if is_opener { (&outcome, self.slot.take()) } else { (told, None) };
             // It may have left in the meantime.
-            let _ = guest.end.send(told.clone());
+            let _ = end.send(End { outcome: outcome.clone(), slot });
         }
-        End { outcome, slot: self.slot }
     }
 }
 
@@ -313,27 +309,23 @@ pub(crate) struct Attachment {
     items: mpsc::Receiver<Item>,
     /// Items that arrived while an injected one was passed on.
     held: VecDeque<Item>,
-    injections: mpsc::Sender<(u64, Item)>,
-    side: Side,
+    injections: mpsc::Sender<Injection>,
+    /// `None` for a guest that has left.
+    end: Option<oneshot::Receiver<End>>,
+    opener: Option<Opener>,
 }
 
-/// What depends on whether this channel opened the room.
-enum Side {
-    Opener {
-        task: JoinHandle<End>,
-        told: Arc<OnceLock<Outcome>>,
-        stop: CancellationToken,
-        _dropped: DropGuard,
-    },
-    Guest(oneshot::Receiver<Outcome>),
-    /// A guest that has left.
-    Left,
+/// What ends the room, also on drop.
+struct Opener {
+    told: Arc<OnceLock<Outcome>>,
+    stop: CancellationToken,
+    _dropped: DropGuard,
 }
 
 impl Attachment {
     /// Whether this channel opened the room.
     pub(crate) fn is_opener(&self) -> bool {
-        self.number == OPENER
+        self.opener.is_some()
     }
 
     /// Header for a decoder and a recording.
@@ -369,14 +361,14 @@ impl Attachment {
     /// Leaves the room, which ends it if this channel opened it: for guests with `told`, or else as if they were stopped. The
     /// remaining items still follow.
     pub(crate) fn leave(&mut self, told: Option<Outcome>) {
-        match &mut self.side {
-            Side::Opener { told: cell, stop, .. } => {
-                told.into_iter().for_each(|told| drop(cell.set(told)));
-                stop.cancel();
+        match &self.opener {
+            Some(opener) => {
+                told.into_iter().for_each(|told| drop(opener.told.set(told)));
+                opener.stop.cancel();
             }
-            side => {
+            None => {
                 self.items.close();
-                *side = Side::Left;
+                self.end = None;
             }
         }
     }
@@ -384,16 +376,11 @@ impl Attachment {
     /// Returns how the room ended for this channel, after [`Attachment::next`] has returned `None`.
     pub(crate) async fn end(self) -> End {
         drop(self.items);
-        let stopped = End { outcome: Outcome::Stopped, slot: None };
-        match self.side {
-            Side::Opener { task, .. } => match task.await {
-                Ok(end) => end,
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => stopped,
-            },
-            Side::Guest(end) => End { outcome: end.await.unwrap_or(Outcome::Stopped), ..stopped },
-            Side::Left => stopped,
-        }
+        let Some(end) = self.end else { return End { outcome: Outcome::Stopped, slot: None } };
+        end.await.unwrap_or_else(|_| {
+            let problem = Problem::new(Code::ConnectionLost, "the task of the room has failed");
+            End { outcome: Outcome::Failed(problem), slot: None }
+        })
     }
 }
 
