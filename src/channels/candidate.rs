@@ -2,12 +2,10 @@
 
 use std::{pin::Pin, time::Duration};
 
-use tokio::time::Instant;
-
 use super::{Channel, Leaving};
 use crate::{
     control::{Answer, Refusal, Status},
-    room::{Permit, turn},
+    room::{Permit, check_known},
     sans_io::error::{Code, Problem},
     source::live::{self, Check, Transport},
 };
@@ -46,14 +44,11 @@ impl<T: Transport> Channel<T> {
         if self.rooms.has(&user) {
             return Some(Leaving::Replaced(user, answer, Permit::default()));
         }
-        let turn = match self.may_look_up(&user, candidate.as_ref()) {
-            Ok(turn) => Some(turn),
-            Err(refusal) => {
-                answer.refuse(refusal);
-                return None;
-            }
-        };
-        let options = live::LiveOptions { user: user.clone(), turn, ..self.options.live.clone() };
+        if let Err(refusal) = self.may_look_up(&user, candidate.as_ref()) {
+            answer.refuse(refusal);
+            return None;
+        }
+        let mut options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
         let transport = self.transport.clone();
         let slots = self.rooms.slots.clone();
         // Another process may have to leave the room first.
@@ -62,18 +57,19 @@ impl<T: Transport> Channel<T> {
             let slot = if has_slot { None } else { Some(slots.take(false).await?) };
             let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
             let permit = Permit { slot, claim, ..Permit::default() };
+            options.turn = Some(options.limit.admit(Duration::ZERO)?);
             Ok(Found { permit, check: live::check(&options, &transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });
         None
     }
 
-    fn may_look_up(&self, user: &str, before: Option<&Candidate>) -> Result<Instant, Refusal> {
+    fn may_look_up(&self, user: &str, before: Option<&Candidate>) -> Result<(), Refusal> {
         if let Some(Candidate { user, .. }) = before {
             let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
             return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
         }
-        turn(user, &self.options.live, Duration::ZERO)
+        check_known(user, &self.options.live)
     }
 
     /// Replaces the current room, or rejects the order if the user cannot be connected to.

@@ -10,8 +10,8 @@ use super::{Channel, State, why};
 use crate::{
     clock,
     control::{Answer, Lease, MockRoom, QUEUE_MAX, Refusal, Status},
-    log::TOKENS,
-    room::{Attachment, Permit, Room, turn},
+    log::{CLIENTS, TOKENS},
+    room::{Attachment, Permit, Room, check_known},
     sans_io::{
         error::{Code, Problem},
         username::normalise,
@@ -105,7 +105,14 @@ impl<T: Transport> Channel<T> {
             Err(refusal) => {
                 let Problem { code, message, .. } = &refusal.problem;
                 let (code, cause, why) = (code.name(), refusal.problem.cause(), message.as_str());
-                warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
+                match answer {
+                    _ if self.role.is_token() => {
+                        warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}")
+                    }
+                    Some(_) => warn!(target: CLIENTS, code, cause, why, "❌ TikTok Live failed for @{user}"),
+                    // The command prints it when it ends.
+                    None => {}
+                }
                 let is_unheard = answer.is_none() && (self.hub.is_relayed() || self.role.is_token());
                 if is_unheard || (self.hub.is_relayed() && continues) {
                     self.tell(&refusal.problem, 1).await;
@@ -157,18 +164,21 @@ impl<T: Transport> Channel<T> {
             // Another node that has the room open for tokens then leaves it.
             self.intend(Some((user, true)));
         }
-        permit.turn = match permit.turn {
-            // A room that continues waits for the end of the pause, and for its turn.
-            None if continues => None,
-            None => Some(turn(user, &options, wait_max)?),
-            reserved => reserved,
-        };
+        // A room that continues waits for the end of the pause, and for its turn.
+        let needs_turn = permit.turn.is_none() && !continues;
+        if needs_turn {
+            check_known(user, &options)?;
+        }
         if permit.claim.is_none() && !is_mock {
             permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
         }
         // The node that left the room had a slot for it.
         if permit.slot.is_none() {
             permit.slot = Some(self.rooms.slots.take(continues).await?);
+        }
+        // Last, so that a request that is rejected before costs no look-up.
+        if needs_turn {
+            permit.turn = Some(options.limit.admit(wait_max)?);
         }
         let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
         let options =

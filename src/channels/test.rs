@@ -24,7 +24,7 @@ async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptio
         Ok(name) => name,
         Err(problem) => return refused(user, problem),
     };
-    let (found, known_for) = match limit.known(&name) {
+    let (found, known_for) = match limit.known(&name, false) {
         Some(known) => (live::Check::from(known.clone()), Some(known.left)),
         None => {
             let turn = match limit.admit(Duration::ZERO) {

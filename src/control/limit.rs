@@ -153,10 +153,11 @@ impl Limit {
         self.lookups().overdraw(clock::now())
     }
 
-    /// Returns what the upstream answered about `user` a moment ago, if it said that connecting is not possible.
+    /// Returns what the upstream answered about `user` a moment ago, if it said that connecting is not possible. With `waits_live`,
+    /// a user who is offline can be connected to.
     #[must_use]
-    pub fn known(&self, user: &str) -> Option<Known> {
-        self.lookups().known(user, clock::now())
+    pub fn known(&self, user: &str, waits_live: bool) -> Option<Known> {
+        self.lookups().known(user, waits_live, clock::now())
     }
 
     /// Remembers that the upstream does not know `user`, or that the user is not live, for later requests.

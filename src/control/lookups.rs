@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Refusal;
-use crate::sans_io::error::{Cause, Problem};
+use crate::sans_io::error::{Cause, Code, Problem};
 
 /// Default number of look-ups per minute. Each is followed by up to a dozen requests: the page, the sign server, a cookie,
 /// the socket.
@@ -126,11 +126,15 @@ impl Lookups {
         now
     }
 
-    pub(super) fn known(&mut self, user: &str, now: Instant) -> Option<Known> {
+    pub(super) fn known(&mut self, user: &str, waits_live: bool, now: Instant) -> Option<Known> {
         let Entry::Occupied(answer) = self.answers.entry(user.to_lowercase()) else { return None };
         let (problem, room_id, until) = answer.get();
         if *until <= now {
             answer.remove();
+            return None;
+        }
+        // The room waits for the user.
+        if waits_live && problem.code == Code::UserOffline {
             return None;
         }
         self.remembered += 1;
@@ -282,16 +286,16 @@ mod tests {
         let (mut lookups, start) = (Lookups::default(), clock::now());
         let problem = Problem::new(Code::UserOffline, "not live");
         lookups.remember("Ann", problem.clone(), Some(7), start);
-        let known = lookups.known("ann", start + SECOND).unwrap();
+        let known = lookups.known("ann", false, start + SECOND).unwrap();
         assert_eq!(known, Known { problem: problem.clone(), room_id: Some(7), left: ANSWER_KEPT - SECOND });
-        assert_eq!(lookups.known("ann", start + ANSWER_KEPT), None);
+        assert_eq!(lookups.known("ann", false, start + ANSWER_KEPT), None);
         assert!(lookups.answers.is_empty());
         for n in 0..2_000 {
             lookups.remember(&n.to_string(), problem.clone(), None, start + SECOND * n);
         }
         assert_eq!(lookups.answers.len(), ANSWERS_MAX);
-        assert!(lookups.known("1999", start + SECOND * 2_000).is_some());
+        assert!(lookups.known("1999", false, start + SECOND * 2_000).is_some());
         lookups.forget("1999");
-        assert!(lookups.known("1999", start + SECOND * 2_000).is_none());
+        assert!(lookups.known("1999", false, start + SECOND * 2_000).is_none());
     }
 }

@@ -33,7 +33,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(crate) use self::slots::{Permit, Slot, Slots, check_known, turn};
+pub(crate) use self::slots::{Permit, Slot, Slots, check_known};
 use crate::{
     clock,
     control::{Claim, Claims, Limit},

@@ -1,6 +1,6 @@
 //! What a room needs before it is connected: a slot, the claim on its user, a look-up.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -10,7 +10,7 @@ use tokio::{
 use super::Reserved;
 use crate::{
     control::{Claim, Claims, Refusal, What},
-    sans_io::error::{Cause, Code, Problem},
+    sans_io::error::{Cause, Problem},
     source::live::LiveOptions,
 };
 
@@ -76,18 +76,8 @@ impl Slots {
     }
 }
 
-/// Reserves the look-up of a user for a request, and returns when it may begin: at most `wait_max` from now.
-pub(crate) fn turn(user: &str, options: &LiveOptions, wait_max: Duration) -> Result<Instant, Refusal> {
-    check_known(user, options)?;
-    options.limit.admit(wait_max)
-}
-
 /// Rejects a user whom the upstream does not know, or who is not live, according to its last answer.
 pub(crate) fn check_known(user: &str, options: &LiveOptions) -> Result<(), Refusal> {
-    match options.limit.known(user) {
-        // The room waits for the user.
-        Some(known) if options.wait_live.is_some() && known.problem.code == Code::UserOffline => Ok(()),
-        Some(known) => Err(known.into()),
-        None => Ok(()),
-    }
+    let known = options.limit.known(user, options.wait_live.is_some());
+    known.map_or(Ok(()), |known| Err(known.into()))
 }

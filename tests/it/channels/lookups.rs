@@ -25,6 +25,22 @@ async fn lookups(rig: &Rig) -> [u64; 5] {
         .map(|key| status["lookups"][key].as_u64().unwrap_or_else(|| panic!("{key}: {status}")))
 }
 
+/// Such requests could use up the budget of the tokens.
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_rejected_before_the_look_up_cost_none() {
+    let rig = limited(Setup::channels(ROOMS).places(1), 30).start(As::Serve);
+    let mut room = rig.ws("ws/t-ann").await;
+    assert_eq!(json(&read(&mut room, 1).await[0])["type"], "connection_created");
+    let before = lookups(&rig).await;
+    for _ in 0..20 {
+        let answer = rig.http("POST", "/connect/ben", "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "capacity"));
+        assert!(answer.body.contains("another live room is already connected"), "{}", answer.body);
+    }
+    assert_eq!(lookups(&rig).await, before);
+    rig.end().await;
+}
+
 /// An overlay that reconnects after 1011, as documented.
 #[tokio::test(start_paused = true)]
 async fn sockets_that_reconnect_to_a_user_who_is_offline_cause_one_look_up_in_fifteen_seconds() {
