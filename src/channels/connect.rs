@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{Channel, State, why};
 use crate::{
     clock,
-    control::{Answer, Lease, MockRoom, QUEUE_MAX, Refusal, Status},
+    control::{Answer, ChannelGuard, MockRoom, QUEUE_MAX, Refusal, Status},
     log::{CLIENTS, TOKENS},
     room::{Attachment, Permit, Room, check_known},
     sans_io::{
@@ -63,15 +63,15 @@ impl From<Wanted> for State {
 
 /// A room that was found, or may be opened.
 enum Found {
-    /// Another channel has it. If that is the channel of a token, the lease keeps it open.
-    Guest(Attachment, Option<Lease>),
+    /// Another channel has it. If that is the channel of a token, the guard keeps it open.
+    Guest(Attachment, Option<ChannelGuard>),
     Connected(Live),
     Permitted(Box<LiveOptions>, Permit),
 }
 
 /// Keeps the channel of the user's tokens open while the main channel shows the room.
 struct Kept {
-    _lease: Option<Lease>,
+    _guard: Option<ChannelGuard>,
     /// Opens the channel again when it has ended.
     _task: Option<DropGuard>,
 }
@@ -150,10 +150,10 @@ impl<T: Transport> Channel<T> {
             Origin::TikTok(mut permit) => {
                 if permit.reserved.is_none() {
                     // Held as long as the main channel is a guest.
-                    let lease = self.role.opener().and_then(|opener| opener.registry.lease(user));
+                    let guard = self.role.opener().and_then(|opener| opener.registry.guard(user));
                     match self.reserve_or_attach(user, &mut permit).await {
-                        Some(room) => return Ok(Found::Guest(room, lease)),
-                        None => drop(lease),
+                        Some(room) => return Ok(Found::Guest(room, guard)),
+                        None => drop(guard),
                     }
                 }
                 (permit, self.options.live.clone(), false)
@@ -228,15 +228,15 @@ impl<T: Transport> Channel<T> {
         let opener = self.role.opener().filter(|opener| !is_mock && opener.registry.has_token(user));
         let _task = opener.filter(|_| is_cluster).map(|opener| opener.keep_open(user, CHANNEL_CHECKED));
         let mut room = match found {
-            Found::Guest(room, _lease) => return (room, Kept { _lease, _task }),
+            Found::Guest(room, _guard) => return (room, Kept { _guard, _task }),
             Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
             Found::Permitted(options, permit) => {
                 let limit = options.limit.clone();
                 Room::new(Live::start(*options, self.transport.clone()), permit, limit)
             }
         };
-        let _lease = opener.filter(|_| !is_cluster).and_then(|opener| opener.open_guest(user, &mut room));
-        (room.start(), Kept { _lease, _task })
+        let _guard = opener.filter(|_| !is_cluster).and_then(|opener| opener.open_guest(user, &mut room));
+        (room.start(), Kept { _guard, _task })
     }
 
     /// Connects again, when the cluster lets this process.

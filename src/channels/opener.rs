@@ -23,7 +23,7 @@ use super::{
 use crate::{
     clock,
     control::{
-        Beside, ChannelRegistry, ChannelRequests, Control, Driver, Lease, QUEUE_MAX, Refusal,
+        Beside, ChannelGuard, ChannelRegistry, ChannelRequests, Control, Driver, QUEUE_MAX, Refusal,
         shutting_down as no_answer,
     },
     hub::{CloseReason, Hub, Limits},
@@ -36,8 +36,8 @@ use crate::{
 /// connection.
 pub const LINGER: Duration = Duration::from_secs(30);
 
-/// A lease of a channel that was opened, or why it was not.
-type Opened = Result<Lease, Refusal>;
+/// A guard of a channel that was opened, or why it was not.
+type Opened = Result<ChannelGuard, Refusal>;
 
 /// Opens the channels of tokens' users. Clones share them.
 #[derive(Clone)]
@@ -71,18 +71,18 @@ impl<T: Transport> Opener<T> {
         Self { registry, beside, rooms, transport, live, backlog, stream, shutdown, tasks, openings }
     }
 
-    /// Returns a lease of the channel of `user`, which is opened if necessary.
-    pub(super) async fn lease(&self, user: &str) -> Opened {
+    /// Returns a guard of the channel of `user`, which is opened if necessary.
+    pub(super) async fn guard(&self, user: &str) -> Opened {
         let mut opening = {
             let mut openings = self.openings();
-            if let Some(lease) = self.registry.lease(user) {
-                return Ok(lease);
+            if let Some(guard) = self.registry.guard(user) {
+                return Ok(guard);
             }
             openings.entry(user.to_lowercase()).or_insert_with(|| self.begin(user)).clone()
         };
         let opened = opening.wait_for(Option::is_some).await;
         match opened.as_deref() {
-            Ok(Some(Ok(lease))) => Ok(lease.another()),
+            Ok(Some(Ok(guard))) => Ok(guard.another()),
             Ok(Some(Err(refusal))) => Err(refusal.clone()),
             Ok(None) | Err(_) => Err(no_answer().into()),
         }
@@ -126,14 +126,14 @@ impl<T: Transport> Opener<T> {
 
     /// Opens the channel of `user` as a guest of a room that the main channel opens now. Returns `None` if it is still open from
     /// before.
-    pub(super) fn open_guest(&self, user: &str, room: &mut Room) -> Option<Lease> {
-        if self.registry.lease(user).is_some() {
+    pub(super) fn open_guest(&self, user: &str, room: &mut Room) -> Option<ChannelGuard> {
+        if self.registry.guard(user).is_some() {
             return None;
         }
         Some(self.open_channel(user, Origin::Guest(Box::new(room.attach()))))
     }
 
-    fn open_channel(&self, user: &str, origin: Origin) -> Lease {
+    fn open_channel(&self, user: &str, origin: Origin) -> ChannelGuard {
         let hub = self.registry.open(&self.stream, self.backlog);
         let wanted = Wanted::of(user.to_owned(), origin, None);
         self.start(user, hub, self.beside.create(&self.shutdown), |channel| channel.show_room(wanted))
@@ -145,7 +145,7 @@ impl<T: Transport> Opener<T> {
         let guard = dropped.clone().drop_guard();
         tokio::spawn(dropped.run_until_cancelled_owned(async move {
             loop {
-                let _lease = opener.lease(&user).await;
+                let _guard = opener.guard(&user).await;
                 // It may have ended, or NATS have been unreachable.
                 sleep_until(clock::now() + interval).await;
             }
@@ -169,11 +169,11 @@ impl<T: Transport> Opener<T> {
         hub: Hub,
         (control, driver): (Control, Driver),
         serve: impl FnOnce(Channel<T>) -> F,
-    ) -> Lease {
-        let (lease, entry) = self.registry.enter(user, &hub, driver.view());
+    ) -> ChannelGuard {
+        let (guard, entry) = self.registry.enter(user, &hub, driver.view());
         if entry.is_none() {
             control.shut_down();
-            return lease;
+            return guard;
         }
         // Vary the seed, so that rooms that fail together do not reconnect together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
@@ -191,7 +191,7 @@ impl<T: Transport> Opener<T> {
         };
         let open = TokenChannel { hub, control, registry: self.registry.clone() };
         self.tasks.spawn(open.run(serve(channel)));
-        lease
+        guard
     }
 
     fn openings(&self) -> MutexGuard<'_, BTreeMap<String, watch::Receiver<Option<Opened>>>> {

@@ -10,7 +10,8 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::opener::{Opener, shutting_down};
 use crate::{
     control::{
-        Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, PrivateReplay, Request, Requested,
+        Answer, ChannelGuard, ChannelRegistry, ChannelRequests, Control, Driver, PrivateReplay, Request,
+        Requested,
     },
     hub::{Hub, Limits},
     sans_io::error::{Cause, Problem},
@@ -46,7 +47,7 @@ impl<T: Transport> RequestTask<T> {
                 None => break,
                 Some(Request::Room(user, answer)) => {
                     let opener = self.opener.clone();
-                    self.opener.tasks.spawn(async move { answer.send(opener.lease(&user).await) });
+                    self.opener.tasks.spawn(async move { answer.send(opener.guard(&user).await) });
                 }
                 Some(Request::Replay(replay, answer)) => self.replay(replay, answer),
             }
@@ -60,7 +61,7 @@ impl<T: Transport> RequestTask<T> {
         let _ = timeout(LEAVE_MAX, self.opener.tasks.wait()).await;
     }
 
-    fn replay(&self, replay: PrivateReplay, answer: Answer<Lease>) {
+    fn replay(&self, replay: PrivateReplay, answer: Answer<ChannelGuard>) {
         let Ok(slot) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
             let message = format!("the maximum number of private replays, {max}, is already running");
@@ -108,26 +109,26 @@ fn alone() -> source::ReplayOptions {
     source::ReplayOptions { wait_clients: 1, exit_when_done: true, ..source::ReplayOptions::default() }
 }
 
-/// Plays a recording for the holder of the lease.
+/// Plays a recording for the holder of the guard.
 async fn play_alone(
     tape: Result<Tape, Problem>,
     options: source::ReplayOptions,
-    answer: Answer<Lease>,
+    answer: Answer<ChannelGuard>,
     hub: Hub,
     registry: ChannelRegistry,
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
     let _listed = registry.list_replay(&hub, driver.view());
-    let lease = Lease::alone(hub.clone(), shutdown.clone().drop_guard());
+    let guard = ChannelGuard::alone(hub.clone(), shutdown.clone().drop_guard());
     let replay = match tape {
         Ok(tape) => Replay::new(tape, options, hub.clone(), &mut driver, shutdown, |_| ()),
         Err(problem) => Err(problem),
     };
     match replay {
-        // If the client has left in the meantime, the lease is dropped and the replay ends at once.
+        // If the client has left in the meantime, the guard is dropped and the replay ends at once.
         Ok(replay) => {
-            answer.accept(lease);
+            answer.accept(guard);
             let summary = replay.run().await;
             registry.note_loss(&summary.recording, summary.loss);
         }

@@ -7,8 +7,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use super::{
-    Answer, ChannelRegistry, Control, Driver, Lease, ORDERS_WAITING_MAX, OpenChannel, Refusal, Sources,
-    Status, Token, give,
+    Answer, ChannelGuard, ChannelRegistry, Control, Driver, ORDERS_WAITING_MAX, OpenChannel, Refusal,
+    Sources, Status, Token, give,
     tokens::{self, key},
     upstream::Tally,
 };
@@ -35,9 +35,9 @@ pub struct Channels {
 #[derive(Debug)]
 pub enum Request {
     /// Open the room of this user.
-    Room(String, Answer<Lease>),
+    Room(String, Answer<ChannelGuard>),
     /// Replay a recording for the requesting client only.
-    Replay(PrivateReplay, Answer<Lease>),
+    Replay(PrivateReplay, Answer<ChannelGuard>),
 }
 
 /// A replay for a single client.
@@ -102,7 +102,7 @@ impl Channels {
     /// # Errors
     /// `unauthorized`, `invalid_username` if the token has no user, `capacity`, or `rate_limited`, in which
     /// case the upstream is not contacted.
-    pub async fn open(&self, token: &str) -> Result<Lease, Refusal> {
+    pub async fn open(&self, token: &str) -> Result<ChannelGuard, Refusal> {
         let Token { client, user, .. } = self.token(token)?;
         let Some(user) = user.clone() else {
             let warning = format!("⚠️ TikTok username not given for {client}");
@@ -115,11 +115,11 @@ impl Channels {
         give(&self.requests, |answer| Request::Room(user, answer)).await
     }
 
-    /// Starts a replay of the token's recording, which runs as long as the lease is held.
+    /// Starts a replay of the token's recording, which runs as long as the guard is held.
     ///
     /// # Errors
     /// `unauthorized`, `recording_not_found`, `bad_recording`, `newer_recording`, `io`, `capacity`.
-    pub async fn replay(&self, token: &str, speed: Speed) -> Result<Lease, Refusal> {
+    pub async fn replay(&self, token: &str, speed: Speed) -> Result<ChannelGuard, Refusal> {
         let Token { client, recording, .. } = self.token(token)?;
         let Some(recording) = recording.clone() else {
             let message = format!("no test recording is set for {client}");
@@ -132,12 +132,12 @@ impl Channels {
         self.play(PrivateReplay { recording, speed, start: Duration::ZERO }).await
     }
 
-    /// Starts a private replay, which runs as long as the lease is held.
+    /// Starts a private replay, which runs as long as the guard is held.
     ///
     /// # Errors
     /// `recording_not_found`, `bad_recording`, `newer_recording`, `io`, `capacity`, `bad_request` if it starts
     /// after the end.
-    pub async fn play(&self, replay: PrivateReplay) -> Result<Lease, Refusal> {
+    pub async fn play(&self, replay: PrivateReplay) -> Result<ChannelGuard, Refusal> {
         give(&self.requests, |answer| Request::Replay(replay, answer)).await
     }
 

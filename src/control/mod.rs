@@ -30,7 +30,7 @@ pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
 pub use lookups::{ANSWER_KEPT, Known, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookupState, QUEUE_MAX};
 pub(crate) use orders::STEPS_MAX;
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, not_current};
-pub use registry::{ChannelRegistry, Lease, ListedReplay, OpenChannel, RegistryEntry};
+pub use registry::{ChannelGuard, ChannelRegistry, ListedReplay, OpenChannel, RegistryEntry};
 #[cfg(feature = "nats")]
 pub use remote::{Command, Replied, Replier, Reply};
 pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};

@@ -33,21 +33,21 @@ impl OpenChannel {
 
 /// The right to read a channel, as long as it is held.
 #[derive(Debug)]
-pub struct Lease {
+pub struct ChannelGuard {
     /// Hub of the channel.
     pub hub: Hub,
     _used: Option<Arc<()>>,
     _ends: Option<DropGuard>,
 }
 
-impl Lease {
-    /// Returns another lease of the same room.
+impl ChannelGuard {
+    /// Returns another guard of the same room.
     #[must_use]
     pub fn another(&self) -> Self {
         Self { hub: self.hub.clone(), _used: self._used.clone(), _ends: None }
     }
 
-    /// Creates a lease of a channel that ends with its only subscriber.
+    /// Creates a guard of a channel that ends with its only subscriber.
     #[must_use]
     pub fn alone(hub: Hub, ends: DropGuard) -> Self {
         Self { hub, _used: None, _ends: Some(ends) }
@@ -64,7 +64,7 @@ pub struct ChannelRegistry {
 
 #[derive(Debug, Default)]
 struct Listed {
-    rooms: BTreeMap<String, LeasedRoom>,
+    rooms: BTreeMap<String, RegisteredRoom>,
     replays: BTreeMap<u64, OpenChannel>,
     /// Number of channels opened so far.
     opened: u64,
@@ -73,15 +73,15 @@ struct Listed {
 }
 
 #[derive(Debug)]
-struct LeasedRoom {
+struct RegisteredRoom {
     channel: OpenChannel,
-    /// One reference for each lease, plus this one.
+    /// One reference for each guard, plus this one.
     used: Arc<()>,
 }
 
-impl LeasedRoom {
-    fn lease(&self) -> Lease {
-        Lease { hub: self.channel.hub.clone(), _used: Some(Arc::clone(&self.used)), _ends: None }
+impl RegisteredRoom {
+    fn guard(&self) -> ChannelGuard {
+        ChannelGuard { hub: self.channel.hub.clone(), _used: Some(Arc::clone(&self.used)), _ends: None }
     }
 }
 
@@ -106,33 +106,34 @@ impl ChannelRegistry {
         Hub::relayed(String::new(), format!("{node}-{}", listed.opened), limits)
     }
 
-    /// Leases the room of a user, if it is registered.
+    /// Returns a guard of the room of a user, if it is registered.
     #[must_use]
-    pub fn lease(&self, user: &str) -> Option<Lease> {
-        self.lock().rooms.get(&key(user)).map(LeasedRoom::lease)
+    pub fn guard(&self, user: &str) -> Option<ChannelGuard> {
+        self.lock().rooms.get(&key(user)).map(RegisteredRoom::guard)
     }
 
-    /// Registers and leases the room of a user. If the room is registered already, leases that one and
+    /// Registers the room of a user, and returns a guard of it. If a room of theirs is registered already, guards that one and
     /// returns no entry.
     #[must_use]
-    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (Lease, Option<RegistryEntry>) {
+    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (ChannelGuard, Option<RegistryEntry>) {
         let mut listed = self.lock();
         if let Some(room) = listed.rooms.get(&key(user)) {
-            return (room.lease(), None);
+            return (room.guard(), None);
         }
         let channel = OpenChannel { user: Some(user.to_owned()), hub: hub.clone(), view };
-        let room = LeasedRoom { channel, used: Arc::default() };
-        let lease = room.lease();
+        let room = RegisteredRoom { channel, used: Arc::default() };
+        let guard = room.guard();
         listed.rooms.insert(key(user), room);
-        (lease, Some(RegistryEntry { registry: self.clone(), user: key(user), hub: hub.clone() }))
+        (guard, Some(RegistryEntry { registry: self.clone(), user: key(user), hub: hub.clone() }))
     }
 
-    /// Removes the room with this hub, unless it is leased or has subscribers. Returns whether it was
+    /// Removes the room with this hub, unless it is guarded or has subscribers. Returns whether it was
     /// removed.
     #[must_use]
     pub fn strike_unused(&self, hub: &Hub) -> bool {
         let mut listed = self.lock();
-        let unused = |room: &LeasedRoom| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
+        let unused =
+            |room: &RegisteredRoom| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
         let before = listed.rooms.len();
         listed.rooms.retain(|_, room| room.channel.hub.name_here() != hub.name_here() || !unused(room));
         listed.rooms.len() < before
@@ -202,7 +203,7 @@ impl Drop for RegistryEntry {
     fn drop(&mut self) {
         let mut listed = self.registry.lock();
         // Another room may have taken its place by now.
-        let is_ours = |room: &LeasedRoom| room.channel.hub.name_here() == self.hub.name_here();
+        let is_ours = |room: &RegisteredRoom| room.channel.hub.name_here() == self.hub.name_here();
         if listed.rooms.get(&self.user).is_some_and(is_ours) {
             listed.rooms.remove(&self.user);
         }

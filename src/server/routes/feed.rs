@@ -54,6 +54,6 @@ async fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Respo
     };
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
     let request =
-        SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None };
+        SocketRequest { path: "/".into(), role, client_id: None, feed, join, guard: None, hooking: None };
     interactive::open(app, upgrade, request).await
 }

@@ -49,7 +49,7 @@ pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Ne
                 client_id,
                 feed: None,
                 join,
-                lease: None,
+                guard: None,
                 hooking: Some(hooking),
             };
             interactive::open(&app, upgrade, request).await

@@ -13,7 +13,7 @@ use tungstenite::{Message, protocol::WebSocketConfig};
 
 use super::{App, query};
 use crate::{
-    control::{self, Lease},
+    control::{self, ChannelGuard},
     hub::{Hub, Join},
     lobby::{self, Role},
     log::CLIENTS,
@@ -48,7 +48,7 @@ pub(crate) struct SocketRequest {
     pub(crate) feed: Option<Hub>,
     pub(crate) join: Join,
     /// Held as long as the socket is open.
-    pub(crate) lease: Option<Lease>,
+    pub(crate) guard: Option<ChannelGuard>,
     /// How the socket is hooked, if its path is handled.
     pub(crate) hooking: Option<Hooking>,
 }
@@ -67,7 +67,7 @@ pub(crate) async fn talk(
     };
     let feed = feed.then(|| app.shared.hub.clone());
     let (path, role) = ("/ws".into(), Role::Talks);
-    let request = SocketRequest { path, role, client_id, feed, join, lease: None, hooking: None };
+    let request = SocketRequest { path, role, client_id, feed, join, guard: None, hooking: None };
     Ok(open(&app, upgrade, request).await)
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn echo(
         Ok(slot) => slot,
         Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
     };
-    let request = SocketRequest { path, role, client_id: None, feed: None, join, lease: None, hooking: None };
+    let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooking: None };
     let session = admit(&app, request);
     Ok(begin(&app, upgrade, role, session, slot))
 }
@@ -105,13 +105,13 @@ pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgra
 /// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
 /// response to a failed upgrade.
 pub(crate) async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
-    let (role, lease) = (request.role, request.lease.take());
+    let (role, guard) = (request.role, request.guard.take());
     if let Some(hub) = &request.feed {
         hub.reach(request.join.since.as_ref()).await;
     }
     // Join before sending the 101: a client that has read it misses no later event.
     let session = admit(app, request);
-    begin(app, upgrade, role, session, lease)
+    begin(app, upgrade, role, session, guard)
 }
 
 /// Responds with 101, then reports the rejection.
@@ -180,7 +180,7 @@ fn begin(
 }
 
 fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
-    let SocketRequest { path, role, client_id, feed, join, lease: _, hooking } = request;
+    let SocketRequest { path, role, client_id, feed, join, guard: _, hooking } = request;
     let reading = feed.as_ref().map(|hub| hub.stream().to_string());
     let again = Join { since: None, ..join.clone() };
     let request = JoinRequest { client_id, path, role, reading, join: again, hooking };

@@ -10,7 +10,7 @@ use super::{
     query,
 };
 use crate::{
-    control::{self, Lease, PrivateReplay, Requested},
+    control::{self, ChannelGuard, PrivateReplay, Requested},
     hub::Join,
     lobby::Role,
     sans_io::error::{Code, Problem},
@@ -38,7 +38,7 @@ pub(crate) async fn room(
 ) -> Result<Response, Refusal> {
     let upgrade = interactive::required(&headers, upgrade)?;
     let opened = match query::join_room(&uri) {
-        Ok(join) => app.shared.control.channels().open(&text(token)).await.map(|lease| (join, lease)),
+        Ok(join) => app.shared.control.channels().open(&text(token)).await.map(|guard| (join, guard)),
         Err(problem) => Err(problem.into()),
     };
     Ok(answer(&app, upgrade, "/ws/{token}", opened).await)
@@ -55,7 +55,7 @@ pub(crate) async fn replay(
     let upgrade = interactive::required(&headers, upgrade)?;
     let opened = match query::join_replay(&uri) {
         Ok((join, speed)) => {
-            app.shared.control.channels().replay(&text(token), speed).await.map(|lease| (join, lease))
+            app.shared.control.channels().replay(&text(token), speed).await.map(|guard| (join, guard))
         }
         Err(problem) => Err(problem.into()),
     };
@@ -78,7 +78,7 @@ pub(crate) async fn play(
         _ if !is_local && authenticated.is_none() => Err(no_token().into()),
         Ok((join, speed, start)) => {
             let replay = PrivateReplay { recording: Requested::Named(text(name)), speed, start };
-            app.shared.control.channels().play(replay).await.map(|lease| (join, lease))
+            app.shared.control.channels().play(replay).await.map(|guard| (join, guard))
         }
         Err(problem) => Err(problem.into()),
     };
@@ -95,11 +95,11 @@ async fn answer(
     app: &App,
     upgrade: Upgrade,
     path: &'static str,
-    opened: Result<(Join, Lease), control::Refusal>,
+    opened: Result<(Join, ChannelGuard), control::Refusal>,
 ) -> Response {
     match opened {
-        Ok((join, lease)) => {
-            let (role, feed) = (Role::Reads, Some(lease.hub.clone()));
+        Ok((join, guard)) => {
+            let (role, feed) = (Role::Reads, Some(guard.hub.clone()));
             interactive::open(
                 app,
                 upgrade,
@@ -109,7 +109,7 @@ async fn answer(
                     client_id: None,
                     feed,
                     join,
-                    lease: Some(lease),
+                    guard: Some(guard),
                     hooking: None,
                 },
             )

@@ -48,41 +48,28 @@ export interface ConnectionView {
   rooms: Array<string>
 }
 
-/** Response of `GET /recordings/{name}`. */
-export interface Details {
-  /** Whether it is part of the program and read-only. */
-  builtIn: boolean
-  /** Size of the file, in bytes. */
-  bytes: number
-  /** Number of connections opened. */
-  connectionCount: number
-  connections: Array<Connection>
-  damage: DamageInfo
-  durationMs: number
-  /** Numbers of decoded events, by type. */
-  events: Record<string, number>
-  /** Total size of the frames' payloads, in bytes. */
-  frameBytes: number
-  framesReceived: number
-  framesSent: number
-  gifts: Gifts
-  header: HeaderInfo | null
-  /** Number of records lost according to the recorder. */
-  lostInGaps: number
-  markers: number
-  name: string
-  records: number
-  /** Whether it is being replayed. */
-  replaying: boolean
-  sealed: boolean
-  /** Events over time. */
-  timeline: Timeline
-  /** Number of users who were active. */
-  users: number
+/** Response of `GET /health`. */
+export interface Health {
+  /** Version of the feed and the REST API; incompatible changes increase it. */
+  apiVersion: number
+  clients: number
+  /** Memory use, if the system reports it. */
+  memory: Memory | null
+  /** What runs on the main channel. */
+  mode: Mode
+  /** Whether the token of this request allows reading only. */
+  readOnly: boolean
+  status: string
+  /** URL of the feed in TikFinity's format, with `--tikfinity`. */
+  tikfinity?: string
+  /** Seconds since the start. */
+  uptime: number
+  user: string | null
+  version: string
 }
 
 /** Summary of a recording, from its header and end. */
-export interface Entry {
+export interface ListedRecording {
   /** Whether it is part of the program and read-only. */
   builtIn: boolean
   /** Size of the file, in bytes. */
@@ -107,26 +94,6 @@ export interface Entry {
   started: string | null
   /** User whose room was recorded, from the header. */
   user: string | null
-}
-
-/** Response of `GET /health`. */
-export interface Health {
-  /** Version of the feed and the REST API; incompatible changes increase it. */
-  apiVersion: number
-  clients: number
-  /** Memory use, if the system reports it. */
-  memory: Memory | null
-  /** What runs on the main channel. */
-  mode: Mode
-  /** Whether the token of this request allows reading only. */
-  readOnly: boolean
-  status: string
-  /** URL of the feed in TikFinity's format, with `--tikfinity`. */
-  tikfinity?: string
-  /** Seconds since the start. */
-  uptime: number
-  user: string | null
-  version: string
 }
 
 /** Response of `GET /mock`. */
@@ -172,6 +139,39 @@ export interface Overview {
   username: string | null
 }
 
+/** Response of `GET /recordings/{name}`. */
+export interface RecordingDetails {
+  /** Whether it is part of the program and read-only. */
+  builtIn: boolean
+  /** Size of the file, in bytes. */
+  bytes: number
+  /** Number of connections opened. */
+  connectionCount: number
+  connections: Array<ConnectionInfo>
+  damage: DamageInfo
+  durationMs: number
+  /** Numbers of decoded events, by type. */
+  events: Record<string, number>
+  /** Total size of the frames' payloads, in bytes. */
+  frameBytes: number
+  framesReceived: number
+  framesSent: number
+  gifts: Gifts
+  header: HeaderInfo | null
+  /** Number of records lost according to the recorder. */
+  lostInGaps: number
+  markers: number
+  name: string
+  records: number
+  /** Whether it is being replayed. */
+  replaying: boolean
+  sealed: boolean
+  /** Events over time. */
+  timeline: Timeline
+  /** Number of users who were active. */
+  users: number
+}
+
 /** An origin whose pages were rejected. */
 export interface RefusedOrigin {
   /** Time of the last one. */
@@ -181,7 +181,7 @@ export interface RefusedOrigin {
   /** Number of rejected requests. */
   requests: number
   /** The setting that would allow it. */
-  setting: Listed
+  setting: OriginSetting
 }
 
 /** Response of `GET /replay` and of every replay order. */
@@ -248,7 +248,7 @@ export interface ClusterState {
 export type Code = 'invalid_username' | 'bad_request' | 'bad_config' | 'not_found' | 'method_not_allowed' | 'too_large' | 'upgrade_required' | 'websocket_version' | 'forbidden_host' | 'forbidden_origin' | 'unknown_position' | 'slow_consumer' | 'capacity' | 'no_replay' | 'replay_running' | 'room_running' | 'port_in_use' | 'cannot_listen' | 'recording_not_found' | 'bad_recording' | 'newer_recording' | 'bad_capture' | 'output_exists' | 'recording_busy' | 'read_only_recording' | 'recording_full' | 'output_incomplete' | 'io' | 'rate_limited' | 'user_not_found' | 'user_offline' | 'age_restricted' | 'blocked' | 'sign_unauthorized' | 'sign_failed' | 'sign_empty' | 'handshake_refused' | 'unauthorized' | 'read_only_token' | 'inject_refused' | 'too_few_clients' | 'too_few_requests' | 'command_not_found' | 'command_not_executable' | 'unread_clients' | 'connection_lost' | 'dns_failed' | 'offline_mode' | 'upstream_flood' | 'server_unreachable' | 'bad_message' | 'unknown_room' | 'room_full' | 'room_exists' | 'not_in_room' | 'read_only_room' | 'rate_exceeded' | 'client_id_taken' | 'refused' | 'handler_failed' | 'cluster_version' | 'cluster_message' | 'cluster_unreachable' | 'unconfirmed' | 'shutting_down'
 
 /** A connection of the recording. */
-export interface Connection {
+export interface ConnectionInfo {
   conn: number
   frames: number
   openedMs: number
@@ -332,9 +332,6 @@ export interface ImportReport {
   summary: string
 }
 
-/** The setting that lists the allowed origins. */
-export type Listed = 'server.origins' | 'tikfinity.origins'
-
 /** The budget of look-ups, in the response of `GET /status`. */
 export interface LookupState {
   /** Number of look-ups that may begin now; `null` without a limit. */
@@ -360,6 +357,9 @@ export interface Memory {
 
 /** What runs on the main channel. */
 export type Mode = 'idle' | 'live' | 'replay'
+
+/** The setting that lists the allowed origins. */
+export type OriginSetting = 'server.origins' | 'tikfinity.origins'
 
 /** What a replay is doing. */
 export type ReplayPhase = 'waiting' | 'playing' | 'paused' | 'ended'
@@ -392,7 +392,7 @@ export interface Timeline {
   /** Width of a bucket, in milliseconds. */
   bucketMs: number
   /** The first thousand connections. */
-  connections: Array<Connection2>
+  connections: Array<ConnectionSpan>
   /** Offset of the last record, in milliseconds. */
   durationMs: number
   /** The first thousand gaps: stretches that the recorder lost, or that are unreadable. */
@@ -408,7 +408,7 @@ export interface Timeline {
 }
 
 /** A connection to a room. */
-export interface Connection2 {
+export interface ConnectionSpan {
   /** Offset of its closing, in milliseconds; `null` if it is open at the end. */
   closedMs: number | null
   /** Close code. */
