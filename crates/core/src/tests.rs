@@ -6,17 +6,20 @@ use serde_json::json;
 
 use super::{
     counts::{Counts, OTHER_METHODS},
+    decoder::{Decoder, DecoderOptions},
     dedup::{Comment, Dedup, StreakKey},
+    event::{Data, Event},
     host,
     inject::InjectRequest,
     nearest,
     observer::{Observer, Socket},
     offset, recognise,
     recording::{
-        Flags, Item, Reader, Snapshot, What, Writer,
-        records::{ConnOpen, Header, Http, Marker, http::Role},
+        Flags, Frame, Item, Opcode, Reader, Snapshot, What, Writer,
+        records::{ConnClose, ConnOpen, Header, Http, Marker, http::Role},
     },
     size, terminal, username,
+    wire::{Batch, Message, Push, write_batch, write_push},
 };
 
 const AT: Duration = Duration::ZERO;
@@ -72,6 +75,25 @@ const ROWS: &[Row] = &[
         }
         snapshot.is_open(1)
     }),
+    ("open connections of a decoder", 65_536, |connections| {
+        let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
+        for conn in 1..=connections as u32 {
+            let open = ConnOpen { unique_id: format!("user{conn}"), ..ConnOpen::default() };
+            handle(&mut decoder, conn, What::ConnOpen(open));
+        }
+        let events = handle(&mut decoder, 1, What::ConnClose(ConnClose::default()));
+        events.iter().any(|event| &*event.username == "user1")
+    }),
+    ("bytes of an unknown message", 256 << 10, |bytes| {
+        let payload = vec![0; bytes].into();
+        let message = Message { method: "WebcastNew".into(), payload, msg_id: 1, is_history: false };
+        let payload = write_batch(&Batch { messages: vec![message], ..Batch::default() });
+        let frame = write_push(&Push { payload_type: "msg".into(), payload, ..Push::default() });
+        let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
+        let frame = What::Frame(Frame { opcode: Opcode::BINARY, bytes: frame });
+        let is_whole = |event: &Event| matches!(&event.data, Data::Unknown(unknown) if !unknown.truncated);
+        handle(&mut decoder, 1, frame).iter().any(is_whole)
+    }),
     ("damaged stretches that are listed", 1_000, |stretches| {
         let mut reader = Reader::open(Cursor::new(damaged(stretches))).unwrap();
         while reader.next().unwrap().is_some() {}
@@ -98,6 +120,11 @@ const ROWS: &[Row] = &[
 fn of_room(role: Role, room: usize) -> Http {
     let request_line = format!("GET https://www.tiktok.com/@user{room}/live?room_id={room}");
     Http { role: role.into(), request_line, status: 200, ..Http::default() }
+}
+
+fn handle(decoder: &mut Decoder, conn: u32, what: What) -> Vec<Event> {
+    decoder.handle(&Item { offset: AT, conn, flags: Flags::default(), what });
+    decoder.take_events().collect()
 }
 
 /// Returns a recording whose every other marker is damaged.

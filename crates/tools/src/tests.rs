@@ -9,6 +9,7 @@ use super::{
         Flags, Item, What, Writer,
         records::{ConnOpen, Gap, Header, Marker},
     },
+    scrub::Auditor,
     timeline::Chart,
     verify::verify,
 };
@@ -20,6 +21,7 @@ const ROWS: &[Row] = &[
     ("characters of a label", 200, |chars| {
         mark(&recording(0, marker)[..], io::sink(), Duration::ZERO, &"x".repeat(chars)).is_ok()
     }),
+    ("words of an audit", 10_000, |words| Auditor::new(&"somebody\n".repeat(words)).is_ok()),
     ("markers in an error", 10, |markers| {
         let error = find_marker(&recording(markers, marker)[..], "?").unwrap_err();
         matches!(error, Error::NoMarker { known, .. } if known.len() == markers)

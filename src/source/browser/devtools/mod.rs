@@ -192,3 +192,53 @@ impl Tab {
         self.observer.exchange(offset, http, 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reports an event about a request with this number.
+    fn report(tab: &mut Tab, event: &str, request: usize) {
+        let response = r#"{"url":"https://webcast.tiktok.com/webcast/room/info/?room_id=7","status":200}"#;
+        let text = format!(
+            r#"{{"method":"Network.{event}","params":{{"requestId":"{request:05}","url":"wss://webcast-ws.tiktok.com/","response":{response}}}}}"#
+        );
+        tab.handle(&text, Duration::ZERO);
+    }
+
+    /// Whether the first of so many sockets is still tracked.
+    fn tracks_sockets(sockets: usize) -> bool {
+        let mut tab = Tab::new("ann");
+        (1..=sockets).for_each(|request| report(&mut tab, "webSocketCreated", request));
+        report(&mut tab, "webSocketHandshakeResponseReceived", 1);
+        !tab.take_items().is_empty()
+    }
+
+    /// Whether the body of the first of so many responses is requested.
+    fn holds_responses(responses: usize) -> bool {
+        let mut tab = Tab::new("ann");
+        (1..=responses).for_each(|request| report(&mut tab, "responseReceived", request));
+        tab.take_commands();
+        report(&mut tab, "loadingFinished", 1);
+        !tab.take_commands().is_empty()
+    }
+
+    /// Whether the first of so many requested bodies is expected.
+    fn expects_bodies(bodies: usize) -> bool {
+        let mut tab = Tab::new("ann");
+        let first = tab.take_commands().len() + 1;
+        for request in 1..=bodies {
+            report(&mut tab, "responseReceived", request);
+            report(&mut tab, "loadingFinished", request);
+        }
+        tab.handle(&format!(r#"{{"id":{first},"result":{{"body":"x"}}}}"#), Duration::ZERO);
+        !tab.take_items().is_empty()
+    }
+
+    #[test]
+    fn a_tab_that_opens_everything_needs_bounded_memory() {
+        assert_eq!([1_000, 1_001].map(tracks_sockets), [true, false]);
+        assert_eq!([256, 257].map(holds_responses), [true, false]);
+        assert_eq!([256, 257].map(expects_bodies), [true, false]);
+    }
+}

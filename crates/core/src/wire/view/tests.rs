@@ -139,6 +139,8 @@ fn groups_are_skipped_and_must_be_closed() {
     assert_eq!(read(&[0x33, 0x1b, 0x34, 0x1c]), Err(Broken::Group));
     assert_eq!(read(&[0x34]), Err(Broken::Group));
     assert_eq!(read(&[0x33, 0x10, 0x05]), Err(Broken::CutOff));
+    let nested = |depth| read(&[vec![0x33; depth], vec![0x34; depth]].concat());
+    assert_eq!((nested(100), nested(101), nested(10_000)), (Ok(0), Err(Broken::Group), Err(Broken::Group)));
     assert_eq!(read(&vec![0x33; 10_000]), Err(Broken::Group));
     let prost = |bytes: &[u8]| used::Like::decode(bytes).ok().map(|like| like.count);
     assert_eq!(prost(&[0x33, 0x1b, 0x08, 0x01, 0x1c, 0x34, 0x10, 0x05]), Some(5));
