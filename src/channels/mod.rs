@@ -1,4 +1,4 @@
-//! A channel is a hub and what it is attached to: a [room](crate::room), a recording, or nothing. The main channel obeys orders;
+//! A channel is a hub and what it is attached to: a room (`room`), a recording, or nothing. The main channel obeys orders;
 //! that of a token's user shows the room of that user, and a private replay its recording, until its only client leaves.
 //!
 //! ```text
@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Its clients need it, and so does the main channel while it shows the same user. Which of the two opened the room decides only
-//! whose orders end it: see [`crate::room`]. A state processes its own orders, and returns the next state: `idle.rs` is `Idle` and
+//! whose orders end it: see `room`. A state processes its own orders, and returns the next state: `idle.rs` is `Idle` and
 //! `Held`, `connect.rs` and `show.rs` are `Room`, and `play.rs` is `Tape`.
 
 mod backlog;

@@ -6,12 +6,12 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    Channel, Leaving, Role, State,
+    Channel, Leaving, State,
     backlog::Backlog,
     candidate::{Candidate, looked_up},
     connect::{Origin, Shown, Wanted},
     idle::room_running,
-    status::{Log, RoomStatus, replaced_by},
+    status::{RoomStatus, replaced_by},
     why,
 };
 use crate::{
@@ -65,12 +65,8 @@ impl<T: Transport> Channel<T> {
         pipeline.handle(&anchor, Pacing::Free).await;
         let is_shared = !is_mock && self.is_shared_with_token(user);
         self.begin_room(user, is_shared, *continues, &mut pipeline).await;
-        let log = match &self.role {
-            Role::Main { .. } => Log::Main,
-            Role::Token { .. } if room.is_opener() => Log::Token,
-            Role::Token { .. } => Log::Nothing,
-        };
-        let mut status = RoomStatus::new(&self.driver, user, answer, room.is_opener(), log);
+        let (is_opener, is_of_token) = (room.is_opener(), self.role.is_token());
+        let mut status = RoomStatus::new(&self.driver, user, answer, is_opener, is_of_token);
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(shown, &mut pipeline, &mut status, failed).await;
         self.leave(over, pipeline, status, recorder).await

@@ -14,34 +14,24 @@ use crate::{
     },
 };
 
-/// Logs a line about a room. Those of tokens have their own target, because no terminal displays their events.
+/// Logs a line about a room. Those of tokens have their own target, because no terminal displays their events. As guests, they
+/// log nothing: the main channel logs the same.
 macro_rules! log {
     ($room:expr, $level:ident, $($line:tt)*) => {
-        match $room.log {
-            Log::Main => $level!($($line)*),
-            Log::Token => $level!(target: TOKENS, $($line)*),
-            Log::Nothing => {}
+        if !$room.is_of_token {
+            $level!($($line)*);
+        } else if $room.is_opener {
+            $level!(target: TOKENS, $($line)*);
         }
     };
-}
-
-/// Where a channel logs what happens in its room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Log {
-    /// In the log of the main channel.
-    Main,
-    /// In the log of the channels of tokens.
-    Token,
-    /// Nowhere: the main channel logs the same.
-    Nothing,
 }
 
 /// Status of the room, and the orders that wait for the first attempt.
 pub(super) struct RoomStatus {
     user: String,
-    log: Log,
+    is_of_token: bool,
     /// Whether failures are counted here: a room counts once, for the channel that opened it.
-    is_counted: bool,
+    is_opener: bool,
     was_connected: bool,
     /// Orders to connect that wait for the first attempt to succeed or fail.
     waiting: Vec<Answer<Status>>,
@@ -54,11 +44,11 @@ impl RoomStatus {
         driver: &Driver,
         user: &str,
         answer: Option<Answer<Status>>,
-        is_counted: bool,
-        log: Log,
+        is_opener: bool,
+        is_of_token: bool,
     ) -> Self {
         let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
-        let room = Self { user, log, is_counted, was_connected: false, waiting, refusal: None };
+        let room = Self { user, is_of_token, is_opener, was_connected: false, waiting, refusal: None };
         log!(room, info, "🔴 Connecting to TikTok Live: @{}", room.user);
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
@@ -123,7 +113,7 @@ impl RoomStatus {
             "✅ TikTok Live client started for @{}",
             self.user
         );
-        if std::mem::replace(&mut self.was_connected, true) && self.is_counted {
+        if std::mem::replace(&mut self.was_connected, true) && self.is_opener {
             driver.update_upstream(|upstream| upstream.reconnects += 1);
         }
         driver.update_status(|status| {
@@ -152,7 +142,7 @@ impl RoomStatus {
             status.next_retry_ms = failed.retry_after_ms;
         });
         let code = Code::from_name(&failed.code).unwrap_or(Code::ConnectionLost);
-        if self.is_counted {
+        if self.is_opener {
             driver.update_upstream(|upstream| *upstream.failures.entry(code).or_default() += 1);
         }
         let (attempt, retrying, retry_after_ms) = (failed.attempt, failed.retrying, failed.retry_after_ms);
