@@ -29,7 +29,9 @@ fn bodies() -> Vec<(&'static str, &'static str, Value)> {
         ("PATCH", "/recordings/{name}", json!({ "name": "other" })),
         ("POST", "/recordings/{name}/cut", json!({ "name": "part", "from": 1, "to": "1h", "scrub": false })),
         ("POST", "/broadcast", json!({ "message": 1, "room": "a", "metadata": { "team": "red" } })),
-        ("POST", "/connections/{id}/close", json!({ "code": 1000, "reason": "bye", "abort": false })),
+        // With `abort`, the others may not be given.
+        ("POST", "/connections/{id}/close", json!({ "code": 1000, "reason": "bye" })),
+        ("POST", "/connections/{id}/close", json!({ "abort": false })),
         ("POST", "/connections/{id}/messages", json!({ "message": 1 })),
         ("POST", "/mock", json!({ "scenario": "none" })),
         ("POST", "/origins", json!({ "origin": "https://overlay.example", "setting": "server.origins" })),
