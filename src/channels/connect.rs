@@ -107,7 +107,7 @@ impl<T: Transport> Channel<T> {
                 let (code, cause, why) = (code.name(), refusal.problem.cause(), message.as_str());
                 match answer {
                     _ if self.role.is_token() => {
-                        warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}")
+                        warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
                     }
                     Some(_) => warn!(target: CLIENTS, code, cause, why, "❌ TikTok Live failed for @{user}"),
                     // The command prints it when it ends.
