@@ -32,21 +32,20 @@ const ENTER_FIELDS_MAX: u32 = 10;
 /// Types of push frames that hold a batch.
 const BATCH_TYPES: [&[u8]; 2] = [b"msg", b"im_enter_room_resp"];
 
-/// Types of the push frames that a client sends, which hold an encoded message or, for an ack, a text.
+/// Types of push frames that hold an encoded message or, for an ack from a client, a text.
 const ENCODED_TYPES: [&[u8]; 2] = [b"hb", b"im_enter_room"];
 const ACK_TYPE: &[u8] = b"ack";
 
 /// Masks the secrets in a push frame from TikTok; returns `None` if there are none.
 pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
-    let (mut rest, mut is_batch) = (bytes, false);
-    while let Some(field) = next_field(&mut rest) {
-        let is_type = field.number == TYPE_FIELD;
-        is_batch |= is_type && BATCH_TYPES.iter().any(|kind| field.value == Some(kind));
-    }
+    let (kinds, _) = types(bytes);
+    let is_batch = kinds.iter().any(|kind| BATCH_TYPES.contains(kind));
+    let is_encoded = is_one_of(&ENCODED_TYPES, &kinds);
     rewrite(bytes, is_clean, |number, value| match number {
         PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, batch),
         HEADERS_FIELD => header(value),
         _ if is_batch => None,
+        PAYLOAD_FIELD if is_encoded => message(value),
         _ if is_text(value) => text::mask(value),
         // No list explains what it holds.
         PAYLOAD_FIELD => whole(value),
@@ -57,17 +56,11 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
 /// Masks the secrets in a push frame from a client; returns `None` if there are none. Only heartbeats, acks and the entry
 /// into the room keep their content.
 pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (mut rest, mut kinds) = (bytes, Vec::new());
-    while let Some(field) = next_field(&mut rest) {
-        if field.number == TYPE_FIELD {
-            kinds.extend(field.value);
-        }
-    }
+    let (kinds, rest) = types(bytes);
     if !rest.is_empty() {
         return whole(bytes);
     }
-    let is_one_of = |known: &[&[u8]]| !kinds.is_empty() && kinds.iter().all(|kind| known.contains(kind));
-    let (is_ack, is_encoded) = (is_one_of(&[ACK_TYPE]), is_one_of(&ENCODED_TYPES));
+    let (is_ack, is_encoded) = (is_one_of(&[ACK_TYPE], &kinds), is_one_of(&ENCODED_TYPES, &kinds));
     let is_word = |value: &[u8]| value.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     rewrite(
         bytes,
@@ -80,6 +73,22 @@ pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
             _ => whole(value),
         },
     )
+}
+
+/// Returns the types that a push frame states, and the rest of it that is not protobuf.
+fn types(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+    let (mut rest, mut kinds) = (bytes, Vec::new());
+    while let Some(field) = next_field(&mut rest) {
+        if field.number == TYPE_FIELD {
+            kinds.extend(field.value);
+        }
+    }
+    (kinds, rest)
+}
+
+/// Whether the types of a push frame are all among the known ones.
+fn is_one_of(known: &[&[u8]], kinds: &[&[u8]]) -> bool {
+    !kinds.is_empty() && kinds.iter().all(|kind| known.contains(kind))
 }
 
 /// Masks the secrets in a heartbeat, or in the entry into a room.
