@@ -16,7 +16,7 @@ const NUMBERS: [(&str, &str); 4] = [
 ];
 
 /// Flags that mean the same in different commands.
-const SAME: [(&str, &str); 2] = [("start", "from"), ("end", "to")];
+const SAME: [(&str, &str); 3] = [("start", "from"), ("end", "to"), ("wait-clients", "clients")];
 
 /// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are omitted:
 /// they are about arguments that start with a dash.
@@ -94,6 +94,8 @@ mod tests {
         assert_eq!(hint, "did you mean 'serve'?");
         let (message, hint) = failed("livetape replay --sped 2");
         assert_eq!((&*message, &*hint), ("unexpected argument '--sped' found", "did you mean '--speed'?"));
+        let (_, hint) = failed("livetape run demo --wait-clients 1 -- true");
+        assert_eq!(hint, "did you mean '--clients'?");
         for (line, hint) in [
             ("livetape cut demo --start 10s -o x.bin", "did you mean '--from'?"),
             ("livetape cut demo --end=10s -o x.bin", "did you mean '--to'?"),

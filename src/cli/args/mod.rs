@@ -26,7 +26,7 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
-    hub::{Gifts, Types},
+    hub::{Gifts, Since, Types},
     sans_io::{event::KINDS, nearest::hint},
 };
 
@@ -238,7 +238,7 @@ pub(super) struct Watch {
     pub(super) filter: Filter,
     /// Start at this position: 0 for the whole backlog, or STREAM:SEQ to resume
     #[arg(long, value_name = "POSITION")]
-    pub(super) since: Option<String>,
+    pub(super) since: Option<Since>,
     /// Observe without counting as a client
     ///
     /// The server does not count an observer for --wait-clients, and --speed max does not wait for it.

@@ -193,8 +193,8 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
             StatusCode::UNAUTHORIZED => TOKEN_HINT.to_owned(),
             _ => said["error"]["hint"].as_str().unwrap_or_default().to_owned(),
         };
-        return Problem::new(Code::BadRequest, format!("the server rejected the request: {message}"))
-            .hint(hint);
+        let code = said["error"]["code"].as_str().and_then(Code::from_name).unwrap_or(Code::BadRequest);
+        return Problem::new(code, format!("the server rejected the request: {message}")).hint(hint);
     }
     let why = match error {
         tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

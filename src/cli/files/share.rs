@@ -1,7 +1,7 @@
 //! `scrub` and `audit`: prepare recordings for sharing.
 
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io::{Read as _, Write as _},
     path::Path,
 };
@@ -111,7 +111,11 @@ fn kept_key(path: &Path) -> Result<Key, Problem> {
         Ok(mut file) => {
             let bytes = random_key()?;
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            file.write_all(format!("{hex}\n").as_bytes()).map_err(|error| unwritable(path, error))?;
+            if let Err(error) = file.write_all(format!("{hex}\n").as_bytes()) {
+                // A part of a key would block the next run.
+                drop(fs::remove_file(path));
+                return Err(unwritable(path, error));
+            }
             Ok(Key::new(&bytes))
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -7,7 +7,7 @@ use axum::{
     http::Uri,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::{
@@ -82,6 +82,7 @@ pub(crate) struct Close {
         { "minimum": 1004, "maximum": 1006 },
         { "minimum": 1015, "maximum": 2999 },
     ] })))]
+    #[serde(default, deserialize_with = "given")]
     code: Option<u16>,
     #[serde(default)]
     #[schemars(length(max = REASON_BYTES_MAX))]
@@ -89,6 +90,11 @@ pub(crate) struct Close {
     /// Cuts the connection at once, without a close frame: clients report 1006.
     #[serde(default)]
     abort: bool,
+}
+
+/// Reads a code, which may be left out, but not null.
+fn given<'de, D: Deserializer<'de>>(code: D) -> Result<Option<u16>, D::Error> {
+    u16::deserialize(code).map(Some)
 }
 
 impl Close {

@@ -8,11 +8,14 @@ use prost::encoding::decode_key;
 
 use super::{
     MASK,
-    fields::{next_field, rewrite},
+    fields::{is_protobuf, next_field, rewrite},
     harmless::{Place, is_harmless},
     is_text, text, whole,
 };
-use crate::wire::{FaultKind, Unzipper, unzip, zip};
+use crate::{
+    host::is_in,
+    wire::{FaultKind, Unzipper, unzip, zip},
+};
 
 /// First bytes of gzip data.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
@@ -21,7 +24,8 @@ const HEADERS_FIELD: u32 = 5;
 const ENCODING_FIELD: u32 = 6;
 const TYPE_FIELD: u32 = 7;
 const PAYLOAD_FIELD: u32 = 8;
-/// Batch: parameters and URL of the WebSocket.
+/// Batch: messages, parameters and URL of the WebSocket.
+const MESSAGES_FIELD: u32 = 1;
 const ROUTE_PARAMS_FIELD: u32 = 7;
 const PUSH_SERVER_FIELD: u32 = 10;
 /// Map entry and header: name and value.
@@ -42,7 +46,11 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
     let is_batch = kinds.iter().any(|kind| BATCH_TYPES.contains(kind));
     let is_encoded = is_one_of(&ENCODED_TYPES, &kinds);
     rewrite(bytes, is_clean, |number, value| match number {
-        PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, batch),
+        PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, |plain| {
+            // Packed in another way, it could hold anything. A batch that breaks off begins with its messages.
+            let is_begun = next_field(&mut &*plain).is_some_and(|first| first.number == MESSAGES_FIELD);
+            if is_begun || is_protobuf(plain) { batch(plain) } else { whole(plain) }
+        }),
         HEADERS_FIELD => header(value),
         _ if is_batch => None,
         PAYLOAD_FIELD if is_encoded => message(value),
@@ -165,19 +173,18 @@ fn route_param(entry: &[u8]) -> Option<Vec<u8>> {
     rewrite(entry, |_| false, |number, value| if number == VALUE_FIELD { masked(value) } else { None })
 }
 
-/// Removes the query from a URL.
+/// Keeps the scheme and the host of TikTok's address for a WebSocket, and that it had a path or a query. Masks other texts.
 fn address(address: &[u8]) -> Option<Vec<u8>> {
-    let query = address.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
-    let (path, query) = address.split_at(query);
-    let masked_path = text::mask(path);
-    if masked_path.is_none() && (query.len() <= 1 || &query[1..] == MASK) {
-        return None;
+    let text = std::str::from_utf8(address).unwrap_or_default();
+    let host = text.split('/').nth(2).unwrap_or_default();
+    if address.is_empty() || !text.starts_with("wss://") || !is_in(host, "tiktok.com") {
+        return whole(address);
     }
-    let mut masked = masked_path.unwrap_or_else(|| path.to_vec());
-    if query.len() > 1 {
-        masked.extend_from_slice(&[&query[..1], MASK].concat());
+    let rest = &address["wss://".len() + host.len()..];
+    match rest {
+        b"" | b"/" | b"/***" => None,
+        _ => Some(["wss://", host, "/***"].concat().into_bytes()),
     }
-    Some(masked)
 }
 
 /// Whether malformed bytes contain no name with a value that is not on the list.
@@ -208,7 +215,7 @@ mod tests {
         };
         let info = BatchInfo {
             cursor: "c".into(),
-            push_server: "wss://h/p?token=planted".into(),
+            push_server: "wss://webcast-ws.tiktok.com/p?token=planted".into(),
             route_params: vec![("wrss".into(), "planted".into()), ("imprp".into(), "planted".into())],
             ..Default::default()
         };
@@ -217,7 +224,7 @@ mod tests {
 
     fn expected() -> Batch {
         let mut batch = secret();
-        batch.info.push_server = "wss://h/p?***".into();
+        batch.info.push_server = "wss://webcast-ws.tiktok.com/***".into();
         batch.info.route_params.iter_mut().for_each(|(_, value)| *value = "***".into());
         batch
     }
@@ -270,6 +277,31 @@ mod tests {
             let bytes = write_push(&push);
             let found = received(&bytes, &mut Unzipper::default()).unwrap_or(bytes.to_vec());
             assert_eq!(&read_push(&found.into(), &mut Vec::new()).payload[..], masked);
+        }
+    }
+
+    #[test]
+    fn batches_that_cannot_be_read_are_masked() {
+        let batch = write_batch(&secret()).to_vec();
+        for payload in
+            [zip(&zip(&batch)).to_vec(), zip(b"token planted").to_vec(), b"dG9rZW49cGxhbnRlZA==".to_vec()]
+        {
+            let push = Push { payload_type: "msg".into(), payload: payload.into(), ..Default::default() };
+            let masked = received(&write_push(&push), &mut Unzipper::default()).unwrap();
+            let payload = unzip(read_push(&masked.into(), &mut Vec::new()).payload, &mut Vec::new());
+            assert_eq!(&payload[..], MASK);
+        }
+    }
+
+    #[test]
+    fn an_address_keeps_its_host() {
+        for (text, masked) in [
+            ("wss://webcast-ws.tiktok.com", None),
+            ("wss://webcast-ws.tiktok.com/im/jane/?k=1", Some("wss://webcast-ws.tiktok.com/***")),
+            ("wss://jane.example:99/", Some("***")),
+            ("jane 9f8a7b6c", Some("***")),
+        ] {
+            assert_eq!(address(text.as_bytes()), masked.map(|text| text.as_bytes().to_vec()));
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use tracing::{debug, info};
 
-use crate::sans_io::redact::{Place, redact_text, redact_url, redact_value};
+use crate::sans_io::redact::{Place, is_harmless, redact_text, redact_url, redact_value};
 
 /// Maximum number of log entries. Later ones are only counted.
 ///
@@ -268,7 +268,10 @@ fn masked_headers<S: Serializer>(headers: &[(String, String)], serializer: S) ->
 /// Returns pairs with the values masked whose names are not known to be harmless.
 fn masked(place: Place, pairs: &[(String, String)]) -> Vec<(String, String)> {
     let shown = |(name, value): &(String, String)| {
-        (redact_text(name).into_owned(), redact_value(place, name, value).into_owned())
+        // A parameter without a name is a value.
+        let is_value = place == Place::Pair && value.is_empty() && !is_harmless(place, name.as_bytes());
+        let name_shown = if is_value { redact_value(place, "", name) } else { redact_text(name) };
+        (name_shown.into_owned(), redact_value(place, name, value).into_owned())
     };
     pairs.iter().map(shown).collect()
 }

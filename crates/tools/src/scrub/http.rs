@@ -213,7 +213,9 @@ pub(super) fn headers(headers: &mut Vec<HttpHeader>, rewriter: &mut Rewriter<'_>
         let name = header.name.to_ascii_lowercase();
         match name.as_str() {
             "x-room-id" => header.value = number(&header.value, rewriter),
-            "handshake-msg" | "server-timing" => header.value = rewriter.line(&header.value),
+            "server-timing" => header.value = rewriter.line(&header.value),
+            // TikTok writes it for people, and it may name them.
+            "handshake-msg" => header.value = rewriter.words("text", &header.value),
             "content-length" => {}
             _ if HEADERS.contains(&name.as_str()) => {}
             _ if name.contains("ratelimit") || name.contains("rate-limit") => {}

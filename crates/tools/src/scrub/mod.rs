@@ -201,14 +201,15 @@ impl Scrubber {
                 return None;
             }
         }
-        if item.what != before {
-            self.tally.changed_records += 1;
+        let is_changed = item.what != before;
+        if is_changed {
             item.flags = Flags(item.flags.0 | Flags::EDITED);
         }
         if !passes_audit(&item) {
             self.tally.rejected_records += 1;
             return None;
         }
+        self.tally.changed_records += u64::from(is_changed);
         Some(item)
     }
 }
@@ -228,7 +229,14 @@ fn mark(header: &mut Header, profile: &str, rewriter: &mut Rewriter<'_>) {
     let tags = std::mem::take(&mut header.tags).into_iter();
     header.tags = tags
         .map(|(name, value)| {
-            let class = if name == USER_TAG { Class::Handle } else { Class::Unknown };
+            // The range of a cut.
+            let is_clock = |byte: u8| byte.is_ascii_digit() || b":.- ".contains(&byte);
+            let class = match name.as_str() {
+                USER_TAG => Class::Handle,
+                "cut" if value.bytes().all(is_clock) => return (name, value),
+                "profile" => Class::Word,
+                _ => Class::Unknown,
+            };
             let new = rewriter.text(&Place::unnamed(class), &value);
             let named = rewriter.text(&Place::unnamed(Class::Word), &name);
             (named.unwrap_or(name), new.unwrap_or(value))
