@@ -263,25 +263,29 @@ impl<T: Transport> Channel<T> {
     ///
     /// # Errors
     /// If the mock cannot be reached, or this server does not connect to rooms.
-    #[cfg(feature = "live")]
     pub(super) fn mock(&self, room: &MockRoom) -> Result<Origin, Problem> {
         let live = &self.options.live;
         if live.proxy.is_some() {
             return Err(Problem::new(Code::BadRequest, "a mock cannot be reached through the proxy")
                 .hint("start the server without `live.proxy`"));
         }
-        let invalid = |_| Problem::new(Code::BadRequest, format!("`{}` is not a URL", room.url));
         Ok(Origin::Mock(Box::new(LiveOptions {
-            upstream: Some(room.url.parse().map_err(invalid)?),
+            upstream: Some(url_of(room)?),
             offline: live.offline,
             attempts_max: live.attempts_max,
             seed: live.seed,
             ..LiveOptions::default()
         })))
     }
+}
 
-    #[cfg(not(feature = "live"))]
-    pub(super) fn mock(&self, _: &MockRoom) -> Result<Origin, Problem> {
-        Err(Problem::new(Code::NotFound, "this server does not connect to rooms"))
-    }
+#[cfg(feature = "live")]
+fn url_of(room: &MockRoom) -> Result<live::Url, Problem> {
+    let invalid = |_| Problem::new(Code::BadRequest, format!("`{}` is not a URL", room.url));
+    room.url.parse().map_err(invalid)
+}
+
+#[cfg(not(feature = "live"))]
+fn url_of(_: &MockRoom) -> Result<live::Url, Problem> {
+    Err(Problem::new(Code::NotFound, "this server does not connect to rooms"))
 }
