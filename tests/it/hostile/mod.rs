@@ -31,6 +31,8 @@ const TIME_MAX: Duration = Duration::from_secs(480);
 const POLLS_MAX: usize = 10_000;
 /// Length after which an attack counts as not stopped, in bytes.
 const ATTACK_BYTES_MAX: usize = 512 << 20;
+/// Number of repeats after which an attack ends: with a thousand frames each, a development build may take a minute.
+const ATTACK_REPEATS_MAX: usize = 1_000;
 const LIVE: &str =
     r#"{"data":{"user":{"roomId":"7300000000000000001","status":2},"liveRoom":{"status":2}},"statusCode":0}"#;
 
@@ -119,7 +121,7 @@ fn repeat(mut stream: TcpStream, begin: &[u8], again: &[u8]) -> io::Result<()> {
         stream.set_read_timeout(Some(TIME_MAX))?;
         return stream.read_to_end(&mut Vec::new()).map(drop);
     }
-    for _ in 0..ATTACK_BYTES_MAX / again.len() {
+    for _ in 0..(ATTACK_BYTES_MAX / again.len()).min(ATTACK_REPEATS_MAX) {
         stream.write_all(again)?;
     }
     stream.shutdown(Shutdown::Write)

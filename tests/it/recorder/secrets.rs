@@ -73,7 +73,7 @@ fn batch(secret: &str, messages: Vec<Message>) -> Batch {
     let info = BatchInfo {
         cursor: "t-1_r-1".into(),
         internal_ext: "internal_src:dim|wss_push_did:1".into(),
-        push_server: format!("wss://h.example/im/?token={secret}"),
+        push_server: format!("wss://webcast-ws.tiktok.com/im/?token={secret}"),
         route_params: vec![("wrss".into(), secret.into()), ("imprp".into(), secret.into())],
         ..Default::default()
     };
@@ -193,7 +193,7 @@ proptest! {
             let read = read_batch(&unzip(payload, &mut faults), &mut faults);
             if faults.is_empty() {
                 prop_assert_eq!(&read.messages, &messages);
-                prop_assert_eq!(read.info.push_server, "wss://h.example/im/?***");
+                prop_assert_eq!(read.info.push_server, "wss://webcast-ws.tiktok.com/***");
                 prop_assert_eq!(read.info.internal_ext, "internal_src:dim|wss_push_did:1");
             }
         }
