@@ -188,7 +188,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
 
   /** Says once that nobody gets a message: most callers of `send` and `joinRoom` ignore the promise. */
   #warnReadOnly(): void {
-    const what = this.#isReadOnly ? 'is read-only' : 'does not end in /ws, so this client uses no rooms there'
+    const what = this.#isReadOnly ? 'is read-only' : 'has no rooms here'
     this.#warn(`${this.#place} ${what}: connect to ${this.#url.protocol}//${this.#url.host}/ws for rooms and messages`)
   }
 

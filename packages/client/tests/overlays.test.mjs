@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import http from 'node:http'
 import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -169,13 +170,17 @@ test('a socket that the server closes with a reason shows the reason', async () 
       socket.onerror = reject
     })
     expect(type).toBe('error')
-    const visit = await open(browser, example('overlays/chat.html', { url: `${ws}/ws/nosuch` }))
+    const visit = await open(browser, `${url}/overlays/chat.html?url=${ws}/ws/nosuch`)
     await visit.page.locator('.mistakes').waitFor()
     expect(await visit.page.locator('.mistakes').innerText()).toContain(data.message)
-    const plain = await open(browser, example('client-example.html', { url: `${ws}/ws/nosuch` }))
+    // Pages from disk may only read the feed.
+    const file = await readFile(new URL('../../../examples/client-example.html', import.meta.url))
+    const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end(file)).listen(0, '127.0.0.1')
+    await once(site, 'listening')
+    const plain = await open(browser, `http://127.0.0.1:${site.address().port}/?url=${ws}/ws/nosuch`)
     await plain.page.getByText(data.message).waitFor()
-    expect((await (await fetch(`${url}/health`)).json()).clients).toBe(0)
     await Promise.all([visit, plain].map((page) => page.close()))
+    site.close()
   })
 })
 
