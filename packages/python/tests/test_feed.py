@@ -98,7 +98,9 @@ def test_the_error_of_a_refused_client_has_the_reason_but_not_a_position():
     assert client.received('{"type":"error","data":1}') is None
 
 
-@pytest.mark.parametrize(("code", "reason", "message"), [(4102, "capacity", "the server is full"), (1008, "rate_exceeded", "closed with 1008 rate_exceeded")])
+@pytest.mark.parametrize(
+    ("code", "reason", "message"), [(4102, "capacity", "the server is full"), (1008, "rate_exceeded", "closed with 1008 rate_exceeded")]
+)
 def test_an_earlier_error_is_not_the_reason_of_a_close(code, reason, message):
     client, _ = feed(reconnect=False)
     client.opened(0)
