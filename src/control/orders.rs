@@ -192,7 +192,7 @@ impl ReplayOrder {
         let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
         match *self {
             Self::Step(count) if !(1..=STEPS_MAX).contains(&count) => {
-                bad(format!("{count} is not a number of frames from 1 to {STEPS_MAX}"))
+                bad(format!("`count`: {count} is not a number of frames from 1 to {STEPS_MAX}"))
             }
             Self::Loop { laps: Some(0), .. } => {
                 bad("`laps` must be at least 1; omit it to repeat until stopped".into())
