@@ -103,16 +103,7 @@ impl<T: Transport> Channel<T> {
         let found = match found {
             Ok(found) => found,
             Err(refusal) => {
-                let Problem { code, message, .. } = &refusal.problem;
-                let (code, cause, why) = (code.name(), refusal.problem.cause(), message.as_str());
-                match answer {
-                    _ if self.role.is_token() => {
-                        warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
-                    }
-                    Some(_) => warn!(target: CLIENTS, code, cause, why, "❌ TikTok Live failed for @{user}"),
-                    // The command prints it when it ends.
-                    None => {}
-                }
+                self.report_refusal(&user, &refusal.problem, answer.is_some());
                 let is_unheard = answer.is_none() && (self.hub.is_relayed() || self.role.is_token());
                 if is_unheard || (self.hub.is_relayed() && continues) {
                     self.tell(&refusal.problem, 1).await;
@@ -133,6 +124,17 @@ impl<T: Transport> Channel<T> {
         };
         let (room, _kept) = self.enter(&user, found, is_mock);
         self.show(Shown { user, is_mock, continues, room }, recorder, answer).await
+    }
+
+    /// Counts and logs that a room was refused before it was connected. Without an order, the command prints it when it ends.
+    fn report_refusal(&self, user: &str, problem: &Problem, is_order: bool) {
+        let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
+        self.driver.update_upstream(|upstream| *upstream.refused.entry([code, cause]).or_default() += 1);
+        if self.role.is_token() {
+            warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
+        } else if is_order {
+            warn!(target: CLIENTS, code, cause, why, "❌ TikTok Live failed for @{user}");
+        }
     }
 
     /// Finds the channel that has the room, or obtains what is necessary to open it.

@@ -17,6 +17,8 @@ pub struct Upstream {
     pub reconnects: u64,
     /// Number of failures, by code.
     pub failures: BTreeMap<Code, u64>,
+    /// Number of rooms that were refused before they were connected, by code and cause.
+    pub refused: BTreeMap<[&'static str; 2], u64>,
     /// Queue of the current or last recorder.
     pub recorder: Option<Gauge>,
     /// Number of items that earlier recorders lost.

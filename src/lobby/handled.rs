@@ -173,15 +173,7 @@ impl Lobby {
             return Err(not_in(room_id));
         }
         let to = self.accepted(room);
-        let from = self.connections[&key].client_id.as_str();
-        let said = ServerMessage::RoomMessage {
-            room_id,
-            message,
-            from_client_id: from,
-            from,
-            timestamp: self.now.wall,
-        };
-        let (count, said) = (to.len(), said.encode());
+        let (count, said) = (to.len(), self.said(key, room_id, message));
         self.send(to, said);
         Ok(count)
     }

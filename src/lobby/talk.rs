@@ -118,16 +118,15 @@ impl Lobby {
             }
             Err(problem) => return self.refuse(key, &problem),
         };
-        let from = self.connections[&key].client_id.as_str();
-        let said = ServerMessage::RoomMessage {
-            room_id,
-            message,
-            from_client_id: from,
-            from,
-            timestamp: self.now.wall,
-        };
-        let (to, said) = (self.accepted(room), said.encode());
+        let (to, said) = (self.accepted(room), self.said(key, room_id, message));
         self.send(to, said);
+    }
+
+    /// Encodes a room message from a connection.
+    pub(super) fn said(&self, key: Key, room_id: &str, message: &RawValue) -> Bytes {
+        let from = self.connections[&key].client_id.as_str();
+        let timestamp = self.now.wall;
+        ServerMessage::RoomMessage { room_id, message, from_client_id: from, from, timestamp }.encode()
     }
 
     fn ping(&mut self, key: Key, ping: &Ping) {

@@ -33,7 +33,7 @@ const POLLS_MAX: usize = 10_000;
 const ATTACK_BYTES_MAX: usize = 512 << 20;
 /// Number of repeats after which an attack ends. With a thousand frames each, a development build may take a minute; an idle machine notices the
 /// flood before.
-const ATTACK_REPEATS_MAX: usize = 2_000;
+const ATTACK_REPEATS_MAX: usize = 2_000_000;
 const LIVE: &str =
     r#"{"data":{"user":{"roomId":"7300000000000000001","status":2},"liveRoom":{"status":2}},"statusCode":0}"#;
 

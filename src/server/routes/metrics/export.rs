@@ -1,5 +1,7 @@
 //! `GET /metrics`: all counts, in Prometheus' text format.
 
+use std::collections::BTreeMap;
+
 use axum::{
     extract::State,
     http::header,
@@ -94,6 +96,8 @@ fn upstream(sheet: &mut Sheet, app: &App) {
         let help = "Failed attempts and connections, by code.";
         sheet.counter("livetape_upstream_failures_total", help, Some(("code", code.name())), *count);
     }
+    let help = "Rooms refused before they were connected, by code and cause.";
+    sheet.by_cause("livetape_rooms_refused_total", help, &told.refused);
     let lookups = app.shared.control.limit().state();
     let outcomes = [("made", lookups.made), ("refused", lookups.refused), ("remembered", lookups.remembered)];
     for (outcome, count) in outcomes {
@@ -216,14 +220,9 @@ fn requests(sheet: &mut Sheet, counts: &Counts) {
         let labels = [("route", route.as_str()), ("method", method), ("status", status)];
         sheet.count(REQUESTS, "Requests, by route, method and status.", &labels, *count);
     }
-    for (name, help, counts) in [
-        (REFUSED, "Requests rejected, by code and cause.", &counts.refused),
-        (TURNED_AWAY, "WebSockets rejected after the upgrade, by code and cause.", &counts.turned_away),
-    ] {
-        for ([code, cause], count) in counts {
-            sheet.count(name, help, &[("code", code), ("cause", cause)], *count);
-        }
-    }
+    sheet.by_cause(REFUSED, "Requests rejected, by code and cause.", &counts.refused);
+    let help = "WebSockets rejected after the upgrade, by code and cause.";
+    sheet.by_cause(TURNED_AWAY, help, &counts.turned_away);
 }
 
 /// The metrics of one response. Those of one name are added one after the other.
@@ -236,6 +235,12 @@ type Labelled<'a> = Option<(&'static str, &'a str)>;
 impl Sheet {
     fn counter(&mut self, name: &'static str, help: &'static str, label: Labelled<'_>, count: u64) {
         self.count(name, help, label.as_slice(), count);
+    }
+
+    fn by_cause(&mut self, name: &str, help: &str, counts: &BTreeMap<[&str; 2], u64>) {
+        for ([code, cause], count) in counts {
+            self.count(name, help, &[("code", code), ("cause", cause)], *count);
+        }
     }
 
     fn each<'a>(
@@ -251,7 +256,7 @@ impl Sheet {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "Prometheus reads counters as floating point")]
-    fn count(&mut self, name: &'static str, help: &'static str, labels: &[(&str, &str)], count: u64) {
+    fn count(&mut self, name: &str, help: &str, labels: &[(&str, &str)], count: u64) {
         let mut counter = Counter::default();
         counter.set_value(count as f64);
         self.metric(name, help, MetricType::COUNTER, labels).set_counter(counter);
