@@ -41,11 +41,11 @@ use crate::{
         error::{Code, Problem},
         recording::{Item, Snapshot, What, records::Header},
     },
-    source::live::{Live, Outcome},
+    source::live::{BATCHES_WAITING_MAX, Live, Outcome},
 };
 
-/// Maximum number of items that wait for a channel.
-const ITEMS_WAITING_MAX: usize = 16;
+/// Maximum number of injections that wait for the room.
+const INJECTIONS_WAITING_MAX: usize = 16;
 /// Number of the channel that opened a room; those of guests are higher.
 const OPENER: u64 = 0;
 
@@ -155,7 +155,7 @@ enum State {
 /// The room's end of a channel.
 struct Member {
     number: u64,
-    items: mpsc::Sender<Item>,
+    batches: mpsc::Sender<Vec<Item>>,
     end: oneshot::Sender<End>,
 }
 
@@ -182,7 +182,7 @@ impl Room {
             told: Arc::default(),
             channels: Vec::new(),
             last_number: OPENER,
-            injections: mpsc::channel(ITEMS_WAITING_MAX),
+            injections: mpsc::channel(INJECTIONS_WAITING_MAX),
             snapshot: Snapshot::default(),
             failed: None,
         }
@@ -204,14 +204,14 @@ impl Room {
     }
 
     fn attach_as(&mut self, number: u64, opener: Option<Opener>) -> Attachment {
-        let ((sender, items), (end, ended)) = (mpsc::channel(ITEMS_WAITING_MAX), oneshot::channel());
-        self.channels.push(Member { number, items: sender, end });
+        let ((sender, batches), (end, ended)) = (mpsc::channel(BATCHES_WAITING_MAX), oneshot::channel());
+        self.channels.push(Member { number, batches: sender, end });
         Attachment {
             number,
             header: self.live.header().clone(),
             started: self.live.started(),
-            items,
-            held: VecDeque::new(),
+            batches,
+            items: VecDeque::new(),
             injections: self.injections.0.clone(),
             end: Some(ended),
             opener,
@@ -226,10 +226,10 @@ impl Room {
             tokio::select! { biased;
                 () = stop.cancelled(), if is_open => self.leave(),
                 _ = &mut lost, if is_open => self.leave(),
-                Some((from, item)) = self.injections.1.recv() => self.pass(item, Some(from)).await,
+                Some((from, item)) = self.injections.1.recv() => self.pass(vec![item], Some(from)).await,
                 request = requested(&mut self.reserved), if is_open => self.admit(request).await,
-                item = self.live.next() => match item {
-                    Some(item) => self.take(item).await,
+                items = self.live.next_batch() => match items {
+                    Some(items) => self.take(items).await,
                     None => break,
                 }
             }
@@ -250,36 +250,36 @@ impl Room {
         }
         let now = clock::now().duration_since(self.live.started());
         let failed = self.failed.as_ref().map(|item| failure_at(item, now));
-        let state: Vec<Item> = self.snapshot.openings(now).chain(failed).collect();
+        let state = self.snapshot.openings(now).chain(failed).collect();
         if let Some(guest) = self.channels.last() {
-            for item in state {
-                // A guest that has left is removed with the next item.
-                let _ = guest.items.send(item).await;
-            }
+            // A guest that has left is removed with the next items.
+            let _ = guest.batches.send(state).await;
         }
     }
 
-    async fn take(&mut self, item: Item) {
-        self.snapshot.take(&item);
-        match &item.what {
-            What::Status(status) => {
-                let is_limited = status.code == Code::RateLimited.name();
-                if let Some(wait) = status.retry_after_ms.filter(|_| is_limited) {
-                    self.limit.set(Duration::from_millis(wait));
+    async fn take(&mut self, items: Vec<Item>) {
+        for item in &items {
+            self.snapshot.take(item);
+            match &item.what {
+                What::Status(status) => {
+                    let is_limited = status.code == Code::RateLimited.name();
+                    if let Some(wait) = status.retry_after_ms.filter(|_| is_limited) {
+                        self.limit.set(Duration::from_millis(wait));
+                    }
+                    self.failed = Some(item.clone());
                 }
-                self.failed = Some(item.clone());
+                What::ConnOpen(_) => self.failed = None,
+                _ => {}
             }
-            What::ConnOpen(_) => self.failed = None,
-            _ => {}
         }
-        self.pass(item, None).await;
+        self.pass(items, None).await;
     }
 
-    /// Passes an item on to all channels but the one that it is from.
-    async fn pass(&mut self, item: Item, from: Option<u64>) {
+    /// Passes items on to all channels but the one that they are from.
+    async fn pass(&mut self, items: Vec<Item>, from: Option<u64>) {
         let mut at = 0;
         while let Some(channel) = self.channels.get(at) {
-            if from == Some(channel.number) || channel.items.send(item.clone()).await.is_ok() {
+            if from == Some(channel.number) || channel.batches.send(items.clone()).await.is_ok() {
                 at += 1;
             } else {
                 self.channels.remove(at);
@@ -306,9 +306,9 @@ pub(crate) struct Attachment {
     number: u64,
     header: Header,
     started: Instant,
-    items: mpsc::Receiver<Item>,
-    /// Items that arrived while an injected one was passed on.
-    held: VecDeque<Item>,
+    batches: mpsc::Receiver<Vec<Item>>,
+    /// Items of the last batches that were received.
+    items: VecDeque<Item>,
     injections: mpsc::Sender<Injection>,
     /// `None` for a guest that has left.
     end: Option<oneshot::Receiver<End>>,
@@ -340,10 +340,10 @@ impl Attachment {
 
     /// Returns the next item, or `None` at the end. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Item> {
-        match self.held.pop_front() {
-            None => self.items.recv().await,
-            held => held,
+        while self.items.is_empty() {
+            self.items = self.batches.recv().await?.into();
         }
+        self.items.pop_front()
     }
 
     /// Passes an injected item to the other channels of the room.
@@ -352,8 +352,8 @@ impl Attachment {
         loop {
             tokio::select! { biased;
                 _ = &mut passed => return,
-                // The room may wait for this channel to take an item.
-                Some(item) = self.items.recv() => self.held.push_back(item),
+                // The room may wait for this channel to take items.
+                Some(items) = self.batches.recv() => self.items.extend(items),
             }
         }
     }
@@ -367,7 +367,7 @@ impl Attachment {
                 opener.stop.cancel();
             }
             None => {
-                self.items.close();
+                self.batches.close();
                 self.end = None;
             }
         }
@@ -375,7 +375,7 @@ impl Attachment {
 
     /// Returns how the room ended for this channel, after [`Attachment::next`] has returned `None`.
     pub(crate) async fn end(self) -> End {
-        drop(self.items);
+        drop(self.batches);
         let Some(end) = self.end else { return End { outcome: Outcome::Stopped, slot: None } };
         end.await.unwrap_or_else(|_| {
             let problem = Problem::new(Code::ConnectionLost, "the task of the room has failed");

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use tungstenite::{Message, protocol::WebSocketConfig};
 
-use super::live::{Live, Outcome};
+use super::live::{BATCHES_WAITING_MAX, Live, Outcome};
 use crate::{
     clock,
     sans_io::{
@@ -40,8 +40,6 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time for the close handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Maximum number of items that wait to be received.
-const WAITING_MAX: usize = 16;
 /// Reason in the `disconnected` event when the tab was closed.
 const TAB_CLOSED: &str = "tab_closed";
 
@@ -60,7 +58,7 @@ pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, 
         Ok(false) => return Err(lost("the tab was closed")),
         Err(_) => return Err(lost("the tab did not respond within 10 s")),
     }
-    let (sender, items) = mpsc::channel(WAITING_MAX);
+    let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
     let stop = CancellationToken::new();
     let task = tokio::spawn(watch.run(sender, stop.clone()));
     let header = Header {
@@ -71,7 +69,7 @@ pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, 
         tags: [(USER_TAG.to_owned(), user.to_owned())].into(),
         ..Header::default()
     };
-    Ok(Live::over(header, items, task, stop))
+    Ok(Live::over(header, batches, task, stop))
 }
 
 async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
@@ -136,12 +134,11 @@ impl Watch {
         is_connected
     }
 
-    async fn run(mut self, out: mpsc::Sender<Item>, stop: CancellationToken) -> Outcome {
+    async fn run(mut self, out: mpsc::Sender<Vec<Item>>, stop: CancellationToken) -> Outcome {
         loop {
-            for item in self.tab.take_items() {
-                if out.send(item).await.is_err() {
-                    stop.cancel();
-                }
+            let items = self.tab.take_items();
+            if !items.is_empty() && out.send(items).await.is_err() {
+                stop.cancel();
             }
             let is_connected = tokio::select! { biased;
                 () = stop.cancelled() => {
@@ -151,10 +148,8 @@ impl Watch {
                     let now = self.now();
                     self.tab.finish(now);
                     self.report_unreadable();
-                    for item in self.tab.take_items() {
-                        // The receiver may be gone too.
-                        let _ = out.send(item).await;
-                    }
+                    // The receiver may be gone too.
+                    let _ = out.send(self.tab.take_items()).await;
                     return Outcome::Stopped;
                 }
                 is_connected = self.receive() => is_connected,
@@ -173,7 +168,7 @@ impl Watch {
     }
 
     /// Reports that the browser is gone.
-    async fn end(mut self, out: &mpsc::Sender<Item>) -> Outcome {
+    async fn end(mut self, out: &mpsc::Sender<Vec<Item>>) -> Outcome {
         let now = self.now();
         self.tab.lose(now);
         self.report_unreadable();
@@ -190,10 +185,8 @@ impl Watch {
             items.push(Item { offset: now, conn: 0, flags: Flags::default(), what: What::Status(status) });
             Outcome::Failed(problem)
         };
-        for item in items {
-            // If the source was stopped in the meantime, nobody receives these.
-            let _ = out.send(item).await;
-        }
+        // If the source was stopped in the meantime, nobody receives these.
+        let _ = out.send(items).await;
         outcome
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct Driver<T> {
     /// TikTok's cookie, reused for reconnects.
     pub(super) cookie: Option<String>,
     pub(super) stop: CancellationToken,
-    pub(super) out: mpsc::Sender<Item>,
+    pub(super) out: mpsc::Sender<Vec<Item>>,
     was_connected: bool,
 }
 
@@ -52,7 +52,7 @@ impl<T: Transport> Driver<T> {
         options: LiveOptions,
         transport: T,
         wall_anchor: Duration,
-        out: mpsc::Sender<Item>,
+        out: mpsc::Sender<Vec<Item>>,
         stop: CancellationToken,
     ) -> Self {
         let mut random = SplitMix(options.seed);
@@ -191,10 +191,8 @@ impl<T: Transport> Driver<T> {
 
     /// Sends the recorded items and waits for the receiver. Stops the source if the receiver is gone.
     pub(super) async fn flush(&mut self) {
-        while let Some(item) = self.upstream.items.pop_front() {
-            if self.out.send(item).await.is_err() {
-                self.stop.cancel();
-            }
+        if !self.upstream.held.is_empty() && self.out.send(self.upstream.held.take()).await.is_err() {
+            self.stop.cancel();
         }
     }
 }

@@ -12,6 +12,7 @@ mod check;
 mod direct;
 mod driver;
 mod failure;
+mod held;
 mod lookup;
 mod options;
 mod redact;
@@ -22,7 +23,10 @@ mod transport;
 mod upstream;
 mod url;
 
+use std::collections::VecDeque;
+
 pub use crate::secret::Secret;
+pub(crate) use bounds::BATCHES_WAITING_MAX;
 pub use bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, RECORDER_BYTES_MAX};
 pub use check::{Check, check};
 pub use options::{CLOSE_TIMEOUT, LiveOptions, SignForm, Url, WAIT_LIVE_MIN};
@@ -78,7 +82,9 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Live {
     header: Header,
-    items: mpsc::Receiver<Item>,
+    batches: mpsc::Receiver<Vec<Item>>,
+    /// Items of the last batch.
+    items: VecDeque<Item>,
     task: JoinHandle<Outcome>,
     stop: CancellationToken,
     /// Time of offset 0.
@@ -93,22 +99,22 @@ impl Live {
     pub fn start<T: Transport>(options: LiveOptions, transport: T) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
         let header = header(&LiveOptions { wall_anchor: Some(wall_anchor), ..options.clone() });
-        let (sender, items) = mpsc::channel(bounds::WAITING_MAX);
+        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let stop = CancellationToken::new();
         let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
         let task = tokio::spawn(driver.run());
-        Self::over(header, items, task, stop)
+        Self::over(header, batches, task, stop)
     }
 
     /// Wraps a source that another task drives.
     pub(crate) fn over(
         header: Header,
-        items: mpsc::Receiver<Item>,
+        batches: mpsc::Receiver<Vec<Item>>,
         task: JoinHandle<Outcome>,
         stop: CancellationToken,
     ) -> Self {
-        let started = clock::now();
-        Self { header, items, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
+        let (items, started) = (VecDeque::new(), clock::now());
+        Self { header, batches, items, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
     }
 
     /// Returns the time of offset 0.
@@ -125,7 +131,18 @@ impl Live {
     /// Returns the next item, or `None` at the end. Cancel safe. While no items are taken, the connection is
     /// kept alive but not read.
     pub async fn next(&mut self) -> Option<Item> {
-        self.items.recv().await
+        while self.items.is_empty() {
+            self.items = self.batches.recv().await?.into();
+        }
+        self.items.pop_front()
+    }
+
+    /// Returns the items that were sent together, or `None` at the end. Cancel safe.
+    pub(crate) async fn next_batch(&mut self) -> Option<Vec<Item>> {
+        if self.items.is_empty() {
+            return self.batches.recv().await;
+        }
+        Some(std::mem::take(&mut self.items).into())
     }
 
     /// Stops the source and closes the socket, which takes at most [`LiveOptions::close_timeout`]. [`Live::next`] returns the
@@ -137,7 +154,7 @@ impl Live {
     /// Returns how the source ended. Call this after [`Live::next`] has returned `None`; an earlier call
     /// stops the source.
     pub async fn outcome(self) -> Outcome {
-        drop(self.items);
+        drop(self.batches);
         match self.task.await {
             Ok(outcome) => outcome,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

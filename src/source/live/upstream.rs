@@ -1,6 +1,6 @@
 //! Sends requests to the upstream with timeouts, and records every exchange.
 
-use std::{collections::VecDeque, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -8,6 +8,7 @@ use super::{
     LiveOptions,
     bounds::BODY_BYTES_MAX,
     failure::Failure,
+    held::Held,
     options::{Origins, Url},
     redact::Redact,
     transport::{HttpResponse, OpenError, Opened, Request, Transport, Unreached},
@@ -56,8 +57,7 @@ pub(super) struct Upstream<T> {
     pub(super) turn: Turn,
     /// Number of the current connection, from 1.
     pub(super) conn: u32,
-    /// Items that were recorded but not sent yet.
-    pub(super) items: VecDeque<Item>,
+    pub(super) held: Held,
     epoch: Instant,
     wall_anchor: Duration,
 }
@@ -75,7 +75,7 @@ impl<T: Transport> Upstream<T> {
             limit: options.limit.clone(),
             turn: options.turn.map_or(Turn::Queue, Turn::Reserved),
             conn: 1,
-            items: VecDeque::new(),
+            held: Held::default(),
             epoch: clock::now(),
             wall_anchor,
         }
@@ -113,8 +113,7 @@ impl<T: Transport> Upstream<T> {
     }
 
     pub(super) fn note_flagged(&mut self, what: What, flags: u8) {
-        let item = Item { offset: self.now(), conn: self.conn, flags: Flags(flags), what };
-        self.items.push_back(item);
+        self.held.push(Item { offset: self.now(), conn: self.conn, flags: Flags(flags), what });
     }
 
     /// Sends a GET request, decompresses the body and records the exchange, including the body if

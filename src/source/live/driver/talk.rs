@@ -14,7 +14,6 @@ use tungstenite::{
 use super::{
     super::{
         Transport,
-        bounds::{HELD_BYTES_MAX, HELD_ITEMS_MAX},
         failure::Failure,
         transport::{Received, Unreached},
         upstream::within,
@@ -67,7 +66,7 @@ impl<T: Transport> Driver<T> {
                 break outcome.clone();
             }
             let due = session.poll_timeout().map(|due| self.upstream.at(due));
-            let is_full = self.is_full();
+            let is_full = self.upstream.held.is_full();
             tokio::select! { biased;
                 () = stop.cancelled() => return self.close_stopped(socket).await,
                 () = sleep_until(due) => {
@@ -78,11 +77,9 @@ impl<T: Transport> Driver<T> {
                     }
                     session.handle_timeout(now);
                 }
-                permit = out.reserve(), if !self.upstream.items.is_empty() => {
+                permit = out.reserve(), if !self.upstream.held.is_empty() => {
                     let Ok(permit) = permit else { return self.close_stopped(socket).await };
-                    if let Some(item) = self.upstream.items.pop_front() {
-                        permit.send(item);
-                    }
+                    permit.send(self.upstream.held.take());
                 }
                 message = socket.next(), if !is_full => {
                     if let Some(Ok(message)) = &message {
@@ -169,15 +166,6 @@ impl<T: Transport> Driver<T> {
         self.upstream.note_flagged(What::Frame(Frame { opcode, bytes }), flags);
     }
 
-    fn is_full(&self) -> bool {
-        let items = &self.upstream.items;
-        let bytes = items.iter().map(|item| match &item.what {
-            What::Frame(frame) => frame.bytes.len(),
-            _ => 0,
-        });
-        items.len() >= HELD_ITEMS_MAX || bytes.sum::<usize>() >= HELD_BYTES_MAX
-    }
-
     async fn close_stopped(&mut self, socket: WebSocketStream<T::Stream>) -> End {
         self.close(socket, "stopped").await;
         End::Stopped
@@ -193,7 +181,7 @@ impl<T: Transport> Driver<T> {
             }
             while let Some(Ok(message)) = socket.next().await {
                 if let Message::Binary(bytes) = message
-                    && !self.is_full()
+                    && !self.upstream.held.is_full()
                 {
                     self.note_frame(Opcode::BINARY, bytes, 0);
                 }
