@@ -26,8 +26,8 @@ const PEER_WARM_UP: u32 = 30;
 /// Size of the buffer, in bytes; larger than any batch of the recordings.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-// The fields that livetape decodes, as prost structs: the floor that livetape is compared with. Included by path, because the generated
-// types do not leave `wire` in the library, which does not compile these.
+// The fields that livetape decodes, as prost structs: the floor that livetape is compared with. Included by
+// path, because the generated types do not leave `wire` in the library, which does not compile these.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../crates/core/src/generated/used.rs"]
 mod used;

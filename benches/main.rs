@@ -1,4 +1,5 @@
-//! All benchmarks but `guard`, as one program, which links livetape once: the first argument is the name of the benchmark.
+//! All benchmarks but `guard`, as one program, which links livetape once: the first argument is the name of
+//! the benchmark.
 
 mod cluster;
 mod decode;

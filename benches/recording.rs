@@ -29,7 +29,8 @@ const RECORDS: u32 = 200_000;
 const SOUGHT: u32 = 100_000;
 const PAYLOAD_BYTES: usize = 300;
 const BUFFER_BYTES: usize = 128 << 10;
-/// Length of everything before a payload: sync word, length, number, checksum; type, flags, opcode, zero, connection, offset.
+/// Length of everything before a payload: sync word, length, number, checksum; type, flags, opcode, zero,
+/// connection, offset.
 const HEAD_BYTES: usize = 16;
 const BODY_HEAD_BYTES: usize = 16;
 
@@ -113,8 +114,8 @@ fn bare_json(har: &[u8]) -> Har<'_> {
     serde_json::from_slice(har).expect("it is a HAR")
 }
 
-/// The minimum of an import, on one thread and in memory: JSON, base64, records and the decoder. Does not search for secrets, and only
-/// handles well-formed, uncompressed HAR files.
+/// The minimum of an import, on one thread and in memory: JSON, base64, records and the decoder. Does not
+/// search for secrets, and only handles well-formed, uncompressed HAR files.
 fn bare_import(har: &[u8]) {
     let mut writer = Writer::new(std::io::sink(), &Header::default()).expect("a sink takes every byte");
     let mut decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: false });

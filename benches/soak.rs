@@ -34,7 +34,8 @@ const TEXT_BYTES: usize = 700;
 const CONNECTING_MAX: usize = 50;
 /// Maximum growth of resident memory over the last two thirds of the time.
 const GROWTH_MAX: f64 = 0.1;
-/// Size of the backlog, in events. The server closes a stalled socket that is half of this behind, plus the kernel's buffers.
+/// Size of the backlog, in events. The server closes a stalled socket that is half of this behind, plus the
+/// kernel's buffers.
 const BACKLOG_EVENTS: u64 = 1_024;
 /// Close code for a slow subscriber.
 const SLOW: u16 = 4101;

@@ -1,4 +1,5 @@
-//! Time from `exec` to the listening socket and to the first event of a replay, compared with a bare axum server; size of the program.
+//! Time from `exec` to the listening socket and to the first event of a replay, compared with a bare axum
+//! server; size of the program.
 
 use std::{
     fs,
@@ -14,7 +15,8 @@ use tokio::net::TcpListener;
 
 /// The argument that makes this program act as the floor.
 const FLOOR: &str = "--hello";
-/// Maximum ratio to the floor. Starting also opens a recording, reads settings, and sets up signals and the display.
+/// Maximum ratio to the floor. Starting also opens a recording, reads settings, and sets up signals and the
+/// display.
 const FLOORS: f64 = 3.0;
 /// The start of any event in NDJSON, and of the floor's answer.
 const EVENT: &str = "{\"type\":";

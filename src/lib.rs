@@ -10,11 +10,12 @@
 //!
 //! [`sans_io`] (`crates/core`) is everything that needs no socket, file or clock, and [`clock`] reads the clock.
 //! [`settings`] is the configuration, and [`log`] the server's own log. A [`source`] is a live room, a browser tab or a
-//! recording; its items go through the [`pipeline`] to the [`hub`], which numbers, stores and fans out events. The
+//! recording; its items go through the [`pipeline`] to the [`hub`], which numbers, stores and fans out
+//! events. The
 //! [`recorder`] writes the items to a file. [`lobby`] holds the rooms and messages of clients. A `room` is one connection upstream, and
 //! [`channels`] are what clients read: the main one obeys [`control`]. [`server`] provides HTTP and WebSocket. [`mock`] is a mock
-//! TikTok server, and [`proxy`] its front for clients whose hosts are fixed. [`tools`] work on recordings offline. [`cli`] is the command line, and [`terminal`] formats
-//! events for it.
+//! TikTok server, and [`proxy`] its front for clients whose hosts are fixed. [`tools`] work on recordings
+//! offline. [`cli`] is the command line, and [`terminal`] formats events for it.
 
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};

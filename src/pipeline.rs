@@ -65,7 +65,8 @@ impl Pipeline {
         self.skipped > 0
     }
 
-    /// Continues the room of another process, from the JSON of its events. Announces that its connection was closed.
+    /// Continues the room of another process, from the JSON of its events. Announces that its connection was
+    /// closed.
     pub async fn take_over(&mut self, events: &[bytes::Bytes], close: ConnClose) {
         let open = self.decoder.resume(events.iter().map(|json| &json[..]));
         if let Some(conn) = open {
@@ -123,7 +124,8 @@ impl Pipeline {
         self.publish(pacing).await;
     }
 
-    /// Publishes the remaining events at the end of the stream, followed by `disconnected` if a `reason` is given.
+    /// Publishes the remaining events at the end of the stream, followed by `disconnected` if a `reason` is
+    /// given.
     pub async fn finish(&mut self, offset: Duration, reason: Option<&str>, pacing: Pacing) {
         self.decoder.flush(offset);
         if let Some(reason) = reason {

@@ -1,7 +1,7 @@
 //! Sends events to a webhook: an HTTP POST for each event, in order, with the event's JSON as its body.
 //!
-//! The ring of the channel is the queue: a webhook that lags too far skips events, and receives the range of the
-//! gap. It subscribes as an observer, so it never slows the feed.
+//! The ring of the channel is the queue: a webhook that lags too far skips events, and receives the range of
+//! the gap. It subscribes as an observer, so it never slows the feed.
 
 use std::{
     future::Future,
@@ -196,7 +196,8 @@ impl<P: Post> Sink<'_, P> {
             // A redirect could lead anywhere, and the same request would be rejected again.
             _ => Code::BadRequest,
         };
-        // `Retry` would give up this event if the server requests a longer wait, and the next event would be sent at once.
+        // `Retry` would give up this event if the server requests a longer wait, and the next event would be
+        // sent at once.
         let retry_after = retry_after.map(|wait| wait.min(SERVER_WAIT_MAX));
         Err(Failed { code, why: format!("status {status}"), retry_after })
     }

@@ -1,4 +1,5 @@
-//! What a cluster costs, on a real NATS server: latency, the owner's CPU time, bytes through NATS, and the time until another node takes over.
+//! What a cluster costs, on a real NATS server: latency, the owner's CPU time, bytes through NATS, and the
+//! time until another node takes over.
 
 mod nodes;
 
@@ -71,7 +72,8 @@ fn latency(report: &mut Report) {
         local.push(here);
         remote.push(there);
     }
-    // Differences could be negative, so the bar is that of a process without a cluster, and what a cluster may add.
+    // Differences could be negative, so the bar is that of a process without a cluster, and what a cluster
+    // may add.
     let bar = median(&single) + ADDED_MS;
     report.say(&format!("latency without a cluster, p50: {} ms", spread(&single)));
     report.figure("latency at the owner, p50", "ms", &local, bar);

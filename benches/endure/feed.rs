@@ -65,8 +65,9 @@ pub(super) async fn read(mut client: Client) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads until then. After `resumed`, no event may be repeated, and none may be missing but those that the filter hides, which is judged at the
-/// end; without it, numbers only have to grow, because the first events are the current state.
+/// Reads until then. After `resumed`, no event may be repeated, and none may be missing but those that the
+/// filter hides, which is judged at the end; without it, numbers only have to grow, because the first events
+/// are the current state.
 async fn visit(
     client: &Client,
     socket: &mut Socket,
@@ -103,7 +104,8 @@ async fn visit(
     Ok(Some(Position { stream, seq: seen }))
 }
 
-/// Reads all events of a server from the first one on, with one filter, and remembers those that the other filter hides.
+/// Reads all events of a server from the first one on, with one filter, and remembers those that the other
+/// filter hides.
 pub(super) async fn witness(client: Client, address: String, gifts: Gifts) -> Result<(), Problem> {
     let problem = |problem: &dyn std::fmt::Display| format!("the witness of gifts={gifts}: {problem}");
     let mut socket =

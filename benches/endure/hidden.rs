@@ -1,5 +1,5 @@
-//! Which events a filter hides. Subscribers with a filter miss numbers; two witnesses, each with another filter, see what the other one misses,
-//! so that every missing number is explained, or lost.
+//! Which events a filter hides. Subscribers with a filter miss numbers; two witnesses, each with another
+//! filter, see what the other one misses, so that every missing number is explained, or lost.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -18,10 +18,11 @@ use crate::support::{
 
 /// Number of ticks on the horizontal axis.
 const TICKS: u32 = 5;
-/// Backlog, in events. It is full within a minute, before the memory is judged; the default is full only after six. Readers that fall behind
-/// by more than this are closed, which takes about 45 s.
+/// Backlog, in events. It is full within a minute, before the memory is judged; the default is full only
+/// after six. Readers that fall behind by more than this are closed, which takes about 45 s.
 const BACKLOG_EVENTS: usize = 2048;
-/// Maximum number of heaps of glibc. By default, a thread that starts late adds its own heap, which keeps freed memory and looks like a leak.
+/// Maximum number of heaps of glibc. By default, a thread that starts late adds its own heap, which keeps
+/// freed memory and looks like a leak.
 const ARENAS_MAX: &str = "2";
 
 /// A running livetape, killed when dropped.

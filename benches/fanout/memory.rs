@@ -15,8 +15,8 @@ const EVENTS_PER_SECOND: usize = 50;
 const SECS: usize = 10;
 /// Minimum number of samples.
 const SAMPLES_MIN: usize = SECS - 1;
-/// Maximum memory of each connection, in KiB. CI runs this, so the margin is wider than that of the benchmark: the same build was measured
-/// with 7.8 to 8.0.
+/// Maximum memory of each connection, in KiB. CI runs this, so the margin is wider than that of the
+/// benchmark: the same build was measured with 7.8 to 8.0.
 const KIB_MAX: f64 = 9.0;
 /// Maximum ratio of the resident memory at the end to that after a third of the time.
 const GROWTH_MAX: f64 = 1.05;

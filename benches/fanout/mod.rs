@@ -1,4 +1,5 @@
-//! Fan-out: the server's CPU time per delivered message, compared with a bare epoll writer and npm `ws` in alternating rounds.
+//! Fan-out: the server's CPU time per delivered message, compared with a bare epoll writer and npm `ws` in
+//! alternating rounds.
 //!
 //! Each server runs in its own process, and so does the load.
 

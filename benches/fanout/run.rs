@@ -55,8 +55,8 @@ pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
     measure_beside(kind, point, |_| || ()).map(|(measured, ())| measured)
 }
 
-/// Runs a measurement, and calls a function with the server's process ID when the load starts, and the function that it returns when the
-/// load has ended, while the server still runs.
+/// Runs a measurement, and calls a function with the server's process ID when the load starts, and the
+/// function that it returns when the load has ended, while the server still runs.
 pub(crate) fn measure_beside<B, E: FnOnce() -> B>(
     kind: Kind,
     point: &Point,

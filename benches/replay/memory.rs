@@ -26,8 +26,8 @@ const POINTS: usize = 12;
 /// Maximum resident memory, and its maximum growth in the last three quarters, in MiB.
 const RESIDENT_MAX: f64 = 40.0;
 const GROWTH_MAX: f64 = 4.0;
-/// Minimum share of the recording, by its time, that the samples must cover. The program ends before everything it has sent is read, so the last
-/// samples may be missing.
+/// Minimum share of the recording, by its time, that the samples must cover. The program ends before
+/// everything it has sent is read, so the last samples may be missing.
 const COVERED_MIN: f64 = 0.9;
 
 /// Returns whether every bar is met.

@@ -1,9 +1,9 @@
-//! Lateness of the program at speed 1 with a thousand sockets, with and without `--precise`, compared with a bare timer for the same
-//! deadlines. Then the time to play a recording of an hour at speed `max`, without subscribers and over a WebSocket, compared with
-//! decoding alone.
+//! Lateness of the program at speed 1 with a thousand sockets, with and without `--precise`, compared with a
+//! bare timer for the same deadlines. Then the time to play a recording of an hour at speed `max`, without
+//! subscribers and over a WebSocket, compared with decoding alone.
 //!
-//! With `--memory`: memory while playing two recordings of 24 hours and one of 1 GB, at speed `max`. `--days` omits the one of 1 GB,
-//! `--large FILE` replaces it with an existing recording, `--svg FILE` writes a chart.
+//! With `--memory`: memory while playing two recordings of 24 hours and one of 1 GB, at speed `max`. `--days`
+//! omits the one of 1 GB, `--large FILE` replaces it with an existing recording, `--svg FILE` writes a chart.
 
 mod audience;
 mod memory;

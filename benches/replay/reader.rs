@@ -37,7 +37,8 @@ pub(crate) struct Look {
     pub(crate) resident_mib: f64,
 }
 
-/// Plays a recording at speed `max`, and samples the memory of the process at regular intervals of received bytes.
+/// Plays a recording at speed `max`, and samples the memory of the process at regular intervals of received
+/// bytes.
 pub(crate) fn play(recording: &Path, look_every_bytes: usize) -> Played {
     let Program { mut process, address, display } = start(recording, &["--speed", "max"]);
     // The program keeps writing its display, which must be read.
@@ -137,7 +138,8 @@ fn time_behind(text: &[u8], name: &[u8]) -> Option<jiff::Timestamp> {
     std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
-/// Returns the current and the peak resident memory of a process, in MiB; `None` if the system does not report it or the process has ended.
+/// Returns the current and the peak resident memory of a process, in MiB; `None` if the system does not
+/// report it or the process has ended.
 fn memory(process: u32) -> Option<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let field = |name| {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 const PIECES: u32 = 60;
 /// Steps of a piece, which take about a millisecond.
 const STEPS: u64 = 700_000;
-/// Maximum ratio, on an idle machine, of the mean piece to the best one, and of the best pieces before and after a run.
+/// Maximum ratio, on an idle machine, of the mean piece to the best one, and of the best pieces before and
+/// after a run.
 const CALM: f64 = 1.15;
 
 /// Open files besides the sockets.

@@ -62,7 +62,8 @@ impl Run {
         }
     }
 
-    /// Calibrates again and prints the result: as JSON with `figures` and the machine, or only a warning if the machine was busy.
+    /// Calibrates again and prints the result: as JSON with `figures` and the machine, or only a warning if
+    /// the machine was busy.
     pub(crate) fn end(self, figures: Value) {
         let after = Calibration::take();
         let busy = self.before.busy(after);
@@ -167,8 +168,8 @@ impl Report {
     }
 }
 
-/// Whether measured values meet their maximum. Every cost is positive: a value that is missing, zero, negative or not a number was not
-/// measured.
+/// Whether measured values meet their maximum. Every cost is positive: a value that is missing, zero,
+/// negative or not a number was not measured.
 pub(crate) fn is_met(values: &[f64], bar: f64) -> bool {
     is_measured(values) && median(values) <= bar
 }

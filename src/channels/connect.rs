@@ -1,4 +1,5 @@
-//! How the main channel or that of a token comes to a room: it opens one, or becomes the guest of a channel that has.
+//! How the main channel or that of a token comes to a room: it opens one, or becomes the guest of a channel
+//! that has.
 
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ use crate::{
     source::live::{self, Live, LiveOptions, Transport},
 };
 
-/// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel whether it has
-/// readers elsewhere.
+/// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel
+/// whether it has readers elsewhere.
 const CHANNEL_CHECKED: Duration = Duration::from_secs(1);
 
 /// A room that the channel is to show.
@@ -79,7 +80,8 @@ struct Kept {
 /// A room that is shown.
 pub(super) struct Shown {
     pub(super) user: String,
-    /// Whether another order to connect must wait: the options of a mock's room are not those of the next one.
+    /// Whether another order to connect must wait: the options of a mock's room are not those of the next
+    /// one.
     pub(super) is_mock: bool,
     pub(super) continues: bool,
     pub(super) room: Attachment,
@@ -126,7 +128,8 @@ impl<T: Transport> Channel<T> {
         self.show(Shown { user, is_mock, continues, room }, recorder, answer).await
     }
 
-    /// Counts and logs that a room was refused before it was connected. Without an order, the command prints it when it ends.
+    /// Counts and logs that a room was refused before it was connected. Without an order, the command prints
+    /// it when it ends.
     fn report_refusal(&self, user: &str, problem: &Problem, is_order: bool) {
         let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
         self.driver.update_upstream(|upstream| *upstream.refused.entry([code, cause]).or_default() += 1);
@@ -188,8 +191,8 @@ impl<T: Transport> Channel<T> {
         Ok(Found::Permitted(Box::new(options), permit))
     }
 
-    /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that no user is
-    /// connected twice.
+    /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that
+    /// no user is connected twice.
     async fn reserve_or_attach(&self, user: &str, permit: &mut Permit) -> Option<Attachment> {
         loop {
             self.until_needed(user).await;
@@ -203,8 +206,8 @@ impl<T: Transport> Channel<T> {
         }
     }
 
-    /// In a cluster, waits until the channel of a token has readers, here or elsewhere, or the main channel has the room. It may
-    /// have been opened for the main channel, which has left the room since.
+    /// In a cluster, waits until the channel of a token has readers, here or elsewhere, or the main channel
+    /// has the room. It may have been opened for the main channel, which has left the room since.
     async fn until_needed(&self, user: &str) {
         if !self.role.is_token() || !self.rooms.are_shared() {
             return;
@@ -223,8 +226,8 @@ impl<T: Transport> Channel<T> {
         self.rooms.are_shared() && self.role.opener().is_some_and(|opener| opener.registry.has_token(user))
     }
 
-    /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens, too: as a guest
-    /// that misses nothing, or in a cluster as soon as this node has joined it.
+    /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens,
+    /// too: as a guest that misses nothing, or in a cluster as soon as this node has joined it.
     fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
         let is_cluster = self.rooms.are_shared();
         let opener = self.role.opener().filter(|opener| !is_mock && opener.registry.has_token(user));
@@ -249,7 +252,8 @@ impl<T: Transport> Channel<T> {
         Wanted { continues: true, ..Wanted::user(user, is_order.then(Answer::unheard)) }.into()
     }
 
-    /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the command ends.
+    /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the
+    /// command ends.
     async fn refuse(&mut self, answer: Option<Answer<Status>>, refusal: impl Into<Refusal>) -> State {
         let refusal = refusal.into();
         let Some(answer) = answer else {

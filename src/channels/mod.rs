@@ -1,5 +1,6 @@
-//! A channel is a hub and what it is attached to: a room (`room`), a recording, or nothing. The main channel obeys orders;
-//! that of a token's user shows the room of that user, and a private replay its recording, until its only client leaves.
+//! A channel is a hub and what it is attached to: a room (`room`), a recording, or nothing. The main channel
+//! obeys orders; that of a token's user shows the room of that user, and a private replay its recording,
+//! until its only client leaves.
 //!
 //! ```text
 //!             connect USER, or a mock's room                load NAME
@@ -11,8 +12,8 @@
 //!  connect OTHER, once looked up
 //! ```
 //!
-//! Any of these ends in `Over` with the server, and without `--stay` also when its room or recording ends. The channel of a
-//! token's user has one state:
+//! Any of these ends in `Over` with the server, and without `--stay` also when its room or recording ends.
+//! The channel of a token's user has one state:
 //!
 //! ```text
 //!              a client comes, or the main channel opens the room
@@ -21,9 +22,10 @@
 //!      └── the room ends, or nobody needs the channel for 30 s ──────┘
 //! ```
 //!
-//! Its clients need it, and so does the main channel while it shows the same user. Which of the two opened the room decides only
-//! whose orders end it: see `room`. A state processes its own orders, and returns the next state: `idle.rs` is `Idle` and
-//! `Held`, `connect.rs` and `show.rs` are `Room`, and `play.rs` is `Tape`.
+//! Its clients need it, and so does the main channel while it shows the same user. Which of the two opened
+//! the room decides only whose orders end it: see `room`. A state processes its own orders, and returns the
+//! next state: `idle.rs` is `Idle` and `Held`, `connect.rs` and `show.rs` are `Room`, and `play.rs` is
+//! `Tape`.
 
 mod backlog;
 mod candidate;
@@ -198,8 +200,8 @@ impl<T: Transport> Channel<T> {
         self.run(wanted.into()).await
     }
 
-    /// Plays a recording, and keeps serving if its user is disconnected. Clients find the replay as soon as this returns,
-    /// and their orders wait for the future to run.
+    /// Plays a recording, and keeps serving if its user is disconnected. Clients find the replay as soon as
+    /// this returns, and their orders wait for the future to run.
     ///
     /// # Errors
     /// If the recording cannot be read.

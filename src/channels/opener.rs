@@ -1,4 +1,5 @@
-//! Opens the channels of tokens' users, several at once: one that takes long delays only those who wait for it.
+//! Opens the channels of tokens' users, several at once: one that takes long delays only those who wait for
+//! it.
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +33,8 @@ use crate::{
     source::live::{self, Transport},
 };
 
-/// Time that the channel of a token's user stays open after its last subscriber leaves, so that reloading a page causes no new
-/// connection.
+/// Time that the channel of a token's user stays open after its last subscriber leaves, so that reloading a
+/// page causes no new connection.
 pub const LINGER: Duration = Duration::from_secs(30);
 
 /// A guard of a channel that was opened, or why it was not.
@@ -124,8 +125,8 @@ impl<T: Transport> Opener<T> {
         Ok(Permit { reserved: Some(reserved), slot: Some(slot), claim: Some(claim), turn: Some(turn) })
     }
 
-    /// Opens the channel of `user` as a guest of a room that the main channel opens now. Returns `None` if it is still open from
-    /// before.
+    /// Opens the channel of `user` as a guest of a room that the main channel opens now. Returns `None` if it
+    /// is still open from before.
     pub(super) fn open_guest(&self, user: &str, room: &mut Room) -> Option<ChannelGuard> {
         if self.registry.guard(user).is_some() {
             return None;
@@ -139,7 +140,8 @@ impl<T: Transport> Opener<T> {
         self.start(user, hub, self.beside.create(&self.shutdown), |channel| channel.show_room(wanted))
     }
 
-    /// Keeps the channel of `user` open until the returned value is dropped, and opens it again when it has ended.
+    /// Keeps the channel of `user` open until the returned value is dropped, and opens it again when it has
+    /// ended.
     pub(super) fn keep_open(&self, user: &str, interval: Duration) -> DropGuard {
         let (dropped, opener, user) = (CancellationToken::new(), self.clone(), user.to_owned());
         let guard = dropped.clone().drop_guard();
@@ -222,8 +224,8 @@ impl TokenChannel {
         self.control.shut_down();
     }
 
-    /// Waits until the channel has had no subscribers for a while, and the main channel does not show its user. Then removes it
-    /// from the registry.
+    /// Waits until the channel has had no subscribers for a while, and the main channel does not show its
+    /// user. Then removes it from the registry.
     async fn deserted(&self) {
         loop {
             self.hub.wait_for_nobody().await;

@@ -1,4 +1,5 @@
-//! A channel that shows a room: passes its items to the recorder and the pipeline until the room ends or is left.
+//! A channel that shows a room: passes its items to the recorder and the pipeline until the room ends or is
+//! left.
 
 use std::time::Duration;
 
@@ -146,7 +147,8 @@ impl<T: Transport> Channel<T> {
             pipeline.handle(&gap, Pacing::Free).await;
         }
         let End { outcome, slot } = room.end().await;
-        // Nobody here has left the room: a claim was lost, or the channel that opened it left, and the room goes on elsewhere.
+        // Nobody here has left the room: a claim was lost, or the channel that opened it left, and the room
+        // goes on elsewhere.
         let is_lost = leaving.is_none() && outcome == Outcome::Stopped;
         if is_lost && !is_mock && self.rooms.are_shared() {
             leaving = Some(Leaving::ClaimLost(user));

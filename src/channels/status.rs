@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// Logs a line about a room. Those of tokens have their own target, because no terminal displays their events. As guests, they
-/// log nothing: the main channel logs the same.
+/// Logs a line about a room. Those of tokens have their own target, because no terminal displays their
+/// events. As guests, they log nothing: the main channel logs the same.
 macro_rules! log {
     ($room:expr, $level:ident, $($line:tt)*) => {
         if !$room.is_of_token {

@@ -1,4 +1,5 @@
-//! The main channel of several processes: each has a channel, and the one whose process owns the channel works.
+//! The main channel of several processes: each has a channel, and the one whose process owns the channel
+//! works.
 
 use std::{sync::Arc, time::Duration};
 
@@ -56,7 +57,8 @@ pub(super) enum Intent {
 }
 
 impl<T: Transport> Channel<T> {
-    /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of tokens.
+    /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of
+    /// tokens.
     pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {
         self.start_channels();
         let mut ended = Ended::default();
@@ -161,7 +163,8 @@ impl<T: Transport> Channel<T> {
         }
     }
 
-    /// Tells the next owner what this one is doing: nothing, or showing a user, who may be that of a token's channel, too.
+    /// Tells the next owner what this one is doing: nothing, or showing a user, who may be that of a token's
+    /// channel, too.
     pub(super) fn intend(&self, shown: Option<(&str, bool)>) {
         let generation = self.generation;
         let intent = match shown {

@@ -18,8 +18,8 @@ const NUMBERS: [(&str, &str); 4] = [
 /// Flags that mean the same in different commands.
 const SAME: [(&str, &str); 3] = [("start", "from"), ("end", "to"), ("wait-clients", "clients")];
 
-/// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are omitted:
-/// they are about arguments that start with a dash.
+/// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are
+/// omitted: they are about arguments that start with a dash.
 pub(super) fn problem(error: &clap::Error) -> Problem {
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");

@@ -17,8 +17,8 @@ use crate::{
 const ECHO_TIME_MAX: Duration = Duration::from_secs(5);
 /// The stream that probes expect. It does not exist, so that JetStream stores none of them.
 const NO_STREAM: &str = "livetape probe";
-/// Content of probes: the start of an object, which JetStream cannot read as a request, so it executes none of them. From 2.11 on, it takes
-/// other content as an empty request, and executes that.
+/// Content of probes: the start of an object, which JetStream cannot read as a request, so it executes none
+/// of them. From 2.11 on, it takes other content as an empty request, and executes that.
 const PROBE: Bytes = Bytes::from_static(b"{");
 
 /// Subjects to publish on, each with one that a probe can use without an effect.

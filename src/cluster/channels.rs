@@ -99,8 +99,8 @@ impl Rooms {
 }
 
 impl Shown {
-    /// Whether this process may own the channel of `user`. If the main channel shows the user, both belong to one process, so
-    /// that they share the connection.
+    /// Whether this process may own the channel of `user`. If the main channel shows the user, both belong to
+    /// one process, so that they share the connection.
     fn allows(&self, user: &str) -> bool {
         let shown = self.intent.borrow().as_deref().and_then(followed_user);
         shown.is_none_or(|shown| !shown.eq_ignore_ascii_case(user)) || self.owner.borrow().is_here

@@ -30,8 +30,8 @@ const RELEASE_TIME: Duration = Duration::from_millis(300);
 /// Maximum time to release all claims when the server shuts down. Others expire.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 
-/// Returns the name of a user's channel, and of the claim on the user. Dots separate the parts of a subject, and no user
-/// name contains `=`.
+/// Returns the name of a user's channel, and of the claim on the user. Dots separate the parts of a subject,
+/// and no user name contains `=`.
 pub(super) fn of_user(user: &str) -> String {
     format!("user.{}", user.to_lowercase().replace('.', "="))
 }

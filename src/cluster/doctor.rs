@@ -28,7 +28,8 @@ const MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + (4 << 10);
 /// What a check found: a line for people, or the problem.
 pub type Finding = Result<String, Problem>;
 
-/// Checks everything that a node needs, in order. Checks that need an earlier one are left out if that failed.
+/// Checks everything that a node needs, in order. Checks that need an earlier one are left out if that
+/// failed.
 pub async fn diagnose(options: &Options) -> Vec<Finding> {
     let (mut findings, mut first) = (Vec::new(), None);
     // A node needs only one of the servers, and would not tell that another is missing.

@@ -1,7 +1,8 @@
 //! Several processes share one main channel over NATS: see `docs/cluster.md`.
 //!
 //! [`sans_io::cluster::Member`](crate::sans_io::cluster::Member) decides; this module performs what it asks for. [`store`] is JetStream, [`node`]
-//! the task between the member, the hub and the channel. [`orders`] passes orders to the owner, wherever it is,
+//! the task between the member, the hub and the channel. [`orders`] passes orders to the owner, wherever it
+//! is,
 //! [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
 mod access;
@@ -55,11 +56,12 @@ pub struct Cluster {
 pub struct Membership {
     /// The times in which this process owns the channel.
     pub terms: mpsc::Receiver<Term>,
-    /// Ends after the process left the cluster, when the server shuts down. Returns the number of events of rooms that it
-    /// received, but could not store: at most, because answers of NATS may be missing. Fails, and shuts the server down, if
-    /// NATS denies something that a node needs.
+    /// Ends after the process left the cluster, when the server shuts down. Returns the number of events of
+    /// rooms that it received, but could not store: at most, because answers of NATS may be missing. Fails,
+    /// and shuts the server down, if NATS denies something that a node needs.
     pub left: JoinHandle<Result<u64, Problem>>,
-    /// Ends when this process has read the channel, whose stream has a name once it has an owner; fails if that takes too long.
+    /// Ends when this process has read the channel, whose stream has a name once it has an owner; fails if
+    /// that takes too long.
     pub ready: Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>,
 }
 
@@ -67,8 +69,8 @@ impl Cluster {
     /// Connects to NATS.
     ///
     /// # Errors
-    /// `cluster_unreachable` if NATS or JetStream cannot be used, `bad_config` or `cluster_message` if the cluster is
-    /// not as this node expects.
+    /// `cluster_unreachable` if NATS or JetStream cannot be used, `bad_config` or `cluster_message` if the
+    /// cluster is not as this node expects.
     pub async fn connect(options: Options) -> Result<Self, Problem> {
         let link = options.connect().await?;
         doctor::message_size(&link)?;
@@ -87,8 +89,8 @@ impl Cluster {
         &self.options.node
     }
 
-    /// Returns the maximum time for closing an upstream: another node may connect when the lease has expired, and this one
-    /// also needs time to notice that its own ends.
+    /// Returns the maximum time for closing an upstream: another node may connect when the lease has expired,
+    /// and this one also needs time to notice that its own ends.
     #[must_use]
     pub fn close_timeout(&self) -> Duration {
         margin(self.options.lease) / 2
@@ -174,7 +176,8 @@ async fn serve(
     }
 }
 
-/// Waits for what NATS denies; forever, if that is nothing. On a busy machine, the client may tell it after the check.
+/// Waits for what NATS denies; forever, if that is nothing. On a busy machine, the client may tell it after
+/// the check.
 async fn denied_at_start(denied: options::Denied) -> Result<(), Problem> {
     if timeout(START_TIME, access::denied(denied.clone())).await.is_err() {
         std::future::pending::<()>().await;

@@ -28,7 +28,8 @@ use crate::{
 
 /// Version of the messages.
 const VERSION: u8 = 1;
-/// Maximum time for the owner to execute an order, beyond the patience: looking a user up and connecting takes several requests.
+/// Maximum time for the owner to execute an order, beyond the patience: looking a user up and connecting
+/// takes several requests.
 const ORDER_TIME: Duration = Duration::from_secs(60);
 /// Maximum time for a node to confirm that it still waits for the answer to an order.
 const CONFIRM_TIME: Duration = Duration::from_secs(5);
@@ -171,7 +172,8 @@ impl Router {
         Some(if self.is_stored(term, &reply).await { reply } else { refused(unconfirmed(NOT_STORED)) })
     }
 
-    /// Waits until the effects of an order are stored, and its events broadcast. Returns whether they are stored.
+    /// Waits until the effects of an order are stored, and its events broadcast. Returns whether they are
+    /// stored.
     async fn is_stored(&self, term: u64, reply: &Reply) -> bool {
         let (events, ends) = (self.hub.relay_settled(term), clock::now() + self.patience);
         if let Reply::Injected(_) = reply {
@@ -185,7 +187,8 @@ impl Router {
         is_stored
     }
 
-    /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it was not executed.
+    /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it
+    /// was not executed.
     async fn execute_for(&self, inbox: &str, command: Command) -> Option<Reply> {
         if !self.owner.borrow().is_here {
             return None;
@@ -224,8 +227,8 @@ impl Router {
         clock::now() + ORDER_TIME + self.patience
     }
 
-    /// Sends the order, confirms it when the owner asks, and returns the answer. The order can only be executed after it was
-    /// confirmed, which is no longer possible when this function ends.
+    /// Sends the order, confirms it when the owner asks, and returns the answer. The order can only be
+    /// executed after it was confirmed, which is no longer possible when this function ends.
     async fn converse(
         &self,
         node: &str,

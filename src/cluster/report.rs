@@ -102,7 +102,8 @@ impl Known {
         }
     }
 
-    /// Whether `reader` should read the log: a message was lost on the way, and no other followed it, or the log was replaced.
+    /// Whether `reader` should read the log: a message was lost on the way, and no other followed it, or the
+    /// log was replaced.
     pub(super) fn is_ahead_of(&self, reader: &Reader) -> bool {
         (self.log != 0 && self.log != reader.log()) || self.last > reader.last()
     }

@@ -135,8 +135,8 @@ impl Channels {
     /// Starts a private replay, which runs as long as the guard is held.
     ///
     /// # Errors
-    /// `recording_not_found`, `bad_recording`, `newer_recording`, `io`, `capacity`, `bad_request` if it starts
-    /// after the end.
+    /// `recording_not_found`, `bad_recording`, `newer_recording`, `io`, `capacity`, `bad_request` if it
+    /// starts after the end.
     pub async fn play(&self, replay: PrivateReplay) -> Result<ChannelGuard, Refusal> {
         give(&self.requests, |answer| Request::Replay(replay, answer)).await
     }

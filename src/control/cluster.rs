@@ -21,7 +21,8 @@ pub struct ClusterState {
     pub owner: Option<String>,
     /// Whether this node can reach NATS.
     pub reachable: bool,
-    /// Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it takes them.
+    /// Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it
+    /// takes them.
     pub refused: Option<String>,
     /// All nodes, by name.
     pub nodes: Vec<NodeState>,
@@ -88,7 +89,8 @@ pub struct Term {
     pub epoch: u64,
     /// What the previous owner was doing, in its own words.
     pub intent: Option<Arc<str>>,
-    /// Number of events that its source has broadcast since it started or started over, without injected ones.
+    /// Number of events that its source has broadcast since it started or started over, without injected
+    /// ones.
     pub passed: u64,
     /// Ends the term.
     pub over: CancellationToken,
@@ -112,8 +114,8 @@ fn live(intent: &str) -> Option<Live> {
     serde_json::from_str(intent).ok().map(|Intent { live }| live)
 }
 
-/// Returns the user to whose room the owner is connected, or tries to be, from its own words. What it loses is gone, while a
-/// replay is continued.
+/// Returns the user to whose room the owner is connected, or tries to be, from its own words. What it loses
+/// is gone, while a replay is continued.
 #[must_use]
 pub fn live_user(intent: &str) -> Option<String> {
     live(intent).map(|live| live.user)
@@ -152,7 +154,8 @@ impl Driver {
         lock(&self.shared).cluster.clone()
     }
 
-    /// Returns all orders to come instead of passing them to the source, and a sender of orders to the source.
+    /// Returns all orders to come instead of passing them to the source, and a sender of orders to the
+    /// source.
     pub fn intercept(&mut self) -> (mpsc::Receiver<Order>, mpsc::Sender<Order>) {
         let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
         (std::mem::replace(&mut self.orders, orders), sender)

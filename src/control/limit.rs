@@ -1,6 +1,6 @@
-//! When the upstream may be contacted: after the pause that it asked for, within the budget of look-ups, and not again for
-//! an answer that it gave a moment ago. Applies to `/test`, `/connect`, the rooms of tokens, retries and reconnects: every
-//! conversation with the upstream begins with a look-up.
+//! When the upstream may be contacted: after the pause that it asked for, within the budget of look-ups, and
+//! not again for an answer that it gave a moment ago. Applies to `/test`, `/connect`, the rooms of tokens,
+//! retries and reconnects: every conversation with the upstream begins with a look-up.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,7 +25,8 @@ use crate::{
 /// Maximum pause that another process can ask for.
 pub const PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The single rate limiter for the upstream. Clones share it, and the processes of a cluster tell each other its pauses.
+/// The single rate limiter for the upstream. Clones share it, and the processes of a cluster tell each other
+/// its pauses.
 #[derive(Clone, Debug, Default)]
 pub struct Limit {
     pauses: Arc<watch::Sender<Pauses>>,
@@ -68,8 +69,8 @@ impl Limit {
         });
     }
 
-    /// Records a pause that another process met. Messages arrive several times, and late: the earliest end counts,
-    /// so a pause does not grow by being passed on.
+    /// Records a pause that another process met. Messages arrive several times, and late: the earliest end
+    /// counts, so a pause does not grow by being passed on.
     pub fn learn(&self, pause: &Pause) {
         let until = clock::now() + pause.left.min(PAUSE_MAX);
         let id = (Some(Arc::clone(&pause.node)), pause.number);
@@ -153,8 +154,8 @@ impl Limit {
         self.lookups().overdraw(clock::now())
     }
 
-    /// Returns what the upstream answered about `user` a moment ago, if it said that connecting is not possible. With `waits_live`,
-    /// a user who is offline can be connected to.
+    /// Returns what the upstream answered about `user` a moment ago, if it said that connecting is not
+    /// possible. With `waits_live`, a user who is offline can be connected to.
     #[must_use]
     pub fn known(&self, user: &str, waits_live: bool) -> Option<Known> {
         self.lookups().known(user, waits_live, clock::now())

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::Refusal;
 use crate::sans_io::error::{Cause, Code, Problem};
 
-/// Default number of look-ups per minute. Each is followed by up to a dozen requests: the page, the sign server, a cookie,
-/// the socket.
+/// Default number of look-ups per minute. Each is followed by up to a dozen requests: the page, the sign
+/// server, a cookie, the socket.
 pub const LOOKUPS_PER_MINUTE: u32 = 30;
 /// Number of look-ups that may begin at once after a quiet time.
 pub const LOOKUPS_BURST: u32 = 10;
@@ -116,7 +116,8 @@ impl Lookups {
         turn
     }
 
-    /// Counts a look-up that begins now. The debt is limited, so that a failing room does not lock out all others.
+    /// Counts a look-up that begins now. The debt is limited, so that a failing room does not lock out all
+    /// others.
     pub(super) fn overdraw(&mut self, now: Instant) -> Instant {
         let before = self.paid_at;
         self.made += 1;

@@ -228,8 +228,8 @@ impl Control {
     /// Connects to a room of a mock. Returns once the first attempt has succeeded or failed.
     ///
     /// # Errors
-    /// `room_running` or `replay_running` if anything else is connected or playing, otherwise why the first attempt
-    /// failed, and whether it is retried.
+    /// `room_running` or `replay_running` if anything else is connected or playing, otherwise why the first
+    /// attempt failed, and whether it is retried.
     pub async fn connect_mock(&self, room: MockRoom) -> Result<Status, Refusal> {
         give(&self.orders, |answer| Order::ConnectMock(room, answer)).await
     }

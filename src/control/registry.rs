@@ -112,8 +112,8 @@ impl ChannelRegistry {
         self.lock().rooms.get(&key(user)).map(RegisteredRoom::guard)
     }
 
-    /// Registers the room of a user, and returns a guard of it. If a room of theirs is registered already, guards that one and
-    /// returns no entry.
+    /// Registers the room of a user, and returns a guard of it. If a room of theirs is registered already,
+    /// guards that one and returns no entry.
     #[must_use]
     pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (ChannelGuard, Option<RegistryEntry>) {
         let mut listed = self.lock();

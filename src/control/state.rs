@@ -59,7 +59,8 @@ pub struct Lateness {
     pub max: Duration,
 }
 
-/// Name of a kind of source. Serde would demand that a plain reference lives as long as the text that it reads.
+/// Name of a kind of source. Serde would demand that a plain reference lives as long as the text that it
+/// reads.
 type SourceName = &'static str;
 
 /// State of the source, in the response of `GET /status`.

@@ -1,4 +1,5 @@
-//! Clients of the server and of the mock, in memory: whatever they send, their connections end and nothing panics.
+//! Clients of the server and of the mock, in memory: whatever they send, their connections end and nothing
+//! panics.
 
 use std::{
     cell::Cell,

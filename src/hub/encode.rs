@@ -129,8 +129,8 @@ pub(super) fn to_tikfinity(view: View, events: &mut Vec<Bytes>) -> usize {
     spans.iter().map(Span::len).sum()
 }
 
-/// Returns the gift event for subscribers that count since the last final, if it differs. A final reports its increment. Other events,
-/// visible only in TikFinity's format, report the running total.
+/// Returns the gift event for subscribers that count since the last final, if it differs. A final reports its
+/// increment. Other events, visible only in TikFinity's format, report the running total.
 fn since_final(event: &Event) -> Option<Event> {
     let Data::Gift(gift) = &event.data else { return None };
     let since = gift.delta_since_final;

@@ -38,7 +38,8 @@ impl Tally {
 }
 
 impl Hub {
-    /// Returns how many clients ended before the newest event, observers excluded. A client that came back counts, too.
+    /// Returns how many clients ended before the newest event, observers excluded. A client that came back
+    /// counts, too.
     #[must_use]
     pub fn ends(&self) -> Ends {
         let head = self.head();

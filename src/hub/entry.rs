@@ -7,7 +7,8 @@ use crate::sans_io::event::{Data, Event};
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub line: Line,
-    /// Replacement for subscribers that [count since the last final](Filter::counts_since_final), if different.
+    /// Replacement for subscribers that [count since the last final](Filter::counts_since_final), if
+    /// different.
     pub line_of_final: Option<Line>,
     pub audience: Audience,
     pub state_role: StateRole,

@@ -50,8 +50,8 @@ impl Format {
 }
 
 choice! {
-    /// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the same in
-    /// each mode.
+    /// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the
+    /// same in each mode.
     pub enum Gifts {
         /// All events that TikTok sent; in TikFinity's format, inferred finals, too.
         #[default]

@@ -47,7 +47,8 @@ struct Start {
     position: u64,
 }
 
-/// Maximum time for a process to read events of a shared channel that a client has already received from another one.
+/// Maximum time for a process to read events of a shared channel that a client has already received from
+/// another one.
 const BEHIND_MAX: Duration = Duration::from_secs(5);
 
 impl Hub {

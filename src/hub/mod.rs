@@ -234,7 +234,8 @@ impl Hub {
 }
 
 impl Hub {
-    /// Disconnects all current subscribers but displays at once, with `reason`. The channel stays open, and they may join again.
+    /// Disconnects all current subscribers but displays at once, with `reason`. The channel stays open, and
+    /// they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
         let dismissed = self.shared.write().dismiss(reason, |reader| reader != Reader::Display);
         self.shared.remove_present(&dismissed);

@@ -35,8 +35,8 @@ impl Hub {
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
     }
 
-    /// Waits until every client has been sent all events published before this call, except observers and clients without
-    /// progress for [`stall_max`](super::Limits::stall_max).
+    /// Waits until every client has been sent all events published before this call, except observers and
+    /// clients without progress for [`stall_max`](super::Limits::stall_max).
     pub async fn wait_until_read(&self) {
         let head = self.head();
         self.shared.wait_for_cursors(|_| head, |cursor| cursor.reader != Reader::Observer).await;
@@ -74,8 +74,8 @@ impl Shared {
         }
     }
 
-    /// Sets the mark and drops stalled cursors. Returns the time until which to wait, or `None` if every cursor has
-    /// reached the mark.
+    /// Sets the mark and drops stalled cursors. Returns the time until which to wait, or `None` if every
+    /// cursor has reached the mark.
     fn await_slowest(
         &self,
         since: Instant,

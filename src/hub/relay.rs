@@ -1,5 +1,6 @@
-//! A channel that several processes share. Events of this process are numbered and encoded, but wait here until the others
-//! could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with events of other processes.
+//! A channel that several processes share. Events of this process are numbered and encoded, but wait here
+//! until the others could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with
+//! events of other processes.
 
 mod encoding;
 mod too_large;
@@ -113,8 +114,8 @@ impl Relay {
         Arc::clone(&self.name_here)
     }
 
-    /// Numbers and encodes a prefix of `events`, like a channel of one process. Discards them if this process may not
-    /// publish.
+    /// Numbers and encodes a prefix of `events`, like a channel of one process. Discards them if this process
+    /// may not publish.
     pub(super) fn stage(
         &self,
         encoder: &mut Encoder,
@@ -209,8 +210,8 @@ impl Hub {
         });
     }
 
-    /// Discards everything that waits, and all that this process publishes from now on. Returns the number of events
-    /// that waited.
+    /// Discards everything that waits, and all that this process publishes from now on. Returns the number of
+    /// events that waited.
     pub fn close_relay(&self) -> u64 {
         let mut lost = 0;
         self.change_relay(|queue| {
@@ -232,8 +233,8 @@ impl Hub {
         });
     }
 
-    /// Publishes an event that is not of the source, with something that the other processes have to know when they receive it. Does
-    /// nothing in a channel of one process.
+    /// Publishes an event that is not of the source, with something that the other processes have to know
+    /// when they receive it. Does nothing in a channel of one process.
     pub fn publish_note(&self, event: &Event, note: Arc<str>) {
         if let Some(relay) = &self.shared.relay {
             let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,8 +282,8 @@ impl Hub {
         taken
     }
 
-    /// Waits until little enough is staged for more. Returns at once in a channel of one process, and if this process
-    /// may not publish.
+    /// Waits until little enough is staged for more. Returns at once in a channel of one process, and if this
+    /// process may not publish.
     pub async fn relay_capacity(&self) {
         if let Some(relay) = &self.shared.relay {
             relay.until(|queue| queue.has_capacity(relay.window)).await;
@@ -297,7 +298,8 @@ impl Hub {
         queue.is_open.then_some(queue.term)
     }
 
-    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was accepted.
+    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was
+    /// accepted.
     pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
         let head = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().head);
         self.relay_has(term, move |queue| queue.accepted >= head)
@@ -315,8 +317,8 @@ impl Hub {
         relay.lock().term == term
     }
 
-    /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel has are
-    /// left out; if numbers are missing before, it forgets its backlog and continues after them.
+    /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel
+    /// has are left out; if numbers are missing before, it forgets its backlog and continues after them.
     ///
     /// # Errors
     /// If these are not events of this channel with these numbers. Then nothing is added.
@@ -347,7 +349,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Starts another stream after event `head`: forgets all events, and disconnects all subscribers with `reason`.
+    /// Starts another stream after event `head`: forgets all events, and disconnects all subscribers with
+    /// `reason`.
     pub fn restart(&self, stream: &str, head: u64, reason: &CloseReason) {
         let mut state = self.shared.write();
         let dismissed = state.dismiss(reason, |_| true);
@@ -360,8 +363,8 @@ impl Hub {
         self.shared.news.send_replace(());
     }
 
-    /// Sends a message that is not an event to all subscribers that receive events of type `kind`, and to those that join
-    /// until [`Hub::end_notice`]. They receive it before events that they have not read yet.
+    /// Sends a message that is not an event to all subscribers that receive events of type `kind`, and to
+    /// those that join until [`Hub::end_notice`]. They receive it before events that they have not read yet.
     pub fn notice(&self, kind: &str, json: &[u8]) {
         let mut state = self.shared.write();
         let (audience, state_role) = (Audience::of_notice(kind), StateRole::Passes);

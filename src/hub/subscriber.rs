@@ -39,7 +39,8 @@ pub struct Subscriber {
     news: watch::Receiver<()>,
 }
 
-/// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it subscribed.
+/// How far a subscriber has read, for others to see. Outlives the subscriber, and does not keep it
+/// subscribed.
 #[derive(Clone, Debug)]
 pub struct Progress {
     pub(super) shared: Arc<Shared>,

@@ -18,8 +18,8 @@ pub enum Role {
     Talks,
     /// Gets its own messages back; the lobby ignores them.
     Echoes,
-    /// Exchanges messages with the program that embeds the server. It can join rooms, but gets no messages that
-    /// it did not ask for: no welcome, announcements or broadcasts over REST.
+    /// Exchanges messages with the program that embeds the server. It can join rooms, but gets no messages
+    /// that it did not ask for: no welcome, announcements or broadcasts over REST.
     Handled,
 }
 
@@ -84,8 +84,8 @@ pub struct ConnectionView {
     pub path: Cow<'static, str>,
     /// Whether it is an observer (`observer=1`).
     pub observer: bool,
-    /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it gets
-    /// every event.
+    /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it
+    /// gets every event.
     pub filter: String,
     /// `seq` of the last event that was written to it, of any type; `null` if it reads no feed.
     pub position: Option<u64>,

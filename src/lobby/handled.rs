@@ -1,4 +1,5 @@
-//! Connections whose messages go to the program that embeds the server: what they ask for, and commands to them.
+//! Connections whose messages go to the program that embeds the server: what they ask for, and commands to
+//! them.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -29,8 +30,8 @@ pub enum Intent {
     Ping,
     /// An incomplete command of the lobby.
     Command,
-    /// Anything else, including text that is not JSON: a message to the program. So is `set_metadata`, because the program decides what the
-    /// metadata of its sockets is.
+    /// Anything else, including text that is not JSON: a message to the program. So is `set_metadata`,
+    /// because the program decides what the metadata of its sockets is.
     Message,
 }
 

@@ -5,8 +5,8 @@
 //! [`Lobby::take_effects`] in order.
 //!
 //! A room created by joining it is removed when its last member leaves. A room created over REST stays until
-//! it is deleted. The room of a user exists as long as the user's feed, and its members are the clients that read that
-//! feed.
+//! it is deleted. The room of a user exists as long as the user's feed, and its members are the clients that
+//! read that feed.
 
 mod ask;
 mod conduct;
@@ -74,7 +74,8 @@ pub struct Lobby {
     limits: Limits,
     now: Moment,
     connections: BTreeMap<Key, Connection>,
-    /// Connections that the program has not accepted yet: they are not listed, and receive only messages to them alone.
+    /// Connections that the program has not accepted yet: they are not listed, and receive only messages to
+    /// them alone.
     pending: BTreeSet<Key>,
     ids: HashMap<Uuid, Key>,
     client_ids: HashMap<String, Key>,

@@ -72,7 +72,8 @@ fn is_plain(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'))
 }
 
-/// Escapes control characters, line breaks and characters that change the direction of text, and limits the length.
+/// Escapes control characters, line breaks and characters that change the direction of text, and limits the
+/// length.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (index, c) in text.chars().enumerate() {

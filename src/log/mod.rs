@@ -24,15 +24,16 @@ pub use start::start;
 #[cfg(feature = "cli")]
 pub use writer::Guard;
 
-/// Target of lines about clients that connect and disconnect, and rooms they create. Unless a level is set, these lines
-/// are logged even while the terminal displays events.
+/// Target of lines about clients that connect and disconnect, and rooms they create. Unless a level is set,
+/// these lines are logged even while the terminal displays events.
 pub const CLIENTS: &str = "livetape::clients";
 
-/// Target of lines about the rooms of tokens. Unless a level is set, these lines are logged even while the terminal displays
-/// events, because it displays only those of the main channel.
+/// Target of lines about the rooms of tokens. Unless a level is set, these lines are logged even while the
+/// terminal displays events, because it displays only those of the main channel.
 pub const TOKENS: &str = "livetape::tokens";
 
-/// Target of lines about a cluster, such as which node owns a channel: that of its module. Unless a level is set, they are always logged.
+/// Target of lines about a cluster, such as which node owns a channel: that of its module. Unless a level is
+/// set, they are always logged.
 #[cfg(feature = "cli")]
 const CLUSTER: &str = "livetape::cluster";
 

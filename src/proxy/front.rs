@@ -39,7 +39,8 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 10_000;
 /// First size of the buffer for a request head, in bytes. That of CONNECT fits.
 const HEAD_BYTES: usize = 512;
-/// Address of sockets in sign responses for clients on other machines, which reach it through the proxy (docs/protocol.md §1.7).
+/// Address of sockets in sign responses for clients on other machines, which reach it through the proxy
+/// (docs/protocol.md §1.7).
 const REAL_SOCKETS: &str = "wss://webcast-ws.tiktok.com";
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
@@ -183,8 +184,8 @@ impl Front {
         }
     }
 
-    /// Answers as the mock does on its own port. Many clients do not send sockets through a proxy: on this machine, sign responses name
-    /// the mock's own address, because such sockets would leave the machine.
+    /// Answers as the mock does on its own port. Many clients do not send sockets through a proxy: on this
+    /// machine, sign responses name the mock's own address, because such sockets would leave the machine.
     async fn answer<I: Wire>(&self, from: Option<IpAddr>, io: Stream<I>) {
         let is_local = from.is_none_or(|address| address.is_loopback());
         let sockets =

@@ -12,7 +12,8 @@ use crate::sans_io::host;
 
 /// Maximum length of a request head, in bytes. Sign requests carry whole cookie jars.
 const HEAD_BYTES_MAX: usize = 32 << 10;
-/// Maximum number of headers in a request. Two more fit into what the mock accepts, because [`rewritten`] can add so many.
+/// Maximum number of headers in a request. Two more fit into what the mock accepts, because [`rewritten`] can
+/// add so many.
 const HEADERS_MAX: usize = 98;
 /// Headers for the proxy rather than the host, in lower case. `Host` follows from the address of the request.
 const DROPPED: [&str; 6] =
@@ -112,8 +113,8 @@ fn body_bytes(headers: &[httparse::Header<'_>]) -> Result<Option<u64>, Refused> 
     }
 }
 
-/// Returns the head as the host expects it. It asks for the end of the connection after the response, because the client's next
-/// request could be for another host.
+/// Returns the head as the host expects it. It asks for the end of the connection after the response, because
+/// the client's next request could be for another host.
 fn rewritten(method: &str, uri: &Uri, headers: &[httparse::Header<'_>]) -> Vec<u8> {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let host = uri.authority().map_or("", |authority| authority.as_str());

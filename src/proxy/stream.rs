@@ -52,7 +52,8 @@ trait Both: AsyncRead + AsyncWrite + Unpin {}
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Both for I {}
 
-/// Handlers close a connection by dropping it, but clients of TLS take a connection without this message for a truncated one.
+/// Handlers close a connection by dropping it, but clients of TLS take a connection without this message for
+/// a truncated one.
 impl<I: Io> Drop for Tls<I> {
     fn drop(&mut self) {
         if let Some(stream) = &mut self.0 {

@@ -52,8 +52,8 @@ impl Certificates {
         Ok(Self { ca, key, provider: Arc::new(ring::default_provider()), ticketer, kept: Mutex::default() })
     }
 
-    /// Runs the server's side of a handshake, and returns the stream with its host. `asked_host` is the one in CONNECT.
-    /// Returns a line for the log on failure, unless the client sent nothing.
+    /// Runs the server's side of a handshake, and returns the stream with its host. `asked_host` is the one
+    /// in CONNECT. Returns a line for the log on failure, unless the client sent nothing.
     pub(super) async fn accept<I: Io>(
         &self,
         io: Prefixed<I>,
@@ -94,8 +94,8 @@ impl Certificates {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-        // Sessions are resumed from the client's memory, not ours. Without tickets, the delayed acknowledgement of the handshake would delay
-        // the first request of many clients by 40 ms.
+        // Sessions are resumed from the client's memory, not ours. Without tickets, the delayed
+        // acknowledgement of the handshake would delay the first request of many clients by 40 ms.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = Arc::clone(&self.ticketer);
         if kept.len() >= KEPT_MAX {

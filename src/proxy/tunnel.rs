@@ -51,8 +51,8 @@ fn bracketed(address: SocketAddr) -> String {
     }
 }
 
-/// Copies both directions until both ended, either failed, or neither sent anything for a long time. With `from_client_max`, the
-/// host gets only that many bytes, and then the end: the rest is dropped.
+/// Copies both directions until both ended, either failed, or neither sent anything for a long time. With
+/// `from_client_max`, the host gets only that many bytes, and then the end: the rest is dropped.
 pub(super) async fn copy(
     client: impl AsyncRead + AsyncWrite,
     host: impl AsyncRead + AsyncWrite,

@@ -73,8 +73,8 @@ impl Default for Flush {
     }
 }
 
-/// Interval of syncs to disk (fdatasync): data that was synced survives a power cut. Unless this is `Off`, each file is
-/// also synced at its end, and its directory when the file is created.
+/// Interval of syncs to disk (fdatasync): data that was synced survives a power cut. Unless this is `Off`,
+/// each file is also synced at its end, and its directory when the file is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
     /// After each record.

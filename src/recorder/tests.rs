@@ -45,7 +45,8 @@ fn check(plan: &Plan, run: &Run) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A recorder that reports success has written everything, and one that did not fails only because of the disk.
+/// A recorder that reports success has written everything, and one that did not fails only because of the
+/// disk.
 fn check_end(
     plan: &Plan,
     run: &Run,

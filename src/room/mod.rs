@@ -1,9 +1,9 @@
 //! A room is one connection upstream: a live room or a browser tab, whose items any number of
 //! [channels](crate::channels) receive.
 //!
-//! The channel that opens a room decides when it ends; others are guests, who come and leave at any time. A guest starts with
-//! the current state: the open connection, or the last failure. Each channel decodes the items itself, because its events have
-//! their own numbers and history.
+//! The channel that opens a room decides when it ends; others are guests, who come and leave at any time. A
+//! guest starts with the current state: the open connection, or the last failure. Each channel decodes the
+//! items itself, because its events have their own numbers and history.
 //!
 //! ```text
 //!              reserve            Room::new               the opener leaves, or a claim is lost
@@ -13,9 +13,10 @@
 //!          that wait try again                └──────────── the source has ended ───► End ◄───┘ closed its socket
 //! ```
 //!
-//! If the main channel opened the room, it ends when the main channel leaves it for another user, or is told to disconnect. If
-//! the channel of a token opened it, it ends with that channel: [`LINGER`](crate::channels::LINGER) after the last client has left,
-//! but not while the main channel is a guest.
+//! If the main channel opened the room, it ends when the main channel leaves it for another user, or is told
+//! to disconnect. If the channel of a token opened it, it ends with that channel:
+//! [`LINGER`](crate::channels::LINGER) after the last client has left, but not while the main channel is a
+//! guest.
 
 mod slots;
 
@@ -54,7 +55,8 @@ type Request = oneshot::Sender<Attachment>;
 /// An injected item, and the number of the channel that it is from.
 type Injection = (u64, Item);
 
-/// The rooms of this process, by user, and the limits on them. Clones share them. The lock is only held for copying.
+/// The rooms of this process, by user, and the limits on them. Clones share them. The lock is only held for
+/// copying.
 #[derive(Clone, Debug)]
 pub(crate) struct Rooms {
     reserved: Arc<Mutex<BTreeMap<String, mpsc::Sender<Request>>>>,
@@ -88,7 +90,8 @@ impl Rooms {
         self.lock().contains_key(&user.to_lowercase())
     }
 
-    /// Attaches to the room of `user` as a guest, as soon as it is open. Returns `None` if no channel has it, or it ends before.
+    /// Attaches to the room of `user` as a guest, as soon as it is open. Returns `None` if no channel has it,
+    /// or it ends before.
     pub(crate) async fn attach(&self, user: &str) -> Option<Attachment> {
         let requests = self.lock().get(&user.to_lowercase()).cloned()?;
         let (request, answer) = oneshot::channel();
@@ -358,8 +361,8 @@ impl Attachment {
         }
     }
 
-    /// Leaves the room, which ends it if this channel opened it: for guests with `told`, or else as if they were stopped. The
-    /// remaining items still follow.
+    /// Leaves the room, which ends it if this channel opened it: for guests with `told`, or else as if they
+    /// were stopped. The remaining items still follow.
     pub(crate) fn leave(&mut self, told: Option<Outcome>) {
         match &self.opener {
             Some(opener) => {

@@ -76,8 +76,8 @@ pub struct Config {
     pub lobby: lobby::Limits,
     /// Where recordings are stored, and limits of uploads.
     pub recordings: Recordings,
-    /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`] apply to
-    /// the sockets of all paths: pass the values of `sockets` and `lobby` there too.
+    /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`]
+    /// apply to the sockets of all paths: pass the values of `sockets` and `lobby` there too.
     pub handlers: Option<Handlers>,
 }
 

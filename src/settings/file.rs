@@ -109,8 +109,8 @@ fn entries<'a>(table: &'a DeTable<'a>) -> Vec<(Name<'a>, Cell<'a>)> {
     table.iter().map(|(key, value)| (name(key), Cell::new(value))).collect()
 }
 
-/// Applies the settings file `text`. Relative paths are resolved against `folder`; `note` is called for each key that is
-/// set.
+/// Applies the settings file `text`. Relative paths are resolved against `folder`; `note` is called for each
+/// key that is set.
 pub(super) fn apply(
     settings: &mut Settings,
     text: &str,

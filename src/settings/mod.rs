@@ -1,8 +1,8 @@
-//! Configuration: merges flags, environment variables, the settings file and defaults, in this order of precedence, and
-//! validates the result.
+//! Configuration: merges flags, environment variables, the settings file and defaults, in this order of
+//! precedence, and validates the result.
 //!
-//! `table` has one row per setting. Flags, the file, `livetape config show`, the example and the documentation are
-//! generated from it.
+//! `table` has one row per setting. Flags, the file, `livetape config show`, the example and the
+//! documentation are generated from it.
 
 mod check;
 mod file;

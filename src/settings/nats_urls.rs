@@ -24,7 +24,8 @@ impl NatsUrls {
         self.0.iter().map(server).collect()
     }
 
-    /// Returns the user and the password, which all URLs that have a user have in common. Both are percent-encoded.
+    /// Returns the user and the password, which all URLs that have a user have in common. Both are
+    /// percent-encoded.
     #[must_use]
     pub fn user(&self) -> Option<(&str, Option<&str>)> {
         self.users().next()

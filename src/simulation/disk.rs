@@ -172,8 +172,8 @@ impl Change {
 }
 
 impl State {
-    /// Begins a system call, and returns its fault. A process that crashes in this call gets `None`, and may have
-    /// executed part of it.
+    /// Begins a system call, and returns its fault. A process that crashes in this call gets `None`, and may
+    /// have executed part of it.
     fn call(&mut self) -> Option<Option<Fault>> {
         let number = self.calls;
         self.calls += 1;
@@ -299,7 +299,8 @@ impl Disk for SimulatedDisk {
             if !force && state.names.contains_key(path) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            // A truncated file is simulated as a new one, because only drafts are truncated, and they are never synced.
+            // A truncated file is simulated as a new one, because only drafts are truncated, and they are
+            // never synced.
             state.contents.push(Content::default());
             let number = state.contents.len() - 1;
             state.change(Change::Name(path.into(), number));

@@ -40,7 +40,8 @@ fn a_replay_continues_when_its_node_is_killed() {
         if kill > 0 && kill.is_multiple_of(5) {
             // The demo is long enough for this many kills.
             let feed = nodes[0].feed(&position);
-            // The owner was just killed, and on a busy machine the next one may lose the channel before it has stored the order.
+            // The owner was just killed, and on a busy machine the next one may lose the channel before it
+            // has stored the order.
             let speed = json!({ "speed": "max" });
             polled(|| (nodes[0].request("POST", "/replay/speed", &speed).0 == 200).then_some(()));
             read.extend(feed.to_end());
@@ -66,7 +67,8 @@ fn a_replay_continues_when_its_node_is_killed() {
     check(&nodes, &read);
 }
 
-/// Compares what a reader has read since the start of a replay with the demo, and with the backlog of each node.
+/// Compares what a reader has read since the start of a replay with the demo, and with the backlog of each
+/// node.
 fn check(nodes: &[Node], read: &[String]) {
     let all = numbers(read);
     assert!(all.is_sorted_by(|a, b| a < b));

@@ -17,7 +17,8 @@ use crate::support::{Nats, Node, assert_same, contents, demo, node, take_owner};
 const WAY: Duration = Duration::from_millis(250);
 /// The default of nodes.
 const LEASE: &str = "5s";
-/// Bar for an order to another node: to the owner and back, its question and the confirmation, and two messages to the log.
+/// Bar for an order to another node: to the owner and back, its question and the confirmation, and two
+/// messages to the log.
 const ORDER_TIME_MAX: Duration = Duration::from_secs(5);
 /// Bar for the whole demo at speed `max`. Messages of 1 KiB, one at a time, would take minutes.
 const REPLAY_TIME_MAX: Duration = Duration::from_secs(30);

@@ -18,7 +18,8 @@ const LONG_LEASE: &str = "60s";
 const MINUTES: &str = "30";
 /// Number of equal answers after which a replay stands still.
 const STILL: usize = 100;
-/// Length of a chat of control characters. In JSON, each has six bytes, so that the event does not fit into a message.
+/// Length of a chat of control characters. In JSON, each has six bytes, so that the event does not fit into a
+/// message.
 const LARGE: usize = 200_000;
 
 /// Starts a node that plays the recordings of a folder.

@@ -16,7 +16,8 @@ use crate::{
     support::{LEASE, Nats, Node, node, polled, take_owner},
 };
 
-/// Bar for a refusal by a node that knows that it cannot reach NATS. Otherwise it would wait for three seconds.
+/// Bar for a refusal by a node that knows that it cannot reach NATS. Otherwise it would wait for three
+/// seconds.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Tries to inject a chat. Returns the status and the code of the error.

@@ -17,8 +17,8 @@ pub(crate) enum To {
     Client,
 }
 
-/// Starts a server that passes connections on to `server`. Calls `passes` with all bytes before they are passed on; if it
-/// returns `false`, they are lost. Returns its address.
+/// Starts a server that passes connections on to `server`. Calls `passes` with all bytes before they are
+/// passed on; if it returns `false`, they are lost. Returns its address.
 pub(crate) fn start(server: &str, passes: impl Fn(To, &[u8]) -> bool + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -34,7 +34,8 @@ fn kills() -> usize {
     if std::env::var("LIVETAPE_CLUSTER_KILLS").is_ok() { SERVERS } else { 1 }
 }
 
-/// Returns addresses that no other program uses: of this process alone, because servers must know each other's before they start.
+/// Returns addresses that no other program uses: of this process alone, because servers must know each
+/// other's before they start.
 fn addresses() -> Vec<SocketAddr> {
     let [.., high, middle, low] = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, high + 1, middle, low);
@@ -58,8 +59,8 @@ fn start() -> Vec<Nats> {
     servers
 }
 
-/// Returns which server leads the stream of the main channel, once all copies of it and of the leases are up to date. Asks a server that
-/// did not just start.
+/// Returns which server leads the stream of the main channel, once all copies of it and of the leases are up
+/// to date. Asks a server that did not just start.
 fn leader(asked: &Nats) -> usize {
     STREAMS.map(|stream| {
         let mut answers = std::iter::repeat_with(|| info(asked, stream)).take(ATTEMPTS_MAX).flatten();

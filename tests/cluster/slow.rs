@@ -48,7 +48,8 @@ fn a_slow_nats_delays_events_and_loses_none() {
     assert!(logs[1] == logs[0] && logs[2] == logs[0]);
 }
 
-/// The node holds the lease and has read the log to its end, but it wakes up only after another has continued.
+/// The node holds the lease and has read the log to its end, but it wakes up only after another has
+/// continued.
 #[test]
 fn a_node_that_stands_still_before_its_first_message_publishes_nothing() {
     let nats = Nats::start();

@@ -94,7 +94,8 @@ async fn pages_from_disk_may_only_read_the_feed() {
     let rigs = [Rig::start(), with_access(Access { origins, ..Access::default() })];
     for (rig, listed) in rigs.iter().zip([false, true]) {
         rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "".into() });
-        // OBS opens a local file as the second one. All sandboxed frames share the first one, so it must be listed.
+        // OBS opens a local file as the second one. All sandboxed frames share the first one, so it must be
+        // listed.
         for (origin, reads) in [("null", listed), ("http://absolute", true)] {
             let from_file = [("host", "localhost"), ("origin", origin)];
             for path in ["/", "/events"] {

@@ -199,8 +199,8 @@ async fn a_slow_upload_times_out_after_an_hour() {
     let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
     let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
     let drafts = || std::fs::read_dir(folder.path()).unwrap().count();
-    // The paused clock does not advance while a thread writes the upload. Once the draft exists, the test advances it by exactly one hour
-    // before the response.
+    // The paused clock does not advance while a thread writes the upload. Once the draft exists, the test
+    // advances it by exactly one hour before the response.
     let hour = async {
         while drafts() == 0 {
             tokio::task::yield_now().await;

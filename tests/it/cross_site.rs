@@ -11,7 +11,8 @@ use crate::{
     support::{HttpResponse, Rig},
 };
 
-/// Returns a server whose feed has ended, so that every response ends, and the methods and paths of all its routes.
+/// Returns a server whose feed has ended, so that every response ends, and the methods and paths of all its
+/// routes.
 async fn all_routes(access: Access) -> (Rig, Vec<(String, String)>) {
     let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
     rig.hub.close(CloseReason { code: 1000, reason: "".into() });

@@ -1,4 +1,5 @@
-//! The WebSocket library writes pongs and close frames; events bypass it. These tests check the order of events and such frames.
+//! The WebSocket library writes pongs and close frames; events bypass it. These tests check the order of
+//! events and such frames.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::hub::CloseReason;

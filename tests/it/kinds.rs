@@ -62,7 +62,8 @@ fn common_msg_id(payload: &Bytes) -> String {
     walk(common, 2).map_or(0, |(id, _)| id).to_string()
 }
 
-/// Converts our event to the fields that `expected.jsonl` lists for a method. The names on the left are that file's.
+/// Converts our event to the fields that `expected.jsonl` lists for a method. The names on the left are that
+/// file's.
 fn as_expected(method: &str, event: &Value) -> Value {
     let (data, user) = (&event["data"], &event["data"]["user"]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

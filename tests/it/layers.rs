@@ -1,5 +1,5 @@
-//! Checks imports between modules: an allow-list for every module of `src/`, no cycles between sibling modules below `ROOTS`, and the
-//! order of the folders in `server`.
+//! Checks imports between modules: an allow-list for every module of `src/`, no cycles between sibling
+//! modules below `ROOTS`, and the order of the folders in `server`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -55,7 +55,8 @@ async fn a_port_taken_on_one_loopback_address_counts_as_in_use() {
     assert_eq!(problem.message, format!("port {port} is in use on ::1"));
 }
 
-/// Maximum number of bytes that the system holds for a client that never reads: unsent data and the client's own buffer.
+/// Maximum number of bytes that the system holds for a client that never reads: unsent data and the client's
+/// own buffer.
 #[cfg(target_os = "linux")]
 const HELD_BYTES_MAX: usize = 1 << 20;
 

@@ -244,7 +244,8 @@ async fn parameters_describe_their_values_and_the_page_is_listed() {
     assert!(root["101"].is_object() && root["200"]["content"]["text/html"].is_object(), "{root}");
 }
 
-/// An empty body is read as `{}`. A body is required where that is invalid, or where it would replace existing data.
+/// An empty body is read as `{}`. A body is required where that is invalid, or where it would replace
+/// existing data.
 #[tokio::test(start_paused = true)]
 async fn a_body_is_required_if_an_empty_one_is_rejected() {
     let rig = Rig::start();

@@ -1,4 +1,5 @@
-//! What `/schema/events.json` tells generators of code: which schema a type has, and which fields are always there.
+//! What `/schema/events.json` tells generators of code: which schema a type has, and which fields are always
+//! there.
 
 use std::collections::BTreeSet;
 

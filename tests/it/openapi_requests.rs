@@ -118,7 +118,8 @@ fn values() -> Vec<Value> {
 /// Parts of messages about two fields that do not go together, which a schema cannot compare.
 const RELATIONS: [&str; 3] = ["is not after its start", "is not another host", "has neither code nor reason"];
 
-/// Returns the body with each of its properties removed or replaced, one at a time, and bodies of other types.
+/// Returns the body with each of its properties removed or replaced, one at a time, and bodies of other
+/// types.
 fn variations(body: &Value) -> Vec<Value> {
     let body = body.as_object().unwrap();
     let with = |key: &str, value: Option<Value>| {

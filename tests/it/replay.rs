@@ -23,7 +23,8 @@ fn events(log: &[(u64, Value)]) -> Vec<Value> {
     log.iter().map(|(_, event)| event.clone()).collect()
 }
 
-/// Converts events of a later generation to those of the first: numbered from `first`, with IDs without suffix.
+/// Converts events of a later generation to those of the first: numbered from `first`, with IDs without
+/// suffix.
 fn as_first_generation(events: &[Value], suffix: &str, first: u64) -> Vec<Value> {
     let strip = |value: &mut Value| {
         if let Some(text) = value.as_str() {

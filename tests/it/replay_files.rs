@@ -37,7 +37,8 @@ async fn only_regular_files_are_loaded() {
     assert_eq!(show.order(ReplayOrder::Load("short".into())).await.recording, "short");
 }
 
-/// Queues all three commands before the file can be open, and compares the answers in order, so the speed of the disk does not matter.
+/// Queues all three commands before the file can be open, and compares the answers in order, so the speed of
+/// the disk does not matter.
 #[tokio::test(start_paused = true)]
 async fn other_orders_do_not_wait_for_a_recording_to_open() {
     let (_folder, show) = loading();

@@ -1,4 +1,5 @@
-//! Compares the three recorded sessions with the output of an independent client (`session-<n>.expected.json`).
+//! Compares the three recorded sessions with the output of an independent client
+//! (`session-<n>.expected.json`).
 
 use std::collections::BTreeMap;
 

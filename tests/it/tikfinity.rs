@@ -47,7 +47,8 @@ fn shipped() -> Vec<Value> {
     recordings().iter().flat_map(|(_, items)| decode(items, &TIKFINITY, true)).collect()
 }
 
-/// Returns the diamonds that an overlay for TikFinity counts: those of gifts outside streaks, and of each end of a streak.
+/// Returns the diamonds that an overlay for TikFinity counts: those of gifts outside streaks, and of each end
+/// of a streak.
 fn diamonds_at_ends(events: &[Value]) -> i64 {
     let gifts = events.iter().filter(|event| event["event"] == "gift").map(|event| &event["data"]);
     let ends = gifts.filter(|gift| gift["giftType"] != 1 || gift["repeatEnd"] == true);
@@ -227,7 +228,8 @@ async fn request(connector: &memory::MemoryConnector, request: &str) -> crate::s
     crate::support::HttpResponse::parse(&answer)
 }
 
-/// Opens a socket as a page of `origin`, or as a program. Returns the first event, or the status of a rejection.
+/// Opens a socket as a page of `origin`, or as a program. Returns the first event, or the status of a
+/// rejection.
 async fn first_event(connector: &memory::MemoryConnector, origin: Option<&str>) -> Result<Value, u16> {
     let mut request =
         "ws://localhost:21213/?since=0&types=chat&service=overlay".into_client_request().unwrap();

@@ -1,4 +1,5 @@
-//! Requests that are not HTTP and upgrades that are not WebSockets get responses in the usual format, with the usual headers.
+//! Requests that are not HTTP and upgrades that are not WebSockets get responses in the usual format, with
+//! the usual headers.
 
 use livetape::{
     hub::Limits,

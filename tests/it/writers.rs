@@ -1,4 +1,5 @@
-//! The task of a socket and the writer of its channel both write to it, without losing, repeating or mixing up events.
+//! The task of a socket and the writer of its channel both write to it, without losing, repeating or mixing
+//! up events.
 
 use std::{env, sync::Arc};
 

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-/// Returns the path of the program: the one built with these tests, or that in `LIVETAPE_BIN`, such as a broken build that tests must
-/// detect.
+/// Returns the path of the program: the one built with these tests, or that in `LIVETAPE_BIN`, such as a
+/// broken build that tests must detect.
 pub(crate) fn program() -> String {
     std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
 }

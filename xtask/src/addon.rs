@@ -13,7 +13,8 @@ use crate::{
     programs::{cargo, status, target},
 };
 
-/// Arguments of cargo that build the addon. Built together with `livetape`, it has the features of the program, and shares its libraries.
+/// Arguments of cargo that build the addon. Built together with `livetape`, it has the features of the
+/// program, and shares its libraries.
 pub(crate) const LIBRARIES: [&str; 5] = ["--package", "livetape", "--package", "livetape-node", "--lib"];
 
 /// Returns the addon that cargo builds with this profile.

@@ -1,4 +1,5 @@
-//! Runs the official test suite of the WebSocket protocol against `/ws/echo`, with the scripts in `tests/autobahn/`.
+//! Runs the official test suite of the WebSocket protocol against `/ws/echo`, with the scripts in
+//! `tests/autobahn/`.
 
 use std::{
     env, fs,

@@ -33,8 +33,8 @@ pub(crate) struct Args {
     /// decode, fanout: leave out the comparison with an npm package, which needs Node
     #[arg(long)]
     no_peer: bool,
-    /// replay: measure memory while playing two recordings of 24 hours and one of 1 GB at full speed; fanout: for 1,000 connections, idle and busy; node: during ten
-    /// million callbacks
+    /// replay: measure memory while playing two recordings of 24 hours and one of 1 GB at full speed; fanout:
+    /// for 1,000 connections, idle and busy; node: during ten million callbacks
     #[arg(long)]
     memory: bool,
     /// replay --memory: measure only the recordings of 24 hours
@@ -50,7 +50,8 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Bench {
-    /// What a cluster of several processes costs, on a real NATS server: latency, CPU time and bytes per piece, time until another takes over
+    /// What a cluster of several processes costs, on a real NATS server: latency, CPU time and bytes per
+    /// piece, time until another takes over
     Cluster,
     /// Decode, dedup and JSON of all real frames, compared with bare gunzip and prost
     Decode,
@@ -58,12 +59,13 @@ enum Bench {
     Fanout,
     /// Fanout with 100 to 10,000 subscribers, 10 to 1,000 events per second, 1 to 100 rooms
     Scale,
-    /// Lateness of a replay at speed 1, compared with a bare timer; the time to play an hour at speed max, once without clients and once
-    /// over a WebSocket, compared with decoding alone
+    /// Lateness of a replay at speed 1, compared with a bare timer; the time to play an hour at speed max,
+    /// once without clients and once over a WebSocket, compared with decoding alone
     Replay,
     /// Writing, reading and seeking, compared with bare loops
     Recording,
-    /// Time from exec to the listening socket and to the first event, compared with a bare axum server; size of the program
+    /// Time from exec to the listening socket and to the first event, compared with a bare axum server; size
+    /// of the program
     Start,
     /// Echo and broadcast by handlers of `@livetape/node`, compared with npm `ws`
     Node,

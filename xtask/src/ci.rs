@@ -1,5 +1,5 @@
-//! All CI stages in order. A stage has no time limit, because a busy machine needs several times as long as an idle one: it is killed
-//! when it prints nothing for [`SILENCE_MAX`].
+//! All CI stages in order. A stage has no time limit, because a busy machine needs several times as long as
+//! an idle one: it is killed when it prints nothing for [`SILENCE_MAX`].
 
 use std::{
     io::{self, BufRead as _, IsTerminal as _, Write as _},
@@ -21,8 +21,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(10 * 60);
 /// A stage: its name, what it needs, and its cargo arguments.
 type Stage = (&'static str, &'static [&'static [Need]], &'static [&'static str]);
 
-/// `programs` links livetape, the addon for Node and the benchmarks, so that cargo can link them in parallel. `packages` uses that build of
-/// livetape and the addon, and the Chromium of `client`.
+/// `programs` links livetape, the addon for Node and the benchmarks, so that cargo can link them in parallel.
+/// `packages` uses that build of livetape and the addon, and the Chromium of `client`.
 #[rustfmt::skip]
 const STAGES: &[Stage] = &[
     ("test", &[], &["xtask", "test"]),
@@ -131,7 +131,8 @@ fn run_stage(name: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Installs what the stages need and the machine does not have, if the user agrees. Packages are left to the stages.
+/// Installs what the stages need and the machine does not have, if the user agrees. Packages are left to the
+/// stages.
 fn provide(stages: &[Stage], is_agreed: bool) -> Result<()> {
     let mut needs: Vec<Need> = Vec::new();
     for need in stages.iter().flat_map(|(_, needs, _)| needs.iter().copied().flatten()) {

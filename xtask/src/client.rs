@@ -1,5 +1,5 @@
-//! Generates the types of `packages/client` from the server's schema, then builds and tests the client, `examples/` and
-//! `packages/testing`, in Node and in Chromium.
+//! Generates the types of `packages/client` from the server's schema, then builds and tests the client,
+//! `examples/` and `packages/testing`, in Node and in Chromium.
 
 use std::{env, fs, path::Path};
 

@@ -1,12 +1,12 @@
 //! Generates the committed Rust code from `proto/*.proto`, without `protoc`.
 //!
-//! Each generated file starts with checksums of its source and of its own text, so that a test without the generators
-//! (`tests/it/tidy.rs`) detects stale and edited files.
+//! Each generated file starts with checksums of its source and of its own text, so that a test without the
+//! generators (`tests/it/tidy.rs`) detects stale and edited files.
 
 use anyhow::Result;
 
-/// Payloads and other messages that livetape writes. All others are only read, as views; a benchmark and tests compare the
-/// views with structs of the same fields (`used.rs`).
+/// Payloads and other messages that livetape writes. All others are only read, as views; a benchmark and
+/// tests compare the views with structs of the same fields (`used.rs`).
 #[cfg(feature = "codegen")]
 const WRITTEN: [&str; 22] = [
     "Barrage",
@@ -43,8 +43,8 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Large fields of repeated messages. An empty one takes two bytes on the wire but, unless boxed, hundreds of bytes in memory, so a small
-/// payload could allocate a lot.
+/// Large fields of repeated messages. An empty one takes two bytes on the wire but, unless boxed, hundreds of
+/// bytes in memory, so a small payload could allocate a lot.
 #[cfg(feature = "codegen")]
 const BOXED: [&str; 5] = [
     ".livetape.webcast.HourlyRankReward.Winner.notify",

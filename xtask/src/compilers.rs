@@ -19,8 +19,8 @@ impl Compilers {
         Self { group, ticks: 0 }
     }
 
-    /// Reports the compilers at work. Returns `None` if there are none, if they have used less than a second of CPU time since the last
-    /// report, or if `/proc` is not available.
+    /// Reports the compilers at work. Returns `None` if there are none, if they have used less than a second
+    /// of CPU time since the last report, or if `/proc` is not available.
     pub(crate) fn progress(&mut self) -> Option<String> {
         let (mut names, mut ticks) = (Vec::new(), 0);
         for process in fs::read_dir("/proc").ok()?.flatten() {

@@ -1,8 +1,8 @@
-//! Builds the demo and its variant without finals: spreads the messages of a session over its frames, so that something happens all the
-//! time.
+//! Builds the demo and its variant without finals: spreads the messages of a session over its frames, so that
+//! something happens all the time.
 //!
-//! The session combines many rooms, and most activity is in three bursts. This spreads each kind of message over the whole length, keeping
-//! its order; gift streaks stay together.
+//! The session combines many rooms, and most activity is in three bursts. This spreads each kind of message
+//! over the whole length, keeping its order; gift streaks stay together.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -40,7 +40,8 @@ const RESUMED_AFTER: usize = 6;
 /// Resolution of positions, as parts of the whole length.
 const PLACES: usize = 1_000_000;
 const RESUMED: i32 = 2;
-/// Step between the [`phrases`] of consecutive chats. It is coprime to their number, and alternates between languages.
+/// Step between the [`phrases`] of consecutive chats. It is coprime to their number, and alternates between
+/// languages.
 const PHRASE_STEP: usize = 7;
 /// Field numbers of a chat: text, mentioned user, language.
 const CONTENT: u64 = 3;
@@ -69,8 +70,8 @@ pub(crate) fn replace_chats(items: &mut [Item]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Spreads the messages over the frames. Frames keep their number, IDs and compression; frames with batches get even intervals.
-/// `only_for_overlays` leaves out the kinds of messages that overlays do not show.
+/// Spreads the messages over the frames. Frames keep their number, IDs and compression; frames with batches
+/// get even intervals. `only_for_overlays` leaves out the kinds of messages that overlays do not show.
 pub(crate) fn deal(items: &mut [Item], room_id: i64, only_for_overlays: bool) {
     let mut frames = batches(items);
     let kinds = decoded(items);

@@ -1,5 +1,6 @@
-//! Adds the finals that streaks of a session lack. The data set is a sample of the messages, so many of its streaks have no end. In a LIVE,
-//! nearly every streak has one, and overlays that only count a streak then would seem to lose gifts.
+//! Adds the finals that streaks of a session lack. The data set is a sample of the messages, so many of its
+//! streaks have no end. In a LIVE, nearly every streak has one, and overlays that only count a streak then
+//! would seem to lose gifts.
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -1,4 +1,5 @@
-//! Generates the committed recordings, from the frame lines of `fixtures/webcast` or synthetically. The output is the same on every run.
+//! Generates the committed recordings, from the frame lines of `fixtures/webcast` or synthetically. The
+//! output is the same on every run.
 
 use anyhow::Result;
 

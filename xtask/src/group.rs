@@ -1,4 +1,5 @@
-//! A program that ends together with everything that it has started, and that is killed when it prints nothing for a long time.
+//! A program that ends together with everything that it has started, and that is killed when it prints
+//! nothing for a long time.
 
 #[cfg(unix)]
 use std::os::unix::process::CommandExt as _;
@@ -25,7 +26,8 @@ const PASSED_BYTES_MAX: usize = 8 << 10;
 #[cfg(unix)]
 const GUARD: &str = "read -r line; kill -KILL 0";
 
-/// A program and its process group. The group also ends with this process, because Ctrl+C does not reach another group.
+/// A program and its process group. The group also ends with this process, because Ctrl+C does not reach
+/// another group.
 pub(crate) struct Group {
     child: Child,
     #[cfg(unix)]
@@ -35,8 +37,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts a program, without input: outside the terminal's own group, reading from it would stop the program. Its output is passed on
-    /// as it is produced.
+    /// Starts a program, without input: outside the terminal's own group, reading from it would stop the
+    /// program. Its output is passed on as it is produced.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         Self::start_passing(command, io::stdout(), io::stderr())
     }
@@ -64,8 +66,8 @@ impl Group {
         })
     }
 
-    /// Waits for the end of the program. Kills the whole group and returns `None` if it prints nothing for too long. Without process groups,
-    /// only the program itself is killed.
+    /// Waits for the end of the program. Kills the whole group and returns `None` if it prints nothing for
+    /// too long. Without process groups, only the program itself is killed.
     pub(crate) fn wait(mut self, silence_max: Duration) -> Result<Option<ExitStatus>> {
         let status = self.wait_for_end(silence_max)?;
         #[cfg(unix)]
@@ -85,7 +87,8 @@ impl Group {
         Ok(status)
     }
 
-    /// Returns the status of the program, once it has ended and its output has been passed on; `None` if it prints nothing for too long.
+    /// Returns the status of the program, once it has ended and its output has been passed on; `None` if it
+    /// prints nothing for too long.
     fn wait_for_end(&mut self, silence_max: Duration) -> Result<Option<ExitStatus>> {
         let (mut last, mut looked, mut compilers) = (now(), now(), Compilers::of(self.child.id()));
         loop {

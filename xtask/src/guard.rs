@@ -1,5 +1,6 @@
-//! Checks that decode, dedup and encode still take the same number of instructions, which does not depend on the load of the machine.
-//! `benches/guard.rs` is the measured program, `benches/guard.txt` has the committed counts.
+//! Checks that decode, dedup and encode still take the same number of instructions, which does not depend on
+//! the load of the machine. `benches/guard.rs` is the measured program, `benches/guard.txt` has the committed
+//! counts.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +13,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::programs::{Need, RELEASED, cargo, install, status, target};
 
-/// Maximum difference from a committed count, in percent. A higher count is a loss, and fails; a lower one is reported.
+/// Maximum difference from a committed count, in percent. A higher count is a loss, and fails; a lower one is
+/// reported.
 const TOLERANCE_PERCENT: f64 = 3.0;
 pub(crate) const VALGRIND: Need = Need::Program(&["valgrind", "--version"], "valgrind");
 const WORKS: [&str; 3] = ["decode", "dedup", "encode"];
@@ -50,7 +52,8 @@ fn build() -> Result<PathBuf> {
     Ok(target()?.join("release/guard"))
 }
 
-/// Counts the instructions of a function and its callees, with an empty environment, because the size of the environment moves the stack.
+/// Counts the instructions of a function and its callees, with an empty environment, because the size of the
+/// environment moves the stack.
 fn count(program: &Path, work: &str) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);

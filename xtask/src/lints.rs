@@ -6,11 +6,12 @@ use anyhow::Result;
 
 use crate::programs::{cargo, status};
 
-/// Internal crates. Each has to compile alone: in the workspace, it could use features of dependencies that only others enable.
+/// Internal crates. Each has to compile alone: in the workspace, it could use features of dependencies that
+/// only others enable.
 const CRATES: [&str; 4] = ["livetape-core", "livetape-io", "livetape-mock", "livetape-tools"];
 
-/// Checks the workspace with default features, then each internal crate alone, then the libraries without features, then livetape with each
-/// feature alone.
+/// Checks the workspace with default features, then each internal crate alone, then the libraries without
+/// features, then livetape with each feature alone.
 pub(crate) fn run() -> Result<()> {
     clippy(&["--workspace", "--all-targets"])?;
     // Not one of all targets, because `cargo test` leaves it out.
@@ -21,7 +22,8 @@ pub(crate) fn run() -> Result<()> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))?;
     for features in feature_sets(&manifest) {
         println!("── livetape without default features: {features:?}");
-        // Features that one package enables apply to all selected packages, so `livetape-testing` is checked without its own.
+        // Features that one package enables apply to all selected packages, so `livetape-testing` is checked
+        // without its own.
         let packages = ["--lib", "--package", "livetape", "--package", "livetape-testing"];
         clippy(&[&packages[..], &["--no-default-features", "--features", &features]].concat())?;
     }

@@ -65,7 +65,8 @@ enum Chore {
         #[arg(long)]
         accept: bool,
     },
-    /// Run readers, rooms, uploads, seeks and a live room that drops, and fail if memory, descriptors or threads keep growing
+    /// Run readers, rooms, uploads, seeks and a live room that drops, and fail if memory, descriptors or
+    /// threads keep growing
     Soak(soak::Args),
     /// Build livetape for release and fail if it is too large
     Size,
@@ -123,7 +124,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Build and test packages/client, packages/testing and examples/ (after a change to them or to the events)
+    /// Build and test packages/client, packages/testing and examples/ (after a change to them or to the
+    /// events)
     Client {
         /// Compare without writing, and fail on any difference
         #[arg(long)]

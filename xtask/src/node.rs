@@ -48,8 +48,8 @@ impl Node {
         Ok(Self { folder: Some(bin) })
     }
 
-    /// Installs the packages in the lock file of `locked` into `folder`. Node is installed the same way, because Debian's npm only runs on
-    /// Debian's Node.
+    /// Installs the packages in the lock file of `locked` into `folder`. Node is installed the same way,
+    /// because Debian's npm only runs on Debian's Node.
     pub(crate) fn install(&self, locked: &Path, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         for name in LOCKED {
@@ -58,15 +58,16 @@ impl Node {
         self.npm_ci(folder)
     }
 
-    /// Runs `npm ci`, without install scripts, which only build optional accelerators. Uses this Node, because an old one would skip packages
-    /// that need a recent one.
+    /// Runs `npm ci`, without install scripts, which only build optional accelerators. Uses this Node,
+    /// because an old one would skip packages that need a recent one.
     pub(crate) fn npm_ci(&self, folder: &Path) -> Result<()> {
         let mut npm = npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
         self.lead(npm.current_dir(folder))?;
         status(&mut npm)
     }
 
-    /// Packs the package in a folder into `destination`. With `build`, npm builds the package first, as its manifest says.
+    /// Packs the package in a folder into `destination`. With `build`, npm builds the package first, as its
+    /// manifest says.
     pub(crate) fn pack(&self, folder: &Path, destination: &Path, build: bool) -> Result<()> {
         let mut npm = npm(["pack", "--loglevel", "error", "--pack-destination"]);
         npm.arg(destination).args((!build).then_some("--ignore-scripts"));

@@ -1,4 +1,5 @@
-//! Runs unmodified third-party clients against `livetape mock`. Installs the dependencies of the checks in `tests/peers/`.
+//! Runs unmodified third-party clients against `livetape mock`. Installs the dependencies of the checks in
+//! `tests/peers/`.
 
 use std::{
     env::consts::EXE_SUFFIX,
@@ -56,8 +57,8 @@ pub(crate) struct Args {
     /// Run some cells of the table, and programs behind the mock's proxy
     #[arg(long, conflicts_with = "table")]
     proxied: bool,
-    /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python interpreter. With --table: parts of
-    /// names of clients, or scenarios
+    /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python
+    /// interpreter. With --table: parts of names of clients, or scenarios
     only: Vec<String>,
 }
 

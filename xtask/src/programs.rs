@@ -33,7 +33,8 @@ const NPM: Need = Need::Program(&["npm", "--version"], "npm");
 pub(crate) const NODE: [Need; 2] = [NPM, Need::Node];
 /// Python, with what virtual environments need.
 pub(crate) const PYTHON: Need = Need::Program(&["python3", "-c", "import ensurepip, venv"], "python3-venv");
-/// Debian's Chromium, and the fonts without which screenshots show boxes instead of the names and texts of recordings. `und-zsye` is emoji.
+/// Debian's Chromium, and the fonts without which screenshots show boxes instead of the names and texts of
+/// recordings. `und-zsye` is emoji.
 pub(crate) const CHROMIUM: [Need; 5] = [
     Need::Program(&["chromium", "--version"], "chromium"),
     Need::Program(&["fc-list", "--version"], "fontconfig"),
@@ -63,8 +64,9 @@ impl Need {
     }
 }
 
-/// Installs what is missing of the programs, fonts and components, with `apt-get` and rustup. A failure fails the chore, because a skipped
-/// test proves nothing. Packages and Node are installed by the chores, which know their lock files.
+/// Installs what is missing of the programs, fonts and components, with `apt-get` and rustup. A failure fails
+/// the chore, because a skipped test proves nothing. Packages and Node are installed by the chores, which
+/// know their lock files.
 pub(crate) fn install(needs: &[Need]) -> Result<()> {
     let missing: Vec<_> = needs.iter().filter(|need| need.is_missing()).collect();
     let components = missing.iter().filter_map(|need| match need {
@@ -93,8 +95,9 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Returns the cargo that runs this chore, without this package's environment variables: some build scripts (ring's) depend on them and
-/// would run again on every switch between `cargo xtask` and `cargo`, along with all their dependents.
+/// Returns the cargo that runs this chore, without this package's environment variables: some build scripts
+/// (ring's) depend on them and would run again on every switch between `cargo xtask` and `cargo`, along with
+/// all their dependents.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     without_package(&mut cargo);
@@ -112,7 +115,8 @@ pub(crate) fn without_package(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Features of released programs beyond the default ones. Every release build has them, so that cargo builds livetape once.
+/// Features of released programs beyond the default ones. Every release build has them, so that cargo builds
+/// livetape once.
 pub(crate) const RELEASED: [&str; 2] = ["--features", "livetape/nats"];
 
 /// A built livetape, and the folder for other output.

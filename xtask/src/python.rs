@@ -9,8 +9,8 @@ use crate::{
     programs::{Built, build_livetape, status},
 };
 
-/// Builds livetape, installs the tools from the lock file, formats, lints and type-checks the package, and runs its tests; with
-/// `check`, reports what would be formatted or fixed.
+/// Builds livetape, installs the tools from the lock file, formats, lints and type-checks the package, and
+/// runs its tests; with `check`, reports what would be formatted or fixed.
 pub(crate) fn run(check: bool) -> Result<()> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages/python").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;

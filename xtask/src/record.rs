@@ -9,7 +9,8 @@ use crate::programs::cargo;
 /// Exit code for a process ended by a signal.
 const ENDED_BY_SIGNAL: u8 = 130;
 
-/// Runs livetape from source with the same arguments, and returns its exit code. livetape reports its own errors.
+/// Runs livetape from source with the same arguments, and returns its exit code. livetape reports its own
+/// errors.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let status = cargo().args(["run", "--quiet", "--", "record"]).args(args).status()?;
     Ok(exit_code(status).into())

@@ -1,4 +1,5 @@
-//! Generates the committed recordings. `cargo xtask fixture` writes them, and a test in tests/it/tools compares them.
+//! Generates the committed recordings. `cargo xtask fixture` writes them, and a test in tests/it/tools
+//! compares them.
 
 use std::{error::Error, fs, io::BufReader, path::Path, time::Duration};
 
@@ -26,8 +27,8 @@ mod finals;
 pub(crate) const DEMO: &str = "recordings/demo.bin";
 /// The demo's gifts and chats, with streaks as incomplete as in the source.
 pub(crate) const CUT_STREAKS: &str = "recordings/cut-streaks.bin";
-/// The scrubbing key. It need not be secret, because the people are fictional already. With this key, all people of the demo get different
-/// names.
+/// The scrubbing key. It need not be secret, because the people are fictional already. With this key, all
+/// people of the demo get different names.
 const PUBLIC_KEY: &[u8; KEY_BYTES] = b"livetape: the people of the demo";
 
 /// Name of each recording and of its frame lines.
@@ -67,8 +68,9 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Made>, Box<dyn Error>> {
     Ok(all)
 }
 
-/// Generates the recording of `<session>.jsonl`. Replaces its people and their texts with readable fictional ones, so that an audit finds
-/// nothing. Spreads the messages of session 1 evenly; in the demo, all streaks end.
+/// Generates the recording of `<session>.jsonl`. Replaces its people and their texts with readable fictional
+/// ones, so that an audit finds nothing. Spreads the messages of session 1 evenly; in the demo, all streaks
+/// end.
 pub(crate) fn make(root: &Path, name: &str, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let imported = imported(root, session)?;
     let (mut header, mut items, mut room_id) = (None, Vec::new(), 0);

@@ -1,4 +1,5 @@
-//! Writes a protobuf schema as a table, which maps field numbers to names for code that walks encoded messages.
+//! Writes a protobuf schema as a table, which maps field numbers to names for code that walks encoded
+//! messages.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! Takes the screenshot of the dashboard in README.md, and stores a checksum of the dashboard, so that a test detects a stale
-//! screenshot.
+//! Takes the screenshot of the dashboard in README.md, and stores a checksum of the dashboard, so that a test
+//! detects a stale screenshot.
 
 use std::{fs, path::Path};
 

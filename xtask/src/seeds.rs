@@ -1,5 +1,6 @@
-//! Runs the simulations and the fuzz targets with fresh seeds, or repeats one. They are tests with proptest, which reads its seed from the
-//! environment, so they also run with every `cargo test`, each with one random seed.
+//! Runs the simulations and the fuzz targets with fresh seeds, or repeats one. They are tests with proptest,
+//! which reads its seed from the environment, so they also run with every `cargo test`, each with one random
+//! seed.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,8 @@ use wait_timeout::ChildExt as _;
 
 use crate::programs::{cargo, target};
 
-/// Maximum time for one seed: one that takes longer hangs. A simulation takes about five seconds on a busy machine.
+/// Maximum time for one seed: one that takes longer hangs. A simulation takes about five seconds on a busy
+/// machine.
 const SEED_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Time between two reports of progress.

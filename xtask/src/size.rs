@@ -30,7 +30,8 @@ pub(crate) fn build() -> Result<PathBuf> {
     built(&["--bin", "livetape"])
 }
 
-/// Builds livetape and the addon for release, with one build of the libraries that both contain, and returns the path of the program.
+/// Builds livetape and the addon for release, with one build of the libraries that both contain, and returns
+/// the path of the program.
 pub(crate) fn build_with_addon() -> Result<PathBuf> {
     built(&[&LIBRARIES[..], &["--bin", "livetape"]].concat())
 }

@@ -13,13 +13,13 @@ use crate::{
 const WARM_UP: f64 = 0.4;
 /// Minimum number of samples after the warm-up.
 const SAMPLES_MIN: usize = 30;
-/// Names of columns, the growth after the warm-up that they may show, and how much more than at the start may be left at the end, when all
-/// clients have gone. Memory that was used once stays with the process.
+/// Names of columns, the growth after the warm-up that they may show, and how much more than at the start may
+/// be left at the end, when all clients have gone. Memory that was used once stays with the process.
 const LIMITS: [(&str, f64, f64); 3] =
     [(" KiB", 4.0 * 1024.0, f64::INFINITY), (" files", 25.0, 4.0), (" threads", 2.0, 4.0)];
 
-/// Name of the column with the number of connected readers, and the minimum of its median after the warm-up: without readers, everything is
-/// flat. Of 500 readers, some nine in ten are connected at a time.
+/// Name of the column with the number of connected readers, and the minimum of its median after the warm-up:
+/// without readers, everything is flat. Of 500 readers, some nine in ten are connected at a time.
 const READERS: &str = "readers";
 const READERS_MIN: f64 = 250.0;
 
@@ -84,7 +84,8 @@ impl fmt::Display for Trend {
     }
 }
 
-/// Reads the samples: a line of names, then a line for each sample, the first before any client and the last after all.
+/// Reads the samples: a line of names, then a line for each sample, the first before any client and the last
+/// after all.
 fn trends(csv: &str) -> Result<Vec<Trend>> {
     let mut lines = csv.lines();
     let names: Vec<_> = lines.next().context("no samples")?.split(',').collect();
@@ -141,7 +142,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Returns whether a soak of 150 s is flat, with these numbers at each second and a peak, and with `left` descriptors after it.
+    /// Returns whether a soak of 150 s is flat, with these numbers at each second and a peak, and with `left`
+    /// descriptors after it.
     fn soak(kib: impl Fn(u32) -> u32, files: impl Fn(u32) -> u32, left: u32) -> bool {
         let mut csv = "seconds,readers,a KiB,a files,a threads\n0.0,0,9000,12,4\n".to_owned();
         for second in 1..150 {

@@ -1,4 +1,5 @@
-//! Generates the structs that livetape decodes to: the fields of a protobuf schema that events use, with borrowed strings.
+//! Generates the structs that livetape decodes to: the fields of a protobuf schema that events use, with
+//! borrowed strings.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -287,7 +288,8 @@ impl Writer<'_> {
         })
     }
 
-    /// Whether a message contains strings or bytes, directly or nested. No message of the schema contains itself.
+    /// Whether a message contains strings or bytes, directly or nested. No message of the schema contains
+    /// itself.
     fn borrows(&self, message: &DescriptorProto) -> bool {
         message.field.iter().any(|field| match field.r#type() {
             Type::String | Type::Bytes => true,

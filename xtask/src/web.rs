@@ -1,4 +1,5 @@
-//! Builds the dashboard from `web/` into `web/dist`, which is committed so that building livetape does not require Node.
+//! Builds the dashboard from `web/` into `web/dist`, which is committed so that building livetape does not
+//! require Node.
 
 use std::{
     collections::BTreeMap,

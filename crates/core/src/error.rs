@@ -113,7 +113,8 @@ macro_rules! codes {
             /// Returns the default hint.
             #[must_use]
             pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
-            /// Returns the hint to show in a terminal: if `hint` is the default, the variant that names flags.
+            /// Returns the hint to show in a terminal: if `hint` is the default, the variant that names
+            /// flags.
             #[must_use]
             pub fn terminal_hint(self, hint: &str) -> &str {
                 let given: &[&str] = match self { $(Self::$code => &[$($terminal)?],)* };
@@ -163,7 +164,8 @@ codes! {
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
     /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// A limit of connections, subscribers, rooms, replays or look-ups is reached, or another user is being looked up.
+    /// A limit of connections, subscribers, rooms, replays or look-ups is reached, or another user is being
+    /// looked up.
     Capacity = "capacity", 503, 4102, 1, "try again later";
     /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";

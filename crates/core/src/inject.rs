@@ -31,7 +31,8 @@ use super::{
     },
 };
 
-/// First reserved message id. TikTok's ids contain the time of their creation, and reach this one in November 2037.
+/// First reserved message id. TikTok's ids contain the time of their creation, and reach this one in November
+/// 2037.
 pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
 /// Size of one stream's block of ids, as a power of two.
 const IDS_BITS: u32 = 20;
@@ -76,7 +77,8 @@ pub enum InjectRequest {
         /// Whether to send a streak that rises to `count` and ends with a final, rather than only the final.
         #[serde(default)]
         combo: bool,
-        /// Price of a single gift in diamonds. Defaults to the known price; required for gifts that are not known by name.
+        /// Price of a single gift in diamonds. Defaults to the known price; required for gifts that are not
+        /// known by name.
         #[schemars(range(min = 0))]
         diamonds: Option<i32>,
         /// URL of the gift's picture.
@@ -264,8 +266,8 @@ impl InjectRequest {
 }
 
 impl Injector {
-    /// Starts an ownership of a stream that several processes share: its ids differ from those of all others, also if these
-    /// were lost.
+    /// Starts an ownership of a stream that several processes share: its ids differ from those of all others,
+    /// also if these were lost.
     pub fn begin_term(&mut self, term: u64) {
         self.term = term;
     }

@@ -1,4 +1,5 @@
-//! Converts the observed traffic of a client with TikTok LIVE to items: HTTP exchanges, and the messages of sockets.
+//! Converts the observed traffic of a client with TikTok LIVE to items: HTTP exchanges, and the messages of
+//! sockets.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -72,8 +73,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Creates an observer of a client that watches `user`. If that is empty, the user of a room is the one for whom a
-    /// look-up returned it.
+    /// Creates an observer of a client that watches `user`. If that is empty, the user of a room is the one
+    /// for whom a look-up returned it.
     #[must_use]
     pub fn new(user: &str) -> Self {
         let hosts = user.is_empty().then(BTreeMap::new);
@@ -85,8 +86,8 @@ impl Observer {
         std::mem::take(&mut self.items)
     }
 
-    /// Reports an HTTP exchange. A first batch is held until its connection opens, because it belongs to the room that
-    /// the opening names.
+    /// Reports an HTTP exchange. A first batch is held until its connection opens, because it belongs to the
+    /// room that the opening names.
     pub fn exchange(&mut self, offset: Duration, http: Http, flags: u8) {
         self.learn_host(&http);
         if http.role() != Role::InitialBatch {
@@ -130,7 +131,8 @@ impl Observer {
         conn
     }
 
-    /// Reports a frame. The first push frame identifies a socket, unless its URL is that of another service of TikTok.
+    /// Reports a frame. The first push frame identifies a socket, unless its URL is that of another service
+    /// of TikTok.
     pub fn frame(
         &mut self,
         offset: Duration,
@@ -176,8 +178,8 @@ impl Observer {
         }
     }
 
-    /// Reports the end of the observation. First batches that are still held have no connection, and so no user: events at
-    /// this time, long after they arrived, would be wrong. They count as missing.
+    /// Reports the end of the observation. First batches that are still held have no connection, and so no
+    /// user: events at this time, long after they arrived, would be wrong. They count as missing.
     pub fn finish(&mut self, offset: Duration) {
         for (arrived, _, http) in std::mem::take(&mut self.held) {
             let at = u64::try_from(arrived.as_nanos()).unwrap_or(u64::MAX);

@@ -37,7 +37,8 @@ pub fn is_webcast_address(url: &str) -> bool {
     is_host || path_of(url).starts_with("/webcast/im/")
 }
 
-/// Whether a WebSocket with this URL belongs to TikTok but not to a LIVE: direct messages have push frames too.
+/// Whether a WebSocket with this URL belongs to TikTok but not to a LIVE: direct messages have push frames
+/// too.
 #[must_use]
 pub fn is_other_address(url: &str) -> bool {
     let host = url.split('/').nth(2).unwrap_or_default();

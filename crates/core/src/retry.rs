@@ -8,8 +8,8 @@ use super::error::Code;
 pub const ATTEMPTS: u32 = 5;
 /// Maximum of the first delay. It doubles with each attempt, and each delay is at least half of its maximum.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-/// Maximum of the first delay after a rejection because of too many requests that states no wait: the delay is 10 s or
-/// longer, because TikTok and sign servers count over minutes.
+/// Maximum of the first delay after a rejection because of too many requests that states no wait: the delay
+/// is 10 s or longer, because TikTok and sign servers count over minutes.
 pub const BACKOFF_FIRST_LIMITED: Duration = Duration::from_secs(20);
 /// Maximum delay, unless the server requests a longer one.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -104,8 +104,8 @@ impl Retry {
         self.attempt = self.attempt.saturating_add(1);
     }
 
-    /// Returns a random delay between half of the exponential maximum and all of it (equal jitter): clients that failed
-    /// together do not retry together, and attempts spread over time.
+    /// Returns a random delay between half of the exponential maximum and all of it (equal jitter): clients
+    /// that failed together do not retry together, and attempts spread over time.
     fn backoff(&mut self, code: Code) -> Duration {
         let first = if code == Code::RateLimited { BACKOFF_FIRST_LIMITED } else { BACKOFF_FIRST };
         let doublings = (self.attempt - 1).min(31);

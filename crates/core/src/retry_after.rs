@@ -10,8 +10,8 @@ use jiff::civil::DateTime;
 /// because it counts requests.
 pub const HEADERS: [&str; 3] = ["retry-after", "ratelimit-reset", "x-ratelimit-reset"];
 
-/// The forms of dates in HTTP, which every recipient has to accept (RFC 9110 §5.6.7). The first is usually read as RFC 2822, but that fails
-/// on the last day of the year 9999, a common "never".
+/// The forms of dates in HTTP, which every recipient has to accept (RFC 9110 §5.6.7). The first is usually
+/// read as RFC 2822, but that fails on the last day of the year 9999, a common "never".
 const HTTP_DATES: [&str; 3] =
     ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 /// Numbers from here on are dates rather than delays, in seconds since the Unix epoch: 2001 and later.
@@ -27,8 +27,8 @@ pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Duration) -> Opti
     HEADERS.iter().filter_map(|name| parse(header(name)?, now)).next()
 }
 
-/// Parses the value of one header: a number of seconds, a date in Unix seconds or milliseconds, or an HTTP date
-/// in any of its three forms, or an ISO 8601 date.
+/// Parses the value of one header: a number of seconds, a date in Unix seconds or milliseconds, or an HTTP
+/// date in any of its three forms, or an ISO 8601 date.
 #[must_use]
 pub fn parse(value: &str, now: Duration) -> Option<Duration> {
     let value = value.trim();

@@ -19,8 +19,8 @@ pub const HEARTBEAT_MIN: Duration = Duration::from_secs(10);
 /// Maximum heartbeat interval, regardless of the server's setting: longer silence would count as a
 /// disconnect.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
-/// Time without any frame after which a connection counts as dead. Even a quiet room answers a heartbeat every
-/// ten seconds.
+/// Time without any frame after which a connection counts as dead. Even a quiet room answers a heartbeat
+/// every ten seconds.
 pub const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// Method of the messages that announce the end of a room.

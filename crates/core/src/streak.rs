@@ -16,7 +16,8 @@ use super::{
     event::{Data, Event, Gift},
 };
 
-/// Time without a message after which a streak's final is inferred. Real finals follow within 5 s (docs/protocol.md §4).
+/// Time without a message after which a streak's final is inferred. Real finals follow within 5 s
+/// (docs/protocol.md §4).
 pub const FINAL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum number of streaks to remember, open or ended. Beyond it, the least recent one is ended and
 /// forgotten.
@@ -103,7 +104,8 @@ impl Streaks {
         }
     }
 
-    /// Continues the streak of a gift event that another process broadcast. Its deadline counts from the start.
+    /// Continues the streak of a gift event that another process broadcast. Its deadline counts from the
+    /// start.
     pub fn resume(&mut self, room_id: i64, event: &Event, out: &mut Vec<Inferred>) {
         let Data::Gift(gift) = &event.data else { return };
         let user_id = event.user.as_ref().map_or(0, |user| user.user_id.0);

@@ -93,8 +93,8 @@ pub fn line(event: &Value) -> Option<String> {
     })
 }
 
-/// Formats what a gift adds, so that the lines of a streak add up, and the streak's total if that is different. Returns `None` for a final
-/// that only repeats the streak's last message.
+/// Formats what a gift adds, so that the lines of a streak add up, and the streak's total if that is
+/// different. Returns `None` for a final that only repeats the streak's last message.
 fn gift(data: &Value) -> Option<String> {
     let (total, added) = (&data["repeatCount"], &data["repeatDelta"]);
     if *added == 0 {
@@ -114,9 +114,9 @@ fn with_hint(message: String, hint: &str) -> String {
     if hint.is_empty() { message } else { format!("{message}\n💡 {hint}") }
 }
 
-/// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint, which then
-/// leaves out the usual wait. `is_lost` means that an open connection was lost, rather than that an attempt to connect
-/// failed.
+/// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint,
+/// which then leaves out the usual wait. `is_lost` means that an open connection was lost, rather than that
+/// an attempt to connect failed.
 fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
@@ -176,8 +176,8 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Whether a character controls the terminal or changes the text direction. No name may contain one, because it
-/// can make one name look like another.
+/// Whether a character controls the terminal or changes the text direction. No name may contain one, because
+/// it can make one name look like another.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     !is_harmless(c) || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')

@@ -30,8 +30,8 @@ pub fn has_name(event: &Event) -> bool {
     }
 }
 
-/// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other formats
-/// have no extra work. A gift's JSON is the one that counts since the streak's previous final.
+/// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other
+/// formats have no extra work. A gift's JSON is the one that counts since the streak's previous final.
 ///
 /// # Errors
 /// If `json` is not an event that [has a name](has_name). Nothing is appended then.

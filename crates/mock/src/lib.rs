@@ -103,7 +103,8 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// Fails with `recording_not_found` or `cannot_listen`, or with `bad_request` for a mistake in the scenario.
+    /// Fails with `recording_not_found` or `cannot_listen`, or with `bad_request` for a mistake in the
+    /// scenario.
     pub async fn start(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         Self::start_on(scenario, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
@@ -122,8 +123,8 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`, or with `bad_request` for a mistake in the
-    /// scenario.
+    /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`, or with `bad_request` for a
+    /// mistake in the scenario.
     pub async fn start_on(scenario: impl Into<ScenarioFile>, address: SocketAddr) -> Result<Self, Problem> {
         let loaded = scenario.into().load()?;
         let listening = Listening::bind(address).await?;
@@ -271,7 +272,8 @@ impl MockTikTok {
         self.mock.lock().journal.entries.clone()
     }
 
-    /// Returns whether a client has sent anything since the mock was started. Unlike the log, a reset keeps it.
+    /// Returns whether a client has sent anything since the mock was started. Unlike the log, a reset keeps
+    /// it.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -288,7 +290,8 @@ impl MockTikTok {
         self.mock.lock().was_used
     }
 
-    /// Returns the last entries of the log, at most `max`, and the number of all entries, including those that did not fit.
+    /// Returns the last entries of the log, at most `max`, and the number of all entries, including those
+    /// that did not fit.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -308,8 +311,8 @@ impl MockTikTok {
         (last, entries.len() as u64 + state.journal.dropped)
     }
 
-    /// Clears the log, the rooms and the counters of faults, networks and rate limits. The users change their states again as
-    /// from the start.
+    /// Clears the log, the rooms and the counters of faults, networks and rate limits. The users change their
+    /// states again as from the start.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -347,8 +350,8 @@ impl MockTikTok {
         self.mock.replace(toml)
     }
 
-    /// Replaces the networks with those parsed from TOML, also for open connections, until the next reset or scenario. An
-    /// empty text removes them.
+    /// Replaces the networks with those parsed from TOML, also for open connections, until the next reset or
+    /// scenario. An empty text removes them.
     ///
     /// ```
     /// # use livetape_mock::*;

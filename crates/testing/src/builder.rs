@@ -22,8 +22,8 @@ use crate::{
 /// Capacity of an in-memory connection in each direction, in bytes.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Builder for a [`Tape`]: [`start`](Self::start) serves it on a port, [`start_in_memory`](Self::start_in_memory) without
-/// sockets.
+/// Builder for a [`Tape`]: [`start`](Self::start) serves it on a port,
+/// [`start_in_memory`](Self::start_in_memory) without sockets.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -146,7 +146,8 @@ impl TapeBuilder {
     /// Starts a server on a free port of 127.0.0.1.
     ///
     /// # Panics
-    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at), or if that is after
+    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at), or
+    /// if that is after
     /// [`end_at`](Self::end_at). If called outside a tokio runtime.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = Tape> {
@@ -159,8 +160,8 @@ impl TapeBuilder {
         }
     }
 
-    /// Starts a server without sockets; [`Tape::connect`] opens connections to it. Under tokio's paused clock, a recording
-    /// from [`Tape::replay_bytes`] is exact to the millisecond.
+    /// Starts a server without sockets; [`Tape::connect`] opens connections to it. Under tokio's paused
+    /// clock, a recording from [`Tape::replay_bytes`] is exact to the millisecond.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {

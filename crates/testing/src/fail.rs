@@ -1,5 +1,5 @@
-//! Panics that name the line of the test. They take the location as an argument, because `#[track_caller]` has no effect
-//! on an `async fn`.
+//! Panics that name the line of the test. They take the location as an argument, because `#[track_caller]`
+//! has no effect on an `async fn`.
 
 use std::{fmt::Display, panic::Location};
 

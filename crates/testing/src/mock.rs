@@ -14,7 +14,8 @@
 //! # }
 //! ```
 //!
-//! A user who goes offline after a minute and is live again a minute later, through a slow network. The test does not wait:
+//! A user who goes offline after a minute and is live again a minute later, through a slow network. The test
+//! does not wait:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {

@@ -15,8 +15,8 @@ use crate::{
 
 /// Sends messages into a replay. Returned by [`Tape::send`].
 ///
-/// Each message is sent when its method is awaited, which completes once the events are broadcast. Methods panic if a
-/// value is out of range.
+/// Each message is sent when its method is awaited, which completes once the events are broadcast. Methods
+/// panic if a value is out of range.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -227,7 +227,8 @@ impl SendGift<'_> {
         self
     }
 
-    /// Sends a streak of messages, as if the user tapped [`count`](Self::count) times, instead of a single message.
+    /// Sends a streak of messages, as if the user tapped [`count`](Self::count) times, instead of a single
+    /// message.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -240,8 +241,8 @@ impl SendGift<'_> {
         self
     }
 
-    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok; required for a gift that livetape
-    /// does not know.
+    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok; required for a gift
+    /// that livetape does not know.
     pub fn diamonds(mut self, diamonds: i32) -> Self {
         self.diamonds = Some(diamonds);
         self

@@ -62,8 +62,8 @@ impl Tape {
         TapeBuilder::new(Recording::Path(recording.as_ref().to_owned()))
     }
 
-    /// Replays a recording in memory, for example one from `include_bytes!`. Required under a paused clock, which does not
-    /// wait for the thread that reads a file.
+    /// Replays a recording in memory, for example one from `include_bytes!`. Required under a paused clock,
+    /// which does not wait for the thread that reads a file.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -124,7 +124,8 @@ impl Tape {
         }
     }
 
-    /// Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count.
+    /// Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not
+    /// count.
     ///
     /// # Panics
     /// After [`PATIENCE`]. The message contains the number of connected clients.
@@ -184,7 +185,8 @@ impl Tape {
         self.order(ReplayOrder::Seek(offset))
     }
 
-    /// Pauses the replay, then plays the next `frames` frames that contain events. At the end of the recording, does nothing.
+    /// Pauses the replay, then plays the next `frames` frames that contain events. At the end of the
+    /// recording, does nothing.
     ///
     /// # Panics
     /// If `frames` is not between 1 and 10,000.
@@ -210,7 +212,8 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// If a close frame cannot have this code: the valid ones are 1000 to 1003, 1007 to 1014 and 3000 to 4999. For 1006, see
+    /// If a close frame cannot have this code: the valid ones are 1000 to 1003, 1007 to 1014 and 3000 to
+    /// 4999. For 1006, see
     /// [`abort_clients`](Self::abort_clients).
     #[track_caller]
     pub fn drop_clients(&self, code: u16) {
@@ -223,8 +226,8 @@ impl Tape {
         self.hub.dismiss(&CloseReason { code, reason: REASON.into() });
     }
 
-    /// Cuts the connection of every client without a close frame, as a failing network does: clients report the close code 1006. They may
-    /// reconnect at once.
+    /// Cuts the connection of every client without a close frame, as a failing network does: clients report
+    /// the close code 1006. They may reconnect at once.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -246,8 +249,8 @@ impl Tape {
         self.hub.dismiss(&CloseReason { code: close::ABNORMAL, reason: "".into() });
     }
 
-    /// Waits until the recording has ended and every client has been sent all events. Clients must read meanwhile, for
-    /// example in a task: a client that does not is disconnected with 4101, as by livetape.
+    /// Waits until the recording has ended and every client has been sent all events. Clients must read
+    /// meanwhile, for example in a task: a client that does not is disconnected with 4101, as by livetape.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -259,7 +262,8 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// If no event is broadcast for [`PATIENCE`]. The message names the reason if the tape is paused or waits for clients.
+    /// If no event is broadcast for [`PATIENCE`]. The message names the reason if the tape is paused or waits
+    /// for clients.
     #[track_caller]
     pub fn finished(&self) -> impl Future<Output = Finished> + use<'_> {
         let at = Location::caller();

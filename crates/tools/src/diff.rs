@@ -1,7 +1,7 @@
 //! Compares two streams of events, in bounded memory.
 //!
-//! Events with ids match by type and id, and inferred finals by their streak. Other events without ids match if their contents are equal.
-//! The next match is searched for within [`WINDOW`] events.
+//! Events with ids match by type and id, and inferred finals by their streak. Other events without ids match
+//! if their contents are equal. The next match is searched for within [`WINDOW`] events.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -121,7 +121,8 @@ pub fn diff<E>(
     }
 }
 
-/// Returns how many events precede the next match on each side. The next match is the one with the smallest sum.
+/// Returns how many events precede the next match on each side. The next match is the one with the smallest
+/// sum.
 fn out_of_step<E>(
     left: &mut Side<impl Iterator<Item = Result<Value, E>>>,
     right: &mut Side<impl Iterator<Item = Result<Value, E>>>,

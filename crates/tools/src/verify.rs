@@ -113,8 +113,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Writes a line for each damaged stretch, with its bytes and missing records. `of_bytes` and `of_records` follow the
-/// numbers.
+/// Writes a line for each damaged stretch, with its bytes and missing records. `of_bytes` and `of_records`
+/// follow the numbers.
 pub(super) fn write_stretches(
     f: &mut fmt::Formatter<'_>,
     report: &Report,

@@ -37,9 +37,11 @@ use crate::{
 /// Maximum number of events that one call returns.
 const BATCH_EVENTS_MAX: usize = 256;
 
-/// A server and its sources. Node drops it with its environment, for example that of a worker that ends: the app closes then.
+/// A server and its sources. Node drops it with its environment, for example that of a worker that ends: the
+/// app closes then.
 ///
-/// Methods that wait are not `async`: such a future borrows `self`, which Node frees although the future still runs (napi-rs issue 1575).
+/// Methods that wait are not `async`: such a future borrows `self`, which Node frees although the future
+/// still runs (napi-rs issue 1575).
 #[napi]
 pub struct NativeApp {
     app: Arc<App>,

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::OrError as _;
 
-/// A subscriber of the feed. Node can drop it while a call is pending, so each call has its own reference to `Feed`.
+/// A subscriber of the feed. Node can drop it while a call is pending, so each call has its own reference to
+/// `Feed`.
 #[napi]
 pub struct NativeFeed {
     feed: Arc<Feed>,

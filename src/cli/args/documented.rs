@@ -46,7 +46,8 @@ fn every_command_in_a_document_parses() {
             let Some(args) = args.filter(|args| !args.contains('…')) else { continue };
             let args = args.split_whitespace().map(|arg| arg.trim_matches(['"', '\'']));
             if let Err(error) = Args::try_parse_from(["livetape"].into_iter().chain(args)) {
-                // Text such as `livetape repair` or `livetape record --cdp` names a command or flag without its arguments.
+                // Text such as `livetape repair` or `livetape record --cdp` names a command or flag without
+                // its arguments.
                 let is_short = matches!(
                     error.kind(),
                     ErrorKind::MissingRequiredArgument

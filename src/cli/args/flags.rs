@@ -12,7 +12,8 @@ use crate::settings::{Form, KEYS, Key};
 
 /// Settings that a command has flags for.
 pub(in crate::cli) trait Scope: Send + Sync + 'static {
-    /// Keys of the flags that `-h` shows. `--help` shows all flags, starting with the section of the first key.
+    /// Keys of the flags that `-h` shows. `--help` shows all flags, starting with the section of the first
+    /// key.
     const COMMON: &[&str];
     /// Keys whose help differs from that of other commands, each with its own help.
     const TEXTS: &[(&str, &str)] = &[];
@@ -20,8 +21,8 @@ pub(in crate::cli) trait Scope: Send + Sync + 'static {
     /// Returns whether the command has the flag of `key`.
     fn holds(key: &Key) -> bool;
 
-    /// Returns whether the command reads the environment variable of `key`. Invalid variables of other commands are
-    /// ignored.
+    /// Returns whether the command reads the environment variable of `key`. Invalid variables of other
+    /// commands are ignored.
     fn reads(key: &Key) -> bool;
 }
 

@@ -48,8 +48,8 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli) mock: Option<PathBuf>,
     /// Send the requests of COMMAND to TikTok and to sign servers to the mock
     ///
-    /// For clients whose hosts cannot be changed. COMMAND gets the variables that curl, Node.js, Python and Java read, for a proxy and for
-    /// the certificate of its CA. Starts the mock `demo` without --mock.
+    /// For clients whose hosts cannot be changed. COMMAND gets the variables that curl, Node.js, Python and
+    /// Java read, for a proxy and for the certificate of its CA. Starts the mock `demo` without --mock.
     #[arg(long)]
     pub(in crate::cli) mock_proxy: bool,
     /// Start playing once N clients are connected [default: 1; 0 with a mock]
@@ -60,8 +60,8 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli) connect_time: Duration,
     /// Send SIGTERM to COMMAND after this long without traffic
     ///
-    /// The time starts once the clients are connected and, with --mock, have sent the mock a request. Events, open
-    /// private replays and client activity on the mock count as traffic.
+    /// The time starts once the clients are connected and, with --mock, have sent the mock a request. Events,
+    /// open private replays and client activity on the mock count as traffic.
     #[arg(long, value_name = "D", value_parser = silence)]
     pub(in crate::cli) until_idle: Option<Duration>,
     #[command(flatten)]

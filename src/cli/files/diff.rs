@@ -1,4 +1,5 @@
-//! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two builds.
+//! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two
+//! builds.
 
 use std::{
     cell::Cell,

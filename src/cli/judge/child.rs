@@ -34,8 +34,8 @@ pub(crate) struct Child {
     /// Time to exit after the first signal.
     grace: Duration,
     deadline: Option<Instant>,
-    /// Whether it leads a process group, so that signals also reach the processes that it starts. In a terminal it
-    /// stays in livetape's group, which receives Ctrl+C and can read the input.
+    /// Whether it leads a process group, so that signals also reach the processes that it starts. In a
+    /// terminal it stays in livetape's group, which receives Ctrl+C and can read the input.
     leads_group: bool,
 }
 

@@ -121,7 +121,8 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     }
 }
 
-/// Returns the settings with the defaults of `run`: no display, offline, and a free port unless a flag names one.
+/// Returns the settings with the defaults of `run`: no display, offline, and a free port unless a flag names
+/// one.
 fn settings(args: &args::Run) -> Result<Settings, Problem> {
     let resolved = config::resolved(&args.flags)?;
     let origin = |path: &str| KEYS.iter().find(|key| key.path() == path).map(|key| resolved.origin(key));
@@ -245,8 +246,8 @@ impl Run<'_> {
         }
     }
 
-    /// Returns the problem if the command, which exited with `code`, did not use what was started for it: such a test tests
-    /// nothing.
+    /// Returns the problem if the command, which exited with `code`, did not use what was started for it:
+    /// such a test tests nothing.
     fn unused(&self, code: u8) -> Option<Problem> {
         let command = shown(self.args.command[0].as_ref());
         if !self.is_connected() {

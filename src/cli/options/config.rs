@@ -40,8 +40,8 @@ pub(crate) fn resolved<S: Scope>(flags: &Flags<S>) -> Result<Resolved, Problem> 
     resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)
 }
 
-/// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a name, or if
-/// `--config` is given, so that invalid settings do not get in the way of a file.
+/// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a
+/// name, or if `--config` is given, so that invalid settings do not get in the way of a file.
 pub(crate) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
     let is_plain = |name: &str| is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO;
     let is_name = name.to_str().is_some_and(is_plain) && !name.exists();
@@ -83,7 +83,8 @@ pub(crate) fn first(problems: Vec<Problem>) -> Problem {
     problem
 }
 
-/// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first of
+/// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first
+/// of
 /// [`folders::files`] that exists.
 pub(crate) fn resolve(
     file: Option<&Path>,

@@ -50,7 +50,8 @@ pub(crate) fn files() -> Vec<PathBuf> {
     [PathBuf::from(FILE)].into_iter().chain(user).collect()
 }
 
-/// Returns the default directory of recordings: `./recordings` if it exists, otherwise one in the platform's folder for data.
+/// Returns the default directory of recordings: `./recordings` if it exists, otherwise one in the platform's
+/// folder for data.
 pub(crate) fn recordings() -> PathBuf {
     let user = || Folders::find().map(|folders| folders.data.join(FOLDER));
     let here = Path::new(FOLDER);

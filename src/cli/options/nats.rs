@@ -13,7 +13,8 @@ use crate::{
 /// Start of the seed of a user's NKey. A credentials file starts with dashes.
 const SEED_START: &str = "SU";
 
-/// Returns how to join the cluster of the settings, if there is one. Files and keys are checked; NATS is not asked.
+/// Returns how to join the cluster of the settings, if there is one. Files and keys are checked; NATS is not
+/// asked.
 pub(crate) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
     let settings::Cluster { nats: Some(urls), name, ca, lease, replicas, .. } = &settings.cluster else {
         return Ok(None);

@@ -57,8 +57,9 @@ fn bad(path: &Path, flag: &str, error: &dyn fmt::Display, hint: &str) -> Problem
     Problem::new(Code::BadConfig, format!("cannot use {} as {flag}: {error}", path.display())).hint(hint)
 }
 
-/// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509` creates the
-/// certificate of an authority, which verifiers reject for servers. Only the intended server has its key, so it is safe to accept.
+/// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509`
+/// creates the certificate of an authority, which verifiers reject for servers. Only the intended server has
+/// its key, so it is safe to accept.
 #[derive(Debug)]
 struct Verifier {
     authorities: Arc<WebPkiServerVerifier>,

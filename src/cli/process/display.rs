@@ -78,7 +78,8 @@ pub(crate) fn print(lines: &[String]) -> io::Result<()> {
     written
 }
 
-/// Checks at the end of a command that all lines were written. Until then, a full disk does not stop a server.
+/// Checks at the end of a command that all lines were written. Until then, a full disk does not stop a
+/// server.
 pub(crate) fn check() -> Result<(), Problem> {
     FAILURE.get().map_or(Ok(()), |problem| Err(problem.clone()))
 }
@@ -147,7 +148,8 @@ fn is_connection(json: &[u8]) -> bool {
     json.starts_with(br#"{"type":"connection_created""#)
 }
 
-/// Writes outside of the runtime's threads, and returns whether that succeeded: a terminal blocks while text in it is selected.
+/// Writes outside of the runtime's threads, and returns whether that succeeded: a terminal blocks while text
+/// in it is selected.
 pub(crate) async fn write(lines: Vec<String>) -> bool {
     let write = move || lines.is_empty() || print(&lines).is_ok();
     tokio::task::spawn_blocking(write).await.unwrap_or(false)

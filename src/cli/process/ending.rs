@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Two equal signals within this time count as one: a terminal and a wrapper such as npm may both send SIGINT, and
-/// `timeout` sends SIGTERM to the process and to its group.
+/// Two equal signals within this time count as one: a terminal and a wrapper such as npm may both send
+/// SIGINT, and `timeout` sends SIGTERM to the process and to its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// A signal that asks the process to end.
@@ -14,7 +14,8 @@ pub(crate) enum Signal {
     /// SIGTERM.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGTERM"))]
     Terminate,
-    /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an exit.
+    /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an
+    /// exit.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGHUP"))]
     Hangup,
 }

@@ -211,8 +211,8 @@ pub(crate) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
-/// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is often redirected to
-/// a file.
+/// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is
+/// often redirected to a file.
 pub(crate) fn cannot_write(error: &io::Error) -> Problem {
     Problem::new(Code::OutputIncomplete, format!("cannot write to stdout: {error}"))
 }

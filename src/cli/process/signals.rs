@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP. Of a server, the first signal shuts it down gracefully; after that, Ctrl-C or SIGTERM exits
-//! immediately. A tool exits at once, and removes its unfinished file.
+//! Ctrl-C, SIGTERM and SIGHUP. Of a server, the first signal shuts it down gracefully; after that, Ctrl-C or
+//! SIGTERM exits immediately. A tool exits at once, and removes its unfinished file.
 //!
 //! Signals have their own thread, because other threads may be busy with a flood from the upstream.
 
@@ -30,8 +30,8 @@ pub(crate) fn drain_time(shutdown_time: Duration) -> Duration {
     shutdown_time - RESERVE.min(shutdown_time / 2)
 }
 
-/// Handles signals for the rest of the process. Once a shutdown begins, for any reason, the process exits within
-/// `shutdown_time`.
+/// Handles signals for the rest of the process. Once a shutdown begins, for any reason, the process exits
+/// within `shutdown_time`.
 pub(crate) fn listen(control: Control, shutdown_time: Duration) {
     in_thread(async move |signals| {
         let why = wait(signals, &control, shutdown_time).await;
@@ -117,8 +117,8 @@ async fn force(control: &Control, why: &str) -> ! {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Handlers of SIGINT, SIGTERM and SIGHUP. A signal without a handler has the system's default action: it ends the
-/// process or is ignored.
+/// Handlers of SIGINT, SIGTERM and SIGHUP. A signal without a handler has the system's default action: it
+/// ends the process or is ignored.
 #[cfg(unix)]
 pub(crate) struct Signals([Option<tokio::signal::unix::Signal>; 3]);
 

@@ -75,7 +75,8 @@ fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Pr
     Ok(file)
 }
 
-/// Finds a recording: a file relative to the current directory rather than the scenario, or a name in `folder`.
+/// Finds a recording: a file relative to the current directory rather than the scenario, or a name in
+/// `folder`.
 fn recording(play: &str, folder: &Path) -> Result<String, Problem> {
     let tape = Tape::find_in(folder, Path::new(play))?;
     let Some(path) = tape.path() else { return Ok(tape.name) };

@@ -39,8 +39,8 @@ pub(crate) struct Stage {
 /// The main channel of a server.
 pub(super) type Source = Channel<NetTransport>;
 
-/// Listens, announces the addresses with `greet`, serves until the source that `start` returns has ended, and closes the
-/// server. Returns the exit code.
+/// Listens, announces the addresses with `greet`, serves until the source that `start` returns has ended, and
+/// closes the server. Returns the exit code.
 pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     settings: &Settings,
     lifecycle: &args::Lifecycle,
@@ -71,8 +71,8 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Listens on the address of the settings, and returns the driver for a source. Create the source before serving:
-    /// a client may send it a request at once.
+    /// Listens on the address of the settings, and returns the driver for a source. Create the source before
+    /// serving: a client may send it a request at once.
     pub(crate) async fn listen(
         settings: &Settings,
         lifecycle: &args::Lifecycle,
@@ -149,8 +149,8 @@ impl Bound {
 }
 
 impl Stage {
-    /// Shuts the server down gracefully, after its source has ended. Returns the exit code: whether the webhook
-    /// or a client missed events.
+    /// Shuts the server down gracefully, after its source has ended. Returns the exit code: whether the
+    /// webhook or a client missed events.
     pub(crate) async fn close(self) -> u8 {
         self.control.shut_down();
         self.control.channels().ended().await;
@@ -195,7 +195,8 @@ fn stream_name(seed: Option<u64>) -> String {
     format!("{name:016x}")
 }
 
-/// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to report.
+/// Prints a summary of each recording, and returns the exit code: `otherwise` if the source has nothing to
+/// report.
 pub(crate) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));

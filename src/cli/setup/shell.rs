@@ -50,8 +50,8 @@ fn unfilled(page: &str) -> String {
     format!("{before}{EXTRA}.nf\n{extra}.fi\n{rest}")
 }
 
-/// Returns the command with the synopsis of `--help`, which names values, and with the help of flags that `-h` hides:
-/// clap_mangen omits both.
+/// Returns the command with the synopsis of `--help`, which names values, and with the help of flags that
+/// `-h` hides: clap_mangen omits both.
 fn described(command: &clap::Command) -> clap::Command {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim().to_owned();

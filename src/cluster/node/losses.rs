@@ -1,5 +1,6 @@
-//! Events of rooms that an owner received but could not store, because it lost the channel. It reports their number, and the next owners
-//! tell readers. The log contains what readers know, so that no other owner tells it again.
+//! Events of rooms that an owner received but could not store, because it lost the channel. It reports their
+//! number, and the next owners tell readers. The log contains what readers know, so that no other owner tells
+//! it again.
 
 use std::sync::Arc;
 

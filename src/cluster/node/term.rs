@@ -56,7 +56,8 @@ impl Node {
         let epoch = self.member.reader().owner().1;
         let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
         if self.told.terms.try_send(term).is_err() {
-            // The source of the last term has not ended yet. It ends by itself, and the next term waits for it.
+            // The source of the last term has not ended yet. It ends by itself, and the next term waits for
+            // it.
             warn!("❌ The previous source does not end");
             self.tell(Input::Stop);
             self.tell(Input::Start { stream: self.options.node.clone() });
@@ -103,7 +104,8 @@ impl Node {
         }
     }
 
-    /// Passes on what the source has published. Without room, the rest stays in the hub, and the source waits.
+    /// Passes on what the source has published. Without room, the rest stays in the hub, and the source
+    /// waits.
     pub(super) async fn offer(&mut self) {
         // The process may have been stopped since: then nothing is taken.
         self.tell(Input::Tick);

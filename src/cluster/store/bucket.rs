@@ -111,7 +111,8 @@ impl Store {
         }
     }
 
-    /// Removes a lease if this holder has `revision` of it. Returns whether it is certainly gone; otherwise it expires.
+    /// Removes a lease if this holder has `revision` of it. Returns whether it is certainly gone; otherwise
+    /// it expires.
     pub(in crate::cluster) async fn release_lease(&self, key: &str, holder: &str, revision: u64) -> bool {
         // After a loss of its storage, NATS counts from 1 again: the same numbers are then leases of others.
         let held = self.read_lease(key, holder).await;
@@ -140,8 +141,8 @@ impl Store {
         drop(self.client.publish(self.key_subject(PAUSE), value.into()).await);
     }
 
-    /// Returns the pause that other nodes have stored. In a cluster of NATS servers, a new bucket has no leader at first, and NATS
-    /// answers nothing until then: it is asked again `within` this time.
+    /// Returns the pause that other nodes have stored. In a cluster of NATS servers, a new bucket has no
+    /// leader at first, and NATS answers nothing until then: it is asked again `within` this time.
     pub(in crate::cluster) async fn read_pause(&self, within: Duration) -> Result<Option<Pause>, Problem> {
         let ends = clock::now() + within;
         let stored = loop {

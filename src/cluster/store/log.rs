@@ -1,7 +1,7 @@
 //! The log of a channel: a JetStream stream with one subject.
 //!
-//! Each channel has a stream of its own. In a common one, rooms with many events would displace the last record of a quiet
-//! channel, and with it its numbers and its state.
+//! Each channel has a stream of its own. In a common one, rooms with many events would displace the last
+//! record of a quiet channel, and with it its numbers and its state.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -104,7 +104,8 @@ impl Store {
         self.subscribe(&format!("log.{}", self.channel)).await
     }
 
-    /// Appends a message to the log if `expected` is the last sequence that it assigned, even if that message is gone.
+    /// Appends a message to the log if `expected` is the last sequence that it assigned, even if that message
+    /// is gone.
     pub(in crate::cluster) async fn publish(&self, token: u64, expected: u64, bytes: Bytes) -> Input {
         let outcome = self.append(self.feed(), (NATS_EXPECTED_LAST_SEQUENCE, expected), bytes).await;
         self.note(Stored::Record, &outcome);

@@ -1,4 +1,5 @@
-//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`]), and leases in a [`bucket`].
+//! What a cluster stores in NATS: the log of each channel in a JetStream stream ([`log`]), and leases in a
+//! [`bucket`].
 //! [`expired`] removes logs that nobody needs any more.
 
 mod bucket;
@@ -205,7 +206,8 @@ impl Store {
     }
 }
 
-/// Whether another attempt may succeed: another node is creating the stream, or NATS servers are electing a leader.
+/// Whether another attempt may succeed: another node is creating the stream, or NATS servers are electing a
+/// leader.
 fn may_pass(kind: &CreateStreamErrorKind) -> bool {
     is_storage_missing(kind) || *kind == CreateStreamErrorKind::TimedOut
 }

@@ -14,7 +14,8 @@ use crate::sans_io::{
     event::{Data, Event, Failure},
 };
 
-/// Maximum size of an event, in bytes: what fits into a message, less 64 KiB for the description of its source.
+/// Maximum size of an event, in bytes: what fits into a message, less 64 KiB for the description of its
+/// source.
 pub(super) const EVENT_BYTES_MAX: usize = CONTENT_BYTES_MAX - (64 << 10);
 
 /// Returns an event in the place of one that is too large, so that every reader learns that it is missing.

@@ -19,7 +19,8 @@ const CERTIFICATE: &str = "ca.pem";
 const TRUST_STORE: &str = "ca.jks";
 /// Locked while the files are written.
 const LOCK: &str = "ca.lock";
-/// Maximum number of attempts to lock, so that another process may hold the lock for 10 s. It writes three small files.
+/// Maximum number of attempts to lock, so that another process may hold the lock for 10 s. It writes three
+/// small files.
 const LOCK_ATTEMPTS: usize = 500;
 /// Time between two attempts to lock.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
@@ -39,7 +40,8 @@ pub struct Opened {
     pub certificate: PathBuf,
     /// A trust store for Java.
     pub trust_store: PathBuf,
-    /// Whether a CA that had expired, or was made with a wrong clock, was replaced, so that clients have to trust the new one.
+    /// Whether a CA that had expired, or was made with a wrong clock, was replaced, so that clients have to
+    /// trust the new one.
     pub is_renewed: bool,
 }
 
@@ -49,7 +51,8 @@ impl Opened {
 }
 
 impl Ca {
-    /// Opens the CA in `folder`, at `now`, the time since the Unix epoch. Creates it if it is missing, and replaces it if it is not valid now.
+    /// Opens the CA in `folder`, at `now`, the time since the Unix epoch. Creates it if it is missing, and
+    /// replaces it if it is not valid now.
     ///
     /// # Errors
     /// If a file cannot be read or written, is damaged, or if other users can read the key.

@@ -1,5 +1,5 @@
-//! Trust stores for Java, which cannot read PEM. The format is JKS, which every version reads and which needs no ASN.1
-//! (sun.security.provider.JavaKeyStore in OpenJDK).
+//! Trust stores for Java, which cannot read PEM. The format is JKS, which every version reads and which needs
+//! no ASN.1 (sun.security.provider.JavaKeyStore in OpenJDK).
 
 use std::time::Duration;
 

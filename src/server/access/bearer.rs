@@ -96,9 +96,9 @@ fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authenticated;
 
-/// Request extension: the address and `Authorization` header of a request for a socket, before [`check`] removes
-/// its token. Present if the server requires no token: the request's token may then be meant for the program that
-/// embeds the server.
+/// Request extension: the address and `Authorization` header of a request for a socket, before [`check`]
+/// removes its token. Present if the server requires no token: the request's token may then be meant for the
+/// program that embeds the server.
 #[derive(Clone)]
 pub(crate) struct Removed {
     pub(crate) uri: Uri,
@@ -154,8 +154,8 @@ const PAGES: [&str; 7] = ["/ready", "/", "/try", "/try/", "/try.js", "/overlays"
 /// Prefixes of further ones.
 const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
 
-/// Whether the request loads a page, whose files are the same for everyone, or `/ready`. They reveal nothing about the
-/// source. The page itself asks for a token.
+/// Whether the request loads a page, whose files are the same for everyone, or `/ready`. They reveal nothing
+/// about the source. The page itself asks for a token.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
     let is_page = PAGES.contains(&path) || PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
@@ -167,7 +167,8 @@ fn is_read_only(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-/// Paths of requests that do more than read: sockets that send messages or start sources, and look-ups at TikTok.
+/// Paths of requests that do more than read: sockets that send messages or start sources, and look-ups at
+/// TikTok.
 const ACTING: [&str; 2] = ["/ws", "/test/"];
 
 /// Whether a request needs no more than the right to read.

@@ -171,8 +171,8 @@ impl Access {
         Ok(())
     }
 
-    /// Returns the origin to allow in the response, if the request names one. `Sec-Fetch-Site` is only checked
-    /// if the request has no `Origin`.
+    /// Returns the origin to allow in the response, if the request names one. `Sec-Fetch-Site` is only
+    /// checked if the request has no `Origin`.
     fn admit(&self, request: &Request, origins: &Origins) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {

@@ -93,8 +93,8 @@ fn host(request_headers: &HeaderMap) -> &str {
     request_headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
-/// Sources of sockets to this server, after `'self'`. Older browsers require them. Browsers reject IPv6 addresses
-/// as sources, where `'self'` has to suffice.
+/// Sources of sockets to this server, after `'self'`. Older browsers require them. Browsers reject IPv6
+/// addresses as sources, where `'self'` has to suffice.
 fn sockets(request_headers: &HeaderMap) -> String {
     match host(request_headers) {
         ipv6 if ipv6.starts_with('[') => String::new(),
@@ -112,8 +112,9 @@ fn policy(request_headers: &HeaderMap) -> String {
     )
 }
 
-/// Like [`policy`], for pages of `examples/`: also allows avatars if an option enables them, and a preview within another page
-/// of this server. Inline styles are allowed because OBS adds a source's custom CSS to its page.
+/// Like [`policy`], for pages of `examples/`: also allows avatars if an option enables them, and a preview
+/// within another page of this server. Inline styles are allowed because OBS adds a source's custom CSS to
+/// its page.
 fn example_policy(request_headers: &HeaderMap) -> String {
     let sockets = sockets(request_headers);
     format!(

@@ -20,8 +20,8 @@ use crate::{
 /// Prefix of paths that may contain a token.
 const TOKENS: &str = "/ws/";
 
-/// Paths of pages with a slash too many or too few, and the right ones: relative, for proxies that serve livetape
-/// below a prefix.
+/// Paths of pages with a slash too many or too few, and the right ones: relative, for proxies that serve
+/// livetape below a prefix.
 #[cfg(feature = "page")]
 const MISSPELLED: [(&str, &str); 2] = [("/overlays", "overlays/"), ("/try/", "../try")];
 

@@ -31,8 +31,8 @@ pub(crate) async fn root(
     Ok(read(&app, upgrade?, query::join(&uri)).await)
 }
 
-/// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their own, so
-/// unknown ones are ignored.
+/// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their
+/// own, so unknown ones are ignored.
 pub(crate) async fn tikfinity(
     State(app): State<App>,
     headers: HeaderMap,

@@ -124,8 +124,8 @@ pub(crate) fn turn_away(
     begin(app, upgrade, role, Err(turned_away(role, why.into())), ())
 }
 
-/// Returns a rejection with the message that the client gets before the close frame: a lobby error on `/ws`, elsewhere an
-/// event. It belongs to no stream, so that no client takes it for a position.
+/// Returns a rejection with the message that the client gets before the close frame: a lobby error on `/ws`,
+/// elsewhere an event. It belongs to no stream, so that no client takes it for a position.
 fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
     let control::Refusal { problem, retry_after, .. } = why;
     let told = match role {

@@ -104,7 +104,8 @@ struct MockEntry {
     connection: u64,
     /// Kind of activity.
     what: &'static str,
-    /// Method and path of a request, without its query; type of a message, kind of a fault, or side and reason of a close.
+    /// Method and path of a request, without its query; type of a message, kind of a fault, or side and
+    /// reason of a close.
     details: String,
     /// Status of a response, or close code.
     status: Option<u16>,
@@ -173,8 +174,8 @@ pub(crate) async fn scenarios() -> Json<Scenarios> {
     Json(Scenarios { scenarios })
 }
 
-/// Starts a mock on a free loopback port in place of the last one, and connects to its room. Responds once the first
-/// attempt has succeeded or failed.
+/// Starts a mock on a free loopback port in place of the last one, and connects to its room. Responds once
+/// the first attempt has succeeded or failed.
 pub(crate) async fn start(
     State(app): State<App>,
     body: Result<Bytes, BytesRejection>,

@@ -76,8 +76,8 @@ fn body(subscriber: Subscriber, name: String, connection: CancellationToken) -> 
     Body::from_stream(futures_util::StreamExt::map(lines, Ok::<_, Infallible>))
 }
 
-/// Counts the client as one that left, if the connection ends before the channel. A client that fell behind is counted
-/// before.
+/// Counts the client as one that left, if the connection ends before the channel. A client that fell behind
+/// is counted before.
 struct Leaving(Option<Progress>);
 
 impl Drop for Leaving {

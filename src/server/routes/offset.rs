@@ -34,7 +34,8 @@ impl JsonSchema for Offset {
     }
 }
 
-/// The texts that [`offset::parse`] accepts, unless they are longer than a year. Without lookahead, which not every language has.
+/// The texts that [`offset::parse`] accepts, unless they are longer than a year. Without lookahead, which not
+/// every language has.
 fn pattern() -> String {
     let number = r"[0-9]+(\.[0-9]+)?";
     let [h, m, s, ms] = ["h", "m", "s", "ms"].map(|unit| format!(r"{number}\s*{unit}"));

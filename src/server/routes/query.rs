@@ -195,7 +195,8 @@ pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Proble
     Ok(talk)
 }
 
-/// Parses the query of a handled path: only the client id, because the other parameters belong to the program.
+/// Parses the query of a handled path: only the client id, because the other parameters belong to the
+/// program.
 ///
 /// # Errors
 /// `bad_request` if the client id is invalid.

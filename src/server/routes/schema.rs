@@ -25,8 +25,8 @@ struct Gap {
     to: u64,
 }
 
-/// Reports why a client is rejected, or why a node of a cluster receives no events. It has no number, because it is not part of
-/// a stream: no client can continue from it.
+/// Reports why a client is rejected, or why a node of a cluster receives no events. It has no number, because
+/// it is not part of a stream: no client can continue from it.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "written elsewhere; tests compare them")]
 struct Outage {
@@ -92,7 +92,8 @@ fn schema() -> Value {
     message
 }
 
-/// Returns the schema of any message of the feed, and all definitions that it needs, which are at `path` in the document.
+/// Returns the schema of any message of the feed, and all definitions that it needs, which are at `path` in
+/// the document.
 pub(crate) fn definitions(generator: &mut SchemaGenerator, path: &str) -> (Value, Map<String, Value>) {
     let mut messages: Vec<(&str, String, Value)> = event::schemas(generator)
         .into_iter()
@@ -128,8 +129,8 @@ pub(crate) fn definitions(generator: &mut SchemaGenerator, path: &str) -> (Value
     (message, definitions)
 }
 
-/// Removes `null` from the types of optional properties, which the derived schemas allow: without a value, a field is either `null` or
-/// absent, always the same.
+/// Removes `null` from the types of optional properties, which the derived schemas allow: without a value, a
+/// field is either `null` or absent, always the same.
 pub(crate) fn remove_null_from_optional(schema: &mut Value) {
     let null = json!({ "type": "null" });
     match schema {

@@ -70,8 +70,8 @@ pub(crate) struct Readiness {
     status: &'static str,
 }
 
-/// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those would
-/// disconnect the clients of a node that waits for NATS.
+/// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those
+/// would disconnect the clients of a node that waits for NATS.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Refusal> {
     let can_serve = app.shared.control.cluster().is_none_or(|cluster| cluster.reachable);
     if can_serve {

@@ -1,5 +1,5 @@
-//! `/ws/{token}` and `/ws/test/{token}`: the feed of the channel that a token opens. `/ws/play/{recording}`: a
-//! private replay without a token.
+//! `/ws/{token}` and `/ws/test/{token}`: the feed of the channel that a token opens. `/ws/play/{recording}`:
+//! a private replay without a token.
 //!
 //! Browsers cannot read the response to a rejected upgrade. Problems with a token or its room are therefore
 //! sent over the socket: an `error` event, then the close frame.

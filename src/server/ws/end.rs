@@ -44,7 +44,8 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// Creates the end with this close code. Without a close frame if it is 1006, which is what clients then report.
+    /// Creates the end with this close code. Without a close frame if it is 1006, which is what clients then
+    /// report.
     pub(crate) fn close(code: u16, reason: &str) -> Self {
         if code == close::ABNORMAL {
             return Self::Cut;

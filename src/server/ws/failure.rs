@@ -10,7 +10,8 @@ use crate::{
     },
 };
 
-/// Builds the JSON in the same shape as failures of a source. `position` is the subscriber's, if it has joined a stream.
+/// Builds the JSON in the same shape as failures of a source. `position` is the subscriber's, if it has
+/// joined a stream.
 pub(crate) fn event(
     problem: &Problem,
     retry_after: Option<Duration>,

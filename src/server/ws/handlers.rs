@@ -34,7 +34,8 @@ pub struct HandledPath {
     pub client_id: Option<String>,
     /// Events to report.
     pub wanted: Wanted,
-    /// Subprotocols to select: the first that the client offers and that is listed, or the first it offers if this is empty.
+    /// Subprotocols to select: the first that the client offers and that is listed, or the first it offers if
+    /// this is empty.
     pub protocols: Vec<String>,
 }
 
@@ -48,7 +49,8 @@ pub struct Handlers {
 }
 
 impl Handlers {
-    /// Creates the handlers of a server with this hub, control handle and limits, and the queue of their events.
+    /// Creates the handlers of a server with this hub, control handle and limits, and the queue of their
+    /// events.
     #[must_use]
     pub fn new(
         hub: &Hub,

@@ -38,8 +38,8 @@ impl Handshake {
     }
 }
 
-/// Selects a subprotocol: the first that the client offers and that the program speaks. An empty list means any but
-/// those that carry a token.
+/// Selects a subprotocol: the first that the client offers and that the program speaks. An empty list means
+/// any but those that carry a token.
 pub(crate) fn select<'a>(offered: &'a [String], spoken: &[String]) -> Option<&'a String> {
     let is_spoken = |name: &&String| match spoken {
         [] => !is_token(name) && check_protocol(name).is_ok(),

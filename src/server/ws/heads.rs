@@ -1,5 +1,5 @@
-//! Checks the heads of a client's frames for two things that the library ignores: lengths encoded in more bytes than
-//! necessary, and empty continuation frames, which a client could send endlessly.
+//! Checks the heads of a client's frames for two things that the library ignores: lengths encoded in more
+//! bytes than necessary, and empty continuation frames, which a client could send endlessly.
 
 /// Maximum length of a head without its mask, in bytes.
 const HEAD_BYTES_MAX: usize = 10;

@@ -1,7 +1,7 @@
 //! Events of sockets for the program that embeds the server, and its answers.
 //!
-//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads its next
-//! message after the answer: a slow program slows down its clients, and nothing piles up.
+//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads its
+//! next message after the answer: a slow program slows down its clients, and nothing piles up.
 
 use std::{
     collections::HashMap,
@@ -29,8 +29,8 @@ use crate::{
 /// Limits of the events of handled sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandlerLimits {
-    /// Maximum number of events that wait until the program takes them. A socket whose next event finds no place
-    /// for ten seconds is closed with 4101.
+    /// Maximum number of events that wait until the program takes them. A socket whose next event finds no
+    /// place for ten seconds is closed with 4101.
     pub events_max: usize,
     /// Time for an answer. Without one, what the program could have refused is refused.
     pub answer_max: Duration,
@@ -47,8 +47,8 @@ impl Default for HandlerLimits {
 /// An event of a socket.
 #[derive(Debug)]
 pub struct Event {
-    /// Identifies the event in [`Handlers::answer`](super::handlers::Handlers::answer); `None` if nothing waits for an
-    /// answer.
+    /// Identifies the event in [`Handlers::answer`](super::handlers::Handlers::answer); `None` if nothing
+    /// waits for an answer.
     pub ticket: Option<u64>,
     /// Id of the connection.
     pub socket: Uuid,
@@ -116,15 +116,17 @@ pub enum Verdict {
     Cancel,
     /// Continue with this JSON as the message to the room; for other events, the same as `Continue`.
     Replace(String),
-    /// The program failed to decide: the same as `Cancel`, but reported as `handler_failed`. So is a missing answer.
+    /// The program failed to decide: the same as `Cancel`, but reported as `handler_failed`. So is a missing
+    /// answer.
     Failed,
 }
 
-/// Which optional events the sockets of a path report. They always report [`What::Connect`] and [`What::Close`].
+/// Which optional events the sockets of a path report. They always report [`What::Connect`] and
+/// [`What::Close`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and receives
-    /// no broadcasts or messages to rooms. Otherwise, nothing can refuse it.
+    /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and
+    /// receives no broadcasts or messages to rooms. Otherwise, nothing can refuse it.
     pub connect: bool,
     /// [`What::Message`] and [`What::Say`].
     pub message: bool,

@@ -1,7 +1,8 @@
-//! Writes messages to many sockets: with a wake-up of each socket's task, a broadcast would cost twice as much.
+//! Writes messages to many sockets: with a wake-up of each socket's task, a broadcast would cost twice as
+//! much.
 //!
-//! The sender writes a message for a few sockets by itself. A socket that does not accept everything at once is
-//! left to its own task.
+//! The sender writes a message for a few sockets by itself. A socket that does not accept everything at once
+//! is left to its own task.
 
 use std::{
     mem,

@@ -28,8 +28,9 @@
 //! | `Writer` | the channel writer queues them and writes at once, never waiting | the task ends the loan first |
 //! | `Ended` | none: no event follows a close frame | the task queues and flushes |
 //!
-//! Messages wait in an [`outbox`]. While the task does not write and the queue is empty, the sender or a [`message_writer`] writes them at
-//! once, with any owner but `Ended`; what the socket does not accept is left to the task.
+//! Messages wait in an [`outbox`]. While the task does not write and the queue is empty, the sender or a
+//! [`message_writer`] writes them at once, with any owner but `Ended`; what the socket does not accept is
+//! left to the task.
 //!
 //! The library itself queues pongs and replies to close frames as whole frames, regardless of the owner. The
 //! channel writer starts only if the queue is empty; the task finishes frames that are partly written.

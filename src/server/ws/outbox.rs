@@ -22,7 +22,8 @@ use crate::{hub::Subscriber, sans_io::error::Code};
 /// Cost of a message in addition to its length, in bytes, so that empty messages are not free.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
-/// An instruction for the socket's writer; they are processed in order. Small, because the queue of a socket keeps its memory after a burst.
+/// An instruction for the socket's writer; they are processed in order. Small, because the queue of a socket
+/// keeps its memory after a burst.
 #[derive(Debug)]
 pub(super) enum Item {
     /// Write this message.
@@ -104,7 +105,8 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Queues a message, to be followed by [`Outbox::write`]. A single message may exceed the limit if nothing else is queued.
+    /// Queues a message, to be followed by [`Outbox::write`]. A single message may exceed the limit if
+    /// nothing else is queued.
     pub(super) fn queue(&self, message: Message) {
         let cost = cost(&message);
         let mut queue = self.lock();
@@ -196,7 +198,8 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Cancelled when the queue overflows or the socket is cut, so that a writer that is blocked on its socket can stop.
+    /// Cancelled when the queue overflows or the socket is cut, so that a writer that is blocked on its
+    /// socket can stop.
     pub(super) fn stopped(&self) -> &CancellationToken {
         &self.stopped
     }

@@ -139,7 +139,8 @@ impl Sockets {
         Arc::clone(&self.shared.echoes).try_acquire_owned().map_err(full)
     }
 
-    /// Registers a socket, and lets it subscribe. Nobody sees one without the other: a client that is counted is listed.
+    /// Registers a socket, and lets it subscribe. Nobody sees one without the other: a client that is counted
+    /// is listed.
     ///
     /// # Errors
     /// Any rejection by the lobby, or by `subscribe`.
@@ -334,8 +335,8 @@ impl SocketHandle {
         }
     }
 
-    /// Counts how the socket ends, if it has not been sent all of its channel. Returns a guard that counts the client as
-    /// unread, if the socket ends with its channel.
+    /// Counts how the socket ends, if it has not been sent all of its channel. Returns a guard that counts
+    /// the client as unread, if the socket ends with its channel.
     pub(crate) fn count(&self, end: &End) -> Unread {
         let progress = self.sockets.lock().sockets.get(&self.key).and_then(|socket| socket.progress.clone());
         let Some(progress) = progress else { return Unread(None) };

@@ -116,8 +116,8 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
             Ok(Message::Close(_)) => {}
         }
         if handle.outbox().is_closing() {
-            // The close frame waits behind messages that the client may never read. Reading on would only cost time.
-            // Boxed: otherwise, every idle socket would take memory for the timer.
+            // The close frame waits behind messages that the client may never read. Reading on would only
+            // cost time. Boxed: otherwise, every idle socket would take memory for the timer.
             Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
             return End::of(Code::SlowConsumer);
         }
@@ -147,8 +147,8 @@ async fn flush_close_reply(sink: SplitSink<WsStream, Message>, stream: SplitStre
     let _ = socket.flush().await;
 }
 
-/// Sends the close frame after everything queued, and waits for the client's reply. Dropped before its end, it counts the
-/// client as unread.
+/// Sends the close frame after everything queued, and waits for the client's reply. Dropped before its end,
+/// it counts the client as unread.
 async fn close_session(
     mut sink: SplitSink<WsStream, Message>,
     mut stream: SplitStream<WsStream>,

@@ -162,7 +162,8 @@ impl SharedSink {
         Found::Nothing
     }
 
-    /// Writes messages if nothing else is queued; events may have any owner. `None` is something that only the task can do.
+    /// Writes messages if nothing else is queued; events may have any owner. `None` is something that only
+    /// the task can do.
     pub(super) fn send<'a>(&self, messages: impl Iterator<Item = Option<&'a Message>> + Clone) -> Sent {
         let mut state = self.lock();
         let is_possible = messages.clone().all(|it| it.is_some_and(|it| it.is_text() || it.is_binary()));

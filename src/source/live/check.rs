@@ -36,8 +36,8 @@ impl From<Known> for Check {
     }
 }
 
-/// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute, unless other
-/// look-ups are queued.
+/// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute,
+/// unless other look-ups are queued.
 pub async fn check<T: Transport>(options: &LiveOptions, transport: &T) -> Check {
     match look_up(options, transport).await {
         Ok(room) => Check {

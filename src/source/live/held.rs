@@ -1,5 +1,5 @@
-//! Items that were recorded but not sent yet. They are sent together, because a task switch for each is what a flood of small frames
-//! would cost most.
+//! Items that were recorded but not sent yet. They are sent together, because a task switch for each is what
+//! a flood of small frames would cost most.
 
 use super::bounds::{HELD_BYTES_MAX, HELD_ITEMS_MAX};
 use crate::sans_io::recording::{Item, What};

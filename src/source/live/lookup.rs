@@ -54,8 +54,8 @@ impl FoundRoom {
     }
 }
 
-/// Looks up a user, when it is time. For a live room, also checks that it is not age-restricted. Whether the user is live
-/// is remembered for later requests.
+/// Looks up a user, when it is time. For a live room, also checks that it is not age-restricted. Whether the
+/// user is live is remembered for later requests.
 pub(super) async fn look_up<T: Transport>(
     upstream: &mut Upstream<T>,
     user: &str,

@@ -145,8 +145,8 @@ impl Live {
         Some(std::mem::take(&mut self.items).into())
     }
 
-    /// Stops the source and closes the socket, which takes at most [`LiveOptions::close_timeout`]. [`Live::next`] returns the
-    /// remaining items.
+    /// Stops the source and closes the socket, which takes at most [`LiveOptions::close_timeout`].
+    /// [`Live::next`] returns the remaining items.
     pub fn stop(&self) {
         self.stop.cancel();
     }

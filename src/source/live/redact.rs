@@ -38,8 +38,8 @@ impl Redact {
         }
     }
 
-    /// Removes known secrets, values whose names are not known to be harmless, and control characters. Truncates the
-    /// text to the maximum length.
+    /// Removes known secrets, values whose names are not known to be harmless, and control characters.
+    /// Truncates the text to the maximum length.
     pub(super) fn text(&self, text: &str) -> String {
         let mut text = redact_text(text).into_owned();
         for secret in &self.secrets {

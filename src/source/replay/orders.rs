@@ -137,8 +137,8 @@ impl Replay<'_> {
         }
     }
 
-    /// Advances to the next frame that produces ordinary events. Returns `false` if there is none: at the end of the
-    /// recording, or after a whole lap without one.
+    /// Advances to the next frame that produces ordinary events. Returns `false` if there is none: at the end
+    /// of the recording, or after a whole lap without one.
     async fn step(&mut self) -> bool {
         let mut ends = 0;
         while self.phase == ReplayPhase::Paused && ends < 2 {

@@ -1,7 +1,7 @@
 //! Where a replay is, for another process that has to continue it.
 //!
-//! Speed, pauses and idle limits never change what a replay broadcasts. So another process plays the same pass of the same
-//! recording again, discards as many events as were broadcast, and continues with the next.
+//! Speed, pauses and idle limits never change what a replay broadcasts. So another process plays the same
+//! pass of the same recording again, discards as many events as were broadcast, and continues with the next.
 
 use std::time::Duration;
 
@@ -81,7 +81,8 @@ impl Replay<'_> {
         self.pipeline.decoder().set_generation(position.generation);
     }
 
-    /// Whether an order is obeyed now. While this process catches up, orders wait: they are about the state that it restores.
+    /// Whether an order is obeyed now. While this process catches up, orders wait: they are about the state
+    /// that it restores.
     pub(super) fn takes_orders(&self) -> bool {
         self.catch_up.is_none() || self.phase == ReplayPhase::Ended
     }

@@ -198,8 +198,8 @@ impl Tape {
         }
     }
 
-    /// Returns a text that identifies the content: its length and CRC-32. `None` if it cannot be read. The file is read
-    /// once.
+    /// Returns a text that identifies the content: its length and CRC-32. `None` if it cannot be read. The
+    /// file is read once.
     pub(crate) async fn fingerprint(&self) -> Option<String> {
         let tape = self.clone();
         let read = move || {

@@ -10,7 +10,8 @@ use livetape::{
 
 use crate::support::{As, ROOMS, Setup, told};
 
-/// A cause: its label, how to reach the limit, the sockets that reach it, the socket beyond it, and the message.
+/// A cause: its label, how to reach the limit, the sockets that reach it, the socket beyond it, and the
+/// message.
 type Row = (&'static str, fn(Setup) -> Setup, &'static [&'static str], &'static str, &'static str);
 
 const ROWS: [Row; 6] = [

@@ -100,7 +100,8 @@ async fn all_get_the_error_before_the_close_over_sockets() {
     server.end().await;
 }
 
-/// `livetape live` with a room that fails: before the first attempt, between attempts, and after the last one.
+/// `livetape live` with a room that fails: before the first attempt, between attempts, and after the last
+/// one.
 #[tokio::test(start_paused = true)]
 async fn the_error_precedes_the_close_on_the_main_channel_at_any_time() {
     let scenario = include_str!("../../../fixtures/scenarios/handshake-blocked.toml");

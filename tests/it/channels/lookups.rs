@@ -10,7 +10,8 @@ use livetape::{
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, told, wait};
 
-/// Sets the number of look-ups per minute: the upstream of the tests is on loopback, so it has none by default.
+/// Sets the number of look-ups per minute: the upstream of the tests is on loopback, so it has none by
+/// default.
 fn limited(setup: Setup, per_minute: u32) -> Setup {
     setup.options(|options| ChannelOptions {
         live: LiveOptions { lookups_per_minute: Some(per_minute), ..options.live },
@@ -52,7 +53,8 @@ async fn sockets_that_reconnect_to_a_user_who_is_offline_cause_one_look_up_in_fi
         wait(Duration::from_millis(3)).await;
     }
     assert_eq!((rig.requests(), lookups(&rig).await), (1, [10, 0, 1, 0, 1_499]));
-    // It is asked again later, also for users whom the upstream does not know: twice, because that answer may be wrong.
+    // It is asked again later, also for users whom the upstream does not know: twice, because that answer may
+    // be wrong.
     wait(Duration::from_secs(15)).await;
     assert_eq!(told(&rig.refusal("ws/t-offline").await), "\"user_offline\" retrying=false 1011 user_offline");
     assert_eq!(rig.requests(), 2);

@@ -1,5 +1,6 @@
-//! `fixtures/compat` has the interfaces of the last release. Later versions may add to them, as docs/compatibility.md promises.
-//! `LIVETAPE_COMPAT=update cargo test --test it compatibility` writes those of this version, for a release.
+//! `fixtures/compat` has the interfaces of the last release. Later versions may add to them, as
+//! docs/compatibility.md promises. `LIVETAPE_COMPAT=update cargo test --test it compatibility` writes those
+//! of this version, for a release.
 
 mod shape;
 

@@ -1,4 +1,5 @@
-//! The parts of a JSON Schema or OpenAPI document that programs rely on, and what a newer document changes in them.
+//! The parts of a JSON Schema or OpenAPI document that programs rely on, and what a newer document changes in
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +49,8 @@ fn stripped(map: &Map<String, Value>, has_free_keys: bool) -> Map<String, Value>
     shaped.collect()
 }
 
-/// Returns what breaks programs that rely on `old`. Requests may require less, and responses may contain more.
+/// Returns what breaks programs that rely on `old`. Requests may require less, and responses may contain
+/// more.
 pub(super) fn breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut requests = BTreeSet::new();
     collect_requests(old, &old["paths"], false, &mut requests);

@@ -1,5 +1,6 @@
-//! Malicious upstreams. Each is a row of a table: what it sends, and the error code with which livetape gives up. Rows that may cost
-//! memory run against the program, with a limit on its memory and on the time; rows that wait run in memory, to the millisecond.
+//! Malicious upstreams. Each is a row of a table: what it sends, and the error code with which livetape gives
+//! up. Rows that may cost memory run against the program, with a limit on its memory and on the time; rows
+//! that wait run in memory, to the millisecond.
 
 mod floods;
 mod handshakes;
@@ -21,18 +22,19 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::support::{process::Running, process::text};
 
-/// Maximum memory of the program for any upstream, in KiB, without its code: that of a development build is larger. With its code, at most
-/// 16 MiB, the shipped program then needs less than 64 MiB.
+/// Maximum memory of the program for any upstream, in KiB, without its code: that of a development build is
+/// larger. With its code, at most 16 MiB, the shipped program then needs less than 64 MiB.
 const OWN_KIB_MAX: u64 = 48 << 10;
-/// Maximum time until the program gives up, beyond which it hangs. A development build on a busy machine may need minutes for 64 MiB
-/// of empty messages. Shorter than the silence after which CI kills a stage, so that the failure names the attack.
+/// Maximum time until the program gives up, beyond which it hangs. A development build on a busy machine may
+/// need minutes for 64 MiB of empty messages. Shorter than the silence after which CI kills a stage, so that
+/// the failure names the attack.
 const TIME_MAX: Duration = Duration::from_secs(480);
 /// Maximum number of polls for the reason.
 const POLLS_MAX: usize = 10_000;
 /// Length after which an attack counts as not stopped, in bytes.
 const ATTACK_BYTES_MAX: usize = 512 << 20;
-/// Number of repeats after which an attack ends, for a machine that is too busy to notice the flood. Far more than the system
-/// buffers, so that the attack does not end unread.
+/// Number of repeats after which an attack ends, for a machine that is too busy to notice the flood. Far more
+/// than the system buffers, so that the attack does not end unread.
 const ATTACK_REPEATS_MAX: usize = 10_000;
 const LIVE: &str =
     r#"{"data":{"user":{"roomId":"7300000000000000001","status":2},"liveRoom":{"status":2}},"statusCode":0}"#;
@@ -60,7 +62,8 @@ struct Attack {
     again: Vec<u8>,
 }
 
-/// Serves each connection in its own thread; returns the address and a channel that reports each finished attack.
+/// Serves each connection in its own thread; returns the address and a channel that reports each finished
+/// attack.
 fn upstream(attack: Attack) -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -162,7 +165,8 @@ fn ask(server: &Running, line: &str) -> TcpStream {
     stream
 }
 
-/// Connects to the upstream and waits until the server gives up; returns the error code and the peak of its own memory, in KiB.
+/// Connects to the upstream and waits until the server gives up; returns the error code and the peak of its
+/// own memory, in KiB.
 #[cfg(target_os = "linux")]
 fn run_attack(attack: Attack) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
@@ -190,7 +194,8 @@ fn check(name: &str, attack: Attack, code: &str) {
     let (found, kib) = run_attack(attack);
     let time = clock::now() - started;
     println!("{name}: {found}, {} MiB, {time:.1?}", kib >> 10);
-    // A busy machine may read slower than the maximum rate, until the attack ends; `live` tests the rate itself.
+    // A busy machine may read slower than the maximum rate, until the attack ends; `live` tests the rate
+    // itself.
     let codes = [code, if code == "upstream_flood" { "connection_lost" } else { code }];
     assert!(codes.contains(&&*found), "{name}: {found}");
     assert!(kib <= OWN_KIB_MAX, "{name}: {} MiB", kib >> 10);

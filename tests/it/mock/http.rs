@@ -13,7 +13,8 @@ use crate::support::mock::{Mock, read_for, with_demo};
 /// Less than the time after which the mock ends an idle connection.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends bytes, and returns what the mock sends until the end of the connection, and whether that came in time.
+/// Sends bytes, and returns what the mock sends until the end of the connection, and whether that came in
+/// time.
 async fn sent(rig: &Mock, request: &str) -> (String, bool) {
     let mut stream = rig.connector.connect().await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -52,7 +52,8 @@ async fn every_scenario_gives_the_same_bytes_twice() {
         assert_eq!(first.mock.received(), second.mock.received(), "{name}");
         sums.insert(crc32fast::hash(&one));
     }
-    // Scenarios send different bytes, except some such as `paused` and `age-restricted`, which differ elsewhere.
+    // Scenarios send different bytes, except some such as `paused` and `age-restricted`, which differ
+    // elsewhere.
     assert!(sums.len() + 8 >= names().len(), "{} of {}", sums.len(), names().len());
 }
 

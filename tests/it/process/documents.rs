@@ -1,4 +1,5 @@
-//! Documents show the program's real output. `LIVETAPE_DOCS=update cargo test --test it documents` updates them.
+//! Documents show the program's real output. `LIVETAPE_DOCS=update cargo test --test it documents` updates
+//! them.
 
 use std::fs;
 

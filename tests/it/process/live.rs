@@ -124,7 +124,8 @@ async fn record_stops_at_the_requested_size() {
     });
     let output = recorded.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    // The recording stops before the first record that does not fit: the longest frame, and 4 KiB for the end.
+    // The recording stops before the first record that does not fit: the longest frame, and 4 KiB for the
+    // end.
     let mut reader = Reader::open(std::fs::File::open("recordings/demo.bin").unwrap()).unwrap();
     let frames = std::iter::from_fn(|| reader.next().unwrap()).map(|record| match record.item.what {
         What::Frame(frame) => frame.bytes.len() as u64,

@@ -53,7 +53,8 @@ async fn visit(server: &Running, path: &str, protocol: Option<&str>, wanted: &st
     }
 }
 
-/// A page from disk only learns that its socket closed with 1006, so the terminal tells why, also while it displays events.
+/// A page from disk only learns that its socket closed with 1006, so the terminal tells why, also while it
+/// displays events.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_request_of_a_rejected_origin_is_logged() {
@@ -85,8 +86,8 @@ token = "s3cret-of-nobody"
 name = "nobody"
 "#;
 
-/// The terminal shows only the events of the main channel, so the log has the failures of other rooms, and says why
-/// clients are rejected.
+/// The terminal shows only the events of the main channel, so the log has the failures of other rooms, and
+/// says why clients are rejected.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_of_the_rooms_of_tokens_are_logged_by_default() {
     let mock = over_tcp("user = [{ name = \"demo\", state = \"offline\" }]\n").await;

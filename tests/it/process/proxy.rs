@@ -40,8 +40,8 @@ fn tunnel(proxy: &str, to: &str) -> String {
     line
 }
 
-/// Runs a command that prints its environment and waits, calls a function with that environment, and ends the command. Returns what the
-/// function returned, and the log.
+/// Runs a command that prints its environment and waits, calls a function with that environment, and ends the
+/// command. Returns what the function returned, and the log.
 fn beside<T>(
     args: &[&str],
     env: &[(&str, &str)],

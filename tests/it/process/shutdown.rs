@@ -1,4 +1,5 @@
-//! SIGTERM notifies clients, seals the recording and leaves the room within a time limit; a second one exits at once.
+//! SIGTERM notifies clients, seals the recording and leaves the room within a time limit; a second one exits
+//! at once.
 
 use std::{
     fs,
@@ -234,7 +235,8 @@ async fn a_second_signal_stops_the_server_at_once() {
     assert_eq!(status.code(), Some(130));
 }
 
-/// For one Ctrl+C, the terminal and a wrapper such as npm may both send a signal. Impatient users also press it again.
+/// For one Ctrl+C, the terminal and a wrapper such as npm may both send a signal. Impatient users also press
+/// it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_interrupts_leave_a_sealed_recording() {
     let mock = over_tcp(ROOM).await;

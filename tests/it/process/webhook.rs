@@ -41,7 +41,8 @@ async fn events_are_posted_and_redirects_are_not_followed() {
     assert_eq!(received.collect::<Vec<_>>(), expected);
 }
 
-/// A webhook that answers each request with `answer`, then repeats `more` until the client leaves. Returns its URL.
+/// A webhook that answers each request with `answer`, then repeats `more` until the client leaves. Returns
+/// its URL.
 fn hostile(answer: &'static str, more: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -56,8 +57,8 @@ fn hostile(answer: &'static str, more: &'static [u8]) -> String {
     url
 }
 
-/// Plays the demo with a webhook that accepts `events` and gets one attempt for each. Returns the exit code, and the terminal's and the
-/// log's text.
+/// Plays the demo with a webhook that accepts `events` and gets one attempt for each. Returns the exit code,
+/// and the terminal's and the log's text.
 fn play(url: &str, events: &str) -> (Option<i32>, String, String) {
     let args = ["replay", "demo", "--speed", "max", "--wait-clients", "0", "--exit-when-done", "--port", "0"];
     let mut replay = livetape(&args);

@@ -19,7 +19,8 @@ use crate::support::item;
 
 /// Environment variable with the output path of a child process.
 const PATH: &str = "RECORDER_KILL_TEST";
-/// Environment variable with the number of items per second. With few items, the recorder only flushes by time.
+/// Environment variable with the number of items per second. With few items, the recorder only flushes by
+/// time.
 const RATE: &str = "RECORDER_KILL_TEST_RATE";
 /// Environment variables with the number of kills (and its default) and the seed of their times.
 const KILLS: (&str, u64) = ("LIVETAPE_KILLS", 20);

@@ -96,8 +96,8 @@ fn options() -> RecorderOptions {
     RecorderOptions { wall: None, ..RecorderOptions::default() }
 }
 
-/// A received frame of 100 bytes with its number `n`, at `n` ms after the start. Without ASCII characters, which could look like a name
-/// with a secret.
+/// A received frame of 100 bytes with its number `n`, at `n` ms after the start. Without ASCII characters,
+/// which could look like a name with a secret.
 fn numbered(n: u64) -> Item {
     let mut bytes = vec![0xff; 100];
     bytes[..8].copy_from_slice(&not_ascii(n));

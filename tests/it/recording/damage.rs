@@ -172,7 +172,8 @@ fn a_flipped_length_that_leads_into_the_payload_costs_one_record() {
     let mut payload = vec![0; 512];
     payload.extend(&inner[boundaries(&inner)[2]..]);
     payload.resize(768, 0);
-    // The body has 16 more bytes: without the bit of 256 in its length, it ends where the payload's record begins.
+    // The body has 16 more bytes: without the bit of 256 in its length, it ends where the payload's record
+    // begins.
     let bytes = sealed(&[frame(10, payload), frame(20, "after")]);
     let (whole, length_at) = (read(&bytes).0, boundaries(&bytes)[1] + 4);
     for bit in length_at * 8..(length_at + 4) * 8 {
@@ -240,7 +241,8 @@ fn appended_text_counts_as_tail_bytes() {
     assert_eq!((records.len(), report.tail_bytes, report.sealed), (3, 100, true));
 }
 
-/// Found by the property tests: after a bit flip, the length of the second-to-last record points to the end of the file.
+/// Found by the property tests: after a bit flip, the length of the second-to-last record points to the end
+/// of the file.
 #[test]
 fn a_flipped_length_that_leads_to_the_end_costs_one_record() {
     let bytes = unsealed(&[frame(0, ""), frame(0, vec![0; 32])]);

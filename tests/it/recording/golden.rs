@@ -1,5 +1,6 @@
-//! The files in `fixtures/golden` are frozen at major version 1 of the format. Every later version must read them as listed.
-//! `UPDATE_GOLDEN=1 cargo test golden` only writes missing files, and never changes existing ones.
+//! The files in `fixtures/golden` are frozen at major version 1 of the format. Every later version must read
+//! them as listed. `UPDATE_GOLDEN=1 cargo test golden` only writes missing files, and never changes existing
+//! ones.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 

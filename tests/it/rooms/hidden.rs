@@ -33,8 +33,8 @@ fn read(hub: &Hub, gifts: Gifts) -> Events {
     read
 }
 
-/// The second connection joins in the middle of a streak, and the third plays the recording from its start: it repeats totals that the second one
-/// missed, but which are lower than what it saw.
+/// The second connection joins in the middle of a streak, and the third plays the recording from its start:
+/// it repeats totals that the second one missed, but which are lower than what it saw.
 const RESTARTED: &str = r#"
 seed = 1
 speed = 4

@@ -1,5 +1,5 @@
-//! Everything over real sockets: mock → live → two subscribers, recorded, then replayed to a third one. Apart from its source, the replay
-//! is the same as the room.
+//! Everything over real sockets: mock → live → two subscribers, recorded, then replayed to a third one. Apart
+//! from its source, the replay is the same as the room.
 
 use livetape::{
     channels::{Channel, ChannelOptions, Record},

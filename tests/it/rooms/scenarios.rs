@@ -1,4 +1,5 @@
-//! `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code and the exit code.
+//! `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code
+//! and the exit code.
 
 use livetape::source::live;
 

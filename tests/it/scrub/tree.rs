@@ -183,7 +183,8 @@ proptest! {
         let file = recording(&[frame(message.clone())]);
         let (out, report) = scrubbed(&file, key(1));
         let all = items(&out);
-        // Rare: the replacement of arbitrary bytes may look like an id or a text. Then the frame is dropped, and counted.
+        // Rare: the replacement of arbitrary bytes may look like an id or a text. Then the frame is dropped,
+        // and counted.
         prop_assert_eq!(frames(&all).is_empty(), report.tally.rejected_records == 1);
         prop_assume!(!frames(&all).is_empty());
         let scrubbed = frames(&all)[0];

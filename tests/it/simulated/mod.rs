@@ -1,5 +1,6 @@
-//! Live mode on a simulated upstream, with subscribers that join, stall and resume: deterministic, in memory, under a paused clock. A
-//! seed determines the scenario of the mock, how bytes are split and delayed, and what the subscribers do.
+//! Live mode on a simulated upstream, with subscribers that join, stall and resume: deterministic, in memory,
+//! under a paused clock. A seed determines the scenario of the mock, how bytes are split and delayed, and
+//! what the subscribers do.
 
 mod faults;
 mod subscribers;
@@ -31,8 +32,8 @@ use crate::support::{Setup, mock::Mock};
 
 /// Number of rooms in each run.
 const ROOMS: u32 = 8;
-/// Rooms that failed once: a subscriber that joins after the end gets the state, which is older than the last event; numbers of hidden
-/// events; messages that arrived before the connection broke.
+/// Rooms that failed once: a subscriber that joins after the end gets the state, which is older than the last
+/// event; numbers of hidden events; messages that arrived before the connection broke.
 const KNOWN: [u64; 3] = [1_795_333_418_111_578, 9_736_916_836_634_598_009, 13_676_981_526_280_631_539];
 /// Maximum virtual time until everything has ended.
 const END_MAX: Duration = Duration::from_secs(24 * 60 * 60);

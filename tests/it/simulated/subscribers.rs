@@ -122,7 +122,8 @@ impl Visit {
     }
 }
 
-/// Whether nothing is between two events. Numbers may be missing, because `gifts=delta` hides gifts that add nothing.
+/// Whether nothing is between two events. Numbers may be missing, because `gifts=delta` hides gifts that add
+/// nothing.
 fn is_next(events: &Events, seq: u64, next: u64) -> bool {
     seq < next && events.range(seq + 1..next).next().is_none()
 }

@@ -1,4 +1,5 @@
-//! Connections whose bytes arrive in random pieces and at random times, and which log what the client has read.
+//! Connections whose bytes arrive in random pieces and at random times, and which log what the client has
+//! read.
 
 use std::{
     io,

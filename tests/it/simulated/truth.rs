@@ -69,7 +69,8 @@ async fn read(hub: Hub, events: Arc<Mutex<Events>>) -> bool {
     }
 }
 
-/// Checks that every message that the client has read is an event, that none is two, and that every gap is reported.
+/// Checks that every message that the client has read is an event, that none is two, and that every gap is
+/// reported.
 pub(super) fn check(events: &Events, is_whole: bool, read: &[Vec<u8>]) {
     let parsed: Vec<Value> = events.values().map(|event| json(event)).collect();
     let sockets: Vec<_> = read.iter().filter_map(|bytes| socket(bytes)).collect();

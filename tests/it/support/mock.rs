@@ -81,7 +81,8 @@ impl Mock {
         })
     }
 
-    /// Sends a request with `connection: close` and returns all bytes of the response, waiting for `patience` at most.
+    /// Sends a request with `connection: close` and returns all bytes of the response, waiting for `patience`
+    /// at most.
     pub(crate) async fn bytes(&self, head: &str, body: &str, patience: Duration) -> Vec<u8> {
         let mut stream = self.connector.connect().await.unwrap();
         let length = body.len();

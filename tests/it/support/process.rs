@@ -107,8 +107,8 @@ impl Running {
         assert!(sent.success());
     }
 
-    /// Returns the peak of resident memory, in KiB, without pages of the program file, whose number depends on
-    /// the build.
+    /// Returns the peak of resident memory, in KiB, without pages of the program file, whose number depends
+    /// on the build.
     #[cfg(target_os = "linux")]
     pub(crate) fn own_peak_kib(&self) -> u64 {
         let (peak, file) = (self.peak_kib(), self.kib("RssFile:"));

@@ -30,7 +30,8 @@ use super::{
 
 /// Capacity of each in-memory connection, in bytes.
 pub(crate) const SOCKET_BYTES: usize = 4 * 1024;
-/// Maximum time of a request and its answer. Longer than any timeout of the server, so that a test fails instead of hanging.
+/// Maximum time of a request and its answer. Longer than any timeout of the server, so that a test fails
+/// instead of hanging.
 const EXCHANGE_MAX: Duration = Duration::from_secs(3600);
 
 /// A running server, or one subscriber whose events are logged. Built by [`Setup`].

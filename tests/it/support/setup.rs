@@ -44,7 +44,8 @@ pub(crate) enum As {
     Replay,
 }
 
-/// Tokens: `t-<user>` opens the room of a user, and so does `t2-ann` for ann. Each has a recording for `/ws/test`.
+/// Tokens: `t-<user>` opens the room of a user, and so does `t2-ann` for ann. Each has a recording for
+/// `/ws/test`.
 pub(crate) fn tokens() -> Vec<Token> {
     let token = |secret: &str, user: Option<&str>, recording: Option<&str>| Token {
         secret: secret.to_owned().into(),

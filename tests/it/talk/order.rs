@@ -1,4 +1,5 @@
-//! Messages are written by the sender, by message writers and by the socket's task, without losing, repeating or reordering any.
+//! Messages are written by the sender, by message writers and by the socket's task, without losing, repeating
+//! or reordering any.
 
 use std::env;
 

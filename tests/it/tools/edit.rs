@@ -232,7 +232,8 @@ fn losses_of_a_source_carry_over_to_edited_recordings() {
     }
 }
 
-/// Flips a thousand bits, one at a time: each loses at most one record, corrupts none, and the repaired file is complete.
+/// Flips a thousand bits, one at a time: each loses at most one record, corrupts none, and the repaired file
+/// is complete.
 #[test]
 fn a_thousand_flipped_bits_are_repaired() {
     let whole = recording(&session_items(3)[..60]);

@@ -62,7 +62,8 @@ fn is_ignored(name: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// In the demo, the host returns from a pause, and streaks without a final got one. `cut-streaks.bin` has only some of the methods.
+/// In the demo, the host returns from a pause, and streaks without a final got one. `cut-streaks.bin` has
+/// only some of the methods.
 #[test]
 fn the_recordings_contain_the_messages_of_the_sessions() {
     for (name, session) in recordings::RECORDINGS {

@@ -1,5 +1,5 @@
-//! Builds the packages that users install, all from one release build of the program: an archive, a wheel and npm packages, with
-//! third-party notices and checksums.
+//! Builds the packages that users install, all from one release build of the program: an archive, a wheel and
+//! npm packages, with third-party notices and checksums.
 
 mod archive;
 mod notices;
@@ -42,7 +42,8 @@ struct Release {
     is_published: bool,
 }
 
-/// Builds all packages into `target/packages`; with `check`, installs each into an empty environment and uses it.
+/// Builds all packages into `target/packages`; with `check`, installs each into an empty environment and uses
+/// it.
 pub(crate) fn run(check: bool, is_published: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let (livetape, addon, version) = (size::build_with_addon()?, addon::built("release")?, version(&root)?);

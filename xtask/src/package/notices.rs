@@ -1,4 +1,5 @@
-//! Licences of third-party software in the program and the addon: crates, the dashboard's libraries, and the recorded payloads of the demo.
+//! Licences of third-party software in the program and the addon: crates, the dashboard's libraries, and the
+//! recorded payloads of the demo.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -130,7 +131,8 @@ impl Notices {
     }
 }
 
-/// Returns all files with a licence below a folder: crates with C sources contain their licences in subfolders.
+/// Returns all files with a licence below a folder: crates with C sources contain their licences in
+/// subfolders.
 fn licences(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(below) = folders.pop() {

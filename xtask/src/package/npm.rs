@@ -1,5 +1,5 @@
-//! Builds the npm packages. `livetape` and `@livetape/node` each use a second package, with the binary for this platform.
-//! The libraries `@livetape/client` and `@livetape/testing` have no binary.
+//! Builds the npm packages. `livetape` and `@livetape/node` each use a second package, with the binary for
+//! this platform. The libraries `@livetape/client` and `@livetape/testing` have no binary.
 
 use std::{
     env::consts::{ARCH, OS},

@@ -15,8 +15,8 @@ use crate::{
     web::contents,
 };
 
-/// Builds the wheel from `packages/python`. maturin picks the lowest manylinux level that the program supports, and fails if it links to
-/// other libraries than that level allows.
+/// Builds the wheel from `packages/python`. maturin picks the lowest manylinux level that the program
+/// supports, and fails if it links to other libraries than that level allows.
 pub(super) fn build(release: &Release) -> Result<()> {
     let (source, folder) = (release.root.join("packages/python"), release.staging().join("python"));
     for (name, bytes) in contents(&source)? {
@@ -42,8 +42,8 @@ pub(super) fn python(release: &Release) -> Result<PathBuf> {
     install_python(&requirements, &release.target.join("packages-python"))
 }
 
-/// Returns the project file of a copy elsewhere, which includes the licences. maturin's list of crates would name folders of this machine,
-/// and its `strip` would need a build of its own.
+/// Returns the project file of a copy elsewhere, which includes the licences. maturin's list of crates would
+/// name folders of this machine, and its `strip` would need a build of its own.
 fn moved(project: &str, root: &Path) -> String {
     let licences = format!("[project]\nlicense-files = [\"LICENSE\", \"{NOTICES}\"]\n");
     let manifest = root.join("Cargo.toml").display().to_string().replace('\\', "/");

@@ -1,7 +1,7 @@
 //! Follows the log of a channel: applies records in order, once each, and reports everything that is missing.
 //!
-//! All readers apply the same rules to the same log, so they agree on every number. A record counts only if it
-//! follows the message before it (`after`), comes from the current owner, and continues its numbers.
+//! All readers apply the same rules to the same log, so they agree on every number. A record counts only if
+//! it follows the message before it (`after`), comes from the current owner, and continues its numbers.
 
 use bytes::Bytes;
 
@@ -33,7 +33,8 @@ pub struct Reader {
 /// News from the log, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// The events that follow belong to this stream. Earlier positions are only valid if the name is the same.
+    /// The events that follow belong to this stream. Earlier positions are only valid if the name is the
+    /// same.
     Stream {
         /// Name of the stream.
         name: String,
@@ -142,8 +143,8 @@ impl Reader {
         self.node.clear();
     }
 
-    /// Applies a message of a subscription, which passed on `previous` before it and nothing in between. Repeated messages
-    /// are ignored.
+    /// Applies a message of a subscription, which passed on `previous` before it and nothing in between.
+    /// Repeated messages are ignored.
     ///
     /// # Errors
     ///
@@ -188,7 +189,8 @@ impl Reader {
             }
             Ok(record) => Fault::Unfenced { sequence, after: record.after, last: self.last },
             Err(refused) => {
-                // If it is a record, its numbers and its owner are unknown. If not, it does not say what it follows.
+                // If it is a record, its numbers and its owner are unknown. If not, it does not say what it
+                // follows.
                 self.is_unreadable |= matches!(refused, Refused::Version { .. });
                 self.is_behind |= self.is_unreadable || !is_next;
                 refused.into()
@@ -253,7 +255,8 @@ impl Reader {
             self.lacks_state = head > 0;
             news.push(Delivery::Stream { name: self.stream.clone(), head });
         } else if head > self.head {
-            // After a restart, events up to `shown` were delivered before; what they changed is known as well.
+            // After a restart, events up to `shown` were delivered before; what they changed is known as
+            // well.
             if head > self.shown {
                 news.push(Delivery::Gap { first: self.shown + 1, last: head });
                 self.lacks_state = true;
@@ -315,9 +318,9 @@ impl Reader {
         self.is_unreadable
     }
 
-    /// Whether the next owner has to start another stream: the log does not end with a record that states the last number,
-    /// or it is an older copy, without events that are known. A number must not be used again. Numbers that no owner can have
-    /// reached are forged.
+    /// Whether the next owner has to start another stream: the log does not end with a record that states the
+    /// last number, or it is an older copy, without events that are known. A number must not be used again.
+    /// Numbers that no owner can have reached are forged.
     #[must_use]
     pub fn needs_new_stream(&self) -> bool {
         self.is_behind || self.shown > self.head || self.head.max(self.epoch) > NUMBER_MAX / 2

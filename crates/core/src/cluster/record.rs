@@ -13,8 +13,8 @@ pub const RECORD_BYTES_MAX: usize = (1 << 20) - (4 << 10);
 pub const CONTENT_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
 /// Maximum number of events in a piece.
 pub const PIECE_EVENTS_MAX: usize = 4_096;
-/// Maximum number of an event or an ownership: larger numbers are not exact in every reader's JSON. A log that reaches half of
-/// it is not continued, so no record of an owner ever has a larger one.
+/// Maximum number of an event or an ownership: larger numbers are not exact in every reader's JSON. A log
+/// that reaches half of it is not continued, so no record of an owner ever has a larger one.
 pub const NUMBER_MAX: u64 = 1 << 53;
 /// Maximum length of the names of channels, streams and nodes, in bytes.
 pub const NAME_BYTES_MAX: usize = 256;
@@ -85,8 +85,9 @@ pub struct Encoded {
     /// Which subscribers receive the event, in the hub's format.
     #[prost(bytes = "bytes", tag = "3")]
     pub audience: Bytes,
-    /// What a successor must remember of the event, in the decoder's format: its dedup key, the change of its streak,
-    /// or a connection that it opened or closed. Stored with the event, so neither can be there without the other.
+    /// What a successor must remember of the event, in the decoder's format: its dedup key, the change of its
+    /// streak, or a connection that it opened or closed. Stored with the event, so neither can be there
+    /// without the other.
     #[prost(bytes = "bytes", tag = "4")]
     pub change: Bytes,
 }
@@ -223,7 +224,8 @@ impl Encoded {
     }
 }
 
-/// Whether a node that writes `current` reads version `found`: its own and the one before, for rolling upgrades.
+/// Whether a node that writes `current` reads version `found`: its own and the one before, for rolling
+/// upgrades.
 fn is_accepted(found: u8, current: u8) -> bool {
     (oldest(current)..=current).contains(&found)
 }

@@ -54,7 +54,8 @@ impl Decoder {
     fn batch(&mut self, item: &Item, payload: &Bytes) {
         let batch = wire::read_batch(payload, &mut self.faults);
         let connection = self.connection(item.conn);
-        // Exactly, because a large batch would otherwise take up to three times the memory while the list grows.
+        // Exactly, because a large batch would otherwise take up to three times the memory while the list
+        // grows.
         self.events.reserve_exact(batch.messages.len());
         wire::limit_entries(|| {
             for message in &batch.messages {

@@ -1,5 +1,5 @@
-//! Continues a live room that another process decoded, from the JSON of its events: what it has already broadcast, its
-//! streaks, and its open connection.
+//! Continues a live room that another process decoded, from the JSON of its events: what it has already
+//! broadcast, its streaks, and its open connection.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -38,7 +38,8 @@ struct Told {
 const BEFORE: u32 = 0;
 
 impl Decoder {
-    /// Applies the events of another decoder, oldest first. Returns the number of the connection that it left open.
+    /// Applies the events of another decoder, oldest first. Returns the number of the connection that it left
+    /// open.
     pub fn resume<'a>(&mut self, events: impl IntoIterator<Item = &'a [u8]>) -> Option<u32> {
         for json in events {
             // Gaps are not events.

@@ -49,8 +49,8 @@ pub struct Gift {
     pub is_final: bool,
     /// Value of this event in diamonds: `diamondCount` × `repeatDelta`.
     pub diamonds: i64,
-    /// Number of gifts since the streak's previous final. In a final, it replaces `repeatDelta` for subscribers that do not count
-    /// increments.
+    /// Number of gifts since the streak's previous final. In a final, it replaces `repeatDelta` for
+    /// subscribers that do not count increments.
     #[serde(skip)]
     pub delta_since_final: i32,
     /// Whether livetape inferred this final because TikTok did not send one in time.

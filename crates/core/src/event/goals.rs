@@ -65,7 +65,8 @@ pub struct GoalContributor {
     /// The contributor.
     #[serde(flatten)]
     pub person: Person,
-    /// Value contributed. For subscriptions, TikTok sends a number that looks like a time in milliseconds instead.
+    /// Value contributed. For subscriptions, TikTok sends a number that looks like a time in milliseconds
+    /// instead.
     pub score: i64,
 }
 

@@ -48,8 +48,8 @@ pub struct LinkLayer {
     pub reason: i64,
 }
 
-/// Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that
-/// guests received.
+/// Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts
+/// that guests received.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicMethod {

@@ -77,7 +77,8 @@ pub struct Badge {
     pub key: SmolStr,
     /// URL of its picture; empty if there is none.
     pub image_url: SmolStr,
-    /// Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is none.
+    /// Id of the privilege that the badge stands for, which TikTok sends as a string; absent if there is
+    /// none.
     #[serde(skip_serializing_if = "SmolStr::is_empty")]
     pub privilege_id: SmolStr,
 }

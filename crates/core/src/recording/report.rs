@@ -28,7 +28,8 @@ pub struct Report {
     pub damaged_bytes: u64,
     /// Whether the last record is an End, so the recording was completed properly.
     pub sealed: bool,
-    /// Bytes of a record that was cut off after the last intact one. Known once the file has been read to its end.
+    /// Bytes of a record that was cut off after the last intact one. Known once the file has been read to its
+    /// end.
     pub tail_bytes: u64,
     /// Number of records that the recorder lost before writing them, according to the file's Gap records.
     pub lost_in_gaps: u64,

@@ -4,8 +4,8 @@
 //! records if the end of the damaged record cannot be determined otherwise:
 //!
 //! 1. If a length with one bit flipped leads to the head of the next record or to the end of the file, and
-//!    matches the checksum, the length was damaged. This comes first: the damaged length can lead to the head of
-//!    a record within the payload.
+//!    matches the checksum, the length was damaged. This comes first: the damaged length can lead to the head
+//!    of a record within the payload.
 //! 2. If its length leads to the head of the next record, the damage is elsewhere in the record.
 //! 3. If its length leads to the end of the file, it was the last record.
 //! 4. If the head is intact and the record reaches beyond the end of the file, it was cut off and nothing

@@ -24,7 +24,8 @@ pub(super) fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
     is_changed.then_some(out)
 }
 
-/// Reads the escape at the start: its character and length. JSON escapes of other characters count as a space.
+/// Reads the escape at the start: its character and length. JSON escapes of other characters count as a
+/// space.
 fn escape(text: &[u8]) -> Option<(u8, usize)> {
     if let [b'%', high, low, ..] = *text {
         return Some((byte(high, low)?, 3));

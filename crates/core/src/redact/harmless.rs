@@ -1,5 +1,6 @@
-//! The one list of names whose values may be recorded, logged and shown. Everything else is masked: new signatures,
-//! tokens and ids appear in TikTok's requests every few months, so a list of secret names is never complete.
+//! The one list of names whose values may be recorded, logged and shown. Everything else is masked: new
+//! signatures, tokens and ids appear in TikTok's requests every few months, so a list of secret names is
+//! never complete.
 
 use std::cmp::Ordering;
 
@@ -26,10 +27,10 @@ const M: u8 = Place::Parameter as u8;
 
 /// Names in lowercase, sorted, with the places where they are harmless.
 ///
-/// Pairs describe the app, the browser and the room; cursors belong to a closed connection and grant no access;
-/// `x-signature` is a part of the public URLs of pictures. Keys are
-/// those of public data about a room, its host and gifts. Response headers describe the exchange; those of
-/// requests only occur in the mock's log.
+/// Pairs describe the app, the browser and the room; cursors belong to a closed connection and grant no
+/// access; `x-signature` is a part of the public URLs of pictures. Keys are those of public data about a
+/// room, its host and gifts. Response headers describe the exchange; those of requests only occur in the
+/// mock's log.
 const NAMES: &[(&str, u8)] = &[
     ("accept", H),
     ("accept-encoding", H),

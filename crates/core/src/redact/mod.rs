@@ -1,9 +1,10 @@
 //! Removes secrets from recorded data: cookies, keys, signatures, tokens, and the WebSocket parameters in
 //! batches.
 //!
-//! Values are kept by one list of harmless names ([`is_harmless`]); those of all other parameters, headers, cookies and
-//! keys of JSON are masked. Frames of the room keep every byte apart from their headers and the address of the
-//! WebSocket. Of frames from the client, only heartbeats, acks and the entry into the room are kept.
+//! Values are kept by one list of harmless names ([`is_harmless`]); those of all other parameters, headers,
+//! cookies and keys of JSON are masked. Frames of the room keep every byte apart from their headers and the
+//! address of the WebSocket. Of frames from the client, only heartbeats, acks and the entry into the room are
+//! kept.
 
 mod escapes;
 mod fields;
@@ -148,7 +149,8 @@ impl Edits {
     }
 }
 
-/// Masks the body of an HTTP response: a batch where one is expected, otherwise text. No list explains other bytes.
+/// Masks the body of an HTTP response: a batch where one is expected, otherwise text. No list explains other
+/// bytes.
 fn body(role: Role, bytes: &[u8]) -> Option<Vec<u8>> {
     let is_text = is_text(bytes);
     if matches!(role, Role::InitialBatch | Role::Sign) && (!is_text || fields::is_protobuf(bytes)) {

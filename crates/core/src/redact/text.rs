@@ -1,7 +1,8 @@
 //! Masks secrets in text: URLs, cookies, JSON and HTML, each possibly quoted or escaped within another.
 //!
 //! Nothing is parsed as a whole, because the text can be cut off, or be a page with embedded JSON. Instead,
-//! the text is searched for separators between a name and a value. The value is masked unless the name is on the list.
+//! the text is searched for separators between a name and a value. The value is masked unless the name is on
+//! the list.
 
 use std::ops::Range;
 
@@ -219,8 +220,8 @@ impl Name {
             return is_listed(name);
         }
         let mut name = name.to_vec();
-        // JSON escapes are decoded first. An escaped ampersand ends a parameter there, or where the separator is escaped
-        // in the same way; elsewhere it is a part of the name.
+        // JSON escapes are decoded first. An escaped ampersand ends a parameter there, or where the separator
+        // is escaped in the same way; elsewhere it is a part of the name.
         if !separator.is_escaped() && name.contains(&b'\\') && !name.contains(&b'%') {
             name = unescape(&name).unwrap_or(name);
             return is_listed(last_part(&name));

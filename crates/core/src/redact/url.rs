@@ -9,8 +9,8 @@ use super::{
 /// Minimum length of a random segment of a path, in bytes. Shorter ones are versions and names.
 const SEGMENT_BYTES_MIN: usize = 16;
 
-/// Masks the values in a URL or a request line whose names are not on the list, parameters without a name, and segments of the
-/// path that look random. Returns `None` if there are none.
+/// Masks the values in a URL or a request line whose names are not on the list, parameters without a name,
+/// and segments of the path that look random. Returns `None` if there are none.
 pub(super) fn mask(line: &str) -> Option<Vec<u8>> {
     // No URL has these characters: it is another text, whose names and values must not be separated.
     if line.contains(['"', '\'', '<', '{', '\n']) {

@@ -1,6 +1,6 @@
-//! Masks secrets in push frames and batches: headers, the address and parameters of the WebSocket, and what clients
-//! send besides acks and heartbeats. The encoded bytes are edited directly, so that messages and unknown fields stay
-//! unchanged.
+//! Masks secrets in push frames and batches: headers, the address and parameters of the WebSocket, and what
+//! clients send besides acks and heartbeats. The encoded bytes are edited directly, so that messages and
+//! unknown fields stay unchanged.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -47,7 +47,8 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
     let is_encoded = is_one_of(&ENCODED_TYPES, &kinds);
     rewrite(bytes, is_clean, |number, value| match number {
         PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, |plain| {
-            // Packed in another way, it could hold anything. A batch that breaks off begins with its messages.
+            // Packed in another way, it could hold anything. A batch that breaks off begins with its
+            // messages.
             let is_begun = next_field(&mut &*plain).is_some_and(|first| first.number == MESSAGES_FIELD);
             if is_begun || is_protobuf(plain) { batch(plain) } else { whole(plain) }
         }),
@@ -61,8 +62,8 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
     })
 }
 
-/// Masks the secrets in a push frame from a client; returns `None` if there are none. Only heartbeats, acks and the entry
-/// into the room keep their content.
+/// Masks the secrets in a push frame from a client; returns `None` if there are none. Only heartbeats, acks
+/// and the entry into the room keep their content.
 pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
     let (kinds, rest) = types(bytes);
     if !rest.is_empty() {
@@ -173,7 +174,8 @@ fn route_param(entry: &[u8]) -> Option<Vec<u8>> {
     rewrite(entry, |_| false, |number, value| if number == VALUE_FIELD { masked(value) } else { None })
 }
 
-/// Keeps the scheme and the host of TikTok's address for a WebSocket, and that it had a path or a query. Masks other texts.
+/// Keeps the scheme and the host of TikTok's address for a WebSocket, and that it had a path or a query.
+/// Masks other texts.
 fn address(address: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(address).unwrap_or_default();
     let host = text.split('/').nth(2).unwrap_or_default();

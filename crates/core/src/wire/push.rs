@@ -76,8 +76,8 @@ pub fn write_push(push: &Push) -> Bytes {
     Bytes::from(frame.encode_to_vec())
 }
 
-/// Returns a push frame as TikTok's servers send it to clients that do not ask for gzip. A frame that is not compressed, or
-/// damaged, stays as it is.
+/// Returns a push frame as TikTok's servers send it to clients that do not ask for gzip. A frame that is not
+/// compressed, or damaged, stays as it is.
 #[must_use]
 pub fn without_gzip(frame: &Bytes) -> Bytes {
     let Ok(mut push) = webcast::PushFrame::decode(frame.clone()) else { return frame.clone() };

@@ -123,8 +123,8 @@ fn inflate(payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
     }
 }
 
-/// Decompresses a whole HTTP body, of one or several gzip members, and returns other bytes unchanged. Of a malformed one,
-/// and of one longer than `most` bytes, the beginning is returned with the reason.
+/// Decompresses a whole HTTP body, of one or several gzip members, and returns other bytes unchanged. Of a
+/// malformed one, and of one longer than `most` bytes, the beginning is returned with the reason.
 pub fn unzip_body(body: Bytes, most: usize) -> (Bytes, Option<&'static str>) {
     if !body.starts_with(&GZIP_MAGIC) {
         return (body, None);

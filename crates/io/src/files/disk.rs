@@ -24,8 +24,8 @@ pub(super) fn for_owner_only(options: &mut OpenOptions) {
     let _ = options;
 }
 
-/// Whether no process holds this regular file, so that it may be removed: a process that is still writing a draft holds
-/// a lock on Unix, and elsewhere an open file.
+/// Whether no process holds this regular file, so that it may be removed: a process that is still writing a
+/// draft holds a lock on Unix, and elsewhere an open file.
 pub(super) fn is_abandoned(path: &Path) -> bool {
     #[cfg(unix)]
     return super::open_inside(path).is_ok_and(|file| file.try_lock().is_ok());
@@ -41,8 +41,8 @@ pub(super) fn is_abandoned(path: &Path) -> bool {
     };
 }
 
-/// Opens a file to write and locks it. The lock shows that the file is being written: others do not rename, replace or
-/// delete it. Not where locks would block readers.
+/// Opens a file to write and locks it. The lock shows that the file is being written: others do not rename,
+/// replace or delete it. Not where locks would block readers.
 #[cfg(unix)]
 fn open_locked(options: &OpenOptions, path: &Path, force: bool) -> io::Result<File> {
     let mut file = options.open(path)?;

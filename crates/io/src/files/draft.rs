@@ -14,7 +14,8 @@ use super::{Disk, DiskFile, Error, System, check_name, create, explain, refuse_s
 /// Maximum number of partial files with the same name.
 const PARTIALS_MAX: u32 = 1000;
 
-/// Drafts of this process on the system's disk. Locked while one is created or renamed, so that none is missed.
+/// Drafts of this process on the system's disk. Locked while one is created or renamed, so that none is
+/// missed.
 static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 fn drafts() -> MutexGuard<'static, BTreeSet<PathBuf>> {
@@ -22,7 +23,8 @@ fn drafts() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     DRAFTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes every draft of this process, which is about to exit, and blocks new ones. Returns whether there was any.
+/// Removes every draft of this process, which is about to exit, and blocks new ones. Returns whether there
+/// was any.
 pub fn abandon_drafts() -> bool {
     let mut drafts = drafts();
     let parts = mem::take(&mut *drafts);
@@ -85,8 +87,8 @@ impl Draft {
     /// nothing.
     ///
     /// # Errors
-    /// The errors of [`super::create_new`]. The draft is removed. If only its name could not be synced, the file
-    /// has its name, but may lose it in a power failure.
+    /// The errors of [`super::create_new`]. The draft is removed. If only its name could not be synced, the
+    /// file has its name, but may lose it in a power failure.
     pub fn keep(mut self) -> Result<(), Error> {
         refuse_existing(&*self.disk, &self.target, self.force)?;
         self.file.sync().map_err(|error| explain(&self.target, error))?;

@@ -18,8 +18,8 @@ use super::disk::for_owner_only;
 #[cfg(windows)]
 const DELETE_ON_CLOSE: u32 = 0x0400_0000;
 
-/// A copy of an input that can be read several times, also at once. It needs no removal: the file has no name, or loses it with
-/// the process.
+/// A copy of an input that can be read several times, also at once. It needs no removal: the file has no
+/// name, or loses it with the process.
 #[derive(Clone, Debug)]
 pub struct Spool {
     file: Arc<File>,

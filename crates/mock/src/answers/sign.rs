@@ -47,7 +47,8 @@ pub(super) fn sign(
         return response;
     }
     let ttwid = page::ttwid(mock);
-    // The crate tiktoklive 0.0.19 signs this address, and takes its cookie from the response of TikTok itself.
+    // The crate tiktoklive 0.0.19 signs this address, and takes its cookie from the response of TikTok
+    // itself.
     let response = match request.path.trim_end_matches('/') {
         FETCH_PATH => response.with("Set-Cookie", page::set_cookie(&ttwid)),
         _ => response,

@@ -101,7 +101,8 @@ impl MockTikTok {
     /// ```
     ///
     /// # Panics
-    /// If it happens too often, or not in time, or if the range is empty. The message lists the client activity.
+    /// If it happens too often, or not in time, or if the range is empty. The message lists the client
+    /// activity.
     #[track_caller]
     pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
         let expectation = Expectation::new(Wanted::Count(seen, times.into()));

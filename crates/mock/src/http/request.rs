@@ -15,7 +15,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// Whether it is a request of HTTP/1.0, after which a connection usually ends.
     pub(crate) is_http_1_0: bool,
-    /// Whether its address is absolute, as in `GET http://www.tiktok.com/@ann`. Its host is then also the header `host`.
+    /// Whether its address is absolute, as in `GET http://www.tiktok.com/@ann`. Its host is then also the
+    /// header `host`.
     pub(crate) is_absolute: bool,
     /// Percent-decoded path, without the query.
     pub(crate) path: String,
@@ -55,7 +56,8 @@ impl Request {
         has("close") || self.is_http_1_0 && !has("keep-alive")
     }
 
-    /// Returns the origin of sockets in sign responses: by default, the host that the client uses for this server.
+    /// Returns the origin of sockets in sign responses: by default, the host that the client uses for this
+    /// server.
     pub(crate) fn socket_origin(&self) -> String {
         self.sockets.clone().unwrap_or_else(|| format!("ws://{}", self.host()))
     }

@@ -49,8 +49,8 @@ pub(crate) struct ClientConnection {
 }
 
 impl ClientConnection {
-    /// Counts a new connection to the mock. `address` is that of the client, without the port, and `sockets` the origin of
-    /// sockets in sign responses.
+    /// Counts a new connection to the mock. `address` is that of the client, without the port, and `sockets`
+    /// the origin of sockets in sign responses.
     pub(crate) fn new(mock: &Arc<MockState>, address: String, sockets: Option<String>) -> Self {
         let (number, random) = mock.connection();
         Self { mock: Arc::clone(mock), number, address, random, sockets, is_cut: Arc::default() }

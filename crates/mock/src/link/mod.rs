@@ -1,5 +1,5 @@
-//! The mock's end of a connection, and the network that it goes through. Without a network, every call goes straight to the
-//! transport.
+//! The mock's end of a connection, and the network that it goes through. Without a network, every call goes
+//! straight to the transport.
 
 pub(crate) mod connection;
 mod lane;
@@ -22,7 +22,8 @@ use tokio::{
 
 use crate::state::{journal::Happened, networks::Purpose};
 
-/// The mock's end of a connection. Dropping it ends the connection, once everything that was sent has arrived.
+/// The mock's end of a connection. Dropping it ends the connection, once everything that was sent has
+/// arrived.
 pub(super) struct Link<I: Wire>(Arc<Line<I>>);
 
 /// A connection. Its link puts packets on their way, and [`drive`] delivers them.
@@ -64,7 +65,8 @@ impl<I: Wire> Line<I> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Chooses the network for a new purpose. Returns whether the request that it is from still has to pass through it.
+    /// Chooses the network for a new purpose. Returns whether the request that it is from still has to pass
+    /// through it.
     fn route(&self, purpose: Purpose) -> bool {
         let mut state = self.lock();
         let (had_network, read) = (state.passage.network.is_some(), std::mem::take(&mut state.read));

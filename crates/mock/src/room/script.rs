@@ -141,8 +141,8 @@ impl Script {
         })
     }
 
-    /// Returns the room with this id, at a time since the start. A room whose LIVE has ended or not yet begun is offline.
-    /// Unlisted ids are rooms too, because a client can connect without a lookup by name.
+    /// Returns the room with this id, at a time since the start. A room whose LIVE has ended or not yet begun
+    /// is offline. Unlisted ids are rooms too, because a client can connect without a lookup by name.
     pub(crate) fn by_id(&self, room_id: i64, now: Duration) -> Known {
         let is_room = |known: &Known| known.room_id == room_id;
         let mut users = self.users.iter();

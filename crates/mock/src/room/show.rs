@@ -98,7 +98,8 @@ impl RoomShow {
 }
 
 impl Segment {
-    /// Returns the batch for a signing response, and the last frame at which a client can join and still need it.
+    /// Returns the batch for a signing response, and the last frame at which a client can join and still need
+    /// it.
     pub(super) fn sign_batch(&self) -> Option<(usize, Bytes)> {
         if let Some(batch) = &self.initial_batch {
             return Some((0, batch.clone()));

@@ -15,7 +15,8 @@ pub(crate) struct RoomTime {
 }
 
 impl RoomTime {
-    /// Returns when an offset is due. Past offsets are due immediately, and absurd ones of a recording after a year.
+    /// Returns when an offset is due. Past offsets are due immediately, and absurd ones of a recording after
+    /// a year.
     pub(crate) fn due(&self, offset: Duration) -> Instant {
         match self.speed {
             Speed::Max => self.at,

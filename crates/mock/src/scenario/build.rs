@@ -171,8 +171,8 @@ impl Scenario {
         self
     }
 
-    /// Changes the state of the user who was added last, at a time since the start of the mock. [`User::change`] has more
-    /// options.
+    /// Changes the state of the user who was added last, at a time since the start of the mock.
+    /// [`User::change`] has more options.
     ///
     /// ```
     /// # use std::time::Duration;

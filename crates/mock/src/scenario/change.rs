@@ -9,8 +9,8 @@ use crate::sans_io::pace::Speed;
 
 /// A change of a user's state, at a time since the start of the mock.
 ///
-/// A user who is live again after being away is in a new room, as on TikTok. So is a user who gets another `room_id` while
-/// live. The socket of the earlier room then ends, as when a user goes offline.
+/// A user who is live again after being away is in a new room, as on TikTok. So is a user who gets another
+/// `room_id` while live. The socket of the earlier room then ends, as when a user goes offline.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -27,7 +27,8 @@ pub struct Change {
     pub at: Duration,
     /// The new state in lookups.
     pub state: State,
-    /// Id of the new room; defaults to one derived from the name, or the id of the user before the first LIVE.
+    /// Id of the new room; defaults to one derived from the name, or the id of the user before the first
+    /// LIVE.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_id: Option<i64>,
     /// Recording of the new room; defaults to the previous one.

@@ -42,7 +42,8 @@ pub enum FaultKind {
     NotFound,
     /// Lookups: the user is offline.
     Offline,
-    /// Sign: a stub with the URL of a WebSocket that rejects clients, as seen in 2026-09 (docs/protocol.md §1.6).
+    /// Sign: a stub with the URL of a WebSocket that rejects clients, as seen in 2026-09 (docs/protocol.md
+    /// §1.6).
     Stub(Refusal),
     /// Sign, cookie and profile: the response lacks the cookie.
     MissingCookie,

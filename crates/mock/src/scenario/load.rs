@@ -174,7 +174,8 @@ fn plain(message: &str) -> String {
     WORDS.into_iter().find_map(plain).unwrap_or_else(|| message.to_owned())
 }
 
-/// Replaces the list of known words in an error with the nearest one, if any is near: a long list would be cut.
+/// Replaces the list of known words in an error with the nearest one, if any is near: a long list would be
+/// cut.
 fn nearest(message: &str) -> String {
     let mut words = message.split('`').skip(1).step_by(2);
     let is_list = message.starts_with("unknown field") || message.starts_with("unknown variant");

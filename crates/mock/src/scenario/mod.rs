@@ -28,8 +28,8 @@ use crate::sans_io::pace::Speed;
 /// Name of the default recording. The caller supplies its bytes.
 pub(super) const DEMO: &str = "demo";
 
-/// The behaviour of a mock: users, rooms, rate limits and faults. By default, every user is live in a room that
-/// plays the demo recording at its original speed.
+/// The behaviour of a mock: users, rooms, rate limits and faults. By default, every user is live in a room
+/// that plays the demo recording at its original speed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
@@ -54,11 +54,12 @@ pub struct Scenario {
     pub compress: Compress,
     /// Number of recent chats that a client receives as history when it joins in the middle.
     pub history: usize,
-    /// WebSocket URL in responses of the sign server, without a query; defaults to one built from the request's `Host`.
+    /// WebSocket URL in responses of the sign server, without a query; defaults to one built from the
+    /// request's `Host`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push_server: Option<String>,
-    /// Cookie `tt-target-idc` in responses of the sign server; empty, the default, for none. Clients have one of their own: TikTokLive 6.3.1
-    /// to 6.4.5 fail with a second one.
+    /// Cookie `tt-target-idc` in responses of the sign server; empty, the default, for none. Clients have one
+    /// of their own: TikTokLive 6.3.1 to 6.4.5 fail with a second one.
     pub tt_target_idc: String,
     /// State of unlisted users; defaults to live if no users are listed, and to not found otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,8 +6,9 @@ use super::{Endpoint, Repeat, table::one_or_more};
 
 /// A bad network between clients and the mock: delays, a limited rate, and connections that are cut.
 ///
-/// A connection goes through one network: with `at` or `user` from its first request that matches, otherwise from its first
-/// request on. A network with `at` or `user` replaces one without. Requests to `/__admin/` do not count.
+/// A connection goes through one network: with `at` or `user` from its first request that matches, otherwise
+/// from its first request on. A network with `at` or `user` replaces one without. Requests to `/__admin/` do
+/// not count.
 ///
 /// ```
 /// # use livetape_mock::{Network, Scenario};

@@ -1,4 +1,5 @@
-//! `/__admin/`: lets programs on this machine read the log, change the scenario and the network, and advance the clock.
+//! `/__admin/`: lets programs on this machine read the log, change the scenario and the network, and advance
+//! the clock.
 
 use std::{net::IpAddr, time::Duration};
 

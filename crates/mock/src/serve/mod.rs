@@ -37,7 +37,8 @@ use crate::{
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a client may send the rest of a request that was rejected.
 const REST_MAX: Duration = Duration::from_secs(10);
-/// Limit of an endless body, in bytes, so that it cannot fill the client's disk. One part a millisecond takes 65 s, on any machine.
+/// Limit of an endless body, in bytes, so that it cannot fill the client's disk. One part a millisecond takes
+/// 65 s, on any machine.
 const ENDLESS_BYTES_MAX: usize = 1 << 30;
 /// Maximum number of concurrent connections. Further ones wait.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -79,9 +80,9 @@ pub(crate) async fn accept<L>(
 }
 
 impl MockTikTok {
-    /// Serves a connection that the caller accepted, such as a decrypted one, until it or the mock ends. `client` is the address to
-    /// log. Sign responses send its socket to the origin `sockets`, e.g. `wss://webcast-ws.tiktok.com`. Hidden, because only the proxy of
-    /// the root package needs it.
+    /// Serves a connection that the caller accepted, such as a decrypted one, until it or the mock ends.
+    /// `client` is the address to log. Sign responses send its socket to the origin `sockets`, e.g.
+    /// `wss://webcast-ws.tiktok.com`. Hidden, because only the proxy of the root package needs it.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -174,8 +175,8 @@ fn log(connection: &ClientConnection, request: &Request, answer: &Action, fault:
     connection.mock.log(connection.number, happened);
 }
 
-/// Adds whether the connection persists, unless the client expects it. Otherwise, clients that pool connections would send their next
-/// request on one that ends.
+/// Adds whether the connection persists, unless the client expects it. Otherwise, clients that pool
+/// connections would send their next request on one that ends.
 fn persistent(response: Response, request: &Request) -> Response {
     match (request.wants_close(), request.is_http_1_0) {
         (true, _) => response.with("Connection", "close"),
@@ -184,7 +185,8 @@ fn persistent(response: Response, request: &Request) -> Response {
     }
 }
 
-/// Rejects a request, and ends the connection. A client that still sends a body would lose the response if that were not read.
+/// Rejects a request, and ends the connection. A client that still sends a body would lose the response if
+/// that were not read.
 async fn refuse<I: AsyncRead + AsyncWrite + Unpin>(io: &mut I, response: &Response) {
     if whole(io, response).await.is_ok() && io.shutdown().await.is_ok() {
         let _ = timeout_at(clock::now() + REST_MAX, wait_for_the_end(io)).await;

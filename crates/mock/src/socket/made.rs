@@ -38,7 +38,8 @@ impl Maker {
         Self { random, is_gzip, is_first, seq_id: 0, room_id: show.room_id, wall_ms: show.wall_ms }
     }
 
-    /// A recorded frame for this client. Real servers send gzip only to clients that ask for it (docs/protocol.md §3.4).
+    /// A recorded frame for this client. Real servers send gzip only to clients that ask for it
+    /// (docs/protocol.md §3.4).
     pub(super) fn recorded(&self, frame: &Bytes) -> Bytes {
         if self.is_gzip { frame.clone() } else { wire::without_gzip(frame) }
     }

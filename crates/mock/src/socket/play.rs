@@ -254,8 +254,8 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         Ok(())
     }
 
-    /// Handles one message or notification. Returns whether the deadline has passed. If the LIVE ended before it, that comes
-    /// first, even if both are over.
+    /// Handles one message or notification. Returns whether the deadline has passed. If the LIVE ended before
+    /// it, that comes first, even if both are over.
     async fn answer(&mut self, deadline: Option<Instant>) -> Result<bool, Stopped> {
         while let Ok(reply) = self.replies.try_recv() {
             self.reply(reply).await?;

@@ -1,4 +1,5 @@
-//! Hosts that the mock answers for. They only matter in absolute addresses: `GET http://www.tiktok.com/@ann HTTP/1.1`.
+//! Hosts that the mock answers for. They only matter in absolute addresses:
+//! `GET http://www.tiktok.com/@ann HTTP/1.1`.
 
 use std::net::IpAddr;
 

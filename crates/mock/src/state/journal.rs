@@ -49,8 +49,8 @@ pub struct LogEntry {
 #[serde(tag = "what", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Happened {
-    /// A request and its response. The fields hold what the client sent; JSON and `Debug` mask the values of parameters and
-    /// headers that are not known to be harmless.
+    /// A request and its response. The fields hold what the client sent; JSON and `Debug` mask the values of
+    /// parameters and headers that are not known to be harmless.
     Request {
         /// HTTP method.
         #[serde(serialize_with = "masked_text")]

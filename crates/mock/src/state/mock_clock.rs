@@ -12,11 +12,13 @@ use crate::{MockTikTok, clock, sans_io::offset};
 
 /// Maximum time since the start or the last reset that advancing the clock can reach.
 pub(super) const ELAPSED_MAX: Duration = offset::OFFSET_MAX;
-/// Maximum time by which the clock can be advanced, all calls together: times stay in the range of every format.
+/// Maximum time by which the clock can be advanced, all calls together: times stay in the range of every
+/// format.
 const ADVANCE_MAX: Duration = offset::OFFSET_MAX.saturating_mul(1_000);
 
-/// The runtime's clock, plus the time by which it was advanced. Rooms, changes of users, rate limits and the wall clock
-/// follow it. Timeouts and networks follow the runtime's clock, because they concern real connections.
+/// The runtime's clock, plus the time by which it was advanced. Rooms, changes of users, rate limits and the
+/// wall clock follow it. Timeouts and networks follow the runtime's clock, because they concern real
+/// connections.
 #[derive(Debug, Default)]
 pub(crate) struct MockClock {
     advanced: watch::Sender<Duration>,
@@ -61,8 +63,9 @@ impl MockClock {
 }
 
 impl MockTikTok {
-    /// Advances the mock's clock, as if this time had passed: rooms send the frames that are now due, users change their
-    /// state, and rate limits expire. Under a paused clock, advancing the clock of tokio has the same effect.
+    /// Advances the mock's clock, as if this time had passed: rooms send the frames that are now due, users
+    /// change their state, and rate limits expire. Under a paused clock, advancing the clock of tokio has the
+    /// same effect.
     ///
     /// # Panics
     /// If this would be more than a year after the start, the last reset or the last new scenario.

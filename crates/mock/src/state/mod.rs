@@ -84,8 +84,8 @@ impl MockState {
         !request.is_absolute || hosts::is_answered(request.host_name(), &self.addresses)
     }
 
-    /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each reset; otherwise, it
-    /// never goes back.
+    /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each
+    /// reset; otherwise, it never goes back.
     pub(crate) fn wall_ms(&self) -> u64 {
         let memory = self.lock();
         let (start_ms, elapsed) = match memory.script.scenario.wall_ms {
@@ -152,7 +152,8 @@ impl MockState {
         Some(TooMany { message, label, headers, wait, max, wall_ms }.response())
     }
 
-    /// Clears log, rooms and counters. Rooms whose user is not live at the start end; other open connections continue.
+    /// Clears log, rooms and counters. Rooms whose user is not live at the start end; other open connections
+    /// continue.
     pub(crate) fn reset(&self) {
         let script = self.lock().script.clone();
         self.start_over(script);

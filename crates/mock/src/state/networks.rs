@@ -52,8 +52,8 @@ impl Networks {
         Scenario::networks_to_toml(networks)
     }
 
-    /// Chooses the network for a connection with this purpose. Returns whether it is another one than before. One that is ending takes no
-    /// network that only affects some connections, so that the next one can.
+    /// Chooses the network for a connection with this purpose. Returns whether it is another one than before.
+    /// One that is ending takes no network that only affects some connections, so that the next one can.
     pub(crate) fn choose(&mut self, purpose: &Purpose, passage: &mut Passage, is_ending: bool) -> bool {
         let mut is_new = false;
         if passage.edition != self.edition {
@@ -73,8 +73,8 @@ impl Networks {
         is_new
     }
 
-    /// Counts a connection in each network that matches. Returns the first that affects it, with a number that no other
-    /// connection has.
+    /// Counts a connection in each network that matches. Returns the first that affects it, with a number
+    /// that no other connection has.
     fn first(
         &mut self,
         is_special: bool,

@@ -9,7 +9,8 @@ use crate::{
     scenario::{Form, Header, Limit, Per},
 };
 
-/// Maximum number of keys and addresses counted separately. Beyond it, expired windows are removed, or else the first.
+/// Maximum number of keys and addresses counted separately. Beyond it, expired windows are removed, or else
+/// the first.
 const CLIENTS_MAX: usize = 10_000;
 
 /// The windows of one limit, by key or address.

@@ -80,8 +80,8 @@ impl From<Error> for Problem {
     }
 }
 
-/// `8 days`, or `7 days and 3 h`: the larger of the units that are left, so that just above a number of days is not shown as
-/// that number.
+/// `8 days`, or `7 days and 3 h`: the larger of the units that are left, so that just above a number of days
+/// is not shown as that number.
 fn in_days(time: Duration) -> String {
     let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     let (days, rest) = (seconds / DAY_SECS, seconds % DAY_SECS);

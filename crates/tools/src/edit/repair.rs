@@ -43,8 +43,8 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     if report.sealed {
         writer.flush()?;
     } else {
-        // Records may be missing after the last one that was kept. A record that was cut off at the end counts as at
-        // least one.
+        // Records may be missing after the last one that was kept. A record that was cut off at the end
+        // counts as at least one.
         writer.skip_to(report.records + report.missing + u64::from(report.tail_bytes > 0));
         writer.finish()?;
     }

@@ -24,7 +24,8 @@ pub(super) enum Times {
         first: f64,
         at_ms: f64,
     },
-    /// Milliseconds until `from_ms`; after it, the value increases by 1 for each second instead of each millisecond.
+    /// Milliseconds until `from_ms`; after it, the value increases by 1 for each second instead of each
+    /// millisecond.
     Squeezed {
         from_ms: f64,
     },

@@ -104,7 +104,8 @@ fn generated_data_passes_an_audit_with_each_of_1000_keys() {
     }
 }
 
-/// Letters in place of a message are replaced as a text. Some such texts can be read as fields, with a number that looks like an id.
+/// Letters in place of a message are replaced as a text. Some such texts can be read as fields, with a number
+/// that looks like an id.
 #[test]
 fn malformed_frames_pass_an_audit_or_are_dropped() {
     const FRAMES: u32 = 1_000;

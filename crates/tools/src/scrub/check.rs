@@ -1,4 +1,5 @@
-//! Checks whether fields hold data created by a scrubber. It recognises the patterns of such data without the key.
+//! Checks whether fields hold data created by a scrubber. It recognises the patterns of such data without the
+//! key.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Scrubs HTTP exchanges: URLs keep the words of the protocol in their path and the room, and bodies are rewritten or dropped.
+//! Scrubs HTTP exchanges: URLs keep the words of the protocol in their path and the room, and bodies are
+//! rewritten or dropped.
 
 use bytes::Bytes;
 

@@ -1,5 +1,6 @@
-//! Generates text of the same shape as the original: the same total length, script and punctuation, and numbers of
-//! the same length. In a sentence, the lengths of the words are changed, because they could reveal it.
+//! Generates text of the same shape as the original: the same total length, script and punctuation, and
+//! numbers of the same length. In a sentence, the lengths of the words are changed, because they could reveal
+//! it.
 
 use super::key::Choices;
 

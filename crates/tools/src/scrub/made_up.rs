@@ -117,8 +117,8 @@ pub(super) fn is_made_up_sec_uid(text: &str) -> bool {
     text.starts_with(MADE_UP_SEC_UID)
 }
 
-/// Replaces the URL of a picture with a square, or its name within a URL with another. The same picture has the same square in every URL, and
-/// the pictures of a person have that of the person.
+/// Replaces the URL of a picture with a square, or its name within a URL with another. The same picture has
+/// the same square in every URL, and the pictures of a person have that of the person.
 pub(super) fn picture(key: &Key, address: &str, person: Option<u64>) -> String {
     let path = address.split(['?', '#', '~']).next().unwrap_or_default();
     let file = path.rsplit('/').next().unwrap_or_default();

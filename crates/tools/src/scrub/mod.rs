@@ -77,8 +77,8 @@ pub struct Tally {
     pub dropped_bodies: u64,
     /// Number of records dropped because their type is unknown.
     pub dropped_records: u64,
-    /// Number of records dropped because an audit would still find something: malformed data can be read in another way once it is
-    /// rewritten.
+    /// Number of records dropped because an audit would still find something: malformed data can be read in
+    /// another way once it is rewritten.
     pub rejected_records: u64,
     /// Number of URL parameters dropped.
     pub parameters: u64,

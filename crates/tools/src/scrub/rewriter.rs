@@ -129,8 +129,8 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Replaces a token of numbers, letters and joiners. `keeps_words` keeps the words of the protocol and short
-    /// numbers in it.
+    /// Replaces a token of numbers, letters and joiners. `keeps_words` keeps the words of the protocol and
+    /// short numbers in it.
     fn token(&self, text: &str, keeps_words: bool) -> String {
         let mut choices: Choices = self.key.choices("token", text.as_bytes());
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);

@@ -1,4 +1,5 @@
-//! Pictures that need no server: a GIF of one pixel as a `data:` URL, which image elements show as a square of its colour.
+//! Pictures that need no server: a GIF of one pixel as a `data:` URL, which image elements show as a square
+//! of its colour.
 
 use std::ops::Range;
 

@@ -215,7 +215,8 @@ fn write_with(calls: &[(u64, Fault)]) -> (SimulatedDisk, Result<Drafted<()>, Pro
 fn a_draft_is_left_alone_once_it_has_its_name() {
     let (disk, result) = write_with(&[]);
     assert!(matches!(result, Ok(Drafted::Kept(()))));
-    // The calls are create, write, sync, rename and sync of the folder: its old name may belong to a newer draft by now.
+    // The calls are create, write, sync, rename and sync of the folder: its old name may belong to a newer
+    // draft by now.
     assert_eq!(disk.calls(), 5);
 }
 

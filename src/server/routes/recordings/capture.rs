@@ -92,8 +92,8 @@ fn shown(report: &Report) -> ImportReport {
 fn problem(name: &str, error: &Error) -> Problem {
     let code = match error {
         Error::Write(error) => error.code(),
-        // Errors of the operating system have a number. The others are about the capture: it unpacks to too much, or refers to
-        // another file.
+        // Errors of the operating system have a number. The others are about the capture: it unpacks to too
+        // much, or refers to another file.
         Error::Read(error) if error.raw_os_error().is_some() => Code::Io,
         Error::Scratch(_) => Code::Io,
         _ => Code::BadCapture,

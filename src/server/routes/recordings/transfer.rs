@@ -136,7 +136,8 @@ async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(
     }
 }
 
-/// Writes an upload to a temporary file and renames it once it proves to be a recording, or is converted to one.
+/// Writes an upload to a temporary file and renames it once it proves to be a recording, or is converted to
+/// one.
 fn store(
     shelf: &Arc<Shelf>,
     _changing: &Changing,

@@ -46,7 +46,8 @@ fn each_producer_has_its_own_time_format() {
     ] {
         let (items, report) = imported(har(producer, version, &[entry(URL, STARTED, &messages(time))]));
         let ours = offsets_ms(&items);
-        // As 64-bit floats, seconds since 1970 are exact to a microsecond, and compressed ones to a quarter of a millisecond.
+        // As 64-bit floats, seconds since 1970 are exact to a microsecond, and compressed ones to a quarter
+        // of a millisecond.
         let near = |(ours, whole): (&u128, &u128)| ours.abs_diff(*whole) <= 1;
         assert!(ours.iter().zip(&whole).all(near) && ours.len() == whole.len(), "{producer} {version}");
         assert_eq!(report.clamped, 0);

@@ -11,7 +11,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::make::{START_MS, STARTED, URL, frames};
 use crate::support::process::livetape;
 
-/// Size of the HAR. To measure another size, run `LIVETAPE_HAR_MB=200 cargo test --test it captures::memory -- --nocapture`.
+/// Size of the HAR. To measure another size, run
+/// `LIVETAPE_HAR_MB=200 cargo test --test it captures::memory -- --nocapture`.
 const HAR_BYTES: u64 = 36 << 20;
 /// Maximum resident memory.
 const RESIDENT_BYTES_MAX: u64 = 32 << 20;

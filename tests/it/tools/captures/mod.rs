@@ -1,4 +1,5 @@
-//! `import` of other formats: files in the documented format, generated from a session, decode to the same events.
+//! `import` of other formats: files in the documented format, generated from a session, decode to the same
+//! events.
 
 mod bad;
 mod exported;

@@ -1,4 +1,5 @@
-//! Runs the unmodified crate piratetok-live-rs: `livetape-peers-piratetok <base URL> <user>`. The end of stdin disconnects.
+//! Runs the unmodified crate piratetok-live-rs: `livetape-peers-piratetok <base URL> <user>`. The end of
+//! stdin disconnects.
 
 use std::{env, process};
 

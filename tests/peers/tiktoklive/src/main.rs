@@ -1,5 +1,5 @@
-//! Runs the unmodified crate tiktoklive, whose hosts are redirected: `livetape-peers-tiktoklive <user>`. The end of the stream, or of
-//! stdin, ends it.
+//! Runs the unmodified crate tiktoklive, whose hosts are redirected: `livetape-peers-tiktoklive <user>`. The
+//! end of the stream, or of stdin, ends it.
 
 use std::{env, process};
 
@@ -14,7 +14,8 @@ const STREAM_ENDED: i32 = 3;
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let user = env::args().nth(1).expect("pass a user");
-    // Its task reads on without waiting when the socket has ended, and the thread of stdin keeps the process alive.
+    // Its task reads on without waiting when the socket has ended, and the thread of stdin keeps the process
+    // alive.
     if let Err(error) = TikTokLive::new_client(&user).on_event(show).build().connect().await {
         println!(r#"{{"type":"error","class":"{error:?}"}}"#);
         process::exit(0);

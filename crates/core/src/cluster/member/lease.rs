@@ -1,7 +1,7 @@
 //! A lease, by this node's monotonic clock.
 //!
-//! The lease ends one lifetime after its last renewal was *sent*. NATS counts from the later time at which it stored
-//! the renewal, so the node stops before anyone else can start, whatever the wall clocks show.
+//! The lease ends one lifetime after its last renewal was *sent*. NATS counts from the later time at which it
+//! stored the renewal, so the node stops before anyone else can start, whatever the wall clocks show.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! One node's part in a channel, as a state machine: [`Member::handle`] takes news, [`Member::poll`] returns what to do.
+//! One node's part in a channel, as a state machine: [`Member::handle`] takes news, [`Member::poll`] returns
+//! what to do.
 //!
 //! ```text
 //!             Start, lease held            tail read            epoch stored
@@ -8,8 +9,9 @@
 //!     └──────── lease ends or is lost, another owner, log lost ─────────────────┴──────────────────┘
 //! ```
 //!
-//! At most one record is in flight. Without an answer, exactly the same record is published again with the same
-//! expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows whether one was.
+//! At most one record is in flight. Without an answer, exactly the same record is published again with the
+//! same expectation, so that at most one of the attempts can be stored; if all are rejected, the log shows
+//! whether one was.
 
 mod lease;
 mod pace;
@@ -169,7 +171,8 @@ impl Member {
         if self.has_room() { Ok(()) } else { Err(Refusal::Full) }
     }
 
-    /// Whether more events may wait. Without room, read the upstream more slowly, and offer again after a delivery.
+    /// Whether more events may wait. Without room, read the upstream more slowly, and offer again after a
+    /// delivery.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.queue.events() < self.options.waiting_events_max
@@ -228,7 +231,8 @@ impl Member {
                 || (is_quiet && self.now >= self.stored_at + self.options.checkpoint_time))
     }
 
-    /// Another node has read the whole log, and yet does not know the stream or its last number: records were removed. Makes
+    /// Another node has read the whole log, and yet does not know the stream or its last number: records were
+    /// removed. Makes
     /// [`Member::needs_checkpoint`] return `true`, because a checkpoint tells both.
     pub fn repeat_state(&mut self) {
         if self.is_owner() && self.queue.is_empty() && self.in_flight.is_none() {

@@ -158,8 +158,8 @@ impl Member {
         }
     }
 
-    /// Compares the log after a message with what this node believes: the log decides. `is_applied`: the message is a record
-    /// that counts.
+    /// Compares the log after a message with what this node believes: the log decides. `is_applied`: the
+    /// message is a record that counts.
     pub(super) fn log_changed(&mut self, is_applied: bool, message: &Bytes) {
         let is_mine = is_owned_by(&self.reader, &self.options.node, self.epoch);
         let Some(flight) = &self.in_flight else {

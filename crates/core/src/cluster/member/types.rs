@@ -11,18 +11,21 @@ use super::super::{
 
 /// Default lifetime of a lease.
 pub const LEASE: Duration = Duration::from_secs(5);
-/// Default number of waiting events above which [`Member::offer`](super::Member::offer) returns [`Refusal::Full`].
+/// Default number of waiting events above which [`Member::offer`](super::Member::offer) returns
+/// [`Refusal::Full`].
 pub const WAITING_EVENTS_MAX: usize = 16_384;
-/// Default size of waiting events above which [`Member::offer`](super::Member::offer) returns [`Refusal::Full`],
-/// in bytes.
+/// Default size of waiting events above which [`Member::offer`](super::Member::offer) returns
+/// [`Refusal::Full`], in bytes.
 pub const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Default size up to which waiting events are joined into one piece, in bytes.
 pub const PIECE_BYTES_MAX: usize = 256 << 10;
-/// Default number of events between two checkpoints. The log must retain more than these and those that may wait.
+/// Default number of events between two checkpoints. The log must retain more than these and those that may
+/// wait.
 pub const CHECKPOINT_EVENTS: usize = 4_096;
 /// Default size of the events between two checkpoints, in bytes.
 pub const CHECKPOINT_BYTES: usize = 8 << 20;
-/// Default time after the last record until another checkpoint, so that a log that forgets old records keeps the state.
+/// Default time after the last record until another checkpoint, so that a log that forgets old records keeps
+/// the state.
 pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
 
 /// Names and limits of a member.
@@ -79,8 +82,8 @@ pub enum Input {
         /// Name for a new stream, used with a suffix if the log is empty. Unique for each start of a process.
         stream: String,
     },
-    /// This node should not be the owner. If it is, it closes its upstream, stores the events that it was offered,
-    /// and releases the lease.
+    /// This node should not be the owner. If it is, it closes its upstream, stores the events that it was
+    /// offered, and releases the lease.
     Stop,
     /// The answer to the last request for the lease.
     Lease(LeaseReply),
@@ -90,8 +93,9 @@ pub enum Input {
     Message {
         /// Identity of the log: the time at which its JetStream stream was created.
         log: u64,
-        /// Sequence of the message that the subscription passed on before, or that it started after. No message of the
-        /// subject is between them. Republished messages have it in the header `Nats-Last-Sequence`.
+        /// Sequence of the message that the subscription passed on before, or that it started after. No
+        /// message of the subject is between them. Republished messages have it in the header
+        /// `Nats-Last-Sequence`.
         previous: u64,
         /// Sequence of the message.
         sequence: u64,
@@ -104,7 +108,8 @@ pub enum Input {
         log: u64,
         /// The messages after the requested sequence, from the oldest; may be only the first of them.
         messages: Vec<(u64, Bytes)>,
-        /// Sequence of the newest message that the log still had before it was read, from the stream's leader; 0 if it had none.
+        /// Sequence of the newest message that the log still had before it was read, from the stream's
+        /// leader; 0 if it had none.
         newest: u64,
         /// The last sequence that it had assigned, even if that message is gone.
         last: u64,
@@ -123,8 +128,8 @@ pub enum Input {
         /// From [`Action::Publish`].
         token: u64,
     },
-    /// JetStream refused this attempt, whatever the log ends with: the log is full or sealed, or its limits do not allow the
-    /// message. Somebody has to mend that.
+    /// JetStream refused this attempt, whatever the log ends with: the log is full or sealed, or its limits
+    /// do not allow the message. Somebody has to mend that.
     Refused {
         /// From [`Action::Publish`].
         token: u64,
@@ -174,7 +179,8 @@ pub enum Action {
         /// The revision that the lease must have.
         revision: u64,
     },
-    /// Read the messages after this sequence from the store. Answer with [`Input::Tail`] or [`Input::TailFailed`].
+    /// Read the messages after this sequence from the store. Answer with [`Input::Tail`] or
+    /// [`Input::TailFailed`].
     ReadTail {
         /// Sequence of the last known message.
         after: u64,
@@ -184,13 +190,15 @@ pub enum Action {
     Publish {
         /// Identifies the record. Attempts to store the same record have the same token.
         token: u64,
-        /// The last sequence that the log must have assigned, even if that message is gone; 0 if it must have none.
+        /// The last sequence that the log must have assigned, even if that message is gone; 0 if it must have
+        /// none.
         expected: u64,
         /// The message.
         bytes: Bytes,
     },
-    /// Open the upstream, or continue the replay: this node is the owner. The process may have been stopped in between,
-    /// so just before connecting pass [`Input::Tick`], and connect only if [`Member::is_owner`](super::Member::is_owner).
+    /// Open the upstream, or continue the replay: this node is the owner. The process may have been stopped
+    /// in between, so just before connecting pass [`Input::Tick`], and connect only if
+    /// [`Member::is_owner`](super::Member::is_owner).
     OpenUpstream,
     /// Close the upstream before performing the next action.
     CloseUpstream,
@@ -200,10 +208,11 @@ pub enum Action {
     SteppedDown {
         /// The reason.
         reason: StepDown,
-        /// Number of offered events that were not published. They are lost, unless the next owner receives them
-        /// again: report a gap.
+        /// Number of offered events that were not published. They are lost, unless the next owner receives
+        /// them again: report a gap.
         unpublished: usize,
-        /// Number of events that were published without an answer. If they were stored, they are delivered later.
+        /// Number of events that were published without an answer. If they were stored, they are delivered
+        /// later.
         uncertain: usize,
     },
 }
@@ -239,7 +248,8 @@ pub enum Refusal {
         /// The right number.
         next: u64,
     },
-    /// Too many events wait to be stored. Read the upstream more slowly, and offer them again after a delivery.
+    /// Too many events wait to be stored. Read the upstream more slowly, and offer them again after a
+    /// delivery.
     #[error("too many events wait to be stored")]
     Full,
     /// An event or a state is too large for a message. Report it as lost.

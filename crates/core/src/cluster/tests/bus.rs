@@ -75,7 +75,8 @@ impl Bus {
         self.stored.drain(..excess);
     }
 
-    /// Removes up to `count` of the newest messages, as an administrator can. Their sequences are not used again.
+    /// Removes up to `count` of the newest messages, as an administrator can. Their sequences are not used
+    /// again.
     pub(super) fn purge(&mut self, count: usize) {
         self.stored.truncate(self.stored.len().saturating_sub(count));
     }

@@ -18,8 +18,8 @@ use super::{Delivery, Reader};
 
 /// Troubles happen before this time, in ms.
 const TROUBLE_MS: u64 = 10 * LEASE_MS;
-/// Maximum number of messages that do not count because of one trouble: a foreign one, and those that it makes owners
-/// write in vain.
+/// Maximum number of messages that do not count because of one trouble: a foreign one, and those that it
+/// makes owners write in vain.
 const FAULTS_MAX: usize = 3;
 /// Time for recovery, in ms.
 const RECOVERY_MS: u64 = 10 * LEASE_MS;
@@ -137,8 +137,8 @@ fn check_states(world: &World) {
 }
 
 proptest! {
-    /// Whatever is delayed, repeated, reordered or lost, whichever nodes are stopped or killed: no number is seen with
-    /// two contents, one upstream is open, and in the end every node has seen all that was stored.
+    /// Whatever is delayed, repeated, reordered or lost, whichever nodes are stopped or killed: no number is
+    /// seen with two contents, one upstream is open, and in the end every node has seen all that was stored.
     #[test]
     fn all_nodes_see_the_same_events(nodes in 1..4_usize, fates in fates(), troubles in troubles(trouble())) {
         let world = play(nodes, fates, &troubles);

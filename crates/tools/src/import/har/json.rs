@@ -135,7 +135,8 @@ impl<R: Read> Json<R> {
         }
     }
 
-    /// Whether a string that was read since the last call is not Unicode: half of a surrogate pair was replaced in it.
+    /// Whether a string that was read since the last call is not Unicode: half of a surrogate pair was
+    /// replaced in it.
     pub(super) fn take_lone(&mut self) -> bool {
         std::mem::take(&mut self.has_lone)
     }

@@ -88,8 +88,8 @@ fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
     Err(Error::NotJsonAt { at: window.place(), reason })
 }
 
-/// Decodes a string with escapes; returns `None` if one is invalid. Replaces halves of surrogate pairs, and returns whether
-/// there are any: JSON can hold them, but text cannot.
+/// Decodes a string with escapes; returns `None` if one is invalid. Replaces halves of surrogate pairs, and
+/// returns whether there are any: JSON can hold them, but text cannot.
 pub(super) fn unescape(written: &[u8]) -> Option<(String, bool)> {
     let quoted = [b"\"", written, b"\""].concat();
     match serde_json::from_slice(&quoted) {
