@@ -59,7 +59,7 @@ export async function recordings({ browser, livetape, pictures }) {
 
     await act('yours', 'Play')
     await page.locator('.transport .tape', { hasText: 'yours' }).waitFor()
-    await page.locator('.tape-row.playing', { hasText: 'yours' }).waitFor()
+    await page.locator('.tape-row.loaded', { hasText: 'yours' }).waitFor()
     await act('demo', 'Play')
     await page.locator('.transport .tape', { hasText: 'demo' }).waitFor()
     await act('yours', 'Delete')

@@ -332,7 +332,7 @@ export const texts = {
     removeTitle: (name: string) => `Delete ${isolate(name)}?`,
     removeDetails: 'This deletes the file from the server’s disk and cannot be undone.',
     download: 'Download',
-    playing: 'playing',
+    loaded: 'loaded',
     builtIn: 'built-in',
     cancel: 'Cancel',
     actions: (name: string) => `Actions for ${isolate(name)}`,

@@ -4,7 +4,7 @@ export { createWebSocketClient, WebSocketClient, WebSocketClient as RNodeWebSock
 export { isFinal, meaningOf } from './closing.js'
 export { ClientError, type Details } from './error.js'
 export { explain } from './explain.js'
-export { Room, type RoomEvents } from './room.js'
+export { Room, type RoomEvents, type RoomMessage } from './room.js'
 export { EventStream, type EventsOptions } from './stream.js'
 export type * from './events.js'
 export type * from './types.js'

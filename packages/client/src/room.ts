@@ -2,9 +2,18 @@
 
 import { Emitter } from './emitter.js'
 import { handled } from './pending.js'
-import type { RoomMessage } from './types.js'
 
 export const HISTORY_MESSAGES = 100
+
+/** A message in the history of a room. */
+export interface RoomMessage {
+  type: 'room_message'
+  room_id: string
+  message: unknown
+  from_client_id: string
+  from: string
+  timestamp: string
+}
 
 export type RoomEvents = {
   joined: []

@@ -4,8 +4,8 @@ import type { Emitter } from './emitter.js'
 import { ClientError } from './error.js'
 import type { Message } from './message.js'
 import { pending, type Pending } from './pending.js'
-import { HISTORY_MESSAGES, Room, type RoomLink } from './room.js'
-import type { ClientEvents, RoomMessage } from './types.js'
+import { HISTORY_MESSAGES, Room, type RoomLink, type RoomMessage } from './room.js'
+import type { ClientEvents } from './types.js'
 
 /** Prefix of the rooms of feeds. Joining such a room turns the feed on, leaving it turns the feed off. */
 export const FEED_ROOM = 'user:'

@@ -32,16 +32,6 @@ export interface WebSocketEvent {
   [key: string]: unknown
 }
 
-/** A message in the history of a room. */
-export interface RoomMessage {
-  type: 'room_message'
-  room_id: string
-  message: unknown
-  from_client_id: string
-  from: string
-  timestamp: string
-}
-
 export interface Connected {
   /** Whether there was a connection before. */
   reconnected: boolean

@@ -70,7 +70,7 @@ function Tape({ recording }: { recording: ListedRecording }) {
   const { name, builtIn, problem } = recording
   const asking = useSignal<'' | 'rename' | 'remove'>('')
   const shown = useSignal<RecordingDetails | undefined>(undefined)
-  const isPlaying = replay.value?.recording === name
+  const isLoaded = replay.value?.recording === name
   const toggleInfo = async (): Promise<void> => {
     shown.value = shown.value ? undefined : await info(name)
   }
@@ -78,14 +78,14 @@ function Tape({ recording }: { recording: ListedRecording }) {
     asking.value = ''
   }
   return (
-    <li class={`tape-row ${isPlaying ? 'playing' : ''}`}>
+    <li class={`tape-row ${isLoaded ? 'loaded' : ''}`}>
       <div class="tape-text">
         <Foreign class="tape" title={plain(name)} text={name} />
         <span class="quiet">
           {[
             recording.durationMs === null ? '' : offsetTime(recording.durationMs),
             bytes(recording.bytes),
-            isPlaying ? say.playing : '',
+            isLoaded ? say.loaded : '',
             builtIn ? say.builtIn : '',
             problem ? titleOf(problem) : '',
           ].filter(Boolean).join(' · ')}

@@ -2,7 +2,6 @@
 
 import { signal } from '@preact/signals'
 import type { Counts } from './rest.ts'
-import { status } from './server.ts'
 import { view } from './feed.ts'
 
 export interface Sample {
@@ -22,9 +21,8 @@ export const eventsOf = ({ events }: Counts): number => Object.values(events).re
 let before: { at: number; events: number } | undefined
 
 /** Takes the event rate from the server’s counters: the backlog that this page reads first would distort it. */
-export function takeSample(): void {
-  if (!status.value) return
-  const events = eventsOf(status.value.counts)
+export function takeSample(counts: Counts): void {
+  const events = eventsOf(counts)
   const at = performance.now()
   // Counters that decrease belong to a new source.
   const rate = before && events >= before.events ? ((events - before.events) * 1000) / Math.max(1, at - before.at) : 0

@@ -74,7 +74,7 @@ async function round(tick: number): Promise<void> {
   if (due(STATUS_TICKS)) {
     const { given } = orders
     setStatus(await ask<Overview>('status'), given)
-    takeSample()
+    if (status.value) takeSample(status.value.counts)
   }
   if (due(REPLAY_TICKS) && mode.value === 'replay') {
     const { given } = orders

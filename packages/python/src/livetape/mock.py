@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .aio import Wrapped, coroutine
 from .errors import LivetapeError, check_number, check_path
-from .server import Running, Server, polls
+from .server import Running, Server, Speed, polls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .aio import AsyncMock
-    from .tape import Speed
 
 LISTED_MAX = 20  #: Maximum number of log entries in a report.
 WAIT_SECONDS = 60.0  #: Timeout of `wait_for`, in seconds.
@@ -91,8 +89,6 @@ class Mock(Running):
     @property
     def aio(self) -> AsyncMock:
         """The same mock with coroutines."""
-        from .aio import AsyncMock
-
         return AsyncMock(self)
 
     def received(self, seen: Seen | None = None) -> list[LogEntry]:
@@ -148,6 +144,24 @@ class Mock(Running):
     def reset(self) -> None:
         """Clear the log, rooms and counts. Connections stay open."""
         self._server.request("POST", "/__admin/reset")
+
+
+class AsyncMock(Wrapped[Mock]):
+    """Coroutines of `Mock`."""
+
+    def __init__(self, wrapped: Mock) -> None:
+        super().__init__(wrapped)
+        self.url = wrapped.url
+        self.env = wrapped.env
+        self.expect = wrapped.expect
+        self.expect_no_reconnect_before = wrapped.expect_no_reconnect_before
+
+    received = coroutine(Mock.received)
+    verify = coroutine(Mock.verify)
+    wait_for = coroutine(Mock.wait_for)
+    set_scenario = coroutine(Mock.set_scenario)
+    reset = coroutine(Mock.reset)
+    stop = coroutine(Mock.stop)
 
 
 def is_toml(scenario: str) -> bool:

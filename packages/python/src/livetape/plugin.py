@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import server
-from .mock import Mock, is_toml
-from .tape import Tape
+from .mock import AsyncMock, Mock, is_toml
+from .tape import AsyncTape, Tape
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-
-    from .aio import AsyncMock, AsyncTape
 
 MARKER = "livetape"  #: Name of the marker.
 MOCKS = pytest.StashKey[list[Mock]]()  #: Mocks whose expectations are verified at the end of the test.

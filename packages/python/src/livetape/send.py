@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .aio import Wrapped, coroutine
 from .errors import LivetapeError
 
 if TYPE_CHECKING:
@@ -109,3 +110,23 @@ class Send:
         body = {"type": kind, **{key: value for key, value in keys.items() if value is not None}}
         answer = self._server.request("POST", "/inject", body)
         return Sent(answer["ids"], answer["seqs"], answer["delivered"])
+
+
+class AsyncSend(Wrapped[Send]):
+    """Coroutines of `Send`."""
+
+    gift = coroutine(Send.gift)
+    chat = coroutine(Send.chat)
+    like = coroutine(Send.like)
+    join = coroutine(Send.join)
+    follow = coroutine(Send.follow)
+    share = coroutine(Send.share)
+    subscribe = coroutine(Send.subscribe)
+    question = coroutine(Send.question)
+    emote = coroutine(Send.emote)
+    envelope = coroutine(Send.envelope)
+    battle = coroutine(Send.battle)
+    poll = coroutine(Send.poll)
+    viewers = coroutine(Send.viewers)
+    end = coroutine(Send.end)
+    raw = coroutine(Send.raw)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from http.client import BAD_REQUEST, HTTPConnection, HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import program
 from .errors import LivetapeError, check_path
@@ -32,6 +32,8 @@ POLL_SECONDS = 0.005  #: Interval at which conditions are checked, in seconds.
 HEALTHY = (None, 0, 3)  #: Exit codes of a server that runs, or that ended as requested; 3 if its recording is damaged.
 #: The `LIVETAPE_` variables that a server keeps: the others would change what a test replays.
 KEPT = ("LIVETAPE_RECORDINGS", "LIVETAPE_CONFIG")
+
+Speed: TypeAlias = float | Literal["max"]  #: Playback speed: 0.1 to 1000, or `max`.
 
 started: list[Server] = []  #: Servers that were started since the plugin last cleared this list.
 

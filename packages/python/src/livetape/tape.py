@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .aio import Wrapped, coroutine
 from .errors import LivetapeError, check_number
-from .send import Send
-from .server import Running, Server, polls
+from .send import AsyncSend, Send
+from .server import Running, Server, Speed, polls
 from .tally import Finished, Tally
 
 if TYPE_CHECKING:
-    from .aio import AsyncTape
+    from typing_extensions import Self
+
     from .mock import Mock
 
 PATIENCE = 30.0  #: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
@@ -20,7 +22,6 @@ CLOSE_CODES = (range(1000, 1004), range(1007, 1015), range(3000, 5000))  #: Code
 DROP_SECONDS = 2.0  #: Time that clients have to answer a close, in seconds.
 
 Offset: TypeAlias = float | str  #: Offset in a recording: seconds, or text such as `1m30s`.
-Speed: TypeAlias = float | Literal["max"]  #: Playback speed: 0.1 to 1000, or `max`.
 
 
 class Tape(Running):
@@ -76,8 +77,6 @@ class Tape(Running):
     @property
     def aio(self) -> AsyncTape:
         """The same tape with coroutines."""
-        from .aio import AsyncTape
-
         return AsyncTape(self)
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
@@ -201,3 +200,32 @@ def duration(offset: Offset) -> str:
         return offset
     check_number("offset", offset, is_whole=False)
     return f"{round(offset * 1000)}ms"
+
+
+class AsyncTape(Wrapped[Tape]):
+    """Coroutines of `Tape`. `async with Tape(…).aio as tape` stops it at the end."""
+
+    def __init__(self, wrapped: Tape) -> None:
+        super().__init__(wrapped)
+        self.send = AsyncSend(wrapped.send)
+        self.url = wrapped.url
+        self.http = wrapped.http
+        self.pid = wrapped.pid
+        self.env = wrapped.env
+
+    request = coroutine(Tape.request)
+    wait_for_clients = coroutine(Tape.wait_for_clients)
+    drop = coroutine(Tape.drop)
+    play = coroutine(Tape.play)
+    pause = coroutine(Tape.pause)
+    seek = coroutine(Tape.seek)
+    step = coroutine(Tape.step)
+    finished = coroutine(Tape.finished)
+    verify = coroutine(Tape.verify)
+    stop = coroutine(Tape.stop)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
