@@ -12,28 +12,27 @@ pub(crate) fn write(set: &FileDescriptorSet) -> String {
         let package = format!(".{}", file.package());
         file.message_type.iter().for_each(|message| list(&package, message, &mut messages));
     }
-    let mut text = String::from("use super::fields::{Field, Kind, Schema};\n\n");
-    text.push_str("pub(super) const SCHEMAS: &[Schema] = &[\n");
+    let mut text = String::from("use super::fields::{Kind::*, Schema, field, schema};\n\n");
+    text.push_str("#[rustfmt::skip]\npub(super) const SCHEMAS: &[Schema] = &[\n");
     for (path, message) in &messages {
         let name = path.rsplit_once("webcast.").map_or(path.as_str(), |(_, name)| name);
-        write!(text, "Schema {{ name: {name:?}, fields: &[").expect("a string takes all");
+        write!(text, "    schema({name:?}, &[").expect("a string takes all");
         let mut fields: Vec<_> = message.field.iter().collect();
         fields.sort_by_key(|field| field.number());
         for field in fields {
             let kind = match field.r#type() {
                 Type::Message => {
                     let at = messages.iter().position(|(path, _)| path == field.type_name());
-                    format!("Kind::Message({})", at.expect("every type is in the set"))
+                    format!("Message({})", at.expect("every type is in the set"))
                 }
-                Type::String => "Kind::Text".to_owned(),
-                Type::Bytes => "Kind::Bytes".to_owned(),
-                _ => "Kind::Number".to_owned(),
+                Type::String => "Text".to_owned(),
+                Type::Bytes => "Bytes".to_owned(),
+                _ => "Number".to_owned(),
             };
             let (number, name) = (field.number(), field.name());
-            write!(text, "Field {{ number: {number}, name: {name:?}, kind: {kind} }},")
-                .expect("a string takes all");
+            write!(text, "field({number}, {name:?}, {kind}), ").expect("a string takes all");
         }
-        text.push_str("] },\n");
+        text = text.trim_end_matches(", ").to_owned() + "]),\n";
     }
     text + "];\n"
 }

@@ -184,7 +184,7 @@ fn keep_used(parent: &str, message: &mut DescriptorProto) {
 pub(crate) fn write(set: &FileDescriptorSet, boxed: &[&str]) -> String {
     let messages: Vec<_> = set.file.iter().flat_map(|file| &file.message_type).collect();
     let writer = Writer { messages: &messages, boxed };
-    let mut text = String::from("use super::view::{Taken, Value, View};\n\n");
+    let mut text = String::from("use super::view::views;\n\n");
     writer.messages("", 0, &messages, &mut text);
     text
 }
@@ -204,11 +204,8 @@ impl Writer<'_> {
                 let mut body = String::new();
                 self.messages(&format!("{path}."), depth + 1, &nested, &mut body);
                 let (module, root) = (snake(message.name()), "super::".repeat(depth + 2));
-                write!(
-                    out,
-                    "pub(crate) mod {module} {{\nuse {root}view::{{Taken, Value, View}};\n\n{body}}}\n"
-                )
-                .expect("a string takes all");
+                write!(out, "pub(crate) mod {module} {{\nuse {root}view::views;\n\n{body}}}\n\n")
+                    .expect("a string takes all");
             }
         }
     }
@@ -216,58 +213,40 @@ impl Writer<'_> {
     fn message(&self, path: &str, depth: usize, message: &DescriptorProto, out: &mut String) {
         let name = message.name();
         let of = if self.borrows(message) { "<'a>" } else { "" };
-        let copy = if self.is_number(message) { "Copy, " } else { "" };
         let mut fields: Vec<_> = message.field.iter().collect();
         fields.sort_by_key(|field| field.number());
-        let (mut declared, mut taken) = (String::new(), String::new());
+        let mut declared = String::new();
         for field in fields {
             let boxed = self.boxed.contains(&format!("{PACKAGE}{path}.{}", field.name()).as_str());
-            let (kind, take) = self.field(field, depth, boxed);
-            let (name, number) = (escaped(field.name()), field.number());
-            writeln!(declared, "pub(crate) {name}: {kind},").expect("a string takes all");
-            writeln!(taken, "{number} => {},", take.replace("{}", &format!("self.{name}")))
-                .expect("a string takes all");
+            let (name, number, kind) =
+                (escaped(field.name()), field.number(), self.kind(field, depth, boxed));
+            writeln!(declared, "    {number} => {name}: {kind},").expect("a string takes all");
         }
-        write!(
-            out,
-            "#[derive(Clone, {copy}Debug, Default)]\npub(crate) struct {name}{of} {{\n{declared}}}\n\n\
-             impl<'a> View<'a> for {name}{of} {{\n\
-             fn take(&mut self, number: u32, value: Value<'a>) -> Taken {{\n\
-             match number {{\n{taken}_ => {{}}\n}}\nOk(())\n}}\n}}\n\n"
-        )
-        .expect("a string takes all");
+        let copy = if self.is_number(message) { "#[derive(Copy)] " } else { "" };
+        write!(out, "views! {{ {copy}{name}{of} {{\n{declared}}} }}\n\n").expect("a string takes all");
     }
 
-    /// Returns the type of a field and the code that decodes a value into `{}`.
-    fn field(&self, field: &FieldDescriptorProto, depth: usize, boxed: bool) -> (String, &'static str) {
-        let repeated = field.label() == Label::Repeated;
-        let list = |kind: &str| format!("::std::vec::Vec<{kind}>");
-        match (field.r#type(), repeated) {
-            (Type::Message, _) => {
+    /// Returns the type of a field, which knows how to decode it.
+    fn kind(&self, field: &FieldDescriptorProto, depth: usize, boxed: bool) -> String {
+        let kind = match field.r#type() {
+            Type::Message => {
                 let kind = self.type_of(field, depth);
-                let kind = if boxed { format!("::std::boxed::Box<{kind}>") } else { kind };
-                match (repeated, boxed) {
-                    (true, _) => (list(&kind), "value.push(&mut {})?"),
-                    (false, true) => (
-                        format!("::std::option::Option<{kind}>"),
-                        "value.message(&mut **{}.get_or_insert_default())?",
-                    ),
-                    (false, false) => (
-                        format!("::std::option::Option<{kind}>"),
-                        "value.message({}.get_or_insert_default())?",
-                    ),
-                }
+                let kind = if boxed { format!("Box<{kind}>") } else { kind };
+                return if field.label() == Label::Repeated {
+                    format!("Vec<{kind}>")
+                } else {
+                    format!("::std::option::Option<{kind}>")
+                };
             }
-            (Type::String, false) => ("&'a str".to_owned(), "{} = value.text()?"),
-            (Type::String, true) => (list("&'a str"), "{}.push(value.text()?)"),
-            (Type::Bytes, false) => ("&'a [u8]".to_owned(), "{} = value.bytes()?"),
-            (Type::Uint64, false) => ("u64".to_owned(), "{} = value.uint64()?"),
-            (Type::Int64, false) => ("i64".to_owned(), "{} = value.int64()?"),
-            (Type::Int64, true) => (list("i64"), "value.int64s(&mut {})?"),
-            (Type::Int32, false) => ("i32".to_owned(), "{} = value.int32()?"),
-            (Type::Bool, false) => ("bool".to_owned(), "{} = value.bool()?"),
-            (other, _) => panic!("{}: unsupported type {other:?}", field.name()),
-        }
+            Type::String => "&'a str",
+            Type::Bytes => "&'a [u8]",
+            Type::Uint64 => "u64",
+            Type::Int64 => "i64",
+            Type::Int32 => "i32",
+            Type::Bool => "bool",
+            other => panic!("{}: unsupported type {other:?}", field.name()),
+        };
+        if field.label() == Label::Repeated { format!("Vec<{kind}>") } else { kind.to_owned() }
     }
 
     fn type_of(&self, field: &FieldDescriptorProto, depth: usize) -> String {

@@ -36,6 +36,16 @@ pub enum Kind {
     Message(usize),
 }
 
+/// Row of the table, for a message.
+pub(super) const fn schema(name: &'static str, fields: &'static [Field]) -> Schema {
+    Schema { name, fields }
+}
+
+/// Part of a row, for a field.
+pub(super) const fn field(number: u32, name: &'static str, kind: Kind) -> Field {
+    Field { number, name, kind }
+}
+
 impl Kind {
     /// Returns the schema of a message field.
     #[must_use]

@@ -31,6 +31,89 @@ pub(super) trait View<'a>: Default {
     fn take(&mut self, number: u32, value: Value<'a>) -> Taken;
 }
 
+/// Declares messages with the fields that events use: number, name and type. What borrows has the lifetime
+/// `'a`.
+macro_rules! views {
+    ($(#[$attribute:meta])* $name:ident $(<$life:lifetime>)? { $($number:literal => $field:ident: $kind:ty,)* }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct $name $(<$life>)? { $(pub(crate) $field: $kind,)* }
+
+        impl<'a> $crate::wire::view::View<'a> for $name $(<$life>)? {
+            fn take(
+                &mut self,
+                number: u32,
+                value: $crate::wire::view::Value<'a>,
+            ) -> $crate::wire::view::Taken {
+                match number {
+                    $($number => $crate::wire::view::Field::put(&mut self.$field, value),)*
+                    _ => Ok(()),
+                }
+            }
+        }
+    };
+}
+pub(super) use views;
+
+/// The type of a field.
+pub(super) trait Field<'a> {
+    /// Decodes a value. It replaces the previous one, is merged into it, or is appended to it.
+    fn put(&mut self, value: Value<'a>) -> Taken;
+}
+
+/// Types that a later value replaces.
+macro_rules! singles {
+    ($($kind:ty: $read:ident,)*) => {$(
+        impl<'a> Field<'a> for $kind {
+            #[inline(always)]
+            fn put(&mut self, value: Value<'a>) -> Taken {
+                *self = value.$read()?;
+                Ok(())
+            }
+        }
+    )*};
+}
+singles! { i64: int64, u64: uint64, i32: int32, bool: bool, &'a str: text, &'a [u8]: bytes, }
+
+impl<'a, V: View<'a>> Field<'a> for Option<V> {
+    #[inline(always)]
+    fn put(&mut self, value: Value<'a>) -> Taken {
+        merge(self.get_or_insert_default(), value.bytes()?)
+    }
+}
+
+/// A large message.
+impl<'a, V: View<'a>> View<'a> for Box<V> {
+    #[inline(always)]
+    fn take(&mut self, number: u32, value: Value<'a>) -> Taken {
+        (**self).take(number, value)
+    }
+}
+
+impl<'a, V: View<'a>> Field<'a> for Vec<V> {
+    #[inline(always)]
+    fn put(&mut self, value: Value<'a>) -> Taken {
+        let left = ENTRIES_LEFT.get().checked_sub(1).ok_or(Broken::Entries)?;
+        ENTRIES_LEFT.set(left);
+        self.push(read(value.bytes()?)?);
+        Ok(())
+    }
+}
+
+/// Each value is a single number or a packed list.
+impl<'a> Field<'a> for Vec<i64> {
+    fn put(&mut self, value: Value<'a>) -> Taken {
+        let Value::Bytes(mut rest) = value else {
+            self.push(value.int64()?);
+            return Ok(());
+        };
+        while !rest.is_empty() {
+            self.push(varint(&mut rest)? as i64);
+        }
+        Ok(())
+    }
+}
+
 /// The encoded value of a field.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
@@ -230,32 +313,5 @@ impl<'a> Value<'a> {
 
     pub(super) fn text(self) -> Result<&'a str, Broken> {
         str::from_utf8(self.bytes()?).map_err(|_| Broken::Utf8)
-    }
-
-    pub(super) fn message<V: View<'a>>(self, view: &mut V) -> Result<(), Broken> {
-        merge(view, self.bytes()?)
-    }
-
-    pub(super) fn push<V: View<'a>>(self, views: &mut Vec<V>) -> Result<(), Broken> {
-        let left = ENTRIES_LEFT.get().checked_sub(1).ok_or(Broken::Entries)?;
-        ENTRIES_LEFT.set(left);
-        views.push(read(self.bytes()?)?);
-        Ok(())
-    }
-
-    /// Appends a single number or a packed list.
-    pub(super) fn int64s(self, numbers: &mut Vec<i64>) -> Result<(), Broken> {
-        match self {
-            Self::Bytes(mut rest) => {
-                while !rest.is_empty() {
-                    numbers.push(varint(&mut rest)? as i64);
-                }
-                Ok(())
-            }
-            one => {
-                numbers.push(one.int64()?);
-                Ok(())
-            }
-        }
     }
 }
