@@ -12,6 +12,8 @@ use crate::{
 const CHATS: usize = 10;
 /// Longer than in other tests: on a busy machine, a node that loses its lease connects again.
 const LEASE: &str = "2s";
+/// Time until the claim of a node that has gone expires: longer than a busy machine takes for a request.
+const LONGER_LEASE: &str = "10s";
 /// Number of times that a room is tried. Together they take less time than a room without readers stays open.
 const TRIES: usize = 5;
 
@@ -152,6 +154,21 @@ fn a_room_that_the_main_channel_has_left_needs_no_slot() {
     let injected = node.post("/inject", &json!({ "type": "chat", "user": "eve", "comment": "hi" }));
     room.until(|event| event["id"] == injected["ids"][0]);
     assert_eq!(show.connections(), (7, 1));
+}
+
+#[test]
+fn a_user_of_another_node_is_refused() {
+    let show = show("1");
+    let node = show.node_with(LONGER_LEASE);
+    // A claim of a node that does not know the token's room.
+    show.nats.publish("$KV.livetape-test.user.carl", b"{}");
+    let (status, refused) = node.request("POST", "/connect/carl", &Value::Null);
+    assert_eq!((status, &refused["error"]["code"]), (503, &"capacity".into()), "{refused}");
+    node.process.until("cause=user_elsewhere");
+    let cause = r#"livetape_rooms_refused_total{code="capacity",cause="user_elsewhere"} 1"#;
+    let metrics = node.text("/metrics");
+    assert!(metrics.contains(cause), "{metrics}");
+    assert_eq!(show.connections(), (0, 0));
 }
 
 #[test]

@@ -206,6 +206,16 @@ fn state_events_are_replayed() {
 }
 
 #[test]
+fn a_known_wait_replaces_the_usual_one_in_the_hint() {
+    for (retry_after_ms, expected) in [(Some(1_500), "try another user; or"), (None, "wait 5-10 minutes, ")] {
+        let status = records::Status { code: "rate_limited".into(), retry_after_ms, ..Default::default() };
+        let events = decode(&with_header(vec![item(0, What::Status(status))]), &ALL, true);
+        let hint = events[0]["data"]["hint"].as_str().unwrap();
+        assert!(hint.starts_with(expected), "{hint}");
+    }
+}
+
+#[test]
 fn unreadable_messages_are_counted_and_available_raw() {
     let mut decoder = decoder();
     let broken = Message {

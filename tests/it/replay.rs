@@ -130,6 +130,17 @@ async fn a_pause_only_shifts_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_summary_covers_everything_since_the_first_start() {
+    let mut show = Rig::play(&session_items(3), once());
+    show.at_ms(20_000).await;
+    show.order(ReplayOrder::Pause).await;
+    show.at_ms(80_000).await;
+    show.order(ReplayOrder::Play).await;
+    let took = show.summary().await.took;
+    assert!(took > Duration::from_secs(80), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_speed_can_change_while_it_runs() {
     let items = session_items(3);
     let reference = Rig::play(&items, once()).played().await;

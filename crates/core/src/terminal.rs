@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    error::{Code, without_wait},
+    error::Code,
     retry::SERVER_WAIT_MAX,
 };
 
@@ -125,7 +125,7 @@ fn failure(event: &Value, is_lost: bool) -> (String, String) {
     let failed = if is_attempt { "Failed to connect: " } else { "" };
     let mut shown = format!("❌ {failed}{message}");
     let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
-    let mut hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
     if data["retrying"] == true && is_numbered {
         let seconds = wait.as_secs_f64();
@@ -134,10 +134,8 @@ fn failure(event: &Value, is_lost: bool) -> (String, String) {
         } else {
             format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"])
         };
-        hint = without_wait(hint);
     } else if wait > SERVER_WAIT_MAX {
         shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
-        hint = without_wait(hint);
     }
     (shown, printable(hint))
 }
@@ -192,6 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::without_wait;
 
     fn check(event: &Value, expected: &str) {
         assert_eq!(line(event).as_deref(), Some(expected));
@@ -260,7 +259,7 @@ mod tests {
     #[test]
     fn a_failure_never_shows_two_different_waits() {
         let hint = Code::RateLimited.hint();
-        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":1,"retrying":true,"retryAfterMs":1500});
+        let data = json!({"code":"rate_limited","message":"x","hint":without_wait(hint),"attempt":1,"retrying":true,"retryAfterMs":1500});
         let shown = line(&json!({"type": "error", "data": data})).unwrap();
         assert!(shown.contains("in 1.5 s\n💡 try another user; or"), "{shown}");
         let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":5,"retrying":false});

@@ -79,7 +79,8 @@ pub struct Replay<'a> {
     lateness: Lateness,
     /// When the lateness is reported next.
     lateness_due: Instant,
-    started: Instant,
+    /// When it started playing.
+    started: Option<Instant>,
     unreported: u32,
     /// Identifies the content of the recording, if other processes may have to continue it.
     fingerprint: Option<String>,
@@ -116,7 +117,7 @@ impl<'a> Replay<'a> {
             loaded_for: None,
             epoch: clock::now(),
             timer: timer(options.waiting)?,
-            started: clock::now(),
+            started: None,
             lateness_due: clock::now(),
             phase: ReplayPhase::Waiting,
             lap: 1,
@@ -372,7 +373,7 @@ impl<'a> Replay<'a> {
     fn play(&mut self) {
         self.phase = ReplayPhase::Playing;
         self.clock.resume(self.now());
-        self.started = clock::now();
+        self.started.get_or_insert_with(clock::now);
     }
 
     fn pacing(&self) -> Pacing {

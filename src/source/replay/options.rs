@@ -64,7 +64,7 @@ pub struct Summary {
     pub recording: String,
     /// Number of events broadcast.
     pub events: u64,
-    /// Time since the replay started playing.
+    /// Time since the replay first started playing, including pauses.
     pub took: Duration,
     /// Lateness of the frames; empty at speed `max`.
     pub lateness: Lateness,

@@ -80,7 +80,7 @@ impl Replay<'_> {
         Summary {
             recording: self.tape.name.clone(),
             events: counts.events.values().sum(),
-            took: clock::now().duration_since(self.started),
+            took: self.started.map_or(Duration::ZERO, |started| clock::now().duration_since(started)),
             loss: counts.loss(),
             generation: self.pipeline.decoder().generation(),
             left: Left::default(),

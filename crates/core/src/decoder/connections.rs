@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Decoder;
 use crate::{
-    error::Code,
+    error::{Code, without_wait},
     event::{ConnectionClosed, ConnectionCreated, Data, Failure, Id},
     recording::{Item, records},
 };
@@ -65,7 +65,7 @@ impl Decoder {
             code: status.code.clone(),
             title: code.map_or_else(|| status.code.replace('_', " "), Code::title),
             message: status.detail.clone(),
-            hint: code.map(|code| code.hint().to_owned()).unwrap_or_default(),
+            hint: code.map(|code| hint(code, status).to_owned()).unwrap_or_default(),
             attempt: status.attempt,
             retrying: status.retrying,
             retry_after_ms: status.retry_after_ms,
@@ -80,4 +80,10 @@ impl Decoder {
     pub(super) fn connection(&self, conn: u32) -> ConnectionState {
         self.connections.get(&conn).cloned().unwrap_or_default()
     }
+}
+
+/// Returns the hint for a failure, without the usual wait if the actual one is known.
+fn hint(code: Code, status: &records::Status) -> &'static str {
+    let hint = code.hint();
+    if status.retry_after_ms.is_some() { without_wait(hint) } else { hint }
 }

@@ -175,7 +175,7 @@ fn readers(sheet: &mut Sheet, app: &App) {
     let (stats, counts) = app.sockets.with(|lobby| (lobby.stats(), lobby.counts().clone()));
     sheet.gauge("livetape_connections", "Open WebSockets.", None, stats.total_connections as f64);
     sheet.gauge("livetape_rooms", "Rooms.", None, stats.total_rooms as f64);
-    sheet.counter("livetape_connections_total", "WebSockets accepted.", None, counts.opened);
+    sheet.counter("livetape_connections_opened_total", "WebSockets accepted.", None, counts.opened);
     sheet.counter("livetape_client_messages_total", "Messages received from clients.", None, counts.received);
     sheet.counter(
         "livetape_room_messages_total",
