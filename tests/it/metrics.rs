@@ -80,7 +80,8 @@ async fn activity_is_counted() {
     assert!(!text.contains("nowhere") && !text.contains("MadeUp"), "user-controlled names are never labels");
     // OpenMetrics names the family of a counter without `_total`.
     let types = || text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    let families: BTreeSet<_> = types().map(|(name, _)| name.strip_suffix("_total").unwrap_or(name)).collect();
+    let families: BTreeSet<_> =
+        types().map(|(name, _)| name.strip_suffix("_total").unwrap_or(name)).collect();
     assert_eq!(families.len(), types().count(), "{text}");
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");

@@ -5,10 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{
-    error::Code,
-    retry::SERVER_WAIT_MAX,
-};
+use crate::{error::Code, retry::SERVER_WAIT_MAX};
 
 /// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
