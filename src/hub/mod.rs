@@ -54,7 +54,7 @@ pub struct Hub {
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
-    /// Where events wait until the cluster has accepted them. Without a cluster, they enter the ring at once.
+    /// Where events wait until they are stored for other processes. Without it, they enter the ring at once.
     relay: Option<Relay>,
     /// Held while a batch is numbered, encoded and pushed. Orders publishers without blocking readers.
     /// Nothing is awaited while it is held.

@@ -24,7 +24,7 @@ pub(crate) struct Permit {
     pub(crate) turn: Option<Instant>,
 }
 
-/// The slots for live rooms, of this process and its cluster.
+/// The slots for live rooms, of this process and those that share its claims.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
     claims: Claims,
@@ -55,7 +55,7 @@ impl Slots {
         &self.claims
     }
 
-    /// Takes a slot for a live room. `waits`: for processes of the cluster that are gone.
+    /// Takes a slot for a live room. `waits`: for processes that are gone.
     pub(crate) async fn take(&self, waits: bool) -> Result<Slot, Refusal> {
         let _here = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
             let max = self.max_live;
@@ -70,7 +70,7 @@ impl Slots {
         Ok(Slot { _here, claim })
     }
 
-    /// Claims the connection to a user, so that no other process of the cluster connects, too.
+    /// Claims the connection to a user, so that no other process connects, too.
     pub(crate) async fn claim(&self, user: &str, waits: bool) -> Result<Claim, Refusal> {
         self.claims.take(What::User(user.to_owned()), waits).await
     }

@@ -54,6 +54,7 @@ const STAGES: &[Stage] = &[
 /// Checks of every night, like [`STAGES`]: they take too long for every change.
 #[rustfmt::skip]
 const NIGHTLY: &[Stage] = &[
+    ("alone", &[&[CLIPPY]], &["xtask", "lints", "--alone"]),
     ("soak", &[], &["xtask", "soak"]),
     ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--nightly"]),
     ("proxied", &[&NODE, &CHROMIUM, &peers::PROXIED, &[PYTHON, Need::Packages("target/peers-proxied")]], &["xtask", "peers", "--proxied"]),

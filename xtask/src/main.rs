@@ -139,8 +139,12 @@ enum Chore {
     },
     /// Build and test packages/node (after a change to it, to the lobby, or to handlers)
     Addon,
-    /// Run clippy on the workspace, and on livetape with each feature alone
-    Lints,
+    /// Run clippy on the workspace, and on the libraries without features
+    Lints {
+        /// On each crate and on livetape with each feature alone instead
+        #[arg(long)]
+        alone: bool,
+    },
     /// Test the packages with a crate outside the workspace
     Outside,
     /// Build the packages for users into target/packages
@@ -185,7 +189,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Client { check } => client::run(check),
         Chore::Python { check } => python::run(check),
         Chore::Addon => addon::run(),
-        Chore::Lints => lints::run(),
+        Chore::Lints { alone: false } => lints::run(),
+        Chore::Lints { alone: true } => lints::run_alone(),
         Chore::Outside => outside::run(),
         Chore::Package { check, published } => package::run(check, published),
         Chore::Browser { checks } => browser::run(&checks),
