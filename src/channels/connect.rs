@@ -155,7 +155,7 @@ impl<T: Transport> Channel<T> {
             Origin::TikTok(mut permit) => {
                 if permit.reserved.is_none() {
                     // Held as long as the main channel is a guest.
-                    let guard = self.role.opener().and_then(|opener| opener.registry.guard(user));
+                    let guard = self.role.tokens().and_then(|tokens| tokens.registry.guard(user));
                     match self.reserve_or_attach(user, &mut permit).await {
                         Some(room) => return Ok(Found::Guest(room, guard)),
                         None => drop(guard),
@@ -223,15 +223,15 @@ impl<T: Transport> Channel<T> {
 
     /// Whether this is the main channel of a cluster, and tokens of `user` have a channel, too.
     pub(super) fn is_shared_with_token(&self, user: &str) -> bool {
-        self.rooms.are_shared() && self.role.opener().is_some_and(|opener| opener.registry.has_token(user))
+        self.rooms.are_shared() && self.role.tokens().is_some_and(|tokens| tokens.registry.has_token(user))
     }
 
     /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens,
     /// too: as a guest that misses nothing, or in a cluster as soon as this node has joined it.
     fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
         let is_cluster = self.rooms.are_shared();
-        let opener = self.role.opener().filter(|opener| !is_mock && opener.registry.has_token(user));
-        let _task = opener.filter(|_| is_cluster).map(|opener| opener.keep_open(user, CHANNEL_CHECKED));
+        let tokens = self.role.tokens().filter(|tokens| !is_mock && tokens.registry.has_token(user));
+        let _task = tokens.filter(|_| is_cluster).map(|tokens| tokens.keep_open(user, CHANNEL_CHECKED));
         let mut room = match found {
             Found::Guest(room, _guard) => return (room, Kept { _guard, _task }),
             Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
@@ -240,7 +240,7 @@ impl<T: Transport> Channel<T> {
                 Room::new(Live::start(*options, self.transport.clone()), permit, limit)
             }
         };
-        let _guard = opener.filter(|_| !is_cluster).and_then(|opener| opener.open_guest(user, &mut room));
+        let _guard = tokens.filter(|_| !is_cluster).and_then(|tokens| tokens.open_guest(user, &mut room));
         (room.start(), Kept { _guard, _task })
     }
 

@@ -31,7 +31,6 @@ mod backlog;
 mod candidate;
 mod connect;
 mod idle;
-mod opener;
 mod options;
 mod play;
 mod recording;
@@ -40,13 +39,14 @@ mod show;
 mod status;
 mod terms;
 mod test;
+mod tokens;
 
 use connect::{Origin, Wanted};
-pub use opener::LINGER;
-use opener::Opener;
 pub use options::{ChannelOptions, Ended, Record};
 use play::Played;
 use requests::RequestTask;
+pub use tokens::LINGER;
+use tokens::TokenChannels;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -109,7 +109,7 @@ enum State {
 enum Role<T> {
     /// The main channel, which opens those of tokens, too.
     Main {
-        opener: Box<Opener<T>>,
+        tokens: Box<TokenChannels<T>>,
         /// Opens them and private replays, until it is started in a task of its own.
         requests: Option<Box<RequestTask<T>>>,
     },
@@ -122,8 +122,8 @@ impl<T> Role<T> {
         matches!(self, Self::Token { .. })
     }
 
-    fn opener(&self) -> Option<&Opener<T>> {
-        if let Self::Main { opener, .. } = self { Some(opener) } else { None }
+    fn tokens(&self) -> Option<&TokenChannels<T>> {
+        if let Self::Main { tokens, .. } = self { Some(tokens) } else { None }
     }
 
     /// Lets clients open the channel of the user again.
@@ -169,10 +169,16 @@ impl<T: Transport> Channel<T> {
             None => Role::Token { entry: None },
             Some(requests) => {
                 let (transport, stream) = (transport.clone(), hub.name_here().to_string());
-                let opener =
-                    Opener::new(&requests, rooms.clone(), transport, &options, stream, shutdown.clone());
-                let requests = Some(Box::new(RequestTask::new(requests, opener.clone())));
-                Role::Main { opener: Box::new(opener), requests }
+                let tokens = TokenChannels::new(
+                    &requests,
+                    rooms.clone(),
+                    transport,
+                    &options,
+                    stream,
+                    shutdown.clone(),
+                );
+                let requests = Some(Box::new(RequestTask::new(requests, tokens.clone())));
+                Role::Main { tokens: Box::new(tokens), requests }
             }
         };
         let ended = Ended::default();

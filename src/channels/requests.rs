@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::opener::{Opener, shutting_down};
+use super::tokens::{TokenChannels, shutting_down};
 use crate::{
     control::{
         Answer, ChannelGuard, ChannelRegistry, ChannelRequests, Control, Driver, PrivateReplay, Request,
@@ -25,29 +25,29 @@ const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
 
 /// Opens and closes the additional channels, in a task of its own.
 pub(super) struct RequestTask<T> {
-    pub(super) opener: Opener<T>,
+    pub(super) tokens: TokenChannels<T>,
     requests: ChannelRequests,
     replays: Arc<Semaphore>,
 }
 
 impl<T: Transport> RequestTask<T> {
-    pub(super) fn new(requests: ChannelRequests, opener: Opener<T>) -> Self {
+    pub(super) fn new(requests: ChannelRequests, tokens: TokenChannels<T>) -> Self {
         let replays = Arc::new(Semaphore::new(requests.max_replays.min(Semaphore::MAX_PERMITS)));
-        Self { opener, requests, replays }
+        Self { tokens, requests, replays }
     }
 
     /// Processes requests until the server shuts down, then closes all channels.
     pub(super) async fn run(mut self) {
         loop {
             let request = tokio::select! { biased;
-                () = self.opener.shutdown.cancelled() => break,
+                () = self.tokens.shutdown.cancelled() => break,
                 request = self.requests.next_request() => request,
             };
             match request {
                 None => break,
                 Some(Request::Room(user, answer)) => {
-                    let opener = self.opener.clone();
-                    self.opener.tasks.spawn(async move { answer.send(opener.guard(&user).await) });
+                    let tokens = self.tokens.clone();
+                    self.tokens.tasks.spawn(async move { answer.send(tokens.guard(&user).await) });
                 }
                 Some(Request::Replay(replay, answer)) => self.replay(replay, answer),
             }
@@ -56,23 +56,23 @@ impl<T: Transport> RequestTask<T> {
         for channel in self.requests.registry.channels() {
             channel.hub.close(shutting_down());
         }
-        self.opener.tasks.close();
+        self.tokens.tasks.close();
         // Tasks that take longer are dropped with the runtime.
-        let _ = timeout(LEAVE_MAX, self.opener.tasks.wait()).await;
+        let _ = timeout(LEAVE_MAX, self.tokens.tasks.wait()).await;
     }
 
     fn replay(&self, replay: PrivateReplay, answer: Answer<ChannelGuard>) {
         let Ok(slot) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
             let message = format!("the maximum number of private replays, {max}, is already running");
-            answer.refuse(Problem::full(Cause::Replays, message));
+            answer.refuse(Problem::capacity(Cause::Replays, message));
             return;
         };
-        let hub = self.requests.registry.open(&self.opener.stream, self.replay_backlog());
+        let hub = self.requests.registry.open(&self.tokens.stream, self.replay_backlog());
         let registry = self.requests.registry.clone();
-        let beside = self.requests.beside().create(&self.opener.shutdown);
+        let beside = self.requests.beside().create(&self.tokens.shutdown);
         let folder = self.requests.recordings.clone();
-        self.opener.tasks.spawn(async move {
+        self.tokens.tasks.spawn(async move {
             let PrivateReplay { recording, speed, start } = replay;
             let tape = find(folder, recording, start).await;
             let options = source::ReplayOptions { speed, start, ..alone() };
@@ -82,7 +82,7 @@ impl<T: Transport> RequestTask<T> {
     }
 
     fn replay_backlog(&self) -> Limits {
-        let limits = self.opener.backlog;
+        let limits = self.tokens.backlog;
         Limits { bytes_max: limits.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..limits }
     }
 }

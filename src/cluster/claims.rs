@@ -140,12 +140,12 @@ impl Claimant {
         Err(match what {
             What::User(user) => {
                 let message = format!("another node of the cluster is connected to `{user}`");
-                Problem::full(Cause::UserElsewhere, message)
+                Problem::capacity(Cause::UserElsewhere, message)
                     .hint("read the room there, or disconnect it first")
             }
             What::Place(max) => {
                 let message = format!("the maximum number of live rooms in the cluster, {max}, is connected");
-                Problem::full(Cause::LiveRoomsOfCluster, message)
+                Problem::capacity(Cause::LiveRoomsOfCluster, message)
                     .hint("try again when a room has ended, or raise `server.max_live` on every node")
             }
         })

@@ -101,7 +101,7 @@ impl Lookups {
             whole_seconds(retry_after)
         );
         let hint = "try again later, or raise `live.lookups_per_minute`";
-        let problem = Problem::full(Cause::Lookups, message).hint(hint);
+        let problem = Problem::capacity(Cause::Lookups, message).hint(hint);
         Err(Refusal { problem, retrying: false, retry_after: Some(retry_after) })
     }
 

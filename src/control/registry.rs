@@ -31,7 +31,7 @@ impl OpenChannel {
     }
 }
 
-/// The right to read a channel, as long as it is held.
+/// The right to read a channel, which stays open as long as this is held.
 #[derive(Debug)]
 pub struct ChannelGuard {
     /// Hub of the channel.
@@ -41,7 +41,7 @@ pub struct ChannelGuard {
 }
 
 impl ChannelGuard {
-    /// Returns another guard of the same room.
+    /// Returns another guard of the same channel.
     #[must_use]
     pub fn another(&self) -> Self {
         Self { hub: self.hub.clone(), _used: self._used.clone(), _ends: None }
@@ -64,7 +64,8 @@ pub struct ChannelRegistry {
 
 #[derive(Debug, Default)]
 struct Listed {
-    rooms: BTreeMap<String, RegisteredRoom>,
+    /// Channels of tokens' users, by user.
+    users: BTreeMap<String, RegisteredChannel>,
     replays: BTreeMap<u64, OpenChannel>,
     /// Number of channels opened so far.
     opened: u64,
@@ -73,13 +74,13 @@ struct Listed {
 }
 
 #[derive(Debug)]
-struct RegisteredRoom {
+struct RegisteredChannel {
     channel: OpenChannel,
     /// One reference for each guard, plus this one.
     used: Arc<()>,
 }
 
-impl RegisteredRoom {
+impl RegisteredChannel {
     fn guard(&self) -> ChannelGuard {
         ChannelGuard { hub: self.channel.hub.clone(), _used: Some(Arc::clone(&self.used)), _ends: None }
     }
@@ -106,24 +107,24 @@ impl ChannelRegistry {
         Hub::relayed(String::new(), format!("{node}-{}", listed.opened), limits)
     }
 
-    /// Returns a guard of the room of a user, if it is registered.
+    /// Returns a guard of the channel of a user, if it is registered.
     #[must_use]
     pub fn guard(&self, user: &str) -> Option<ChannelGuard> {
-        self.lock().rooms.get(&key(user)).map(RegisteredRoom::guard)
+        self.lock().users.get(&key(user)).map(RegisteredChannel::guard)
     }
 
-    /// Registers the room of a user, and returns a guard of it. If a room of theirs is registered already,
+    /// Registers the channel of a user, and returns a guard of it. If one of theirs is registered already,
     /// guards that one and returns no entry.
     #[must_use]
     pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (ChannelGuard, Option<RegistryEntry>) {
         let mut listed = self.lock();
-        if let Some(room) = listed.rooms.get(&key(user)) {
-            return (room.guard(), None);
+        if let Some(registered) = listed.users.get(&key(user)) {
+            return (registered.guard(), None);
         }
         let channel = OpenChannel { user: Some(user.to_owned()), hub: hub.clone(), view };
-        let room = RegisteredRoom { channel, used: Arc::default() };
-        let guard = room.guard();
-        listed.rooms.insert(key(user), room);
+        let registered = RegisteredChannel { channel, used: Arc::default() };
+        let guard = registered.guard();
+        listed.users.insert(key(user), registered);
         (guard, Some(RegistryEntry { registry: self.clone(), user: key(user), hub: hub.clone() }))
     }
 
@@ -133,10 +134,10 @@ impl ChannelRegistry {
     pub fn strike_unused(&self, hub: &Hub) -> bool {
         let mut listed = self.lock();
         let unused =
-            |room: &RegisteredRoom| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
-        let before = listed.rooms.len();
-        listed.rooms.retain(|_, room| room.channel.hub.name_here() != hub.name_here() || !unused(room));
-        listed.rooms.len() < before
+            |room: &RegisteredChannel| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
+        let before = listed.users.len();
+        listed.users.retain(|_, room| room.channel.hub.name_here() != hub.name_here() || !unused(room));
+        listed.users.len() < before
     }
 
     /// Whether a token opens the room of this user.
@@ -169,12 +170,12 @@ impl ChannelRegistry {
         self.lock().lost.clone()
     }
 
-    /// Returns all channels; rooms come first.
+    /// Returns all channels; those of users come first.
     #[must_use]
     pub fn channels(&self) -> Vec<OpenChannel> {
         let listed = self.lock();
-        let rooms = listed.rooms.values().map(|room| &room.channel);
-        rooms.chain(listed.replays.values()).cloned().collect()
+        let of_users = listed.users.values().map(|registered| &registered.channel);
+        of_users.chain(listed.replays.values()).cloned().collect()
     }
 
     pub(super) fn was_used(&self) -> bool {
@@ -183,7 +184,7 @@ impl ChannelRegistry {
 
     pub(super) fn find(&self, user: &str) -> Option<OpenChannel> {
         let name = user.trim().trim_start_matches('@');
-        self.lock().rooms.get(&key(name)).map(|room| room.channel.clone())
+        self.lock().users.get(&key(name)).map(|registered| registered.channel.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Listed> {
@@ -203,9 +204,9 @@ impl Drop for RegistryEntry {
     fn drop(&mut self) {
         let mut listed = self.registry.lock();
         // Another room may have taken its place by now.
-        let is_ours = |room: &RegisteredRoom| room.channel.hub.name_here() == self.hub.name_here();
-        if listed.rooms.get(&self.user).is_some_and(is_ours) {
-            listed.rooms.remove(&self.user);
+        let is_ours = |room: &RegisteredChannel| room.channel.hub.name_here() == self.hub.name_here();
+        if listed.users.get(&self.user).is_some_and(is_ours) {
+            listed.users.remove(&self.user);
         }
     }
 }

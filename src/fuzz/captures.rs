@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::corpus::{beginning, frames};
 use crate::tools::{
     export,
-    import::{Format, ImportOptions, import_capture},
+    import::{CaptureFormat, ImportOptions, import_capture},
 };
 
 /// Number of frames in a capture that is written here.
@@ -19,28 +19,28 @@ const START_MS: usize = 1_757_443_489_000;
 
 /// A capture in each format, the HAR also compressed.
 pub(super) fn captures() -> Vec<Vec<u8>> {
-    let mut captures = Vec::from(Format::ALL.map(capture));
+    let mut captures = Vec::from(CaptureFormat::ALL.map(capture));
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(&capture(Format::Har)).expect("memory does not fail");
+    packed.write_all(&capture(CaptureFormat::Har)).expect("memory does not fail");
     captures.push(packed.finish().expect("memory does not fail"));
     captures
 }
 
-fn capture(format: Format) -> Vec<u8> {
+fn capture(format: CaptureFormat) -> Vec<u8> {
     let (recording, mut out) = (beginning(), Vec::new());
     match format {
-        Format::Har => {
+        CaptureFormat::Har => {
             export::har(|| Ok(&recording[..]), &mut out).expect("an intact recording");
         }
-        Format::Lines => {
+        CaptureFormat::Lines => {
             export::jsonl(&recording[..], &mut out, None).expect("an intact recording");
         }
-        Format::Piratetok => {
+        CaptureFormat::Piratetok => {
             export::piratetok(&recording[..], &mut out, None).expect("an intact recording");
         }
-        Format::Messages => each(|ms, frame| message(ms, frame).into_bytes(), &mut out),
-        Format::Gotiktoklive => each(|ms, frame| traced(ms, frame).into_bytes(), &mut out),
-        Format::Mitmproxy => return flow(),
+        CaptureFormat::Messages => each(|ms, frame| message(ms, frame).into_bytes(), &mut out),
+        CaptureFormat::Gotiktoklive => each(|ms, frame| traced(ms, frame).into_bytes(), &mut out),
+        CaptureFormat::Mitmproxy => return flow(),
     }
     out
 }
@@ -118,7 +118,9 @@ fn net(kind: char, value: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_capture_is_imported_as_its_format() {
-    for (capture, format) in captures().into_iter().zip(Format::ALL.into_iter().chain([Format::Har])) {
+    for (capture, format) in
+        captures().into_iter().zip(CaptureFormat::ALL.into_iter().chain([CaptureFormat::Har]))
+    {
         let (options, mut out) =
             (ImportOptions { user: Some("ann".into()), ..ImportOptions::default() }, Vec::new());
         let report = import_capture(&Bytes::from(capture), &mut out, &options).unwrap();

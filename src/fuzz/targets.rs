@@ -21,7 +21,7 @@ use crate::{
         audit::audit,
         edit::{Input, cut, mark, merge, repair},
         export,
-        import::{Format, ImportOptions, import_capture},
+        import::{CaptureFormat, ImportOptions, import_capture},
         info::info,
         scrub::{Auditor, Key, Scrubber, scrub},
         timeline::chart,
@@ -124,7 +124,7 @@ pub(super) fn share(bytes: &[u8]) -> Result<(), TestCaseError> {
 /// A capture that is imported becomes a whole recording.
 pub(super) fn import(bytes: &[u8]) -> Result<(), TestCaseError> {
     let capture = Bytes::copy_from_slice(bytes);
-    for format in [None].into_iter().chain(Format::ALL.map(Some)) {
+    for format in [None].into_iter().chain(CaptureFormat::ALL.map(Some)) {
         let options = ImportOptions { user: Some("ann".into()), format, ..ImportOptions::default() };
         let mut output = Vec::new();
         if import_capture(&capture, &mut output, &options).is_ok() {

@@ -52,7 +52,9 @@ impl Audience {
             gifts_final: gift.is_final,
             // Clients of TikFinity's format would count the gifts of an earlier final again.
             tikfinity: gift.streak_id.is_empty() || gift.delta_since_final > 0,
-            ..self
+            // Named, so that the compiler asks about further formats.
+            kind: self.kind,
+            needs_raw: self.needs_raw,
         }
     }
 

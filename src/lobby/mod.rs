@@ -130,7 +130,7 @@ impl Lobby {
         if self.connections.len() >= self.limits.connections_max {
             let max = self.limits.connections_max;
             let problem =
-                Problem::full(Cause::Sockets, format!("the maximum number of sockets, {max}, is open"));
+                Problem::capacity(Cause::Sockets, format!("the maximum number of sockets, {max}, is open"));
             return Err(problem.hint("try again later, or raise `limits.connections`"));
         }
         let client_id = match opening.client_id {

@@ -200,13 +200,13 @@ impl Room {
     /// Attaches the channel that opened the room, and starts to pass on items.
     pub(crate) fn start(mut self) -> Attachment {
         let (told, stop) = (Arc::clone(&self.told), self.stop.clone());
-        let opener = Opener { told, stop: stop.clone(), _dropped: stop.drop_guard() };
+        let opener = EndsRoom { told, stop: stop.clone(), _dropped: stop.drop_guard() };
         let attachment = self.attach_as(OPENER, Some(opener));
         tokio::spawn(self.run());
         attachment
     }
 
-    fn attach_as(&mut self, number: u64, opener: Option<Opener>) -> Attachment {
+    fn attach_as(&mut self, number: u64, opener: Option<EndsRoom>) -> Attachment {
         let ((sender, batches), (end, ended)) = (mpsc::channel(BATCHES_WAITING_MAX), oneshot::channel());
         self.channels.push(Member { number, batches: sender, end });
         Attachment {
@@ -315,11 +315,11 @@ pub(crate) struct Attachment {
     injections: mpsc::Sender<Injection>,
     /// `None` for a guest that has left.
     end: Option<oneshot::Receiver<End>>,
-    opener: Option<Opener>,
+    opener: Option<EndsRoom>,
 }
 
 /// What ends the room, also on drop.
-struct Opener {
+struct EndsRoom {
     told: Arc<OnceLock<Outcome>>,
     stop: CancellationToken,
     _dropped: DropGuard,

@@ -63,7 +63,7 @@ impl Slots {
                 1 => "another live room is already connected, and the maximum is one".to_owned(),
                 _ => format!("the maximum number of live rooms, {max}, is already connected"),
             };
-            Problem::full(Cause::LiveRooms, message)
+            Problem::capacity(Cause::LiveRooms, message)
                 .hint("try again when a room has ended, or raise `server.max_live`")
         })?;
         let claim = self.claims.take(What::Place(self.max_live), waits).await?;

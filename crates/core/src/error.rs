@@ -65,7 +65,7 @@ impl Problem {
     }
 
     /// Creates a [`Code::Capacity`] failure: this limit was reached.
-    pub fn full(cause: Cause, message: impl fmt::Display) -> Self {
+    pub fn capacity(cause: Cause, message: impl fmt::Display) -> Self {
         Self { cause: Some(cause), ..Self::new(Code::Capacity, message) }
     }
 

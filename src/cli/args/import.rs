@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::tools::import::{self, Format};
+use crate::tools::import::{self, CaptureFormat};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -48,7 +48,7 @@ pub(in crate::cli) struct Import {
     pub(in crate::cli) room: Option<i64>,
     /// Set the format if it is not recognised
     #[arg(long, value_name = "FORMAT", value_parser = formats())]
-    pub(in crate::cli) format: Option<Format>,
+    pub(in crate::cli) format: Option<CaptureFormat>,
     /// Import only this connection of the capture [repeatable]
     #[arg(long = "entry", value_name = "N")]
     pub(in crate::cli) entries: Vec<u64>,
@@ -63,10 +63,10 @@ pub(in crate::cli) struct Import {
     pub(in crate::cli) force: bool,
 }
 
-fn formats() -> impl TypedValueParser<Value = Format> {
-    let value = |format: Format| PossibleValue::new(format.row().name).help(format.row().help);
-    PossibleValuesParser::new(Format::ALL.map(value))
-        .try_map(|name| Format::named(&name).ok_or("unknown format"))
+fn formats() -> impl TypedValueParser<Value = CaptureFormat> {
+    let value = |format: CaptureFormat| PossibleValue::new(format.row().name).help(format.row().help);
+    PossibleValuesParser::new(CaptureFormat::ALL.map(value))
+        .try_map(|name| CaptureFormat::named(&name).ok_or("unknown format"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_document_lists_every_format() {
-        let table: String = Format::ALL
+        let table: String = CaptureFormat::ALL
             .iter()
             .flat_map(|format| format.row().producers)
             .map(|producer| format!("| {} |\n", producer.join(" | ")))

@@ -33,7 +33,7 @@ impl Shared {
         let max = self.subscribers_max;
         if self.subscriber_count() + self.hub.observer_count() >= max {
             let message = format!("the maximum number of subscribers, {max}, is connected");
-            let problem = Problem::full(Cause::Subscribers, message);
+            let problem = Problem::capacity(Cause::Subscribers, message);
             return Err(problem.hint("try again later, or raise `limits.subscribers`"));
         }
         hub.join(join)

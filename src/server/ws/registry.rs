@@ -134,7 +134,7 @@ impl Sockets {
         let full = |_: TryAcquireError| {
             let max = self.shared.limits.echo_sockets_max;
             let message = format!("the maximum number of sockets on `/ws/echo`, {max}, is already open");
-            Problem::full(Cause::EchoSockets, message)
+            Problem::capacity(Cause::EchoSockets, message)
         };
         Arc::clone(&self.shared.echoes).try_acquire_owned().map_err(full)
     }

@@ -1,4 +1,5 @@
-//! Every limit that closes a socket with 4102 says which one it is: to the client, and in the metrics.
+//! Every limit that closes a socket with 4102 says which one it is: to the client, and in the metrics. Those
+//! of a cluster are in `tests/cluster` (`rooms.rs`, `shown.rs`).
 
 use livetape::{
     channels::ChannelOptions,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     BAD_LINES_LISTED_MAX, BadLine, Error, ImportOptions, Report, Target,
     captured::{Capture, CapturedConnection, Scratch, Survey, survey},
-    format::{Format, PEEK_BYTES, recognise},
+    format::{CaptureFormat, PEEK_BYTES, recognise},
     import,
     merge::{Plan, merge},
     source::{Source, Unpacked, read_full},
@@ -53,9 +53,9 @@ pub fn import_capture(
     }
 }
 
-fn find_format(input: &Unpacked<'_>) -> Result<Format, Error> {
+fn find_format(input: &Unpacked<'_>) -> Result<CaptureFormat, Error> {
     if input.is_zip() {
-        return Ok(Format::Har);
+        return Ok(CaptureFormat::Har);
     }
     let mut start = vec![0; PEEK_BYTES];
     let read = read_full(&mut input.open()?, &mut start).map_err(Error::Read)?;
@@ -65,7 +65,7 @@ fn find_format(input: &Unpacked<'_>) -> Result<Format, Error> {
 fn import_from(
     capture: &dyn Capture,
     scratch: Box<dyn Scratch>,
-    format: Format,
+    format: CaptureFormat,
     output: impl Write,
     options: &ImportOptions,
 ) -> Result<Report, Error> {

@@ -26,7 +26,7 @@ const RECORDING: &[u8] = b"\x89LTAP";
 /// Format of a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum CaptureFormat {
     /// JSON lines with frames or messages.
     #[default]
     Lines,
@@ -55,13 +55,13 @@ pub struct Row {
     pub producers: &'static [[&'static str; 3]],
     /// The `source` in the header.
     pub(super) source: &'static str,
-    /// Whether a capture starts in this format. The first match in [`Format::ALL`] wins.
+    /// Whether a capture starts in this format. The first match in [`CaptureFormat::ALL`] wins.
     is_start: fn(&Start<'_>) -> bool,
     /// Creates the reader; `None` for JSON lines, which are imported while they are read.
     pub(super) read: for<'a> fn(&'a Unpacked<'a>) -> Option<Box<dyn Capture + 'a>>,
 }
 
-impl Format {
+impl CaptureFormat {
     /// All formats, in the order of the help.
     pub const ALL: [Self; 6] =
         [Self::Har, Self::Messages, Self::Mitmproxy, Self::Piratetok, Self::Gotiktoklive, Self::Lines];
@@ -164,7 +164,7 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for CaptureFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.row().title)
     }
@@ -176,20 +176,20 @@ struct Start<'a> {
     /// The text without byte order mark and leading whitespace.
     text: &'a [u8],
     /// The format, if the text is a JSON object.
-    json: Option<Format>,
+    json: Option<CaptureFormat>,
 }
 
 /// Detects the format from the first bytes.
-pub(super) fn recognise(bytes: &[u8]) -> Result<Format, Error> {
+pub(super) fn recognise(bytes: &[u8]) -> Result<CaptureFormat, Error> {
     if bytes.starts_with(RECORDING) {
         return Err(Error::Recording);
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let start = Start { bytes, text, json: text.starts_with(b"{").then(|| json(text)) };
-    Format::ALL.into_iter().find(|format| (format.row().is_start)(&start)).ok_or(Error::Unrecognised)
+    CaptureFormat::ALL.into_iter().find(|format| (format.row().is_start)(&start)).ok_or(Error::Unrecognised)
 }
 
-fn json(text: &[u8]) -> Format {
+fn json(text: &[u8]) -> CaptureFormat {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let names = |name: &str| {
         let quoted = format!("\"{name}\"");
@@ -197,14 +197,14 @@ fn json(text: &[u8]) -> Format {
     };
     let inside = text[1..].trim_ascii_start();
     if inside.starts_with(b"\"log\"") {
-        return Format::Har;
+        return CaptureFormat::Har;
     }
     let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() || line.len() == text.len();
     match is_whole {
-        true if names("opcode") && names("data") => Format::Messages,
-        true if names("frame") || names("payload") || names("method") => Format::Lines,
-        _ if memchr::memmem::find(text, b"\"log\"").is_some() => Format::Har,
-        _ => Format::Lines,
+        true if names("opcode") && names("data") => CaptureFormat::Messages,
+        true if names("frame") || names("payload") || names("method") => CaptureFormat::Lines,
+        _ if memchr::memmem::find(text, b"\"log\"").is_some() => CaptureFormat::Har,
+        _ => CaptureFormat::Lines,
     }
 }
 
@@ -244,30 +244,33 @@ mod tests {
     #[test]
     fn formats_are_detected_from_the_first_bytes() {
         for (start, format) in [
-            (&b"{\"log\":{"[..], Format::Har),
-            (b"\xef\xbb\xbf{\n  \"log\": {", Format::Har),
-            (b"{\n \"comment\": \"x\",\n \"log\": {", Format::Har),
-            (b"{\"offset_ms\":1,\"frame\":\"OgJoYg==\"}\n{\"log\":1}", Format::Lines),
-            (b"{\"type\":\"receive\",\"time\":1,\"opcode\":2,\"data\":\"OgJoYg==\"}\n", Format::Messages),
-            (b"1234:7:version;2:21#", Format::Mitmproxy),
-            (b"2023-09-13 18:49:50.293<= 3a026862\n", Format::Gotiktoklive),
-            (b"\x04\0\0\0\x3a\x02hb", Format::Piratetok),
-            (b" \n", Format::Lines),
+            (&b"{\"log\":{"[..], CaptureFormat::Har),
+            (b"\xef\xbb\xbf{\n  \"log\": {", CaptureFormat::Har),
+            (b"{\n \"comment\": \"x\",\n \"log\": {", CaptureFormat::Har),
+            (b"{\"offset_ms\":1,\"frame\":\"OgJoYg==\"}\n{\"log\":1}", CaptureFormat::Lines),
+            (
+                b"{\"type\":\"receive\",\"time\":1,\"opcode\":2,\"data\":\"OgJoYg==\"}\n",
+                CaptureFormat::Messages,
+            ),
+            (b"1234:7:version;2:21#", CaptureFormat::Mitmproxy),
+            (b"2023-09-13 18:49:50.293<= 3a026862\n", CaptureFormat::Gotiktoklive),
+            (b"\x04\0\0\0\x3a\x02hb", CaptureFormat::Piratetok),
+            (b" \n", CaptureFormat::Lines),
         ] {
             assert_eq!(recognise(start).unwrap(), format, "{start:?}");
         }
         assert!(matches!(recognise(b"\x89LTAP\r\n"), Err(Error::Recording)));
         for nothing in [&b"\0\0\0\0"[..], b"<html>", b"\x04\0\0\0\xff\xff\xff\xff", b"12:30"] {
-            assert!(!matches!(recognise(nothing), Ok(Format::Piratetok)), "{nothing:?}");
+            assert!(!matches!(recognise(nothing), Ok(CaptureFormat::Piratetok)), "{nothing:?}");
         }
         assert!(matches!(recognise(b"<html>"), Err(Error::Unrecognised)));
     }
 
     #[test]
     fn every_format_has_one_name_for_flags_and_json() {
-        for format in Format::ALL {
+        for format in CaptureFormat::ALL {
             assert_eq!(serde_json::to_value(format).unwrap(), format.row().name);
-            assert_eq!(Format::named(format.row().name), Some(format));
+            assert_eq!(CaptureFormat::named(format.row().name), Some(format));
         }
     }
 }

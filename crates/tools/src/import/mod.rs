@@ -39,7 +39,7 @@ mod times;
 
 pub use captured::Scratch;
 pub use choose::{Candidate, import_capture};
-pub use format::{Format, Row};
+pub use format::{CaptureFormat, Row};
 pub use lines::LINE_BYTES_MAX;
 pub use source::{Input, Source};
 
@@ -72,7 +72,7 @@ pub struct ImportOptions {
     /// Further tags for the header.
     pub tags: BTreeMap<String, String>,
     /// Format of the capture; `None` to detect it.
-    pub format: Option<Format>,
+    pub format: Option<CaptureFormat>,
     /// Connections to import, by [`Candidate::number`]; empty for those of TikTok LIVE.
     pub entries: Vec<u64>,
     /// Frames per second for a capture without times.
@@ -102,7 +102,7 @@ impl Default for ImportOptions {
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Format of the capture.
-    pub format: Format,
+    pub format: CaptureFormat,
     /// Name and version of the program that wrote the capture, if known.
     pub producer: String,
     /// Number of lines or messages read, not counting empty ones.

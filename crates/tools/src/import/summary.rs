@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{BadLine, Format, Report};
+use super::{BadLine, CaptureFormat, Report};
 use crate::text::{clock, count, printable, thousands};
 
 /// Maximum number of unknown methods in the text.
@@ -12,7 +12,7 @@ const NAME_COLUMNS_MAX: usize = 60;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.format != Format::Lines {
+        if self.format != CaptureFormat::Lines {
             let producer = printable(&self.producer, NAME_COLUMNS_MAX);
             let is_said = self.format.to_string().starts_with(producer.as_str());
             let of = if is_said { String::new() } else { format!(" of {producer}") };
@@ -55,7 +55,7 @@ impl fmt::Display for Report {
 impl Report {
     /// Returns the noun for the counted elements of the capture.
     fn noun(&self) -> &'static str {
-        if self.format == Format::Lines { "line" } else { "message" }
+        if self.format == CaptureFormat::Lines { "line" } else { "message" }
     }
 
     fn write_decoded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

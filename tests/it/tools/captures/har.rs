@@ -7,7 +7,7 @@ use livetape::{
     },
     tools::{
         cat,
-        import::Format,
+        import::CaptureFormat,
         scrub::{Auditor, FindingKind},
     },
 };
@@ -23,7 +23,7 @@ use super::{
 fn chromes_har_decodes_to_the_played_events() {
     let (items, report) = imported(chrome());
     assert_same_events(&items);
-    assert_eq!((report.format, report.producer.as_str()), (Format::Har, "WebInspector 537.36"));
+    assert_eq!((report.format, report.producer.as_str()), (CaptureFormat::Har, "WebInspector 537.36"));
     assert_eq!((report.frames, report.connections, report.bad_lines, report.clamped), (82, 1, 0, 0));
     assert!(report.decoded() > 0.9 && !report.is_lossy(), "{report}");
     let header = header(&items);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use livetape::{
     sans_io::recording::{Flags, What, records::header::Timing},
-    tools::import::{Format, ImportOptions},
+    tools::import::{CaptureFormat, ImportOptions},
 };
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ use super::{
 fn mitmproxys_flows_decode_to_the_played_events() {
     let (items, report) = imported(flow(21, flowing()));
     assert_same_events(&items);
-    assert_eq!((report.format, report.frames, report.connections), (Format::Mitmproxy, 82, 1));
+    assert_eq!((report.format, report.frames, report.connections), (CaptureFormat::Mitmproxy, 82, 1));
     let close = items.iter().find_map(|item| match &item.what {
         What::ConnClose(close) => Some((close.code, close.reason.clone())),
         _ => None,
@@ -76,7 +76,7 @@ fn piratetok() -> Vec<u8> {
 #[test]
 fn piratetoks_frames_have_no_times() {
     let (items, report) = imported(piratetok());
-    assert_eq!((report.format, report.frames), (Format::Piratetok, 82));
+    assert_eq!((report.format, report.frames), (CaptureFormat::Piratetok, 82));
     assert_eq!(offsets_ms(&items)[..3], [250, 500, 750]);
     assert_eq!((header(&items).timing(), header(&items).wall_anchor_ns), (Timing::Untimed, None));
     let ids =
@@ -104,7 +104,7 @@ fn gotiktoklives_traces_have_times_and_both_directions() {
     let (items, report) = import(&Bytes::from(trace.clone()), &room).unwrap();
     assert_eq!(
         (report.format, report.frames, report.bad_lines),
-        (Format::Gotiktoklive, frames().len() as u64, 0)
+        (CaptureFormat::Gotiktoklive, frames().len() as u64, 0)
     );
     let first = frames()[0].0;
     let expected: Vec<u128> = frames().iter().map(|(ms, ..)| u128::from(ms - first)).collect();
@@ -118,7 +118,7 @@ fn gotiktoklives_traces_have_times_and_both_directions() {
 fn playwrights_frames_alone_are_a_valid_capture() {
     let lines: String = messages(|ms| ms).iter().map(|message| format!("{message}\n")).collect();
     let (_, report) = imported(lines);
-    assert_eq!((report.format, report.frames, report.connections), (Format::Messages, 82, 1));
+    assert_eq!((report.format, report.frames, report.connections), (CaptureFormat::Messages, 82, 1));
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -42,7 +42,7 @@ type Opened = Result<ChannelGuard, Refusal>;
 
 /// Opens the channels of tokens' users. Clones share them.
 #[derive(Clone)]
-pub(super) struct Opener<T> {
+pub(super) struct TokenChannels<T> {
     pub(super) registry: ChannelRegistry,
     beside: Beside,
     rooms: Rooms,
@@ -57,7 +57,7 @@ pub(super) struct Opener<T> {
     openings: Arc<Mutex<BTreeMap<String, watch::Receiver<Option<Opened>>>>>,
 }
 
-impl<T: Transport> Opener<T> {
+impl<T: Transport> TokenChannels<T> {
     pub(super) fn new(
         requests: &ChannelRequests,
         rooms: Rooms,
@@ -92,13 +92,13 @@ impl<T: Transport> Opener<T> {
     /// Starts to open a channel. All who want it get the same answer.
     fn begin(&self, user: &str) -> watch::Receiver<Option<Opened>> {
         let (answers, opening) = watch::channel(None);
-        let (opener, user) = (self.clone(), user.to_owned());
+        let (tokens, user) = (self.clone(), user.to_owned());
         self.tasks.spawn(async move {
             let opened = tokio::select! { biased;
-                () = opener.shutdown.cancelled() => Err(no_answer().into()),
-                opened = opener.open(&user) => opened,
+                () = tokens.shutdown.cancelled() => Err(no_answer().into()),
+                opened = tokens.open(&user) => opened,
             };
-            opener.openings().remove(&user.to_lowercase());
+            tokens.openings().remove(&user.to_lowercase());
             answers.send_replace(Some(opened));
         });
         opening
@@ -143,11 +143,11 @@ impl<T: Transport> Opener<T> {
     /// Keeps the channel of `user` open until the returned value is dropped, and opens it again when it has
     /// ended.
     pub(super) fn keep_open(&self, user: &str, interval: Duration) -> DropGuard {
-        let (dropped, opener, user) = (CancellationToken::new(), self.clone(), user.to_owned());
+        let (dropped, tokens, user) = (CancellationToken::new(), self.clone(), user.to_owned());
         let guard = dropped.clone().drop_guard();
         tokio::spawn(dropped.run_until_cancelled_owned(async move {
             loop {
-                let _guard = opener.guard(&user).await;
+                let _guard = tokens.guard(&user).await;
                 // It may have ended, or NATS have been unreachable.
                 sleep_until(clock::now() + interval).await;
             }
@@ -225,12 +225,12 @@ impl TokenChannel {
     }
 
     /// Waits until the channel has had no subscribers for a while, and the main channel does not show its
-    /// user. Then removes it from the registry.
+    /// user: it holds a guard then, which `strike_unused` sees. Then removes it from the registry.
     async fn deserted(&self) {
         loop {
             self.hub.wait_for_nobody().await;
             let came_back = timeout(LINGER, self.hub.wait_for_subscribers(1)).await.is_ok();
-            if came_back || self.is_needed() {
+            if came_back || self.is_read_elsewhere() {
                 continue;
             }
             if self.registry.strike_unused(&self.hub) {
@@ -240,7 +240,7 @@ impl TokenChannel {
     }
 
     /// Whether this process is the owner of a channel that others of the cluster read.
-    fn is_needed(&self) -> bool {
+    fn is_read_elsewhere(&self) -> bool {
         let Some(cluster) = self.control.cluster() else { return false };
         cluster.owner.as_ref() == Some(&cluster.node) && cluster.is_read_elsewhere()
     }
