@@ -9,8 +9,10 @@ use crate::{
     size,
 };
 
-/// Share of the time that does not count, because buffers and caches still grow.
+/// Share of the time that does not count, because buffers and caches still grow, and its minimum in seconds: on
+/// a busy machine, the backlog and the allocator's heaps take two minutes.
 const WARM_UP: f64 = 0.4;
+const WARM_UP_MIN: f64 = 120.0;
 /// Minimum number of samples after the warm-up.
 const SAMPLES_MIN: usize = 30;
 /// Names of columns, the growth after the warm-up that they may show, and how much more than at the start may
@@ -93,7 +95,8 @@ fn trends(csv: &str) -> Result<Vec<Trend>> {
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { anyhow::bail!("no samples") };
     let during = &rows[1..rows.len() - 1];
-    let counted = &during[(during.len() as f64 * WARM_UP) as usize..];
+    let warm_up = (last[0] * WARM_UP).max(WARM_UP_MIN);
+    let counted = &during[during.partition_point(|row| row[0] < warm_up)..];
     ensure!(counted.len() >= SAMPLES_MIN, "only {} samples after the warm-up", counted.len());
     let readers = names.iter().position(|name| *name == READERS).context("no column of readers")?;
     let connected = median(counted.iter().map(|row| row[readers]).collect());
@@ -142,23 +145,23 @@ fn median(mut values: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Returns whether a soak of 150 s is flat, with these numbers at each second and a peak, and with `left`
+    /// Returns whether a soak of 4 minutes is flat, with these numbers at each second and a peak, and with `left`
     /// descriptors after it.
     fn soak(kib: impl Fn(u32) -> u32, files: impl Fn(u32) -> u32, left: u32) -> bool {
         let mut csv = "seconds,readers,a KiB,a files,a threads\n0.0,0,9000,12,4\n".to_owned();
-        for second in 1..150 {
+        for second in 1..240 {
             let noise = second * 7919 % 13;
-            let peak = if second == 100 { 500 } else { 0 };
+            let peak = if second == 180 { 500 } else { 0 };
             csv +=
                 &format!("{second},500,{},{},4\n", kib(second) + noise * 100, files(second) + noise + peak);
         }
-        csv += &format!("165,0,30000,{left},4\n");
+        csv += &format!("241,0,30000,{left},4\n");
         trends(&csv).unwrap().iter().all(Trend::is_flat)
     }
 
     #[test]
     fn a_leak_is_found_and_noise_is_not() {
-        let warm = |second: u32| 20_000 + 100 * second.min(50);
+        let warm = |second: u32| 20_000 + 100 * second.min(125);
         assert!(soak(warm, |_| 512, 14));
         assert!(!soak(|second| warm(second) + 60 * second, |_| 512, 14), "60 KiB per second");
         assert!(!soak(warm, |second| 512 + second / 2, 14), "a descriptor every two seconds");
@@ -168,7 +171,7 @@ mod tests {
     /// Judges a soak without growth, after a change to its text.
     fn changed(names: &str, row: &str) -> Result<Vec<Trend>> {
         let row = |second: u32| format!("{second},{row}\n");
-        trends(&(format!("seconds,{names}\n") + &(0..150).map(row).collect::<String>()))
+        trends(&(format!("seconds,{names}\n") + &(0..240).map(row).collect::<String>()))
     }
 
     #[test]
