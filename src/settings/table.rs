@@ -1,5 +1,5 @@
-//! Table of settings: key, type, default, flag and environment variable. Everything that sets or shows a
-//! setting is generated from it.
+//! Table of settings: key, type, default, flag and environment variable. Everything that sets or shows a setting is
+//! generated from it.
 
 #![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "these are the texts of --help")]
 
@@ -23,8 +23,8 @@ use crate::{
     secret::Secret,
 };
 
-/// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of
-/// documentation appears in `-h`; `--help`, the example and the documents show the rest as well.
+/// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
+/// appears in `-h`; `--help`, the example and the documents show the rest as well.
 macro_rules! settings {
     ($(
         $(#[doc = $about:literal])*
@@ -87,15 +87,14 @@ settings! {
         hosts: Vec<String> = Vec::new(), "", "LIVETAPE_HOSTS";
         /// Accept requests from web pages of these origins in addition to loopback
         ///
-        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of
-        /// any site can read the feed.
+        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of any site can
+        /// read the feed.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
         /// Require this bearer token for requests and sockets
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Accept this bearer token for requests that only read
         ///
-        /// It can read the feed and the REST API, but not control the server, send messages to clients or
-        /// look up users at TikTok.
+        /// It can read the feed and the REST API, but not control the server, send messages to clients or look up users at TikTok.
         read_token: Option<Secret> = None, "", "LIVETAPE_READ_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
@@ -111,8 +110,7 @@ settings! {
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
         /// Set the directory of recordings [default: recordings]
         ///
-        /// Recordings are looked up here by name, and new ones are stored here. If ./recordings does not
-        /// exist, the default is a folder of the user: see `livetape config show`.
+        /// Recordings are looked up here by name, and new ones are stored here. If ./recordings does not exist, the default is a folder of the user: see `livetape config show`.
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
@@ -138,8 +136,7 @@ settings! {
         listen: Listen = Listen::loopback(21213), "", "LIVETAPE_TIKFINITY_LISTEN";
         /// Let web pages of these origins read it, in addition to pages on loopback and local files in OBS
         ///
-        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of
-        /// any site can read it.
+        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of any site can read it.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_TIKFINITY_ORIGINS";
     }
 
@@ -161,9 +158,7 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS
-        /// servers with commas. All machines with the same --cluster show the same feed. Log in with
-        /// --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
+        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
         nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
@@ -259,8 +254,7 @@ settings! {
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
-        /// Look up at most N users per minute, after ten at once [default: 30; no limit if the upstream is on
-        /// loopback]
+        /// Look up at most N users per minute, after ten at once [default: 30; no limit if the upstream is on loopback]
         lookups_per_minute: Option<u32> = None, "", "LIVETAPE_LOOKUPS_PER_MINUTE";
         /// Wait until the user goes live
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
@@ -290,8 +284,7 @@ settings! {
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
         /// Play N times in total, or repeat until stopped
         ///
-        /// Without N, or with `endless`, it repeats until stopped. Applies only to the first recording
-        /// played.
+        /// Without N, or with `endless`, it repeats until stopped. Applies only to the first recording played.
         r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
@@ -309,8 +302,7 @@ settings! {
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
         /// Close the sockets (1000) and exit at the end
         ///
-        /// Exits with 3 if a client did not read to the end, or the server ended its connection before. One
-        /// line reports the number of clients that left by themselves.
+        /// Exits with 3 if a client did not read to the end, or the server ended its connection before. One line reports the number of clients that left by themselves.
         exit_when_done: bool = false, "--exit-when-done", "LIVETAPE_EXIT_WHEN_DONE";
     }
 
@@ -352,8 +344,7 @@ settings! {
         seed: Option<u64> = None, "--seed N", "LIVETAPE_MOCK_SEED";
         /// Also answer as an HTTP proxy on a port or ADDR:PORT
         ///
-        /// For clients whose hosts cannot be changed: set it as their proxy. The mock answers for the hosts
-        /// of TikTok and of sign servers, and refuses all others.
+        /// For clients whose hosts cannot be changed: set it as their proxy. The mock answers for the hosts of TikTok and of sign servers, and refuses all others.
         proxy_listen: Option<Listen> = None, "--proxy-listen ADDR", "LIVETAPE_MOCK_PROXY_LISTEN";
         /// Also answer with TLS on a port or ADDR:PORT
         ///
@@ -361,13 +352,11 @@ settings! {
         tls: Option<Listen> = None, "--tls ADDR", "LIVETAPE_MOCK_TLS";
         /// Let clients of the proxy reach HOST or HOST:PORT
         ///
-        /// Their requests pass unchanged and leave this machine. Without a port: 80 and 443. Repeat the flag
-        /// for several hosts.
+        /// Their requests pass unchanged and leave this machine. Without a port: 80 and 443. Repeat the flag for several hosts.
         pass: Vec<HostPort> = Vec::new(), "--pass HOST", "LIVETAPE_MOCK_PASS";
         /// Keep the CA of the proxy in this folder
         ///
-        /// The default is the folder ca in the user's folder for data. `livetape ca` shows how clients trust
-        /// it.
+        /// The default is the folder ca in the user's folder for data. `livetape ca` shows how clients trust it.
         ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_MOCK_CA_DIR";
     }
 
@@ -377,9 +366,7 @@ settings! {
         url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
-        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from
-        /// `openssl req -x509`, or of its authority. The default is ca.pem in the user's folder for
-        /// configuration, if it exists.
+        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority. The default is ca.pem in the user's folder for configuration, if it exists.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

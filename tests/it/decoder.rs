@@ -207,8 +207,13 @@ fn state_events_are_replayed() {
 
 #[test]
 fn a_known_wait_replaces_the_usual_one_in_the_hint() {
-    for (retry_after_ms, expected) in [(Some(1_500), "try another user; or"), (None, "wait 5-10 minutes, ")] {
-        let status = records::Status { code: "rate_limited".into(), retry_after_ms, ..Default::default() };
+    let (usual, known) = ("wait 5-10 minutes, ", "try another user; or");
+    // The last attempt obeyed a short wait in vain.
+    for (retrying, wait_ms, expected) in
+        [(true, 1_500, known), (false, 1_500, usual), (false, 3_900_000, known)]
+    {
+        let code = "rate_limited".into();
+        let status = records::Status { code, retrying, retry_after_ms: Some(wait_ms), ..Default::default() };
         let events = decode(&with_header(vec![item(0, What::Status(status))]), &ALL, true);
         let hint = events[0]["data"]["hint"].as_str().unwrap();
         assert!(hint.starts_with(expected), "{hint}");

@@ -7,6 +7,7 @@ use crate::{
     error::{Code, without_wait},
     event::{ConnectionClosed, ConnectionCreated, Data, Failure, Id},
     recording::{Item, records},
+    retry::SERVER_WAIT_MAX,
 };
 
 /// Maximum number of connections to remember. Beyond it, the first are forgotten.
@@ -82,8 +83,10 @@ impl Decoder {
     }
 }
 
-/// Returns the hint for a failure, without the usual wait if the actual one is known.
+/// Returns the hint for a failure: without the usual wait if another one is under way, or too long to wait
+/// for here.
 fn hint(code: Code, status: &records::Status) -> &'static str {
-    let hint = code.hint();
-    if status.retry_after_ms.is_some() { without_wait(hint) } else { hint }
+    let wait = Duration::from_millis(status.retry_after_ms.unwrap_or_default());
+    let has_wait = status.retrying || wait > SERVER_WAIT_MAX;
+    if has_wait { without_wait(code.hint()) } else { code.hint() }
 }
