@@ -6,7 +6,7 @@ use super::{Channel, Leaving};
 use crate::{
     control::{Answer, Refusal, Status},
     room::{Permit, check_known},
-    sans_io::error::{Code, Problem},
+    sans_io::error::{Cause, Problem},
     source::live::{self, Check, Transport},
 };
 
@@ -66,7 +66,7 @@ impl<T: Transport> Channel<T> {
 
     fn may_look_up(&self, user: &str, before: Option<&Candidate>) -> Result<(), Refusal> {
         if let Some(Candidate { user, .. }) = before {
-            let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
+            let problem = Problem::capacity(Cause::LookupRunning, format!("`{user}` is being looked up"));
             return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
         }
         check_known(user, &self.options.live)

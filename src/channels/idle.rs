@@ -2,7 +2,11 @@
 
 use std::{pin::Pin, time::Duration};
 
-use super::{Channel, State, connect::Wanted, play::Played};
+use super::{
+    Channel, State,
+    connect::{Origin, Wanted},
+    play::Played,
+};
 use crate::{
     clock,
     control::{
@@ -10,6 +14,7 @@ use crate::{
         nothing_replayed,
     },
     pipeline::{Pacing, Pipeline},
+    room::Permit,
     sans_io::{
         decoder::{Decoder, DecoderOptions},
         error::{Code, Problem},
@@ -76,8 +81,10 @@ impl<T: Transport> Channel<T> {
     }
 
     /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
-    /// not wait.
+    /// not wait. Tokens are served in the meantime, but not with the slot of this room.
     pub(super) async fn hold(&mut self, user: String) -> State {
+        let permit = Permit { slot: self.rooms.slots.take(false).await.ok(), ..Permit::default() };
+        self.start_channels();
         self.driver.update_status(|status| {
             *status = Status {
                 state: SourceState::Connecting,
@@ -91,12 +98,14 @@ impl<T: Transport> Channel<T> {
                 () = self.shutdown.cancelled() => return State::Over,
                 order = self.driver.next_order() => order,
                 () = self.hub.wait_for_subscribers(self.options.wait_clients) => {
-                    return Wanted::user(user, None).into();
+                    return Wanted::of(user, Origin::TikTok(permit), None).into();
                 }
             };
             match order {
                 None => return State::Over,
-                Some(Order::Connect(user, answer)) => return Wanted::user(user, Some(answer)).into(),
+                Some(Order::Connect(user, answer)) => {
+                    return Wanted::of(user, Origin::TikTok(permit), Some(answer)).into();
+                }
                 Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
                     self.forget_user(answer);
                     return State::Idle;

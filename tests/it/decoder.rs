@@ -7,7 +7,7 @@ use livetape::{
     sans_io::{
         decoder::{Decoder, DecoderOptions},
         recording::{Flags, Item, Loss, What, records},
-        wire::{BATCH_ENTRIES_MAX, Message, compose},
+        wire::{self, BATCH_ENTRIES_MAX, Batch, Message, Push, compose},
     },
 };
 use serde_json::{Value, json};
@@ -238,6 +238,19 @@ fn unreadable_messages_are_counted_and_available_raw() {
     let expected = BTreeMap::from([("bad_gzip", 1), ("bad_message", 1), ("bad_push_frame", 1)]);
     assert_eq!(faults, &expected);
     assert!(decoder.counts().is_lossy());
+}
+
+/// What remains of the batch breaks off, too.
+#[test]
+fn a_batch_in_a_broken_stream_is_one_fault() {
+    let messages = (0..50).map(|id| chat(id, 0, "bob", &format!("chat {id}"))).collect();
+    let zipped = wire::zip(&wire::write_batch(&Batch { messages, ..Batch::default() }));
+    let push =
+        Push { payload_type: "msg".into(), payload: zipped.slice(..zipped.len() / 2), ..Push::default() };
+    let mut decoder = decoder();
+    decoder.handle(&raw_frame(0, wire::write_push(&push)));
+    assert!(take(&mut decoder, &ALL).len() > 2, "the readable part is decoded");
+    assert_eq!(decoder.counts().faults, BTreeMap::from([("bad_gzip", 1)]));
 }
 
 /// An empty entry takes two bytes on the wire but hundreds in memory.

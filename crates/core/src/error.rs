@@ -25,6 +25,8 @@ pub struct Problem {
 pub enum Cause {
     /// Sockets on `/ws/echo`.
     EchoSockets,
+    /// The look-up of another order, of which the channel does one at a time.
+    LookupRunning,
     /// Live rooms of this process.
     LiveRooms,
     /// Live rooms of the cluster.
@@ -47,6 +49,7 @@ impl Cause {
     pub fn name(self) -> &'static str {
         match self {
             Self::EchoSockets => "echo_sockets",
+            Self::LookupRunning => "lookup_running",
             Self::LiveRooms => "live_rooms",
             Self::LiveRoomsOfCluster => "live_rooms_of_cluster",
             Self::Lookups => "lookups",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::sans_io::wire::{Batch, Fault, Push, read_batch, read_push, unzip};
+use crate::sans_io::wire::{Batch, Fault, Push, Unzipper, read_push, unzip_batch};
 
 /// The fields that all messages share.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -33,10 +33,7 @@ pub(super) fn common(payload: &Bytes) -> Common {
 /// Decodes the batch in a frame, if it holds one.
 pub(super) fn batch(frame: &Bytes, faults: &mut Vec<Fault>) -> Option<Batch> {
     let push: Push = read_push(frame, faults);
-    push.holds_batch().then(|| {
-        let unzipped = unzip(push.payload, faults);
-        read_batch(&unzipped, faults)
-    })
+    push.holds_batch().then(|| unzip_batch(push.payload, &mut Unzipper::default(), faults))
 }
 
 /// Returns the first room id in the messages of a batch.

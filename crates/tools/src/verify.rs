@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sans_io::{
     recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
-    wire::{Batch, Fault, FaultKind, limit_entries, read_batch, read_message, unzip},
+    wire::{Batch, Fault, FaultKind, Unzipper, limit_entries, read_message, unzip_batch},
 };
 
 /// Maximum number of damaged stretches in the text.
@@ -74,8 +74,7 @@ impl Verdict {
                 }
             }
             What::Http(answer) if answer.role() == http::Role::InitialBatch && answer.status == 200 => {
-                let unzipped = unzip(answer.body.clone(), &mut faults);
-                let batch = read_batch(&unzipped, &mut faults);
+                let batch = unzip_batch(answer.body.clone(), &mut Unzipper::default(), &mut faults);
                 self.add_batch(&batch, &mut faults);
             }
             _ => {}

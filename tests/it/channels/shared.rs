@@ -26,6 +26,18 @@ fn reason(log: &Log) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tokens_are_served_while_the_main_channel_waits_for_clients() {
+    let setup = Setup::channels(ROOMS).places(2);
+    let rig = setup.options(|options| ChannelOptions { wait_clients: 1, ..options }).start(As::Live);
+    let mut token = rig.ws("ws/t-ben?since=0").await;
+    read(&mut token, 10).await;
+    // The last slot is that of the main channel.
+    assert_eq!(told(&rig.refusal("ws/t-cid").await), "\"capacity\" retrying=false 4102 capacity");
+    read(&mut rig.ws("?since=0").await, 10).await;
+    assert_eq!(rig.upgrades(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_share_the_room_of_the_main_channel() {
     for start in [As::Serve, As::Live] {
         let rig = Setup::channels(ROOMS).start(start);

@@ -25,8 +25,7 @@ impl Decoder {
         }
         let push = wire::read_push(&frame.bytes, &mut self.faults);
         if push.holds_batch() {
-            let payload = self.unzipper.unzip(push.payload, &mut self.faults);
-            self.batch(item, &payload);
+            self.batch(item, push.payload);
         }
         self.push_broken(item, &frame.bytes);
     }
@@ -38,21 +37,19 @@ impl Decoder {
         }
         let push = wire::read_push(&frame.bytes, &mut self.faults);
         if push.holds_batch() {
-            let payload = self.unzipper.unzip(push.payload, &mut self.faults);
-            wire::read_batch(&payload, &mut self.faults);
+            wire::unzip_batch(push.payload, &mut self.unzipper, &mut self.faults);
         }
         self.count_faults_from(0);
     }
 
     pub(super) fn initial_batch(&mut self, item: &Item, body: &Bytes) {
         self.counts.frames += 1;
-        let payload = self.unzipper.unzip(body.clone(), &mut self.faults);
-        self.batch(item, &payload);
+        self.batch(item, body.clone());
         self.push_broken(item, body);
     }
 
-    fn batch(&mut self, item: &Item, payload: &Bytes) {
-        let batch = wire::read_batch(payload, &mut self.faults);
+    fn batch(&mut self, item: &Item, payload: Bytes) {
+        let batch = wire::unzip_batch(payload, &mut self.unzipper, &mut self.faults);
         let connection = self.connection(item.conn);
         // Exactly, because a large batch would otherwise take up to three times the memory while the list
         // grows.

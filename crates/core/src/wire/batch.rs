@@ -7,7 +7,7 @@ use prost::Message as _;
 use smol_str::SmolStr;
 
 use super::{
-    BATCH_MESSAGES_MAX, Fault, FaultKind,
+    BATCH_MESSAGES_MAX, Fault, FaultKind, Unzipper,
     merge::merge,
     view::{self, Value, View as _},
     views, webcast,
@@ -61,6 +61,20 @@ const MESSAGES_FIELD: u32 = 1;
 
 /// Number of the payload field in a message.
 const PAYLOAD_FIELD: u32 = 2;
+
+/// Decompresses and decodes a batch. If the compressed stream is broken, so is the batch in it: that is one
+/// fault.
+pub fn unzip_batch(payload: Bytes, unzipper: &mut Unzipper, faults: &mut Vec<Fault>) -> Batch {
+    let before = faults.len();
+    let payload = unzipper.unzip(payload, faults);
+    let known = faults.len();
+    let batch = read_batch(&payload, faults);
+    if known > before {
+        let found = faults.split_off(known);
+        faults.extend(found.into_iter().filter(|fault| fault.kind != FaultKind::BadBatch));
+    }
+    batch
+}
 
 /// Decodes a batch. Messages are decoded separately, so that a malformed one does not affect the others.
 pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {

@@ -27,7 +27,7 @@ mod views;
 #[path = "../generated/written.rs"]
 mod webcast;
 
-pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};
+pub use batch::{Batch, BatchInfo, Message, read_batch, unzip_batch, write_batch};
 pub use fault::{Fault, FaultKind};
 pub use fields::{Field, Kind, Schema};
 pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
