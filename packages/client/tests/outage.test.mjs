@@ -16,7 +16,7 @@ const cwd = fileURLToPath(new URL('..', import.meta.url))
 /** A bot that calls every method without awaiting its promise. It runs in its own Node process, which an unhandled rejection would end. */
 const BOT = (ws) => `
   import { createWebSocketClient } from '@livetape/client'
-  const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'bot', pongTimeout: 50, maxReconnectAttempts: 2, reconnectDelay: 50 })
+  const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'bot', pongTimeout: 3_000, maxReconnectAttempts: 2, reconnectDelay: 50 })
   const errors = []
   client.on('error', ({ code }) => errors.push(code))
   await client.connect()
