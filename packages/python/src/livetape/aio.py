@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from concurrent.futures import Future
@@ -39,6 +38,9 @@ def coroutine(
         if trio and trio.lowlevel.in_trio_run():
             result: R = await trio.to_thread.run_sync(partial(method, self._wrapped, *args, **kwargs), abandon_on_cancel=True)
             return result
+        # Here, because the plugin is loaded by every test run.
+        import asyncio
+
         future: Future[R] = Future()
         # The thread cannot be interrupted: a cancelled caller does not wait for it.
         future.set_running_or_notify_cancel()
