@@ -21,7 +21,7 @@
 mod slots;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
@@ -42,7 +42,7 @@ use crate::{
         error::{Code, Problem},
         recording::{Item, Snapshot, What, records::Header},
     },
-    source::live::{BATCHES_WAITING_MAX, Live, Outcome},
+    source::live::{Batches, Live, Outcome},
 };
 
 /// Maximum number of injections that wait for the room.
@@ -207,14 +207,13 @@ impl Room {
     }
 
     fn attach_as(&mut self, number: u64, opener: Option<EndsRoom>) -> Attachment {
-        let ((sender, batches), (end, ended)) = (mpsc::channel(BATCHES_WAITING_MAX), oneshot::channel());
+        let ((sender, batches), (end, ended)) = (Batches::channel(), oneshot::channel());
         self.channels.push(Member { number, batches: sender, end });
         Attachment {
             number,
             header: self.live.header().clone(),
             started: self.live.started(),
             batches,
-            items: VecDeque::new(),
             injections: self.injections.0.clone(),
             end: Some(ended),
             opener,
@@ -309,9 +308,7 @@ pub(crate) struct Attachment {
     number: u64,
     header: Header,
     started: Instant,
-    batches: mpsc::Receiver<Vec<Item>>,
-    /// Items of the last batches that were received.
-    items: VecDeque<Item>,
+    batches: Batches,
     injections: mpsc::Sender<Injection>,
     /// `None` for a guest that has left.
     end: Option<oneshot::Receiver<End>>,
@@ -343,10 +340,7 @@ impl Attachment {
 
     /// Returns the next item, or `None` at the end. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Item> {
-        while self.items.is_empty() {
-            self.items = self.batches.recv().await?.into();
-        }
-        self.items.pop_front()
+        self.batches.next().await
     }
 
     /// Passes an injected item to the other channels of the room.
@@ -356,7 +350,7 @@ impl Attachment {
             tokio::select! { biased;
                 _ = &mut passed => return,
                 // The room may wait for this channel to take items.
-                Some(items) = self.batches.recv() => self.items.extend(items),
+                Some(()) = self.batches.receive() => {}
             }
         }
     }

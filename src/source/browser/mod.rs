@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use tungstenite::{Message, protocol::WebSocketConfig};
 
-use super::live::{BATCHES_WAITING_MAX, Live, Outcome};
+use super::live::{Batches, Live, Outcome};
 use crate::{
     clock,
     sans_io::{
@@ -58,7 +58,7 @@ pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, 
         Ok(false) => return Err(lost("the tab was closed")),
         Err(_) => return Err(lost("the tab did not respond within 10 s")),
     }
-    let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
+    let (sender, batches) = Batches::channel();
     let stop = CancellationToken::new();
     let task = tokio::spawn(watch.run(sender, stop.clone()));
     let header = Header {

@@ -7,6 +7,7 @@
 //!    └──────────────── retry ◄────────────────────┘
 //! ```
 
+mod batches;
 mod bounds;
 mod check;
 mod direct;
@@ -16,21 +17,18 @@ mod held;
 mod lookup;
 mod options;
 mod redact;
-
 mod sign;
 mod socket;
 mod transport;
 mod upstream;
 mod url;
 
-use std::collections::VecDeque;
-
 pub use crate::secret::Secret;
-pub(crate) use bounds::BATCHES_WAITING_MAX;
+pub(crate) use batches::Batches;
 pub use bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, RECORDER_BYTES_MAX};
 pub use check::{Check, check};
 pub use options::{CLOSE_TIMEOUT, LiveOptions, SignForm, Url, WAIT_LIVE_MIN};
-use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 #[cfg(feature = "live")]
 pub use transport::NetTransport;
@@ -82,9 +80,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Live {
     header: Header,
-    batches: mpsc::Receiver<Vec<Item>>,
-    /// Items of the last batch.
-    items: VecDeque<Item>,
+    batches: Batches,
     task: JoinHandle<Outcome>,
     stop: CancellationToken,
     /// Time of offset 0.
@@ -99,7 +95,7 @@ impl Live {
     pub fn start<T: Transport>(options: LiveOptions, transport: T) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
         let header = header(&LiveOptions { wall_anchor: Some(wall_anchor), ..options.clone() });
-        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (sender, batches) = Batches::channel();
         let stop = CancellationToken::new();
         let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
         let task = tokio::spawn(driver.run());
@@ -109,12 +105,12 @@ impl Live {
     /// Wraps a source that another task drives.
     pub(crate) fn over(
         header: Header,
-        batches: mpsc::Receiver<Vec<Item>>,
+        batches: Batches,
         task: JoinHandle<Outcome>,
         stop: CancellationToken,
     ) -> Self {
-        let (items, started) = (VecDeque::new(), clock::now());
-        Self { header, batches, items, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
+        let started = clock::now();
+        Self { header, batches, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
     }
 
     /// Returns the time of offset 0.
@@ -131,18 +127,12 @@ impl Live {
     /// Returns the next item, or `None` at the end. Cancel safe. While no items are taken, the connection is
     /// kept alive but not read.
     pub async fn next(&mut self) -> Option<Item> {
-        while self.items.is_empty() {
-            self.items = self.batches.recv().await?.into();
-        }
-        self.items.pop_front()
+        self.batches.next().await
     }
 
     /// Returns the items that were sent together, or `None` at the end. Cancel safe.
     pub(crate) async fn next_batch(&mut self) -> Option<Vec<Item>> {
-        if self.items.is_empty() {
-            return self.batches.recv().await;
-        }
-        Some(std::mem::take(&mut self.items).into())
+        self.batches.next_batch().await
     }
 
     /// Stops the source and closes the socket, which takes at most [`LiveOptions::close_timeout`].
