@@ -133,10 +133,9 @@ impl ChannelRegistry {
     #[must_use]
     pub fn strike_unused(&self, hub: &Hub) -> bool {
         let mut listed = self.lock();
-        let unused =
-            |room: &RegisteredChannel| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
+        let unused = |it: &RegisteredChannel| Arc::strong_count(&it.used) == 1 && hub.subscriber_count() == 0;
         let before = listed.users.len();
-        listed.users.retain(|_, room| room.channel.hub.name_here() != hub.name_here() || !unused(room));
+        listed.users.retain(|_, it| it.channel.hub.name_here() != hub.name_here() || !unused(it));
         listed.users.len() < before
     }
 
@@ -192,7 +191,7 @@ impl ChannelRegistry {
     }
 }
 
-/// A registered room. Unregisters it on drop if it is still there.
+/// A registered channel. Unregisters it on drop if it is still there.
 #[derive(Debug)]
 pub struct RegistryEntry {
     registry: ChannelRegistry,
@@ -204,7 +203,7 @@ impl Drop for RegistryEntry {
     fn drop(&mut self) {
         let mut listed = self.registry.lock();
         // Another room may have taken its place by now.
-        let is_ours = |room: &RegisteredChannel| room.channel.hub.name_here() == self.hub.name_here();
+        let is_ours = |it: &RegisteredChannel| it.channel.hub.name_here() == self.hub.name_here();
         if listed.users.get(&self.user).is_some_and(is_ours) {
             listed.users.remove(&self.user);
         }

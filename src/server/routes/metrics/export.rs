@@ -96,7 +96,7 @@ fn upstream(sheet: &mut Sheet, app: &App) {
         let help = "Failed attempts and connections, by code.";
         sheet.counter("livetape_upstream_failures_total", help, Some(("code", code.name())), *count);
     }
-    let help = "Rooms refused before they were connected, by code and cause.";
+    let help = "Rooms refused after their order or socket was accepted, by code and cause.";
     sheet.by_cause("livetape_rooms_refused_total", help, &told.refused);
     let lookups = app.shared.control.limit().state();
     let outcomes = [("made", lookups.made), ("refused", lookups.refused), ("remembered", lookups.remembered)];
