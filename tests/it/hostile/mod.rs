@@ -33,8 +33,7 @@ const TIME_MAX: Duration = Duration::from_secs(480);
 const POLLS_MAX: usize = 10_000;
 /// Length after which an attack counts as not stopped, in bytes.
 const ATTACK_BYTES_MAX: usize = 512 << 20;
-/// Number of repeats after which an attack ends, for a machine that is too busy to notice the flood. Far more
-/// than the system buffers, so that the attack does not end unread.
+/// Number of repeats after which an attack ends, for a machine that is too busy to notice the flood.
 const ATTACK_REPEATS_MAX: usize = 10_000;
 const LIVE: &str =
     r#"{"data":{"user":{"roomId":"7300000000000000001","status":2},"liveRoom":{"status":2}},"statusCode":0}"#;
@@ -118,17 +117,18 @@ fn fill_in(bytes: &[u8], accept: &str) -> Vec<u8> {
     [&bytes[..at], accept.as_bytes(), &bytes[at + PLACE.len()..]].concat()
 }
 
-/// Never reads while there is something to send.
+/// Never reads while there is something to send. Then it reads to the end: a socket that is dropped with unread
+/// data is reset, and what it has sent is lost unread.
 fn repeat(mut stream: TcpStream, begin: &[u8], again: &[u8]) -> io::Result<()> {
     stream.write_all(begin)?;
-    if again.is_empty() {
-        stream.set_read_timeout(Some(TIME_MAX))?;
-        return stream.read_to_end(&mut Vec::new()).map(drop);
+    if !again.is_empty() {
+        for _ in 0..(ATTACK_BYTES_MAX / again.len()).min(ATTACK_REPEATS_MAX) {
+            stream.write_all(again)?;
+        }
+        stream.shutdown(Shutdown::Write)?;
     }
-    for _ in 0..(ATTACK_BYTES_MAX / again.len()).min(ATTACK_REPEATS_MAX) {
-        stream.write_all(again)?;
-    }
-    stream.shutdown(Shutdown::Write)
+    stream.set_read_timeout(Some(TIME_MAX))?;
+    io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
 /// Encodes a server's frame with this first byte and payload.
