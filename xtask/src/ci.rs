@@ -38,7 +38,7 @@ const STAGES: &[Stage] = &[
     ("size", &[], &["xtask", "size"]),
     ("memory", &[], &["xtask", "bench", "fanout", "--memory"]),
     ("days", &[], &["xtask", "bench", "replay", "--memory", "--days"]),
-    ("soak", &[], &["xtask", "soak", "--minutes", "3"]),
+    ("soak", &[], &["xtask", "soak", "--minutes", "4"]),
     ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--release"]),
     ("autobahn", &[&[autobahn::PIP, Need::Packages("target/autobahn")]], &["xtask", "autobahn"]),
     ("peers", &[&NODE, &[PYTHON, Need::Packages("tests/peers/node_modules"), Need::Packages("target/peers-2.5.0"), Need::Packages("target/peers"), Need::Packages("target/peers-6.6.6"), Need::Packages("target/peers-7.0.1")]], &["xtask", "peers"]),
@@ -54,6 +54,7 @@ const STAGES: &[Stage] = &[
 /// Checks of every night, like [`STAGES`]: they take too long for every change.
 #[rustfmt::skip]
 const NIGHTLY: &[Stage] = &[
+    ("times", &[&NODE, &CHROMIUM, &[Need::Packages("packages/client/node_modules")]], &["xtask", "client", "--times"]),
     ("alone", &[&[CLIPPY]], &["xtask", "lints", "--alone"]),
     ("soak", &[], &["xtask", "soak"]),
     ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--nightly"]),

@@ -1,7 +1,7 @@
 //! Generates the types of `packages/client` from the server's schema, then builds and tests the client,
 //! `examples/` and `packages/testing`, in Node and in Chromium.
 
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, process::Command};
 
 use anyhow::{Result, ensure};
 
@@ -13,32 +13,45 @@ use crate::{
 /// The committed build of the package, which the examples load.
 const BUNDLE: &str = "examples/livetape-client.js";
 
-/// Generates types, builds the bundle and runs all tests; with `check`, compares instead of writing.
+/// Generates types, builds the bundle and runs all tests; with `check`, compares instead of writing. Pages are
+/// measured, but only [`judge_times`] judges that.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let package = root.join("packages/client");
-    let Built { livetape, target } = build_livetape()?;
+    let built = build_livetape()?;
     let node = Node::with_packages(&package)?;
     let mut types = node.command()?;
-    types.arg("scripts/types.mjs").arg(&livetape).args(check.then_some("--check"));
+    types.arg("scripts/types.mjs").arg(&built.livetape).args(check.then_some("--check"));
     status(types.current_dir(&package))?;
     build(&node, &package)?;
-    let (built, bundle) = (fs::read(package.join("dist/livetape-client.iife.js"))?, root.join(BUNDLE));
+    let (bytes, bundle) = (fs::read(package.join("dist/livetape-client.iife.js"))?, root.join(BUNDLE));
     if check {
         let committed = fs::read(&bundle).unwrap_or_default();
-        ensure!(committed == built, "{BUNDLE} is stale: run `cargo xtask client`");
+        ensure!(committed == bytes, "{BUNDLE} is stale: run `cargo xtask client`");
     } else {
-        fs::write(&bundle, built)?;
+        fs::write(&bundle, bytes)?;
     }
     install(&CHROMIUM)?;
     let testing = root.join("packages/testing");
     build(&Node::with_packages(&testing)?, &testing)?;
-    for package in [package, testing] {
-        let mut tests = node.command()?;
-        tests.arg("node_modules/vitest/vitest.mjs").arg("run").current_dir(&package);
-        status(tests.env("LIVETAPE", &livetape).env("PICTURES", target.join("client")))?;
-    }
-    Ok(())
+    status(&mut tests(&node, &package, &built)?)?;
+    status(&mut tests(&node, &testing, &built)?)
+}
+
+/// Runs the tests that measure pages, and judges their frames and CPU times, which takes an idle machine.
+pub(crate) fn judge_times() -> Result<()> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages/client").canonicalize()?;
+    let built = build_livetape()?;
+    let node = Node::with_packages(&package)?;
+    install(&CHROMIUM)?;
+    status(tests(&node, &package, &built)?.args(["--project", "measured"]).env("JUDGE_TIMES", "1"))
+}
+
+fn tests(node: &Node, package: &Path, built: &Built) -> Result<Command> {
+    let mut tests = node.command()?;
+    tests.args(["node_modules/vitest/vitest.mjs", "run"]).current_dir(package);
+    tests.env("LIVETAPE", &built.livetape).env("PICTURES", built.target.join("client"));
+    Ok(tests)
 }
 
 /// Checks the types of a package and builds it.

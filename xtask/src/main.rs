@@ -130,6 +130,9 @@ enum Chore {
         /// Compare without writing, and fail on any difference
         #[arg(long)]
         check: bool,
+        /// Measure pages under load instead, and fail on late frames; leave the machine idle meanwhile
+        #[arg(long, conflicts_with = "check")]
+        times: bool,
     },
     /// Check and test packages/python (after a change to it)
     Python {
@@ -186,7 +189,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Cluster(args) => cluster::run(&args),
         Chore::Web { check } => web::run(check),
-        Chore::Client { check } => client::run(check),
+        Chore::Client { times: true, .. } => client::judge_times(),
+        Chore::Client { check, .. } => client::run(check),
         Chore::Python { check } => python::run(check),
         Chore::Addon => addon::run(),
         Chore::Lints { alone: false } => lints::run(),

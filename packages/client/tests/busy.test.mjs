@@ -1,4 +1,4 @@
-// Twenty overlays and the dashboard during a busy replay at speed 20: none of them delays a frame, and the server hardly notices.
+// Twenty overlays and the dashboard during a busy replay at speed 20: none of them misses an event or delays a frame, and the server hardly notices.
 
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
 import { example, ofDisk, watchFrames } from './pages.mjs'
+import { JUDGES_TIMES, RETRIES } from './measured.mjs'
 import { launchQuiet } from './quiet.mjs'
 
 const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'viewers']
@@ -72,8 +73,7 @@ function tasksOf(traceEvents) {
   return tasks.map(({ tdur, dur }) => ({ cpu: (tdur ?? dur) / 1000, wall: dur / 1000 })).sort((a, b) => b.cpu - a.cpu)
 }
 
-// Other load can only slow this down, so the best of three runs counts.
-test('twenty overlays and the dashboard during a busy replay at speed 20', { timeout: 90_000, retry: 2 }, async () => {
+test('twenty overlays and the dashboard during a busy replay at speed 20', { timeout: 90_000, retry: RETRIES }, async () => {
   const browser = await launchQuiet()
   const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-busy-'))
   onTestFinished(() => Promise.all([browser.close(), rm(folder, { recursive: true, force: true })]))
@@ -132,19 +132,22 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
       `server:    ${(serverPart * 100).toFixed(0)} % of a processor, lateness ${lateness.join(', ')}`,
     ].join('\n'))
 
-    // Our share: no task takes the time of a frame, and page and server leave time for drawing.
-    expect(tasks.length).toBeGreaterThan(500)
     // Each takes some time: none was not measured.
     for (const measured of [tasks[0].cpu, part, serverPart, ours, machine]) expect(measured).toBeGreaterThan(0)
-    expect(tasks[0].cpu).toBeLessThan(TASK_MS_MAX)
-    expect(part).toBeLessThan(BUSY_MAX)
-    expect(serverPart).toBeLessThan(BUSY_MAX)
-    expect(ours).toBeLessThan(OURS_MAX)
-    expect(ofOverlays.length).toBeGreaterThan(50)
-    expect(ofDashboard.length).toBeGreaterThan(50)
-    // If other programs need the CPUs too, late frames prove nothing.
-    if (machine - ours < OTHERS_MAX) for (const gaps of [ofOverlays, ofDashboard]) expect(at(gaps, 1)).toBeLessThanOrEqual(FRAME_MS_MAX)
-    else console.log('frames are measured, but not held to anything: others are busy on this machine')
+    if (JUDGES_TIMES) {
+      // Our share: no task takes the time of a frame, and page and server leave time for drawing.
+      expect(tasks.length).toBeGreaterThan(500)
+      expect(tasks[0].cpu).toBeLessThan(TASK_MS_MAX)
+      expect(part).toBeLessThan(BUSY_MAX)
+      expect(serverPart).toBeLessThan(BUSY_MAX)
+      expect(ours).toBeLessThan(OURS_MAX)
+      for (const gaps of [ofOverlays, ofDashboard]) {
+        expect(gaps.length).toBeGreaterThan(50)
+        // If other programs need the CPUs too, late frames prove nothing.
+        if (machine - ours < OTHERS_MAX) expect(at(gaps, 1)).toBeLessThanOrEqual(FRAME_MS_MAX)
+        else console.log('frames are measured, but not judged: others are busy on this machine')
+      }
+    }
     // Every client received everything over its first connection.
     expect(stats).toHaveLength(CONNECTIONS)
     for (const [index, { connections, lost, repeated, malformed, events, position }] of stats.entries()) {

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { feedOf } from './feed.mjs'
+import { JUDGES_TIMES, RETRIES } from './measured.mjs'
 import { launch, open, watchFrames } from './pages.mjs'
 
 /** Maximum time between frames, in ms. */
@@ -35,8 +36,7 @@ const watchLight = () => {
   if (box) new MutationObserver(() => changes.push(performance.now())).observe(box, { attributes: true, attributeFilter: ['hidden'] })
 }
 
-// Other load can only slow this down, so the best of three runs counts.
-test('alerts and the gift list: 1,000 alerts per minute without a late frame, a flash or an endless queue', { retry: 2 }, async () => {
+test('alerts and the gift list: 1,000 alerts per minute without a late frame, a flash or an endless queue', { retry: RETRIES }, async () => {
   const source = await feedOf(browser)
   const overlays = await Promise.all(['alerts', 'gifts'].map((name) => measured(source, name)))
   // A page that does nothing: if it misses frames too, late frames prove nothing.
@@ -51,10 +51,12 @@ test('alerts and the gift list: 1,000 alerts per minute without a late frame, a 
     const { gaps, changes, queue } = await page.evaluate(() => ({ gaps, changes, queue: waiting.length }))
     const longest = Math.max(...gaps)
     console.log(`${name}: ${gaps.length} frames, longest ${longest.toFixed(0)} ms (of a page that does nothing: ${idle.toFixed(0)} ms), ${(part * 100).toFixed(0)} % of a CPU, ${queue} alerts waiting`)
-    expect(gaps.length).toBeGreaterThan(50)
     expect(part).toBeGreaterThan(0)
-    expect(part).toBeLessThan(BUSY_MAX)
-    if (idle <= FRAME_MS_MAX) expect(longest).toBeLessThanOrEqual(FRAME_MS_MAX)
+    if (JUDGES_TIMES) {
+      expect(gaps.length).toBeGreaterThan(50)
+      expect(part).toBeLessThan(BUSY_MAX)
+      if (idle <= FRAME_MS_MAX) expect(longest).toBeLessThanOrEqual(FRAME_MS_MAX)
+    }
     expect(queue).toBeLessThanOrEqual(WAITING_MAX)
     expect(queue).toBeGreaterThan(10)
     // An alert that leaves and the next one that enters change the light once each.
