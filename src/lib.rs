@@ -17,8 +17,11 @@
 //! TikTok server, and [`proxy`] its front for clients whose hosts are fixed. [`tools`] work on recordings
 //! offline. [`cli`] is the command line, and [`terminal`] formats events for it.
 
+#[cfg(feature = "nats")]
+pub use livetape_cluster as cluster;
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};
+pub use livetape_feed::{control, hub};
 pub use livetape_io::{clock, net};
 #[cfg(feature = "cli")]
 pub use livetape_mock as mock;
@@ -32,10 +35,7 @@ pub mod settings;
 
 pub mod log;
 
-pub mod hub;
 pub mod lobby;
-
-pub mod control;
 
 pub mod pipeline;
 pub mod source;
@@ -53,9 +53,6 @@ pub mod proxy;
 mod room;
 
 pub mod channels;
-
-#[cfg(feature = "nats")]
-pub mod cluster;
 
 pub mod server;
 

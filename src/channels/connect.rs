@@ -206,13 +206,13 @@ impl<T: Transport> Channel<T> {
         }
     }
 
-    /// In a cluster, waits until the channel of a token has readers, here or elsewhere, or the main channel
+    /// If processes share channels, waits until that of a token has readers, here or elsewhere, or the main channel
     /// has the room. It may have been opened for the main channel, which has left the room since.
     async fn until_needed(&self, user: &str) {
         if !self.role.is_token() || !self.rooms.are_shared() {
             return;
         }
-        let is_read = || self.driver.cluster().is_some_and(|cluster| cluster.is_read_elsewhere());
+        let is_read = || self.driver.nodes().is_some_and(|nodes| nodes.is_read_elsewhere());
         while !self.rooms.has(user) && !is_read() {
             let soon = clock::now() + CHANNEL_CHECKED;
             if timeout_at(soon, self.hub.wait_for_subscribers(1)).await.is_ok() {
@@ -221,17 +221,17 @@ impl<T: Transport> Channel<T> {
         }
     }
 
-    /// Whether this is the main channel of a cluster, and tokens of `user` have a channel, too.
+    /// Whether this is a main channel that processes share, and tokens of `user` have a channel, too.
     pub(super) fn is_shared_with_token(&self, user: &str) -> bool {
         self.rooms.are_shared() && self.role.tokens().is_some_and(|tokens| tokens.registry.has_token(user))
     }
 
     /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens,
-    /// too: as a guest that misses nothing, or in a cluster as soon as this node has joined it.
+    /// too: as a guest that misses nothing, or, if processes share it, as soon as this one has joined it.
     fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
-        let is_cluster = self.rooms.are_shared();
+        let are_shared = self.rooms.are_shared();
         let tokens = self.role.tokens().filter(|tokens| !is_mock && tokens.registry.has_token(user));
-        let _task = tokens.filter(|_| is_cluster).map(|tokens| tokens.keep_open(user, CHANNEL_CHECKED));
+        let _task = tokens.filter(|_| are_shared).map(|tokens| tokens.keep_open(user, CHANNEL_CHECKED));
         let mut room = match found {
             Found::Guest(room, _guard) => return (room, Kept { _guard, _task }),
             Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
@@ -240,13 +240,13 @@ impl<T: Transport> Channel<T> {
                 Room::new(Live::start(*options, self.transport.clone()), permit, limit)
             }
         };
-        let _guard = tokens.filter(|_| !is_cluster).and_then(|tokens| tokens.open_guest(user, &mut room));
+        let _guard = tokens.filter(|_| !are_shared).and_then(|tokens| tokens.open_guest(user, &mut room));
         (room.start(), Kept { _guard, _task })
     }
 
-    /// Connects again, when the cluster lets this process.
+    /// Connects again, when the other processes let this one.
     pub(super) fn claim_again(&self, user: String) -> State {
-        warn!("❌ The cluster no longer lets this node connect to @{user}");
+        warn!("❌ This node may no longer connect to @{user}");
         let is_order = !self.options.ends_with_source;
         // History that TikTok repeats must not be broadcast again.
         Wanted { continues: true, ..Wanted::user(user, is_order.then(Answer::unheard)) }.into()

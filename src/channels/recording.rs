@@ -1,6 +1,6 @@
 //! The recording of a room or a replay: its start and its end.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use tracing::info;
 
@@ -33,7 +33,7 @@ impl<T: Transport> Channel<T> {
             ..defaults
         };
         let recorder = Recorder::start(&target, header, &options)?;
-        self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
+        self.driver.update_upstream(|upstream| upstream.begin_recording(Arc::new(recorder.gauge())));
         let at = if is_replay { "" } else { "@" };
         info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
         // A file holds one room, so later rooms are not recorded.

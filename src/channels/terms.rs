@@ -199,7 +199,7 @@ impl<T: Transport> Channel<T> {
         self.start_channels();
         self.intend(Some((user, is_shared)));
         if continues {
-            let reason = "the node of this connection left the cluster".to_owned();
+            let reason = "the node of this connection is gone".to_owned();
             let close = ConnClose { code: GONE, reason, will_retry: true, ..ConnClose::default() };
             pipeline.take_over(&self.hub.backlog(), close).await;
         }

@@ -148,14 +148,14 @@ impl<T: Transport> TokenChannels<T> {
         tokio::spawn(dropped.run_until_cancelled_owned(async move {
             loop {
                 let _guard = tokens.guard(&user).await;
-                // It may have ended, or NATS have been unreachable.
+                // It may have ended, or the other processes have been unreachable.
                 sleep_until(clock::now() + interval).await;
             }
         }));
         guard
     }
 
-    /// Opens a channel that all nodes of the cluster share: one of them connects the room.
+    /// Opens a channel that all processes share: one of them connects the room.
     async fn open_shared(&self, user: &str) -> Opened {
         let (control, driver) = self.beside.create(&self.shutdown);
         let hub = self.registry.open_relayed(&self.stream, self.backlog);
@@ -239,10 +239,9 @@ impl TokenChannel {
         }
     }
 
-    /// Whether this process is the owner of a channel that others of the cluster read.
+    /// Whether this process is the owner of a channel that others read.
     fn is_read_elsewhere(&self) -> bool {
-        let Some(cluster) = self.control.cluster() else { return false };
-        cluster.owner.as_ref() == Some(&cluster.node) && cluster.is_read_elsewhere()
+        self.control.nodes().is_some_and(|nodes| nodes.is_owner() && nodes.is_read_elsewhere())
     }
 }
 

@@ -19,9 +19,7 @@ use process::{
     display, file_size,
     output::{self, complain},
 };
-use serve::{live, mock, record, replay};
-#[cfg(feature = "nats")]
-use setup::doctor;
+use serve::{cluster, live, mock, record, replay};
 use setup::{ca, config, shell, token};
 
 use crate::sans_io::error::{Code, Problem, exit};
@@ -67,10 +65,7 @@ pub fn main() -> u8 {
         Command::AsScenario(args) => export::as_scenario(&args),
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
-        #[cfg(feature = "nats")]
-        Command::Doctor(args) => run(doctor::doctor(args)),
-        #[cfg(not(feature = "nats"))]
-        Command::Doctor(_) => Err(options::config::without_nats()),
+        Command::Doctor(args) => run(cluster::doctor(args)),
         Command::Token(args) => token::token(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

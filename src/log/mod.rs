@@ -32,10 +32,10 @@ pub const CLIENTS: &str = "livetape::clients";
 /// terminal displays events, because it displays only those of the main channel.
 pub const TOKENS: &str = "livetape::tokens";
 
-/// Target of lines about a cluster, such as which node owns a channel: that of its module. Unless a level is
+/// Target of lines about a cluster, such as which node owns a channel: that of its crate. Unless a level is
 /// set, they are always logged.
 #[cfg(feature = "cli")]
-const CLUSTER: &str = "livetape::cluster";
+const CLUSTER: &str = "livetape_cluster";
 
 /// Number of lost lines, for the one log of the process.
 static LOST: OnceLock<Arc<AtomicU64>> = OnceLock::new();

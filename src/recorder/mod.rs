@@ -14,21 +14,24 @@ mod writer_thread;
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
 use tokio::sync::watch;
 
+pub use crate::sans_io::recording::FOLDER;
 pub use name::{Target, default_path};
 pub use options::{
-    FLUSH_EVERY, FOLDER, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
+    FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
 };
 pub use parts::{Files, check_new};
 pub use writer_thread::Summary;
 
 use crate::{
     clock,
+    control::RecorderQueue,
     files::{Disk, DiskFile, System},
     sans_io::{
         error::{Code, Problem},
@@ -88,24 +91,21 @@ pub struct Gauge {
     failed: watch::Receiver<Option<Problem>>,
 }
 
-impl Gauge {
-    /// Number of items that wait for the disk, and their size in bytes.
-    #[must_use]
-    pub fn waiting(&self) -> (usize, usize) {
+impl RecorderQueue for Gauge {
+    fn waiting(&self) -> (usize, usize) {
         self.queue.waiting()
     }
 
-    /// Number of dropped items.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
+    fn lost(&self) -> u64 {
         self.queue.lost()
     }
 
-    /// Ends the recording and waits until it is sealed or has failed, for processes that are about to exit.
-    pub async fn seal(&self) {
-        self.queue.close(true);
-        // The writer thread holds the sender until it is done.
-        let _ = self.failed.clone().wait_for(|_| false).await;
+    fn seal(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            self.queue.close(true);
+            // The writer thread holds the sender until it is done.
+            let _ = self.failed.clone().wait_for(|_| false).await;
+        })
     }
 }
 

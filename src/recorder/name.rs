@@ -8,11 +8,14 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::options::{FOLDER, Sync};
+use super::options::Sync;
 use crate::{
     clock,
     files::{self, Disk, DiskFile},
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        recording::FOLDER,
+    },
 };
 
 /// Maximum length of the user name in a file name, in characters.

@@ -4,8 +4,6 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use crate::sans_io::{offset, size};
 
-/// Default directory of recordings.
-pub const FOLDER: &str = "recordings";
 /// Default interval of syncs to disk.
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// Minimum size of a rotated file, in bytes: most of it should not be its header.

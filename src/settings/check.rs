@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     Limits, Settings,
-    table::{Cluster, Replay, Webhook},
+    table::{Replay, Webhook},
     value::Address,
 };
 use crate::sans_io::{
@@ -17,13 +17,6 @@ use crate::sans_io::{
 
 /// Minimum length of a bearer token, in bytes.
 const BEARER_BYTES_MIN: usize = 16;
-
-/// Maximum length of a cluster's name, in bytes.
-const CLUSTER_BYTES_MAX: usize = 32;
-/// Valid range of a lease.
-const CLUSTER_LEASE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(60);
-/// Valid number of NATS servers that store a message.
-const CLUSTER_REPLICAS: RangeInclusive<usize> = 1..=5;
 
 /// Valid range of a backlog, in events. Half of the minimum exceeds the events of a typical frame.
 const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
@@ -64,7 +57,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
         bad("the bearer token is too short, too long or has invalid characters", TOKEN_HINT);
     }
     webhook_problems(&settings.webhook, &mut bad);
-    cluster_problems(&settings.cluster, &mut bad);
+    settings.cluster.problems(&mut bad);
     replay_problems(replay, &mut bad);
     if live.lookups_per_minute == Some(0) {
         bad("live.lookups_per_minute is 0: no user could be looked up", "choose a larger value");
@@ -91,33 +84,6 @@ fn webhook_problems(webhook: &Webhook, bad: &mut impl FnMut(&str, &str)) {
     }
     for name in webhook.types.iter().filter(|name| !KINDS.contains(&name.as_str())) {
         bad(&format!("webhook.types has the unknown type `{name}`"), &nearest::hint(name, KINDS));
-    }
-}
-
-fn cluster_problems(cluster: &Cluster, bad: &mut impl FnMut(&str, &str)) {
-    let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !(1..=CLUSTER_BYTES_MAX).contains(&cluster.name.len()) || !is_plain(&cluster.name) {
-        bad("--cluster is not a valid name", "use 1 to 32 letters, digits and dashes");
-    }
-    if !CLUSTER_LEASE.contains(&cluster.lease) {
-        bad("cluster.lease is not between 500ms and 1m", "choose a value in this range");
-    }
-    if !CLUSTER_REPLICAS.contains(&cluster.replicas) {
-        bad("cluster.replicas is not between 1 and 5", "choose 1, 3 or 5");
-    }
-}
-
-impl Cluster {
-    /// Rejects settings without effect. Only for commands that can join a cluster: others read the same file.
-    ///
-    /// # Errors
-    /// `bad_config`.
-    pub fn check_nats(&self) -> Result<(), Problem> {
-        if self.nats.is_some() || *self == Self::default() {
-            return Ok(());
-        }
-        Err(Problem::new(Code::BadConfig, "there are settings of a cluster, but --nats is missing")
-            .hint("set --nats, LIVETAPE_NATS or cluster.nats to nats://HOST:4222, or remove the other settings of a cluster"))
     }
 }
 

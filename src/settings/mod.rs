@@ -5,6 +5,7 @@
 //! documentation are generated from it.
 
 mod check;
+mod cluster;
 mod file;
 mod laps;
 mod listen;

@@ -166,7 +166,7 @@ fn a_room_has_one_connection_and_survives_its_node() {
         feeds.iter().map(|feed| (0..EVENTS).map(|_| feed.next().unwrap()).collect()).collect();
     drop(owner);
     logs[0].extend(feeds[0].until(|event| event["type"] == "connection_closed"));
-    assert!(logs[0].last().unwrap().contains("left the cluster"));
+    assert!(logs[0].last().unwrap().contains("the node of this connection is gone"));
     logs[0].extend(feeds[0].until(|event| event["type"] == "connection_created"));
     logs[0].extend((0..EVENTS).map(|_| feeds[0].next().unwrap()));
     assert_eq!(nodes[1].request("DELETE", "/connect/ann", &Value::Null).0, 200);

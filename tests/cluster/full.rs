@@ -103,5 +103,5 @@ fn an_event_that_does_not_fit_is_reported_in_its_place() {
     let error = &events[2]["data"];
     assert_eq!((&error["code"], &error["retrying"]), (&json!("too_large"), &json!(true)));
     assert!(error["message"].as_str().unwrap().contains("an event of type `chat` is missing"), "{error}");
-    polled(|| nodes.iter().find(|node| node.is_owner())).process.until("too large for the cluster");
+    polled(|| nodes.iter().find(|node| node.is_owner())).process.until("too large for a shared channel");
 }

@@ -36,7 +36,7 @@ fn a_room_is_the_same_at_all_nodes_and_survives_its_owner() {
     logs[0].extend(to_close(&feeds[0]));
     let next = after(logs[0].last().unwrap());
     logs[1].extend(feeds[1].until(|event| event["type"] == "connection_closed"));
-    assert!(logs[1].last().unwrap().contains("left the cluster"));
+    assert!(logs[1].last().unwrap().contains("the node of this connection is gone"));
     logs[1].extend(feeds[1].until(|event| event["type"] == "connection_created"));
     logs[1].extend(chats(&feeds[1]));
     let end: Value = serde_json::from_str(logs[1].last().unwrap()).unwrap();

@@ -178,7 +178,7 @@ fn a_room_that_lost_its_claim_can_be_followed() {
     let room = node.room("t-ann");
     room.until(is_chat);
     show.nats.publish("$KV.livetape-test.user.ann", b"{}");
-    node.process.until("no longer lets this node connect");
+    node.process.until("may no longer connect");
     reopened(&room);
     let feed = node.feed("0");
     node.post("/connect/ann", &Value::Null);

@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use livetape::{control::ClusterState, hub::Limits, sans_io::error::Code};
+use livetape::{
+    control::{Figure, Nodes},
+    hub::Limits,
+    sans_io::error::Code,
+};
 
 use crate::support::{Rig, chats, read, read_all};
 
@@ -109,18 +113,21 @@ async fn subscribers_that_fall_behind_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn counters_of_a_cluster_begin_at_zero() {
+async fn figures_of_processes_that_share_channels_are_shown() {
     let rig = Rig::start();
-    assert!(!scrape(&rig).await.contains("livetape_cluster_"));
-    rig.control.set_cluster(ClusterState::default());
+    let figure = |name, labels, value| Figure { name, help: "Help.", labels, value };
+    let figures = vec![
+        figure("livetape_planted_lag", vec![("channel", "main")], 7),
+        figure("livetape_planted_total", vec![("channel", "main"), ("outcome", "stored")], 0),
+    ];
+    rig.control.set_nodes(Nodes { figures, ..Nodes::default() });
     let text = scrape(&rig).await;
-    for channel in ["main", "users"] {
-        let handovers = format!("livetape_cluster_handovers_total{{channel=\"{channel}\"}}");
-        assert_eq!(value(&text, &handovers), Some(0.0), "{text}");
-        for outcome in ["stored", "rejected", "refused", "unanswered"] {
-            let labels = format!("{{channel=\"{channel}\",outcome=\"{outcome}\"}}");
-            let published = format!("livetape_cluster_publishes_total{labels}");
-            assert_eq!(value(&text, &published), Some(0.0), "{text}");
-        }
+    for (line, expected) in [
+        ("livetape_planted_lag{channel=\"main\"}", 7.0),
+        ("livetape_planted_total{channel=\"main\",outcome=\"stored\"}", 0.0),
+    ] {
+        assert_eq!(value(&text, line), Some(expected), "{text}");
     }
+    assert!(text.contains("# TYPE livetape_planted_lag gauge\n"), "{text}");
+    assert!(text.contains("# TYPE livetape_planted_total counter\n"), "{text}");
 }

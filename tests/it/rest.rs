@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use livetape::control::{ClusterState, Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
+use livetape::control::{Driver, Nodes, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
 use crate::support::{HttpResponse, Rig};
@@ -93,15 +93,15 @@ async fn rest_responds_while_connected() {
 #[tokio::test(start_paused = true)]
 async fn a_node_without_nats_is_up_but_not_ready() {
     let rig = Rig::start();
-    let state = |reachable| ClusterState { reachable, ..ClusterState::default() };
-    for (cluster, status, code) in [
+    let state = |reachable| Nodes { reachable, ..Nodes::default() };
+    for (nodes, status, code) in [
         (None, 200, ""),
         (Some(state(true)), 200, ""),
         (Some(state(false)), 503, "cluster_unreachable"),
         (Some(state(true)), 200, ""),
     ] {
-        if let Some(cluster) = cluster {
-            rig.control.set_cluster(cluster);
+        if let Some(nodes) = nodes {
+            rig.control.set_nodes(nodes);
         }
         let ready = rig.http("GET", "/ready", "").await;
         assert_eq!((ready.status, ready.code().as_str()), (status, code));

@@ -70,6 +70,8 @@ fn the_core_does_no_io() {
 fn manifests_keep_the_crates_apart() {
     for (name, banned) in [
         ("core", &["axum", "livetape-", "tokio"][..]),
+        ("cluster", &["axum", "livetape-mock", "livetape-tools", "livetape.workspace"]),
+        ("feed", &["async-nats", "axum", "livetape-cluster", "livetape-mock", "livetape-tools"]),
         ("io", &["livetape-mock", "livetape-tools"]),
         ("mock", &["clap", "indicatif", "livetape-tools", "reqwest", "zip"]),
         ("tools", &["axum", "livetape-io", "livetape-mock", "tokio"]),
@@ -85,7 +87,8 @@ fn manifests_keep_the_crates_apart() {
 /// Of the recommended fields, only `repository` is missing: its address is not public yet.
 #[test]
 fn every_crate_has_a_full_manifest() {
-    let crates = ["core", "io", "mock", "testing", "tools"].map(|name| format!("crates/{name}/Cargo.toml"));
+    let crates = ["cluster", "core", "feed", "io", "mock", "testing", "tools"]
+        .map(|name| format!("crates/{name}/Cargo.toml"));
     for path in crates.into_iter().chain(["Cargo.toml".to_owned()]) {
         let manifest = read(&path);
         let (_, package) = manifest.split_once("[package]").unwrap();

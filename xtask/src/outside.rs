@@ -7,8 +7,16 @@ use anyhow::{Context as _, Result};
 use crate::programs::{cargo, command, status, target};
 
 /// All packages to publish.
-const PACKAGES: &[&str] =
-    &["livetape", "livetape-core", "livetape-io", "livetape-mock", "livetape-testing", "livetape-tools"];
+const PACKAGES: &[&str] = &[
+    "livetape",
+    "livetape-cluster",
+    "livetape-core",
+    "livetape-feed",
+    "livetape-io",
+    "livetape-mock",
+    "livetape-testing",
+    "livetape-tools",
+];
 /// Files of the outside crate.
 const FILES: &[&str] = &["Cargo.toml", "src/lib.rs", "tests/outside.rs"];
 

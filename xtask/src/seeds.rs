@@ -37,11 +37,11 @@ const TARGETS: &[(&str, &str, &str)] = &[
     ("websocket", "livetape", "fuzz::sockets"),
     ("http", "livetape", "fuzz::requests"),
     ("heads", "livetape", "server::ws::heads::"),
-    ("hub", "livetape", "hub::tests::model::"),
+    ("hub", "livetape_feed", "hub::tests::model::"),
     ("lobby", "livetape", "lobby::tests::model::"),
     ("session", "livetape_core", "session::tests::"),
     ("views", "livetape_core", "wire::view::tests::"),
-    ("cluster", "livetape_core", "cluster::record::"),
+    ("cluster", "livetape_cluster", "ownership::record::"),
     ("har", "livetape_tools", "import::har::tests::"),
 ];
 

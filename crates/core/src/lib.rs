@@ -1,7 +1,6 @@
 //! The core of livetape: everything that works without tokio, sockets, files or a clock. It turns bytes and
 //! offsets into bytes and events.
 
-pub mod cluster;
 pub mod counts;
 pub mod decoder;
 pub mod dedup;

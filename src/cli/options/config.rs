@@ -151,21 +151,3 @@ fn is_missing(error: &io::Error) -> bool {
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
-
-/// Checks the settings of a cluster, for commands that can join one.
-pub(crate) fn check_cluster(settings: &Settings) -> Result<(), Problem> {
-    settings.cluster.check_nats()?;
-    #[cfg(feature = "nats")]
-    super::nats::options(settings)?;
-    #[cfg(not(feature = "nats"))]
-    if settings.cluster.nats.is_some() {
-        return Err(without_nats());
-    }
-    Ok(())
-}
-
-#[cfg(not(feature = "nats"))]
-pub(crate) fn without_nats() -> Problem {
-    Problem::new(Code::BadRequest, "this build of livetape has no support for NATS")
-        .hint("use a released build, or build it with `cargo build --features nats`")
-}

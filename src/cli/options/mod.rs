@@ -2,8 +2,6 @@
 
 pub(super) mod config;
 pub(super) mod folders;
-#[cfg(feature = "nats")]
-pub(super) mod nats;
 pub(super) mod rooms;
 pub(super) mod serving;
 pub(super) mod sources;

@@ -103,7 +103,7 @@ pub(crate) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
             match next {
                 Next::Events => continue,
                 Next::Closed(reason) if reason.code == Code::UnknownPosition.close_code() => {
-                    say("⚠️ NATS has lost the stream of events: another one begins");
+                    say("⚠️ The stream of events is lost: another one begins");
                 }
                 Next::Closed(_) => return,
                 Next::Slow => say("⚠️ This terminal was too slow: some events were not shown"),

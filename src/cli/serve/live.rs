@@ -1,6 +1,6 @@
 //! `livetape live` and `livetape serve`.
 
-use super::stage;
+use super::{cluster, stage};
 use crate::{
     channels::ChannelOptions,
     cli::{
@@ -37,11 +37,10 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let mut settings = config::settings(&args.flags)?;
     settings.server.port = args.port_first.or(settings.server.port);
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    config::check_cluster(&settings)?;
+    cluster::check(&settings)?;
     let options = sources::options(&settings, "");
-    #[cfg(feature = "nats")]
-    if let Some(cluster) = super::cluster::connect(&settings).await? {
-        return super::cluster::serve(cluster, &settings, &args.lifecycle, options).await;
+    if settings.cluster.nats.is_some() {
+        return cluster::serve(&settings, &args.lifecycle, options).await;
     }
     let greet = |Addresses { feed, rest, .. }: &Addresses| {
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));

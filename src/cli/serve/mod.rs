@@ -1,8 +1,7 @@
 //! Commands that serve or record: `replay`, `live`, `serve`, `record` and `mock`, and what they share.
 
 mod browser;
-#[cfg(feature = "nats")]
-mod cluster;
+pub(super) mod cluster;
 pub(super) mod lifecycle;
 pub(super) mod live;
 pub(super) mod mock;

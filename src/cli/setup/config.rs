@@ -6,12 +6,13 @@ use crate::{
     cli::{
         args,
         options::{
-            config::{check_cluster, first, read, resolve},
+            config::{first, read, resolve},
             folders::{self, Folders},
             serving,
             webhook::Webhook,
         },
         process::output::{complain, say},
+        serve::cluster,
     },
     control::Control,
     sans_io::{
@@ -76,7 +77,7 @@ fn check(file: &Path) -> Result<u8, Problem> {
 
 /// Checks what `serve` and `live` check before they listen.
 fn check_parts(settings: &Settings) -> Result<(), Problem> {
-    check_cluster(settings)?;
+    cluster::check(settings)?;
     settings.live.user.as_deref().map(normalise).transpose()?;
     Webhook::new(settings)?;
     Control::with(serving::token_sources(settings))?;

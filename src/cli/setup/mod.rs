@@ -2,7 +2,5 @@
 
 pub(super) mod ca;
 pub(super) mod config;
-#[cfg(feature = "nats")]
-pub(super) mod doctor;
 pub(super) mod shell;
 pub(super) mod token;

@@ -25,7 +25,7 @@ struct Gap {
     to: u64,
 }
 
-/// Reports why a client is rejected, or why a node of a cluster receives no events. It has no number, because
+/// Reports why a client is rejected, or why a process that shares its channel receives no events. It has no number, because
 /// it is not part of a stream: no client can continue from it.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "written elsewhere; tests compare them")]

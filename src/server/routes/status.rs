@@ -10,9 +10,8 @@ use serde::Serialize;
 use super::{App, connect};
 use crate::{
     clock,
-    control::{ClusterState, LookupState, Mode, Status, not_current},
+    control::{LookupState, Mode, NodesStatus, Status, not_current},
     hub::Hub,
-    sans_io::error::{Code, Problem},
     server::{
         access::bearer::ReadOnly,
         state::{API_VERSION, refusal::Refusal},
@@ -71,13 +70,10 @@ pub(crate) struct Readiness {
 }
 
 /// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those
-/// would disconnect the clients of a node that waits for NATS.
+/// would disconnect the clients of a process that waits for the others.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Refusal> {
-    let can_serve = app.shared.control.cluster().is_none_or(|cluster| cluster.reachable);
-    if can_serve {
-        return Ok(Json(Readiness { status: "ok" }));
-    }
-    Err(Problem::new(Code::ClusterUnreachable, "this node cannot reach NATS").into())
+    app.shared.control.nodes().map_or(Ok(()), |nodes| nodes.check())?;
+    Ok(Json(Readiness { status: "ok" }))
 }
 
 /// Response of `GET /status`: the state of the source, and its subscribers.
@@ -95,22 +91,21 @@ pub(crate) struct Overview {
     /// The budget of look-ups at the upstream, which all rooms share.
     #[serde(skip_serializing_if = "Option::is_none")]
     lookups: Option<LookupState>,
-    /// The cluster that this server is part of, with `--nats`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cluster: Option<ClusterState>,
+    #[serde(flatten)]
+    nodes: NodesStatus,
 }
 
 impl Overview {
     /// The state of the main channel.
     fn main(app: &App, status: Status) -> Json<Self> {
         let control = &app.shared.control;
-        let (lookups, cluster) = (Some(control.limit().state()), control.cluster());
-        Json(Self { lookups, cluster, ..Self::channel(status, &app.shared.hub) })
+        let (lookups, nodes) = (Some(control.limit().state()), control.nodes_status());
+        Json(Self { lookups, nodes, ..Self::channel(status, &app.shared.hub) })
     }
 
     fn channel(status: Status, hub: &Hub) -> Self {
         let (clients, observers, behind) = (hub.subscriber_count(), hub.observer_count(), hub.behind());
-        Self { status, clients, observers, behind, lookups: None, cluster: None }
+        Self { status, clients, observers, behind, lookups: None, nodes: NodesStatus::default() }
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
 use bytes::Bytes;
 use livetape::{
     clock,
+    control::RecorderQueue as _,
     recorder::{Flush, Output, Recorder, RecorderOptions, Sync, Target},
     sans_io::{
         error::Code,

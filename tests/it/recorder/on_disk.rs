@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use livetape::control::RecorderQueue as _;
+
 use super::{
     Disk, Flush, Ordering, Recorder, RecorderOptions, Sync, Target, eventually, live_header, numbered,
     options, read, start,

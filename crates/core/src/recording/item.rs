@@ -6,6 +6,8 @@ use bytes::Bytes;
 
 use super::records;
 
+/// Default directory of recordings.
+pub const FOLDER: &str = "recordings";
 /// Header tag with the user name of the host.
 pub const USER_TAG: &str = "user";
 /// Header tag with the name of the recording that the file is a part of.

@@ -21,7 +21,7 @@ mod writer;
 
 pub use body::{Body, record_type, write_payload};
 pub use error::Error;
-pub use item::{Flags, Frame, Item, Opcode, PART_OF_TAG, PART_TAG, Record, USER_TAG, What};
+pub use item::{FOLDER, Flags, Frame, Item, Opcode, PART_OF_TAG, PART_TAG, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
 pub use loss::Loss;
 pub use name::{DEMO, NAME_BYTES_MAX, is_plain_name};

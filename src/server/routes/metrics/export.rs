@@ -15,9 +15,8 @@ use prometheus::{
 use super::{super::App, Counts};
 use crate::{
     clock,
-    control::{OUTCOMES, SourceState},
+    control::{Figure, SourceState},
     log,
-    recorder::Gauge,
 };
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -30,7 +29,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let mut sheet = Sheet::default();
     source(&mut sheet, &app);
     upstream(&mut sheet, &app);
-    cluster(&mut sheet, &app);
+    nodes(&mut sheet, &app);
     readers(&mut sheet, &app);
     process(&mut sheet, &app);
     requests(&mut sheet, &app.metrics.with(|counts| counts.clone()));
@@ -106,10 +105,10 @@ fn upstream(sheet: &mut Sheet, app: &App) {
     }
     let (name, help) = ("livetape_lookups_waiting", "Look-ups that wait for their turn.");
     sheet.gauge(name, help, None, f64::from(lookups.waiting));
-    let (items, bytes) = told.recorder.as_ref().map(Gauge::waiting).unwrap_or_default();
+    let (items, bytes) = told.recorder.as_ref().map(|queue| queue.waiting()).unwrap_or_default();
     sheet.gauge("livetape_recorder_waiting_items", "Items queued for the disk.", None, items as f64);
     sheet.gauge("livetape_recorder_waiting_bytes", "Bytes queued for the disk.", None, bytes as f64);
-    let lost = told.recorder_lost + told.recorder.as_ref().map_or(0, Gauge::lost);
+    let lost = told.recorder_lost + told.recorder.as_ref().map_or(0, |queue| queue.lost());
     sheet.counter("livetape_recorder_lost_total", "Items lost because the disk was too slow.", None, lost);
     let (name, help) = ("livetape_recorder_failures_total", "Recordings that failed.");
     sheet.counter(name, help, None, told.recorder_failures);
@@ -120,35 +119,14 @@ fn upstream(sheet: &mut Sheet, app: &App) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn cluster(sheet: &mut Sheet, app: &App) {
-    let Some(state) = app.shared.control.cluster() else { return };
-    let reachable = f64::from(u8::from(state.reachable));
-    sheet.gauge("livetape_cluster_reachable", "Whether NATS can be reached.", None, reachable);
-    sheet.gauge("livetape_cluster_nodes", "Nodes of the cluster.", None, state.nodes.len() as f64);
-    let channels = [("main", &state.counts), ("users", &state.counts_of_users)];
-    for (channel, counts) in channels {
-        let (name, help) = ("livetape_cluster_leases", "Channels that this node owns.");
-        sheet.gauge(name, help, Some(("channel", channel)), counts.leases as f64);
-    }
-    for (channel, counts) in channels {
-        let (name, help) =
-            ("livetape_cluster_lag_messages", "Messages that another node has read before this one.");
-        sheet.gauge(name, help, Some(("channel", channel)), counts.lag as f64);
-    }
-    for (channel, counts) in channels {
-        let (name, help) = (
-            "livetape_cluster_handovers_total",
-            "Times that a channel got an owner since this node joined it.",
-        );
-        sheet.counter(name, help, Some(("channel", channel)), counts.handovers);
-    }
-    for (channel, counts) in channels {
-        // Before the first, too: otherwise its increase cannot be seen.
-        for outcome in OUTCOMES {
-            let count = counts.published.get(outcome).copied().unwrap_or_default();
-            let (name, help) =
-                ("livetape_cluster_publishes_total", "Messages published by this node, by outcome.");
-            sheet.count(name, help, &[("channel", channel), ("outcome", outcome)], count);
+fn nodes(sheet: &mut Sheet, app: &App) {
+    for Figure { name, help, labels, value } in
+        app.shared.control.nodes().into_iter().flat_map(|it| it.figures)
+    {
+        if name.ends_with("_total") {
+            sheet.count(name, help, &labels, value);
+        } else {
+            sheet.gauge(name, help, labels.first().copied(), value as f64);
         }
     }
 }

@@ -1,0 +1,214 @@
+//! Claims on users and on slots for live rooms: entries of the bucket, each held by one node at a time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Options, store::Store};
+use crate::{
+    clock,
+    control::{Claim, Refusal, Wanted, What},
+    ownership::{Ask, Lease, LeaseReply},
+    sans_io::error::{Cause, Code, Problem},
+};
+
+/// Maximum number of slots in a cluster.
+pub const PLACES_MAX: usize = 1_024;
+/// Interval at which a claim that another node has is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Time for a release to arrive.
+const RELEASE_TIME: Duration = Duration::from_millis(300);
+/// Maximum time to release all claims when the server shuts down. Others expire.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
+
+/// Returns the name of a user's channel, and of the claim on the user. Dots separate the parts of a subject,
+/// and no user name contains `=`.
+pub(super) fn of_user(user: &str) -> String {
+    format!("user.{}", user.to_lowercase().replace('.', "="))
+}
+
+pub(super) fn unreachable() -> Problem {
+    Problem::new(Code::ClusterUnreachable, "this node cannot reach NATS")
+}
+
+/// Takes and holds the claims of this process.
+#[derive(Clone)]
+pub(super) struct Claimant {
+    store: Store,
+    node: String,
+    lease: Duration,
+    /// Number of claims so far: two of the same process are different holders.
+    count: Arc<AtomicU64>,
+    held: TaskTracker,
+}
+
+/// The claims that this process holds, and the channels of users that it shares.
+#[derive(Clone)]
+pub(super) struct Holding(TaskTracker);
+
+/// A claim while it is being taken or held.
+struct Held {
+    store: Store,
+    key: String,
+    holder: Holder,
+    lease: Lease,
+}
+
+/// Who holds a claim.
+#[derive(Clone)]
+struct Holder {
+    name: String,
+    /// Time 0 of its leases.
+    started: Instant,
+}
+
+impl Holding {
+    /// Counts a task, too.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
+    /// Waits until they are released.
+    pub(super) async fn released(self) {
+        self.0.close();
+        drop(timeout(LEAVE_TIME, self.0.wait()).await);
+    }
+}
+
+impl Claimant {
+    pub(super) fn new(options: &Options, store: Store) -> Self {
+        let (node, lease) = (options.node.clone(), options.lease);
+        Self { store, node, lease, count: Arc::default(), held: TaskTracker::new() }
+    }
+
+    pub(super) fn holding(&self) -> Holding {
+        Holding(self.held.clone())
+    }
+
+    /// Takes a claim.
+    pub(super) async fn answer(self, wanted: Wanted) {
+        // The same in all attempts: one may have succeeded although its answer was lost.
+        let holder = Holder {
+            name: format!("{}.{}", self.node, self.count.fetch_add(1, Ordering::Relaxed)),
+            started: clock::now(),
+        };
+        // A lease that its holder renewed until it was killed expires within its lifetime.
+        let patience = if wanted.waits { self.lease * 2 + RELEASE_TIME } else { RELEASE_TIME };
+        let mut patience_ends = clock::now() + patience;
+        let mut is_first = true;
+        loop {
+            let answer = self.take(&wanted.what, &holder).await;
+            if wanted.is_unheard() {
+                // The next statement releases it.
+                return drop(answer);
+            }
+            match answer {
+                Ok(claim) => return wanted.answer.accept(claim),
+                // The next attempt finds what the first one may have achieved.
+                Err(Problem { code: Code::ClusterUnreachable, .. }) if wanted.waits || is_first => {
+                    patience_ends = clock::now() + patience;
+                }
+                Err(problem) if clock::now() >= patience_ends => {
+                    return wanted.answer.refuse(Refusal { retry_after: Some(self.lease), ..problem.into() });
+                }
+                Err(_) => {}
+            }
+            is_first = false;
+            sleep_until(clock::now() + AGAIN).await;
+        }
+    }
+
+    async fn take(&self, what: &What, holder: &Holder) -> Result<Claim, Problem> {
+        let keys = match what {
+            What::User(user) => vec![of_user(user)],
+            What::Place(max) => (0..PLACES_MAX.min(*max)).map(|place| format!("place.{place}")).collect(),
+        };
+        for key in keys {
+            if let Some(claim) = self.take_key(key, holder.clone()).await? {
+                return Ok(claim);
+            }
+        }
+        Err(match what {
+            What::User(user) => {
+                let message = format!("another node of the cluster is connected to `{user}`");
+                Problem::capacity(Cause::UserElsewhere, message)
+                    .hint("read the room there, or disconnect it first")
+            }
+            What::Place(max) => {
+                let message = format!("the maximum number of live rooms in the cluster, {max}, is connected");
+                Problem::capacity(Cause::LiveRoomsOfCluster, message)
+                    .hint("try again when a room has ended, or raise `server.max_live` on every node")
+            }
+        })
+    }
+
+    async fn take_key(&self, key: String, holder: Holder) -> Result<Option<Claim>, Problem> {
+        let (store, lease) = (self.store.clone(), Lease::new(self.lease));
+        let mut held = Held { store, key, holder, lease };
+        let answer = held.ask().await;
+        if held.lease.is_held() {
+            let (lost, dropped) = (CancellationToken::new(), CancellationToken::new());
+            self.held.spawn(held.keep(lost.clone(), dropped.clone()));
+            return Ok(Some(Claim::new(lost, dropped)));
+        }
+        if let Some(LeaseReply::Unknown) = answer {
+            return Err(unreachable());
+        }
+        Ok(None)
+    }
+}
+
+impl Held {
+    /// Sends the request that is due, and returns the answer.
+    async fn ask(&mut self) -> Option<LeaseReply> {
+        let sent = self.now();
+        let revision = match self.lease.ask(sent)? {
+            Ask::Create => None,
+            Ask::Renew { revision } => Some(revision),
+        };
+        let answer = self.store.take_lease(&self.key, &self.holder.name, revision, sent).await;
+        let now = self.now();
+        match answer {
+            LeaseReply::Held { revision, sent } => {
+                if let Some(revision) = self.lease.hold(now, revision, sent) {
+                    self.store.release_lease(&self.key, &self.holder.name, revision).await;
+                }
+            }
+            LeaseReply::Taken => {
+                self.lease.take_away(now);
+            }
+            LeaseReply::Unknown => self.lease.miss(now),
+        }
+        Some(answer)
+    }
+
+    fn now(&self) -> Duration {
+        clock::now().duration_since(self.holder.started)
+    }
+
+    /// Renews the claim until it is dropped or lost.
+    async fn keep(mut self, lost: CancellationToken, dropped: CancellationToken) {
+        while let (Some(end), Some(next)) = (self.lease.ends_at(), self.lease.asks_at()) {
+            let (end, next) = (self.holder.started + end, self.holder.started + next);
+            tokio::select! { biased;
+                () = dropped.cancelled() => break,
+                () = sleep_until(end) => break,
+                _ = async { sleep_until(next).await; self.ask().await } => {}
+            }
+        }
+        lost.cancel();
+        // Until then, the room may be closing its connection.
+        dropped.cancelled().await;
+        let now = self.now();
+        if let Some(revision) = self.lease.release(now) {
+            self.store.release_lease(&self.key, &self.holder.name, revision).await;
+        }
+    }
+}

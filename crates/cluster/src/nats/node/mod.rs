@@ -1,0 +1,338 @@
+//! The task of a node: performs what the [`Member`] asks for, and tells it what happened.
+
+mod losses;
+mod reports;
+mod term;
+mod trouble;
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{
+    Message, Subscriber,
+    header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
+};
+use futures_util::StreamExt as _;
+use term::{Running, changed, ended};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+};
+use tracing::{info, warn};
+
+use super::{
+    Options,
+    orders::Owner,
+    report::{Losses, Nodes},
+    store::{Refusals, Store},
+};
+use crate::{
+    clock,
+    control::{Control, Limit, LimitNews, Term},
+    counts::{Counts, Totals},
+    hub::{CloseReason, Hub, Mark},
+    ownership::{self, Action, Delivery, Fault, Input, Member},
+    progress::{self, Progress},
+    sans_io::error::{Code, Problem},
+};
+
+/// Maximum number of answers that wait for the task.
+const ANSWERS_MAX: usize = 64;
+/// Maximum interval between reports.
+const REPORT_INTERVAL_MAX: Duration = Duration::from_secs(1);
+
+/// The task's state.
+pub(super) struct Node {
+    options: Options,
+    store: Store,
+    is_connected: watch::Receiver<bool>,
+    refusals: watch::Receiver<Refusals>,
+    /// Why readers receive nothing, as the last notice says.
+    trouble: Option<(String, &'static str)>,
+    hub: Hub,
+    control: Control,
+    member: Member,
+    /// Time 0 of the member.
+    started: Instant,
+    answers: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    log: Subscriber,
+    reports: Subscriber,
+    free: Subscriber,
+    term: Option<Running>,
+    /// What the owner is doing, by the log.
+    progress: Progress,
+    /// The same, as of the last event that the member accepted.
+    ahead: Progress,
+    /// A mark that the member has not accepted yet.
+    mark: Option<Mark>,
+    losses: Losses,
+    /// What readers will know when everything is stored that this node has published.
+    telling: Progress,
+    told: Told,
+    /// Whether this node may own the channel. Otherwise it only follows.
+    may_own: watch::Receiver<bool>,
+    nodes: Nodes,
+    limit: Limit,
+    pauses: LimitNews,
+    counts: Counts,
+    /// Whether it has read what happened before it joined.
+    has_read: bool,
+    /// The last message of the log that any node has reported since this one's last report.
+    log_end: u64,
+    reporting: Interval,
+    /// When the server's shutdown must be complete.
+    leaving: Option<Instant>,
+    /// Whether this node became the owner since it last stepped down.
+    has_owned: bool,
+    /// Whether the last events and the end of the lease are still being stored.
+    is_handing_over: bool,
+    /// Whether the channel is left to another node when the term has ended.
+    is_yielding: bool,
+}
+
+/// What the task tells the rest of the process.
+pub(super) struct Told {
+    pub(super) terms: mpsc::Sender<Term>,
+    pub(super) owners: watch::Sender<Owner>,
+    pub(super) has_stream: watch::Sender<bool>,
+    /// What the owner is doing.
+    pub(super) intent: watch::Sender<Option<Arc<str>>>,
+    pub(super) totals: Totals,
+}
+
+impl Node {
+    pub(super) async fn new(
+        options: Options,
+        is_connected: watch::Receiver<bool>,
+        store: Store,
+        (hub, control): (Hub, Control),
+        told: Told,
+        may_own: watch::Receiver<bool>,
+    ) -> Result<Self, Problem> {
+        let channel = format!("{}.{}", options.cluster, store.channel());
+        let limits =
+            ownership::Options { lease: options.lease, ..ownership::Options::new(&channel, &options.node) };
+        let period = (options.lease / 4).min(REPORT_INTERVAL_MAX);
+        let mut reporting = interval(period);
+        reporting.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut member = Member::new(limits);
+        if *may_own.borrow() {
+            member.handle(Duration::ZERO, Input::Start { stream: options.node.clone() });
+        }
+        Ok(Self {
+            log: store.subscribe_log().await?,
+            reports: store.subscribe(&format!("node.{}", store.channel())).await?,
+            free: store.subscribe("free").await?,
+            is_connected,
+            refusals: store.refusals(),
+            trouble: None,
+            member,
+            started: clock::now(),
+            answers: mpsc::channel(ANSWERS_MAX),
+            term: None,
+            progress: Progress::default(),
+            ahead: Progress::default(),
+            mark: None,
+            losses: Losses::default(),
+            telling: Progress::default(),
+            nodes: Nodes::default(),
+            pauses: control.limit().news(),
+            limit: control.limit().clone(),
+            counts: Counts::default(),
+            has_read: false,
+            log_end: 0,
+            leaving: None,
+            has_owned: false,
+            is_handing_over: false,
+            is_yielding: false,
+            may_own,
+            options,
+            store,
+            hub,
+            control,
+            told,
+            reporting,
+        })
+    }
+
+    pub(super) async fn run(mut self) {
+        let shutdown = self.control.shutdown().clone();
+        let hub = self.hub.clone();
+        loop {
+            self.perform().await;
+            self.offer().await;
+            if self.has_left() {
+                break;
+            }
+            self.perform().await;
+            let due = self.member.deadline().map(|at| self.started + at);
+            let can_offer = self.member.is_owner() && self.member.has_room();
+            tokio::select! { biased;
+                () = shutdown.cancelled(), if self.leaving.is_none() => self.leave(),
+                Some(answer) = self.answers.1.recv() => {
+                    self.answered(answer).await;
+                }
+                Some(message) = self.log.next() => self.read(&message),
+                _ = self.is_connected.changed() => self.connection_changed(),
+                Ok(()) = self.refusals.changed() => self.refusal_changed(),
+                () = ended(&mut self.term) => self.term_ended(),
+                () = changed(&mut self.may_own) => self.reconsider(),
+                Some(message) = self.free.next() => self.freed(&message),
+                () = hub.staged(), if can_offer => {}
+                Some(message) = self.reports.next() => self.note(&message),
+                _ = self.reporting.tick() => self.report().await,
+                () = self.pauses.wait() => self.report().await,
+                () = until(due) => self.tell(Input::Tick),
+                () = until(self.leaving), if self.leaving.is_some() => break,
+            }
+        }
+        self.end().await;
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.member.handle(self.now(), input);
+    }
+
+    fn now(&self) -> Duration {
+        clock::now().duration_since(self.started)
+    }
+
+    fn freed(&mut self, message: &Message) {
+        if message.payload == self.store.channel() {
+            self.tell(Input::LeaseFree);
+        }
+    }
+
+    fn read(&mut self, message: &Message) {
+        // Without a sequence, it was not stored.
+        let number = |name| message.headers.as_ref()?.get(name)?.as_str().parse().ok();
+        if let (Some(previous), Some(sequence)) = (number(NATS_LAST_SEQUENCE), number(NATS_SEQUENCE)) {
+            let (log, bytes) = (self.member.reader().log(), message.payload.clone());
+            self.tell(Input::Message { log, previous, sequence, bytes });
+        }
+    }
+
+    /// Lets the member read the end of the log.
+    fn read_tail(&mut self) {
+        // It does not trust a message of another log.
+        self.tell(Input::Message { log: 0, previous: 0, sequence: 0, bytes: bytes::Bytes::new() });
+    }
+
+    /// Performs everything that the member asks for, in order.
+    async fn perform(&mut self) {
+        while let Some(action) = self.member.poll() {
+            match action {
+                Action::CreateLease { sent } => self.take_lease(None, sent),
+                Action::RenewLease { revision, sent } => self.take_lease(Some(revision), sent),
+                Action::ReleaseLease { revision } => {
+                    self.store.release_ownership(&self.options.node, revision).await;
+                }
+                Action::ReadTail { after } => {
+                    self.ask(move |store| async move { store.read_tail(after).await });
+                }
+                Action::Publish { token, expected, bytes } => {
+                    self.ask(move |store| async move { store.publish(token, expected, bytes).await });
+                }
+                Action::OpenUpstream => self.open_upstream(),
+                Action::CloseUpstream => self.close_upstream().await,
+                Action::Deliver(delivery) => self.deliver(delivery),
+                Action::SteppedDown { reason, unpublished, uncertain } => {
+                    self.stepped_down(reason, unpublished, uncertain);
+                }
+            }
+        }
+        let owner = self.member.reader().owner().0;
+        let owner = Owner {
+            node: (!owner.is_empty()).then(|| owner.to_owned()),
+            is_here: self.member.is_owner() && self.term.is_some() && self.leaving.is_none(),
+        };
+        if self.told.owners.send_if_modified(|known| std::mem::replace(known, owner.clone()) != owner) {
+            self.share_state();
+        }
+    }
+
+    /// Starts a request, whose answer the member gets.
+    fn ask<F>(&self, request: impl FnOnce(Store) -> F)
+    where
+        F: Future<Output = Input> + Send + 'static,
+    {
+        let (request, answers) = (request(self.store.clone()), self.answers.0.clone());
+        tokio::spawn(async move { drop(answers.send(request.await).await) });
+    }
+
+    fn take_lease(&self, revision: Option<u64>, sent: Duration) {
+        let node = self.options.node.clone();
+        self.ask(move |store| async move {
+            Input::Lease(store.take_lease(&store.owner(), &node, revision, sent).await)
+        });
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Stream { name, head } => {
+                let code = Code::UnknownPosition;
+                let reason = CloseReason { code: code.close_code(), reason: code.name().into() };
+                self.hub.restart(&name, head, &reason);
+                self.progress = Progress::default();
+                self.tell_stream();
+            }
+            Delivery::Epoch { node, epoch } => {
+                self.store.accepts_records();
+                self.counts.handovers += u64::from(self.has_read);
+                if self.has_read {
+                    info!(node, epoch, "👑 The channel has a new owner");
+                }
+            }
+            Delivery::Events { first, events } => {
+                self.store.accepts_records();
+                events.iter().for_each(|event| self.progress.take(&event.change));
+                let count = events.len();
+                if self.hub.accept(first, &progress::decode(events)).is_err() {
+                    let code = Code::ClusterMessage.name();
+                    warn!(
+                        code,
+                        first, count, "❌ Skipped a message of the cluster that does not contain events"
+                    );
+                }
+                self.tell_intent();
+            }
+            Delivery::Gap { first, last } => {
+                warn!(first, last, "❌ Events are no longer in the log of the cluster");
+            }
+            Delivery::State { state } => {
+                self.store.accepts_records();
+                self.progress = Progress::from_bytes(&state);
+                self.tell_intent();
+            }
+            Delivery::Fault(fault) => {
+                let code = match &fault {
+                    Fault::Refused(refused) => refused.code().name(),
+                    _ => Code::ClusterMessage.name(),
+                };
+                warn!(code, why = %fault, "❌ Skipped a message of the cluster");
+            }
+        }
+    }
+
+    /// Tells that the channel can be read here, from any position that another node has told.
+    pub(super) fn tell_stream(&self) {
+        let is_readable = self.has_read && !self.member.reader().stream().is_empty();
+        self.told.has_stream.send_if_modified(|told| is_readable && !std::mem::replace(told, true));
+    }
+
+    fn tell_intent(&self) {
+        let intent = &self.progress.intent;
+        intent.iter().for_each(|intent| self.hub.mark_stored(intent));
+        self.told.intent.send_if_modified(|told| {
+            let is_news = told != intent;
+            told.clone_from(intent);
+            is_news
+        });
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

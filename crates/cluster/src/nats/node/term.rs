@@ -1,0 +1,228 @@
+//! The source of this process, while it owns the channel: its term, and what it publishes.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::Node;
+use crate::{
+    clock,
+    control::Term,
+    counts,
+    nats::orders::Owner,
+    ownership::{Encoded, Input, StepDown},
+    progress::{self, Progress},
+};
+
+/// Maximum number of events that are taken from the hub at once.
+const TAKEN_EVENTS_MAX: usize = 4_096;
+/// Maximum size of the events that are taken from the hub at once, in bytes.
+const TAKEN_BYTES_MAX: usize = 1 << 20;
+/// Maximum time to close the upstream; then the lease is left to expire.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// Maximum time to hand the channel over when the server shuts down.
+const LEAVE_TIME: Duration = Duration::from_secs(3);
+
+/// A term of the channel.
+pub(super) struct Running {
+    over: CancellationToken,
+    ended: oneshot::Receiver<()>,
+    has_ended: bool,
+}
+
+impl Node {
+    pub(super) fn open_upstream(&mut self) {
+        // The process may have been stopped since.
+        self.tell(Input::Tick);
+        if !self.member.is_owner() || self.leaving.is_some() {
+            return;
+        }
+        let (told, ended) = oneshot::channel();
+        let over = self.control.shutdown().child_token();
+        self.ahead = self.progress.clone();
+        let Progress { intent, passed, .. } = self.progress.clone();
+        let (channel, head) = (self.store.channel(), self.member.next_number() - 1);
+        info!(channel, head, "👑 This node owns the channel");
+        self.has_owned = true;
+        self.hub.open_relay(self.member.next_number() - 1);
+        self.mark = None;
+        let epoch = self.member.reader().owner().1;
+        let term = Term { epoch, intent, passed, over: over.clone(), ended: told };
+        if self.told.terms.try_send(term).is_err() {
+            // The source of the last term has not ended yet. It ends by itself, and the next term waits for
+            // it.
+            warn!("❌ The previous source does not end");
+            self.tell(Input::Stop);
+            self.tell(Input::Start { stream: self.options.node.clone() });
+            return;
+        }
+        self.term = Some(Running { over, ended, has_ended: false });
+        self.begin_losses();
+    }
+
+    /// Closes the upstream, and discards what its source publishes from now on.
+    pub(super) async fn close_upstream(&mut self) {
+        let discarded = self.hub.close_relay();
+        self.lose(discarded);
+        if discarded > 0 {
+            warn!(discarded, "❌ Events of the upstream were not broadcast");
+        }
+        if let Some(Running { over, ended, has_ended }) = self.term.take() {
+            over.cancel();
+            if !has_ended {
+                drop(timeout(CLOSE_TIME, ended).await);
+            }
+        }
+    }
+
+    /// Ends the membership, and counts the events that are not stored yet as lost.
+    pub(super) async fn end(mut self) {
+        self.told.owners.send_replace(Owner::default());
+        self.told.totals.leave(&self.options.node);
+        self.close_upstream().await;
+        self.lose(self.member.unstored() as u64);
+    }
+
+    pub(super) fn stepped_down(&mut self, reason: StepDown, unpublished: usize, uncertain: usize) {
+        self.is_handing_over = false;
+        // A node that only had the lease, or asked for it, has lost nothing with the stream.
+        if !std::mem::take(&mut self.has_owned) && reason == StepDown::LogLost {
+            return;
+        }
+        self.lose((unpublished + uncertain) as u64);
+        if reason == StepDown::Stopped {
+            info!("👑 This node handed the channel over");
+        } else {
+            warn!(?reason, unpublished, uncertain, "👑 This node lost the channel");
+        }
+    }
+
+    /// Passes on what the source has published. Without room, the rest stays in the hub, and the source
+    /// waits.
+    pub(super) async fn offer(&mut self) {
+        // The process may have been stopped since: then nothing is taken.
+        self.tell(Input::Tick);
+        if self.member.is_owner() && self.term.is_some() && self.member.has_room() {
+            let staged = self.hub.take_staged(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
+            let (events, mark) = progress::encode(self.mark.take(), staged);
+            self.mark = mark;
+            if !events.is_empty() {
+                self.offer_events(events);
+            } else if self.mark.is_some() || self.member.needs_checkpoint() {
+                self.offer_checkpoint();
+            }
+        }
+        self.perform().await;
+    }
+
+    fn offer_events(&mut self, events: Vec<Encoded>) {
+        let (now, first, count) = (self.now(), self.member.next_number(), events.len());
+        events.iter().for_each(|event| self.ahead.take(&event.change));
+        if let Err(refused) = self.member.offer(now, first, events) {
+            self.lose(count as u64);
+            warn!(why = %refused, count, "❌ Events cannot be stored in the cluster");
+            // The numbers of the following events are wrong now: start over with the last stored one.
+            self.tell(Input::Stop);
+            self.tell(Input::Start { stream: self.options.node.clone() });
+        }
+    }
+
+    /// Stores what a successor must know.
+    pub(super) fn offer_checkpoint(&mut self) {
+        if let Some(mark) = &self.mark {
+            self.ahead.mark(mark);
+        }
+        let state = self.ahead.to_bytes();
+        if let Err(refused) = self.member.offer_checkpoint(self.now(), state) {
+            // The mark stays for the next attempt.
+            debug!(why = %refused, "No checkpoint");
+            return;
+        }
+        self.mark = None;
+    }
+
+    /// Ends the ownership gracefully, because the server shuts down.
+    pub(super) fn leave(&mut self) {
+        self.leaving = Some(clock::now() + LEAVE_TIME);
+        // The term ends with the shutdown.
+        if self.term.is_none() {
+            self.tell(Input::Stop);
+        }
+    }
+
+    /// The source has published everything.
+    pub(super) fn term_ended(&mut self) {
+        if let Some(term) = &mut self.term {
+            term.has_ended = true;
+        }
+    }
+
+    /// Passes an answer to the member.
+    pub(super) async fn answered(&mut self, answer: Input) {
+        counts::answered(&mut self.counts, &answer);
+        let end = if let Input::Tail { last, .. } = &answer { Some(*last) } else { None };
+        self.tell(answer);
+        if end.is_some_and(|end| self.member.reader().last() >= end) {
+            self.perform().await;
+            self.has_read = true;
+            self.tell_stream();
+        }
+    }
+
+    /// Leaves the channel to another node, or takes part again.
+    pub(super) fn reconsider(&mut self) {
+        match &self.term {
+            // What it has published is stored first.
+            Some(term) if !*self.may_own.borrow() => {
+                term.over.cancel();
+                self.is_yielding = true;
+            }
+            _ if self.is_yielding => {}
+            _ => self.take_part(),
+        }
+    }
+
+    fn take_part(&mut self) {
+        if self.leaving.is_none() && *self.may_own.borrow() {
+            self.tell(Input::Start { stream: self.options.node.clone() });
+        } else {
+            self.tell(Input::Stop);
+        }
+    }
+
+    pub(super) fn has_left(&mut self) -> bool {
+        if self.leaving.is_none() && !self.is_yielding {
+            return false;
+        }
+        let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
+        if has_ended && !self.hub.has_staged() {
+            self.term = None;
+            self.is_handing_over = self.member.is_owner();
+            self.tell(Input::Stop);
+        }
+        if self.term.is_none() && std::mem::take(&mut self.is_yielding) {
+            self.take_part();
+        }
+        self.leaving.is_some() && self.term.is_none() && !self.is_handing_over
+    }
+}
+
+/// Waits until the term has ended; forever, if there is none.
+pub(super) async fn ended(term: &mut Option<Running>) {
+    match term {
+        Some(Running { ended, has_ended: false, .. }) => drop(ended.await),
+        _ => std::future::pending().await,
+    }
+}
+
+/// Waits for a change; forever, if there will be none.
+pub(super) async fn changed(may_own: &mut watch::Receiver<bool>) {
+    if may_own.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,287 @@
+//! Passes orders to the owner of the channel: to the source of this process, or to another node.
+//!
+//! ```text
+//! this node ── order ──► owner     NATS may deliver it late, when nobody waits any more
+//!           ◄── still? ──
+//!           ── yes ────►           from here on, this node does not know whether it is executed
+//!           ◄── answer ──
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{Client, Message, Request, StatusCode};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::store::{REFUSED_HINT, Refusals, SILENT, SILENT_HINT};
+use crate::{
+    clock,
+    control::{Order, Refusal},
+    hub::Hub,
+    nats::command::{Command, Reply},
+    sans_io::error::{Code, Problem},
+};
+
+/// Version of the messages.
+const VERSION: u8 = 1;
+/// Maximum time for the owner to execute an order, beyond the patience: looking a user up and connecting
+/// takes several requests.
+const ORDER_TIME: Duration = Duration::from_secs(60);
+/// Maximum time for a node to confirm that it still waits for the answer to an order.
+const CONFIRM_TIME: Duration = Duration::from_secs(5);
+/// Minimum time to wait for an owner, and time for the answer of one that is no longer the owner.
+pub(super) const PATIENCE_MIN: Duration = Duration::from_secs(2);
+/// Maximum time to wait for events of an order whose effects are stored: a fast replay has many.
+const EVENTS_TIME: Duration = Duration::from_secs(1);
+/// Maximum number of orders that are executed at once: those of this process, and those of other nodes.
+const ORDERS_MAX: usize = 64;
+
+/// The owner of the channel, as far as this node knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// Its node; `None` if there is none.
+    pub(super) node: Option<String>,
+    /// Whether this process is the owner now.
+    pub(super) is_here: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Asked {
+    version: u8,
+    command: Command,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Answered {
+    version: u8,
+    /// Absent if the node is not the owner, so that the order was not executed.
+    reply: Option<Reply>,
+}
+
+/// Passes orders on.
+#[derive(Clone)]
+pub(super) struct Router {
+    pub(super) client: Client,
+    /// Subject of orders; the name of the node follows.
+    pub(super) subject: String,
+    pub(super) node: String,
+    pub(super) owner: watch::Receiver<Owner>,
+    pub(super) is_connected: watch::Receiver<bool>,
+    /// What JetStream refuses of this process.
+    pub(super) refusals: watch::Receiver<Refusals>,
+    pub(super) to_source: mpsc::Sender<Order>,
+    pub(super) hub: Hub,
+    /// Maximum time to wait for an owner.
+    pub(super) patience: Duration,
+}
+
+impl Router {
+    /// Passes on the orders of this process, until it ends.
+    pub(super) async fn route(self, mut orders: mpsc::Receiver<Order>) {
+        let places = Arc::new(Semaphore::new(ORDERS_MAX));
+        while let Some(order) = orders.recv().await {
+            let router = self.clone();
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            tokio::spawn(async move {
+                let _place = place;
+                let Some((command, replier)) = Command::of(order) else { return };
+                replier.send(router.execute(command).await);
+            });
+        }
+    }
+
+    /// Executes the orders of other nodes, until the process ends.
+    pub(super) async fn serve(&self) -> Result<(), Problem> {
+        let subject = format!("{}.{}", self.subject, self.node);
+        let orders = self.client.subscribe(subject).await;
+        let orders = orders.map_err(|_| unreachable("NATS refuses the subscription to orders"))?;
+        let router = self.clone();
+        tokio::spawn(orders.for_each_concurrent(ORDERS_MAX, move |message| {
+            let router = router.clone();
+            async move {
+                let Some(inbox) = message.reply else { return };
+                let reply = match serde_json::from_slice(&message.payload) {
+                    Ok(Asked { version: VERSION, command }) => router.execute_for(&inbox, command).await,
+                    _ => Some(refused(Problem::new(
+                        Code::ClusterVersion,
+                        "the owner has another version of livetape",
+                    ))),
+                };
+                let answered = serde_json::to_vec(&Answered { version: VERSION, reply }).unwrap_or_default();
+                // The node that asked stops waiting by itself.
+                drop(router.client.publish(inbox, answered.into()).await);
+            }
+        }));
+        Ok(())
+    }
+
+    async fn execute(&self, command: Command) -> Reply {
+        let mut owner = self.owner.clone();
+        let patience_ends = clock::now() + self.patience;
+        loop {
+            if !*self.is_connected.borrow() {
+                return refused(unreachable("this node cannot reach NATS"));
+            }
+            if self.refusals.borrow().is_silent() {
+                return refused(unreachable(SILENT).hint(SILENT_HINT));
+            }
+            let Owner { node, is_here } = owner.borrow_and_update().clone();
+            let reply = match node {
+                _ if is_here => self.execute_here(command.clone()).await,
+                Some(node) if node != self.node => self.ask(&node, &command, patience_ends).await,
+                _ => None,
+            };
+            if let Some(reply) = reply {
+                return reply;
+            }
+            // The owner is gone, or about to change.
+            if !wait(&mut owner, patience_ends).await {
+                return refused(unreachable("no owner of the channel has taken the order in time"));
+            }
+        }
+    }
+
+    /// Returns `None` if the order was not executed, because this process is not the owner.
+    async fn execute_here(&self, command: Command) -> Option<Reply> {
+        if !self.owner.borrow().is_here {
+            return None;
+        }
+        if let Some(why) = self.refusals.borrow().why() {
+            let problem = unreachable(&format!("JetStream refuses messages: {why}"));
+            return Some(refused(problem.hint(REFUSED_HINT)));
+        }
+        // Otherwise its source is about to end, and what it publishes is discarded.
+        let term = self.hub.relay_term()?;
+        let (order, replied) = command.into_order();
+        self.to_source.send(order).await.ok()?;
+        let Ok(reply) = timeout_at(self.order_ends(), replied).await else {
+            return Some(refused(unconfirmed(NOT_DONE)));
+        };
+        match &reply {
+            // The source ended before it answered, but the next one may continue what it did.
+            Reply::Refused(Refusal { problem, .. }) if problem.code == Code::ShuttingDown => {
+                return Some(refused(unconfirmed(NOT_STORED)));
+            }
+            Reply::Refused(_) | Reply::Check(_) => return Some(reply),
+            Reply::Replay(_) | Reply::Status(_) | Reply::Injected(_) => {}
+        }
+        Some(if self.is_stored(term, &reply).await { reply } else { refused(unconfirmed(NOT_STORED)) })
+    }
+
+    /// Waits until the effects of an order are stored, and its events broadcast. Returns whether they are
+    /// stored.
+    async fn is_stored(&self, term: u64, reply: &Reply) -> bool {
+        let (events, ends) = (self.hub.relay_settled(term), clock::now() + self.patience);
+        if let Reply::Injected(_) = reply {
+            return timeout_at(ends, events).await == Ok(true);
+        }
+        // Then the next owner knows what to do, and its events follow.
+        let is_stored = timeout_at(ends, self.hub.relay_marked(term)).await == Ok(true);
+        if is_stored {
+            drop(timeout_at(clock::now() + EVENTS_TIME, events).await);
+        }
+        is_stored
+    }
+
+    /// Executes an order of another node, unless nobody waits for its answer any more. Returns `None` if it
+    /// was not executed.
+    async fn execute_for(&self, inbox: &str, command: Command) -> Option<Reply> {
+        if !self.owner.borrow().is_here {
+            return None;
+        }
+        let question = Request::new().timeout(Some(CONFIRM_TIME));
+        self.client.send_request(inbox.to_owned(), question).await.ok()?;
+        self.execute_here(command).await
+    }
+
+    /// Asks another node. Returns `None` if it does not execute the order.
+    async fn ask(&self, node: &str, command: &Command, ends: Instant) -> Option<Reply> {
+        let (mut connected, mut owner) = (self.is_connected.clone(), self.owner.clone());
+        let mut is_confirmed = false;
+        let answer = tokio::select! { biased;
+            answer = self.converse(node, command, ends, &mut is_confirmed) => answer,
+            _ = connected.wait_for(|is_connected| !is_connected) => None,
+            () = async {
+                drop(owner.wait_for(|owner| owner.node.as_deref() != Some(node)).await);
+                sleep_until(clock::now() + PATIENCE_MIN).await;
+            } => None,
+        };
+        match answer {
+            Some(message) if message.status == Some(StatusCode::NO_RESPONDERS) => None,
+            Some(message) => match serde_json::from_slice(&message.payload) {
+                Ok(Answered { version: VERSION, reply }) => reply,
+                _ => Some(refused(Problem::new(
+                    Code::ClusterVersion,
+                    "the owner of the channel has another version of livetape",
+                ))),
+            },
+            None => is_confirmed.then(|| refused(unconfirmed(NOT_DONE))),
+        }
+    }
+
+    fn order_ends(&self) -> Instant {
+        clock::now() + ORDER_TIME + self.patience
+    }
+
+    /// Sends the order, confirms it when the owner asks, and returns the answer. The order can only be
+    /// executed after it was confirmed, which is no longer possible when this function ends.
+    async fn converse(
+        &self,
+        node: &str,
+        command: &Command,
+        mut ends: Instant,
+        is_confirmed: &mut bool,
+    ) -> Option<Message> {
+        let asked = serde_json::to_vec(&Asked { version: VERSION, command: command.clone() }).ok()?;
+        let inbox = self.client.new_inbox();
+        let mut messages = self.client.subscribe(inbox.clone()).await.ok()?;
+        let subject = format!("{}.{node}", self.subject);
+        self.client.publish_with_reply(subject, inbox, asked.into()).await.ok()?;
+        loop {
+            let message = timeout_at(ends, messages.next()).await.ok()??;
+            let Some(question) = message.reply else { return Some(message) };
+            // At most once, also if the order arrived twice.
+            if std::mem::replace(is_confirmed, true) {
+                continue;
+            }
+            ends = self.order_ends();
+            self.client.publish(question, Bytes::new()).await.ok()?;
+        }
+    }
+}
+
+/// Message for an order whose effects were not stored in time.
+const NOT_STORED: &str = "NATS has not stored what the order did in time: it may or may not take effect";
+/// Message for an order without an answer.
+const NOT_DONE: &str = "the owner of the channel did not answer: the order may or may not take effect";
+/// Interval at which an owner that is about to change is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Waits until it makes sense to look for the owner again. Returns `false` if the patience ends.
+async fn wait(owner: &mut watch::Receiver<Owner>, patience_ends: Instant) -> bool {
+    let now = clock::now();
+    if now >= patience_ends {
+        return false;
+    }
+    drop(timeout_at(patience_ends.min(now + AGAIN), owner.changed()).await);
+    true
+}
+
+fn refused(problem: Problem) -> Reply {
+    Reply::Refused(problem.into())
+}
+
+/// The order is not executed, also not later.
+fn unreachable(message: &str) -> Problem {
+    Problem::new(Code::ClusterUnreachable, message)
+}
+
+/// Nobody knows whether the order is executed.
+fn unconfirmed(message: &str) -> Problem {
+    Problem::new(Code::Unconfirmed, message)
+}

@@ -1,0 +1,350 @@
+//! The handle that REST, the command line and tests share: it reports the state and sends orders.
+//!
+//! Orders travel over one channel to the task that drives the source, which answers each with the resulting
+//! state. Requests for additional channels travel over another, to the task that manages them: see
+//! [`Channels`].
+
+mod channels;
+mod claims;
+mod driver;
+mod limit;
+mod lookups;
+mod nodes;
+mod orders;
+mod registry;
+mod state;
+mod tokens;
+mod upstream;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Requested};
+pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
+pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
+pub use lookups::{ANSWER_KEPT, Known, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookupState, QUEUE_MAX};
+pub use nodes::{Figure, NodeState, Nodes, NodesStatus, Term, followed_user, live_user};
+pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, not_current};
+pub use registry::{ChannelGuard, ChannelRegistry, ListedReplay, OpenChannel, RegistryEntry};
+pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};
+pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use upstream::Tally;
+pub use upstream::{RecorderQueue, Upstream, WebhookCounts};
+
+pub use crate::sans_io::{
+    counts::Counts,
+    inject::{InjectRequest, InjectUser, Injected},
+    pace::Speed,
+};
+use crate::{
+    clock,
+    sans_io::{
+        error::{Code, Problem},
+        inject::Injector,
+    },
+};
+
+/// Maximum number of orders in the queue of a source. Further requests wait until it takes one.
+const ORDERS_WAITING_MAX: usize = 64;
+
+/// Handle for a server's sources. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Mutex<SharedStatus>>,
+    upstream: Tally,
+    orders: mpsc::Sender<Order>,
+    shutdown: CancellationToken,
+    channels: Channels,
+    limit: Limit,
+}
+
+/// State that the driver of the source writes and everyone reads. The lock is only held for copying, never
+/// across an await.
+#[derive(Debug, Default)]
+struct SharedStatus {
+    status: Status,
+    /// Time of the next attempt, for the remaining wait in the status.
+    retry_at: Option<Instant>,
+    replay: Option<ReplayState>,
+    lateness: Lateness,
+    nodes: Option<Nodes>,
+}
+
+impl SharedStatus {
+    fn status(&self) -> Status {
+        let left = self.retry_at.map(|at| at.saturating_duration_since(clock::now()).as_millis());
+        let next_retry_ms = left.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
+        Status { mode: self.status.mode(), next_retry_ms, ..self.status.clone() }
+    }
+
+    fn update_status(&mut self, change: impl FnOnce(&mut Status)) {
+        let before = (self.status.attempt, self.status.next_retry_ms);
+        change(&mut self.status);
+        let after = (self.status.attempt, self.status.next_retry_ms);
+        if after != before {
+            self.retry_at = after.1.map(|ms| clock::now() + Duration::from_millis(ms));
+        }
+    }
+}
+
+/// The driver's end of the handle.
+pub struct Driver {
+    shared: Arc<Mutex<SharedStatus>>,
+    upstream: Tally,
+    orders: mpsc::Receiver<Order>,
+    tester: Tester,
+    channel_requests: Option<ChannelRequests>,
+    limit: Limit,
+    claims: Claims,
+    /// Creates injected events, with ids that never repeat, even across sources.
+    injector: Injector,
+}
+
+/// Read-only view of a source's status.
+#[derive(Clone, Debug)]
+pub struct View {
+    shared: Arc<Mutex<SharedStatus>>,
+}
+
+impl View {
+    /// Returns the status of the source.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        lock(&self.shared).status()
+    }
+}
+
+/// Tests whether a user can be connected to. Must not block, because orders wait in the meantime.
+pub type Tester = Box<dyn Fn(String, Answer<Check>) + Send + Sync>;
+
+impl Control {
+    /// Creates a handle and the driver's end of it.
+    #[must_use]
+    pub fn new() -> (Self, Driver) {
+        Self::with(Sources::default()).expect("an empty list of tokens is valid")
+    }
+
+    /// Like [`new`](Self::new), with tokens that may open additional channels.
+    ///
+    /// # Errors
+    /// `bad_request` or `invalid_username` if a token is invalid.
+    pub fn with(sources: Sources) -> Result<(Self, Driver), Problem> {
+        Self::under(CancellationToken::new(), Tally::default(), sources)
+    }
+
+    fn under(
+        shutdown: CancellationToken,
+        upstream: Tally,
+        sources: Sources,
+    ) -> Result<(Self, Driver), Problem> {
+        let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
+        let shared = Arc::<Mutex<SharedStatus>>::default();
+        let (channels, channel_requests) = Channels::new(sources, upstream.clone())?;
+        let control = Self {
+            shared: Arc::clone(&shared),
+            upstream: upstream.clone(),
+            orders: sender,
+            shutdown,
+            channels,
+            limit: Limit::default(),
+        };
+        // Default for servers without a source that connects.
+        let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
+        let (limit, claims, injector) = (control.limit.clone(), Claims::default(), Injector::default());
+        let channel_requests = Some(channel_requests);
+        let driver = Driver { shared, upstream, orders, tester, channel_requests, limit, claims, injector };
+        Ok((control, driver))
+    }
+
+    /// Returns the handle for additional channels.
+    #[must_use]
+    pub fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// Returns the status of the source.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        lock(&self.shared).status()
+    }
+
+    /// Returns the current user's name.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        lock(&self.shared).status.username.clone()
+    }
+
+    /// Returns the state of the replay; `None` if there is none.
+    #[must_use]
+    pub fn replay(&self) -> Option<ReplayState> {
+        lock(&self.shared).replay.clone()
+    }
+
+    /// Returns the lateness of the replay's frames.
+    #[must_use]
+    pub fn lateness(&self) -> Lateness {
+        lock(&self.shared).lateness
+    }
+
+    /// Returns the counters of rooms and recorders on all channels.
+    #[must_use]
+    pub fn upstream(&self) -> Upstream {
+        self.upstream.lock().clone()
+    }
+
+    /// Sends an order to the replay and returns the resulting state.
+    ///
+    /// # Errors
+    /// `no_replay` if nothing is being replayed, otherwise any error of the order itself. Loading also works
+    /// while idle, but fails with `room_running` while a room is connected.
+    pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
+        order.check()?;
+        // Otherwise, only the owner knows.
+        let is_alone = self.nodes().is_none();
+        if is_alone && self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {
+            return Err(nothing_replayed());
+        }
+        give(&self.orders, |answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)
+    }
+
+    /// Connects to a user, and disconnects the previous one. Returns once the first attempt has succeeded or
+    /// failed.
+    ///
+    /// # Errors
+    /// Why the first attempt failed, and whether it is retried.
+    pub async fn connect(&self, user: String) -> Result<Status, Refusal> {
+        give(&self.orders, |answer| Order::Connect(user, answer)).await
+    }
+
+    /// Connects to a room of a mock. Returns once the first attempt has succeeded or failed.
+    ///
+    /// # Errors
+    /// `room_running` or `replay_running` if anything else is connected or playing, otherwise why the first
+    /// attempt failed, and whether it is retried.
+    pub async fn connect_mock(&self, room: MockRoom) -> Result<Status, Refusal> {
+        give(&self.orders, |answer| Order::ConnectMock(room, answer)).await
+    }
+
+    /// Disconnects the current user.
+    ///
+    /// # Errors
+    /// `not_found` if that is not the current user.
+    pub async fn disconnect(&self, user: String) -> Result<Status, Refusal> {
+        give(&self.orders, |answer| Order::Disconnect(user, answer)).await
+    }
+
+    /// Broadcasts a synthetic event through the current source, or while idle.
+    ///
+    /// # Errors
+    /// `inject_refused` in a live room, unless allowed.
+    pub async fn inject(&self, request: InjectRequest) -> Result<Injected, Refusal> {
+        give(&self.orders, |answer| Order::Inject(request, answer)).await
+    }
+
+    /// Tests whether a user can be connected to, without connecting.
+    ///
+    /// # Errors
+    /// Only if the server is busy or shutting down. A user who cannot be connected to is a result, not an
+    /// error.
+    pub async fn test(&self, user: String) -> Result<Check, Refusal> {
+        give(&self.orders, |answer| Order::Test(user, answer)).await
+    }
+
+    /// Returns the rate limiter for the upstream.
+    #[must_use]
+    pub fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    /// Shuts down the server gracefully, like Ctrl-C.
+    pub fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Returns a token that is cancelled when the server shuts down.
+    #[must_use]
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+}
+
+/// Sends an order and waits for the answer.
+async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O) -> Result<T, Refusal> {
+    let (answer, answered) = Answer::new();
+    orders.send(order(answer)).await.map_err(|_| shutting_down())?;
+    answered.await.unwrap_or_else(|_| Err(shutting_down().into()))
+}
+
+/// Returns the error for orders that the server no longer takes.
+#[must_use]
+pub fn shutting_down() -> Problem {
+    Problem::new(Code::ShuttingDown, "the server is shutting down")
+}
+
+fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
+    // Every state that a panicking holder could leave behind is valid.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The error for orders about rooms, on a server without connections to rooms.
+fn nothing_connects() -> Problem {
+    Problem::new(Code::NotFound, "this server does not connect to rooms")
+}
+
+/// The error for orders that need a replay.
+#[must_use]
+pub fn nothing_replayed() -> Problem {
+    Problem::new(Code::NoReplay, "no replay is running")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn requests_wait_for_a_busy_source() {
+        let (control, mut driver) = Control::new();
+        let many = 3 * ORDERS_WAITING_MAX;
+        let requests = join_all((0..many).map(|n| control.disconnect(n.to_string())));
+        let source = async {
+            for _ in 0..many {
+                let Some(Order::Disconnect(user, answer)) = driver.next_order().await else { panic!() };
+                answer.refuse(not_current(&user));
+            }
+        };
+        let (answers, ()) = tokio::join!(requests, source);
+        assert!(answers.into_iter().all(|answer| answer.unwrap_err().problem.code == Code::NotFound));
+        drop(driver);
+        assert_eq!(control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::ShuttingDown);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_until_the_next_attempt_counts_down() {
+        let (control, driver) = Control::new();
+        let left = || control.status().next_retry_ms;
+        let fail = |attempt| {
+            driver.update_status(|status| {
+                status.attempt = attempt;
+                status.next_retry_ms = Some(2000);
+            });
+        };
+        fail(1);
+        assert_eq!(left(), Some(2000));
+        tokio::time::advance(Duration::from_millis(1500)).await;
+        // Updates of counters do not restart the countdown.
+        driver.update_status(|status| status.counts.frames += 1);
+        assert_eq!(left(), Some(500));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(left(), Some(0));
+        fail(2);
+        assert_eq!((left(), driver.status().next_retry_ms), (Some(2000), Some(2000)));
+        driver.update_status(|status| status.next_retry_ms = None);
+        assert_eq!(left(), None);
+    }
+}

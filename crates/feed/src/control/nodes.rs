@@ -1,0 +1,180 @@
+//! The processes that share channels with this one, and what they tell each other.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status, lock};
+use crate::sans_io::error::{Code, Problem};
+
+/// What `/status` shows if processes share channels.
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct NodesStatus {
+    /// The cluster that this server is part of, with `--nats`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<Nodes>,
+}
+
+/// The cluster that this node is part of.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ClusterState")]
+pub struct Nodes {
+    /// Name of the cluster.
+    #[serde(rename = "cluster")]
+    pub name: String,
+    /// Name of this node.
+    pub node: String,
+    /// Node that owns the main channel; `null` if unknown.
+    pub owner: Option<String>,
+    /// Whether this node can reach NATS.
+    pub reachable: bool,
+    /// Why JetStream refuses the messages of a node, in its words, or that it does not answer; `null` if it
+    /// takes them.
+    pub refused: Option<String>,
+    /// All nodes, by name.
+    pub nodes: Vec<NodeState>,
+    /// What this node has done, for `/metrics`. Figures of one name follow one another.
+    #[serde(skip)]
+    pub figures: Vec<Figure>,
+}
+
+/// A node of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeState {
+    /// Its name; new with each start.
+    pub node: String,
+    /// Its version of livetape.
+    pub version: String,
+    /// Number of clients that subscribe to its events.
+    pub clients: usize,
+}
+
+/// A metric with its labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name. That of a counter ends in `_total`.
+    pub name: &'static str,
+    /// Its help text.
+    pub help: &'static str,
+    /// Names and values of its labels.
+    pub labels: Vec<(&'static str, &'static str)>,
+    /// Its value.
+    pub value: u64,
+}
+
+impl Nodes {
+    /// Checks whether this process can serve clients.
+    ///
+    /// # Errors
+    /// `cluster_unreachable`.
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.reachable {
+            return Ok(());
+        }
+        Err(Problem::new(Code::ClusterUnreachable, "this node cannot reach NATS"))
+    }
+
+    /// Whether others have readers, as they report several times in the lifetime of an owner's lease.
+    #[must_use]
+    pub fn is_read_elsewhere(&self) -> bool {
+        self.nodes.iter().any(|node| node.node != self.node && node.clients > 0)
+    }
+
+    /// Whether this process owns the channel.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.owner.as_ref() == Some(&self.node)
+    }
+}
+
+/// A time in which this process owns a channel that several processes share.
+#[derive(Debug)]
+pub struct Term {
+    /// Its number in the stream.
+    pub epoch: u64,
+    /// What the previous owner was doing, in its own words.
+    pub intent: Option<Arc<str>>,
+    /// Number of events that its source has broadcast since it started or started over, without injected
+    /// ones.
+    pub passed: u64,
+    /// Ends the term.
+    pub over: CancellationToken,
+    /// Told when everything of the term was broadcast.
+    pub ended: oneshot::Sender<()>,
+}
+
+/// A room, from its owner's own words.
+#[derive(Deserialize)]
+struct Live {
+    user: String,
+    #[serde(default)]
+    followed: bool,
+}
+
+fn live(intent: &str) -> Option<Live> {
+    #[derive(Deserialize)]
+    struct Intent {
+        live: Live,
+    }
+    serde_json::from_str(intent).ok().map(|Intent { live }| live)
+}
+
+/// Returns the user to whose room the owner is connected, or tries to be, from its own words. What it loses
+/// is gone, while a replay is continued.
+#[must_use]
+pub fn live_user(intent: &str) -> Option<String> {
+    live(intent).map(|live| live.user)
+}
+
+/// The same, if the channel of that user belongs to the same process.
+#[must_use]
+pub fn followed_user(intent: &str) -> Option<String> {
+    live(intent).filter(|live| live.followed).map(|live| live.user)
+}
+
+impl Control {
+    /// Returns the processes that share channels; `None` if this one is alone.
+    #[must_use]
+    pub fn nodes(&self) -> Option<Nodes> {
+        lock(&self.shared).nodes.clone()
+    }
+
+    /// Returns them as `/status` shows them.
+    #[must_use]
+    pub fn nodes_status(&self) -> NodesStatus {
+        NodesStatus { cluster: self.nodes() }
+    }
+
+    /// Updates them.
+    pub fn set_nodes(&self, nodes: Nodes) {
+        lock(&self.shared).nodes = Some(nodes);
+    }
+
+    /// Shows the state of a source in another process.
+    pub fn mirror(&self, status: Status, replay: Option<ReplayState>) {
+        let mut shared = lock(&self.shared);
+        shared.update_status(|own| *own = status);
+        shared.replay = replay;
+    }
+}
+
+impl Driver {
+    /// Returns the processes that share channels; `None` if this one is alone.
+    #[must_use]
+    pub fn nodes(&self) -> Option<Nodes> {
+        lock(&self.shared).nodes.clone()
+    }
+
+    /// Returns all orders to come instead of passing them to the source, and a sender of orders to the
+    /// source.
+    pub fn intercept(&mut self) -> (mpsc::Receiver<Order>, mpsc::Sender<Order>) {
+        let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
+        (std::mem::replace(&mut self.orders, orders), sender)
+    }
+}

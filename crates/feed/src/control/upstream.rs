@@ -1,0 +1,89 @@
+//! Counters of rooms and recorders since the start of the process.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::sans_io::error::Code;
+
+/// Counters of all rooms of a server, including those of tokens.
+#[derive(Clone, Debug, Default)]
+pub struct Upstream {
+    /// Number of reconnects.
+    pub reconnects: u64,
+    /// Number of failures, by code.
+    pub failures: BTreeMap<Code, u64>,
+    /// Number of rooms that were refused before they were connected, by code and cause.
+    pub refused: BTreeMap<[&'static str; 2], u64>,
+    /// Queue of the current or last recorder.
+    pub recorder: Option<Arc<dyn RecorderQueue>>,
+    /// Number of items that earlier recorders lost.
+    pub recorder_lost: u64,
+    /// Number of failed recordings.
+    pub recorder_failures: u64,
+    /// Events of the webhook, if there is one.
+    pub webhook: Option<Arc<WebhookCounts>>,
+}
+
+impl Upstream {
+    /// Switches to the queue of a new recorder.
+    pub fn begin_recording(&mut self, recorder: Arc<dyn RecorderQueue>) {
+        let before = self.recorder.replace(recorder);
+        self.recorder_lost += before.map_or(0, |before| before.lost());
+    }
+}
+
+/// What waits for a recorder's disk. It can be read even after the recorder has ended.
+pub trait RecorderQueue: Debug + Send + Sync {
+    /// Number of items that wait for the disk, and their size in bytes.
+    fn waiting(&self) -> (usize, usize);
+
+    /// Number of dropped items.
+    fn lost(&self) -> u64;
+
+    /// Ends the recording and waits until it is sealed or has failed, for processes that are about to exit.
+    fn seal(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Number of events for the webhook by outcome. It can be read while events are being delivered.
+#[derive(Debug, Default)]
+pub struct WebhookCounts {
+    /// Accepted with a status of 200 to 299.
+    pub delivered: AtomicU64,
+    /// Given up after the last attempt.
+    pub failed: AtomicU64,
+    /// Left out because the webhook lagged too far, or the server shut down.
+    pub skipped: AtomicU64,
+}
+
+impl WebhookCounts {
+    /// Returns the numbers with the names of the outcomes.
+    #[must_use]
+    pub fn by_outcome(&self) -> [(&'static str, u64); 3] {
+        let counts = [("delivered", &self.delivered), ("failed", &self.failed), ("skipped", &self.skipped)];
+        counts.map(|(outcome, count)| (outcome, count.load(Ordering::Relaxed)))
+    }
+
+    /// Number of events that were not delivered.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed) + self.skipped.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of a server, across all channels. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally(Arc<Mutex<Upstream>>);
+
+impl Tally {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Upstream> {
+        // Counters are valid even if a holder of the lock panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

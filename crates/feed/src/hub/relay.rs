@@ -1,0 +1,397 @@
+//! A channel that several processes share. Events of this process are numbered and encoded, but wait here
+//! until the others could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with
+//! events of other processes.
+
+mod encoding;
+mod too_large;
+
+use std::{
+    collections::VecDeque,
+    slice,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+pub use too_large::EVENT_BYTES_MAX;
+
+use super::{
+    CloseReason, Delivery, Hub, Limits,
+    audience::Audience,
+    encode::Encoder,
+    entry::{Entry, StateRole},
+    limits::Window,
+    line::{Line, View},
+    ring::Ring,
+    state::ChannelState,
+};
+use crate::sans_io::event::Event;
+
+/// Events that wait for acceptance.
+#[derive(Debug)]
+pub(super) struct Relay {
+    name_here: Arc<str>,
+    /// Capacity of the queue.
+    window: Window,
+    queue: Mutex<Queue>,
+    /// Notified when the queue grows or shrinks, opens or closes, or events are accepted.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    is_open: bool,
+    /// Number of times that it was opened or closed.
+    term: u64,
+    /// Number of the last event that was ever put here.
+    head: u64,
+    /// Number of the last event that was accepted.
+    accepted: u64,
+    /// Number of marks that were ever put here.
+    marked: u64,
+    /// Texts of those that are not stored yet, or not known to be.
+    marks: VecDeque<Arc<str>>,
+    staged: VecDeque<Staged>,
+    events: u64,
+    bytes: u64,
+}
+
+/// Something that waits to be published by its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Staged {
+    /// An event.
+    Event {
+        /// The event.
+        encoding: Encoding,
+        /// Whether it was injected, so that the source does not count it.
+        injected: bool,
+        /// A note to the other processes.
+        note: Option<Arc<str>>,
+    },
+    /// What the events after it belong to.
+    Mark(Mark),
+}
+
+/// Describes the source of the following events, for a process that has to continue it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The description.
+    pub text: Arc<str>,
+    /// The number of its events so far, if the source starts or starts over with the next event.
+    pub passed: Option<u64>,
+}
+
+/// An event as other processes receive it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// The JSON.
+    pub json: Bytes,
+    /// The JSON for subscribers that count gifts since the last final; empty if it is the same.
+    pub json_of_final: Bytes,
+    /// Which subscribers receive it: flags (four bytes, the lowest first), then the type.
+    pub audience: Bytes,
+}
+
+impl Encoding {
+    fn len(&self) -> usize {
+        self.json.len() + self.json_of_final.len() + self.audience.len()
+    }
+}
+
+/// Why events were not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Something is not an event of this channel with the expected number.
+    Foreign,
+}
+
+impl Relay {
+    pub(super) fn new(name_here: String, limits: Limits) -> Self {
+        let window = limits.at_least_workable().pace();
+        Self { name_here: name_here.into(), window, queue: Mutex::default(), changed: Notify::new() }
+    }
+
+    pub(super) fn name_here(&self) -> Arc<str> {
+        Arc::clone(&self.name_here)
+    }
+
+    /// Numbers and encodes a prefix of `events`, like a channel of one process. Discards them if this process
+    /// may not publish.
+    pub(super) fn stage(
+        &self,
+        encoder: &mut Encoder,
+        events: &[Event],
+        window: Window,
+        mut delivery: Option<&mut Delivery>,
+        state: &ChannelState,
+    ) -> usize {
+        let mut queue = self.lock();
+        if !queue.is_open {
+            return events.len();
+        }
+        let entries = encoder.encode(&state.stream, queue.head, events, window);
+        let staged = entries.len();
+        for (entry, event) in entries.zip(events) {
+            queue.push(&entry, event, &state.stream, None);
+            if let Some(delivery) = delivery.as_deref_mut().filter(|_| event.injected) {
+                delivery.note(queue.head, event, state.cursors());
+            }
+        }
+        drop(queue);
+        self.changed.notify_waiters();
+        staged
+    }
+
+    fn stage_note(&self, encoder: &mut Encoder, event: &Event, note: Arc<str>, state: &ChannelState) {
+        let mut queue = self.lock();
+        if queue.is_open {
+            let window = Window { events: 1, bytes: EVENT_BYTES_MAX as u64 };
+            let mut entries = encoder.encode(&state.stream, queue.head, slice::from_ref(event), window);
+            if let Some(entry) = entries.next() {
+                queue.push(&entry, event, &state.stream, Some(note));
+            }
+        }
+        drop(queue);
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // The queue is valid between any two statements.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the queue is as wanted.
+    async fn until(&self, is_wanted: impl Fn(&Queue) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if is_wanted(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Queue)) {
+        change(&mut self.lock());
+        self.changed.notify_waiters();
+    }
+}
+
+impl Queue {
+    fn push(&mut self, entry: &Entry, event: &Event, stream: &str, note: Option<Arc<str>>) {
+        let mut encoding = entry.encoding(event.kind());
+        if encoding.len() > EVENT_BYTES_MAX {
+            encoding = too_large::replaced(event, encoding.len(), stream, self.head);
+        }
+        self.head += 1;
+        self.events += 1;
+        self.bytes += encoding.len() as u64;
+        let injected = event.injected || note.is_some();
+        self.staged.push_back(Staged::Event { encoding, injected, note });
+    }
+
+    fn has_capacity(&self, window: Window) -> bool {
+        !self.is_open || (self.events < window.events && self.bytes < window.bytes)
+    }
+}
+
+impl Hub {
+    /// Whether several processes share the channel.
+    #[must_use]
+    pub fn is_relayed(&self) -> bool {
+        self.shared.relay.is_some()
+    }
+
+    /// Lets this process publish, from the number after `head`.
+    pub fn open_relay(&self, head: u64) {
+        self.change_relay(|queue| {
+            let term = queue.term + 1;
+            *queue = Queue { is_open: true, term, head, accepted: head, ..Queue::default() };
+        });
+    }
+
+    /// Discards everything that waits, and all that this process publishes from now on. Returns the number of
+    /// events that waited.
+    pub fn close_relay(&self) -> u64 {
+        let mut lost = 0;
+        self.change_relay(|queue| {
+            let next = Queue { term: queue.term + 1, ..Queue::default() };
+            lost = std::mem::replace(queue, next).events;
+        });
+        lost
+    }
+
+    /// Describes the source of the events that follow. Does nothing in a channel of one process.
+    pub fn mark(&self, text: impl FnOnce() -> String, passed: Option<u64>) {
+        self.change_relay(|queue| {
+            if queue.is_open {
+                let text: Arc<str> = text().into();
+                queue.marked += 1;
+                queue.marks.push_back(Arc::clone(&text));
+                queue.staged.push_back(Staged::Mark(Mark { text, passed }));
+            }
+        });
+    }
+
+    /// Publishes an event that is not of the source, with something that the other processes have to know
+    /// when they receive it. Does nothing in a channel of one process.
+    pub fn publish_note(&self, event: &Event, note: Arc<str>) {
+        if let Some(relay) = &self.shared.relay {
+            let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+            relay.stage_note(&mut encoder, event, note, &self.shared.read());
+        }
+    }
+
+    /// Tells that the successor of this process would know this mark, which replaces those before it.
+    pub fn mark_stored(&self, text: &Arc<str>) {
+        self.change_relay(|queue| {
+            let stored = queue.marks.iter().rposition(|mark| mark == text).map_or(0, |at| at + 1);
+            queue.marks.drain(..stored);
+        });
+    }
+
+    /// Waits until something can be published.
+    pub async fn staged(&self) {
+        let Some(relay) = &self.shared.relay else { return std::future::pending().await };
+        relay.until(|queue| !queue.staged.is_empty()).await;
+    }
+
+    /// Whether something can be published.
+    #[must_use]
+    pub fn has_staged(&self) -> bool {
+        self.shared.relay.as_ref().is_some_and(|relay| !relay.lock().staged.is_empty())
+    }
+
+    /// Takes the oldest staged items: at most this many events and bytes, but at least one event.
+    pub fn take_staged(&self, events_max: usize, bytes_max: usize) -> Vec<Staged> {
+        let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);
+        self.change_relay(|queue| {
+            while let Some(next) = queue.staged.front() {
+                if let Staged::Event { encoding, .. } = next {
+                    if events > 0 && (events == events_max || bytes + encoding.len() > bytes_max) {
+                        break;
+                    }
+                    events += 1;
+                    bytes += encoding.len();
+                }
+                taken.extend(queue.staged.pop_front());
+            }
+            queue.events -= events as u64;
+            queue.bytes -= bytes as u64;
+        });
+        taken
+    }
+
+    /// Waits until little enough is staged for more. Returns at once in a channel of one process, and if this
+    /// process may not publish.
+    pub async fn relay_capacity(&self) {
+        if let Some(relay) = &self.shared.relay {
+            relay.until(|queue| queue.has_capacity(relay.window)).await;
+        }
+    }
+
+    /// Identifies the time in which this process may publish; `None` if it may not.
+    #[must_use]
+    pub fn relay_term(&self) -> Option<u64> {
+        let Some(relay) = &self.shared.relay else { return Some(0) };
+        let queue = relay.lock();
+        queue.is_open.then_some(queue.term)
+    }
+
+    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was
+    /// accepted.
+    pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
+        let head = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().head);
+        self.relay_has(term, move |queue| queue.accepted >= head)
+    }
+
+    /// The same for the last mark, and all events before it.
+    pub fn relay_marked(&self, term: u64) -> impl Future<Output = bool> {
+        let marked = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().marked);
+        self.relay_has(term, move |queue| queue.marked - queue.marks.len() as u64 >= marked)
+    }
+
+    async fn relay_has(&self, term: u64, has: impl Fn(&Queue) -> bool) -> bool {
+        let Some(relay) = &self.shared.relay else { return true };
+        relay.until(|queue| queue.term != term || has(queue)).await;
+        relay.lock().term == term
+    }
+
+    /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel
+    /// has are left out; if numbers are missing before, it forgets its backlog and continues after them.
+    ///
+    /// # Errors
+    /// If these are not events of this channel with these numbers. Then nothing is added.
+    pub fn accept(&self, first: u64, events: &[Encoding]) -> Result<(), Unfit> {
+        let (stream, head) = (self.stream(), self.head());
+        let known = usize::try_from((head + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let numbered = (first..).zip(events).skip(known);
+        let decoded = numbered.map(|(seq, event)| Entry::read(event, &stream, seq));
+        let entries: Vec<Entry> = decoded.collect::<Result<_, _>>()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.shared.write();
+        if state.closed.is_some() {
+            return Ok(());
+        }
+        if first > head + 1 {
+            state.ring.skip_to(first - 1);
+        }
+        entries.into_iter().for_each(|entry| state.push(entry));
+        let head = state.ring.head();
+        let floor = state.ring.floor(self.shared.limits.lag()).max(state.ring.tail());
+        let dropped = state.drop_below(floor, |_| true);
+        drop(state);
+        self.shared.fell_behind(&dropped);
+        self.shared.news.send_replace(());
+        self.change_relay(|queue| queue.accepted = queue.accepted.max(head));
+        Ok(())
+    }
+
+    /// Starts another stream after event `head`: forgets all events, and disconnects all subscribers with
+    /// `reason`.
+    pub fn restart(&self, stream: &str, head: u64, reason: &CloseReason) {
+        let mut state = self.shared.write();
+        let dismissed = state.dismiss(reason, |_| true);
+        state.stream = stream.into();
+        state.ring = Ring::new(self.shared.limits);
+        state.ring.skip_to(head);
+        state.current.clear();
+        drop(state);
+        self.shared.remove_present(&dismissed);
+        self.shared.news.send_replace(());
+    }
+
+    /// Sends a message that is not an event to all subscribers that receive events of type `kind`, and to
+    /// those that join until [`Hub::end_notice`]. They receive it before events that they have not read yet.
+    pub fn notice(&self, kind: &str, json: &[u8]) {
+        let mut state = self.shared.write();
+        let (audience, state_role) = (Audience::of_notice(kind), StateRole::Passes);
+        let entry = Entry { line: Line::new(json), line_of_final: None, audience, state_role };
+        state.notice = Some(entry);
+        self.shared.notices.fetch_add(1, Ordering::SeqCst);
+        drop(state);
+        self.shared.news.send_replace(());
+    }
+
+    /// No longer sends the last notice to new subscribers.
+    pub fn end_notice(&self) {
+        self.shared.write().notice = None;
+    }
+
+    /// Returns the JSON of the events that describe the current state, followed by the backlog.
+    #[must_use]
+    pub fn backlog(&self) -> Vec<Bytes> {
+        let state = self.shared.read();
+        let entries = state.ring.after(state.ring.tail()).map(|(_, entry)| entry);
+        state.current.iter().chain(entries).map(|entry| entry.line.view(View::Json)).collect()
+    }
+
+    fn change_relay(&self, change: impl FnOnce(&mut Queue)) {
+        if let Some(relay) = &self.shared.relay {
+            relay.change(change);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The command line's part of a cluster: its settings, `serve --nats` and `doctor`.
+
+#[cfg(feature = "nats")]
+mod doctor;
+#[cfg(feature = "nats")]
+mod options;
+#[cfg(feature = "nats")]
+mod serve;
+
+#[cfg(feature = "nats")]
+pub(in crate::cli) use doctor::doctor;
+#[cfg(feature = "nats")]
+pub(super) use serve::serve;
+#[cfg(not(feature = "nats"))]
+pub(in crate::cli) use without::{doctor, serve};
+
+use crate::{sans_io::error::Problem, settings::Settings};
+
+/// Checks the settings of a cluster, for commands that can join one.
+pub(in crate::cli) fn check(settings: &Settings) -> Result<(), Problem> {
+    settings.cluster.check_nats()?;
+    #[cfg(feature = "nats")]
+    options::options(settings)?;
+    #[cfg(not(feature = "nats"))]
+    if settings.cluster.nats.is_some() {
+        return Err(without::problem());
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "nats"))]
+mod without {
+    use std::future::{Future, ready};
+
+    use crate::{
+        channels::ChannelOptions,
+        cli::args,
+        sans_io::error::{Code, Problem},
+        settings::Settings,
+    };
+
+    pub(crate) fn serve(
+        _: &Settings,
+        _: &args::Lifecycle,
+        _: ChannelOptions,
+    ) -> impl Future<Output = Result<u8, Problem>> {
+        ready(Err(problem()))
+    }
+
+    pub(crate) fn doctor(_: args::Doctor) -> impl Future<Output = Result<u8, Problem>> {
+        ready(Err(problem()))
+    }
+
+    pub(super) fn problem() -> Problem {
+        Problem::new(Code::BadRequest, "this build of livetape has no support for NATS")
+            .hint("use a released build, or build it with `cargo build --features nats`")
+    }
+}

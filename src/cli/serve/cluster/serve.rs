@@ -1,0 +1,50 @@
+//! `--nats`: joins a cluster.
+
+use super::{
+    super::stage::{Bound, conclude},
+    options::options as options_of,
+};
+use crate::{
+    channels::{Channel, ChannelOptions},
+    cli::{args, options::serving::Addresses, process::display},
+    cluster::Cluster,
+    hub::Hub,
+    sans_io::error::{Code, Problem, exit},
+    settings::Settings,
+    source::live::NetTransport,
+};
+
+/// Serves as a node of the cluster that the settings name.
+pub(crate) async fn serve(
+    settings: &Settings,
+    lifecycle: &args::Lifecycle,
+    mut options: ChannelOptions,
+) -> Result<u8, Problem> {
+    let joining = options_of(settings)?.ok_or_else(|| Problem::new(Code::BadRequest, "--nats is missing"))?;
+    let cluster = Cluster::connect(joining).await?;
+    let transport = NetTransport::new(&options.live)?;
+    let node = cluster.node().to_owned();
+    options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
+    // Streams of the cluster have the name of a node and a number: those of this process must differ.
+    let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
+    let (bound, mut driver) = Bound::listen_with(settings, lifecycle, hub).await?;
+    let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
+    let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let supervising = tokio::spawn(channel.serve_terms(membership.terms));
+    membership.ready.await?;
+    let stage =
+        bound.open(settings, display::Style::Plain, lifecycle, |Addresses { feed, rest, .. }| {
+            display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+            display::say(&format!("🔗 Node {node} of the cluster {}", settings.cluster.name));
+            display::say("📺 Press Ctrl+C to stop");
+        })?;
+    let ended = supervising.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let missed = stage.close().await;
+    // A panicked task leaves the lease to expire.
+    let lost = membership.left.await.unwrap_or(Ok(0))?;
+    if lost == 0 {
+        return conclude(&ended, missed);
+    }
+    display::say(&format!("⚠️ Incomplete: up to {lost} events of rooms could not be stored in the cluster"));
+    conclude(&ended, exit::LOST)
+}
