@@ -3,9 +3,9 @@
 
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Lines},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
@@ -15,14 +15,17 @@ use crate::programs::{Built, Need, build_livetape, command, install, status};
 /// Downloads the suite.
 pub(crate) const PIP: Need = Need::Program(&["python3", "-m", "pip", "--version"], "python3-pip");
 
-/// A server that is killed when this value is dropped.
-struct Server(Child);
+/// A server that is killed when this value is dropped. It would stop by itself if nothing read its output.
+struct Server {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have exited already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -55,9 +58,10 @@ fn install_suite(scripts: &Path, suite: &Path) -> Result<()> {
 fn serve(livetape: &Path) -> Result<(Server, String)> {
     let mut server = Command::new(livetape);
     server.args(["serve", "--port", "0"]).stdout(Stdio::piped());
-    let mut server = Server(server.spawn()?);
-    let lines = BufReader::new(server.0.stdout.take().context("the server has no output")?).lines();
-    for line in lines.map_while(Result::ok) {
+    let mut child = server.spawn()?;
+    let output = BufReader::new(child.stdout.take().context("the server has no output")?).lines();
+    let mut server = Server { child, output };
+    while let Some(line) = server.output.next().transpose()? {
         if let Some(at) = line.find("ws://") {
             let address = line[at..].split_whitespace().next().unwrap_or_default();
             return Ok((server, address.to_owned()));
