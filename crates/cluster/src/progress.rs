@@ -1,4 +1,4 @@
-//! What a successor has to know besides the events: what the owner is doing, and how far it is.
+//! What a successor must know besides the events: what the owner is doing, and its position.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl Told {
         Self { node: node.into(), lost }
     }
 
-    /// Returns the note of the event that tells it.
+    /// Returns the note of the event that reports it.
     pub(crate) fn to_note(&self) -> Arc<str> {
         serde_json::to_string(self).unwrap_or_default().into()
     }

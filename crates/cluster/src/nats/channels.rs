@@ -19,7 +19,7 @@ use crate::{
     sans_io::error::Problem,
 };
 
-/// What the rest of the process hears from the task of a channel.
+/// What the task of a channel reports to the rest of the process.
 pub(super) struct Heard {
     pub(super) terms: mpsc::Receiver<Term>,
     pub(super) owner: watch::Receiver<Owner>,
@@ -106,7 +106,7 @@ impl Shown {
         shown.is_none_or(|shown| !shown.eq_ignore_ascii_case(user)) || self.owner.borrow().is_here
     }
 
-    /// Tells whether this process may own the channel, as long as somebody listens.
+    /// Reports whether this process may own the channel, as long as somebody listens.
     async fn tell(mut self, user: String, may_own: watch::Sender<bool>) {
         loop {
             let allowed = self.allows(&user);

@@ -32,7 +32,7 @@ pub type Finding = Result<String, Problem>;
 /// failed.
 pub async fn diagnose(options: &Options) -> Vec<Finding> {
     let (mut findings, mut first) = (Vec::new(), None);
-    // A node needs only one of the servers, and would not tell that another is missing.
+    // A node needs only one of the servers, and would not notice that another is missing.
     for url in &options.urls {
         let connected = Options { urls: vec![url.clone()], ..options.clone() }.connect().await;
         findings.push(connected.map(|link| {
@@ -45,7 +45,7 @@ pub async fn diagnose(options: &Options) -> Vec<Finding> {
     let store = Store::new(link.client.clone(), options);
     let allowed = access::check(&link, &options.cluster).await;
     let time = answer_time(&link, options.lease).await;
-    // The client may tell it late.
+    // The client may report it late.
     let allowed = allowed.and_then(|()| access::first_denied(&link.denied));
     findings.extend([time, message_size(&link)]);
     // Without a permission, the others would only fail late.
@@ -106,14 +106,14 @@ async fn lease(link: &Link, cluster: &str, own: Duration) -> Finding {
         Err(GetStreamErrorKind::JetStream(error)) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
             Ok(format!("no node has joined yet, so leases of {own:?} are possible"))
         }
-        Err(_) => failed("JetStream does not tell the lease of the nodes", ""),
+        Err(_) => failed("JetStream does not return the lease of the nodes", ""),
     }
 }
 
 /// Leases do not depend on it, but the times of events do.
 async fn clock_difference(store: &Store) -> Finding {
     let Some((ours, theirs)) = store.times().await else {
-        return failed("JetStream does not tell its time", "");
+        return failed("JetStream does not return its time", "");
     };
     let difference = ours.abs_diff(theirs);
     if difference > CLOCK_DIFFERENCE_MAX {

@@ -1,6 +1,6 @@
 //! Events of rooms that an owner received but could not store, because it lost the channel. It reports their
-//! number, and the next owners tell readers. The log contains what readers know, so that no other owner tells
-//! it again.
+//! number, and the next owner tells the readers. The log contains the numbers that readers know, so that no
+//! owner repeats them.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Node {
         }
     }
 
-    /// Tells readers what no owner has told yet.
+    /// Tells readers about losses that no owner has told them yet.
     pub(super) fn tell_losses(&mut self) {
         if self.term.is_none() {
             return;

@@ -1,4 +1,4 @@
-//! The task of a node: performs what the [`Member`] asks for, and tells it what happened.
+//! The task of a node: performs the actions of the [`Member`], and passes it their results.
 
 mod losses;
 mod reports;
@@ -250,7 +250,7 @@ impl Node {
         }
     }
 
-    /// Starts a request, whose answer the member gets.
+    /// Starts a request. Its answer goes to the member.
     fn ask<F>(&self, request: impl FnOnce(Store) -> F)
     where
         F: Future<Output = Input> + Send + 'static,
@@ -313,7 +313,7 @@ impl Node {
         }
     }
 
-    /// Tells that the channel can be read here, from any position that another node has told.
+    /// Signals that clients can read the channel here, from any position that they have from another node.
     pub(super) fn tell_stream(&self) {
         let is_readable = self.has_read && !self.member.reader().stream().is_empty();
         self.told.has_stream.send_if_modified(|told| is_readable && !std::mem::replace(told, true));

@@ -1,4 +1,4 @@
-//! What a node tells the others about itself several times within a lease, and what it learns from them.
+//! The report that a node sends to the others several times within a lease, and those that it receives.
 
 use tokio::time::timeout_at;
 
@@ -45,7 +45,7 @@ impl Node {
         }
     }
 
-    /// Tells the other nodes about this one.
+    /// Sends this node's report to the others.
     pub(super) async fn report(&mut self) {
         let state = NodeState {
             node: self.options.node.clone(),

@@ -1,4 +1,4 @@
-//! What keeps the readers of a node from the feed. Each receives a notice, also those that join later.
+//! Why the readers of a node receive no events. Each reader receives a notice, including those that join later.
 
 use serde_json::json;
 use tracing::{info, warn};
@@ -30,7 +30,7 @@ impl Node {
         self.tell_trouble();
     }
 
-    /// Tells readers why they receive nothing, or that this has ended.
+    /// Notifies readers that they receive nothing and why, or that events follow again.
     pub(super) fn tell_trouble(&mut self) {
         let trouble = self.find_trouble();
         if trouble != self.trouble {

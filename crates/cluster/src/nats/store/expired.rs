@@ -13,7 +13,7 @@ use crate::{clock, ownership::LeaseReply};
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 impl Store {
-    /// Removes empty logs of users' channels now and then, until the process ends.
+    /// Removes empty logs of users' channels at intervals, until the process ends.
     pub(in crate::nats) async fn remove_expired(self, node: String) {
         loop {
             let mut streams = self.context.streams();

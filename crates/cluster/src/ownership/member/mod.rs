@@ -387,7 +387,7 @@ impl Member {
         }
     }
 
-    /// Takes what a message told. `applied` was the last record before it.
+    /// Applies what a message changes. `applied` was the last record before it.
     fn take_news(&mut self, news: Vec<Delivery>, applied: u64, bytes: &Bytes) {
         self.actions.extend(news.into_iter().map(Action::Deliver));
         self.log_changed(self.reader.applied() != applied, bytes);
