@@ -66,7 +66,7 @@ impl Slots {
             Problem::capacity(Cause::LiveRooms, message)
                 .hint("try again when a room has ended, or raise `server.max_live`")
         })?;
-        let claim = self.claims.take(What::Place(self.max_live), waits).await?;
+        let claim = self.claims.take(What::Slot(self.max_live), waits).await?;
         Ok(Slot { _here, claim })
     }
 

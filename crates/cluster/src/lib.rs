@@ -21,4 +21,4 @@ pub mod ownership;
 mod progress;
 
 #[cfg(feature = "nats")]
-pub use nats::{Cluster, Finding, Login, Membership, Options, PLACES_MAX, diagnose};
+pub use nats::{Cluster, Finding, Login, Membership, Options, SLOTS_MAX, diagnose};

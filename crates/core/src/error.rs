@@ -23,23 +23,23 @@ pub struct Problem {
 /// Why a request failed with [`Code::Capacity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// Sockets on `/ws/echo`.
+    /// Sockets on `/ws/echo`. Closes these.
     EchoSockets,
-    /// The look-up of another order, of which the channel does one at a time.
+    /// The look-up of another order, of which the channel does one at a time. Only refuses orders.
     LookupRunning,
-    /// Live rooms of this process.
+    /// Live rooms of this process (`server.max_live`). Closes sockets of tokens.
     LiveRooms,
-    /// Live rooms of the cluster.
+    /// Live rooms of the cluster. Closes sockets of tokens.
     LiveRoomsOfCluster,
-    /// Look-ups over time.
+    /// Look-ups over time (`live.lookups_per_minute`). Closes sockets of tokens.
     Lookups,
-    /// Private replays.
+    /// Private replays. Closes sockets of `/ws/play` and `/ws/test`.
     Replays,
-    /// Sockets of any kind.
+    /// Sockets of `/ws` and its routes. Closes any of them.
     Sockets,
-    /// Subscribers of feeds.
+    /// Subscribers of feeds (`limits.subscribers`). Closes sockets that read one.
     Subscribers,
-    /// Another node of the cluster is connected to the user.
+    /// Another node of the cluster is connected to the user. Closes sockets of tokens.
     UserElsewhere,
 }
 

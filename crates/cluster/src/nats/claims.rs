@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Maximum number of slots in a cluster.
-pub const PLACES_MAX: usize = 1_024;
+pub const SLOTS_MAX: usize = 1_024;
 /// Interval at which a claim that another node has is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Time for a release to arrive.
@@ -128,7 +128,7 @@ impl Claimant {
     async fn take(&self, what: &What, holder: &Holder) -> Result<Claim, Problem> {
         let keys = match what {
             What::User(user) => vec![of_user(user)],
-            What::Place(max) => (0..PLACES_MAX.min(*max)).map(|place| format!("place.{place}")).collect(),
+            What::Slot(max) => (0..SLOTS_MAX.min(*max)).map(|place| format!("place.{place}")).collect(),
         };
         for key in keys {
             if let Some(claim) = self.take_key(key, holder.clone()).await? {
@@ -141,7 +141,7 @@ impl Claimant {
                 Problem::capacity(Cause::UserElsewhere, message)
                     .hint("read the room there, or disconnect it first")
             }
-            What::Place(max) => {
+            What::Slot(max) => {
                 let message = format!("the maximum number of live rooms in the cluster, {max}, is connected");
                 Problem::capacity(Cause::LiveRoomsOfCluster, message)
                     .hint("try again when a room has ended, or raise `server.max_live` on every node")

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-pub use claims::PLACES_MAX;
+pub use claims::SLOTS_MAX;
 pub use doctor::{Finding, diagnose};
 use options::Link;
 pub use options::{Login, Options};

@@ -60,7 +60,7 @@ pub enum What {
     /// The connection to this user.
     User(String),
     /// One of this many slots.
-    Place(usize),
+    Slot(usize),
 }
 
 /// A claim, released on drop. It may be lost before.
@@ -98,7 +98,7 @@ impl Claims {
     /// Claims something.
     ///
     /// # Errors
-    /// `capacity` if other processes have it, or if they cannot be reached.
+    /// `capacity` if other processes have it, another code if they cannot be reached.
     pub async fn take(&self, what: What, waits: bool) -> Result<Claim, Refusal> {
         match &self.0 {
             None => Ok(Claim::default()),

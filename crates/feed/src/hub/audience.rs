@@ -73,7 +73,7 @@ impl Audience {
     }
 }
 
-/// Each flag with its bit between processes. Never reuse a bit.
+/// Each flag with its bit between processes. Never reuse a bit; those from 16 on belong to `relay/encoding.rs`.
 macro_rules! bits {
     ($($flag:ident = $bit:literal),*) => {
         impl Audience {

@@ -7,7 +7,7 @@ use crate::{
         args,
         options::{serving, trust},
     },
-    cluster::{Login, Options, PLACES_MAX},
+    cluster::{Login, Options, SLOTS_MAX},
     sans_io::error::{Code, Problem},
     settings::{self, NatsUrls, Settings},
 };
@@ -21,8 +21,8 @@ pub(super) fn options(settings: &Settings) -> Result<Option<Options>, Problem> {
     let settings::Cluster { nats: Some(urls), name, ca, lease, replicas, .. } = &settings.cluster else {
         return Ok(None);
     };
-    if settings.server.max_live > PLACES_MAX {
-        let message = format!("--max-live is above {PLACES_MAX}, the maximum of a cluster");
+    if settings.server.max_live > SLOTS_MAX {
+        let message = format!("--max-live is above {SLOTS_MAX}, the maximum of a cluster");
         return Err(
             Problem::new(Code::BadConfig, message).hint("choose a smaller number, or use several clusters")
         );
