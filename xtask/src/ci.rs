@@ -54,7 +54,7 @@ const STAGES: &[Stage] = &[
 /// Checks of every night, like [`STAGES`]: they take too long for every change.
 #[rustfmt::skip]
 const NIGHTLY: &[Stage] = &[
-    ("times", &[&NODE, &CHROMIUM, &[Need::Packages("packages/client/node_modules")]], &["xtask", "client", "--times"]),
+    ("times", &[&NODE, &CHROMIUM, &[Need::Packages("packages/client/node_modules"), Need::Packages("tests/browser/node_modules")]], &["xtask", "times"]),
     ("alone", &[&[CLIPPY]], &["xtask", "lints", "--alone"]),
     ("soak", &[], &["xtask", "soak"]),
     ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--nightly"]),

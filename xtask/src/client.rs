@@ -14,7 +14,7 @@ use crate::{
 const BUNDLE: &str = "examples/livetape-client.js";
 
 /// Generates types, builds the bundle and runs all tests; with `check`, compares instead of writing. Pages are
-/// measured, but only [`judge_times`] judges that.
+/// measured, but only [`crate::times`] judges that.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let package = root.join("packages/client");
@@ -38,16 +38,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
     status(&mut tests(&node, &testing, &built)?)
 }
 
-/// Runs the tests that measure pages, and judges their frames and CPU times, which takes an idle machine.
-pub(crate) fn judge_times() -> Result<()> {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages/client").canonicalize()?;
-    let built = build_livetape()?;
-    let node = Node::with_packages(&package)?;
-    install(&CHROMIUM)?;
-    status(tests(&node, &package, &built)?.args(["--project", "measured"]).env("JUDGE_TIMES", "1"))
-}
-
-fn tests(node: &Node, package: &Path, built: &Built) -> Result<Command> {
+/// Returns the command for the tests of a package.
+pub(crate) fn tests(node: &Node, package: &Path, built: &Built) -> Result<Command> {
     let mut tests = node.command()?;
     tests.args(["node_modules/vitest/vitest.mjs", "run"]).current_dir(package);
     tests.env("LIVETAPE", &built.livetape).env("PICTURES", built.target.join("client"));

@@ -30,6 +30,7 @@ mod screenshot;
 mod seeds;
 mod size;
 mod soak;
+mod times;
 #[cfg(feature = "codegen")]
 mod views;
 mod web;
@@ -130,9 +131,6 @@ enum Chore {
         /// Compare without writing, and fail on any difference
         #[arg(long)]
         check: bool,
-        /// Measure pages under load instead, and fail on late frames; leave the machine idle meanwhile
-        #[arg(long, conflicts_with = "check")]
-        times: bool,
     },
     /// Check and test packages/python (after a change to it)
     Python {
@@ -164,6 +162,8 @@ enum Chore {
         /// Run only these checks: feed, transport, …
         checks: Vec<String>,
     },
+    /// Judge frames and CPU times of pages under load; leave the machine idle meanwhile
+    Times,
     /// Take the screenshot of the dashboard for README.md (after a change to `web/dist`)
     Screenshot,
 }
@@ -189,8 +189,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Cluster(args) => cluster::run(&args),
         Chore::Web { check } => web::run(check),
-        Chore::Client { times: true, .. } => client::judge_times(),
-        Chore::Client { check, .. } => client::run(check),
+        Chore::Client { check } => client::run(check),
         Chore::Python { check } => python::run(check),
         Chore::Addon => addon::run(),
         Chore::Lints { alone: false } => lints::run(),
@@ -198,6 +197,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Outside => outside::run(),
         Chore::Package { check, published } => package::run(check, published),
         Chore::Browser { checks } => browser::run(&checks),
+        Chore::Times => times::run(),
         Chore::Screenshot => screenshot::run(),
     }?;
     Ok(ExitCode::SUCCESS)
