@@ -1,6 +1,6 @@
 //! What administrators of NATS can do to the stream of a channel, and what others can publish there.
 
-use livetape::cluster::ownership::{Body, Encoded, Epoch, Piece, Record};
+use livetape_cluster::ownership::{Body, Encoded, Epoch, Piece, Record};
 use prost::Message as _;
 use serde_json::{Value, json};
 
