@@ -6,10 +6,9 @@ use anyhow::{Context as _, Result};
 
 use crate::programs::{cargo, command, status, target};
 
-/// All packages to publish.
+/// The packages that a crate with tests needs.
 const PACKAGES: &[&str] = &[
     "livetape",
-    "livetape-cluster",
     "livetape-core",
     "livetape-feed",
     "livetape-io",
