@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use livetape_feed::hub::{Encoding, Mark, Staged};
+use livetape_feed::hub::{EVENT_BYTES_MAX, Encoding, Mark, Staged};
 
-use crate::ownership::Encoded;
+use crate::ownership::{Encoded, record::CONTENT_BYTES_MAX};
 
 /// What the owner is doing, as of an event.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -39,6 +39,9 @@ struct Change {
     told: Option<Told>,
 }
 
+/// Size that is left for the change of an event, in bytes. It contains the text of a mark.
+const CHANGE_BYTES: usize = 64 << 10;
+const _: () = assert!(EVENT_BYTES_MAX + CHANGE_BYTES <= CONTENT_BYTES_MAX, "does not fit into a record");
 /// Maximum number of processes whose losses are remembered.
 const TOLD_MAX: usize = 64;
 

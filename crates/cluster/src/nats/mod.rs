@@ -1,9 +1,8 @@
 //! Several processes share one main channel over NATS: see `docs/cluster.md`.
 //!
-//! [`crate::ownership::Member`](crate::ownership::Member) decides; this module performs what it asks for. [`store`] is JetStream, [`node`]
-//! the task between the member, the hub and the channel. [`orders`] passes orders to the owner, wherever it
-//! is,
-//! [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
+//! A [`Member`](crate::ownership::Member) decides; this module performs what it asks for. [`store`] is
+//! JetStream, [`node`] the task between the member, the hub and the channel. [`orders`] passes orders to the
+//! owner, wherever it is, [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
 mod access;
 mod channels;
