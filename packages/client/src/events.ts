@@ -707,7 +707,7 @@ export interface ErrorEvent extends EventBase {
   type: 'error'
 }
 
-/** Reports why a client is rejected, or why a node of a cluster receives no events. It has no number, because it is not part of a stream: no client can continue from it. */
+/** Reports why a client is rejected, or why a process that shares its channel receives no events. It has no number, because it is not part of a stream: no client can continue from it. */
 export interface OutageMessage {
   /** Description of the failure. */
   data: OutageData
