@@ -338,7 +338,9 @@ impl ser::SerializeMap for Parts<'_> {
     type Ok = ();
     type Error = Error;
 
-    /// Keys that are not strings are quoted, because JSON keys must be strings.
+    /// Keys that are not strings are quoted, because JSON keys must be strings. Inlined, because nearly every
+    /// key is a constant.
+    #[inline(always)]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         self.out.push(b',');
         let start = self.out.len();
