@@ -117,13 +117,13 @@ async fn figures_of_processes_that_share_channels_are_shown() {
     let rig = Rig::start();
     let figure = |name, labels, value| Figure { name, help: "Help.", labels, value };
     let figures = vec![
-        figure("livetape_planted_lag", vec![("channel", "main")], 7),
+        figure("livetape_planted_lag", vec![("channel", "main"), ("node", "a")], 7),
         figure("livetape_planted_total", vec![("channel", "main"), ("outcome", "stored")], 0),
     ];
     rig.control.set_nodes(Nodes { figures, ..Nodes::default() });
     let text = scrape(&rig).await;
     for (line, expected) in [
-        ("livetape_planted_lag{channel=\"main\"}", 7.0),
+        ("livetape_planted_lag{channel=\"main\",node=\"a\"}", 7.0),
         ("livetape_planted_total{channel=\"main\",outcome=\"stored\"}", 0.0),
     ] {
         assert_eq!(value(&text, line), Some(expected), "{text}");

@@ -11,8 +11,8 @@ use crate::{
     programs::{CHROMIUM, build_livetape, install, status},
 };
 
-/// Whether the tests judge times.
-const JUDGE: (&str, &str) = ("JUDGE_TIMES", "1");
+/// Variable that makes the tests judge times.
+const JUDGE: [(&str, &str); 1] = [("JUDGE_TIMES", "1")];
 
 /// Runs the tests of overlays and of the dashboard that measure.
 pub(crate) fn run() -> Result<()> {
@@ -21,6 +21,6 @@ pub(crate) fn run() -> Result<()> {
     let node = Node::with_packages(&package)?;
     install(&CHROMIUM)?;
     let mut overlays = client::tests(&node, &package, &built)?;
-    status(overlays.args(["--project", "measured"]).env(JUDGE.0, JUDGE.1))?;
-    status(browser::checks(&["busy".to_owned()])?.env(JUDGE.0, JUDGE.1))
+    status(overlays.args(["--project", "measured"]).envs(JUDGE))?;
+    status(browser::checks(&["busy".to_owned()])?.envs(JUDGE))
 }

@@ -71,7 +71,7 @@ pub struct Claim {
 }
 
 impl Claims {
-    /// Returns the requests, too, for whoever passes them to the other processes.
+    /// Returns claims of a process with others, and the requests for them.
     #[must_use]
     pub fn shared() -> (Self, mpsc::Receiver<Asked>) {
         let (sender, asked) = mpsc::channel(ORDERS_WAITING_MAX);

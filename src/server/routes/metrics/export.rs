@@ -126,7 +126,7 @@ fn nodes(sheet: &mut Sheet, app: &App) {
         if name.ends_with("_total") {
             sheet.count(name, help, &labels, value);
         } else {
-            sheet.gauge(name, help, labels.first().copied(), value as f64);
+            sheet.level(name, help, &labels, value as f64);
         }
     }
 }
@@ -241,9 +241,13 @@ impl Sheet {
     }
 
     fn gauge(&mut self, name: &'static str, help: &'static str, label: Labelled<'_>, value: f64) {
+        self.level(name, help, label.as_slice(), value);
+    }
+
+    fn level(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: f64) {
         let mut gauge = GaugeValue::default();
         gauge.set_value(value);
-        self.metric(name, help, MetricType::GAUGE, label.as_slice()).set_gauge(gauge);
+        self.metric(name, help, MetricType::GAUGE, labels).set_gauge(gauge);
     }
 
     fn metric(&mut self, name: &str, help: &str, kind: MetricType, labels: &[(&str, &str)]) -> &mut Metric {
