@@ -15,10 +15,16 @@ const WARM_UP: f64 = 0.4;
 const WARM_UP_MIN: f64 = 120.0;
 /// Minimum number of samples after the warm-up.
 const SAMPLES_MIN: usize = 30;
-/// Names of columns, the growth after the warm-up that they may show, and how much more than at the start may
-/// be left at the end, when all clients have gone. Memory that was used once stays with the process.
-const LIMITS: [(&str, f64, f64); 3] =
-    [(" KiB", 4.0 * 1024.0, f64::INFINITY), (" files", 25.0, 4.0), (" threads", 2.0, 4.0)];
+/// Names of columns, the growth after the warm-up that they may show, in less than [`LONG`] seconds and in
+/// more, and how much more than at the start may be left at the end, when all clients have gone. The slower a
+/// machine is, the longer memory still grows after the warm-up, so only a long soak finds small leaks. Memory
+/// that was used once stays with the process.
+const LIMITS: [(&str, [f64; 2], f64); 3] = [
+    (" KiB", [16.0 * 1024.0, 4.0 * 1024.0], f64::INFINITY),
+    (" files", [25.0, 25.0], 4.0),
+    (" threads", [2.0, 2.0], 4.0),
+];
+const LONG: f64 = 600.0;
 
 /// Name of the column with the number of connected readers, and the minimum of its median after the warm-up:
 /// without readers, everything is flat. Of 500 readers, some nine in ten are connected at a time.
@@ -118,9 +124,10 @@ fn trends(csv: &str) -> Result<Vec<Trend>> {
             && limited.iter().all(|&(column, ..)| row[column].is_finite() && row[column] > 0.0)
     };
     ensure!(rows.iter().all(is_measured), "a sample is missing, zero, negative or not a number");
-    let trends = limited.into_iter().map(|(column, name, (_, growth_max, left_max))| {
+    let trends = limited.into_iter().map(|(column, name, (_, growths, left_max))| {
         let points: Vec<_> = counted.iter().map(|row| (row[0], row[column])).collect();
         let seconds = counted[counted.len() - 1][0] - counted[0][0];
+        let growth_max = growths[usize::from(seconds >= LONG)];
         let left = last[column] - first[column];
         Trend { name: name.to_owned(), growth: slope(&points) * seconds, growth_max, left, left_max }
     });
@@ -145,27 +152,43 @@ fn median(mut values: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Returns whether a soak of 4 minutes is flat, with these numbers at each second and a peak, and with `left`
-    /// descriptors after it.
-    fn soak(kib: impl Fn(u32) -> u32, files: impl Fn(u32) -> u32, left: u32) -> bool {
+    /// Returns whether a soak of this length is flat, with these numbers at each second and a peak, and with
+    /// `left` descriptors after it.
+    fn soak(minutes: u32, kib: impl Fn(u32) -> u32, files: impl Fn(u32) -> u32, left: u32) -> bool {
         let mut csv = "seconds,readers,a KiB,a files,a threads\n0.0,0,9000,12,4\n".to_owned();
-        for second in 1..240 {
+        for second in 1..60 * minutes {
             let noise = second * 7919 % 13;
             let peak = if second == 180 { 500 } else { 0 };
             csv +=
                 &format!("{second},500,{},{},4\n", kib(second) + noise * 100, files(second) + noise + peak);
         }
-        csv += &format!("241,0,30000,{left},4\n");
+        csv += &format!("{},0,30000,{left},4\n", 60 * minutes + 1);
         trends(&csv).unwrap().iter().all(Trend::is_flat)
     }
 
     #[test]
     fn a_leak_is_found_and_noise_is_not() {
         let warm = |second: u32| 20_000 + 100 * second.min(125);
-        assert!(soak(warm, |_| 512, 14));
-        assert!(!soak(|second| warm(second) + 60 * second, |_| 512, 14), "60 KiB per second");
-        assert!(!soak(warm, |second| 512 + second / 2, 14), "a descriptor every two seconds");
-        assert!(!soak(warm, |_| 512, 20), "descriptors that nobody closes");
+        for (minutes, leak) in [(4, 150), (30, 5)] {
+            assert!(soak(minutes, warm, |_| 512, 14));
+            assert!(!soak(minutes, |second| warm(second) + leak * second, |_| 512, 14), "memory");
+            assert!(!soak(minutes, warm, |second| 512 + second / 2, 14), "a descriptor every two seconds");
+            assert!(!soak(minutes, warm, |_| 512, 20), "descriptors that nobody closes");
+        }
+    }
+
+    /// As seen on a busy machine: 4,340 KiB in two minutes.
+    #[test]
+    fn memory_may_still_grow_in_a_short_soak() {
+        let slow = |second: u32| 20_000 + 37 * second.min(240);
+        assert!(soak(4, slow, |_| 512, 14) && soak(30, slow, |_| 512, 14));
+    }
+
+    #[test]
+    fn threads_that_nobody_ends_are_found() {
+        let mut csv = "seconds,readers,a KiB,a files,a threads\n".to_owned();
+        (0..240).for_each(|second| csv += &format!("{second},500,9000,12,{}\n", 4 + second / 20));
+        assert!(!trends(&csv).unwrap().iter().all(Trend::is_flat));
     }
 
     /// Judges a soak without growth, after a change to its text.
