@@ -7,7 +7,7 @@ pub const RATE_BYTES_MAX: u64 = 8 << 20;
 /// Maximum burst after a pause, in bytes. A mock may send a whole recording at once.
 pub const BURST_BYTES_MAX: u64 = 64 << 20;
 /// Overhead added to each message, in bytes, because even an empty one causes work.
-const MESSAGE_BYTES: u64 = 256;
+const MESSAGE_BYTES: u64 = 512;
 
 /// Maximum length of an unfinished message including frame headers, in bytes: twice the longest message.
 pub const UNFINISHED_BYTES_MAX: usize = 2 << 20;
