@@ -2,7 +2,7 @@
 //!
 //! Callgrind only counts instructions inside the functions `measured_…`, which it finds by name.
 
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, process::ExitCode, time::Duration};
 
 use livetape::{
     hub::Filter,
@@ -17,8 +17,8 @@ use livetape::{
 /// Number of messages; more than the dedup window holds, so that old ones are evicted.
 const MESSAGES: i64 = 30_000;
 
-fn main() {
-    match std::env::args().nth(1).as_deref() {
+pub(crate) fn run() -> ExitCode {
+    match std::env::args().nth(2).as_deref() {
         Some("decode") => measured_decode(&mut decoder(), &items()),
         Some("dedup") => measured_dedup(&mut Dedup::default()),
         Some("encode") => {
@@ -27,8 +27,12 @@ fn main() {
             let events: Vec<Event> = decoder.take_events().collect();
             measured_encode(&events, &mut Vec::with_capacity(1 << 20));
         }
-        _ => println!("run `cargo xtask guard`"),
+        _ => {
+            println!("run `cargo xtask guard`");
+            return ExitCode::FAILURE;
+        }
     }
+    ExitCode::SUCCESS
 }
 
 fn decoder() -> Decoder {

@@ -1,10 +1,10 @@
-//! All benchmarks but `guard`, as one program, which links livetape once: the first argument is the name of
-//! the benchmark.
+//! All benchmarks as one program, which links livetape once: the first argument is the name of the benchmark.
 
 mod cluster;
 mod decode;
 mod endure;
 mod fanout;
+mod guard;
 mod recording;
 mod replay;
 mod soak;
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Some("decode") => return decode::run(),
         Some("endure") => return endure::run(),
         Some("fanout") => fanout::run(),
+        Some("guard") => return guard::run(),
         Some("recording") => recording::run(),
         Some("replay") => return replay::run(),
         Some("soak") => soak::run(),

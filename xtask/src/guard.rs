@@ -47,9 +47,9 @@ fn build() -> Result<PathBuf> {
         "--package",
         "livetape-benches",
         "--bin",
-        "guard",
+        "benches",
     ]))?;
-    Ok(target()?.join("release/guard"))
+    Ok(target()?.join("release/benches"))
 }
 
 /// Counts the instructions of a function and its callees, with an empty environment, because the size of the
@@ -57,7 +57,8 @@ fn build() -> Result<PathBuf> {
 fn count(program: &Path, work: &str) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    valgrind.arg(format!("--toggle-collect=guard::measured_{work}")).arg(program).arg(work);
+    valgrind.arg(format!("--toggle-collect=benches::guard::measured_{work}"));
+    valgrind.arg(program).args(["guard", work]);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let output = valgrind.env_clear().env("PATH", path).output()?;
     let told = String::from_utf8_lossy(&output.stderr);
@@ -115,7 +116,7 @@ fn compare(counts: &[(&str, u64)], committed: &str, program: &Path) -> Result<()
     let Some((first, _)) = losses.first() else { return Ok(()) };
     bail!(
         "{}; the limit is {TOLERANCE_PERCENT}%\n\
-         To profile it: valgrind --tool=callgrind --toggle-collect=guard::measured_{first} {} {first}\n\
+         To profile it: valgrind --tool=callgrind --toggle-collect=benches::guard::measured_{first} {} guard {first}\n\
          To accept it:  cargo xtask guard --accept, and give the reason in the commit message",
         losses.iter().map(|(_, told)| told.as_str()).collect::<Vec<_>>().join(", "),
         program.display(),
@@ -130,7 +131,7 @@ mod tests {
 
     fn verdict(decode: u64) -> Result<()> {
         let counts = [("decode", decode), ("dedup", 5000), ("encode", 700)];
-        compare(&counts, COMMITTED, Path::new("guard"))
+        compare(&counts, COMMITTED, Path::new("benches"))
     }
 
     #[test]
@@ -139,7 +140,8 @@ mod tests {
         let slower = verdict(103_100).unwrap_err().to_string();
         assert!(slower.starts_with("decode takes 3.1% more instructions; the limit is 3%"), "{slower}");
         assert!(
-            slower.contains("guard::measured_decode guard decode") && slower.contains("--accept"),
+            slower.contains("benches::guard::measured_decode benches guard decode")
+                && slower.contains("--accept"),
             "{slower}"
         );
     }
@@ -152,7 +154,7 @@ mod tests {
     #[test]
     fn what_was_not_counted_fails() {
         assert!(verdict(0).is_err(), "nothing was counted");
-        let compare = |counts: &[_], committed: &str| compare(counts, committed, Path::new("guard"));
+        let compare = |counts: &[_], committed: &str| compare(counts, committed, Path::new("benches"));
         assert!(compare(&[("decode", 100_000), ("dedup", 5000)], COMMITTED).is_err(), "encode is missing");
         let counts = [("decode", 100_000), ("dedup", 5000), ("encode", 700)];
         for committed in [COMMITTED.replace("encode 700", ""), COMMITTED.replace(" 700", " 0"), String::new()]
