@@ -91,6 +91,7 @@ pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: 
         .route("/replay/step", post(replay::step))
         .route("/replay/loop", post(replay::repeat))
         .route("/replay/load", post(replay::load))
+        .route("/truth", get(replay::truth))
         .route("/rooms", get(rooms::list).post(rooms::create))
         .route("/rooms/{id}", get(rooms::get).delete(rooms::delete))
         .route("/rooms/{id}/messages", post(rooms::send_message))

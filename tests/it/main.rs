@@ -52,6 +52,7 @@ mod tidy;
 mod tikfinity;
 mod tls;
 mod tools;
+mod truth;
 mod unparsed;
 mod wire;
 mod writers;

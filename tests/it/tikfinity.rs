@@ -7,7 +7,6 @@ use livetape::{
     hub::{CloseReason, Filter, Format, Hub, Limits},
     sans_io::{
         event::{Chat, Data, Disconnected, Event, Millis, Social, User},
-        recording::{Item, Reader},
         tikfinity,
         wire::{Reading, millis, read_message},
     },
@@ -19,7 +18,7 @@ use serde_json::Value;
 use tokio_tungstenite::client_async;
 use tungstenite::client::IntoClientRequest as _;
 
-use crate::support::{Rig, chat, decode, event, payloads::messages, read_all};
+use crate::support::{Rig, chat, decode, event, payloads::messages, read_all, shipped_recordings};
 
 const TIKFINITY: Filter = Filter {
     types: livetape::hub::Types::ALL,
@@ -29,22 +28,9 @@ const TIKFINITY: Filter = Filter {
 };
 const NAMES: [&str; 8] = ["chat", "follow", "gift", "like", "member", "roomUser", "share", "subscribe"];
 
-/// Returns the items of each shipped recording.
-fn recordings() -> Vec<(String, Vec<Item>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings");
-    let paths: BTreeSet<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let files = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "bin"));
-    let items = files.map(|path| {
-        let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
-        let items = std::iter::from_fn(|| reader.next().unwrap()).map(|record| record.item).collect();
-        (path.file_stem().unwrap().to_str().unwrap().to_owned(), items)
-    });
-    items.collect()
-}
-
 /// Returns the events of all shipped recordings.
 fn shipped() -> Vec<Value> {
-    recordings().iter().flat_map(|(_, items)| decode(items, &TIKFINITY, true)).collect()
+    shipped_recordings().iter().flat_map(|(_, items)| decode(items, &TIKFINITY, true)).collect()
 }
 
 /// Returns the diamonds that an overlay for TikFinity counts: those of gifts outside streaks, and of each end
@@ -114,7 +100,7 @@ fn shipped_recordings_have_this_form() {
 
 #[test]
 fn an_overlay_that_counts_streaks_at_their_end_misses_nothing() {
-    for (name, items) in recordings() {
+    for (name, items) in shipped_recordings() {
         let native = decode(&items, &Filter::default(), true);
         let diamonds: i64 = native.iter().filter_map(|event| event["data"]["diamonds"].as_i64()).sum();
         assert!(diamonds > 0, "{name}");

@@ -25,6 +25,7 @@ pub mod terminal;
 pub mod thousands;
 pub mod tikfinity;
 pub mod token;
+pub mod truth;
 pub mod username;
 pub mod wire;
 pub mod ws_frame;

@@ -8,6 +8,7 @@ use super::flags::{Flags, OfTools};
 #[command(after_help = "Examples:
   livetape info demo
   livetape info show.bin --json | jq .gifts
+  livetape info demo --totals
   curl -s https://example.org/show.bin | livetape info -")]
 pub(in crate::cli) struct Info {
     /// Recording to read: a file, a name under recordings/, `demo`, or - for stdin
@@ -15,6 +16,9 @@ pub(in crate::cli) struct Info {
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    /// Print what clients of a replay have to have counted, as `GET /truth` does
+    #[arg(long)]
+    pub(in crate::cli) totals: bool,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,
 }

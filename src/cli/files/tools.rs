@@ -20,10 +20,11 @@ pub(crate) fn info(args: &args::Info) -> Result<u8, Problem> {
     let bar = progress(tape.bytes());
     let found = info::info(bar.wrap_read(tape.open()?)).map_err(|error| unreadable(&tape.name, &error))?;
     bar.finish_and_clear();
-    if args.json {
-        say_json(&found)?;
-    } else {
-        say(&found)?;
+    match (args.totals, args.json) {
+        (false, false) => say(&found)?,
+        (false, true) => say_json(&found)?,
+        (true, false) => say(found.totals())?,
+        (true, true) => say_json(&found.truth)?,
     }
     let code = report_loss(&tape.name, found.loss);
     Ok(if found.records == 0 { exit::FAILED } else { code })

@@ -6,6 +6,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
+    http::Uri,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -15,10 +16,11 @@ use super::{
     App,
     body::parse_body,
     offset::{Offset, read_offset},
-    recordings,
+    query, recordings,
 };
 use crate::{
     control::{ReplayOrder, ReplayState, STEPS_MAX, Speed},
+    hub::TruthAt,
     sans_io::{
         error::{Code, Problem},
         recording::NAME_BYTES_MAX,
@@ -30,8 +32,24 @@ type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
-    let nothing = || Problem::new(Code::NoReplay, "no replay is running");
-    Ok(Json(app.shared.control.replay().ok_or_else(nothing)?))
+    Ok(Json(app.shared.control.replay().ok_or_else(no_replay)?))
+}
+
+/// Returns what clients have to have counted.
+pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
+    let mut until = None;
+    for (key, value) in query::pairs(&uri)? {
+        if key != "until" {
+            return Err(query::unknown_key(&key, &["until"]).into());
+        }
+        let seq = value.parse().map_err(|_| {
+            let message = format!("`until` is not the number of an event: `{value}`");
+            Problem::new(Code::BadRequest, message).hint("write the `seq` of the last event to count")
+        })?;
+        until = Some(seq);
+    }
+    app.shared.control.replay().ok_or_else(no_replay)?;
+    Ok(Json(app.shared.hub.truth(until)?))
 }
 
 pub(crate) async fn play(State(app): State<App>, body: RawBody) -> ReplayResult {
@@ -60,6 +78,10 @@ pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResul
 
 pub(crate) async fn load(State(app): State<App>, body: RawBody) -> ReplayResult {
     send_order(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
+}
+
+fn no_replay() -> Problem {
+    Problem::new(Code::NoReplay, "no replay is running")
 }
 
 /// Parses the body into an order and sends it to the replay.

@@ -17,6 +17,8 @@ mod timeline;
 pub(crate) use clients::{Log, Socket, close, eventually, is_quiet, json, read, read_all, seqs, told, wait};
 pub(crate) use events::{chat, chats, event};
 pub(crate) use http::HttpResponse;
-pub(crate) use recordings::{decode, expected_session, item, recording, session_items, take};
+pub(crate) use recordings::{
+    decode, expected_session, item, recording, session_items, shipped_recordings, take,
+};
 pub(crate) use rig::Rig;
 pub(crate) use setup::{As, ROOMS, Setup, UPSTREAM, short, tokens};

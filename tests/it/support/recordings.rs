@@ -1,6 +1,6 @@
 //! Recordings for tests, and helpers that decode them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use livetape::{
     hub::Filter,
     sans_io::{
         decoder::{Decoder, DecoderOptions},
-        recording::{Flags, Frame, Item, Opcode, What, Writer, records},
+        recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records},
     },
 };
 use serde_json::Value;
@@ -28,6 +28,19 @@ pub(crate) fn session_items(n: u32) -> Vec<Item> {
         item(line["offset_ms"].as_u64().unwrap(), What::Frame(Frame { opcode: Opcode::BINARY, bytes }))
     });
     std::iter::once(item(0, What::ConnOpen(open))).chain(frames).collect()
+}
+
+/// Returns the items of each shipped recording.
+pub(crate) fn shipped_recordings() -> Vec<(String, Vec<Item>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings");
+    let paths: BTreeSet<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "bin"));
+    let items = files.map(|path| {
+        let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
+        let items = std::iter::from_fn(|| reader.next().unwrap()).map(|record| record.item).collect();
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), items)
+    });
+    items.collect()
 }
 
 /// Builds an item of connection 1.

@@ -12,6 +12,7 @@ use super::{
 use crate::sans_io::{
     event::{Data, Event, Gift, finish_json},
     tikfinity,
+    truth::Added,
 };
 
 /// Numbers and encodes events. Reuses its buffer for each batch.
@@ -28,6 +29,7 @@ struct Draft {
     line_of_final: Option<Span>,
     audience: Audience,
     state_role: StateRole,
+    added: Added,
 }
 
 impl Encoder {
@@ -65,6 +67,7 @@ impl Encoder {
             line_of_final: since_final(event).map(|event| self.write(stream, seq, &event)),
             audience: Audience::of(event),
             state_role: StateRole::of(event),
+            added: Added::by(event),
         }
     }
 
@@ -88,6 +91,7 @@ impl Draft {
             line_of_final: self.line_of_final.map(|span| span.of(batch)),
             audience: self.audience,
             state_role: self.state_role,
+            added: self.added,
         }
     }
 }

@@ -1,7 +1,10 @@
 //! An encoded event, with the filters that let it pass.
 
 use super::{audience::Audience, filter::Filter, line::Line};
-use crate::sans_io::event::{Data, Event};
+use crate::sans_io::{
+    event::{Data, Event},
+    truth::Added,
+};
 
 /// An event in the ring.
 #[derive(Clone, Debug)]
@@ -12,6 +15,8 @@ pub(super) struct Entry {
     pub line_of_final: Option<Line>,
     pub audience: Audience,
     pub state_role: StateRole,
+    /// What it adds to the [`Truth`](crate::sans_io::truth::Truth).
+    pub added: Added,
 }
 
 impl Entry {

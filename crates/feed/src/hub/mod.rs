@@ -23,6 +23,7 @@ mod relay;
 mod ring;
 mod state;
 mod subscriber;
+mod totals;
 
 use std::{
     borrow::Cow,
@@ -42,6 +43,7 @@ pub use position::{OnGap, Since};
 pub use relay::{EVENT_BYTES_MAX, Encoding, Mark, Staged, Unfit};
 pub use subscriber::{Next, Progress, Subscriber};
 use tokio::sync::watch;
+pub use totals::TruthAt;
 
 use self::{encode::Encoder, ends::Tally, pacing::Pacing, relay::Relay, state::ChannelState};
 

@@ -25,7 +25,7 @@ use super::{
     ring::Ring,
     state::ChannelState,
 };
-use crate::sans_io::event::Event;
+use crate::sans_io::{event::Event, truth::Added};
 
 /// Events that wait for acceptance.
 #[derive(Debug)]
@@ -369,7 +369,8 @@ impl Hub {
     pub fn notice(&self, kind: &str, json: &[u8]) {
         let mut state = self.shared.write();
         let (audience, state_role) = (Audience::of_notice(kind), StateRole::Passes);
-        let entry = Entry { line: Line::new(json), line_of_final: None, audience, state_role };
+        let (line, added) = (Line::new(json), Added::default());
+        let entry = Entry { line, line_of_final: None, audience, state_role, added };
         state.notice = Some(entry);
         self.shared.notices.fetch_add(1, Ordering::SeqCst);
         drop(state);

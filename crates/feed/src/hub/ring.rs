@@ -6,6 +6,7 @@ use super::{
     entry::Entry,
     limits::{Limits, Window},
 };
+use crate::sans_io::truth::Tally;
 
 /// Events and the total number of bytes up to each. A *position* is the number of the last event before it: 0
 /// is before the first event, [`Ring::head`] after the newest.
@@ -19,6 +20,8 @@ pub(super) struct Ring {
     bytes: u64,
     /// Number of bytes ever evicted.
     bytes_evicted: u64,
+    /// Totals of the evicted events.
+    evicted: Tally,
 }
 
 #[derive(Debug)]
@@ -30,7 +33,14 @@ struct Slot {
 
 impl Ring {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, slots: VecDeque::new(), head: 0, bytes: 0, bytes_evicted: 0 }
+        Self {
+            limits,
+            slots: VecDeque::new(),
+            head: 0,
+            bytes: 0,
+            bytes_evicted: 0,
+            evicted: Tally::default(),
+        }
     }
 
     /// Returns the number of the newest event; 0 before the first.
@@ -51,6 +61,7 @@ impl Ring {
         while self.tail() < self.floor(self.limits.ring()) {
             let oldest = self.slots.pop_front().expect("the tail is below the head");
             self.bytes_evicted = oldest.end;
+            self.evicted.add(&oldest.entry.added);
         }
     }
 
@@ -69,6 +80,17 @@ impl Ring {
             self.tail()
         };
         by_bytes.max(self.head.saturating_sub(window.events))
+    }
+
+    /// Counts the events up to and including `seq`; `None` if it is not in the ring, nor right before it.
+    pub(super) fn tally(&self, seq: u64) -> Option<Tally> {
+        if seq > self.head {
+            return None;
+        }
+        let mut tally = self.evicted.clone();
+        let counted = seq.checked_sub(self.tail())? as usize;
+        self.slots.range(..counted).for_each(|slot| tally.add(&slot.entry.added));
+        Some(tally)
     }
 
     /// Returns the events after `position` with their numbers, oldest first. Empty if the next event is no

@@ -19,6 +19,7 @@ use crate::sans_io::{
         Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
         records::{ConnOpen, Header, header},
     },
+    truth::{Added, Tally, Truth},
 };
 
 /// Maximum number of listed connections. All are counted.
@@ -56,6 +57,9 @@ pub struct Info {
     /// All missing data.
     #[serde(skip)]
     pub loss: Loss,
+    /// What clients of a replay have to have counted.
+    #[serde(skip)]
+    pub truth: Truth,
 }
 
 /// Content of the header.
@@ -112,7 +116,7 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     let mut reader = Reader::open(input)?;
     let (mut info, mut connections) = (Info::default(), BTreeMap::new());
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
-    let (mut chart, mut people) = (Chart::default(), People::default());
+    let (mut chart, mut people, mut tally) = (Chart::default(), People::default(), Tally::default());
     let (mut missing, mut last) = (0, Duration::ZERO);
     while let Some(head) = reader.next_head()? {
         let Some(body) = reader.body() else { continue };
@@ -125,6 +129,7 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
             chart.add_event(head.offset, &event);
             people.add(&event);
             info.gifts.add(&event);
+            tally.add(&Added::by(&event));
         }
         if head.record_type == record_type::FRAME {
             info.add_frame(head, &mut connections);
@@ -137,6 +142,7 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     info.timeline = chart.timeline(BUCKETS);
     info.events = info.timeline.types.iter().map(|(&kind, counts)| (kind, counts.iter().sum())).collect();
     info.users = people.count();
+    info.truth = tally.truth();
     info.connections = connections.into_values().collect();
     info.add_report(reader.report());
     Ok(info)

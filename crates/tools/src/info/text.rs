@@ -41,6 +41,13 @@ impl fmt::Display for Info {
 }
 
 impl Info {
+    /// Returns a line for each total of the truth.
+    #[must_use]
+    pub fn totals(&self) -> String {
+        let line = |(name, total): &(&str, String)| format!("{name:<13}{}\n", printable(total, COLUMNS_MAX - 13));
+        self.truth.totals().iter().map(line).collect()
+    }
+
     /// Writes the activity by event type and over time.
     fn rates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.events.values().sum();

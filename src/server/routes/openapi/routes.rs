@@ -3,6 +3,7 @@
 use super::{Body, Content, Route, Schemas, object, required};
 use crate::{
     control::{Check, InjectRequest, Injected, ReplayState, Status},
+    hub::TruthAt,
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::routes::{
         connections, origins,
@@ -162,6 +163,10 @@ fn replays(it: &mut Schemas) -> Vec<Route> {
     ];
     let mut routes = vec![get("/replay", "State of the replay.", it.write::<ReplayState>())];
     routes.extend(bodies.map(|(path, summary, body)| post(path, summary, body, it.write::<ReplayState>())));
+    routes.push(Route {
+        query: vec![Param::new("until", "number of the last event to count", Values::Numbers(0, None))],
+        ..get("/truth", "What clients have to have counted since the replay's start.", it.write::<TruthAt>())
+    });
     routes
 }
 

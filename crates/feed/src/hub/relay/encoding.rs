@@ -11,6 +11,7 @@ use super::{
     },
     Encoding, Unfit,
 };
+use crate::sans_io::truth::Added;
 
 /// Bits of [`Encoding::audience`] beside those of [`Audience`].
 const BEGINS: u32 = 1 << 16;
@@ -49,6 +50,7 @@ impl Entry {
                 (false, true) => StateRole::Ends,
                 (false, false) => StateRole::Passes,
             },
+            added: Added::default(),
         })
     }
 }

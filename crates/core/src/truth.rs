@@ -1,0 +1,210 @@
+//! What a client has to have counted after the events of a replay.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use smol_str::SmolStr;
+
+use super::event::{Data, Event, Gift, SocialAction};
+
+/// Maximum number of users whose diamonds are counted apart.
+pub const USERS_MAX: usize = 100_000;
+/// Maximum length of a `uniqueId` whose diamonds are counted apart, in bytes. TikTok's have up to 24 letters.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Totals of the current generation of a replay: each lap, seek and load begins another one. They are the same
+/// whatever a client filters, and however often it reconnects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct Truth {
+    /// Messages of the room that a client without filters receives.
+    pub events: u64,
+    /// Comments.
+    pub chats: u64,
+    /// Gifts: the sum of `repeatDelta`.
+    pub gifts: i64,
+    /// Gift streaks that began.
+    pub streaks: u64,
+    /// Value of all gifts: the sum of `diamonds`.
+    pub diamonds: i64,
+    /// Likes: the sum of `likeCount`.
+    pub likes: i64,
+    /// Follows.
+    pub follows: u64,
+    /// Shares.
+    pub shares: u64,
+    /// Viewers who joined: `member` events whose `actionId` is 1.
+    pub joins: u64,
+    /// Subscriptions.
+    pub subscribes: u64,
+    /// Last number of viewers; 0 if there was none yet.
+    pub viewers: i64,
+    /// Number of users who sent gifts.
+    pub gifters: u64,
+    /// `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift.
+    pub top_gifter: SmolStr,
+    /// Diamonds of each user, by `uniqueId`: the first 100,000 users.
+    pub users: BTreeMap<SmolStr, i64>,
+}
+
+impl Truth {
+    /// Returns the totals by name, without the users.
+    #[must_use]
+    pub fn totals(&self) -> [(&'static str, String); 13] {
+        [
+            ("events", self.events.to_string()),
+            ("chats", self.chats.to_string()),
+            ("gifts", self.gifts.to_string()),
+            ("streaks", self.streaks.to_string()),
+            ("diamonds", self.diamonds.to_string()),
+            ("likes", self.likes.to_string()),
+            ("follows", self.follows.to_string()),
+            ("shares", self.shares.to_string()),
+            ("joins", self.joins.to_string()),
+            ("subscribes", self.subscribes.to_string()),
+            ("viewers", self.viewers.to_string()),
+            ("gifters", self.gifters.to_string()),
+            ("top_gifter", self.top_gifter.to_string()),
+        ]
+    }
+}
+
+/// Counts events.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    truth: Truth,
+    /// Generation of the last event that says it.
+    generation: u32,
+    /// Users in the order of their first gift.
+    gifters: Vec<SmolStr>,
+}
+
+/// What an event adds to the truth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Generation of the replay, from 1; 0 if the event does not say it.
+    generation: u32,
+    what: What,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum What {
+    #[default]
+    Nothing,
+    /// An event that no other total counts.
+    Event,
+    Chat,
+    Gift {
+        sender: SmolStr,
+        gifts: i32,
+        diamonds: i64,
+        begins: bool,
+    },
+    Likes(i32),
+    Follow,
+    Share,
+    Join,
+    Subscribe,
+    Viewers(i64),
+}
+
+impl Added {
+    /// Returns what an event adds: nothing unless it comes from a recording.
+    #[must_use]
+    pub fn by(event: &Event) -> Self {
+        if !event.replay {
+            return Self::default();
+        }
+        let streak = match &event.data {
+            Data::Gift(gift) => gift.streak_id.as_str(),
+            _ => "",
+        };
+        // An inferred final has no message, and so no id of its own.
+        let id = event.id.as_deref().unwrap_or(streak);
+        let generation = match id.rsplit_once('~') {
+            _ if id.is_empty() => 0,
+            Some((_, suffix)) => suffix.parse().unwrap_or(1),
+            None => 1,
+        };
+        let what = if event.id.is_some() { What::of(event) } else { What::Nothing };
+        Self { generation, what }
+    }
+}
+
+impl What {
+    fn of(event: &Event) -> Self {
+        match &event.data {
+            Data::Unknown(_) => Self::Nothing,
+            Data::Chat(_) => Self::Chat,
+            Data::Gift(gift) => Self::Gift {
+                sender: event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default(),
+                gifts: gift.repeat_delta,
+                diamonds: gift.diamonds,
+                begins: begins(gift),
+            },
+            Data::Like(like) => Self::Likes(like.like_count),
+            Data::Social(social) => match social.action {
+                SocialAction::Follow => Self::Follow,
+                SocialAction::Share => Self::Share,
+                SocialAction::Other => Self::Event,
+            },
+            Data::Member(member) if member.action_id == 1 => Self::Join,
+            Data::Subscribe(_) => Self::Subscribe,
+            Data::RoomUser(room) => Self::Viewers(room.viewer_count),
+            _ => Self::Event,
+        }
+    }
+}
+
+/// Whether this is the first event of a streak: later ones count only what they add.
+fn begins(gift: &Gift) -> bool {
+    !gift.streak_id.is_empty() && gift.repeat_delta > 0 && gift.repeat_delta == gift.repeat_count
+}
+
+impl Tally {
+    /// Counts an event.
+    pub fn add(&mut self, added: &Added) {
+        if added.generation != 0 && added.generation != self.generation {
+            *self = Self { generation: added.generation, ..Self::default() };
+        }
+        let truth = &mut self.truth;
+        match &added.what {
+            What::Nothing => return,
+            What::Event => {}
+            What::Chat => truth.chats += 1,
+            What::Gift { sender, gifts, diamonds, begins } => {
+                truth.gifts = truth.gifts.saturating_add((*gifts).into());
+                truth.diamonds = truth.diamonds.saturating_add(*diamonds);
+                truth.streaks += u64::from(*begins);
+                self.add_gifter(sender, *diamonds);
+            }
+            What::Likes(likes) => truth.likes = truth.likes.saturating_add((*likes).into()),
+            What::Follow => truth.follows += 1,
+            What::Share => truth.shares += 1,
+            What::Join => truth.joins += 1,
+            What::Subscribe => truth.subscribes += 1,
+            What::Viewers(viewers) => truth.viewers = *viewers,
+        }
+        self.truth.events += 1;
+    }
+
+    fn add_gifter(&mut self, sender: &SmolStr, diamonds: i64) {
+        let users = &mut self.truth.users;
+        if let Some(sum) = users.get_mut(sender) {
+            *sum = sum.saturating_add(diamonds);
+        } else if users.len() < USERS_MAX && !sender.is_empty() && sender.len() <= NAME_BYTES_MAX {
+            users.insert(sender.clone(), diamonds);
+            self.gifters.push(sender.clone());
+        }
+    }
+
+    /// Returns the totals.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        let mut truth = self.truth.clone();
+        truth.gifters = truth.users.len() as u64;
+        let top = self.gifters.iter().enumerate().max_by_key(|(at, name)| (truth.users[*name], Reverse(*at)));
+        truth.top_gifter = top.map(|(_, name)| name.clone()).unwrap_or_default();
+        truth
+    }
+}

@@ -1,0 +1,166 @@
+//! The truth: what clients have to have counted, compared with what they receive.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use livetape::{
+    control::ReplayOrder,
+    hub::{Filter, Gifts, Hub, Limits},
+    sans_io::{error::Code, event::Event, pace::Speed},
+    source::ReplayOptions,
+    tools::info::info,
+};
+use serde_json::{Value, json};
+
+use crate::support::{Rig, chats, recording, shipped_recordings};
+
+/// Plays once at once, to one client.
+fn fast() -> ReplayOptions {
+    ReplayOptions { speed: Speed::Max, exit_when_done: true, wait_clients: 1, ..ReplayOptions::default() }
+}
+
+fn filter(gifts: Gifts) -> Filter {
+    Filter { gifts, ..Filter::default() }
+}
+
+fn sum<'a>(events: impl Iterator<Item = &'a Value>, field: &str) -> i64 {
+    events.map(|event| event["data"][field].as_i64().unwrap()).sum()
+}
+
+/// Counts what a client received, in the way that the documentation of the fields describes.
+fn counted(events: &[Value]) -> Value {
+    let of = |kind: &'static str| events.iter().filter(move |event| event["type"] == kind);
+    let social = |action: &'static str| of("social").filter(move |event| event["data"]["action"] == action);
+    let mut users = BTreeMap::<&str, (i64, usize)>::new();
+    for (at, gift) in of("gift").enumerate() {
+        let name = gift["data"]["user"]["uniqueId"].as_str().unwrap();
+        users.entry(name).or_insert((0, at)).0 += gift["data"]["diamonds"].as_i64().unwrap();
+    }
+    let top = users.iter().max_by_key(|(_, (diamonds, at))| (*diamonds, Reverse(*at)));
+    let streaks: BTreeSet<_> =
+        of("gift").filter_map(|gift| gift["data"]["streakId"].as_str()).filter(|id| !id.is_empty()).collect();
+    json!({
+        "chats": of("chat").count(),
+        "gifts": sum(of("gift"), "repeatDelta"),
+        "streaks": streaks.len(),
+        "diamonds": sum(of("gift"), "diamonds"),
+        "likes": sum(of("like"), "likeCount"),
+        "follows": social("follow").count(),
+        "shares": social("share").count(),
+        "joins": of("member").filter(|event| event["data"]["actionId"] == 1).count(),
+        "subscribes": of("subscribe").count(),
+        "viewers": of("room_user").last().map_or(json!(0), |event| event["data"]["viewerCount"].clone()),
+        "gifters": users.len(),
+        "top_gifter": top.map_or("", |(name, _)| name),
+        "users": users.iter().map(|(name, (diamonds, _))| (*name, *diamonds)).collect::<BTreeMap<_, _>>(),
+    })
+}
+
+fn without_events(truth: &Value) -> Value {
+    let mut truth = truth.clone();
+    for field in ["events", "stream", "seq"] {
+        truth.as_object_mut().unwrap().remove(field);
+    }
+    truth
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_client_of_a_shipped_recording_counts_the_truth() {
+    for (name, items) in shipped_recordings() {
+        for gifts in [Gifts::Raw, Gifts::Delta, Gifts::Final] {
+            let rig = Rig::play_filtered(&items, fast(), filter(gifts));
+            let hub = rig.hub.clone();
+            let events: Vec<Value> = rig.played().await.into_iter().map(|(_, event)| event).collect();
+            let truth = serde_json::to_value(hub.truth(None).unwrap()).unwrap();
+            assert_eq!(without_events(&truth), counted(&events), "{name} {gifts:?}");
+            if gifts == Gifts::Raw {
+                let info = info(&recording(&items)[..]).unwrap();
+                assert_eq!(info.truth, hub.truth(None).unwrap().truth, "{name}");
+                for (field, total) in info.truth.totals() {
+                    assert_eq!(truth[field].to_string().trim_matches('"'), total, "{name}");
+                }
+                assert_eq!(truth.as_object().unwrap().len(), info.truth.totals().len() + 3, "{name}");
+                let messages = events.iter().filter(|event| event.get("id").is_some()).count();
+                assert_eq!(truth["events"], messages, "{name}");
+            }
+        }
+    }
+}
+
+/// Comments with the ids of messages, from `first` on.
+fn comments(first: u64, count: usize) -> Vec<Event> {
+    let named = |(id, event): (u64, Event)| Event { id: Some(id.to_string().into()), ..event };
+    (first..).zip(chats(count)).map(named).collect()
+}
+
+fn chats_until(hub: &Hub, until: u64) -> Result<u64, Code> {
+    hub.truth(Some(until)).map(|at| at.truth.chats).map_err(|problem| problem.code)
+}
+
+#[test]
+fn the_truth_is_known_after_each_event_of_the_backlog() {
+    let hub = Hub::new("s".to_owned(), Limits { events_max: 4, ..Limits::default() });
+    for batch in 0..10 {
+        hub.publish(&comments(batch, 1));
+    }
+    for until in 6..=10 {
+        assert_eq!(chats_until(&hub, until), Ok(until));
+    }
+    for until in [0, 5, 11, u64::MAX] {
+        assert_eq!(chats_until(&hub, until), Err(Code::UnknownPosition), "{until}");
+    }
+    assert_eq!(hub.truth(None).unwrap().seq, 10);
+}
+
+#[test]
+fn a_live_room_is_not_counted() {
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    let live = |event| Event { replay: false, ..event };
+    hub.publish(&comments(1, 3).into_iter().map(live).collect::<Vec<_>>());
+    assert_eq!(hub.truth(None).unwrap().truth, Default::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_generation_starts_over() {
+    let items = shipped_recordings().into_iter().find(|(name, _)| name == "short").unwrap().1;
+    let whole = Rig::play(&items, fast());
+    let hub = whole.hub.clone();
+    whole.played().await;
+    let expected = hub.truth(None).unwrap().truth;
+    let options = ReplayOptions { wait_clients: 0, ..ReplayOptions::default() };
+    let rig = Rig::play(&items, ReplayOptions { speed: Speed::Times(100.0), ..options });
+    rig.at_ms(2_000).await;
+    assert!(rig.hub.truth(None).unwrap().truth.events > 0);
+    rig.order(ReplayOrder::Seek(std::time::Duration::ZERO)).await;
+    rig.order(ReplayOrder::Speed(Speed::Max)).await;
+    rig.at_ms(60_000).await;
+    assert_eq!(rig.hub.truth(None).unwrap().truth, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_answers_the_truth() {
+    let mut rig = Rig::ring(4);
+    let ask = async |rig: &Rig, path: &str| rig.http("GET", path, "").await;
+    assert_eq!(ask(&rig, "/truth").await.json()["error"]["code"], "no_replay");
+    crate::rest::connect(rig.driver());
+    drop(rig.take_driver());
+    rig.hub.publish(&comments(1, 2));
+    rig.hub.publish(&comments(3, 4));
+    let answer = ask(&rig, "/truth").await.json();
+    assert_eq!((&answer["seq"], &answer["chats"], &answer["users"]), (&json!(6), &json!(6), &json!({})));
+    assert_eq!(answer["stream"], json!(&*rig.hub.stream()));
+    assert_eq!(ask(&rig, "/truth?until=3").await.json()["chats"], 3);
+    for (query, status, code) in [
+        ("until=1", 410, "unknown_position"),
+        ("until=7", 410, "unknown_position"),
+        ("until=-1", 400, "bad_request"),
+        ("until=", 400, "bad_request"),
+        ("untill=3", 400, "bad_request"),
+        ("until=3&until=4", 400, "bad_request"),
+    ] {
+        let answer = ask(&rig, &format!("/truth?{query}")).await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (status, &json!(code)), "{query}");
+    }
+}
