@@ -51,7 +51,7 @@ fn counted(events: &[Value]) -> Value {
         "shares": social("share").count(),
         "joins": of("member").filter(|event| event["data"]["actionId"] == 1).count(),
         "subscribes": of("subscribe").count(),
-        "viewers": of("room_user").last().map_or(json!(0), |event| event["data"]["viewerCount"].clone()),
+        "viewers": of("room_user").next_back().map_or(json!(0), |event| event["data"]["viewerCount"].clone()),
         "gifters": users.len(),
         "top_gifter": top.map_or("", |(name, _)| name),
         "users": users.iter().map(|(name, (diamonds, _))| (*name, *diamonds)).collect::<BTreeMap<_, _>>(),

@@ -19,6 +19,9 @@ pub use builder::TapeBuilder;
 pub use finished::Finished;
 #[doc(inline)]
 pub use livetape_core::pace::Speed;
+#[cfg(feature = "tape")]
+#[doc(inline)]
+pub use livetape_core::truth::Truth;
 #[doc(inline)]
 pub use livetape_mock::{MockTikTok, Scenario, Seen};
 #[cfg(feature = "tape")]

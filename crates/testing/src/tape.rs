@@ -5,7 +5,10 @@ use std::{future::Future, panic::Location, path::Path, time::Duration};
 use livetape::{
     control::{Control, ReplayOrder, ReplayPhase},
     hub::{CloseReason, Hub},
-    sans_io::error::{Problem, close},
+    sans_io::{
+        error::{Problem, close},
+        truth::Truth,
+    },
     server::{check_close, memory},
 };
 use tokio::{io::DuplexStream, time::timeout};
@@ -277,6 +280,24 @@ impl Tape {
             self.hub.wait_until_read().await;
             tally.finished(&self.control.status().counts)
         }
+    }
+
+    /// Returns what clients have to have counted after all events that were sent: totals since the last lap
+    /// or seek.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// tape.finished().await;
+    /// let truth = tape.truth();
+    /// assert_eq!((truth.diamonds, &*truth.top_gifter), (114, "umbra_walnut0518"));
+    /// assert_eq!(truth.users["umbra_walnut0518"], 37);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        self.hub.truth(None).expect("a tape's channel is its own").truth
     }
 
     /// Describes why the replay makes no progress.

@@ -34,6 +34,23 @@ def test_finished_counts_events_and_diamonds(livetape):
     assert finished.lost == ""
 
 
+@pytest.mark.livetape(speed="max")
+def test_the_truth_is_what_a_client_counts_after_each_event(livetape):
+    events = []
+    for event in lib.connect(livetape.url):
+        events.append(event)
+        if event.type == "disconnected":
+            break
+    truth = livetape.truth()
+    assert (truth["chats"], truth["diamonds"], truth["top_gifter"]) == (63, 114, "umbra_walnut0518")
+    gifts = [event.data for event in events if event.type == "gift"]
+    assert truth["gifts"] == sum(gift["repeatDelta"] for gift in gifts)
+    first = next(event for event in events if event.type == "chat")
+    assert livetape.truth(first.seq)["chats"] == 1
+    with pytest.raises(LivetapeError, match="after the newest"):
+        livetape.truth(truth["seq"] + 1)
+
+
 @pytest.mark.livetape(SIX_SECONDS, speed="max", start="1s", end=2.5, laps=2, idle_limit=0.1, wait_clients=0)
 def test_a_range_is_repeated(livetape):
     state = livetape.request("GET", "/replay")

@@ -73,6 +73,37 @@ export interface Finished {
   lost: Lost | null
 }
 
+/** What clients have to have counted: totals since the last lap or seek, the same for every filter and however often a client reconnects. */
+export interface Truth {
+  /** Id of the channel that `seq` counts in. */
+  stream: string
+  /** Number of the last counted event. */
+  seq: number
+  /** Messages of the room that a client without filters receives. */
+  events: number
+  chats: number
+  /** Gifts: the sum of `repeatDelta`. */
+  gifts: number
+  /** Gift streaks that began. */
+  streaks: number
+  diamonds: number
+  /** Likes: the sum of `likeCount`. */
+  likes: number
+  follows: number
+  shares: number
+  /** Viewers who joined: `member` events whose `actionId` is 1. */
+  joins: number
+  subscribes: number
+  /** Last number of viewers. */
+  viewers: number
+  /** Number of users who sent gifts. */
+  gifters: number
+  /** `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift. */
+  top_gifter: string
+  /** Diamonds of each user, by `uniqueId`: the first 100,000 users. */
+  users: Record<string, number>
+}
+
 interface Status {
   state: 'idle' | 'connecting' | 'connected' | 'retrying' | 'ended'
   clients: number
@@ -219,6 +250,11 @@ export class Tape {
   /** Pauses the replay, then plays the next `frames` frames that contain events. */
   async step(frames = 1): Promise<void> {
     await post(this.#server, '/replay/step', { count: frames })
+  }
+
+  /** Returns what clients have to have counted after the event `until`, or after all that were sent. */
+  async truth(until?: number): Promise<Truth> {
+    return ask<Truth>(this.#server, until === undefined ? '/truth' : `/truth?until=${until}`)
   }
 
   /** Waits until the recording has ended and every client has been sent all events. */

@@ -31,6 +31,21 @@ test('a finished tape has counted events, diamonds and losses', async ({ startTa
   expect(() => expect(tape).toHaveSent('chat', 1)).toThrow('expected 1 event of type chat, got 63')
 })
 
+test('the truth is what a client counts, after each event', async ({ startTape }) => {
+  const tape = await startTape({ speed: 'max' })
+  const client = connect(tape.url)
+  await tape.finished()
+  const truth = await tape.truth()
+  await until('the client has read everything', () => client.events.at(-1)?.seq === truth.seq)
+  const gifts = client.events.filter(({ type }) => type === 'gift').map(({ data }) => data)
+  expect(truth).toMatchObject({ stream: client.events[0].stream, chats: 63, diamonds: 114, top_gifter: 'umbra_walnut0518' })
+  expect(truth.gifts).toBe(gifts.reduce((sum, { repeatDelta }) => sum + repeatDelta, 0))
+  expect(truth.users.umbra_walnut0518).toBe(gifts.reduce((sum, { sender, diamonds }) => sum + (sender === 'umbra_walnut0518' ? diamonds : 0), 0))
+  const chat = client.events.find(({ type }) => type === 'chat')
+  expect((await tape.truth(chat.seq)).chats).toBe(1)
+  await expect(tape.truth(truth.seq + 1)).rejects.toThrow(/after the newest/)
+})
+
 test('hundreds of messages can be sent at once', async ({ startTape }) => {
   const tape = await startTape({ hold: true })
   const sent = await Promise.all(Array.from({ length: 300 }, (_, i) => tape.send.chat({ user: 'ann', comment: `${i}` })))

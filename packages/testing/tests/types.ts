@@ -4,7 +4,7 @@ import { expect as jestExpect } from '@jest/globals'
 import { expect as vitestExpect } from 'vitest'
 
 import '../src/jest.js'
-import { startMock, startTape, withTape, type Finished, type Lost, type Sent } from '../src/index.js'
+import { startMock, startTape, withTape, type Finished, type Lost, type Sent, type Truth } from '../src/index.js'
 import { expect as playwrightExpect, test as playwrightTest } from '../src/playwright.js'
 import { test as vitestTest } from '../src/vitest.js'
 
@@ -12,6 +12,8 @@ vitestTest('fixtures are typed', async ({ startTape, startMock }) => {
   await using tape = await startTape({ recording: 'demo', speed: 'max', start: '1m30s', end: 120, waitClients: 1, mock: 'scenario.toml' })
   const sent: Sent = await tape.send.gift({ user: { uniqueId: 'ann' }, gift: 'Rose', count: 5, combo: true })
   await tape.send.end()
+  const { top_gifter, users }: Truth = await tape.truth(sent.seqs[0])
+  vitestExpect(users[top_gifter]).toBe(1)
   const { events, byType, diamonds, lost }: Finished = await tape.finished()
   const [numbers, missing]: [number[], Lost | null] = [[events, diamonds, byType.gift ?? 0, sent.delivered], lost]
   vitestExpect(tape).toHaveSent('gift', { min: numbers.length + (missing?.records ?? 0) })

@@ -44,7 +44,8 @@ impl Info {
     /// Returns a line for each total of the truth.
     #[must_use]
     pub fn totals(&self) -> String {
-        let line = |(name, total): &(&str, String)| format!("{name:<13}{}\n", printable(total, COLUMNS_MAX - 13));
+        let line =
+            |(name, total): &(&str, String)| format!("{name:<13}{}\n", printable(total, COLUMNS_MAX - 13));
         self.truth.totals().iter().map(line).collect()
     }
 

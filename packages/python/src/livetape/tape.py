@@ -128,6 +128,14 @@ class Tape(Running):
         """Pause the replay, then play the next frames that contain events."""
         self._order("step", count=frames)
 
+    def truth(self, until: int | None = None) -> dict[str, Any]:
+        """Return what clients have to have counted after the event `until`, or after all that were sent.
+
+        The totals are those since the last lap or seek: `diamonds`, `gifts`, `chats`, `top_gifter`, …
+        """
+        truth: dict[str, Any] = self.request("GET", "/truth" if until is None else f"/truth?until={until}")
+        return truth
+
     def finished(self, *, timeout: float = PATIENCE) -> Finished:
         """Wait until the recording has ended and every client was sent all events.
 
@@ -220,6 +228,7 @@ class AsyncTape(Wrapped[Tape]):
     pause = coroutine(Tape.pause)
     seek = coroutine(Tape.seek)
     step = coroutine(Tape.step)
+    truth = coroutine(Tape.truth)
     finished = coroutine(Tape.finished)
     verify = coroutine(Tape.verify)
     stop = coroutine(Tape.stop)
