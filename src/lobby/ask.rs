@@ -111,11 +111,22 @@ impl Lobby {
     /// `not_found`.
     pub fn dismiss(&mut self, id: &str, code: u16, reason: String) -> Result<ConnectionView, Problem> {
         let key = self.key(id)?;
+        Ok(self.dismiss_one(key, code, reason))
+    }
+
+    /// Closes all connections but observers, and returns them, oldest first.
+    pub fn dismiss_all(&mut self, code: u16, reason: &str) -> Vec<ConnectionView> {
+        let clients = self.listed().filter(|(_, connection)| !connection.is_observer);
+        let clients: Vec<Key> = clients.map(|(key, _)| *key).collect();
+        clients.into_iter().map(|key| self.dismiss_one(key, code, reason.to_owned())).collect()
+    }
+
+    fn dismiss_one(&mut self, key: Key, code: u16, reason: String) -> ConnectionView {
         if let Some(connection) = self.connections.get_mut(&key) {
             connection.is_leaving = true;
         }
         self.effects.push(Effect::Close { key, code, reason });
-        Ok(self.view(key))
+        self.view(key)
     }
 
     /// Sends a message from the server to a room. Returns the number of recipients.

@@ -97,6 +97,7 @@ pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: 
         .route("/rooms/{id}/messages", post(rooms::send_message))
         .route("/broadcast", post(rooms::broadcast))
         .route("/connections", get(connections::list))
+        .route("/connections/close", post(connections::dismiss_all))
         .route("/connections/{id}", get(connections::get))
         .route("/connections/{id}/metadata", put(connections::put_metadata))
         .route("/connections/{id}/close", post(connections::dismiss))

@@ -32,6 +32,7 @@ fn bodies() -> Vec<(&'static str, &'static str, Value)> {
         // With `abort`, the others may not be given.
         ("POST", "/connections/{id}/close", json!({ "code": 1000, "reason": "bye" })),
         ("POST", "/connections/{id}/close", json!({ "abort": false })),
+        ("POST", "/connections/close", json!({ "reason": "bye" })),
         ("POST", "/connections/{id}/messages", json!({ "message": 1 })),
         ("POST", "/mock", json!({ "scenario": "none" })),
         ("POST", "/origins", json!({ "origin": "https://overlay.example", "setting": "server.origins" })),

@@ -196,17 +196,11 @@ export class Tape {
    */
   async drop(how: number | { abort: true } = 1011): Promise<number> {
     const order = typeof how === 'number' ? { code: closeCode(how), reason: 'dropped by the test' } : abort(how)
-    const clients = (await this.#connections()).filter(({ observer }) => !observer)
-    const close = ({ id }: Connection) =>
-      post(this.#server, `/connections/${id}/close`, order).catch((error: LivetapeError) => {
-        // One that has left in the meantime.
-        if (error.code !== 'not_found') throw error
-      })
-    await Promise.all(clients.map(close))
-    const dropped = new Set(clients.map(({ id }) => id))
+    const { connections } = await post<{ connections: Connection[] }>(this.#server, '/connections/close', order)
+    const dropped = new Set(connections.map(({ id }) => id))
     const deadline = Date.now() + DROP_MS
     while (Date.now() < deadline && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
-    return clients.length
+    return dropped.size
   }
 
   async #connections(): Promise<Connection[]> {

@@ -30,7 +30,7 @@ type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
 type IdAndRoom = Result<Path<(String, String)>, PathRejection>;
 
-/// Response of `GET /connections`.
+/// Response of `GET /connections` and `POST /connections/close`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Connections {
     connections: Vec<ConnectionView>,
@@ -129,6 +129,13 @@ pub(crate) async fn dismiss(
     let id = name(id)?;
     let (code, reason) = parse_body::<Close>(body)?.check()?;
     one(&app, |lobby| lobby.dismiss(&id, code, reason))
+}
+
+pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result<Json<Connections>, Refusal> {
+    let (code, reason) = parse_body::<Close>(body)?.check()?;
+    let mut connections = app.sockets.with(|lobby| lobby.dismiss_all(code, &reason));
+    app.sockets.locate(&mut connections);
+    Ok(Json(Connections { connections }))
 }
 
 pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {

@@ -27,6 +27,7 @@ GET  /rooms/{id}       a room; DELETE deletes it
 POST /rooms/{id}/messages  {\"message\":\"hello\"}
 POST /broadcast        {\"message\":\"hello\"}; add a room or metadata to select clients
 GET  /connections      list the connections; ?room=ID
+POST /connections/close          {\"code\":1011}, or {\"abort\":true}: closes all clients
 GET  /connections/{id} a connection
 PUT  /connections/{id}/metadata  {\"team\":\"red\"}
 POST /connections/{id}/messages  {\"message\":\"hello\"}

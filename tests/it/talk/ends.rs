@@ -10,7 +10,7 @@ use livetape::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{client, next};
-use crate::support::{Rig, chats, is_quiet, json, read, read_all, wait};
+use crate::support::{Rig, chat, chats, is_quiet, json, read, read_all, wait};
 
 fn texts(log: &crate::support::Log) -> Vec<String> {
     let kind = |text: &String| json(text)["type"].as_str().unwrap().to_owned();
@@ -51,6 +51,33 @@ async fn rest_closes_with_code_and_reason_after_earlier_messages() {
         wait(Duration::from_millis(1)).await;
         assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_closes_all_connections_but_observers() {
+    let rig = Rig::start();
+    for (order, expected) in [
+        (r#"{"code":1011,"reason":"all"}"#, Some((1011, "all".to_owned()))),
+        ("", Some((1000, String::new()))),
+        (r#"{"abort":true}"#, None),
+    ] {
+        let mut clients = [rig.ws("").await, rig.ws("ws").await, rig.ws("ws/echo").await];
+        let mut observer = rig.ws("?observer=1").await;
+        let answer = rig.http("POST", "/connections/close", order).await;
+        assert_eq!(answer.status, 200, "{order}");
+        assert_eq!(answer.json()["connections"].as_array().unwrap().len(), clients.len(), "{order}");
+        for client in &mut clients {
+            assert_eq!(read_all(client).await.close, expected, "{order}");
+        }
+        wait(Duration::from_millis(1)).await;
+        let left = rig.http("GET", "/connections", "").await.json();
+        assert_eq!(left["connections"].as_array().unwrap().len(), 1, "{left}");
+        rig.hub.publish(&[chat("still here")]);
+        assert!(read(&mut observer, 1).await[0].contains("still here"));
+    }
+    let nobody = rig.http("POST", "/connections/close", "").await;
+    assert_eq!(nobody.json(), serde_json::json!({ "connections": [] }));
+    assert_eq!(rig.http("POST", "/connections/close", r#"{"code":1006}"#).await.status, 400);
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,13 +101,7 @@ class Tape(Running):
         """
         __tracebackhide__ = True
         order = close_order(code, reason, abort=abort)
-        dropped = {client["id"] for client in self._clients()}
-        for client in dropped:
-            try:
-                self.request("POST", f"/connections/{client}/close", order)
-            except LivetapeError as error:
-                if error.code != "not_found":  # It has left.
-                    raise
+        dropped = {client["id"] for client in self.request("POST", "/connections/close", order)["connections"]}
         for _ in polls(DROP_SECONDS):
             if dropped.isdisjoint(client["id"] for client in self._clients()):
                 return

@@ -254,6 +254,12 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
             it.write::<ConnectionView>(),
         ),
         post(
+            "/connections/close",
+            "Closes all connections but observers.",
+            it.read::<connections::Close>(),
+            it.write::<connections::Connections>(),
+        ),
+        post(
             "/connections/{id}/close",
             "Closes a connection.",
             it.read::<connections::Close>(),
