@@ -49,6 +49,9 @@ pub(in crate::cli) struct Trigger {
     /// With join, follow or share: number of viewers, followers or shares after the event [default: 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(in crate::cli) count: Option<i64>,
+    /// Total likes of the room after the likes
+    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_short_help = true)]
+    pub(in crate::cli) total: Option<i64>,
     /// Send the gift as a streak that rises to --count
     #[arg(long)]
     pub(in crate::cli) combo: bool,

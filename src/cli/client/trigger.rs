@@ -91,6 +91,7 @@ fn body(args: &args::Trigger) -> Result<Map<String, Value>, Problem> {
         ("comment", args.comment.clone().map(Value::from)),
         ("gift", args.gift.clone().map(Value::from)),
         (count, args.count.map(Value::from)),
+        ("total", args.total.map(Value::from)),
         ("combo", args.combo.then_some(Value::from(true))),
         ("diamonds", args.diamonds.map(Value::from)),
         ("people", args.people.map(Value::from)),
@@ -231,6 +232,10 @@ mod tests {
         );
         assert_eq!(of(&["viewers", "--count", "7"]), json!({ "type": "viewers", "viewerCount": 7 }));
         assert_eq!(of(&["follow", "--count", "7"])["followCount"], 7);
+        assert_eq!(
+            of(&["like", "--count", "7", "--total", "5"]),
+            json!({ "type": "like", "user": "viewer", "count": 7, "total": 5 })
+        );
         let problem = parse(body(&trigger(&["chat", "--gift", "Rose"])).unwrap()).unwrap_err();
         assert_eq!(problem.message, "`chat` has no `gift`");
     }
