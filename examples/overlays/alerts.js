@@ -39,8 +39,12 @@ function paint(name) {
 
 // Created early: opening the sound device takes longer than a frame.
 const speaker = options.sound ? new AudioContext() : undefined
+/** Length of a sound, in seconds. */
+const SOUND_S = 0.6
 let lastRing = 0
-/** Plays two tones. The queue shows one alert at a time, so there is one sound at a time. */
+/** When the last sound ends, by the clock of the speaker: on a busy machine, that clock is slower than the alerts. */
+let quietFrom = 0
+/** Plays two tones, after those of the alert before. */
 async function ring(diamonds) {
   if (!speaker) return
   const mine = (lastRing += 1)
@@ -48,8 +52,10 @@ async function ring(diamonds) {
   await speaker.resume()
   if (mine !== lastRing) return
   const pitch = 520 + Math.min(480, diamonds)
+  const begin = Math.max(speaker.currentTime, quietFrom)
+  quietFrom = begin + SOUND_S
   ;[pitch, pitch * 1.5].forEach((frequency, index) => {
-    const at = speaker.currentTime + index * 0.12
+    const at = begin + index * 0.12
     const tone = new OscillatorNode(speaker, { type: 'triangle', frequency })
     const gain = new GainNode(speaker, { gain: 0 })
     gain.gain.setValueAtTime(0.15, at)
