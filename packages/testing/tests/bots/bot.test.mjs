@@ -13,7 +13,8 @@ const LIMITED_ONCE = '[[fault]]\nat = ["sign"]\nkind = "status"\nstatus = 429\nr
 
 /** Starts a tape and the bot. `total` is what the bot prints, once it has exited with 0. */
 async function start(startTape, bug, options) {
-  const tape = await startTape({ speed: 'max', mock: {}, ...options })
+  // Node needs several seconds to start on a busy machine.
+  const tape = await startTape({ speed: 'max', mock: {}, timeout: 30_000, ...options })
   const env = { ...process.env, ...tape.env }
   const total = new Promise((resolve) => {
     const end = (error, stdout) => resolve(error ? `the bot exited with ${error.code}` : Number(stdout))
