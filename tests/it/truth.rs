@@ -1,4 +1,4 @@
-//! The truth: what clients have to have counted, compared with what they receive.
+//! The truth: what clients should have counted, compared with what they receive.
 
 use std::{
     cmp::Reverse,

@@ -1,4 +1,4 @@
-//! What a client has to have counted after the events of a replay.
+//! What a client should have counted after the events of a replay.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::event::{Data, Event, Gift, SocialAction};
 
 /// Maximum number of users whose diamonds are counted apart.
-pub const USERS_MAX: usize = 100_000;
+const USERS_MAX: usize = 100_000;
 /// Maximum length of a `uniqueId` whose diamonds are counted apart, in bytes. TikTok's have up to 24 letters.
 const NAME_BYTES_MAX: usize = 64;
 

@@ -282,7 +282,7 @@ impl Tape {
         }
     }
 
-    /// Returns what clients have to have counted after all events that were sent: totals since the last lap
+    /// Returns what clients should have counted after all events that were sent: totals since the last lap
     /// or seek.
     ///
     /// ```

@@ -73,7 +73,7 @@ export interface Finished {
   lost: Lost | null
 }
 
-/** What clients have to have counted: totals since the last lap or seek, the same for every filter and however often a client reconnects. */
+/** What clients should have counted: totals since the last lap or seek, the same for every filter and however often a client reconnects. */
 export interface Truth {
   /** Id of the channel that `seq` counts in. */
   stream: string
@@ -246,7 +246,7 @@ export class Tape {
     await post(this.#server, '/replay/step', { count: frames })
   }
 
-  /** Returns what clients have to have counted after the event `until`, or after all that were sent. */
+  /** Returns what clients should have counted after the event `until`, or after all that were sent. */
   async truth(until?: number): Promise<Truth> {
     return ask<Truth>(this.#server, until === undefined ? '/truth' : `/truth?until=${until}`)
   }

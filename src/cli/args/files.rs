@@ -16,7 +16,7 @@ pub(in crate::cli) struct Info {
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-    /// Print what clients of a replay have to have counted, as `GET /truth` does
+    /// Print what clients of a replay should have counted, as `GET /truth` does
     #[arg(long)]
     pub(in crate::cli) totals: bool,
     #[command(flatten)]

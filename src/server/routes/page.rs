@@ -53,7 +53,7 @@ POST /replay/speed     {\"speed\":2}, or \"max\"
 POST /replay/step      {\"count\":1}
 POST /replay/loop      {\"laps\":3,\"from\":\"10s\",\"to\":\"1m\"}
 POST /replay/load      {\"recording\":\"demo\"}
-GET  /truth            what clients of the replay have to have counted; ?until=SEQ
+GET  /truth            what clients of the replay should have counted; ?until=SEQ
 GET  /recordings       list the recordings
 GET  /recordings/{name}       contents and timeline; ?buckets=120
 GET  /recordings/{name}/file  download

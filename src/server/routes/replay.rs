@@ -35,7 +35,7 @@ pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
     Ok(Json(app.shared.control.replay().ok_or_else(no_replay)?))
 }
 
-/// Returns what clients have to have counted.
+/// Returns what clients should have counted.
 pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
     let mut until = None;
     for (key, value) in query::pairs(&uri)? {

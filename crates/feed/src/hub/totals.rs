@@ -1,4 +1,4 @@
-//! What clients have to have counted.
+//! What clients should have counted.
 
 use std::sync::Arc;
 

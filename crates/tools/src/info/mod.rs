@@ -57,7 +57,7 @@ pub struct Info {
     /// All missing data.
     #[serde(skip)]
     pub loss: Loss,
-    /// What clients of a replay have to have counted.
+    /// What clients of a replay should have counted.
     #[serde(skip)]
     pub truth: Truth,
 }

@@ -123,7 +123,7 @@ class Tape(Running):
         self._order("step", count=frames)
 
     def truth(self, until: int | None = None) -> dict[str, Any]:
-        """Return what clients have to have counted after the event `until`, or after all that were sent.
+        """Return what clients should have counted after the event `until`, or after all that were sent.
 
         The totals are those since the last lap or seek: `diamonds`, `gifts`, `chats`, `top_gifter`, …
         """

@@ -165,7 +165,7 @@ fn replays(it: &mut Schemas) -> Vec<Route> {
     routes.extend(bodies.map(|(path, summary, body)| post(path, summary, body, it.write::<ReplayState>())));
     routes.push(Route {
         query: vec![Param::new("until", "number of the last event to count", Values::Numbers(0, None))],
-        ..get("/truth", "What clients have to have counted since the replay's start.", it.write::<TruthAt>())
+        ..get("/truth", "What clients of the replay should have counted.", it.write::<TruthAt>())
     });
     routes
 }
