@@ -17,6 +17,7 @@
 //! TikTok server, and [`proxy`] its front for clients whose hosts are fixed. [`tools`] work on recordings
 //! offline. [`cli`] is the command line, and [`terminal`] formats events for it.
 
+pub use livetape_cases as cases;
 #[cfg(feature = "nats")]
 pub use livetape_cluster as cluster;
 pub use livetape_core as sans_io;
@@ -55,6 +56,8 @@ mod room;
 pub mod channels;
 
 pub mod server;
+
+pub mod staged;
 
 #[cfg(feature = "cli")]
 pub mod webhook;

@@ -9,6 +9,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use super::tokens::{TokenChannels, shutting_down};
 use crate::{
+    cases::table,
     control::{
         Answer, ChannelGuard, ChannelRegistry, ChannelRequests, Control, Driver, PrivateReplay, Request,
         Requested,
@@ -22,6 +23,8 @@ use crate::{
 const LEAVE_MAX: Duration = Duration::from_secs(4);
 /// Backlog of a private replay, in bytes. Its only subscriber may lag half of that.
 const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
+/// Maximum size of a recording that is changed for a private replay, in bytes: each holds it in memory.
+const CHANGED_BYTES_MAX: u64 = 4 << 20;
 
 /// Opens and closes the additional channels, in a task of its own.
 pub(super) struct RequestTask<T> {
@@ -73,8 +76,8 @@ impl<T: Transport> RequestTask<T> {
         let beside = self.requests.beside().create(&self.tokens.shutdown);
         let folder = self.requests.recordings.clone();
         self.tokens.tasks.spawn(async move {
-            let PrivateReplay { recording, speed, start } = replay;
-            let tape = find(folder, recording, start).await;
+            let PrivateReplay { recording, speed, start, case } = replay;
+            let tape = find(folder, recording, start, case).await;
             let options = source::ReplayOptions { speed, start, ..alone() };
             play_alone(tape, options, answer, hub, registry, beside).await;
             drop(slot);
@@ -88,7 +91,12 @@ impl<T: Transport> RequestTask<T> {
 }
 
 /// Opens the recording of a private replay.
-async fn find(folder: PathBuf, recording: Requested, start: Duration) -> Result<Tape, Problem> {
+async fn find(
+    folder: PathBuf,
+    recording: Requested,
+    start: Duration,
+    case: Option<&'static str>,
+) -> Result<Tape, Problem> {
     let (Requested::Configured(name) | Requested::Named(name)) = &recording;
     let called = shown_name(name);
     let open = move || {
@@ -96,6 +104,10 @@ async fn find(folder: PathBuf, recording: Requested, start: Duration) -> Result<
             Requested::Configured(name) => Tape::find_for_client(&folder, &name),
             Requested::Named(name) => Tape::find_by_name(&folder, &name),
         }?;
+        let tape = match case.and_then(table::find) {
+            Some(case) => tape.changed(case, CHANGED_BYTES_MAX)?.0,
+            None => tape,
+        };
         tape.check_within(start)?;
         Ok(tape)
     };

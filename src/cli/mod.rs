@@ -14,7 +14,7 @@ use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use client::{trigger, watch};
 use files::{cat, diff, edit, events, export, import, share, tools};
-use judge::run;
+use judge::{run, test};
 use process::{
     display, file_size,
     output::{self, complain},
@@ -47,6 +47,7 @@ pub fn main() -> u8 {
         Command::Mock(args) => run(mock::mock(args)),
         Command::Ca(args) => ca::ca(&args),
         Command::Run(args) => run(run::run(args)),
+        Command::Test(args) => run(test::test(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Trigger(args) => run(trigger::trigger(*args)),
         Command::Events(args) => events::events(&args),

@@ -30,6 +30,7 @@ use tracing::{info, warn};
 use transport::connections::Connections;
 pub use transport::{limits::Bounds, tls::Tls};
 pub use ws::{
+    door::{Attempt, Door},
     end::check_close,
     handlers::{HandledPath, Handlers},
     handshake::Handshake,
@@ -76,6 +77,8 @@ pub struct Config {
     pub lobby: lobby::Limits,
     /// Where recordings are stored, and limits of uploads.
     pub recordings: Recordings,
+    /// What clients get instead of the feed, if a case says so.
+    pub door: Option<Door>,
     /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`]
     /// apply to the sockets of all paths: pass the values of `sockets` and `lobby` there too.
     pub handlers: Option<Handlers>,
@@ -97,6 +100,7 @@ impl Default for Config {
             sockets: Limits::default(),
             lobby: lobby::Limits::default(),
             recordings: Recordings::default(),
+            door: None,
             handlers: None,
         }
     }
@@ -149,6 +153,9 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     let feeds = Feeds::new(hub.clone(), control.clone());
     let own = || Sockets::new(feeds, config.sockets, config.lobby, started);
     let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
+    if let Some(door) = &config.door {
+        door.attach(&sockets);
+    }
     let folder = config.recordings.directory.clone();
     // Runs detached: startup need not wait for it.
     drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder, None)));
@@ -166,6 +173,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         sockets: sockets.clone(),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
+        door: config.door,
         origins: Arc::default(),
         #[cfg(feature = "cli")]
         mock: Arc::default(),

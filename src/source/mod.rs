@@ -13,5 +13,5 @@ pub use replay::{Left, Position, Replay, ReplayOptions, Summary};
 pub(crate) use tape::STDIN;
 #[cfg(feature = "cli")]
 pub(crate) use tape::unreadable;
-pub(crate) use tape::{Loaded, in_time, load, shown_name};
+pub(crate) use tape::{Gates, Loaded, in_time, load, shown_name};
 pub use tape::{Step, Tape};

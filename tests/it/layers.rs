@@ -10,6 +10,7 @@ use std::{
 /// Modules that each module may import, from the bottom up.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Crates.
+    ("cases", &[]),
     ("cluster", &[]),
     ("control", &[]),
     ("hub", &[]),
@@ -28,25 +29,32 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pipeline", &["control", "hub", "recorder", "sans_io"]),
     (
         "source",
-        &["clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret", "tools"],
+        &[
+            "cases", "clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret",
+            "tools",
+        ],
     ),
     ("room", &["clock", "control", "sans_io", "source"]),
-    ("channels", &["clock", "control", "hub", "log", "pipeline", "recorder", "room", "sans_io", "source"]),
+    (
+        "channels",
+        &["cases", "clock", "control", "hub", "log", "pipeline", "recorder", "room", "sans_io", "source"],
+    ),
     ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
     ("proxy", &["clock", "files", "mock", "net", "sans_io"]),
     (
         "server",
         &[
-            "clock", "control", "demo", "files", "hub", "lobby", "log", "mock", "net", "recorder", "sans_io",
-            "secret", "tools",
+            "cases", "clock", "control", "demo", "files", "hub", "lobby", "log", "mock", "net", "recorder",
+            "sans_io", "secret", "tools",
         ],
     ),
+    ("staged", &["cases", "clock", "control", "hub", "sans_io", "server", "source"]),
     (
         "cli",
         &[
-            "channels", "clock", "cluster", "control", "demo", "files", "hub", "lobby", "log", "mock",
-            "proxy", "recorder", "sans_io", "secret", "server", "settings", "source", "terminal", "tools",
-            "webhook",
+            "cases", "channels", "clock", "cluster", "control", "demo", "files", "hub", "lobby", "log",
+            "mock", "proxy", "recorder", "sans_io", "secret", "server", "settings", "source", "staged",
+            "terminal", "tools", "webhook",
         ],
     ),
     ("main", &[]),
@@ -62,6 +70,7 @@ const SERVER: &[&str] = &["router", "observe", "routes", "transport", "ws", "acc
 const ROOTS: &[&str] = &[
     "src",
     "benches/fanout",
+    "crates/cases/src",
     "crates/cluster/src",
     "crates/core/src",
     "crates/feed/src",

@@ -95,6 +95,7 @@ impl Place {
             from_ms: 0,
             to_ms: None,
             generation: 1,
+            case: None,
         }));
     }
 }

@@ -40,6 +40,7 @@ fn replaying() -> ReplayState {
         from_ms: 0,
         to_ms: Some(50_000),
         generation: 1,
+        case: None,
     }
 }
 

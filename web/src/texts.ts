@@ -221,6 +221,7 @@ export const texts = {
     clearLoop: 'Stop looping',
     loopAll: 'Loop',
     loopAllLabel: 'Loop the whole recording',
+    case: (name: string) => `Case ${name}`,
     lap: (lap: number, laps: number | null) => `Lap ${lap}${laps === null ? '' : ` of ${laps}`}`,
     state: { waiting: 'Waiting for clients', playing: 'Playing', paused: 'Paused', ended: 'Ended' } as Record<string, string>,
     gap: (from: string, to: string) => `Gap: ${from} – ${to}`,

@@ -8,8 +8,15 @@ use crate::programs::{cargo, status};
 
 /// Internal crates. Each has to compile alone: in the workspace, it could use features of dependencies that
 /// only others enable.
-const CRATES: [&str; 6] =
-    ["livetape-cluster", "livetape-core", "livetape-feed", "livetape-io", "livetape-mock", "livetape-tools"];
+const CRATES: [&str; 7] = [
+    "livetape-cases",
+    "livetape-cluster",
+    "livetape-core",
+    "livetape-feed",
+    "livetape-io",
+    "livetape-mock",
+    "livetape-tools",
+];
 
 /// Checks the workspace with default features, then the libraries without features.
 pub(crate) fn run() -> Result<()> {

@@ -9,6 +9,7 @@ use crate::programs::{cargo, command, status, target};
 /// The packages that a crate with tests needs.
 const PACKAGES: &[&str] = &[
     "livetape",
+    "livetape-cases",
     "livetape-core",
     "livetape-feed",
     "livetape-io",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(in crate::cli) struct Lifecycle {
     /// Write the addresses to this file as JSON when the server is ready
     #[arg(long, value_name = "FILE", help_heading = "Server", hide_short_help = true)]

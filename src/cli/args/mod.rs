@@ -16,6 +16,7 @@ mod run;
 mod share;
 mod shell;
 mod synth;
+mod test;
 mod trigger;
 
 use std::{
@@ -46,6 +47,7 @@ pub(super) use run::Run;
 pub(super) use share::{Audit, Scrub};
 pub(super) use shell::{Completions, Man};
 pub(super) use synth::Synth;
+pub(super) use test::Test;
 pub(super) use trigger::Trigger;
 
 #[derive(Debug, Parser)]
@@ -84,8 +86,10 @@ pub(super) enum Command {
     Mock(Mock),
     /// Print the CA certificate of the mock's proxy
     Ca(Ca),
-    /// Test a command against a recording
+    /// Run a command beside a server
     Run(Run),
+    /// Judge a command in many cases: changed shows, broken connections
+    Test(Test),
     /// Print the events of a running server
     Watch(Watch),
     /// Inject events into a running server
@@ -154,6 +158,9 @@ pub(super) struct Replay {
     ///
     /// [default: demo] [env: LIVETAPE_RECORDING]
     pub(super) recording: Option<PathBuf>,
+    /// Play a case of `livetape test`: a changed show or broken connections
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(super) case: Option<String>,
     #[command(flatten)]
     pub(super) lifecycle: Lifecycle,
     #[command(flatten)]

@@ -10,7 +10,7 @@ use std::{
 #[cfg(unix)]
 use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
 use tokio::{
-    process::{self, Command},
+    process::{self, ChildStderr, ChildStdout, Command},
     time::Instant,
 };
 
@@ -34,19 +34,32 @@ pub(crate) struct Child {
     /// Time to exit after the first signal.
     grace: Duration,
     deadline: Option<Instant>,
-    /// Whether it leads a process group, so that signals also reach the processes that it starts. In a
-    /// terminal it stays in livetape's group, which receives Ctrl+C and can read the input.
+    /// Whether its end is not reported.
+    is_quiet: bool,
+    /// Whether it leads a process group, so that signals also reach the processes that it starts.
     leads_group: bool,
+    /// Number of its process group, if it leads one.
+    #[cfg(unix)]
+    group: Option<Pid>,
+}
+
+/// How a command is started.
+pub(crate) struct Start<'a> {
+    pub(crate) command: &'a [OsString],
+    /// Added to its environment.
+    pub(crate) env: &'a [(&'a str, String)],
+    pub(crate) stdin: Stdio,
+    /// Whether its output can be taken with [`Child::take_output`].
+    pub(crate) is_piped: bool,
+    /// Time to exit after the first signal.
+    pub(crate) grace: Duration,
 }
 
 impl Child {
-    /// Starts `command` with `env` added to its environment.
-    pub(crate) fn start(
-        command: &[OsString],
-        env: &[(&str, String)],
-        stdin: Stdio,
-        grace: Duration,
-    ) -> Result<Self, Problem> {
+    /// Starts a command. In a terminal it stays in livetape's process group, which receives Ctrl+C and can read
+    /// the input, unless its output is piped.
+    pub(crate) fn start(start: Start<'_>) -> Result<Self, Problem> {
+        let Start { command, env, stdin, is_piped, grace } = start;
         let (program, args) = command.split_first().expect("clap requires a command");
         let name = shown(program.as_ref());
         let mut command = Command::new(program);
@@ -55,7 +68,10 @@ impl Child {
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
             .kill_on_drop(true);
-        let leads_group = !io::stdin().is_terminal();
+        if is_piped {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let leads_group = is_piped || !io::stdin().is_terminal();
         #[cfg(unix)]
         if leads_group {
             command.process_group(0);
@@ -66,7 +82,20 @@ impl Child {
             }
             _ => Problem::new(Code::CommandNotExecutable, format!("cannot run `{name}`: {error}")),
         })?;
-        Ok(Self { process, grace, deadline: None, leads_group })
+        Ok(Self {
+            #[cfg(unix)]
+            group: pid(&process),
+            process,
+            grace,
+            deadline: None,
+            is_quiet: is_piped,
+            leads_group,
+        })
+    }
+
+    /// Takes the ends of the pipes that it prints to.
+    pub(crate) fn take_output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.process.stdout.take(), self.process.stderr.take())
     }
 
     /// Waits for the exit. Kills the process if it takes too long after the first signal. Cancel safe.
@@ -76,7 +105,9 @@ impl Child {
             () = passed(self.deadline) => {}
         }
         self.deadline = None;
-        warn(format_args!("⚠️ COMMAND did not exit within {:?}: killing it", self.grace));
+        if !self.is_quiet {
+            warn(format_args!("⚠️ COMMAND did not exit within {:?}: killing it", self.grace));
+        }
         self.kill();
         self.process.wait().await
     }
@@ -94,6 +125,15 @@ impl Child {
     pub(crate) fn stop(&mut self, signal: Signal) {
         self.deadline = clock::now().checked_add(self.grace);
         self.send(signal);
+    }
+
+    /// Kills the processes that it started and left behind, after its own end.
+    pub(crate) fn kill_others(&self) {
+        #[cfg(unix)]
+        if let Some(group) = self.group.filter(|_| self.leads_group) {
+            // Fails if there are none.
+            let _ = kill_process_group(group, Number::KILL);
+        }
     }
 
     /// Kills the process.
@@ -115,7 +155,7 @@ impl Child {
 
     #[cfg(unix)]
     fn send_number(&self, number: Number) {
-        let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let id = pid(&self.process);
         let send = if self.leads_group { kill_process_group } else { kill_process };
         // Fails only if the process has already exited.
         if let Some(id) = id {
@@ -127,6 +167,11 @@ impl Child {
     fn send(&mut self, _: Signal) {
         self.kill();
     }
+}
+
+#[cfg(unix)]
+fn pid(process: &process::Child) -> Option<Pid> {
+    process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
 
 /// Returns the exit code that a shell would report.

@@ -1,5 +1,8 @@
-//! `livetape run`: the command that it runs, with its environment and its exit code.
+//! Commands that run another command: `run`, and `test`, which judges it.
 
 mod child;
+mod folder;
 mod proxy_env;
 pub(super) mod run;
+pub(super) mod test;
+mod trial;

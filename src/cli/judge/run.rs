@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    child::{Child, exit_code, was_terminated},
+    child::{Child, Start, exit_code, was_terminated},
     proxy_env,
 };
 use crate::{
@@ -188,7 +188,8 @@ impl Run<'_> {
     async fn command(&self, env: &[(&str, String)], mut signals: Signals) -> Result<u8, Problem> {
         let stdin = if self.args.lifecycle.exit_with_stdin { Stdio::null() } else { Stdio::inherit() };
         let grace = self.settings.limits.shutdown_time;
-        let mut child = Child::start(&self.args.command, env, stdin, grace)?;
+        let start = Start { command: &self.args.command, env, stdin, is_piped: false, grace };
+        let mut child = Child::start(start)?;
         let input = CancellationToken::new();
         let ended = input.clone();
         self.args.lifecycle.at_end_of_input(move || ended.cancel());

@@ -38,6 +38,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
     }
     let limits = &settings.limits;
     Ok(Config {
+        door: None,
         access,
         bounds: Bounds {
             connections_max: limits.connections,

@@ -30,7 +30,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
         }
     };
     let live = |channel: stage::Source| async { Ok(channel.live(user).await) };
-    stage::serve(&settings, &args.lifecycle, display::Style::Live, options, live, greet).await
+    stage::serve(&settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await
 }
 
 pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
@@ -48,5 +48,5 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         display::say("📺 Press Ctrl+C to stop");
     };
     let idle = |channel: stage::Source| async { Ok(channel.serve().await) };
-    stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, idle, greet).await
+    stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, None, idle, greet).await
 }

@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::stage;
 use crate::{
+    cases::table::{self, CASES, Case},
     cli::{
         args,
         options::{config, serving::Addresses, sources},
@@ -11,28 +12,52 @@ use crate::{
     },
     demo::DEMO,
     log,
-    sans_io::{error::Problem, pace::Speed},
+    sans_io::{
+        error::{Code, Problem},
+        nearest,
+        pace::Speed,
+    },
     source::{ReplayOptions, Tape},
+    staged::Staged,
     terminal::printable,
 };
 
 pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let options = sources::options(&settings, "");
+    let mut options = sources::options(&settings, "");
     let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
+    let staged = args.case.as_deref().map(|name| Staged::new(case(name)?, &tape)).transpose()?;
+    if staged.is_some() {
+        // A script waits for clients.
+        options.play.wait_clients = options.play.wait_clients.max(1);
+    }
     let play = options.play.clone();
     let announce = |addresses: &Addresses| {
         if named.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }
         greet(&tape, &play, addresses, settings.limits.subscribers);
+        if let Some(staged) = &staged {
+            display::say(&format!("🎬 Case {}: {}", staged.case.name, staged.case.what));
+        }
     };
-    let show = |channel: stage::Source| channel.replay(tape.clone());
-    stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, show, announce).await
+    let played = staged.as_ref().map_or(&tape, |staged| &staged.tape);
+    let show = |channel: stage::Source| channel.replay(played.clone());
+    let style = display::Style::Plain;
+    stage::serve(&settings, &args.lifecycle, style, options, staged.as_ref(), show, announce).await
+}
+
+/// Returns the case with this name.
+pub(crate) fn case(name: &str) -> Result<&'static Case, Problem> {
+    table::find(name).ok_or_else(|| {
+        let names = Vec::from_iter(CASES.iter().map(|case| case.name));
+        let problem = Problem::new(Code::BadRequest, format!("unknown case `{}`", name.escape_debug()));
+        problem.hint(nearest::hint(name, &names))
+    })
 }
 
 fn greet(

@@ -1,8 +1,8 @@
 //! The parts that all serving commands share: hub, listener, display and signals.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::sleep_until};
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
@@ -17,13 +17,18 @@ use crate::{
         },
         process::{display, output::complain, signals, stderr::warn},
     },
+    clock,
     control::{Control, Driver, WebhookCounts},
     hub::{Ends, Hub, Limits},
     sans_io::error::{Code, Problem, close, exit},
     secret::Secret,
-    server::{self, Config, Server, Tikfinity, listen::Listening},
+    server::{
+        self, Config, Server, Tikfinity,
+        listen::{Listening, Reserved},
+    },
     settings::Settings,
     source::live::NetTransport,
+    staged::Staged,
 };
 
 /// A running server.
@@ -46,16 +51,39 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     lifecycle: &args::Lifecycle,
     display: display::Style,
     options: ChannelOptions,
+    staged: Option<&Staged>,
     start: impl FnOnce(Source) -> E,
     greet: impl FnOnce(&Addresses),
 ) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
-    let (bound, driver) = Bound::listen(settings, lifecycle).await?;
+    let (mut bound, driver) = Bound::listen(settings, lifecycle).await?;
+    if let Some(staged) = staged {
+        bound = bound.with_case(staged);
+    }
     let source = start(Channel::new(bound.hub.clone(), &bound.control, driver, transport, options));
     let stage = bound.open(settings, display, lifecycle, greet)?;
-    let ended = source.await?;
+    let ended = match staged {
+        Some(staged) => beside(staged, &stage, source).await?,
+        None => source.await?,
+    };
     let missed = stage.close().await;
     conclude(&ended, missed)
+}
+
+/// Performs the script of a case beside its show, and reports it.
+async fn beside(
+    staged: &Staged,
+    stage: &Stage,
+    source: impl Future<Output = Result<Ended, Problem>>,
+) -> Result<Ended, Problem> {
+    let performing = async {
+        staged.perform(&stage.hub, &stage.control, |told| display::say(&format!("🎬 {told}"))).await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! { biased;
+        ended = source => ended,
+        () = performing => unreachable!("it never ends"),
+    }
 }
 
 /// A server that listens, but does not accept connections yet.
@@ -68,9 +96,18 @@ pub(crate) struct Bound {
     tikfinity: Option<Tikfinity<Listening>>,
     webhook: Option<Webhook>,
     exits_when_done: bool,
+    /// How long connections are refused before it listens.
+    late: Duration,
 }
 
 impl Bound {
+    /// Plays a case.
+    pub(crate) fn with_case(mut self, staged: &Staged) -> Self {
+        self.config.door = Some(staged.door.clone());
+        self.late = staged.case.script.late;
+        self
+    }
+
     /// Listens on the address of the settings, and returns the driver for a source. Create the source before
     /// serving: a client may send it a request at once.
     pub(crate) async fn listen(
@@ -99,7 +136,9 @@ impl Bound {
         let hub = hub(serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
         let exits_when_done = settings.replay.exit_when_done;
-        let bound = Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done };
+        let late = Duration::ZERO;
+        let bound =
+            Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done, late };
         Ok((bound, driver))
     }
 
@@ -128,7 +167,8 @@ impl Bound {
 
     /// Starts serving. Shows the events if a display is given.
     pub(crate) fn serve(self, display: Option<display::Style>) -> Stage {
-        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done } = self;
+        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done, late } =
+            self;
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
         }
@@ -143,7 +183,12 @@ impl Bound {
             webhook.start(hub.clone(), control.shutdown().clone(), &displays);
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
-        let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
+        let serving = tokio::spawn(async move {
+            let listener = if late.is_zero() { Some(listener) } else { listen_late(listener, late).await };
+            if let Some(listener) = listener {
+                server::serve_both(listener, tikfinity, server).await;
+            }
+        });
         Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
     }
 }
@@ -176,6 +221,19 @@ impl Stage {
             }
         }
         code
+    }
+}
+
+/// Refuses connections for a time, then listens again.
+async fn listen_late(listener: Listening, late: Duration) -> Option<Listening> {
+    let reserved = listener.reserve();
+    sleep_until(clock::now() + late).await;
+    match reserved.and_then(Reserved::listen) {
+        Ok(listener) => Some(listener),
+        Err(problem) => {
+            complain(&problem);
+            None
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, pin::pin};
 use axum::{
     extract::State,
     http::{HeaderMap, Uri, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use tokio::select;
 use tracing::info;
@@ -14,13 +14,14 @@ use tungstenite::{Message, protocol::WebSocketConfig};
 use super::{App, query};
 use crate::{
     control::{self, ChannelGuard},
-    hub::{Hub, Join},
+    hub::{Hub, Join, Reader},
     lobby::{self, Role},
     log::CLIENTS,
     sans_io::error::{Code, Problem},
     server::{
         state::refusal::Refusal,
         ws::{
+            door::Denied,
             failure,
             hooks::Hooking,
             registry::JoinRequest,
@@ -106,12 +107,32 @@ pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgra
 /// response to a failed upgrade.
 pub(crate) async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
     let (role, guard) = (request.role, request.guard.take());
+    if let Err(denied) = let_in(app, &request) {
+        return match denied {
+            Denied::Http(refusal) => Refusal(refusal).into_response(),
+            Denied::Socket { problem, is_told: true } => turn_away(app, upgrade, role, problem),
+            Denied::Socket { problem, is_told: false } => {
+                begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: None })), ())
+            }
+        };
+    }
     if let Some(hub) = &request.feed {
         hub.reach(request.join.since.as_ref()).await;
     }
     // Join before sending the 101: a client that has read it misses no later event.
     let session = admit(app, request);
     begin(app, upgrade, role, session, guard)
+}
+
+/// Asks the case, if one runs, whether a client of the main channel gets the feed.
+fn let_in(app: &App, request: &SocketRequest) -> Result<(), Denied> {
+    let reads = request.feed.as_ref().is_some_and(|hub| hub.stream() == app.shared.hub.stream());
+    match &app.door {
+        Some(door) if reads && request.join.reader == Reader::Client => {
+            door.enter(request.join.since.as_ref())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Responds with 101, then reports the rejection.

@@ -33,7 +33,7 @@ use super::{
     access::refused::Origins,
     state::Shared,
     transport::connections::Connections,
-    ws::{handlers::Handlers, registry::Sockets},
+    ws::{door::Door, handlers::Handlers, registry::Sockets},
 };
 
 /// State of the handlers.
@@ -49,5 +49,6 @@ pub(crate) struct App {
     #[cfg(feature = "cli")]
     pub(crate) mock: Arc<mock::MockHost>,
     /// Paths that the program that embeds the server handles.
+    pub(crate) door: Option<Door>,
     pub(crate) handlers: Option<Handlers>,
 }

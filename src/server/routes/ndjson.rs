@@ -17,9 +17,13 @@ use tokio_util::sync::CancellationToken;
 use super::{App, query};
 use crate::{
     clock,
-    hub::{MAX_STALL, Next, Progress, Subscriber},
+    hub::{MAX_STALL, Next, Progress, Reader, Subscriber},
     sans_io::error::{Code, Problem, close},
-    server::{state::refusal::Refusal, transport::connections::Reset, ws::failure},
+    server::{
+        state::refusal::Refusal,
+        transport::connections::Reset,
+        ws::{door::Denied, failure},
+    },
 };
 
 /// `GET /events`.
@@ -33,6 +37,12 @@ pub(crate) async fn events(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
+        if let Some(door) = app.door.as_ref().filter(|_| join.reader == Reader::Client) {
+            door.enter(join.since.as_ref()).map_err(|denied| match denied {
+                Denied::Http(refusal) => Refusal(refusal),
+                Denied::Socket { problem, .. } => problem.into(),
+            })?;
+        }
         app.shared.hub.reach(join.since.as_ref()).await;
         let subscriber = app.shared.join(&app.shared.hub, &join)?;
         app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0.clone()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{extract::Query, http::Uri};
 
 use crate::{
+    cases::table::{self, CHANGES},
     hub::{Format, Gifts, Join, OnGap, Reader},
     lobby::check_client_id,
     sans_io::{
@@ -83,8 +84,20 @@ pub(crate) const TALK: [Param; 3] = [
 pub(crate) const REPLAY: [Param; 1] =
     [Param::new("speed", "playback speed: 0.1 to 1000, or max", Values::Speed)];
 /// Additional parameters of a private replay whose recording is in the path.
-pub(crate) const PLAY: [Param; 2] =
-    [REPLAY[0], Param::new("start", "offset to start at, such as 1m30s", Values::Pattern(r"^[0-9.:hms]+$"))];
+pub(crate) const PLAY: [Param; 3] = [
+    REPLAY[0],
+    Param::new("start", "offset to start at, such as 1m30s", Values::Pattern(r"^[0-9.:hms]+$")),
+    Param::new("case", "case of `livetape test` that changes the recording", Values::OneOf(&CHANGES)),
+];
+
+/// The parsed query of a private replay.
+#[derive(Debug)]
+pub(crate) struct Play {
+    pub(crate) join: Join,
+    pub(crate) speed: Speed,
+    pub(crate) start: Duration,
+    pub(crate) case: Option<&'static str>,
+}
 
 /// Parses the query of a token's channel. Observers are not supported there, because the channel only runs
 /// for its clients.
@@ -130,29 +143,44 @@ pub(crate) fn known(uri: &Uri) -> Result<Join, Problem> {
 /// # Errors
 /// Same as [`join_room`].
 pub(crate) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
-    private(uri, &REPLAY).map(|(join, speed, _)| (join, speed))
+    private(uri, &REPLAY).map(|play| (play.join, play.speed))
 }
 
 /// Parses the query of a private replay whose recording is in the path: also the start.
 ///
 /// # Errors
 /// Same as [`join_room`].
-pub(crate) fn join_play(uri: &Uri) -> Result<(Join, Speed, Duration), Problem> {
+pub(crate) fn join_play(uri: &Uri) -> Result<Play, Problem> {
     private(uri, &PLAY)
 }
 
-fn private(uri: &Uri, extra: &[Param]) -> Result<(Join, Speed, Duration), Problem> {
-    let (mut join, mut speed, mut start) = (Join::default(), Speed::Times(1.0), Duration::ZERO);
+fn private(uri: &Uri, extra: &[Param]) -> Result<Play, Problem> {
+    let (join, start) = (Join::default(), Duration::ZERO);
+    let mut play = Play { join, speed: Speed::Times(1.0), start, case: None };
     for (key, value) in pairs(uri)? {
+        let is_known = extra.iter().any(|param| param.name == key);
         match key.as_str() {
-            "speed" => speed = value.parse().map_err(bad_request)?,
-            "start" if extra.iter().any(|param| param.name == key) => {
-                start = offset::parse(&value).map_err(bad_request)?;
-            }
-            _ => set(&mut join, &key, &value, extra)?,
+            "speed" => play.speed = value.parse().map_err(bad_request)?,
+            "start" if is_known => play.start = offset::parse(&value).map_err(bad_request)?,
+            "case" if is_known => play.case = Some(case(&value)?),
+            _ => set(&mut play.join, &key, &value, extra)?,
         }
     }
-    Ok((join, speed, start))
+    Ok(play)
+}
+
+/// Returns the name of a case that changes the recording.
+fn case(name: &str) -> Result<&'static str, Problem> {
+    if let Some(case) = CHANGES.iter().find(|case| **case == name) {
+        return Ok(case);
+    }
+    if table::find(name).is_some() {
+        let problem = bad_request(format!(
+            "the case `{name}` breaks connections, and a private replay ends with its own"
+        ));
+        return Err(problem.hint(format!("run `livetape replay --case {name}`")));
+    }
+    Err(bad_request(format!("unknown case `{}`", name.escape_debug())).hint(nearest::hint(name, &CHANGES)))
 }
 
 /// Rejects any query parameter.

@@ -76,8 +76,8 @@ pub(crate) async fn play(
     let is_local = asker.is_none_or(|Extension(asker)| asker.is_local());
     let opened = match query::join_play(&uri) {
         _ if !is_local && authenticated.is_none() => Err(no_token().into()),
-        Ok((join, speed, start)) => {
-            let replay = PrivateReplay { recording: Requested::Named(text(name)), speed, start };
+        Ok(query::Play { join, speed, start, case }) => {
+            let replay = PrivateReplay { recording: Requested::Named(text(name)), speed, start, case };
             app.shared.control.channels().play(replay).await.map(|guard| (join, guard))
         }
         Err(problem) => Err(problem.into()),

@@ -36,6 +36,7 @@
 //! channel writer starts only if the queue is empty; the task finishes frames that are partly written.
 
 mod channel_writer;
+pub(super) mod door;
 pub(super) mod end;
 pub(super) mod failure;
 pub(super) mod feeds;

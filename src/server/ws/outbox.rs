@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -59,6 +59,8 @@ pub(super) struct Outbox {
     written: Notify,
     /// Cancelled when the writer must stop at once, also in the middle of a write.
     stopped: CancellationToken,
+    /// Number of the last ping that the client has answered, of those with a number.
+    answered: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +93,18 @@ impl Outbox {
             news: Notify::new(),
             written: Notify::new(),
             stopped: CancellationToken::new(),
+            answered: AtomicU64::new(0),
         }
+    }
+
+    /// Records that the client has answered the ping with this number.
+    pub(super) fn answer(&self, number: u64) {
+        self.answered.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Number of the last ping that the client has answered; 0 before the first.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Lets messages be written without the socket's task from now on.

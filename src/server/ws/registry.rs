@@ -3,7 +3,10 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,6 +57,8 @@ struct Shared {
     echoes: Arc<Semaphore>,
     started: Instant,
     started_wall: Duration,
+    /// Number of the last ping of [`Sockets::ask`].
+    pings: AtomicU64,
 }
 
 /// The lock is held while one message is processed and queued, so that all clients see the same order.
@@ -118,6 +123,7 @@ impl Sockets {
             echoes,
             started,
             started_wall,
+            pings: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -189,6 +195,31 @@ impl Sockets {
             let progress = state.sockets.get(&view.key).and_then(|socket| socket.progress.as_ref());
             (view.position, view.lag) = progress.map(Progress::position_and_lag).unzip();
         }
+    }
+
+    /// Whether every socket that reads a feed has been sent all of it.
+    pub(super) fn have_read(&self) -> bool {
+        let state = self.lock();
+        let mut readers = state.sockets.values().filter_map(|socket| socket.progress.as_ref());
+        readers.all(|progress| progress.position_and_lag().1 == 0)
+    }
+
+    /// Sends every socket that reads a feed a ping. Returns its number.
+    pub(super) fn ask(&self) -> u64 {
+        let state = self.lock();
+        let number = self.shared.pings.fetch_add(1, Ordering::Relaxed) + 1;
+        let ping = Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()));
+        for socket in state.sockets.values().filter(|socket| socket.progress.is_some()) {
+            socket.outbox.push(ping.clone());
+        }
+        number
+    }
+
+    /// Whether every socket that reads a feed has answered the ping with this number, or a later one.
+    pub(super) fn have_answered(&self, number: u64) -> bool {
+        let state = self.lock();
+        let mut readers = state.sockets.values().filter(|socket| socket.progress.is_some());
+        readers.all(|socket| socket.outbox.answered() >= number)
     }
 
     /// Sends a heartbeat with the server's state to all `/ws` clients.
@@ -356,6 +387,14 @@ impl SocketHandle {
     /// Records a sign of life: a ping, a pong or an empty frame.
     pub(crate) fn heard(&self) {
         self.sockets.with(|lobby| lobby.heard(self.key));
+    }
+
+    /// Records the answer to a ping.
+    pub(crate) fn answered(&self, payload: &[u8]) {
+        if let Ok(number) = payload.try_into() {
+            self.outbox.answer(u64::from_be_bytes(number));
+        }
+        self.heard();
     }
 }
 

@@ -112,7 +112,8 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
             }
             Ok(Message::Text(text)) => handle.text(&text),
             Ok(Message::Binary(bytes)) => handle.binary(bytes),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => handle.heard(),
+            Ok(Message::Pong(payload)) => handle.answered(&payload),
+            Ok(Message::Ping(_) | Message::Frame(_)) => handle.heard(),
             Ok(Message::Close(_)) => {}
         }
         if handle.outbox().is_closing() {

@@ -18,7 +18,7 @@ impl Replay<'_> {
         driver.update_status(|status| {
             (status.source, status.state) = (Some("replay"), SourceState::Connecting);
         });
-        driver.set_replay(Some(initial_state(&tape.name, tape.duration(), options)));
+        driver.set_replay(Some(initial_state(tape, tape.duration(), options)));
     }
 
     pub(super) fn note_user(&self, item: &Item) {
@@ -71,7 +71,7 @@ impl Replay<'_> {
             speed: self.clock.speed(),
             lap: self.lap,
             generation: self.pipeline.decoder().generation(),
-            ..initial_state(&self.tape.name, self.duration, &self.options)
+            ..initial_state(&self.tape, self.duration, &self.options)
         }
     }
 
@@ -89,9 +89,9 @@ impl Replay<'_> {
     }
 }
 
-fn initial_state(recording: &str, duration: Option<Duration>, options: &ReplayOptions) -> ReplayState {
+fn initial_state(tape: &Tape, duration: Option<Duration>, options: &ReplayOptions) -> ReplayState {
     ReplayState {
-        recording: recording.to_owned(),
+        recording: tape.name.clone(),
         state: ReplayPhase::Waiting,
         offset_ms: ms(options.start),
         duration_ms: duration.map(ms),
@@ -101,6 +101,7 @@ fn initial_state(recording: &str, duration: Option<Duration>, options: &ReplayOp
         from_ms: ms(options.start),
         to_ms: options.end.map(ms),
         generation: 1,
+        case: tape.case.map(str::to_owned),
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, io::Read, time::Duration};
 
 use tokio::sync::mpsc;
 
+use super::Gates;
 use crate::sans_io::{
     error::{Code, Problem},
     recording::{Error, Item, Loss, Reader, Record, What, record_type},
@@ -116,6 +117,9 @@ fn describes_connection(record_type: u8) -> bool {
 pub struct Feed {
     supply: Supply,
     ready: VecDeque<Fed>,
+    gates: Option<Gates>,
+    /// Number of items taken so far.
+    taken: usize,
 }
 
 impl std::fmt::Debug for Feed {
@@ -132,16 +136,27 @@ enum Supply {
 impl Feed {
     /// Reads on demand, without another thread, which is exact with a paused clock.
     pub(super) fn here(reading: Reading) -> Self {
-        Self { supply: Supply::Here(Box::new(reading)), ready: VecDeque::new() }
+        Self::new(Supply::Here(Box::new(reading)))
     }
 
     /// Reads ahead on a separate thread.
     pub(super) fn ahead(reading: Reading) -> Result<Self, Problem> {
-        Ok(Self { supply: Supply::Thread(read_ahead(reading)?), ready: VecDeque::new() })
+        Ok(Self::new(Supply::Thread(read_ahead(reading)?)))
     }
 
-    /// Returns the next element, or `None` at the end.
+    fn new(supply: Supply) -> Self {
+        Self { supply, ready: VecDeque::new(), gates: None, taken: 0 }
+    }
+
+    pub(super) fn with_gates(self, gates: Option<Gates>) -> Self {
+        Self { gates, ..self }
+    }
+
+    /// Returns the next element, or `None` at the end. Waits at a gate that is closed. Cancel safe.
     pub(crate) async fn peek(&mut self) -> Option<&Fed> {
+        if let Some(gates) = &self.gates {
+            gates.pass(self.taken).await;
+        }
         if self.ready.is_empty() {
             match &mut self.supply {
                 Supply::Here(reading) => self.ready.extend(reading.next()),
@@ -161,12 +176,15 @@ impl Feed {
 
     /// Returns the next element if it is already available.
     pub(crate) fn at_hand(&self) -> Option<&Fed> {
-        self.ready.front()
+        let is_open = self.gates.as_ref().is_none_or(|gates| gates.is_open(self.taken));
+        self.ready.front().filter(|_| is_open)
     }
 
     /// Takes the element that [`Feed::peek`] returned.
     pub(crate) fn pop(&mut self) -> Option<Fed> {
-        self.ready.pop_front()
+        let fed = self.ready.pop_front();
+        self.taken += usize::from(matches!(fed, Some(Fed::Item(_))));
+        fed
     }
 }
 

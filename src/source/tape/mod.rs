@@ -1,6 +1,8 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
+mod case;
 mod feed;
+mod gates;
 mod load;
 mod name;
 
@@ -14,6 +16,7 @@ use std::{
 use bytes::Bytes;
 use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
+pub(crate) use gates::Gates;
 pub(crate) use load::{Loaded, in_time, load};
 pub(crate) use name::shown_name;
 use name::{Finding, cannot_read};
@@ -59,6 +62,10 @@ pub struct Tape {
     storage: Storage,
     /// Read on first use.
     facts: Arc<Facts>,
+    /// Places at which a replay waits.
+    gates: Option<Gates>,
+    /// Name of the case that is played.
+    pub(super) case: Option<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -151,7 +158,14 @@ impl Tape {
     }
 
     fn new(called: &str, storage: Storage) -> Self {
-        Self { name: shown_name(called), called: called.into(), storage, facts: Arc::default() }
+        Self {
+            name: shown_name(called),
+            called: called.into(),
+            storage,
+            facts: Arc::default(),
+            gates: None,
+            case: None,
+        }
     }
 
     /// Checks that the recording has a readable record, and that an offset is not beyond the last one.
@@ -238,12 +252,13 @@ impl Tape {
     /// Same as [`Tape::find`].
     pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
         let reading = self.read(from)?;
-        match &self.storage {
-            Storage::Memory(_) => Ok(Feed::here(reading)),
-            Storage::File(_) => Feed::ahead(reading),
+        let feed = match &self.storage {
+            Storage::Memory(_) => Feed::here(reading),
+            Storage::File(_) => Feed::ahead(reading)?,
             #[cfg(feature = "cli")]
-            Storage::Spool(_) => Ok(Feed::here(reading)),
-        }
+            Storage::Spool(_) => Feed::here(reading),
+        };
+        Ok(feed.with_gates(self.gates.clone()))
     }
 
     /// Path of the file; `None` for a recording without one.

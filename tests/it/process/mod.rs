@@ -22,4 +22,5 @@ mod share;
 mod shutdown;
 mod tools;
 mod trigger;
+mod verdict;
 mod webhook;

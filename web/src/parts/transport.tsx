@@ -114,6 +114,7 @@ function Head({ state }: { state: ReplayState }) {
     <p class="transport-head">
       <Foreign class="tape" text={state.recording} />
       {!away.value && <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>}
+      {state.case !== undefined && <span class="quiet">{say.case(state.case)}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
       <span class="space" />
       <Legend />

@@ -186,6 +186,8 @@ export interface RefusedOrigin {
 
 /** Response of `GET /replay` and of every replay order. */
 export interface ReplayState {
+  /** Name of the case that changes the recording or breaks its connections; absent without one. */
+  case?: string
   /** Duration of the recording in milliseconds, if known. */
   durationMs: number | null
   /** Start of each lap, in milliseconds since the start of the recording. */

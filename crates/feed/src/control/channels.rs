@@ -49,6 +49,8 @@ pub struct PrivateReplay {
     pub speed: Speed,
     /// Start of the replay.
     pub start: Duration,
+    /// Name of the case that changes the recording.
+    pub case: Option<&'static str>,
 }
 
 /// How a recording was requested.
@@ -129,7 +131,7 @@ impl Channels {
                 .into());
         };
         let recording = Requested::Configured(recording);
-        self.play(PrivateReplay { recording, speed, start: Duration::ZERO }).await
+        self.play(PrivateReplay { recording, speed, start: Duration::ZERO, case: None }).await
     }
 
     /// Starts a private replay, which runs as long as the guard is held.

@@ -46,6 +46,9 @@ pub struct ReplayState {
     pub to_ms: Option<u64>,
     /// Number of the generation, from 1: increases with each lap, seek and load.
     pub generation: u32,
+    /// Name of the case that changes the recording or breaks its connections; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
 }
 
 /// Lateness of a replay's frames since it started.

@@ -45,6 +45,11 @@ impl Audience {
         }
     }
 
+    /// Returns the audience of a message of a type that no client knows.
+    pub(super) fn of_newer() -> Self {
+        Self { kind: Types::ALL, ..Self::of_notice("") }
+    }
+
     fn of_gift(self, gift: &Gift) -> Self {
         Self {
             gifts_raw: !gift.inferred,

@@ -20,7 +20,12 @@ use crate::sans_io::{
 pub(super) struct Encoder {
     buffer: Vec<u8>,
     drafts: Vec<Draft>,
+    /// Whether each event gets the key of a newer version.
+    is_newer: bool,
 }
+
+/// A key that no client knows.
+const NEWER_KEY: &[u8] = br#","hologram":{"layers":[1,2],"isNew":true}"#;
 
 /// An entry whose bytes are still in the buffer.
 #[derive(Debug)]
@@ -72,10 +77,27 @@ impl Encoder {
     }
 
     fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Span {
+        let newer_key = if self.is_newer { NEWER_KEY } else { &[] };
         line::write(&mut self.buffer, |buffer| {
             event.begin_json(stream, buffer);
+            buffer.extend_from_slice(newer_key);
             finish_json(seq, buffer);
         })
+    }
+
+    /// Encodes a message of a type that no client knows. Each later event has a key that none knows.
+    pub(super) fn encode_newer(&mut self, stream: &str, seq: u64) -> Entry {
+        self.is_newer = true;
+        let json = format!(
+            r#"{{"type":"hologram","username":"","data":{{"layers":[1,2],"timestamp":0}},"ts":0,"replay":true,"stream":{stream:?},"seq":{seq}}}"#
+        );
+        Entry {
+            line: line::Line::new(json.as_bytes()),
+            line_of_final: None,
+            audience: Audience::of_newer(),
+            state_role: StateRole::Passes,
+            added: Added::default(),
+        }
     }
 }
 

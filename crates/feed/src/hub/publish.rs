@@ -20,6 +20,19 @@ impl Hub {
         }
     }
 
+    /// Broadcasts a message of a type that no client knows, and from now on adds a key to each event that none
+    /// knows either.
+    pub fn publish_newer(&self) {
+        let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let (head, stream) = {
+            let state = self.shared.read();
+            (state.ring.head(), Arc::clone(&state.stream))
+        };
+        let entry = encoder.encode_newer(&stream, head + 1);
+        self.shared.write().push(entry);
+        self.shared.news.send_replace(());
+    }
+
     /// Like [`publish`](Self::publish), but calls [`wait_for_capacity`](Self::wait_for_capacity) first and
     /// splits `events` if they exceed the capacity. No subscriber that keeps reading loses an event.
     pub async fn publish_paced(&self, events: &[Event]) {

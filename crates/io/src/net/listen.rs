@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     select,
 };
 
@@ -16,6 +16,8 @@ use crate::sans_io::error::{Code, Problem};
 
 /// Number of attempts to find a port that is free on both 127.0.0.1 and ::1.
 const PORT_TRIES: usize = 8;
+/// Connections that the kernel accepts ahead, on a port that nobody listened on at first.
+const LATE_BACKLOG: u32 = 1024;
 
 /// Maximum unsent data that the kernel buffers per socket, in bytes (Linux). The default is up to 4 MB, which
 /// would delay the detection of slow clients accordingly.
@@ -64,6 +66,47 @@ impl Listening {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let sockets = std::iter::once(&self.first).chain(&self.second);
         sockets.filter_map(|socket| socket.local_addr().ok()).collect()
+    }
+}
+
+/// Addresses that are taken, but refuse connections.
+#[derive(Debug)]
+pub struct Reserved {
+    sockets: Vec<(SocketAddr, TcpSocket)>,
+}
+
+impl Listening {
+    /// Stops listening, but keeps the addresses, so that connections are refused.
+    ///
+    /// # Errors
+    /// `cannot_listen` if the system gave an address to another program in between.
+    pub fn reserve(self) -> Result<Reserved, Problem> {
+        let addresses = self.addresses();
+        drop(self);
+        let reserve = |address: SocketAddr| {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+            let bound = socket.and_then(|socket| socket.bind(address).map(|()| (address, socket)));
+            bound.map_err(|error| cannot_listen(address, &error))
+        };
+        Ok(Reserved { sockets: addresses.into_iter().map(reserve).collect::<Result<_, _>>()? })
+    }
+}
+
+impl Reserved {
+    /// Listens again.
+    ///
+    /// # Errors
+    /// `cannot_listen`.
+    pub fn listen(self) -> Result<Listening, Problem> {
+        let mut listeners = Vec::new();
+        for (address, socket) in self.sockets {
+            let listener = socket.listen(LATE_BACKLOG).map_err(|error| cannot_listen(address, &error))?;
+            limit_unsent_data(&listener);
+            listeners.push(listener);
+        }
+        let mut listeners = listeners.into_iter();
+        let first = listeners.next().expect("a listener has an address");
+        Ok(Listening { first, second: listeners.next(), second_first: false })
     }
 }
 

@@ -1,0 +1,129 @@
+//! Changes of gifts and their streaks.
+
+use std::time::Duration;
+
+use super::{
+    batches::{Batches, Streaks, frames, streak_of},
+    stage::{Stage, group_id, person, spots},
+};
+use crate::sans_io::{
+    recording::Item,
+    wire::compose::{self, Gift},
+};
+
+/// Time by which the last message of a streak is late: more than the decoder waits for it.
+const LATE_BY: Duration = Duration::from_secs(90);
+
+/// Id, name and price of a gift.
+type Kind = (i64, &'static str, i32);
+
+const ROSE: Kind = (5655, "Rose", 1);
+const FINGER_HEART: Kind = (5487, "Finger Heart", 5);
+/// The most expensive gift. TikTok does not offer it in streaks.
+const UNIVERSE: Kind = (9072, "TikTok Universe", 44_999);
+
+/// An added message: number of the person, gift, number of the streak, its running total, and whether it ends
+/// the streak.
+type Sent = (i64, Kind, i64, i32, bool);
+
+/// Three people: two with the same gift, and one with two gifts.
+const INTERLEAVED: &[Sent] = &[
+    (1, ROSE, 1, 1, false),
+    (2, ROSE, 2, 1, false),
+    (1, ROSE, 1, 3, false),
+    (2, ROSE, 2, 2, false),
+    (3, ROSE, 3, 1, false),
+    (3, FINGER_HEART, 4, 1, false),
+    (1, ROSE, 1, 5, false),
+    (2, ROSE, 2, 4, false),
+    (3, ROSE, 3, 2, false),
+    (3, FINGER_HEART, 4, 3, false),
+    (1, ROSE, 1, 5, true),
+    (2, ROSE, 2, 4, true),
+    (3, FINGER_HEART, 4, 3, true),
+    (3, ROSE, 3, 2, true),
+];
+const AGAIN: &[Sent] = &[
+    (1, ROSE, 1, 1, false),
+    (1, ROSE, 1, 4, false),
+    (1, ROSE, 1, 7, false),
+    (1, ROSE, 1, 7, true),
+    (1, ROSE, 2, 1, false),
+    (1, ROSE, 2, 2, false),
+    (1, ROSE, 2, 3, false),
+    (1, ROSE, 2, 3, true),
+];
+const BIG: &[Sent] = &[
+    (1, UNIVERSE, 1, 1, false),
+    (1, UNIVERSE, 1, 5_000, false),
+    (1, UNIVERSE, 1, 9_999, false),
+    (1, UNIVERSE, 1, 9_999, true),
+];
+
+/// Adds streaks that alternate message by message.
+pub(super) fn interleaved(items: Vec<Item>) -> Vec<Item> {
+    add(items, INTERLEAVED)
+}
+
+/// Adds two streaks of one person and gift, of which the second is shorter.
+pub(super) fn again(items: Vec<Item>) -> Vec<Item> {
+    add(items, AGAIN)
+}
+
+/// Adds the largest gift.
+pub(super) fn big(items: Vec<Item>) -> Vec<Item> {
+    add(items, BIG)
+}
+
+fn add(items: Vec<Item>, all: &[Sent]) -> Vec<Item> {
+    let Some(mut stage) = Stage::find(&items) else { return items };
+    for (step, &(who, (gift_id, name, diamond_count), group, repeat_count, repeat_end)) in
+        all.iter().enumerate()
+    {
+        let gift = Gift {
+            gift_id,
+            name: name.into(),
+            diamond_count,
+            repeat_count,
+            repeat_end,
+            group_id: group_id(group),
+            ..Gift::default()
+        };
+        let message = compose::gift(stage.stamp(step), &person(who), &gift);
+        stage.send(step, &[message]);
+    }
+    stage.into_items(items)
+}
+
+/// Removes the last message of each streak that has earlier ones.
+pub(super) fn no_final(mut items: Vec<Item>) -> Vec<Item> {
+    let (mut batches, mut streaks) = (Batches::default(), Streaks::default());
+    for item in &mut items {
+        batches.extract(item, |message| streaks.ends(message));
+    }
+    items
+}
+
+/// Delays the last message of each streak that has earlier ones: until the first batch of the room after
+/// [`LATE_BY`]. The end of the show waits for them.
+pub(super) fn late_final(mut items: Vec<Item>) -> Vec<Item> {
+    let spots = spots(&items);
+    let Some(last) = spots.last() else { return items };
+    let (mut batches, mut streaks, mut late) = (Batches::default(), Streaks::default(), Vec::new());
+    for spot in &spots {
+        let finals = batches.extract(&mut items[spot.at], |message| streaks.ends(message));
+        let due = spot.offset.saturating_add(LATE_BY);
+        let after = &spots[spots.partition_point(|later| later.offset < due)..];
+        let place = after.iter().find(|later| later.room_id == spot.room_id);
+        let (conn, offset) = place.map_or((last.conn, due), |place| (place.conn, place.offset));
+        late.extend(frames(conn, offset, 0, &finals));
+    }
+    // The last batch ends the show, unless it has gifts.
+    let has_gifts =
+        batches.messages(&items[last.at]).is_none_or(|all| all.iter().any(|one| streak_of(one).is_some()));
+    let end = items.split_off(last.at + usize::from(has_gifts));
+    items.append(&mut late);
+    items.sort_by_key(|item| item.offset);
+    items.extend(end);
+    items
+}

@@ -1,0 +1,136 @@
+//! Changes of people and texts.
+
+use std::collections::BTreeMap;
+
+use super::{
+    batches::{Batches, known},
+    node::{edit, edit_top},
+};
+use crate::sans_io::{
+    event::Data,
+    recording::Item,
+    wire::{Field, Kind, Message},
+};
+
+/// Names, and ends of texts, that people have in turns, by their ids; followed by a long one, an empty one, and
+/// no picture.
+const UNUSUAL: [&str; 4] = [
+    "<img src=x onerror=alert(1)>",
+    "\u{202e}nnA \u{645}\u{631}\u{62d}\u{628}\u{627}",
+    "Z\u{351}\u{36b}\u{343}\u{489}a\u{321}\u{34a}\u{35d}l\u{334}\u{33f}g\u{335}\u{361}o\u{337}\u{30d}",
+    "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466} \u{1f3f3}\u{fe0f}\u{200d}\u{1f308}",
+];
+/// Length of a long name or text, in characters.
+const LONG_CHARS: usize = 1_000;
+/// Fields with the picture of a person.
+const PICTURES: [&str; 3] = ["avatar", "avatar_medium", "avatar_large"];
+
+/// Returns the unusual name of a person; `None` for one without a picture.
+fn unusual(user_id: i64) -> Option<String> {
+    let turn = user_id.rem_euclid(UNUSUAL.len() as i64 + 3) as usize;
+    match turn.checked_sub(UNUSUAL.len()) {
+        None => Some(UNUSUAL[turn].to_owned()),
+        Some(0) => Some("W".repeat(LONG_CHARS)),
+        Some(1) => Some(String::new()),
+        Some(_) => None,
+    }
+}
+
+/// Gives people unusual names and texts. Each always has the same, and keeps the `uniqueId`.
+pub(super) fn names(mut items: Vec<Item>) -> Vec<Item> {
+    Batches::default().edit_each(&mut items, |message| {
+        edit(message, |node| {
+            if node.has("nickname") {
+                let id = if node.has("id") { "id" } else { "user_id" };
+                match unusual(node.number(id)) {
+                    Some(name) => node.set_text("nickname", &name),
+                    None => PICTURES.into_iter().for_each(|picture| node.remove(picture)),
+                }
+            } else if node.schema.name == "Chat"
+                && let Some(end) = unusual(node.child("user").map_or(0, |user| user.number("id")))
+            {
+                // The beginning may be a command, and two texts must not become the same.
+                let text = format!("{} {end}", node.text("content"));
+                let text: String = text.chars().take(LONG_CHARS).collect();
+                node.set_text("content", text.trim_end());
+            }
+        })
+    });
+    items
+}
+
+/// Number of groups that people belong to in turns, in order of appearance: without user, without content,
+/// without the fields that all messages share, and unchanged.
+const GROUPS: usize = 4;
+/// Fields that messages without content lack.
+pub(super) const CONTENTS: [(&str, &str); 5] = [
+    ("Chat", "content"),
+    ("EmoteChat", "emotes"),
+    ("Like", "total"),
+    ("Member", "member_count"),
+    ("SubNotify", "sub_month"),
+];
+
+/// Removes fields from the messages of three [`GROUPS`] of people.
+pub(super) fn missing(mut items: Vec<Item>) -> Vec<Item> {
+    let mut people = BTreeMap::new();
+    Batches::default().edit_each(&mut items, |message| {
+        let Some(known) = known(message) else { return false };
+        let Some(user) = &known.user else { return false };
+        let number = people.len();
+        match people.entry(user.user_id.0).or_insert(number).rem_euclid(GROUPS) {
+            // Without user and group, streaks could not be told apart.
+            0 if matches!(&known.data, Data::Gift(gift) if gift.group_id.0 == 0) => false,
+            0 => edit_top(message, |node| node.remove("user")),
+            1 => remove_content(message),
+            2 => edit_top(message, |node| node.remove("common")),
+            _ => false,
+        }
+    });
+    items
+}
+
+fn remove_content(message: &mut Message) -> bool {
+    edit_top(message, |node| {
+        for (_, field) in CONTENTS.iter().filter(|(schema, _)| *schema == node.schema.name) {
+            node.remove(field);
+        }
+        // The type still says whether the gift can be sent in streaks.
+        if node.schema.name == "Gift"
+            && let Some(mut gift) = node.child("gift")
+        {
+            gift.remove_all_but("type");
+            node.set_child("gift", &gift);
+        }
+    })
+}
+
+/// Largest integer up to which a JavaScript number is exact.
+const EXACT_MAX: i64 = 1 << 53;
+/// What is added to smaller ids: more than [`EXACT_MAX`], and less than TikTok's ids of today.
+const ADDED_TO_IDS: i64 = 1 << 62;
+/// Ends of the names of fields with ids of people, messages and streaks.
+const IDS: [&str; 4] = ["user_id", "_member_id", "msg_id", "group_id"];
+
+/// Adds to the ids of people, messages and streaks that are still small.
+pub(super) fn big_ids(mut items: Vec<Item>) -> Vec<Item> {
+    Batches::default().edit_each(&mut items, |message| {
+        let before = message.msg_id;
+        message.msg_id = big_id(before);
+        edit(message, |node| {
+            for Field { name, .. } in node.schema.fields.iter().filter(|field| field.kind == Kind::Number) {
+                let is_id =
+                    node.schema.name == "User" && *name == "id" || IDS.iter().any(|end| name.ends_with(end));
+                let id = node.number(name);
+                if is_id && big_id(id) != id {
+                    node.set_number(name, big_id(id));
+                }
+            }
+        }) | (message.msg_id != before)
+    });
+    items
+}
+
+fn big_id(id: i64) -> i64 {
+    if (1..=EXACT_MAX).contains(&id) { id + ADDED_TO_IDS } else { id }
+}

@@ -1,0 +1,156 @@
+//! The output of a command, in bounded memory.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use super::{Expectation, Found};
+
+/// Maximum length of a line, in bytes. Longer ones are cut.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+/// Number of lines that are kept for the report.
+pub const LAST_LINES: usize = 20;
+/// Maximum length of a line for the report, in bytes.
+const LAST_LINE_BYTES_MAX: usize = 1000;
+
+/// A stream that a command writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What a command printed: the last place that has the text of each expectation, and the last lines. Its size
+/// does not depend on how much the command prints.
+#[derive(Clone, Debug)]
+pub struct Output {
+    expected: Vec<(Expectation, Option<Found>)>,
+    last: VecDeque<Vec<u8>>,
+    /// The unfinished lines of both streams, the one written last at the end.
+    unfinished: [(Stream, Vec<u8>); 2],
+    bytes: u64,
+}
+
+impl Output {
+    /// Creates the output of a command that has printed nothing yet.
+    #[must_use]
+    pub fn new(expectations: &[Expectation]) -> Self {
+        let expected = expectations.iter().map(|expectation| (expectation.clone(), None)).collect();
+        let unfinished = [Stream::Stderr, Stream::Stdout].map(|stream| (stream, Vec::new()));
+        Self { expected, last: VecDeque::new(), unfinished, bytes: 0 }
+    }
+
+    /// Adds bytes that the command wrote to a stream. A line ends with `\n` or `\r`.
+    pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.unfinished[0].0 == stream {
+            self.unfinished.swap(0, 1);
+        }
+        let mut line = std::mem::take(&mut self.unfinished[1].1);
+        let mut parts = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+        append(&mut line, parts.next().unwrap_or_default());
+        for part in parts {
+            self.add_line(&line);
+            line.clear();
+            append(&mut line, part);
+        }
+        self.unfinished[1].1 = line;
+    }
+
+    /// Returns the number of bytes printed.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns the last 20 lines that are not empty, without colours. Other control characters are left.
+    #[must_use]
+    pub fn last_lines(&self) -> Vec<String> {
+        let lines = self.last.iter().map(|line| plain(line).into_owned());
+        let unfinished = self.unfinished().map(|line| plain(cut(line)).into_owned());
+        let mut lines = Vec::from_iter(lines.chain(unfinished));
+        lines.drain(..lines.len().saturating_sub(LAST_LINES));
+        lines
+    }
+
+    /// Returns the last place of each expectation. Unfinished lines count as lines.
+    pub(super) fn found(&self) -> Vec<(&Expectation, Option<Found>)> {
+        let unfinished = Vec::from_iter(self.unfinished().map(plain));
+        let last = |(expectation, found): &'_ (Expectation, Option<Found>)| {
+            unfinished.iter().rev().find_map(|line| expectation.find(line)).or_else(|| found.clone())
+        };
+        self.expected.iter().map(|expected| (&expected.0, last(expected))).collect()
+    }
+
+    /// Returns the memory of all lines, in bytes.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let lines = self.last.iter().chain(self.unfinished.iter().map(|(_, line)| line));
+        let found = self.expected.iter().filter_map(|(_, found)| found.as_ref());
+        lines.map(Vec::capacity).sum::<usize>() + found.map(|found| found.shown.capacity()).sum::<usize>()
+    }
+
+    fn unfinished(&self) -> impl Iterator<Item = &[u8]> {
+        self.unfinished.iter().map(|(_, line)| line.as_slice()).filter(|line| !line.is_empty())
+    }
+
+    fn add_line(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            return;
+        }
+        let text = plain(line);
+        for (expectation, found) in &mut self.expected {
+            if let Some(now) = expectation.find(&text) {
+                *found = Some(now);
+            }
+        }
+        // The oldest line's allocation is reused.
+        let oldest = if self.last.len() < LAST_LINES { None } else { self.last.pop_front() };
+        let mut kept = oldest.unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(cut(line));
+        self.last.push_back(kept);
+    }
+}
+
+/// Appends a part of a line, up to its maximum length.
+fn append(line: &mut Vec<u8>, part: &[u8]) {
+    let free = LINE_BYTES_MAX - line.len();
+    line.extend_from_slice(&part[..part.len().min(free)]);
+}
+
+fn cut(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(LAST_LINE_BYTES_MAX)]
+}
+
+/// Decodes a line, and removes the escape sequences of terminals, such as colours.
+fn plain(line: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(line);
+    if !text.contains(['\u{1b}', '\u{9b}']) {
+        return text;
+    }
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), &*text);
+    while let Some(at) = rest.find(['\u{1b}', '\u{9b}']) {
+        plain.push_str(&rest[..at]);
+        rest = after_escape(&rest[at..]);
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// Returns what follows the escape sequence at the start of a text.
+fn after_escape(text: &str) -> &str {
+    let mut chars = text.chars();
+    let kind = match chars.next() {
+        Some('\u{1b}') => chars.next(),
+        _ => Some('['),
+    };
+    match kind {
+        // Parameters, then a letter.
+        Some('[') => _ = chars.find(|c| matches!(c, '\u{40}'..='\u{7e}')),
+        // A title or a link, which BEL or ESC \ ends.
+        Some(']') if chars.find(|c| matches!(c, '\u{7}' | '\u{1b}')) == Some('\u{1b}') => _ = chars.next(),
+        _ => {}
+    }
+    chars.as_str()
+}

@@ -1,0 +1,184 @@
+//! Explains wrong numbers: which well-known mistake gives them.
+
+mod count;
+mod table;
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use self::{
+    count::Memory,
+    table::{Mistake, TABLE},
+};
+use crate::{
+    expect::Name,
+    sans_io::{
+        event::{Data, Event},
+        truth::{Added, Tally},
+    },
+};
+
+/// A mistake that explains a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Code of the mistake, such as `only_repeat_end`.
+    pub name: &'static str,
+    /// What the mistake counts wrong; in a second line, the first event where the numbers part.
+    pub message: String,
+}
+
+/// What a client received.
+struct Show<'a> {
+    events: &'a [Event],
+    /// Numbers of events before the breaks of the connection.
+    breaks: &'a [usize],
+    /// Index of the last room's first event.
+    last_room: usize,
+    /// Index after the first event that ends a room.
+    first_end: usize,
+}
+
+impl<'a> Show<'a> {
+    fn new(events: &'a [Event], breaks: &'a [usize]) -> Self {
+        let is_end =
+            |event: &Event| matches!(&event.data, Data::Control(control) if matches!(control.action, 3 | 4));
+        let is_room = |event: &Event| matches!(event.data, Data::ConnectionCreated(_));
+        let last_room = events.iter().rposition(is_room).unwrap_or(0);
+        let first_end = events.iter().position(is_end).map_or(events.len(), |at| at + 1);
+        Self { events, breaks, last_room, first_end }
+    }
+
+    /// Returns each event as a client with this mistake counts it, and how many times.
+    fn counted(&self, mistake: &'a Mistake) -> impl Iterator<Item = (&'a Event, Cow<'a, Event>, usize)> {
+        let mut memory = Memory::default();
+        self.events.iter().enumerate().map(move |(index, event)| {
+            let mut counted = Cow::Borrowed(event);
+            let times = (mistake.count)(&mut memory, self, index, &mut counted);
+            (event, counted, times)
+        })
+    }
+
+    /// Returns the value that a client with this mistake prints.
+    fn value(&self, mistake: &Mistake, name: &Name) -> String {
+        let mut tally = Tally::default();
+        for (_, event, times) in self.counted(mistake) {
+            let added = Added::by(&event);
+            (0..times).for_each(|_| tally.add(&added));
+        }
+        name.value(&tally.truth())
+    }
+
+    fn truth(&self, name: &Name) -> String {
+        let mut tally = Tally::default();
+        self.events.iter().for_each(|event| tally.add(&Added::by(event)));
+        name.value(&tally.truth())
+    }
+}
+
+/// Returns the mistake that gives `got` for the number `what`, if exactly one does; mistakes that the plain show
+/// reveals as well only count if no other does. `events` are those of one
+/// generation as they were broadcast; `breaks` are the numbers of events before each break of the connection,
+/// in ascending order. The right number has no diagnosis, and neither has 0, which a client without any
+/// events prints as well.
+#[must_use]
+pub fn diagnose(events: &[Event], breaks: &[usize], what: &str, got: &str) -> Option<Diagnosis> {
+    let (name, show) = (Name::parse(what).ok()?, Show::new(events, breaks));
+    if got == "0" || got.is_empty() || show.truth(&name) == got {
+        return None;
+    }
+    let gives = |mistake: &&Mistake| mistake.is_about(what) && show.value(mistake, &name) == got;
+    let (obvious, others): (Vec<_>, Vec<_>) =
+        TABLE.iter().filter(gives).partition(|mistake| mistake.is_obvious);
+    let found = if others.is_empty() { obvious } else { others };
+    let first = found.first()?;
+    let message = || format!("{got} is what {} gives{}", first.doing, parting(&show, first, &name));
+    let is_one = found.iter().all(|other| other.name == first.name);
+    is_one.then(|| Diagnosis { name: first.name, message: message() })
+}
+
+/// What a streak, or an event outside of streaks, adds to a number.
+#[derive(Default)]
+struct Sum<'a> {
+    right: i64,
+    got: i64,
+    /// The last event that adds something else.
+    differs: Option<&'a Event>,
+}
+
+/// Adds up what each streak, and each event outside of streaks, adds to a number. Returns those that add something
+/// else with a mistake.
+fn differing<'a>(show: &'a Show<'_>, mistake: &'a Mistake, name: &Name) -> Vec<Sum<'a>> {
+    let (mut sums, mut streaks): (Vec<Sum<'_>>, BTreeMap<&str, usize>) = Default::default();
+    for (event, counted, times) in show.counted(mistake) {
+        let right = amount(&Added::by(event), name);
+        let got = amount(&Added::by(&counted), name).saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
+        let next = sums.len();
+        let at = streak_id(event).map_or(next, |id| *streaks.entry(id).or_insert(next));
+        if at == next {
+            sums.push(Sum::default());
+        }
+        let sum = &mut sums[at];
+        (sum.right, sum.got) = (sum.right.saturating_add(right), sum.got.saturating_add(got));
+        if right != got {
+            sum.differs = Some(event);
+        }
+    }
+    sums.retain(|sum| sum.right != sum.got);
+    sums
+}
+
+/// Returns what an event adds to a number.
+fn amount(added: &Added, name: &Name) -> i64 {
+    let mut tally = Tally::default();
+    tally.add(added);
+    name.value(&tally.truth()).parse().unwrap_or_default()
+}
+
+fn streak_id(event: &Event) -> Option<&str> {
+    match &event.data {
+        Data::Gift(gift) if !gift.streak_id.is_empty() => Some(&gift.streak_id),
+        _ => None,
+    }
+}
+
+/// Describes where the numbers part: how many streaks or events differ, by how much, and the first of them. Empty
+/// for numbers that are not sums.
+fn parting(show: &Show<'_>, mistake: &Mistake, name: &Name) -> String {
+    if matches!(name.as_str(), "viewers" | "gifters" | "top_gifter") {
+        return String::new();
+    }
+    let differing = differing(show, mistake, name);
+    let Some(event) = differing.iter().find_map(|sum| sum.differs) else { return String::new() };
+    let by = differing.iter().fold(0_i64, |by, sum| by.saturating_add(sum.got).saturating_sub(sum.right));
+    let too = if by < 0 { "too few" } else { "too many" };
+    let is_streak = differing.iter().any(|sum| sum.differs.and_then(streak_id).is_some());
+    let which = counted(differing.len() as u64, if is_streak { "streaks" } else { "events" });
+    format!(
+        ": {which} {}, {} {too}\n{}",
+        mistake.which,
+        counted(by.unsigned_abs(), name.unit()),
+        first(show, event)
+    )
+}
+
+/// Formats a number of things; `things` is the plural.
+fn counted(number: u64, things: &str) -> String {
+    format!("{number} {}", if number == 1 { things.trim_end_matches('s') } else { things })
+}
+
+/// Describes the first event that a mistake counts wrong: `first at 0:12.4: Rose x3 of alice`
+fn first(show: &Show<'_>, event: &Event) -> String {
+    let start = show.events.first().map_or(0, |first| first.ts.0);
+    let tenths = event.ts.0.saturating_sub(start).max(0) / 100;
+    let (hours, minutes) = (tenths / 36_000, tenths / 600 % 60);
+    let minutes = if hours == 0 { minutes.to_string() } else { format!("{hours}:{minutes:02}") };
+    let (seconds, tenths) = (tenths / 10 % 60, tenths % 10);
+    let what = match &event.data {
+        Data::Gift(gift) => format!("{} x{}", gift.gift_name, gift.repeat_count),
+        _ => format!("`{}`", event.kind()),
+    };
+    let of = event.user.as_ref().map(|user| format!(" of {}", user.unique_id)).unwrap_or_default();
+    format!("first at {minutes}:{seconds:02}.{tenths}: {what}{of}")
+}
+
+#[cfg(test)]
+mod tests;

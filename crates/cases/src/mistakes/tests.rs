@@ -1,0 +1,228 @@
+//! Mistakes in the shipped recordings.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use super::*;
+use crate::{
+    change::{Change, change, events_of},
+    sans_io::{
+        event::Gift,
+        recording::{Item, Reader},
+        truth::Truth,
+    },
+};
+
+fn items(bytes: &[u8]) -> Vec<Item> {
+    let mut reader = Reader::open(bytes).unwrap();
+    let mut items = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        items.push(record.item);
+    }
+    items
+}
+
+static ITEMS: LazyLock<Vec<Item>> =
+    LazyLock::new(|| items(include_bytes!("../../../../recordings/demo.bin")));
+static DEMO: LazyLock<Vec<Event>> = LazyLock::new(|| events_of(&ITEMS));
+static CUT_STREAKS: LazyLock<Vec<Event>> =
+    LazyLock::new(|| events_of(&items(include_bytes!("../../../../recordings/cut-streaks.bin"))));
+
+/// The gifts of a show, each with its user and its index.
+fn gifts(events: &[Event]) -> impl Iterator<Item = (usize, &str, &Gift)> {
+    events.iter().enumerate().filter_map(|(index, event)| match &event.data {
+        Data::Gift(gift) => Some((index, event.user.as_ref().map_or("", |user| &user.unique_id), gift)),
+        _ => None,
+    })
+}
+
+fn name_of(events: &[Event], breaks: &[usize], what: &str, got: i64) -> Option<&'static str> {
+    diagnose(events, breaks, what, &got.to_string()).map(|diagnosis| diagnosis.name)
+}
+
+/// Bots with a mistake, written as people write them: code of the mistake and what it prints for `diamonds`.
+#[test]
+fn bots_with_one_mistake_are_recognised() {
+    type Bot = fn(&[Event]) -> i64;
+    let bots: [(&str, Bot); 6] = [
+        ("sum_of_repeat_count", |events| {
+            gifts(events).map(|(.., gift)| i64::from(gift.repeat_count * gift.diamond_count)).sum()
+        }),
+        ("only_repeat_end", |events| {
+            let ended = gifts(events).filter(|(.., gift)| gift.gift_type != 1 || gift.repeat_end);
+            ended.map(|(.., gift)| i64::from(gift.repeat_count * gift.diamond_count)).sum()
+        }),
+        ("only_first_message", |events| {
+            let mut seen = BTreeSet::new();
+            let first =
+                gifts(events).filter(|(.., gift)| gift.streak_id.is_empty() || seen.insert(&gift.streak_id));
+            first.map(|(.., gift)| gift.diamonds).sum()
+        }),
+        ("without_count", |events| gifts(events).map(|(.., gift)| i64::from(gift.diamond_count)).sum()),
+        ("gifts_as_diamonds", |events| gifts(events).map(|(.., gift)| i64::from(gift.repeat_delta)).sum()),
+        ("same_user_same_gift", |events| {
+            let mut highest = BTreeMap::new();
+            for (_, user, gift) in gifts(events) {
+                let entry = highest.entry((user, gift.gift_id)).or_insert((0, gift.diamond_count));
+                entry.0 = gift.repeat_count.max(entry.0);
+            }
+            highest.values().map(|(count, price)| i64::from(count * price)).sum()
+        }),
+    ];
+    for (name, bot) in bots {
+        let got = bot(&CUT_STREAKS);
+        assert_eq!(name_of(&CUT_STREAKS, &[], "diamonds", got), Some(name), "{got}");
+    }
+}
+
+#[test]
+fn a_diagnosis_says_what_differs_and_where_first() {
+    let got = diagnose(&CUT_STREAKS, &[], "diamonds", "31");
+    let message = "31 is what counting only gifts with `repeatEnd` gives: 8 streaks without a last message, 83 diamonds too few\nfirst at 1:46.7: Rose x10 of umbra_kettle8965";
+    assert_eq!(got, Some(Diagnosis { name: "only_repeat_end", message: message.to_owned() }));
+    let got = diagnose(&CUT_STREAKS, &[], "diamonds.umbra_kettle8965", "65").unwrap().message;
+    let message = "65 is what adding up `repeatCount` of all messages of a streak gives: 1 streak with several messages, 55 diamonds too many\nfirst at 2:46.7: Rose x10 of umbra_kettle8965";
+    assert_eq!(got, message);
+}
+
+/// Without any last message, only gifts that are sent once are counted: those who count them in other ways get the
+/// same number, but not only here.
+#[test]
+fn mistakes_that_the_plain_show_reveals_give_way() {
+    let events = events_of(&change(Change::NoFinal, ITEMS.clone()));
+    let ended = gifts(&events).filter(|(.., gift)| gift.gift_type != 1 || gift.repeat_end);
+    let (got, prices): (Vec<_>, Vec<_>) =
+        ended.map(|(.., gift)| (gift.diamonds, i64::from(gift.diamond_count))).unzip();
+    assert_eq!((got.iter().sum::<i64>(), prices.iter().sum::<i64>()), (9, 9));
+    assert_eq!(name_of(&events, &[], "diamonds", 9), Some("only_repeat_end"));
+    assert_eq!(name_of(&DEMO, &[], "diamonds", 9), Some("only_last_increment"));
+}
+
+#[test]
+fn counting_across_breaks_is_recognised() {
+    let (events, at) = (&*DEMO, 300);
+    let sum = |from: usize, to: usize| {
+        gifts(events)
+            .filter(|(index, ..)| (from..to).contains(index))
+            .map(|(.., gift)| gift.diamonds)
+            .sum::<i64>()
+    };
+    let (before, after) = (sum(0, at), sum(at, events.len()));
+    assert_eq!(before + after, 114);
+    let table = [
+        (before * 2 + after, "counted_again"),
+        (before + after * 2, "two_connections"),
+        (before, "missed_after_break"),
+        (after, "reset_at_break"),
+    ];
+    for (got, name) in table {
+        assert_eq!(name_of(events, &[at], "diamonds", got), Some(name), "{got}");
+        assert_eq!(name_of(events, &[], "diamonds", got), None, "without a break, {got} means nothing");
+    }
+    let thrice = sum(0, 200) * 3 + sum(200, 400) * 2 + sum(400, events.len());
+    assert_eq!(name_of(events, &[200, 400], "diamonds", thrice), Some("counted_again"));
+}
+
+#[test]
+fn other_numbers_have_mistakes_of_their_own() {
+    let likes = DEMO.iter().filter_map(|event| match &event.data {
+        Data::Like(like) => Some(like.total_like_count),
+        _ => None,
+    });
+    let likes = Vec::from_iter(likes);
+    let (first, last) = (likes[0], likes[likes.len() - 1]);
+    assert_eq!(name_of(&DEMO, &[], "likes", last), Some("like_total"));
+    assert_eq!(name_of(&DEMO, &[], "likes", last - first), Some("like_total"));
+    assert_eq!(name_of(&DEMO, &[], "likes", likes.len() as i64), Some("messages_as_likes"));
+    let history =
+        DEMO.iter().filter(|event| matches!(&event.data, Data::Chat(chat) if chat.is_history)).count();
+    assert_eq!((history, name_of(&DEMO, &[], "chats", 63 - history as i64)), (5, Some("without_history")));
+    assert_eq!(name_of(&DEMO, &[], "gifts", gifts(&DEMO).count() as i64), Some("messages_as_gifts"));
+    let viewers = DEMO.iter().filter_map(|event| match &event.data {
+        Data::RoomUser(room) => Some(room.viewer_count),
+        _ => None,
+    });
+    assert_eq!(name_of(&DEMO, &[], "viewers", viewers.max().unwrap()), Some("peak_viewers"));
+    let mut renamed = DEMO.clone();
+    renamed.iter_mut().filter_map(|event| event.user.as_mut()).for_each(|user| user.nickname = "Ann".into());
+    assert_eq!(diagnose(&renamed, &[], "top_gifter", "Ann").unwrap().name, "by_nickname");
+}
+
+/// Ids as TikTok's, above 2^53: those of two messages in a row often become the same.
+#[test]
+fn rounded_ids_are_recognised() {
+    let mut events = CUT_STREAKS.clone();
+    for (at, event) in events.iter_mut().enumerate() {
+        event.id = event.id.as_ref().map(|_| smol_str::format_smolstr!("{}", 7_309_139_956_772_096_000 + at));
+    }
+    let mut seen = BTreeSet::new();
+    let first = events.iter().enumerate().filter(|(_, event)| {
+        let id: Option<f64> = event.id.as_ref().map(|id| id.parse().unwrap());
+        id.is_none_or(|id| seen.insert(id as u64))
+    });
+    let chats = first.filter(|(_, event)| matches!(event.data, Data::Chat(_))).count() as i64;
+    assert!(chats < 10);
+    assert_eq!(name_of(&events, &[], "chats", chats), Some("ids_rounded"));
+}
+
+#[test]
+fn what_is_right_or_ambiguous_or_unknown_has_no_diagnosis() {
+    for (what, got) in [
+        ("diamonds", "114"),
+        ("diamonds", "0"),
+        ("diamonds", "5000"),
+        ("diamonds", "NaN"),
+        ("dimonds", "31"),
+        ("output", ""),
+    ] {
+        assert_eq!(diagnose(&CUT_STREAKS, &[], what, got), None, "{what} {got}");
+    }
+    // A user whose only streak is before the break: everything else than the first connection gives twice as much.
+    let name = "diamonds.umbra_kettle8965";
+    let last =
+        gifts(&CUT_STREAKS).filter(|(_, user, _)| *user == "umbra_kettle8965").map(|(index, ..)| index).max();
+    let at = last.unwrap() + 1;
+    assert_eq!(name_of(&CUT_STREAKS, &[at], name, 20), Some("counted_again"));
+    let first = gifts(&CUT_STREAKS).find(|(_, user, _)| *user == "umbra_kettle8965").unwrap().0;
+    assert_eq!(name_of(&CUT_STREAKS, &[first, at], name, 20), None, "also two_connections");
+}
+
+/// The codes are part of `--json`.
+#[test]
+fn codes_and_totals_are_well_formed() {
+    let totals = Truth::default().totals().map(|(name, _)| name);
+    for mistake in TABLE {
+        assert!(
+            mistake.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{}",
+            mistake.name
+        );
+        assert!(totals.iter().any(|total| mistake.is_about(total)), "{}", mistake.name);
+    }
+}
+
+#[test]
+fn extreme_numbers_do_not_panic() {
+    let mut events = CUT_STREAKS.clone();
+    for (at, event) in events.iter_mut().enumerate() {
+        let (small, big) = ([i32::MIN, i32::MAX, -1][at % 3], [i64::MAX, i64::MIN, 0][at % 3]);
+        event.ts.0 = big;
+        match &mut event.data {
+            Data::Gift(gift) => {
+                (gift.repeat_count, gift.repeat_delta, gift.diamond_count) = (small, small, small);
+                gift.diamonds = big;
+            }
+            Data::Like(like) => (like.like_count, like.total_like_count) = (small, big),
+            Data::RoomUser(room) => room.viewer_count = big,
+            _ => {}
+        }
+    }
+    for (what, _) in Truth::default().totals() {
+        for mistake in TABLE.iter().filter(|mistake| mistake.is_about(what)) {
+            let (name, breaks) = (Name::parse(what).unwrap(), [usize::MAX, 5, 0]);
+            let show = Show::new(&events, &breaks);
+            let got = show.value(mistake, &name);
+            let _ = (diagnose(&events, &breaks, what, &got), parting(&show, mistake, &name));
+        }
+    }
+    assert_eq!(diagnose(&[], &[3], "diamonds", "1"), None);
+}

@@ -1,0 +1,207 @@
+//! Reports about cases: for people, programs, and CI.
+//!
+//! Most texts come from a command or from a recording. Reports leave out control characters, and characters
+//! that change the direction of text.
+
+mod ci;
+mod junit;
+
+use std::{iter, time::Duration};
+
+use serde_json::{Value, json};
+
+pub use self::ci::{annotations, step_summary};
+pub use self::junit::junit;
+use crate::sans_io::terminal::{is_invisible, printable};
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Name of the case.
+    pub case: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Time that the case took.
+    pub took: Duration,
+    /// What was wrong; empty unless the case failed.
+    pub failures: Vec<Failure>,
+    /// Last lines that the command printed.
+    pub output: Vec<String>,
+    /// The command line that repeats the case.
+    pub again: String,
+}
+
+/// Verdict on a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything was right.
+    Passed,
+    /// Something was wrong.
+    Failed,
+    /// The case did not run, for this reason.
+    Skipped(String),
+}
+
+/// Something that was wrong in a case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// Name of the number, or what else was wrong: `output`, `connection`, `exit`, …
+    pub what: String,
+    /// The right value.
+    pub expected: Option<String>,
+    /// The command's value.
+    pub got: Option<String>,
+    /// Code of the mistake that explains the value, such as `only_repeat_end`.
+    pub diagnosis: Option<&'static str>,
+    /// What was wrong, in one line: a fragment that starts with a verb.
+    pub message: String,
+    /// More about it, in lines: the mistake that explains the value.
+    pub detail: Option<String>,
+}
+
+impl Failure {
+    /// Creates a failure without values.
+    #[must_use]
+    pub fn new(what: &str, message: &str) -> Self {
+        Self { what: what.to_owned(), message: message.to_owned(), ..Self::default() }
+    }
+
+    /// Returns the message, and the lines about the mistake.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let detail = self.detail.as_deref().unwrap_or_default();
+        iter::once(self.message.as_str()).chain(detail.lines()).map(clean)
+    }
+
+    fn json(&self) -> Value {
+        let value = |value: &Option<String>| match value.as_ref().map(|text| (text, text.parse::<i64>())) {
+            Some((_, Ok(number))) if self.what != "top_gifter" => json!(number),
+            Some((text, _)) => json!(clean(text)),
+            None => Value::Null,
+        };
+        json!({
+            "what": clean(&self.what),
+            "expected": value(&self.expected),
+            "got": value(&self.got),
+            "diagnosis": self.diagnosis,
+            "message": Vec::from_iter(self.lines()).join("; "),
+        })
+    }
+}
+
+/// Quotes a text in a message.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", clean(text))
+}
+
+/// Makes a line safe to display, and cuts it at 300 characters.
+fn clean(line: &str) -> String {
+    printable(&line.replace('\t', " "))
+}
+
+/// Makes a command line safe to display. It is not cut, because people copy it.
+fn command_line(text: &str) -> String {
+    text.replace(['\n', '\t'], " ").replace(is_invisible, "")
+}
+
+/// Formats a case as lines for people: the verdict, what was wrong, and how to repeat it.
+#[must_use]
+pub fn line(outcome: &Outcome) -> String {
+    let (verdict, reason) = match &outcome.verdict {
+        Verdict::Passed => ("ok", None),
+        Verdict::Failed => ("FAIL", None),
+        Verdict::Skipped(reason) => ("skip", Some(clean(reason))),
+    };
+    let mut lines = reason.into_iter().chain(outcome.failures.iter().flat_map(Failure::lines));
+    let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
+    let mut text =
+        format!("  {verdict:<6}{:<14}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
+    let again =
+        (outcome.verdict == Verdict::Failed).then(|| format!("again: {}", command_line(&outcome.again)));
+    for line in lines.chain(again) {
+        text += &format!("\n        {line}");
+    }
+    text
+}
+
+/// Formats the last lines that the command printed, for people; empty if there are none.
+#[must_use]
+pub fn output(outcome: &Outcome) -> String {
+    let lines = outcome.output.iter().map(|line| format!("        | {}", clean(line)));
+    Vec::from_iter(lines).join("\n")
+}
+
+/// Formats the number of cases that passed: `24 of 26 cases passed in 41 s`. Another line says if every case failed
+/// in the same way.
+#[must_use]
+pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
+    let Counts { passed, failed, skipped } = Counts::of(outcomes);
+    let all = passed + failed;
+    let cases = if all == 1 { "case" } else { "cases" };
+    let seconds = took.as_secs_f64();
+    let seconds = if seconds < 9.95 { format!("{seconds:.1}") } else { format!("{seconds:.0}") };
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    let alike = same_failure(outcomes).and_then(|first| first.failures.first());
+    let alike = alike.map(|failure| format!("\n{ALIKE}: {}", clean(&failure.message))).unwrap_or_default();
+    format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{alike}")
+}
+
+/// What reports say if every case failed in the same way.
+const ALIKE: &str = "every case failed in the same way";
+
+/// Returns the first case if all that ran failed with the same single message, and there are several.
+fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
+    let mut ran = outcomes.iter().filter(|outcome| !matches!(outcome.verdict, Verdict::Skipped(_)));
+    let first = ran.next()?;
+    let [failure] = first.failures.as_slice() else { return None };
+    let is_same = |outcome: &Outcome| matches!(outcome.failures.as_slice(), [other] if other.message == failure.message);
+    let mut others = ran.peekable();
+    (others.peek().is_some() && others.all(is_same)).then_some(first)
+}
+
+/// Returns the outcomes as JSON: `{"passed":24,"failed":2,"skipped":0,"cases":[…]}`. A skipped case has `passed:null`
+/// and the reason in `skipped`.
+#[must_use]
+pub fn json(outcomes: &[Outcome]) -> Value {
+    let Counts { passed, failed, skipped } = Counts::of(outcomes);
+    let cases = Vec::from_iter(outcomes.iter().map(case_json));
+    json!({ "passed": passed, "failed": failed, "skipped": skipped, "cases": cases })
+}
+
+fn case_json(outcome: &Outcome) -> Value {
+    // Whole milliseconds, so that no digits come from floats.
+    let seconds = outcome.took.as_millis() as f64 / 1000.0;
+    let failures = Vec::from_iter(outcome.failures.iter().map(Failure::json));
+    let passed = outcome.verdict == Verdict::Passed;
+    let mut case =
+        json!({ "name": outcome.case, "passed": passed, "seconds": seconds, "failures": failures });
+    if let Verdict::Skipped(reason) = &outcome.verdict {
+        case["passed"] = Value::Null;
+        case["skipped"] = json!(clean(reason));
+    }
+    case
+}
+
+/// Numbers of cases.
+#[derive(Default)]
+struct Counts {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    fn of(outcomes: &[Outcome]) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            *match outcome.verdict {
+                Verdict::Passed => &mut counts.passed,
+                Verdict::Failed => &mut counts.failed,
+                Verdict::Skipped(_) => &mut counts.skipped,
+            } += 1;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests;

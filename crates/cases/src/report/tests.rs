@@ -1,0 +1,173 @@
+//! Reports with hostile texts.
+
+use super::*;
+
+/// What hostile programs print.
+const HOSTILE: &str = "a]]>&<b>\"'\u{0}\u{1b}[31m\u{202e}txt\rx\u{fffe}|`%0A::error::@ann\u{7}";
+
+fn failure(what: &str, expected: &str, got: &str, message: &str) -> Failure {
+    let (expected, got) = (Some(expected.to_owned()), Some(got.to_owned()));
+    Failure { expected, got, ..Failure::new(what, message) }
+}
+
+fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Failure>) -> Outcome {
+    let again = format!("livetape test demo --case {case} --expect 'diamonds: {{diamonds}}' -- node bot.mjs");
+    Outcome { case, verdict, took: Duration::from_millis(millis), failures, output: Vec::new(), again }
+}
+
+fn outcomes() -> Vec<Outcome> {
+    let lost = "did not come back within 30 s after its connection was reset at 0:12.4";
+    let streak = Failure {
+        diagnosis: Some("only_repeat_end"),
+        detail: Some("12 is what counting only gifts with `repeatEnd` gives: 23 streaks\nfirst at 0:12.4: Rose x3 of alice".to_owned()),
+        ..failure("diamonds", "114", "12", "printed \"diamonds: 12\", right is 114")
+    };
+    let word = failure("top_gifter", "12", "bob", "printed \"top bob\", right is \"12\"");
+    vec![
+        outcome("plain", Verdict::Passed, 412, vec![]),
+        outcome("no-final", Verdict::Failed, 600, vec![streak, word]),
+        outcome("cut", Verdict::Failed, 30_100, vec![Failure::new("connection", lost)]),
+        outcome("offline", Verdict::Skipped("the command ends by itself".to_owned()), 0, vec![]),
+    ]
+}
+
+#[test]
+fn people_read_lines() {
+    let expected = "  ok    plain             0.4 s
+  FAIL  no-final          0.6 s  printed \"diamonds: 12\", right is 114
+        12 is what counting only gifts with `repeatEnd` gives: 23 streaks
+        first at 0:12.4: Rose x3 of alice
+        printed \"top bob\", right is \"12\"
+        again: livetape test demo --case no-final --expect 'diamonds: {diamonds}' -- node bot.mjs
+  FAIL  cut              30.1 s  did not come back within 30 s after its connection was reset at 0:12.4
+        again: livetape test demo --case cut --expect 'diamonds: {diamonds}' -- node bot.mjs
+  skip  offline           0.0 s  the command ends by itself
+1 of 3 cases passed in 41 s, 1 skipped";
+    let lines = Vec::from_iter(outcomes().iter().map(line)).join("\n");
+    assert_eq!(format!("{lines}\n{}", summary(&outcomes(), Duration::from_millis(41_200))), expected);
+    assert_eq!(summary(&outcomes()[..1], Duration::from_millis(412)), "1 of 1 case passed in 0.4 s");
+}
+
+#[test]
+fn the_same_failure_in_every_case_is_said_once() {
+    let never = || vec![Failure::new("connection", "never connected")];
+    let mut all = vec![outcome("cut", Verdict::Skipped(String::new()), 0, vec![])];
+    all.extend(["plain", "again", "names"].map(|case| outcome(case, Verdict::Failed, 30_000, never())));
+    let expected =
+        "0 of 3 cases passed in 31 s, 1 skipped\nevery case failed in the same way: never connected";
+    assert_eq!(summary(&all, Duration::from_secs(31)), expected);
+    assert_eq!(annotations(&all).lines().count(), 1);
+    all.push(outcome("big", Verdict::Passed, 1, vec![]));
+    assert_eq!(same_failure(&all), None);
+    assert_eq!(same_failure(&all[1..2]), None, "a single case is shown as ever");
+    assert_eq!(same_failure(&[]), None);
+}
+
+#[test]
+fn programs_read_json() {
+    let expected = serde_json::json!({"passed": 1, "failed": 2, "skipped": 1, "cases": [
+        {"name": "plain", "passed": true, "seconds": 0.412, "failures": []},
+        {"name": "no-final", "passed": false, "seconds": 0.6, "failures": [
+            {"what": "diamonds", "expected": 114, "got": 12, "diagnosis": "only_repeat_end",
+             "message": "printed \"diamonds: 12\", right is 114; 12 is what counting only gifts with `repeatEnd` gives: 23 streaks; first at 0:12.4: Rose x3 of alice"},
+            {"what": "top_gifter", "expected": "12", "got": "bob", "diagnosis": null,
+             "message": "printed \"top bob\", right is \"12\""},
+        ]},
+        {"name": "cut", "passed": false, "seconds": 30.1, "failures": [
+            {"what": "connection", "expected": null, "got": null, "diagnosis": null,
+             "message": "did not come back within 30 s after its connection was reset at 0:12.4"},
+        ]},
+        {"name": "offline", "passed": null, "skipped": "the command ends by itself", "seconds": 0.0, "failures": []},
+    ]});
+    assert_eq!(json(&outcomes()), expected);
+}
+
+#[test]
+fn ci_reads_junit() {
+    let mut outcomes = outcomes();
+    outcomes[1].output = vec!["diamonds: 12".to_owned()];
+    let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="livetape test" tests="4" failures="2" errors="0" skipped="1" time="41.200">
+<testsuite name="livetape test" tests="4" failures="2" errors="0" skipped="1" time="41.200">
+<testcase classname="livetape test" name="plain" time="0.412">
+</testcase>
+<testcase classname="livetape test" name="no-final" time="0.600">
+<failure message="printed &quot;diamonds: 12&quot;, right is 114" type="only_repeat_end">printed &quot;diamonds: 12&quot;, right is 114
+12 is what counting only gifts with `repeatEnd` gives: 23 streaks
+first at 0:12.4: Rose x3 of alice
+printed &quot;top bob&quot;, right is &quot;12&quot;
+again: livetape test demo --case no-final --expect &apos;diamonds: {diamonds}&apos; -- node bot.mjs</failure>
+<system-out>diamonds: 12
+</system-out>
+</testcase>
+<testcase classname="livetape test" name="cut" time="30.100">
+<failure message="did not come back within 30 s after its connection was reset at 0:12.4" type="connection">did not come back within 30 s after its connection was reset at 0:12.4
+again: livetape test demo --case cut --expect &apos;diamonds: {diamonds}&apos; -- node bot.mjs</failure>
+</testcase>
+<testcase classname="livetape test" name="offline" time="0.000">
+<skipped message="the command ends by itself"/>
+</testcase>
+</testsuite>
+</testsuites>
+"#;
+    assert_eq!(junit(&outcomes, Duration::from_millis(41_200)), expected);
+}
+
+#[test]
+fn github_reads_annotations_and_a_table() {
+    let expected = "::error title=livetape test%3A no-final::printed \"diamonds: 12\", right is 114%0A12 is what counting only gifts with `repeatEnd` gives: 23 streaks%0Afirst at 0:12.4: Rose x3 of alice%0Aprinted \"top bob\", right is \"12\"%0Aagain: livetape test demo --case no-final --expect 'diamonds: {diamonds}' -- node bot.mjs
+::error title=livetape test%3A cut::did not come back within 30 s after its connection was reset at 0:12.4%0Aagain: livetape test demo --case cut --expect 'diamonds: {diamonds}' -- node bot.mjs
+";
+    assert_eq!(annotations(&outcomes()), expected);
+    let mut outcomes = outcomes();
+    outcomes.truncate(2);
+    outcomes[1].failures.truncate(1);
+    outcomes[1].failures[0].detail = Some("a|b <i>".to_owned());
+    let expected = "| Case | Verdict | Time | Failures |
+|---|---|---:|---|
+| plain | ✅ passed | 0.4 s |  |
+| no-final | ❌ failed | 0.6 s | printed \"diamonds&#58; 12\", right is 114<br>a&#124;b &#60;i&#62; |
+";
+    assert_eq!(step_summary(&outcomes), expected);
+}
+
+#[test]
+fn hostile_texts_stay_texts() {
+    let mut bad =
+        outcome("names", Verdict::Failed, 1, vec![failure("diamonds.\u{1b}]]>", "1", HOSTILE, HOSTILE)]);
+    bad.failures[0].detail = Some(HOSTILE.to_owned());
+    bad.again = format!("livetape test -- {HOSTILE}");
+    bad.output = vec![HOSTILE.to_owned(), "\t|".to_owned()];
+    let skipped = outcome("cut", Verdict::Skipped(HOSTILE.to_owned()), 1, vec![]);
+    let all = [bad, skipped];
+    let reports = [
+        line(&all[0]) + "\n" + &line(&all[1]),
+        output(&all[0]),
+        junit(&all, Duration::ZERO),
+        annotations(&all),
+        step_summary(&all),
+    ];
+    for report in &reports {
+        let odd = Vec::from_iter(report.chars().filter(|c| *c != '\n' && is_invisible(*c)));
+        assert_eq!(odd, [], "{report}");
+    }
+    let [_, output, xml, annotations, table] = reports;
+    assert_eq!(output.lines().count(), 2, "{output}");
+    assert!(!xml.contains(['\u{fffe}']) && !xml.contains("]]>") && !xml.contains("<b>"), "{xml}");
+    assert_eq!(unescaped_ampersands(&xml), 0, "{xml}");
+    assert_eq!((annotations.lines().count(), annotations.matches("%0A").count()), (1, 2), "{annotations}");
+    assert!(annotations.contains("%250A::error::"), "{annotations}");
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(table.lines().all(|row| row.matches('|').count() == 5), "{table}");
+    assert!(!table.contains(['@', '`', '\u{1b}']) && !table.contains("<b>"), "{table}");
+    let json = json(&all).to_string();
+    assert!(!json.contains(is_invisible), "{json}");
+    let parsed: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(parsed["cases"][0]["failures"][0]["got"], clean(HOSTILE));
+}
+
+fn unescaped_ampersands(xml: &str) -> usize {
+    let is_entity =
+        |rest: &&str| ["amp;", "lt;", "gt;", "quot;", "apos;"].iter().any(|entity| rest.starts_with(entity));
+    xml.split('&').skip(1).filter(|rest| !is_entity(rest)).count()
+}

@@ -1,0 +1,144 @@
+//! Scripts of the feed's connection: what a client's attempts to connect get, and where an open connection
+//! breaks.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::sans_io::{
+    decoder::{Decoder, DecoderOptions},
+    event::Data,
+    recording::Item,
+};
+
+/// Time in which a client must be back after a break.
+pub const BACK_MAX: Duration = Duration::from_secs(30);
+/// Time for which attempts are counted after the end of a show.
+pub const AFTER_END: Duration = Duration::from_secs(15);
+/// Maximum number of attempts in [`AFTER_END`].
+pub const ATTEMPTS_AFTER_END_MAX: usize = 2;
+/// Time for which attempts are counted if the feed never opens.
+pub const REFUSED_FOR: Duration = Duration::from_secs(20);
+/// Time at the end of [`REFUSED_FOR`] in which the rate of attempts is measured.
+pub const RATE_OVER: Duration = Duration::from_secs(10);
+/// Maximum number of attempts a minute, and altogether, if the feed never opens.
+pub const ATTEMPTS_A_MINUTE_MAX: usize = 30;
+
+/// What happens to the connections of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// How long the port is taken before anything listens on it.
+    pub late: Duration,
+    /// What the first attempts to connect get, in this order, before the feed opens.
+    pub refused: &'static [Answer],
+    /// What every attempt gets: the feed never opens.
+    pub always: Option<Answer>,
+    /// What happens during the show.
+    pub breaks: &'static [Break],
+    /// Whether the server closes all sockets with 1000 at the end of the show, and stays.
+    pub ends: bool,
+}
+
+impl Script {
+    /// Nothing happens.
+    pub const NONE: Self =
+        Self { late: Duration::ZERO, refused: &[], always: None, breaks: &[], ends: false };
+
+    /// Whether a client mostly waits.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        let is_silent = self.breaks.iter().any(|it| matches!(it.how, How::Silence(_)));
+        !self.late.is_zero() || !self.refused.is_empty() || self.always.is_some() || self.ends || is_silent
+    }
+}
+
+/// What an attempt to connect gets instead of the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 401 and no WebSocket.
+    Unauthorized,
+    /// 503 with `Retry-After`, in seconds, and no WebSocket.
+    Busy(u16),
+    /// A WebSocket that is closed with 1011 at once.
+    Closed,
+    /// A WebSocket with an event `error`, closed with 1011: the host is offline.
+    Offline,
+    /// A WebSocket with an event `error`, closed with 1008: the request is wrong.
+    Wrong,
+}
+
+/// A break during the show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Break {
+    /// Where it happens.
+    pub at: Place,
+    /// What happens.
+    pub how: How,
+}
+
+/// A place in a show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// After this many hundredths of the events.
+    Percent(u8),
+    /// After the first message of the first streak with several, or else in the middle.
+    InStreak,
+}
+
+/// How a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The server closes it with this code.
+    Close(u16),
+    /// It is cut without a close frame.
+    Cut,
+    /// The server sends nothing for this time.
+    Silence(Duration),
+    /// The server closes it with 1011, and no longer knows the position of a client that returns: 4001.
+    LosePosition,
+    /// A message of an unknown type is sent, and from then on each event has an unknown key.
+    Newer,
+}
+
+/// A place in the items of a show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// Number of items before it.
+    pub items: usize,
+    /// Number of events before it.
+    pub events: usize,
+    /// Offset of the item before it.
+    pub offset: Duration,
+}
+
+/// Returns where the breaks of a script happen.
+#[must_use]
+pub fn spots(items: &[Item], breaks: &[Break]) -> Vec<Spot> {
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
+    let (mut here, mut spots) = (Spot::default(), Vec::with_capacity(items.len()));
+    // Where the first message of each streak was, until its second.
+    let (mut begun, mut in_streak) = (HashMap::new(), None);
+    for item in items {
+        decoder.handle(item);
+        here = Spot { items: here.items + 1, offset: item.offset, ..here };
+        for event in decoder.take_events() {
+            here.events += 1;
+            if let Data::Gift(gift) = &event.data
+                && in_streak.is_none()
+                && !gift.streak_id.is_empty()
+            {
+                in_streak =
+                    begun.insert(gift.streak_id.clone(), spots.len()).filter(|first| *first < spots.len());
+            }
+        }
+        spots.push(here);
+    }
+    let spot = |place| match place {
+        Place::Percent(percent) => {
+            let due = here.events * usize::from(percent) / 100;
+            spots.iter().find(|spot| spot.events >= due).copied()
+        }
+        Place::InStreak => {
+            in_streak.and_then(|at: usize| spots.get(at)).or(spots.get(spots.len() / 2)).copied()
+        }
+    };
+    breaks.iter().map(|it| spot(it.at).unwrap_or_default()).collect()
+}

@@ -1,0 +1,271 @@
+//! A case that is played: its changed recording, the door to the feed, and the script of its connections.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::{
+    cases::{
+        script::{
+            self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, How, RATE_OVER,
+            REFUSED_FOR, Spot,
+        },
+        table::Case,
+    },
+    clock,
+    control::{Control, ReplayOrder, ReplayPhase},
+    hub::{CloseReason, Hub},
+    sans_io::{
+        error::{Code, Problem, close},
+        offset,
+        recording::Item,
+    },
+    server::Door,
+    source::{Gates, Tape},
+};
+
+/// Maximum size of a recording that a case changes or breaks, in bytes: it is held in memory.
+pub const RECORDING_BYTES_MAX: u64 = 32 << 20;
+/// Time between two looks at what clients do.
+const LOOK: Duration = Duration::from_millis(20);
+/// Maximum time for clients to confirm what they were sent.
+const CONFIRM_MAX: Duration = Duration::from_secs(10);
+/// Minutes, in seconds.
+const MINUTE: u64 = 60;
+
+/// A case, ready to be played. Clones share its state.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// The case.
+    pub case: &'static Case,
+    /// The changed recording.
+    pub tape: Tape,
+    /// What clients get instead of the feed.
+    pub door: Door,
+    /// Items of the changed recording, if it was changed or is broken.
+    items: Arc<[Item]>,
+    gates: Gates,
+    /// Where each break happens.
+    places: Arc<[Spot]>,
+    progress: Arc<Mutex<Progress>>,
+    /// Whether it stops if clients do not come back.
+    gives_up: bool,
+}
+
+/// What has been seen so far.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// What the clients did wrong, in one line each.
+    pub complaints: Vec<String>,
+    /// What clients are waited for to do.
+    pub awaited: Option<String>,
+}
+
+impl Staged {
+    /// Changes a recording for a case.
+    ///
+    /// # Errors
+    /// `bad_request` if the recording is too long to be changed; any failure of reading it.
+    pub fn new(case: &'static Case, tape: &Tape) -> Result<Self, Problem> {
+        let (changed, items) = tape.changed(case, RECORDING_BYTES_MAX)?;
+        let places: Arc<[Spot]> = script::spots(&items, case.script.breaks).into();
+        let gates = Gates::new(places.iter().map(|place| place.items));
+        let door = Door::default();
+        door.deny(case.script.refused.iter().copied(), case.script.always);
+        let tape = changed.with_gates(gates.clone());
+        Ok(Self {
+            case,
+            tape,
+            door,
+            items: items.into(),
+            gates,
+            places,
+            progress: Arc::default(),
+            gives_up: false,
+        })
+    }
+
+    /// Stops if clients do not come back in time. Otherwise the show waits for them.
+    #[must_use]
+    pub fn giving_up(self) -> Self {
+        Self { gives_up: true, ..self }
+    }
+
+    /// Items of the changed recording.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Returns the number of events before each break.
+    pub fn breaks(&self) -> impl Iterator<Item = usize> {
+        self.places.iter().map(|place| place.events)
+    }
+
+    /// Returns what has been seen so far.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.lock(|progress| progress.clone())
+    }
+
+    /// Performs the script, from before the first client until everything after the show is judged, or until
+    /// clients do not come back. Tells `tell` what happens, in one line each.
+    pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
+        if self.is_let_in().await {
+            for (gate, spot) in self.places.iter().enumerate() {
+                self.gates.reached(gate).await;
+                if !self.break_at(gate, *spot, hub, control, &tell).await {
+                    return;
+                }
+            }
+            while control.replay().is_none_or(|replay| replay.state != ReplayPhase::Ended) {
+                sleep_until(clock::now() + LOOK).await;
+            }
+            self.door.confirmed(CONFIRM_MAX).await;
+            if self.case.script.ends {
+                tell("all connections are closed with 1000");
+                self.end(hub).await;
+            }
+        }
+    }
+
+    /// Waits until a client gets the feed. Returns whether any will.
+    async fn is_let_in(&self) -> bool {
+        loop {
+            let attempts = self.door.attempts();
+            let now = clock::now();
+            let Some(last) = attempts.last() else {
+                sleep_until(clock::now() + LOOK).await;
+                continue;
+            };
+            if last.is_let_in {
+                self.lock(|progress| progress.awaited = None);
+                return true;
+            }
+            if self.case.script.always.is_some() {
+                if now > attempts[0].at + REFUSED_FOR || attempts.len() > ATTEMPTS_A_MINUTE_MAX {
+                    self.judge_rate(&attempts.iter().map(|attempt| attempt.at).collect::<Vec<_>>());
+                    return false;
+                }
+            } else {
+                let what = format!("try again after {}", self.case.what);
+                if now > last.at + BACK_MAX {
+                    self.complain(format!("did not {what} within {}", offset::shown(BACK_MAX)));
+                    return false;
+                }
+                self.lock(|progress| progress.awaited = Some(what));
+            }
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+
+    fn judge_rate(&self, attempts: &[Instant]) {
+        let since = clock::now() - RATE_OVER;
+        let recent = attempts.iter().filter(|at| **at > since).count();
+        let most =
+            ATTEMPTS_A_MINUTE_MAX * usize::try_from(RATE_OVER.as_secs()).unwrap_or(1) / MINUTE as usize;
+        if attempts.len() > ATTEMPTS_A_MINUTE_MAX || recent > most + 1 {
+            let took = clock::now().duration_since(attempts[0]);
+            let count = attempts.len();
+            self.complain(format!(
+                "tried to connect {count} times in {}, more often than {ATTEMPTS_A_MINUTE_MAX} times a minute",
+                offset::shown(took)
+            ));
+        }
+    }
+
+    /// Breaks all connections, and waits until as many are back. Returns whether they are.
+    async fn break_at(
+        &self,
+        gate: usize,
+        spot: Spot,
+        hub: &Hub,
+        control: &Control,
+        tell: &impl Fn(&str),
+    ) -> bool {
+        let how = self.case.script.breaks[gate].how;
+        let _ = control.order(ReplayOrder::Pause).await;
+        self.door.confirmed(CONFIRM_MAX).await;
+        let before = hub.subscriber_count();
+        let close = |code, reason: &'static str| hub.dismiss(&CloseReason { code, reason: reason.into() });
+        let done = match how {
+            How::Close(code) => {
+                close(code, "case");
+                format!("closed with {code}")
+            }
+            How::Cut => {
+                close(close::ABNORMAL, "");
+                "cut".to_owned()
+            }
+            How::LosePosition => {
+                self.door.lose_positions();
+                close(Code::Io.close_code(), "case");
+                "closed with 1011 and its position forgotten".to_owned()
+            }
+            How::Silence(time) => {
+                sleep_until(clock::now() + time).await;
+                format!("silent for {}", offset::shown(time))
+            }
+            How::Newer => {
+                hub.publish_newer();
+                "sent something unknown".to_owned()
+            }
+        };
+        let at = at(spot.offset);
+        tell(&format!("the connections of {before} clients were {done} at {at}"));
+        let what = format!("come back after its connection was {done} at {at}");
+        self.lock(|progress| progress.awaited = Some(what.clone()));
+        if timeout(BACK_MAX, hub.wait_for_subscribers(before)).await.is_err() {
+            let complaint = format!("did not {what} within {}", offset::shown(BACK_MAX));
+            tell(&format!("❌ a client {complaint}"));
+            self.complain(complaint);
+            if self.gives_up {
+                return false;
+            }
+            hub.wait_for_subscribers(before).await;
+        }
+        tell("all are back: the show goes on");
+        self.lock(|progress| progress.awaited = None);
+        self.gates.open(gate);
+        let _ = control.order(ReplayOrder::Play).await;
+        true
+    }
+
+    /// Closes all connections at the end of the show, and counts who comes back.
+    async fn end(&self, hub: &Hub) {
+        let before = self.door.attempts().len();
+        hub.dismiss(&CloseReason { code: close::NORMAL, reason: "recording_ended".into() });
+        let ended = clock::now();
+        while clock::now() < ended + AFTER_END {
+            let again = self.door.attempts().len() - before;
+            if again > ATTEMPTS_AFTER_END_MAX {
+                let took = offset::shown(clock::now() - ended);
+                self.complain(format!(
+                    "tried to connect {again} times within {took} after the end, which it was told by close code 1000"
+                ));
+                return;
+            }
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+
+    fn complain(&self, message: String) {
+        self.lock(|progress| {
+            progress.awaited = None;
+            progress.complaints.push(message);
+        });
+    }
+
+    fn lock<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
+        f(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// `3:16.3`
+fn at(offset: Duration) -> String {
+    let tenths = offset.as_millis() / 100;
+    format!("{}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
+}

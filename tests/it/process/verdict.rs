@@ -1,0 +1,238 @@
+//! `livetape test`: correct bots pass, and each planted bug is found. The bot is this program, run once more.
+
+use std::{env, fs, process::Output, time::Duration};
+
+use futures_util::StreamExt as _;
+use livetape::cases::table::CASES;
+use serde_json::Value;
+use tempfile::tempdir;
+use tokio_tungstenite::{connect_async, tungstenite::Message};
+
+use crate::support::process::{livetape, run, stderr, stdout};
+
+/// Time between two attempts of the bot to connect.
+const DELAY: Duration = Duration::from_millis(200);
+
+/// Cases in which nobody waits long.
+const QUICK: [&str; 17] = [
+    "plain",
+    "interleaved",
+    "again",
+    "new-room",
+    "no-final",
+    "late-final",
+    "likes-back",
+    "names",
+    "missing",
+    "big",
+    "unknown",
+    "burst",
+    "retrying",
+    "busy",
+    "closed",
+    "cut",
+    "position-lost",
+];
+
+/// Not a test: the bot, if `livetape test` runs it.
+#[test]
+fn bot() {
+    if env::var_os("LIVETAPE_CASE").is_none() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(Bot::default().run());
+}
+
+#[derive(Default)]
+struct Bot {
+    diamonds: i64,
+    chats: i64,
+    likes: i64,
+    position: Option<String>,
+    connections: usize,
+}
+
+impl Bot {
+    fn has(bug: &str) -> bool {
+        env::var("BUG").is_ok_and(|planted| planted == bug)
+    }
+
+    async fn run(mut self) {
+        let url = env::var("LIVETAPE_URL").unwrap();
+        loop {
+            let since = match &self.position {
+                Some(_) if Self::has("again_after_reconnect") => "?since=0".to_owned(),
+                Some(position) => format!("?since={position}"),
+                None => String::new(),
+            };
+            if let Ok((mut socket, _)) = connect_async(format!("{url}{since}")).await {
+                self.connections += 1;
+                while let Some(Ok(message)) = socket.next().await {
+                    match message {
+                        Message::Text(text) if self.count(&serde_json::from_str(&text).unwrap()) => return,
+                        Message::Close(Some(frame)) if u16::from(frame.code) == 4001 => self.position = None,
+                        _ => {}
+                    }
+                }
+            }
+            if Self::has("exits_when_closed") {
+                return;
+            }
+            tokio::time::sleep_until(tokio::time::Instant::now() + DELAY).await;
+        }
+    }
+
+    /// Counts an event. Returns whether the show is over.
+    fn count(&mut self, event: &Value) -> bool {
+        let data = &event["data"];
+        match event["type"].as_str().unwrap() {
+            "chat" => self.chats += 1,
+            "like" => self.likes += data["likeCount"].as_i64().unwrap(),
+            "gift" => self.diamonds += diamonds(data),
+            "disconnected" => {
+                println!("chats: {} diamonds: {} 💎 likes: {}", self.chats, self.diamonds, self.likes);
+                if let Some(result) =
+                    env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("writes_wrong_result"))
+                {
+                    fs::write(result, r#"{"diamonds":1,"chats":0}"#).unwrap();
+                }
+                return true;
+            }
+            "hologram" => assert!(!Self::has("crashes_on_unknown"), "unknown type"),
+            _ => {}
+        }
+        if let Some(seq) = event["seq"].as_u64() {
+            self.position = Some(format!("{}:{seq}", event["stream"].as_str().unwrap()));
+        }
+        false
+    }
+}
+
+fn diamonds(gift: &Value) -> i64 {
+    let number = |key: &str| gift[key].as_i64().unwrap();
+    let all = number("repeatCount") * number("diamondCount");
+    if Bot::has("sum_of_repeat_count") {
+        return all;
+    }
+    if Bot::has("only_repeat_end") {
+        return if number("giftType") != 1 || gift["repeatEnd"] == true { all } else { 0 };
+    }
+    number("diamonds")
+}
+
+/// Runs the bot in cases, with the totals that it prints expected.
+fn judge(bug: &str, cases: &[&str], flags: &[&str]) -> Output {
+    let program = env::current_exe().unwrap();
+    let cases = cases.iter().flat_map(|name| ["--case", name]);
+    let expected = ["diamonds: {diamonds}", "chats: {chats}", "likes: {likes}"];
+    let expected = expected.iter().flat_map(|text| ["--expect", text]);
+    let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
+    let args = ["test", "demo"].into_iter().chain(cases).chain(expected);
+    let args = Vec::from_iter(args.chain(flags.iter().copied()).chain(command));
+    livetape(&args).env("BUG", bug).output().unwrap()
+}
+
+#[test]
+fn a_bot_that_is_right_passes() {
+    let output = judge("", &QUICK, &["--json"]);
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((output.status.code(), &report["failed"]), (Some(0), &0.into()), "{report:#}");
+    assert_eq!(report["passed"], QUICK.len());
+}
+
+#[test]
+fn each_planted_bug_is_found_and_named() {
+    for (bug, case, what, diagnosis, message) in [
+        ("sum_of_repeat_count", "plain", "diamonds", "sum_of_repeat_count", "right is 114"),
+        ("only_repeat_end", "no-final", "diamonds", "only_repeat_end", "right is 114"),
+        ("again_after_reconnect", "cut", "diamonds", "counted_again", "right is 114"),
+        ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as \"1\", right is 114"),
+        ("exits_when_closed", "cut", "connection", "", "did not come back after its connection was cut at "),
+        ("crashes_on_unknown", "unknown", "exit", "", "exited with 101"),
+    ] {
+        let output = judge(bug, &[case], &["--json"]);
+        let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{bug}: {report:#}");
+        let failures = report["cases"][0]["failures"].as_array().unwrap();
+        let failure = failures.iter().find(|failure| failure["what"] == what);
+        let failure = failure.unwrap_or_else(|| panic!("{bug}: {report:#}"));
+        assert_eq!(failure["diagnosis"].as_str().unwrap_or_default(), diagnosis, "{bug}: {report:#}");
+        assert!(failure["message"].as_str().unwrap().contains(message), "{bug}: {report:#}");
+    }
+}
+
+#[test]
+fn the_report_names_the_mistake_and_how_to_see_it_again() {
+    let output = judge("only_repeat_end", &["plain", "no-final"], &["--jobs", "1"]);
+    let printed = stdout(&output);
+    assert!(printed.contains("  ok    plain"), "{printed}");
+    assert!(printed.contains("  FAIL  no-final"), "{printed}");
+    assert!(printed.contains("is what counting only gifts with `repeatEnd` gives"), "{printed}");
+    assert!(printed.contains("again: livetape test demo --case no-final --expect 'diamonds: {diamonds}'"));
+    assert!(printed.trim_end().ends_with(" s") && printed.contains("1 of 2 cases passed in "), "{printed}");
+}
+
+#[test]
+fn reports_for_ci() {
+    let folder = tempdir().unwrap();
+    let (junit, summary) = (folder.path().join("report.xml"), folder.path().join("summary.md"));
+    let program = env::current_exe().unwrap();
+    let args = ["test", "demo", "--case", "plain", "--expect", "chats: {events}", "--junit"];
+    let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
+    let args = [&args[..], &[junit.to_str().unwrap()], &command].concat();
+    let mut command = livetape(&args);
+    let output = command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("::error title="), "{}", stderr(&output));
+    assert!(fs::read_to_string(junit).unwrap().contains("name=\"plain\""));
+    assert!(fs::read_to_string(summary).unwrap().contains("| plain |"));
+}
+
+#[test]
+fn bad_input_is_one_clear_line() {
+    for (args, code, said) in [
+        (&["--case", "no-finals", "--", "true"][..], 2, "did you mean `no-final`"),
+        (&["--expect", "{diamond}", "--", "true"], 2, "did you mean `diamonds`"),
+        (&["--expect", "{diamonds.nobody}", "--", "true"], 2, "sent no gift"),
+        (&["--", "no-such-command"], 127, "`no-such-command` not found"),
+        (&["--", "true"], 1, "never connected before it exited with 0"),
+        (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),
+    ] {
+        let output = run(&[&["test", "demo"], args].concat());
+        let printed = stdout(&output) + &stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {printed}");
+        assert!(printed.contains(said), "{args:?}: {printed}");
+        assert!(printed.lines().count() <= 6, "{printed}");
+    }
+}
+
+#[test]
+fn a_command_leaves_no_processes_and_no_files() {
+    let folder = tempdir().unwrap();
+    let left = folder.path().join("left");
+    let script = format!("sleep 300 & echo $! > {}; exec 2>&1; exit 1", left.display());
+    let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", &script]);
+    let output = command.env("TMPDIR", folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let id = fs::read_to_string(&left).unwrap();
+    let mut state = String::from("Z");
+    if let Ok(status) = fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
+        state = status.rsplit(") ").next().unwrap().into();
+    }
+    // Whoever adopted it may not have noticed yet.
+    assert!(state.starts_with('Z'), "{state}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file of this test");
+}
+
+#[test]
+fn the_list_is_the_table() {
+    let list: Value = serde_json::from_str(&stdout(&run(&["test", "--list", "--json"]))).unwrap();
+    let names = Vec::from_iter(list.as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()));
+    assert_eq!(names, Vec::from_iter(CASES.iter().map(|case| case.name)));
+    let document = fs::read_to_string("docs/verdict.md").unwrap();
+    for case in CASES {
+        let row = format!("| `{}` | {} | {} |", case.name, case.what, case.right);
+        assert!(document.contains(&row), "docs/verdict.md has no row\n{row}");
+    }
+}
