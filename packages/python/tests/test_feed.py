@@ -1,6 +1,7 @@
 """The protocol of the feed, without sockets."""
 
 import json
+import math
 
 import pytest
 
@@ -65,6 +66,12 @@ def test_attempts_wait_longer_and_longer_until_it_gives_up():
     with pytest.raises(LivetapeError, match="gave up after 5 attempts: refused") as failed:
         client.closed(1006, "refused", 0)
     assert failed.value.code == "gave_up"
+
+
+def test_a_client_without_a_limit_of_attempts_keeps_its_maximum_delay():
+    client, _ = feed(max_attempts=math.inf, max_delay=5)
+    waits = [client.closed(1006, "refused", 0) for _ in range(3000)]
+    assert waits == [1, 2, 4] + [5] * 2997
 
 
 @pytest.mark.parametrize("works", ["an event", "five seconds"])

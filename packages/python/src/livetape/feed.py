@@ -20,6 +20,8 @@ HEALTHY_SECONDS = 5.0  #: A connection that lasts this long, or delivers a messa
 #: Attempts after `client_id_taken`, if `max_attempts` is lower. The previous socket holds the client ID until the server
 #: notices that it is broken.
 GHOST_ATTEMPTS_MIN = 8
+#: Doublings of the delay, which then stays the same. A float cannot hold 2**1024.
+DOUBLINGS_MAX = 64
 #: Statuses of a rejected upgrade after which no retry can succeed, except 429.
 REFUSED, TOO_MANY_REQUESTS, UNAUTHORIZED = range(400, 500), 429, 401
 
@@ -195,7 +197,7 @@ class Feed:
         return self._wait(code)
 
     def _wait(self, code: int) -> float:
-        doubled = min(self.delay * 2**self._attempt, self.max_delay)
+        doubled = min(self.delay * 2 ** min(self._attempt, DOUBLINGS_MAX), self.max_delay)
         # The server is healthy, so there is no reason to wait.
         at_once = self._attempt == 0 and code in (UNKNOWN_POSITION, SLOW_CONSUMER)
         self._attempt += 1
