@@ -20,7 +20,6 @@ use crate::{
     hub::{CloseReason, Hub},
     sans_io::{
         error::{Code, Problem, close},
-        offset,
         recording::Item,
     },
     server::Door,
@@ -153,7 +152,7 @@ impl Staged {
             } else {
                 let what = format!("try again after {}", self.case.what);
                 if now > last.at + BACK_MAX {
-                    self.complain(format!("did not {what} within {}", offset::shown(BACK_MAX)));
+                    self.complain(format!("did not {what} within {} s", BACK_MAX.as_secs()));
                     return false;
                 }
                 self.lock(|progress| progress.awaited = Some(what));
@@ -171,8 +170,8 @@ impl Staged {
             let took = clock::now().duration_since(attempts[0]);
             let count = attempts.len();
             self.complain(format!(
-                "tried to connect {count} times in {}, more often than {ATTEMPTS_A_MINUTE_MAX} times a minute",
-                offset::shown(took)
+                "tried to connect {count} times in {:.0} s, more often than {ATTEMPTS_A_MINUTE_MAX} times a minute",
+                took.as_secs_f64()
             ));
         }
     }
@@ -207,7 +206,7 @@ impl Staged {
             }
             How::Silence(time) => {
                 sleep_until(clock::now() + time).await;
-                format!("silent for {}", offset::shown(time))
+                format!("silent for {} s", time.as_secs())
             }
             How::Newer => {
                 hub.publish_newer();
@@ -215,11 +214,13 @@ impl Staged {
             }
         };
         let at = at(spot.offset);
-        tell(&format!("the connections of {before} clients were {done} at {at}"));
+        let connections =
+            if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
+        tell(&format!("{connections} {done} at {at}"));
         let what = format!("come back after its connection was {done} at {at}");
         self.lock(|progress| progress.awaited = Some(what.clone()));
         if timeout(BACK_MAX, hub.wait_for_subscribers(before)).await.is_err() {
-            let complaint = format!("did not {what} within {}", offset::shown(BACK_MAX));
+            let complaint = format!("did not {what} within {} s", BACK_MAX.as_secs());
             tell(&format!("❌ a client {complaint}"));
             self.complain(complaint);
             if self.gives_up {
@@ -242,9 +243,9 @@ impl Staged {
         while clock::now() < ended + AFTER_END {
             let again = self.door.attempts().len() - before;
             if again > ATTEMPTS_AFTER_END_MAX {
-                let took = offset::shown(clock::now() - ended);
+                let took = (clock::now() - ended).as_secs_f64();
                 self.complain(format!(
-                    "tried to connect {again} times within {took} after the end, which it was told by close code 1000"
+                    "tried to connect {again} times within {took:.1} s after the end, which it was told by close code 1000"
                 ));
                 return;
             }

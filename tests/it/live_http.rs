@@ -261,7 +261,7 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = run(upstream(&name)).await;
     let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
     assert_eq!((problem.code, &*problem.code.title()), (Code::DnsFailed, "Name not resolved"));
-    assert_eq!(problem.message, format!("{name}: cannot resolve the name `{name}`"));
+    assert_eq!(problem.message, format!("cannot resolve the name `{name}`"));
     let through = LiveOptions {
         proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()),
         ..upstream("x.invalid")

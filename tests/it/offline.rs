@@ -33,10 +33,7 @@ async fn tiktok_and_other_addresses_are_rejected_at_once() {
         assert_eq!(code(options).await, Code::OfflineMode, "{host}");
     }
     let why = check(&offline(), &NetTransport::new(&offline()).unwrap()).await.why.unwrap();
-    assert_eq!(
-        why.message,
-        "www.tiktok.com: `www.tiktok.com` is not a loopback address, and livetape runs offline"
-    );
+    assert_eq!(why.message, "`www.tiktok.com` is not a loopback address, and livetape runs offline");
     let hint = why.code.terminal_hint(&why.hint);
     assert!(hint.contains("--upstream") && hint.contains("LIVETAPE_OFFLINE"), "{hint}");
 }

@@ -131,7 +131,7 @@ pub const CASES: &[Case] = &[
         "late",
         Script { late: Duration::from_secs(3), ..Script::NONE },
         "nothing listens on the port for the first 3 s",
-        "the client connects within 30 s after that",
+        "the client connects within 60 s after that",
     ),
     connection(
         "busy",

@@ -11,9 +11,9 @@ use crate::sans_io::pace::Speed;
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
   livetape test --list",
-    after_long_help = "Each case runs COMMAND once, beside a server of its own. It is over when the show
-has ended, COMMAND has read all of it and prints nothing more; COMMAND then gets
-SIGTERM.
+    after_long_help = "Each case runs COMMAND once, beside a server of its own. It is over when the
+show has ended, COMMAND has read all of it and prints nothing more; COMMAND then
+gets SIGTERM.
 
 The environment of COMMAND contains:
   LIVETAPE_URL            the feed, ws://127.0.0.1:PORT/
@@ -21,7 +21,8 @@ The environment of COMMAND contains:
   LIVETAPE_TIKFINITY_URL  the feed in TikFinity's format, with --tikfinity
   LIVETAPE_CASE           the name of the case
   LIVETAPE_TRUTH          a file with the right numbers, as in GET /truth
-  LIVETAPE_RESULT         a file to write numbers to: {\"diamonds\":114,\"chats\":67}
+  LIVETAPE_RESULT         a file to write numbers to: {\"diamonds\":114}
+  LIVETAPE_OFFLINE        true: livetape contacts only loopback addresses
   PYTHONUNBUFFERED        1, so that Python prints at once
   TMPDIR                  a folder of its own
 
@@ -34,8 +35,8 @@ Examples:
   livetape test show.bin --junit report.xml -- npm test
   livetape test --list
 
-Exit code: 0 if all cases passed, 1 if one failed or COMMAND cannot run, 3 if
-the recording is damaged, 130 after Ctrl+C"
+Exit code: 0 if all cases passed, 1 if one failed, 126 or 127 if COMMAND cannot
+run, 3 if the recording is damaged or a report is incomplete, 130 after Ctrl+C"
 )]
 pub(in crate::cli) struct Test {
     /// Recording to play: a file, a name under recordings/ or `demo`

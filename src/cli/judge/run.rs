@@ -50,7 +50,7 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
     let tape = Tape::find_in(&settings.server.folder(), named.as_deref().unwrap_or(Path::new(DEMO)))?;
     tape.check_within(settings.replay.start)?;
-    let (bound, driver) = Bound::listen(&settings, &args.lifecycle).await?;
+    let (bound, driver) = Bound::listen(&settings, &args.lifecycle, None).await?;
     let mock = start_mock(&args, &mut settings, named).await?;
     let options = ChannelOptions {
         // The terminal belongs to the command, unless it could wait without end.

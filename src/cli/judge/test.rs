@@ -154,8 +154,7 @@ impl Session {
         let (has_connected, ended_itself) = (ran.has_connected, ran.ended_itself);
         self.add(ran)?;
         if !has_connected && !cases.is_empty() {
-            let message = format!("COMMAND never connected, so the other {} cases did not run", cases.len());
-            warn(format_args!("💡 {message}"));
+            warn("💡 COMMAND never connected, so no other case ran");
             return Ok(self.outcomes);
         }
         if ended_itself && first.name == "plain" {

@@ -38,7 +38,6 @@ use crate::{
     clock,
     sans_io::{
         error::{Code, Problem},
-        offset,
         pace::Speed,
         truth::Truth,
     },
@@ -49,6 +48,8 @@ use crate::{
 
 /// Maximum time until a command connects.
 const CONNECT_MAX: Duration = Duration::from_secs(60);
+/// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.
+const SHOW_MAX: Duration = Duration::from_secs(600);
 /// Time without output after which a command has said everything.
 const QUIET: Duration = Duration::from_secs(1);
 /// Time in which a number that is wrong may still become right.
@@ -92,7 +93,8 @@ enum Over {
     Exited(ExitStatus),
     /// The show and its script are over.
     Show,
-    NeverConnected,
+    /// The command did not connect, or the show does not go on.
+    Late(Failure),
     Stopped,
 }
 
@@ -107,8 +109,7 @@ impl Plan {
         let folder = Folder::new()?;
         let right = truth_of(staged.items());
         let settings = self.settings();
-        let (bound, driver) = Bound::listen(&settings, &Lifecycle::default()).await?;
-        let bound = bound.with_case(&staged);
+        let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
         let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "") };
         let transport = NetTransport::new(&options.live)?;
         let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
@@ -216,8 +217,8 @@ impl Trial<'_> {
             }
             Over::Exited(status) => (status, true),
             Over::Show => self.end(&mut child, &printed).await?,
-            Over::NeverConnected => {
-                failures.push(never_connected(&format!("within {}", offset::shown(CONNECT_MAX))));
+            Over::Late(failure) => {
+                failures.push(failure);
                 child.stop(Signal::Terminate);
                 (waited(child.wait().await)?, false)
             }
@@ -241,19 +242,38 @@ impl Trial<'_> {
             () = self.plan.stop.cancelled() => Ok(Over::Stopped),
             status = child.wait() => Ok(Over::Exited(waited(status)?)),
             () = &mut performed => Ok(Over::Show),
-            () = &mut late => Ok(Over::NeverConnected),
+            failure = &mut late => Ok(Over::Late(failure)),
         }
     }
 
-    async fn late(&self) {
-        sleep_until(clock::now() + CONNECT_MAX + self.staged.case.script.late).await;
-        if self.has_connected() {
-            std::future::pending::<()>().await;
+    /// Returns what is wrong if the command does not connect in time, or if the show does not end.
+    async fn late(&self) -> Failure {
+        let started = clock::now() + self.staged.case.script.late;
+        sleep_until(started + CONNECT_MAX).await;
+        let (clients, most) = (self.stage.hub.subscriber_peak(), self.plan.clients);
+        if !self.has_connected() {
+            return never_connected(&format!("within {} s", CONNECT_MAX.as_secs()));
         }
+        let is_open = self.staged.case.script.always.is_none();
+        if is_open && clients < most {
+            let message =
+                format!("only {clients} of {most} clients connected within {} s", CONNECT_MAX.as_secs());
+            return Failure::new("connection", &message);
+        }
+        let length = self.staged.tape.duration().unwrap_or_default();
+        let length = match self.plan.speed {
+            Speed::Times(times) => {
+                Duration::try_from_secs_f64(length.as_secs_f64() / times).unwrap_or_default()
+            }
+            Speed::Max => Duration::ZERO,
+        };
+        sleep_until(started + length + SHOW_MAX).await;
+        let message = format!("the show was not over {} minutes after its time", SHOW_MAX.as_secs() / 60);
+        Failure::new("show", &message)
     }
 
     fn has_connected(&self) -> bool {
-        !self.staged.door.attempts().is_empty() || self.stage.control.channels().were_used()
+        !self.staged.door.attempts().is_empty()
     }
 
     /// Waits until the command prints nothing more, gives wrong numbers some more time, and ends it.

@@ -1,6 +1,6 @@
 //! The parts that all serving commands share: hub, listener, display and signals.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{task::JoinHandle, time::sleep_until};
 use tokio_util::task::TaskTracker;
@@ -56,10 +56,7 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     greet: impl FnOnce(&Addresses),
 ) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;
-    let (mut bound, driver) = Bound::listen(settings, lifecycle).await?;
-    if let Some(staged) = staged {
-        bound = bound.with_case(staged);
-    }
+    let (bound, driver) = Bound::listen(settings, lifecycle, staged).await?;
     let source = start(Channel::new(bound.hub.clone(), &bound.control, driver, transport, options));
     let stage = bound.open(settings, display, lifecycle, greet)?;
     let ended = match staged {
@@ -92,53 +89,86 @@ pub(crate) struct Bound {
     pub(crate) hub: Hub,
     pub(crate) addresses: Addresses,
     config: Config,
-    listener: Listening,
+    listener: Entrance,
     tikfinity: Option<Tikfinity<Listening>>,
     webhook: Option<Webhook>,
     exits_when_done: bool,
-    /// How long connections are refused before it listens.
-    late: Duration,
+}
+
+/// Where connections arrive.
+enum Entrance {
+    Open(Listening),
+    /// Refuses connections for this time.
+    Late(Reserved, Duration),
+}
+
+impl Entrance {
+    async fn bind(settings: &Settings, late: Duration) -> Result<Self, Problem> {
+        let address = settings.server.address();
+        Ok(if late.is_zero() {
+            Self::Open(Listening::bind(address).await?)
+        } else {
+            Self::Late(Reserved::bind(address)?, late)
+        })
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Open(listener) => listener.addresses(),
+            Self::Late(reserved, _) => reserved.addresses(),
+        }
+    }
+
+    async fn open(self) -> Option<Listening> {
+        let (reserved, late) = match self {
+            Self::Open(listener) => return Some(listener),
+            Self::Late(reserved, late) => (reserved, late),
+        };
+        sleep_until(clock::now() + late).await;
+        match reserved.listen() {
+            Ok(listener) => Some(listener),
+            Err(problem) => {
+                complain(&problem);
+                None
+            }
+        }
+    }
 }
 
 impl Bound {
-    /// Plays a case.
-    pub(crate) fn with_case(mut self, staged: &Staged) -> Self {
-        self.config.door = Some(staged.door.clone());
-        self.late = staged.case.script.late;
-        self
-    }
-
     /// Listens on the address of the settings, and returns the driver for a source. Create the source before
     /// serving: a client may send it a request at once.
     pub(crate) async fn listen(
         settings: &Settings,
         lifecycle: &args::Lifecycle,
+        staged: Option<&Staged>,
     ) -> Result<(Self, Driver), Problem> {
-        Self::listen_with(settings, lifecycle, |limits| Hub::new(stream_name(settings.server.seed), limits))
-            .await
+        let hub = |limits| Hub::new(stream_name(settings.server.seed), limits);
+        Self::listen_with(settings, lifecycle, staged, hub).await
     }
 
     /// Like [`Bound::listen`], with another channel.
     pub(super) async fn listen_with(
         settings: &Settings,
         lifecycle: &args::Lifecycle,
+        staged: Option<&Staged>,
         hub: impl FnOnce(Limits) -> Hub,
     ) -> Result<(Self, Driver), Problem> {
         lifecycle.prepare()?;
-        let config = serving::config(settings)?;
+        let config = Config { door: staged.map(|it| it.door.clone()), ..serving::config(settings)? };
         let webhook = Webhook::new(settings)?;
         let (control, driver) = Control::with(serving::token_sources(settings))?;
         driver.update_upstream(|upstream| {
             upstream.webhook = webhook.as_ref().map(|webhook| Arc::clone(&webhook.counts));
         });
-        let listener = Listening::bind(settings.server.address()).await?;
+        let late = staged.map_or(Duration::ZERO, |it| it.case.script.late);
+        let listener = Entrance::bind(settings, late).await?;
         let tikfinity = serving::tikfinity(settings).await?;
         let hub = hub(serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
-        let exits_when_done = settings.replay.exit_when_done;
-        let late = Duration::ZERO;
-        let bound =
-            Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done, late };
+        // A case breaks connections itself.
+        let exits_when_done = settings.replay.exit_when_done && staged.is_none();
+        let bound = Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done };
         Ok((bound, driver))
     }
 
@@ -167,8 +197,7 @@ impl Bound {
 
     /// Starts serving. Shows the events if a display is given.
     pub(crate) fn serve(self, display: Option<display::Style>) -> Stage {
-        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done, late } =
-            self;
+        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done } = self;
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
         }
@@ -184,8 +213,7 @@ impl Bound {
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(async move {
-            let listener = if late.is_zero() { Some(listener) } else { listen_late(listener, late).await };
-            if let Some(listener) = listener {
+            if let Some(listener) = listener.open().await {
                 server::serve_both(listener, tikfinity, server).await;
             }
         });
@@ -221,19 +249,6 @@ impl Stage {
             }
         }
         code
-    }
-}
-
-/// Refuses connections for a time, then listens again.
-async fn listen_late(listener: Listening, late: Duration) -> Option<Listening> {
-    let reserved = listener.reserve();
-    sleep_until(clock::now() + late).await;
-    match reserved.and_then(Reserved::listen) {
-        Ok(listener) => Some(listener),
-        Err(problem) => {
-            complain(&problem);
-            None
-        }
     }
 }
 

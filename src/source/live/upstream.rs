@@ -128,7 +128,9 @@ impl<T: Transport> Upstream<T> {
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
             None => return Err(lost(&format!("no response from {} within 10 s", host(request)))),
             Some(Err(unreached)) => {
-                let detail = format!("{}: {}", host(request), unreached.why);
+                let (host, why) = (host(request), &unreached.why);
+                let names_host = why.contains(&format!("`{host}`"));
+                let detail = if names_host { why.clone() } else { format!("{host}: {why}") };
                 return Err(Failure::new(unreached.code, detail));
             }
             Some(Ok(answer)) => answer,

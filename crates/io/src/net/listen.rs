@@ -75,25 +75,43 @@ pub struct Reserved {
     sockets: Vec<(SocketAddr, TcpSocket)>,
 }
 
-impl Listening {
-    /// Stops listening, but keeps the addresses, so that connections are refused.
+impl Reserved {
+    /// Takes the addresses that [`Listening::bind`] would listen on.
     ///
     /// # Errors
-    /// `cannot_listen` if the system gave an address to another program in between.
-    pub fn reserve(self) -> Result<Reserved, Problem> {
-        let addresses = self.addresses();
-        drop(self);
-        let reserve = |address: SocketAddr| {
-            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-            let bound = socket.and_then(|socket| socket.bind(address).map(|()| (address, socket)));
-            bound.map_err(|error| cannot_listen(address, &error))
-        };
-        Ok(Reserved { sockets: addresses.into_iter().map(reserve).collect::<Result<_, _>>()? })
+    /// As of [`Listening::bind`].
+    pub fn bind(address: SocketAddr) -> Result<Self, Problem> {
+        let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            let first = reserve(address)?;
+            match sibling(first.0).map(reserve) {
+                Some(Ok(second)) => return Ok(Self { sockets: vec![first, second] }),
+                Some(Err(problem)) if problem.code == Code::PortInUse && tries > 0 => {}
+                Some(Err(problem)) if problem.code == Code::PortInUse => return Err(problem),
+                _ => return Ok(Self { sockets: vec![first] }),
+            }
+        }
+    }
+
+    /// Returns the addresses with their actual ports, the requested one first.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().map(|(address, _)| *address).collect()
     }
 }
 
+fn reserve(address: SocketAddr) -> Result<(SocketAddr, TcpSocket), Problem> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let bound = socket.and_then(|socket| {
+        socket.bind(address)?;
+        Ok((socket.local_addr()?, socket))
+    });
+    bound.map_err(|error| cannot_bind(address, &error))
+}
+
 impl Reserved {
-    /// Listens again.
+    /// Listens.
     ///
     /// # Errors
     /// `cannot_listen`.
@@ -111,12 +129,7 @@ impl Reserved {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
-    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            Problem::new(Code::PortInUse, format!("port {} is in use on {}", address.port(), address.ip()))
-        }
-        _ => cannot_listen(address, &error),
-    })?;
+    let listener = TcpListener::bind(address).await.map_err(|error| cannot_bind(address, &error))?;
     limit_unsent_data(&listener);
     Ok(listener)
 }
@@ -135,6 +148,15 @@ async fn bind_sibling(address: SocketAddr) -> Result<Option<TcpListener>, Proble
         Ok(listener) => Ok(Some(listener)),
         Err(problem) if problem.code == Code::PortInUse => Err(problem),
         Err(_) => Ok(None),
+    }
+}
+
+fn cannot_bind(address: SocketAddr, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            Problem::new(Code::PortInUse, format!("port {} is in use on {}", address.port(), address.ip()))
+        }
+        _ => cannot_listen(address, error),
     }
 }
 
