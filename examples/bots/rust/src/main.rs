@@ -1,0 +1,175 @@
+//! Counts what viewers do in a LIVE. Run it with `cargo build && livetape run demo -- target/debug/bot`.
+
+use std::{env, io, process::ExitCode, time::Duration};
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use tokio::time::{Instant, interval, sleep, timeout};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest as _, http::HeaderValue},
+};
+
+const PRINT_EVERY: Duration = Duration::from_millis(100);
+/// The server sends a ping every 30 s. A connection that is silent for longer than two of them is broken.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+const LOST: u16 = 1006;
+
+#[derive(Default)]
+struct Totals {
+    chats: u64,
+    gifts: i64,
+    diamonds: i64,
+    likes: i64,
+    follows: u64,
+    /// In the order of their first gift.
+    gifters: Vec<(String, i64)>,
+}
+
+#[derive(Default)]
+struct Bot {
+    totals: Totals,
+    /// Stream and number of the last event.
+    position: Option<(String, u64)>,
+    /// Stream and generation of the replay.
+    pass: Option<(String, String)>,
+    /// Failed connections in a row.
+    failures: u32,
+    printed: String,
+}
+
+impl Bot {
+    /// Connects until the source ends or the server rejects the bot for good.
+    async fn run(&mut self) -> ExitCode {
+        loop {
+            let code = self.read().await.unwrap_or_else(|error| {
+                eprintln!("{error}");
+                match error {
+                    Error::Http(response) => response.status().as_u16(),
+                    _ => LOST,
+                }
+            });
+            match code {
+                1000 => return ExitCode::SUCCESS,
+                401 | 403 | 404 | 1008 | 1009 => return ExitCode::FAILURE,
+                4001 => self.position = None,
+                _ => {}
+            }
+            sleep(Duration::from_secs((1 << self.failures.min(3)).min(5))).await;
+            self.failures += 1;
+        }
+    }
+
+    /// Reads one connection to its end, and returns its close code.
+    async fn read(&mut self) -> Result<u16, Error> {
+        let mut url = env::var("LIVETAPE_URL").unwrap_or_else(|_| "ws://127.0.0.1:3000/".into());
+        if let Some((stream, seq)) = &self.position {
+            url += &format!("?since={stream}:{seq}");
+        }
+        let mut request = url.into_client_request()?;
+        if let Ok(token) = env::var("LIVETAPE_TOKEN") {
+            request.headers_mut().insert("authorization", HeaderValue::try_from(format!("Bearer {token}"))?);
+        }
+        let (mut socket, _) =
+            timeout(CONNECT_MAX, connect_async(request)).await.map_err(io::Error::from)??;
+        let mut ticks = interval(PRINT_EVERY);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                message = socket.next() => match message.transpose()? {
+                    Some(Message::Text(text)) => self.receive(&text),
+                    Some(Message::Close(frame)) => return Ok(frame.map_or(LOST, |frame| frame.code.into())),
+                    Some(_) => {}
+                    None => return Ok(LOST),
+                },
+                _ = ticks.tick() => {
+                    self.print();
+                    if heard.elapsed() > SILENCE_MAX {
+                        return Ok(LOST);
+                    }
+                    continue;
+                }
+            }
+            heard = Instant::now();
+        }
+    }
+
+    fn receive(&mut self, text: &str) {
+        let Ok(event) = serde_json::from_str::<Value>(text) else { return };
+        if event["type"] == "error" {
+            eprintln!("{}", event["data"]["message"].as_str().unwrap_or_default());
+        } else {
+            self.failures = 0;
+        }
+        // The `error` of a rejected connection has no position.
+        let (Some(stream), Some(seq)) = (event["stream"].as_str(), event["seq"].as_u64()) else { return };
+        if self.position.as_ref().is_some_and(|(last, number)| last == stream && *number >= seq) {
+            return;
+        }
+        self.position = Some((stream.into(), seq));
+        // A lap or seek of a replay changes the end of the ids, a restart of its server the stream. Totals then
+        // start over. An inferred end of a streak has no id of its own.
+        let marked = event["id"].as_str().or(event["data"]["streakId"].as_str());
+        if let (Some(true), Some(id)) = (event["replay"].as_bool(), marked) {
+            let generation = id.split_once('~').map_or("", |(_, generation)| generation);
+            let pass = Some((stream.into(), generation.into()));
+            if self.pass.is_some() && self.pass != pass {
+                self.totals = Totals::default();
+            }
+            self.pass = pass;
+        }
+        self.totals.add(&event["type"], &event["data"]);
+    }
+
+    fn print(&mut self) {
+        let line = self.totals.line();
+        if line != self.printed {
+            println!("{line}");
+        }
+        self.printed = line;
+    }
+}
+
+impl Totals {
+    fn add(&mut self, kind: &Value, data: &Value) {
+        let number = |key| data[key].as_i64().unwrap_or(0);
+        match kind.as_str() {
+            Some("chat") => self.chats += 1,
+            Some("gift") => {
+                // A streak sends several events. Each reports only what it adds.
+                self.gifts += number("repeatDelta");
+                self.diamonds += number("diamonds");
+                match data["sender"].as_str() {
+                    // TikTok sometimes leaves out who sent a gift.
+                    None | Some("") => {}
+                    Some(sender) => match self.gifters.iter_mut().find(|(name, _)| name == sender) {
+                        Some((_, sum)) => *sum += number("diamonds"),
+                        None => self.gifters.push((sender.into(), number("diamonds"))),
+                    },
+                }
+            }
+            // Not `totalLikeCount`, which TikTok only estimates.
+            Some("like") => self.likes += number("likeCount"),
+            Some("social") if data["action"] == "follow" => self.follows += 1,
+            _ => {}
+        }
+    }
+
+    fn line(&self) -> String {
+        let Self { chats, gifts, diamonds, likes, follows, gifters } = self;
+        // Of several viewers with the most diamonds, `rev` finds the one who gave first.
+        let top = gifters.iter().rev().max_by_key(|(_, sum)| sum).map_or("", |(name, _)| name);
+        format!(
+            "chats: {chats} gifts: {gifts} diamonds: {diamonds} likes: {likes} follows: {follows} top_gifter: {top}"
+        )
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut bot = Bot::default();
+    let code = bot.run().await;
+    bot.print();
+    code
+}
