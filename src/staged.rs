@@ -150,7 +150,7 @@ impl Staged {
                     return false;
                 }
             } else {
-                let what = format!("try again after {}", self.case.what);
+                let what = format!("try again after attempt {}: {}", attempts.len(), self.case.what);
                 if now > last.at + BACK_MAX {
                     self.complain(format!("did not {what} within {} s", BACK_MAX.as_secs()));
                     return false;
@@ -166,12 +166,17 @@ impl Staged {
         let recent = attempts.iter().filter(|at| **at > since).count();
         let most =
             ATTEMPTS_A_MINUTE_MAX * usize::try_from(RATE_OVER.as_secs()).unwrap_or(1) / MINUTE as usize;
-        if attempts.len() > ATTEMPTS_A_MINUTE_MAX || recent > most + 1 {
-            let took = clock::now().duration_since(attempts[0]);
-            let count = attempts.len();
+        // One more, because the first and the last can both be in that time.
+        let most = most + 1;
+        let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
+        if count > ATTEMPTS_A_MINUTE_MAX {
             self.complain(format!(
-                "tried to connect {count} times in {:.0} s, more often than {ATTEMPTS_A_MINUTE_MAX} times a minute",
-                took.as_secs_f64()
+                "tried to connect {count} times in {took:.0} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
+            ));
+        } else if recent > most {
+            let over = RATE_OVER.as_secs();
+            self.complain(format!(
+                "tried to connect {recent} times in the last {over} of {took:.0} s, at most {most} are right"
             ));
         }
     }

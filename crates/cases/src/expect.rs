@@ -241,7 +241,7 @@ fn is_of_word(c: char) -> bool {
 pub fn compare(truth: &Truth, output: &Output, result: &[Said]) -> Vec<Failure> {
     let found = output.found();
     if output.bytes() == 0 && !found.is_empty() {
-        let message = "printed nothing; if it buffers its output on a pipe, it must flush each line";
+        let message = "printed nothing; print totals as they change, and flush each line";
         return vec![Failure::new("output", message)];
     }
     let printed = found.into_iter().filter_map(|(expectation, found)| expectation.compare(truth, found));

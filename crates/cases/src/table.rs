@@ -103,7 +103,7 @@ pub const CASES: &[Case] = &[
         "missing",
         Some(Change::Missing),
         "messages without user, text or details of the gift",
-        "what is there counts, and the client goes on",
+        "what is there counts, but no gifter without `uniqueId`, and the client goes on",
     ),
     show(
         "big",

@@ -1,12 +1,20 @@
 //! `livetape test`: runs a command in every case, and reports whether it was right.
 
-use std::{collections::VecDeque, env, fs, io::Write as _, path::Path, sync::Arc, thread, time::Duration};
+use std::{
+    collections::VecDeque,
+    env, fs,
+    io::Write as _,
+    path::Path,
+    sync::{Arc, OnceLock},
+    thread,
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::trial::{Plan, Ran};
+use super::trial::{Manner, Plan};
 use crate::{
     cases::{
         change::truth_of,
@@ -18,7 +26,7 @@ use crate::{
         args,
         options::folders,
         process::{
-            output::{self, Written, report_loss, say, say_json, warn, write},
+            output::{self, Written, report_loss, say, say_json, shown, warn, write},
             signals::Signals,
         },
         serve::replay::case,
@@ -26,7 +34,7 @@ use crate::{
     clock,
     demo::DEMO,
     sans_io::{
-        error::{Problem, exit},
+        error::{Code, Problem, exit},
         pace::Speed,
     },
     source::Tape,
@@ -38,6 +46,10 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     if args.list {
         return list(&cases, args.json);
     }
+    if cases.is_empty() {
+        return Err(Problem::new(Code::BadRequest, "no case is left").hint("run `livetape test --list`"));
+    }
+    check_folder(args.junit.as_deref())?;
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&folders::recordings(), recording)?;
     let expectations = expectations(&args.expect, &tape)?;
@@ -48,6 +60,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
         clients: args.clients.get(),
         has_tikfinity: args.tikfinity,
         again: again(&args),
+        manner: OnceLock::new(),
         stop: stop_at_signal(),
         tape,
     });
@@ -74,6 +87,18 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
         (false, true) => exit::FAILED,
         (false, false) => lost.max(written),
     })
+}
+
+/// Checks that the report can be written, before anything runs.
+fn check_folder(report: Option<&Path>) -> Result<(), Problem> {
+    let folder = report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => {
+            let message = format!("the folder {} does not exist", shown(folder));
+            Err(Problem::new(Code::BadRequest, message).hint("create it, or use another path for --junit"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Parses expectations, and checks that the users in them sent gifts.
@@ -151,13 +176,14 @@ impl Session {
     async fn run(mut self, mut cases: VecDeque<&'static Case>, jobs: usize) -> Result<Vec<Outcome>, Problem> {
         let Some(first) = cases.pop_front() else { return Ok(self.outcomes) };
         let Some(ran) = self.plan.run(first).await? else { return Ok(self.outcomes) };
-        let (has_connected, ended_itself) = (ran.has_connected, ran.ended_itself);
-        self.add(ran)?;
+        let (has_connected, manner) = (ran.has_connected, ran.manner);
+        let _ = self.plan.manner.set(manner);
+        self.add(ran.outcome)?;
         if !has_connected && !cases.is_empty() {
             warn("💡 COMMAND never connected, so no other case ran");
             return Ok(self.outcomes);
         }
-        if ended_itself && first.name == "plain" {
+        if manner == Manner::Exits && first.name == "plain" {
             cases = self.skip_endless(cases)?;
         }
         let mut running = JoinSet::new();
@@ -176,19 +202,19 @@ impl Session {
             }
             let Some(ran) = running.join_next().await else { return Ok(self.outcomes) };
             let ran = ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-            ran.map_or(Ok(()), |ran| self.add(ran))?;
+            ran.map_or(Ok(()), |ran| self.add(ran.outcome))?;
         }
     }
 
-    fn add(&mut self, ran: Ran) -> Result<(), Problem> {
+    fn add(&mut self, outcome: Outcome) -> Result<(), Problem> {
         if !self.is_quiet {
-            say(report::line(&ran.outcome) + "\n")?;
-            let output = report::output(&ran.outcome);
+            say(report::line(&outcome) + "\n")?;
+            let output = report::output(&outcome);
             if !output.is_empty() {
                 say(output + "\n")?;
             }
         }
-        self.outcomes.push(ran.outcome);
+        self.outcomes.push(outcome);
         Ok(())
     }
 
@@ -206,7 +232,7 @@ impl Session {
                 output: Vec::new(),
                 again: String::new(),
             };
-            self.add(Ran { outcome, has_connected: true, ended_itself: true })?;
+            self.add(outcome)?;
         }
         Ok(others)
     }

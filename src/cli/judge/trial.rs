@@ -3,9 +3,10 @@
 use std::{
     ffi::OsString,
     fs,
-    path::Path,
+    io::Read as _,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -44,12 +45,17 @@ use crate::{
     settings::{Listen, Settings},
     source::{Tape, live::NetTransport},
     staged::Staged,
+    tools::files,
 };
 
 /// Maximum time until a command connects.
 const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.
 const SHOW_MAX: Duration = Duration::from_secs(600);
+/// Time after the show in which a command may still exit or write its result, if nothing else is expected of it.
+const FINDING_OUT: Duration = Duration::from_secs(30);
+/// The same, if it did so in an earlier case.
+const AS_BEFORE: Duration = Duration::from_secs(60);
 /// Time without output after which a command has said everything.
 const QUIET: Duration = Duration::from_secs(1);
 /// Time in which a number that is wrong may still become right.
@@ -75,8 +81,21 @@ pub(super) struct Plan {
     pub(super) has_tikfinity: bool,
     /// The command line up to the name of the case, and after it.
     pub(super) again: (String, String),
+    /// How the command gives its verdict, once it is known.
+    pub(super) manner: OnceLock<Manner>,
     /// Cancelled when the user wants to stop.
     pub(super) stop: CancellationToken,
+}
+
+/// How a command gives its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// It exits by itself.
+    Exits,
+    /// It writes a result file, and stays.
+    WritesResult,
+    /// It only prints, and stays.
+    Stays,
 }
 
 /// A case that ran.
@@ -84,8 +103,7 @@ pub(super) struct Ran {
     pub(super) outcome: Outcome,
     /// Whether the command connected.
     pub(super) has_connected: bool,
-    /// Whether the command ended by itself.
-    pub(super) ended_itself: bool,
+    pub(super) manner: Manner,
 }
 
 /// Why a trial is over.
@@ -121,7 +139,7 @@ impl Plan {
         stage.control.shut_down();
         let _ = show.await;
         stage.close().await;
-        let Some((failures, output, ended_itself)) = judged? else { return Ok(None) };
+        let Some((failures, output, manner)) = judged? else { return Ok(None) };
         let has_connected = !staged.door.attempts().is_empty();
         let verdict = if failures.is_empty() { Verdict::Passed } else { Verdict::Failed };
         let (before, after) = &self.again;
@@ -133,7 +151,7 @@ impl Plan {
             failures,
             again: format!("{before} --case {}{after}", case.name),
         };
-        Ok(Some(Ran { outcome, has_connected, ended_itself }))
+        Ok(Some(Ran { outcome, has_connected, manner }))
     }
 
     /// Settings do not depend on a file or on variables, so that a verdict is the same everywhere.
@@ -195,8 +213,8 @@ impl Printed {
 }
 
 impl Trial<'_> {
-    /// Returns what was wrong, the output, and whether the command ended by itself.
-    async fn judge(&self, env: &[(&str, String)]) -> Result<Option<(Vec<Failure>, Output, bool)>, Problem> {
+    /// Returns what was wrong, the output, and how the command gave its verdict.
+    async fn judge(&self, env: &[(&str, String)]) -> Result<Option<(Vec<Failure>, Output, Manner)>, Problem> {
         let command = &self.plan.command;
         let start = Start { command, env, stdin: Stdio::null(), is_piped: true, grace: GRACE };
         let mut child = Child::start(start)?;
@@ -231,7 +249,12 @@ impl Trial<'_> {
         if failures.is_empty() {
             failures = self.failures(status, ended_itself, &output);
         }
-        Ok(Some((failures, output, ended_itself)))
+        let manner = match (ended_itself, self.has_result()) {
+            (true, _) => Manner::Exits,
+            (false, true) => Manner::WritesResult,
+            (false, false) => Manner::Stays,
+        };
+        Ok(Some((failures, output, manner)))
     }
 
     /// Waits until the command exits, or everything that is judged is over.
@@ -284,6 +307,9 @@ impl Trial<'_> {
                 return Ok((waited(status)?, true));
             }
             let now = clock::now();
+            if now < over + self.patience() {
+                continue;
+            }
             let last = printed.with(|(_, last)| *last).max(over);
             if now < last + QUIET && now < over + QUIET + SECOND_THOUGHTS {
                 continue;
@@ -298,6 +324,26 @@ impl Trial<'_> {
         Ok((waited(child.wait().await)?, false))
     }
 
+    /// Time after the show in which the command's verdict is still awaited.
+    fn patience(&self) -> Duration {
+        let says_nothing = self.plan.expectations.is_empty() && !self.has_result();
+        match self.plan.manner.get() {
+            _ if self.staged.case.script.always.is_some() => Duration::ZERO,
+            Some(Manner::Exits) => AS_BEFORE,
+            Some(Manner::WritesResult) if !self.has_result() => AS_BEFORE,
+            None if says_nothing => FINDING_OUT,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn has_result(&self) -> bool {
+        self.result_path().symlink_metadata().is_ok()
+    }
+
+    fn result_path(&self) -> PathBuf {
+        self.folder.join("result.json")
+    }
+
     fn failures(&self, status: ExitStatus, ended_itself: bool, output: &Output) -> Vec<Failure> {
         let progress = self.staged.progress();
         let complaints = progress.complaints.iter().map(|complaint| Failure::new("connection", complaint));
@@ -307,11 +353,32 @@ impl Trial<'_> {
         }
         let code = exit_code(status);
         if ended_itself && !self.has_connected() {
-            failures.push(never_connected(&format!("before it exited with {code}")));
+            let late = self.staged.case.script.late.as_secs();
+            failures.push(match late {
+                0 => never_connected(&format!("before it exited with {code}")),
+                _ => Failure::new(
+                    "connection",
+                    &format!("exited with {code} instead of trying again after {late} s"),
+                ),
+            });
             return failures;
         }
         if let Some(awaited) = progress.awaited.filter(|_| ended_itself) {
             failures.push(Failure::new("connection", &format!("exited with {code} and did not {awaited}")));
+        }
+        if !self.staged.door.attempts().iter().any(|attempt| attempt.is_let_in) {
+            return failures;
+        }
+        match self.plan.manner.get() {
+            Some(Manner::Exits) if !ended_itself => {
+                let message =
+                    format!("did not exit within {} s after the show, as it did before", AS_BEFORE.as_secs());
+                failures.push(Failure::new("exit", &message));
+            }
+            Some(Manner::WritesResult) if !self.has_result() => {
+                failures.push(Failure::new("result", "wrote no LIVETAPE_RESULT, as it did before"));
+            }
+            _ => {}
         }
         if code != 0 && (ended_itself || !(was_terminated(status) || code == TERMINATED)) {
             failures.push(Failure {
@@ -346,15 +413,13 @@ impl Trial<'_> {
 
     /// Reads the file `LIVETAPE_RESULT`, if there is one.
     fn result(&self) -> Result<Vec<Said>, String> {
-        let path = self.folder.join("result.json");
-        let Ok(length) = path.metadata().map(|file| file.len()) else { return Ok(Vec::new()) };
-        if length > RESULT_BYTES_MAX as u64 {
-            return Err(format!(
-                "wrote a LIVETAPE_RESULT of {length} bytes; the maximum is {RESULT_BYTES_MAX}"
-            ));
+        if !self.has_result() {
+            return Ok(Vec::new());
         }
-        let bytes = fs::read(path)
-            .map_err(|error| format!("wrote a LIVETAPE_RESULT that cannot be read: {error}"))?;
+        let unreadable = |error| format!("wrote a LIVETAPE_RESULT that cannot be read: {error}");
+        let file = files::open_inside(&self.result_path()).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        file.take(RESULT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         parse_result(&bytes)
     }
 }

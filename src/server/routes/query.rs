@@ -176,7 +176,7 @@ fn case(name: &str) -> Result<&'static str, Problem> {
     }
     if table::find(name).is_some() {
         let problem = bad_request(format!(
-            "the case `{name}` breaks connections, and a private replay ends with its own"
+            "the case `{name}` does not change the recording, and a private replay has no other cases"
         ));
         return Err(problem.hint(format!("run `livetape replay --case {name}`")));
     }

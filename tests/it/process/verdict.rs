@@ -92,6 +92,11 @@ impl Bot {
             "gift" => self.diamonds += diamonds(data),
             "disconnected" => {
                 println!("chats: {} diamonds: {} 💎 likes: {}", self.chats, self.diamonds, self.likes);
+                if Self::has("asserts_late") {
+                    // Longer than the quiet that ends a bot.
+                    std::thread::sleep(Duration::from_millis(1_500));
+                    panic!("the suite fails");
+                }
                 if let Some(result) =
                     env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("writes_wrong_result"))
                 {
@@ -123,9 +128,12 @@ fn diamonds(gift: &Value) -> i64 {
 
 /// Runs the bot in cases, with the totals that it prints expected.
 fn judge(bug: &str, cases: &[&str], flags: &[&str]) -> Output {
+    judge_by(&["diamonds: {diamonds}", "chats: {chats}", "likes: {likes}"], bug, cases, flags)
+}
+
+fn judge_by(expected: &[&str], bug: &str, cases: &[&str], flags: &[&str]) -> Output {
     let program = env::current_exe().unwrap();
     let cases = cases.iter().flat_map(|name| ["--case", name]);
-    let expected = ["diamonds: {diamonds}", "chats: {chats}", "likes: {likes}"];
     let expected = expected.iter().flat_map(|text| ["--expect", text]);
     let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
     let args = ["test", "demo"].into_iter().chain(cases).chain(expected);
@@ -163,6 +171,14 @@ fn each_planted_bug_is_found_and_named() {
 }
 
 #[test]
+fn a_suite_that_asserts_late_is_waited_for() {
+    let output = judge_by(&[], "asserts_late", &["plain", "burst"], &[]);
+    let printed = stdout(&output);
+    assert!(printed.contains("exited with 101") && printed.contains("0 of 2 cases passed"), "{printed}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn the_report_names_the_mistake_and_how_to_see_it_again() {
     let output = judge("only_repeat_end", &["plain", "no-final"], &["--jobs", "1"]);
     let printed = stdout(&output);
@@ -196,6 +212,8 @@ fn bad_input_is_one_clear_line() {
         (&["--expect", "{diamond}", "--", "true"], 2, "did you mean `diamonds`"),
         (&["--expect", "{diamonds.nobody}", "--", "true"], 2, "sent no gift"),
         (&["--", "no-such-command"], 127, "`no-such-command` not found"),
+        (&["--case", "cut", "--skip", "cut", "--", "true"], 2, "no case is left"),
+        (&["--junit", "no/such/folder.xml", "--", "true"], 2, "the folder no/such does not exist"),
         (&["--", "true"], 1, "never connected before it exited with 0"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),
     ] {
