@@ -243,9 +243,11 @@ impl Staged {
     /// Closes all connections at the end of the show, and counts who comes back.
     async fn end(&self, hub: &Hub) {
         let before = self.door.attempts().len();
-        hub.dismiss(&CloseReason { code: close::NORMAL, reason: "recording_ended".into() });
+        let over = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
         let ended = clock::now();
         while clock::now() < ended + AFTER_END {
+            // Again for those who come back.
+            hub.dismiss(&over);
             let again = self.door.attempts().len() - before;
             if again > ATTEMPTS_AFTER_END_MAX {
                 let took = (clock::now() - ended).as_secs_f64();

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The only total that is a word.
-const TOP_GIFTER: &str = "top_gifter";
+pub const TOP_GIFTER: &str = "top_gifter";
 /// Prefix of the names of users' diamonds.
 const OF_USER: &str = "diamonds.";
 /// Maximum length of a printed value that is not a number, in characters.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     cases::{
         change::{events_of, truth_of},
-        expect::{Expectation, Output, RESULT_BYTES_MAX, Said, Stream, compare, parse_result},
+        expect::{Expectation, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, compare, parse_result},
         mistakes::diagnose,
         report::{Failure, Outcome, Verdict},
         table::Case,
@@ -37,6 +37,7 @@ use crate::{
         serve::stage::{Bound, Stage},
     },
     clock,
+    control::ReplayPhase,
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
@@ -134,7 +135,8 @@ impl Plan {
         let show = tokio::spawn(channel.replay(staged.tape.clone()));
         let env = self.env(&bound, case, folder.path(), &right)?;
         let stage = bound.serve(None);
-        let trial = Trial { plan: self, staged: &staged, stage: &stage, folder: folder.path() };
+        let trial =
+            Trial { plan: self, staged: &staged, stage: &stage, folder: folder.path(), right: &right };
         let judged = trial.judge(&env).await;
         stage.control.shut_down();
         let _ = show.await;
@@ -199,6 +201,8 @@ struct Trial<'a> {
     staged: &'a Staged,
     stage: &'a Stage,
     folder: &'a Path,
+    /// The truth at the end of the show.
+    right: &'a Truth,
 }
 
 /// What a command has printed, and when it last did.
@@ -387,28 +391,47 @@ impl Trial<'_> {
                 ..Failure::new("exit", &format!("exited with {code}"))
             });
         }
+        failures.extend(self.explained(output));
+        failures
+    }
+
+    /// Compares the numbers, and looks for the mistakes that explain them.
+    fn explained(&self, output: &Output) -> Vec<Failure> {
+        let mut failures = self.compare(output);
+        if !self.is_over() {
+            return failures;
+        }
         let events = events_of(self.staged.items());
         let breaks = Vec::from_iter(self.staged.breaks());
-        for mut failure in self.compare(output) {
+        for failure in &mut failures {
             let found = failure.got.as_deref().and_then(|got| diagnose(&events, &breaks, &failure.what, got));
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
             }
-            failures.push(failure);
+        }
+        // A name is right or wrong by chance, so a number has to confirm the mistake, if there is one.
+        let numbers = failures.iter().filter(|failure| failure.what != TOP_GIFTER);
+        let known = Vec::from_iter(numbers.map(|failure| failure.diagnosis));
+        for name in failures.iter_mut().filter(|failure| failure.what == TOP_GIFTER) {
+            if !known.is_empty() && !known.contains(&name.diagnosis) {
+                (name.diagnosis, name.detail) = (None, None);
+            }
         }
         failures
     }
 
     /// Compares what the command said with what was sent.
     fn compare(&self, output: &Output) -> Vec<Failure> {
-        let truth = match self.stage.hub.truth(None) {
-            Ok(at) => at.truth,
-            Err(problem) => return vec![Failure::new("truth", &problem.message)],
-        };
+        // A command may inject events, which count too, or exit before the end.
+        let sent = self.stage.hub.truth(None).ok().filter(|_| self.is_over()).map(|at| at.truth);
         match self.result() {
-            Ok(said) => compare(&truth, output, &said),
+            Ok(said) => compare(sent.as_ref().unwrap_or(self.right), output, &said),
             Err(message) => vec![Failure::new("result", &message)],
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
     }
 
     /// Reads the file `LIVETAPE_RESULT`, if there is one.

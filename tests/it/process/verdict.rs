@@ -3,15 +3,18 @@
 use std::{env, fs, process::Output, time::Duration};
 
 use futures_util::StreamExt as _;
-use livetape::cases::table::CASES;
+use livetape::{cases::table::CASES, clock};
 use serde_json::Value;
 use tempfile::tempdir;
+use tokio::time::sleep_until;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::process::{livetape, run, stderr, stdout};
 
 /// Time between two attempts of the bot to connect.
 const DELAY: Duration = Duration::from_millis(200);
+/// A time without output after which a bot that never exits is ended.
+const LONGER_THAN_QUIET: Duration = Duration::from_millis(1_500);
 
 /// Cases in which nobody waits long.
 const QUICK: [&str; 17] = [
@@ -70,7 +73,9 @@ impl Bot {
                 self.connections += 1;
                 while let Some(Ok(message)) = socket.next().await {
                     match message {
-                        Message::Text(text) if self.count(&serde_json::from_str(&text).unwrap()) => return,
+                        Message::Text(text) if self.count(&serde_json::from_str(&text).unwrap()) => {
+                            return Self::assert_late().await;
+                        }
                         Message::Close(Some(frame)) if u16::from(frame.code) == 4001 => self.position = None,
                         _ => {}
                     }
@@ -79,7 +84,14 @@ impl Bot {
             if Self::has("exits_when_closed") {
                 return;
             }
-            tokio::time::sleep_until(tokio::time::Instant::now() + DELAY).await;
+            sleep_until(clock::now() + DELAY).await;
+        }
+    }
+
+    async fn assert_late() {
+        if Self::has("asserts_late") {
+            sleep_until(clock::now() + LONGER_THAN_QUIET).await;
+            panic!("the suite fails");
         }
     }
 
@@ -92,11 +104,6 @@ impl Bot {
             "gift" => self.diamonds += diamonds(data),
             "disconnected" => {
                 println!("chats: {} diamonds: {} 💎 likes: {}", self.chats, self.diamonds, self.likes);
-                if Self::has("asserts_late") {
-                    // Longer than the quiet that ends a bot.
-                    std::thread::sleep(Duration::from_millis(1_500));
-                    panic!("the suite fails");
-                }
                 if let Some(result) =
                     env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("writes_wrong_result"))
                 {

@@ -24,6 +24,8 @@ pub(super) struct Encoder {
     is_newer: bool,
 }
 
+/// Time of a message of a type that no client knows.
+const NEWER_TIME: &str = "2026-01-01T00:00:00.000Z";
 /// A key that no client knows.
 const NEWER_KEY: &[u8] = br#","hologram":{"layers":[1,2],"isNew":true}"#;
 
@@ -89,7 +91,7 @@ impl Encoder {
     pub(super) fn encode_newer(&mut self, stream: &str, seq: u64) -> Entry {
         self.is_newer = true;
         let json = format!(
-            r#"{{"type":"hologram","username":"","data":{{"layers":[1,2],"timestamp":0}},"ts":0,"replay":true,"stream":{stream:?},"seq":{seq}}}"#
+            r#"{{"type":"hologram","username":"","data":{{"layers":[1,2],"timestamp":"{NEWER_TIME}"}},"ts":"{NEWER_TIME}","replay":true,"stream":{stream:?},"seq":{seq}}}"#
         );
         Entry {
             line: line::Line::new(json.as_bytes()),
