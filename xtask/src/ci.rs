@@ -47,6 +47,7 @@ const STAGES: &[Stage] = &[
     ("browser", &[&NODE, &CHROMIUM, &[Need::Packages("tests/browser/node_modules")]], &["xtask", "browser"]),
     ("producers", &[&NODE, &CHROMIUM, &[PYTHON, Need::Packages("tests/producers/node_modules"), Need::Packages("target/producers")]], &["xtask", "producers"]),
     ("python", &[&[PYTHON, Need::Packages("target/python")]], &["xtask", "python", "--check"]),
+    ("verdict", &[&NODE, &[PYTHON, Need::Packages("packages/client/node_modules"), Need::Packages("target/python")]], &["xtask", "verdict"]),
     ("packages", &[&NODE, &CHROMIUM, &[PYTHON, Need::Packages("target/packages-tools"), Need::Packages("target/packages-python")]], &["xtask", "package", "--check"]),
     ("addon", &[&NODE, &[Need::Packages("packages/node/node_modules")]], &["xtask", "addon"]),
 ];
@@ -60,6 +61,7 @@ const NIGHTLY: &[Stage] = &[
     ("cluster", &[&cluster::NEEDS], &["xtask", "cluster", "--nightly"]),
     ("proxied", &[&NODE, &CHROMIUM, &peers::PROXIED, &[PYTHON, Need::Packages("target/peers-proxied")]], &["xtask", "peers", "--proxied"]),
     ("table", &[&NODE, &[PYTHON, Need::Packages("target/peers-piratetok")]], &["xtask", "peers", "--table", "--check"]),
+    ("verdict", &[&NODE, &[PYTHON, Need::Packages("packages/client/node_modules"), Need::Packages("target/python")]], &["xtask", "verdict", "--all"]),
     ("simulate", &[], &["xtask", "simulate", "--seconds", "600"]),
     ("fuzz", &[], &["xtask", "fuzz", "--minutes", "1"]),
 ];

@@ -47,7 +47,7 @@ pub(crate) fn tests(node: &Node, package: &Path, built: &Built) -> Result<Comman
 }
 
 /// Checks the types of a package and builds it.
-fn build(node: &Node, package: &Path) -> Result<()> {
+pub(crate) fn build(node: &Node, package: &Path) -> Result<()> {
     node.run(package, "typescript/bin/tsc", &["--noEmit"])?;
     node.run(package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
     // Types for `import` and for `require`, which TypeScript distinguishes by the package.json in the folder.

@@ -31,6 +31,7 @@ mod seeds;
 mod size;
 mod soak;
 mod times;
+mod verdict;
 #[cfg(feature = "codegen")]
 mod views;
 mod web;
@@ -157,6 +158,12 @@ enum Chore {
         #[arg(long)]
         published: bool,
     },
+    /// Check `livetape test` with correct bots and with bots in which a bug is planted
+    Verdict {
+        /// Run each bug in every case, and the correct bots 20 times beside busy loops
+        #[arg(long)]
+        all: bool,
+    },
     /// Test the dashboard in Chromium
     Browser {
         /// Run only these checks: feed, transport, …
@@ -196,6 +203,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Lints { alone: true } => lints::run_alone(),
         Chore::Outside => outside::run(),
         Chore::Package { check, published } => package::run(check, published),
+        Chore::Verdict { all } => verdict::run(all),
         Chore::Browser { checks } => browser::run(&checks),
         Chore::Times => times::run(),
         Chore::Screenshot => screenshot::run(),

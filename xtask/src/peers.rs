@@ -97,8 +97,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     status(&mut script("proxied/memory.mjs")?)
 }
 
-/// Builds the crate that runs a Rust client, outside the workspace.
-fn build_crate(manifest: &Path, target: &Path) -> Result<()> {
+/// Builds a crate outside the workspace, such as one that runs a Rust client.
+pub(crate) fn build_crate(manifest: &Path, target: &Path) -> Result<()> {
     let build = ["build", "--quiet", "--locked", "--manifest-path"];
     status(cargo().args(build).arg(manifest).arg("--target-dir").arg(target))
 }

@@ -1,0 +1,334 @@
+//! Checks `livetape test` with the bots of `examples/bots`, which pass every case, and with those of
+//! `tests/bots`, in which a bug is planted: each fails the cases in `tests/bots/expected.json`, and no other.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    ffi::OsStr,
+    fs, hint, io,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use wait_timeout::ChildExt as _;
+
+use crate::{
+    client,
+    node::Node,
+    peers::{build_crate, install_python},
+    programs::{build_livetape, root, status, target},
+};
+
+/// Number of reference bots that are tested at a time, and of planted bugs, whose tests mostly wait.
+const AT_ONCE: [usize; 2] = [2, 4];
+/// Maximum memory of `livetape test`, without the bots, and without the pages of its own file: those of a build
+/// for development are 37 MiB. The time is only reported, because the machine may be busy; a reference bot
+/// should need at most a minute on two idle processors.
+const MEMORY_KIB_MAX: u64 = 64 << 10;
+/// Time between two looks at the memory.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often the reference bots pass every case beside busy loops, and the number of loops.
+const ROUNDS: usize = 20;
+const BUSY_LOOPS: usize = 2;
+/// Numbers that bots print.
+const NUMBERS: &[&str] = &["chats", "gifts", "diamonds", "likes", "follows", "top_gifter"];
+const MINIMAL: &[&str] = &["diamonds"];
+const PLANTED: &[&str] = &["chats", "gifts", "diamonds", "likes", "follows", "gifters", "top_gifter"];
+/// Prints the flag that Node 20 needs for a WebSocket.
+const FLAG: &str = "if (!globalThis.WebSocket) console.log('--experimental-websocket')";
+/// Links a folder, also on Windows.
+const LINK: &str = "const [to, at] = process.argv.slice(1)
+fs.mkdirSync(path.dirname(at), { recursive: true })
+fs.rmSync(at, { force: true, recursive: true })
+fs.symlinkSync(to, at, 'junction')";
+
+/// Failed cases, each with the codes of its diagnoses, `undiagnosed`, `exit` or `connection`.
+type Failed = BTreeMap<String, String>;
+
+/// Tests the reference bots in every case, and each planted bug in some; with `all`, each bug in every case, and
+/// the reference bots again and again beside busy loops.
+pub(crate) fn run(all: bool) -> Result<()> {
+    let stage = Stage::set()?;
+    let references = finish(AT_ONCE[0], stage.references()?);
+    finish(AT_ONCE[1], stage.planted(all)?).and(references)?;
+    let is_over = AtomicBool::new(!all);
+    thread::scope(|scope| {
+        for _ in 0..BUSY_LOOPS {
+            scope.spawn(|| {
+                while !is_over.load(Relaxed) {
+                    hint::spin_loop();
+                }
+            });
+        }
+        let result = (0..ROUNDS).filter(|_| all).try_for_each(|_| finish(AT_ONCE[0], stage.references()?));
+        is_over.store(true, Relaxed);
+        result
+    })
+}
+
+/// Everything that is installed or built.
+struct Stage {
+    livetape: PathBuf,
+    node: Node,
+    python: PathBuf,
+    /// Folder with bots beside the packages that they import.
+    bots: PathBuf,
+    /// The built bot in Rust.
+    rust: PathBuf,
+    cases: BTreeSet<String>,
+}
+
+impl Stage {
+    fn set() -> Result<Self> {
+        let (root, target) = (root().canonicalize()?, target()?);
+        let (examples, client) = (root.join("examples/bots"), root.join("packages/client"));
+        // Another build, as for the tests of the program.
+        let other = env::var_os("LIVETAPE_BIN").map(PathBuf::from);
+        let livetape = other.map_or_else(|| Ok(build_livetape()?.livetape), anyhow::Ok)?;
+        let node = Node::with_packages(&client)?;
+        client::build(&node, &client)?;
+        let requirements = root.join("packages/python/requirements-dev.txt");
+        let python = install_python(&requirements, &target.join("python"))?;
+        let (bots, built) = (target.join("bots"), target.join("bots-rust"));
+        for (name, folder) in [("@livetape/client", client.clone()), ("ws", client.join("node_modules/ws"))] {
+            let link = bots.join("node_modules").join(name);
+            status(node.command()?.args(["--eval", LINK]).args([folder, link]))?;
+        }
+        for name in ["bot.mjs", "bot.py", "minimal.mjs", "minimal-browser.mjs"] {
+            fs::copy(examples.join(name), bots.join(name))?;
+        }
+        build_crate(&examples.join("rust/Cargo.toml"), &built)?;
+        let rust = built.join("debug").join(format!("bot{}", env::consts::EXE_SUFFIX));
+        let listed = output(Command::new(&livetape).args(["test", "--list", "--json"]))?;
+        let listed: Vec<Value> = serde_json::from_str(&listed)?;
+        let cases = listed.iter().map(|case| text(&case["name"])).collect::<Result<_>>()?;
+        Ok(Self { livetape, node, python, bots, rust, cases })
+    }
+
+    /// Returns the tests of the reference bots.
+    fn references(&self) -> Result<Vec<Test>> {
+        let flag = output(self.node.command()?.args(["--eval", FLAG]))?;
+        let bots: [(_, _, Vec<&OsStr>); 5] = [
+            ("bot.mjs", NUMBERS, vec!["node".as_ref()]),
+            ("bot.py", NUMBERS, vec![self.python.as_ref()]),
+            ("bot in Rust", NUMBERS, vec![self.rust.as_ref()]),
+            ("minimal.mjs", MINIMAL, vec!["node".as_ref()]),
+            (
+                "minimal-browser.mjs",
+                MINIMAL,
+                ["node"].into_iter().chain(flag.lines()).map(OsStr::new).collect(),
+            ),
+        ];
+        let test = |(name, numbers, mut bot): (&str, _, Vec<&OsStr>)| {
+            bot.extend(name.contains(".").then_some(OsStr::new(name)));
+            self.test(name.to_owned(), numbers, self.cases.clone(), Failed::new(), &bot)
+        };
+        bots.into_iter().map(test).collect()
+    }
+
+    /// Returns the tests of the planted bugs: in the cases for CI, or in all.
+    fn planted(&self, all: bool) -> Result<Vec<Test>> {
+        let folder = root().join("tests/bots").canonicalize()?;
+        let bugs = bugs(&fs::read_to_string(folder.join("expected.json"))?)?;
+        let mut tests = Vec::new();
+        for (program, name) in [("node".as_ref(), "planted.mjs"), (self.python.as_os_str(), "planted.py")] {
+            let bot: [&OsStr; 2] = [program, &folder.join(name).into_os_string()];
+            let mut list = Command::new(program);
+            let known = output(self.node.lead(&mut list)?.arg(bot[1]).arg("--list").env_remove("BUG"))?;
+            let is_same =
+                known.lines().collect::<BTreeSet<_>>() == bugs.iter().map(|bug| &*bug.name).collect();
+            ensure!(is_same, "the bugs in expected.json are not those in {name}");
+            for bug in bugs.iter().filter(|bug| all || name == "planted.mjs" || bug.is_for_python) {
+                let cases = if all { &self.cases } else { &bug.ci };
+                let mut expected = bug.fails.clone();
+                expected.retain(|case, _| cases.contains(case));
+                let title = format!("{} in {name}", bug.name);
+                let mut test = self.test(title, PLANTED, cases.clone(), expected, &bot)?;
+                test.command.env("BUG", &bug.name);
+                tests.push(test);
+            }
+        }
+        Ok(tests)
+    }
+
+    fn test(
+        &self,
+        name: String,
+        numbers: &[&str],
+        cases: BTreeSet<String>,
+        expected: Failed,
+        bot: &[&OsStr],
+    ) -> Result<Test> {
+        let mut command = Command::new(&self.livetape);
+        self.node.lead(&mut command)?.current_dir(&self.bots);
+        // Failures of planted bugs are not annotations.
+        command.env_remove("BUG").env_remove("GITHUB_ACTIONS").env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PYTHONPATH", root().canonicalize()?.join("packages/python/src"));
+        command.args(["test", "demo", "--json"]).args(cases.iter().flat_map(|case| ["--case", case]));
+        command.args(numbers.iter().flat_map(|name| ["--expect".to_owned(), format!("{name}: {{{name}}}")]));
+        command.arg("--").args(bot);
+        Ok(Test { name, command, cases, expected })
+    }
+}
+
+/// A planted bug.
+struct Bug {
+    name: String,
+    /// Cases for CI: `plain`, and those listed.
+    ci: BTreeSet<String>,
+    /// Whether CI also runs it in Python.
+    is_for_python: bool,
+    fails: Failed,
+}
+
+/// Reads the table of bugs.
+fn bugs(table: &str) -> Result<Vec<Bug>> {
+    let table: BTreeMap<String, Value> = serde_json::from_str(table)?;
+    let bug = |(name, row): (String, Value)| {
+        let mut fails = Failed::new();
+        for (code, cases) in row["fails"].as_object().context("`fails` is not an object")? {
+            for case in cases.as_array().context("cases are not an array")? {
+                fails.insert(text(case)?, code.clone());
+            }
+        }
+        let ci = row["ci"].as_array().context("`ci` is not an array")?.iter().map(text);
+        let ci = ci.chain([Ok("plain".to_owned())]).collect::<Result<BTreeSet<_>>>()?;
+        let is_found = fails.is_empty() || ci.iter().any(|case| fails.contains_key(case));
+        ensure!(is_found, "no case in CI finds {name}");
+        Ok(Bug { name, ci, is_for_python: row["python"] == true, fails })
+    };
+    table.into_iter().map(bug).collect()
+}
+
+/// `livetape test` with a bot, and what it must find.
+struct Test {
+    name: String,
+    command: Command,
+    cases: BTreeSet<String>,
+    expected: Failed,
+}
+
+/// Runs tests, several at a time. Fails after all of them if one found something else.
+fn finish(at_once: usize, tests: Vec<Test>) -> Result<()> {
+    let (started, count, wrong) = (now(), tests.len(), AtomicUsize::new(0));
+    let queue = Mutex::new(tests.into_iter());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(mut test) = next() {
+            let (started, done) = (now(), test.run());
+            let seconds = started.elapsed().as_secs_f64();
+            wrong.fetch_add(done.is_err().into(), Relaxed);
+            let done = done.unwrap_or_else(|error| format!("WRONG: {error:#}"));
+            println!("  {} in {seconds:.0} s: {done}", test.name);
+        }
+    };
+    thread::scope(|scope| (0..at_once).for_each(|_| drop(scope.spawn(work))));
+    let wrong = wrong.into_inner();
+    println!("  {} of {count} as expected in {:.0} s", count - wrong, started.elapsed().as_secs_f64());
+    ensure!(wrong == 0, "`livetape test` judged {wrong} of {count} bots otherwise than expected");
+    Ok(())
+}
+
+impl Test {
+    fn run(&mut self) -> Result<String> {
+        let (report, kib) = measured(&mut self.command)?;
+        let mut found = found(&report).context("livetape printed no report")?;
+        let ran = found.keys().cloned().collect::<BTreeSet<_>>();
+        ensure!(ran == self.cases, "only {} of {} cases ran", ran.len(), self.cases.len());
+        found.retain(|_, codes| codes.is_some());
+        let failed: Failed = found.into_iter().filter_map(|(case, codes)| Some((case, codes?))).collect();
+        ensure!(failed == self.expected, "failed {failed:?}, expected {:?}", self.expected);
+        judge(kib)?;
+        Ok(format!("{} of {} cases failed, {} MiB", failed.len(), ran.len(), kib >> 10))
+    }
+}
+
+/// Returns the cases of a report, and why each that failed did: `exit` or `connection`, because what a bot then
+/// printed is chance, or else the codes of its diagnoses.
+fn found(report: &str) -> Result<BTreeMap<String, Option<String>>> {
+    let report: Value = serde_json::from_str(report)?;
+    let case = |case: &Value| {
+        let failures = case["failures"].as_array().context("no failures")?;
+        let codes = failures.iter().filter_map(|failure| failure["diagnosis"].as_str());
+        let codes = Vec::from_iter(codes.collect::<BTreeSet<_>>()).join(" ");
+        let ends =
+            ["exit", "connection"].into_iter().find(|end| failures.iter().any(|it| it["what"] == *end));
+        let why = ends.unwrap_or(if codes.is_empty() { "undiagnosed" } else { &codes });
+        Ok((text(&case["name"])?, (case["passed"] == false).then(|| why.to_owned())))
+    };
+    report["cases"].as_array().context("no cases")?.iter().map(case).collect()
+}
+
+fn judge(kib: u64) -> Result<()> {
+    ensure!(kib > 0 || !cfg!(target_os = "linux"), "the memory was not measured");
+    ensure!(kib <= MEMORY_KIB_MAX, "livetape used {kib} KiB, more than {MEMORY_KIB_MAX}");
+    Ok(())
+}
+
+/// Runs a command. Returns its output and its peak memory in KiB, 0 if unknown.
+fn measured(command: &mut Command) -> Result<(String, u64)> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let stdout = child.stdout.take().context("no output")?;
+    let stdout = thread::spawn(|| io::read_to_string(stdout));
+    let (status, mut peak) = (format!("/proc/{}/status", child.id()), 0);
+    while child.wait_timeout(LOOK)?.is_none() {
+        let now = fs::read_to_string(&status).unwrap_or_default();
+        let line = now.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0));
+    }
+    Ok((stdout.join().expect("reading does not panic")?, peak))
+}
+
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn text(value: &Value) -> Result<String> {
+    Ok(value.as_str().context("no name")?.to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "only measures how long a test takes")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ci_finds_each_bug_of_the_table() {
+        let all = bugs(include_str!("../../tests/bots/expected.json")).unwrap();
+        assert!(all.iter().all(|bug| bug.ci.len() <= 3) && all.len() >= 12);
+        assert!(bugs(r#"{"a":{"ci":["late"],"fails":{"undiagnosed":["cut"]}}}"#).is_err());
+        assert!(bugs(r#"{"a":{"ci":[]}}"#).is_err());
+    }
+
+    #[test]
+    fn memory_that_was_not_measured_proves_nothing() {
+        assert!(judge(1).is_ok() && judge(MEMORY_KIB_MAX).is_ok());
+        assert!(judge(MEMORY_KIB_MAX + 1).is_err());
+        assert!(judge(0).is_err() || !cfg!(target_os = "linux"));
+    }
+
+    #[test]
+    fn a_report_without_cases_or_failures_fails() {
+        let failures = r#"[{"diagnosis":"b"},{"diagnosis":null},{"diagnosis":"a"},{"diagnosis":"b"}]"#;
+        let report = format!(r#"{{"cases":[{{"name":"cut","passed":false,"failures":{failures}}}]}}"#);
+        assert_eq!(found(&report).unwrap()["cut"].as_deref(), Some("a b"));
+        let exit = report.replace("null}", r#"null,"what":"exit"}"#);
+        assert_eq!(found(&exit).unwrap()["cut"].as_deref(), Some("exit"));
+        assert!(["", "{}", r#"{"cases":[{"name":"plain"}]}"#].iter().all(|report| found(report).is_err()));
+    }
+}
