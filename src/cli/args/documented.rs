@@ -37,6 +37,19 @@ fn commands(text: &str) -> Vec<&str> {
     parts.map(str::trim).collect()
 }
 
+/// Splits arguments. One in single quotes may contain spaces.
+fn words(args: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (at, part) in args.split('\'').enumerate() {
+        if at % 2 == 1 {
+            words.push(part);
+        } else {
+            words.extend(part.split_whitespace().map(|word| word.trim_matches('"')));
+        }
+    }
+    words
+}
+
 #[test]
 fn every_command_in_a_document_parses() {
     let (mut count, mut unknown) = (0, Vec::new());
@@ -44,8 +57,7 @@ fn every_command_in_a_document_parses() {
         for command in commands(&text) {
             let args = command.strip_prefix("livetape ").or_else(|| command.strip_prefix("cargo run -- "));
             let Some(args) = args.filter(|args| !args.contains('…')) else { continue };
-            let args = args.split_whitespace().map(|arg| arg.trim_matches(['"', '\'']));
-            if let Err(error) = Args::try_parse_from(["livetape"].into_iter().chain(args)) {
+            if let Err(error) = Args::try_parse_from(["livetape"].into_iter().chain(words(args))) {
                 // Text such as `livetape repair` or `livetape record --cdp` names a command or flag without
                 // its arguments.
                 let is_short = matches!(

@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
 
 /// Lists commands in groups, and keeps help within [`COLUMNS_MAX`].
 pub(in crate::cli) fn grouped(command: Command) -> Command {
-    let mut template = String::from("{about}\n\n{usage-heading} {usage}\n\n");
+    let mut template = String::from("{about}\n{usage-heading} {usage}\n\n");
     let styles = Styles::default();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     for (group, names) in GROUPS {

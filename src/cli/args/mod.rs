@@ -88,7 +88,7 @@ pub(super) enum Command {
     Ca(Ca),
     /// Run a command beside a server
     Run(Run),
-    /// Judge a command in many cases: changed shows, broken connections
+    /// Judge a command in changed shows and broken connections
     Test(Test),
     /// Print the events of a running server
     Watch(Watch),

@@ -26,7 +26,7 @@ use crate::{
         args,
         options::folders,
         process::{
-            output::{self, Written, report_loss, say, say_json, shown, warn, write},
+            output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
             signals::Signals,
         },
         serve::replay::case,
@@ -75,7 +75,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     } else {
         say(report::summary(&outcomes, took) + "\n")?;
     }
-    let written = write_junit(args.junit.as_deref(), &outcomes, took)?;
+    let written = write_junit(args.junit.as_deref(), &outcomes, took);
     for_github(&outcomes)?;
     let lost = report_loss(&plan.tape.name, plan.tape.loss().await);
     let has_failed = outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed);
@@ -113,17 +113,21 @@ fn expectations(texts: &[String], tape: &Tape) -> Result<Vec<Expectation>, Probl
 }
 
 /// Writes a report for CI. Returns the exit code.
-fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> Result<u8, Problem> {
-    let Some(path) = path else { return Ok(exit::DONE) };
+fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 {
+    let Some(path) = path else { return exit::DONE };
     let xml = report::junit(outcomes, took);
     let written = write(path, true, |out| {
         out.write_all(xml.as_bytes())?;
         Ok(output::Verdict::Keep(()))
-    })?;
-    Ok(match written {
-        Written::Broken(code) => code,
-        Written::Whole(()) | Written::Dropped(()) => exit::DONE,
-    })
+    });
+    match written {
+        Ok(Written::Broken(code)) => code,
+        Ok(Written::Whole(()) | Written::Dropped(())) => exit::DONE,
+        Err(problem) => {
+            complain(&problem);
+            exit::LOST
+        }
+    }
 }
 
 /// Returns the cases that the arguments choose.

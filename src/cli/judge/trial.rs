@@ -69,8 +69,9 @@ const GRACE: Duration = Duration::from_secs(5);
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 /// Size of the buffer for output, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Exit code of shells for a command that SIGTERM ended.
+/// Exit codes of shells for a command that SIGTERM or SIGKILL ended.
 const TERMINATED: u8 = 143;
+const KILLED: u8 = 137;
 
 /// What all trials of a command share.
 pub(super) struct Plan {
@@ -270,6 +271,9 @@ impl Trial<'_> {
             status = child.wait() => Ok(Over::Exited(waited(status)?)),
             () = &mut performed => Ok(Over::Show),
             failure = &mut late => Ok(Over::Late(failure)),
+            () = self.stage.control.shutdown().cancelled() => {
+                Ok(Over::Late(Failure::new("show", "shut the server down")))
+            }
         }
     }
 
@@ -384,7 +388,10 @@ impl Trial<'_> {
             }
             _ => {}
         }
-        if code != 0 && (ended_itself || !(was_terminated(status) || code == TERMINATED)) {
+        if !ended_itself && code == KILLED {
+            let message = format!("did not exit within {} s after SIGTERM", GRACE.as_secs());
+            failures.push(Failure::new("exit", &message));
+        } else if code != 0 && (ended_itself || !(was_terminated(status) || code == TERMINATED)) {
             failures.push(Failure {
                 expected: Some("0".to_owned()),
                 got: Some(code.to_string()),

@@ -109,6 +109,9 @@ impl Bot {
                 {
                     fs::write(result, r#"{"diamonds":1,"chats":0}"#).unwrap();
                 }
+                if let Some(result) = env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("links_result")) {
+                    std::os::unix::fs::symlink("/dev/zero", result).unwrap();
+                }
                 return true;
             }
             "hologram" => assert!(!Self::has("crashes_on_unknown"), "unknown type"),
@@ -163,6 +166,7 @@ fn each_planted_bug_is_found_and_named() {
         ("only_repeat_end", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("again_after_reconnect", "cut", "diamonds", "counted_again", "right is 114"),
         ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as \"1\", right is 114"),
+        ("links_result", "plain", "result", "", "wrote a LIVETAPE_RESULT that cannot be read"),
         ("exits_when_closed", "cut", "connection", "", "did not come back after its connection was cut at "),
         ("crashes_on_unknown", "unknown", "exit", "", "exited with 101"),
     ] {
