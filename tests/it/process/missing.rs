@@ -4,13 +4,14 @@ use std::{fs, path::Path};
 
 use livetape::cli::command;
 
-use crate::support::process::{run, stderr, stdout, text};
+use crate::support::process::{program, run, stderr, stdout, text};
 
-/// Commands that read recordings; `IN` is the recording, `OUT` a new file.
-const READING: [&[&str]; 19] = [
+/// Commands that read recordings; `IN` is the recording, `OUT` a new file, `PROGRAM` livetape.
+const READING: [&[&str]; 20] = [
     &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
     &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
     &["run", "IN", "--clients", "0", "--", "true"],
+    &["test", "IN", "--case", "ends", "--", "PROGRAM", "watch"],
     &["events", "IN"],
     &["info", "IN"],
     &["info", "IN", "--json"],
@@ -52,6 +53,7 @@ fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String
     let word = |arg: &&str| match *arg {
         "IN" => text(input).to_owned(),
         "OUT" => text(&output).to_owned(),
+        "PROGRAM" => program(),
         arg => arg.to_owned(),
     };
     let words = Vec::from_iter(args.iter().map(word));
