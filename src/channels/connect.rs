@@ -177,9 +177,9 @@ impl<T: Transport> Channel<T> {
         if permit.claim.is_none() && !is_mock {
             permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
         }
-        // The node that left the room had a slot for it.
+        // The node that left the room had a slot for it, and releases it after the claim.
         if permit.slot.is_none() {
-            permit.slot = Some(self.rooms.slots.take(continues).await?);
+            permit.slot = Some(self.rooms.slots.take(continues || is_shared).await?);
         }
         // Last, so that a request that is rejected before costs no look-up.
         if needs_turn {

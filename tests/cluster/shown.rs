@@ -172,6 +172,16 @@ fn a_user_of_another_node_is_refused() {
 }
 
 #[test]
+fn the_slot_of_a_room_that_moves_is_waited_for() {
+    let show = show("1");
+    let node = show.node_with(LEASE);
+    // A node that has left the room of its tokens, but has not released the slot.
+    show.nats.publish("$KV.livetape-test.place.0", b"{}");
+    node.post("/connect/ben", &Value::Null);
+    assert_eq!(show.connections(), (1, 1));
+}
+
+#[test]
 fn a_room_that_lost_its_claim_can_be_followed() {
     let show = show("1");
     let node = show.node_with(LEASE);
