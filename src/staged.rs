@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     cases::{
+        report::moment,
         script::{
             self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, How, RATE_OVER,
             REFUSED_FOR, Spot,
@@ -18,10 +19,7 @@ use crate::{
     clock,
     control::{Control, ReplayOrder, ReplayPhase},
     hub::{CloseReason, Hub},
-    sans_io::{
-        error::{Code, Problem, close},
-        recording::Item,
-    },
+    sans_io::error::{Code, Problem, close},
     server::Door,
     source::{Gates, Tape},
 };
@@ -44,8 +42,6 @@ pub struct Staged {
     pub tape: Tape,
     /// What clients get instead of the feed.
     pub door: Door,
-    /// Items of the changed recording, if it was changed or is broken.
-    items: Arc<[Item]>,
     gates: Gates,
     /// Where each break happens.
     places: Arc<[Spot]>,
@@ -69,34 +65,22 @@ impl Staged {
     /// # Errors
     /// `bad_request` if the recording is too long to be changed; any failure of reading it.
     pub fn new(case: &'static Case, tape: &Tape) -> Result<Self, Problem> {
-        let (changed, items) = tape.changed(case, RECORDING_BYTES_MAX)?;
-        let places: Arc<[Spot]> = script::spots(&items, case.script.breaks).into();
+        let changed = tape.changed(case, RECORDING_BYTES_MAX)?;
+        let places: Arc<[Spot]> = match case.script.breaks {
+            [] => Arc::default(),
+            breaks => script::spots(&changed.items()?, breaks).into(),
+        };
         let gates = Gates::new(places.iter().map(|place| place.items));
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
-        Ok(Self {
-            case,
-            tape,
-            door,
-            items: items.into(),
-            gates,
-            places,
-            progress: Arc::default(),
-            gives_up: false,
-        })
+        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
     #[must_use]
     pub fn giving_up(self) -> Self {
         Self { gives_up: true, ..self }
-    }
-
-    /// Items of the changed recording.
-    #[must_use]
-    pub fn items(&self) -> &[Item] {
-        &self.items
     }
 
     /// Returns the number of events before each break.
@@ -218,7 +202,7 @@ impl Staged {
                 "sent something unknown".to_owned()
             }
         };
-        let at = at(spot.offset);
+        let at = moment(spot.offset);
         let connections =
             if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
         tell(&format!("{connections} {done} at {at}"));
@@ -270,10 +254,4 @@ impl Staged {
     fn lock<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
         f(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// `3:16.3`
-fn at(offset: Duration) -> String {
-    let tenths = offset.as_millis() / 100;
-    format!("{}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
 }

@@ -104,8 +104,8 @@ async fn find(
             Requested::Configured(name) => Tape::find_for_client(&folder, &name),
             Requested::Named(name) => Tape::find_by_name(&folder, &name),
         }?;
-        let tape = match case.and_then(table::find) {
-            Some(case) => tape.changed(case, CHANGED_BYTES_MAX)?.0,
+        let tape = match case {
+            Some(case) => tape.changed(table::find(case)?, CHANGED_BYTES_MAX)?,
             None => tape,
         };
         tape.check_within(start)?;

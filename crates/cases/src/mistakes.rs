@@ -3,7 +3,7 @@
 mod count;
 mod table;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use self::{
     count::Memory,
@@ -11,6 +11,7 @@ use self::{
 };
 use crate::{
     expect::Name,
+    report::moment,
     sans_io::{
         event::{Data, Event},
         truth::{Added, Tally},
@@ -168,16 +169,13 @@ fn counted(number: u64, things: &str) -> String {
 /// Describes the first event that a mistake counts wrong: `first at 0:12.4: Rose x3 of alice`
 fn first(show: &Show<'_>, event: &Event) -> String {
     let start = show.events.first().map_or(0, |first| first.ts.0);
-    let tenths = event.ts.0.saturating_sub(start).max(0) / 100;
-    let (hours, minutes) = (tenths / 36_000, tenths / 600 % 60);
-    let minutes = if hours == 0 { minutes.to_string() } else { format!("{hours}:{minutes:02}") };
-    let (seconds, tenths) = (tenths / 10 % 60, tenths % 10);
+    let at = Duration::from_millis(event.ts.0.saturating_sub(start).try_into().unwrap_or_default());
     let what = match &event.data {
         Data::Gift(gift) => format!("{} x{}", gift.gift_name, gift.repeat_count),
         _ => format!("`{}`", event.kind()),
     };
     let of = event.user.as_ref().map(|user| format!(" of {}", user.unique_id)).unwrap_or_default();
-    format!("first at {minutes}:{seconds:02}.{tenths}: {what}{of}")
+    format!("first at {}: {what}{of}", moment(at))
 }
 
 #[cfg(test)]

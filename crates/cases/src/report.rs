@@ -88,6 +88,15 @@ impl Failure {
     }
 }
 
+/// Formats a time in a show: `3:16.3`, `1:02:03.4`.
+#[must_use]
+pub fn moment(at: Duration) -> String {
+    let tenths = at.as_millis() / 100;
+    let (hours, minutes) = (tenths / 36_000, tenths / 600 % 60);
+    let minutes = if hours == 0 { minutes.to_string() } else { format!("{hours}:{minutes:02}") };
+    format!("{minutes}:{:02}.{}", tenths / 10 % 60, tenths % 10)
+}
+
 /// Quotes a text in a message.
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", clean(text))

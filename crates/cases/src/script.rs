@@ -42,6 +42,12 @@ impl Script {
     pub const NONE: Self =
         Self { late: Duration::ZERO, refused: &[], always: None, breaks: &[], ends: false };
 
+    /// Whether it breaks or ends connections that have the feed.
+    #[must_use]
+    pub fn breaks_connections(&self) -> bool {
+        self.ends || self.breaks.iter().any(|it| !matches!(it.how, How::Silence(_) | How::Newer))
+    }
+
     /// Whether a client mostly waits.
     #[must_use]
     pub fn waits(&self) -> bool {
@@ -92,7 +98,7 @@ pub enum How {
     Cut,
     /// The server sends nothing for this time.
     Silence(Duration),
-    /// The server closes it with 1011, and no longer knows the position of a client that returns: 4001.
+    /// The server closes it with 1011, and forgets all positions: a client that asks for one gets 4001.
     LosePosition,
     /// A message of an unknown type is sent, and from then on each event has an unknown key.
     Newer,

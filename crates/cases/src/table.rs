@@ -6,6 +6,11 @@ use serde::Serialize;
 
 use crate::{
     change::Change,
+    report::quoted,
+    sans_io::{
+        error::{Code, Problem},
+        nearest,
+    },
     script::{Answer, Break, How, Place, Script},
 };
 
@@ -131,7 +136,7 @@ pub const CASES: &[Case] = &[
         "late",
         Script { late: Duration::from_secs(3), ..Script::NONE },
         "nothing listens on the port for the first 3 s",
-        "the client connects within 60 s after that",
+        "the client connects within 30 s after that",
     ),
     connection(
         "busy",
@@ -230,7 +235,13 @@ const fn count_changes() -> usize {
 }
 
 /// Returns the case with this name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Case> {
-    CASES.iter().find(|case| case.name == name)
+///
+/// # Errors
+/// `bad_request`; the hint suggests the nearest case.
+pub fn find(name: &str) -> Result<&'static Case, Problem> {
+    CASES.iter().find(|case| case.name == name).ok_or_else(|| {
+        let names = Vec::from_iter(CASES.iter().map(|case| case.name));
+        Problem::new(Code::BadRequest, format_args!("unknown case {}", quoted(name)))
+            .hint(nearest::hint(name, &names))
+    })
 }

@@ -20,7 +20,7 @@ use crate::{
         change::truth_of,
         expect::Expectation,
         report::{self, Outcome, Verdict},
-        table::{CASES, Case},
+        table::{self, CASES, Case},
     },
     cli::{
         args,
@@ -29,7 +29,6 @@ use crate::{
             output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
             signals::Signals,
         },
-        serve::replay::case,
     },
     clock,
     demo::DEMO,
@@ -38,7 +37,6 @@ use crate::{
         pace::Speed,
     },
     source::Tape,
-    staged::Staged,
 };
 
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
@@ -105,9 +103,11 @@ fn check_folder(report: Option<&Path>) -> Result<(), Problem> {
 fn expectations(texts: &[String], tape: &Tape) -> Result<Vec<Expectation>, Problem> {
     let expectations =
         texts.iter().map(|text| Expectation::parse(text)).collect::<Result<Vec<_>, Problem>>()?;
-    let truth = truth_of(Staged::new(&CASES[0], tape)?.items());
-    for name in expectations.iter().filter_map(Expectation::name) {
-        name.check_user(&truth)?;
+    let mut users =
+        expectations.iter().filter_map(Expectation::name).filter(|name| name.is_user()).peekable();
+    if users.peek().is_some() {
+        let truth = truth_of(&tape.items()?);
+        users.try_for_each(|name| name.check_user(&truth))?;
     }
     Ok(expectations)
 }
@@ -133,7 +133,7 @@ fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 
 /// Returns the cases that the arguments choose.
 fn chosen(args: &args::Test) -> Result<VecDeque<&'static Case>, Problem> {
     for name in args.case.iter().chain(&args.skip) {
-        case(name)?;
+        table::find(name)?;
     }
     let is_chosen = |case: &&Case| {
         let is = |name: &String| name == case.name;

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::stage;
 use crate::{
-    cases::table::{self, CASES, Case},
+    cases::table,
     cli::{
         args,
         options::{config, serving::Addresses, sources},
@@ -12,11 +12,7 @@ use crate::{
     },
     demo::DEMO,
     log,
-    sans_io::{
-        error::{Code, Problem},
-        nearest,
-        pace::Speed,
-    },
+    sans_io::{error::Problem, pace::Speed},
     source::{ReplayOptions, Tape},
     staged::Staged,
     terminal::printable,
@@ -30,7 +26,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
-    let staged = args.case.as_deref().map(|name| Staged::new(case(name)?, &tape)).transpose()?;
+    let staged = args.case.as_deref().map(|name| Staged::new(table::find(name)?, &tape)).transpose()?;
     if staged.is_some() {
         // A script waits for clients.
         options.play.wait_clients = options.play.wait_clients.max(1);
@@ -49,15 +45,6 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let show = |channel: stage::Source| channel.replay(played.clone());
     let style = display::Style::Plain;
     stage::serve(&settings, &args.lifecycle, style, options, staged.as_ref(), show, announce).await
-}
-
-/// Returns the case with this name.
-pub(crate) fn case(name: &str) -> Result<&'static Case, Problem> {
-    table::find(name).ok_or_else(|| {
-        let names = Vec::from_iter(CASES.iter().map(|case| case.name));
-        let problem = Problem::new(Code::BadRequest, format!("unknown case `{}`", name.escape_debug()));
-        problem.hint(nearest::hint(name, &names))
-    })
 }
 
 fn greet(

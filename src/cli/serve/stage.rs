@@ -166,8 +166,9 @@ impl Bound {
         let tikfinity = serving::tikfinity(settings).await?;
         let hub = hub(serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
-        // A case breaks connections itself.
-        let exits_when_done = settings.replay.exit_when_done && staged.is_none();
+        // Whoever is away when it ends has missed nothing.
+        let breaks_connections = staged.is_some_and(|staged| staged.case.script.breaks_connections());
+        let exits_when_done = settings.replay.exit_when_done && !breaks_connections;
         let bound = Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done };
         Ok((bound, driver))
     }

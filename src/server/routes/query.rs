@@ -171,16 +171,14 @@ fn private(uri: &Uri, extra: &[Param]) -> Result<Play, Problem> {
 
 /// Returns the name of a case that changes the recording.
 fn case(name: &str) -> Result<&'static str, Problem> {
-    if let Some(case) = CHANGES.iter().find(|case| **case == name) {
-        return Ok(case);
+    let case = table::find(name)?;
+    if case.change.is_some() {
+        return Ok(case.name);
     }
-    if table::find(name).is_some() {
-        let problem = bad_request(format!(
-            "the case `{name}` does not change the recording, and a private replay has no other cases"
-        ));
-        return Err(problem.hint(format!("run `livetape replay --case {name}`")));
-    }
-    Err(bad_request(format!("unknown case `{}`", name.escape_debug())).hint(nearest::hint(name, &CHANGES)))
+    let problem = bad_request(format!(
+        "the case `{name}` does not change the recording, and a private replay has no other cases"
+    ));
+    Err(problem.hint(format!("run `livetape replay --case {name}`")))
 }
 
 /// Rejects any query parameter.

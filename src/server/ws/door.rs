@@ -50,8 +50,6 @@ struct State {
 pub struct Attempt {
     /// When it was made.
     pub at: Instant,
-    /// Whether it said where to go on.
-    pub has_since: bool,
     /// Whether it got the feed.
     pub is_let_in: bool,
 }
@@ -110,11 +108,10 @@ impl Door {
         let mut state = self.lock();
         let always = state.always;
         let answer = state.next.pop_front().or(always);
-        let has_since = since.is_some();
-        let is_lost = state.is_lost && has_since;
+        let is_lost = state.is_lost && since.is_some();
         if state.attempts.len() < ATTEMPTS_MAX {
             let is_let_in = answer.is_none() && !is_lost;
-            state.attempts.push(Attempt { at: clock::now(), has_since, is_let_in });
+            state.attempts.push(Attempt { at: clock::now(), is_let_in });
         }
         match answer {
             Some(answer) => Err(denied(answer)),

@@ -12,25 +12,25 @@ use crate::{
 };
 
 impl Tape {
-    /// Returns the recording as a case changes it, and its items. Both are held in memory.
+    /// Returns the recording as a case changes it. A changed one is held in memory.
     ///
     /// # Errors
     /// `bad_request` if it has more than `bytes_max`; any failure of reading it.
-    pub(crate) fn changed(&self, case: &Case, bytes_max: u64) -> Result<(Self, Vec<Item>), Problem> {
+    pub(crate) fn changed(&self, case: &Case, bytes_max: u64) -> Result<Self, Problem> {
         if self.bytes() > bytes_max {
             let message =
                 format!("{} has more than {} MiB, the maximum for a case", self.name, bytes_max >> 20);
             return Err(Problem::new(Code::BadRequest, message).hint("use a part of it: `livetape cut`"));
         }
-        let mut items = self.items()?;
         let mut tape = self.clone();
         if let Some(change) = case.change {
+            let mut items = self.items()?;
             items.retain(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
             items = change::change(change, items);
             tape = Self::from_bytes(&self.name, write(&items).map_err(|error| unwritable(&error))?);
         }
         tape.case = Some(case.name);
-        Ok((tape, items))
+        Ok(tape)
     }
 
     /// Lets replays wait at these places.
@@ -38,7 +38,11 @@ impl Tape {
         Self { gates: Some(gates), ..self }
     }
 
-    fn items(&self) -> Result<Vec<Item>, Problem> {
+    /// Returns all items.
+    ///
+    /// # Errors
+    /// Any failure of reading it.
+    pub(crate) fn items(&self) -> Result<Vec<Item>, Problem> {
         let item = |step| match step {
             Step::Item(item) => Some(item),
             _ => None,

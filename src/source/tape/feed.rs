@@ -15,7 +15,7 @@ const CHUNK_BYTES_MAX: usize = 256 << 10;
 /// Maximum number of items in a chunk that is read ahead.
 const CHUNK_ITEMS_MAX: usize = 256;
 /// Maximum number of chunks that wait to be played.
-const CHUNKS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 2;
 
 /// An element of a tape, in file order.
 #[derive(Debug)]

@@ -149,9 +149,9 @@ async fn clients_that_never_read_are_counted_at_the_end_of_the_recording() {
 }
 
 /// Starts a replay that begins once two clients are connected.
-fn short_show() -> Running {
+fn short_show(more: &[&str]) -> Running {
     let args = ["replay", "short", "--speed", "max", "--exit-when-done", "--wait-clients", "2"];
-    tokio::task::block_in_place(|| Running::start(&args))
+    tokio::task::block_in_place(|| Running::start(&[&args, more].concat()))
 }
 
 /// Reads a whole show with two clients.
@@ -163,22 +163,25 @@ async fn read_with_two(server: &Running) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_the_server_ended_before_the_end_is_counted() {
-    let server = short_show();
-    let mut invalid = stalled(&server, "").await;
-    // A text that is not masked.
-    invalid.write_all(b"\x81\x02hi").await.unwrap();
-    let mut said = Vec::new();
-    invalid.read_to_end(&mut said).await.unwrap();
-    assert!(said.ends_with(b"protocol_error"), "{said:?}");
-    read_with_two(&server).await;
-    let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());
-    assert_eq!(status.code(), Some(3), "{told}");
-    assert!(told.contains("❌ 1 client was dropped before it had read everything\n"), "{told}");
+    // A case that only changes the show breaks no connections.
+    for more in [&[][..], &["--case", "no-final"]] {
+        let server = short_show(more);
+        let mut invalid = stalled(&server, "").await;
+        // A text that is not masked.
+        invalid.write_all(b"\x81\x02hi").await.unwrap();
+        let mut said = Vec::new();
+        invalid.read_to_end(&mut said).await.unwrap();
+        assert!(said.ends_with(b"protocol_error"), "{said:?}");
+        read_with_two(&server).await;
+        let (status, told) = tokio::task::block_in_place(|| server.wait_for_log());
+        assert_eq!(status.code(), Some(3), "{told}");
+        assert!(told.contains("❌ 1 client was dropped before it had read everything\n"), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_before_the_end_is_reported_without_a_failure() {
-    let server = short_show();
+    let server = short_show(&[]);
     let mut polite = open(&server, "").await;
     polite.close(None).await.unwrap();
     while let Some(Ok(_)) = polite.next().await {}

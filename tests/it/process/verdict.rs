@@ -249,7 +249,7 @@ fn a_command_leaves_no_processes_and_no_files() {
     if let Ok(status) = fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
         state = status.rsplit(") ").next().unwrap().into();
     }
-    // Whoever adopted it may not have noticed yet.
+    // A process that has ended stays in the list until its new parent asks for its exit code.
     assert!(state.starts_with('Z'), "{state}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file of this test");
 }

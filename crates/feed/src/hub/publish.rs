@@ -29,7 +29,12 @@ impl Hub {
             (state.ring.head(), Arc::clone(&state.stream))
         };
         let entry = encoder.encode_newer(&stream, head + 1);
-        self.shared.write().push(entry);
+        let mut state = self.shared.write();
+        if state.closed.is_some() {
+            return;
+        }
+        state.push(entry);
+        drop(state);
         self.shared.news.send_replace(());
     }
 

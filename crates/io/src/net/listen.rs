@@ -99,18 +99,7 @@ impl Reserved {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map(|(address, _)| *address).collect()
     }
-}
 
-fn reserve(address: SocketAddr) -> Result<(SocketAddr, TcpSocket), Problem> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-    let bound = socket.and_then(|socket| {
-        socket.bind(address)?;
-        Ok((socket.local_addr()?, socket))
-    });
-    bound.map_err(|error| cannot_bind(address, &error))
-}
-
-impl Reserved {
     /// Listens.
     ///
     /// # Errors
@@ -126,6 +115,15 @@ impl Reserved {
         let first = listeners.next().expect("a listener has an address");
         Ok(Listening { first, second: listeners.next(), second_first: false })
     }
+}
+
+fn reserve(address: SocketAddr) -> Result<(SocketAddr, TcpSocket), Problem> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let bound = socket.and_then(|socket| {
+        socket.bind(address)?;
+        Ok((socket.local_addr()?, socket))
+    });
+    bound.map_err(|error| cannot_bind(address, &error))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
