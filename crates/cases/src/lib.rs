@@ -8,4 +8,5 @@ pub mod expect;
 pub mod mistakes;
 pub mod report;
 pub mod script;
+pub mod shrink;
 pub mod table;

@@ -36,22 +36,27 @@ impl Batches {
     /// Rewrites the messages of an item, if `edit` returns that it changed them.
     pub(super) fn edit(&mut self, item: &mut Item, edit: impl FnOnce(&mut Vec<Message>) -> bool) {
         let Some((push, old, mut batch)) = self.open(item) else { return };
-        if !edit(&mut batch.messages) {
-            return;
+        if edit(&mut batch.messages) {
+            put(item, push, &old, &batch);
         }
-        let plain = write_batch(&batch);
-        let is_zipped = old.starts_with(&GZIP_MAGIC);
-        // Readers would cut it off.
-        if is_zipped && plain.len() > UNZIPPED_BYTES_MAX {
-            return;
+    }
+
+    /// Splits an item into one for each of its messages. Items without messages stay whole.
+    pub(super) fn split(&mut self, item: Item) -> Vec<(Item, Option<Message>)> {
+        let Some((push, old, batch)) = self.open(&item) else { return vec![(item, None)] };
+        match &batch.messages[..] {
+            [] => vec![(item, None)],
+            [message] => vec![(item, Some(message.clone()))],
+            messages => {
+                let part = |message: &Message| {
+                    let mut part = item.clone();
+                    let messages = vec![message.clone()];
+                    put(&mut part, push.clone(), &old, &Batch { messages, info: batch.info.clone() });
+                    (part, Some(message.clone()))
+                };
+                messages.iter().map(part).collect()
+            }
         }
-        let payload = if is_zipped { zip(&plain) } else { plain };
-        match (&mut item.what, push) {
-            (What::Frame(frame), Some(push)) => frame.bytes = write_push(&Push { payload, ..push }),
-            (What::Http(http), _) => http.body = payload,
-            _ => {}
-        }
-        item.flags.0 |= Flags::EDITED;
     }
 
     /// Removes messages from an item, and returns them.
@@ -90,6 +95,23 @@ impl Batches {
         let batch = unzip_batch(payload.clone(), &mut self.unzipper, &mut faults);
         faults.is_empty().then_some((push, payload, batch))
     }
+}
+
+/// Replaces the batch of an item, which had the bytes `old`.
+fn put(item: &mut Item, push: Option<Push>, old: &Bytes, batch: &Batch) {
+    let plain = write_batch(batch);
+    let is_zipped = old.starts_with(&GZIP_MAGIC);
+    // Readers would cut it off.
+    if is_zipped && plain.len() > UNZIPPED_BYTES_MAX {
+        return;
+    }
+    let payload = if is_zipped { zip(&plain) } else { plain };
+    match (&mut item.what, push) {
+        (What::Frame(frame), Some(push)) => frame.bytes = write_push(&Push { payload, ..push }),
+        (What::Http(http), _) => http.body = payload,
+        _ => {}
+    }
+    item.flags.0 |= Flags::EDITED;
 }
 
 /// Returns frames with these messages, in this order. `now_ms` is the server's time; 0 omits it.

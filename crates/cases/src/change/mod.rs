@@ -5,6 +5,7 @@ mod decode;
 mod gifts;
 mod node;
 mod people;
+mod pieces;
 mod room;
 mod stage;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 use std::time::Duration;
 
 pub use decode::{events_of, truth_of};
+pub(crate) use pieces::{Piece, pieces};
 
 use crate::sans_io::recording::Item;
 

@@ -156,6 +156,12 @@ impl Node {
         self.set(name, Value::Bytes(LENGTH_DELIMITED, child.write()));
     }
 
+    /// Takes the fields of another message with the same schema.
+    pub(super) fn copy(&mut self, other: &Self) {
+        self.is_changed |= self.fields != other.fields;
+        self.fields.clone_from(&other.fields);
+    }
+
     fn set(&mut self, name: &str, value: Value) {
         let Some(field) = self.field(name).filter(|_| self.value(name) != Some(&value)) else { return };
         self.remove(name);

@@ -1,0 +1,115 @@
+//! The search, one candidate after the other.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+use super::show::{Gone, Show, Unit};
+
+/// A search that waits for the answer to one candidate. Clones share the units.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    round: Round,
+    /// What is gone from the smallest show so far.
+    gone: Gone,
+    /// The units of this round, sorted by their keys.
+    units: Arc<[Unit]>,
+    /// Blocks of units that are still to be tried.
+    blocks: VecDeque<Block>,
+    /// Number of answers in this round, and how many candidates still failed.
+    answers: u32,
+    successes: u32,
+}
+
+/// A range of units.
+#[derive(Clone, Debug)]
+struct Block {
+    range: Range<usize>,
+    /// Whether it is the rest of a block that could not go. If the block before it can, it is needed.
+    is_rest: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// Items: all, then blocks of kinds, of streaks, and of messages.
+    Items,
+    /// What is special about those that are left.
+    Details,
+    /// Each unit alone, until none can go.
+    Each,
+}
+
+impl Search {
+    pub(super) fn new(show: &Show) -> Self {
+        let units: Arc<[Unit]> = show.removable(&Gone::new()).into();
+        let blocks = [Block { range: 0..units.len(), is_rest: false }].into();
+        Self { round: Round::Items, gone: Gone::new(), units, blocks, answers: 0, successes: 0 }
+    }
+
+    /// Returns what is gone from the smallest show so far.
+    pub(super) fn gone(&self) -> &Gone {
+        &self.gone
+    }
+
+    /// Returns how likely a candidate of this round still fails, from 0 to 1.
+    pub(super) fn success_rate(&self) -> f64 {
+        f64::from(self.successes + 1) / f64::from(self.answers + 2)
+    }
+
+    /// Returns what is gone from the next candidate; `None` at the end.
+    pub(super) fn trial(&mut self, show: &Show) -> Option<Gone> {
+        loop {
+            let Some(block) = self.blocks.front() else {
+                if self.start_round(show) {
+                    continue;
+                }
+                return None;
+            };
+            let gone = show.without(&self.gone, &self.units[block.range.clone()]);
+            if gone != self.gone {
+                return Some(gone);
+            }
+            self.blocks.pop_front();
+        }
+    }
+
+    /// Takes the answer for what [`Self::trial`] returned.
+    pub(super) fn decide(&mut self, show: &Show, gone: Gone, still_fails: bool) {
+        let Some(block) = self.blocks.pop_front() else { return };
+        self.answers += 1;
+        if !still_fails {
+            return self.split(show, block.range);
+        }
+        self.gone = gone;
+        self.successes += 1;
+        if !block.is_rest
+            && let Some(rest) = self.blocks.pop_front_if(|next| next.is_rest)
+        {
+            self.split(show, rest.range);
+        }
+    }
+
+    /// Replaces a block that cannot go by two smaller ones.
+    fn split(&mut self, show: &Show, range: Range<usize>) {
+        let Some([first, rest]) = show.split(&self.units, range) else { return };
+        self.blocks.push_back(Block { range: first, is_rest: false });
+        self.blocks.push_back(Block { range: rest, is_rest: true });
+    }
+
+    /// Starts the next round. Returns whether there is one.
+    fn start_round(&mut self, show: &Show) -> bool {
+        if self.round == Round::Each && self.successes == 0 {
+            return false;
+        }
+        let details = show.details(&self.gone);
+        if self.round == Round::Items {
+            (self.round, self.units) = (Round::Details, details.into());
+            self.blocks.push_back(Block { range: 0..self.units.len(), is_rest: false });
+        } else {
+            let units = [show.removable(&self.gone), details].concat();
+            (self.round, self.units) = (Round::Each, units.into());
+            let block = |at| Block { range: at..at + 1, is_rest: false };
+            self.blocks.extend((0..self.units.len()).map(block));
+        }
+        (self.answers, self.successes) = (0, 0);
+        true
+    }
+}
