@@ -83,9 +83,12 @@ impl Staged {
         Self { gives_up: true, ..self }
     }
 
-    /// Returns the number of events before each break.
-    pub fn breaks(&self) -> impl Iterator<Item = usize> {
-        self.places.iter().map(|place| place.events)
+    /// Returns the numbers of events before each break of the connections, or, if `starts_over`, before the
+    /// recording starts over.
+    #[must_use]
+    pub fn breaks(&self, starts_over: bool) -> Vec<usize> {
+        let breaks = self.places.iter().zip(self.case.script.breaks);
+        breaks.filter(|(_, it)| it.how.starts_over() == starts_over).map(|(place, _)| place.events).collect()
     }
 
     /// Returns what has been seen so far.
@@ -201,6 +204,12 @@ impl Staged {
                 hub.publish_newer();
                 "sent something unknown".to_owned()
             }
+            How::StartOver => "sent the recording from its start again".to_owned(),
+            How::Restart => {
+                let reason = CloseReason { code: close::GOING_AWAY, reason: "case".into() };
+                hub.restart(&format!("{}-restarted", hub.stream()), 0, &reason);
+                "closed with 1001, as if the server had been started again,".to_owned()
+            }
         };
         let at = moment(spot.offset);
         let connections =
@@ -220,6 +229,9 @@ impl Staged {
         tell("all are back: the show goes on");
         self.lock(|progress| progress.awaited = None);
         self.gates.open(gate);
+        if how.starts_over() {
+            let _ = control.order(ReplayOrder::Seek(Duration::ZERO)).await;
+        }
         let _ = control.order(ReplayOrder::Play).await;
         true
     }

@@ -9,7 +9,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use super::tokens::{TokenChannels, shutting_down};
 use crate::{
-    cases::table,
+    cases::table::Suite,
     control::{
         Answer, ChannelGuard, ChannelRegistry, ChannelRequests, Control, Driver, PrivateReplay, Request,
         Requested,
@@ -105,7 +105,7 @@ async fn find(
             Requested::Named(name) => Tape::find_by_name(&folder, &name),
         }?;
         let tape = match case {
-            Some(case) => tape.changed(table::find(case)?, CHANGED_BYTES_MAX)?,
+            Some(case) => tape.changed(Suite::Feed.find(case)?, CHANGED_BYTES_MAX)?,
             None => tape,
         };
         tape.check_within(start)?;

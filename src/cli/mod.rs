@@ -14,13 +14,14 @@ use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use client::{trigger, watch};
 use files::{cat, diff, edit, events, export, import, share, tools};
-use judge::{run, test};
+use judge::{run, shrink, test};
 use process::{
     display, file_size,
     output::{self, complain},
 };
 use serve::{cluster, live, mock, record, replay};
 use setup::{ca, config, shell, token};
+use tokio::runtime::Builder;
 
 use crate::sans_io::error::{Code, Problem, exit};
 
@@ -47,7 +48,8 @@ pub fn main() -> u8 {
         Command::Mock(args) => run(mock::mock(args)),
         Command::Ca(args) => ca::ca(&args),
         Command::Run(args) => run(run::run(args)),
-        Command::Test(args) => run(test::test(args)),
+        Command::Test(args) => run_in(&mut one_thread(), test::test(args)),
+        Command::Shrink(args) => run_in(&mut one_thread(), shrink::shrink(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Trigger(args) => run(trigger::trigger(*args)),
         Command::Events(args) => events::events(&args),
@@ -91,7 +93,18 @@ fn help_or_problem(error: &clap::Error) -> Result<u8, Problem> {
 }
 
 fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    run_in(&mut Builder::new_multi_thread(), command)
+}
+
+/// Servers of many runs share a thread: a heap for each would be most of the memory.
+fn one_thread() -> Builder {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(1);
+    runtime
+}
+
+fn run_in(runtime: &mut Builder, command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
+    let runtime = runtime.enable_all().build();
     let runtime =
         runtime.map_err(|error| Problem::new(Code::Io, format!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(command);

@@ -92,6 +92,12 @@ impl Lobby {
         Ok(self.view(self.key(id)?))
     }
 
+    /// Returns one connection, unless no list contains it.
+    #[must_use]
+    pub fn listed_view(&self, key: Key) -> Option<ConnectionView> {
+        (self.connections.contains_key(&key) && !self.pending.contains(&key)).then(|| self.view(key))
+    }
+
     /// Replaces the metadata of a connection.
     ///
     /// # Errors
@@ -212,12 +218,15 @@ impl Lobby {
             key,
             id: connection.id,
             client_id: connection.client_id.clone(),
+            address: connection.address,
             path: connection.path.clone(),
+            query: connection.query.clone(),
             observer: connection.is_observer,
             filter: connection.filter.clone(),
             // The hub knows them.
             position: None,
             lag: None,
+            resent: None,
             rooms: reads.map(|(feed, _)| feed.room_id()).chain(rooms).collect(),
             metadata: connection.metadata.clone(),
             created_at: connection.created_at,

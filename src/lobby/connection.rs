@@ -1,6 +1,6 @@
 //! Connections: their internal state, and their form in responses.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,8 +38,12 @@ pub struct Opening {
     pub id: Uuid,
     /// Client id of the client's choice; generated from `id` if absent.
     pub client_id: Option<String>,
+    /// Address of the client, if it has one.
+    pub address: Option<IpAddr>,
     /// Path of the request.
     pub path: Cow<'static, str>,
+    /// Query of the request, in the form for responses.
+    pub query: String,
     /// Purpose of the connection.
     pub role: Role,
     /// Stream of the feed that it reads, if any.
@@ -54,7 +58,9 @@ pub struct Opening {
 pub(super) struct Connection {
     pub(super) id: Uuid,
     pub(super) client_id: String,
+    pub(super) address: Option<IpAddr>,
     pub(super) path: Cow<'static, str>,
+    pub(super) query: String,
     pub(super) role: Role,
     pub(super) reading: Option<String>,
     pub(super) is_observer: bool,
@@ -80,8 +86,13 @@ pub struct ConnectionView {
     pub id: Uuid,
     /// Client id.
     pub client_id: String,
+    /// Address of the client; `null` for a connection in memory.
+    pub address: Option<IpAddr>,
     /// Path of the request.
     pub path: Cow<'static, str>,
+    /// Query of the request as the client sent it, cut after 1,024 bytes. Values of parameters other than
+    /// those of livetape's feeds are `***`, because they may be secrets.
+    pub query: String,
     /// Whether it is an observer (`observer=1`).
     pub observer: bool,
     /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it
@@ -91,6 +102,9 @@ pub struct ConnectionView {
     pub position: Option<u64>,
     /// Number of newer events of its feed, of any type; `null` if it reads no feed.
     pub lag: Option<u64>,
+    /// Number of events, of any type, from the backlog that `since` asked for; `null` if it began without a
+    /// feed.
+    pub resent: Option<u64>,
     /// The rooms that it is in, including the room of the user whose feed it reads.
     pub rooms: Vec<String>,
     /// Metadata of the connection.

@@ -111,6 +111,12 @@ impl Lobby {
         self.feeds = feeds.iter().map(|feed| (feed.clone(), since(feed))).collect();
     }
 
+    /// Returns the wall-clock time of the current input.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.now.wall
+    }
+
     /// Takes the actions to perform, in order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
@@ -144,7 +150,9 @@ impl Lobby {
         let connection = Connection {
             id: opening.id,
             client_id,
+            address: opening.address,
             path: opening.path,
+            query: opening.query,
             role: opening.role,
             reading: opening.reading,
             is_observer: opening.is_observer,

@@ -41,7 +41,9 @@ impl Rig {
         Opening {
             id: Uuid::from_u128(self.made),
             client_id: Some(name.to_owned()),
+            address: None,
             path: "/ws".into(),
+            query: String::new(),
             role: Role::Talks,
             reading: None,
             is_observer: false,

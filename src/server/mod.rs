@@ -18,6 +18,8 @@ use axum::Router;
 use observe::{statistics, trace};
 #[cfg(feature = "cli")]
 pub(crate) use routes::fallback::masked;
+#[cfg(feature = "cli")]
+pub(crate) use routes::mock::scenario;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
 pub use state::API_VERSION;

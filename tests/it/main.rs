@@ -5,6 +5,7 @@ mod auth;
 mod bounds;
 mod channels;
 mod compatibility;
+mod connections;
 mod cross_site;
 mod dashboard;
 mod decoder;

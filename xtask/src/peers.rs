@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "table")]
     proxied: bool,
     /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python
-    /// interpreter. With --table: parts of names of clients, or scenarios
+    /// interpreter. With --table: parts of names of clients, scenarios, or `score`
     only: Vec<String>,
 }
 

@@ -241,37 +241,84 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '-')
 }
 
-/// Compares what a command said with the truth. Returns a failure for each difference, without a diagnosis.
+/// What is right: the least and the most that a client can have counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Right<'a> {
+    /// The least.
+    pub least: &'a Truth,
+    /// The most. If nothing was lost, it is the same.
+    pub most: &'a Truth,
+}
+
+impl<'a> From<&'a Truth> for Right<'a> {
+    fn from(truth: &'a Truth) -> Self {
+        Self { least: truth, most: truth }
+    }
+}
+
+impl Right<'_> {
+    /// Returns the right value: `114`, or `100 to 114`.
+    fn value(self, name: &Name) -> String {
+        let [least, most] = self.ends(name);
+        if least == most {
+            return least;
+        }
+        format!("{least} {} {most}", if name.is_word() { "or" } else { "to" })
+    }
+
+    /// Whether a value is right.
+    fn is(self, name: &Name, got: &str) -> bool {
+        let ends @ [least, most] = &self.ends(name);
+        if name.is_word() {
+            // Without gifts, any word is right.
+            return ends.iter().any(|end| end.is_empty() || end == got);
+        }
+        let number = |text: &str| text.parse::<i128>().ok();
+        match (number(least), number(most), number(got)) {
+            // The number of viewers can also decrease.
+            (Some(one), Some(other), Some(got)) => (one.min(other)..=one.max(other)).contains(&got),
+            _ => least == got,
+        }
+    }
+
+    fn ends(self, name: &Name) -> [String; 2] {
+        [self.least, self.most].map(|truth| name.value(truth))
+    }
+}
+
+/// Compares what a command said with what is right. Returns a failure for each difference, without a diagnosis.
 /// If nobody sent a gift, the top gifter is not compared.
 #[must_use]
-pub fn compare(truth: &Truth, output: &Output, result: &[Said]) -> Vec<Failure> {
+pub fn compare<'a>(right: impl Into<Right<'a>>, output: &Output, result: &[Said]) -> Vec<Failure> {
+    let right = right.into();
     let found = output.found();
     if output.bytes() == 0 && !found.is_empty() {
         let message = "printed nothing; print totals as they change, and flush each line";
         return vec![Failure::new("output", message)];
     }
-    let printed = found.into_iter().filter_map(|(expectation, found)| expectation.compare(truth, found));
+    let printed = found.into_iter().filter_map(|(expectation, found)| expectation.compare(right, found));
     let wrote = result.iter().filter_map(|said| {
         let verb = format!("wrote {} as {}", quoted(said.name.as_str()), quoted(&said.value));
-        difference(truth, &said.name, &said.value, &verb)
+        difference(right, &said.name, &said.value, &verb)
     });
     printed.chain(wrote).collect()
 }
 
 impl Expectation {
-    fn compare(&self, truth: &Truth, found: Option<Found>) -> Option<Failure> {
+    fn compare(&self, right: Right<'_>, found: Option<Found>) -> Option<Failure> {
         match (&self.name, found) {
             (Some(name), Some(found)) => {
-                difference(truth, name, &found.value, &format!("printed {}", quoted(&found.shown)))
+                difference(right, name, &found.value, &format!("printed {}", quoted(&found.shown)))
             }
             (None, Some(_)) => None,
             (Some(name), None) => {
-                let right = name.value(truth);
+                let is_open = right.is(name, "");
+                let right = right.value(name);
                 let text = quoted(&format!("{}…{}", self.before, self.after));
                 let hint = if right == "0" { ": print it at the start, too" } else { "" };
                 let message = format!("did not print {text}, right is {}{hint}", quoted_word(name, &right));
                 let failure = Failure { expected: Some(right), ..Failure::new(name.as_str(), &message) };
-                (!is_open(name, truth)).then_some(failure)
+                (!is_open).then_some(failure)
             }
             (None, None) => {
                 let message = format!("did not print {}", quoted(&self.before));
@@ -281,22 +328,17 @@ impl Expectation {
     }
 }
 
-fn difference(truth: &Truth, name: &Name, got: &str, verb: &str) -> Option<Failure> {
-    let right = name.value(truth);
-    if right == got || is_open(name, truth) {
+fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Failure> {
+    if right.is(name, got) {
         return None;
     }
+    let right = right.value(name);
     let message = format!("{verb}, right is {}", quoted_word(name, &right));
     Some(Failure {
         expected: Some(right),
         got: Some(got.to_owned()),
         ..Failure::new(name.as_str(), &message)
     })
-}
-
-/// Whether any value is right.
-fn is_open(name: &Name, truth: &Truth) -> bool {
-    name.is_word() && truth.top_gifter.is_empty()
 }
 
 fn quoted_word(name: &Name, value: &str) -> String {

@@ -7,6 +7,7 @@ pub mod change;
 pub mod expect;
 pub mod mistakes;
 pub mod report;
+pub mod room;
 pub mod script;
 pub mod shrink;
 pub mod table;

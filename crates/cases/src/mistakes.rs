@@ -32,6 +32,8 @@ struct Show<'a> {
     events: &'a [Event],
     /// Numbers of events before the breaks of the connection.
     breaks: &'a [usize],
+    /// Numbers of events before the show started over.
+    starts: &'a [usize],
     /// Index of the last room's first event.
     last_room: usize,
     /// Index after the first event that ends a room.
@@ -39,13 +41,13 @@ struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    fn new(events: &'a [Event], breaks: &'a [usize]) -> Self {
+    fn new(events: &'a [Event], breaks: &'a [usize], starts: &'a [usize]) -> Self {
         let is_end =
             |event: &Event| matches!(&event.data, Data::Control(control) if matches!(control.action, 3 | 4));
         let is_room = |event: &Event| matches!(event.data, Data::ConnectionCreated(_));
         let last_room = events.iter().rposition(is_room).unwrap_or(0);
         let first_end = events.iter().position(is_end).map_or(events.len(), |at| at + 1);
-        Self { events, breaks, last_room, first_end }
+        Self { events, breaks, starts, last_room, first_end }
     }
 
     /// Returns each event as a client with this mistake counts it, and how many times.
@@ -77,12 +79,18 @@ impl<'a> Show<'a> {
 
 /// Returns the mistake that gives `got` for the number `what`, if exactly one does; mistakes that the plain show
 /// reveals as well only count if no other does. `events` are those of one
-/// generation as they were broadcast; `breaks` are the numbers of events before each break of the connection,
-/// in ascending order. The right number has no diagnosis, and neither has 0, which a client without any
+/// generation as they were broadcast; `breaks` and `starts` are the numbers of events before each break of the
+/// connection, and before the show started over, in ascending order. The right number has no diagnosis, and neither has 0, which a client without any
 /// events prints as well.
 #[must_use]
-pub fn diagnose(events: &[Event], breaks: &[usize], what: &str, got: &str) -> Option<Diagnosis> {
-    let (name, show) = (Name::parse(what).ok()?, Show::new(events, breaks));
+pub fn diagnose(
+    events: &[Event],
+    breaks: &[usize],
+    starts: &[usize],
+    what: &str,
+    got: &str,
+) -> Option<Diagnosis> {
+    let (name, show) = (Name::parse(what).ok()?, Show::new(events, breaks, starts));
     if got == "0" || got.is_empty() || show.truth(&name) == got {
         return None;
     }
@@ -94,6 +102,23 @@ pub fn diagnose(events: &[Event], breaks: &[usize], what: &str, got: &str) -> Op
     let message = || format!("{got} is what {} gives{}", first.doing, parting(&show, first, &name));
     let is_one = found.iter().all(|other| other.name == first.name);
     is_one.then(|| Diagnosis { name: first.name, message: message() })
+}
+
+/// Like [`diagnose`], for a client that got some messages more than once: `all` are the events of all of them, and
+/// `once` those that count.
+#[must_use]
+pub fn diagnose_with_repeats(once: &[Event], all: &[Event], what: &str, got: &str) -> Option<Diagnosis> {
+    let name = Name::parse(what).ok()?;
+    let [right, repeated] = [once, all].map(|events| Show::new(events, &[], &[]).truth(&name));
+    if got != right && got == repeated {
+        let message =
+            format!("{got} is what counting messages again gives that were sent again with the same id");
+        return Some(Diagnosis { name: "counted_repeats", message });
+    }
+    // Only too large a number can contain them.
+    let number = |text: &str| text.parse::<i64>().unwrap_or_default();
+    let is_more = number(got) > number(&repeated);
+    diagnose(once, &[], &[], what, got).or_else(|| is_more.then(|| diagnose(all, &[], &[], what, got))?)
 }
 
 /// What a streak, or an event outside of streaks, adds to a number.

@@ -45,7 +45,8 @@ impl Script {
     /// Whether it breaks or ends connections that have the feed.
     #[must_use]
     pub fn breaks_connections(&self) -> bool {
-        self.ends || self.breaks.iter().any(|it| !matches!(it.how, How::Silence(_) | How::Newer))
+        self.ends
+            || self.breaks.iter().any(|it| !matches!(it.how, How::Silence(_) | How::Newer | How::StartOver))
     }
 
     /// Whether a client mostly waits.
@@ -80,6 +81,14 @@ pub struct Break {
     pub how: How,
 }
 
+impl How {
+    /// Whether the show starts over.
+    #[must_use]
+    pub fn starts_over(self) -> bool {
+        matches!(self, Self::StartOver | Self::Restart)
+    }
+}
+
 /// A place in a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -89,7 +98,7 @@ pub enum Place {
     InStreak,
 }
 
-/// How a connection breaks.
+/// How a connection breaks, or a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// The server closes it with this code.
@@ -102,6 +111,11 @@ pub enum How {
     LosePosition,
     /// A message of an unknown type is sent, and from then on each event has an unknown key.
     Newer,
+    /// The recording starts over.
+    StartOver,
+    /// The server closes it with 1001 and forgets everything, as if it had been started again, and the recording
+    /// starts over.
+    Restart,
 }
 
 /// A place in the items of a show.

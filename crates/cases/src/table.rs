@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     change::Change,
     report::quoted,
+    room::{Course, Room},
     sans_io::{
         error::{Code, Problem},
         nearest,
@@ -17,8 +18,10 @@ use crate::{
 /// A case: a show and a connection, and what is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// Name in commands and reports.
+    /// Name in commands and reports, unique in its suite.
     pub name: &'static str,
+    /// What the client connects to.
+    pub suite: Suite,
     /// What is changed or broken.
     pub group: Group,
     /// What happens.
@@ -29,8 +32,48 @@ pub struct Case {
     pub since: &'static str,
     /// How the show is changed.
     pub change: Option<Change>,
-    /// What happens to the connections.
+    /// What happens to the connections to the feed.
     pub script: Script,
+    /// What happens in the room.
+    pub room: Room,
+}
+
+/// What the client of a case connects to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suite {
+    /// livetape's feed.
+    Feed,
+    /// A room of the mock TikTok.
+    Room,
+}
+
+impl Suite {
+    /// Returns the name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Feed => "feed",
+            Self::Room => "room",
+        }
+    }
+
+    /// Returns the cases, in the order in which they run.
+    pub fn cases(self) -> impl Iterator<Item = &'static Case> {
+        CASES.iter().filter(move |case| case.suite == self)
+    }
+
+    /// Returns the case with this name.
+    ///
+    /// # Errors
+    /// `bad_request`; the hint suggests the nearest case.
+    pub fn find(self, name: &str) -> Result<&'static Case, Problem> {
+        self.cases().find(|case| case.name == name).ok_or_else(|| {
+            let names = Vec::from_iter(self.cases().map(|case| case.name));
+            Problem::new(Code::BadRequest, format_args!("unknown case {}", quoted(name)))
+                .hint(nearest::hint(name, &names))
+        })
+    }
 }
 
 /// What a case changes or breaks.
@@ -39,16 +82,38 @@ pub struct Case {
 pub enum Group {
     /// The show.
     Show,
-    /// The connection to the feed.
+    /// The connection.
     Connection,
+    /// The replay: only cases that are named run.
+    Replay,
 }
 
 const fn show(name: &'static str, change: Option<Change>, what: &'static str, right: &'static str) -> Case {
-    Case { name, group: Group::Show, what, right, since: "0.1", change, script: Script::NONE }
+    let (suite, group, since, script, room) = (Suite::Feed, Group::Show, "0.1", Script::NONE, Room::PLAIN);
+    Case { name, suite, group, what, right, since, change, script, room }
 }
 
 const fn connection(name: &'static str, script: Script, what: &'static str, right: &'static str) -> Case {
-    Case { name, group: Group::Connection, what, right, since: "0.1", change: None, script }
+    Case { group: Group::Connection, script, ..show(name, None, what, right) }
+}
+
+const fn replay(name: &'static str, script: Script, what: &'static str, right: &'static str) -> Case {
+    Case { group: Group::Replay, ..connection(name, script, what, right) }
+}
+
+const fn room_show(
+    name: &'static str,
+    change: Option<Change>,
+    what: &'static str,
+    right: &'static str,
+) -> Case {
+    Case { suite: Suite::Room, ..show(name, change, what, right) }
+}
+
+/// A scenario of the mock, whose name is also the case's.
+const fn scenario(name: &'static str, course: Course, what: &'static str, right: &'static str) -> Case {
+    let room = Room { scenario: Some(name), course };
+    Case { group: Group::Connection, room, ..room_show(name, None, what, right) }
 }
 
 const fn breaks(breaks: &'static [Break]) -> Script {
@@ -210,14 +275,213 @@ pub const CASES: &[Case] = &[
         "401 at each attempt",
         "the client stays away, or tries at most 30 times a minute",
     ),
+    room_show("plain", None, "the recording as it is", "what was sent: nothing is changed"),
+    room_show(
+        "interleaved",
+        Some(Change::Interleaved),
+        "two users send the same gift at once, and one user two gifts",
+        "each streak counts: `groupId` tells them apart",
+    ),
+    room_show(
+        "again",
+        Some(Change::Again),
+        "a user sends the same gift again, in a shorter streak",
+        "both streaks count: the second has another `groupId`",
+    ),
+    room_show(
+        "no-final",
+        Some(Change::NoFinal),
+        "no streak's last message arrives",
+        "the highest `repeatCount` of each streak counts",
+    ),
+    room_show(
+        "late-final",
+        Some(Change::LateFinal),
+        "each streak's last message arrives 90 s later",
+        "a gift counts once: the late message has the `groupId` of its streak",
+    ),
+    room_show(
+        "likes-back",
+        Some(Change::LikesBack),
+        "the total of likes goes back",
+        "the likes of each message count; the total is only an estimate",
+    ),
+    room_show(
+        "names",
+        Some(Change::Names),
+        "nicknames and texts with HTML, right-to-left and combining letters, emoji, of 1,000 characters, and empty",
+        "the same numbers: no `uniqueId` is changed",
+    ),
+    Case {
+        room: Room { course: Course::Repeats, ..Room::PLAIN },
+        ..room_show(
+            "missing",
+            Some(Change::Missing),
+            "messages without user, text or details of the gift",
+            "what is there counts, but no gifter without `uniqueId`; a message without an id may count again",
+        )
+    },
+    room_show(
+        "big",
+        Some(Change::Big),
+        "ids above 2^53, and a gift of 44,999 diamonds sent 9,999 times",
+        "the same as always: ids are 64-bit numbers, and the sum fits into a JavaScript number",
+    ),
+    Case {
+        room: Room { scenario: Some("unknown-method"), course: Course::Whole },
+        ..room_show(
+            "unknown",
+            None,
+            "a message with a method that nobody knows yet",
+            "the same numbers: what is unknown is skipped",
+        )
+    },
+    room_show("burst", Some(Change::Burst), "5,000 messages at once", "all of them count"),
+    scenario(
+        "duplicates",
+        Course::Whole,
+        "ten frames are sent twice",
+        "each message counts once: its id says that it is the same",
+    ),
+    scenario(
+        "rate-limited-twice",
+        Course::Whole,
+        "429 twice, each with a wait of 2 s",
+        "the client waits as long as it is told, then connects",
+    ),
+    scenario(
+        "rate-limited-http-date",
+        Course::Whole,
+        "429 once, with a date as `Retry-After`, 3 s ahead",
+        "the client waits until then, and connects: the header is in no other form",
+    ),
+    scenario(
+        "rate-limit-window",
+        Course::Whole,
+        "two requests in 10 s succeed; others get 429 with the time left",
+        "the client needs two requests, or waits as long as it is told",
+    ),
+    scenario(
+        "rate-limited-untold",
+        Course::Whole,
+        "429 twice, without a wait",
+        "the client connects after a wait of its own; its length is not judged",
+    ),
+    scenario(
+        "sign-503-twice",
+        Course::Whole,
+        "the sign server returns 503 twice",
+        "the client tries again: 503 says that the failure is temporary",
+    ),
+    scenario(
+        "handshake-blocked-once",
+        Course::Partial,
+        "the first upgrade returns `415 DEVICE_BLOCKED`",
+        "the client tries again: another cookie is accepted; the first batch may count again",
+    ),
+    scenario(
+        "drop",
+        Course::Partial,
+        "the first WebSocket ends without a close frame",
+        "the client is back within 30 s, and the numbers lie between what it acked and what was sent",
+    ),
+    scenario(
+        "reset",
+        Course::Partial,
+        "the first connection is reset",
+        "the client is back within 30 s, and the numbers lie between what it acked and what was sent",
+    ),
+    scenario(
+        "close-frame",
+        Course::Partial,
+        "the room sends a push frame of type `close`",
+        "the client is back within 30 s, and the numbers lie between what it acked and what was sent",
+    ),
+    scenario(
+        "bad-gzip",
+        Course::Partial,
+        "the gzip data of one frame is truncated",
+        "the client goes on, or comes back; only what is in that frame may be missing",
+    ),
+    scenario(
+        "truncated-protobuf",
+        Course::Partial,
+        "three frames are truncated",
+        "the client goes on, or comes back; only what is in those frames may be missing",
+    ),
+    scenario(
+        "no-heartbeat-reply",
+        Course::Whole,
+        "heartbeats are not answered",
+        "the client stays, as messages still arrive",
+    ),
+    scenario(
+        "network-slow",
+        Course::Whole,
+        "every packet takes 200 to 300 ms, each way",
+        "the same numbers: nothing is lost",
+    ),
+    scenario(
+        "stream-ended",
+        Course::Ends,
+        "the LIVE ends, and the user is offline",
+        "at most two attempts to open a WebSocket in the 15 s after it; lookups are allowed",
+    ),
+    scenario(
+        "offline",
+        Course::Never,
+        "the user is offline",
+        "the client gives up, or sends at most 30 requests of a kind a minute",
+    ),
+    scenario(
+        "not-found",
+        Course::Never,
+        "the user does not exist",
+        "the client gives up, or sends at most 30 requests of a kind a minute",
+    ),
+    scenario(
+        "rate-limited-forever",
+        Course::Never,
+        "every lookup and sign request gets 429, with a wait of 1 s",
+        "the client gives up, or waits as long as it is told before each request",
+    ),
+    replay(
+        "laps",
+        breaks(&[at(100, How::StartOver)]),
+        "the recording is played twice",
+        "totals start over with each lap: a new `connection_created` with `replay: true` says so",
+    ),
+    replay(
+        "seek",
+        breaks(&[at(50, How::StartOver)]),
+        "someone seeks back to the start",
+        "totals start over: a new `connection_created` with `replay: true` says so",
+    ),
+    replay(
+        "restart",
+        breaks(&[at(50, How::Restart)]),
+        "the server is started again: closed with 1001, another `stream`; the recording starts over",
+        "the client is back within 30 s, without `since` after 4001, and its totals start over",
+    ),
 ];
 
-/// Names of the cases that change the recording.
+/// The cases of the feed that run by default, which come first.
+pub const FEED: &[Case] = CASES.split_at(count_feed()).0;
+
+const fn count_feed() -> usize {
+    let mut at = 0;
+    while at < CASES.len() && matches!(CASES[at].suite, Suite::Feed) {
+        at += 1;
+    }
+    at
+}
+
+/// Names of the cases of the feed that change the recording.
 pub const CHANGES: [&str; count_changes()] = {
     let (mut names, mut at, mut count) = ([""; count_changes()], 0, 0);
-    while at < CASES.len() {
-        if CASES[at].change.is_some() {
-            names[count] = CASES[at].name;
+    while at < FEED.len() {
+        if FEED[at].change.is_some() {
+            names[count] = FEED[at].name;
             count += 1;
         }
         at += 1;
@@ -227,21 +491,9 @@ pub const CHANGES: [&str; count_changes()] = {
 
 const fn count_changes() -> usize {
     let (mut at, mut count) = (0, 0);
-    while at < CASES.len() {
-        count += CASES[at].change.is_some() as usize;
+    while at < FEED.len() {
+        count += FEED[at].change.is_some() as usize;
         at += 1;
     }
     count
-}
-
-/// Returns the case with this name.
-///
-/// # Errors
-/// `bad_request`; the hint suggests the nearest case.
-pub fn find(name: &str) -> Result<&'static Case, Problem> {
-    CASES.iter().find(|case| case.name == name).ok_or_else(|| {
-        let names = Vec::from_iter(CASES.iter().map(|case| case.name));
-        Problem::new(Code::BadRequest, format_args!("unknown case {}", quoted(name)))
-            .hint(nearest::hint(name, &names))
-    })
 }

@@ -228,9 +228,9 @@ codes! {
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect the clients first, or omit `wait_clients`";
     /// The command of `livetape run` used neither the feed nor the mock.
     TooFewRequests = "too_few_requests", 409, 1008, 1, "let the command read `LIVETAPE_URL` or `LIVETAPE_MOCK_URL`, or send its requests through the proxy of the mock";
-    /// The command of `livetape run` or `livetape test` does not exist.
+    /// The command of `livetape run`, `test` or `shrink` does not exist.
     CommandNotFound = "command_not_found", 400, 1008, 127, "check the spelling and PATH, or use the path of the program";
-    /// The command of `livetape run` or `livetape test` cannot be executed.
+    /// The command of `livetape run`, `test` or `shrink` cannot be executed.
     CommandNotExecutable = "command_not_executable", 400, 1008, 126, "check that it is an executable program";
     /// Clients did not read to the end of a recording before the server exited.
     UnreadClients = "unread_clients", 503, 4101, 3, "read until the close frame (1000); to keep the server running at the end, do not set `exit_when_done`", terminal "let the clients read until the close frame (1000), or omit --exit-when-done to keep the server running";

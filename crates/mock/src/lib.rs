@@ -38,6 +38,8 @@ pub use scenario::{
     Header, Limit, Network, Per, Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
 };
 use serve::{accept, stop};
+#[doc(hidden)]
+pub use state::journal::Sent;
 pub use state::journal::{By, ENTRIES_MAX, Happened, LogEntry};
 use state::{MockState, millis};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -270,6 +272,36 @@ impl MockTikTok {
     #[must_use]
     pub fn received(&self) -> Vec<LogEntry> {
         self.mock.lock().journal.entries.clone()
+    }
+
+    /// Returns the entries of the log from this number on. Hidden, because only the judge of the root package
+    /// reads the log again and again.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn received_from(&self, start: usize) -> Vec<LogEntry> {
+        self.mock.lock().journal.entries.get(start..).unwrap_or_default().to_vec()
+    }
+
+    /// Keeps what clients are sent from now on, until the next reset. Hidden, because it takes much memory.
+    #[doc(hidden)]
+    pub fn keep_sent(&self) {
+        self.mock.lock().sent = Some(Vec::new());
+    }
+
+    /// Returns what clients were sent.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.mock.lock().sent.clone().unwrap_or_default()
+    }
+
+    /// Whether the room of [`example`](Self::example) has played its recording and is offline.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let mut state = self.mock.lock();
+        let known = state.script.example(self.mock.since_start(&state));
+        state.room(&known).is_over(self.mock.clock.now())
     }
 
     /// Returns whether a client has sent anything since the mock was started. Unlike the log, a reset keeps

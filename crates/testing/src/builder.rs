@@ -1,20 +1,34 @@
 //! Builder for tapes.
 
-use std::{future::Future, io, panic::Location, path::PathBuf, time::Duration};
+use std::{
+    future::{self, Future},
+    io,
+    panic::Location,
+    path::PathBuf,
+    pin::Pin,
+    time::Duration,
+};
 
 use livetape::{
     channels::{Channel, ChannelOptions},
+    clock,
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::Problem,
-    server::{self, Config, Listener, Peer, Server, listen::Listening, memory},
+    server::{
+        self, Config, Listener, Peer, Server,
+        listen::{Listening, Reserved},
+        memory,
+    },
     source::{self, live},
+    staged::Staged,
 };
 use livetape_core::pace::Speed;
-use tokio::{io::DuplexStream, runtime::Handle};
+use tokio::{io::DuplexStream, runtime::Handle, time::sleep_until};
 
 use crate::{
     Tape,
+    case::{self, Case},
     fail::{OrFail as _, fail},
     finished::Tally,
 };
@@ -41,6 +55,7 @@ const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 pub struct TapeBuilder {
     recording: Recording,
     options: source::ReplayOptions,
+    case: Option<&'static Case>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +67,7 @@ pub(crate) enum Recording {
 impl TapeBuilder {
     pub(crate) fn new(recording: Recording) -> Self {
         let options = source::ReplayOptions { wait_clients: 1, ..source::ReplayOptions::default() };
-        Self { recording, options }
+        Self { recording, options, case: None }
     }
 
     /// Sets the playback speed. Defaults to the original speed.
@@ -143,19 +158,39 @@ impl TapeBuilder {
         self
     }
 
+    /// Plays a [case](crate::cases) of `livetape test`: a changed show, or broken connections. Defaults to
+    /// the case that the environment variable `LIVETAPE_CASE` names.
+    ///
+    /// A case waits for at least one client, and after each break until as many clients are back. The tape
+    /// does not judge when and how often they reconnect.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").case("no-final").start().await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such case.
+    #[track_caller]
+    pub fn case(mut self, name: &str) -> Self {
+        self.case = Some(case::find(name, Location::caller()));
+        self
+    }
+
     /// Starts a server on a free port of 127.0.0.1.
     ///
     /// # Panics
-    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at), or
-    /// if that is after
-    /// [`end_at`](Self::end_at). If called outside a tokio runtime.
+    /// If the recording cannot be read, is too long for its case, or ends before the offset given to
+    /// [`start_at`](Self::start_at), or if that is after [`end_at`](Self::end_at). If `LIVETAPE_CASE` names
+    /// no case. If called outside a tokio runtime.
     #[track_caller]
-    pub fn start(self) -> impl Future<Output = Tape> {
+    pub fn start(mut self) -> impl Future<Output = Tape> {
         let at = Location::caller();
         async move {
             self.check(at);
-            let listening = Listening::bind(([127, 0, 0, 1], 0).into()).await.or_fail(at);
-            let address = listening.addresses()[0].to_string();
+            let (address, listening) = listen(self.late()).await.or_fail(at);
             self.serve(listening, address, None).or_fail(at)
         }
     }
@@ -176,27 +211,41 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// Like [`start`](Self::start).
+    /// Like [`start`](Self::start), and in the case `late`, in which a port refuses connections.
     #[track_caller]
     #[must_use]
-    pub fn start_in_memory(self) -> Tape {
-        self.check(Location::caller());
+    pub fn start_in_memory(mut self) -> Tape {
+        let at = Location::caller();
+        self.check(at);
+        if !self.late().is_zero() {
+            fail(at, "the case `late` needs a port: use `start()`");
+        }
         let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
-        self.serve(listener, "localhost".into(), Some(connector)).or_fail(Location::caller())
+        self.serve(future::ready(listener), "localhost".into(), Some(connector)).or_fail(at)
     }
 
     /// Panics with the caller's location, unless a tape can start here.
-    fn check(&self, at: &Location<'_>) {
+    fn check(&mut self, at: &Location<'_>) {
         Handle::try_current().or_fail(at);
+        self.case = self.case.or_else(|| case::named(at));
+        if self.case.is_some() {
+            // A script waits for clients.
+            self.options.wait_clients = self.options.wait_clients.max(1);
+        }
         let start = self.options.start;
         if let Some(end) = self.options.end.filter(|end| *end < start) {
             fail(at, format!("the end, {end:?}, is before the start, {start:?}"));
         }
     }
 
+    /// Returns how long nothing listens on the port.
+    fn late(&self) -> Duration {
+        self.case.map_or(Duration::ZERO, |case| case.script.late)
+    }
+
     fn serve<L>(
         self,
-        listener: L,
+        listener: impl Future<Output = L> + Send + 'static,
         address: String,
         connector: Option<memory::MemoryConnector>,
     ) -> Result<Tape, Problem>
@@ -209,17 +258,45 @@ impl TapeBuilder {
         };
         tape.header()?;
         tape.check_within(self.options.start)?;
+        let staged = self.case.map(|case| Staged::new(case, &tape)).transpose()?;
         let hub = Hub::new("tape".into(), Limits::default());
         let tally = Tally::of(&hub);
         let (control, driver) = Control::new();
-        let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+        let config = Config { door: staged.as_ref().map(|it| it.door.clone()), ..Config::default() };
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
         let options =
             ChannelOptions { play: self.options, ..ChannelOptions::new(live::LiveOptions::new("")) };
         let channel = Channel::new(hub.clone(), &control, driver, offline(), options);
-        tokio::spawn(channel.replay(tape));
-        tokio::spawn(server::serve(listener, server));
-        Ok(Tape { control, hub, address, connector, tally })
+        tokio::spawn(channel.replay(staged.as_ref().map_or(tape, |it| it.tape.clone())));
+        tokio::spawn(async { server::serve(listener.await, server).await });
+        if let Some(staged) = staged.clone() {
+            let (hub, control) = (hub.clone(), control.clone());
+            tokio::spawn(async move {
+                let performed = staged.perform(&hub, &control, |_| ());
+                control.shutdown().run_until_cancelled(performed).await;
+            });
+        }
+        Ok(Tape { control, hub, address, connector, tally, staged })
     }
+}
+
+type Arriving = Pin<Box<dyn Future<Output = Listening> + Send>>;
+
+/// Takes a free port, and listens on it after this time.
+async fn listen(late: Duration) -> Result<(String, Arriving), Problem> {
+    let any = ([127, 0, 0, 1], 0).into();
+    if late.is_zero() {
+        let listening = Listening::bind(any).await?;
+        return Ok((listening.addresses()[0].to_string(), Box::pin(future::ready(listening))));
+    }
+    let reserved = Reserved::bind(any)?;
+    let address = reserved.addresses()[0].to_string();
+    let until = clock::now() + late;
+    let listening = async move {
+        sleep_until(until).await;
+        reserved.listen().expect("nobody else has the port")
+    };
+    Ok((address, Box::pin(listening)))
 }
 
 /// Returns a transport that rejects every connection, so that a test never reaches TikTok.

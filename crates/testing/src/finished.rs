@@ -25,7 +25,8 @@ use tokio::sync::watch;
 pub struct Finished {
     /// Number of events of each type, such as `chat` or `gift`.
     pub events: BTreeMap<String, u64>,
-    /// Total value of all gifts, in diamonds. Each gift of a streak counts once.
+    /// Total value of all gifts since the last lap or seek, in diamonds, as in
+    /// [`Tape::truth`](crate::Tape::truth).
     pub diamonds: i64,
     loss: Loss,
 }
@@ -88,18 +89,11 @@ struct Counted {
     has_ended: bool,
 }
 
-/// The fields of an event that are needed for counting.
+/// The field of an event that is needed for counting.
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
-    data: Data,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Data {
-    diamonds: i64,
 }
 
 impl Tally {
@@ -128,8 +122,8 @@ impl Tally {
         }
     }
 
-    pub(crate) fn finished(&self, counts: &Counts) -> Finished {
-        Finished { loss: counts.loss(), ..self.0.borrow().finished.clone() }
+    pub(crate) fn finished(&self, counts: &Counts, diamonds: i64) -> Finished {
+        Finished { loss: counts.loss(), diamonds, ..self.0.borrow().finished.clone() }
     }
 }
 
@@ -143,8 +137,5 @@ impl Counted {
             _ => {}
         }
         *self.finished.events.entry(event.kind.into()).or_default() += 1;
-        if event.kind == "gift" {
-            self.finished.diamonds += event.data.diamonds;
-        }
     }
 }

@@ -4,6 +4,8 @@
 #[cfg(feature = "tape")]
 mod builder;
 #[cfg(feature = "tape")]
+mod case;
+#[cfg(feature = "tape")]
 mod fail;
 #[cfg(feature = "tape")]
 mod finished;
@@ -15,6 +17,8 @@ mod tape;
 
 #[cfg(feature = "tape")]
 pub use builder::TapeBuilder;
+#[cfg(feature = "tape")]
+pub use case::{Case, Group, cases};
 #[cfg(feature = "tape")]
 pub use finished::Finished;
 #[doc(inline)]

@@ -10,6 +10,7 @@ use livetape::{
         truth::Truth,
     },
     server::{check_close, memory},
+    staged::Staged,
 };
 use tokio::{io::DuplexStream, time::timeout};
 
@@ -47,6 +48,7 @@ pub struct Tape {
     pub(crate) address: String,
     pub(crate) connector: Option<memory::MemoryConnector>,
     pub(crate) tally: Tally,
+    pub(crate) staged: Option<Staged>,
 }
 
 impl Tape {
@@ -278,7 +280,7 @@ impl Tape {
                 }
             }
             self.hub.wait_until_read().await;
-            tally.finished(&self.control.status().counts)
+            tally.finished(&self.control.status().counts, self.truth().diamonds)
         }
     }
 
@@ -302,6 +304,9 @@ impl Tape {
 
     /// Describes why the replay makes no progress.
     fn state(&self) -> String {
+        if let Some(awaited) = self.staged.as_ref().and_then(|staged| staged.progress().awaited) {
+            return format!("a client did not {awaited}");
+        }
         match self.control.replay().map(|replay| replay.state) {
             Some(ReplayPhase::Waiting) => {
                 format!("it waits for clients, {} connected", self.hub.subscriber_count())

@@ -154,7 +154,9 @@ def test_the_entry_point_of_the_package_loads_the_plugin(pytester, monkeypatch):
     monkeypatch.delenv("PYTEST_PLUGINS")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed), os.environ["PYTHONPATH"]]))
     result = pytester.runpytest_subprocess("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.livetape(recording, speed, start, end, laps, idle_limit, wait_clients, hold, mock)*"])
+    result.stdout.fnmatch_lines(
+        ["@pytest.mark.livetape(recording, speed, start, end, laps, idle_limit, wait_clients, hold, mock, case, cases)*"]
+    )
 
 
 def test_loading_the_plugin_imports_no_websockets():

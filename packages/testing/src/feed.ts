@@ -19,7 +19,6 @@ const EVENTS_MAX = 1_000
 export class Feed {
   readonly byType: Record<string, number> = {}
   readonly events: FeedEvent[] = []
-  diamonds = 0
   /** Number of events that this process read too slowly to receive. */
   missed = 0
   /** Whether the recording has ended. */
@@ -34,10 +33,14 @@ export class Feed {
     this.#url = `${http}/events?observer=1&gifts=delta&raw=1&`
   }
 
-  /** Starts to read; the subscription exists once this resolves. */
-  static async open(http: string): Promise<Feed> {
+  /** Starts to read; the subscription exists once this resolves, unless `later` returns when to try again after an error. */
+  static async open(http: string, later?: (error: NodeJS.ErrnoException) => Promise<unknown> | undefined): Promise<Feed> {
     const feed = new Feed(http)
-    await feed.#read()
+    await feed.#read().catch((error: NodeJS.ErrnoException) => {
+      const listens = later?.(error)
+      if (!listens) throw error
+      listens.then(() => feed.#read()).catch(() => feed.#end())
+    })
     return feed
   }
 
@@ -64,6 +67,10 @@ export class Feed {
     } catch {
       // The server is gone.
     }
+    this.#end()
+  }
+
+  #end(): void {
     this.#isOver = true
     this.#changed()
   }
@@ -82,7 +89,6 @@ export class Feed {
     this.events.push(event)
     if (this.events.length > 2 * EVENTS_MAX) this.events.splice(0, EVENTS_MAX)
     this.byType[event.type] = (this.byType[event.type] ?? 0) + 1
-    if (event.type === 'gift') this.diamonds += Number(event.data.diamonds ?? 0)
     // A seek or play after the end starts again.
     if (event.type === 'disconnected') this.hasEnded = true
     if (event.type === 'connection_created') this.hasEnded = false

@@ -25,6 +25,9 @@ export function findProgram(): string {
   return 'livetape'
 }
 
+export const notInstalled = (program: string, why: string | undefined): LivetapeError =>
+  new LivetapeError('not_installed', `cannot run ${program}: ${why}`, 'install livetape, or set LIVETAPE_BIN to the path of the program')
+
 /** Says how to install the program for this platform, in the version of the package `livetape`. */
 function hint(require: NodeJS.Require): string {
   const { version } = require('livetape/package.json') as { version: string }

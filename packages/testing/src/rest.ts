@@ -18,6 +18,7 @@ export async function ask<T>(server: Server, path: string, init?: { method?: str
     response = await fetch(server.ready.http + path, { method: init?.method ?? 'GET', ...(body === undefined ? {} : { body }) })
   } catch (cause) {
     await server.checkSoon()
+    if (server.isLate((cause as Error).cause as NodeJS.ErrnoException | undefined)) return ask(server, path, init)
     throw Object.assign(server.fail('unreachable', `cannot request ${path}: ${cause}`), { cause })
   }
   const answer = await response.text()

@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { LivetapeError } from './error.js'
-import { findProgram } from './program.js'
+import { findProgram, notInstalled } from './program.js'
 
 /** Version of the feed and the REST API that this package uses. */
 const API_VERSION = 1
@@ -16,6 +16,8 @@ const API_VERSION = 1
 const START_MS = 30_000
 /** Time between two looks at the ready file, in ms. */
 const LOOK_MS = 2
+/** Time after a start in which the port may refuse connections, in ms: in the case `late`, nothing listens for the first 3 s. */
+const LATE_MS = 5_000
 /** Time until a process that was asked to end is killed, in ms: more than `limits.shutdown_time`. */
 const STOP_MS = 7_000
 /** Maximum time to wait for the end of a process after its socket failed, in ms. After that time, the process counts as running. */
@@ -54,6 +56,7 @@ export class Server {
   /** Whether `stop` need not report how the process ended: an error has reported it already, or `stop` killed the process. */
   #isKnown = false
   readonly #ended: Promise<void>
+  #readyAt = 0
   ready!: Ready
 
   private constructor(child: Child, command: string) {
@@ -118,11 +121,12 @@ export class Server {
       const text = await readFile(file, 'utf8').catch(() => '')
       if (text) {
         this.ready = JSON.parse(text) as Ready
+        this.#readyAt = Date.now()
         return this.#checkVersion()
       }
       if (this.#child.pid === undefined) {
         await this.#ended
-        throw new LivetapeError('not_installed', `cannot run ${program}: ${this.#end}`, 'install livetape, or set LIVETAPE_BIN to the path of the program')
+        throw notInstalled(program, this.#end)
       }
       this.check()
       if (Date.now() > deadline) throw this.fail('not_ready', `${this.#command} was not ready within ${START_MS / 1000} s`)
@@ -152,6 +156,11 @@ export class Server {
     await Promise.race([this.#ended, sleep(END_MS, undefined, timer).catch(() => {})])
     timer.abort()
     this.check()
+  }
+
+  /** Whether a request that failed for this reason may succeed later. */
+  isLate({ code }: Partial<NodeJS.ErrnoException> = {}): boolean {
+    return code === 'ECONNREFUSED' && Date.now() < this.#readyAt + LATE_MS
   }
 
   #name(): string {

@@ -35,7 +35,9 @@ export interface TapeOptions {
   laps?: number
   /** Shortens pauses between events to this many seconds, or text such as `500ms`. */
   idleLimit?: Offset
-  /** Holds the first event until this many clients are connected. Defaults to 1. */
+  /** Plays a case of `livetape test`: see `cases()`. Defaults to the one that the environment variable `LIVETAPE_CASE` names. */
+  case?: string
+  /** Holds the first event until this many clients are connected. Defaults to 1. A case waits for at least one. */
   waitClients?: number
   /** Holds the first event until {@link Tape.play} is called. */
   hold?: boolean
@@ -46,7 +48,7 @@ export interface TapeOptions {
 }
 
 const OPTIONS: Record<keyof TapeOptions, true> = {
-  recording: true, speed: true, start: true, end: true, laps: true, idleLimit: true, waitClients: true, hold: true, mock: true, timeout: true,
+  recording: true, speed: true, start: true, end: true, laps: true, idleLimit: true, case: true, waitClients: true, hold: true, mock: true, timeout: true,
 }
 
 /** Parts of a recording that are missing or unreadable. */
@@ -67,7 +69,7 @@ export interface Finished {
   events: number
   /** Number of events of each type, such as `chat` or `gift`. */
   byType: Record<string, number>
-  /** Total value of all gifts. Each gift of a streak counts once. */
+  /** Total value of all gifts since the last lap or seek, as in {@link Truth}. */
   diamonds: number
   /** Missing and unreadable data; `null` if the recording is complete. */
   lost: Lost | null
@@ -113,6 +115,7 @@ interface Status {
 }
 
 interface Replay {
+  case?: string
   state: 'waiting' | 'playing' | 'paused' | 'ended'
 }
 
@@ -261,18 +264,20 @@ export class Tape {
       await this.#end()
       status = await this.#status()
     }
-    const { byType, diamonds, missed } = this.#feed
+    const { byType, missed } = this.#feed
     if (missed > 0) {
       throw new LivetapeError('events_missed', `events were sent faster than this process reads; not counted: ${missed}`, 'lower the speed')
     }
     const events = Object.values(byType).reduce((sum, count) => sum + count, 0)
+    const { diamonds } = await this.truth()
     return { events, byType: { ...byType }, diamonds, lost: lost(status) }
   }
 
   async #end(): Promise<void> {
     while (!(await this.#feed.until((feed) => feed.hasEnded, this.#patience))) {
       // A long pause between two events is not a failure.
-      const { state } = await this.#replay()
+      const { state, case: played } = await this.#replay()
+      if (state === 'paused' && played) throw this.#server.fail('timeout', `the recording did not end: it is paused; the case \`${played}\` may wait for clients; ${await this.#seen()}`)
       if (state === 'paused') throw this.#server.fail('timeout', 'the recording did not end: it is paused')
       if (state === 'waiting' && this.#isHeld) throw this.#server.fail('timeout', 'the recording did not end: it is held until `play()` is called')
       if (state === 'waiting') {
@@ -349,17 +354,19 @@ export async function startTape(given: string | TapeOptions = {}): Promise<Tape>
   checkRecording(options.recording)
   if (options.timeout !== undefined) checkTimeout(options.timeout)
   if (options.mock !== undefined) checkOptions(options.mock, 'scenario')
-  const { recording = 'demo', speed, start, end, laps, idleLimit, waitClients = 1, hold, timeout = PATIENCE_MS } = options
+  const { recording = 'demo', speed, start, end, laps, idleLimit, case: played = process.env.LIVETAPE_CASE || undefined, waitClients = 1, hold, timeout = PATIENCE_MS } = options
   const mock = options.mock === undefined ? undefined : await startMock({ recording, ...(speed === undefined ? {} : { speed }), ...asMock(options.mock) })
   let server: Server | undefined
   try {
-    const flags = { speed, start, end, loop: laps, 'idle-limit': idleLimit, upstream: mock?.url }
+    const flags = { speed, start, end, loop: laps, 'idle-limit': idleLimit, case: played, upstream: mock?.url }
     const set = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
     // The replay starts after the reader that counts its events has connected.
-    const hasToWait = hold || waitClients === 0
+    const hasToWait = hold || (waitClients === 0 && played === undefined)
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
-    server = await Server.start(['replay', asPath(recording), ...set], {}, [wait, '--offline', '--quiet', '--log-level', 'info'])
-    const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout, Boolean(hold))
+    const started = (server = await Server.start(['replay', asPath(recording), ...set], {}, [wait, '--offline', '--quiet', '--log-level', 'info']))
+    // In the case `late`, the feed opens later. The show waits for its client, who cannot connect before either.
+    const feed = await Feed.open(started.ready.http, (error) => (started.isLate(error) ? ask(started, '/status') : undefined))
+    const tape = new Tape(started, feed, mock, timeout, Boolean(hold))
     if (hasToWait && !hold) await tape.play()
     return tape
   } catch (error) {

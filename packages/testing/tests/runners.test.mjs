@@ -120,7 +120,7 @@ test('strict TypeScript accepts modules and CommonJS, and checks fields', async 
 test('CommonJS and modules export the same', async () => {
   const names = (load) => `${load}.then((all) => console.log(Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').sort().join()))`
   const evaluate = async (code) => (await run(process.execPath, ['--eval', code])).output.trim()
-  const expected = 'LivetapeError,Mock,PATIENCE_MS,Tape,matchers,startMock,startTape,withTape'
+  const expected = 'LivetapeError,Mock,PATIENCE_MS,Tape,cases,matchers,startMock,startTape,withTape'
   expect(await evaluate(names("import('@livetape/testing')"))).toBe(expected)
   expect(await evaluate(names("Promise.resolve(require('@livetape/testing'))"))).toBe(expected)
 })

@@ -4,7 +4,7 @@ import { expect as jestExpect } from '@jest/globals'
 import { expect as vitestExpect } from 'vitest'
 
 import '../src/jest.js'
-import { startMock, startTape, withTape, type Finished, type Lost, type Sent, type Truth } from '../src/index.js'
+import { cases, startMock, startTape, withTape, type Case, type Finished, type Lost, type Sent, type Truth } from '../src/index.js'
 import { expect as playwrightExpect, test as playwrightTest } from '../src/playwright.js'
 import { test as vitestTest } from '../src/vitest.js'
 
@@ -29,6 +29,10 @@ vitestTest('fixtures are typed', async ({ startTape, startMock }) => {
   await tape.drop({ abort: true })
   // @ts-expect-error: not a way to drop clients
   await tape.drop({ abort: false })
+})
+
+vitestTest.for(cases())('a case is typed: $name', async ({ name, group }: Case, { startTape }) => {
+  await startTape({ case: name, hold: group === 'connection' })
 })
 
 playwrightTest('fixtures are typed', async ({ page, startTape }) => {

@@ -18,7 +18,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Inspect", &["info", "verify", "events", "cat", "diff"]),
     ("Edit", &["cut", "merge", "mark", "repair"]),
     ("Share", &["scrub", "audit", "export"]),
-    ("Test", &["test", "run", "mock", "ca", "trigger", "as-scenario"]),
+    ("Test", &["test", "shrink", "run", "mock", "ca", "trigger", "as-scenario"]),
     ("Set up", &["config", "doctor", "token", "completions", "man"]),
 ];
 

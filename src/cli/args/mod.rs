@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub(super) use config::{Config, ConfigCommand};
-pub(super) use edit::{Cut, Mark, Merge, Repair};
+pub(super) use edit::{Cut, Mark, Merge, NewRecording, Repair};
 pub(super) use files::{Info, Verify};
 pub(super) use flags::{
     Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
@@ -47,14 +47,14 @@ pub(super) use run::Run;
 pub(super) use share::{Audit, Scrub};
 pub(super) use shell::{Completions, Man};
 pub(super) use synth::Synth;
-pub(super) use test::Test;
+pub(super) use test::{Conditions, Shrink, Test};
 pub(super) use trigger::Trigger;
 
 #[derive(Debug, Parser)]
 #[command(
     name = "livetape",
     version,
-    about = "Record a TikTok LIVE once, then test your overlay, bot or game against it, offline",
+    about = "Record a TikTok LIVE once, then test overlays, bots and games against it offline",
     after_help = "Run `livetape COMMAND -h` for the common options of a command, `--help` for all",
     after_long_help = "Examples:
   livetape replay demo                  replay the built-in recording
@@ -90,6 +90,8 @@ pub(super) enum Command {
     Run(Run),
     /// Judge a command in changed shows and broken connections
     Test(Test),
+    /// Find the smallest recording with which a command fails
+    Shrink(Shrink),
     /// Print the events of a running server
     Watch(Watch),
     /// Inject events into a running server

@@ -1,8 +1,15 @@
-//! The arguments of `test`.
+//! The arguments of `test` and `shrink`.
 
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
-use crate::sans_io::pace::Speed;
+use super::edit::NewRecording;
+use crate::{
+    cases::table::Suite,
+    sans_io::{
+        error::{Code, Problem},
+        pace::Speed,
+    },
+};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -10,6 +17,7 @@ use crate::sans_io::pace::Speed;
     after_help = "Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
+  livetape test demo --suite room -- node tiktok-bot.mjs
   livetape test --list",
     after_long_help = "Each case runs COMMAND once, beside a server of its own. It is over when the
 show has ended, COMMAND has read all of it and prints nothing more; COMMAND then
@@ -25,6 +33,9 @@ The environment of COMMAND contains:
   LIVETAPE_OFFLINE        true: livetape contacts only loopback addresses
   PYTHONUNBUFFERED        1, so that Python prints at once
   TMPDIR                  a folder of its own
+With --suite room, instead of LIVETAPE_URL and LIVETAPE_HTTP:
+  LIVETAPE_MOCK_URL       the mock TikTok; also as SIGN_API_URL. The user is `demo`
+  with --mock-proxy       the variables of `livetape run --mock-proxy`
 
 Numbers: events, chats, gifts, streaks, diamonds, likes, follows, shares, joins,
 subscribes, viewers, gifters, top_gifter, diamonds.NAME
@@ -33,6 +44,7 @@ Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
   livetape test show.bin --junit report.xml -- npm test
+  livetape test demo --suite room -- node tiktok-bot.mjs
   livetape test --list
 
 Exit code: 0 if all cases passed, 1 if one failed, 126 or 127 if COMMAND cannot
@@ -46,14 +58,19 @@ pub(in crate::cli) struct Test {
     /// Command to test, with its arguments
     #[arg(last = true, required_unless_present = "list", value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<OsString>,
-    /// Text that the output must contain, such as 'diamonds: {diamonds}'
+    /// What COMMAND connects to: feed or room [default: feed]
     ///
-    /// In the last line with the text around the placeholder, the number must be right. Repeatable.
-    #[arg(long, value_name = "TEXT")]
-    pub(in crate::cli) expect: Vec<String>,
+    /// With room, COMMAND has a TikTok client library, and connects to the mock.
+    #[arg(long, value_name = "NAME", value_parser = suite)]
+    suite: Option<Suite>,
+    /// Send the requests of COMMAND to TikTok to the mock; implies --suite room
+    ///
+    /// As in `livetape run`: for clients whose hosts cannot be changed.
+    #[arg(long)]
+    pub(in crate::cli) mock_proxy: bool,
     /// Run only this case
     ///
-    /// Repeatable.
+    /// Repeatable. laps, seek and restart run only if they are named.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) case: Vec<String>,
     /// Leave this case out
@@ -61,20 +78,8 @@ pub(in crate::cli) struct Test {
     /// Repeatable.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) skip: Vec<String>,
-    /// Playback speed: a factor or max
-    #[arg(long, value_name = "X", default_value = "max")]
-    pub(in crate::cli) speed: Speed,
-    /// Number of clients of COMMAND to wait for
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(in crate::cli) clients: NonZeroUsize,
-    /// Number of cases at a time [default: the number of processors]
-    ///
-    /// For a command with a port or file of its own, 1.
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) jobs: Option<NonZeroUsize>,
-    /// Also serve the feed in TikFinity's format
-    #[arg(long)]
-    pub(in crate::cli) tikfinity: bool,
+    #[command(flatten)]
+    pub(in crate::cli) conditions: Conditions,
     /// List the cases
     #[arg(long)]
     pub(in crate::cli) list: bool,
@@ -84,4 +89,83 @@ pub(in crate::cli) struct Test {
     /// Also write the result to this file, as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) junit: Option<PathBuf>,
+}
+
+impl Test {
+    /// What COMMAND connects to.
+    ///
+    /// # Errors
+    /// `bad_request` if other flags contradict it.
+    pub(in crate::cli) fn suite(&self) -> Result<Suite, Problem> {
+        let suite = self.suite.unwrap_or(if self.mock_proxy { Suite::Room } else { Suite::Feed });
+        let Conditions { clients, tikfinity, .. } = &self.conditions;
+        let wrong = match suite {
+            Suite::Feed => self.mock_proxy.then_some("--mock-proxy needs --suite room"),
+            Suite::Room if *tikfinity => Some("--tikfinity needs --suite feed"),
+            Suite::Room => (clients.get() > 1).then_some("--clients needs --suite feed"),
+        };
+        wrong.map_or(Ok(suite), |wrong| {
+            Err(Problem::new(Code::BadRequest, wrong).hint("leave one of them out"))
+        })
+    }
+}
+
+fn suite(name: &str) -> Result<Suite, String> {
+    let found = [Suite::Feed, Suite::Room].into_iter().find(|suite| suite.name() == name);
+    found.ok_or_else(|| "use feed or room".to_owned())
+}
+
+/// How COMMAND is run, and what is expected of it.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Conditions {
+    /// Text that the output must contain, such as 'diamonds: {diamonds}'
+    ///
+    /// In the last line with the text around the placeholder, the number must be right. Repeatable.
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) expect: Vec<String>,
+    /// Playback speed: a factor or max [default: max; 20 for rooms]
+    #[arg(long, value_name = "X")]
+    pub(in crate::cli) speed: Option<Speed>,
+    /// Number of clients of COMMAND to wait for
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(in crate::cli) clients: NonZeroUsize,
+    /// Number of commands at a time [default: the number of processors]
+    ///
+    /// For a command with a port or file of its own, 1.
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) jobs: Option<NonZeroUsize>,
+    /// Also serve the feed in TikFinity's format
+    #[arg(long)]
+    pub(in crate::cli) tikfinity: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "livetape shrink [OPTIONS] <RECORDING> -o FILE -- COMMAND...",
+    after_help = "Examples:
+  livetape shrink show.bin -o small.bin --expect 'diamonds: {diamonds}' -- node bot.mjs
+  livetape shrink show.bin -o small.bin --case no-final -- npm test
+
+A run is judged as by `livetape test`. The same failure is the same number that is
+wrong, the same text that is missing, the same exit code.
+
+Exit code: 0 if FILE was written, 1 if COMMAND passed, or failed in different ways,
+126 or 127 if COMMAND cannot run, 130 after Ctrl+C: FILE is what was reached"
+)]
+pub(in crate::cli) struct Shrink {
+    /// Recording with which COMMAND fails: a file, a name under recordings/ or `demo`
+    pub(in crate::cli) recording: PathBuf,
+    /// Command that fails, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(in crate::cli) command: Vec<OsString>,
+    /// The case of `livetape test` in which it fails
+    #[arg(long, value_name = "NAME", default_value = "plain")]
+    pub(in crate::cli) case: String,
+    /// Maximum number of times to run COMMAND
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub(in crate::cli) runs: NonZeroUsize,
+    #[command(flatten)]
+    pub(in crate::cli) conditions: Conditions,
+    #[command(flatten)]
+    pub(in crate::cli) new: NewRecording,
 }

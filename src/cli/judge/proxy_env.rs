@@ -1,6 +1,6 @@
-//! `run --mock-proxy`: the environment that sends a command's requests through the proxy.
+//! The environment that sends a command's requests to a mock, or through its proxy.
 
-use std::path::Path;
+use std::{env, path::Path};
 
 use crate::{
     cli::serve::proxied::Fronts,
@@ -11,11 +11,17 @@ use crate::{
 /// Hosts that clients reach directly: the feed and the mock's sockets.
 const DIRECT: &str = "localhost,127.0.0.1,::1";
 
-/// Returns the variables for a command. `java` is the current value of `JAVA_TOOL_OPTIONS`.
-pub(crate) fn variables(
-    fronts: &Fronts,
-    java: Option<String>,
-) -> Result<Vec<(&'static str, String)>, Problem> {
+/// Returns the variables with the address of a mock, and those of its proxy.
+pub(super) fn of_mock(url: &str, fronts: Option<&Fronts>) -> Result<Vec<(&'static str, String)>, Problem> {
+    let mut variables = Vec::from(["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.to_owned())));
+    if let Some(fronts) = fronts {
+        variables.extend(of_proxy(fronts, env::var("JAVA_TOOL_OPTIONS").ok())?);
+    }
+    Ok(variables)
+}
+
+/// Returns the variables of a proxy. `java` is the current value of `JAVA_TOOL_OPTIONS`.
+fn of_proxy(fronts: &Fronts, java: Option<String>) -> Result<Vec<(&'static str, String)>, Problem> {
     let Some(proxy) = fronts.proxy else { return Ok(Vec::new()) };
     let (url, ca) = (format!("http://{proxy}"), text(&fronts.certificate)?);
     let (host, port, store) = (proxy.ip(), proxy.port(), text(&fronts.trust_store)?);

@@ -1,7 +1,6 @@
 //! `livetape run`: serves a recording, optionally with a mock, while a command runs.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     pin::pin,
     process::{ExitStatus, Stdio},
@@ -70,16 +69,13 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     args.lifecycle.write(&ready)?;
     let env =
         [("LIVETAPE_URL", bound.addresses.feed.clone()), ("LIVETAPE_HTTP", bound.addresses.rest.clone())];
-    let mock_env = mock_url
-        .into_iter()
-        .flat_map(|url| ["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.clone())));
-    let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
-    let offline = settings.live.offline.then(|| ("LIVETAPE_OFFLINE", true.to_string()));
-    let proxy_env = match &fronts {
-        Some(fronts) => proxy_env::variables(fronts, env::var("JAVA_TOOL_OPTIONS").ok())?,
+    let mock_env = match mock_url {
+        Some(url) => proxy_env::of_mock(&url, fronts.as_ref())?,
         None => Vec::new(),
     };
-    let env = env.into_iter().chain(mock_env).chain(token).chain(offline).chain(proxy_env);
+    let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
+    let offline = settings.live.offline.then(|| ("LIVETAPE_OFFLINE", true.to_string()));
+    let env = env.into_iter().chain(token).chain(offline).chain(mock_env);
     let env = Vec::from_iter(env);
     // From now on, a signal ends the command before this process.
     let signals = Signals::new();
@@ -330,10 +326,10 @@ impl Run<'_> {
 }
 
 /// Hint if the client did not use the proxy.
-const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
+pub(super) const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
     other clients need a setting, or hosts redirected with `livetape mock --tls`; set --clients 0 if no request is expected";
 /// Hint if the client did not use the mock.
-const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
+pub(super) const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
     set --clients 0 if no request is expected";
 
 /// Reports the end of the recording to a command that would otherwise wait without a message.

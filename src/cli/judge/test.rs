@@ -1,46 +1,33 @@
 //! `livetape test`: runs a command in every case, and reports whether it was right.
 
-use std::{
-    collections::VecDeque,
-    env, fs,
-    io::Write as _,
-    path::Path,
-    sync::{Arc, OnceLock},
-    thread,
-    time::Duration,
-};
+use std::{collections::VecDeque, env, fs, io::Write as _, path::Path, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use super::trial::{Manner, Plan};
+use super::plan::{Manner, Patience, Plan};
 use crate::{
     cases::{
-        change::truth_of,
-        expect::Expectation,
         report::{self, Outcome, Verdict},
-        table::{self, CASES, Case},
+        table::{Case, Group, Suite},
     },
     cli::{
         args,
         options::folders,
-        process::{
-            output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
-            signals::Signals,
-        },
+        process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
     },
     clock,
     demo::DEMO,
-    sans_io::{
-        error::{Code, Problem, exit},
-        pace::Speed,
-    },
+    sans_io::error::{Code, Problem, exit},
     source::Tape,
 };
 
+/// Number of rooms beside each command that computes: a show at a finite speed is mostly waiting.
+const ROOMS_A_JOB: usize = 4;
+
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
-    let cases = chosen(&args)?;
+    let suite = args.suite()?;
+    let cases = chosen(suite, &args)?;
     if args.list {
         return list(&cases, args.json);
     }
@@ -50,20 +37,9 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     check_folder(args.junit.as_deref())?;
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&folders::recordings(), recording)?;
-    let expectations = expectations(&args.expect, &tape)?;
-    let plan = Arc::new(Plan {
-        command: args.command.clone(),
-        expectations,
-        speed: args.speed,
-        clients: args.clients.get(),
-        has_tikfinity: args.tikfinity,
-        again: again(&args),
-        manner: OnceLock::new(),
-        stop: stop_at_signal(),
-        tape,
-    });
+    let plan = Plan::new(args.command, &args.conditions, (suite, args.mock_proxy), recording, tape)?;
     let started = clock::now();
-    let jobs = args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), Into::into);
+    let jobs = args.conditions.jobs();
     let outcomes = Session { plan: Arc::clone(&plan), is_quiet: args.json, outcomes: Vec::new() }
         .run(cases, jobs)
         .await?;
@@ -99,19 +75,6 @@ fn check_folder(report: Option<&Path>) -> Result<(), Problem> {
     }
 }
 
-/// Parses expectations, and checks that the users in them sent gifts.
-fn expectations(texts: &[String], tape: &Tape) -> Result<Vec<Expectation>, Problem> {
-    let expectations =
-        texts.iter().map(|text| Expectation::parse(text)).collect::<Result<Vec<_>, Problem>>()?;
-    let mut users =
-        expectations.iter().filter_map(Expectation::name).filter(|name| name.is_user()).peekable();
-    if users.peek().is_some() {
-        let truth = truth_of(&tape.items()?);
-        users.try_for_each(|name| name.check_user(&truth))?;
-    }
-    Ok(expectations)
-}
-
 /// Writes a report for CI. Returns the exit code.
 fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 {
     let Some(path) = path else { return exit::DONE };
@@ -131,40 +94,29 @@ fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 
 }
 
 /// Returns the cases that the arguments choose.
-fn chosen(args: &args::Test) -> Result<VecDeque<&'static Case>, Problem> {
+fn chosen(suite: Suite, args: &args::Test) -> Result<VecDeque<&'static Case>, Problem> {
     for name in args.case.iter().chain(&args.skip) {
-        table::find(name)?;
+        suite.find(name)?;
     }
     let is_chosen = |case: &&Case| {
         let is = |name: &String| name == case.name;
-        (args.case.is_empty() || args.case.iter().any(is)) && !args.skip.iter().any(is)
+        let by_default = args.case.is_empty() && case.group != Group::Replay;
+        (by_default || args.case.iter().any(is)) && !args.skip.iter().any(is)
     };
-    Ok(CASES.iter().filter(is_chosen).collect())
+    Ok(suite.cases().filter(is_chosen).collect())
 }
 
 fn list(cases: &VecDeque<&'static Case>, is_json: bool) -> Result<u8, Problem> {
     if is_json {
-        let of = |case: &&Case| json!({ "name": case.name, "group": case.group, "what": case.what, "right": case.right, "since": case.since });
+        let of = |case: &&Case| json!({ "name": case.name, "suite": case.suite, "group": case.group, "what": case.what, "right": case.right, "since": case.since });
         say_json(&Vec::from_iter(cases.iter().map(of)))?;
         return Ok(exit::DONE);
     }
+    let width = cases.iter().map(|case| case.name.len() + 1).max().unwrap_or_default();
     for case in cases {
-        say(format_args!("{:<14}{}\n", case.name, case.what))?;
+        say(format_args!("{:<width$}{}\n", case.name, case.what))?;
     }
     Ok(exit::DONE)
-}
-
-/// Returns a token that the first signal cancels. Another one ends the process.
-fn stop_at_signal() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let (stopped, mut signals) = (stop.clone(), Signals::new());
-    tokio::spawn(async move {
-        let _ = signals.next().await;
-        stopped.cancel();
-        let signal = signals.next().await;
-        std::process::exit(i32::from(signal.exit_code()));
-    });
-    stop
 }
 
 /// All cases of one command.
@@ -179,7 +131,9 @@ impl Session {
     /// time.
     async fn run(mut self, mut cases: VecDeque<&'static Case>, jobs: usize) -> Result<Vec<Outcome>, Problem> {
         let Some(first) = cases.pop_front() else { return Ok(self.outcomes) };
-        let Some(ran) = self.plan.run(first).await? else { return Ok(self.outcomes) };
+        let Some(ran) = self.plan.run(first, self.plan.tape.clone(), Patience::FULL).await? else {
+            return Ok(self.outcomes);
+        };
         let (has_connected, manner) = (ran.has_connected, ran.manner);
         let _ = self.plan.manner.set(manner);
         self.add(ran.outcome)?;
@@ -187,13 +141,15 @@ impl Session {
             warn("💡 COMMAND never connected, so no other case ran");
             return Ok(self.outcomes);
         }
-        if manner == Manner::Exits && first.name == "plain" {
+        if manner == Manner::Exits && first.name == "plain" && first.suite == Suite::Feed {
             cases = self.skip_endless(cases)?;
         }
         let mut running = JoinSet::new();
         // Those that mostly wait do so beside the others.
         let mut waiting = 0;
-        if jobs > 1 {
+        if jobs > 1 && self.plan.suite == Suite::Room {
+            waiting = jobs * ROOMS_A_JOB;
+        } else if jobs > 1 {
             cases.make_contiguous().sort_by_key(|case| !case.script.waits());
             waiting = cases.iter().filter(|case| case.script.waits()).count();
         }
@@ -202,7 +158,7 @@ impl Session {
                 && let Some(case) = cases.pop_front().filter(|_| !self.plan.stop.is_cancelled())
             {
                 let plan = Arc::clone(&self.plan);
-                running.spawn(async move { plan.run(case).await });
+                running.spawn(async move { plan.run(case, plan.tape.clone(), Patience::FULL).await });
             }
             let Some(ran) = running.join_next().await else { return Ok(self.outcomes) };
             let ran = ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
@@ -259,37 +215,4 @@ fn for_github(outcomes: &[Outcome]) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-/// Returns the command line that repeats a case, before and after the name of the case.
-fn again(args: &args::Test) -> (String, String) {
-    let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
-    let before = format!("livetape test {}", quoted(&recording.to_string_lossy()));
-    let mut after = String::new();
-    for text in &args.expect {
-        after += &format!(" --expect {}", quoted(text));
-    }
-    if args.clients.get() > 1 {
-        after += &format!(" --clients {}", args.clients);
-    }
-    if let Speed::Times(times) = args.speed {
-        after += &format!(" --speed {times}");
-    }
-    if args.tikfinity {
-        after += " --tikfinity";
-    }
-    after += " --";
-    for part in &args.command {
-        after += &format!(" {}", quoted(&part.to_string_lossy()));
-    }
-    (before, after)
-}
-
-/// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

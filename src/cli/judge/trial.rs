@@ -1,69 +1,51 @@
 //! One case: a server, a command beside it, and a verdict.
 
 use std::{
-    ffi::OsString,
     fs,
     io::Read as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     child::{Child, Start, exit_code, was_terminated},
     folder::Folder,
+    plan::{Manner, Patience, Plan},
 };
 use crate::{
     cases::{
-        change::{events_of, truth_of},
-        expect::{Expectation, Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, compare, parse_result},
-        mistakes::diagnose,
+        expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
+        mistakes::{Diagnosis, diagnose, diagnose_with_repeats},
         report::{Failure, Outcome, Verdict},
-        script::BACK_MAX,
-        table::Case,
+        table::{Case, Suite},
     },
-    channels::{Channel, ChannelOptions},
-    cli::{
-        args::Lifecycle,
-        options::sources,
-        process::ending::Signal,
-        serve::stage::{Bound, Stage},
-    },
+    cli::process::ending::Signal,
     clock,
-    control::ReplayPhase,
     sans_io::{
         error::{Code, Problem},
+        event::Event,
         pace::Speed,
         truth::Truth,
     },
-    settings::{Listen, Settings},
-    source::{Tape, live::NetTransport},
-    staged::Staged,
+    source::Tape,
+    staged::Progress,
     tools::files,
 };
 
 /// Maximum time until a command connects.
-const CONNECT_MAX: Duration = Duration::from_secs(60);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.
 const SHOW_MAX: Duration = Duration::from_secs(600);
-/// Time after the show in which a command may still exit or write its result, if nothing else is expected of it.
-const FINDING_OUT: Duration = Duration::from_secs(30);
-/// The same, if it did so in an earlier case.
-const AS_BEFORE: Duration = Duration::from_secs(60);
-/// Time without output after which a command has said everything.
-const QUIET: Duration = Duration::from_secs(1);
-/// Time in which a number that is wrong may still become right.
-const SECOND_THOUGHTS: Duration = Duration::from_secs(5);
 /// Time between two looks at the output.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// Time to exit after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
@@ -73,33 +55,6 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// Exit codes of shells for a command that SIGTERM or SIGKILL ended.
 const TERMINATED: u8 = 143;
 const KILLED: u8 = 137;
-
-/// What all trials of a command share.
-pub(super) struct Plan {
-    pub(super) command: Vec<OsString>,
-    pub(super) tape: Tape,
-    pub(super) expectations: Vec<Expectation>,
-    pub(super) speed: Speed,
-    pub(super) clients: usize,
-    pub(super) has_tikfinity: bool,
-    /// The command line up to the name of the case, and after it.
-    pub(super) again: (String, String),
-    /// How the command gives its verdict, once it is known.
-    pub(super) manner: OnceLock<Manner>,
-    /// Cancelled when the user wants to stop.
-    pub(super) stop: CancellationToken,
-}
-
-/// How a command gives its verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// It exits by itself.
-    Exits,
-    /// It writes a result file, and stays.
-    WritesResult,
-    /// It only prints, and stays.
-    Stays,
-}
 
 /// A case that ran.
 pub(super) struct Ran {
@@ -119,95 +74,124 @@ enum Over {
     Stopped,
 }
 
-impl Plan {
-    /// Runs the command in a case. `None` if the user stopped it.
-    pub(super) async fn run(&self, case: &'static Case) -> Result<Option<Ran>, Problem> {
-        let started = clock::now();
-        let tape = self.tape.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let staged = Staged::new(case, &tape)?.giving_up();
-            let right = truth_of(&staged.tape.items()?);
-            Ok::<_, Problem>((staged, right))
-        });
-        let prepared = prepared.await.map_err(|_| Problem::new(Code::Io, "cannot read the recording"))?;
-        let (staged, right) = prepared?;
-        let folder = Folder::new()?;
-        let settings = self.settings();
-        let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
-        let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "") };
-        let transport = NetTransport::new(&options.live)?;
-        let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
-        let show = tokio::spawn(channel.replay(staged.tape.clone()));
-        let env = self.env(&bound, case, folder.path(), &right)?;
-        let stage = bound.serve(None);
-        let trial =
-            Trial { plan: self, staged: &staged, stage: &stage, folder: folder.path(), right: &right };
-        let judged = trial.judge(&env).await;
-        stage.control.shut_down();
-        let _ = show.await;
-        stage.close().await;
-        let Some((failures, output, manner)) = judged? else { return Ok(None) };
-        let has_connected = !staged.door.attempts().is_empty();
-        let verdict = if failures.is_empty() { Verdict::Passed } else { Verdict::Failed };
-        let (before, after) = &self.again;
-        let outcome = Outcome {
-            case: case.name,
-            output: if failures.is_empty() { Vec::new() } else { output.last_lines() },
-            verdict,
-            took: clock::now() - started,
-            failures,
-            again: format!("{before} --case {}{after}", case.name),
-        };
-        Ok(Some(Ran { outcome, has_connected, manner }))
-    }
+/// What a command runs beside: a server, and what it does to its clients.
+pub(super) trait Venue: Sync {
+    /// Acts until the show and everything that is judged after it are over.
+    fn perform(&self) -> impl Future<Output = ()> + Send;
+    /// Returns what is wrong once a command is too late. Never returns if it is not.
+    fn late(&self) -> impl Future<Output = Failure> + Send;
+    /// Whether the command sent anything.
+    fn has_connected(&self) -> bool;
+    /// Returns what is wrong if the command exited with this code and sent nothing.
+    fn never_connected(&self, code: u8) -> Failure;
+    /// Whether the command was let in.
+    fn is_let_in(&self) -> bool;
+    /// Whether nobody is ever let in, so that neither the numbers nor the exit code are judged.
+    fn is_closed(&self) -> bool;
+    /// Returns what was seen of the connection so far.
+    fn progress(&self) -> Progress;
+    /// Compares what the command said with what was sent.
+    fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure>;
+    /// Returns what explains wrong numbers, once everything was sent.
+    fn sent(&self) -> Option<Sent>;
+}
 
-    /// Settings do not depend on a file or on variables, so that a verdict is the same everywhere.
-    fn settings(&self) -> Settings {
-        let mut settings = Settings::default();
-        settings.server.quiet = true;
-        settings.server.port = Some(0);
-        settings.server.wait_clients = Some(self.clients);
-        settings.live.offline = true;
-        settings.replay.speed = self.speed;
-        settings.tikfinity.enabled = self.has_tikfinity;
-        settings.tikfinity.listen = Listen::loopback(0);
-        settings
-    }
+/// The events that a command was sent.
+pub(super) enum Sent {
+    /// With the numbers of events before breaks of the connection, and before the show started over.
+    Broken { events: Vec<Event>, breaks: Vec<usize>, starts: Vec<usize> },
+    /// Those that count, and all of them.
+    Repeated(Vec<Event>, Vec<Event>),
+}
 
-    fn env(
-        &self,
-        bound: &Bound,
-        case: &Case,
-        folder: &Path,
-        right: &Truth,
-    ) -> Result<Vec<(&'static str, String)>, Problem> {
-        let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let truth = serde_json::to_vec(right).unwrap_or_default();
-        let failed = |error| Problem::new(Code::Io, format!("cannot write the truth: {error}"));
-        fs::write(folder.join("truth.json"), truth).map_err(failed)?;
-        let mut env = vec![
-            ("LIVETAPE_URL", bound.addresses.feed.clone()),
-            ("LIVETAPE_HTTP", bound.addresses.rest.clone()),
-            ("LIVETAPE_CASE", case.name.to_owned()),
-            ("LIVETAPE_OFFLINE", true.to_string()),
-            ("LIVETAPE_TRUTH", path("truth.json")),
-            ("LIVETAPE_RESULT", path("result.json")),
-            ("PYTHONUNBUFFERED", "1".to_owned()),
-            ("TMPDIR", folder.to_string_lossy().into_owned()),
-        ];
-        env.extend(bound.addresses.tikfinity.clone().map(|url| ("LIVETAPE_TIKFINITY_URL", url)));
-        Ok(env)
+impl Sent {
+    /// Returns the mistake that gives a wrong number.
+    fn explain(&self, what: &str, got: &str) -> Option<Diagnosis> {
+        match self {
+            Self::Broken { events, breaks, starts } => diagnose(events, breaks, starts, what, got),
+            Self::Repeated(once, all) => diagnose_with_repeats(once, all, what, got),
+        }
     }
 }
 
+impl Plan {
+    /// Runs the command in a case. `None` if the user stopped it.
+    pub(super) async fn run(
+        &self,
+        case: &'static Case,
+        tape: Tape,
+        patience: Patience,
+    ) -> Result<Option<Ran>, Problem> {
+        match case.suite {
+            Suite::Feed => self.run_feed(case, tape, patience).await,
+            Suite::Room => self.run_room(case, tape, patience).await,
+        }
+    }
+
+    /// Runs the command beside a server, with these variables.
+    pub(super) async fn run_beside<V: Venue>(
+        &self,
+        case: &'static Case,
+        venue: &V,
+        patience: Patience,
+        right: &Truth,
+        env: Vec<(&'static str, String)>,
+    ) -> Result<Option<Ran>, Problem> {
+        let (started, folder) = (clock::now(), Folder::new()?);
+        let env = Vec::from_iter(env.into_iter().chain(variables(case, folder.path(), right)?));
+        let trial = Trial { plan: self, patience, venue, folder: folder.path() };
+        let Some((failures, output, manner)) = trial.judge(&env).await? else { return Ok(None) };
+        let outcome = Outcome {
+            case: case.name,
+            output: if failures.is_empty() { Vec::new() } else { output.last_lines() },
+            verdict: if failures.is_empty() { Verdict::Passed } else { Verdict::Failed },
+            took: clock::now() - started,
+            failures,
+            again: self.again(&self.recording, case),
+        };
+        Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
+    }
+
+    /// Returns the time that a show takes longer than to play it.
+    pub(super) fn show_max(&self, tape: &Tape) -> Duration {
+        let length = tape.duration().unwrap_or_default();
+        SHOW_MAX
+            + match self.speed {
+                Speed::Times(times) => {
+                    Duration::try_from_secs_f64(length.as_secs_f64() / times).unwrap_or_default()
+                }
+                Speed::Max => Duration::ZERO,
+            }
+    }
+}
+
+/// Returns what a command says if a show is not over in time.
+pub(super) fn too_long() -> Failure {
+    Failure::new("show", &format!("the show was not over {} minutes after its time", SHOW_MAX.as_secs() / 60))
+}
+
+/// Returns the variables of every case, and writes the files that they name.
+fn variables(case: &Case, folder: &Path, right: &Truth) -> Result<Vec<(&'static str, String)>, Problem> {
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let truth = serde_json::to_vec(right).unwrap_or_default();
+    let failed = |error| Problem::new(Code::Io, format!("cannot write the truth: {error}"));
+    fs::write(folder.join("truth.json"), truth).map_err(failed)?;
+    Ok(vec![
+        ("LIVETAPE_CASE", case.name.to_owned()),
+        ("LIVETAPE_OFFLINE", true.to_string()),
+        ("LIVETAPE_TRUTH", path("truth.json")),
+        ("LIVETAPE_RESULT", path("result.json")),
+        ("PYTHONUNBUFFERED", "1".to_owned()),
+        ("TMPDIR", folder.to_string_lossy().into_owned()),
+    ])
+}
+
 /// A case that runs.
-struct Trial<'a> {
+struct Trial<'a, V> {
     plan: &'a Plan,
-    staged: &'a Staged,
-    stage: &'a Stage,
+    patience: Patience,
+    venue: &'a V,
     folder: &'a Path,
-    /// The truth at the end of the show.
-    right: &'a Truth,
 }
 
 /// What a command has printed, and when it last did.
@@ -221,7 +205,7 @@ impl Printed {
     }
 }
 
-impl Trial<'_> {
+impl<V: Venue> Trial<'_, V> {
     /// Returns what was wrong, the output, and how the command gave its verdict.
     async fn judge(&self, env: &[(&str, String)]) -> Result<Option<(Vec<Failure>, Output, Manner)>, Problem> {
         let command = &self.plan.command;
@@ -268,51 +252,14 @@ impl Trial<'_> {
 
     /// Waits until the command exits, or everything that is judged is over.
     async fn wait(&self, child: &mut Child) -> Result<Over, Problem> {
-        let performed = self.staged.perform(&self.stage.hub, &self.stage.control, |_| ());
-        let (mut performed, mut late) = (std::pin::pin!(performed), std::pin::pin!(self.late()));
+        let (performed, late) = (self.venue.perform(), self.venue.late());
+        let (mut performed, mut late) = (std::pin::pin!(performed), std::pin::pin!(late));
         tokio::select! { biased;
             () = self.plan.stop.cancelled() => Ok(Over::Stopped),
             status = child.wait() => Ok(Over::Exited(waited(status)?)),
             () = &mut performed => Ok(Over::Show),
             failure = &mut late => Ok(Over::Late(failure)),
-            () = self.stage.control.shutdown().cancelled() => {
-                Ok(Over::Late(Failure::new("show", "shut the server down")))
-            }
         }
-    }
-
-    /// Returns what is wrong if the command does not connect in time, or if the show does not end.
-    async fn late(&self) -> Failure {
-        let started = clock::now() + self.staged.case.script.late;
-        // A command that starts late had the time before, too.
-        let most = if self.staged.case.script.late.is_zero() { CONNECT_MAX } else { BACK_MAX };
-        sleep_until(started + most).await;
-        let within = format!("within {} s", most.as_secs());
-        let (clients, most) = (self.stage.hub.subscriber_peak(), self.plan.clients);
-        if !self.has_connected() {
-            return never_connected(&within);
-        }
-        let is_open = self.staged.case.script.always.is_none();
-        if is_open && clients < most {
-            return Failure::new(
-                "connection",
-                &format!("only {clients} of {most} clients connected {within}"),
-            );
-        }
-        let length = self.staged.tape.duration().unwrap_or_default();
-        let length = match self.plan.speed {
-            Speed::Times(times) => {
-                Duration::try_from_secs_f64(length.as_secs_f64() / times).unwrap_or_default()
-            }
-            Speed::Max => Duration::ZERO,
-        };
-        sleep_until(started + length + SHOW_MAX).await;
-        let message = format!("the show was not over {} minutes after its time", SHOW_MAX.as_secs() / 60);
-        Failure::new("show", &message)
-    }
-
-    fn has_connected(&self) -> bool {
-        !self.staged.door.attempts().is_empty()
     }
 
     /// Waits until the command prints nothing more, gives wrong numbers some more time, and ends it.
@@ -327,11 +274,15 @@ impl Trial<'_> {
                 continue;
             }
             let last = printed.with(|(_, last)| *last).max(over);
-            if now < last + QUIET && now < over + QUIET + SECOND_THOUGHTS {
+            if now < last + self.patience.quiet
+                && now < over + self.patience.quiet + self.patience.second_thoughts
+            {
                 continue;
             }
             let is_right = || printed.with(|(output, _)| self.compare(output).is_empty());
-            if self.staged.case.script.always.is_some() || now >= over + QUIET + SECOND_THOUGHTS || is_right()
+            if self.venue.is_closed()
+                || now >= over + self.patience.quiet + self.patience.second_thoughts
+                || is_right()
             {
                 break;
             }
@@ -344,10 +295,10 @@ impl Trial<'_> {
     fn patience(&self) -> Duration {
         let says_nothing = self.plan.expectations.is_empty() && !self.has_result();
         match self.plan.manner.get() {
-            _ if self.staged.case.script.always.is_some() => Duration::ZERO,
-            Some(Manner::Exits) => AS_BEFORE,
-            Some(Manner::WritesResult) if !self.has_result() => AS_BEFORE,
-            None if says_nothing => FINDING_OUT,
+            _ if self.venue.is_closed() => Duration::ZERO,
+            Some(Manner::Exits) => self.patience.as_before,
+            Some(Manner::WritesResult) if !self.has_result() => self.patience.as_before,
+            None if says_nothing => self.patience.finding_out,
             _ => Duration::ZERO,
         }
     }
@@ -361,34 +312,32 @@ impl Trial<'_> {
     }
 
     fn failures(&self, status: ExitStatus, ended_itself: bool, output: &Output) -> Vec<Failure> {
-        let progress = self.staged.progress();
+        let progress = self.venue.progress();
         let complaints = progress.complaints.iter().map(|complaint| Failure::new("connection", complaint));
         let mut failures = Vec::from_iter(complaints);
-        if self.staged.case.script.always.is_some() {
-            return failures;
-        }
         let code = exit_code(status);
-        if ended_itself && !self.has_connected() {
-            let late = self.staged.case.script.late.as_secs();
-            failures.push(match late {
-                0 => never_connected(&format!("before it exited with {code}")),
-                _ => Failure::new(
-                    "connection",
-                    &format!("exited with {code} instead of trying again after {late} s"),
-                ),
-            });
+        if ended_itself && !self.venue.has_connected() {
+            failures.push(self.venue.never_connected(code));
+        }
+        if self.venue.is_closed() || !self.venue.has_connected() {
             return failures;
         }
         if let Some(awaited) = progress.awaited.filter(|_| ended_itself) {
             failures.push(Failure::new("connection", &format!("exited with {code} and did not {awaited}")));
         }
-        if !self.staged.door.attempts().iter().any(|attempt| attempt.is_let_in) {
+        if !self.venue.is_let_in() {
+            if failures.is_empty() {
+                failures
+                    .push(Failure::new("connection", &format!("exited with {code} before it was let in")));
+            }
             return failures;
         }
         match self.plan.manner.get() {
             Some(Manner::Exits) if !ended_itself => {
-                let message =
-                    format!("did not exit within {} s after the show, as it did before", AS_BEFORE.as_secs());
+                let message = format!(
+                    "did not exit within {} s after the show, as it did before",
+                    self.patience.as_before.as_secs()
+                );
                 failures.push(Failure::new("exit", &message));
             }
             Some(Manner::WritesResult) if !self.has_result() => {
@@ -413,14 +362,9 @@ impl Trial<'_> {
     /// Compares the numbers, and looks for the mistakes that explain them.
     fn explained(&self, output: &Output) -> Vec<Failure> {
         let mut failures = self.compare(output);
-        if !self.is_over() {
-            return failures;
-        }
-        let Ok(items) = self.staged.tape.items() else { return failures };
-        let events = events_of(&items);
-        let breaks = Vec::from_iter(self.staged.breaks());
+        let Some(sent) = self.venue.sent() else { return failures };
         for failure in &mut failures {
-            let found = failure.got.as_deref().and_then(|got| diagnose(&events, &breaks, &failure.what, got));
+            let found = failure.got.as_deref().and_then(|got| sent.explain(&failure.what, got));
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
             }
@@ -438,16 +382,10 @@ impl Trial<'_> {
 
     /// Compares what the command said with what was sent.
     fn compare(&self, output: &Output) -> Vec<Failure> {
-        // A command may inject events, which count too, or exit before the end.
-        let sent = self.stage.hub.truth(None).ok().filter(|_| self.is_over()).map(|at| at.truth);
         match self.result() {
-            Ok(said) => compare(sent.as_ref().unwrap_or(self.right), output, &said),
+            Ok(said) => self.venue.compare(output, &said),
             Err(message) => vec![Failure::new("result", &message)],
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
     }
 
     /// Reads the file `LIVETAPE_RESULT`, if there is one.
@@ -463,8 +401,7 @@ impl Trial<'_> {
     }
 }
 
-fn never_connected(when: &str) -> Failure {
-    let hint = "connect to LIVETAPE_URL";
+pub(super) fn never_connected(when: &str, hint: &str) -> Failure {
     Failure {
         detail: Some(hint.to_owned()),
         ..Failure::new("connection", &format!("never connected {when}"))

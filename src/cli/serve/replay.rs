@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::stage;
 use crate::{
-    cases::table,
+    cases::table::Suite,
     cli::{
         args,
         options::{config, serving::Addresses, sources},
@@ -26,7 +26,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
-    let staged = args.case.as_deref().map(|name| Staged::new(table::find(name)?, &tape)).transpose()?;
+    let staged = args.case.as_deref().map(|name| Staged::new(Suite::Feed.find(name)?, &tape)).transpose()?;
     if staged.is_some() {
         // A script waits for clients.
         options.play.wait_clients = options.play.wait_clients.max(1);

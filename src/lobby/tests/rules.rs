@@ -152,6 +152,8 @@ fn client_ids_are_generated_from_the_id_and_unique() {
             reading: None,
             is_observer: false,
             filter: String::new(),
+            address: None,
+            query: String::new(),
         };
         rig.lobby.open(opening).map_err(|problem| problem.code.name())
     };

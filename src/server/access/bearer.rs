@@ -105,6 +105,10 @@ pub(crate) struct Removed {
     pub(crate) authorization: Option<HeaderValue>,
 }
 
+/// Request extension: the query of a request for a socket, with `***` for its tokens. Present if it had any.
+#[derive(Clone)]
+pub(crate) struct MaskedQuery(pub(crate) String);
+
 /// Whether a subprotocol carries a token.
 pub(crate) fn is_token(protocol: &str) -> bool {
     protocol.starts_with(PROTOCOL_OF_TOKEN)
@@ -116,12 +120,14 @@ pub(crate) struct ReadOnly;
 
 /// Middleware that admits requests with a valid token and removes the token from them.
 pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
-    let is_foreign = access.tokens.is_empty() && request.headers().contains_key(UPGRADE);
-    let uri = is_foreign.then(|| request.uri().clone());
+    let uri = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
     let mut shown = take_parameter(request.uri_mut());
+    if let Some(query) = uri.as_ref().filter(|_| !shown.is_empty()).and_then(Uri::query) {
+        request.extensions_mut().insert(masked(query));
+    }
     let authorization = request.headers_mut().remove(AUTHORIZATION);
     shown.extend(authorization.as_ref().and_then(bearer));
-    if let Some(uri) = uri {
+    if let Some(uri) = uri.filter(|_| access.tokens.is_empty()) {
         request.extensions_mut().insert(Removed { uri, authorization });
     }
     let offered = protocols(request.headers());
@@ -213,8 +219,7 @@ fn choose(offered: &[String]) -> Option<HeaderValue> {
 /// Removes all `token` parameters from the query, so that later layers cannot log them.
 fn take_parameter(uri: &mut Uri) -> Vec<String> {
     let Some(query) = uri.query() else { return Vec::new() };
-    let is_token = |pair: &&str| pair.split_once('=').is_some_and(|(key, _)| key == PARAMETER);
-    let (tokens, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_token);
+    let (tokens, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| has_token(pair));
     if tokens.is_empty() {
         return Vec::new();
     }
@@ -226,6 +231,16 @@ fn take_parameter(uri: &mut Uri) -> Vec<String> {
     parts.path_and_query = PathAndQuery::try_from(rest).ok();
     *uri = Uri::from_parts(parts).unwrap_or_default();
     tokens
+}
+
+/// Whether a parameter carries a token.
+fn has_token(pair: &str) -> bool {
+    pair.split_once('=').is_some_and(|(key, _)| key == PARAMETER)
+}
+
+fn masked(query: &str) -> MaskedQuery {
+    let pairs = query.split('&').map(|pair| if has_token(pair) { "token=***" } else { pair });
+    MaskedQuery(pairs.collect::<Vec<_>>().join("&"))
 }
 
 #[cfg(test)]

@@ -18,8 +18,10 @@ use crate::{
     log::CLIENTS,
     server::{
         routes::{fallback::masked, metrics::Metrics},
-        state::refusal::Refused,
-        transport::{connections::Asker, traffic::Traffic},
+        state::{
+            refusal::Refused,
+            traffic::{Asker, Traffic},
+        },
     },
 };
 

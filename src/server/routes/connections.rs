@@ -1,4 +1,4 @@
-//! `/connections` and `/stats`: the open WebSockets.
+//! `/connections` and `/stats`: the open WebSockets, and the last that have left.
 
 use axum::{
     Json,
@@ -23,7 +23,13 @@ use crate::{
         error::{Code, Problem, close},
         ws_frame::REASON_BYTES_MAX,
     },
-    server::{state::refusal::Refusal, ws::end::check_close},
+    server::{
+        state::refusal::Refusal,
+        ws::{
+            end::check_close,
+            left::{LEFT_MAX, LeftView},
+        },
+    },
 };
 
 type RawBody = Result<Bytes, BytesRejection>;
@@ -33,7 +39,12 @@ type IdAndRoom = Result<Path<(String, String)>, PathRejection>;
 /// Response of `GET /connections` and `POST /connections/close`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Connections {
+    /// The open connections, oldest first.
     connections: Vec<ConnectionView>,
+    /// The last hundred that have left, in the order in which they did; only in `GET /connections`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LEFT_MAX))]
+    left: Option<Vec<LeftView>>,
 }
 
 pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Connections>, Refusal> {
@@ -44,9 +55,8 @@ pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Connec
             _ => return Err(query::unknown_key(&key, &["room"]).into()),
         }
     }
-    let mut connections = app.sockets.with(|lobby| lobby.connection_views(room.as_deref()))?;
-    app.sockets.locate(&mut connections);
-    Ok(Json(Connections { connections }))
+    let connections = app.sockets.views(|lobby| lobby.connection_views(room.as_deref()))?;
+    Ok(Json(Connections { connections, left: Some(app.sockets.left()) }))
 }
 
 /// Returns the connection that `f` returns, with its position.
@@ -54,8 +64,7 @@ fn one(
     app: &App,
     f: impl FnOnce(&mut Lobby) -> Result<ConnectionView, Problem>,
 ) -> Result<Json<ConnectionView>, Refusal> {
-    let mut view = app.sockets.with(f)?;
-    app.sockets.locate(std::slice::from_mut(&mut view));
+    let [view] = app.sockets.views(|lobby| f(lobby).map(|view| [view]))?;
     Ok(Json(view))
 }
 
@@ -133,9 +142,8 @@ pub(crate) async fn dismiss(
 
 pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result<Json<Connections>, Refusal> {
     let (code, reason) = parse_body::<Close>(body)?.check()?;
-    let mut connections = app.sockets.with(|lobby| lobby.dismiss_all(code, &reason));
-    app.sockets.locate(&mut connections);
-    Ok(Json(Connections { connections }))
+    let connections = app.sockets.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
+    Ok(Json(Connections { connections, left: None }))
 }
 
 pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {

@@ -17,7 +17,7 @@ use crate::{
     lobby::Role,
     server::{
         access::bearer::{Removed, protocols},
-        transport::connections::Asker,
+        state::traffic::Asker,
         ws::{
             handshake::{Handshake, select},
             upgrade::Upgrade,

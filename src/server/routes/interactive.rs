@@ -86,7 +86,7 @@ pub(crate) async fn echo(
         Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
     };
     let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooking: None };
-    let session = admit(&app, request);
+    let session = admit(&app, &upgrade, request);
     Ok(begin(&app, upgrade, role, session, slot))
 }
 
@@ -120,7 +120,7 @@ pub(crate) async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest
         hub.reach(request.join.since.as_ref()).await;
     }
     // Join before sending the 101: a client that has read it misses no later event.
-    let session = admit(app, request);
+    let session = admit(app, &upgrade, request);
     begin(app, upgrade, role, session, guard)
 }
 
@@ -200,11 +200,21 @@ fn begin(
     })
 }
 
-fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
+fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
     let SocketRequest { path, role, client_id, feed, join, guard: _, hooking } = request;
     let reading = feed.as_ref().map(|hub| hub.stream().to_string());
     let again = Join { since: None, ..join.clone() };
-    let request = JoinRequest { client_id, path, role, reading, join: again, hooking };
+    let request = JoinRequest {
+        client_id,
+        address: upgrade.address,
+        path,
+        query: query::shown(&upgrade.query),
+        role,
+        reading,
+        join: again,
+        hooking,
+        traffic: upgrade.traffic.clone(),
+    };
     let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();
     let admitted = app.sockets.enter(request, subscribe);
     admitted

@@ -166,7 +166,7 @@ pub(crate) async fn scenarios() -> Json<Scenarios> {
     let named = |path: &str| {
         let name = path.strip_suffix(".toml")?.to_owned();
         // The first line of each file is a comment that describes it.
-        let first = text(&name)?.lines().next().unwrap_or_default().to_owned();
+        let first = scenario(&name)?.lines().next().unwrap_or_default().to_owned();
         Some(NamedScenario { name, description: first.trim_start_matches("# ").to_owned() })
     };
     let mut scenarios: Vec<_> = Files::iter().filter_map(|path| named(&path)).collect();
@@ -185,10 +185,9 @@ pub(crate) async fn start(
         Problem::new(Code::NotFound, format!("unknown scenario `{}`", name.escape_debug()))
             .hint("see GET /mock/scenarios")
     };
-    let toml = text(&name).ok_or_else(missing)?;
-    let scenario =
-        Scenario::parse(&toml).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
-    let mock = MockTikTok::start(ScenarioFile::from(scenario).with_recording(DEMO, DEMO_BYTES)).await?;
+    let toml = scenario(&name).ok_or_else(missing)?;
+    let parsed = Scenario::parse(&toml).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
+    let mock = MockTikTok::start(ScenarioFile::from(parsed).with_recording(DEMO, DEMO_BYTES)).await?;
     let control = &app.shared.control;
     app.mock.stop(control).await;
     let room = MockRoom { user: mock.example().0, url: mock.url() };
@@ -208,7 +207,8 @@ pub(crate) async fn stop(State(app): State<App>) -> Json<MockView> {
     Json(app.mock.view())
 }
 
-fn text(name: &str) -> Option<String> {
+/// Returns the text of an included scenario.
+pub(crate) fn scenario(name: &str) -> Option<String> {
     let file = Files::get(&format!("{name}.toml"))?;
     String::from_utf8(file.data.into_owned()).ok()
 }

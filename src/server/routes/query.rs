@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{extract::Query, http::Uri};
 
 use crate::{
-    cases::table::{self, CHANGES},
+    cases::table::{CHANGES, Suite},
     hub::{Format, Gifts, Join, OnGap, Reader},
     lobby::check_client_id,
     sans_io::{
@@ -47,6 +47,9 @@ pub(crate) enum Values {
 const YES: [&str; 2] = ["1", "true"];
 const NO: [&str; 2] = ["0", "false"];
 pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
+
+/// Maximum length of a query in responses, in bytes.
+const SHOWN_BYTES_MAX: usize = 1024;
 
 /// Parameters of every feed.
 pub(crate) const FEED: [Param; 6] = [
@@ -171,7 +174,7 @@ fn private(uri: &Uri, extra: &[Param]) -> Result<Play, Problem> {
 
 /// Returns the name of a case that changes the recording.
 fn case(name: &str) -> Result<&'static str, Problem> {
-    let case = table::find(name)?;
+    let case = Suite::Feed.find(name)?;
     if case.change.is_some() {
         return Ok(case.name);
     }
@@ -243,6 +246,23 @@ pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
         seen.push(key);
     }
     Ok(pairs)
+}
+
+/// Returns a query for responses: as the client sent it, but only with the values of the parameters of
+/// feeds, because others may be secrets.
+pub(crate) fn shown(query: &str) -> String {
+    let is_known = |name: &str| FEED.iter().chain(&TALK).chain(&PLAY).any(|param| param.name == name);
+    let pair = |pair| match str::split_once(pair, '=') {
+        Some((name, _)) if !is_known(name) => format!("{name}=***"),
+        None if !pair.is_empty() && !is_known(pair) => "***".to_owned(),
+        _ => pair.to_owned(),
+    };
+    let mut shown = query.split('&').map(pair).collect::<Vec<_>>().join("&");
+    if shown.len() > SHOWN_BYTES_MAX {
+        shown.truncate(shown.floor_char_boundary(SHOWN_BYTES_MAX));
+        shown.push('…');
+    }
+    shown
 }
 
 /// Makes observers skip gaps, whatever `on_gap` says.
@@ -384,6 +404,25 @@ mod tests {
             join_room(&uri).is_err() && join_replay(&uri).is_err(),
             "channels of tokens have no observers"
         );
+    }
+
+    #[test]
+    fn queries_are_shown_without_secrets() {
+        for (query, expected) in [
+            ("since=s%3A7&gifts=raw&observer=0", "since=s%3A7&gifts=raw&observer=0"),
+            (
+                "client_id=ann&feed=1&speed=max&start=1m&case=late",
+                "client_id=ann&feed=1&speed=max&start=1m&case=late",
+            ),
+            ("token=abc&%74oken=abc&ticket=a=b&abc&raw", "token=***&%74oken=***&ticket=***&***&raw"),
+            ("", ""),
+            ("&raw=1&", "&raw=1&"),
+        ] {
+            assert_eq!(shown(query), expected);
+        }
+        let since = |length| format!("since={}", "x".repeat(length));
+        assert_eq!(shown(&since(SHOWN_BYTES_MAX - 6)), since(SHOWN_BYTES_MAX - 6));
+        assert_eq!(shown(&since(SHOWN_BYTES_MAX)), since(SHOWN_BYTES_MAX - 6) + "…");
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::{
     lobby::Role,
     sans_io::error::{Code, Problem},
     server::{
-        access::bearer::Authenticated, state::refusal::Refusal, transport::connections::Asker,
+        access::bearer::Authenticated,
+        state::{refusal::Refusal, traffic::Asker},
         ws::upgrade::Upgrade,
     },
 };

@@ -1,6 +1,7 @@
 //! State that handlers share: the main channel, the control handle and limits.
 
 pub(super) mod refusal;
+pub(super) mod traffic;
 
 use std::sync::Arc;
 

@@ -27,10 +27,12 @@ use super::{
     limits::Bounds,
     rejected,
     tls::Tls,
-    traffic::Traffic,
     unparsed::Unparsed,
 };
-use crate::clock;
+use crate::{
+    clock,
+    server::state::traffic::{Asker, Traffic},
+};
 
 /// All connections of a server. Clones share them.
 #[derive(Clone, Debug)]
@@ -46,17 +48,6 @@ pub(crate) struct Connections {
 /// connection ends or is upgraded.
 #[derive(Clone, Debug)]
 pub(crate) struct Reset(pub CancellationToken);
-
-/// Request extension with the client's address.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asker(pub Option<IpAddr>);
-
-impl Asker {
-    /// Whether the client is on this machine. A connection in memory has no address.
-    pub(crate) fn is_local(self) -> bool {
-        self.0.is_none_or(|address| address.to_canonical().is_loopback())
-    }
-}
 
 /// Everything that a connection needs to serve requests.
 #[derive(Clone)]

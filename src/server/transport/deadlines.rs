@@ -20,12 +20,11 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
-use super::{
-    admission::ConnectionSlot,
-    limits::Bounds,
-    traffic::{Meter, Traffic},
+use super::{admission::ConnectionSlot, limits::Bounds};
+use crate::{
+    clock,
+    server::state::traffic::{Meter, Traffic},
 };
-use crate::clock;
 
 /// The phases of a connection, which repeat for each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

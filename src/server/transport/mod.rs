@@ -11,5 +11,4 @@ pub(super) mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "no_tls.rs"]
 pub(super) mod tls;
-pub(super) mod traffic;
 pub(super) mod unparsed;

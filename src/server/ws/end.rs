@@ -54,11 +54,12 @@ impl End {
         Self::Close(CloseFrame { code: code.into(), reason })
     }
 
-    /// Returns the close code and reason, if the server closes the socket.
+    /// Returns the close code and reason, if the server ends the socket; 1006 if it cuts it.
     pub(crate) fn by_server(&self) -> Option<(u16, String)> {
         match self {
             Self::Close(frame) | Self::Refuse(frame) => Some((frame.code.into(), frame.reason.to_string())),
-            Self::Cut | Self::Left | Self::Over => None,
+            Self::Cut => Some((close::ABNORMAL, String::new())),
+            Self::Left | Self::Over => None,
         }
     }
 

@@ -4,17 +4,14 @@ use serde_json::{json, value::RawValue};
 use tungstenite::Message;
 
 use super::{
-    end::{End, PROTOCOL_ERROR},
+    end::End,
     hooks::{Hooked, Last, Verdict, What},
     registry::SocketHandle,
 };
 use crate::{
     lobby::{ConnectionView, Intent, Lobby, Metadata},
-    sans_io::error::{Code, close},
+    sans_io::error::Code,
 };
-
-/// Reason that the library puts in place of a close code that must not be sent, such as 1005.
-const INVALID_CODE: &str = "Protocol violation";
 
 /// Reports that the socket has connected.
 ///
@@ -78,12 +75,7 @@ pub(super) async fn receive(handle: &SocketHandle, message: Message) -> Result<(
                 hooked.tell(What::Pong).await?;
             }
         }
-        Message::Frame(_) => handle.heard(),
-        Message::Close(frame) => match frame {
-            Some(frame) if frame.reason == INVALID_CODE => hooked.left(Some(close::PROTOCOL), PROTOCOL_ERROR),
-            Some(frame) => hooked.left(Some(frame.code.into()), frame.reason.as_str()),
-            None => hooked.left(None, ""),
-        },
+        Message::Frame(_) | Message::Close(_) => handle.heard(),
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -20,11 +20,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{end::End, handshake::Handshake};
-use crate::{
-    hub::MAX_STALL,
-    lobby::Metadata,
-    sans_io::error::{Code, close},
-};
+use crate::{hub::MAX_STALL, lobby::Metadata, sans_io::error::Code};
 
 /// Limits of the events of handled sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,7 +213,7 @@ impl Hooking {
     /// Returns the hooks of the socket with this id.
     pub(super) fn socket(self, id: Uuid) -> Hooked {
         let handshake = Mutex::new(Some(self.handshake));
-        Hooked { hooks: self.hooks, id, wanted: self.wanted, handshake, left: OnceLock::new() }
+        Hooked { hooks: self.hooks, id, wanted: self.wanted, handshake }
     }
 }
 
@@ -229,12 +225,7 @@ pub(crate) struct Hooked {
     pub(super) wanted: Wanted,
     /// The request, until it is reported.
     handshake: Mutex<Option<Box<Handshake>>>,
-    /// Code and reason of the client's close frame.
-    left: OnceLock<(u16, String)>,
 }
-
-/// Close code if the client's close frame has none.
-const NO_CODE: u16 = 1005;
 
 impl Hooked {
     pub(super) fn id(&self) -> Uuid {
@@ -284,14 +275,8 @@ impl Hooked {
         }
     }
 
-    /// Remembers the client's close frame.
-    pub(super) fn left(&self, code: Option<u16>, reason: &str) {
-        let _ = self.left.set((code.unwrap_or(NO_CODE), reason.to_owned()));
-    }
-
     /// Reports the end of the socket, however long the queue stays full.
-    pub(super) async fn closed(&self, server: Option<(u16, String)>, last: Box<Last>) {
-        let (code, reason) = server.or(self.left.get().cloned()).unwrap_or((close::ABNORMAL, String::new()));
+    pub(super) async fn closed(&self, (code, reason): (u16, String), last: Box<Last>) {
         let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason, last } };
         // If the program no longer takes events, it no longer needs this one.
         let _ = self.hooks.shared.queue.send(event).await;

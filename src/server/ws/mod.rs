@@ -45,6 +45,7 @@ pub(super) mod handlers;
 pub(super) mod handshake;
 mod heads;
 pub(super) mod hooks;
+pub(super) mod left;
 pub(super) mod limits;
 mod message_writer;
 mod outbox;

@@ -3,8 +3,9 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
+    net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -24,6 +25,7 @@ use super::{
     end::End,
     feeds::Feeds,
     hooks::{Hooked, Hooking},
+    left::{Departures, LeftView, code_and_reason},
     limits::Limits,
     message_writer::{Direct, MessageWriters},
     outbox::Outbox,
@@ -37,6 +39,7 @@ use crate::{
         error::{Cause, Problem, close},
         event::Millis,
     },
+    server::state::traffic::Traffic,
 };
 
 /// All open sockets. Clones share them.
@@ -67,6 +70,7 @@ struct Shared {
 struct State {
     lobby: Lobby,
     sockets: BTreeMap<Key, Socket>,
+    left: Departures,
     is_ending: bool,
 }
 
@@ -77,12 +81,17 @@ struct Socket {
     join: Join,
     /// How far it has read its feed, if it reads one.
     progress: Option<Progress>,
+    /// Number of events that it was sent again, if it began with a feed.
+    resent: Option<u64>,
 }
 
 /// A request to register a socket.
 pub(crate) struct JoinRequest {
     pub(crate) client_id: Option<String>,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) path: Cow<'static, str>,
+    /// Query of the request, in the form for responses.
+    pub(crate) query: String,
     pub(crate) role: Role,
     /// Stream that the socket reads, if any.
     pub(crate) reading: Option<String>,
@@ -90,6 +99,8 @@ pub(crate) struct JoinRequest {
     pub(crate) join: Join,
     /// How the socket is hooked, if its path is handled.
     pub(crate) hooking: Option<Hooking>,
+    /// Counters of the connection.
+    pub(crate) traffic: Traffic,
 }
 
 /// A registered socket. Dropping it tells the other clients that it left.
@@ -103,12 +114,27 @@ pub(crate) struct SocketHandle {
     request: Span,
     /// Hooks of the program that embeds the server, if it handles the socket's path.
     hooked: Option<Arc<Hooked>>,
+    traffic: Traffic,
+    /// Code and reason of the client's close frame.
+    left: OnceLock<(u16, String)>,
+    /// Code and reason if the server ends it.
+    closed: OnceLock<(u16, String)>,
+}
+
+impl State {
+    /// Adds how far a connection has read its feed.
+    fn locate(&self, view: &mut ConnectionView) {
+        let Some(Socket { progress, resent, .. }) = self.sockets.get(&view.key) else { return };
+        view.resent = *resent;
+        (view.position, view.lag) = progress.as_ref().map(Progress::position_and_lag).unzip();
+    }
 }
 
 impl Sockets {
     pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
         let json_depth_max = lobby.json_depth_max;
-        let state = State { lobby: Lobby::new(lobby), sockets: BTreeMap::new(), is_ending: false };
+        let (lobby, left) = (Lobby::new(lobby), Departures::default());
+        let state = State { lobby, sockets: BTreeMap::new(), left, is_ending: false };
         let started_wall = clock::wall();
         let (state, writers, message_writers) =
             (Mutex::new(state), Writers::default(), MessageWriters::default());
@@ -155,7 +181,7 @@ impl Sockets {
         request: JoinRequest,
         subscribe: impl FnOnce() -> Result<Option<Subscriber>, Problem>,
     ) -> Result<(SocketHandle, Option<Subscriber>), Problem> {
-        let JoinRequest { client_id, path, role, reading, join, hooking } = request;
+        let JoinRequest { client_id, address, path, query, role, reading, join, hooking, traffic } = request;
         self.shared.message_writers.enter();
         let is_observer = join.reader == Reader::Observer;
         let filter = parameters(&join.filter);
@@ -165,19 +191,31 @@ impl Sockets {
         let id = Uuid::new_v4();
         let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
         let client_id = client_id.or(preferred.filter(|it| state.lobby.is_free(it)));
-        let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer, filter })?;
+        let opening = Opening { id, client_id, address, path, query, role, reading, is_observer, filter };
+        let key = state.lobby.open(opening)?;
         if hooking.as_ref().is_some_and(|hooking| hooking.wanted.connect) {
             state.lobby.hold(key);
         }
         let progress = subscribed.as_ref().map(Subscriber::progress);
-        state.sockets.insert(key, Socket { outbox: Arc::clone(&outbox), join, progress });
+        let resent = progress.as_ref().map(Progress::resent);
+        state.sockets.insert(key, Socket { outbox: Arc::clone(&outbox), join, progress, resent });
         if state.is_ending {
             outbox.go_away();
         }
         self.deliver(state);
         let hooked = hooking.map(|hooking| Arc::new(hooking.socket(id)));
-        let request = Span::current();
-        Ok((SocketHandle { sockets: self.clone(), key, role, outbox, request, hooked }, subscribed))
+        let handle = SocketHandle {
+            sockets: self.clone(),
+            key,
+            role,
+            outbox,
+            request: Span::current(),
+            hooked,
+            traffic,
+            left: OnceLock::new(),
+            closed: OnceLock::new(),
+        };
+        Ok((handle, subscribed))
     }
 
     /// Calls `f` with the lobby, and delivers the resulting messages before returning.
@@ -188,13 +226,22 @@ impl Sockets {
         result
     }
 
-    /// Adds to each connection how far it has read its feed.
-    pub(crate) fn locate(&self, views: &mut [ConnectionView]) {
-        let state = self.lock();
-        for view in views {
-            let progress = state.sockets.get(&view.key).and_then(|socket| socket.progress.as_ref());
-            (view.position, view.lag) = progress.map(Progress::position_and_lag).unzip();
-        }
+    /// Like [`with`](Self::with), for connections: adds to each how far it has read its feed.
+    pub(crate) fn views<V: AsMut<[ConnectionView]>>(
+        &self,
+        f: impl FnOnce(&mut Lobby) -> Result<V, Problem>,
+    ) -> Result<V, Problem> {
+        let mut state = self.lock();
+        let mut views = f(&mut state.lobby);
+        // Connections may leave as soon as messages are delivered.
+        views.iter_mut().flat_map(AsMut::as_mut).for_each(|view| state.locate(view));
+        self.deliver(state);
+        views
+    }
+
+    /// Returns the last connections that have left, in the order in which they did.
+    pub(crate) fn left(&self) -> Vec<LeftView> {
+        self.lock().left.views()
     }
 
     /// Whether every socket that reads a feed has been sent all of it.
@@ -366,6 +413,24 @@ impl SocketHandle {
         }
     }
 
+    /// Remembers the client's close frame.
+    pub(super) fn left(&self, frame: Option<&CloseFrame>) {
+        let _ = self.left.set(code_and_reason(frame));
+    }
+
+    /// Remembers how the server ends the socket, if it does.
+    pub(super) fn end(&self, end: &End) {
+        if let Some(closed) = end.by_server() {
+            let _ = self.closed.set(closed);
+        }
+    }
+
+    /// Returns the code and reason with which the socket ended; 1006 without a close frame.
+    pub(super) fn ended(&self) -> (u16, String) {
+        let known = self.closed.get().or(self.left.get());
+        known.cloned().unwrap_or((close::ABNORMAL, String::new()))
+    }
+
     /// Counts how the socket ends, if it has not been sent all of its channel. Returns a guard that counts
     /// the client as unread, if the socket ends with its channel.
     pub(crate) fn count(&self, end: &End) -> Unread {
@@ -418,7 +483,14 @@ impl Drop for Unread {
 
 impl Drop for SocketHandle {
     fn drop(&mut self) {
+        let (code, reason) = self.ended();
         let mut state = self.sockets.lock();
+        if let Some(mut connection) = state.lobby.listed_view(self.key) {
+            state.locate(&mut connection);
+            let (left_at, by_server) = (state.lobby.now(), self.closed.get().is_some());
+            let sent_bytes = self.traffic.sent_bytes();
+            state.left.push(LeftView { connection, left_at, code, reason, by_server, sent_bytes });
+        }
         state.sockets.remove(&self.key);
         state.lobby.close(self.key);
         self.sockets.deliver(state);
@@ -438,11 +510,14 @@ mod tests {
         let sockets = Sockets::new(feeds, Limits::default(), lobby::Limits::default(), clock::now());
         let request = JoinRequest {
             client_id: None,
+            address: None,
             path: "/".into(),
+            query: String::new(),
             role: Role::Reads,
             reading: Some("s".into()),
             join: Join::default(),
             hooking: None,
+            traffic: Traffic::default(),
         };
         let subscribe = || {
             assert!(sockets.shared.state.try_lock().is_err(), "nobody can list the sockets yet");
@@ -453,5 +528,6 @@ mod tests {
         assert_eq!((hub.subscriber_count(), listed()), (1, 1));
         drop(entered);
         assert_eq!((hub.subscriber_count(), listed()), (0, 0));
+        assert_eq!(sockets.left().len(), 1);
     }
 }

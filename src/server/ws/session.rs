@@ -71,8 +71,9 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
                 end = socket_writer::write_until_end(&mut sink, handle, feed, &shared) => end,
             };
             handle.log(&end);
+            handle.end(&end);
             let last = |hooked| Box::new(handled::last(handle, hooked));
-            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server(), last(hooked)));
+            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), handle.ended(), last(hooked)));
             // No event may follow the close frame.
             shared.end();
             let unread = handle.count(&end);
@@ -81,9 +82,9 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
     };
     // If the client does not read the close frame in time, dropping the socket resets the connection.
     let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end, unread));
-    let Some((hooked, by_server, last)) = hooked else { return drop(closing.await) };
+    let Some((hooked, ended, last)) = hooked else { return drop(closing.await) };
     // The program need not wait for the client's reply.
-    let _ = tokio::join!(closing, Box::pin(hooked.closed(by_server, last)));
+    let _ = tokio::join!(closing, Box::pin(hooked.closed(ended, last)));
 }
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
@@ -98,6 +99,7 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
         let Some(message) = message else { return End::Left };
         match message {
             Err(error) => return end_for(&error),
+            Ok(Message::Close(frame)) => handle.left(frame.as_ref()),
             Ok(message) if handle.hooked().is_some() => {
                 if let Err(end) = Box::pin(handled::receive(handle, message)).await {
                     return end;
@@ -114,7 +116,6 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
             Ok(Message::Binary(bytes)) => handle.binary(bytes),
             Ok(Message::Pong(payload)) => handle.answered(&payload),
             Ok(Message::Ping(_) | Message::Frame(_)) => handle.heard(),
-            Ok(Message::Close(_)) => {}
         }
         if handle.outbox().is_closing() {
             // The close frame waits behind messages that the client may never read. Reading on would only

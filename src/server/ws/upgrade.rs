@@ -1,5 +1,7 @@
 //! The WebSocket handshake: axum validates the request, livetape takes over the connection.
 
+use std::net::IpAddr;
+
 use axum::{
     body::Body,
     extract::{FromRequestParts, ws::WebSocketUpgrade},
@@ -13,7 +15,13 @@ use tungstenite::{handshake::derive_accept_key, protocol::WebSocketConfig};
 use super::stream::WsStream;
 use crate::{
     sans_io::error::{Code, Problem},
-    server::state::refusal::Refusal,
+    server::{
+        access::bearer::MaskedQuery,
+        state::{
+            refusal::Refusal,
+            traffic::{Asker, Traffic},
+        },
+    },
 };
 
 /// Protocol version of RFC 6455.
@@ -25,6 +33,11 @@ const KEY_BYTES: usize = 16;
 pub(crate) struct Upgrade {
     accept: String,
     on_upgrade: Option<OnUpgrade>,
+    /// The query as the client sent it, except for tokens of this server.
+    pub(crate) query: String,
+    /// Address of the client; `None` for a connection in memory.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) traffic: Traffic,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
@@ -43,7 +56,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         if !STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
             return Err(bad(format!("`Sec-WebSocket-Key` is not {KEY_BYTES} bytes in base64")).into());
         }
-        Ok(Self { accept: derive_accept_key(key), on_upgrade })
+        let extensions = &parts.extensions;
+        let masked = extensions.get::<MaskedQuery>().map(|query| query.0.as_str());
+        Ok(Self {
+            accept: derive_accept_key(key),
+            on_upgrade,
+            query: masked.or(parts.uri.query()).unwrap_or_default().to_owned(),
+            address: extensions
+                .get::<Asker>()
+                .and_then(|asker| asker.0)
+                .map(|address| address.to_canonical()),
+            traffic: extensions.get::<Traffic>().cloned().unwrap_or_default(),
+        })
     }
 }
 

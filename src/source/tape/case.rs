@@ -27,10 +27,19 @@ impl Tape {
             let mut items = self.items()?;
             items.retain(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
             items = change::change(change, items);
-            tape = Self::from_bytes(&self.name, write(&items).map_err(|error| unwritable(&error))?);
+            tape = Self::from_items(&self.name, &items)?;
         }
         tape.case = Some(case.name);
         Ok(tape)
+    }
+
+    /// Returns a recording with these items, which is held in memory.
+    ///
+    /// # Errors
+    /// If an item cannot be written.
+    pub(crate) fn from_items(name: &str, items: &[Item]) -> Result<Self, Problem> {
+        let written = write(items);
+        written.map(|bytes| Self::from_bytes(name, bytes)).map_err(|error| unwritable(&error))
     }
 
     /// Lets replays wait at these places.

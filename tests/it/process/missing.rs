@@ -7,11 +7,15 @@ use livetape::cli::command;
 use crate::support::process::{program, run, stderr, stdout, text};
 
 /// Commands that read recordings; `IN` is the recording, `OUT` a new file, `PROGRAM` livetape.
-const READING: [&[&str]; 20] = [
+const READING: [&[&str]; 21] = [
     &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
     &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
     &["run", "IN", "--clients", "0", "--", "true"],
     &["test", "IN", "--case", "ends", "--", "PROGRAM", "watch"],
+    &[
+        "shrink", "IN", "-o", "OUT", "--runs", "4", "--case", "ends", "--expect", "none", "--", "PROGRAM",
+        "watch",
+    ],
     &["events", "IN"],
     &["info", "IN"],
     &["info", "IN", "--json"],

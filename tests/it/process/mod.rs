@@ -14,6 +14,7 @@ mod mock;
 mod pipes;
 mod proxy;
 mod replay;
+mod rooms;
 mod run;
 mod secure;
 mod serving;

@@ -14,7 +14,7 @@ use crate::support::process::{Running, livetape, stderr, text};
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
 /// An example of each command that prints output; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 35] = [
+const EXAMPLES: [&[&str]; 36] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
@@ -23,6 +23,7 @@ const EXAMPLES: [&[&str]; 35] = [
     &["ca", "--ca-dir", "OUT"],
     &["run", "demo", "--clients", "0", "--", "true"],
     &["test", "--list"],
+    &["shrink", "demo", "-o", "OUT", "--", "true"],
     &["watch", "ws://127.0.0.1:9"],
     &["trigger", "chat", "--url", "http://127.0.0.1:9"],
     &["events", "demo"],

@@ -3,7 +3,10 @@
 use std::{env, fs, process::Output, time::Duration};
 
 use futures_util::StreamExt as _;
-use livetape::{cases::table::CASES, clock};
+use livetape::{
+    cases::table::{CASES, FEED},
+    clock,
+};
 use serde_json::Value;
 use tempfile::tempdir;
 use tokio::time::sleep_until;
@@ -114,6 +117,9 @@ impl Bot {
                 }
                 return true;
             }
+            "connection_created" if Self::has("reset_at_room") => {
+                (self.chats, self.likes, self.diamonds) = (0, 0, 0);
+            }
             "hologram" => assert!(!Self::has("crashes_on_unknown"), "unknown type"),
             _ => {}
         }
@@ -182,6 +188,22 @@ fn each_planted_bug_is_found_and_named() {
 }
 
 #[test]
+fn a_replay_that_starts_over_is_judged_if_it_is_named() {
+    let cases = ["laps", "seek", "restart"];
+    let output = judge("reset_at_room", &cases, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let output = judge("", &cases, &["--json"]);
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((output.status.code(), &report["failed"]), (Some(1), &3.into()), "{report:#}");
+    for case in report["cases"].as_array().unwrap() {
+        for failure in case["failures"].as_array().unwrap() {
+            assert_eq!(failure["diagnosis"], "never_starts_over", "{report:#}");
+        }
+    }
+    assert!(!stdout(&run(&["test", "--list"])).contains("laps"));
+}
+
+#[test]
 fn a_suite_that_asserts_late_is_waited_for() {
     let output = judge_by(&[], "asserts_late", &["plain", "burst"], &[]);
     let printed = stdout(&output);
@@ -198,6 +220,33 @@ fn the_report_names_the_mistake_and_how_to_see_it_again() {
     assert!(printed.contains("is what counting only gifts with `repeatEnd` gives"), "{printed}");
     assert!(printed.contains("again: livetape test demo --case no-final --expect 'diamonds: {diamonds}'"));
     assert!(printed.trim_end().ends_with(" s") && printed.contains("1 of 2 cases passed in "), "{printed}");
+}
+
+/// Runs `shrink` with the bot.
+fn shrink(bug: &str, small: &str, flags: &[&str]) -> Output {
+    let program = env::current_exe().unwrap();
+    let args = ["shrink", "demo", "-o", small, "--expect", "diamonds: {diamonds}"];
+    let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
+    livetape(&[&args, flags, &command].concat()).env("BUG", bug).output().unwrap()
+}
+
+#[test]
+fn the_smallest_recording_still_fails() {
+    let folder = tempdir().unwrap();
+    let small = folder.path().join("small.bin");
+    let small = small.to_str().unwrap();
+    let output = shrink("only_repeat_end", small, &["--case", "no-final"]);
+    let printed = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}{}", stderr(&output));
+    assert!(printed.contains(&format!("again: livetape test {small} --case no-final --expect")), "{printed}");
+    assert!(!stderr(&output).contains("not the smallest"), "{}", stderr(&output));
+    assert_eq!(run(&["verify", small]).status.code(), Some(0));
+    let events = stdout(&run(&["events", small])).lines().count();
+    assert!(events <= 5, "{printed}");
+    // It passes without the case, in which the last message of the streak arrives.
+    let passes = shrink("only_repeat_end", small, &["--force"]);
+    assert_eq!(passes.status.code(), Some(1));
+    assert!(stderr(&passes).contains("COMMAND passed"), "{}", stderr(&passes));
 }
 
 #[test]
@@ -258,7 +307,7 @@ fn a_command_leaves_no_processes_and_no_files() {
 fn the_list_is_the_table() {
     let list: Value = serde_json::from_str(&stdout(&run(&["test", "--list", "--json"]))).unwrap();
     let names = Vec::from_iter(list.as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()));
-    assert_eq!(names, Vec::from_iter(CASES.iter().map(|case| case.name)));
+    assert_eq!(names, Vec::from_iter(FEED.iter().map(|case| case.name)));
     let document = fs::read_to_string("docs/verdict.md").unwrap();
     for case in CASES {
         let row = format!("| `{}` | {} | {} |", case.name, case.what, case.right);

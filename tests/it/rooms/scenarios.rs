@@ -44,10 +44,3 @@ async fn a_key_in_the_address_of_the_sign_server_changes_nothing() {
         assert_eq!(play(query).await, expected, "{query}");
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn each_scenario_is_reproducible() {
-    for name in names() {
-        assert_eq!(play(&name).await, play(&name).await, "{name}");
-    }
-}

@@ -15,9 +15,6 @@ use livetape::{
 use super::{all_payloads, files, key, scrubbed};
 use crate::support::{item, recording};
 
-/// Number of keys that each recording is scrubbed with. A unit test tries 1,000 keys.
-const SCRUBS: u8 = 3;
-
 fn audited(file: &[u8], words: &str) -> Report {
     audit(file, Auditor::new(words).unwrap()).unwrap()
 }
@@ -39,10 +36,9 @@ fn shipped_recordings_pass_the_audit_before_and_after_a_scrub() {
         let file = std::fs::read(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let report = audited(&file, "");
         assert_eq!(report.exit_code(), 0, "{name}: {report}");
-        for seed in 10..10 + SCRUBS {
-            let report = audited(&scrubbed(&file, key(seed)).0, "");
-            assert_eq!(report.exit_code(), 0, "{name} with key {seed}: {report}");
-        }
+        // A unit test tries 1,000 keys.
+        let report = audited(&scrubbed(&file, key(10)).0, "");
+        assert_eq!(report.exit_code(), 0, "{name}: {report}");
     }
 }
 

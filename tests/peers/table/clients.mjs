@@ -1,4 +1,4 @@
-// The clients of the table. `isQuick`: CI runs some of its cells. `ca` is the folder of the CA of those that use the mock as a proxy. `note`
+// The clients of the table. `isQuick`: CI runs some of its cells. `isNewest`: it has a score. `ca` is the folder of the CA of those that use the mock as a proxy. `note`
 // states what fails, and why; `varies` has the cells that differ from run to run.
 
 import path from 'node:path'
@@ -77,6 +77,7 @@ servers if its own fails; the test sets only the mock.`,
     { name: 'tiktok-live-connector 2.1.0', licence: 'MIT', command: node('node-2.0.7.mjs', 'connector-210'), note: CONNECTOR, varies: [acks, chats] },
     {
       name: 'tiktok-live-connector 2.5.0',
+      isNewest: true,
       licence: 'AGPL',
       command: node('node-2.5.0.mjs', path.join(target, 'peers-2.5.0/node_modules/tiktok-live-connector')),
       note: CONNECTOR,
@@ -125,9 +126,10 @@ of the stream: it looks for names of actions that its schema does not have. With
     },
     { name: 'TikTokLive 6.6.5', licence: 'MIT', command: python('peers', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
     { name: 'TikTokLive 6.6.6', licence: 'AGPL', command: python('peers-6.6.6', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
-    { name: 'TikTokLive 7.0.1', licence: 'AGPL', command: python('peers-7.0.1', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
+    { name: 'TikTokLive 7.0.1', isNewest: true, licence: 'AGPL', command: python('peers-7.0.1', 'python.py'), note: `${PYTHON} ${UNTOLD}`, varies: [acks, chats, cutEnd] },
     {
       name: 'piratetok-live-rs 0.5.0',
+      isNewest: true,
       licence: '0BSD',
       command: [path.join(target, 'peers-piratetok-rs/debug/livetape-peers-piratetok')],
       note: `It uses no sign server. It reconnects after 2, 4, 8 … s, up to five times, and does not retry a lookup.`,
@@ -135,6 +137,7 @@ of the stream: it looks for names of actions that its schema does not have. With
     },
     {
       name: 'piratetok-live-py 0.3.0',
+      isNewest: true,
       licence: '0BSD',
       command: python('peers-piratetok', 'piratetok.py'),
       ca: path.join(target, 'peers-ca'),

@@ -26,6 +26,16 @@ const legend = ([chats, gifts, likes, joins]) => `
 **↻** it connected again by itself. The tables below have the numbers.
 `
 
+const SCORE = `
+## Score
+
+What the newest version of each client passes of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), as it is: a bot around it counts each id once, and does not
+start the client again. A bot that restarts it passes more.
+
+| client | cases | fails |
+| --- | --- | --- |
+`
+
 const PARTS = `
 ## Each client
 
@@ -35,12 +45,13 @@ status; **waits**: no answer and no error for 25 s; **keeps trying**: more than 
 endings, are all that a cell may have, for the reason below the table.
 `
 
-/** Writes the document. `results` maps clients to maps of scenarios to texts; `counts` are those of the recording. */
-export function write(clients, results, counts) {
+/** Writes the document. `results` maps clients to maps of scenarios to texts, `scores` some of them to cells; `counts` are those of the recording. */
+export function write(clients, results, scores, counts) {
   const scenarios = [...results.get(clients[0].name).keys()]
   const overview = scenarios.map((scenario) => [`\`${scenario}\``, ...clients.map(({ name }) => summary(results.get(name).get(scenario), counts))])
   const table = [['scenario', ...clients.map(({ name }) => name)], Array(clients.length + 1).fill('---'), ...overview].map((cells) => `| ${cells.join(' | ')} |\n`)
-  return [INTRODUCTION, legend(counts), '\n', ...table, PARTS, ...clients.map((client) => section(client, results.get(client.name)))].join('')
+  const score = [...scores].map(([name, cells]) => `| ${name} | ${cells} |\n`)
+  return [INTRODUCTION, legend(counts), '\n', ...table, SCORE, ...score, PARTS, ...clients.map((client) => section(client, results.get(client.name)))].join('')
 }
 
 function summary(texts, counts) {
@@ -57,6 +68,13 @@ function section({ name, licence, note, varies = [] }, cells) {
   const lines = [...rows].map(([texts, scenarios]) => `| ${texts} | ${scenarios.map((scenario) => `\`${scenario}\``).join(', ')} |\n`)
   const notes = [note, ...new Set(varies.map(({ why }) => `Ranges: ${why}`))]
   return [`\n### ${name}\n\nLicence: ${licence}.\n\n`, HEAD, ...lines, ...notes.map((text) => `\n${text}\n`)].join('')
+}
+
+/** Reads the scores of a document. */
+export function readScores(document) {
+  const [, part = ''] = document.split('\n## Score\n')
+  const rows = part.split('\n## ')[0].split('\n').filter((line) => line.startsWith('| ')).slice(2)
+  return new Map(rows.map((line) => line.slice(2, -2).split(/ \| (.*)/)))
 }
 
 /** Reads the cells of a document. */

@@ -1,4 +1,4 @@
-// `node table/run.mjs <livetape> <target folder> --write|--check|--some|--show [<part of the name of a client, or a scenario>…]`: runs clients
+// `node table/run.mjs <livetape> <target folder> --write|--check|--some|--show [<part of the name of a client, a scenario, or `score`>…]`: runs clients
 // in scenarios, and writes `docs/peers.md`, compares it, compares some cells (for CI), or prints the cells.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
@@ -9,7 +9,8 @@ import { linesOf } from '../mock.mjs'
 import { readBatches } from '../session.mjs'
 import { COUNTED, runCell, SHOW } from './cell.mjs'
 import { clients as all } from './clients.mjs'
-import { differences, ranged, read, write } from './document.mjs'
+import { differences, ranged, read, readScores, write } from './document.mjs'
+import { scoreOf } from './score.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
@@ -49,10 +50,21 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   }
 }))
 
+/** Scores run one after the other: `livetape test` already runs many rooms at once. */
+const scores = readScores(await readFile(DOCUMENT, 'utf8').catch(() => ''))
+const differing = []
+for (const client of mode === '--some' ? [] : clients) {
+  if (!client.isNewest || (only.length > 0 && !only.some((part) => client.name.includes(part) || part === 'score'))) continue
+  const score = await scoreOf(path.resolve(livetape), path.resolve(target), client).catch((error) => `fails: ${error.message}`)
+  if (score !== scores.get(client.name)) differing.push(`${client.name}: ${score}; expected ${scores.get(client.name)}`)
+  scores.set(client.name, score)
+  console.error(`${client.name}: ${score}`)
+}
+
 console.error(`${cells.length} cells took ${Math.round((performance.now() - started) / 1000)} s`)
 
 async function compare() {
-  const lines = differences(expected, results)
+  const lines = [...differences(expected, results), ...differing]
   if (lines.length === 0 && (await readFile(DOCUMENT, 'utf8')) !== (await newDocument())) lines.push('docs/peers.md: its text is not up to date')
   lines.forEach((line) => console.log(`FAIL ${line}`))
   console.log(`${cells.length} cells of clients and scenarios, ${lines.length} differences from docs/peers.md`)
@@ -67,7 +79,7 @@ async function newDocument() {
     return [name, new Map(scenarios.map((scenario) => [scenario, ranged(client, scenario, cells[scenario] ?? MISSING)]))]
   })
   const events = await linesOf(livetape, ['events', SHOW.play, '--no-dedup', '--types', COUNTED.join()])
-  return write(clients, new Map(merged), COUNTED.map((type) => events.filter((event) => event.type === type).length))
+  return write(clients, new Map(merged), scores, COUNTED.map((type) => events.filter((event) => event.type === type).length))
 }
 
 if (mode === '--check' || mode === '--some') await compare()

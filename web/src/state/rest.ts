@@ -24,6 +24,8 @@ export interface Check {
 
 /** A connection in responses. */
 export interface ConnectionView {
+  /** Address of the client; `null` for a connection in memory. */
+  address: string | null
   /** Client id. */
   clientId: string
   /** When it connected. */
@@ -44,6 +46,10 @@ export interface ConnectionView {
   path: string
   /** `seq` of the last event that was written to it, of any type; `null` if it reads no feed. */
   position: number | null
+  /** Query of the request as the client sent it, cut after 1,024 bytes. Values of parameters other than those of livetape's feeds are `***`, because they may be secrets. */
+  query: string
+  /** Number of events, of any type, from the backlog that `since` asked for; `null` if it began without a feed. */
+  resent: number | null
   /** The rooms that it is in, including the room of the user whose feed it reads. */
   rooms: Array<string>
 }

@@ -11,8 +11,12 @@ use crate::sans_io::{
 
 /// Decodes items as a replay does, and passes each event to `take`. Returns the decoder at the end, after
 /// `disconnected`.
-pub(super) fn decode(items: &[Item], mut take: impl FnMut(Event)) -> Decoder {
-    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
+pub(super) fn decode(items: &[Item], take: impl FnMut(Event)) -> Decoder {
+    decode_with(true, items, take)
+}
+
+fn decode_with(dedup: bool, items: &[Item], mut take: impl FnMut(Event)) -> Decoder {
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup });
     let mut last = Duration::ZERO;
     for item in items {
         last = last.max(item.offset);
@@ -38,5 +42,21 @@ pub fn events_of(items: &[Item]) -> Vec<Event> {
 pub fn truth_of(items: &[Item]) -> Truth {
     let mut tally = Tally::default();
     decode(items, |event| tally.add(&Added::by(&event)));
+    tally.truth()
+}
+
+/// Like [`events_of`], but with messages that were sent before.
+#[must_use]
+pub fn events_with_repeats(items: &[Item]) -> Vec<Event> {
+    let mut events = Vec::new();
+    decode_with(false, items, |event| events.push(event));
+    events
+}
+
+/// Like [`truth_of`], but messages that were sent again count again.
+#[must_use]
+pub fn truth_with_repeats(items: &[Item]) -> Truth {
+    let mut tally = Tally::default();
+    decode_with(false, items, |event| tally.add(&Added::by(&event)));
     tally.truth()
 }

@@ -16,7 +16,7 @@ use crate::{
         truth::Truth,
         wire::{BATCH_MESSAGES_MAX, Schema, read_push},
     },
-    table::CASES,
+    table::FEED,
 };
 
 const DEMO: &[u8] = include_bytes!("../../../../recordings/demo.bin");
@@ -30,7 +30,7 @@ fn read(bytes: &[u8]) -> Vec<Item> {
 }
 
 fn all() -> impl Iterator<Item = Change> {
-    CASES.iter().filter_map(|case| case.change)
+    FEED.iter().filter_map(|case| case.change)
 }
 
 /// Runs `check` with the events of each recording before and after a change.

@@ -263,3 +263,24 @@ fn no_output_panics() {
         }
     }
 }
+
+#[test]
+fn if_messages_were_lost_any_number_in_between_is_right() {
+    let most = truth();
+    let least = Truth { diamonds: 100, chats: 67, top_gifter: "bob".into(), ..Truth::default() };
+    let right = || Right { least: &least, most: &most };
+    let failures = |said: &str| {
+        let said = output(&["diamonds: {diamonds}", "top: {top_gifter}"], said);
+        Vec::from_iter(compare(right(), &said, &[]).into_iter().map(|failure| failure.message))
+    };
+    for said in ["diamonds: 100 top: bob", "diamonds: 107 top: alice", "diamonds: 114 top: bob"] {
+        assert_eq!(failures(said), Vec::<String>::new(), "{said}");
+    }
+    assert_eq!(
+        failures("diamonds: 115 top: carol"),
+        [
+            "printed \"diamonds: 115\", right is 100 to 114",
+            "printed \"top: carol\", right is \"bob or alice\""
+        ]
+    );
+}

@@ -245,6 +245,13 @@ pub(super) const TABLE: &[Mistake] = &[
         |_, show, index, _| 1 + usize::from(show.breaks.iter().any(|at| index < *at)),
     ),
     mistake(
+        "never_starts_over",
+        SUMS,
+        "keeping the totals when the show starts over",
+        "before it started over",
+        |_, show, index, _| 1 + show.starts.iter().filter(|at| index < **at).count(),
+    ),
+    mistake(
         "two_connections",
         SUMS,
         "counting each event once for each connection since the start",

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use super::*;
 use crate::{
-    change::{Change, change, events_of},
+    change::{Change, change, events_of, events_with_repeats},
     sans_io::{
         event::Gift,
         recording::{Item, Reader},
@@ -36,7 +36,7 @@ fn gifts(events: &[Event]) -> impl Iterator<Item = (usize, &str, &Gift)> {
 }
 
 fn name_of(events: &[Event], breaks: &[usize], what: &str, got: i64) -> Option<&'static str> {
-    diagnose(events, breaks, what, &got.to_string()).map(|diagnosis| diagnosis.name)
+    diagnose(events, breaks, &[], what, &got.to_string()).map(|diagnosis| diagnosis.name)
 }
 
 /// Bots with a mistake, written as people write them: code of the mistake and what it prints for `diamonds`.
@@ -76,10 +76,10 @@ fn bots_with_one_mistake_are_recognised() {
 
 #[test]
 fn a_diagnosis_says_what_differs_and_where_first() {
-    let got = diagnose(&CUT_STREAKS, &[], "diamonds", "31");
+    let got = diagnose(&CUT_STREAKS, &[], &[], "diamonds", "31");
     let message = "31 is what counting only gifts with `repeatEnd` gives: 8 streaks without a last message, 83 diamonds too few\nfirst at 1:46.7: Rose x10 of umbra_kettle8965";
     assert_eq!(got, Some(Diagnosis { name: "only_repeat_end", message: message.to_owned() }));
-    let got = diagnose(&CUT_STREAKS, &[], "diamonds.umbra_kettle8965", "65").unwrap().message;
+    let got = diagnose(&CUT_STREAKS, &[], &[], "diamonds.umbra_kettle8965", "65").unwrap().message;
     let message = "65 is what adding up `repeatCount` of all messages of a streak gives: 1 streak with several messages, 55 diamonds too many\nfirst at 2:46.7: Rose x10 of umbra_kettle8965";
     assert_eq!(got, message);
 }
@@ -144,7 +144,7 @@ fn other_numbers_have_mistakes_of_their_own() {
     assert_eq!(name_of(&DEMO, &[], "viewers", viewers.max().unwrap()), Some("peak_viewers"));
     let mut renamed = DEMO.clone();
     renamed.iter_mut().filter_map(|event| event.user.as_mut()).for_each(|user| user.nickname = "Ann".into());
-    assert_eq!(diagnose(&renamed, &[], "top_gifter", "Ann").unwrap().name, "by_nickname");
+    assert_eq!(diagnose(&renamed, &[], &[], "top_gifter", "Ann").unwrap().name, "by_nickname");
 }
 
 /// Ids as TikTok's, above 2^53: those of two messages in a row often become the same.
@@ -174,7 +174,7 @@ fn what_is_right_or_ambiguous_or_unknown_has_no_diagnosis() {
         ("dimonds", "31"),
         ("output", ""),
     ] {
-        assert_eq!(diagnose(&CUT_STREAKS, &[], what, got), None, "{what} {got}");
+        assert_eq!(diagnose(&CUT_STREAKS, &[], &[], what, got), None, "{what} {got}");
     }
     // A user whose only streak is before the break: everything else than the first connection gives twice as much.
     let name = "diamonds.umbra_kettle8965";
@@ -219,10 +219,35 @@ fn extreme_numbers_do_not_panic() {
     for (what, _) in Truth::default().totals() {
         for mistake in TABLE.iter().filter(|mistake| mistake.is_about(what)) {
             let (name, breaks) = (Name::parse(what).unwrap(), [usize::MAX, 5, 0]);
-            let show = Show::new(&events, &breaks);
+            let show = Show::new(&events, &breaks, &breaks);
             let got = show.value(mistake, &name);
-            let _ = (diagnose(&events, &breaks, what, &got), parting(&show, mistake, &name));
+            let _ = (diagnose(&events, &breaks, &breaks, what, &got), parting(&show, mistake, &name));
         }
     }
-    assert_eq!(diagnose(&[], &[3], "diamonds", "1"), None);
+    assert_eq!(diagnose(&[], &[3], &[], "diamonds", "1"), None);
+}
+
+#[test]
+fn totals_that_are_kept_when_the_show_starts_over_are_recognised() {
+    let got = |starts: &[usize]| {
+        let parts = starts.iter().map(|at| &DEMO[..*at]).chain([&DEMO[..]]);
+        parts.flat_map(gifts).map(|(.., gift)| gift.diamonds).sum::<i64>().to_string()
+    };
+    for starts in [&[500][..], &[DEMO.len()], &[300, 600]] {
+        let found = diagnose(&DEMO, &[], starts, "diamonds", &got(starts)).unwrap();
+        assert_eq!(found.name, "never_starts_over", "{starts:?}");
+    }
+}
+
+#[test]
+fn a_client_that_counts_repeats_is_recognised() {
+    let all = events_with_repeats(&ITEMS);
+    let name = |what, got: i64| {
+        diagnose_with_repeats(&DEMO, &all, what, &got.to_string()).map(|diagnosis| diagnosis.name)
+    };
+    assert_eq!((name("chats", 67), name("chats", 63)), (Some("counted_repeats"), None));
+    // Another mistake may count them, too.
+    let sum = gifts(&all).map(|(.., gift)| i64::from(gift.repeat_count * gift.diamond_count)).sum();
+    assert_eq!(name("diamonds", sum), Some("sum_of_repeat_count"));
+    assert_eq!(name("diamonds", 113), name_of(&DEMO, &[], "diamonds", 113));
 }

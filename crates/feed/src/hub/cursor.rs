@@ -27,6 +27,8 @@ pub(super) struct Cursor {
     dismissed: OnceLock<Box<CloseReason>>,
     /// Cancelled when it fell behind or was dismissed.
     pub slow: CancellationToken,
+    /// Number of events in the backlog that the subscriber started with.
+    pub resent: u64,
     /// Role of the subscriber.
     pub reader: Reader,
     /// Filter of the subscriber.
@@ -34,7 +36,7 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn new(position: u64, join: &Join, now: Instant) -> Self {
+    pub(super) fn new(position: u64, resent: u64, join: &Join, now: Instant) -> Self {
         Self {
             position: AtomicU64::new(position),
             touched: AtomicU64::new(0),
@@ -43,6 +45,7 @@ impl Cursor {
             is_counted: AtomicBool::new(false),
             dismissed: OnceLock::new(),
             slow: CancellationToken::new(),
+            resent,
             reader: join.reader,
             filter: join.filter,
         }

@@ -80,7 +80,8 @@ impl Hub {
 
         // A current notice is new to it.
         let noticed = shared.notices.load(Ordering::SeqCst) - u64::from(state.notice.is_some());
-        let cursor = Arc::new(Cursor::new(state.ring.head(), join, clock::now()));
+        let head = state.ring.head();
+        let cursor = Arc::new(Cursor::new(head, head - start.position, join, clock::now()));
         let id = state.add(Arc::clone(&cursor));
         drop(state);
         shared.count_joined(join.reader);

@@ -236,10 +236,10 @@ impl Hub {
 }
 
 impl Hub {
-    /// Disconnects all current subscribers but displays at once, with `reason`. The channel stays open, and
-    /// they may join again.
+    /// Disconnects all current clients at once, with `reason`, but no observers and displays. The channel
+    /// stays open, and they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
-        let dismissed = self.shared.write().dismiss(reason, |reader| reader != Reader::Display);
+        let dismissed = self.shared.write().dismiss(reason, |reader| reader == Reader::Client);
         self.shared.remove_present(&dismissed);
         self.shared.news.send_replace(());
     }

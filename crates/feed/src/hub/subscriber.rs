@@ -54,6 +54,12 @@ impl Progress {
         let position = self.cursor.position();
         (position, self.shared.read().ring.head().saturating_sub(position))
     }
+
+    /// Returns the number of events, of any type, in the backlog that the subscriber started with.
+    #[must_use]
+    pub fn resent(&self) -> u64 {
+        self.cursor.resent
+    }
 }
 
 /// Result of [`Subscriber::next`].

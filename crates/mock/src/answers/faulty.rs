@@ -71,7 +71,7 @@ pub(super) fn fallback(mock: &MockState) -> Response {
 
 /// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
 pub(super) fn refused(refusal: &Refusal) -> Response {
-    Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new() }
+    Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new(), wait: None }
         .with("Handshake-Status", refusal.handshake_status.to_string())
         .with("Handshake-Msg", &*refusal.message)
         .with("X-Tt-Logid", "00000000000000000000000000000000")
@@ -92,7 +92,8 @@ fn error(status: u16, message: Option<&str>, retry_after: Option<u64>) -> Respon
     };
     let response = Response::json(status, &body);
     match retry_after {
-        Some(seconds) => response.with("Retry-After", seconds.to_string()),
+        Some(seconds) => Response { wait: Some(Duration::from_secs(seconds)), ..response }
+            .with("Retry-After", seconds.to_string()),
         None => response,
     }
 }

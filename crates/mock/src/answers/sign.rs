@@ -1,5 +1,7 @@
 //! The signing endpoint of the sign server (docs/protocol.md §1.6).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::json;
 
@@ -10,7 +12,7 @@ use crate::{
     room::script::Known,
     sans_io::wire::{self, Batch, BatchInfo},
     scenario::{FaultKind, Scenario},
-    state::MockState,
+    state::{MockState, journal::Sent},
 };
 
 /// Misspelled, as on real sign servers, so that no client can rely on it.
@@ -63,6 +65,10 @@ fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) 
         (state.room(known).initial_batch(mock.clock.now()), state.random())
     };
     let recorded = recorded.unwrap_or_default();
+    let carried =
+        wire::Push { payload_type: "msg".into(), payload: recorded.clone(), ..wire::Push::default() };
+    let push = wire::write_push(&carried);
+    mock.lock().keep(Sent { connection: 0, offset: Duration::ZERO, push, is_whole: true });
     let had = wire::read_batch(&recorded, &mut Vec::new()).info;
     let now_ms = known.settings.show.wall_ms;
     let or = |had: &str, made: String| if had.is_empty() { made } else { String::new() };

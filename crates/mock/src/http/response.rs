@@ -1,5 +1,7 @@
 //! Serialises HTTP responses.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 /// A response. Header names are sent exactly as given.
@@ -8,13 +10,15 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    /// How long it tells the client to wait.
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Response {
     /// Creates a response with this content type.
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), wait: None }
     }
 
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {

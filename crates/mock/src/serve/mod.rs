@@ -159,10 +159,10 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: ClientConnection) {
 }
 
 fn log(connection: &ClientConnection, request: &Request, answer: &Action, fault: Option<&FaultKind>) {
-    let status = match answer {
-        Action::Send(response, _) => response.status,
-        Action::Upgrade(_) => 101,
-        Action::Stall | Action::Reset => 0,
+    let (status, wait) = match answer {
+        Action::Send(response, _) => (response.status, response.wait),
+        Action::Upgrade(_) => (101, None),
+        Action::Stall | Action::Reset => (0, None),
     };
     let happened = Happened::Request {
         method: bounded(&request.method),
@@ -171,6 +171,7 @@ fn log(connection: &ClientConnection, request: &Request, answer: &Action, fault:
         headers: bounded_pairs(&request.headers),
         status,
         fault: fault.map(FaultKind::name),
+        wait,
     };
     connection.mock.log(connection.number, happened);
 }

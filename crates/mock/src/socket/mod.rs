@@ -136,7 +136,7 @@ fn is_signed(request: &Request) -> bool {
 /// Returns the head of the 101 response.
 fn upgraded(request: &Request) -> Option<Vec<u8>> {
     let key = request.header("sec-websocket-key")?;
-    let mut response = Response { status: 101, headers: vec![], body: bytes::Bytes::new() }
+    let mut response = Response { status: 101, headers: vec![], body: bytes::Bytes::new(), wait: None }
         .with("Upgrade", "websocket")
         .with("Connection", "Upgrade")
         .with("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()));

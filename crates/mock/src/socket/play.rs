@@ -27,7 +27,7 @@ use crate::{
     room::{Joined, script::Known},
     sans_io::wire,
     scenario::{End, Fault},
-    state::mock_clock::MockClock,
+    state::{journal::Sent, mock_clock::MockClock},
 };
 
 /// How a connection ends.
@@ -115,6 +115,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         if !self.joined.history.is_empty() {
             let (history, offset) = (std::mem::take(&mut self.joined.history), self.offset());
             let frame = self.maker.history(history, offset);
+            self.keep(&frame, true);
             self.write(frames::BINARY, &frame).await?;
         }
         loop {
@@ -133,7 +134,10 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             self.wait(frame.offset).await?;
             let recorded = self.maker.recorded(&frame.bytes);
             let framed = (frame.opcode, recorded.clone());
-            for (opcode, bytes) in self.progress.mangler.mangle(framed, &mut self.maker, frame.offset) {
+            let mangled = self.progress.mangler.mangle(framed, &mut self.maker, frame.offset);
+            let copies = mangled.iter().filter(|(_, bytes)| *bytes == recorded).count();
+            (0..copies.max(1)).for_each(|_| self.keep(&recorded, copies > 0));
+            for (opcode, bytes) in mangled {
                 // A client may be unable to ack a damaged frame.
                 self.owe(frame.ack.filter(|_| bytes == recorded));
                 self.write(opcode, &bytes).await?;
@@ -142,6 +146,11 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             self.progress.events += frame.events;
             self.next_frame();
         }
+    }
+
+    fn keep(&self, push: &Bytes, is_whole: bool) {
+        let (connection, offset) = (self.connection.number, self.offset());
+        self.connection.mock.lock().keep(Sent { connection, offset, push: push.clone(), is_whole });
     }
 
     fn next_frame(&mut self) {
@@ -285,7 +294,9 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             Reply::Enter if self.joined.answers_enter() => return Ok(()),
             Reply::Enter => {
                 let batch = self.joined.initial_batch.take();
-                (frames::BINARY, self.maker.entered(batch, offset))
+                let entered = self.maker.entered(batch, offset);
+                self.keep(&entered, true);
+                (frames::BINARY, entered)
             }
         };
         self.write(opcode, &bytes).await

@@ -1,7 +1,8 @@
 //! A log of client activity.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use tracing::{debug, info};
 
@@ -69,6 +70,9 @@ pub enum Happened {
         /// Name of the fault that shaped the response.
         #[serde(skip_serializing_if = "Option::is_none")]
         fault: Option<String>,
+        /// How long the response told the client to wait.
+        #[serde(skip)]
+        wait: Option<Duration>,
     },
     /// A WebSocket was opened.
     Upgrade {
@@ -216,6 +220,20 @@ impl Happened {
     }
 }
 
+/// A push frame that a client was sent.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Sequence number of the connection.
+    pub connection: u64,
+    /// Its time in the recording.
+    pub offset: Duration,
+    /// The frame as recorded; a first batch in a signing response is in a frame of its own.
+    pub push: Bytes,
+    /// Whether a fault left it as it was.
+    pub is_whole: bool,
+}
+
 /// All entries since the mock was started or reset.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
@@ -280,7 +298,7 @@ fn masked(place: Place, pairs: &[(String, String)]) -> Vec<(String, String)> {
 impl fmt::Debug for Happened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Request { method, path, query, headers, status, fault } => f
+            Self::Request { method, path, query, headers, status, fault, wait: _ } => f
                 .debug_struct("Request")
                 .field("method", &redact_text(method))
                 .field("path", &redact_url(path))
@@ -337,6 +355,7 @@ mod tests {
             headers: pairs(&headers, "planted"),
             status: 200,
             fault: None,
+            wait: None,
         };
         let shown = |what: &Happened| [serde_json::to_string(what).unwrap(), format!("{what:?}")];
         for text in shown(&what) {

@@ -7,7 +7,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{journal::Journal, mock_clock::MockClock, networks::Networks, windows::Windows};
+use super::{
+    journal::{Journal, Sent},
+    mock_clock::MockClock,
+    networks::Networks,
+    windows::Windows,
+};
 use crate::{
     random::Random,
     room::{
@@ -19,11 +24,15 @@ use crate::{
 
 /// Maximum number of rooms to remember. Beyond it, the first is evicted, and starts over on its next request.
 const ROOMS_MAX: usize = 10_000;
+/// Maximum number of frames that are kept, which clients were sent.
+const SENT_MAX: usize = 1 << 18;
 
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) script: Script,
     pub(crate) journal: Journal,
+    /// What clients were sent, if that is kept.
+    pub(crate) sent: Option<Vec<Sent>>,
     /// Start, last reset or last new scenario, by the mock's clock.
     pub(crate) started: Instant,
     /// Time by which the clock had been advanced then.
@@ -53,6 +62,7 @@ impl Memory {
             networks: Networks::new(&script.scenario),
             script,
             journal: Journal::default(),
+            sent: None,
             started: clock.now(),
             advanced: clock.advanced(),
             epoch: 0,
@@ -78,6 +88,13 @@ impl Memory {
             self.rooms.pop_first();
         }
         self.rooms.entry(known.room_id).or_insert_with(|| RoomState::new(known.settings.clone()))
+    }
+
+    /// Keeps what a client was sent, if a caller wants to know, up to [`SENT_MAX`].
+    pub(crate) fn keep(&mut self, sent: Sent) {
+        if let Some(all) = self.sent.as_mut().filter(|all| all.len() < SENT_MAX) {
+            all.push(sent);
+        }
     }
 
     /// Returns random numbers for an answer.

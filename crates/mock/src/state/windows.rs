@@ -61,6 +61,8 @@ impl TooMany<'_> {
             body["limit_label"] = self.label.into();
         }
         let mut response = Response::json(429, &body);
+        // A number of requests is not a time.
+        response.wait = self.headers.values().any(|form| *form != Form::Count).then_some(self.wait);
         for (header, form) in self.headers {
             response = response.with(header.name(), self.value(*header, *form));
         }

@@ -1,5 +1,6 @@
 """Test TikTok LIVE bots, overlays and games offline: tapes, a mock TikTok, and a client of the feed."""
 
+from .case import Case, cases
 from .client import Client, connect
 from .errors import LivetapeError
 from .feed import Event, Loss, Stats
@@ -8,4 +9,20 @@ from .send import Send, Sent
 from .tally import Finished
 from .tape import PATIENCE, Tape
 
-__all__ = ["PATIENCE", "Client", "Event", "Finished", "LivetapeError", "Loss", "Mock", "Seen", "Send", "Sent", "Stats", "Tape", "connect"]
+__all__ = [
+    "PATIENCE",
+    "Case",
+    "Client",
+    "Event",
+    "Finished",
+    "LivetapeError",
+    "Loss",
+    "Mock",
+    "Seen",
+    "Send",
+    "Sent",
+    "Stats",
+    "Tape",
+    "cases",
+    "connect",
+]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import server
+from .case import cases
 from .mock import AsyncMock, Mock, is_toml
 from .tape import AsyncTape, Tape
 
@@ -16,20 +17,41 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 MARKER = "livetape"  #: Name of the marker.
+CASES = "cases"  #: Argument of the marker that runs the test once for each case.
 MOCKS = pytest.StashKey[list[Mock]]()  #: Mocks whose expectations are verified at the end of the test.
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     arguments = inspect.signature(Tape).replace(return_annotation=inspect.Signature.empty)
-    names = ", ".join(arguments.parameters)
+    names = ", ".join([*arguments.parameters, CASES])
     config.addinivalue_line("markers", f"{MARKER}({names}): what the fixtures of livetape serve. `mock` is a scenario")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each case that the marker names: `all`, a group, a name, or a list of names."""
+    marker = metafunc.definition.get_closest_marker(MARKER)
+    given = marker and marker.kwargs.get(CASES)
+    if isinstance(given, str):
+        # The program explains an unknown name.
+        given = [case.name for case in cases() if given in ("all", case.group)] or [given]
+    if given is not None:
+        metafunc.parametrize("livetape_case", given, indirect=True)
+
+
+@pytest.fixture
+def livetape_case(request: pytest.FixtureRequest) -> str | None:
+    """Return the name of the case that the fixture `livetape` plays, if the marker has `cases`."""
+    name: str | None = getattr(request, "param", None)
+    return name
+
+
 @pytest.fixture(name="livetape")
-def livetape_fixture(request: pytest.FixtureRequest) -> Iterator[Tape]:
+def livetape_fixture(request: pytest.FixtureRequest, livetape_case: str | None) -> Iterator[Tape]:
     """Serve the recording that the marker names, by default `demo`."""
     options = marked(request)
+    if livetape_case is not None:
+        options["case"] = livetape_case
     if "mock" in options:
         options["mock"] = request.getfixturevalue("livetape_mock")
     tape = Tape(**options)
@@ -91,7 +113,9 @@ def marked(request: pytest.FixtureRequest) -> dict[str, Any]:
     if marker is None:
         return {}
     try:
-        options = inspect.signature(Tape).bind(*marker.args, **marker.kwargs).arguments
+        options = (
+            inspect.signature(Tape).bind(*marker.args, **{name: value for name, value in marker.kwargs.items() if name != CASES}).arguments
+        )
     except TypeError as error:
         raise pytest.fail.Exception(f"marker {MARKER} of {request.node.nodeid}: {error}", pytrace=False) from None
     for name in ("recording", "mock"):

@@ -25,6 +25,7 @@ API_VERSION = 1  #: Version of the REST API and of the feed that this package su
 START_SECONDS = 30.0  #: Timeout for the start of a server, in seconds.
 STOP_SECONDS = 2.0  #: Time that a server has to send queued events when it stops, in seconds.
 EXIT_SECONDS = 1.0  #: Time that a server may take to exit after it closed its sockets, in seconds.
+LATE_SECONDS = 5.0  #: Time after the start in which the port may refuse connections: for 3 s in the case `late`.
 RESPONSE_SECONDS = 45.0  #: Timeout for responses, in seconds. The server itself waits up to 30 s for clients.
 LAST_LINES = 20  #: Number of lines of a server's output in reports.
 LAST_BYTES = 16 * 1024  #: Bytes that are read to find them.
@@ -72,6 +73,7 @@ class Server:
         except BaseException:
             self.kill()
             raise
+        self._late_until = time.monotonic() + LATE_SECONDS
         self.ws, self.http, self.pid = str(addresses["ws"]), str(addresses["http"]), self._process.pid
 
     @property
@@ -103,7 +105,10 @@ class Server:
                 connection.request(method, path, text if text is None else text.encode())
                 return answer(connection.getresponse())
         except (OSError, HTTPException) as error:
-            raise self.unreachable() from error
+            failure = self.unreachable()
+            if isinstance(error, ConnectionRefusedError) and self.is_running and time.monotonic() < self._late_until:
+                return self.request(method, path, body)
+            raise failure from error
 
     def unreachable(self) -> LivetapeError:
         """Return the error for a server that does not respond."""

@@ -26,7 +26,7 @@ class Finished:
 
     events: int  #: Number of events.
     by_type: Counter[str]  #: Number of events of each type, such as `chat` or `gift`; 0 for a type that did not occur.
-    diamonds: int  #: Total value of all gifts, in diamonds. Each gift of a streak counts once.
+    diamonds: int  #: Total value of all gifts since the last lap or seek, in diamonds, as in `Tape.truth`.
     lost: str  #: Describes data that is missing or unreadable; empty if nothing was lost.
 
 
@@ -38,7 +38,6 @@ class Tally(threading.Thread):
         self._server = server
         self._changed = threading.Condition()
         self._by_type: Counter[str] = Counter()
-        self._diamonds = 0
         self._skipped = 0
         self._has_ended = False
         self._is_broken = False
@@ -47,6 +46,8 @@ class Tally(threading.Thread):
     def run(self) -> None:
         """Count events until the server stops."""
         try:
+            # As soon as it listens.
+            self._server.request("GET", "/status")
             with suppress(OSError, HTTPException, ValueError), closing(self._server.connect(timeout=None)) as connection:
                 connection.request("GET", FEED)
                 response = connection.getresponse()
@@ -84,7 +85,9 @@ class Tally(threading.Thread):
             return None
         with self._changed:
             by_type = self._by_type.copy()
-            return Finished(by_type.total(), by_type, self._diamonds, describe(status["counts"], self._skipped))
+            skipped = self._skipped
+        diamonds = self._server.request("GET", "/truth")["diamonds"]
+        return Finished(by_type.total(), by_type, diamonds, describe(status["counts"], skipped))
 
     def _count(self, event: dict[str, Any]) -> None:
         kind = event["type"]
@@ -94,8 +97,6 @@ class Tally(threading.Thread):
         # A seek after the end resumes the replay: its first event is `connection_created`. An injected event does not resume it.
         self._has_ended = kind == "disconnected" or (self._has_ended and kind != "connection_created")
         self._by_type[kind] += 1
-        if kind == "gift":
-            self._diamonds += event["data"]["diamonds"]
 
 
 def describe(counts: dict[str, Any], skipped: int) -> str:

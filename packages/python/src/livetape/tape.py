@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0  #: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
 HOLD = 2**32 - 1  #: Number of clients that never connect.
+CASE = "LIVETAPE_CASE"  #: Environment variable with the name of the case to play.
 CLOSE_CODES = (range(1000, 1004), range(1007, 1015), range(3000, 5000))  #: Codes that a close frame may have.
 DROP_SECONDS = 2.0  #: Time that clients have to answer a close, in seconds.
 
@@ -29,7 +30,8 @@ class Tape(Running):
 
     Use it as a context manager, or call `stop`. `recording` is `demo`, a name in the folder of recordings, or a path.
     The first event is held until `wait_clients` clients are connected or, with `hold`, until `play` is called. With
-    `mock`, `POST /connect/{user}` connects to a mock TikTok.
+    `mock`, `POST /connect/{user}` connects to a mock TikTok. `case` is the name of one of `cases()`, by default that in
+    the variable `LIVETAPE_CASE`. A case waits for at least one client.
     """
 
     def __init__(  # noqa: PLR0913
@@ -44,6 +46,7 @@ class Tape(Running):
         wait_clients: int = 1,
         hold: bool = False,
         mock: Mock | None = None,
+        case: str | None = None,
     ) -> None:
         if not isinstance(hold, bool):
             raise LivetapeError("bad_request", f"`hold` is {hold!r}", "choose True or False")
@@ -55,6 +58,7 @@ class Tape(Running):
             "idle-limit": None if idle_limit is None else duration(idle_limit),
             "wait-clients": HOLD if hold else wait_clients,
             "upstream": mock and mock.url,
+            "case": case or os.environ.get(CASE) or None,
             "log-level": "info",
         }
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
@@ -141,13 +145,14 @@ class Tape(Running):
             raise LivetapeError("timeout", "the replay did not finish: it is held", "call `play()`")
         if finished := self._tally.finished(timeout):
             return finished
-        state = self.request("GET", "/replay")["state"]
+        replay = self.request("GET", "/replay")
+        case = f"; the case `{replay['case']}` may wait for clients: {self._seen()}" if "case" in replay else ""
         reasons = {
             "waiting": f"it waits for clients: {self._seen()}",
-            "paused": "it is paused",
+            "paused": f"it is paused{case}",
             "ended": f"a client does not read its events: {self._seen()}",
         }
-        reason = reasons.get(state, f"no event for {timeout:g} s")
+        reason = reasons.get(replay["state"], f"no event for {timeout:g} s")
         raise LivetapeError("timeout", f"the replay did not finish: {reason}")
 
     def _clients(self) -> list[dict[str, Any]]:

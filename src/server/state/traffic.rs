@@ -1,7 +1,8 @@
-//! Traffic counters for each connection, logged when a client disconnects.
+//! The client of each connection: its address, and traffic counters, logged when it disconnects.
 
 use std::{
     io,
+    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,17 @@ use tokio::time::Instant;
 use tracing::{Span, info};
 
 use crate::{clock, log::CLIENTS};
+
+/// Request extension with the client's address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker(pub Option<IpAddr>);
+
+impl Asker {
+    /// Whether the client is on this machine. A connection in memory has no address.
+    pub(crate) fn is_local(self) -> bool {
+        self.0.is_none_or(|address| address.to_canonical().is_loopback())
+    }
+}
 
 /// The counters of one connection, in the extensions of its requests. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +53,11 @@ impl Traffic {
     pub(crate) fn is_client(&self, request: Span) {
         // Set only once: no request follows an upgrade or `/events` on the same connection.
         let _ = self.0.client.set(Client { request, since: clock::now() });
+    }
+
+    /// Returns the number of bytes sent so far.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
     }
 
     pub(crate) fn meter(&self) -> Meter {

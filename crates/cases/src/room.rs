@@ -1,0 +1,313 @@
+//! What clients of a TikTok room do, and whether that is right.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::script::{
+    AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, RATE_OVER, REFUSED_FOR,
+};
+
+/// How much earlier than it was told a client may send a request: timers are not exact.
+const EARLY_MAX: Duration = Duration::from_millis(100);
+/// Maximum number of requests of a kind in [`RATE_OVER`] if the room never opens: one more than the rate of
+/// [`ATTEMPTS_A_MINUTE_MAX`], because the first and the last can both be in that time.
+const RECENT_MAX: usize = ATTEMPTS_A_MINUTE_MAX * RATE_OVER.as_secs() as usize / 60 + 1;
+
+/// What happens in a room of the mock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Name of a scenario of the mock; every user is live without one.
+    pub scenario: Option<&'static str>,
+    /// What a client can receive.
+    pub course: Course,
+}
+
+impl Room {
+    /// Nothing happens.
+    pub const PLAIN: Self = Self { scenario: None, course: Course::Whole };
+}
+
+/// What a client can receive of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// Everything.
+    Whole,
+    /// Everything, but not always with the ids that show what was sent before.
+    Repeats,
+    /// Some messages may be lost, or be repeated as history.
+    Partial,
+    /// Nothing: the room never opens.
+    Never,
+    /// Everything. Who comes back after the end is counted.
+    Ends,
+}
+
+/// Something that a client did, or that happened to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A request for a path that succeeded.
+    Request(String),
+    /// A request for a path that was rejected: by what, and the wait that the response stated.
+    Refused(String, String, Option<Duration>),
+    /// An attempt to open a WebSocket that succeeded.
+    Opened,
+    /// A WebSocket ended before the room did: how, after `its connection was`.
+    Broken(&'static str),
+    /// A WebSocket ended because the client or the room did.
+    Left,
+}
+
+/// What clients did in a room so far.
+#[derive(Clone, Debug, Default)]
+pub struct Conduct {
+    /// What they did wrong, in one line each.
+    pub complaints: Vec<String>,
+    /// Times of requests, by path.
+    requests: BTreeMap<String, Vec<Duration>>,
+    /// The last wait that was stated for a path, and since when.
+    waits: BTreeMap<String, (Duration, Duration)>,
+    awaited: Option<Awaited>,
+    /// Number of open WebSockets, and of those ever opened.
+    open: usize,
+    opened: usize,
+    /// When the room was over, and the number of attempts to open a WebSocket before.
+    ended: Option<(Duration, usize)>,
+    attempts: usize,
+}
+
+/// What a client is waited for to do.
+#[derive(Clone, Debug)]
+struct Awaited {
+    what: String,
+    until: Duration,
+    /// Whether it has sent a request since.
+    has_tried: bool,
+}
+
+impl Awaited {
+    fn new(what: String, from: Duration) -> Self {
+        Self { what, until: from + BACK_MAX, has_tried: false }
+    }
+}
+
+impl Conduct {
+    /// Takes in what happened at a time.
+    pub fn see(&mut self, at: Duration, seen: Seen) {
+        match seen {
+            Seen::Request(path) => {
+                self.request(at, &path);
+                if let Some(awaited) = &mut self.awaited {
+                    (awaited.until, awaited.has_tried) = (at + BACK_MAX, true);
+                }
+            }
+            Seen::Refused(path, how, wait) => {
+                let what = format!("try again after {how} from {path}");
+                self.awaited = Some(Awaited::new(what, at + wait.unwrap_or_default()));
+                self.request(at, &path);
+                if let Some(wait) = wait {
+                    self.waits.insert(path, (at, wait));
+                }
+            }
+            Seen::Opened => {
+                (self.open, self.opened, self.awaited) = (self.open + 1, self.opened + 1, None);
+            }
+            Seen::Broken(how) => {
+                self.open = self.open.saturating_sub(1);
+                self.awaited = Some(Awaited::new(format!("come back after its connection was {how}"), at));
+            }
+            Seen::Left => self.open = self.open.saturating_sub(1),
+        }
+    }
+
+    fn request(&mut self, at: Duration, path: &str) {
+        // Those of TikTok and of the sign server's fallback.
+        self.attempts += usize::from(path.contains("/ws"));
+        if let Some((told, wait)) = self.waits.remove(path)
+            && at + EARLY_MAX < told + wait
+        {
+            let (after, wait) = ((at - told).as_secs_f64(), wait.as_secs_f64().ceil());
+            self.complain(format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
+        }
+        let times = self.requests.entry(path.to_owned()).or_default();
+        times.push(at);
+        let recent = times.iter().filter(|time| **time + REFUSED_FOR > at).count();
+        if recent == ATTEMPTS_A_MINUTE_MAX + 1 {
+            let over = REFUSED_FOR.as_secs();
+            self.complain(format!(
+                "requested {path} {recent} times within {over} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
+            ));
+        }
+    }
+
+    fn complain(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    /// Returns what clients are waited for to do.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&str> {
+        self.awaited.as_ref().map(|awaited| awaited.what.as_str())
+    }
+
+    /// Whether a WebSocket was ever opened.
+    #[must_use]
+    pub fn was_opened(&self) -> bool {
+        self.opened > 0
+    }
+
+    /// Whether everything was seen that is judged. `is_over` is whether the room has ended.
+    pub fn is_done(&mut self, now: Duration, course: Course, is_over: bool) -> bool {
+        let Some(first) = self.requests.values().filter_map(|times| times.first()).min().copied() else {
+            return false;
+        };
+        if course == Course::Never {
+            return self.is_refused_enough(first, now);
+        }
+        if let Some(Awaited { what, until, has_tried }) = &self.awaited {
+            if now > *until {
+                self.complain(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+                return true;
+            }
+            // Whoever finds the user offline has come back in vain.
+            if !(is_over && *has_tried) {
+                return false;
+            }
+        }
+        if !is_over || self.open > 0 {
+            return false;
+        }
+        let (ended, before) = *self.ended.get_or_insert((now, self.attempts));
+        course != Course::Ends || self.is_over_enough(ended, self.attempts - before, now)
+    }
+
+    /// Whether a room that never opens was watched for long enough. Judges the rate of requests then.
+    fn is_refused_enough(&mut self, first: Duration, now: Duration) -> bool {
+        if now < first + REFUSED_FOR && self.complaints.is_empty() {
+            return false;
+        }
+        // What is told to wait is judged by that.
+        let untold = self.requests.iter().filter(|(path, _)| !self.waits.contains_key(*path));
+        let recent =
+            untold.map(|(path, times)| (path, times.iter().filter(|at| **at + RATE_OVER > now).count()));
+        let (over, most) = (RATE_OVER.as_secs(), RECENT_MAX);
+        if let Some((path, count)) = recent.max_by_key(|(_, count)| *count).filter(|(_, count)| *count > most)
+            && self.complaints.is_empty()
+        {
+            self.complain(format!(
+                "requested {path} {count} times in the last {over} s, at most {most} are right"
+            ));
+        }
+        true
+    }
+
+    /// Whether a room was watched for long enough after its end.
+    fn is_over_enough(&mut self, ended: Duration, again: usize, now: Duration) -> bool {
+        if again > ATTEMPTS_AFTER_END_MAX {
+            let took = (now - ended).as_secs_f64();
+            self.complain(format!(
+                "tried to open a WebSocket {again} times within {took:.1} s after the LIVE ended"
+            ));
+            return true;
+        }
+        now > ended + AFTER_END
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGN: &str = "/webcast/fetch";
+    const SOCKET: &str = "/webcast/im/ws_proxy/";
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn ok(path: &str) -> Seen {
+        Seen::Request(path.to_owned())
+    }
+
+    fn refused(wait: Option<u64>) -> Seen {
+        Seen::Refused(SIGN.to_owned(), "429".to_owned(), wait.map(Duration::from_secs))
+    }
+
+    fn after(seen: impl IntoIterator<Item = (u64, Seen)>) -> Conduct {
+        let mut conduct = Conduct::default();
+        seen.into_iter().for_each(|(at, seen)| conduct.see(ms(at), seen));
+        conduct
+    }
+
+    #[test]
+    fn a_stated_wait_holds_for_its_path_within_a_tolerance() {
+        for (again, complaints) in [(1_500, 1), (1_899, 1), (1_900, 0), (2_500, 0)] {
+            let conduct = after([(0, refused(Some(2))), (again, ok(SIGN))]);
+            assert_eq!(conduct.complaints.len(), complaints, "{again}: {:?}", conduct.complaints);
+        }
+        let early = after([(0, refused(Some(2))), (500, refused(Some(2)))]);
+        assert_eq!(early.complaints, ["requested /webcast/fetch 0.5 s after it was told to wait 2 s"]);
+        assert!(after([(0, refused(Some(2))), (1, ok("/live"))]).complaints.is_empty());
+        assert!(after([(0, refused(None)), (1, ok(SIGN))]).complaints.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_to_come_back_unless_the_room_is_over() {
+        let broken = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Broken("reset"))]);
+        let (course, what) = (Course::Partial, "come back after its connection was reset");
+        assert_eq!(broken().awaited(), Some(what));
+        assert!(!broken().is_done(ms(34_000), course, true));
+        let mut away = broken();
+        assert!(away.is_done(ms(35_001), course, true));
+        assert_eq!(away.complaints, [format!("did not {what} within 30 s")]);
+        // Its lookup says that the user is offline by now.
+        let mut late = broken();
+        late.see(ms(20_000), ok("/live"));
+        assert!(!late.is_done(ms(20_000), course, false) && late.is_done(ms(20_000), course, true));
+        let mut back = broken();
+        back.see(ms(7_000), Seen::Opened);
+        assert!(back.awaited().is_none() && !back.is_done(ms(8_000), course, true));
+        back.see(ms(9_000), Seen::Left);
+        assert!(back.is_done(ms(9_000), course, true) && back.complaints.is_empty());
+        // A stated wait is added.
+        let told = || after([(0, refused(Some(60)))]);
+        assert!(!told().is_done(ms(89_000), Course::Whole, false));
+        assert!(told().is_done(ms(90_001), Course::Whole, false));
+    }
+
+    #[test]
+    fn a_closed_room_is_not_hammered() {
+        let judged = |every: u64, seen: &dyn Fn() -> Seen| {
+            let mut conduct = Conduct::default();
+            let mut now = 0;
+            while !conduct.is_done(ms(now), Course::Never, false) {
+                conduct.see(ms(now), seen());
+                now += every;
+            }
+            (now, conduct.complaints)
+        };
+        assert_eq!(judged(2_000, &|| ok("/live")).1, Vec::<String>::new());
+        let (_, fast) = judged(1_000, &|| ok("/live"));
+        assert_eq!(fast, ["requested /live 9 times in the last 10 s, at most 6 are right"]);
+        let (took, storm) = judged(10, &|| ok("/live"));
+        assert!(took < 1_000, "{took}");
+        assert_eq!(storm, ["requested /live 31 times within 20 s, at most 30 are right"]);
+        assert_eq!(judged(1_000, &|| refused(Some(1))).1, Vec::<String>::new());
+        // Who gives up is right.
+        let mut once = after([(0, ok("/live"))]);
+        assert!(once.is_done(ms(20_000), Course::Never, false) && once.complaints.is_empty());
+    }
+
+    #[test]
+    fn nothing_comes_back_after_the_end() {
+        let over = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Left)]);
+        assert!(over().is_done(ms(5_000), Course::Whole, true));
+        let mut patient = over();
+        assert!(!patient.is_done(ms(5_000), Course::Ends, true));
+        (0..10).for_each(|number| patient.see(ms(6_000 + number * 1_000), ok("/live")));
+        assert!(patient.is_done(ms(20_001), Course::Ends, true) && patient.complaints.is_empty());
+        let mut eager = over();
+        assert!(!eager.is_done(ms(5_000), Course::Ends, true));
+        (0..3).for_each(|number| eager.see(ms(6_000 + number * 1_000), ok(SOCKET)));
+        assert!(eager.is_done(ms(8_000), Course::Ends, true));
+        assert_eq!(eager.complaints, ["tried to open a WebSocket 3 times within 3.0 s after the LIVE ended"]);
+    }
+}

@@ -1,0 +1,175 @@
+//! The suite `feed`: a command beside livetape's own server, which plays a case.
+
+use std::time::Duration;
+
+use tokio::time::sleep_until;
+
+use super::{
+    plan::{Patience, Plan},
+    trial::{CONNECT_MAX, Ran, Sent, Venue, never_connected, too_long},
+};
+use crate::{
+    cases::{
+        change::{events_of, truth_of},
+        expect::{Output, Said, compare},
+        report::Failure,
+        script::BACK_MAX,
+        table::Case,
+    },
+    channels::{Channel, ChannelOptions},
+    cli::{
+        args::Lifecycle,
+        options::{serving::Addresses, sources},
+        serve::stage::{Bound, Stage},
+    },
+    clock,
+    control::ReplayPhase,
+    sans_io::{
+        error::{Code, Problem},
+        truth::Truth,
+    },
+    settings::{Listen, Settings},
+    source::{Tape, live::NetTransport},
+    staged::{Progress, Staged},
+};
+
+/// What a command that never connects should do.
+const HINT: &str = "connect to LIVETAPE_URL";
+
+impl Plan {
+    pub(super) async fn run_feed(
+        &self,
+        case: &'static Case,
+        tape: Tape,
+        patience: Patience,
+    ) -> Result<Option<Ran>, Problem> {
+        // One at a time, so that one thread does it: each keeps a heap of its own.
+        let preparing = self.preparing.lock().await;
+        let prepared = tokio::task::spawn_blocking(move || {
+            let staged = Staged::new(case, &tape)?.giving_up();
+            let right = truth_of(&staged.tape.items()?);
+            Ok::<_, Problem>((staged, right))
+        });
+        let prepared = prepared.await.map_err(|_| Problem::new(Code::Io, "cannot read the recording"))?;
+        let (staged, right) = prepared?;
+        drop(preparing);
+        let settings = self.settings();
+        let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
+        let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "") };
+        let transport = NetTransport::new(&options.live)?;
+        let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
+        let show = tokio::spawn(channel.replay(staged.tape.clone()));
+        let Addresses { feed, rest, tikfinity } = &bound.addresses;
+        let mut env = vec![("LIVETAPE_URL", feed.clone()), ("LIVETAPE_HTTP", rest.clone())];
+        env.extend(tikfinity.clone().map(|url| ("LIVETAPE_TIKFINITY_URL", url)));
+        let stage = bound.serve(None);
+        let venue = Feed { plan: self, staged: &staged, stage: &stage, right: &right };
+        let ran = self.run_beside(case, &venue, patience, &right, env).await;
+        stage.control.shut_down();
+        let _ = show.await;
+        stage.close().await;
+        ran
+    }
+
+    /// Settings do not depend on a file or on variables, so that a verdict is the same everywhere.
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        settings.server.quiet = true;
+        settings.server.port = Some(0);
+        settings.server.wait_clients = Some(self.clients);
+        settings.live.offline = true;
+        settings.replay.speed = self.speed;
+        settings.tikfinity.enabled = self.has_tikfinity;
+        settings.tikfinity.listen = Listen::loopback(0);
+        settings
+    }
+}
+
+/// The server of a case.
+struct Feed<'a> {
+    plan: &'a Plan,
+    staged: &'a Staged,
+    stage: &'a Stage,
+    /// The truth at the end of the show.
+    right: &'a Truth,
+}
+
+impl Feed<'_> {
+    fn late_by(&self) -> Duration {
+        self.staged.case.script.late
+    }
+
+    fn is_over(&self) -> bool {
+        self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
+    }
+
+    /// Returns what is wrong if the command does not connect in time, or if the show does not end.
+    async fn out_of_time(&self) -> Failure {
+        let started = clock::now() + self.late_by();
+        // A command that starts late had the time before, too.
+        let most = if self.late_by().is_zero() { CONNECT_MAX } else { BACK_MAX };
+        sleep_until(started + most).await;
+        let within = format!("within {} s", most.as_secs());
+        let (clients, most) = (self.stage.hub.subscriber_peak(), self.plan.clients);
+        if !self.has_connected() {
+            return never_connected(&within, HINT);
+        }
+        if !self.is_closed() && clients < most {
+            let message = format!("only {clients} of {most} clients connected {within}");
+            return Failure::new("connection", &message);
+        }
+        sleep_until(started + self.plan.show_max(&self.staged.tape)).await;
+        too_long()
+    }
+}
+
+impl Venue for Feed<'_> {
+    async fn perform(&self) {
+        self.staged.perform(&self.stage.hub, &self.stage.control, |_| ()).await;
+    }
+
+    async fn late(&self) -> Failure {
+        tokio::select! { biased;
+            failure = self.out_of_time() => failure,
+            () = self.stage.control.shutdown().cancelled() => Failure::new("show", "shut the server down"),
+        }
+    }
+
+    fn has_connected(&self) -> bool {
+        !self.staged.door.attempts().is_empty()
+    }
+
+    fn never_connected(&self, code: u8) -> Failure {
+        match self.late_by().as_secs() {
+            0 => never_connected(&format!("before it exited with {code}"), HINT),
+            late => {
+                let message = format!("exited with {code} instead of trying again after {late} s");
+                Failure::new("connection", &message)
+            }
+        }
+    }
+
+    fn is_let_in(&self) -> bool {
+        self.staged.door.attempts().iter().any(|attempt| attempt.is_let_in)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.staged.case.script.always.is_some()
+    }
+
+    fn progress(&self) -> Progress {
+        self.staged.progress()
+    }
+
+    fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure> {
+        // A command may inject events, which count too, or exit before the end.
+        let sent = self.stage.hub.truth(None).ok().filter(|_| self.is_over()).map(|at| at.truth);
+        compare(sent.as_ref().unwrap_or(self.right), output, said)
+    }
+
+    fn sent(&self) -> Option<Sent> {
+        let items = self.staged.tape.items().ok().filter(|_| self.is_over())?;
+        let [breaks, starts] = [false, true].map(|starts_over| self.staged.breaks(starts_over));
+        Some(Sent::Broken { events: events_of(&items), breaks, starts })
+    }
+}

@@ -1,0 +1,212 @@
+//! What all runs of a command share.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    path::Path,
+    sync::{Arc, OnceLock},
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cases::{
+        change::truth_of,
+        expect::Expectation,
+        table::{Case, Suite},
+    },
+    cli::{args, process::signals::Signals},
+    sans_io::{
+        error::{Code, Problem},
+        pace::Speed,
+        recording::{Item, What},
+    },
+    source::Tape,
+};
+
+/// Speed of rooms: a client library decodes at it without delay.
+const ROOM_SPEED: f64 = 20.0;
+
+/// How a command is run, and what is right.
+pub(super) struct Plan {
+    pub(super) command: Vec<OsString>,
+    /// The recording as it was named.
+    pub(super) recording: String,
+    pub(super) tape: Tape,
+    pub(super) expectations: Vec<Expectation>,
+    pub(super) speed: Speed,
+    pub(super) clients: usize,
+    pub(super) has_tikfinity: bool,
+    /// What the command connects to, and whether through a proxy.
+    pub(super) suite: Suite,
+    pub(super) is_proxied: bool,
+    /// The end of the command line that repeats a case.
+    arguments: String,
+    /// How the command gives its verdict, once it is known.
+    pub(super) manner: OnceLock<Manner>,
+    /// Held while a case is prepared.
+    pub(super) preparing: Mutex<()>,
+    /// Cancelled when the user wants to stop.
+    pub(super) stop: CancellationToken,
+}
+
+/// How a command gives its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// It exits by itself.
+    Exits,
+    /// It writes a result file, and stays.
+    WritesResult,
+    /// It only prints, and stays.
+    Stays,
+}
+
+/// How long a command is waited for at the end of a show.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// Time in which a command may still exit or write its result, if nothing else is expected of it.
+    pub(super) finding_out: Duration,
+    /// The same, if it did so in an earlier case.
+    pub(super) as_before: Duration,
+    /// Time without output after which it has said everything.
+    pub(super) quiet: Duration,
+    /// Time in which a number that is wrong may still become right.
+    pub(super) second_thoughts: Duration,
+}
+
+impl Patience {
+    /// For a verdict.
+    pub(super) const FULL: Self = Self {
+        finding_out: Duration::from_secs(30),
+        as_before: Duration::from_secs(60),
+        quiet: Duration::from_secs(1),
+        second_thoughts: Duration::from_secs(5),
+    };
+}
+
+impl Plan {
+    /// # Errors
+    /// `bad_request` if an expectation is wrong.
+    pub(super) fn new(
+        command: Vec<OsString>,
+        conditions: &args::Conditions,
+        (suite, is_proxied): (Suite, bool),
+        recording: &Path,
+        tape: Tape,
+    ) -> Result<Arc<Self>, Problem> {
+        let usual = match suite {
+            Suite::Feed => Speed::Max,
+            Suite::Room => {
+                check_one_room(&tape)?;
+                Speed::Times(ROOM_SPEED)
+            }
+        };
+        Ok(Arc::new(Self {
+            suite,
+            is_proxied,
+            expectations: expectations(&conditions.expect, &tape)?,
+            speed: conditions.speed.unwrap_or(usual),
+            clients: conditions.clients.get(),
+            has_tikfinity: conditions.tikfinity,
+            arguments: arguments(conditions, &command),
+            manner: OnceLock::new(),
+            preparing: Mutex::default(),
+            stop: stop_at_signal(),
+            recording: recording.to_string_lossy().into_owned(),
+            command,
+            tape,
+        }))
+    }
+
+    /// Returns the command line that repeats a case.
+    pub(super) fn again(&self, recording: &str, case: &Case) -> String {
+        let suite = match (self.suite, self.is_proxied) {
+            (Suite::Feed, _) => "",
+            (Suite::Room, false) => " --suite room",
+            (Suite::Room, true) => " --mock-proxy",
+        };
+        format!("livetape test {}{suite} --case {}{}", quoted(recording), case.name, self.arguments)
+    }
+}
+
+impl args::Conditions {
+    /// Returns the number of commands at a time.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), Into::into)
+    }
+}
+
+/// Checks that a recording has at most one room: the mock plays further ones to other users.
+fn check_one_room(tape: &Tape) -> Result<(), Problem> {
+    let room = |item: Item| match item.what {
+        What::ConnOpen(opened) => Some(opened.room_id),
+        _ => None,
+    };
+    let rooms = BTreeSet::from_iter(tape.items()?.into_iter().filter_map(room)).len();
+    if rooms <= 1 {
+        return Ok(());
+    }
+    let message = format!("{} has {rooms} rooms, and --suite room plays only one", tape.name);
+    Err(Problem::new(Code::BadRequest, message).hint("use a recording of one room"))
+}
+
+/// Parses expectations, and checks that the users in them sent gifts.
+fn expectations(texts: &[String], tape: &Tape) -> Result<Vec<Expectation>, Problem> {
+    let expectations =
+        texts.iter().map(|text| Expectation::parse(text)).collect::<Result<Vec<_>, Problem>>()?;
+    let mut users =
+        expectations.iter().filter_map(Expectation::name).filter(|name| name.is_user()).peekable();
+    if users.peek().is_some() {
+        let truth = truth_of(&tape.items()?);
+        users.try_for_each(|name| name.check_user(&truth))?;
+    }
+    Ok(expectations)
+}
+
+/// Returns a token that the first signal cancels. Another one ends the process.
+fn stop_at_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let (stopped, mut signals) = (stop.clone(), Signals::new());
+    tokio::spawn(async move {
+        let _ = signals.next().await;
+        stopped.cancel();
+        let signal = signals.next().await;
+        std::process::exit(i32::from(signal.exit_code()));
+    });
+    stop
+}
+
+fn arguments(conditions: &args::Conditions, command: &[OsString]) -> String {
+    let mut arguments = String::new();
+    for text in &conditions.expect {
+        arguments += &format!(" --expect {}", quoted(text));
+    }
+    if conditions.clients.get() > 1 {
+        arguments += &format!(" --clients {}", conditions.clients);
+    }
+    match conditions.speed {
+        Some(Speed::Times(times)) => arguments += &format!(" --speed {times}"),
+        Some(Speed::Max) => arguments += " --speed max",
+        None => {}
+    }
+    if conditions.tikfinity {
+        arguments += " --tikfinity";
+    }
+    arguments += " --";
+    for part in command {
+        arguments += &format!(" {}", quoted(&part.to_string_lossy()));
+    }
+    arguments
+}
+
+/// Quotes a word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

@@ -1,0 +1,276 @@
+//! The suite `room`: a command with a TikTok client library, beside a mock TikTok that plays a case.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    plan::{Patience, Plan},
+    proxy_env,
+    run::{IGNORES_MOCK, IGNORES_PROXY},
+    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, never_connected, too_long},
+};
+use crate::{
+    cases::{
+        change::{events_of, events_with_repeats, truth_of, truth_with_repeats},
+        expect::{Output, Right, Said, compare},
+        report::Failure,
+        room::{Conduct, Course, Seen},
+        table::Case,
+    },
+    cli::serve::proxied::{BY_VARIABLES, Fronts},
+    clock,
+    demo::DEMO,
+    mock::{self, By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile},
+    sans_io::{
+        error::{Code, Problem},
+        recording::{Flags, Frame, Item, Opcode, What},
+        truth::Truth,
+        wire,
+    },
+    server::scenario,
+    settings::{self, Listen},
+    source::Tape,
+    staged::{Progress, RECORDING_BYTES_MAX},
+};
+
+impl Plan {
+    pub(super) async fn run_room(
+        &self,
+        case: &'static Case,
+        tape: Tape,
+        patience: Patience,
+    ) -> Result<Option<Ran>, Problem> {
+        let preparing = self.preparing.lock().await;
+        let prepared = tokio::task::spawn_blocking(move || {
+            let tape = tape.changed(case, RECORDING_BYTES_MAX)?;
+            let (items, mut bytes) = (tape.items()?, Vec::new());
+            let failed = |error| Problem::new(Code::Io, format!("cannot read the recording: {error}"));
+            tape.open()?.read_to_end(&mut bytes).map_err(failed)?;
+            Ok::<_, Problem>((tape, items, bytes))
+        });
+        let prepared = prepared.await.map_err(|_| Problem::new(Code::Io, "cannot read the recording"))?;
+        let (tape, items, bytes) = prepared?;
+        drop(preparing);
+        let started = clock::now();
+        let script =
+            Scenario { speed: self.speed, end: End::Control, recording: DEMO.into(), ..script(case)? };
+        let mock = MockTikTok::start(ScenarioFile::from(script).with_recording(DEMO, bytes)).await?;
+        mock.keep_sent();
+        let mock = Arc::new(mock);
+        let proxy_listen = self.is_proxied.then_some(Listen::loopback(0));
+        let settings = settings::Mock { proxy_listen, ..settings::Mock::default() };
+        let fronts = Fronts::start(&settings, &mock, BY_VARIABLES).await?;
+        let env = proxy_env::of_mock(&mock.url(), fronts.as_ref())?;
+        let right = truth_of(&items);
+        let venue = RoomVenue {
+            plan: self,
+            case,
+            started,
+            tape: &tape,
+            mock: &mock,
+            items: &items,
+            right: &right,
+            log: Mutex::default(),
+        };
+        self.run_beside(case, &venue, patience, &right, env).await
+    }
+}
+
+/// Returns the scenario of a case.
+fn script(case: &Case) -> Result<Scenario, Problem> {
+    let Some(name) = case.room.scenario else { return Ok(Scenario::default()) };
+    let text = scenario(name).unwrap_or_default();
+    Scenario::parse(&text).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))
+}
+
+/// The mock of a case.
+struct RoomVenue<'a> {
+    plan: &'a Plan,
+    case: &'static Case,
+    /// When the mock was started.
+    started: Instant,
+    tape: &'a Tape,
+    mock: &'a MockTikTok,
+    /// What it plays.
+    items: &'a [Item],
+    /// The truth of it.
+    right: &'a Truth,
+    log: Mutex<Log>,
+}
+
+/// What was read of the mock's log so far.
+#[derive(Debug, Default)]
+struct Log {
+    conduct: Conduct,
+    entries: usize,
+    /// How a fault will end a connection.
+    faults: BTreeMap<u64, &'static str>,
+    acks: BTreeSet<(u64, u64)>,
+    at: Duration,
+}
+
+impl Log {
+    fn read(&mut self, mock: &MockTikTok) {
+        let entries = mock.received_from(self.entries);
+        self.entries += entries.len();
+        let is_over = mock.is_over();
+        for entry in entries {
+            self.at = Duration::from_millis(entry.at_ms);
+            if let Some(seen) = self.seen(entry, is_over) {
+                self.conduct.see(self.at, seen);
+            }
+        }
+    }
+
+    fn seen(&mut self, LogEntry { connection, what, .. }: LogEntry, is_over: bool) -> Option<Seen> {
+        match what {
+            Happened::Request { path, fault: Some(fault), .. } if fault == "refuse" => {
+                Some(Seen::Refused(path, "a rejected upgrade".to_owned(), None))
+            }
+            Happened::Request { path, status, wait, .. } => Some(match status {
+                100..=399 => Seen::Request(path),
+                _ => Seen::Refused(path, status.to_string(), wait),
+            }),
+            Happened::Upgrade { .. } => Some(Seen::Opened),
+            Happened::Fault { kind } => {
+                self.faults.extend(broken(&kind).map(|how| (connection, how)));
+                None
+            }
+            Happened::Ack { log_id, .. } => {
+                self.acks.insert((connection, log_id));
+                None
+            }
+            Happened::Closed { by, .. } => Some(match self.faults.remove(&connection) {
+                Some(how) => Seen::Broken(how),
+                // A recorded connection ended, and the next one has to follow.
+                None if by == By::Mock && !is_over => Seen::Broken("closed"),
+                None => Seen::Left,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Returns how a fault ends a connection.
+fn broken(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "drop" => "cut without a close frame",
+        "reset" => "reset",
+        "close_frame" => "closed by a push frame",
+        _ => return None,
+    })
+}
+
+impl RoomVenue<'_> {
+    fn log<T>(&self, f: impl FnOnce(&mut Log) -> T) -> T {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.read(self.mock);
+        f(&mut log)
+    }
+
+    /// Returns what a client can have counted: at least what it acked, and at most what it was sent.
+    fn sent_at_least_and_at_most(&self) -> [Truth; 2] {
+        let acked = self.log(|log| log.acks.clone());
+        let least = self.received(|sent| {
+            let log_id = wire::read_push(&sent.push, &mut Vec::new()).log_id;
+            sent.is_whole && acked.contains(&(sent.connection, log_id))
+        });
+        [truth_of(&least), truth_with_repeats(&self.received(|_| true))]
+    }
+
+    /// Returns what was sent as a recording, as far as `is_wanted`.
+    fn received(&self, is_wanted: impl Fn(&mock::Sent) -> bool) -> Vec<Item> {
+        let sent = self.mock.sent();
+        self.opening().into_iter().chain(sent.iter().filter(|sent| is_wanted(sent)).map(frame)).collect()
+    }
+
+    /// Returns the item that says which room it is.
+    fn opening(&self) -> Option<Item> {
+        let opening = self.items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
+        opening.map(|item| Item { conn: CONNECTION, ..item.clone() })
+    }
+}
+
+/// Number of the connection of all that was sent: a client may not care which it was.
+const CONNECTION: u32 = 1;
+
+fn frame(sent: &mock::Sent) -> Item {
+    let frame = Frame { opcode: Opcode::BINARY, bytes: sent.push.clone() };
+    Item { offset: sent.offset, conn: CONNECTION, flags: Flags::default(), what: What::Frame(frame) }
+}
+
+impl Venue for RoomVenue<'_> {
+    async fn perform(&self) {
+        loop {
+            let (is_over, elapsed) = (self.mock.is_over(), clock::now() - self.started);
+            if self.log(|log| log.conduct.is_done(elapsed, self.case.room.course, is_over)) {
+                return;
+            }
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+
+    async fn late(&self) -> Failure {
+        let started = clock::now();
+        sleep_until(started + CONNECT_MAX).await;
+        let within = format!("within {} s", CONNECT_MAX.as_secs());
+        if !self.has_connected() {
+            return never_connected(&within, self.hint());
+        }
+        if !self.is_closed() && !self.is_let_in() {
+            return Failure::new("connection", &format!("opened no WebSocket {within}"));
+        }
+        sleep_until(started + self.plan.show_max(self.tape)).await;
+        too_long()
+    }
+
+    fn has_connected(&self) -> bool {
+        self.mock.was_used()
+    }
+
+    fn never_connected(&self, code: u8) -> Failure {
+        never_connected(&format!("before it exited with {code}"), self.hint())
+    }
+
+    fn is_let_in(&self) -> bool {
+        self.log(|log| log.conduct.was_opened())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.case.room.course == Course::Never
+    }
+
+    fn progress(&self) -> Progress {
+        self.log(|log| Progress {
+            complaints: log.conduct.complaints.clone(),
+            awaited: log.conduct.awaited().map(str::to_owned),
+        })
+    }
+
+    fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure> {
+        let [least, most] = match self.case.room.course {
+            Course::Partial => self.sent_at_least_and_at_most(),
+            Course::Repeats => [self.right.clone(), truth_with_repeats(self.items)],
+            Course::Whole | Course::Ends | Course::Never => return compare(self.right, output, said),
+        };
+        compare(Right { least: &least, most: &most }, output, said)
+    }
+
+    fn sent(&self) -> Option<Sent> {
+        let is_whole = self.case.room.course != Course::Partial && self.mock.is_over();
+        is_whole.then(|| Sent::Repeated(events_of(self.items), events_with_repeats(&self.received(|_| true))))
+    }
+}
+
+impl RoomVenue<'_> {
+    /// Returns what a command that sends nothing should do.
+    fn hint(&self) -> &'static str {
+        if self.plan.is_proxied { IGNORES_PROXY } else { IGNORES_MOCK }
+    }
+}

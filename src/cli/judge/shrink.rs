@@ -1,0 +1,273 @@
+//! `livetape shrink`: finds the smallest recording with which a command still fails in the same way.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    plan::{Patience, Plan},
+    trial::Ran,
+};
+use crate::{
+    cases::{
+        change::events_of,
+        report::{self, Failure, Outcome, moment},
+        shrink::{Candidate, Shrink},
+        table::{Case, Suite},
+    },
+    cli::{
+        args,
+        options::folders,
+        process::output::{Verdict, Written, file_problem, report_loss, say, shown, warn, write},
+    },
+    clock,
+    hub::Filter,
+    sans_io::{
+        error::{Problem, exit},
+        recording::Item,
+    },
+    source::Tape,
+    terminal,
+    tools::files,
+};
+
+/// Number of runs that have to fail in the same way before anything is removed.
+const RUNS_BEFORE: usize = 3;
+/// Number of runs at a time for each command at a time: most of a run is waiting.
+const RUNS_A_JOB: usize = 3;
+/// Time without output after which a command has said everything. The smallest recording is judged again, with the
+/// patience of a verdict.
+const QUIET: Duration = Duration::from_millis(400);
+/// Minimum time for a command to exit or to write its result, if it did so with the whole recording.
+const AS_BEFORE: Duration = Duration::from_secs(5);
+/// Maximum number of events that are listed.
+const LISTED_MAX: usize = 50;
+
+pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
+    let case = Suite::Feed.find(&args.case)?;
+    let tape = Tape::find_in(&folders::recordings(), &args.recording)?;
+    // Before anything runs, so that the work is not in vain.
+    check_output(&args.new)?;
+    let plan = Plan::new(args.command, &args.conditions, (Suite::Feed, false), &args.recording, tape)?;
+    let started = clock::now();
+    let first = match first_runs(&plan, case).await? {
+        Ok(first) => first,
+        Err(code) => return Ok(code),
+    };
+    let search = Search {
+        plan: Arc::clone(&plan),
+        case,
+        way: first.way,
+        patience: first.patience,
+        shrink: Shrink::new(plan.tape.items()?),
+        runs: RUNS_BEFORE,
+        runs_max: args.runs.get(),
+    };
+    let at_a_time = match args.conditions.jobs() {
+        1 => 1,
+        jobs => jobs * RUNS_A_JOB,
+    };
+    let way = search.way.clone();
+    let reached = search.run(at_a_time).await?;
+    conclude(&plan, case, &way, &args.new, &reached, started).await
+}
+
+/// Checks that the result can be written.
+fn check_output(new: &args::NewRecording) -> Result<(), Problem> {
+    files::Draft::new(&new.output, new.force).map(drop).map_err(|error| file_problem(&error))
+}
+
+/// A way to fail: the same in two runs means that they have the same cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Way {
+    what: String,
+    /// The text that is missing, or the exit code.
+    is: Option<String>,
+}
+
+impl Way {
+    fn of(failure: &Failure) -> Self {
+        let is = match failure.what.as_str() {
+            "output" => failure.expected.clone(),
+            "exit" => failure.got.clone(),
+            _ => None,
+        };
+        Self { what: failure.what.clone(), is }
+    }
+}
+
+/// How the command fails with the whole recording.
+struct First {
+    way: Way,
+    /// How long it is waited for in the other runs.
+    patience: Patience,
+}
+
+/// Runs the command with the whole recording, several times. Returns how it fails, or the exit code if it does
+/// not, or not always in the same way.
+async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8>, Problem> {
+    let give_up = |why: &str| {
+        warn(why);
+        Ok(Err(exit::FAILED))
+    };
+    let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else {
+        return Ok(Err(exit::INTERRUPTED));
+    };
+    let _ = plan.manner.set(ran.manner);
+    say(report::line(&ran.outcome) + "\n")?;
+    if ran.outcome.failures.is_empty() {
+        return give_up("❌ COMMAND passed: there is no failure to look for");
+    }
+    if !ran.has_connected {
+        return give_up("❌ COMMAND never connected: no message is the cause");
+    }
+    let as_before = AS_BEFORE.max(ran.outcome.took * 2);
+    let patience = Patience { as_before, quiet: QUIET, second_thoughts: Duration::ZERO, ..Patience::FULL };
+    let mut ways = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
+    for _ in 1..RUNS_BEFORE {
+        let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else {
+            return Ok(Err(exit::INTERRUPTED));
+        };
+        let now = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
+        if now.is_empty() {
+            return give_up("❌ COMMAND failed and then passed: a single run of it proves nothing");
+        }
+        ways.retain(|way| now.contains(way));
+    }
+    match ways.into_iter().next() {
+        Some(way) => Ok(Ok(First { way, patience })),
+        None => give_up("❌ COMMAND failed in different ways: a single run of it proves nothing"),
+    }
+}
+
+/// The search for a smaller recording.
+struct Search {
+    plan: Arc<Plan>,
+    case: &'static Case,
+    way: Way,
+    patience: Patience,
+    shrink: Shrink,
+    runs: usize,
+    runs_max: usize,
+}
+
+/// A candidate, and how the run with it ended; `None` if it was stopped.
+type Answer = (Candidate, Result<Option<Ran>, Problem>);
+
+/// What a search has reached.
+struct Reached {
+    items: Vec<Item>,
+    messages: usize,
+    runs: usize,
+    /// Whether no single message can be removed.
+    is_minimal: bool,
+}
+
+impl Search {
+    /// Searches until nothing more can be removed, the runs are used up, or the user stops it.
+    async fn run(mut self, at_a_time: usize) -> Result<Reached, Problem> {
+        let mut running = JoinSet::new();
+        let mut told = self.shrink.messages();
+        warn(format_args!("🔬 {}; the failure is {}", messages(told), self.way.what));
+        loop {
+            while running.len() < at_a_time
+                && self.runs < self.runs_max
+                && !self.plan.stop.is_cancelled()
+                && let Some(candidate) = self.shrink.propose()
+            {
+                self.runs += 1;
+                running.spawn(self.start(candidate)?);
+            }
+            let Some(ended) = running.join_next().await else { break };
+            let (candidate, ran) =
+                ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            let Some(ran) = ran? else { break };
+            let fails = ran.outcome.failures.iter().any(|failure| Way::of(failure) == self.way);
+            self.shrink.answer(&candidate, fails);
+            let left = self.shrink.messages();
+            if left < told {
+                told = left;
+                warn(format_args!("🔬 {} after {} runs", messages(told), self.runs));
+            }
+        }
+        Ok(Reached {
+            items: self.shrink.smallest(),
+            messages: self.shrink.messages(),
+            runs: self.runs,
+            is_minimal: self.shrink.is_done(),
+        })
+    }
+
+    /// Returns a run with a candidate.
+    fn start(&self, candidate: Candidate) -> Result<impl Future<Output = Answer> + use<>, Problem> {
+        let (plan, case, patience) = (Arc::clone(&self.plan), self.case, self.patience);
+        let tape = Tape::from_items(&plan.tape.name, &self.shrink.items(&candidate))?;
+        Ok(async move { (candidate, plan.run(case, tape, patience).await) })
+    }
+}
+
+/// Judges the smallest recording once more, writes it, and reports what is left.
+async fn conclude(
+    plan: &Plan,
+    case: &'static Case,
+    way: &Way,
+    new: &args::NewRecording,
+    reached: &Reached,
+    started: Instant,
+) -> Result<u8, Problem> {
+    let small = Tape::from_items(&plan.tape.name, &reached.items)?;
+    let mut bytes = small.open()?;
+    let written = write(&new.output, new.force, |out| {
+        io::copy(&mut bytes, out)?;
+        Ok(Verdict::Keep(()))
+    })?;
+    if let Written::Broken(code) = written {
+        return Ok(code);
+    }
+    let took = (clock::now() - started).as_secs_f64();
+    say(format!(
+        "📼 {}: {} left, after {} runs in {took:.0} s\n",
+        shown(&new.output),
+        messages(reached.messages),
+        reached.runs
+    ))?;
+    list(&reached.items)?;
+    if plan.stop.is_cancelled() {
+        warn("❌ stopped by a signal: the recording may not be the smallest");
+        return Ok(exit::INTERRUPTED);
+    }
+    if !reached.is_minimal {
+        warn(format_args!("💡 not the smallest: {} runs were not enough; raise --runs", reached.runs));
+    }
+    let Some(ran) = plan.run(case, small, Patience::FULL).await? else { return Ok(exit::INTERRUPTED) };
+    let path = new.output.to_string_lossy();
+    let mut outcome = Outcome { again: plan.again(&path, case), ..ran.outcome };
+    // A smaller show may have failures of its own.
+    outcome.failures.retain(|failure| Way::of(failure) == *way);
+    if outcome.failures.is_empty() {
+        warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
+        return Ok(exit::FAILED);
+    }
+    say(report::line(&outcome) + "\n")?;
+    Ok(report_loss(&plan.tape.name, plan.tape.loss().await))
+}
+
+/// Prints a line for each event.
+fn list(items: &[Item]) -> Result<(), Problem> {
+    let events = events_of(items);
+    let start = events.first().map_or(0, |event| event.ts.0);
+    for event in events.iter().take(LISTED_MAX) {
+        let at = Duration::from_millis(event.ts.0.saturating_sub(start).try_into().unwrap_or_default());
+        let mut json = Vec::new();
+        Filter::default().encode("", 0, event, &mut json);
+        let line = serde_json::from_slice(&json).ok().and_then(|json| terminal::line(&json));
+        let line = line.unwrap_or_else(|| event.kind().to_owned());
+        say(format!("  {:<10}{line}\n", moment(at)))?;
+    }
+    let more = events.len().saturating_sub(LISTED_MAX);
+    if more > 0 { say(format!("  and {more} more\n")) } else { Ok(()) }
+}
+
+fn messages(count: usize) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}

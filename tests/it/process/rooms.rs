@@ -1,0 +1,164 @@
+//! `livetape test --suite room`: `livetape live` is a client that is right, and each planted fault is found. The
+//! faulty clients are this program, run once more.
+
+use std::{
+    env,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::Output,
+};
+
+use livetape::cases::table::Suite;
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::process::{livetape, program, run, stderr, stdout};
+
+/// Records the room, then prints the totals of the recording. Exit code 3, for a frame that is unreadable, is right.
+const LIVE: &str = r#"cd "$TMPDIR"; "$0" live demo --upstream "$LIVETAPE_MOCK_URL" --port 0 --quiet --record show.bin $1
+code=$?; "$0" info --totals show*.bin; [ $code = 3 ] || exit $code"#;
+
+/// Not a test: a faulty client, if `livetape test` runs it.
+#[test]
+fn client() {
+    let Ok(bug) = env::var("BUG") else { return };
+    match bug.as_str() {
+        "hammers" => loop {
+            request("/api-live/user/room/?uniqueId=demo&aid=1988");
+        },
+        "impatient" => (0..2).for_each(|_| request("/webcast/fetch?unique_id=demo")),
+        _ => request("/api-live/user/room/?uniqueId=demo&aid=1988"),
+    }
+}
+
+/// Sends a request to the mock, or through the proxy.
+fn request(path: &str) {
+    let (server, target) = match env::var("HTTP_PROXY") {
+        Ok(proxy) => (proxy, format!("http://www.tiktok.com{path}")),
+        Err(_) => (env::var("LIVETAPE_MOCK_URL").unwrap(), path.to_owned()),
+    };
+    let mut stream = TcpStream::connect(server.trim_start_matches("http://")).unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// Runs `livetape live` with a flag in cases of rooms.
+fn judge_live(flag: &str, cases: &[&str], expected: &str) -> Output {
+    let program = program();
+    let cases = cases.iter().flat_map(|name| ["--case", name]);
+    let args = ["test", "demo", "--suite", "room", "--speed", "100", "--json", "--expect", expected];
+    let command = ["--", "sh", "-c", LIVE, &program, flag];
+    let args = Vec::from_iter(args.into_iter().chain(cases).chain(command));
+    livetape(&args).output().unwrap()
+}
+
+/// Runs a faulty client in a case of a room.
+fn judge(bug: &str, case: &str, flags: &[&str]) -> Output {
+    let program = env::current_exe().unwrap();
+    let command = ["--", program.to_str().unwrap(), "--exact", "process::rooms::client"];
+    let args = [&["test", "demo", "--case", case], flags, &command].concat();
+    livetape(&args).env("BUG", bug).output().unwrap()
+}
+
+#[test]
+fn a_client_that_is_right_passes() {
+    let cases = [
+        "plain",
+        "missing",
+        "unknown",
+        "rate-limited-twice",
+        "handshake-blocked-once",
+        "drop",
+        "bad-gzip",
+        "stream-ended",
+        "offline",
+        "not-found",
+    ];
+    let output = judge_live("", &cases, "diamonds {diamonds}");
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((output.status.code(), &report["passed"]), (Some(0), &cases.len().into()), "{report:#}");
+}
+
+#[test]
+fn wrong_numbers_and_clients_that_stay_away_fail() {
+    for (flag, case, expected, said) in [
+        ("", "plain", "chats {diamonds}", "printed \"chats 63\", right is 114"),
+        ("--max-attempts=1", "drop", "chats {chats}", "did not come back after its connection was"),
+        (
+            "--max-attempts=1",
+            "rate-limited-twice",
+            "chats {chats}",
+            "did not try again after 429 from /api-live/",
+        ),
+    ] {
+        let output = judge_live(flag, &[case], expected);
+        let printed = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains(&said.replace('"', "\\\"")), "{printed}");
+    }
+}
+
+#[test]
+fn planted_faults_are_found() {
+    for (bug, case, flags, said) in [
+        (
+            "hammers",
+            "not-found",
+            &["--suite", "room"][..],
+            "requested /api-live/user/room/ 31 times within 20 s",
+        ),
+        ("hammers", "offline", &["--mock-proxy"], "requested /api-live/user/room/ 31 times within 20 s"),
+        ("impatient", "rate-limited-twice", &["--suite", "room"], "s after it was told to wait 2 s"),
+        ("gives_up", "plain", &["--suite", "room"], "exited with 0 before it was let in"),
+    ] {
+        let output = judge(bug, case, flags);
+        let printed = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{bug}: {printed}{}", stderr(&output));
+        assert!(printed.contains(said), "{bug}: {printed}");
+        assert!(printed.contains(&format!("again: livetape test demo {} --case {case} --", flags.join(" "))));
+    }
+    let output = judge("gives_up", "not-found", &["--suite", "room"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn bad_input_is_one_clear_line() {
+    for (args, code, said) in [
+        (&["--suite", "rooms", "--", "true"][..], 2, "use feed or room"),
+        (&["--suite", "room", "--case", "cut", "--", "true"], 2, "unknown case \"cut\""),
+        (&["--case", "reset", "--", "true"], 2, "unknown case \"reset\""),
+        (&["--suite", "feed", "--mock-proxy", "--", "true"], 2, "--mock-proxy needs --suite room"),
+        (&["--suite", "room", "--tikfinity", "--", "true"], 2, "--tikfinity needs --suite feed"),
+        (&["--suite", "room", "--clients", "2", "--", "true"], 2, "--clients needs --suite feed"),
+        (&["--suite", "room", "--", "true"], 1, "never connected before it exited with 0"),
+        (&["--suite", "room", "--case", "offline", "--", "true"], 1, "requests to LIVETAPE_MOCK_URL"),
+    ] {
+        let output = run(&[&["test", "demo"], args].concat());
+        let printed = stdout(&output) + &stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {printed}");
+        assert!(printed.contains(said), "{args:?}: {printed}");
+    }
+}
+
+#[test]
+fn a_recording_has_one_room() {
+    let folder = tempdir().unwrap();
+    let both = folder.path().join("both.bin");
+    let both = both.to_str().unwrap();
+    let merged = run(&["merge", "recordings/demo.bin", "recordings/gifts.bin", "-o", both, "--force"]);
+    assert_eq!(merged.status.code(), Some(0), "{}", stderr(&merged));
+    let output = run(&["test", both, "--suite", "room", "--", "true"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("has 2 rooms, and --suite room plays only one"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_list_is_the_table() {
+    let list = run(&["test", "--list", "--json", "--suite", "room"]);
+    let list: Value = serde_json::from_str(&stdout(&list)).unwrap();
+    let listed = Vec::from_iter(list.as_array().unwrap().iter().map(|case| (&case["name"], &case["suite"])));
+    let cases = Suite::Room.cases().map(|case| case.name);
+    assert!(listed.iter().all(|(_, suite)| **suite == "room"));
+    assert_eq!(Vec::from_iter(listed.iter().map(|(name, _)| name.as_str().unwrap())), Vec::from_iter(cases));
+}
