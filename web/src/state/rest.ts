@@ -121,7 +121,7 @@ export interface Overview {
   attempt: number
   /** Number of events that the slowest client has not been sent yet. */
   behind: number
-  /** Number of clients that subscribe to its events. */
+  /** Number of clients that subscribe to its events; for a user, on all channels that show the user. */
   clients: number
   /** The cluster that this server is part of, with `--nats`. */
   cluster?: ClusterState
@@ -141,7 +141,7 @@ export interface Overview {
   source: string | null
   /** What the source is doing. */
   state: SourceState
-  /** Current user. */
+  /** Current user. A room that has ended or failed has none. */
   username: string | null
 }
 
@@ -232,7 +232,7 @@ export interface Status {
   source: string | null
   /** What the source is doing. */
   state: SourceState
-  /** Current user. */
+  /** Current user. A room that has ended or failed has none. */
   username: string | null
 }
 
