@@ -36,11 +36,8 @@ const WRITTEN: [&str; 22] = [
 /// Runs this program again with the generators, which other chores need not build.
 #[cfg(not(feature = "codegen"))]
 pub(crate) fn run() -> Result<()> {
-    let status = crate::programs::cargo()
-        .args(["run", "--quiet", "--package", "xtask", "--features", "codegen", "--", "codegen"])
-        .status()?;
-    anyhow::ensure!(status.success(), "code generation failed");
-    Ok(())
+    let again = ["run", "--quiet", "--package", "xtask", "--features", "codegen", "--", "codegen"];
+    crate::programs::status(crate::programs::cargo().args(again))
 }
 
 /// Large fields of repeated messages. An empty one takes two bytes on the wire but, unless boxed, hundreds of
