@@ -42,15 +42,18 @@ const ACK_TYPE: &[u8] = b"ack";
 
 /// Masks the secrets in a push frame from TikTok; returns `None` if there are none.
 pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
+    if is_text(bytes) {
+        return whole(bytes);
+    }
     let (kinds, _) = types(bytes);
     let is_batch = kinds.iter().any(|kind| BATCH_TYPES.contains(kind));
     let is_encoded = is_one_of(&ENCODED_TYPES, &kinds);
     rewrite(bytes, is_clean, |number, value| match number {
         PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, |plain| {
-            // Packed in another way, it could hold anything. A batch that breaks off begins with its
-            // messages.
+            // Packed in another way, it could hold anything, and so can text, even if it can be read as a
+            // batch. A batch that breaks off begins with its messages.
             let is_begun = next_field(&mut &*plain).is_some_and(|first| first.number == MESSAGES_FIELD);
-            if is_begun || is_protobuf(plain) { batch(plain) } else { whole(plain) }
+            if !is_text(plain) && (is_begun || is_protobuf(plain)) { batch(plain) } else { whole(plain) }
         }),
         HEADERS_FIELD => header(value),
         _ if is_batch => None,
@@ -66,7 +69,7 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
 /// and the entry into the room keep their content.
 pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
     let (kinds, rest) = types(bytes);
-    if !rest.is_empty() {
+    if !rest.is_empty() || is_text(bytes) {
         return whole(bytes);
     }
     let (is_ack, is_encoded) = (is_one_of(&[ACK_TYPE], &kinds), is_one_of(&ENCODED_TYPES, &kinds));
@@ -102,6 +105,9 @@ fn is_one_of(known: &[&[u8]], kinds: &[&[u8]]) -> bool {
 
 /// Masks the secrets in a heartbeat, or in the entry into a room.
 fn message(bytes: &[u8]) -> Option<Vec<u8>> {
+    if is_text(bytes) {
+        return whole(bytes);
+    }
     rewrite(
         bytes,
         |_| false,
