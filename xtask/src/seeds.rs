@@ -1,6 +1,6 @@
 //! Runs the simulations and the fuzz targets with fresh seeds, or repeats one. They are tests with proptest,
-//! which reads its seed from the environment, so they also run with every `cargo test`, each with one random
-//! seed.
+//! which reads its seed from the environment. They also run with every `cargo test`, with the seed that
+//! `.cargo/config.toml` sets for all.
 
 use std::{
     collections::BTreeMap,
