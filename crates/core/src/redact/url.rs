@@ -41,9 +41,9 @@ fn address(address: &str, masked: &mut Vec<u8>) {
         // A value can have slashes, as in base64: it ends with its part.
         let named =
             part.find('=').map_or(part.len(), |at| part[..at].rfind('/').map_or(0, |slash| slash + 1));
-        for (at, piece) in part[..named].split_inclusive('/').enumerate() {
+        for piece in part[..named].split_inclusive('/') {
             // After a semicolon, the rest of a value, or a parameter without a name.
-            let is_bare = number > 0 && at == 0;
+            let is_bare = number > 0;
             let is_random = piece.len() > SEGMENT_BYTES_MIN && !piece.starts_with('@') && looks_random(piece);
             put(piece, is_bare || is_random, masked);
         }

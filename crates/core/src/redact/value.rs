@@ -102,7 +102,8 @@ impl Style {
         let text = &*layer.text;
         let rest = &text[from..];
         // Masked before.
-        if rest.starts_with(MASK) && rest.get(MASK.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric()) {
+        let after = rest.strip_prefix(MASK).and_then(|after| after.first());
+        if after.is_some_and(u8::is_ascii_whitespace) && layer.width(from + MASK.len()) == 1 {
             return from + MASK.len();
         }
         if (self.separator, self.is_quoted) == (Separator::Colon, true) {
@@ -233,10 +234,11 @@ pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
     }
     if matches!(text.get(at), Some(b'[' | b'{')) {
         let found = leaves(layer, at);
-        // A cookie can begin with a bracket.
+        // A cookie, or a parameter, can begin with a bracket.
         let after = found.seen + run(&text[found.seen..], |byte| b")}] ".contains(byte));
+        let ends = |opened| style.end(layer, after, opened) == after && found.seen < text.len();
         let is_list = text.get(after) == Some(&b',') && begins_pair(layer, after + 1);
-        if style.separator != Separator::Equals || is_list || style.end(layer, after, opened) == after {
+        if style.separator != Separator::Equals || (!style.is_in_url && (is_list || ends(opened))) {
             return found;
         }
     }
@@ -254,20 +256,29 @@ pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
 /// Finds the strings and numbers, but not the names, from the bracket at `start` to the closing one.
 fn leaves(layer: &Layer, start: usize) -> Found {
     let text = &*layer.text;
-    let (mut parts, mut at, mut depth) = (Vec::new(), start, 0_usize);
+    let (mut parts, mut at, mut brackets) = (Vec::new(), start, Vec::new());
+    // Whether a string is a value, and not a name, whatever follows it.
+    let mut is_value = false;
     while let Some(byte) = text.get(at) {
         if let Some((quote, begin)) = Quote::read(text, at) {
             let (end, after) = quote.close(layer, begin);
-            if text.get(skip_space(text, after)) != Some(&b':') {
+            if is_value || text.get(skip_space(text, after)) != Some(&b':') {
                 parts.push((begin..end, MASK));
             }
             at = after;
             continue;
         }
         match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' if depth == 1 => break,
-            b']' | b'}' => depth -= 1,
+            b'[' | b'{' => {
+                brackets.push(*byte);
+                is_value = *byte == b'[';
+            }
+            b']' | b'}' if brackets.len() == 1 => break,
+            b']' | b'}' => {
+                brackets.pop();
+            }
+            b',' => is_value = brackets.last() == Some(&b'['),
+            b':' => is_value = true,
             b'0'..=b'9' | b'-' => {
                 let is_number =
                     |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
@@ -288,7 +299,7 @@ fn leaves(layer: &Layer, start: usize) -> Found {
             b'\\' => at += run(&text[at..], |byte| *byte == b'\\') - 1,
             // A name, or a word that JSON does not know.
             byte if byte.is_ascii_alphabetic() || b"%&_$".contains(byte) || !byte.is_ascii() => {
-                let is_word = |byte: &u8| !b",:=[]{}\"'\\".contains(byte) && !byte.is_ascii_whitespace();
+                let is_word = |byte: &u8| !b",:=&;[]{}\"'\\".contains(byte) && !byte.is_ascii_whitespace();
                 let end = at + 1 + run(&text[at + 1..], is_word);
                 let is_name = matches!(text.get(skip_space(text, end)), Some(b':' | b'='));
                 if !is_name && !matches!(&text[at..end], b"true" | b"false" | b"null") {
