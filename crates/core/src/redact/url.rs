@@ -138,6 +138,7 @@ mod tests {
         check("GET /?x=PL ED\"ED'ED<ED{ED&aid=1 HTTP/1.1", "GET /?x=***&aid=1 HTTP/1.1");
         check("GET /?x=PL HTTP/1.1 ED HTTP/1.1", "GET /?x=*** HTTP/1.1");
         check("https://h/?x=PL\\ED%&aid=1#y=PL\0ED", "https://h/?x=***&aid=1#y=***");
+        check("Set-Cookie: x=&quot;PL\\/ED; Path=/", "Set-Cookie: x=***;***/***; Path=/");
         check("a=b; x=PL\nED; aid=3", "a=***; x=***; aid=3");
     }
 

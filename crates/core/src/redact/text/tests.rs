@@ -161,6 +161,13 @@ fn a_value_is_masked_however_it_is_escaped() {
         ("?cursor=h%3fQ%3dPL%0aED%26aid%3dd", "?cursor=h%3fQ%3d***%26aid%3dd"),
         ("?cursor=%7B%22Q%22%3A%22PL%5C%22ED%22%7D", "?cursor=%7B%22Q%22%3A%22***%22%7D"),
         ("?cursor=https%3A%2F%2Fme%3APLED%40h%2F", "?cursor=https%3A%2F%2F***%40h%2F"),
+        // Found by the random test below.
+        (r"wss://h/p;x=\u0026PLED/q?aid=1", "wss://h/p;x=***"),
+        ("https://h/p?aid=1&x=[PLED&aid=d", "https://h/p?aid=1&x=***&aid=d"),
+        ("a=b; x=[PL]ED; aid=d", "a=***; x=***; aid=d"),
+        ("a=b; x=&quot;PLED; aid=d", "a=***; x=&quot;***"),
+        (r#"{"x":["PL\",\"y\":ED",{"id":1}]}"#, r#"{"x":["***",{"id":"***"}]}"#),
+        (r#"{"uri":"Cookie: x=PL%0aED\r\nhost: h"}"#, r#"{"uri":"Cookie: ***\r\nhost: h"}"#),
         // In HTML.
         ("{&quot;Q&quot;:&quot;PL\\&quot;ED&quot;}", "{&quot;Q&quot;:&quot;***&quot;}"),
         ("<a href=\"?Q=PL&quot;ED&amp;aid=1\">", "<a href=\"***\">"),
