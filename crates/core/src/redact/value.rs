@@ -227,8 +227,8 @@ pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
     if let Some((quote, start)) = Quote::read(text, at) {
         let (end, after) = quote.close(layer, start);
         // A cookie can have quotes within.
-        let goes_on =
-            style.separator == Separator::Equals && text.get(after).is_some_and(u8::is_ascii_alphanumeric);
+        let ends = |byte: &u8| b",;&)}]</>\\".contains(byte) || byte.is_ascii_whitespace();
+        let goes_on = style.separator == Separator::Equals && text.get(after).is_some_and(|byte| !ends(byte));
         let range = if goes_on { at..style.end(layer, after, opened) } else { start..end };
         return Found::one(range, MASK);
     }

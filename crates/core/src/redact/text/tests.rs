@@ -166,6 +166,8 @@ fn a_value_is_masked_however_it_is_escaped() {
         ("https://h/p?aid=1&x=[PLED&aid=d", "https://h/p?aid=1&x=***&aid=d"),
         ("a=b; x=[PL]ED; aid=d", "a=***; x=***; aid=d"),
         ("a=b; x=&quot;PLED; aid=d", "a=***; x=&quot;***"),
+        ("a=b; x=\"PL\"\"ED; aid=d", "a=***; x=***; aid=d"),
+        ("a=b; x=\"PL\"+ED; aid=d", "a=***; x=***; aid=d"),
         (r#"{"x":["PL\",\"y\":ED",{"id":1}]}"#, r#"{"x":["***",{"id":"***"}]}"#),
         (r#"{"uri":"Cookie: x=PL%0aED\r\nhost: h"}"#, r#"{"uri":"Cookie: ***\r\nhost: h"}"#),
         // In HTML.
