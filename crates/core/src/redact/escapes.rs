@@ -22,26 +22,34 @@ const OTHER: u8 = 0xff;
 /// A text with its escapes decoded a number of times, and where its bytes are in the original text.
 pub(super) struct Layer<'a> {
     pub(super) text: Cow<'a, [u8]>,
-    original: &'a [u8],
+    /// Whether each byte was percent-escaped. Empty for the original text.
+    percent: Vec<bool>,
     /// Where each byte starts, and the end. Empty for the original text.
     starts: Vec<usize>,
 }
 
 impl<'a> Layer<'a> {
     pub(super) fn original(text: &'a [u8]) -> Self {
-        Self { text: text.into(), original: text, starts: Vec::new() }
+        Self { text: text.into(), percent: Vec::new(), starts: Vec::new() }
     }
 
-    /// Decodes each escape once; returns `None` if there are none.
+    /// Decodes each escape once; returns `None` if there are none. A percent escape has to wait for those of
+    /// JSON and HTML: these are around it, because an address that is a value has none of their characters.
     pub(super) fn decode(&self) -> Option<Layer<'a>> {
-        let (mut text, mut starts, mut copied) = (Vec::new(), Vec::new(), 0);
+        self.decode_all(|byte| byte != b'%').or_else(|| self.decode_all(|byte| byte == b'%'))
+    }
+
+    fn decode_all(&self, is_wanted: impl Fn(u8) -> bool) -> Option<Layer<'a>> {
+        let (mut text, mut starts, mut percent, mut copied) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for at in memchr3_iter(b'%', b'\\', b'&', &self.text) {
-            if at < copied {
+            if at < copied || !is_wanted(self.text[at]) {
                 continue;
             }
             let Some((byte, length)) = escape(&self.text[at..]) else { continue };
             text.extend_from_slice(&self.text[copied..at]);
             starts.extend((copied..=at).map(|at| self.place(at)));
+            percent.extend((copied..at).map(|at| self.is_percent(at)));
+            percent.push(self.text[at] == b'%' || self.is_percent(at));
             text.push(byte);
             copied = at + length;
         }
@@ -49,8 +57,9 @@ impl<'a> Layer<'a> {
             return None;
         }
         text.extend_from_slice(&self.text[copied..]);
+        percent.extend((copied..self.text.len()).map(|at| self.is_percent(at)));
         starts.extend((copied..=self.text.len()).map(|at| self.place(at)));
-        Some(Layer { text: text.into(), original: self.original, starts })
+        Some(Layer { text: text.into(), percent, starts })
     }
 
     /// Returns the place of a stretch in the original text.
@@ -63,9 +72,9 @@ impl<'a> Layer<'a> {
         self.place(at + 1) - self.place(at)
     }
 
-    /// Whether the byte is percent-escaped.
+    /// Whether the byte was percent-escaped.
     pub(super) fn is_percent(&self, at: usize) -> bool {
-        self.width(at) > 1 && self.original[self.place(at)] == b'%'
+        self.percent.get(at).copied().unwrap_or_default()
     }
 
     /// Whether the second quote is not escaped more often, or in another way, than the first one.
