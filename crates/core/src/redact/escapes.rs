@@ -22,15 +22,18 @@ const OTHER: u8 = 0xff;
 /// A text with its escapes decoded a number of times, and where its bytes are in the original text.
 pub(super) struct Layer<'a> {
     pub(super) text: Cow<'a, [u8]>,
-    /// Whether each byte was percent-escaped. Empty for the original text.
-    percent: Vec<bool>,
+    /// How often escapes were decoded.
+    number: u8,
+    /// The number of the layer that decoded each byte last, and whether it was percent-escaped. Empty for the
+    /// original text.
+    escapes: Vec<(u8, bool)>,
     /// Where each byte starts, and the end. Empty for the original text.
     starts: Vec<usize>,
 }
 
 impl<'a> Layer<'a> {
     pub(super) fn original(text: &'a [u8]) -> Self {
-        Self { text: text.into(), percent: Vec::new(), starts: Vec::new() }
+        Self { text: text.into(), number: 0, escapes: Vec::new(), starts: Vec::new() }
     }
 
     /// Decodes each escape once; returns `None` if there are none. A percent escape has to wait for those of
@@ -40,7 +43,8 @@ impl<'a> Layer<'a> {
     }
 
     fn decode_all(&self, is_wanted: impl Fn(u8) -> bool) -> Option<Layer<'a>> {
-        let (mut text, mut starts, mut percent, mut copied) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let (mut text, mut starts, mut escapes, mut copied) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let number = self.number + 1;
         for at in memchr3_iter(b'%', b'\\', b'&', &self.text) {
             if at < copied || !is_wanted(self.text[at]) {
                 continue;
@@ -48,8 +52,8 @@ impl<'a> Layer<'a> {
             let Some((byte, length)) = escape(&self.text[at..]) else { continue };
             text.extend_from_slice(&self.text[copied..at]);
             starts.extend((copied..=at).map(|at| self.place(at)));
-            percent.extend((copied..at).map(|at| self.is_percent(at)));
-            percent.push(self.text[at] == b'%' || self.is_percent(at));
+            escapes.extend((copied..at).map(|at| self.escapes(at)));
+            escapes.push((number, self.text[at] == b'%' || self.is_percent(at)));
             text.push(byte);
             copied = at + length;
         }
@@ -57,9 +61,9 @@ impl<'a> Layer<'a> {
             return None;
         }
         text.extend_from_slice(&self.text[copied..]);
-        percent.extend((copied..self.text.len()).map(|at| self.is_percent(at)));
+        escapes.extend((copied..self.text.len()).map(|at| self.escapes(at)));
         starts.extend((copied..=self.text.len()).map(|at| self.place(at)));
-        Some(Layer { text: text.into(), percent, starts })
+        Some(Layer { text: text.into(), number, escapes, starts })
     }
 
     /// Returns the place of a stretch in the original text.
@@ -67,19 +71,24 @@ impl<'a> Layer<'a> {
         self.place(range.start)..self.place(range.end)
     }
 
-    /// Returns the length of the byte in the original text: more than 1 if it is escaped.
-    pub(super) fn width(&self, at: usize) -> usize {
-        self.place(at + 1) - self.place(at)
+    /// Whether the byte was escaped.
+    pub(super) fn is_escaped(&self, at: usize) -> bool {
+        self.escapes(at).0 > 0
     }
 
     /// Whether the byte was percent-escaped.
     pub(super) fn is_percent(&self, at: usize) -> bool {
-        self.percent.get(at).copied().unwrap_or_default()
+        self.escapes(at).1
     }
 
     /// Whether the second quote is not escaped more often, or in another way, than the first one.
     pub(super) fn can_close(&self, opening: usize, closing: usize) -> bool {
-        self.width(closing) <= self.width(opening) && (self.is_percent(opening) || !self.is_percent(closing))
+        self.escapes(closing).0 <= self.escapes(opening).0
+            && (self.is_percent(opening) || !self.is_percent(closing))
+    }
+
+    fn escapes(&self, at: usize) -> (u8, bool) {
+        self.escapes.get(at).copied().unwrap_or_default()
     }
 
     fn place(&self, at: usize) -> usize {
