@@ -172,6 +172,8 @@ fn a_value_is_masked_however_it_is_escaped() {
             r#"{"uri":"h?cursor=%7B%22x\u0025\u0032\u0032%3A%\u0032\u0032PL%252%32ED%22%7D"}"#,
             r#"{"uri":"h?cursor=%7B%22x\u0025\u0032\u0032%3A%\u0032\u0032***%22%7D"}"#,
         ),
+        (r#"{"uri":"{\"uri\":\"x?Q=PL&quot;ED\"}","id":1}"#, r#"{"uri":"{\"uri\":\"x?Q=***\"}","id":1}"#),
+        (r#"{"uri":"\u005b\u005c\"x?Q=PL\\\\\"ED\u005c\"]"}"#, r#"{"uri":"\u005b\u005c\"x?Q=***\u005c\"]"}"#),
         (r#"{"x":["PL\",\"y\":ED",{"id":1}]}"#, r#"{"x":["***",{"id":"***"}]}"#),
         (r#"{"uri":"Cookie: x=PL%0aED\r\nhost: h"}"#, r#"{"uri":"Cookie: ***\r\nhost: h"}"#),
         // In HTML.
