@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use memchr::memchr3_iter;
+use memchr::memchr_iter;
 
 /// Names of characters in HTML that separate names and values.
 const ENTITIES: &[(&[u8], u8)] = &[
@@ -16,32 +16,47 @@ const ENTITIES: &[(&[u8], u8)] = &[
     (b"semi;", b';'),
     (b"nbsp;", b' '),
 ];
+/// First byte and kind of escapes, in the order in which they are decoded.
+const KINDS: [(u8, u8); 3] = [(b'\\', 0), (b'&', 2), (b'%', PERCENT)];
+const PERCENT: u8 = 4;
 /// Stands for a character that is not ASCII: it is not in any harmless name, and ends no value.
 const OTHER: u8 = 0xff;
 
 /// A text with its escapes decoded a number of times, and where its bytes are in the original text.
 pub(super) struct Layer<'a> {
     pub(super) text: Cow<'a, [u8]>,
-    original: &'a [u8],
+    /// How often escapes were decoded.
+    number: u8,
+    /// The number of the layer that decoded each byte last, and the kinds of its escapes. Empty for the
+    /// original text.
+    escapes: Vec<(u8, u8)>,
     /// Where each byte starts, and the end. Empty for the original text.
     starts: Vec<usize>,
 }
 
 impl<'a> Layer<'a> {
     pub(super) fn original(text: &'a [u8]) -> Self {
-        Self { text: text.into(), original: text, starts: Vec::new() }
+        Self { text: text.into(), number: 0, escapes: Vec::new(), starts: Vec::new() }
     }
 
-    /// Decodes each escape once; returns `None` if there are none.
+    /// Decodes each escape of one kind once; returns `None` if there are none of any kind. Those of JSON come
+    /// first, and percent escapes last: what is around an address has no percent escapes of its own.
     pub(super) fn decode(&self) -> Option<Layer<'a>> {
-        let (mut text, mut starts, mut copied) = (Vec::new(), Vec::new(), 0);
-        for at in memchr3_iter(b'%', b'\\', b'&', &self.text) {
+        KINDS.iter().find_map(|(mark, kind)| self.decode_all(*mark, *kind))
+    }
+
+    fn decode_all(&self, mark: u8, kind: u8) -> Option<Layer<'a>> {
+        let (mut text, mut starts, mut escapes, mut copied) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let number = self.number + 1;
+        for at in memchr_iter(mark, &self.text) {
             if at < copied {
                 continue;
             }
             let Some((byte, length)) = escape(&self.text[at..]) else { continue };
             text.extend_from_slice(&self.text[copied..at]);
             starts.extend((copied..=at).map(|at| self.place(at)));
+            escapes.extend((copied..at).map(|at| self.escapes(at)));
+            escapes.push((number, kind | self.escapes(at).1));
             text.push(byte);
             copied = at + length;
         }
@@ -49,8 +64,9 @@ impl<'a> Layer<'a> {
             return None;
         }
         text.extend_from_slice(&self.text[copied..]);
+        escapes.extend((copied..self.text.len()).map(|at| self.escapes(at)));
         starts.extend((copied..=self.text.len()).map(|at| self.place(at)));
-        Some(Layer { text: text.into(), original: self.original, starts })
+        Some(Layer { text: text.into(), number, escapes, starts })
     }
 
     /// Returns the place of a stretch in the original text.
@@ -58,19 +74,24 @@ impl<'a> Layer<'a> {
         self.place(range.start)..self.place(range.end)
     }
 
-    /// Returns the length of the byte in the original text: more than 1 if it is escaped.
-    pub(super) fn width(&self, at: usize) -> usize {
-        self.place(at + 1) - self.place(at)
+    /// Whether the byte was escaped.
+    pub(super) fn is_escaped(&self, at: usize) -> bool {
+        self.escapes(at).0 > 0
     }
 
-    /// Whether the byte is percent-escaped.
+    /// Whether the byte was percent-escaped.
     pub(super) fn is_percent(&self, at: usize) -> bool {
-        self.width(at) > 1 && self.original[self.place(at)] == b'%'
+        self.escapes(at).1 & PERCENT != 0
     }
 
-    /// Whether the second quote is not escaped more often, or in another way, than the first one.
+    /// Whether the second quote is not escaped at all, or in the same way as the first one and not more often.
     pub(super) fn can_close(&self, opening: usize, closing: usize) -> bool {
-        self.width(closing) <= self.width(opening) && (self.is_percent(opening) || !self.is_percent(closing))
+        let (opening, closing) = (self.escapes(opening), self.escapes(closing));
+        closing.0 == 0 || (closing.0 <= opening.0 && closing.1 == opening.1)
+    }
+
+    fn escapes(&self, at: usize) -> (u8, u8) {
+        self.escapes.get(at).copied().unwrap_or_default()
     }
 
     fn place(&self, at: usize) -> usize {

@@ -23,7 +23,7 @@ use super::{
 const LOOKED_AT_MAX: usize = 4 << 20;
 /// Number of times that escapes are decoded. A text that has escapes even then is not from anything known, so
 /// its values extend to its end.
-const LAYERS_MAX: usize = 6;
+const LAYERS_MAX: usize = 10;
 /// Maximum number of times to look for what else to mask.
 const PASSES_MAX: usize = 8;
 /// Maximum length of a name, in bytes. Longer names are never harmless.

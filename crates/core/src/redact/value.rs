@@ -103,7 +103,7 @@ impl Style {
         let rest = &text[from..];
         // Masked before.
         let after = rest.strip_prefix(MASK).and_then(|after| after.first());
-        if after.is_some_and(u8::is_ascii_whitespace) && layer.width(from + MASK.len()) == 1 {
+        if after.is_some_and(u8::is_ascii_whitespace) && !layer.is_escaped(from + MASK.len()) {
             return from + MASK.len();
         }
         if (self.separator, self.is_quoted) == (Separator::Colon, true) {
@@ -156,7 +156,7 @@ fn separator_after_name(layer: &Layer, at: usize) -> Option<Separator> {
     let separator =
         |at: &usize| Separator::read(text, *at).filter(|(separator, _)| *separator != Separator::Element);
     let is_space = |at: usize| match text[at] {
-        b' ' => layer.width(at) == 1,
+        b' ' => !layer.is_escaped(at),
         byte => byte.is_ascii_whitespace(),
     };
     let is_name = |at: &usize| !is_space(*at) && !b"&;,?#/\"'<>{}".contains(&text[*at]);

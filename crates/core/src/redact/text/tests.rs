@@ -168,6 +168,12 @@ fn a_value_is_masked_however_it_is_escaped() {
         ("a=b; x=&quot;PLED; aid=d", "a=***; x=&quot;***"),
         ("a=b; x=\"PL\"\"ED; aid=d", "a=***; x=***; aid=d"),
         ("a=b; x=\"PL\"+ED; aid=d", "a=***; x=***; aid=d"),
+        (
+            r#"{"uri":"h?cursor=%7B%22x\u0025\u0032\u0032%3A%\u0032\u0032PL%252%32ED%22%7D"}"#,
+            r#"{"uri":"h?cursor=%7B%22x\u0025\u0032\u0032%3A%\u0032\u0032***%22%7D"}"#,
+        ),
+        (r#"{"uri":"{\"uri\":\"x?Q=PL&quot;ED\"}","id":1}"#, r#"{"uri":"{\"uri\":\"x?Q=***\"}","id":1}"#),
+        (r#"{"uri":"\u005b\u005c\"x?Q=PL\\\\\"ED\u005c\"]"}"#, r#"{"uri":"\u005b\u005c\"x?Q=***\u005c\"]"}"#),
         (r#"{"x":["PL\",\"y\":ED",{"id":1}]}"#, r#"{"x":["***",{"id":"***"}]}"#),
         (r#"{"uri":"Cookie: x=PL%0aED\r\nhost: h"}"#, r#"{"uri":"Cookie: ***\r\nhost: h"}"#),
         // In HTML.
@@ -358,7 +364,7 @@ proptest! {
         let masks = [redact_text(&text), crate::redact::redact_url(&text)];
         for masked in &masks {
             let mut layer = Layer::original(masked.as_bytes());
-            for _ in 0..6 {
+            for _ in 0..12 {
                 prop_assert!(memchr::memmem::find(&layer.text, b"PLANTED").is_none(), "{text}\n{masked}");
                 let Some(next) = layer.decode() else { break };
                 layer = next;
