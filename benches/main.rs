@@ -4,7 +4,6 @@ mod cluster;
 mod decode;
 mod endure;
 mod fanout;
-mod guard;
 mod recording;
 mod replay;
 mod soak;
@@ -19,7 +18,6 @@ fn main() -> ExitCode {
         Some("decode") => return decode::run(),
         Some("endure") => return endure::run(),
         Some("fanout") => fanout::run(),
-        Some("guard") => return guard::run(),
         Some("recording") => recording::run(),
         Some("replay") => return replay::run(),
         Some("soak") => soak::run(),

@@ -4,8 +4,12 @@
 //! the gap. It subscribes as an observer, so it never slows the feed.
 
 use std::{
-    future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    future::{Future, ready},
+    pin::pin,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,10 +18,10 @@ use ring::hmac;
 use serde::Deserialize;
 use tokio::{
     select,
-    time::{sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, info};
 
 use crate::{
     clock,
@@ -67,7 +71,9 @@ pub struct Response {
     pub retry_after: Option<Duration>,
 }
 
-/// Delivers the events of a channel until it closes, or `drain_max` after `shutdown`.
+/// Delivers the events of a channel until it closes, or `drain_max` after `shutdown`. From either on, failures
+/// are retried for `drain_max` at most, and after `shutdown` a webhook that cannot be reached gets one more
+/// request. Counts each event once, also those left at the end.
 pub async fn deliver(
     hub: Hub,
     options: Options,
@@ -75,18 +81,32 @@ pub async fn deliver(
     counts: &WebhookCounts,
     shutdown: CancellationToken,
 ) {
-    let read = AtomicU64::new(0);
     let key = options.secret.as_ref();
     let key = key.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.reveal().as_bytes()));
     let drain_max = options.drain_max;
-    let sink = Sink { options, key, post, counts, read: &read };
+    let sink = Sink {
+        options,
+        key,
+        post,
+        counts,
+        hub: &hub,
+        shutdown: &shutdown,
+        until: OnceLock::new(),
+        read: AtomicU64::new(0),
+        is_down: AtomicBool::new(false),
+        has_given_up: AtomicBool::new(false),
+    };
     select! {
         biased;
-        () = sink.run(&hub) => {}
-        () = too_late(&shutdown, drain_max) => {
-            let left = hub.head().saturating_sub(read.load(Ordering::Relaxed));
-            counts.skipped.fetch_add(left, Ordering::Relaxed);
-        }
+        () = sink.run() => return,
+        () = too_late(&shutdown, drain_max) => {}
+    }
+    // Counts what is left, without waiting for more.
+    sink.has_given_up.store(true, Ordering::Relaxed);
+    select! {
+        biased;
+        () = sink.run() => {}
+        () = ready(()) => {}
     }
 }
 
@@ -100,8 +120,16 @@ struct Sink<'a, P> {
     key: Option<hmac::Key>,
     post: P,
     counts: &'a WebhookCounts,
+    hub: &'a Hub,
+    shutdown: &'a CancellationToken,
+    /// Time of the last attempt, once the channel closes or the server shuts down.
+    until: OnceLock<Instant>,
     /// Number of the last event that was delivered or given up.
-    read: &'a AtomicU64,
+    read: AtomicU64,
+    /// Whether the last request failed.
+    is_down: AtomicBool,
+    /// Whether no more requests are sent.
+    has_given_up: AtomicBool,
 }
 
 /// The position of an event, or the range of a gap.
@@ -112,24 +140,41 @@ struct Position {
     to: Option<u64>,
 }
 
+/// What became of an event.
+enum Fate {
+    Delivered,
+    /// Given up after the last attempt.
+    Failed,
+    /// Left out at the end.
+    Skipped,
+}
+
 /// Result of an attempt that failed.
 struct Failed {
     code: Code,
+    /// Whether no response arrived.
+    is_unreachable: bool,
     why: String,
     retry_after: Option<Duration>,
 }
 
 impl<P: Post> Sink<'_, P> {
-    async fn run(&self, hub: &Hub) {
-        let mut join = Join {
-            since: Some(Since::Start),
-            on_gap: OnGap::Skip,
-            filter: self.options.filter,
-            reader: Reader::Observer,
-        };
+    async fn run(&self) {
+        let hub = self.hub;
         let mut batch = Vec::new();
-        // Joining cannot fail, because the position is of this channel and gaps are skipped.
-        while let Ok(mut subscriber) = hub.join(&join) {
+        loop {
+            let since = match self.read.load(Ordering::Relaxed) {
+                0 => Since::Start,
+                seq => Since::After { stream: hub.stream().to_string(), seq },
+            };
+            let join = Join {
+                since: Some(since),
+                on_gap: OnGap::Skip,
+                filter: self.options.filter,
+                reader: Reader::Observer,
+            };
+            // Joining cannot fail, because the position is of this channel and gaps are skipped.
+            let Ok(mut subscriber) = hub.join(&join) else { return };
             loop {
                 match subscriber.next(&mut batch).await {
                     Next::Events => self.all(&batch).await,
@@ -137,22 +182,24 @@ impl<P: Post> Sink<'_, P> {
                     Next::Closed(_) => return,
                 }
             }
-            let seq = self.read.load(Ordering::Relaxed);
-            join.since = Some(Since::After { stream: hub.stream().to_string(), seq });
         }
     }
 
     async fn all(&self, batch: &[Bytes]) {
         for event in batch {
             let Ok(Position { seq, from, to }) = serde_json::from_slice(event) else { continue };
-            let is_delivered = self.event(event).await;
+            let fate = self.event(event).await;
             if let (Some(from), Some(to)) = (from, to) {
                 self.counts.skipped.fetch_add(to + 1 - from, Ordering::Relaxed);
                 error!(from, to, "🪝 Webhook fell behind and skipped events");
-            } else if is_delivered {
-                self.counts.delivered.fetch_add(1, Ordering::Relaxed);
             } else {
-                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                let counts = self.counts;
+                let count = match fate {
+                    Fate::Delivered => &counts.delivered,
+                    Fate::Failed => &counts.failed,
+                    Fate::Skipped => &counts.skipped,
+                };
+                count.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(read) = seq.or(to) {
                 self.read.store(read, Ordering::Relaxed);
@@ -160,29 +207,90 @@ impl<P: Post> Sink<'_, P> {
         }
     }
 
-    /// Delivers an event. Returns `false` after the last attempt.
-    async fn event(&self, body: &Bytes) -> bool {
+    async fn event(&self, body: &Bytes) -> Fate {
         let seed = self.options.seed ^ self.read.load(Ordering::Relaxed);
         let mut retry = Retry::new(self.options.attempts_max, seed);
-        loop {
-            let Err(Failed { code, why, retry_after }) = self.attempt(body).await else { return true };
-            match retry.failed(code, retry_after, Duration::ZERO) {
-                Verdict::Again(delay) => sleep_until(clock::now() + delay).await,
-                Verdict::Final(_) => {
-                    let failed = self.counts.failed.load(Ordering::Relaxed) + 1;
-                    // Log the failures 1, 2, 4, 8, …, so that a dead webhook does not flood the log.
-                    if failed.is_power_of_two() {
-                        error!(failed, why, "🪝 Webhook rejected an event or cannot be reached");
-                    }
-                    return false;
+        while !self.has_given_up.load(Ordering::Relaxed) {
+            let is_last = self.shutdown.is_cancelled();
+            let Err(failed) = self.attempt(body).await else {
+                if self.is_down.swap(false, Ordering::Relaxed) {
+                    info!("🪝 Webhook accepts events again");
                 }
+                return Fate::Delivered;
+            };
+            let verdict = retry.failed(failed.code, failed.retry_after, Duration::ZERO);
+            self.report(&failed, verdict);
+            if failed.is_unreachable && is_last {
+                break;
+            }
+            match verdict {
+                Verdict::Again(delay) => self.wait(delay, failed.is_unreachable).await,
+                Verdict::Final(_) => return Fate::Failed,
             }
             retry.start_next();
+        }
+        self.has_given_up.store(true, Ordering::Relaxed);
+        Fate::Skipped
+    }
+
+    /// Waits for the next attempt. Once the channel closes or the server shuts down, ends all attempts instead if
+    /// the wait is longer than what is left of `drain_max`. Once the server shuts down, an unreachable webhook
+    /// gets its attempt at once.
+    async fn wait(&self, delay: Duration, is_unreachable: bool) {
+        let due = clock::now() + delay;
+        let hurries = async {
+            self.shutdown.cancelled().await;
+            if !is_unreachable {
+                std::future::pending::<()>().await;
+            }
+        };
+        let mut hurries = pin!(hurries);
+        select! {
+            biased;
+            () = &mut hurries => return,
+            () = self.shutdown.cancelled() => {}
+            () = self.closed() => {}
+            () = sleep_until(due) => return,
+        }
+        if due > *self.until.get_or_init(|| clock::now() + self.options.drain_max) {
+            self.has_given_up.store(true, Ordering::Relaxed);
+            return;
+        }
+        select! {
+            biased;
+            () = hurries => {}
+            () = sleep_until(due) => {}
+        }
+    }
+
+    /// Waits until the channel is closed.
+    async fn closed(&self) {
+        let mut news = self.hub.news();
+        while self.hub.close_code().is_none() {
+            news.wait().await;
+        }
+    }
+
+    /// Logs the first failure of an outage at once, and failed events 1, 2, 4, 8, …, so that a dead webhook does
+    /// not flood the log.
+    fn report(&self, Failed { why, is_unreachable, .. }: &Failed, verdict: Verdict) {
+        let is_first = !self.is_down.swap(true, Ordering::Relaxed);
+        let failed = self.counts.failed.load(Ordering::Relaxed) + 1;
+        match verdict {
+            Verdict::Again(_) if is_first && *is_unreachable => {
+                error!(why, "🪝 Webhook cannot be reached: trying again");
+            }
+            Verdict::Again(_) if is_first => error!(why, "🪝 Webhook rejected an event: trying again"),
+            Verdict::Final(_) if failed.is_power_of_two() => {
+                error!(failed, why, "🪝 Webhook rejected an event or cannot be reached");
+            }
+            Verdict::Again(_) | Verdict::Final(_) => {}
         }
     }
 
     async fn attempt(&self, body: &Bytes) -> Result<(), Failed> {
-        let lost = |why: String| Failed { code: Code::ConnectionLost, why, retry_after: None };
+        let lost =
+            |why: String| Failed { code: Code::ConnectionLost, is_unreachable: true, why, retry_after: None };
         let signature = self.key.as_ref().map(|key| signature(key, body));
         let answer = timeout_at(clock::now() + RESPONSE_TIME_MAX, self.post.post(body.clone(), signature));
         let Response { status, retry_after } = match answer.await {
@@ -199,7 +307,7 @@ impl<P: Post> Sink<'_, P> {
         // `Retry` would give up this event if the server requests a longer wait, and the next event would be
         // sent at once.
         let retry_after = retry_after.map(|wait| wait.min(SERVER_WAIT_MAX));
-        Err(Failed { code, why: format!("status {status}"), retry_after })
+        Err(Failed { code, is_unreachable: false, why: format!("status {status}"), retry_after })
     }
 }
 

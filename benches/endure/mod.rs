@@ -1,6 +1,6 @@
 //! The program under everything at once: a looping replay with readers that come and go, rooms, uploads and
 //! seeks, and a live room whose connection drops. Writes memory, descriptors and threads of each process to a
-//! CSV file, which `cargo xtask soak` judges.
+//! CSV file, which `cargo xtask nightly soak` judges.
 
 mod feed;
 mod hidden;

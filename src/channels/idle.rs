@@ -104,6 +104,8 @@ impl<T: Transport> Channel<T> {
             match order {
                 None => return State::Over,
                 Some(Order::Connect(user, answer)) => {
+                    // The order may be refused, or be for another user.
+                    self.driver.forget_user();
                     return Wanted::of(user, Origin::TikTok(permit), Some(answer)).into();
                 }
                 Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
@@ -123,7 +125,6 @@ impl<T: Transport> Channel<T> {
     async fn take_other_order(&mut self, order: Order) {
         match order {
             Order::Inject(request, answer) => self.inject_idle(&request, answer).await,
-            // An ended room stays in the status until it is disconnected.
             Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => self.forget_user(answer),
             Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),
             order => order.refuse(nothing_replayed()),

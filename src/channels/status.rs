@@ -84,9 +84,12 @@ impl RoomStatus {
 
     /// Ends the room and rejects waiting orders with `problem`, or because a later order ended it.
     pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>, leaving: Option<&Leaving>) {
-        driver.update_status(|status| {
-            status.state = SourceState::Ended;
-            status.next_retry_ms = None;
+        driver.update_status(|status| match leaving {
+            // The channel connects to this user again.
+            Some(Leaving::ClaimLost(_)) => {
+                (status.state, status.next_retry_ms) = (SourceState::Ended, None);
+            }
+            _ => status.end(),
         });
         log!(self, info, "🔔 TikTok Live client ended for @{}", self.user);
         let problem = match leaving {
@@ -130,16 +133,19 @@ impl RoomStatus {
     fn note_close(&self, driver: &Driver, close: &records::ConnClose) {
         let (code, will_retry) = (close.code, close.will_retry);
         log!(self, info, code, will_retry, "❌ Connection to @{} closed", self.user);
-        driver.update_status(|status| {
-            status.state = if will_retry { SourceState::Retrying } else { SourceState::Ended };
+        driver.update_status(|status| match will_retry {
+            true => status.state = SourceState::Retrying,
+            false => status.end(),
         });
     }
 
     fn note_status(&mut self, driver: &Driver, failed: &records::Status) {
         driver.update_status(|status| {
-            status.state = if failed.retrying { SourceState::Retrying } else { SourceState::Ended };
             status.attempt = failed.attempt;
-            status.next_retry_ms = failed.retry_after_ms;
+            match failed.retrying {
+                true => (status.state, status.next_retry_ms) = (SourceState::Retrying, failed.retry_after_ms),
+                false => status.end(),
+            }
         });
         let code = Code::from_name(&failed.code).unwrap_or(Code::ConnectionLost);
         if self.is_opener {

@@ -1,5 +1,5 @@
 //! Fuzzing of everything that parses bytes from outside: the committed corpora, and mutations of them.
-//! `cargo xtask fuzz` runs these tests with fresh seeds.
+//! `cargo xtask nightly random` runs these tests with fresh seeds.
 
 mod captures;
 mod clients;

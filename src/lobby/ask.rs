@@ -198,8 +198,7 @@ impl Lobby {
 
     pub(super) fn members(&self, room_id: &str) -> Result<Vec<Key>, Problem> {
         if let Some(feed) = self.feed(room_id) {
-            let reads = |it: &Connection| it.reading.as_ref() == Some(&feed.stream);
-            return Ok(self.listed().filter(|(_, it)| reads(it)).map(|(key, _)| *key).collect());
+            return Ok(self.listed().filter(|(_, it)| it.reads(feed)).map(|(key, _)| *key).collect());
         }
         Ok(self.accepted(self.room(room_id)?))
     }
@@ -211,7 +210,7 @@ impl Lobby {
 
     fn view(&self, key: Key) -> ConnectionView {
         let connection = &self.connections[&key];
-        let reads = self.feeds.iter().filter(|(feed, _)| connection.reading.as_ref() == Some(&feed.stream));
+        let reads = self.feeds.iter().filter(|(feed, _)| connection.reads(feed));
         let mut rooms = connection.rooms.clone();
         rooms.sort_unstable();
         ConnectionView {

@@ -6,7 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Key, conduct::Conduct, room::Metadata};
+use super::{
+    Key,
+    conduct::Conduct,
+    room::{Feed, Metadata},
+};
 use crate::sans_io::event::Millis;
 
 /// Purpose of a connection.
@@ -73,6 +77,13 @@ pub(super) struct Connection {
     pub(super) conduct: Conduct,
     /// Whether it is being closed, so that its messages no longer count.
     pub(super) is_leaving: bool,
+}
+
+impl Connection {
+    /// Whether it reads one of the user's channels, which makes it a member of the user's room.
+    pub(super) fn reads(&self, feed: &Feed) -> bool {
+        self.reading.as_ref().is_some_and(|stream| feed.streams.contains(stream))
+    }
 }
 
 /// A connection in responses.

@@ -5,8 +5,7 @@
 //! [`Lobby::take_effects`] in order.
 //!
 //! A room created by joining it is removed when its last member leaves. A room created over REST stays until
-//! it is deleted. The room of a user exists as long as the user's feed, and its members are the clients that
-//! read that feed.
+//! it is deleted. The room of a user exists as long as a channel shows the user: see [`Feed`].
 
 mod ask;
 mod conduct;
@@ -106,7 +105,8 @@ impl Lobby {
             return;
         }
         let since = |feed: &Feed| {
-            self.feeds.iter().find(|(known, _)| known == feed).map_or(self.now.wall, |(_, since)| *since)
+            let known = self.feeds.iter().find(|(known, _)| known.is_of(&feed.user));
+            known.map_or(self.now.wall, |(_, since)| *since)
         };
         self.feeds = feeds.iter().map(|feed| (feed.clone(), since(feed))).collect();
     }

@@ -46,12 +46,16 @@ pub struct NewRoom {
 }
 
 /// A live or replayed user, whose room is read-only for clients.
+///
+/// The room belongs to the user, whichever channels show the user: the main one, that of the user's tokens,
+/// or both. Its members are the clients that read any of them. Leaving it turns off whichever a client reads,
+/// and joining it turns on the first, unless the client reads one of them already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
     /// User name.
     pub user: String,
-    /// Stream of the user's events.
-    pub stream: String,
+    /// Streams of the channels that show the user, the main channel's first.
+    pub streams: Vec<String>,
 }
 
 impl Feed {
@@ -61,10 +65,16 @@ impl Feed {
         format!("{FEED_PREFIX}{}", self.user)
     }
 
+    /// Whether this is the user's, ignoring case.
+    #[must_use]
+    pub fn is_of(&self, user: &str) -> bool {
+        user.eq_ignore_ascii_case(&self.user)
+    }
+
     /// Whether `room` is this user's, ignoring case and a leading `@`.
     pub(super) fn is_room(&self, room: &str) -> bool {
         let name = room.strip_prefix(FEED_PREFIX);
-        name.is_some_and(|name| name.trim_start_matches('@').eq_ignore_ascii_case(&self.user))
+        name.is_some_and(|name| self.is_of(name.trim_start_matches('@')))
     }
 }
 

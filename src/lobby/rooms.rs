@@ -32,9 +32,13 @@ impl Lobby {
 
     /// Joins a room and tells the client. `invalid` is the code for an invalid room id.
     pub(super) fn try_join(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
-        if let Some(stream) = self.feed(room_id).map(|feed| feed.stream.clone()) {
+        if let Some(feed) = self.feed(room_id) {
+            let is_in = self.connections[&key].reads(feed);
+            let first = feed.streams.first().cloned();
             self.say_joined(key, room_id);
-            self.read(key, Some(stream));
+            if !is_in {
+                self.read(key, first);
+            }
             return Ok(());
         }
         self.enter(key, room_id, invalid)?;
@@ -104,9 +108,8 @@ impl Lobby {
         room_id: &str,
         reason: Option<&'static str>,
     ) -> Result<(), Problem> {
-        let reading = self.connections[&key].reading.clone();
         match self.feed(room_id) {
-            Some(feed) if reading.as_ref() == Some(&feed.stream) => self.read(key, None),
+            Some(feed) if self.connections[&key].reads(feed) => self.read(key, None),
             Some(_) => return Err(not_in(room_id)),
             None => match self.rooms.get(room_id) {
                 None => return Err(unknown(room_id)),
@@ -133,10 +136,8 @@ impl Lobby {
     /// Changes the feed that a connection reads.
     fn read(&mut self, key: Key, stream: Option<String>) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        if connection.reading != stream {
-            connection.reading.clone_from(&stream);
-            self.effects.push(Effect::Read { key, stream });
-        }
+        connection.reading.clone_from(&stream);
+        self.effects.push(Effect::Read { key, stream });
     }
 
     pub(super) fn remove_member(&mut self, room_id: &str, key: Key) {

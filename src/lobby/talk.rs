@@ -35,15 +35,13 @@ impl Lobby {
         }
         let connection = &self.connections[&key];
         if connection.rooms.is_empty() {
-            let reads = connection.reading.as_ref();
-            let problem =
-                match reads.and_then(|stream| self.feeds.iter().find(|(it, _)| it.stream == *stream)) {
-                    Some((feed, _)) => read_only(&feed.room_id()),
-                    None => Problem::new(
-                        Code::NotInRoom,
-                        "you are in no room, so nobody would receive this binary message",
-                    ),
-                };
+            let problem = match self.feeds.iter().find(|(feed, _)| connection.reads(feed)) {
+                Some((feed, _)) => read_only(&feed.room_id()),
+                None => Problem::new(
+                    Code::NotInRoom,
+                    "you are in no room, so nobody would receive this binary message",
+                ),
+            };
             return self.refuse(key, &problem);
         }
         self.send_payload(self.roommates(key), Payload::Binary(bytes));

@@ -7,7 +7,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::*;
 use crate::{
     hub::{CloseReason, Limits},
-    sans_io::event::{Chat, Data, Event, Millis},
+    sans_io::event::{Chat, Data, Disconnected, Event, Millis},
 };
 
 /// What the webhook answers; the last answer repeats.
@@ -68,6 +68,11 @@ fn start(answers: &'static [HookReply], events_max: u64) -> Rig {
 }
 
 impl Rig {
+    /// Lets time pass, enough for all attempts.
+    async fn settle(&self) {
+        sleep_until(clock::now() + Duration::from_secs(3600)).await;
+    }
+
     /// Closes the channel and waits for the end. Returns the numbers of delivered, failed and skipped events.
     async fn end(self) -> ([u64; 3], Vec<serde_json::Value>) {
         self.hub.close(CloseReason { code: 1000, reason: "done".into() });
@@ -119,6 +124,7 @@ async fn temporary_failures_are_retried_with_backoff() {
     let rig = start(&[Refused, Status(503, None), Status(429, Some(60)), Status(200, None)], 100);
     let (started, requests) = (clock::now(), Arc::clone(&rig.requests));
     rig.hub.publish(&chats(1));
+    rig.settle().await;
     assert_eq!(rig.end().await.0, [1, 0, 0]);
     let times: Vec<_> = requests.lock().unwrap().iter().map(|(at, ..)| *at - started).collect();
     assert!(times[1] <= Duration::from_secs(1) && times[2] <= Duration::from_secs(3), "{times:?}");
@@ -139,12 +145,13 @@ async fn redirects_and_rejections_are_final() {
 #[tokio::test(start_paused = true)]
 async fn a_webhook_that_hangs_fails_after_its_time() {
     let rig = start(&[Hangs], 100);
-    let started = clock::now();
+    let (started, requests) = (clock::now(), Arc::clone(&rig.requests));
     rig.hub.publish(&chats(1));
+    rig.settle().await;
     let (counts, bodies) = rig.end().await;
     assert_eq!((counts, bodies.len()), ([0, 1, 0], 5));
-    let took = clock::now() - started;
-    assert!((50..70).contains(&took.as_secs()), "{took:?}");
+    let last = requests.lock().unwrap()[4].0 - started;
+    assert!((40..60).contains(&last.as_secs()), "{last:?}");
 }
 
 /// Publishes an event per second for an hour.
@@ -184,6 +191,7 @@ async fn events_after_an_outage_are_delivered() {
         100,
     );
     rig.hub.publish(&chats(3));
+    rig.settle().await;
     let (counts, bodies) = rig.end().await;
     assert_eq!((counts, bodies.len()), ([2, 1, 0], 7));
 }
@@ -196,4 +204,72 @@ async fn a_shutdown_ends_the_attempts() {
     let started = clock::now();
     assert_eq!(rig.end().await.0, [0, 0, 3]);
     assert_eq!((clock::now() - started).as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_cannot_be_reached_does_not_delay_a_shutdown() {
+    let rig = start(&[Refused], 100);
+    let requests = Arc::clone(&rig.requests);
+    rig.hub.publish(&chats(3));
+    // The first request is refused.
+    sleep_until(clock::now() + Duration::from_millis(1)).await;
+    rig.shutdown.cancel();
+    let stopped = clock::now();
+    assert_eq!(rig.end().await.0, [0, 0, 3]);
+    assert_eq!(clock::now() - stopped, Duration::ZERO);
+    assert_eq!(requests.lock().unwrap().len(), 2, "it gets one more request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_is_back_at_the_shutdown_gets_everything() {
+    let rig = start(&[Refused, Status(200, None)], 100);
+    rig.hub.publish(&chats(3));
+    sleep_until(clock::now() + Duration::from_millis(1)).await;
+    rig.shutdown.cancel();
+    let stopped = clock::now();
+    assert_eq!(rig.end().await.0, [3, 0, 0]);
+    assert_eq!(clock::now() - stopped, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_too_long_for_a_shutdown_ends_at_once() {
+    for (wait, counts, took) in [(1, [3, 0, 0], 1), (60, [0, 0, 3], 0)] {
+        let answers: &'static [HookReply] = Box::leak(Box::new([Status(429, Some(wait)), Status(200, None)]));
+        let rig = start(answers, 100);
+        rig.hub.publish(&chats(3));
+        rig.shutdown.cancel();
+        let stopped = clock::now();
+        assert_eq!(rig.end().await.0, counts, "{wait}");
+        assert_eq!((clock::now() - stopped).as_secs(), took, "{wait}");
+    }
+}
+
+/// Without a signal, for example after a recording: a webhook that starts at the same time may still come.
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_a_channel_failures_are_retried_for_a_while() {
+    for (answers, counts) in [
+        (&[Refused, Status(204, None)][..], [3, 0, 0]),
+        (&[Refused], [0, 0, 3]),
+        (&[Status(503, None)], [0, 0, 3]),
+    ] {
+        let rig = start(Box::leak(answers.into()), 100);
+        rig.hub.publish(&chats(3));
+        let ended = clock::now();
+        assert_eq!(rig.end().await.0, counts, "{answers:?}");
+        let took = clock::now() - ended;
+        assert!((500..=2_000).contains(&took.as_millis()), "{took:?}");
+    }
+}
+
+/// Events of other types are not lost, because the webhook does not want them.
+#[tokio::test(start_paused = true)]
+async fn only_events_that_the_webhook_wants_count_as_lost() {
+    let rig = start(&[Status(200, None), Hangs], 100);
+    let mut events = chats(2);
+    events.extend(
+        (0..5).map(|_| Event { data: Data::Disconnected(Disconnected::default()), ..chats(1).remove(0) }),
+    );
+    rig.hub.publish(&events);
+    rig.shutdown.cancel();
+    assert_eq!(rig.end().await.0, [1, 0, 1]);
 }

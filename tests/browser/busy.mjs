@@ -10,7 +10,7 @@ import { Visit } from './page.mjs'
 const EVENTS = 100_000
 /** Limits of the time between frames, in ms: the page may skip frames, but not freeze. */
 const [GAP_P50_MS_MAX, GAP_P99_MS_MAX] = [50, 400]
-/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask times`. */
+/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
 const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
 const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
 

@@ -32,7 +32,7 @@ const HAPROXY: &str = include_str!("../../examples/cluster/haproxy.cfg");
 fn compose() -> Value {
     let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.argv[1])))";
     let output = Command::new("/usr/bin/python3").args(["-c", script, COMPOSE]).output().unwrap();
-    assert!(output.status.success(), "`cargo xtask cluster` installs PyYAML: {output:?}");
+    assert!(output.status.success(), "`cargo xtask nightly cluster` installs PyYAML: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

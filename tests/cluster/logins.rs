@@ -11,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{CLUSTER, LEASE, Nats, Node, Process, node};
+use crate::support::{CLUSTER, LEASE, Nats, Node, Process, node, own_ip};
 
 /// User and password of nodes. No node may print it.
 pub(crate) const USER: &str = "planted-node";
@@ -182,7 +182,7 @@ fn tls_needs_a_certificate_of_a_known_ca() {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
-    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    let server = CertificateParams::new([own_ip().to_string()]).unwrap().signed_by(&key, &ca).unwrap();
     let folder = TempDir::new().unwrap();
     let ca = written(folder.path(), "ca.pem", &ca.pem());
     let files = json!({

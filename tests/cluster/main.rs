@@ -1,4 +1,4 @@
-//! Three processes of livetape on a real NATS server: `cargo xtask cluster` installs it and runs these tests.
+//! Three processes of livetape on a real NATS server: `cargo xtask nightly cluster` installs it and runs these tests.
 
 mod bad_input;
 mod balanced;

@@ -21,7 +21,7 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("`cargo xtask cluster` installs nats-server");
+        let mut child = command.spawn().expect("`cargo xtask nightly cluster` installs nats-server");
         let (sender, lines) = channel();
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let inputs: [Box<dyn std::io::Read + Send>; 2] = [Box::new(out), Box::new(err)];

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::SocketAddr,
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     logins::{documented_permissions, users},
     outage::is_outage,
-    support::{CLUSTER, Nats, Node, assert_same, contents, demo, node, numbers, polled},
+    support::{CLUSTER, Nats, Node, assert_same, contents, demo, node, numbers, own_address, polled},
 };
 
 /// Number of servers, and of copies of each message.
@@ -34,17 +34,9 @@ fn kills() -> usize {
     if std::env::var("LIVETAPE_CLUSTER_KILLS").is_ok() { SERVERS } else { 1 }
 }
 
-/// Returns addresses that no other program uses: of this process alone, because servers must know each
-/// other's before they start.
-fn addresses() -> Vec<SocketAddr> {
-    let [.., high, middle, low] = std::process::id().to_be_bytes();
-    let own = Ipv4Addr::new(127, high + 1, middle, low);
-    let listeners: Vec<_> = (0..SERVERS).map(|_| TcpListener::bind((own, 0)).unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap()).collect()
-}
-
 fn start() -> Vec<Nats> {
-    let addresses = addresses();
+    // Servers must know each other's addresses before they start.
+    let addresses: Vec<_> = (0..SERVERS).map(|_| own_address()).collect();
     let routes: Vec<_> = addresses.iter().map(|address| format!("nats-route://{address}")).collect();
     let server = |(at, address): (usize, &SocketAddr)| {
         let cluster = json!({ "name": "servers", "listen": address, "routes": routes });

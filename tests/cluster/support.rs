@@ -3,10 +3,13 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     path::PathBuf,
     process::Command,
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        atomic::{AtomicU16, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,20 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const LEASE: &str = "500ms";
 /// Name of the cluster.
 pub(crate) const CLUSTER: &str = "test";
+
+/// The IP address of NATS servers: of this process alone. At any other, another program could take the port of a
+/// server while it is down.
+pub(crate) fn own_ip() -> IpAddr {
+    let [.., high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high + 1, middle, low).into()
+}
+
+/// Returns an address that nothing uses, now or later. Its port is not among those that systems give to programs
+/// that ask for any.
+pub(crate) fn own_address() -> SocketAddr {
+    static PORT: AtomicU16 = AtomicU16::new(14_222);
+    (own_ip(), PORT.fetch_add(1, Ordering::Relaxed)).into()
+}
 
 /// A NATS server with its storage.
 pub(crate) struct Nats {
@@ -53,13 +70,12 @@ impl Nats {
         let mut nats = Self {
             process: None,
             storage: TempDir::new().unwrap(),
-            address: String::new(),
+            address: own_address().to_string(),
             args: args.iter().map(ToString::to_string).collect(),
             user: if config.contains(USER) { format!("{USER}:{USER}@") } else { String::new() },
         };
         std::fs::write(nats.config(), config).unwrap();
-        // Port -1 is any free port.
-        nats.run("-1");
+        nats.restart();
         nats
     }
 
@@ -67,17 +83,17 @@ impl Nats {
         self.storage.path().join("nats.conf")
     }
 
-    fn run(&mut self, port: &str) {
+    /// Starts, or starts again at the same address.
+    pub(crate) fn restart(&mut self) {
+        let (ip, port) = self.address.split_once(':').unwrap();
         let mut command = Command::new("nats-server");
         command
-            .args(["--addr", "127.0.0.1", "--port", port, "--store_dir"])
+            .args(["--addr", ip, "--port", port, "--store_dir"])
             .arg(self.storage.path())
             .arg("--config")
             .arg(self.config())
             .args(&self.args);
         let process = Process::start(&mut command);
-        let line = process.until("Listening for client connections on ");
-        line.rsplit(' ').next().unwrap().clone_into(&mut self.address);
         process.until("Server is ready");
         self.process = Some(process);
     }
@@ -97,12 +113,6 @@ impl Nats {
 
     pub(crate) fn signal(&self, name: &str) {
         self.process.as_ref().unwrap().signal(name);
-    }
-
-    /// Starts again at the same address.
-    pub(crate) fn restart(&mut self) {
-        let port = self.address.rsplit(':').next().unwrap().to_owned();
-        self.run(&port);
     }
 
     pub(crate) fn lose_storage(&mut self) {

@@ -108,9 +108,10 @@ async fn pages_from_disk_may_only_read_the_feed() {
             for line in ["GET /health", "GET /status", "POST /shutdown", "GET /events/", "OPTIONS /events"] {
                 let answer = ask(rig, &format!("{line} HTTP/1.1"), &from_file).await;
                 assert_eq!(answer.code(), "forbidden_origin", "{line}");
-                // The setting would not help.
+                let says_readable = answer.body.contains("can only read the feed, on `/` and `/events`");
+                assert_eq!(says_readable, origin == "null" && listed, "{line}: {}", answer.body);
                 let names_setting = answer.body.contains("LIVETAPE_ORIGINS");
-                assert_eq!(names_setting, origin != "null", "{line}");
+                assert_eq!(names_setting, !says_readable, "{line}: {}", answer.body);
             }
         }
     }

@@ -169,7 +169,7 @@ fn the_picture_of_the_dashboard_is_fresh() {
     }
     let written = fs::read_to_string(root().join("docs/dashboard.png.crc32")).unwrap();
     let expected = format!("web/dist {:08x}\n", sum.finalize());
-    assert_eq!(written, expected, "docs/dashboard.png is stale: run `cargo xtask screenshot`");
+    assert_eq!(written, expected, "docs/dashboard.png is stale: run `cargo xtask codegen picture`");
 }
 
 /// Splits a table row into cells.

@@ -10,6 +10,7 @@ use livetape::{
         recording::{Item, What},
         wire::{self, Batch, BatchInfo, client},
     },
+    server::listen::Reserved,
     source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, check},
 };
 use tokio::{
@@ -243,7 +244,8 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     server.await.unwrap();
-    // The port is closed again.
+    let closed = Reserved::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = closed.addresses()[0];
     let (_, outcome) = signed(first(at(address))).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let upstream = |host: &str| {

@@ -1,15 +1,10 @@
 //! Runs the benchmarks in `benches/`. Most alternate between livetape and a baseline, the floor.
 
-use std::path::{Path, PathBuf};
+use std::{path::PathBuf, process::Command};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use crate::{
-    addon, cluster,
-    node::Node,
-    programs::{RELEASED, cargo, install, status},
-    size,
-};
+use crate::programs::{Built, RELEASED, cargo, root, status, target};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +25,7 @@ pub(crate) struct Args {
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
-    /// decode, fanout: leave out the comparison with an npm package, which needs Node
+    /// decode, fanout: leave out the comparison with an npm package, which `.ci/setup night` installs
     #[arg(long)]
     no_peer: bool,
     /// replay: measure memory while playing two recordings of 24 hours and one of 1 GB at full speed; fanout:
@@ -74,17 +69,6 @@ enum Bench {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder = match args.bench {
-        Bench::Fanout if !args.memory => Some(("benches/peers", "node_modules/ws")),
-        Bench::Decode => Some(("tests/peers", "node_modules/connector-203")),
-        _ => None,
-    };
-    let node = folder.filter(|_| !args.no_peer).map(|(folder, package)| {
-        let folder = root.join(folder);
-        if folder.join(package).is_dir() { Node::find() } else { Node::with_packages(&folder) }
-    });
-    let node = node.transpose()?;
     let name = match args.bench {
         Bench::Cluster => "cluster",
         Bench::Decode => "decode",
@@ -93,68 +77,37 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Recording => "recording",
         Bench::Start => "start",
         Bench::Soak => "soak",
-        Bench::Node => return handlers(args, &root),
+        Bench::Node => return handlers(args),
     };
-    if matches!(args.bench, Bench::Cluster) {
-        install(&cluster::NEEDS)?;
-    }
-    if matches!(args.bench, Bench::Cluster | Bench::Replay | Bench::Start) {
-        size::build()?;
-    }
-    let mut command = cargo();
-    if let Some(node) = node {
-        node.lead(&mut command)?;
-    }
-    command.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--locked",
-        RELEASED[0],
-        RELEASED[1],
-        "--package",
-        "livetape-benches",
-        "--bin",
-        "benches",
-        "--",
-        name,
-        "--rounds",
-    ]);
-    command.arg(args.rounds.to_string());
-    if matches!(args.bench, Bench::Scale) {
-        command.arg("--scale");
-    }
+    let build = ["build", "--release", "--locked", "--bin", "livetape", "--bin", "benches"];
+    let packages = ["--package", "livetape", "--package", "livetape-benches"];
+    status(cargo().args(build).args(packages).args(RELEASED))?;
+    let mut bench = Command::new(target()?.join("release/benches"));
+    bench.current_dir(root().join("benches"));
+    bench.arg(name).args(["--rounds", &args.rounds.to_string()]);
     let flags = [
+        ("--scale", matches!(args.bench, Bench::Scale)),
         ("--json", args.json),
         ("--no-peer", args.no_peer),
         ("--memory", args.memory),
         ("--days", args.days),
     ];
-    for (flag, given) in flags {
-        if given {
-            command.arg(flag);
-        }
-    }
+    bench.args(flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag));
     for (flag, file) in [("--large", &args.large), ("--svg", &args.svg)] {
         if let Some(file) = file {
-            // Cargo runs the benchmark in the folder of its package.
-            command.arg(flag).arg(std::path::absolute(file)?);
+            bench.arg(flag).arg(std::path::absolute(file)?);
         }
     }
-    let status = command.status()?;
-    ensure!(status.success(), "the benchmark failed: {status}");
-    Ok(())
+    status(&mut bench)
 }
 
 /// Builds the addon for release, and runs the benchmark of its handlers.
-fn handlers(args: &Args, root: &Path) -> Result<()> {
-    size::build_with_addon()?;
-    let package = root.join("packages/node");
-    let node = Node::with_packages(&package)?;
-    addon::build(&node, &package, &addon::built("release")?)?;
-    node.npm_ci(&root.join("benches/peers"))?;
-    let mut bench = node.command()?;
-    bench.arg(root.join("benches/node/run.mjs")).args(["--rounds", &args.rounds.to_string()]);
+fn handlers(args: &Args) -> Result<()> {
+    let Built { addon, .. } = Built::for_release()?;
+    let build = root().join("packages/node/scripts/build.mjs");
+    status(Command::new("node").arg(build).arg("--addon").arg(addon))?;
+    let mut bench = Command::new("node");
+    bench.arg(root().join("benches/node/run.mjs")).args(["--rounds", &args.rounds.to_string()]);
     bench.args(args.json.then_some("--json")).args(args.memory.then_some("--memory"));
     if let Some(file) = &args.svg {
         bench.arg("--svg").arg(file);

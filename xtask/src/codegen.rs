@@ -36,11 +36,8 @@ const WRITTEN: [&str; 22] = [
 /// Runs this program again with the generators, which other chores need not build.
 #[cfg(not(feature = "codegen"))]
 pub(crate) fn run() -> Result<()> {
-    let status = crate::programs::cargo()
-        .args(["run", "--quiet", "--package", "xtask", "--features", "codegen", "--", "codegen"])
-        .status()?;
-    anyhow::ensure!(status.success(), "code generation failed");
-    Ok(())
+    let again = ["run", "--quiet", "--package", "xtask", "--features", "codegen", "--", "codegen"];
+    crate::programs::status(crate::programs::cargo().args(again))
 }
 
 /// Large fields of repeated messages. An empty one takes two bytes on the wire but, unless boxed, hundreds of
@@ -72,25 +69,31 @@ pub(crate) fn run() -> Result<()> {
     let boxed = crate::views::still_large(&BOXED);
     generated("views", &out.join("views.rs"), Some(crate::views::write(&used, &boxed)))?;
     let package = "livetape.webcast";
-    generated("used", &structs(used, &boxed, package, &out.join("used"))?, None)?;
+    // Tests compare the texts of `Debug` with those of the views. Prost's own have `r#type` as the name of a
+    // field.
+    let mut config = prost_build::Config::new();
+    config.skip_debug(["."]).message_attribute(".", "#[derive(Debug)]");
+    generated("used", &structs(config, used, &boxed, package, &out.join("used"))?, None)?;
     let written = crate::views::with(&set, &WRITTEN);
-    generated("written", &structs(written, &BOXED, package, &out.join("written"))?, None)?;
+    let config = prost_build::Config::new();
+    generated("written", &structs(config, written, &BOXED, package, &out.join("written"))?, None)?;
 
     let source = "proto/recording.proto";
-    let records = structs(compile(source)?, &[], "livetape.recording", &out.join("records"))?;
+    let config = prost_build::Config::new();
+    let records = structs(config, compile(source)?, &[], "livetape.recording", &out.join("records"))?;
     stamped(&root, source, "crates/core/src/generated/records.rs", &records, None)
 }
 
 /// Generates the structs of a schema with prost.
 #[cfg(feature = "codegen")]
 fn structs(
+    mut config: prost_build::Config,
     set: prost_types::FileDescriptorSet,
     boxed: &[&str],
     package: &str,
     out: &std::path::Path,
 ) -> Result<std::path::PathBuf> {
     std::fs::create_dir_all(out)?;
-    let mut config = prost_build::Config::new();
     for path in boxed {
         config.boxed(path);
     }

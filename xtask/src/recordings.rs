@@ -1,4 +1,4 @@
-//! Generates the committed recordings. `cargo xtask fixture` writes them, and a test in tests/it/tools
+//! Generates the committed recordings. `cargo xtask codegen recordings` writes them, and a test in tests/it/tools
 //! compares them.
 
 use std::{error::Error, fs, io::BufReader, path::Path, time::Duration};

@@ -4,10 +4,7 @@ use std::{fmt, fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{
-    programs::{RELEASED, cargo, status, target},
-    size,
-};
+use crate::programs::{RELEASED, cargo, status, target};
 
 /// Share of the time that does not count, because buffers and caches still grow, and its minimum in seconds: on
 /// a busy machine, the backlog and the allocator's heaps take two minutes.
@@ -32,7 +29,7 @@ const LONG: f64 = 600.0;
 const READERS: &str = "readers";
 const READERS_MIN: f64 = 250.0;
 
-/// Arguments of `cargo xtask soak`.
+/// Arguments of the soak.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Length in minutes
@@ -47,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    size::build()?;
+    status(cargo().args(["build", "--release", "--locked", "--bin", "livetape"]).args(RELEASED))?;
     let csv = match &args.csv {
         Some(csv) => std::path::absolute(csv)?,
         None => target()?.join("soak.csv"),

@@ -33,6 +33,8 @@ pub enum Error {
     Directory { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     Irregular { path: PathBuf },
+    #[error("{} is not a regular file", path.display())]
+    Irreplaceable { path: PathBuf },
     #[error("- is not the name of a file, and this file cannot be written to standard output")]
     Dash,
     #[error("the name of {} is longer than {NAME_BYTES_MAX} bytes", path.display())]
@@ -53,6 +55,7 @@ impl Error {
             Self::NoParent { .. } => "create the directory first",
             Self::Directory { .. } => "name a file",
             Self::Irregular { .. } => "copy the content to a regular file",
+            Self::Irreplaceable { .. } => "write to another file, which is regular or does not exist",
             Self::Dash => "name a file; write ./- if its name is -",
             Self::TooLong { .. } => "choose a shorter name",
             Self::NoPermission { .. } => "check the owner and the mode of the file",
@@ -154,7 +157,8 @@ pub fn create_new(disk: &dyn Disk, path: &Path, force: bool) -> Result<Box<dyn D
 /// Rejects a file that a program replaces without being told to, unless it is missing or a regular file.
 ///
 /// # Errors
-/// [`Error::Directory`] for a directory, and [`Error::Irregular`] for devices, pipes, sockets and symbolic links.
+/// [`Error::Directory`] for a directory, and [`Error::Irreplaceable`] for devices, pipes, sockets and symbolic
+/// links.
 pub fn check_replaceable(path: &Path) -> Result<(), Error> {
     refuse_special(path, path.symlink_metadata())
 }
@@ -162,7 +166,10 @@ pub fn check_replaceable(path: &Path) -> Result<(), Error> {
 /// Replacing a device or a pipe with a file would destroy it: as root, even `/dev/null`.
 fn refuse_special(path: &Path, found: io::Result<fs::Metadata>) -> Result<(), Error> {
     match found.map(|found| require_regular(&found)) {
-        Ok(Err(error)) => Err(explain(path, error)),
+        Ok(Err(error)) => Err(match explain(path, error) {
+            Error::Irregular { path } => Error::Irreplaceable { path },
+            error => error,
+        }),
         // A missing file will be created, and any other failure shows then.
         Ok(Ok(())) | Err(_) => Ok(()),
     }

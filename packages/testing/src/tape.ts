@@ -194,7 +194,7 @@ export class Tape {
   }
 
   /**
-   * Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. With `{ abort: true }`, cuts the
+   * Closes the WebSocket of every client, after what was sent before, with this code, waits until they are gone, and returns their number. With `{ abort: true }`, cuts the
    * connections without a close frame, as a failing network does: clients report 1006. Clients may reconnect at once.
    */
   async drop(how: number | { abort: true } = 1011): Promise<number> {

@@ -6,7 +6,7 @@ use tokio::time::sleep_until;
 
 use super::{
     plan::{Patience, Plan},
-    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, never_connected, too_long},
+    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
     cases::{
@@ -144,7 +144,7 @@ impl Venue for Feed<'_> {
 
     fn never_connected(&self, code: u8) -> Failure {
         match self.late_by().as_secs() {
-            0 => never_connected(&format!("before it exited with {code}"), HINT),
+            0 => exited_first(code, HINT),
             late => {
                 let message = format!("exited with {code} instead of trying again after {late} s");
                 Failure::new("connection", &message)

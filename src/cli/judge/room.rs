@@ -13,7 +13,7 @@ use super::{
     plan::{Patience, Plan},
     proxy_env,
     run::{IGNORES_MOCK, IGNORES_PROXY},
-    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, never_connected, too_long},
+    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
     cases::{
@@ -235,7 +235,7 @@ impl Venue for RoomVenue<'_> {
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        never_connected(&format!("before it exited with {code}"), self.hint())
+        exited_first(code, self.hint())
     }
 
     fn is_let_in(&self) -> bool {

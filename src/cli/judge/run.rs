@@ -59,7 +59,12 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     };
     let transport = NetTransport::new(&options.live)?;
     let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
-    let show = tokio::spawn(channel.replay(tape.clone()));
+    let over = CancellationToken::new();
+    let (show, is_over) = (channel.replay(tape.clone()), over.clone().drop_guard());
+    let show = tokio::spawn(async move {
+        let _is_over = is_over;
+        show.await
+    });
     let fronts = match &mock {
         Some((mock, _)) => Fronts::start(&settings.mock, mock, BY_VARIABLES).await?,
         None => None,
@@ -80,8 +85,8 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     // From now on, a signal ends the command before this process.
     let signals = Signals::new();
     let stage = bound.serve(None);
-    let run =
-        Run { args: &args, settings: &settings, stage: &stage, mock: mock.as_ref().map(|(mock, _)| &**mock) };
+    let mock_used = mock.as_ref().map(|(mock, _)| &**mock);
+    let run = Run { args: &args, settings: &settings, stage: &stage, mock: mock_used, over };
     let result = run.command(&env, signals).await;
     stage.control.shut_down();
     let channels = stage.control.channels().clone();
@@ -169,6 +174,8 @@ struct Run<'a> {
     settings: &'a Settings,
     stage: &'a Stage,
     mock: Option<&'a MockTikTok>,
+    /// Cancelled when the recording has ended for good.
+    over: CancellationToken,
 }
 
 /// Why the command was stopped.
@@ -191,6 +198,7 @@ impl Run<'_> {
         self.args.lifecycle.at_end_of_input(move || ended.cancel());
         let (started, mut ending, mut why) = (clock::now(), Ending::default(), None);
         let (mut late, mut silence) = (pin!(self.late(started)), pin!(self.silence()));
+        let (mut stays, mut has_stayed) = (pin!(self.stays()), false);
         loop {
             tokio::select! { biased;
                 status = child.wait() => {
@@ -221,6 +229,11 @@ impl Run<'_> {
                     child.stop(Signal::Terminate);
                     why = Some(Why::Silence);
                 }
+                () = &mut stays, if why.is_none() && !has_stayed => {
+                    has_stayed = true;
+                    let command = shown(self.args.command[0].as_ref());
+                    warn(format_args!("🏁 The recording has ended, and `{command}` still runs; `--until-idle 5s` ends it"));
+                }
             }
         }
     }
@@ -247,18 +260,22 @@ impl Run<'_> {
     /// such a test tests nothing.
     fn unused(&self, code: u8) -> Option<Problem> {
         let command = shown(self.args.command[0].as_ref());
+        let hub = &self.stage.hub;
+        let is_untouched = hub.subscriber_peak() == 0
+            && hub.observer_peak() == 0
+            && !self.has_private_replay()
+            && self.mock.is_none_or(|mock| !mock.was_used());
+        // Its own failure came first, so advice on addresses would mislead.
+        if code != exit::DONE && is_untouched && self.args.clients != Some(0) {
+            let message = format!("`{command}` ended with exit code {code} before it connected");
+            return Some(too_few(message, "look for its error in the output above"));
+        }
         if !self.is_connected() {
             let message =
                 format!("`{command}` exited with {code} before its clients connected: {}", self.seen());
             return Some(too_few(message, "connect to LIVETAPE_URL, or set --clients 0"));
         }
-        let mock = self.mock.filter(|_| self.args.clients.is_none())?;
-        let hub = &self.stage.hub;
-        if mock.was_used()
-            || hub.subscriber_peak() > 0
-            || hub.observer_peak() > 0
-            || self.has_private_replay()
-        {
+        if self.mock.is_none() || self.args.clients.is_some() || !is_untouched {
             return None;
         }
         let message = format!("`{command}` exited with {code} and used neither the mock nor the feed");
@@ -287,6 +304,15 @@ impl Run<'_> {
         }
         let message = format!("the clients did not connect within {}: {}", offset::shown(time), self.seen());
         too_few(message, "connect to LIVETAPE_URL, or change --clients or --connect-time")
+    }
+
+    /// Waits until the command has had time to exit after the end of the recording, which closed its sockets.
+    async fn stays(&self) {
+        self.over.cancelled().await;
+        if self.args.until_idle.is_some() {
+            std::future::pending::<()>().await;
+        }
+        sleep_until(clock::now() + self.settings.limits.shutdown_time).await;
     }
 
     /// Describes the clients that connected.

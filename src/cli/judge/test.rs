@@ -34,15 +34,17 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     if cases.is_empty() {
         return Err(Problem::new(Code::BadRequest, "no case is left").hint("run `livetape test --list`"));
     }
-    check_folder(args.junit.as_deref())?;
+    args.junit.as_deref().map_or(Ok(()), check_report)?;
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&folders::recordings(), recording)?;
     let plan = Plan::new(args.command, &args.conditions, (suite, args.mock_proxy), recording, tape)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
-    let outcomes = Session { plan: Arc::clone(&plan), is_quiet: args.json, outcomes: Vec::new() }
+    let mut outcomes = Session { plan: Arc::clone(&plan), is_quiet: args.json, outcomes: Vec::new() }
         .run(cases, jobs)
         .await?;
+    // Reports do not depend on which case ended first.
+    outcomes.sort_by_key(|outcome| suite.cases().position(|case| case.name == outcome.case));
     let took = clock::now() - started;
     if args.json {
         say_json(&report::json(&outcomes))?;
@@ -64,15 +66,17 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
 }
 
 /// Checks that the report can be written, before anything runs.
-fn check_folder(report: Option<&Path>) -> Result<(), Problem> {
-    let folder = report.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => {
-            let message = format!("the folder {} does not exist", shown(folder));
-            Err(Problem::new(Code::BadRequest, message).hint("create it, or use another path for --junit"))
-        }
-        _ => Ok(()),
+fn check_report(path: &Path) -> Result<(), Problem> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let message = format!("the folder {} does not exist", shown(folder));
+        return Err(
+            Problem::new(Code::BadRequest, message).hint("create it, or use another path for --junit")
+        );
     }
+    // Dropped, it leaves no file.
+    drop(output::draft(path, true).map_err(|problem| problem.hint("use another path for --junit"))?);
+    Ok(())
 }
 
 /// Writes a report for CI. Returns the exit code.

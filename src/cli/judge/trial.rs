@@ -30,7 +30,7 @@ use crate::{
     cli::process::ending::Signal,
     clock,
     sans_io::{
-        error::{Code, Problem},
+        error::{Code, Problem, exit},
         event::Event,
         pace::Speed,
         truth::Truth,
@@ -447,6 +447,12 @@ impl<V: Venue> Trial<'_, V> {
         file.take(RESULT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         parse_result(&bytes)
     }
+}
+
+/// A command that exited with `code` before it connected. If it failed, its own error explains more than `hint`.
+pub(super) fn exited_first(code: u8, hint: &str) -> Failure {
+    let hint = if code == exit::DONE { hint } else { "look for its error in its output" };
+    never_connected(&format!("before it exited with {code}"), hint)
 }
 
 pub(super) fn never_connected(when: &str, hint: &str) -> Failure {

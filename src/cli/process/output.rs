@@ -225,7 +225,9 @@ pub(crate) fn file_problem(error: &files::Error) -> Problem {
         | files::Error::Directory { .. }
         | files::Error::Irregular { .. } => Code::BadCapture,
         files::Error::Dash | files::Error::TooLong { .. } => Code::BadRequest,
-        files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
+        files::Error::Irreplaceable { .. }
+        | files::Error::NoPermission { .. }
+        | files::Error::Other { .. } => Code::Io,
     };
     Problem::new(code, error).hint(error.hint())
 }

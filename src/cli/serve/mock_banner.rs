@@ -1,4 +1,4 @@
-//! Code that connects clients to the mock, ready to paste. `cargo xtask peers` runs it.
+//! Code that connects clients to the mock, ready to paste. `cargo xtask nightly peers` runs it.
 
 /// Template with the placeholders `<url>`, `<port>` and `<user>`.
 const CLIENTS: &str = r#"

@@ -22,7 +22,8 @@ enum Step {
     Bad(usize),
     Create(u8),
     Delete(u8),
-    Feeds(bool),
+    /// That many channels show ann.
+    Feeds(usize),
     Heartbeat,
 }
 
@@ -40,7 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => who.prop_map(Step::Bad),
         1 => room.clone().prop_map(Step::Create),
         1 => room.prop_map(Step::Delete),
-        1 => any::<bool>().prop_map(Step::Feeds),
+        1 => (0..3_usize).prop_map(Step::Feeds),
         1 => Just(Step::Heartbeat),
     ]
 }
@@ -86,9 +87,10 @@ fn take(rig: &mut Rig, step: &Step, open: &[Key]) -> Option<Key> {
             drop(lobby.delete_room(&room_id(*room)));
             None
         }
-        Step::Feeds(on) => {
-            let feed = Feed { user: "ann".to_owned(), stream: "s".to_owned() };
-            lobby.set_feeds(if *on { std::slice::from_ref(&feed) } else { &[] });
+        Step::Feeds(count) => {
+            let streams = ["s", "t"].map(str::to_owned)[..*count].to_vec();
+            let feed = Feed { user: "ann".to_owned(), streams };
+            lobby.set_feeds(if *count > 0 { std::slice::from_ref(&feed) } else { &[] });
             None
         }
         Step::Heartbeat => {

@@ -95,7 +95,7 @@ fn binary_messages_stay_in_the_senders_rooms() {
 #[test]
 fn rooms_of_users_are_read_only() {
     let mut rig = Rig::new();
-    let feed = Feed { user: "Ann".to_owned(), stream: "s".to_owned() };
+    let feed = Feed { user: "Ann".to_owned(), streams: vec!["s".to_owned()] };
     let key = rig.open("bob");
     assert_eq!(rig.join(key, "user:ann"), "room_join_error unknown_room", "clients cannot create it");
     rig.lobby.set_feeds(&[feed]);
@@ -113,6 +113,43 @@ fn rooms_of_users_are_read_only() {
     assert_eq!(rig.lobby.delete_room("user:Ann").unwrap_err().code.name(), "read_only_room");
     rig.lobby.set_feeds(&[]);
     assert_eq!(rig.lobby.room_views(), []);
+}
+
+#[test]
+fn the_room_of_a_user_has_the_readers_of_all_channels_that_show_the_user() {
+    let mut rig = Rig::new();
+    let show = |rig: &mut Rig, streams: &[&str]| {
+        let streams = streams.iter().map(|stream| (*stream).to_owned()).collect();
+        rig.lobby.set_feeds(&[Feed { user: "ann".to_owned(), streams }]);
+    };
+    let reads = |rig: &mut Rig| {
+        let read = |effect| if let Effect::Read { stream, .. } = effect { Some(stream) } else { None };
+        rig.lobby.take_effects().into_iter().find_map(read)
+    };
+    show(&mut rig, &["token"]);
+    let [bob, cid] = ["bob", "cid"].map(|name| rig.open(name));
+    let (join, leave) =
+        (r#"{"type":"join_room","room_id":"user:ann"}"#, r#"{"type":"leave_room","room_id":"user:ann"}"#);
+    rig.lobby.text(bob, join);
+    assert_eq!(reads(&mut rig), Some(Some("token".to_owned())));
+    show(&mut rig, &["main", "token"]);
+    assert_eq!(rig.lobby.members("user:ann").unwrap(), [bob]);
+    rig.lobby.text(bob, join);
+    assert_eq!(reads(&mut rig), None, "it is in the room already");
+    rig.lobby.text(cid, join);
+    assert_eq!(reads(&mut rig), Some(Some("main".to_owned())));
+    assert_eq!(rig.lobby.members("user:ann").unwrap(), [bob, cid]);
+    assert_eq!(rig.lobby.stats().connections_by_room, [("user:ann".to_owned(), 2)].into());
+    for key in [bob, cid] {
+        rig.lobby.text(key, leave);
+        assert_eq!(reads(&mut rig), Some(None));
+        rig.lobby.text(key, leave);
+        assert_eq!(reads(&mut rig), None, "it is in the room no more");
+    }
+    rig.lobby.text(bob, join);
+    rig.lobby.text(cid, join);
+    show(&mut rig, &["token"]);
+    assert_eq!(rig.lobby.members("user:ann").unwrap(), [], "they read the main channel, which left");
 }
 
 #[test]

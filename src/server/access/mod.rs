@@ -88,8 +88,10 @@ const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const HEADERS_EXPOSED: &str = "retry-after, x-request-id";
 /// Origin of pages from disk and of all sandboxed frames on any site; rejected unless listed.
 const OPAQUE: &str = "null";
-/// Advice for such a page at another address than the feed.
+/// Advice for such a page that is listed, at another address than the feed.
 const HINT_OPAQUE: &str = "serve the page from a loopback address: pages opened from disk can only read the feed, on `/` and `/events`";
+/// The same, if it is not listed.
+const HINT_OPAQUE_UNLISTED: &str = "serve the page from a loopback address: pages opened from disk cannot use this address, and can only read the feed if `server.origins` (LIVETAPE_ORIGINS) lists `null`";
 /// Origin of local files in OBS, whose embedded browser uses a scheme of its own for them. No web page has
 /// this origin.
 const OBS_FILE: &str = "http://absolute";
@@ -191,7 +193,11 @@ impl Access {
             return Ok(origin.cloned());
         }
         // No setting lets pages from disk do more than read the feed.
-        let hint = if text == OPAQUE && !read_only { HINT_OPAQUE } else { self.listed.hint() };
+        let hint = match text == OPAQUE && !read_only {
+            true if is_listed => HINT_OPAQUE,
+            true => HINT_OPAQUE_UNLISTED,
+            false => self.listed.hint(),
+        };
         if origins.refuse(self.listed, text) {
             let what = if text == OPAQUE { "a page opened from disk" } else { "a page" };
             warn!(target: CLIENTS, origin = text, "❌ Rejected {what}: {hint}");

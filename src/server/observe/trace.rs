@@ -1,4 +1,5 @@
-//! Request ids and request log lines. Queries are never logged, because they may contain tokens.
+//! Request ids and request log lines. Of queries, only those of clients are logged, without values that may be
+//! secret.
 
 use std::sync::{
     Arc,
@@ -17,7 +18,7 @@ use crate::{
     clock,
     log::CLIENTS,
     server::{
-        routes::{fallback::masked, metrics::Metrics},
+        routes::{fallback::masked, metrics::Metrics, query},
         state::{
             refusal::Refused,
             traffic::{Asker, Traffic},
@@ -50,7 +51,8 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     let id = ids.take();
     let started = clock::now();
     let method = request.method().clone();
-    let path = masked(request.uri().path()).into_owned();
+    let uri = request.uri().clone();
+    let path = masked(uri.path()).into_owned();
     let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
     let from = from.map(|from| from.to_string()).unwrap_or_default();
     let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
@@ -72,7 +74,9 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
     if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
         traffic.is_client(span.clone());
-        info!(target: CLIENTS, path, from, "✅ Client connected");
+        let query = uri.query().filter(|query| !query.is_empty());
+        let query = query.map(|query| format!("?{}", query::shown(query))).unwrap_or_default();
+        info!(target: CLIENTS, path = path + &query, from, "✅ Client connected");
     } else if status.is_server_error() && code.is_empty() {
         warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
     } else if !code.is_empty() {

@@ -1,5 +1,7 @@
 //! `/health`, `/ready` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
 
+use std::iter;
+
 use axum::{
     Extension, Json,
     extract::{Path, State, rejection::PathRejection},
@@ -82,7 +84,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Ref
 pub(crate) struct Overview {
     #[serde(flatten)]
     status: Status,
-    /// Number of clients that subscribe to its events.
+    /// Number of clients that subscribe to its events; for a user, on all channels that show the user.
     clients: usize,
     /// Number of observers (`observer=1`).
     observers: usize,
@@ -96,21 +98,28 @@ pub(crate) struct Overview {
 }
 
 impl Overview {
-    /// The state of the main channel.
-    fn main(app: &App, status: Status) -> Json<Self> {
+    /// The state of the main channel. `other` is the channel of a token that shows the same user.
+    fn main(app: &App, status: Status, other: Option<&Hub>) -> Json<Self> {
         let control = &app.shared.control;
         let (lookups, nodes) = (Some(control.limit().state()), control.nodes_status());
-        Json(Self { lookups, nodes, ..Self::channel(status, &app.shared.hub) })
+        let hubs = iter::once(&app.shared.hub).chain(other);
+        Json(Self { lookups, nodes, ..Self::of(status, hubs) })
     }
 
-    fn channel(status: Status, hub: &Hub) -> Self {
-        let (clients, observers, behind) = (hub.subscriber_count(), hub.observer_count(), hub.behind());
-        Self { status, clients, observers, behind, lookups: None, nodes: NodesStatus::default() }
+    fn of<'a>(status: Status, hubs: impl Iterator<Item = &'a Hub>) -> Self {
+        let (lookups, nodes) = (None, NodesStatus::default());
+        let nobody = Self { status, clients: 0, observers: 0, behind: 0, lookups, nodes };
+        hubs.fold(nobody, |sum, hub| Self {
+            clients: sum.clients + hub.subscriber_count(),
+            observers: sum.observers + hub.observer_count(),
+            behind: sum.behind.max(hub.behind()),
+            ..sum
+        })
     }
 }
 
 pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
-    Overview::main(&app, app.shared.control.status())
+    Overview::main(&app, app.shared.control.status(), None)
 }
 
 pub(crate) async fn status_of(
@@ -118,14 +127,15 @@ pub(crate) async fn status_of(
     user: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Overview>, Refusal> {
     let user = connect::name(user)?;
-    let status = app.shared.control.status();
+    let (status, channels) = (app.shared.control.status(), app.shared.control.channels());
+    let hub = channels.find(&user);
     if status.is_of(&user) {
-        return Ok(Overview::main(&app, status));
+        return Ok(Overview::main(&app, status, hub.as_ref()));
     }
     // A user whose room was opened by a token is current, too.
-    let channels = app.shared.control.channels();
-    let room = channels.status(&user).zip(channels.find(&user));
-    room.map(|(status, hub)| Json(Overview::channel(status, &hub))).ok_or_else(|| not_current(&user).into())
+    let room = channels.status(&user).zip(hub);
+    let overview = room.map(|(status, hub)| Json(Overview::of(status, iter::once(&hub))));
+    overview.ok_or_else(|| not_current(&user).into())
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -17,14 +17,17 @@ impl Feeds {
 
     /// Returns the current users and the streams of their events.
     pub(crate) fn current(&self) -> Vec<Feed> {
-        let main = self.control.username().map(|user| Feed { user, stream: self.main.stream().to_string() });
-        let mut feeds: Vec<Feed> = main.into_iter().collect();
-        let is_main = |user: &str| feeds.first().is_some_and(|main| main.user.eq_ignore_ascii_case(user));
-        let rooms = self.control.channels().statuses().into_iter();
-        let others = rooms.filter_map(|room| Some((room.user?, room.hub))).filter(|(user, _)| !is_main(user));
-        let others: Vec<Feed> =
-            others.map(|(user, hub)| Feed { user, stream: hub.stream().to_string() }).collect();
-        feeds.extend(others);
+        let main = self.control.username().map(|user| (user, self.main.stream().to_string()));
+        let mut feeds: Vec<Feed> =
+            main.into_iter().map(|(user, stream)| Feed { user, streams: vec![stream] }).collect();
+        for room in self.control.channels().statuses() {
+            let (Some(user), stream) = (room.user, room.hub.stream().to_string()) else { continue };
+            // The users of tokens' channels differ, so only the main channel can show the same.
+            match feeds.first_mut().filter(|main| main.is_of(&user)) {
+                Some(main) => main.streams.push(stream),
+                None => feeds.push(Feed { user, streams: vec![stream] }),
+            }
+        }
         feeds
     }
 

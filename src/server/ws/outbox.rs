@@ -37,8 +37,8 @@ pub(super) enum Item {
 pub(super) enum Turn {
     /// The buffer contains items.
     Items,
-    /// Everything is written; close the socket now.
-    Close(CloseFrame),
+    /// Everything is written; close the socket after the feed's event with this number.
+    Close(CloseFrame, u64),
     /// Everything is written; only the rest of the feed follows.
     GoingAway,
     /// The writer must stop at once: see [`Outbox::stop_reason`].
@@ -78,7 +78,7 @@ struct Queue {
 
 #[derive(Debug)]
 enum End {
-    Close(CloseFrame),
+    Close(CloseFrame, u64),
     GoingAway,
     Cut,
 }
@@ -184,14 +184,15 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Closes the socket after all queued messages. Only the first reason counts.
-    pub(super) fn close(&self, frame: CloseFrame) {
-        self.end(End::Close(frame));
+    /// Closes the socket after all queued messages and the feed's event number `last`. Only the first reason
+    /// counts.
+    pub(super) fn close(&self, frame: CloseFrame, last: u64) {
+        self.end(End::Close(frame, last));
     }
 
     /// Whether the socket is closed as soon as the waiting messages are written.
     pub(super) fn is_closing(&self) -> bool {
-        matches!(self.lock().end, Some(End::Close(_)))
+        matches!(self.lock().end, Some(End::Close(..)))
     }
 
     /// Lets the socket end with its feed, or now if it reads none.
@@ -259,7 +260,7 @@ impl Outbox {
             return Some(Turn::Items);
         }
         match queue.end.as_ref()? {
-            End::Close(frame) => Some(Turn::Close(frame.clone())),
+            End::Close(frame, last) => Some(Turn::Close(frame.clone(), *last)),
             End::GoingAway => Some(Turn::GoingAway),
             End::Cut => Some(Turn::Stop),
         }

@@ -316,7 +316,9 @@ impl Sockets {
                     if code == close::ABNORMAL {
                         socket.outbox.cut();
                     } else {
-                        socket.outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
+                        let progress = socket.progress.as_ref().map(Progress::position_and_lag);
+                        let last = progress.map_or(0, |(position, lag)| position + lag);
+                        socket.outbox.close(CloseFrame { code: code.into(), reason: reason.into() }, last);
                     }
                 }
                 Effect::Created { room } => info!(target: CLIENTS, room, "🏠 Room created"),

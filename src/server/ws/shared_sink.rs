@@ -17,7 +17,7 @@ use tungstenite::Message;
 use super::write_queue::WriteQueue;
 use crate::{
     clock,
-    hub::{Batches, Next, Subscriber},
+    hub::{Batches, Next, Progress, Subscriber},
 };
 
 /// The write half of a socket. Clones share it.
@@ -132,6 +132,14 @@ impl SharedSink {
         }
         owner.lend();
         Lend::Lent(Loan(self))
+    }
+
+    /// Returns how far the task has read. `None` if it is not the owner.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match &self.lock().owner {
+            Owner::Task(feed) => Some(feed.progress()),
+            _ => None,
+        }
     }
 
     /// Begins a new writer slot and returns its number.

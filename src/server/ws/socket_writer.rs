@@ -103,7 +103,11 @@ pub(super) async fn write_until_end(
         };
         match relayed {
             Relayed::Stuck(end) => return end,
-            Relayed::Due(Due::Out(Turn::Close(frame))) => return End::Close(frame),
+            // Boxed: otherwise, every idle socket would take memory for it.
+            Relayed::Due(Due::Out(Turn::Close(frame, last))) => {
+                let written = Box::pin(write_rest(sink, outbox, &reading, last)).await;
+                return written.err().unwrap_or(End::Close(frame));
+            }
             Relayed::Due(Due::Out(Turn::GoingAway)) if reading.channel.is_none() => {
                 return End::of(Code::ShuttingDown);
             }
@@ -166,6 +170,15 @@ async fn relay(
             return Relayed::Stuck(end);
         }
     }
+}
+
+/// Writes the events up to number `last`: they may have waited behind a write, or for their turn.
+async fn write_rest(sink: &mut Sink, outbox: &Outbox, reading: &Reading<'_>, last: u64) -> Result<(), End> {
+    let (Some(behind), Some(progress)) = (reading.behind(), reading.shared.progress()) else { return Ok(()) };
+    while progress.position_and_lag().0 < last && matches!(reading.shared.lend(), Lend::Kept(Next::Events)) {
+        unless_slow(outbox, &behind, pin!(sink.flush())).await?;
+    }
+    Ok(())
 }
 
 /// Waits for a write, but stops if the client falls behind, because the write may be blocked. The write is

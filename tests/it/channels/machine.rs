@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use livetape::{
+    channels::ChannelOptions,
     control::{Mode, ReplayOrder, ReplayPhase, ReplayState, SourceState},
     sans_io::error::{Code, Problem},
 };
@@ -114,17 +115,59 @@ async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
     rig.end().await;
 }
 
+/// Asserts that nobody is the current user, as soon as a room of `user` is over.
+async fn assert_nobody_is_left(rig: &Rig, user: &str, attempt: u32) {
+    let status = rig.http("GET", "/status", "").await.json();
+    let shown = ["mode", "state", "source", "username", "roomId", "nextRetryMs", "attempt"];
+    let expected = serde_json::json!(["idle", "ended", "live", null, null, null, attempt]);
+    assert_eq!(serde_json::json!(shown.map(|key| &status[key])), expected, "{user}");
+    assert_eq!(rig.http("GET", "/health", "").await.json()["user"], serde_json::Value::Null);
+    assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], serde_json::json!([]), "{user}");
+    for (method, path) in [("GET", "status"), ("DELETE", "connect")] {
+        assert_eq!(rig.http(method, &format!("/{path}/{user}"), "").await.code(), "not_found", "{user}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_fails_or_ends_has_no_user_any_more() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    for user in ["offline", "adult"] {
+        rig.control.connect(user.into()).await.unwrap_err();
+        assert_nobody_is_left(&rig, user, 1).await;
+        wait(Duration::from_secs(1)).await;
+        assert_nobody_is_left(&rig, user, 1).await;
+    }
+    rig.end().await;
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
+    let mut main = rig.ws("?types=disconnected").await;
+    rig.control.connect("ann".into()).await.unwrap();
+    read(&mut main, 1).await;
+    assert_nobody_is_left(&rig, "ann", 1).await;
+    // An order that is refused before the first attempt changes nothing.
+    rig.control.connect("a b".into()).await.unwrap_err();
+    assert_nobody_is_left(&rig, "ann", 1).await;
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_gives_way_to_one_who_cannot_be_had_is_gone() {
+    let setup = Setup::channels(ROOMS);
+    let rig = setup.options(|options| ChannelOptions { wait_clients: 1, ..options }).start(As::Live);
+    wait(Duration::from_secs(1)).await;
+    assert_eq!(rig.control.status().username.as_deref(), Some("ann"));
+    assert_eq!(refused_connect(&rig, "a b").await.0, Code::InvalidUsername);
+    assert_eq!(rig.control.status().username, None);
+    assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], serde_json::json!([]));
+    rig.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_ended_source_can_be_replaced() {
     let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     wait(Duration::from_secs(1)).await;
     let status = rig.control.status();
-    assert_eq!(
-        (status.mode, status.state, status.username.as_deref()),
-        (Mode::Idle, SourceState::Ended, Some("ann"))
-    );
-    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
+    assert_eq!((status.mode, status.state), (Mode::Idle, SourceState::Ended));
     load(&rig, "short").await.unwrap();
     // A recording that has ended can be played again.
     rig.control.order(ReplayOrder::Speed(livetape::control::Speed::Max)).await.unwrap();

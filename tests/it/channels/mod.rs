@@ -4,6 +4,7 @@ mod capacity;
 mod error_first;
 mod lookups;
 mod machine;
+mod members;
 mod over_sockets;
 mod play;
 mod refused;

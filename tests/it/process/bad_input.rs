@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
+use livetape::server::listen::Reserved;
+
 use crate::support::process::{livetape, run, stderr, stdout, text};
 
 /// Asserts that the first line of output contains `message` and that the exit code is `code`.
@@ -113,9 +115,10 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
 
 #[test]
 fn watching_fails_if_no_server_listens() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let message = format!("cannot connect to ws://127.0.0.1:{free}/: no server listens there");
-    check(&["watch", &free.to_string()], 1, &message);
+    let closed = Reserved::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = closed.addresses()[0].port();
+    let message = format!("cannot connect to ws://127.0.0.1:{port}/: no server listens there");
+    check(&["watch", &port.to_string()], 1, &message);
 }
 
 #[test]

@@ -106,14 +106,11 @@ fn a_command_that_never_connects_fails_with_a_count() {
 #[test]
 fn a_command_that_uses_neither_mock_nor_feed_fails() {
     for (flag, hint) in [("--mock=demo", "LIVETAPE_MOCK_URL"), ("--mock-proxy", "HTTPS_PROXY")] {
-        for (script, expected) in [("exit 0", 1), ("exit 5", 5)] {
-            let output = run_with(&["short", flag], &["sh", "-c", script]);
-            let said = stderr(&output);
-            assert_eq!(code(&output), Some(expected), "{said}");
-            let message =
-                format!("`sh` exited with {} and used neither the mock nor the feed\n💡 ", &script[5..]);
-            assert!(said.contains(&message) && said.contains(hint), "{said}");
-        }
+        let output = run_with(&["short", flag], &["true"]);
+        let said = stderr(&output);
+        assert_eq!(code(&output), Some(1), "{said}");
+        let message = "`true` exited with 0 and used neither the mock nor the feed\n💡 ";
+        assert!(said.contains(message) && said.contains(hint), "{said}");
     }
     let live = "live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL";
     for (mock, script) in [
@@ -143,12 +140,51 @@ fn the_end_of_the_recording_is_reported_if_sockets_stay_open() {
 
 #[test]
 fn a_command_that_exits_before_it_connects_fails() {
-    for (script, expected) in [("exit 0", 1), ("exit 5", 5)] {
-        let output = run_with(&["demo"], &["sh", "-c", script]);
-        let said = stderr(&output);
-        assert_eq!(code(&output), Some(expected), "{said}");
-        assert!(said.contains("before its clients connected: 0 of 1 clients"), "{said}");
+    let output = run_with(&["demo"], &["true"]);
+    let said = stderr(&output);
+    assert_eq!(code(&output), Some(1), "{said}");
+    assert!(said.contains("before its clients connected: 0 of 1 clients"), "{said}");
+    // It used the mock, but not the feed.
+    let live = "live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL";
+    let script = format!("{} {live} > /dev/null 2>&1; exit 5", program());
+    let flags = ["demo", "--mock", "fixtures/scenarios/offline.toml", "--clients", "2"];
+    let output = run_with(&flags, &["sh", "-c", &script]);
+    let said = stderr(&output);
+    assert_eq!(code(&output), Some(5), "{said}");
+    assert!(said.contains("`sh` exited with 5 before its clients connected: "), "{said}");
+}
+
+/// As a bot that throws at its start: advice on addresses would hide its error.
+#[test]
+fn a_command_that_fails_before_it_connects_is_not_told_how_to_connect() {
+    for flags in
+        [&["demo"][..], &["demo", "--clients", "2"], &["demo", "--mock=demo"], &["demo", "--mock-proxy"]]
+    {
+        let output = run_with(flags, &["sh", "-c", "echo Error: no module >&2; exit 5"]);
+        assert_eq!(code(&output), Some(5));
+        let expected = "Error: no module\n\
+            ⚠️ `sh` ended with exit code 5 before it connected\n\
+            💡 look for its error in the output above\n";
+        assert_eq!(stderr(&output), expected, "{flags:?}");
     }
+    let output = run_with(&["demo", "--clients", "0"], &["sh", "-c", "exit 5"]);
+    assert_eq!((code(&output), stderr(&output)), (Some(5), String::new()));
+}
+
+/// Its sockets are closed, so nothing else will ever happen.
+#[cfg(unix)]
+#[test]
+fn a_command_that_stays_after_the_end_is_reported_with_what_ends_it() {
+    let args = ["run", "short", "--clients", "0", "--speed", "max", "--exit-when-done", "--", "sleep", "600"];
+    let mut command = livetape(&args);
+    command.env("LIVETAPE_SHUTDOWN_TIME", "50ms");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    assert_eq!(line, "🏁 The recording has ended, and `sleep` still runs; `--until-idle 5s` ends it\n");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
 }
 
 #[test]

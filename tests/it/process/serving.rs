@@ -170,7 +170,7 @@ async fn clients_and_rooms_are_logged_unless_quiet() {
         while !socket.next().await.unwrap().unwrap().to_text().unwrap().contains("room_joined") {}
         socket.close(None).await.unwrap();
         while let Some(Ok(_)) = socket.next().await {}
-        let url = format!("http://{}/events?since=0", server.address);
+        let url = format!("http://{}/events?since=0&token=s3cret&types=gift", server.address);
         drop(reqwest::get(url).await.unwrap());
         server.signal("TERM");
         let (status, log) = tokio::task::block_in_place(|| server.wait_for_log());
@@ -179,5 +179,6 @@ async fn clients_and_rooms_are_logged_unless_quiet() {
         let counts = wanted.map(|wanted| log.lines().filter(|line| line.contains(wanted)).count());
         assert_eq!(counts, if quiet { [0, 0, 0] } else { [2, 1, 2] }, "{log}");
         assert!(quiet || log.contains("room=lounge"), "{log}");
+        assert!(quiet || log.contains("path=\"/events?since=0&token=***&types=gift\""), "{log}");
     }
 }

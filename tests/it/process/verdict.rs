@@ -163,6 +163,11 @@ fn a_bot_that_is_right_passes() {
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((output.status.code(), &report["failed"]), (Some(0), &0.into()), "{report:#}");
     assert_eq!(report["passed"], QUICK.len());
+    let names =
+        |list: &Value| Vec::from_iter(list.as_array().unwrap().iter().map(|case| case["name"].clone()));
+    let mut listed = names(&serde_json::from_str(&stdout(&run(&["test", "--list", "--json"]))).unwrap());
+    listed.retain(|name| QUICK.iter().any(|quick| name == quick));
+    assert_eq!(names(&report["cases"]), listed, "whichever ended first");
 }
 
 #[test]
@@ -274,8 +279,15 @@ fn bad_input_is_one_clear_line() {
         (&["--", "no-such-command"], 127, "`no-such-command` not found"),
         (&["--case", "cut", "--skip", "cut", "--", "true"], 2, "no case is left"),
         (&["--junit", "no/such/folder.xml", "--", "true"], 2, "the folder no/such does not exist"),
+        (
+            &["--junit", "/dev/full", "--", "true"],
+            1,
+            "/dev/full is not a regular file\n💡 use another path for --junit",
+        ),
         (&["--", "true"], 1, "never connected before it exited with 0"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),
+        (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
+        (&["--suite", "room", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
     ] {
         let output = run(&[&["test", "demo"], args].concat());
         let printed = stdout(&output) + &stderr(&output);

@@ -92,3 +92,19 @@ fn broken_responses_fail_with_a_line_in_the_log() {
         assert!(logged.contains("Webhook rejected an event or cannot be reached"), "{answer} {logged}");
     }
 }
+
+#[test]
+fn a_dead_webhook_is_reported_at_the_first_attempt_and_its_events_at_the_end() {
+    // Bound, so that no other program has it, and not listening.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/hook", reserved.local_addr().unwrap());
+    let args = ["replay", "demo", "--speed", "max", "--wait-clients", "0", "--exit-when-done", "--port", "0"];
+    let mut replay = livetape(&args);
+    replay.args(["--webhook", &url]).env("LIVETAPE_WEBHOOK_TYPES", "connection_created,disconnected");
+    let output = replay.output().unwrap();
+    let (said, logged) = (stdout(&output), stderr(&output));
+    assert_eq!(output.status.code(), Some(3), "{said} {logged}");
+    assert!(said.contains("⚠️ Events not delivered to the webhook: 2"), "{said}");
+    assert_eq!(logged.matches("🪝 Webhook cannot be reached: trying again").count(), 1, "{logged}");
+}

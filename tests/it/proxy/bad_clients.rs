@@ -6,6 +6,7 @@ use livetape::{
     clock,
     mock::Scenario,
     proxy::{Hosts, Mode},
+    server::listen::Reserved,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -78,8 +79,8 @@ async fn heads_that_are_too_long_or_are_not_http_are_refused() {
 
 #[tokio::test]
 async fn a_passed_host_that_cannot_be_reached_is_reported() {
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let closed = Reserved::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = closed.addresses()[0].port();
     let own = vec![format!("127.0.0.1:{port}").parse().unwrap()];
     let pass = vec![format!("localhost:{port}").parse().unwrap()];
     let proxied =

@@ -162,9 +162,8 @@ fn recorded_items_are_read_back() {
 fn a_full_queue_leaves_one_gap_without_blocking() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &RecorderOptions { queue_items_max: 8, ..options() });
-    let began = clock::now();
+    // If one of these waited for the disk, it would wait until `go_on`, which comes later.
     (0..20_000).for_each(|n| recorder.record(&numbered(n)));
-    assert!(clock::now().duration_since(began) < Duration::from_secs(5), "the caller waited");
 
     let gauge = recorder.gauge();
     assert_eq!((gauge.waiting(), gauge.lost()), ((8, 800), 19_992));

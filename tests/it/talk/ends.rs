@@ -54,6 +54,21 @@ async fn rest_closes_with_code_and_reason_after_earlier_messages() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rest_closes_after_the_events_before() {
+    let rig = Rig::start();
+    for path in ["", "ws", "?types=chat"] {
+        let mut socket = rig.ws(path).await;
+        // More than the buffers of the connection take.
+        rig.hub.publish(&chats(1_000));
+        let closed = rig.http("POST", "/connections/close", r#"{"code":1011,"reason":"enough"}"#).await;
+        assert_eq!(closed.status, 200);
+        let log = read_all(&mut socket).await;
+        assert_eq!(texts(&log).iter().filter(|kind| *kind == "chat").count(), 1_000, "{path}");
+        assert_eq!(log.close, Some((1011, "enough".to_owned())), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn rest_closes_all_connections_but_observers() {
     let rig = Rig::start();
     for (order, expected) in [

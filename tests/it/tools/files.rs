@@ -50,7 +50,7 @@ fn only_regular_files_are_overwritten() {
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     for force in [false, true] {
-        assert!(matches!(Draft::new(&fifo, force), Err(Error::Irregular { .. })));
+        assert!(matches!(Draft::new(&fifo, force), Err(Error::Irreplaceable { .. })));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The committed recordings equal the output of `cargo xtask fixture`, byte for byte.
+//! The committed recordings equal the output of `cargo xtask codegen recordings`, byte for byte.
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
@@ -24,7 +24,7 @@ fn root() -> &'static Path {
 fn the_recordings_match_the_fixtures() {
     for (name, source, made) in recordings::all(root()).unwrap() {
         let committed = fs::read(root().join(name)).unwrap();
-        assert!(made == committed, "{name} is not what {source} gives: run cargo xtask fixture");
+        assert!(made == committed, "{name} is not what {source} gives: run cargo xtask codegen recordings");
     }
 }
 
@@ -41,7 +41,7 @@ fn every_committed_recording_is_synthetic_or_scrubbed() {
         if name == "recordings/README.md" || is_ignored(&name) {
             continue;
         }
-        assert!(known.iter().any(|(known, ..)| *known == name), "{name} is not made by cargo xtask fixture");
+        assert!(known.iter().any(|(known, ..)| *known == name), "{name} is not made by cargo xtask codegen recordings");
         assert!(path.metadata().unwrap().len() <= COMMITTED_BYTES_MAX, "{name} is too large");
         let mut reader = Reader::open(fs::File::open(&path).unwrap()).unwrap();
         let mut headers = 0;

@@ -7,6 +7,7 @@ mod npm;
 mod wheel;
 
 use std::{
+    collections::BTreeMap,
     env::consts::EXE_SUFFIX,
     fs, io,
     path::{Path, PathBuf},
@@ -15,13 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{
-    addon,
-    node::Node,
-    outside::version,
-    programs::{CHROMIUM, install, status, target},
-    size,
-};
+use crate::programs::{Built, output, root, status, target};
 
 /// File with the licences of everything that the program and the addon contain.
 const NOTICES: &str = "THIRD-PARTY-NOTICES.txt";
@@ -37,7 +32,6 @@ struct Release {
     /// The built addon of `packages/node`.
     addon: PathBuf,
     version: String,
-    node: Node,
     /// Names on npm are ours, so that packages may depend on each other by name.
     is_published: bool,
 }
@@ -45,10 +39,10 @@ struct Release {
 /// Builds all packages into `target/packages`; with `check`, installs each into an empty environment and uses
 /// it.
 pub(crate) fn run(check: bool, is_published: bool) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let (livetape, addon, version) = (size::build_with_addon()?, addon::built("release")?, version(&root)?);
-    let (target, node) = (target()?, Node::find()?);
-    let release = Release { root, target, livetape, addon, version, node, is_published };
+    let Built { livetape, addon } = Built::for_release()?;
+    let (root, target) = (root().canonicalize()?, target()?);
+    let version = version(&root)?;
+    let release = Release { root, target, livetape, addon, version, is_published };
     emptied(&release.packages())?;
     emptied(&release.staging())?;
     fs::write(release.notices(), notices::collect(&release)?)?;
@@ -99,24 +93,43 @@ impl Release {
     /// Writes the checksums of all packages in the format of `sha256sum`.
     fn sum(&self) -> Result<()> {
         let script = self.root.join("tests/packages/sums.mjs");
-        let output = self.node.command()?.arg(script).arg(self.packages()).output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        print!("{}", String::from_utf8_lossy(&output.stdout));
-        Ok(fs::write(self.packages().join(SUMS), output.stdout)?)
+        let sums = output(Command::new("node").arg(script).arg(self.packages()))?;
+        print!("{sums}");
+        Ok(fs::write(self.packages().join(SUMS), sums)?)
     }
 
     /// Installs each package into an empty environment, uses it, and runs the linters of packages.
     fn check(&self) -> Result<()> {
-        let tests = self.root.join("tests/packages");
-        // TypeScript, Vite and Chromium for the projects that use the client.
-        self.node.install(&tests, &self.target.join("packages-tools"))?;
-        install(&CHROMIUM)?;
-        status(self.node.command()?.arg(tests.join("run.mjs")).args([
+        status(Command::new("node").arg(self.root.join("tests/packages/run.mjs")).args([
             self.packages(),
             self.target.join("packages-tools"),
-            wheel::python(self)?,
+            wheel::python(self),
         ]))
     }
+}
+
+/// Returns the version that all packages share.
+fn version(root: &Path) -> Result<String> {
+    let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
+    let line = manifest.lines().find_map(|line| line.strip_prefix("version = "));
+    Ok(line.context("the workspace has a version")?.trim_matches('"').to_owned())
+}
+
+/// Reads all files below a folder, by relative path.
+fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(&below).with_context(|| format!("cannot read {}", below.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder)?.to_owned(), fs::read(&path)?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Creates an empty folder.

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::Release;
-use crate::{node::Node, programs::cargo};
+use crate::programs::cargo;
 
 /// Starts of the names of files with a licence, in lower case.
 const LICENCES: [&str; 6] = ["licence", "license", "copying", "copyright", "notice", "unlicense"];
@@ -35,7 +35,6 @@ pub(super) fn collect(release: &Release) -> Result<String> {
     let mit = mit.context("LICENSE contains the MIT licence")?;
     crates(&mut notices, mit)?;
     let web = release.root.join("web");
-    Node::with_packages(&web)?;
     for name in LIBRARIES {
         let folder = web.join("node_modules").join(name);
         let manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
@@ -158,8 +157,8 @@ fn output(command: &mut Command) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contents;
     use super::*;
-    use crate::web::contents;
 
     #[test]
     fn the_libraries_of_the_dashboard_are_the_imports_of_its_sources() {

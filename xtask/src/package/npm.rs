@@ -5,13 +5,14 @@ use std::{
     env::consts::{ARCH, OS},
     fs,
     path::Path,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::Release;
-use crate::{addon, programs::command};
+use crate::programs::{command, status};
 
 /// Folders of the libraries below `packages`.
 const LIBRARIES: [&str; 2] = ["client", "testing"];
@@ -87,13 +88,13 @@ fn pack_for_platform(release: &Release, folder: &Path, mut manifest: Value) -> R
         manifest["libc"] = json!(["glibc"]);
     }
     write(folder, &manifest)?;
-    release.node.pack(folder, &release.packages(), false)
+    pack(folder, &release.packages(), false)
 }
 
 /// Packs `livetape`, which runs the program of this platform's package.
 fn launcher(release: &Release) -> Result<()> {
     let folder = release.staging().join("npm/livetape");
-    for (name, bytes) in crate::web::contents(&release.root.join("packages/livetape"))? {
+    for (name, bytes) in super::contents(&release.root.join("packages/livetape"))? {
         let file = folder.join(name);
         fs::create_dir_all(file.parent().unwrap_or(&folder))?;
         fs::write(file, bytes)?;
@@ -108,8 +109,8 @@ fn launcher(release: &Release) -> Result<()> {
 /// Builds and packs `@livetape/node`, which loads the addon of this platform's package.
 fn node(release: &Release) -> Result<()> {
     let (source, folder) = (release.root.join("packages/node"), release.staging().join("npm/node"));
-    release.node.npm_ci(&source)?;
-    addon::build(&release.node, &source, &release.addon)?;
+    let build = source.join("scripts/build.mjs");
+    status(Command::new("node").arg(build).arg("--addon").arg(&release.addon))?;
     unpacked(release, &source, &folder, false)?;
     let (os, cpu) = platform();
     fs::remove_file(folder.join(format!("dist/livetape.{os}-{cpu}.node")))?;
@@ -128,21 +129,20 @@ fn pack_with_platforms(release: &Release, folder: &Path, start: &str) -> Result<
         let fields = manifest.trim_end().strip_suffix('}').context(end)?.trim_end();
         fs::write(file, format!("{fields},\n  \"optionalDependencies\": {platforms}\n}}\n"))?;
     }
-    release.node.pack(folder, &release.packages(), false)
+    pack(folder, &release.packages(), false)
 }
 
 /// Builds and packs a library.
 fn library(release: &Release, source: &Path, name: &str) -> Result<()> {
     let folder = release.staging().join("npm").join(name);
-    release.node.npm_ci(source)?;
     unpacked(release, source, &folder, true)?;
-    release.node.pack(&folder, &release.packages(), false)
+    pack(&folder, &release.packages(), false)
 }
 
 /// Copies the files of a package to a folder, with the licence. With `build`, npm builds the package first.
 fn unpacked(release: &Release, source: &Path, folder: &Path, build: bool) -> Result<()> {
     fs::create_dir_all(folder)?;
-    release.node.pack(source, folder, build)?;
+    pack(source, folder, build)?;
     for file in fs::read_dir(folder)? {
         let file = file?.path();
         let options = ["--extract", "--gzip", "--strip-components=1", "--file"].map(Path::new);
@@ -151,6 +151,16 @@ fn unpacked(release: &Release, source: &Path, folder: &Path, build: bool) -> Res
     }
     fs::copy(release.root.join("LICENSE"), folder.join("LICENSE"))?;
     Ok(())
+}
+
+/// Packs the package in a folder into `destination`. With `build`, npm builds the package first, as its manifest
+/// says.
+fn pack(folder: &Path, destination: &Path, build: bool) -> Result<()> {
+    let mut npm = Command::new("npm");
+    npm.args(["pack", "--loglevel", "error", "--pack-destination"]).arg(destination);
+    // npm prints the name of the file.
+    npm.args((!build).then_some("--ignore-scripts")).current_dir(folder).stdout(Stdio::null());
+    status(&mut npm)
 }
 
 fn write(folder: &Path, manifest: &Value) -> Result<()> {

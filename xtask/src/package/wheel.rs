@@ -8,12 +8,8 @@ use std::{
 
 use anyhow::Result;
 
-use super::{NOTICES, Release};
-use crate::{
-    peers::install_python,
-    programs::{status, without_package},
-    web::contents,
-};
+use super::{NOTICES, Release, contents};
+use crate::programs::{status, without_package};
 
 /// Builds the wheel from `packages/python`. maturin picks the lowest manylinux level that the program
 /// supports, and fails if it links to other libraries than that level allows.
@@ -28,7 +24,7 @@ pub(super) fn build(release: &Release) -> Result<()> {
     fs::copy(release.notices(), folder.join(NOTICES))?;
     let project = folder.join("pyproject.toml");
     fs::write(&project, moved(&fs::read_to_string(&project)?, &release.root))?;
-    let mut maturin = Command::new(python(release)?);
+    let mut maturin = Command::new(python(release));
     maturin
         .args(["-m", "maturin", "build", "--release", "--locked", "--features", "nats", "--out"])
         .arg(release.packages());
@@ -37,9 +33,12 @@ pub(super) fn build(release: &Release) -> Result<()> {
 }
 
 /// Returns a Python with maturin, and with the linters of packages.
-pub(super) fn python(release: &Release) -> Result<PathBuf> {
-    let requirements = release.root.join("tests/packages/requirements.txt");
-    install_python(&requirements, &release.target.join("packages-python"))
+pub(super) fn python(release: &Release) -> PathBuf {
+    release.target.join("packages-python").join(if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python"
+    })
 }
 
 /// Returns the project file of a copy elsewhere, which includes the licences. maturin's list of crates would

@@ -77,7 +77,7 @@ pub struct Status {
     /// `live`, `replay` or `null`.
     #[serde(deserialize_with = "source_name")]
     pub source: Option<SourceName>,
-    /// Current user.
+    /// Current user. A room that has ended or failed has none.
     pub username: Option<String>,
     /// Id of the current room.
     pub room_id: Option<String>,
@@ -116,6 +116,13 @@ impl Status {
             (Some(_), SourceState::Connecting | SourceState::Connected | SourceState::Retrying) => Mode::Live,
             _ => Mode::Idle,
         }
+    }
+
+    /// Ends the room for good. Its user is no longer the current one, because nothing is left to disconnect or
+    /// to join.
+    pub fn end(&mut self) {
+        self.state = SourceState::Ended;
+        (self.username, self.room_id, self.next_retry_ms) = (None, None, None);
     }
 
     /// Whether `user` is the current user, ignoring case and a leading `@`.

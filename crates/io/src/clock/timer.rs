@@ -159,7 +159,8 @@ mod tests {
             timer.sleep_until(clock::now()).await;
             assert_eq!(timer.sleep_until(clock::now() + Duration::from_secs(3600)).now_or_never(), None);
             let due = clock::now() + Duration::from_millis(3);
-            assert_eq!(timer.sleep_until(due).now_or_never(), None);
+            // Cancelled, unless the machine is so busy that it is due.
+            let _ = timer.sleep_until(due).now_or_never();
             timer.sleep_until(due).await;
             assert!(clock::now() >= due);
         }

@@ -98,10 +98,11 @@ class Tape(Running):
         raise LivetapeError("timeout", message, f"connect to {self.url}")
 
     def drop(self, code: int | None = None, reason: str | None = None, *, abort: bool = False) -> None:
-        """Disconnect every WebSocket client with this close code (1011 by default). Clients may reconnect immediately.
+        """Disconnect every WebSocket client with this close code (1011 by default), after what was sent before.
 
         With `abort`, cuts the connections without a close frame, as a failing network does: clients report 1006.
         Returns when they are gone, so that they receive nothing that is sent afterwards on their old connections.
+        Clients may reconnect immediately.
         """
         __tracebackhide__ = True
         order = close_order(code, reason, abort=abort)

@@ -1,6 +1,7 @@
 """A bot that counts diamonds and answers comments, and four broken versions of it. Run it as `bot.py NAME`.
 
-It looks its room up on TikTok, then reads the feed. At the end of the LIVE it prints a summary as JSON.
+It looks its room up on TikTok, then reads the feed. At the end of the LIVE it prints a summary as JSON. After it was
+disconnected, it reconnects when it reads a line: after a time, it could be back before it has missed anything.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ from urllib.request import urlopen
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-RECONNECT_SECONDS = 2.0
 # Value of `action` when the LIVE has ended.
 ENDED = 3
 
@@ -51,7 +51,7 @@ class Healthy:
                         self.handle(event["type"], event["data"])
                         self.remember(f"{event['stream']}:{event['seq']}")
                 except ConnectionClosed:
-                    await asyncio.sleep(RECONNECT_SECONDS)
+                    await asyncio.to_thread(sys.stdin.readline)
 
     def remember(self, position: str) -> None:
         self.position = position

@@ -21,10 +21,14 @@ times = 1
 class Bot:
     def __init__(self, tape):
         command = [sys.executable, Path(__file__).with_name("bot.py"), os.environ.get("BOT", "Healthy")]
-        self.process = subprocess.Popen(command, env={**os.environ, **tape.env}, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(command, env={**os.environ, **tape.env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def reconnect(self):
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
 
     def summary(self):
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, "the bot died"
         return json.loads(output)
 
@@ -59,6 +63,7 @@ def test_it_resumes_where_it_was_disconnected(livetape, bot):
     livetape.send.gift("ann", "Rose")
     livetape.drop(1011)
     livetape.send.gift("ben", "Rose", count=3)
+    bot.reconnect()
     livetape.wait_for_clients(1)
     livetape.send.end()
     assert bot.summary()["diamonds"] == {"ann": 1, "ben": 3}

@@ -1,4 +1,6 @@
-// `node bot.mjs [BUG]`: a bot that prints the total at the end.
+// `node bot.mjs [BUG]`: a bot that reconnects when it reads a line, and prints the total at the end.
+
+import { once } from 'node:events'
 
 import { WebSocket } from 'ws'
 
@@ -9,5 +11,9 @@ globalThis.WebSocket ??= WebSocket
 
 const { LIVETAPE_URL, SIGN_API_URL } = process.env
 let total = 0
-await addUpDiamonds({ feedUrl: LIVETAPE_URL, signUrl: `${SIGN_API_URL}/webcast/fetch?unique_id=ann`, bug: process.argv[2], show: (diamonds) => (total = diamonds) })
+const again = async () => {
+  await once(process.stdin, 'data')
+  process.stdin.pause()
+}
+await addUpDiamonds({ feedUrl: LIVETAPE_URL, signUrl: `${SIGN_API_URL}/webcast/fetch?unique_id=ann`, bug: process.argv[2], show: (diamonds) => (total = diamonds), again })
 console.log(total)

@@ -11,17 +11,18 @@ import { BUGS } from './diamonds.mjs'
 const BOT = fileURLToPath(new URL('bot.mjs', import.meta.url))
 const LIMITED_ONCE = '[[fault]]\nat = ["sign"]\nkind = "status"\nstatus = 429\nretry_after = 1\ntimes = 1'
 
-/** Starts a tape and the bot. `total` is what the bot prints, once it has exited with 0. */
+/** Starts a tape and the bot. `total` is what the bot prints, once it has exited with 0. `reconnect` lets it return. */
 async function start(startTape, bug, options) {
   // Node needs several seconds to start on a busy machine.
   const tape = await startTape({ speed: 'max', mock: {}, timeout: 30_000, ...options })
   const env = { ...process.env, ...tape.env }
+  let bot
   const total = new Promise((resolve) => {
     const end = (error, stdout) => resolve(error ? `the bot exited with ${error.code}` : Number(stdout))
-    const bot = execFile(process.execPath, [BOT, ...(bug ? [bug] : [])], { env }, end)
-    onTestFinished(() => bot.kill())
+    bot = execFile(process.execPath, [BOT, ...(bug ? [bug] : [])], { env }, end)
   })
-  return { tape, total }
+  onTestFinished(() => bot.kill())
+  return { tape, total, reconnect: () => bot.stdin.write('\n') }
 }
 
 /** The total of the bot, and that of the tape. */
@@ -52,6 +53,7 @@ const CHECKS = {
     await bot.tape.finished()
     await bot.tape.drop(1011)
     await bot.tape.send.gift({ user: 'ann', gift: 'Rose', count: 7 })
+    bot.reconnect()
     await bot.tape.waitForClients(1)
     const { bot: counted, tape } = await totals(bot)
     expect(counted).toBe(tape)

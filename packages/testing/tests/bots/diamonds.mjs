@@ -4,8 +4,6 @@
 export const BUGS = ['ignores Retry-After', 'counts every streak frame', 'does not resume', 'dies of an unhandled rejection']
 
 const [IGNORES_RETRY_AFTER, COUNTS_EVERY_FRAME, DOES_NOT_RESUME, DIES] = BUGS
-/** Time until a reconnect, in ms. */
-const RECONNECT_MS = 1_000
 const SHUTTING_DOWN = 1001
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -48,8 +46,11 @@ async function greet({ type, data }, names, bug) {
   if (type !== 'connection_created' && type !== 'disconnected') names.add(bug === DIES ? data.user.uniqueId : data.user?.uniqueId)
 }
 
-/** Runs until the server shuts down, and shows each new total. */
-export async function addUpDiamonds({ feedUrl, signUrl, bug, show }) {
+/**
+ * Runs until the server shuts down, and shows each new total. It reconnects when `again` resolves: after a time, it
+ * could be back before it has missed anything.
+ */
+export async function addUpDiamonds({ feedUrl, signUrl, bug, show, again }) {
   await sign(signUrl, bug)
   const names = new Set()
   let [diamonds, position] = [0, '']
@@ -65,6 +66,6 @@ export async function addUpDiamonds({ feedUrl, signUrl, bug, show }) {
       diamonds += worth(value, bug)
       show(diamonds)
     }
-    await sleep(RECONNECT_MS)
+    await again()
   }
 }

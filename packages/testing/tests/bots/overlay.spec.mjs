@@ -10,7 +10,8 @@ const LIMITED_ONCE = '[[fault]]\nat = ["sign"]\nkind = "status"\nstatus = 429\nr
 const PAGE = `<!doctype html><output>0</output><script type="module">
   import { addUpDiamonds } from './diamonds.mjs'
   const [feedUrl, bug] = ['feed', 'bug'].map((name) => new URLSearchParams(location.search).get(name))
-  await addUpDiamonds({ feedUrl, signUrl: '/sign', bug, show: (diamonds) => (document.querySelector('output').textContent = diamonds) })
+  const reconnects = new Promise((resolve) => (window.reconnect = resolve))
+  await addUpDiamonds({ feedUrl, signUrl: '/sign', bug, show: (diamonds) => (document.querySelector('output').textContent = diamonds), again: () => reconnects })
 </script>`
 
 /** Serves the overlay. Passes requests on to the sign server, as the server of an overlay does. */
@@ -60,6 +61,7 @@ const CHECKS = {
     await shows(fixtures.page, 1)
     await tape.drop(1011)
     await tape.send.gift({ user: 'ann', gift: 'Rose', count: 7 })
+    await fixtures.page.evaluate(() => window.reconnect())
     await tape.waitForClients(1)
     await shows(fixtures.page, 8)
   },
