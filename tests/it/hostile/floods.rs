@@ -33,7 +33,7 @@ fn a_flood_of_frames_cannot_exhaust_memory() {
     check("texts of nothing", socket(frame(0x81, b"").repeat(1000)), "upstream_flood");
     let continued = Attack { begin: frame(2, b""), ..socket(frame(0, b"").repeat(1000)) };
     check("frames of nothing", continued, "upstream_flood");
-    let ended = [frame(2, b""), frame(0, b"").repeat(100_000), frame(0x80, b"")].concat();
+    let ended = [frame(2, b""), frame(0, b"").repeat(1000), frame(0x80, b"")].concat();
     check("messages of frames of nothing", socket(ended), "upstream_flood");
     check("nothing", socket(frame(BINARY, b"").repeat(1000)), "upstream_flood");
     check("15 MiB messages", socket(frame(BINARY, &vec![7; 15 << 20])), "connection_lost");

@@ -33,8 +33,9 @@ const TIME_MAX: Duration = Duration::from_secs(480);
 const POLLS_MAX: usize = 10_000;
 /// Length after which an attack counts as not stopped, in bytes.
 const ATTACK_BYTES_MAX: usize = 512 << 20;
-/// Number of repeats after which an attack ends, for a machine that is too busy to notice the flood.
-const ATTACK_REPEATS_MAX: usize = 10_000;
+/// Number of repeats after which an attack ends, for a machine that is too busy to notice the flood. With a thousand
+/// frames each, a queue of all would not fit into [`OWN_KIB_MAX`], and a development build still reads them soon.
+const ATTACK_REPEATS_MAX: usize = 2_000;
 const LIVE: &str =
     r#"{"data":{"user":{"roomId":"7300000000000000001","status":2},"liveRoom":{"status":2}},"statusCode":0}"#;
 

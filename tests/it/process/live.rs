@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{
     close, json,
-    mock::over_tcp,
+    mock::{DEMO_LAST, over_tcp},
     process::finish,
     process::program,
     process::start,
@@ -148,7 +148,7 @@ async fn an_interrupt_seals_the_recording() {
     let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
     let (mut socket, _) =
         tokio_tungstenite::connect_async(format!("ws://{}/?since=0", server.address)).await.unwrap();
-    while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains("\"chat\"") {}
+    while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains(DEMO_LAST) {}
     server.signal("INT");
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(0));

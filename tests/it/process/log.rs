@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 };
 
 use crate::support::{
-    mock::over_tcp,
+    mock::{DEMO_LAST, over_tcp},
     process::{Running, finish, livetape, stderr, stdout, text},
 };
 
@@ -146,7 +146,7 @@ async fn no_secret_is_in_the_log_of_a_whole_session() {
         ("LIVETAPE_SESSION_COOKIE", "s3cret-session-cookie"),
     ];
     let server = start(&args, &env);
-    visit(&server, "?since=0&token=s3cret-bearer-token", None, "\"chat\"").await;
+    visit(&server, "?since=0&token=s3cret-bearer-token", None, DEMO_LAST).await;
     visit(&server, "ws?feed=0&client_id=ann", Some("livetape, bearer.s3cret-bearer-token"), "\"echo\"").await;
     for path in
         ["ws/s3cret-of-the-stage", "ws/test/s3cret-of-the-stage", "ws/s3cret-of-nobody", "ws/s3cret-guess"]

@@ -169,7 +169,7 @@ fn no_secret_is_recorded_under_any_name_in_any_place() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: std::env::var("PCASES").map_or(64, |n| n.parse().unwrap()), max_global_rejects: 9999999, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn no_secret_is_recorded(

@@ -42,6 +42,10 @@ pub(crate) fn with_demo(scenario: impl Into<ScenarioFile>) -> ScenarioFile {
     scenario.into().with_recording(DEMO, DEMO_BYTES)
 }
 
+/// ID of the last message in the demo. A server that is stopped before it has processed this may drop the rest,
+/// which it reports: it takes only a second for that.
+pub(crate) const DEMO_LAST: &str = "7309148503694412550";
+
 /// Starts a mock on its own TCP port.
 pub(crate) async fn over_tcp(toml: &str) -> MockTikTok {
     MockTikTok::start(with_demo(Scenario::parse(toml).unwrap())).await.unwrap()

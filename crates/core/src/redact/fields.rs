@@ -11,6 +11,8 @@ pub(super) struct Field<'a> {
     raw: &'a [u8],
     /// Content of a string, bytes or message field.
     pub(super) value: Option<&'a [u8]>,
+    /// Whether it is of a fixed length, or a group.
+    is_opaque: bool,
 }
 
 /// Takes a field off the front; returns `None` at the end, or at a malformed field.
@@ -26,11 +28,13 @@ pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
         skip_field(wire_type, number, &mut at, DecodeContext::default()).ok()?;
     }
     *rest = at;
-    Some(Field { number, raw: &before[..before.len() - at.len()], value })
+    let is_opaque = !matches!(wire_type, WireType::LengthDelimited | WireType::Varint);
+    Some(Field { number, raw: &before[..before.len() - at.len()], value, is_opaque })
 }
 
-/// Replaces the values for which `change` returns a new one. The rest after a malformed field is only kept if
-/// `keeps` returns `true`. Returns `None` if nothing changes.
+/// Replaces the values for which `change` returns a new one. Fields of a fixed length and groups, which no
+/// message of TikTok has, and the rest after a malformed field are only kept if `keeps` returns `true`.
+/// Returns `None` if nothing changes.
 pub(super) fn rewrite(
     bytes: &[u8],
     keeps: impl Fn(&[u8]) -> bool,
@@ -39,14 +43,19 @@ pub(super) fn rewrite(
     let (mut rest, mut out) = (bytes, None);
     let mut copied = 0;
     while let Some(field) = next_field(&mut rest) {
-        let Some(changed) = field.value.and_then(|value| change(field.number, value)) else { continue };
+        let changed = field.value.and_then(|value| change(field.number, value));
+        if changed.is_none() && (!field.is_opaque || keeps(field.raw)) {
+            continue;
+        }
         let out: &mut Vec<u8> = out.get_or_insert_default();
         let end = bytes.len() - rest.len();
         out.extend_from_slice(&bytes[copied..end - field.raw.len()]);
-        encode_key(field.number, WireType::LengthDelimited, out);
-        encode_varint(changed.len() as u64, out);
-        out.extend_from_slice(&changed);
         copied = end;
+        if let Some(changed) = changed {
+            encode_key(field.number, WireType::LengthDelimited, out);
+            encode_varint(changed.len() as u64, out);
+            out.extend_from_slice(&changed);
+        }
     }
     let end = if rest.is_empty() || keeps(rest) { bytes.len() } else { bytes.len() - rest.len() };
     if out.is_none() && end == bytes.len() {

@@ -2,6 +2,8 @@
 
 use memchr::memmem;
 
+use super::escapes::Layer;
+
 /// Escaped forms of quotes.
 const QUOTES: [&[u8]; 7] = [b"&quot;", b"&#34;", b"&#39;", b"%22", b"%27", b"%2522", b"%252522"];
 
@@ -36,8 +38,9 @@ impl Quote {
     }
 
     /// Returns the end of the text that this quote opened before `from`, and the end of the closing quote. A
-    /// text without a closing quote extends to the end.
-    pub(super) fn close(self, text: &[u8], from: usize) -> (usize, usize) {
+    /// text without a closing quote extends to the end. A quote that is escaped more often does not close it.
+    pub(super) fn close(self, layer: &Layer, from: usize) -> (usize, usize) {
+        let text = &*layer.text;
         match self {
             Self::Other(quote) => {
                 let found = memmem::find(&text[from..], quote);
@@ -47,7 +50,8 @@ impl Quote {
                 let mut backslashes = 0;
                 for (at, here) in text.iter().enumerate().skip(from) {
                     // Within quotes escaped once, a quote in the text has three backslashes, and so on.
-                    if *here == byte && backslashes % (2 * (depth + 1)) == depth {
+                    let is_closing = *here == byte && backslashes % (2 * (depth + 1)) == depth;
+                    if is_closing && layer.can_close(from - 1, at) {
                         return (at - depth, at + 1);
                     }
                     backslashes = if *here == b'\\' { backslashes + 1 } else { 0 };

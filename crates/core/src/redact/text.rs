@@ -2,21 +2,30 @@
 //!
 //! Nothing is parsed as a whole, because the text can be cut off, or be a page with embedded JSON. Instead,
 //! the text is searched for separators between a name and a value. The value is masked unless the name is on
-//! the list.
+//! the list: up to a character that certainly ends it, or else to the end of the text.
+//!
+//! How a value is escaped must not matter. So the same is done with all escapes decoded once, twice, and so
+//! on, and what is a value in any of these texts is masked in the original one. A character that is escaped
+//! more often than the quotes around it belongs to the value.
 
-use std::ops::Range;
+use std::{borrow::Cow, cmp::Reverse, ops::Range};
 
 use super::{
     MASK,
-    escapes::unescape,
+    escapes::Layer,
     harmless::{Place, is_harmless},
     quote::Quote,
-    value::{self, Separator, Style, is_in_pair},
+    value::{self, Opened, Separator, Style, is_in_pair},
 };
 
 /// Budget for scanning bytes repeatedly, so that maliciously nested brackets cannot take quadratic time.
 /// Beyond it, the rest of the text is masked.
 const LOOKED_AT_MAX: usize = 4 << 20;
+/// Number of times that escapes are decoded. A text that has escapes even then is not from anything known, so
+/// its values extend to its end.
+const LAYERS_MAX: usize = 6;
+/// Maximum number of times to look for what else to mask.
+const PASSES_MAX: usize = 8;
 /// Maximum length of a name, in bytes. Longer names are never harmless.
 const NAME_BYTES_MAX: usize = 128;
 /// Maximum number of bytes after a colon that tell a header from prose.
@@ -51,12 +60,64 @@ pub(super) fn mask(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Like [`mask`], for a text of this kind.
 pub(super) fn mask_as(kind: Kind, text: &[u8]) -> Option<Vec<u8>> {
-    let mut masked = Masked { kind, text, out: Vec::new(), copied: 0, looked_at: 0 };
-    let mut at = 0;
-    while at < text.len() {
-        at = masked.step(at).max(at + 1);
+    again(text, |text| mask_once(kind, text))
+}
+
+/// Masks until nothing is left to mask, because a mask can change what the text around it seems to be. A text
+/// that never ends is masked whole.
+pub(super) fn again(text: &[u8], mask: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let mut masked = mask(text)?;
+    for _ in 0..PASSES_MAX {
+        match mask(&masked) {
+            Some(next) => masked = next,
+            None => return Some(masked),
+        }
     }
-    masked.finish()
+    Some(MASK.to_vec())
+}
+
+fn mask_once(kind: Kind, text: &[u8]) -> Option<Vec<u8>> {
+    let (mut found, mut layer) = (Vec::new(), Layer::original(text));
+    for depth in 0..=LAYERS_MAX {
+        let next = layer.decode();
+        let is_last = depth == LAYERS_MAX && next.is_some();
+        let mut masked = Masked {
+            kind,
+            layer: &layer,
+            is_last,
+            found: Vec::new(),
+            opened: Opened::default(),
+            looked_at: 0,
+        };
+        let mut at = 0;
+        while at < layer.text.len() {
+            at = masked.step(at).max(at + 1);
+        }
+        found.extend(masked.found.into_iter().map(|(range, mask)| (layer.original_range(&range), mask)));
+        match next {
+            Some(next) => layer = next,
+            None => break,
+        }
+    }
+    replace(text, found)
+}
+
+/// Replaces the stretches, of which the longest counts where several overlap. Returns `None` if there are
+/// none.
+fn replace(text: &[u8], mut found: Vec<(Range<usize>, &[u8])>) -> Option<Vec<u8>> {
+    found.sort_by_key(|(range, _)| (range.start, Reverse(range.end)));
+    let (mut out, mut copied) = (Vec::new(), 0);
+    for (range, mask) in found {
+        if range.start >= copied {
+            out.extend_from_slice(&text[copied..range.start]);
+            out.extend_from_slice(mask);
+        }
+        copied = copied.max(range.end);
+    }
+    (copied > 0).then(|| {
+        out.extend_from_slice(&text[copied..]);
+        out
+    })
 }
 
 /// Whether bytes that are not text contain a name that is not on the list, and its value.
@@ -89,12 +150,15 @@ fn is_token_byte(byte: u8) -> bool {
     is_name_byte(byte) || b".~+/=".contains(&byte)
 }
 
-/// A text with replaced stretches.
+/// The search for values in a text.
 struct Masked<'a> {
     kind: Kind,
-    text: &'a [u8],
-    out: Vec<u8>,
-    copied: usize,
+    layer: &'a Layer<'a>,
+    /// Whether nothing ends a value, because the text has more escapes.
+    is_last: bool,
+    /// The values, and their replacements.
+    found: Vec<(Range<usize>, &'static [u8])>,
+    opened: Opened,
     /// Number of bytes scanned for values, counting repeated scans.
     looked_at: usize,
 }
@@ -102,7 +166,7 @@ struct Masked<'a> {
 impl Masked<'_> {
     /// Looks at the byte at `at`, and masks what starts there. Returns where to continue.
     fn step(&mut self, at: usize) -> usize {
-        let text = self.text;
+        let text = &*self.layer.text;
         match text[at] {
             b'e' | b'b' | b'B' if at == 0 || !is_name_byte(text[at - 1]) => {
                 if let Some(token) = jwt(text, at).or_else(|| bearer(text, at)) {
@@ -128,12 +192,12 @@ impl Masked<'_> {
 
     /// Masks the value after a separator unless its name is on the list. Returns where to continue.
     fn separated(&mut self, at: usize, separator: Separator, end: usize) -> usize {
-        let text = self.text;
+        let text = &*self.layer.text;
         let name = Name::before(text, at);
         if separator == Separator::Element && !(name.is_quoted && is_in_pair(text, &name.range, at)) {
             return end;
         }
-        let style = Style::new(text, separator, end, name.is_quoted);
+        let style = Style::new(self.layer, (at, end), separator, &name.range, name.is_quoted);
         let is_harmless = match separator {
             Separator::Equals if self.kind == Kind::Header => {
                 name.is(text, separator, &[Place::Pair, Place::Parameter])
@@ -148,7 +212,11 @@ impl Masked<'_> {
         if is_harmless {
             return end;
         }
-        let found = value::find(text, &style);
+        let found = if self.is_last {
+            value::Found::one(style.start..text.len(), MASK)
+        } else {
+            value::find(self.layer, &style, &mut self.opened)
+        };
         // These separators are within a quoted name, as in `{":":"value"}`.
         let is_mark = |byte: &u8| byte.is_ascii_whitespace() || b":=,".contains(byte);
         if style.has_quotes(text)
@@ -166,21 +234,10 @@ impl Masked<'_> {
         seen.max(end)
     }
 
-    fn replace(&mut self, range: Range<usize>, mask: &[u8]) {
-        if range.is_empty() || &self.text[range.clone()] == mask || range.start < self.copied {
-            return;
+    fn replace(&mut self, range: Range<usize>, mask: &'static [u8]) {
+        if !range.is_empty() && &self.layer.text[range.clone()] != mask {
+            self.found.push((range, mask));
         }
-        self.out.extend_from_slice(&self.text[self.copied..range.start]);
-        self.out.extend_from_slice(mask);
-        self.copied = range.end;
-    }
-
-    fn finish(mut self) -> Option<Vec<u8>> {
-        if self.copied == 0 {
-            return None;
-        }
-        self.out.extend_from_slice(&self.text[self.copied..]);
-        Some(self.out)
     }
 }
 
@@ -219,18 +276,24 @@ impl Name {
         if !name.iter().any(|byte| matches!(byte, b'%' | b'\\')) {
             return is_listed(name);
         }
-        let mut name = name.to_vec();
         // JSON escapes are decoded first. An escaped ampersand ends a parameter there, or where the separator
         // is escaped in the same way; elsewhere it is a part of the name.
         if !separator.is_escaped() && name.contains(&b'\\') && !name.contains(&b'%') {
-            name = unescape(&name).unwrap_or(name);
-            return is_listed(last_part(&name));
+            let decoded = Layer::original(name).decode();
+            return is_listed(last_part(decoded.as_ref().map_or(name, |decoded| &decoded.text)));
         }
-        while let Some(plain) = unescape(&name) {
-            name = plain;
-        }
+        let name = decoded(name);
         is_listed(if separator.is_escaped() { last_part(&name) } else { &name })
     }
+}
+
+/// Returns a name without escapes.
+pub(super) fn decoded(name: &[u8]) -> Cow<'_, [u8]> {
+    let mut layer = Layer::original(name);
+    while let Some(next) = layer.decode() {
+        layer = next;
+    }
+    layer.text
 }
 
 fn last_part(name: &[u8]) -> &[u8] {
@@ -241,7 +304,9 @@ fn last_part(name: &[u8]) -> &[u8] {
 fn is_header(text: &[u8], name: &Range<usize>, value: &[u8], end: usize) -> bool {
     let value = &value[..value.len().min(LINE_BYTES_MAX)];
     let line = value.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(value.len());
-    let word = &value[..value.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(value.len())];
+    let is_plain = text[..end].ends_with(b":");
+    let is_of_word = |byte: &u8| is_token_byte(*byte) || (is_plain && *byte == b'%');
+    let word = &value[..value.iter().position(|byte| !is_of_word(byte)).unwrap_or(value.len())];
     let after = value.get(word.len());
     let is_word = after.is_none_or(|byte| byte.is_ascii_whitespace() || b"\"'<>,;)\\".contains(byte));
     let plain = &text[name.clone()];

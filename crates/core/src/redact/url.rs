@@ -12,15 +12,24 @@ const SEGMENT_BYTES_MIN: usize = 16;
 /// Masks the values in a URL or a request line whose names are not on the list, parameters without a name,
 /// and segments of the path that look random. Returns `None` if there are none.
 pub(super) fn mask(line: &str) -> Option<Vec<u8>> {
-    // No URL has these characters: it is another text, whose names and values must not be separated.
-    if line.contains(['"', '\'', '<', '{', '\n']) {
-        return text::mask(line.as_bytes());
-    }
+    text::again(line.as_bytes(), |line| mask_once(&String::from_utf8_lossy(line)))
+}
+
+fn mask_once(original: &str) -> Option<Vec<u8>> {
+    // No URL has these characters: it is another text, whose values can have the marks of a URL.
+    let is_other = original.contains(['"', '\'', '<', '{', '\n']);
+    let line = if is_other { super::redact_text(original) } else { original.into() };
+    let is_method = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let method = line.find(' ').filter(|end| is_method(&line[..*end])).map_or(0, |end| end + 1);
+    let end = line
+        .rfind(" HTTP/")
+        .filter(|at| *at >= method && line[at + 6..].bytes().all(|byte| b"0123456789.".contains(&byte)));
+    let end = end.unwrap_or(line.len());
     let mut masked = Vec::with_capacity(line.len());
-    for part in line.split_inclusive(' ') {
-        address(part, &mut masked);
-    }
-    (masked != line.as_bytes()).then_some(masked)
+    masked.extend_from_slice(&line.as_bytes()[..method]);
+    address(&line[method..end], &mut masked);
+    masked.extend_from_slice(&line.as_bytes()[end..]);
+    (masked != original.as_bytes()).then_some(masked)
 }
 
 fn address(address: &str, masked: &mut Vec<u8>) {
@@ -28,13 +37,15 @@ fn address(address: &str, masked: &mut Vec<u8>) {
     let host =
         path.find("://").map_or(0, |at| path[at + 3..].find('/').map_or(path.len(), |end| at + 3 + end));
     put(&path[..host], false, masked);
-    for part in path[host..].split_inclusive(';') {
+    for (number, part) in path[host..].split_inclusive(';').enumerate() {
         // A value can have slashes, as in base64: it ends with its part.
         let named =
             part.find('=').map_or(part.len(), |at| part[..at].rfind('/').map_or(0, |slash| slash + 1));
         for piece in part[..named].split_inclusive('/') {
+            // After a semicolon, the rest of a value, or a parameter without a name.
+            let is_bare = number > 0;
             let is_random = piece.len() > SEGMENT_BYTES_MIN && !piece.starts_with('@') && looks_random(piece);
-            put(piece, is_random, masked);
+            put(piece, is_bare || is_random, masked);
         }
         put(&part[named..], false, masked);
     }
@@ -44,11 +55,17 @@ fn address(address: &str, masked: &mut Vec<u8>) {
     }
 }
 
-/// Appends a piece and the mark that ends it, masked as a whole if it `is_bare`.
+/// Appends a piece and the mark that ends it, masked as a whole if it `is_bare`. The value of a parameter is
+/// all of the piece, whatever it holds.
 fn put(piece: &str, is_bare: bool, masked: &mut Vec<u8>) {
     let bare = piece.trim_end_matches(is_mark).as_bytes();
+    let value = memchr::memchr(b'=', bare).map_or(0, |at| at + 1);
+    let is_kept = value == 0 || is_harmless(Place::Pair, text::decoded(&bare[..value - 1]).trim_ascii());
     match text::mask(bare) {
-        _ if is_bare && !bare.is_empty() => masked.extend_from_slice(MASK),
+        _ if (is_bare || !is_kept) && value < bare.len() => {
+            masked.extend_from_slice(&bare[..value]);
+            masked.extend_from_slice(MASK);
+        }
         Some(new) => masked.extend_from_slice(&new),
         None => masked.extend_from_slice(bare),
     }
@@ -113,6 +130,16 @@ mod tests {
             "https://www.tiktok.com/@jane.doe2000.private/live",
         );
         check("", "");
+    }
+
+    #[test]
+    fn a_value_is_all_up_to_the_next_mark() {
+        check("https://h/?x=PL\nED&aid=1", "https://h/?x=***&aid=1");
+        check("GET /?x=PL ED\"ED'ED<ED{ED&aid=1 HTTP/1.1", "GET /?x=***&aid=1 HTTP/1.1");
+        check("GET /?x=PL HTTP/1.1 ED HTTP/1.1", "GET /?x=*** HTTP/1.1");
+        check("https://h/?x=PL\\ED%&aid=1#y=PL\0ED", "https://h/?x=***&aid=1#y=***");
+        check("Set-Cookie: x=&quot;PL\\/ED; Path=/", "Set-Cookie: x=***;***/***; Path=/");
+        check("a=b; x=PL\nED; aid=3", "a=***; x=***; aid=3");
     }
 
     #[test]

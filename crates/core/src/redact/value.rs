@@ -2,7 +2,13 @@
 
 use std::ops::Range;
 
-use super::{MASK, escapes::percent, quote::Quote};
+use memchr::memchr3_iter;
+
+use super::{
+    MASK,
+    escapes::{Layer, escape, percent},
+    quote::Quote,
+};
 
 /// Replacement for an unquoted value in JSON.
 const QUOTED_MASK: &[u8] = b"\"***\"";
@@ -19,9 +25,13 @@ const ESCAPED: [(&[u8], u8); 6] = [
 /// The way in which a name and its value are joined.
 pub(super) struct Style {
     /// Start of the value, or of its quote.
-    start: usize,
+    pub(super) start: usize,
     /// Whether the name is quoted.
     is_quoted: bool,
+    /// Whether the name follows a mark of a URL. White space ends a URL within prose, but not a cookie.
+    is_in_url: bool,
+    /// Whether the separator is percent-escaped.
+    is_percent: bool,
     separator: Separator,
 }
 
@@ -63,9 +73,18 @@ impl Separator {
 }
 
 impl Style {
-    /// Returns the style of a value after a separator that ends at `end`.
-    pub(super) fn new(text: &[u8], separator: Separator, end: usize, is_quoted: bool) -> Self {
-        Self { start: skip_space(text, end), is_quoted, separator }
+    /// Returns the style of a value after a separator from `at` to `end`.
+    pub(super) fn new(
+        layer: &Layer,
+        (at, end): (usize, usize),
+        separator: Separator,
+        name: &Range<usize>,
+        is_quoted: bool,
+    ) -> Self {
+        let text = &*layer.text;
+        let is_in_url = name.start.checked_sub(1).is_some_and(|at| b"?&#".contains(&text[at]));
+        let is_percent = layer.is_percent(at);
+        Self { start: skip_space(text, end), is_quoted, is_in_url, is_percent, separator }
     }
 
     /// Returns the value and what follows it.
@@ -78,25 +97,113 @@ impl Style {
         Quote::read(text, self.start).is_some()
     }
 
-    /// Returns the length of an unquoted value.
-    fn length(&self, rest: &[u8]) -> usize {
-        let is_escaped = self.separator.is_escaped();
-        let ends = |byte: &u8| match (self.separator, self.is_quoted) {
-            (Separator::Colon, true) => {
+    /// Returns the end of an unquoted value that starts at `from`: what certainly does not belong to it.
+    fn end(&self, layer: &Layer, from: usize, opened: &mut Opened) -> usize {
+        let text = &*layer.text;
+        let rest = &text[from..];
+        // Masked before.
+        let after = rest.strip_prefix(MASK).and_then(|after| after.first());
+        if after.is_some_and(u8::is_ascii_whitespace) && layer.width(from + MASK.len()) == 1 {
+            return from + MASK.len();
+        }
+        if (self.separator, self.is_quoted) == (Separator::Colon, true) {
+            let ends = |byte: &u8| {
                 matches!(byte, b',' | b'}' | b']' | b'&' | b'\\' | b'"') || byte.is_ascii_whitespace()
-            }
-            // The value of a header extends to the end of the line.
-            (Separator::Colon, false) => matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'\\'),
-            _ => {
-                matches!(byte, b'&' | b';' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`')
-                    || byte.is_ascii_whitespace()
-            }
+            };
+            return from + run(rest, |byte| !ends(byte));
+        }
+        let (is_header, is_escaped) = (self.separator == Separator::Colon, self.separator.is_escaped());
+        let mut ends = |at: usize| match text[at] {
+            // The percent escapes in a value are a part of it.
+            _ if layer.is_percent(at) && !self.is_percent => false,
+            b'"' | b'\'' | b'`' => opened.closes(layer, from, at),
+            b'<' => matches!(text.get(at + 1), Some(b'/' | b'!')),
+            b'\r' | b'\n' => begins_line(layer, at),
+            b'&' if text[at..].starts_with(b"&amp;") && begins_pair(layer, at + 5) => !is_header,
+            // Within quotes, the next layer says whether the character belongs to the value.
+            b'\\' | b'&' if escape(&text[at..]).is_some() && opened.are_any(layer, from) => true,
+            b'&' | b';' => !is_header && begins_pair(layer, at + 1),
+            b'%' if is_escaped => percent(text, at).is_some_and(|(byte, _)| b"&;".contains(&byte)),
+            byte if byte.is_ascii_whitespace() && self.is_in_url => !opened.are_any(layer, from),
+            _ => false,
         };
-        let is_end = |at: usize| {
-            ends(&rest[at])
-                || (is_escaped && percent(rest, at).is_some_and(|(byte, _)| b"&;\"}".contains(&byte)))
-        };
-        (0..rest.len()).find(|at| is_end(*at)).unwrap_or(rest.len())
+        (from..text.len()).find(|at| ends(*at)).unwrap_or(text.len())
+    }
+}
+
+/// Whether a name and its separator follow a mark that can end a value, or nothing. Otherwise, the value may
+/// go on.
+fn begins_pair(layer: &Layer, at: usize) -> bool {
+    let at = skip_space(&layer.text, at);
+    at == layer.text.len()
+        || matches!(separator_after_name(layer, at), Some(Separator::Equals | Separator::EscapedEquals))
+}
+
+/// Whether a line with a name and its separator follows the end of a line, or an empty one, or nothing. A
+/// folded line begins with white space.
+fn begins_line(layer: &Layer, at: usize) -> bool {
+    let text = &*layer.text;
+    let skip_end = |at: usize| {
+        let at = at + usize::from(text.get(at) == Some(&b'\r'));
+        at + usize::from(text.get(at) == Some(&b'\n'))
+    };
+    let line = skip_end(at);
+    line == text.len() || skip_end(line) > line || separator_after_name(layer, line).is_some()
+}
+
+fn separator_after_name(layer: &Layer, at: usize) -> Option<Separator> {
+    let text = &*layer.text;
+    let separator =
+        |at: &usize| Separator::read(text, *at).filter(|(separator, _)| *separator != Separator::Element);
+    let is_space = |at: usize| match text[at] {
+        b' ' => layer.width(at) == 1,
+        byte => byte.is_ascii_whitespace(),
+    };
+    let is_name = |at: &usize| !is_space(*at) && !b"&;,?#/\"'<>{}".contains(&text[*at]);
+    let end = (at..text.len()).find(|at| !is_name(at) || separator(at).is_some())?;
+    separator(&end).map(|(separator, _)| separator)
+}
+
+/// The quotes that are open before a place in a text.
+#[derive(Default)]
+pub(super) struct Opened {
+    quotes: Vec<usize>,
+    /// Where to go on.
+    at: usize,
+}
+
+impl Opened {
+    /// Whether the quote at `at` closes one that was opened before `from`. A quote that is escaped more often
+    /// does not.
+    fn closes(&mut self, layer: &Layer, from: usize, at: usize) -> bool {
+        self.are_any(layer, from)
+            && self
+                .quotes
+                .iter()
+                .any(|open| layer.text[*open] == layer.text[at] && layer.can_close(*open, at))
+    }
+
+    /// Whether quotes are open at `from`.
+    fn are_any(&mut self, layer: &Layer, from: usize) -> bool {
+        let text = &*layer.text;
+        if self.at < from {
+            for at in memchr3_iter(b'"', b'\'', b'`', &text[self.at..from]).map(|found| self.at + found) {
+                let is_escaped = at > 0 && text[at - 1] == b'\\';
+                let closed = self
+                    .quotes
+                    .iter()
+                    .rposition(|open| text[*open] == text[at] && layer.can_close(*open, at));
+                match closed {
+                    _ if is_escaped => {}
+                    Some(closed) => self.quotes.truncate(closed),
+                    // An apostrophe opens nothing.
+                    None if at > 0 && text[at - 1].is_ascii_alphanumeric() => {}
+                    None => self.quotes.push(at),
+                }
+            }
+            self.at = from;
+        }
+        !self.quotes.is_empty()
     }
 }
 
@@ -109,21 +216,33 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn one(range: Range<usize>, mask: &'static [u8]) -> Self {
+    pub(super) fn one(range: Range<usize>, mask: &'static [u8]) -> Self {
         Self { seen: range.end, parts: vec![(range, mask)] }
     }
 }
 
 /// Finds the value.
-pub(super) fn find(text: &[u8], style: &Style) -> Found {
-    let at = style.start;
+pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
+    let (text, at) = (&*layer.text, style.start);
     if let Some((quote, start)) = Quote::read(text, at) {
-        return Found::one(start..quote.close(text, start).0, MASK);
+        let (end, after) = quote.close(layer, start);
+        // A cookie can have quotes within.
+        let ends = |byte: &u8| b",;&)}]</>\\".contains(byte) || byte.is_ascii_whitespace();
+        let goes_on = style.separator == Separator::Equals && text.get(after).is_some_and(|byte| !ends(byte));
+        let range = if goes_on { at..style.end(layer, after, opened) } else { start..end };
+        return Found::one(range, MASK);
     }
     if matches!(text.get(at), Some(b'[' | b'{')) {
-        return leaves(text, at);
+        let found = leaves(layer, at);
+        // A cookie, or a parameter, can begin with a bracket.
+        let after = found.seen + run(&text[found.seen..], |byte| b")}] ".contains(byte));
+        let ends = |opened| style.end(layer, after, opened) == after && found.seen < text.len();
+        let is_list = text.get(after) == Some(&b',') && begins_pair(layer, after + 1);
+        if style.separator != Separator::Equals || (!style.is_in_url && (is_list || ends(opened))) {
+            return found;
+        }
     }
-    let end = at + style.length(&text[at..]);
+    let end = style.end(layer, at, opened);
     let is_json = style.is_quoted && style.separator == Separator::Colon;
     match &text[at..end] {
         b"true" | b"false" | b"null" => Found { parts: vec![], seen: end },
@@ -135,21 +254,31 @@ pub(super) fn find(text: &[u8], style: &Style) -> Found {
 }
 
 /// Finds the strings and numbers, but not the names, from the bracket at `start` to the closing one.
-fn leaves(text: &[u8], start: usize) -> Found {
-    let (mut parts, mut at, mut depth) = (Vec::new(), start, 0_usize);
+fn leaves(layer: &Layer, start: usize) -> Found {
+    let text = &*layer.text;
+    let (mut parts, mut at, mut brackets) = (Vec::new(), start, Vec::new());
+    // Whether a string is a value, and not a name, whatever follows it.
+    let mut is_value = false;
     while let Some(byte) = text.get(at) {
         if let Some((quote, begin)) = Quote::read(text, at) {
-            let (end, after) = quote.close(text, begin);
-            if text.get(skip_space(text, after)) != Some(&b':') {
+            let (end, after) = quote.close(layer, begin);
+            if is_value || text.get(skip_space(text, after)) != Some(&b':') {
                 parts.push((begin..end, MASK));
             }
             at = after;
             continue;
         }
         match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' if depth == 1 => break,
-            b']' | b'}' => depth -= 1,
+            b'[' | b'{' => {
+                brackets.push(*byte);
+                is_value = *byte == b'[';
+            }
+            b']' | b'}' if brackets.len() == 1 => break,
+            b']' | b'}' => {
+                brackets.pop();
+            }
+            b',' => is_value = brackets.last() == Some(&b'['),
+            b':' => is_value = true,
             b'0'..=b'9' | b'-' => {
                 let is_number =
                     |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
@@ -168,6 +297,17 @@ fn leaves(text: &[u8], start: usize) -> Found {
                 continue;
             }
             b'\\' => at += run(&text[at..], |byte| *byte == b'\\') - 1,
+            // A name, or a word that JSON does not know.
+            byte if byte.is_ascii_alphabetic() || b"%&_$".contains(byte) || !byte.is_ascii() => {
+                let is_word = |byte: &u8| !b",:=&;[]{}\"'\\".contains(byte) && !byte.is_ascii_whitespace();
+                let end = at + 1 + run(&text[at + 1..], is_word);
+                let is_name = matches!(text.get(skip_space(text, end)), Some(b':' | b'='));
+                if !is_name && !matches!(&text[at..end], b"true" | b"false" | b"null") {
+                    parts.push((at..end, QUOTED_MASK));
+                }
+                at = end;
+                continue;
+            }
             _ => {}
         }
         at += 1;

@@ -45,7 +45,7 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
     let (kinds, _) = types(bytes);
     let is_batch = kinds.iter().any(|kind| BATCH_TYPES.contains(kind));
     let is_encoded = is_one_of(&ENCODED_TYPES, &kinds);
-    rewrite(bytes, is_clean, |number, value| match number {
+    let masked = rewrite(bytes, is_clean, |number, value| match number {
         PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, |plain| {
             // Packed in another way, it could hold anything. A batch that breaks off begins with its
             // messages.
@@ -59,7 +59,15 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
         // No list explains what it holds.
         PAYLOAD_FIELD => whole(value),
         _ => None,
-    })
+    });
+    unless_text(bytes, masked)
+}
+
+/// Text is never a frame, a batch or a message, even if it can be read as one: it is masked whole, and so is
+/// what a mask makes text.
+fn unless_text(bytes: &[u8], masked: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    let any_text = is_text(bytes) || masked.as_deref().is_some_and(is_text);
+    if any_text { whole(bytes) } else { masked }
 }
 
 /// Masks the secrets in a push frame from a client; returns `None` if there are none. Only heartbeats, acks
@@ -71,7 +79,7 @@ pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let (is_ack, is_encoded) = (is_one_of(&[ACK_TYPE], &kinds), is_one_of(&ENCODED_TYPES, &kinds));
     let is_word = |value: &[u8]| value.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
-    rewrite(
+    let masked = rewrite(
         bytes,
         |_| false,
         |number, value| match number {
@@ -81,7 +89,8 @@ pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
             TYPE_FIELD | ENCODING_FIELD if is_word(value) => None,
             _ => whole(value),
         },
-    )
+    );
+    unless_text(bytes, masked)
 }
 
 /// Returns the types that a push frame states, and the rest of it that is not protobuf.
@@ -102,14 +111,15 @@ fn is_one_of(known: &[&[u8]], kinds: &[&[u8]]) -> bool {
 
 /// Masks the secrets in a heartbeat, or in the entry into a room.
 fn message(bytes: &[u8]) -> Option<Vec<u8>> {
-    rewrite(
+    let masked = rewrite(
         bytes,
         |_| false,
         |number, value| match number {
             1..=ENTER_FIELDS_MAX if is_text(value) => text::mask(value),
             _ => whole(value),
         },
-    )
+    );
+    unless_text(bytes, masked)
 }
 
 /// Masks the value of a push frame's header unless its name is on the list.
@@ -143,11 +153,12 @@ pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
         let cut = decode_key(&mut &*tail).map_or(0, |(number, _)| number);
         !matches!(cut, ROUTE_PARAMS_FIELD | PUSH_SERVER_FIELD) && is_clean(tail)
     };
-    rewrite(bytes, keeps, |number, value| match number {
+    let masked = rewrite(bytes, keeps, |number, value| match number {
         ROUTE_PARAMS_FIELD => route_param(value),
         PUSH_SERVER_FIELD => address(value),
         _ => None,
-    })
+    });
+    unless_text(bytes, masked)
 }
 
 /// Applies `change` to decompressed gzip data, or to `bytes` if they are not gzip. Data that decompresses

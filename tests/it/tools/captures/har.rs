@@ -196,12 +196,13 @@ fn no_secret_is_written() {
 #[test]
 fn only_parameters_that_are_known_to_be_harmless_are_imported() {
     let parameters = "&X-Dynosaur=planted-1&X-Mssdk-Info=planted-2&MSTOKEN=planted-3&%6d%73x=planted-4&x[]=planted-5\
-        &x=planted-6&x=planted-7;y=planted-8&planted-9&Device_Platform=web&%61pp_name=tiktok_web#access_token=planted-10";
+        &x=planted-6&x=planted-7;y=planted-8&planted-9&Device_Platform=web&%61pp_name=tiktok_web&z=X\nplanted-17\"planted-18 planted-19#access_token=planted-10";
     let url = format!("{URL}{parameters}");
     let lookup = answer(
         "https://www.tiktok.com/api-live/user/room/?session=planted-11&uniqueId=ann&email=planted-12&code=planted-13",
         STARTED,
-        br#"{"data":{"user":{"roomId":"7","new_ticket":"planted-14"}},"otp":123777456}"#,
+        br#"{"data":{"user":{"roomId":"7","new_ticket":"planted-14"},"uri":"h?z=X\u000aplanted-20"},"otp":123777456,
+            "message":"a=b; z=X\u000aplanted-21; c=d"}"#,
     );
     let login = answer("https://www.tiktok.com/passport/login/?email=planted-15&otp=1", STARTED, b"{}");
     let mut said = messages(|ms| ms / 1e3);
@@ -221,7 +222,7 @@ fn only_parameters_that_are_known_to_be_harmless_are_imported() {
     let open = bytes.iter().find(|text| text.contains("ConnOpen")).unwrap();
     assert!(
         open.contains("&X-Dynosaur=***&X-Mssdk-Info=***")
-            && open.contains("Device_Platform=web&%61pp_name=tiktok_web#"),
+            && open.contains("Device_Platform=web&%61pp_name=tiktok_web&z=***#"),
         "{open}"
     );
 }

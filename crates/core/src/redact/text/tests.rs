@@ -90,7 +90,8 @@ fn names_with_an_index_or_space_or_many_escapes_are_masked() {
 #[test]
 fn only_listed_headers_and_cookies_are_kept() {
     check("ttwid=1%7Cx; tt-target-idc=a; sessionid=2", "ttwid=***; tt-target-idc=a; sessionid=***");
-    check("a\r\nCookie: x=1; y=2\r\nb", "a\r\nCookie: ***\r\nb");
+    check("a\r\nCookie: x=1; y=2\r\nhost: b", "a\r\nCookie: ***\r\nhost: b");
+    check("a\r\nCookie: x=1;\r\n y=2\r\n\r\nb", "a\r\nCookie: ***\r\n\r\nb");
     check("X-Gorgon: 0404\r\nauth: b\r\nhost: h", "X-Gorgon: ***\r\nauth: ***\r\nhost: h");
     check("x-new-header: b\r\nContent-Type: c", "x-new-header: ***\r\nContent-Type: c");
     check("Authorization: Bearer abc", "Authorization: ***");
@@ -98,6 +99,83 @@ fn only_listed_headers_and_cookies_are_kept() {
     check("token: a1b2c3d4e5", "token: ***");
     check("refused: Bearer abcdef0123456 is old", "refused: Bearer *** is old");
     check("sent eyJhbGciOi.eyJleHAi.c_-Q to", "sent *** to");
+}
+
+/// `PL…ED` is a value, whatever is within.
+#[test]
+fn a_value_is_masked_however_it_is_escaped() {
+    for (text, masked) in [
+        // Broken escapes, and escaped ends of lines.
+        ("a=b; Q=PL%+a%0Aa-ED; c=d", "a=***; Q=***; c=***"),
+        ("a=b; Q=PL%; c=d", "a=***; Q=***; c=***"),
+        ("Q=PL%u0026ED&aid=1", "Q=***&aid=1"),
+        ("Q=PL%26ED&aid=1", "Q=***&aid=1"),
+        ("Q=PL%2526ED%253B&aid=1", "Q=***&aid=1"),
+        (r"Q=PL\ED&aid=1", "Q=***&aid=1"),
+        (r"Q=PL\nED&aid=1", "Q=***&aid=1"),
+        (r"Q=PL\x0aED\u000AED&aid=1", "Q=***&aid=1"),
+        (r"Q=PL\/ED&aid=1", "Q=***&aid=1"),
+        ("Q=PL+ED&aid=1", "Q=***&aid=1"),
+        ("Q=PL&#x41;ED&aid=1", "Q=***&aid=1"),
+        ("Q=PL&#x26;ED&aid=1", "Q=***&aid=1"),
+        ("Q=PL&amp;ED&amp;aid=1", "Q=***&amp;aid=1"),
+        ("Q=PL;ED&aid=1", "Q=***&aid=1"),
+        ("a=b; Q=PL&ED; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=PL&ED; ED; Secure; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=PL;\r\n\tED\r\n", "a=***; Q=***\r\n"),
+        ("Q=PL\0ED; aid=1", "Q=***; aid=1"),
+        // White space, quotes and brackets in a cookie.
+        ("a=b; Q=PL ED; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=PL\tED, ED; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=PL\nED; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=PL\"ED; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=\"PL\"ED; aid=1", "a=***; Q=***; aid=1"),
+        ("a=b; Q=PL'ED<ED>ED`; aid=1", "a=***; Q=***; aid=1"),
+        ("Cookie: a=\"PL\"; b='ED'\r\nhost: h", "Cookie: ***\r\nhost: h"),
+        ("token: PL1234%41%42%+ED", "token: ***"),
+        // In a string of JSON, once and twice.
+        (r#"{"uri":"x?Q=PL\u000aED\u0026aid=b"}"#, r#"{"uri":"x?Q=***\u0026aid=b"}"#),
+        (r#"{"uri":"x?Q=PL\nED","id":1}"#, r#"{"uri":"x?Q=***","id":1}"#),
+        (r#"{"uri":"x?Q=PL\"ED","id":1}"#, r#"{"uri":"x?Q=***","id":1}"#),
+        (r#"{"uri":"x?Q=PL\u0022ED","id":1}"#, r#"{"uri":"x?Q=***","id":1}"#),
+        (r#"{"uri":"x?Q=PL\\\"ED","id":1}"#, r#"{"uri":"x?Q=***","id":1}"#),
+        (r#"{"uri":"a=b; Q=PL ED; aid=1","id":1}"#, r#"{"uri":"a=***; Q=***; aid=1","id":1}"#),
+        (
+            r#"{"data":"{\"uri\":\"x?Q=PL\\u000aED\",\"id\":1}"}"#,
+            r#"{"data":"{\"uri\":\"x?Q=***\",\"id\":1}"}"#,
+        ),
+        (r#"{"data":"{\"uri\":\"x?Q=PL\\\"ED\",\"id\":1}"}"#, r#"{"data":"{\"uri\":\"x?Q=***\",\"id\":1}"}"#),
+        (r#"{"data":"{\u0022Q\u0022:\u0022PLED\u0022}"}"#, r#"{"data":"{\u0022Q\u0022:\u0022***\u0022}"}"#),
+        (
+            r#"{"data":"{\"uri\":\"https:\\/\\/me:PLED@h\"}"}"#,
+            r#"{"data":"{\"uri\":\"https:\\/\\/***@h\"}"}"#,
+        ),
+        (r#"{"message":"ok\nCookie: PLED"}"#, r#"{"message":"ok\nCookie: ***"}"#),
+        (
+            r#"{"message":"ok\u000d\u000aCookie:\u0020PLED\r\nhost: h"}"#,
+            r#"{"message":"ok\u000d\u000aCookie:\u0020***\r\nhost: h"}"#,
+        ),
+        // In an address within an address.
+        ("?cursor=h%3FQ%3DPL%2526ED%26aid%3Dd", "?cursor=h%3FQ%3D***%26aid%3Dd"),
+        ("?cursor=h%3FQ%3DPL%22ED%7DED%26aid%3Dd", "?cursor=h%3FQ%3D***%26aid%3Dd"),
+        ("?cursor=h%3fQ%3dPL%0aED%26aid%3dd", "?cursor=h%3fQ%3d***%26aid%3dd"),
+        ("?cursor=%7B%22Q%22%3A%22PL%5C%22ED%22%7D", "?cursor=%7B%22Q%22%3A%22***%22%7D"),
+        ("?cursor=https%3A%2F%2Fme%3APLED%40h%2F", "?cursor=https%3A%2F%2F***%40h%2F"),
+        // Found by the random test below.
+        (r"wss://h/p;x=\u0026PLED/q?aid=1", "wss://h/p;x=***"),
+        ("https://h/p?aid=1&x=[PLED&aid=d", "https://h/p?aid=1&x=***&aid=d"),
+        ("a=b; x=[PL]ED; aid=d", "a=***; x=***; aid=d"),
+        ("a=b; x=&quot;PLED; aid=d", "a=***; x=&quot;***"),
+        ("a=b; x=\"PL\"\"ED; aid=d", "a=***; x=***; aid=d"),
+        ("a=b; x=\"PL\"+ED; aid=d", "a=***; x=***; aid=d"),
+        (r#"{"x":["PL\",\"y\":ED",{"id":1}]}"#, r#"{"x":["***",{"id":"***"}]}"#),
+        (r#"{"uri":"Cookie: x=PL%0aED\r\nhost: h"}"#, r#"{"uri":"Cookie: ***\r\nhost: h"}"#),
+        // In HTML.
+        ("{&quot;Q&quot;:&quot;PL\\&quot;ED&quot;}", "{&quot;Q&quot;:&quot;***&quot;}"),
+        ("<a href=\"?Q=PL&quot;ED&amp;aid=1\">", "<a href=\"***\">"),
+    ] {
+        check(text, masked);
+    }
 }
 
 #[test]
@@ -185,5 +263,109 @@ proptest! {
             let masked = redact_text(&text);
             prop_assert!(!masked.contains("PLANTED"), "{text} {masked}");
         }
+    }
+}
+
+/// What is between the words of a value: escapes of all kinds, broken ones, and marks that end other values.
+const MARKS: &[&str] = &[
+    "", "%", "%%", "%2", "%0A", "%0d%0A", "%26", "%3B", "%3b", "%20", "%22", "%27", "%2C", "%7D", "%00",
+    "%2526", "%25253B", "%5C%22", "%u0026", "%zz", "\\", "\\\\", "\\n", "\\u000a", "\\u0026", "\\u003B",
+    "\\u0022", "\\x0a", "\\\"", "\\/", "\\u00e9", "\\q", "+", ",", ".", "/", "|", "~", "!", "*", "***", "(",
+    ")", "[", "]", "{", "}", "`", "&amp", "&#x41;", "&#10;", "&#38;", "&quot;", "é", "\u{2028}",
+];
+/// Further ones that a cookie can have, or the value of a key.
+const LOOSE: &[&str] = &[" ", "  ", ", ", "\t", "\n", "\r\n\t", "\"", "'", "<", ">", "\"\"", "\\ ", " \""];
+
+fn value(marks: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let word = (proptest::sample::select(marks), "PLANTED[a-zA-Z0-9]{1,6}");
+    ("[a-zA-Z0-9]{0,4}", proptest::collection::vec(word, 1..5)).prop_map(|(first, words)| {
+        first + &words.into_iter().map(|(mark, word)| mark.to_owned() + &word).collect::<String>()
+    })
+}
+
+/// A text that someone could write, with a value.
+fn planted() -> impl Strategy<Value = String> {
+    let all = Vec::leak([MARKS, LOOSE].concat());
+    let name = proptest::sample::select(&["msToken", "sid_tt", "Zs", "x-new", "a.b[0]", "t%6Fken"][..]);
+    (name, value(MARKS), value(all), 0..9).prop_map(|(name, strict, loose, place)| match place {
+        0 => format!("a=b; {name}={loose}; c=d"),
+        1 => format!("{name}={loose}"),
+        2 => format!("https://h/p?aid=1&{name}={strict}&c=d#f"),
+        3 => format!("/p?{name}={strict}"),
+        4 => format!("wss://h/p;{name}={strict}/q?aid=1"),
+        5 => format!("a: b\r\nCookie: a=b; {name}={loose}\r\nhost: h"),
+        6 => format!("Set-Cookie: {name}={loose}; Path=/; Secure"),
+        7 => serde_json::json!({"id": 1, name: loose, "nickname": "x"}).to_string(),
+        _ => serde_json::json!({"id": 1, name: [loose, {"y": strict}], "nickname": "x"}).to_string(),
+    })
+}
+
+/// Writes a text as a string of JSON, with more escapes than needed.
+fn as_json(text: &str, noise: &[u8]) -> String {
+    let escape = |(at, c): (usize, char)| match noise.get(at % 64).copied().unwrap_or_default() {
+        0..=15 if c.is_ascii() => format!("\\u{:04x}", u32::from(c)),
+        16..=30 if c.is_ascii() => format!("\\u{:04X}", u32::from(c)),
+        31..=60 if c == '/' => "\\/".to_owned(),
+        _ => serde_json::to_string(&c).unwrap().trim_matches('"').to_owned(),
+    };
+    let quote = |c: char| if c == '"' { Some("\\\"".to_owned()) } else { None };
+    text.chars().enumerate().map(|(at, c)| quote(c).unwrap_or_else(|| escape((at, c)))).collect()
+}
+
+/// Writes a text as a value in an address, with more escapes than needed.
+fn as_value(text: &str, noise: &[u8]) -> String {
+    let escape = |(at, byte): (usize, u8)| match noise.get(at % 64).copied().unwrap_or_default() {
+        0..=15 => format!("%{byte:02x}"),
+        _ if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => char::from(byte).to_string(),
+        16..=60 => format!("%{byte:02x}"),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().enumerate().map(escape).collect()
+}
+
+fn as_html(text: &str, noise: &[u8]) -> String {
+    let escape = |(at, c): (usize, char)| match (c, noise.get(at % 64).copied().unwrap_or_default()) {
+        ('&', 0..100) => "&#38;".to_owned(),
+        ('&', _) => "&amp;".to_owned(),
+        ('"', 0..100) => "&#x22;".to_owned(),
+        ('"', _) => "&quot;".to_owned(),
+        ('<', _) => "&lt;".to_owned(),
+        ('=', 0..50) => "&#61;".to_owned(),
+        _ => c.to_string(),
+    };
+    text.chars().enumerate().map(escape).collect()
+}
+
+fn wrap(text: &str, kind: u8, noise: &[u8]) -> String {
+    match kind {
+        0 => format!(r#"{{"id":1,"uri":"{}","nickname":"x"}}"#, as_json(text, noise)),
+        1 => format!("https://h/?aid=1&cursor={}&room_id=7", as_value(text, noise)),
+        2 => format!(r#"<a href="{}">x</a>"#, as_html(text, noise)),
+        _ => format!(r#"["x","{}"]"#, as_json(text, noise)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_escape_hides_a_part_of_a_value(
+        text in planted(),
+        wraps in proptest::collection::vec((0_u8..4, proptest::collection::vec(any::<u8>(), 64)), 0..4),
+    ) {
+        let is_wrapped = !wraps.is_empty();
+        let text = wraps.iter().fold(text, |text, (kind, noise)| wrap(&text, *kind, noise));
+        let masks = [redact_text(&text), crate::redact::redact_url(&text)];
+        for masked in &masks {
+            let mut layer = Layer::original(masked.as_bytes());
+            for _ in 0..6 {
+                prop_assert!(memchr::memmem::find(&layer.text, b"PLANTED").is_none(), "{text}\n{masked}");
+                let Some(next) = layer.decode() else { break };
+                layer = next;
+            }
+        }
+        prop_assert_eq!(redact_text(&masks[0]), &*masks[0], "{}", text);
+        prop_assert_eq!(crate::redact::redact_url(&masks[1]), &*masks[1], "{}", text);
+        prop_assert!(!is_wrapped || masks[0].contains("***"));
     }
 }
