@@ -47,6 +47,8 @@ pub struct Staged {
     /// Where each break happens.
     places: Arc<[Spot]>,
     progress: Arc<Mutex<Progress>>,
+    /// Number of clients that the show waits for.
+    clients: usize,
     /// Whether it stops if clients do not come back.
     gives_up: bool,
 }
@@ -61,11 +63,11 @@ pub struct Progress {
 }
 
 impl Staged {
-    /// Changes a recording for a case.
+    /// Changes a recording for a case, whose show begins when as many clients are connected.
     ///
     /// # Errors
     /// `bad_request` if the recording is too long to be changed; any failure of reading it.
-    pub fn new(case: &'static Case, tape: &Tape) -> Result<Self, Problem> {
+    pub fn new(case: &'static Case, tape: &Tape, clients: usize) -> Result<Self, Problem> {
         let changed = tape.changed(case, RECORDING_BYTES_MAX)?;
         let places: Arc<[Spot]> = match case.script.breaks {
             [] => Arc::default(),
@@ -76,7 +78,7 @@ impl Staged {
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
-        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), gives_up: false })
+        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), clients, gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
@@ -103,7 +105,7 @@ impl Staged {
     /// clients do not come back. Tells `tell` what happens, in one line each.
     pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
         if self.is_let_in().await {
-            self.begin(hub, control).await;
+            self.begin(hub).await;
             for (index, spot) in self.places.iter().enumerate() {
                 self.gates.reached(index + 1).await;
                 if !self.break_at(index, *spot, hub, control, &tell).await {
@@ -176,18 +178,15 @@ impl Staged {
 
     /// Holds the show until as many clients as it waits for have answered a ping: some close their first connection at
     /// once and open another one.
-    async fn begin(&self, hub: &Hub, control: &Control) {
-        self.gates.reached(0).await;
-        let wanted = hub.subscriber_count().max(1);
+    async fn begin(&self, hub: &Hub) {
         loop {
-            hub.wait_for_subscribers(wanted).await;
+            hub.wait_for_subscribers(self.clients).await;
             self.door.confirmed(CONFIRM_MAX).await;
-            if hub.subscriber_count() >= wanted {
+            if hub.subscriber_count() >= self.clients {
                 break;
             }
         }
         self.gates.open(0);
-        let _ = control.order(ReplayOrder::Play).await;
     }
 
     /// Returns why clients of this case usually try too often.

@@ -3,11 +3,7 @@
 mod count;
 mod table;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use self::{
     count::Memory,
@@ -84,8 +80,8 @@ impl<'a> Show<'a> {
 /// What explains a wrong number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
-    /// Codes of all mistakes that give it.
-    pub candidates: BTreeSet<&'static str>,
+    /// All mistakes that give it: their codes, and what a client does that makes them.
+    pub candidates: BTreeMap<&'static str, &'static str>,
     /// The mistake, if exactly one gives it. Mistakes that the plain show reveals as well only count if no other
     /// does.
     pub found: Option<Diagnosis>,
@@ -107,7 +103,7 @@ pub fn explain(events: &[Event], breaks: &[usize], starts: &[usize], what: &str,
     }
     let gives = |mistake: &&Mistake| mistake.is_about(what) && show.value(mistake, &name) == got;
     let all = Vec::from_iter(TABLE.iter().filter(gives));
-    let candidates = all.iter().map(|mistake| mistake.name).collect();
+    let candidates = all.iter().map(|mistake| (mistake.name, mistake.doing)).collect();
     let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious);
     let likely = if others.is_empty() { obvious } else { others };
     let is_one = likely.iter().all(|other| other.name == likely[0].name);
@@ -116,13 +112,6 @@ pub fn explain(events: &[Event], breaks: &[usize], starts: &[usize], what: &str,
         Diagnosis { name: mistake.name, message }
     });
     Explanation { candidates, found }
-}
-
-/// Returns what a client with a mistake does, as the subject of a sentence.
-#[must_use]
-pub fn doing(name: &str) -> Option<&'static str> {
-    let mistake = TABLE.iter().find(|mistake| mistake.name == name).map(|mistake| mistake.doing);
-    mistake.or((name == REPEATED).then_some(REPEATING))
 }
 
 /// Code of the mistake to count messages again that were sent again.
@@ -138,7 +127,7 @@ pub fn explain_with_repeats(once: &[Event], all: &[Event], what: &str, got: &str
     let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
     let mut explained = explain(once, &[], &[], what, got);
     if got != right && got == repeated {
-        explained.candidates.insert(REPEATED);
+        explained.candidates.insert(REPEATED, REPEATING);
         explained.found =
             Some(Diagnosis { name: REPEATED, message: format!("{got} is what {REPEATING} gives") });
         return explained;

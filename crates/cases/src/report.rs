@@ -6,16 +6,13 @@
 mod ci;
 mod junit;
 
-use std::{collections::BTreeSet, iter, time::Duration};
+use std::{collections::BTreeMap, iter, time::Duration};
 
 use serde_json::{Value, json};
 
 pub use self::ci::{annotations, step_summary};
 pub use self::junit::junit;
-use crate::{
-    mistakes,
-    sans_io::terminal::{is_invisible, printable},
-};
+use crate::sans_io::terminal::{is_invisible, printable};
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +55,8 @@ pub struct Failure {
     pub got: Option<String>,
     /// Code of the mistake that explains the value, such as `only_repeat_end`.
     pub diagnosis: Option<&'static str>,
-    /// Codes of all mistakes that give the value.
-    pub candidates: BTreeSet<&'static str>,
+    /// All mistakes that give the value: their codes, and what a client does that makes them.
+    pub candidates: BTreeMap<&'static str, &'static str>,
     /// What was wrong, in one line: a fragment that starts with a verb.
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
@@ -204,7 +201,7 @@ pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
 /// What all wrong numbers have in common.
 struct Conclusion {
     /// Codes of the mistakes that explain all of them.
-    mistakes: BTreeSet<&'static str>,
+    mistakes: Vec<&'static str>,
     text: String,
 }
 
@@ -212,17 +209,16 @@ struct Conclusion {
 fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     let failures = || outcomes.iter().flat_map(|outcome| &outcome.failures);
     let wrong = Vec::from_iter(failures().filter(|failure| !failure.candidates.is_empty()));
-    let mistakes = wrong.iter().map(|failure| failure.candidates.clone());
-    let mistakes = mistakes.reduce(|all, these| all.intersection(&these).copied().collect())?;
-    let named = |name: &&'static str| format!("{} (`{name}`)", mistakes::doing(name).unwrap_or(name));
-    let named = Vec::from_iter(mistakes.iter().map(named));
+    let mut mistakes = wrong.first()?.candidates.clone();
+    mistakes.retain(|name, _| wrong.iter().all(|failure| failure.candidates.contains_key(name)));
+    let named = Vec::from_iter(mistakes.iter().map(|(name, doing)| format!("{doing} (`{name}`)")));
     let text = match &named[..] {
         [] if wrong.len() == 1 => return None,
         [] => "no single mistake explains all wrong numbers".to_owned(),
         [one] => format!("most likely: {one}"),
         several => format!("{} mistakes remain: {}", several.len(), several.join("; ")),
     };
-    Some(Conclusion { mistakes, text })
+    Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })
 }
 
 /// What reports say if every case failed in the same way.

@@ -44,8 +44,9 @@ impl Plan {
     ) -> Result<Option<Ran>, Problem> {
         // One at a time, so that one thread does it: each keeps a heap of its own.
         let preparing = self.preparing.lock().await;
+        let clients = self.clients;
         let prepared = tokio::task::spawn_blocking(move || {
-            let staged = Staged::new(case, &tape)?.giving_up();
+            let staged = Staged::new(case, &tape, clients)?.giving_up();
             let right = truth_of(&staged.tape.items()?);
             Ok::<_, Problem>((staged, right))
         });
