@@ -11,7 +11,7 @@ use self::{
 };
 use crate::{
     expect::{Name, TOP_GIFTER},
-    report::moment,
+    report::{Candidate, moment},
     sans_io::{
         event::{Data, Event},
         truth::{Added, Tally, Truth},
@@ -80,8 +80,8 @@ impl<'a> Show<'a> {
 /// What explains a wrong number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
-    /// All mistakes that give it: their codes, and what a client does that makes them.
-    pub candidates: BTreeMap<&'static str, &'static str>,
+    /// All mistakes that give it, by their codes.
+    pub candidates: BTreeMap<&'static str, Candidate>,
     /// The mistake, if exactly one gives it. Mistakes that the plain show reveals as well only count if no other
     /// does.
     pub found: Option<Diagnosis>,
@@ -103,7 +103,12 @@ pub fn explain(events: &[Event], breaks: &[usize], starts: &[usize], what: &str,
     }
     let gives = |mistake: &&Mistake| mistake.is_about(what) && show.value(mistake, &name) == got;
     let all = Vec::from_iter(TABLE.iter().filter(gives));
-    let candidates = all.iter().map(|mistake| (mistake.name, mistake.doing)).collect();
+    // Of variants with one code, one that is not obvious stands for all.
+    let mut candidates = BTreeMap::new();
+    for Mistake { name, doing, is_obvious, .. } in all.iter().copied() {
+        let known = candidates.entry(*name).or_insert(Candidate { doing, is_obvious: *is_obvious });
+        known.is_obvious &= is_obvious;
+    }
     let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious);
     let likely = if others.is_empty() { obvious } else { others };
     let is_one = likely.iter().all(|other| other.name == likely[0].name);
@@ -127,7 +132,7 @@ pub fn explain_with_repeats(once: &[Event], all: &[Event], what: &str, got: &str
     let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
     let mut explained = explain(once, &[], &[], what, got);
     if got != right && got == repeated {
-        explained.candidates.insert(REPEATED, REPEATING);
+        explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, is_obvious: false });
         explained.found =
             Some(Diagnosis { name: REPEATED, message: format!("{got} is what {REPEATING} gives") });
         return explained;

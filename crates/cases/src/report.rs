@@ -14,6 +14,9 @@ pub use self::ci::{annotations, step_summary};
 pub use self::junit::junit;
 use crate::sans_io::terminal::{is_invisible, printable};
 
+/// Name of the case in which nothing is changed or broken, the first of each suite.
+pub const PLAIN: &str = "plain";
+
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -44,6 +47,15 @@ pub enum Verdict {
     Skipped(String),
 }
 
+/// A mistake that gives a wrong number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// What a client does that makes it.
+    pub doing: &'static str,
+    /// Whether it makes the numbers of nearly every show wrong, and so of `plain`.
+    pub is_obvious: bool,
+}
+
 /// Something that was wrong in a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -55,8 +67,8 @@ pub struct Failure {
     pub got: Option<String>,
     /// Code of the mistake that explains the value, such as `only_repeat_end`.
     pub diagnosis: Option<&'static str>,
-    /// All mistakes that give the value: their codes, and what a client does that makes them.
-    pub candidates: BTreeMap<&'static str, &'static str>,
+    /// All mistakes that give the value, by their codes.
+    pub candidates: BTreeMap<&'static str, Candidate>,
     /// What was wrong, in one line: a fragment that starts with a verb.
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
@@ -210,10 +222,15 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     let failures = || outcomes.iter().flat_map(|outcome| &outcome.failures);
     let wrong = Vec::from_iter(failures().filter(|failure| !failure.candidates.is_empty()));
     let mut mistakes = wrong.first()?.candidates.clone();
-    mistakes.retain(|name, _| wrong.iter().all(|failure| failure.candidates.contains_key(name)));
-    let named = Vec::from_iter(mistakes.iter().map(|(name, doing)| format!("{doing} (`{name}`)")));
+    let is_plain_right =
+        outcomes.iter().any(|outcome| outcome.case == PLAIN && outcome.verdict == Verdict::Passed);
+    mistakes.retain(|name, mistake| {
+        !(is_plain_right && mistake.is_obvious)
+            && wrong.iter().all(|failure| failure.candidates.contains_key(name))
+    });
+    let named =
+        Vec::from_iter(mistakes.iter().map(|(name, mistake)| format!("{} (`{name}`)", mistake.doing)));
     let text = match &named[..] {
-        [] if wrong.len() == 1 => return None,
         [] => "no single mistake explains all wrong numbers".to_owned(),
         [one] => format!("most likely: {one}"),
         several => format!("{} mistakes remain: {}", several.len(), several.join("; ")),

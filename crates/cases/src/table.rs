@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     change::Change,
-    report::quoted,
+    report::{PLAIN, quoted},
     room::{Course, Room},
     sans_io::{
         error::{Code, Problem},
@@ -123,9 +123,6 @@ const fn breaks(breaks: &'static [Break]) -> Script {
 const fn at(percent: u8, how: How) -> Break {
     Break { at: Place::Percent(percent), how }
 }
-
-/// Name of the case in which nothing is changed or broken, the first of each suite.
-pub const PLAIN: &str = "plain";
 
 /// All cases, in the order in which they run.
 pub const CASES: &[Case] = &[

@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use super::plan::{Manner, Patience, Plan};
 use crate::{
     cases::{
-        report::{self, Outcome, Verdict},
-        table::{Case, Group, PLAIN, Suite},
+        report::{self, Outcome, PLAIN, Verdict},
+        table::{Case, Group, Suite},
     },
     cli::{
         args,

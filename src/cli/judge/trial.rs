@@ -24,8 +24,8 @@ use crate::{
     cases::{
         expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
         mistakes::{Explanation, explain, explain_with_repeats},
-        report::{Failure, Outcome, Verdict},
-        table::{Case, PLAIN, Suite},
+        report::{Failure, Outcome, PLAIN, Verdict},
+        table::{Case, Suite},
     },
     cli::process::ending::Signal,
     clock,

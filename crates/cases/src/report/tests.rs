@@ -182,7 +182,11 @@ fn unescaped_ampersands(xml: &str) -> usize {
 
 /// A wrong number of diamonds with the mistakes that give it.
 fn wrong(got: i64, candidates: &[&'static str]) -> Failure {
-    let candidates = candidates.iter().map(|name| (*name, "counting wrong")).collect();
+    let candidate = |name: &&'static str| {
+        let is_obvious = *name == "like_total";
+        (*name, Candidate { doing: "counting wrong", is_obvious })
+    };
+    let candidates = candidates.iter().map(candidate).collect();
     Failure { candidates, ..failure("diamonds", "114", &got.to_string(), "printed another number") }
 }
 
@@ -217,4 +221,13 @@ fn a_report_ends_with_one_conclusion() {
     let none = "no single mistake explains all wrong numbers".to_owned();
     assert_eq!(end(&[&["same_user"], &["same_gift"]]), Some(none));
     assert_eq!(end(&[&[]]), None);
+    let both = wrong(9, &["like_total", "same_user"]);
+    let cases =
+        |plain| [outcome("plain", plain, 1, vec![]), outcome("cut", Verdict::Failed, 1, vec![both.clone()])];
+    let end = |plain| summary(&cases(plain), Duration::from_secs(1));
+    assert!(
+        end(Verdict::Passed).ends_with("most likely: counting wrong (`same_user`)"),
+        "plain would show it"
+    );
+    assert!(end(Verdict::Failed).contains("2 mistakes remain"));
 }
