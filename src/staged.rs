@@ -1,6 +1,7 @@
 //! A case that is played: its changed recording, the door to the feed, and the script of its connections.
 
 use std::{
+    iter,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use crate::{
     cases::{
         report::moment,
         script::{
-            self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, How, RATE_OVER,
+            self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, Answer, BACK_MAX, How, RATE_OVER,
             REFUSED_FOR, Spot,
         },
         table::Case,
@@ -46,6 +47,8 @@ pub struct Staged {
     /// Where each break happens.
     places: Arc<[Spot]>,
     progress: Arc<Mutex<Progress>>,
+    /// Number of clients that the show waits for.
+    clients: usize,
     /// Whether it stops if clients do not come back.
     gives_up: bool,
 }
@@ -60,21 +63,22 @@ pub struct Progress {
 }
 
 impl Staged {
-    /// Changes a recording for a case.
+    /// Changes a recording for a case, whose show begins when as many clients are connected.
     ///
     /// # Errors
     /// `bad_request` if the recording is too long to be changed; any failure of reading it.
-    pub fn new(case: &'static Case, tape: &Tape) -> Result<Self, Problem> {
+    pub fn new(case: &'static Case, tape: &Tape, clients: usize) -> Result<Self, Problem> {
         let changed = tape.changed(case, RECORDING_BYTES_MAX)?;
         let places: Arc<[Spot]> = match case.script.breaks {
             [] => Arc::default(),
             breaks => script::spots(&changed.items()?, breaks).into(),
         };
-        let gates = Gates::new(places.iter().map(|place| place.items));
+        // The first one is before everything.
+        let gates = Gates::new(iter::once(0).chain(places.iter().map(|place| place.items)));
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
-        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), gives_up: false })
+        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), clients, gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
@@ -101,9 +105,10 @@ impl Staged {
     /// clients do not come back. Tells `tell` what happens, in one line each.
     pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
         if self.is_let_in().await {
-            for (gate, spot) in self.places.iter().enumerate() {
-                self.gates.reached(gate).await;
-                if !self.break_at(gate, *spot, hub, control, &tell).await {
+            self.begin(hub).await;
+            for (index, spot) in self.places.iter().enumerate() {
+                self.gates.reached(index + 1).await;
+                if !self.break_at(index, *spot, hub, control, &tell).await {
                     return;
                 }
             }
@@ -158,26 +163,52 @@ impl Staged {
         let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
         if count > ATTEMPTS_A_MINUTE_MAX {
             self.complain(format!(
-                "tried to connect {count} times in {took:.0} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
+                "tried to connect {count} times in {took:.0} s; within {} s, at most {ATTEMPTS_A_MINUTE_MAX} are right{}",
+                REFUSED_FOR.as_secs(),
+                self.usual_cause(),
             ));
         } else if recent > most {
             let over = RATE_OVER.as_secs();
             self.complain(format!(
-                "tried to connect {recent} times in the last {over} of {took:.0} s, at most {most} are right"
+                "tried to connect {recent} times in the last {over} of {took:.0} s; there, at most {most} are right{}",
+                self.usual_cause(),
             ));
+        }
+    }
+
+    /// Holds the show until as many clients as it waits for have answered a ping: some close their first connection at
+    /// once and open another one.
+    async fn begin(&self, hub: &Hub) {
+        loop {
+            hub.wait_for_subscribers(self.clients).await;
+            self.door.confirmed(CONFIRM_MAX).await;
+            if hub.subscriber_count() >= self.clients {
+                break;
+            }
+        }
+        self.gates.open(0);
+    }
+
+    /// Returns why clients of this case usually try too often.
+    fn usual_cause(&self) -> &'static str {
+        match self.case.script.always {
+            Some(Answer::Offline | Answer::Wrong) => {
+                ": often the wait starts over with any message, and so with the `error`"
+            }
+            _ => "",
         }
     }
 
     /// Breaks all connections, and waits until as many are back. Returns whether they are.
     async fn break_at(
         &self,
-        gate: usize,
+        index: usize,
         spot: Spot,
         hub: &Hub,
         control: &Control,
         tell: &impl Fn(&str),
     ) -> bool {
-        let how = self.case.script.breaks[gate].how;
+        let how = self.case.script.breaks[index].how;
         let _ = control.order(ReplayOrder::Pause).await;
         self.door.confirmed(CONFIRM_MAX).await;
         let before = hub.subscriber_count();
@@ -217,7 +248,7 @@ impl Staged {
         tell(&format!("{connections} {done} at {at}"));
         let what = format!("come back after its connection was {done} at {at}");
         self.lock(|progress| progress.awaited = Some(what.clone()));
-        if timeout(BACK_MAX, hub.wait_for_subscribers(before)).await.is_err() {
+        if !self.are_back(hub, before).await {
             let complaint = format!("did not {what} within {} s", BACK_MAX.as_secs());
             tell(&format!("❌ a client {complaint}"));
             self.complain(complaint);
@@ -228,12 +259,28 @@ impl Staged {
         }
         tell("all are back: the show goes on");
         self.lock(|progress| progress.awaited = None);
-        self.gates.open(gate);
+        self.gates.open(index + 1);
         if how.starts_over() {
             let _ = control.order(ReplayOrder::Seek(Duration::ZERO)).await;
         }
         let _ = control.order(ReplayOrder::Play).await;
         true
+    }
+
+    /// Waits until as many clients as before have the feed. Returns whether they were back in time after the break, and
+    /// after each attempt that was rejected since.
+    async fn are_back(&self, hub: &Hub, before: usize) -> bool {
+        let broken = clock::now();
+        loop {
+            let rejected = self.door.attempts().into_iter().rfind(|attempt| !attempt.is_let_in);
+            let last = rejected.map_or(broken, |attempt| attempt.at.max(broken));
+            if clock::now() > last + BACK_MAX {
+                return false;
+            }
+            if timeout(LOOK, hub.wait_for_subscribers(before)).await.is_ok() {
+                return true;
+            }
+        }
     }
 
     /// Closes all connections at the end of the show, and counts who comes back.
@@ -244,11 +291,17 @@ impl Staged {
         while clock::now() < ended + AFTER_END {
             // Again for those who come back.
             hub.dismiss(&over);
-            let again = self.door.attempts().len() - before;
+            let attempts = self.door.attempts();
+            let again = attempts.len() - before;
             if again > ATTEMPTS_AFTER_END_MAX {
                 let took = (clock::now() - ended).as_secs_f64();
+                let told = if attempts[before - 1].is_socket {
+                    "close code 1000"
+                } else {
+                    "the event `disconnected`"
+                };
                 self.complain(format!(
-                    "tried to connect {again} times within {took:.1} s after the end, which it was told by close code 1000"
+                    "tried to connect {again} times within {took:.1} s after the end, which it was told by {told}"
                 ));
                 return;
             }

@@ -16,7 +16,8 @@ fn shifted<'a>(command: &'a mut Command, by: &str) -> &'a mut Command {
     let folders = std::fs::read_dir("/usr/lib").unwrap();
     let mut libraries: Box<dyn Iterator<Item = PathBuf>> =
         Box::new(folders.map(|folder| folder.unwrap().path().join("faketime/libfaketimeMT.so.1")));
-    let library = libraries.find(|path| path.exists()).expect("`cargo xtask nightly cluster` installs libfaketime");
+    let library =
+        libraries.find(|path| path.exists()).expect("`cargo xtask nightly cluster` installs libfaketime");
     command.env("LD_PRELOAD", library).env("FAKETIME", by).env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
 }
 

@@ -63,7 +63,7 @@ async fn every_route_rejects_pages_of_other_sites() {
             let is_feed = ["/", "/events"].contains(&path.as_str());
             if headers == opaque && !is_feed {
                 // No setting lets a page from disk in here.
-                assert!(hint.contains("only read the feed") && !hint.contains("origins"), "{hint}");
+                assert!(hint.contains("cannot use this address"), "{hint}");
             } else {
                 assert!(hint.contains("server.origins") && hint.contains("LIVETAPE_ORIGINS"), "{hint}");
             }

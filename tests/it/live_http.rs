@@ -10,7 +10,6 @@ use livetape::{
         recording::{Item, What},
         wire::{self, Batch, BatchInfo, client},
     },
-    server::listen::Reserved,
     source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, check},
 };
 use tokio::{
@@ -18,6 +17,8 @@ use tokio::{
     net::TcpListener,
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path, matchers::query_param};
+
+use crate::support::tcp::Reserved;
 
 const OFFLINE: &str = r#"{"data":{"user":{"id":"6779789250017592326","uniqueId":"isaackogz","nickname":"…","secUid":"MS4w…","roomId":"7684008970436823815","status":4,"followStatus":0},"liveRoom":{"status":4,"startTime":1789072789,"title":"","liveRoomStats":{"enterCount":7,"userCount":1}}},"message":"","statusCode":0}"#;
 const UNKNOWN: &str = r#"{"data":null,"message":"user_not_found","extra":{"id":"20260917140427F3E88F9B1E568123511E"},"statusCode":19881007}"#;
@@ -244,8 +245,8 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     server.await.unwrap();
-    let closed = Reserved::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let address = closed.addresses()[0];
+    let closed = Reserved::new();
+    let address = closed.address;
     let (_, outcome) = signed(first(at(address))).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let upstream = |host: &str| {

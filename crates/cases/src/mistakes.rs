@@ -10,11 +10,11 @@ use self::{
     table::{Mistake, TABLE},
 };
 use crate::{
-    expect::Name,
-    report::moment,
+    expect::{Name, TOP_GIFTER},
+    report::{Candidate, moment},
     sans_io::{
         event::{Data, Event},
-        truth::{Added, Tally},
+        truth::{Added, Tally, Truth},
     },
 };
 
@@ -70,55 +70,77 @@ impl<'a> Show<'a> {
         name.value(&tally.truth())
     }
 
-    fn truth(&self, name: &Name) -> String {
+    fn truth(&self) -> Truth {
         let mut tally = Tally::default();
         self.events.iter().for_each(|event| tally.add(&Added::by(event)));
-        name.value(&tally.truth())
+        tally.truth()
     }
 }
 
-/// Returns the mistake that gives `got` for the number `what`, if exactly one does; mistakes that the plain show
-/// reveals as well only count if no other does. `events` are those of one
+/// What explains a wrong number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// All mistakes that give it, by their codes.
+    pub candidates: BTreeMap<&'static str, Candidate>,
+    /// The mistake, if exactly one gives it. Mistakes that the plain show reveals as well only count if no other
+    /// does.
+    pub found: Option<Diagnosis>,
+}
+
+/// Explains `got` for the number `what`. `events` are those of one
 /// generation as they were broadcast; `breaks` and `starts` are the numbers of events before each break of the
-/// connection, and before the show started over, in ascending order. The right number has no diagnosis, and neither has 0, which a client without any
-/// events prints as well.
+/// connection, and before the show started over, in ascending order. Nothing explains the right number, and neither 0,
+/// which a client without any events prints as well, nor one of several users with the most diamonds.
 #[must_use]
-pub fn diagnose(
-    events: &[Event],
-    breaks: &[usize],
-    starts: &[usize],
-    what: &str,
-    got: &str,
-) -> Option<Diagnosis> {
-    let (name, show) = (Name::parse(what).ok()?, Show::new(events, breaks, starts));
-    if got == "0" || got.is_empty() || show.truth(&name) == got {
-        return None;
+pub fn explain(events: &[Event], breaks: &[usize], starts: &[usize], what: &str, got: &str) -> Explanation {
+    let (Ok(name), show) = (Name::parse(what), Show::new(events, breaks, starts)) else {
+        return Explanation::default();
+    };
+    let truth = show.truth();
+    let is_tie = what == TOP_GIFTER && truth.top_gifters().skip(1).any(|other| *other != truth.top_gifter);
+    if got == "0" || got.is_empty() || is_tie || name.value(&truth) == got {
+        return Explanation::default();
     }
     let gives = |mistake: &&Mistake| mistake.is_about(what) && show.value(mistake, &name) == got;
-    let (obvious, others): (Vec<_>, Vec<_>) =
-        TABLE.iter().filter(gives).partition(|mistake| mistake.is_obvious);
-    let found = if others.is_empty() { obvious } else { others };
-    let first = found.first()?;
-    let message = || format!("{got} is what {} gives{}", first.doing, parting(&show, first, &name));
-    let is_one = found.iter().all(|other| other.name == first.name);
-    is_one.then(|| Diagnosis { name: first.name, message: message() })
+    let all = Vec::from_iter(TABLE.iter().filter(gives));
+    // Of variants with one code, one that is not obvious stands for all.
+    let mut candidates = BTreeMap::new();
+    for Mistake { name, doing, is_obvious, .. } in all.iter().copied() {
+        let known = candidates.entry(*name).or_insert(Candidate { doing, is_obvious: *is_obvious });
+        known.is_obvious &= is_obvious;
+    }
+    let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious);
+    let likely = if others.is_empty() { obvious } else { others };
+    let is_one = likely.iter().all(|other| other.name == likely[0].name);
+    let found = likely.first().filter(|_| is_one).map(|mistake| {
+        let message = format!("{got} is what {} gives{}", mistake.doing, parting(&show, mistake, &name));
+        Diagnosis { name: mistake.name, message }
+    });
+    Explanation { candidates, found }
 }
 
-/// Like [`diagnose`], for a client that got some messages more than once: `all` are the events of all of them, and
+/// Code of the mistake to count messages again that were sent again.
+const REPEATED: &str = "repeated_messages";
+/// What a client with it does.
+const REPEATING: &str = "counting messages again that were sent again with the same id";
+
+/// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and
 /// `once` those that count.
 #[must_use]
-pub fn diagnose_with_repeats(once: &[Event], all: &[Event], what: &str, got: &str) -> Option<Diagnosis> {
-    let name = Name::parse(what).ok()?;
-    let [right, repeated] = [once, all].map(|events| Show::new(events, &[], &[]).truth(&name));
+pub fn explain_with_repeats(once: &[Event], all: &[Event], what: &str, got: &str) -> Explanation {
+    let Ok(name) = Name::parse(what) else { return Explanation::default() };
+    let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
+    let mut explained = explain(once, &[], &[], what, got);
     if got != right && got == repeated {
-        let message =
-            format!("{got} is what counting messages again gives that were sent again with the same id");
-        return Some(Diagnosis { name: "counted_repeats", message });
+        explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, is_obvious: false });
+        explained.found =
+            Some(Diagnosis { name: REPEATED, message: format!("{got} is what {REPEATING} gives") });
+        return explained;
     }
     // Only too large a number can contain them.
     let number = |text: &str| text.parse::<i64>().unwrap_or_default();
     let is_more = number(got) > number(&repeated);
-    diagnose(once, &[], &[], what, got).or_else(|| is_more.then(|| diagnose(all, &[], &[], what, got))?)
+    if explained.candidates.is_empty() && is_more { explain(all, &[], &[], what, got) } else { explained }
 }
 
 /// What a streak, or an event outside of streaks, adds to a number.

@@ -6,13 +6,16 @@
 mod ci;
 mod junit;
 
-use std::{iter, time::Duration};
+use std::{collections::BTreeMap, iter, time::Duration};
 
 use serde_json::{Value, json};
 
 pub use self::ci::{annotations, step_summary};
 pub use self::junit::junit;
 use crate::sans_io::terminal::{is_invisible, printable};
+
+/// Name of the case in which nothing is changed or broken, the first of each suite.
+pub const PLAIN: &str = "plain";
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Outcome {
     pub took: Duration,
     /// What was wrong; empty unless the case failed.
     pub failures: Vec<Failure>,
+    /// Whether all of it was wrong by the same amount in `plain`, so that this case says nothing new.
+    pub is_as_in_plain: bool,
     /// Last lines that the command printed.
     pub output: Vec<String>,
     /// The command line that repeats the case.
@@ -42,6 +47,15 @@ pub enum Verdict {
     Skipped(String),
 }
 
+/// A mistake that gives a wrong number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// What a client does that makes it.
+    pub doing: &'static str,
+    /// Whether it makes the numbers of nearly every show wrong, and so of `plain`.
+    pub is_obvious: bool,
+}
+
 /// Something that was wrong in a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
@@ -53,13 +67,51 @@ pub struct Failure {
     pub got: Option<String>,
     /// Code of the mistake that explains the value, such as `only_repeat_end`.
     pub diagnosis: Option<&'static str>,
+    /// All mistakes that give the value, by their codes.
+    pub candidates: BTreeMap<&'static str, Candidate>,
     /// What was wrong, in one line: a fragment that starts with a verb.
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
     pub detail: Option<String>,
 }
 
+impl Outcome {
+    /// Compares it with the outcome of `plain`: what is wrong by the same amount there has no cause of its own in this
+    /// case, so its diagnosis is that of `plain`.
+    pub fn compare_with_plain(&mut self, plain: &Self) {
+        if self.case == plain.case || self.failures.is_empty() {
+            return;
+        }
+        self.is_as_in_plain = true;
+        for failure in &mut self.failures {
+            match plain.failures.iter().find(|other| other.is_like(failure)) {
+                Some(other) => {
+                    (failure.diagnosis, failure.candidates) = (other.diagnosis, other.candidates.clone());
+                    failure.detail = Some(AS_IN_PLAIN.to_owned());
+                }
+                None => self.is_as_in_plain = false,
+            }
+        }
+    }
+}
+
+/// What reports say of a failure that `plain` has, too.
+const AS_IN_PLAIN: &str = "the same as in plain";
+
 impl Failure {
+    /// Whether another failure is about the same and differs by the same amount.
+    fn is_like(&self, other: &Self) -> bool {
+        let by = |failure: &Self| {
+            let number = |text: &Option<String>| text.as_deref()?.parse::<i128>().ok();
+            Some(number(&failure.got)? - number(&failure.expected)?)
+        };
+        self.what == other.what
+            && match (by(self), by(other)) {
+                (Some(by), Some(other)) => by == other,
+                _ => (&self.got, &self.message) == (&other.got, &other.message),
+            }
+    }
+
     /// Creates a failure without values.
     #[must_use]
     pub fn new(what: &str, message: &str) -> Self {
@@ -120,12 +172,14 @@ pub fn line(outcome: &Outcome) -> String {
         Verdict::Failed => ("FAIL", None),
         Verdict::Skipped(reason) => ("skip", Some(clean(reason))),
     };
-    let mut lines = reason.into_iter().chain(outcome.failures.iter().flat_map(Failure::lines));
+    let lines = outcome.failures.iter().flat_map(Failure::lines);
+    let same = outcome.is_as_in_plain.then(|| AS_IN_PLAIN.to_owned());
+    let mut lines = reason.into_iter().chain(same).chain(lines.filter(|_| !outcome.is_as_in_plain));
     let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
     let mut text =
         format!("  {verdict:<6}{:<14}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
-    let again =
-        (outcome.verdict == Verdict::Failed).then(|| format!("again: {}", command_line(&outcome.again)));
+    let is_new = outcome.verdict == Verdict::Failed && !outcome.is_as_in_plain;
+    let again = is_new.then(|| format!("again: {}", command_line(&outcome.again)));
     for line in lines.chain(again) {
         text += &format!("\n        {line}");
     }
@@ -139,8 +193,8 @@ pub fn output(outcome: &Outcome) -> String {
     Vec::from_iter(lines).join("\n")
 }
 
-/// Formats the number of cases that passed: `24 of 26 cases passed in 41 s`. Another line says if every case failed
-/// in the same way.
+/// Formats the number of cases that passed: `24 of 26 cases passed in 41 s`, and the conclusion, or that every case
+/// failed in the same way.
 #[must_use]
 pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
     let Counts { passed, failed, skipped } = Counts::of(outcomes);
@@ -150,8 +204,38 @@ pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
     let seconds = if seconds < 9.95 { format!("{seconds:.1}") } else { format!("{seconds:.0}") };
     let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
     let alike = same_failure(outcomes).and_then(|first| first.failures.first());
-    let alike = alike.map(|failure| format!("\n{ALIKE}: {}", clean(&failure.message))).unwrap_or_default();
-    format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{alike}")
+    let alike = alike.map(|failure| format!("{ALIKE}: {}", clean(&failure.message)));
+    let end =
+        conclusion(outcomes).map(|end| end.text).or(alike).map(|end| format!("\n{end}")).unwrap_or_default();
+    format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{end}")
+}
+
+/// What all wrong numbers have in common.
+struct Conclusion {
+    /// Codes of the mistakes that explain all of them.
+    mistakes: Vec<&'static str>,
+    text: String,
+}
+
+/// Returns the conclusion, if there are wrong numbers and mistakes that explain them.
+fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
+    let failures = || outcomes.iter().flat_map(|outcome| &outcome.failures);
+    let wrong = Vec::from_iter(failures().filter(|failure| !failure.candidates.is_empty()));
+    let mut mistakes = wrong.first()?.candidates.clone();
+    let is_plain_right =
+        outcomes.iter().any(|outcome| outcome.case == PLAIN && outcome.verdict == Verdict::Passed);
+    mistakes.retain(|name, mistake| {
+        !(is_plain_right && mistake.is_obvious)
+            && wrong.iter().all(|failure| failure.candidates.contains_key(name))
+    });
+    let named =
+        Vec::from_iter(mistakes.iter().map(|(name, mistake)| format!("{} (`{name}`)", mistake.doing)));
+    let text = match &named[..] {
+        [] => "no single mistake explains all wrong numbers".to_owned(),
+        [one] => format!("most likely: {one}"),
+        several => format!("{} mistakes remain: {}", several.len(), several.join("; ")),
+    };
+    Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })
 }
 
 /// What reports say if every case failed in the same way.
@@ -167,13 +251,14 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
     (others.peek().is_some() && others.all(is_same)).then_some(first)
 }
 
-/// Returns the outcomes as JSON: `{"passed":24,"failed":2,"skipped":0,"cases":[…]}`. A skipped case has `passed:null`
-/// and the reason in `skipped`.
+/// Returns the outcomes as JSON: `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null}`. A skipped case
+/// has `passed:null` and the reason in `skipped`; one in which everything is wrong as in `plain` has `as_in_plain`.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
     let Counts { passed, failed, skipped } = Counts::of(outcomes);
     let cases = Vec::from_iter(outcomes.iter().map(case_json));
-    json!({ "passed": passed, "failed": failed, "skipped": skipped, "cases": cases })
+    let conclusion = conclusion(outcomes).map(|end| json!({ "mistakes": end.mistakes, "message": end.text }));
+    json!({ "passed": passed, "failed": failed, "skipped": skipped, "cases": cases, "conclusion": conclusion })
 }
 
 fn case_json(outcome: &Outcome) -> Value {
@@ -183,6 +268,9 @@ fn case_json(outcome: &Outcome) -> Value {
     let passed = outcome.verdict == Verdict::Passed;
     let mut case =
         json!({ "name": outcome.case, "passed": passed, "seconds": seconds, "failures": failures });
+    if outcome.is_as_in_plain {
+        case["as_in_plain"] = json!(true);
+    }
     if let Verdict::Skipped(reason) = &outcome.verdict {
         case["passed"] = Value::Null;
         case["skipped"] = json!(clean(reason));

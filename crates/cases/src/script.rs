@@ -25,7 +25,7 @@ pub const ATTEMPTS_A_MINUTE_MAX: usize = 30;
 /// What happens to the connections of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// How long the port is taken before anything listens on it.
+    /// For how long attempts to connect are reset, from the first one on.
     pub late: Duration,
     /// What the first attempts to connect get, in this order, before the feed opens.
     pub refused: &'static [Answer],

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     change::Change,
-    report::quoted,
+    report::{PLAIN, quoted},
     room::{Course, Room},
     sans_io::{
         error::{Code, Problem},
@@ -126,7 +126,7 @@ const fn at(percent: u8, how: How) -> Break {
 
 /// All cases, in the order in which they run.
 pub const CASES: &[Case] = &[
-    show("plain", None, "the recording as it is", "what was sent: nothing is changed"),
+    show(PLAIN, None, "the recording as it is", "what was sent: nothing is changed"),
     show(
         "interleaved",
         Some(Change::Interleaved),
@@ -200,8 +200,8 @@ pub const CASES: &[Case] = &[
     connection(
         "late",
         Script { late: Duration::from_secs(3), ..Script::NONE },
-        "nothing listens on the port for the first 3 s",
-        "the client connects within 30 s after that",
+        "the first attempt to connect is reset, and so is every other one for 3 s",
+        "the client connects within 30 s after that: the server may still be starting",
     ),
     connection(
         "busy",
@@ -275,7 +275,7 @@ pub const CASES: &[Case] = &[
         "401 at each attempt",
         "the client stays away, or tries at most 30 times a minute",
     ),
-    room_show("plain", None, "the recording as it is", "what was sent: nothing is changed"),
+    room_show(PLAIN, None, "the recording as it is", "what was sent: nothing is changed"),
     room_show(
         "interleaved",
         Some(Change::Interleaved),

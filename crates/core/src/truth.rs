@@ -48,6 +48,13 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// Returns `top_gifter`, and all users with as many diamonds.
+    pub fn top_gifters(&self) -> impl Iterator<Item = &SmolStr> {
+        let most = self.users.get(&self.top_gifter);
+        let others = self.users.iter().filter(move |(_, diamonds)| Some(*diamonds) == most);
+        std::iter::once(&self.top_gifter).chain(others.map(|(name, _)| name))
+    }
+
     /// Returns the totals by name, without the users.
     #[must_use]
     pub fn totals(&self) -> [(&'static str, String); 13] {

@@ -258,7 +258,8 @@ impl TapeBuilder {
         };
         tape.header()?;
         tape.check_within(self.options.start)?;
-        let staged = self.case.map(|case| Staged::new(case, &tape)).transpose()?;
+        let staged =
+            self.case.map(|case| Staged::new(case, &tape, self.options.wait_clients.max(1))).transpose()?;
         let hub = Hub::new("tape".into(), Limits::default());
         let tally = Tally::of(&hub);
         let (control, driver) = Control::new();

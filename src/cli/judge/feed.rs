@@ -6,14 +6,13 @@ use tokio::time::sleep_until;
 
 use super::{
     plan::{Patience, Plan},
-    trial::{CONNECT_MAX, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
     cases::{
         change::{events_of, truth_of},
         expect::{Output, Said, compare},
         report::Failure,
-        script::BACK_MAX,
         table::Case,
     },
     channels::{Channel, ChannelOptions},
@@ -45,8 +44,9 @@ impl Plan {
     ) -> Result<Option<Ran>, Problem> {
         // One at a time, so that one thread does it: each keeps a heap of its own.
         let preparing = self.preparing.lock().await;
+        let clients = self.clients;
         let prepared = tokio::task::spawn_blocking(move || {
-            let staged = Staged::new(case, &tape)?.giving_up();
+            let staged = Staged::new(case, &tape, clients)?.giving_up();
             let right = truth_of(&staged.tape.items()?);
             Ok::<_, Problem>((staged, right))
         });
@@ -105,20 +105,24 @@ impl Feed<'_> {
 
     /// Returns what is wrong if the command does not connect in time, or if the show does not end.
     async fn out_of_time(&self) -> Failure {
-        let started = clock::now() + self.late_by();
-        // A command that starts late had the time before, too.
-        let most = if self.late_by().is_zero() { CONNECT_MAX } else { BACK_MAX };
-        sleep_until(started + most).await;
-        let within = format!("within {} s", most.as_secs());
-        let (clients, most) = (self.stage.hub.subscriber_peak(), self.plan.clients);
+        let started = clock::now();
+        sleep_until(started + CONNECT_MAX).await;
+        let within = format!("within {} s", CONNECT_MAX.as_secs());
         if !self.has_connected() {
             return never_connected(&within, HINT);
         }
-        if !self.is_closed() && clients < most {
-            let message = format!("only {clients} of {most} clients connected {within}");
-            return Failure::new("connection", &message);
+        let (hub, clients) = (&self.stage.hub, self.plan.clients);
+        // Rejected attempts have bounds of their own.
+        while !self.is_closed() && hub.subscriber_peak() < clients {
+            let last = self.staged.door.attempts().last().map_or(started, |attempt| attempt.at);
+            if clock::now() >= last + CONNECT_MAX {
+                let peak = hub.subscriber_peak();
+                let message = format!("only {peak} of {clients} clients connected {within}");
+                return Failure::new("connection", &message);
+            }
+            sleep_until(clock::now() + LOOK).await;
         }
-        sleep_until(started + self.plan.show_max(&self.staged.tape)).await;
+        sleep_until(clock::now() + self.plan.show_max(&self.staged.tape)).await;
         too_long()
     }
 }
@@ -165,6 +169,15 @@ impl Venue for Feed<'_> {
         // A command may inject events, which count too, or exit before the end.
         let sent = self.stage.hub.truth(None).ok().filter(|_| self.is_over()).map(|at| at.truth);
         compare(sent.as_ref().unwrap_or(self.right), output, said)
+    }
+
+    fn excess(&self) -> Option<Failure> {
+        let (peak, clients) = (self.stage.hub.subscriber_peak(), self.plan.clients);
+        (peak > clients).then(|| {
+            let message = format!("had {peak} connections to the feed at once, and --clients is {clients}");
+            let hint = "close a connection before you open another one, or set --clients";
+            Failure { detail: Some(hint.to_owned()), ..Failure::new("connection", &message) }
+        })
     }
 
     fn sent(&self) -> Option<Sent> {

@@ -73,8 +73,12 @@ pub(super) struct Patience {
     pub(super) as_before: Duration,
     /// Time without output after which it has said everything.
     pub(super) quiet: Duration,
+    /// Maximum time for which it may go on printing.
+    pub(super) talking: Duration,
     /// Time in which a number that is wrong may still become right.
     pub(super) second_thoughts: Duration,
+    /// Time for which the numbers of `plain` have to stay right.
+    pub(super) afterwards: Duration,
 }
 
 impl Patience {
@@ -83,7 +87,9 @@ impl Patience {
         finding_out: Duration::from_secs(30),
         as_before: Duration::from_secs(60),
         quiet: Duration::from_secs(1),
+        talking: Duration::from_secs(60),
         second_thoughts: Duration::from_secs(5),
+        afterwards: Duration::from_secs(5),
     };
 }
 

@@ -262,6 +262,10 @@ impl Venue for RoomVenue<'_> {
         compare(Right { least: &least, most: &most }, output, said)
     }
 
+    fn excess(&self) -> Option<Failure> {
+        None
+    }
+
     fn sent(&self) -> Option<Sent> {
         let is_whole = self.case.room.course != Course::Partial && self.mock.is_over();
         is_whole.then(|| Sent::Repeated(events_of(self.items), events_with_repeats(&self.received(|_| true))))

@@ -122,7 +122,13 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
         return give_up("❌ COMMAND never connected: no message is the cause");
     }
     let as_before = AS_BEFORE.max(ran.outcome.took * 2);
-    let patience = Patience { as_before, quiet: QUIET, second_thoughts: Duration::ZERO, ..Patience::FULL };
+    let patience = Patience {
+        as_before,
+        quiet: QUIET,
+        second_thoughts: Duration::ZERO,
+        afterwards: Duration::ZERO,
+        ..Patience::FULL
+    };
     let mut ways = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
     for _ in 1..RUNS_BEFORE {
         let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else {

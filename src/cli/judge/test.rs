@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::plan::{Manner, Patience, Plan};
 use crate::{
     cases::{
-        report::{self, Outcome, Verdict},
+        report::{self, Outcome, PLAIN, Verdict},
         table::{Case, Group, Suite},
     },
     cli::{
@@ -145,7 +145,7 @@ impl Session {
             warn("💡 COMMAND never connected, so no other case ran");
             return Ok(self.outcomes);
         }
-        if manner == Manner::Exits && first.name == "plain" && first.suite == Suite::Feed {
+        if manner == Manner::Exits && first.name == PLAIN && first.suite == Suite::Feed {
             cases = self.skip_endless(cases)?;
         }
         let mut running = JoinSet::new();
@@ -170,11 +170,18 @@ impl Session {
         }
     }
 
-    fn add(&mut self, outcome: Outcome) -> Result<(), Problem> {
+    fn add(&mut self, mut outcome: Outcome) -> Result<(), Problem> {
+        // It runs first.
+        if let Some(plain) = self.outcomes.first().filter(|first| first.case == PLAIN) {
+            outcome.compare_with_plain(plain);
+        }
         if !self.is_quiet {
             say(report::line(&outcome) + "\n")?;
+            // Once, and what a crash printed.
+            let has_crashed = outcome.failures.iter().any(|failure| failure.what == "exit");
+            let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
             let output = report::output(&outcome);
-            if !output.is_empty() {
+            if !output.is_empty() && !outcome.is_as_in_plain && (has_crashed || !is_shown) {
                 say(output + "\n")?;
             }
         }
@@ -193,6 +200,7 @@ impl Session {
                 verdict,
                 took: Duration::ZERO,
                 failures: Vec::new(),
+                is_as_in_plain: false,
                 output: Vec::new(),
                 again: String::new(),
             };

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     cases::{
         expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
-        mistakes::{Diagnosis, diagnose, diagnose_with_repeats},
-        report::{Failure, Outcome, Verdict},
+        mistakes::{Explanation, explain, explain_with_repeats},
+        report::{Failure, Outcome, PLAIN, Verdict},
         table::{Case, Suite},
     },
     cli::process::ending::Signal,
@@ -94,6 +94,8 @@ pub(super) trait Venue: Sync {
     fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure>;
     /// Returns what explains wrong numbers, once everything was sent.
     fn sent(&self) -> Option<Sent>;
+    /// Returns what is wrong if more clients had the feed at once than `--clients`: then no number means anything.
+    fn excess(&self) -> Option<Failure>;
 }
 
 /// The events that a command was sent.
@@ -105,11 +107,11 @@ pub(super) enum Sent {
 }
 
 impl Sent {
-    /// Returns the mistake that gives a wrong number.
-    fn explain(&self, what: &str, got: &str) -> Option<Diagnosis> {
+    /// Returns what explains a wrong number.
+    fn explain(&self, what: &str, got: &str) -> Explanation {
         match self {
-            Self::Broken { events, breaks, starts } => diagnose(events, breaks, starts, what, got),
-            Self::Repeated(once, all) => diagnose_with_repeats(once, all, what, got),
+            Self::Broken { events, breaks, starts } => explain(events, breaks, starts, what, got),
+            Self::Repeated(once, all) => explain_with_repeats(once, all, what, got),
         }
     }
 }
@@ -139,7 +141,8 @@ impl Plan {
     ) -> Result<Option<Ran>, Problem> {
         let (started, folder) = (clock::now(), Folder::new()?);
         let env = Vec::from_iter(env.into_iter().chain(variables(case, folder.path(), right)?));
-        let trial = Trial { plan: self, patience, venue, folder: folder.path() };
+        let is_plain = case.name == PLAIN;
+        let trial = Trial { plan: self, is_plain, patience, venue, folder: folder.path() };
         let Some((failures, output, manner)) = trial.judge(&env).await? else { return Ok(None) };
         let outcome = Outcome {
             case: case.name,
@@ -147,6 +150,7 @@ impl Plan {
             verdict: if failures.is_empty() { Verdict::Passed } else { Verdict::Failed },
             took: clock::now() - started,
             failures,
+            is_as_in_plain: false,
             again: self.again(&self.recording, case),
         };
         Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
@@ -186,9 +190,22 @@ fn variables(case: &Case, folder: &Path, right: &Truth) -> Result<Vec<(&'static 
     ])
 }
 
+/// How a command ended.
+struct Ended {
+    status: ExitStatus,
+    /// Whether it did so before it was told to.
+    itself: bool,
+    /// Whether it had written a result by then.
+    has_result: bool,
+    /// Whether it still printed when it was told to end.
+    is_talking: bool,
+}
+
 /// A case that runs.
 struct Trial<'a, V> {
     plan: &'a Plan,
+    /// Whether nothing is changed or broken.
+    is_plain: bool,
     patience: Patience,
     venue: &'a V,
     folder: &'a Path,
@@ -219,19 +236,22 @@ impl<V: Venue> Trial<'_, V> {
         reading.spawn(read(stderr, Stream::Stderr, Arc::clone(&printed)));
         let over = self.wait(&mut child).await?;
         let mut failures = Vec::new();
-        let (status, ended_itself) = match over {
+        let ended = match over {
             Over::Stopped => {
                 child.kill();
                 let _ = child.wait().await;
                 child.kill_others();
                 return Ok(None);
             }
-            Over::Exited(status) => (status, true),
+            Over::Exited(status) => {
+                Ended { status, itself: true, has_result: self.has_result(), is_talking: false }
+            }
             Over::Show => self.end(&mut child, &printed).await?,
             Over::Late(failure) => {
                 failures.push(failure);
+                let has_result = self.has_result();
                 child.stop(Signal::Terminate);
-                (waited(child.wait().await)?, false)
+                Ended { status: waited(child.wait().await)?, itself: false, has_result, is_talking: false }
             }
         };
         // They would keep the pipes open.
@@ -240,9 +260,9 @@ impl<V: Venue> Trial<'_, V> {
         reading.shutdown().await;
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
         if failures.is_empty() {
-            failures = self.failures(status, ended_itself, &output);
+            failures = self.failures(&ended, &output);
         }
-        let manner = match (ended_itself, self.has_result()) {
+        let manner = match (ended.itself, ended.has_result) {
             (true, _) => Manner::Exits,
             (false, true) => Manner::WritesResult,
             (false, false) => Manner::Stays,
@@ -262,33 +282,46 @@ impl<V: Venue> Trial<'_, V> {
         }
     }
 
-    /// Waits until the command prints nothing more, gives wrong numbers some more time, and ends it.
-    async fn end(&self, child: &mut Child, printed: &Printed) -> Result<(ExitStatus, bool), Problem> {
+    /// Waits until the command prints nothing more, gives wrong numbers some more time, watches right ones, and ends
+    /// it.
+    async fn end(&self, child: &mut Child, printed: &Printed) -> Result<Ended, Problem> {
         let over = clock::now();
-        loop {
+        // Since when it has been quiet, and since when its numbers have been right.
+        let (mut quiet, mut right) = (None, None);
+        let is_talking = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
-                return Ok((waited(status)?, true));
+                let has_result = self.has_result();
+                return Ok(Ended { status: waited(status)?, itself: true, has_result, is_talking: false });
             }
             let now = clock::now();
             if now < over + self.patience() {
                 continue;
             }
             let last = printed.with(|(_, last)| *last).max(over);
-            if now < last + self.patience.quiet
-                && now < over + self.patience.quiet + self.patience.second_thoughts
-            {
-                continue;
+            if now < last + self.patience.quiet && quiet.is_none() {
+                if now < over + self.patience.talking {
+                    continue;
+                }
+                break true;
             }
-            let is_right = || printed.with(|(output, _)| self.compare(output).is_empty());
-            if self.venue.is_closed()
-                || now >= over + self.patience.quiet + self.patience.second_thoughts
-                || is_right()
-            {
-                break;
+            let quiet = *quiet.get_or_insert(now);
+            let is_right =
+                self.venue.is_closed() || printed.with(|(output, _)| self.compare(output).is_empty());
+            right = if is_right { right.or(Some(now)) } else { None };
+            match right {
+                Some(since) if now < since + self.afterwards() => {}
+                None if now < quiet + self.patience.second_thoughts => {}
+                _ => break false,
             }
-        }
+        };
+        let has_result = self.has_result();
         child.stop(Signal::Terminate);
-        Ok((waited(child.wait().await)?, false))
+        Ok(Ended { status: waited(child.wait().await)?, itself: false, has_result, is_talking })
+    }
+
+    /// Time for which numbers that are right are watched.
+    fn afterwards(&self) -> Duration {
+        if self.is_plain { self.patience.afterwards } else { Duration::ZERO }
     }
 
     /// Time after the show in which the command's verdict is still awaited.
@@ -311,7 +344,8 @@ impl<V: Venue> Trial<'_, V> {
         self.folder.join("result.json")
     }
 
-    fn failures(&self, status: ExitStatus, ended_itself: bool, output: &Output) -> Vec<Failure> {
+    fn failures(&self, ended: &Ended, output: &Output) -> Vec<Failure> {
+        let Ended { status, itself: ended_itself, .. } = *ended;
         let progress = self.venue.progress();
         let complaints = progress.complaints.iter().map(|complaint| Failure::new("connection", complaint));
         let mut failures = Vec::from_iter(complaints);
@@ -355,8 +389,19 @@ impl<V: Venue> Trial<'_, V> {
                 ..Failure::new("exit", &format!("exited with {code}"))
             });
         }
-        failures.extend(self.explained(output));
-        failures
+        if ended.is_talking {
+            let seconds = self.patience.talking.as_secs();
+            let message =
+                format!("still printed {seconds} s after the show; its numbers are those until then");
+            failures.push(Failure::new("output", &message));
+        }
+        // What a crash leaves unsaid is no other mistake.
+        let is_silent = output.bytes() == 0 && !failures.is_empty();
+        failures.extend(self.explained(output).into_iter().filter(|_| !is_silent));
+        match self.venue.excess() {
+            Some(excess) if !failures.is_empty() => vec![excess],
+            _ => failures,
+        }
     }
 
     /// Compares the numbers, and looks for the mistakes that explain them.
@@ -364,7 +409,9 @@ impl<V: Venue> Trial<'_, V> {
         let mut failures = self.compare(output);
         let Some(sent) = self.venue.sent() else { return failures };
         for failure in &mut failures {
-            let found = failure.got.as_deref().and_then(|got| sent.explain(&failure.what, got));
+            let Some(got) = failure.got.as_deref() else { continue };
+            let Explanation { candidates, found } = sent.explain(&failure.what, got);
+            failure.candidates = candidates;
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
             }
@@ -375,6 +422,7 @@ impl<V: Venue> Trial<'_, V> {
         for name in failures.iter_mut().filter(|failure| failure.what == TOP_GIFTER) {
             if !known.is_empty() && !known.contains(&name.diagnosis) {
                 (name.diagnosis, name.detail) = (None, None);
+                name.candidates.clear();
             }
         }
         failures

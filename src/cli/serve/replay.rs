@@ -26,11 +26,13 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
-    let staged = args.case.as_deref().map(|name| Staged::new(Suite::Feed.find(name)?, &tape)).transpose()?;
-    if staged.is_some() {
+    if args.case.is_some() {
         // A script waits for clients.
         options.play.wait_clients = options.play.wait_clients.max(1);
     }
+    let clients = options.play.wait_clients;
+    let stage = |name: &str| Staged::new(Suite::Feed.find(name)?, &tape, clients);
+    let staged = args.case.as_deref().map(stage).transpose()?;
     let play = options.play.clone();
     let announce = |addresses: &Addresses| {
         if named.is_none() {

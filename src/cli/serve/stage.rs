@@ -1,8 +1,8 @@
 //! The parts that all serving commands share: hub, listener, display and signals.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinHandle, time::sleep_until};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
@@ -17,15 +17,11 @@ use crate::{
         },
         process::{display, output::complain, signals, stderr::warn},
     },
-    clock,
     control::{Control, Driver, WebhookCounts},
     hub::{Ends, Hub, Limits},
     sans_io::error::{Code, Problem, close, exit},
     secret::Secret,
-    server::{
-        self, Config, Server, Tikfinity,
-        listen::{Listening, Reserved},
-    },
+    server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::Settings,
     source::live::NetTransport,
     staged::Staged,
@@ -89,50 +85,12 @@ pub(crate) struct Bound {
     pub(crate) hub: Hub,
     pub(crate) addresses: Addresses,
     config: Config,
-    listener: Entrance,
+    listener: Listening,
+    /// For how long the first attempts to connect are reset.
+    late: Duration,
     tikfinity: Option<Tikfinity<Listening>>,
     webhook: Option<Webhook>,
     exits_when_done: bool,
-}
-
-/// Where connections arrive.
-enum Entrance {
-    Open(Listening),
-    /// Refuses connections for this time.
-    Late(Reserved, Duration),
-}
-
-impl Entrance {
-    async fn bind(settings: &Settings, late: Duration) -> Result<Self, Problem> {
-        let address = settings.server.address();
-        Ok(if late.is_zero() {
-            Self::Open(Listening::bind(address).await?)
-        } else {
-            Self::Late(Reserved::bind(address)?, late)
-        })
-    }
-
-    fn addresses(&self) -> Vec<SocketAddr> {
-        match self {
-            Self::Open(listener) => listener.addresses(),
-            Self::Late(reserved, _) => reserved.addresses(),
-        }
-    }
-
-    async fn open(self) -> Option<Listening> {
-        let (reserved, late) = match self {
-            Self::Open(listener) => return Some(listener),
-            Self::Late(reserved, late) => (reserved, late),
-        };
-        sleep_until(clock::now() + late).await;
-        match reserved.listen() {
-            Ok(listener) => Some(listener),
-            Err(problem) => {
-                complain(&problem);
-                None
-            }
-        }
-    }
 }
 
 impl Bound {
@@ -162,14 +120,15 @@ impl Bound {
             upstream.webhook = webhook.as_ref().map(|webhook| Arc::clone(&webhook.counts));
         });
         let late = staged.map_or(Duration::ZERO, |it| it.case.script.late);
-        let listener = Entrance::bind(settings, late).await?;
+        let listener = Listening::bind(settings.server.address()).await?;
         let tikfinity = serving::tikfinity(settings).await?;
         let hub = hub(serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
         // Whoever is away when it ends has missed nothing.
         let breaks_connections = staged.is_some_and(|staged| staged.case.script.breaks_connections());
         let exits_when_done = settings.replay.exit_when_done && !breaks_connections;
-        let bound = Self { control, hub, addresses, config, listener, tikfinity, webhook, exits_when_done };
+        let bound =
+            Self { control, hub, addresses, config, listener, late, tikfinity, webhook, exits_when_done };
         Ok((bound, driver))
     }
 
@@ -198,7 +157,17 @@ impl Bound {
 
     /// Starts serving. Shows the events if a display is given.
     pub(crate) fn serve(self, display: Option<display::Style>) -> Stage {
-        let Self { control, hub, addresses: _, config, listener, tikfinity, webhook, exits_when_done } = self;
+        let Self {
+            control,
+            hub,
+            addresses: _,
+            config,
+            mut listener,
+            late,
+            tikfinity,
+            webhook,
+            exits_when_done,
+        } = self;
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
         }
@@ -214,9 +183,10 @@ impl Bound {
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(async move {
-            if let Some(listener) = listener.open().await {
-                server::serve_both(listener, tikfinity, server).await;
+            if !late.is_zero() {
+                listener.refuse(late).await;
             }
+            server::serve_both(listener, tikfinity, server).await;
         });
         Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
     }

@@ -129,7 +129,7 @@ fn let_in(app: &App, request: &SocketRequest) -> Result<(), Denied> {
     let reads = request.feed.as_ref().is_some_and(|hub| hub.stream() == app.shared.hub.stream());
     match &app.door {
         Some(door) if reads && request.join.reader == Reader::Client => {
-            door.enter(request.join.since.as_ref())
+            door.enter(request.join.since.as_ref(), true)
         }
         _ => Ok(()),
     }

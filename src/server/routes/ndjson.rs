@@ -38,7 +38,7 @@ pub(crate) async fn events(
         Body::empty()
     } else {
         if let Some(door) = app.door.as_ref().filter(|_| join.reader == Reader::Client) {
-            door.enter(join.since.as_ref()).map_err(|denied| match denied {
+            door.enter(join.since.as_ref(), false).map_err(|denied| match denied {
                 Denied::Http(refusal) => Refusal(refusal),
                 Denied::Socket { problem, .. } => problem.into(),
             })?;

@@ -52,6 +52,8 @@ pub struct Attempt {
     pub at: Instant,
     /// Whether it got the feed.
     pub is_let_in: bool,
+    /// Whether it is a WebSocket, which is told by a close code why it ends.
+    pub is_socket: bool,
 }
 
 /// Why an attempt does not get the feed.
@@ -104,14 +106,14 @@ impl Door {
     ///
     /// # Errors
     /// If it does not get the feed.
-    pub(crate) fn enter(&self, since: Option<&Since>) -> Result<(), Denied> {
+    pub(crate) fn enter(&self, since: Option<&Since>, is_socket: bool) -> Result<(), Denied> {
         let mut state = self.lock();
         let always = state.always;
         let answer = state.next.pop_front().or(always);
         let is_lost = state.is_lost && since.is_some();
         if state.attempts.len() < ATTEMPTS_MAX {
             let is_let_in = answer.is_none() && !is_lost;
-            state.attempts.push(Attempt { at: clock::now(), is_let_in });
+            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_socket });
         }
         match answer {
             Some(answer) => Err(denied(answer)),

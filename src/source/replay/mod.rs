@@ -221,7 +221,7 @@ impl<'a> Replay<'a> {
         let before = self.take_before().await;
         let start = self.pass_start;
         self.pipeline.restore(start, &before, self.pacing()).await;
-        self.feed.peek().await;
+        self.feed.ahead_of_gates().await;
     }
 
     fn answer_load(&mut self) {
@@ -243,7 +243,7 @@ impl<'a> Replay<'a> {
         let mut before = Vec::new();
         // Take the header, too, so that events injected before the start get the recording's clock.
         while let Some(Fed::Before(_) | Fed::Missing(_) | Fed::Item(Item { what: What::Header(_), .. })) =
-            self.feed.peek().await
+            self.feed.ahead_of_gates().await
         {
             match self.feed.pop() {
                 Some(Fed::Before(item) | Fed::Item(item)) => before.push(item),
@@ -367,7 +367,7 @@ impl<'a> Replay<'a> {
         let generation = self.pipeline.decoder().generation() + 1;
         self.tell_position(generation, true);
         self.pipeline.start_generation(offset, &before, self.pacing()).await;
-        self.feed.peek().await;
+        self.feed.ahead_of_gates().await;
     }
 
     fn play(&mut self) {

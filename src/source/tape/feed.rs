@@ -157,6 +157,11 @@ impl Feed {
         if let Some(gates) = &self.gates {
             gates.pass(self.taken).await;
         }
+        self.ahead_of_gates().await
+    }
+
+    /// Like [`Feed::peek`], but does not wait at a gate.
+    pub(crate) async fn ahead_of_gates(&mut self) -> Option<&Fed> {
         if self.ready.is_empty() {
             match &mut self.supply {
                 Supply::Here(reading) => self.ready.extend(reading.next()),

@@ -2,9 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use livetape::server::listen::Reserved;
-
-use crate::support::process::{livetape, run, stderr, stdout, text};
+use crate::support::{
+    process::{livetape, run, stderr, stdout, text},
+    tcp::Reserved,
+};
 
 /// Asserts that the first line of output contains `message` and that the exit code is `code`.
 #[track_caller]
@@ -115,8 +116,8 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
 
 #[test]
 fn watching_fails_if_no_server_listens() {
-    let closed = Reserved::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let port = closed.addresses()[0].port();
+    let closed = Reserved::new();
+    let port = closed.address.port();
     let message = format!("cannot connect to ws://127.0.0.1:{port}/: no server listens there");
     check(&["watch", &port.to_string()], 1, &message);
 }

@@ -6,7 +6,6 @@ use livetape::{
     clock,
     mock::Scenario,
     proxy::{Hosts, Mode},
-    server::listen::Reserved,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -14,6 +13,7 @@ use tokio::{
 };
 
 use super::{Proxied, REPORTED};
+use crate::support::tcp::Reserved;
 
 #[tokio::test(start_paused = true)]
 async fn every_refusal_has_a_code_a_status_and_a_reason() {
@@ -79,8 +79,8 @@ async fn heads_that_are_too_long_or_are_not_http_are_refused() {
 
 #[tokio::test]
 async fn a_passed_host_that_cannot_be_reached_is_reported() {
-    let closed = Reserved::bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let port = closed.addresses()[0].port();
+    let closed = Reserved::new();
+    let port = closed.address.port();
     let own = vec![format!("127.0.0.1:{port}").parse().unwrap()];
     let pass = vec![format!("localhost:{port}").parse().unwrap()];
     let proxied =

@@ -41,7 +41,10 @@ fn every_committed_recording_is_synthetic_or_scrubbed() {
         if name == "recordings/README.md" || is_ignored(&name) {
             continue;
         }
-        assert!(known.iter().any(|(known, ..)| *known == name), "{name} is not made by cargo xtask codegen recordings");
+        assert!(
+            known.iter().any(|(known, ..)| *known == name),
+            "{name} is not made by cargo xtask codegen recordings"
+        );
         assert!(path.metadata().unwrap().len() <= COMMITTED_BYTES_MAX, "{name} is too large");
         let mut reader = Reader::open(fs::File::open(&path).unwrap()).unwrap();
         let mut headers = 0;

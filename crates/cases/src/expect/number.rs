@@ -1,9 +1,31 @@
 //! Numbers as programs print them.
 
+use std::borrow::Cow;
+
 /// Separators of groups of three digits in the locales of JavaScript, Python and Rust.
 const SEPARATORS: [char; 9] = [',', '\'', '_', '.', ' ', '\u{a0}', '\u{202f}', '\u{2009}', '\u{2019}'];
+/// The minus sign that is no hyphen.
+pub(super) const MINUS_SIGN: char = '\u{2212}';
 /// Signs of negative numbers.
-const MINUS: [char; 2] = ['-', '\u{2212}'];
+const MINUS: [char; 2] = ['-', MINUS_SIGN];
+/// The zeros of other digits: Arabic, Persian, Devanagari, Bengali, Thai and full-width.
+const ZEROS: [char; 6] = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ff10}'];
+
+/// Replaces digits and separators of other scripts.
+pub(super) fn with_ascii_digits(text: &str) -> Cow<'_, str> {
+    let replaced = |c: char| match c {
+        '\u{66c}' => Some(','),
+        '\u{66b}' => Some('.'),
+        c => ZEROS.into_iter().find_map(|zero| {
+            let digit = u32::from(c).checked_sub(zero.into())?;
+            char::from_digit(digit, 10)
+        }),
+    };
+    if text.is_ascii() || !text.contains(|c| replaced(c).is_some()) {
+        return text.into();
+    }
+    text.chars().map(|c| replaced(c).unwrap_or(c)).collect::<String>().into()
+}
 
 /// Returns the readings of the number at the start of a text, with their lengths in bytes, the longest first:
 /// `1,234` can be read as 1234 or as 1. A fraction of zeros is dropped, and another one kept. A single `.` and
@@ -41,10 +63,24 @@ fn grouped(text: &str, first: usize) -> (usize, bool) {
     let Some(separator) = separator.filter(|_| first <= 3 && !text.starts_with('0')) else {
         return (first, false);
     };
-    let is_group = |rest: &&str| digits(rest) == 3;
+    // The last group has three digits; in India, all others have two.
+    let group = |from: usize, length: usize| {
+        let rest = text[from..].strip_prefix(separator).filter(|rest| digits(rest) == length)?;
+        Some(text.len() - rest.len() + length)
+    };
     let mut end = first;
-    while let Some(rest) = text[end..].strip_prefix(separator).filter(is_group) {
-        end = text.len() - rest.len() + 3;
+    while let Some(next) = group(end, 3) {
+        end = next;
+    }
+    let mut indian = first;
+    while separator == ','
+        && first <= 2
+        && let Some(next) = group(indian, 2)
+    {
+        indian = next;
+    }
+    if indian > first {
+        end = group(indian, 3).unwrap_or(first);
     }
     let is_dotted = separator == '.';
     if is_dotted && text[first..end] == *".000" { (first, false) } else { (end, is_dotted && end > first) }

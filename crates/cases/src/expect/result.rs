@@ -23,6 +23,9 @@ pub fn parse_result(bytes: &[u8]) -> Result<Vec<Said>, String> {
     let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let object: Map<String, Value> = serde_json::from_slice(json)
         .map_err(|error| format!("wrote a LIVETAPE_RESULT that is not a JSON object: {error}"))?;
+    if object.is_empty() {
+        return Err("wrote a LIVETAPE_RESULT without numbers".to_owned());
+    }
     object.into_iter().map(|(name, value)| said(&name, &value)).collect()
 }
 

@@ -320,6 +320,16 @@ pub(super) const TABLE: &[Mistake] = &[
     obvious(
         "like_total",
         &["likes"],
+        "taking the rise of `totalLikeCount` since before the first message",
+        "with another rise of the total",
+        |memory, _, _, event| {
+            let own = if let Data::Like(like) = &event.data { like.like_count.into() } else { 0 };
+            likes(event, |total| growth(memory, total, total.saturating_sub(own)))
+        },
+    ),
+    obvious(
+        "like_total",
+        &["likes"],
         "adding up the rises of `totalLikeCount`",
         "with another rise of the total",
         |memory, _, _, event| likes(event, |total| growth(memory, total, total).max(0)),

@@ -12,7 +12,15 @@ fn failure(what: &str, expected: &str, got: &str, message: &str) -> Failure {
 
 fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Failure>) -> Outcome {
     let again = format!("livetape test demo --case {case} --expect 'diamonds: {{diamonds}}' -- node bot.mjs");
-    Outcome { case, verdict, took: Duration::from_millis(millis), failures, output: Vec::new(), again }
+    Outcome {
+        case,
+        verdict,
+        took: Duration::from_millis(millis),
+        failures,
+        is_as_in_plain: false,
+        output: Vec::new(),
+        again,
+    }
 }
 
 fn outcomes() -> Vec<Outcome> {
@@ -78,7 +86,7 @@ fn programs_read_json() {
              "message": "did not come back within 30 s after its connection was reset at 0:12.4"},
         ]},
         {"name": "offline", "passed": null, "skipped": "the command ends by itself", "seconds": 0.0, "failures": []},
-    ]});
+    ], "conclusion": null});
     assert_eq!(json(&outcomes()), expected);
 }
 
@@ -170,4 +178,56 @@ fn unescaped_ampersands(xml: &str) -> usize {
     let is_entity =
         |rest: &&str| ["amp;", "lt;", "gt;", "quot;", "apos;"].iter().any(|entity| rest.starts_with(entity));
     xml.split('&').skip(1).filter(|rest| !is_entity(rest)).count()
+}
+
+/// A wrong number of diamonds with the mistakes that give it.
+fn wrong(got: i64, candidates: &[&'static str]) -> Failure {
+    let candidate = |name: &&'static str| {
+        let is_obvious = *name == "like_total";
+        (*name, Candidate { doing: "counting wrong", is_obvious })
+    };
+    let candidates = candidates.iter().map(candidate).collect();
+    Failure { candidates, ..failure("diamonds", "114", &got.to_string(), "printed another number") }
+}
+
+#[test]
+fn what_is_wrong_as_in_plain_has_no_other_cause() {
+    let failed = |case, failures| outcome(case, Verdict::Failed, 1000, failures);
+    let plain = failed("plain", vec![wrong(115, &["same_gift"])]);
+    let mut other = wrong(116, &["counted_again"]);
+    other.expected = Some("115".to_owned());
+    let mut same = failed("cut", vec![other]);
+    same.compare_with_plain(&plain);
+    assert!(same.is_as_in_plain);
+    assert_eq!(line(&same), "  FAIL  cut               1.0 s  the same as in plain");
+    assert_eq!(Vec::from_iter(same.failures[0].candidates.keys()), [&"same_gift"]);
+    let mut more = failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again"])]);
+    more.compare_with_plain(&plain);
+    assert!(!more.is_as_in_plain);
+    assert_eq!(Vec::from_iter(more.failures[1].candidates.keys()), [&"counted_again"]);
+}
+
+#[test]
+fn a_report_ends_with_one_conclusion() {
+    let end = |all: &[&[&'static str]]| {
+        let cases = all.iter().map(|names| outcome("cut", Verdict::Failed, 1, vec![wrong(9, names)]));
+        let text = summary(&Vec::from_iter(cases), Duration::from_secs(1));
+        text.split_once('\n').map(|(_, end)| end.to_owned())
+    };
+    let one = "most likely: counting wrong (`only_repeat_end`)".to_owned();
+    assert_eq!(end(&[&["only_repeat_end", "same_gift"], &["only_repeat_end", "same_user"]]), Some(one));
+    let several = end(&[&["same_user", "same_gift"], &["same_user", "same_gift", "like_total"]]).unwrap();
+    assert!(several.starts_with("2 mistakes remain: "), "{several}");
+    let none = "no single mistake explains all wrong numbers".to_owned();
+    assert_eq!(end(&[&["same_user"], &["same_gift"]]), Some(none));
+    assert_eq!(end(&[&[]]), None);
+    let both = wrong(9, &["like_total", "same_user"]);
+    let cases =
+        |plain| [outcome("plain", plain, 1, vec![]), outcome("cut", Verdict::Failed, 1, vec![both.clone()])];
+    let end = |plain| summary(&cases(plain), Duration::from_secs(1));
+    assert!(
+        end(Verdict::Passed).ends_with("most likely: counting wrong (`same_user`)"),
+        "plain would show it"
+    );
+    assert!(end(Verdict::Failed).contains("2 mistakes remain"));
 }

@@ -4,20 +4,23 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     select,
+    time::timeout_at,
 };
 
 use super::accept::Listener;
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
 
 /// Number of attempts to find a port that is free on both 127.0.0.1 and ::1.
 const PORT_TRIES: usize = 8;
-/// Connections that the kernel accepts ahead, on a port that nobody listened on at first.
-const LATE_BACKLOG: u32 = 1024;
 
 /// Maximum unsent data that the kernel buffers per socket, in bytes (Linux). The default is up to 4 MB, which
 /// would delay the detection of slow clients accordingly.
@@ -67,63 +70,20 @@ impl Listening {
         let sockets = std::iter::once(&self.first).chain(&self.second);
         sockets.filter_map(|socket| socket.local_addr().ok()).collect()
     }
-}
 
-/// Addresses that are taken, but refuse connections.
-#[derive(Debug)]
-pub struct Reserved {
-    sockets: Vec<(SocketAddr, TcpSocket)>,
-}
-
-impl Reserved {
-    /// Takes the addresses that [`Listening::bind`] would listen on.
-    ///
-    /// # Errors
-    /// As of [`Listening::bind`].
-    pub fn bind(address: SocketAddr) -> Result<Self, Problem> {
-        let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
-        loop {
-            tries -= 1;
-            let first = reserve(address)?;
-            match sibling(first.0).map(reserve) {
-                Some(Ok(second)) => return Ok(Self { sockets: vec![first, second] }),
-                Some(Err(problem)) if problem.code == Code::PortInUse && tries > 0 => {}
-                Some(Err(problem)) if problem.code == Code::PortInUse => return Err(problem),
-                _ => return Ok(Self { sockets: vec![first] }),
-            }
+    /// Resets the first connection, and all others for some time after it.
+    pub async fn refuse(&mut self, time: Duration) {
+        reset(&self.accept().await.0);
+        let until = clock::now() + time;
+        while let Ok((socket, _)) = timeout_at(until, self.accept()).await {
+            reset(&socket);
         }
     }
-
-    /// Returns the addresses with their actual ports, the requested one first.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().map(|(address, _)| *address).collect()
-    }
-
-    /// Listens.
-    ///
-    /// # Errors
-    /// `cannot_listen`.
-    pub fn listen(self) -> Result<Listening, Problem> {
-        let mut listeners = Vec::new();
-        for (address, socket) in self.sockets {
-            let listener = socket.listen(LATE_BACKLOG).map_err(|error| cannot_listen(address, &error))?;
-            limit_unsent_data(&listener);
-            listeners.push(listener);
-        }
-        let mut listeners = listeners.into_iter();
-        let first = listeners.next().expect("a listener has an address");
-        Ok(Listening { first, second: listeners.next(), second_first: false })
-    }
 }
 
-fn reserve(address: SocketAddr) -> Result<(SocketAddr, TcpSocket), Problem> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-    let bound = socket.and_then(|socket| {
-        socket.bind(address)?;
-        Ok((socket.local_addr()?, socket))
-    });
-    bound.map_err(|error| cannot_bind(address, &error))
+/// Makes a socket end with a reset when it is dropped.
+fn reset(socket: &TcpStream) {
+    let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
