@@ -41,6 +41,7 @@ const TARGETS: &[(&str, &str, &str)] = &[
     ("lobby", "livetape", "lobby::tests::model::"),
     ("session", "livetape_core", "session::tests::"),
     ("views", "livetape_core", "wire::view::tests::"),
+    ("redaction", "livetape_core", "redact::text::tests::"),
     ("cluster", "livetape_cluster", "ownership::record::"),
     ("har", "livetape_tools", "import::har::tests::"),
 ];
