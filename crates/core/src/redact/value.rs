@@ -234,11 +234,12 @@ pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
     }
     if matches!(text.get(at), Some(b'[' | b'{')) {
         let found = leaves(layer, at);
-        // A cookie, or a parameter, can begin with a bracket.
+        // A cookie, or a parameter, can begin with a bracket, which another one after it seems to close.
+        let is_in_string = style.is_in_url || opened.are_any(layer, at);
         let after = found.seen + run(&text[found.seen..], |byte| b")}] ".contains(byte));
         let ends = |opened| style.end(layer, after, opened) == after && found.seen < text.len();
         let is_list = text.get(after) == Some(&b',') && begins_pair(layer, after + 1);
-        if style.separator != Separator::Equals || (!style.is_in_url && (is_list || ends(opened))) {
+        if style.separator != Separator::Equals || (!is_in_string && (is_list || ends(opened))) {
             return found;
         }
     }

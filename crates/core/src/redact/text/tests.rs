@@ -174,6 +174,7 @@ fn a_value_is_masked_however_it_is_escaped() {
         ),
         (r#"{"uri":"{\"uri\":\"x?Q=PL&quot;ED\"}","id":1}"#, r#"{"uri":"{\"uri\":\"x?Q=***\"}","id":1}"#),
         (r#"{"uri":"\u005b\u005c\"x?Q=PL\\\\\"ED\u005c\"]"}"#, r#"{"uri":"\u005b\u005c\"x?Q=***\u005c\"]"}"#),
+        (r#"["a=b; Q=[PL%0AED",{"y":"ED"}]"#, r#"["a=***; Q=***",{"y":"***"}]"#),
         (r#"{"x":["PL\",\"y\":ED",{"id":1}]}"#, r#"{"x":["***",{"id":"***"}]}"#),
         (r#"{"uri":"Cookie: x=PL%0aED\r\nhost: h"}"#, r#"{"uri":"Cookie: ***\r\nhost: h"}"#),
         // In HTML.
