@@ -5,26 +5,20 @@ use std::{
     io,
     panic::Location,
     path::PathBuf,
-    pin::Pin,
     time::Duration,
 };
 
 use livetape::{
     channels::{Channel, ChannelOptions},
-    clock,
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::Problem,
-    server::{
-        self, Config, Listener, Peer, Server,
-        listen::{Listening, Reserved},
-        memory,
-    },
+    server::{self, Config, Listener, Peer, Server, listen::Listening, memory},
     source::{self, live},
     staged::Staged,
 };
 use livetape_core::pace::Speed;
-use tokio::{io::DuplexStream, runtime::Handle, time::sleep_until};
+use tokio::{io::DuplexStream, runtime::Handle};
 
 use crate::{
     Tape,
@@ -211,7 +205,7 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// Like [`start`](Self::start), and in the case `late`, in which a port refuses connections.
+    /// Like [`start`](Self::start), and in the case `late`, in which connections to a port are reset.
     #[track_caller]
     #[must_use]
     pub fn start_in_memory(mut self) -> Tape {
@@ -238,7 +232,7 @@ impl TapeBuilder {
         }
     }
 
-    /// Returns how long nothing listens on the port.
+    /// Returns for how long the first attempts to connect are reset.
     fn late(&self) -> Duration {
         self.case.map_or(Duration::ZERO, |case| case.script.late)
     }
@@ -281,23 +275,17 @@ impl TapeBuilder {
     }
 }
 
-type Arriving = Pin<Box<dyn Future<Output = Listening> + Send>>;
-
-/// Takes a free port, and listens on it after this time.
-async fn listen(late: Duration) -> Result<(String, Arriving), Problem> {
-    let any = ([127, 0, 0, 1], 0).into();
-    if late.is_zero() {
-        let listening = Listening::bind(any).await?;
-        return Ok((listening.addresses()[0].to_string(), Box::pin(future::ready(listening))));
-    }
-    let reserved = Reserved::bind(any)?;
-    let address = reserved.addresses()[0].to_string();
-    let until = clock::now() + late;
-    let listening = async move {
-        sleep_until(until).await;
-        reserved.listen().expect("nobody else has the port")
+/// Takes a free port. The returned future ends when connections are accepted: the first ones may be reset before.
+async fn listen(
+    late: Duration,
+) -> Result<(String, impl Future<Output = Listening> + Send + 'static), Problem> {
+    let mut listening = Listening::bind(([127, 0, 0, 1], 0).into()).await?;
+    let address = listening.addresses()[0].to_string();
+    let open = async move {
+        listening.refuse(late).await;
+        listening
     };
-    Ok((address, Box::pin(listening)))
+    Ok((address, open))
 }
 
 /// Returns a transport that rejects every connection, so that a test never reaches TikTok.

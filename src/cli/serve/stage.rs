@@ -183,9 +183,7 @@ impl Bound {
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(async move {
-            if !late.is_zero() {
-                listener.refuse(late).await;
-            }
+            listener.refuse(late).await;
             server::serve_both(listener, tikfinity, server).await;
         });
         Stage { hub, control, displays, serving, webhook: counts, exits_when_done }

@@ -71,8 +71,11 @@ impl Listening {
         sockets.filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
-    /// Resets the first connection, and all others for some time after it.
+    /// Resets the first connection, and all others for some time after it. Without a time, it resets none.
     pub async fn refuse(&mut self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
         reset(&self.accept().await.0);
         let until = clock::now() + time;
         while let Ok((socket, _)) = timeout_at(until, self.accept()).await {
