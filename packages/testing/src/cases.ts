@@ -9,6 +9,8 @@ import { findProgram, notInstalled } from './program.js'
 export interface Case {
   /** What {@link TapeOptions.case} takes. */
   name: string
+  /** What a client connects to. */
+  suite: 'feed'
   /** Whether it changes the show, or breaks connections. */
   group: 'show' | 'connection'
   /** What happens. */

@@ -160,7 +160,7 @@ export class Server {
 
   /** Whether a request that failed for this reason may succeed later. */
   isLate({ code }: Partial<NodeJS.ErrnoException> = {}): boolean {
-    return code === 'ECONNREFUSED' && Date.now() < this.#readyAt + LATE_MS
+    return (code === 'ECONNREFUSED' || code === 'ECONNRESET') && Date.now() < this.#readyAt + LATE_MS
   }
 
   #name(): string {

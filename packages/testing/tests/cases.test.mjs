@@ -42,7 +42,7 @@ async function count(url) {
 }
 
 plain('the cases are those of the program', () => {
-  const what = { name: expect.any(String), group: expect.stringMatching(/^(show|connection)$/), what: expect.any(String), right: expect.any(String), since: '0.1' }
+  const what = { name: expect.any(String), suite: 'feed', group: expect.stringMatching(/^(show|connection)$/), what: expect.any(String), right: expect.any(String), since: '0.1' }
   expect(cases()).toEqual(ALL.map((name) => ({ ...what, name })))
   expect(ALL).toEqual(expect.arrayContaining(['plain', 'no-final', 'cut', ...CLOSED]))
 })

@@ -58,16 +58,6 @@ pub(in crate::cli) struct Test {
     /// Command to test, with its arguments
     #[arg(last = true, required_unless_present = "list", value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<OsString>,
-    /// What COMMAND connects to: feed or room [default: feed]
-    ///
-    /// With room, COMMAND has a TikTok client library, and connects to the mock.
-    #[arg(long, value_name = "NAME", value_parser = suite)]
-    suite: Option<Suite>,
-    /// Send the requests of COMMAND to TikTok to the mock; implies --suite room
-    ///
-    /// As in `livetape run`: for clients whose hosts cannot be changed.
-    #[arg(long)]
-    pub(in crate::cli) mock_proxy: bool,
     /// Run only this case
     ///
     /// Repeatable. laps, seek and restart run only if they are named.
@@ -91,25 +81,6 @@ pub(in crate::cli) struct Test {
     pub(in crate::cli) junit: Option<PathBuf>,
 }
 
-impl Test {
-    /// What COMMAND connects to.
-    ///
-    /// # Errors
-    /// `bad_request` if other flags contradict it.
-    pub(in crate::cli) fn suite(&self) -> Result<Suite, Problem> {
-        let suite = self.suite.unwrap_or(if self.mock_proxy { Suite::Room } else { Suite::Feed });
-        let Conditions { clients, tikfinity, .. } = &self.conditions;
-        let wrong = match suite {
-            Suite::Feed => self.mock_proxy.then_some("--mock-proxy needs --suite room"),
-            Suite::Room if *tikfinity => Some("--tikfinity needs --suite feed"),
-            Suite::Room => (clients.get() > 1).then_some("--clients needs --suite feed"),
-        };
-        wrong.map_or(Ok(suite), |wrong| {
-            Err(Problem::new(Code::BadRequest, wrong).hint("leave one of them out"))
-        })
-    }
-}
-
 fn suite(name: &str) -> Result<Suite, String> {
     let found = [Suite::Feed, Suite::Room].into_iter().find(|suite| suite.name() == name);
     found.ok_or_else(|| "use feed or room".to_owned())
@@ -118,6 +89,16 @@ fn suite(name: &str) -> Result<Suite, String> {
 /// How COMMAND is run, and what is expected of it.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Conditions {
+    /// What COMMAND connects to: feed or room [default: feed]
+    ///
+    /// With room, COMMAND has a TikTok client library, and connects to the mock.
+    #[arg(long, value_name = "NAME", value_parser = suite)]
+    suite: Option<Suite>,
+    /// Send the requests of COMMAND to TikTok to the mock; implies --suite room
+    ///
+    /// As in `livetape run`: for clients whose hosts cannot be changed.
+    #[arg(long)]
+    pub(in crate::cli) mock_proxy: bool,
     /// Text that the output must contain, such as 'diamonds: {diamonds}'
     ///
     /// In the last line with the text around the placeholder, the number must be right. Repeatable.
@@ -139,12 +120,31 @@ pub(in crate::cli) struct Conditions {
     pub(in crate::cli) tikfinity: bool,
 }
 
+impl Conditions {
+    /// What COMMAND connects to.
+    ///
+    /// # Errors
+    /// `bad_request` if other flags contradict it.
+    pub(in crate::cli) fn suite(&self) -> Result<Suite, Problem> {
+        let suite = self.suite.unwrap_or(if self.mock_proxy { Suite::Room } else { Suite::Feed });
+        let wrong = match suite {
+            Suite::Feed => self.mock_proxy.then_some("--mock-proxy needs --suite room"),
+            Suite::Room if self.tikfinity => Some("--tikfinity needs --suite feed"),
+            Suite::Room => (self.clients.get() > 1).then_some("--clients needs --suite feed"),
+        };
+        wrong.map_or(Ok(suite), |wrong| {
+            Err(Problem::new(Code::BadRequest, wrong).hint("leave one of them out"))
+        })
+    }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "livetape shrink [OPTIONS] <RECORDING> -o FILE -- COMMAND...",
     after_help = "Examples:
   livetape shrink show.bin -o small.bin --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape shrink show.bin -o small.bin --case no-final -- npm test
+  livetape shrink show.bin -o small.bin --suite room -- node tiktok-bot.mjs
 
 A run is judged as by `livetape test`. The same failure is the same number that is
 wrong, the same text that is missing, the same exit code.

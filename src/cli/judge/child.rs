@@ -1,12 +1,17 @@
 //! The process of the command that `livetape run` starts.
 
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::{
     ffi::OsString,
     io::{self, IsTerminal as _},
+    path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
+#[cfg(target_os = "linux")]
+use memchr::memmem;
 #[cfg(unix)]
 use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
 use tokio::{
@@ -134,6 +139,23 @@ impl Child {
             // Fails if there are none.
             let _ = kill_process_group(group, Number::KILL);
         }
+    }
+
+    /// Kills the processes that have left its group: those whose environment names this folder. Elsewhere than on
+    /// Linux, they stay.
+    pub(super) fn kill_strays(folder: &Path) {
+        #[cfg(target_os = "linux")]
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let id = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            let Some(id) = id else { continue };
+            // Processes of other users cannot be read.
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if memmem::find(&environment, folder.as_os_str().as_encoded_bytes()).is_some() {
+                let _ = kill_process(id, Number::KILL);
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = folder;
     }
 
     /// Kills the process.

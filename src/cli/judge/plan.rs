@@ -95,14 +95,14 @@ impl Patience {
 
 impl Plan {
     /// # Errors
-    /// `bad_request` if an expectation is wrong.
+    /// `bad_request` if flags contradict each other, or an expectation is wrong.
     pub(super) fn new(
         command: Vec<OsString>,
         conditions: &args::Conditions,
-        (suite, is_proxied): (Suite, bool),
         recording: &Path,
         tape: Tape,
     ) -> Result<Arc<Self>, Problem> {
+        let suite = conditions.suite()?;
         let usual = match suite {
             Suite::Feed => Speed::Max,
             Suite::Room => {
@@ -112,7 +112,7 @@ impl Plan {
         };
         Ok(Arc::new(Self {
             suite,
-            is_proxied,
+            is_proxied: conditions.mock_proxy,
             expectations: expectations(&conditions.expect, &tape)?,
             speed: conditions.speed.unwrap_or(usual),
             clients: conditions.clients.get(),

@@ -13,7 +13,7 @@ use crate::{
         change::events_of,
         report::{self, Failure, Outcome, moment},
         shrink::{Candidate, Shrink},
-        table::{Case, Suite},
+        table::Case,
     },
     cli::{
         args,
@@ -44,11 +44,11 @@ const AS_BEFORE: Duration = Duration::from_secs(5);
 const LISTED_MAX: usize = 50;
 
 pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
-    let case = Suite::Feed.find(&args.case)?;
+    let case = args.conditions.suite()?.find(&args.case)?;
     let tape = Tape::find_in(&folders::recordings(), &args.recording)?;
     // Before anything runs, so that the work is not in vain.
     check_output(&args.new)?;
-    let plan = Plan::new(args.command, &args.conditions, (Suite::Feed, false), &args.recording, tape)?;
+    let plan = Plan::new(args.command, &args.conditions, &args.recording, tape)?;
     let started = clock::now();
     let first = match first_runs(&plan, case).await? {
         Ok(first) => first,

@@ -26,7 +26,7 @@ use crate::{
 const ROOMS_A_JOB: usize = 4;
 
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
-    let suite = args.suite()?;
+    let suite = args.conditions.suite()?;
     let cases = chosen(suite, &args)?;
     if args.list {
         return list(&cases, args.json);
@@ -37,7 +37,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     args.junit.as_deref().map_or(Ok(()), check_report)?;
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&folders::recordings(), recording)?;
-    let plan = Plan::new(args.command, &args.conditions, (suite, args.mock_proxy), recording, tape)?;
+    let plan = Plan::new(args.command, &args.conditions, recording, tape)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
     let mut outcomes = Session { plan: Arc::clone(&plan), is_quiet: args.json, outcomes: Vec::new() }

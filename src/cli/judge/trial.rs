@@ -241,6 +241,7 @@ impl<V: Venue> Trial<'_, V> {
                 child.kill();
                 let _ = child.wait().await;
                 child.kill_others();
+                Child::kill_strays(self.folder);
                 return Ok(None);
             }
             Over::Exited(status) => {
@@ -256,6 +257,7 @@ impl<V: Venue> Trial<'_, V> {
         };
         // They would keep the pipes open.
         child.kill_others();
+        Child::kill_strays(self.folder);
         let _ = timeout(LAST_OUTPUT, async { while reading.join_next().await.is_some() {} }).await;
         reading.shutdown().await;
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));

@@ -303,17 +303,18 @@ fn bad_input_is_one_clear_line() {
 fn a_command_leaves_no_processes_and_no_files() {
     let folder = tempdir().unwrap();
     let left = folder.path().join("left");
-    let script = format!("sleep 300 & echo $! > {}; exec 2>&1; exit 1", left.display());
-    let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", &script]);
-    let output = command.env("TMPDIR", folder.path()).output().unwrap();
+    // The second one leaves the process group.
+    let script = "sleep 300 & echo $! > $0; setsid sleep 300 & echo $! >> $0; exec 2>&1; exit 1";
+    let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
+    let output = command.arg(&left).env("TMPDIR", folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let id = fs::read_to_string(&left).unwrap();
-    let mut state = String::from("Z");
-    if let Ok(status) = fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
-        state = status.rsplit(") ").next().unwrap().into();
+    let ids = fs::read_to_string(&left).unwrap();
+    assert_eq!(ids.lines().count(), 2, "{ids}");
+    for id in ids.lines() {
+        let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_else(|_| ") Z".to_owned());
+        // A process that has ended stays in the list until its new parent asks for its exit code.
+        assert!(status.rsplit(") ").next().unwrap().starts_with('Z'), "{status}");
     }
-    // A process that has ended stays in the list until its new parent asks for its exit code.
-    assert!(state.starts_with('Z'), "{state}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file of this test");
 }
 

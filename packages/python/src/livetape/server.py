@@ -25,7 +25,7 @@ API_VERSION = 1  #: Version of the REST API and of the feed that this package su
 START_SECONDS = 30.0  #: Timeout for the start of a server, in seconds.
 STOP_SECONDS = 2.0  #: Time that a server has to send queued events when it stops, in seconds.
 EXIT_SECONDS = 1.0  #: Time that a server may take to exit after it closed its sockets, in seconds.
-LATE_SECONDS = 5.0  #: Time after the start in which the port may refuse connections: for 3 s in the case `late`.
+LATE_SECONDS = 5.0  #: Time after the start in which the port may refuse or reset connections: for 3 s in the case `late`.
 RESPONSE_SECONDS = 45.0  #: Timeout for responses, in seconds. The server itself waits up to 30 s for clients.
 LAST_LINES = 20  #: Number of lines of a server's output in reports.
 LAST_BYTES = 16 * 1024  #: Bytes that are read to find them.
@@ -106,7 +106,7 @@ class Server:
                 return answer(connection.getresponse())
         except (OSError, HTTPException) as error:
             failure = self.unreachable()
-            if isinstance(error, ConnectionRefusedError) and self.is_running and time.monotonic() < self._late_until:
+            if isinstance(error, (ConnectionRefusedError, ConnectionResetError)) and self.is_running and time.monotonic() < self._late_until:
                 return self.request(method, path, body)
             raise failure from error
 
