@@ -16,7 +16,7 @@ const API_VERSION = 1
 const START_MS = 30_000
 /** Time between two looks at the ready file, in ms. */
 const LOOK_MS = 2
-/** Time after a start in which the port may refuse connections, in ms: in the case `late`, nothing listens for the first 3 s. */
+/** Time after a start in which the port may refuse or reset connections, in ms: for 3 s in the case `late`. */
 const LATE_MS = 5_000
 /** Time until a process that was asked to end is killed, in ms: more than `limits.shutdown_time`. */
 const STOP_MS = 7_000
