@@ -144,7 +144,6 @@ impl Conditions {
     after_help = "Examples:
   livetape shrink show.bin -o small.bin --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape shrink show.bin -o small.bin --case no-final -- npm test
-  livetape shrink show.bin -o small.bin --suite room -- node tiktok-bot.mjs
 
 A run is judged as by `livetape test`. The same failure is the same number that is
 wrong, the same text that is missing, the same exit code.
