@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::programs::{Built, output, root, status, target};
+use crate::programs::{Built, command, output, root, status, target};
 
 /// File with the licences of everything that the program and the addon contain.
 const NOTICES: &str = "THIRD-PARTY-NOTICES.txt";
@@ -39,6 +39,7 @@ struct Release {
 /// Builds all packages into `target/packages`; with `check`, installs each into an empty environment and uses
 /// it.
 pub(crate) fn run(check: bool, is_published: bool) -> Result<()> {
+    command("bash", [root().join(".ci/setup").as_os_str(), "package".as_ref()])?;
     let Built { livetape, addon } = Built::for_release()?;
     let (root, target) = (root().canonicalize()?, target()?);
     let version = version(&root)?;
