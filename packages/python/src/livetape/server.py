@@ -106,7 +106,11 @@ class Server:
                 return answer(connection.getresponse())
         except (OSError, HTTPException) as error:
             failure = self.unreachable()
-            if isinstance(error, (ConnectionRefusedError, ConnectionResetError)) and self.is_running and time.monotonic() < self._late_until:
+            if (
+                isinstance(error, (ConnectionRefusedError, ConnectionResetError))
+                and self.is_running
+                and time.monotonic() < self._late_until
+            ):
                 return self.request(method, path, body)
             raise failure from error
 
