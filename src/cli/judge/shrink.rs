@@ -23,7 +23,7 @@ use crate::{
     clock,
     hub::Filter,
     sans_io::{
-        error::{Problem, exit},
+        error::{Code, Problem, exit},
         recording::Item,
     },
     source::Tape,
@@ -187,8 +187,13 @@ impl Search {
             let Some(ended) = running.join_next().await else { break };
             let (candidate, ran) =
                 ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-            let Some(ran) = ran? else { break };
-            let fails = ran.outcome.failures.iter().any(|failure| Way::of(failure) == self.way);
+            let fails = match ran {
+                Ok(Some(ran)) => ran.outcome.failures.iter().any(|failure| Way::of(failure) == self.way),
+                Ok(None) => break,
+                // The mock plays no show from which everything was removed.
+                Err(problem) if problem.code == Code::RecordingNotFound => false,
+                Err(problem) => return Err(problem),
+            };
             self.shrink.answer(&candidate, fails);
             let left = self.shrink.messages();
             if left < told {
