@@ -177,7 +177,7 @@ impl Expectation {
             return self.find_token(name, line);
         }
         let places = || line.rmatch_indices(&self.before).map(|(at, before)| &line[at + before.len()..]);
-        // A picture before the value is no part of it.
+        // A picture before the value does not belong to it.
         let is_before =
             |c: char| c.is_whitespace() || !(c.is_ascii() || c.is_alphanumeric() || c == number::MINUS_SIGN);
         let value = places().find_map(|rest| self.value(name, rest.trim_start_matches(is_before)));

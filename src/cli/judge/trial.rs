@@ -86,7 +86,7 @@ pub(super) trait Venue: Sync {
     fn never_connected(&self, code: u8) -> Failure;
     /// Whether the command was let in.
     fn is_let_in(&self) -> bool;
-    /// Whether nobody is ever let in, so that neither the numbers nor the exit code are judged.
+    /// Whether no client is ever let in, so that neither the numbers nor the exit code are judged.
     fn is_closed(&self) -> bool;
     /// Returns what was seen of the connection so far.
     fn progress(&self) -> Progress;

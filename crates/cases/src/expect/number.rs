@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Separators of groups of three digits in the locales of JavaScript, Python and Rust.
 const SEPARATORS: [char; 9] = [',', '\'', '_', '.', ' ', '\u{a0}', '\u{202f}', '\u{2009}', '\u{2019}'];
-/// The minus sign that is no hyphen.
+/// The minus sign of mathematics: programs print it or a hyphen.
 pub(super) const MINUS_SIGN: char = '\u{2212}';
 /// Signs of negative numbers.
 const MINUS: [char; 2] = ['-', MINUS_SIGN];
