@@ -82,18 +82,6 @@ fn a_check_finds_what_a_server_would_refuse() {
     assert_eq!(replay.status.code(), Some(0), "{}", stderr(&replay));
 }
 
-#[cfg(not(feature = "nats"))]
-#[test]
-fn a_build_without_nats_says_so_without_naming_a_flag() {
-    let output = run(&["doctor"]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).starts_with("❌ this build of livetape has no support for NATS\n💡 "),
-        "{}",
-        stderr(&output)
-    );
-}
-
 #[test]
 fn a_generated_token_is_valid() {
     let tokens = [(); 2].map(|()| stdout(&run(&["token"])).trim().to_owned());

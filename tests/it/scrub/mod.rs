@@ -5,6 +5,8 @@ mod people;
 mod tools;
 mod tree;
 
+use std::sync::LazyLock;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use livetape::{
@@ -93,12 +95,26 @@ fn lookup() -> Http {
     }
 }
 
-/// Names and files of the tested recordings.
-fn files() -> Vec<(&'static str, Bytes)> {
-    vec![
-        ("all payloads", recording(&all_payloads())),
-        ("session 1", recording(&session_items(1))),
-        ("session 2", recording(&session_items(2))),
-        ("session 3", recording(&session_items(3))),
-    ]
+/// A recording before and after it was scrubbed with the first key.
+struct Tested {
+    name: &'static str,
+    file: Bytes,
+    out: Vec<u8>,
+    report: Report,
 }
+
+/// Scrubbed once for all tests. The first has all payloads.
+static TESTED: LazyLock<Vec<Tested>> = LazyLock::new(|| {
+    let all = [
+        ("all payloads", all_payloads()),
+        ("session 1", session_items(1)),
+        ("session 2", session_items(2)),
+        ("session 3", session_items(3)),
+    ];
+    let scrub = |(name, items): (&'static str, Vec<Item>)| {
+        let file = recording(&items);
+        let (out, report) = scrubbed(&file, key(1));
+        Tested { name, file, out, report }
+    };
+    all.map(scrub).into()
+});

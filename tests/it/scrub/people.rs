@@ -8,7 +8,7 @@ use livetape::{hub::Filter, sans_io::recording::What};
 use serde_json::Value;
 use std::io::Read as _;
 
-use super::{files, items, key, scrubbed};
+use super::{TESTED, Tested, items};
 use crate::support::{decode, payloads::fixture};
 
 /// Minimum length of a text; shorter ones occur by chance.
@@ -86,15 +86,14 @@ fn varint(mut number: u64) -> Vec<u8> {
 #[test]
 fn no_person_is_left_after_scrubbing() {
     let (ids, names) = people();
-    for (name, file) in files() {
-        let (out, _) = scrubbed(&file, key(1));
+    for Tested { name, file, out, .. } in &*TESTED {
         let mut views = Vec::new();
-        unpacked(&out, 2, &mut views);
+        unpacked(out, 2, &mut views);
         let bytes = views.concat();
         let mut seen = 0;
         let whole = {
             let mut views = Vec::new();
-            unpacked(&file, 2, &mut views);
+            unpacked(file, 2, &mut views);
             views.concat()
         };
         let mut search = |needle: &[u8], what: &dyn std::fmt::Display| {
@@ -196,10 +195,9 @@ fn compare(
 
 #[test]
 fn events_are_equal_except_for_people() {
-    for (name, file) in files() {
-        let (out, _) = scrubbed(&file, key(1));
+    for Tested { name, file, out, .. } in &*TESTED {
         let events = |file: &[u8]| decode(&items(file), &Filter { raw: true, ..Filter::default() }, true);
-        let (before, after) = (events(&file), events(&out));
+        let (before, after) = (events(file), events(out));
         assert_eq!(before.len(), after.len(), "{name}");
         let (mut who, mut wrong) = (BTreeMap::new(), BTreeMap::new());
         for (one, two) in before.iter().zip(&after) {
@@ -219,14 +217,13 @@ fn events_are_equal_except_for_people() {
 
 #[test]
 fn the_host_gets_the_same_pseudonym_everywhere() {
-    let (_, file) = files().swap_remove(1);
-    let (out, _) = scrubbed(&file, key(1));
-    let open = items(&out).into_iter().find_map(|item| match item.what {
+    let Tested { out, .. } = &TESTED[1];
+    let open = items(out).into_iter().find_map(|item| match item.what {
         What::ConnOpen(open) => Some(open),
         _ => None,
     });
     let open = open.unwrap();
-    let events = decode(&items(&out), &Filter::default(), true);
+    let events = decode(&items(out), &Filter::default(), true);
     let created = events.iter().find(|event| event["type"] == "connection_created").unwrap();
     assert_eq!(created["data"]["roomId"], open.room_id.to_string());
     assert_eq!(created["username"], open.unique_id);

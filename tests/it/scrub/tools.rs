@@ -5,35 +5,32 @@ use livetape::{
     tools::scrub::{Error, PROFILE, Scrubber, scrub},
 };
 
-use super::{all_payloads, files, items, key, scrubbed};
+use super::{TESTED, Tested, items, key, scrubbed};
 use crate::support::{item, recording};
 
 #[test]
 fn scrubbing_twice_with_one_key_changes_nothing() {
-    for (name, file) in files() {
-        let (once, report) = scrubbed(&file, key(1));
+    for Tested { name, file, out, report } in &*TESTED {
         assert!(!report.copied && report.identities > 20, "{name}: {report:?}");
-        let (twice, report) = scrubbed(&once, key(1));
-        assert!(report.copied && twice == once, "{name}");
-        assert!(scrubbed(&file, key(1)).0 == once, "{name}: the same key gives the same bytes");
+        let (twice, report) = scrubbed(out, key(1));
+        assert!(report.copied && twice == *out, "{name}");
+        assert!(scrubbed(file, key(1)).0 == *out, "{name}: the same key gives the same bytes");
     }
 }
 
 #[test]
 fn another_key_gives_other_pseudonyms() {
-    let file = recording(&all_payloads());
-    let (one, _) = scrubbed(&file, key(1));
-    let (two, report) = scrubbed(&file, key(2));
-    assert!(one != two && !report.again);
-    let (again, report) = scrubbed(&one, key(2));
-    assert!(report.again && !report.copied && again != one);
+    let Tested { file, out, .. } = &TESTED[0];
+    let (two, report) = scrubbed(file, key(2));
+    assert!(two != *out && !report.again);
+    let (again, report) = scrubbed(out, key(2));
+    assert!(report.again && !report.copied && again != *out);
 }
 
 #[test]
 fn the_header_records_the_scrub() {
-    let (out, _) = scrubbed(&recording(&all_payloads()), key(1));
     let mut headers = 0;
-    for item in items(&out) {
+    for item in items(&TESTED[0].out) {
         let What::Header(header) = item.what else { continue };
         headers += 1;
         assert_eq!((header.privacy(), header.scrub_profile.as_str()), (Privacy::Scrubbed, PROFILE));
@@ -44,7 +41,7 @@ fn the_header_records_the_scrub() {
 
 #[test]
 fn damaged_records_become_a_gap() {
-    let mut file = recording(&all_payloads()).to_vec();
+    let mut file = TESTED[0].file.to_vec();
     let middle = file.len() / 2;
     file[middle] ^= 0x10;
     let (out, report) = scrubbed(&file, key(1));
@@ -63,8 +60,7 @@ fn damaged_records_become_a_gap() {
 
 #[test]
 fn a_damaged_copy_is_not_written() {
-    let (once, _) = scrubbed(&recording(&all_payloads()), key(1));
-    let mut damaged = once;
+    let mut damaged = TESTED[0].out.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     let (out, report) = scrubbed(&damaged, key(1));
