@@ -60,6 +60,8 @@ pub struct Progress {
     pub complaints: Vec<String>,
     /// What clients are waited for to do.
     pub awaited: Option<String>,
+    /// What the clients of a room were waited for in vain to do.
+    pub left_undone: Option<String>,
 }
 
 impl Staged {

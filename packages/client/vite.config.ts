@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests that measure frames, one file at a time and after all others. */
-const MEASURED = ['tests/busy.test.mjs', 'tests/rush.test.mjs']
+/** Tests of looks, and tests that measure frames: one file at a time, every night. */
+const NIGHT = ['tests/air.test.mjs', 'tests/busy.test.mjs', 'tests/rush.test.mjs']
 
 // One output is committed as examples/livetape-client.js, so it must not depend on the machine, the time or a path.
 export default defineConfig({
@@ -23,8 +23,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       // Three files at a time, because they mostly wait for pages and servers.
-      { extends: true, test: { name: 'all', include: ['tests/**/*.test.mjs'], exclude: MEASURED, maxWorkers: 3, sequence: { groupOrder: 0 } } },
-      { extends: true, test: { name: 'measured', include: MEASURED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'day', include: ['tests/**/*.test.mjs'], exclude: NIGHT, maxWorkers: 3, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'night', include: NIGHT, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },
 })

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 
 import { ask, scenario, start, until, withServer } from '../support/livetape.mjs'
+import { proxy } from '../support/wire.mjs'
 import { Visit } from './page.mjs'
 
 const REFUSED = /Failed to load resource/
@@ -248,17 +249,23 @@ export async function stay({ browser, livetape, pictures }) {
   )
 }
 
-/** The server stops, and another one starts on its port. */
+/** The server stops, and another one starts at its address, which a proxy holds meanwhile. */
 export async function restart({ browser, livetape, pictures }) {
   return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
-    const first = await start(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], { cwd })
-    const visit = await Visit.open(browser, first.url)
+    const serve = () => start(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], { cwd })
+    const first = await serve()
+    let { port } = first
+    const address = await proxy(() => port)
+    const visit = await Visit.open(browser, address.ws.replace('ws', 'http'))
     const { page } = visit
     await page.locator('article').nth(3).waitFor()
+    // Nothing ever answers at port 0.
+    port = 0
     await first.stop()
     await saysAway(page)
     await visit.picture(pictures, 'away')
-    const second = await start(livetape, ['replay', 'demo', '--port', String(first.port), '--speed', '20'], { cwd })
+    const second = await serve()
+    port = second.port
     await page.locator('.link-open').waitFor({ timeout: 30_000 })
     await page.getByText('1 interruption; events may be missing').waitFor()
     await page.getByText('The server is not responding').waitFor({ state: 'detached' })
@@ -271,6 +278,7 @@ export async function restart({ browser, livetape, pictures }) {
     visit.clean(REFUSED, /WebSocket connection to/)
     await visit.close()
     await second.stop()
+    await address.close()
     return 'shows that the server is away, and reports the new stream as a loss'
   })
 }

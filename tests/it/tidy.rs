@@ -186,6 +186,15 @@ fn no_port_is_used_after_its_socket_is_gone() {
         let contains = |words: &[&str]| words.iter().any(|word| statement.contains(word));
         assert!(!contains(&binds) || !contains(&asks), "{name}: hold the socket: {}", statement.trim());
     }
+    let outside = ["tests", "packages/client/tests", "packages/testing/tests", "packages/node/tests"];
+    let scripts =
+        outside.iter().flat_map(|folder| files(folder, "mjs")).chain(files("packages/python/tests", "py"));
+    for (name, text) in scripts {
+        for (_, port) in text.match_indices("--port").map(|(at, word)| text[at..].split_at(word.len())) {
+            let port = port.trim_start_matches(['\'', '"', ',', ' ', '=']);
+            assert!(port.starts_with('0'), "{name}: let the server choose its port, and hold it: {port:.20}");
+        }
+    }
 }
 
 /// A change to the text would also change strings in the value, so that equal values differ.

@@ -1,22 +1,19 @@
 //! The task of a socket and the writer of its channel both write to it, without losing, repeating or mixing
 //! up events.
 
-use std::{env, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{clock, hub::CloseReason, sans_io::retry::SplitMix};
 use tokio::{io::DuplexStream, task::yield_now};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use crate::support::{Rig, chats, json};
+use crate::support::{Rig, chats, json, seed};
 
 const EVENTS: usize = 3_000;
 const CLIENTS: u64 = 12;
 /// Maximum number of events published at once.
 const BURST_MAX: u64 = 30;
-
-/// Environment variable with the seed of a run to repeat.
-const SEED: &str = "LIVETAPE_TEST_SEED";
 
 struct Client {
     random: SplitMix,
@@ -91,11 +88,7 @@ impl Client {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_client_gets_every_event_once_in_order() {
-    let seed = env::var(SEED)
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| clock::wall().as_nanos() as u64);
-    println!("{SEED}={seed}");
+    let seed = seed();
     let rig = Arc::new(Rig::ring(4_000));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {

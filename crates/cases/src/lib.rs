@@ -5,6 +5,7 @@ use livetape_core as sans_io;
 
 pub mod change;
 pub mod expect;
+pub mod library;
 pub mod mistakes;
 pub mod report;
 pub mod room;

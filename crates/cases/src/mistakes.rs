@@ -11,7 +11,7 @@ use self::{
 };
 use crate::{
     expect::{Name, TOP_GIFTER},
-    report::{Candidate, moment},
+    report::{Candidate, REPEATED, moment},
     sans_io::{
         event::{Data, Event},
         truth::{Added, Tally, Truth},
@@ -119,8 +119,6 @@ pub fn explain(events: &[Event], breaks: &[usize], starts: &[usize], what: &str,
     Explanation { candidates, found }
 }
 
-/// Code of the mistake to count messages again that were sent again.
-const REPEATED: &str = "repeated_messages";
 /// What a client with it does.
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 

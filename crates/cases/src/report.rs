@@ -12,10 +12,16 @@ use serde_json::{Value, json};
 
 pub use self::ci::{annotations, step_summary};
 pub use self::junit::junit;
-use crate::sans_io::terminal::{is_invisible, printable};
+use crate::{
+    library::Library,
+    sans_io::terminal::{is_invisible, printable},
+};
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
 pub const PLAIN: &str = "plain";
+
+/// Code of the mistake to count messages again that were sent again.
+pub(crate) const REPEATED: &str = "repeated_messages";
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// Whether all of it was wrong by the same amount in `plain`, so that this case says nothing new.
     pub is_as_in_plain: bool,
+    /// The client library, if it told its name to a room.
+    pub library: Option<Library>,
     /// Last lines that the command printed.
     pub output: Vec<String>,
     /// The command line that repeats the case.
@@ -73,6 +81,8 @@ pub struct Failure {
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
     pub detail: Option<String>,
+    /// Whether a client of a room did not connect again after a connection was lost or refused.
+    pub is_left_undone: bool,
 }
 
 impl Outcome {
@@ -205,9 +215,23 @@ pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
     let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
     let alike = same_failure(outcomes).and_then(|first| first.failures.first());
     let alike = alike.map(|failure| format!("{ALIKE}: {}", clean(&failure.message)));
-    let end =
-        conclusion(outcomes).map(|end| end.text).or(alike).map(|end| format!("\n{end}")).unwrap_or_default();
+    let end = conclusion(outcomes).map(|end| end.text).or(alike);
+    let end = String::from_iter(end.into_iter().chain(undone(outcomes)).map(|line| format!("\n{line}")));
     format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{end}")
+}
+
+/// Returns the client library of the command, if it told its name.
+fn library(outcomes: &[Outcome]) -> Option<&Library> {
+    outcomes.iter().find_map(|outcome| outcome.library.as_ref())
+}
+
+/// Returns in how many cases the command did not connect again, and who has to change: once, because it is one cause.
+fn undone(outcomes: &[Outcome]) -> Option<String> {
+    let is_undone = |outcome: &&Outcome| outcome.failures.iter().any(|failure| failure.is_left_undone);
+    let count = outcomes.iter().filter(is_undone).count();
+    let cases = if count == 1 { "case" } else { "cases" };
+    let who = Library::has_to_connect_again(library(outcomes));
+    (count > 0).then(|| format!("in {count} {cases} it did not connect again: {who}"))
 }
 
 /// What all wrong numbers have in common.
@@ -232,6 +256,9 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
         Vec::from_iter(mistakes.iter().map(|(name, mistake)| format!("{} (`{name}`)", mistake.doing)));
     let text = match &named[..] {
         [] => "no single mistake explains all wrong numbers".to_owned(),
+        [one] if mistakes.contains_key(REPEATED) => {
+            format!("most likely: {one}; {}", Library::has_to_drop_repeats(library(outcomes)))
+        }
         [one] => format!("most likely: {one}"),
         several => format!("{} mistakes remain: {}", several.len(), several.join("; ")),
     };
@@ -251,14 +278,17 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
     (others.peek().is_some() && others.all(is_same)).then_some(first)
 }
 
-/// Returns the outcomes as JSON: `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null}`. A skipped case
-/// has `passed:null` and the reason in `skipped`; one in which everything is wrong as in `plain` has `as_in_plain`.
+/// Returns the outcomes as JSON:
+/// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"library":"TikTokLive 7.0.1"}`. A skipped case has `passed:null` and the reason in `skipped`; one in which everything is wrong as in `plain` has `as_in_plain`.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
     let Counts { passed, failed, skipped } = Counts::of(outcomes);
     let cases = Vec::from_iter(outcomes.iter().map(case_json));
     let conclusion = conclusion(outcomes).map(|end| json!({ "mistakes": end.mistakes, "message": end.text }));
-    json!({ "passed": passed, "failed": failed, "skipped": skipped, "cases": cases, "conclusion": conclusion })
+    let library = library(outcomes).map(Library::to_string);
+    json!({
+        "passed": passed, "failed": failed, "skipped": skipped, "cases": cases, "conclusion": conclusion, "library": library,
+    })
 }
 
 fn case_json(outcome: &Outcome) -> Value {

@@ -61,6 +61,8 @@ pub enum Seen {
 pub struct Conduct {
     /// What they did wrong, in one line each.
     pub complaints: Vec<String>,
+    /// What they were waited for in vain to do.
+    pub left_undone: Option<String>,
     /// Times of requests, by path.
     requests: BTreeMap<String, Vec<Duration>>,
     /// The last wait that was stated for a path, and since when.
@@ -164,7 +166,7 @@ impl Conduct {
         }
         if let Some(Awaited { what, until, has_tried }) = &self.awaited {
             if now > *until {
-                self.complain(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+                self.left_undone = Some(format!("did not {what} within {} s", BACK_MAX.as_secs()));
                 return true;
             }
             // Whoever finds the user offline has come back in vain.
@@ -257,7 +259,7 @@ mod tests {
         assert!(!broken().is_done(ms(34_000), course, true));
         let mut away = broken();
         assert!(away.is_done(ms(35_001), course, true));
-        assert_eq!(away.complaints, [format!("did not {what} within 30 s")]);
+        assert_eq!(away.left_undone, Some(format!("did not {what} within 30 s")));
         // Its lookup says that the user is offline by now.
         let mut late = broken();
         late.see(ms(20_000), ok("/live"));

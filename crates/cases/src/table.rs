@@ -201,7 +201,7 @@ pub const CASES: &[Case] = &[
         "late",
         Script { late: Duration::from_secs(3), ..Script::NONE },
         "the first attempt to connect is reset, and so is every other one for 3 s",
-        "the client connects within 30 s after that: the server may still be starting",
+        "the client connects within 30 s after that: until a server has started, its port refuses or resets",
     ),
     connection(
         "busy",
@@ -213,7 +213,7 @@ pub const CASES: &[Case] = &[
         "storm",
         Script { refused: &[Answer::Closed; 5], ..Script::NONE },
         "closed with 1011 right after each of five connects",
-        "the client connects again within 30 s after each",
+        "the client connects again within 30 s after each: 1011 is an error of the server, which may pass (RFC 6455, 7.4.1)",
     ),
     connection(
         "closed",
@@ -261,19 +261,19 @@ pub const CASES: &[Case] = &[
         "refused-final",
         Script { always: Some(Answer::Wrong), ..Script::NONE },
         "an `error` event, then 1008, at each attempt",
-        "the client stays away, or tries at most 30 times a minute",
+        "the client stays away, or tries at most 30 times a minute: 1008 says that the request breaks a rule (RFC 6455, 7.4.1), so more attempts change nothing",
     ),
     connection(
         "offline",
         Script { always: Some(Answer::Offline), ..Script::NONE },
         "an `error` event, then 1011, at each attempt",
-        "the client stays away, or tries at most 30 times a minute",
+        "the client stays away, or tries at most 30 times a minute: the user may go live, but not within a second",
     ),
     connection(
         "unauthorized",
         Script { always: Some(Answer::Unauthorized), ..Script::NONE },
         "401 at each attempt",
-        "the client stays away, or tries at most 30 times a minute",
+        "the client stays away, or tries at most 30 times a minute: 401 asks for another token (RFC 9110, 15.5.2), so more attempts change nothing",
     ),
     room_show(PLAIN, None, "the recording as it is", "what was sent: nothing is changed"),
     room_show(

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { LIVETAPE, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { isBroken, launch, ofDisk, open } from './pages.mjs'
-import { proxy } from './wire.mjs'
+import { proxy } from '../../../tests/support/wire.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
 const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))

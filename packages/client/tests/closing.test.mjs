@@ -13,7 +13,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 
 import { ask, LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { ClientError, createWebSocketClient, explain, isFinal, RNodeWebSocketClient } from '../dist/livetape-client.js'
-import { once, proxy } from './wire.mjs'
+import { once, proxy } from '../../../tests/support/wire.mjs'
 
 const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
 

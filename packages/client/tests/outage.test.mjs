@@ -9,7 +9,7 @@ import { WebSocket } from 'ws'
 
 import { LIVETAPE, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient } from '../dist/livetape-client.js'
-import { once, proxy } from './wire.mjs'
+import { once, proxy } from '../../../tests/support/wire.mjs'
 
 const cwd = fileURLToPath(new URL('..', import.meta.url))
 

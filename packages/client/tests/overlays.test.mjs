@@ -11,7 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 
 import { LIVETAPE, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { BACKDROP, example, isBroken, launch, open } from './pages.mjs'
-import { proxy } from './wire.mjs'
+import { proxy } from '../../../tests/support/wire.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 
 import { LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient, Room } from '../dist/livetape-client.js'
-import { once, proxy } from './wire.mjs'
+import { once, proxy } from '../../../tests/support/wire.mjs'
 
 let server
 beforeAll(async () => (server = await start(LIVETAPE, ['serve', '--port', '0'])))

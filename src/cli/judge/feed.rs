@@ -12,6 +12,7 @@ use crate::{
     cases::{
         change::{events_of, truth_of},
         expect::{Output, Said, compare},
+        library::Library,
         report::Failure,
         table::Case,
     },
@@ -178,6 +179,10 @@ impl Venue for Feed<'_> {
             let hint = "close a connection before you open another one, or set --clients";
             Failure { detail: Some(hint.to_owned()), ..Failure::new("connection", &message) }
         })
+    }
+
+    fn library(&self) -> Option<Library> {
+        None
     }
 
     fn sent(&self) -> Option<Sent> {

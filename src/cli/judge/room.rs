@@ -19,6 +19,7 @@ use crate::{
     cases::{
         change::{events_of, events_with_repeats, truth_of, truth_with_repeats},
         expect::{Output, Right, Said, compare},
+        library::Library,
         report::Failure,
         room::{Conduct, Course, Seen},
         table::Case,
@@ -113,6 +114,7 @@ struct Log {
     faults: BTreeMap<u64, &'static str>,
     acks: BTreeSet<(u64, u64)>,
     at: Duration,
+    library: Option<Library>,
 }
 
 impl Log {
@@ -129,6 +131,10 @@ impl Log {
     }
 
     fn seen(&mut self, LogEntry { connection, what, .. }: LogEntry, is_over: bool) -> Option<Seen> {
+        if let Happened::Request { headers, .. } = &what {
+            let agent = headers.iter().find(|(name, _)| name == "user-agent");
+            self.library = agent.and_then(|(_, agent)| Library::of_agent(agent)).or(self.library.take());
+        }
         match what {
             Happened::Request { path, fault: Some(fault), .. } if fault == "refuse" => {
                 Some(Seen::Refused(path, "a rejected upgrade".to_owned(), None))
@@ -249,6 +255,7 @@ impl Venue for RoomVenue<'_> {
     fn progress(&self) -> Progress {
         self.log(|log| Progress {
             complaints: log.conduct.complaints.clone(),
+            left_undone: log.conduct.left_undone.clone(),
             awaited: log.conduct.awaited().map(str::to_owned),
         })
     }
@@ -264,6 +271,10 @@ impl Venue for RoomVenue<'_> {
 
     fn excess(&self) -> Option<Failure> {
         None
+    }
+
+    fn library(&self) -> Option<Library> {
+        self.log(|log| log.library.clone())
     }
 
     fn sent(&self) -> Option<Sent> {

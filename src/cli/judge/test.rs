@@ -201,6 +201,7 @@ impl Session {
                 took: Duration::ZERO,
                 failures: Vec::new(),
                 is_as_in_plain: false,
+                library: None,
                 output: Vec::new(),
                 again: String::new(),
             };

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     cases::{
         expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
+        library::Library,
         mistakes::{Explanation, explain, explain_with_repeats},
         report::{Failure, Outcome, PLAIN, Verdict},
         table::{Case, Suite},
@@ -96,6 +97,8 @@ pub(super) trait Venue: Sync {
     fn sent(&self) -> Option<Sent>;
     /// Returns what is wrong if more clients had the feed at once than `--clients`: then no number means anything.
     fn excess(&self) -> Option<Failure>;
+    /// Returns the client library, if it has told its name.
+    fn library(&self) -> Option<Library>;
 }
 
 /// The events that a command was sent.
@@ -151,6 +154,7 @@ impl Plan {
             took: clock::now() - started,
             failures,
             is_as_in_plain: false,
+            library: venue.library(),
             again: self.again(&self.recording, case),
         };
         Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
@@ -351,6 +355,11 @@ impl<V: Venue> Trial<'_, V> {
         let progress = self.venue.progress();
         let complaints = progress.complaints.iter().map(|complaint| Failure::new("connection", complaint));
         let mut failures = Vec::from_iter(complaints);
+        let left_undone = |message: &str| Failure {
+            is_left_undone: self.plan.suite == Suite::Room,
+            ..Failure::new("connection", message)
+        };
+        failures.extend(progress.left_undone.map(|message| left_undone(&message)));
         let code = exit_code(status);
         if ended_itself && !self.venue.has_connected() {
             failures.push(self.venue.never_connected(code));
@@ -359,7 +368,7 @@ impl<V: Venue> Trial<'_, V> {
             return failures;
         }
         if let Some(awaited) = progress.awaited.filter(|_| ended_itself) {
-            failures.push(Failure::new("connection", &format!("exited with {code} and did not {awaited}")));
+            failures.push(left_undone(&format!("exited with {code} and did not {awaited}")));
         }
         if !self.venue.is_let_in() {
             if failures.is_empty() {

@@ -15,16 +15,14 @@ use livetape::{
 };
 
 use super::read;
-use crate::support::item;
+use crate::support::{item, seed};
 
 /// Environment variable with the output path of a child process.
 const PATH: &str = "RECORDER_KILL_TEST";
 /// Environment variable with the number of items per second. With few items, the recorder only flushes by
 /// time.
 const RATE: &str = "RECORDER_KILL_TEST_RATE";
-/// Environment variables with the number of kills (and its default) and the seed of their times.
-const KILLS: (&str, u64) = ("LIVETAPE_KILLS", 20);
-const SEED: &str = "LIVETAPE_KILL_SEED";
+const KILLS: u64 = 20;
 /// Number of child processes at a time.
 const CHILDREN: u64 = 4;
 /// Items per second of a child. One with few items only flushes by time; it is every fifth.
@@ -62,15 +60,12 @@ fn child() {
 /// it does not delay most of them.
 #[test]
 fn a_killed_recorder_loses_no_more_than_the_flush_window() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let kills = number(KILLS.0).unwrap_or(KILLS.1);
-    let seed = number(SEED).unwrap_or_else(|| clock::wall().as_secs());
-    eprintln!("{SEED}={seed}");
+    let seed = seed();
     let folder = tempfile::tempdir().unwrap();
     let lost = std::thread::scope(|scope| {
         let folder = folder.path();
         let kill_some = move |of: u64| {
-            let numbers = (of..kills).step_by(CHILDREN as usize);
+            let numbers = (of..KILLS).step_by(CHILDREN as usize);
             Vec::from_iter(numbers.map(|n| (rate(n), kill_one(folder, seed, n))))
         };
         let threads = Vec::from_iter((0..CHILDREN).map(|of| scope.spawn(move || kill_some(of))));

@@ -22,3 +22,10 @@ pub(crate) use recordings::{
 };
 pub(crate) use rig::Rig;
 pub(crate) use setup::{As, ROOMS, Setup, UPSTREAM, short, tokens};
+
+/// Seed of all random choices: that of the proptests, fixed by day and fresh at night.
+pub(crate) fn seed() -> u64 {
+    let seed = std::env::var("PROPTEST_RNG_SEED").expect("`cargo test` sets it");
+    println!("PROPTEST_RNG_SEED={seed}");
+    seed.parse().unwrap()
+}

@@ -1,20 +1,16 @@
 //! Messages are written by the sender, by message writers and by the socket's task, without losing, repeating
 //! or reordering any.
 
-use std::env;
-
 use futures_util::SinkExt as _;
-use livetape::{clock, lobby, sans_io::retry::SplitMix, server::Config};
+use livetape::{lobby, sans_io::retry::SplitMix, server::Config};
 use tokio::task::yield_now;
 
 use super::{client, next, next_said};
-use crate::support::{Rig, Socket, chats};
+use crate::support::{Rig, Socket, chats, seed};
 
 /// Number of readers: more than the sender writes to by itself.
 const READERS: u64 = 8;
 const MESSAGES: u64 = 1_000;
-/// Environment variable with the seed of a run to repeat.
-const SEED: &str = "LIVETAPE_TEST_SEED";
 
 /// Reads all messages, with pauses until the pipe is full, and pings to get answers in between.
 async fn read_all(mut socket: Socket, mut random: SplitMix) {
@@ -49,11 +45,7 @@ async fn read_all(mut socket: Socket, mut random: SplitMix) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_reader_gets_every_message_once_in_order() {
-    let seed = env::var(SEED)
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| clock::wall().as_nanos() as u64);
-    println!("{SEED}={seed}");
+    let seed = seed();
     let lobby = lobby::Limits { messages_per_second: 10_000, ..lobby::Limits::default() };
     let rig = Rig::with(livetape::hub::Limits::default(), Config { lobby, ..Config::default() });
     let mut readers = Vec::new();

@@ -16,7 +16,7 @@ use super::missing::boundaries;
 use crate::support::{
     decode, item,
     messages::{self, show},
-    recording, session_items,
+    recording, seed, session_items,
 };
 
 /// Returns the header of a file and its items, without metadata.
@@ -238,9 +238,7 @@ fn losses_of_a_source_carry_over_to_edited_recordings() {
 fn a_thousand_flipped_bits_are_repaired() {
     let whole = recording(&session_items(3)[..60]);
     let original = numbered(&whole);
-    let seed = std::env::var("LIVETAPE_FLIP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7u64);
-    eprintln!("LIVETAPE_FLIP_SEED={seed}");
-    let mut random = seed;
+    let mut random = seed();
     for _ in 0..1000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let bit = (random >> 20) as usize % (whole.len() * 8);

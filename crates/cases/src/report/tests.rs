@@ -18,6 +18,7 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         took: Duration::from_millis(millis),
         failures,
         is_as_in_plain: false,
+        library: None,
         output: Vec::new(),
         again,
     }
@@ -86,7 +87,7 @@ fn programs_read_json() {
              "message": "did not come back within 30 s after its connection was reset at 0:12.4"},
         ]},
         {"name": "offline", "passed": null, "skipped": "the command ends by itself", "seconds": 0.0, "failures": []},
-    ], "conclusion": null});
+    ], "conclusion": null, "library": null});
     assert_eq!(json(&outcomes()), expected);
 }
 
@@ -230,4 +231,30 @@ fn a_report_ends_with_one_conclusion() {
         "plain would show it"
     );
     assert!(end(Verdict::Failed).contains("2 mistakes remain"));
+}
+
+#[test]
+fn a_report_names_the_library_and_who_has_to_change() {
+    let undone =
+        || Failure { is_left_undone: true, ..Failure::new("connection", "did not come back within 30 s") };
+    let end = |agent: &str, failures: Vec<Failure>| {
+        let cases = ["drop", "reset"].map(|case| Outcome {
+            library: Library::of_agent(agent),
+            ..outcome(case, Verdict::Failed, 1, failures.clone())
+        });
+        let report = json(&cases);
+        let text = summary(&cases, Duration::from_secs(1));
+        (text.lines().last().unwrap().to_owned(), report["library"].clone())
+    };
+    let (text, library) = end("tiktok-live-connector/2.5.0 linux", vec![undone()]);
+    let expected = "in 2 cases it did not connect again: tiktok-live-connector 2.5.0 never does that, so the bot has \
+                    to: call `connect()` again, also when it was rejected, and in `disconnected`";
+    assert_eq!((text.as_str(), library.as_str()), (expected, Some("tiktok-live-connector 2.5.0")));
+    let (text, library) = end("Mozilla/5.0", vec![undone()]);
+    let expected = "in 2 cases it did not connect again: a library that never does that leaves it to the bot";
+    assert_eq!((text.as_str(), library.is_null()), (expected, true));
+    let (text, _) = end("TikTokLive.py/7.0.1", vec![wrong(119, &["repeated_messages"])]);
+    let expected = "most likely: counting wrong (`repeated_messages`); TikTokLive 7.0.1 passes them on, so the bot has to \
+                    drop ids that it knows";
+    assert_eq!(text, expected);
 }

@@ -1,0 +1,89 @@
+//! Client libraries of TikTok LIVE: which one a command uses, and what it leaves to the bot.
+
+use std::fmt;
+
+/// A library that tells its name and version when it asks for a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    known: &'static Known,
+    version: String,
+}
+
+/// What is known about a library, as of its newest version in `docs/peers.md`.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    /// Its name in `User-Agent`, before the version.
+    agent: &'static str,
+    name: &'static str,
+    /// How a bot connects again, because the library never does.
+    again: &'static str,
+}
+
+const KNOWN: [Known; 2] = [
+    Known {
+        agent: "tiktok-live-connector/",
+        name: "tiktok-live-connector",
+        again: "call `connect()` again, also when it was rejected, and in `disconnected`",
+    },
+    Known {
+        agent: "TikTokLive.py/",
+        name: "TikTokLive",
+        again: "call `connect()` again, also when it raised an error, and in `DisconnectEvent`",
+    },
+];
+
+/// Maximum length of a version that is shown, in characters.
+const VERSION_MAX: usize = 30;
+
+impl Library {
+    /// Reads the header `User-Agent` of a request.
+    #[must_use]
+    pub fn of_agent(agent: &str) -> Option<Self> {
+        KNOWN.iter().find_map(|known| {
+            let version = agent.strip_prefix(known.agent)?.split(' ').next()?;
+            let is_version = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+            let is_shown = (1..=VERSION_MAX).contains(&version.len()) && version.chars().all(is_version);
+            is_shown.then(|| Self { known, version: version.to_owned() })
+        })
+    }
+
+    /// Returns who has to change so that a connection that was lost or refused is opened again.
+    pub(crate) fn has_to_connect_again(this: Option<&Self>) -> String {
+        match this {
+            Some(library) => {
+                format!("{library} never does that, so the bot has to: {}", library.known.again)
+            }
+            None => "a library that never does that leaves it to the bot".to_owned(),
+        }
+    }
+
+    /// Returns who has to change so that no message counts twice.
+    pub(crate) fn has_to_drop_repeats(this: Option<&Self>) -> String {
+        match this {
+            Some(library) => format!("{library} passes them on, so the bot has to drop ids that it knows"),
+            None => "if the library passes them on, the bot has to drop ids that it knows".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.known.name, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_named_with_its_version() {
+        let named = |agent| Library::of_agent(agent).map(|it| it.to_string());
+        assert_eq!(named("tiktok-live-connector/2.5.0 linux").unwrap(), "tiktok-live-connector 2.5.0");
+        assert_eq!(named("TikTokLive.py/7.0.1").unwrap(), "TikTokLive 7.0.1");
+        for other in ["", "Mozilla/5.0", "TikTokLive.py/", "TikTokLive.py/<b>", "TikTokLive.py/\u{1b}[2J"] {
+            assert_eq!(named(other), None, "{other}");
+        }
+        assert_eq!(named(&format!("TikTokLive.py/{}", "1".repeat(31))), None);
+    }
+}
