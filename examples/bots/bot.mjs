@@ -1,4 +1,4 @@
-// Counts what viewers do in a LIVE. Run it with `livetape run demo -- node bot.mjs`.
+// Counts what viewers do in a LIVE. Run it with `livetape run demo --exit-when-done -- node bot.mjs`.
 
 import { createWebSocketClient } from '@livetape/client'
 

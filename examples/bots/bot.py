@@ -1,4 +1,4 @@
-"""Counts what viewers do in a LIVE. Run it with `livetape run demo -- python bot.py`."""
+"""Counts what viewers do in a LIVE. Run it with `livetape run demo --exit-when-done -- python bot.py`."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-// Counts diamonds, with the WebSocket of browsers and of Node 22: `livetape run demo -- node minimal-browser.mjs`.
+// Counts diamonds, with the WebSocket of browsers and of Node 22: `livetape run demo --exit-when-done -- node minimal-browser.mjs`.
 let [diamonds, since] = [0, '']
 
 function connect() {

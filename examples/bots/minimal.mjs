@@ -1,4 +1,4 @@
-// Counts diamonds, with the package `ws`: `npm install ws`, then `livetape run demo -- node minimal.mjs`.
+// Counts diamonds, with the package `ws`: `npm install ws`, then `livetape run demo --exit-when-done -- node minimal.mjs`.
 import WebSocket from 'ws'
 
 let [diamonds, since] = [0, '']

@@ -1,4 +1,4 @@
-//! Counts what viewers do in a LIVE. Run it with `cargo build && livetape run demo -- target/debug/bot`.
+//! Counts what viewers do in a LIVE. Run it with `cargo build && livetape run demo --exit-when-done -- target/debug/bot`.
 
 use std::{env, io, process::ExitCode, time::Duration};
 
