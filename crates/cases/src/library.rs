@@ -15,7 +15,7 @@ struct Known {
     /// Its name in `User-Agent`, before the version.
     agent: &'static str,
     name: &'static str,
-    /// How a bot connects again, because the library never does.
+    /// How a bot connects again, which the library leaves to it.
     again: &'static str,
 }
 
@@ -51,9 +51,9 @@ impl Library {
     pub(crate) fn has_to_connect_again(this: Option<&Self>) -> String {
         match this {
             Some(library) => {
-                format!("{library} never does that, so the bot has to: {}", library.known.again)
+                format!("{library} leaves that to the bot: {}", library.known.again)
             }
-            None => "a library that never does that leaves it to the bot".to_owned(),
+            None => "if the library does not, the bot has to".to_owned(),
         }
     }
 
