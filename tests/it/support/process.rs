@@ -135,7 +135,6 @@ impl Running {
             }
         }
         assert!(kib > 0, "a program has data that is relocated");
-        println!("{kib} KiB relocated");
         kib
     }
 
