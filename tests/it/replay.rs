@@ -1,7 +1,8 @@
 //! Replays under a paused clock: the events, their order and their times.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures_util::future::poll_immediate;
 use livetape::{
     control::{ReplayOrder, ReplayPhase, SourceState},
     hub::{Filter, Gifts, Join},
@@ -127,6 +128,21 @@ async fn a_pause_only_shifts_time() {
         let shift = if number < logged { 0 } else { 60_000 };
         assert!(ms.abs_diff(reference_ms + shift) <= 1, "{ms} ms instead of {reference_ms} + {shift}");
     }
+}
+
+/// A replay on a busy machine may be late when it is paused. It must not claim an offset that it has not reached.
+#[tokio::test(start_paused = true)]
+async fn a_late_replay_pauses_where_it_got_to() {
+    let show = Rig::play(&session_items(3), once());
+    show.at_ms(10_000).await;
+    let (logged, mut pause) = (show.log().len(), pin!(show.control.order(ReplayOrder::Pause)));
+    assert!(poll_immediate(pause.as_mut()).await.is_none(), "answered by the task of the replay");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let paused = pause.await.unwrap();
+    assert_eq!(show.log().len(), logged, "nothing is played after the order to pause");
+    assert!(paused.offset_ms <= 10_000, "{paused:?}");
+    let stepped = show.order(ReplayOrder::Step(1)).await;
+    assert!(stepped.offset_ms > paused.offset_ms, "from {paused:?} to {stepped:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -376,6 +376,13 @@ impl<'a> Replay<'a> {
         self.started.get_or_insert_with(clock::now);
     }
 
+    fn pause(&mut self) {
+        if self.phase != ReplayPhase::Ended {
+            self.clock.pause(self.now());
+            self.phase = ReplayPhase::Paused;
+        }
+    }
+
     fn pacing(&self) -> Pacing {
         if self.clock.speed() == Speed::Max { Pacing::Slowest } else { Pacing::Free }
     }

@@ -69,7 +69,7 @@ impl Replay<'_> {
         match order {
             ReplayOrder::Play => self.obey_play().await,
             ReplayOrder::Pause => {
-                self.obey_pause();
+                self.obey_pause().await;
                 Ok(())
             }
             ReplayOrder::Seek(offset) => self.obey_seek(offset).await,
@@ -99,11 +99,15 @@ impl Replay<'_> {
         }
     }
 
-    pub(super) fn obey_pause(&mut self) {
-        if self.phase != ReplayPhase::Ended {
-            self.clock.pause(self.now());
-            self.phase = ReplayPhase::Paused;
+    /// Pauses. A late replay goes back to what it played last: its offset must not claim more.
+    async fn obey_pause(&mut self) {
+        if self.phase == ReplayPhase::Playing
+            && let Some(due) = self.next_due().await
+            && self.idle.preview(due.offset()) <= self.clock.shown(self.now())
+        {
+            self.clock.jump(self.now(), self.idle.position().1);
         }
+        self.pause();
     }
 
     /// Seeks, and stays paused or playing; after the end of the recording, starts playing again.
@@ -129,7 +133,7 @@ impl Replay<'_> {
     }
 
     async fn obey_step(&mut self, count: u32) {
-        self.obey_pause();
+        self.obey_pause().await;
         for _ in 0..count {
             if !self.step().await {
                 break;

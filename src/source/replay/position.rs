@@ -95,7 +95,7 @@ impl Replay<'_> {
         let Some(CatchUp { position, .. }) = self.catch_up.take() else { return };
         match position.phase {
             ReplayPhase::Playing if self.phase != ReplayPhase::Ended => self.play(),
-            ReplayPhase::Paused => self.obey_pause(),
+            ReplayPhase::Paused => self.pause(),
             _ => {}
         }
     }
