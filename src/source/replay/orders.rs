@@ -103,7 +103,7 @@ impl Replay<'_> {
     async fn obey_pause(&mut self) {
         if self.phase == ReplayPhase::Playing
             && let Some(due) = self.next_due().await
-            && self.idle.preview(due.offset()) <= self.clock.shown(self.now())
+            && self.idle.preview(due.offset()) < self.clock.shown(self.now())
         {
             self.clock.jump(self.now(), self.idle.position().1);
         }
