@@ -12,6 +12,9 @@ use crate::{
     source::Lateness,
 };
 
+/// Unit of offsets in answers.
+const OFFSET_UNIT: Duration = Duration::from_millis(1);
+
 impl Replay<'_> {
     /// Executes or rejects an order, and answers it. Breaks if the replay is over.
     pub(super) async fn take_order(&mut self, order: Order) -> ControlFlow<()> {
@@ -99,13 +102,15 @@ impl Replay<'_> {
         }
     }
 
-    /// Pauses. A late replay goes back to what it played last: its offset must not claim more.
+    /// Pauses. A late replay goes back to before what it has not played yet: its offset must not claim more.
     async fn obey_pause(&mut self) {
         if self.phase == ReplayPhase::Playing
             && let Some(due) = self.next_due().await
-            && self.idle.preview(due.offset()) < self.clock.shown(self.now())
         {
-            self.clock.jump(self.now(), self.idle.position().1);
+            let due = self.idle.preview(due.offset());
+            if due < self.clock.shown(self.now()) {
+                self.clock.jump(self.now(), due.saturating_sub(OFFSET_UNIT).max(self.idle.position().1));
+            }
         }
         self.pause();
     }
