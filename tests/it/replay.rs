@@ -4,16 +4,19 @@ use std::{pin::pin, time::Duration};
 
 use futures_util::future::poll_immediate;
 use livetape::{
+    cases::table::CASES,
     control::{ReplayOrder, ReplayPhase, SourceState},
     hub::{Filter, Gifts, Join},
     sans_io::{error::Code, pace::Speed},
-    source::ReplayOptions,
+    source::{ReplayOptions, Tape},
+    staged::Staged,
 };
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{
     sessions::assert_expected,
-    support::{Rig, messages::show, session_items},
+    support::{Rig, messages::show, recording, session_items},
 };
 
 fn once() -> ReplayOptions {
@@ -142,6 +145,23 @@ async fn a_late_replay_pauses_where_it_got_to() {
     assert_eq!(show.log().len(), logged, "nothing is played after the order to pause");
     let stepped = show.order(ReplayOrder::Step(1)).await;
     assert_eq!(stepped.offset_ms, paused.offset_ms + 1, "from {paused:?} to {stepped:?}");
+}
+
+/// Whoever opens the gate may order something first.
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_waits_at_a_gate_obeys_orders() {
+    let tape = Tape::from_bytes("test", recording(&session_items(3)));
+    let staged = Staged::new(&CASES[0], &tape, 1).unwrap();
+    let show = Rig::play_tape(staged.tape, once(), Filter::default());
+    show.at_ms(10_000).await;
+    for order in [ReplayOrder::Pause, ReplayOrder::Step(1), ReplayOrder::Seek(Duration::from_secs(5))] {
+        let state = timeout(Duration::from_secs(1), show.order(order)).await.expect("answered at once");
+        assert_eq!(state.state, ReplayPhase::Paused);
+    }
+    let chat = serde_json::from_str(r#"{"type": "chat", "user": "a", "comment": "hi"}"#).unwrap();
+    timeout(Duration::from_secs(1), show.control.inject(chat)).await.expect("answered at once").unwrap();
+    let types = Vec::from_iter(show.log().iter().map(|(_, event)| event["type"].clone()));
+    assert!(types.iter().all(|name| *name == "connection_created" || *name == "chat"), "{types:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,14 +21,15 @@ impl Due {
 }
 
 impl Replay<'_> {
-    /// Returns the next due thing. Finals of gift streaks precede the item at the same offset.
+    /// Returns the next due thing, also behind a closed gate: orders must not wait for clients. Finals of gift
+    /// streaks precede the item at the same offset.
     pub(super) async fn next_due(&mut self) -> Option<Due> {
         if self.phase == ReplayPhase::Ended {
             return None;
         }
         let end = self.options.end.unwrap_or(Duration::MAX);
         let next = loop {
-            match self.feed.peek().await {
+            match self.feed.ahead_of_gates().await {
                 Some(Fed::Item(item)) => break Some(item.offset),
                 Some(Fed::Missing(_) | Fed::Failed(_) | Fed::Before(_)) => self.take_note(),
                 None => break None,

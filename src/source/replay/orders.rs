@@ -147,10 +147,10 @@ impl Replay<'_> {
     }
 
     /// Advances to the next frame that produces ordinary events. Returns `false` if there is none: at the end
-    /// of the recording, or after a whole lap without one.
+    /// of the recording, at a closed gate, or after a whole lap without one.
     async fn step(&mut self) -> bool {
         let mut ends = 0;
-        while self.phase == ReplayPhase::Paused && ends < 2 {
+        while self.phase == ReplayPhase::Paused && self.feed.is_open() && ends < 2 {
             let Some(due) = self.next_due().await else { return false };
             let Due::Item(offset) = due else {
                 ends += u32::from(matches!(due, Due::End(_)));

@@ -179,10 +179,14 @@ impl Feed {
         }
     }
 
+    /// Whether no gate before the next element is closed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.gates.as_ref().is_none_or(|gates| gates.is_open(self.taken))
+    }
+
     /// Returns the next element if it is already available.
     pub(crate) fn at_hand(&self) -> Option<&Fed> {
-        let is_open = self.gates.as_ref().is_none_or(|gates| gates.is_open(self.taken));
-        self.ready.front().filter(|_| is_open)
+        self.ready.front().filter(|_| self.is_open())
     }
 
     /// Takes the element that [`Feed::peek`] returned.
