@@ -182,10 +182,8 @@ def test_a_killed_run_leaves_no_process(pytester, workers):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", str(workers), "-p", "no:cacheprovider"]
     run = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
     wanted = 2 * max(workers, 1)
-    deadline = time.monotonic() + 30
     while not (pids.exists() and len(pids.read_text().split()) == wanted):
         assert run.poll() is None
-        assert time.monotonic() < deadline
         time.sleep(0.01)
     servers = [int(pid) for pid in pids.read_text().split()]
     assert all(is_alive(pid) for pid in servers)

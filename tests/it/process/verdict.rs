@@ -4,7 +4,7 @@ use std::{env, fs, process::Output, time::Duration};
 
 use futures_util::StreamExt as _;
 use livetape::{
-    cases::table::{CASES, FEED},
+    cases::table::{Case, FEED, Group, Suite},
     clock,
 };
 use serde_json::Value;
@@ -323,9 +323,29 @@ fn the_list_is_the_table() {
     let list: Value = serde_json::from_str(&stdout(&run(&["test", "--list", "--json"]))).unwrap();
     let names = Vec::from_iter(list.as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()));
     assert_eq!(names, Vec::from_iter(FEED.iter().map(|case| case.name)));
-    let document = fs::read_to_string("docs/verdict.md").unwrap();
-    for case in CASES {
-        let row = format!("| `{}` | {} | {} |", case.name, case.what, case.right);
-        assert!(document.contains(&row), "docs/verdict.md has no row\n{row}");
+}
+
+/// The tables of `docs/cases.md`; `LIVETAPE_DOCS=update` writes them.
+#[test]
+fn the_document_has_the_cases() {
+    const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
+    let row = |case: &Case| format!("| `{}` | {} | {} |\n", case.name, case.what, case.right);
+    let on_demand = Suite::Feed.cases().filter(|case| case.group == Group::Replay);
+    let tables = [
+        FEED.iter().map(row).collect::<String>(),
+        on_demand.map(row).collect(),
+        Suite::Room.cases().map(row).collect(),
+    ];
+    let document = fs::read_to_string("docs/cases.md").unwrap();
+    let mut parts = document.split(HEAD);
+    let mut expected = parts.next().unwrap().to_owned();
+    for (part, table) in parts.by_ref().zip(tables) {
+        let (_, rest) = part.split_once("\n\n").unwrap();
+        expected += &[HEAD, &table, "\n", rest].concat();
     }
+    if env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
+        fs::write("docs/cases.md", &expected).unwrap();
+    }
+    assert_eq!(document.matches(HEAD).count(), 3);
+    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it the_document_has");
 }
