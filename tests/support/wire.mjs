@@ -2,8 +2,11 @@
 
 import net from 'node:net'
 
-/** Forwards bytes to the server that `target` returns, and can break all connections without a closing handshake. */
-export async function proxy(target) {
+/**
+ * Forwards bytes to the server that `target` returns, and can break all connections without a closing handshake. With
+ * `bytes`, each breaks after as many as it returns from the server: how many breaks there are does not depend on the machine.
+ */
+export async function proxy(target, { bytes = () => Infinity } = {}) {
   const pairs = new Set()
   const server = net.createServer((near) => {
     const far = net.connect(target(), '127.0.0.1')
@@ -16,8 +19,16 @@ export async function proxy(target) {
         other.destroy()
         pairs.delete(pair)
       })
-      one.pipe(other, { end: false })
     }
+    near.pipe(far, { end: false })
+    let left = bytes()
+    far.on('data', (data) => {
+      const part = data.subarray(0, left)
+      left -= part.length
+      if (left > 0) near.write(part) || (far.pause(), near.once('drain', () => far.resume()))
+      // What it was sent arrives.
+      else near.end(part, () => near.destroy())
+    })
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address()

@@ -12,6 +12,8 @@ import { isBroken, launch, ofDisk, open } from './pages.mjs'
 import { proxy } from '../../../tests/support/wire.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
+/** Twenty events or so. */
+const BYTES_UNTIL_BREAK = 16 << 10
 const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))
 
 let browser
@@ -46,17 +48,13 @@ test('the example shows the chats of a recording from disk', async () => {
 
 test('delivers each event once and in order over a connection that breaks many times', async () => {
   await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '60', '--wait-clients', '1'], async (server) => {
-    const wire = await proxy(() => server.port)
+    const wire = await proxy(() => server.port, { bytes: () => BYTES_UNTIL_BREAK })
     await visit(async (page) => {
-      await page.exposeFunction('cut', () => wire.cut())
       await page.evaluate(async (url) => {
         const client = Livetape.createWebSocketClient({ url, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 100, maxReconnectAttempts: Infinity })
         globalThis.seen = { client, events: [], losses: [] }
         client.on('loss', (loss) => seen.losses.push(loss))
-        client.on('event', (event) => {
-          seen.events.push(event)
-          if (seen.events.length % 25 === 0) globalThis.cut()
-        })
+        client.on('event', (event) => seen.events.push(event))
         await client.connect()
       }, wire.ws)
       await until('the end', () => page.evaluate(() => seen.events.at(-1)?.type === 'disconnected'), 50_000)
