@@ -147,7 +147,7 @@ async fn a_late_replay_pauses_where_it_got_to() {
     assert_eq!(stepped.offset_ms, paused.offset_ms + 1, "from {paused:?} to {stepped:?}");
 }
 
-/// Whoever opens the gate may order something first.
+/// `livetape test` pauses a show that waits at a gate, and then opens the gate.
 #[tokio::test(start_paused = true)]
 async fn a_replay_that_waits_at_a_gate_obeys_orders() {
     let tape = Tape::from_bytes("test", recording(&session_items(3)));

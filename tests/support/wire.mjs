@@ -25,8 +25,10 @@ export async function proxy(target, { bytes = () => Infinity } = {}) {
     far.on('data', (data) => {
       const part = data.subarray(0, left)
       left -= part.length
-      if (left > 0) near.write(part) || (far.pause(), near.once('drain', () => far.resume()))
-      // What it was sent arrives.
+      if (left > 0 && near.write(part)) return
+      far.pause()
+      if (left > 0) near.once('drain', () => far.resume())
+      // What was sent before the break arrives.
       else near.end(part, () => near.destroy())
     })
   })

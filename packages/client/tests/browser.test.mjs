@@ -12,9 +12,9 @@ import { isBroken, launch, ofDisk, open } from './pages.mjs'
 import { proxy } from '../../../tests/support/wire.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
+const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))
 /** Twenty events or so. */
 const BYTES_UNTIL_BREAK = 16 << 10
-const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))
 
 let browser
 let site
