@@ -86,7 +86,7 @@ impl WriteQueue {
 
     /// Swaps the memory of an empty queue, because an idle socket needs none of its own.
     pub(super) fn swap_memory(&mut self, spare: &mut VecDeque<Bytes>) {
-        debug_assert!(self.is_empty() && spare.is_empty());
+        assert!(self.is_empty() && spare.is_empty());
         mem::swap(&mut self.frames, spare);
     }
 
