@@ -73,7 +73,7 @@ impl Staged {
         let changed = tape.changed(case, RECORDING_BYTES_MAX)?;
         let places: Arc<[Spot]> = match case.script.breaks {
             [] => Arc::default(),
-            breaks => script::spots(&changed.items()?, breaks).into(),
+            breaks => script::spots(changed.items()?, breaks).into(),
         };
         // The first one is before everything.
         let gates = Gates::new(iter::once(0).chain(places.iter().map(|place| place.items)));

@@ -131,13 +131,13 @@ pub struct Spot {
 
 /// Returns where the breaks of a script happen.
 #[must_use]
-pub fn spots(items: &[Item], breaks: &[Break]) -> Vec<Spot> {
+pub fn spots(items: impl IntoIterator<Item = Item>, breaks: &[Break]) -> Vec<Spot> {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
-    let (mut here, mut spots) = (Spot::default(), Vec::with_capacity(items.len()));
+    let (mut here, mut spots) = (Spot::default(), Vec::new());
     // Where the first message of each streak was, until its second.
     let (mut begun, mut in_streak) = (HashMap::new(), None);
     for item in items {
-        decoder.handle(item);
+        decoder.handle(&item);
         here = Spot { items: here.items + 1, offset: item.offset, ..here };
         for event in decoder.take_events() {
             here.events += 1;

@@ -6,11 +6,11 @@ use tokio::time::sleep_until;
 
 use super::{
     plan::{Patience, Plan},
-    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
     cases::{
-        change::{events_of, truth_of},
+        change::{counted, truth_of},
         expect::{Output, Said, compare},
         library::Library,
         report::Failure,
@@ -24,10 +24,7 @@ use crate::{
     },
     clock,
     control::ReplayPhase,
-    sans_io::{
-        error::{Code, Problem},
-        truth::Truth,
-    },
+    sans_io::{error::Problem, truth::Truth},
     settings::{Listen, Settings},
     source::{Tape, live::NetTransport},
     staged::{Progress, Staged},
@@ -43,17 +40,13 @@ impl Plan {
         tape: Tape,
         patience: Patience,
     ) -> Result<Option<Ran>, Problem> {
-        // One at a time, so that one thread does it: each keeps a heap of its own.
-        let preparing = self.preparing.lock().await;
         let clients = self.clients;
-        let prepared = tokio::task::spawn_blocking(move || {
+        let prepare = move || {
             let staged = Staged::new(case, &tape, clients)?.giving_up();
-            let right = truth_of(&staged.tape.items()?);
-            Ok::<_, Problem>((staged, right))
-        });
-        let prepared = prepared.await.map_err(|_| Problem::new(Code::Io, "cannot read the recording"))?;
-        let (staged, right) = prepared?;
-        drop(preparing);
+            let right = truth_of(staged.tape.items()?);
+            Ok((staged, right))
+        };
+        let (staged, right) = self.whole_shows.run(prepare).await?;
         let settings = self.settings();
         let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
         let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "") };
@@ -185,9 +178,12 @@ impl Venue for Feed<'_> {
         None
     }
 
-    fn sent(&self) -> Option<Sent> {
-        let items = self.staged.tape.items().ok().filter(|_| self.is_over())?;
-        let [breaks, starts] = [false, true].map(|starts_over| self.staged.breaks(starts_over));
-        Some(Sent::Broken { events: events_of(&items), breaks, starts })
+    fn sent(&self) -> Option<Gather> {
+        let staged = self.staged.clone();
+        let gather = move || {
+            let [breaks, starts] = [false, true].map(|starts_over| staged.breaks(starts_over));
+            Ok(Sent::Broken { events: counted(staged.tape.items()?), breaks, starts })
+        };
+        self.is_over().then(|| Box::new(gather) as Gather)
     }
 }

@@ -11,3 +11,4 @@ pub(super) mod run;
 pub(super) mod shrink;
 pub(super) mod test;
 mod trial;
+mod whole;

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::whole::WholeShows;
 use crate::{
     cases::{
         change::truth_of,
@@ -47,8 +47,7 @@ pub(super) struct Plan {
     arguments: String,
     /// How the command gives its verdict, once it is known.
     pub(super) manner: OnceLock<Manner>,
-    /// Held while a case is prepared.
-    pub(super) preparing: Mutex<()>,
+    pub(super) whole_shows: WholeShows,
     /// Cancelled when the user wants to stop.
     pub(super) stop: CancellationToken,
 }
@@ -119,7 +118,7 @@ impl Plan {
             has_tikfinity: conditions.tikfinity,
             arguments: arguments(conditions, &command),
             manner: OnceLock::new(),
-            preparing: Mutex::default(),
+            whole_shows: WholeShows::start()?,
             stop: stop_at_signal(),
             recording: recording.to_string_lossy().into_owned(),
             command,
@@ -151,7 +150,7 @@ fn check_one_room(tape: &Tape) -> Result<(), Problem> {
         What::ConnOpen(opened) => Some(opened.room_id),
         _ => None,
     };
-    let rooms = BTreeSet::from_iter(tape.items()?.into_iter().filter_map(room)).len();
+    let rooms = BTreeSet::from_iter(tape.items()?.filter_map(room)).len();
     if rooms <= 1 {
         return Ok(());
     }
@@ -166,7 +165,7 @@ fn expectations(texts: &[String], tape: &Tape) -> Result<Vec<Expectation>, Probl
     let mut users =
         expectations.iter().filter_map(Expectation::name).filter(|name| name.is_user()).peekable();
     if users.peek().is_some() {
-        let truth = truth_of(&tape.items()?);
+        let truth = truth_of(tape.items()?);
         users.try_for_each(|name| name.check_user(&truth))?;
     }
     Ok(expectations)

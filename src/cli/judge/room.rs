@@ -13,11 +13,11 @@ use super::{
     plan::{Patience, Plan},
     proxy_env,
     run::{IGNORES_MOCK, IGNORES_PROXY},
-    trial::{CONNECT_MAX, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
     cases::{
-        change::{events_of, events_with_repeats, truth_of, truth_with_repeats},
+        change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
         expect::{Output, Right, Said, compare},
         library::Library,
         report::Failure,
@@ -47,17 +47,18 @@ impl Plan {
         tape: Tape,
         patience: Patience,
     ) -> Result<Option<Ran>, Problem> {
-        let preparing = self.preparing.lock().await;
-        let prepared = tokio::task::spawn_blocking(move || {
+        let prepare = move || {
             let tape = tape.changed(case, RECORDING_BYTES_MAX)?;
-            let (items, mut bytes) = (tape.items()?, Vec::new());
+            let repeated = match case.room.course {
+                Course::Repeats => truth_with_repeats(tape.items()?),
+                _ => Truth::default(),
+            };
+            let (right, mut bytes) = (truth_of(tape.items()?), Vec::new());
             let failed = |error| Problem::new(Code::Io, format!("cannot read the recording: {error}"));
             tape.open()?.read_to_end(&mut bytes).map_err(failed)?;
-            Ok::<_, Problem>((tape, items, bytes))
-        });
-        let prepared = prepared.await.map_err(|_| Problem::new(Code::Io, "cannot read the recording"))?;
-        let (tape, items, bytes) = prepared?;
-        drop(preparing);
+            Ok((tape, right, repeated, bytes))
+        };
+        let (tape, right, repeated, bytes) = self.whole_shows.run(prepare).await?;
         let started = clock::now();
         let script =
             Scenario { speed: self.speed, end: End::Control, recording: DEMO.into(), ..script(case)? };
@@ -68,15 +69,14 @@ impl Plan {
         let settings = settings::Mock { proxy_listen, ..settings::Mock::default() };
         let fronts = Fronts::start(&settings, &mock, BY_VARIABLES).await?;
         let env = proxy_env::of_mock(&mock.url(), fronts.as_ref())?;
-        let right = truth_of(&items);
         let venue = RoomVenue {
             plan: self,
             case,
             started,
             tape: &tape,
             mock: &mock,
-            items: &items,
             right: &right,
+            repeated: &repeated,
             log: Mutex::default(),
         };
         self.run_beside(case, &venue, patience, &right, env).await
@@ -96,12 +96,13 @@ struct RoomVenue<'a> {
     case: &'static Case,
     /// When the mock was started.
     started: Instant,
+    /// What the mock plays.
     tape: &'a Tape,
-    mock: &'a MockTikTok,
-    /// What it plays.
-    items: &'a [Item],
-    /// The truth of it.
+    mock: &'a Arc<MockTikTok>,
+    /// The truth of the recording.
     right: &'a Truth,
+    /// The truth of the recording with its messages that are sent again, in such a case.
+    repeated: &'a Truth,
     log: Mutex<Log>,
 }
 
@@ -183,31 +184,30 @@ impl RoomVenue<'_> {
     /// Returns what a client can have counted: at least what it acked, and at most what it was sent.
     fn sent_at_least_and_at_most(&self) -> [Truth; 2] {
         let acked = self.log(|log| log.acks.clone());
-        let least = self.received(|sent| {
+        let least = received(self.tape, self.mock, |sent| {
             let log_id = wire::read_push(&sent.push, &mut Vec::new()).log_id;
             sent.is_whole && acked.contains(&(sent.connection, log_id))
         });
-        [truth_of(&least), truth_with_repeats(&self.received(|_| true))]
+        [truth_of(least), truth_with_repeats(received(self.tape, self.mock, |_| true))]
     }
+}
 
-    /// Returns what was sent as a recording, as far as `is_wanted`.
-    fn received(&self, is_wanted: impl Fn(&mock::Sent) -> bool) -> Vec<Item> {
-        let sent = self.mock.sent();
-        self.opening().into_iter().chain(sent.iter().filter(|sent| is_wanted(sent)).map(frame)).collect()
-    }
-
-    /// Returns the item that says which room it is.
-    fn opening(&self) -> Option<Item> {
-        let opening = self.items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
-        opening.map(|item| Item { conn: CONNECTION, ..item.clone() })
-    }
+/// Returns what the mock sent of a recording, as far as `is_wanted`, after the item that says which room it is.
+fn received(
+    tape: &Tape,
+    mock: &MockTikTok,
+    is_wanted: impl Fn(&mock::Sent) -> bool,
+) -> impl Iterator<Item = Item> {
+    let opening = tape.items().into_iter().flatten().find(|item| matches!(item.what, What::ConnOpen(_)));
+    let opening = opening.map(|item| Item { conn: CONNECTION, ..item });
+    opening.into_iter().chain(mock.sent().into_iter().filter(move |sent| is_wanted(sent)).map(frame))
 }
 
 /// Number of the connection of all that was sent: a client may not care which it was.
 const CONNECTION: u32 = 1;
 
-fn frame(sent: &mock::Sent) -> Item {
-    let frame = Frame { opcode: Opcode::BINARY, bytes: sent.push.clone() };
+fn frame(sent: mock::Sent) -> Item {
+    let frame = Frame { opcode: Opcode::BINARY, bytes: sent.push };
     Item { offset: sent.offset, conn: CONNECTION, flags: Flags::default(), what: What::Frame(frame) }
 }
 
@@ -263,7 +263,7 @@ impl Venue for RoomVenue<'_> {
     fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure> {
         let [least, most] = match self.case.room.course {
             Course::Partial => self.sent_at_least_and_at_most(),
-            Course::Repeats => [self.right.clone(), truth_with_repeats(self.items)],
+            Course::Repeats => [self.right.clone(), self.repeated.clone()],
             Course::Whole | Course::Ends | Course::Never => return compare(self.right, output, said),
         };
         compare(Right { least: &least, most: &most }, output, said)
@@ -277,9 +277,13 @@ impl Venue for RoomVenue<'_> {
         self.log(|log| log.library.clone())
     }
 
-    fn sent(&self) -> Option<Sent> {
+    fn sent(&self) -> Option<Gather> {
+        let (tape, mock) = (self.tape.clone(), Arc::clone(self.mock));
+        let gather = move || {
+            Ok(Sent::Repeated(counted(tape.items()?), counted_with_repeats(received(&tape, &mock, |_| true))))
+        };
         let is_whole = self.case.room.course != Course::Partial && self.mock.is_over();
-        is_whole.then(|| Sent::Repeated(events_of(self.items), events_with_repeats(&self.received(|_| true))))
+        is_whole.then(|| Box::new(gather) as Gather)
     }
 }
 

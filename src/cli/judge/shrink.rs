@@ -59,7 +59,7 @@ pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
         case,
         way: first.way,
         patience: first.patience,
-        shrink: Shrink::new(plan.tape.items()?),
+        shrink: Shrink::new(plan.tape.items()?.collect()),
         runs: RUNS_BEFORE,
         runs_max: args.runs.get(),
     };

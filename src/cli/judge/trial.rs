@@ -93,13 +93,16 @@ pub(super) trait Venue: Sync {
     fn progress(&self) -> Progress;
     /// Compares what the command said with what was sent.
     fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure>;
-    /// Returns what explains wrong numbers, once everything was sent.
-    fn sent(&self) -> Option<Sent>;
+    /// Returns how to gather what explains wrong numbers, once everything was sent.
+    fn sent(&self) -> Option<Gather>;
     /// Returns what is wrong if more clients had the feed at once than `--clients`: then no number means anything.
     fn excess(&self) -> Option<Failure>;
     /// Returns the client library, if it has told its name.
     fn library(&self) -> Option<Library>;
 }
+
+/// Gathers all events of a show.
+pub(super) type Gather = Box<dyn FnOnce() -> Result<Sent, Problem> + Send>;
 
 /// The events that a command was sent.
 pub(super) enum Sent {
@@ -266,7 +269,7 @@ impl<V: Venue> Trial<'_, V> {
         reading.shutdown().await;
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
         if failures.is_empty() {
-            failures = self.failures(&ended, &output);
+            failures = self.failures(&ended, &output).await;
         }
         let manner = match (ended.itself, ended.has_result) {
             (true, _) => Manner::Exits,
@@ -350,7 +353,7 @@ impl<V: Venue> Trial<'_, V> {
         self.folder.join("result.json")
     }
 
-    fn failures(&self, ended: &Ended, output: &Output) -> Vec<Failure> {
+    async fn failures(&self, ended: &Ended, output: &Output) -> Vec<Failure> {
         let Ended { status, itself: ended_itself, .. } = *ended;
         let progress = self.venue.progress();
         let complaints = progress.complaints.iter().map(|complaint| Failure::new("connection", complaint));
@@ -408,7 +411,7 @@ impl<V: Venue> Trial<'_, V> {
         }
         // What a crash leaves unsaid is no other mistake.
         let is_silent = output.bytes() == 0 && !failures.is_empty();
-        failures.extend(self.explained(output).into_iter().filter(|_| !is_silent));
+        failures.extend(self.explained(output).await.into_iter().filter(|_| !is_silent));
         match self.venue.excess() {
             Some(excess) if !failures.is_empty() => vec![excess],
             _ => failures,
@@ -416,12 +419,20 @@ impl<V: Venue> Trial<'_, V> {
     }
 
     /// Compares the numbers, and looks for the mistakes that explain them.
-    fn explained(&self, output: &Output) -> Vec<Failure> {
+    async fn explained(&self, output: &Output) -> Vec<Failure> {
         let mut failures = self.compare(output);
-        let Some(sent) = self.venue.sent() else { return failures };
-        for failure in &mut failures {
-            let Some(got) = failure.got.as_deref() else { continue };
-            let Explanation { candidates, found } = sent.explain(&failure.what, got);
+        let wrong = Vec::from_iter(
+            failures.iter().filter_map(|failure| Some((failure.what.clone(), failure.got.clone()?))),
+        );
+        let Some(gather) = self.venue.sent().filter(|_| !wrong.is_empty()) else { return failures };
+        let explain = move || {
+            let sent = gather()?;
+            Ok(Vec::from_iter(wrong.into_iter().map(|(what, got)| sent.explain(&what, &got))))
+        };
+        // Without explanations, the failures stay.
+        let explained = self.plan.whole_shows.run(explain).await.unwrap_or_default();
+        let wrong = failures.iter_mut().filter(|failure| failure.got.is_some());
+        for (failure, Explanation { candidates, found }) in wrong.zip(explained) {
             failure.candidates = candidates;
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));

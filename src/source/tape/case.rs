@@ -1,18 +1,23 @@
 //! Recordings that a case changes.
 
-use bytes::Bytes;
+use std::io::{self, Write};
 
-use super::{Gates, Step, Tape};
+use super::{Gates, Step, Storage, Tape};
 use crate::{
     cases::{change, table::Case},
+    files::Spool,
     sans_io::{
         error::{Code, Problem},
         recording::{self, Item, MINOR, What, Writer},
     },
 };
 
+/// Maximum size of the frames of a changed recording that is held in memory, in bytes. Larger ones are held in a file,
+/// because several cases run at a time.
+const MEMORY_BYTES_MAX: usize = 2 << 20;
+
 impl Tape {
-    /// Returns the recording as a case changes it. A changed one is held in memory.
+    /// Returns the recording as a case changes it.
     ///
     /// # Errors
     /// `bad_request` if it has more than `bytes_max`; any failure of reading it.
@@ -24,22 +29,26 @@ impl Tape {
         }
         let mut tape = self.clone();
         if let Some(change) = case.change {
-            let mut items = self.items()?;
-            items.retain(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
-            items = change::change(change, items);
-            tape = Self::from_items(&self.name, &items)?;
+            let items = self.items()?.filter(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
+            tape = Self::from_items(&self.name, &change::change(change, items.collect()))?;
         }
         tape.case = Some(case.name);
         Ok(tape)
     }
 
-    /// Returns a recording with these items, which is held in memory.
+    /// Returns a recording with these items. A large one is held in a file.
     ///
     /// # Errors
     /// If an item cannot be written.
     pub(crate) fn from_items(name: &str, items: &[Item]) -> Result<Self, Problem> {
-        let written = write(items);
-        written.map(|bytes| Self::from_bytes(name, bytes)).map_err(|error| unwritable(&error))
+        let is_large = items.iter().map(bytes_of).sum::<usize>() > MEMORY_BYTES_MAX;
+        let storage = if is_large {
+            Spool::written(|file| write(items, file)).map(Storage::Spool)
+        } else {
+            let mut bytes = Vec::new();
+            write(items, &mut bytes).map(|()| Storage::Memory(bytes.into()))
+        };
+        storage.map(|storage| Self::new(name, storage)).map_err(|error| unwritable(&error))
     }
 
     /// Lets replays wait at these places.
@@ -51,23 +60,33 @@ impl Tape {
     ///
     /// # Errors
     /// Any failure of reading it.
-    pub(crate) fn items(&self) -> Result<Vec<Item>, Problem> {
+    pub(crate) fn items(&self) -> Result<impl Iterator<Item = Item> + use<>, Problem> {
         let item = |step| match step {
             Step::Item(item) => Some(item),
             _ => None,
         };
-        Ok(self.steps()?.filter_map(item).collect())
+        Ok(self.steps()?.filter_map(item))
     }
 }
 
-fn write(items: &[Item]) -> Result<Bytes, recording::Error> {
-    let mut file = Vec::new();
-    let mut writer = Writer::transcribe(&mut file, MINOR)?;
-    items.iter().try_for_each(|item| writer.write(item))?;
-    writer.finish()?;
-    Ok(file.into())
+fn write(items: &[Item], file: &mut impl Write) -> io::Result<()> {
+    let written = || {
+        let mut writer = Writer::transcribe(file, MINOR)?;
+        items.iter().try_for_each(|item| writer.write(item))?;
+        writer.finish().map(drop)
+    };
+    written().map_err(io::Error::other::<recording::Error>)
 }
 
-fn unwritable(error: &recording::Error) -> Problem {
+/// Returns the size of what can be large in an item.
+fn bytes_of(item: &Item) -> usize {
+    match &item.what {
+        What::Frame(frame) => frame.bytes.len(),
+        What::Http(http) => http.body.len(),
+        _ => 0,
+    }
+}
+
+fn unwritable(error: &io::Error) -> Problem {
     Problem::new(Code::Io, format!("cannot write the changed recording: {error}"))
 }

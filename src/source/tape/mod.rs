@@ -23,6 +23,7 @@ use name::{Finding, cannot_read};
 
 use crate::{
     demo::{DEMO, DEMO_BYTES},
+    files::Spool,
     recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
@@ -80,9 +81,8 @@ enum Storage {
     Memory(Bytes),
     /// Read ahead by a thread.
     File(Finding),
-    /// A copy of standard input, read on demand.
-    #[cfg(feature = "cli")]
-    Spool(crate::files::Spool),
+    /// A copy of standard input, or a large recording that a case has changed, read on demand.
+    Spool(Spool),
 }
 
 impl Tape {
@@ -97,7 +97,7 @@ impl Tape {
     /// # Errors
     /// `bad_recording` or `newer_recording`.
     #[cfg(feature = "cli")]
-    pub(crate) fn from_spool(name: &str, spool: crate::files::Spool) -> Result<Self, Problem> {
+    pub(crate) fn from_spool(name: &str, spool: Spool) -> Result<Self, Problem> {
         let tape = Self::new(name, Storage::Spool(spool));
         tape.read(Duration::ZERO)?;
         Ok(tape)
@@ -207,7 +207,6 @@ impl Tape {
                 let tape = self.clone();
                 tokio::task::spawn_blocking(move || tape.read_loss()).await.unwrap_or(Loss::ONE)
             }
-            #[cfg(feature = "cli")]
             Storage::Spool(_) => self.read_loss(),
         }
     }
@@ -255,7 +254,6 @@ impl Tape {
         let feed = match &self.storage {
             Storage::Memory(_) => Feed::here(reading),
             Storage::File(_) => Feed::ahead(reading)?,
-            #[cfg(feature = "cli")]
             Storage::Spool(_) => Feed::here(reading),
         };
         Ok(feed.with_gates(self.gates.clone()))
@@ -267,7 +265,6 @@ impl Tape {
         match &self.storage {
             Storage::Memory(_) => None,
             Storage::File(file) => Some(file.path()),
-            #[cfg(feature = "cli")]
             Storage::Spool(_) => None,
         }
     }
@@ -278,7 +275,6 @@ impl Tape {
         match &self.storage {
             Storage::Memory(bytes) => bytes.len() as u64,
             Storage::File(file) => file.path().metadata().map_or(0, |metadata| metadata.len()),
-            #[cfg(feature = "cli")]
             Storage::Spool(spool) => spool.bytes(),
         }
     }
@@ -314,7 +310,6 @@ impl Tape {
                 let file = file.open().map_err(|error| cannot_read(&self.called, &error))?;
                 Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
             }
-            #[cfg(feature = "cli")]
             Storage::Spool(spool) => Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, spool.open())),
         })
     }
@@ -333,7 +328,6 @@ impl Tape {
                 file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
                 Box::new(file)
             }
-            #[cfg(feature = "cli")]
             Storage::Spool(spool) => {
                 let mut input = spool.open();
                 input.seek(SeekFrom::Start(spool.bytes().saturating_sub(TAIL_BYTES))).ok()?;

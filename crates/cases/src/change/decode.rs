@@ -1,24 +1,29 @@
 //! What a replay of items broadcasts, and the truth of it.
 
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 
 use crate::sans_io::{
     decoder::{Decoder, DecoderOptions},
-    event::Event,
+    event::{Event, User},
     recording::Item,
     truth::{Added, Tally, Truth},
 };
 
 /// Decodes items as a replay does, and passes each event to `take`. Returns the decoder at the end, after
 /// `disconnected`.
-pub(super) fn decode(items: &[Item], take: impl FnMut(Event)) -> Decoder {
+pub(super) fn decode(items: impl IntoIterator<Item = impl Borrow<Item>>, take: impl FnMut(Event)) -> Decoder {
     decode_with(true, items, take)
 }
 
-fn decode_with(dedup: bool, items: &[Item], mut take: impl FnMut(Event)) -> Decoder {
+fn decode_with(
+    dedup: bool,
+    items: impl IntoIterator<Item = impl Borrow<Item>>,
+    mut take: impl FnMut(Event),
+) -> Decoder {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup });
     let mut last = Duration::ZERO;
     for item in items {
+        let item = item.borrow();
         last = last.max(item.offset);
         decoder.handle(item);
         decoder.take_events().for_each(&mut take);
@@ -31,7 +36,7 @@ fn decode_with(dedup: bool, items: &[Item], mut take: impl FnMut(Event)) -> Deco
 
 /// Returns the events that a replay broadcasts, in its first generation.
 #[must_use]
-pub fn events_of(items: &[Item]) -> Vec<Event> {
+pub fn events_of(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<Event> {
     let mut events = Vec::new();
     decode(items, |event| events.push(event));
     events
@@ -39,23 +44,41 @@ pub fn events_of(items: &[Item]) -> Vec<Event> {
 
 /// Returns what a client should have counted after a replay.
 #[must_use]
-pub fn truth_of(items: &[Item]) -> Truth {
+pub fn truth_of(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Truth {
     let mut tally = Tally::default();
     decode(items, |event| tally.add(&Added::by(&event)));
     tally.truth()
 }
 
-/// Like [`events_of`], but with messages that were sent before.
+/// Like [`events_of`], without what clients do not count by, which is most of an event.
 #[must_use]
-pub fn events_with_repeats(items: &[Item]) -> Vec<Event> {
+pub fn counted(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<Event> {
     let mut events = Vec::new();
-    decode_with(false, items, |event| events.push(event));
+    decode(items, |event| events.push(slim(event)));
     events
+}
+
+/// Like [`counted`], but with messages that were sent before.
+#[must_use]
+pub fn counted_with_repeats(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<Event> {
+    let mut events = Vec::new();
+    decode_with(false, items, |event| events.push(slim(event)));
+    events
+}
+
+fn slim(event: Event) -> Event {
+    let slim = |User { user_id, unique_id, nickname, .. }: User| User {
+        user_id,
+        unique_id,
+        nickname,
+        ..User::default()
+    };
+    Event { user: event.user.map(slim), ..event }
 }
 
 /// Like [`truth_of`], but messages that were sent again count again.
 #[must_use]
-pub fn truth_with_repeats(items: &[Item]) -> Truth {
+pub fn truth_with_repeats(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Truth {
     let mut tally = Tally::default();
     decode_with(false, items, |event| tally.add(&Added::by(&event)));
     tally.truth()

@@ -13,7 +13,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub use decode::{events_of, events_with_repeats, truth_of, truth_with_repeats};
+pub use decode::{counted, counted_with_repeats, events_of, truth_of, truth_with_repeats};
 pub(crate) use pieces::{Piece, pieces};
 
 use crate::sans_io::recording::Item;

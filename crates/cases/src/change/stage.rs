@@ -97,14 +97,13 @@ impl Stage {
     }
 
     /// Returns the show with what was added.
-    pub(super) fn into_items(self, items: Vec<Item>) -> Vec<Item> {
-        let mut added = self.added.into_iter().peekable();
-        let mut all = Vec::with_capacity(items.len() + added.len());
-        for (at, item) in items.into_iter().enumerate() {
-            all.push(item);
-            all.extend(std::iter::from_fn(|| added.next_if(|(after, _)| *after == at)).map(|(_, item)| item));
+    pub(super) fn into_items(self, mut items: Vec<Item>) -> Vec<Item> {
+        items.reserve_exact(self.added.len());
+        // A few, from the end, so that the indices before them stay right.
+        for (at, item) in self.added.into_iter().rev() {
+            items.insert(at + 1, item);
         }
-        all
+        items
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use super::*;
 use crate::{
-    change::{Change, change, events_of, events_with_repeats},
+    change::{Change, change, counted_with_repeats, events_of},
     sans_io::{
         event::Gift,
         recording::{Item, Reader},
@@ -23,7 +23,7 @@ fn items(bytes: &[u8]) -> Vec<Item> {
 
 static ITEMS: LazyLock<Vec<Item>> =
     LazyLock::new(|| items(include_bytes!("../../../../recordings/demo.bin")));
-static DEMO: LazyLock<Vec<Event>> = LazyLock::new(|| events_of(&ITEMS));
+static DEMO: LazyLock<Vec<Event>> = LazyLock::new(|| events_of(&*ITEMS));
 static CUT_STREAKS: LazyLock<Vec<Event>> =
     LazyLock::new(|| events_of(&items(include_bytes!("../../../../recordings/cut-streaks.bin"))));
 
@@ -251,7 +251,7 @@ fn totals_that_are_kept_when_the_show_starts_over_are_recognised() {
 
 #[test]
 fn a_client_that_counts_repeats_is_recognised() {
-    let all = events_with_repeats(&ITEMS);
+    let all = counted_with_repeats(&*ITEMS);
     let name = |what, got: i64| {
         explain_with_repeats(&DEMO, &all, what, &got.to_string()).found.map(|diagnosis| diagnosis.name)
     };

@@ -1,9 +1,9 @@
-//! Input that can be read only once, such as standard input, kept in a file without a name.
+//! Input that can be read only once, such as standard input, and what is too large for memory, kept in a file without a name.
 
 use std::{
     env,
     fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write as _},
     path::PathBuf,
     process,
     sync::{
@@ -18,7 +18,7 @@ use super::disk::for_owner_only;
 #[cfg(windows)]
 const DELETE_ON_CLOSE: u32 = 0x0400_0000;
 
-/// A copy of an input that can be read several times, also at once. It needs no removal: the file has no
+/// A copy of an input, or a result, that can be read several times, also at once. It needs no removal: the file has no
 /// name, or loses it with the process.
 #[derive(Clone, Debug)]
 pub struct Spool {
@@ -32,8 +32,20 @@ impl Spool {
     /// # Errors
     /// Any error in reading the input, or in writing to the folder for temporary files.
     pub fn of(mut input: impl Read) -> io::Result<Self> {
-        let mut file = unnamed()?;
-        let bytes = io::copy(&mut input, &mut file)?;
+        Self::written(|file| io::copy(&mut input, file).map(drop))
+    }
+
+    /// Keeps what `write` writes.
+    ///
+    /// # Errors
+    /// Any error in writing to the folder for temporary files, or of `write`.
+    pub fn written(write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<Self> {
+        let file = unnamed()?;
+        let mut buffer = BufWriter::new(&file);
+        write(&mut buffer)?;
+        buffer.flush()?;
+        drop(buffer);
+        let bytes = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), bytes })
     }
 
