@@ -9,7 +9,7 @@ const WebSocket = globalThis.WebSocket ?? createRequire(new URL('../../packages/
 
 const BUG = process.env.BUG ?? process.argv[2]
 const PRINT_MS = 100
-const [NEVER_MS, TIGHT_MS] = [2 ** 31 - 1, 50]
+const [NEVER_MS, TIGHT_MS, SILENCE_MS] = [2 ** 31 - 1, 50, 10_000]
 const FINAL = [1000, 1008, 1009]
 
 const totals = { chats: 0, gifts: 0, diamonds: 0, likes: 0, follows: 0 }
@@ -34,6 +34,8 @@ const right = {
   delay: (code, attempt) => (FINAL.includes(code) ? undefined : Math.min(1000 * 2 ** attempt, 5000)),
   /** Called before an event is counted. */
   look: () => {},
+  /** Called once no event has come for a while. */
+  silent: () => {},
 }
 
 const all = ({ repeatCount, diamondCount }) => [repeatCount, repeatCount * diamondCount]
@@ -101,6 +103,7 @@ const bugs = {
   starts_over_in_a_new_room: { look: ({ type, data }) => type === 'connection_created' && room !== (room = data.roomId) && startOver() },
   drops_in_a_burst: { isNew: (event) => right.isNew(event) && !isOver(1000, event) },
   never_starts_over: { pass: () => undefined },
+  exits_when_silent: { silent: () => process.exit(1) },
   // Connections.
   again_after_reconnect: { since: () => (connections > 1 ? '?since=0' : ''), isNew: () => true },
   starts_over_when_connected: {
@@ -125,7 +128,7 @@ if (BUG && !Object.hasOwn(bugs, BUG)) fail(`there is no bug ${BUG}`)
 const bot = { ...right, ...bugs[BUG] }
 
 let last = {}
-let currentPass
+let currentPass, watch
 let [connections, attempt, printed, timer] = [0, 0, '']
 
 function startOver() {
@@ -169,6 +172,8 @@ function connect() {
     if (currentPass && pass !== currentPass) startOver()
     currentPass = pass
     bot.look(event)
+    clearTimeout(watch)
+    if (event.type !== 'disconnected') watch = setTimeout(bot.silent, SILENCE_MS)
     if (event.seq) last = event
     count(event)
     timer ??= setTimeout(print, PRINT_MS)
@@ -176,6 +181,7 @@ function connect() {
   socket.onerror = socket.onclose = ({ code = 1006 }) => {
     socket.onclose = null
     socket.onerror = () => {}
+    clearTimeout(watch)
     print()
     if (code === 4001) last = bot.forget() ?? {}
     const delay = bot.delay(code, attempt++, wasOpen)

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 BUG = os.environ.get("BUG") or "".join(sys.argv[1:])
 PRINT_SECONDS = 0.1
-NEVER, TIGHT = 1e6, 0.05
+NEVER, TIGHT, SILENCE = 1e6, 0.05, 10
 FINAL = (1000, 1008, 1009)
 LOST = 1006
 
@@ -26,7 +26,7 @@ class State:
         self.last = None  # stream and number of the last event
         self.current_pass = None
         self.connections = self.attempt = 0
-        self.printed, self.timer = "", None
+        self.printed, self.timer, self.watchdog = "", None, None
         self.base = self.room = self.second = None
         self.in_second = 0
         self.seen, self.counted = set(), {}
@@ -54,6 +54,12 @@ class State:
         second = event["ts"][:19]
         self.second, self.in_second = second, self.in_second + 1 if second == self.second else 1
         return self.in_second > limit
+
+    def watch(self, is_on):
+        """Notice when no event comes for a while."""
+        if self.watchdog:
+            self.watchdog.cancel()
+        self.watchdog = asyncio.get_running_loop().call_later(SILENCE, Bot.silent) if is_on else None
 
     def enter(self, room):
         """Start over if the room is another one."""
@@ -109,6 +115,10 @@ class Right:
     @staticmethod
     def look(event):
         """Called before an event is counted."""
+
+    @staticmethod
+    def silent():
+        """Called once no event has come for a while."""
 
 
 def all_of(gift):
@@ -181,6 +191,7 @@ BUGS = {
     "starts_over_in_a_new_room": {"look": lambda event: event["type"] == "connection_created" and it.enter(event["data"]["roomId"])},
     "drops_in_a_burst": {"is_new": lambda event: Right.is_new(event) and not it.is_over(1000, event)},
     "never_starts_over": {"pass_of": lambda _: None},
+    "exits_when_silent": {"silent": lambda: os._exit(1)},
     # Connections.
     "again_after_reconnect": {"since": lambda _: "?since=0" if it.connections > 1 else "", "is_new": lambda _: True},
     "starts_over_when_connected": {
@@ -241,6 +252,7 @@ def receive(text):
         it.start_over()
     it.current_pass = current_pass
     Bot.look(event)
+    it.watch(event["type"] != "disconnected")
     if "seq" in event:
         it.last = (event["stream"], event["seq"])
     count(event)
@@ -271,6 +283,7 @@ async def read():
 async def main():
     while True:
         code, was_open = await read()
+        it.watch(False)
         show()
         if code == 4001:
             it.last = Bot.forget()

@@ -158,12 +158,6 @@ pub const CASES: &[Case] = &[
         "a gift counts once: `repeatDelta` says what the late message adds",
     ),
     show(
-        "likes-back",
-        Some(Change::LikesBack),
-        "the total of likes goes back",
-        "the likes of each event, `likeCount`, count; the total is only an estimate",
-    ),
-    show(
         "names",
         Some(Change::Names),
         "nicknames and texts with HTML, right-to-left and combining letters, emoji, of 1,000 characters, and empty",
@@ -299,12 +293,6 @@ pub const CASES: &[Case] = &[
         Some(Change::LateFinal),
         "each streak's last message arrives 90 s later",
         "a gift counts once: the late message has the `groupId` of its streak",
-    ),
-    room_show(
-        "likes-back",
-        Some(Change::LikesBack),
-        "the total of likes goes back",
-        "the likes of each message count; the total is only an estimate",
     ),
     room_show(
         "names",

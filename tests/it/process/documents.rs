@@ -82,7 +82,8 @@ fn renewed(shown: &str, lines: &[String]) -> String {
         let line = line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned();
         line.split_whitespace().next().unwrap_or_default().to_owned()
     };
-    let line = lines.iter().find(|line| kind(line) == kind(shown));
+    let same = lines.iter().find(|line| is_shown(shown, line));
+    let line = same.or_else(|| lines.iter().find(|line| kind(line) == kind(shown)));
     let line = line.unwrap_or_else(|| panic!("nothing is printed like {shown}"));
     match shown.strip_suffix(MORE) {
         Some(start) => line.chars().take(start.chars().count()).collect::<String>() + MORE,

@@ -20,14 +20,13 @@ const DELAY: Duration = Duration::from_millis(200);
 const LONGER_THAN_QUIET: Duration = Duration::from_millis(1_500);
 
 /// Cases in which nobody waits long.
-const QUICK: [&str; 17] = [
+const QUICK: [&str; 16] = [
     "plain",
     "interleaved",
     "again",
     "new-room",
     "no-final",
     "late-final",
-    "likes-back",
     "names",
     "missing",
     "big",

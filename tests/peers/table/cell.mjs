@@ -24,14 +24,14 @@ const LEAVE_MS = 5_000
 const POLL_MS = 500
 export const COUNTED = ['chat', 'gift', 'like', 'member']
 
-/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. `last` is the log id of the recording's last frame. */
-export function runCell(livetape, client, scenario, last) {
+/** Runs a client in a scenario of `fixtures/scenarios` and returns the texts of its row, without the names of both. `ends` are the log ids of the recording's last frames. */
+export function runCell(livetape, client, scenario, ends) {
   const { ca } = client
   return withMock(livetape, { ...SHOW, scenario, ca }, async (base, said) => {
     const run = await runFor(client, ca ? proxied(ca, said()) : { base }, base)
     const log = await readLog(base)
     const counts = COUNTED.map((type) => run.lines.filter((line) => line.type === type).length)
-    return [...counts, acks(log, last), ...sockets(log), ending(run, log)].map(String)
+    return [...counts, acks(log, ends), ...sockets(log), ending(run, log)].map(String)
   })
 }
 
@@ -41,10 +41,14 @@ function proxied(ca, said) {
   return { base: /Proxy .* on (\S+)/.exec(said)[1], env: { SSL_CERT_FILE: file, REQUESTS_CA_BUNDLE: file } }
 }
 
-/** Counts the acks before that of the last frame: at the end of the stream, a client may disconnect before it sends that one. */
-function acks(log, last) {
+/**
+ * Counts the acks before that of the last frame. At the end of the stream, a client may disconnect before it sends the last ones:
+ * if only some at the end are missing, they count.
+ */
+function acks(log, ends) {
   const ids = ackedFrames(log)
-  return ids.includes(last) ? ids.indexOf(last) : ids.length
+  const at = ends.findLastIndex((id) => ids.includes(id))
+  return at < 0 ? ids.length : ids.indexOf(ends[at]) + ends.length - 1 - at
 }
 
 /** Runs a client until it exits, or until its time is over. */

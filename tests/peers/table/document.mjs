@@ -39,7 +39,7 @@ start the client again. A bot that restarts it passes more.
 const PARTS = `
 ## Each client
 
-*Acks* are those in the mock's log, before that of the last frame: a client may disconnect before it sends that one. *Sockets* counts the attempts to open one; *next socket after* is the time from the end of the first to the
+*Acks* are those in the mock's log, before that of the last frame: a client may disconnect before it sends the last ones, so these count if all others were sent. *Sockets* counts the attempts to open one; *next socket after* is the time from the end of the first to the
 second attempt. *How it ends* has the class of the error that the client raised (\`string\`: a bare text) or reported and continued, or an HTTP
 status; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. A range, or several
 endings, are all that a cell may have, for the reason below the table.

@@ -16,6 +16,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
 /** How many cells run at the same time. Most of the time they wait, but Python clients need a processor for seconds. */
 const AT_ONCE = 6
+/** How many acks can still be on their way when the stream ends. */
+const FRAMES_AT_END = 5
 /** Progress is printed after each so many cells. */
 const PROGRESS_CELLS = 20
 /** Scenarios that CI runs with the clients that its other checks do not run: the end, a reconnect, and an error at each step. */
@@ -33,7 +35,8 @@ const scenarios = files.filter((file) => file.endsWith('.toml')).map((file) => f
 const clients = all(path.resolve(target))
 const cells = scenarios.flatMap((scenario) => clients.map((client) => ({ client, scenario }))).filter(({ client, scenario }) => isWanted(client, scenario))
 
-const { logId: last } = readBatches(await linesOf(livetape, ['cat', SHOW.play, '--json'])).findLast(({ needsAck }) => needsAck)
+const frames = readBatches(await linesOf(livetape, ['cat', SHOW.play, '--json'])).filter(({ needsAck }) => needsAck)
+const ends = frames.slice(-FRAMES_AT_END).map(({ logId }) => logId)
 const started = performance.now()
 const expected = read(await readFile(DOCUMENT, 'utf8').catch(() => ''))
 const results = new Map(clients.map(({ name }) => [name, new Map()]))
@@ -42,7 +45,7 @@ let done = 0
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   for (const { client, scenario } of waiting) {
     // Any failure of a cell is its text, so that it differs from the expected one.
-    const texts = await runCell(path.resolve(livetape), client, scenario, last).catch((error) => [`fails: ${error.message}`])
+    const texts = await runCell(path.resolve(livetape), client, scenario, ends).catch((error) => [`fails: ${error.message}`])
     results.get(client.name).set(scenario, ranged(client, scenario, texts))
     done += 1
     if (mode === '--show') console.log(`${client.name}, ${scenario}: ${texts.join(' | ')}`)

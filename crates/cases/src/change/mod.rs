@@ -31,8 +31,6 @@ pub enum Change {
     NoFinal,
     /// Each streak's last message arrives 90 s later.
     LateFinal,
-    /// The total of likes goes back.
-    LikesBack,
     /// Unusual nicknames and texts.
     Names,
     /// Messages without user, text or details of the gift.
@@ -55,7 +53,6 @@ pub fn change(change: Change, items: Vec<Item>) -> Vec<Item> {
         Change::NewRoom => room::new_room(items),
         Change::NoFinal => gifts::no_final(items),
         Change::LateFinal => gifts::late_final(items),
-        Change::LikesBack => room::likes_back(items),
         Change::Names => people::names(items),
         Change::Missing => people::missing(items),
         Change::Big => people::big_ids(gifts::big(items)),

@@ -58,16 +58,6 @@ pub(super) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
     items
 }
 
-/// Reduces the total of likes from the middle on.
-pub(super) fn likes_back(mut items: Vec<Item>) -> Vec<Item> {
-    let Some(middle) = Stage::find(&items).map(|stage| stage.middle()) else { return items };
-    let less = middle.totals[LIKES] / 2;
-    Batches::default().edit_each(&mut items[middle.at + 1..], |message| {
-        edit(message, |node| add_to_total(node, LIKES, -less))
-    });
-    items
-}
-
 /// Adds many events at the same time: of ten, four chats, three likes, two joins and a gift.
 pub(super) fn burst(mut items: Vec<Item>) -> Vec<Item> {
     let Some(mut stage) = Stage::find(&items) else { return items };

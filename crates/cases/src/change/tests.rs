@@ -82,7 +82,6 @@ fn changes_add_exactly_what_they_say() {
             (Change::NewRoom, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
             (Change::NoFinal, [-finals, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
             (Change::LateFinal, [0; 11]),
-            (Change::LikesBack, [0; 11]),
             (Change::Names, [0; 11]),
             (Change::Big, [4, 0, 9_999, 1, 449_945_001, 0, 0, 0, 0, 0, 1]),
             (Change::Burst, [5_000, 2_000, 500, 0, 500, 1_500, 0, 0, 1_000, 0, 251]),
@@ -149,7 +148,7 @@ fn unique_ids_stay() {
             let is_added = |name: &SmolStr| name.is_empty() || name.starts_with("livetape_viewer_");
             let names: BTreeSet<_> = changed.iter().map(unique_id).filter(|name| !is_added(name)).collect();
             assert!(names.is_subset(&known), "{one:?}");
-            if matches!(one, Change::Names | Change::LikesBack | Change::Retrying) {
+            if matches!(one, Change::Names | Change::Retrying) {
                 let ids = |events: &[Event]| -> Vec<_> {
                     events.iter().filter(|event| event.id.is_some()).map(unique_id).collect()
                 };
@@ -275,17 +274,6 @@ fn finals_arrive_after_the_inferred_ones_and_add_nothing() {
     let items = change(Change::LateFinal, read(BUSY));
     let closed = items.iter().rposition(|item| matches!(item.what, What::ConnClose(_))).unwrap();
     assert!(items[closed + 1..].iter().all(|item| !matches!(item.what, What::Frame(_))));
-}
-
-#[test]
-fn the_total_of_likes_goes_back_once() {
-    let falls = |events: &[Event]| {
-        let totals: Vec<_> = events.iter().filter_map(LIKES_TOTAL).collect();
-        totals.windows(2).filter(|pair| pair[1] < pair[0]).count()
-    };
-    let [plain, changed] =
-        [read(BUSY), change(Change::LikesBack, read(BUSY))].map(|items| falls(&events_of(&items)));
-    assert_eq!((plain, changed), (0, 1));
 }
 
 #[test]
