@@ -4,14 +4,35 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+#[cfg(unix)]
+use std::{
+    io::Write as _,
+    os::unix::process::CommandExt as _,
+    process::{self, Command, Stdio},
+};
 
 use crate::{
     cli::args,
     sans_io::error::{Code, Problem},
 };
 
-/// A folder that is removed when dropped.
-pub(super) struct Folder(PathBuf);
+/// Waits until livetape is done with a folder. If it was killed instead, ends what names the folder in its environment
+/// (elsewhere than on Linux, this stays), and removes it.
+#[cfg(unix)]
+const GUARD: &str = r#"read -r _ && exit
+for file in $(grep -lsF -- "$0" /proc/[0-9]*/environ); do
+  pid=${file#/proc/}
+  kill -KILL "${pid%/environ}"
+done
+rm -rf -- "$0""#;
+
+/// A folder that is removed when dropped, and after the death of this process.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// None if there is no shell.
+    #[cfg(unix)]
+    guard: Option<process::Child>,
+}
 
 impl Folder {
     /// Creates a folder in the system's folder for temporary files, which only this user can read.
@@ -21,12 +42,24 @@ impl Folder {
             let message = format!("cannot create {}: {error}", path.display());
             Problem::new(Code::Io, message).hint("set TMPDIR to another folder")
         })?;
-        Ok(Self(path))
+        Ok(Self {
+            #[cfg(unix)]
+            guard: guard(&path),
+            path,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
+}
+
+#[cfg(unix)]
+fn guard(path: &Path) -> Option<process::Child> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", GUARD]).arg(path).stdin(Stdio::piped()).stdout(Stdio::null());
+    // Signals of a terminal do not reach it.
+    shell.process_group(0).spawn().ok()
 }
 
 fn create(path: &Path) -> io::Result<()> {
@@ -39,6 +72,11 @@ fn create(path: &Path) -> io::Result<()> {
 impl Drop for Folder {
     fn drop(&mut self) {
         // What a command left open stays until the system cleans up.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
+        #[cfg(unix)]
+        if let Some(guard) = &mut self.guard {
+            let _ = guard.stdin.take().map(|mut stdin| stdin.write_all(b"\n"));
+            let _ = guard.wait();
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! `livetape test`: correct bots pass, and each planted bug is found. The bot is this program, run once more.
 
-use std::{env, fs, process::Output, time::Duration};
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use livetape::{
@@ -307,14 +312,37 @@ fn a_command_leaves_no_processes_and_no_files() {
     let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
     let output = command.arg(&left).env("TMPDIR", folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let ids = fs::read_to_string(&left).unwrap();
+    assert_two_ended(&left);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file of this test");
+}
+
+#[test]
+fn a_killed_livetape_leaves_no_processes_and_no_files() {
+    let folder = tempdir().unwrap();
+    let [left, started] = ["left", "started"].map(|name| folder.path().join(name));
+    assert!(Command::new("mkfifo").arg(&started).status().unwrap().success());
+    // The first one leaves the process group.
+    let script = "setsid sleep 300 & echo $! > $0; echo $$ >> $0; : > $1; exec sleep 300";
+    let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
+    command.args([&left, &started]).env("TMPDIR", folder.path());
+    let mut test = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    fs::read(&started).unwrap();
+    test.kill().unwrap();
+    // What cleans up has the same error output, so this waits for its end.
+    test.wait_with_output().unwrap();
+    assert_two_ended(&left);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "only the files of this test");
+}
+
+/// Checks that the processes whose numbers a file has are over.
+fn assert_two_ended(left: &Path) {
+    let ids = fs::read_to_string(left).unwrap();
     assert_eq!(ids.lines().count(), 2, "{ids}");
     for id in ids.lines() {
         let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_else(|_| ") Z".to_owned());
         // A process that has ended stays in the list until its new parent asks for its exit code.
         assert!(status.rsplit(") ").next().unwrap().starts_with('Z'), "{status}");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file of this test");
 }
 
 #[test]
