@@ -23,12 +23,12 @@ const KNOWN: [Known; 2] = [
     Known {
         agent: "tiktok-live-connector/",
         name: "tiktok-live-connector",
-        again: "call `connect()` again, also when it was rejected, and in `disconnected`",
+        again: "call `connect()` again, also when it was rejected, in `disconnected`, and when nothing arrives for a minute",
     },
     Known {
         agent: "TikTokLive.py/",
         name: "TikTokLive",
-        again: "call `connect()` again, also when it raised an error, and in `DisconnectEvent`",
+        again: "call `connect()` again, also when it raised an error, in `DisconnectEvent`, and when nothing arrives for a minute",
     },
 ];
 

@@ -8,6 +8,8 @@ use crate::script::{
 
 /// How much earlier than it was told a client may send a request: timers are not exact.
 const EARLY_MAX: Duration = Duration::from_millis(100);
+/// Time after which a WebSocket on which nothing arrives, not even the reply to a heartbeat, is lost: six heartbeats.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Maximum number of requests of a kind in [`RATE_OVER`] if the room never opens: one more than the rate of
 /// [`ATTEMPTS_A_MINUTE_MAX`], because the first and the last can both be in that time.
 const RECENT_MAX: usize = ATTEMPTS_A_MINUTE_MAX * RATE_OVER.as_secs() as usize / 60 + 1;
@@ -52,6 +54,8 @@ pub enum Seen {
     Opened,
     /// A WebSocket ended before the room did: how, after `its connection was`.
     Broken(&'static str),
+    /// The room sends nothing more on a WebSocket that stays open.
+    Silent,
     /// A WebSocket ended because the client or the room did.
     Left,
 }
@@ -81,13 +85,15 @@ pub struct Conduct {
 struct Awaited {
     what: String,
     until: Duration,
+    /// How long it has.
+    within: Duration,
     /// Whether it has sent a request since.
     has_tried: bool,
 }
 
 impl Awaited {
-    fn new(what: String, from: Duration) -> Self {
-        Self { what, until: from + BACK_MAX, has_tried: false }
+    fn new(what: String, from: Duration, within: Duration) -> Self {
+        Self { what, until: from + within, within, has_tried: false }
     }
 }
 
@@ -98,12 +104,12 @@ impl Conduct {
             Seen::Request(path) => {
                 self.request(at, &path);
                 if let Some(awaited) = &mut self.awaited {
-                    (awaited.until, awaited.has_tried) = (at + BACK_MAX, true);
+                    (awaited.until, awaited.within, awaited.has_tried) = (at + BACK_MAX, BACK_MAX, true);
                 }
             }
             Seen::Refused(path, how, wait) => {
                 let what = format!("try again after {how} from {path}");
-                self.awaited = Some(Awaited::new(what, at + wait.unwrap_or_default()));
+                self.awaited = Some(Awaited::new(what, at + wait.unwrap_or_default(), BACK_MAX));
                 self.request(at, &path);
                 if let Some(wait) = wait {
                     self.waits.insert(path, (at, wait));
@@ -114,7 +120,13 @@ impl Conduct {
             }
             Seen::Broken(how) => {
                 self.open = self.open.saturating_sub(1);
-                self.awaited = Some(Awaited::new(format!("come back after its connection was {how}"), at));
+                let what = format!("come back after its connection was {how}");
+                self.awaited = Some(Awaited::new(what, at, BACK_MAX));
+            }
+            Seen::Silent => {
+                self.open = self.open.saturating_sub(1);
+                let what = "come back after nothing more arrived on its connection".to_owned();
+                self.awaited = Some(Awaited::new(what, at, SILENCE_MAX));
             }
             Seen::Left => self.open = self.open.saturating_sub(1),
         }
@@ -164,9 +176,9 @@ impl Conduct {
         if course == Course::Never {
             return self.is_refused_enough(first, now);
         }
-        if let Some(Awaited { what, until, has_tried }) = &self.awaited {
+        if let Some(Awaited { what, until, within, has_tried }) = &self.awaited {
             if now > *until {
-                self.left_undone = Some(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+                self.left_undone = Some(format!("did not {what} within {} s", within.as_secs()));
                 return true;
             }
             // Whoever finds the user offline has come back in vain.
@@ -269,6 +281,12 @@ mod tests {
         assert!(back.awaited().is_none() && !back.is_done(ms(8_000), course, true));
         back.see(ms(9_000), Seen::Left);
         assert!(back.is_done(ms(9_000), course, true) && back.complaints.is_empty());
+        let silent = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Silent)]);
+        assert!(!silent().is_done(ms(64_000), course, true));
+        let mut deaf = silent();
+        assert!(deaf.is_done(ms(65_001), course, true));
+        let left_undone = "did not come back after nothing more arrived on its connection within 60 s";
+        assert_eq!(deaf.left_undone.as_deref(), Some(left_undone));
         // A stated wait is added.
         let told = || after([(0, refused(Some(60)))]);
         assert!(!told().is_done(ms(89_000), Course::Whole, false));

@@ -332,6 +332,12 @@ pub const CASES: &[Case] = &[
         "each message counts once: its id says that it is the same",
     ),
     scenario(
+        "repeated-history",
+        Course::Whole,
+        "the last chats are sent again, as history",
+        "each message counts once: its id says that it is the same",
+    ),
+    scenario(
         "rate-limited-twice",
         Course::Whole,
         "429 twice, each with a wait of 2 s",
@@ -386,6 +392,12 @@ pub const CASES: &[Case] = &[
         "the client is back within 30 s, and the numbers lie between what it acked and what was sent",
     ),
     scenario(
+        "stall",
+        Course::Partial,
+        "nothing more arrives on the first WebSocket, not even replies to heartbeats, but it stays open",
+        "the client is back within 60 s, as a room answers each heartbeat, and the numbers lie between what it acked and what was sent",
+    ),
+    scenario(
         "bad-gzip",
         Course::Partial,
         "the gzip data of one frame is truncated",
@@ -426,6 +438,18 @@ pub const CASES: &[Case] = &[
         Course::Never,
         "the user does not exist",
         "the client gives up, or sends at most 30 requests of a kind a minute",
+    ),
+    scenario(
+        "captcha",
+        Course::Never,
+        "lookups and the page return a captcha page",
+        "the client gives up, finds another way, or sends at most 30 requests of a kind a minute",
+    ),
+    scenario(
+        "sign-stub",
+        Course::Never,
+        "the sign server is down, and returns the address of a server that no client can use",
+        "the client gives up, finds another way, or sends at most 30 requests of a kind a minute",
     ),
     scenario(
         "rate-limited-forever",

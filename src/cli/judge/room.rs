@@ -113,6 +113,8 @@ struct Log {
     entries: usize,
     /// How a fault will end a connection.
     faults: BTreeMap<u64, &'static str>,
+    /// Connections on which nothing more is sent.
+    silent: BTreeSet<u64>,
     acks: BTreeSet<(u64, u64)>,
     at: Duration,
     library: Option<Library>,
@@ -145,6 +147,10 @@ impl Log {
                 _ => Seen::Refused(path, status.to_string(), wait),
             }),
             Happened::Upgrade { .. } => Some(Seen::Opened),
+            Happened::Fault { kind } if kind == "stall" => {
+                self.silent.insert(connection);
+                Some(Seen::Silent)
+            }
             Happened::Fault { kind } => {
                 self.faults.extend(broken(&kind).map(|how| (connection, how)));
                 None
@@ -153,6 +159,8 @@ impl Log {
                 self.acks.insert((connection, log_id));
                 None
             }
+            // It was lost before.
+            Happened::Closed { .. } if self.silent.remove(&connection) => None,
             Happened::Closed { by, .. } => Some(match self.faults.remove(&connection) {
                 Some(how) => Seen::Broken(how),
                 // A recorded connection ended, and the next one has to follow.

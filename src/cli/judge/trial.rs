@@ -337,7 +337,8 @@ impl<V: Venue> Trial<'_, V> {
     fn patience(&self) -> Duration {
         let says_nothing = self.plan.expectations.is_empty() && !self.has_result();
         match self.plan.manner.get() {
-            _ if self.venue.is_closed() => Duration::ZERO,
+            // Nothing more is expected of it.
+            _ if self.venue.is_closed() || self.venue.progress().left_undone.is_some() => Duration::ZERO,
             Some(Manner::Exits) => self.patience.as_before,
             Some(Manner::WritesResult) if !self.has_result() => self.patience.as_before,
             None if says_nothing => self.patience.finding_out,
@@ -362,7 +363,7 @@ impl<V: Venue> Trial<'_, V> {
             is_left_undone: self.plan.suite == Suite::Room,
             ..Failure::new("connection", message)
         };
-        failures.extend(progress.left_undone.map(|message| left_undone(&message)));
+        failures.extend(progress.left_undone.as_deref().map(left_undone));
         let code = exit_code(status);
         if ended_itself && !self.venue.has_connected() {
             failures.push(self.venue.never_connected(code));
@@ -381,6 +382,7 @@ impl<V: Venue> Trial<'_, V> {
             return failures;
         }
         match self.plan.manner.get() {
+            _ if progress.left_undone.is_some() => {}
             Some(Manner::Exits) if !ended_itself => {
                 let message = format!(
                     "did not exit within {} s after the show, as it did before",

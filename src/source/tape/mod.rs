@@ -202,12 +202,11 @@ impl Tape {
     /// Returns what is missing in the whole file, for readers that skip parts of it. The file is read once.
     pub(crate) async fn loss(&self) -> Loss {
         match &self.storage {
-            Storage::Memory(_) => self.read_loss(),
+            Storage::Memory(_) | Storage::Spool(_) => self.read_loss(),
             Storage::File(_) => {
                 let tape = self.clone();
                 tokio::task::spawn_blocking(move || tape.read_loss()).await.unwrap_or(Loss::ONE)
             }
-            Storage::Spool(_) => self.read_loss(),
         }
     }
 
@@ -252,9 +251,8 @@ impl Tape {
     pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
         let reading = self.read(from)?;
         let feed = match &self.storage {
-            Storage::Memory(_) => Feed::here(reading),
+            Storage::Memory(_) | Storage::Spool(_) => Feed::here(reading),
             Storage::File(_) => Feed::ahead(reading)?,
-            Storage::Spool(_) => Feed::here(reading),
         };
         Ok(feed.with_gates(self.gates.clone()))
     }
@@ -263,9 +261,8 @@ impl Tape {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.storage {
-            Storage::Memory(_) => None,
+            Storage::Memory(_) | Storage::Spool(_) => None,
             Storage::File(file) => Some(file.path()),
-            Storage::Spool(_) => None,
         }
     }
 

@@ -19,7 +19,7 @@ export const redirected = ({ target, lookup, sign }) => [
   { name: 'curl', command: ['sh', 'get.sh', lookup, sign], wanted: (expected) => [room(expected), SIGNED] },
   { name: 'Node 24', command: [NODE_24, 'fetch.mjs'], wanted: (expected) => [room(expected), SIGNED, frames(expected)] },
   // It does not emit the events in the first answer, which are older than the connection.
-  { name: 'tiktoklive 0.0.19', command: [path.join(target, 'peers-tiktoklive/debug/livetape-peers-tiktoklive'), 'demo'], counts: ({ counts, old }) => counts.map((count, index) => count - old[index]) },
+  { name: 'tiktoklive 0.0.19', command: [path.join(target, 'peers-tiktoklive-rs/debug/livetape-peers-tiktoklive'), 'demo'], counts: ({ counts, old }) => counts.map((count, index) => count - old[index]) },
 ]
 
 export function programs({ target, home, lookup, sign, socket, other }) {

@@ -248,7 +248,8 @@ fn a_report_names_the_library_and_who_has_to_change() {
     };
     let (text, library) = end("tiktok-live-connector/2.5.0 linux", vec![undone()]);
     let expected = "in 2 cases it did not connect again: tiktok-live-connector 2.5.0 leaves that to the bot: \
-                    call `connect()` again, also when it was rejected, and in `disconnected`";
+                    call `connect()` again, also when it was rejected, in `disconnected`, and when nothing \
+                    arrives for a minute";
     assert_eq!((text.as_str(), library.as_str()), (expected, Some("tiktok-live-connector 2.5.0")));
     let (text, library) = end("Mozilla/5.0", vec![undone()]);
     let expected = "in 2 cases it did not connect again: if the library does not, the bot has to";
