@@ -36,7 +36,7 @@ fn all() -> impl Iterator<Item = Change> {
 /// Runs `check` with the events of each recording before and after a change.
 fn compare(one: Change, check: impl Fn(Vec<Event>, Vec<Event>)) {
     for bytes in [DEMO, BUSY] {
-        check(events_of(&read(bytes)), events_of(&change(one, read(bytes))));
+        check(events_of(read(bytes)), events_of(change(one, read(bytes))));
     }
 }
 
@@ -74,7 +74,7 @@ fn numbers(truth: &Truth) -> [i64; 11] {
 #[test]
 fn changes_add_exactly_what_they_say() {
     for (bytes, finals) in [(DEMO, 20), (BUSY, 22)] {
-        let plain = truth_of(&read(bytes));
+        let plain = truth_of(read(bytes));
         let expected = [
             (Change::Interleaved, [14, 0, 14, 4, 26, 0, 0, 0, 0, 0, 3]),
             (Change::Again, [8, 0, 10, 2, 10, 0, 0, 0, 0, 0, 1]),
@@ -88,7 +88,7 @@ fn changes_add_exactly_what_they_say() {
             (Change::Retrying, [0; 11]),
         ];
         for (one, added) in expected {
-            let truth = truth_of(&change(one, read(bytes)));
+            let truth = truth_of(change(one, read(bytes)));
             let difference: Vec<_> = numbers(&truth)
                 .into_iter()
                 .zip(numbers(&plain))
@@ -231,8 +231,8 @@ fn repeated_messages_do_not_count_in_the_second_room() {
         });
         items.extend(repeated.into_iter().chain(history).map(|item| Item { offset, ..item }));
         let plain = truth_of(&items);
-        assert_eq!(plain.chats, truth_of(&read(bytes)).chats);
-        let truth = truth_of(&change(Change::NewRoom, items));
+        assert_eq!(plain.chats, truth_of(read(bytes)).chats);
+        let truth = truth_of(change(Change::NewRoom, items));
         assert_eq!((truth.events, truth.chats), (plain.events + 1, plain.chats));
     }
 }
@@ -246,7 +246,7 @@ fn shows_without_times_have_a_middle() {
     let at = items.iter().position(|item| item.flags.0 & Flags::EDITED != 0).unwrap();
     assert!((items.len() / 3..items.len() * 2 / 3).contains(&at));
     for one in all().filter(|one| *one != Change::Missing) {
-        let truths = [untimed(), read(BUSY)].map(|items| truth_of(&change(one, items)));
+        let truths = [untimed(), read(BUSY)].map(|items| truth_of(change(one, items)));
         assert_eq!(truths[0], truths[1], "{one:?}");
     }
 }
@@ -336,7 +336,7 @@ fn users_texts_and_details_are_missing() {
         assert!(sums[0] > 0 && sums[0] + lost == sums[1]);
     });
     for bytes in [DEMO, BUSY] {
-        let (before, after) = (truth_of(&read(bytes)), truth_of(&change(Change::Missing, read(bytes))));
+        let (before, after) = (truth_of(read(bytes)), truth_of(change(Change::Missing, read(bytes))));
         let [mut before, mut after] = [numbers(&before), numbers(&after)];
         assert!(after[4] < before[4] && after[10] < before[10]);
         // All but diamonds and gifters.
@@ -356,9 +356,9 @@ fn all_ids_are_big() {
         let messages = events.iter().filter_map(|event| event.id.as_ref()?.parse().ok());
         users.chain(groups).chain(messages).collect()
     };
-    let plain = ids(&events_of(&read(DEMO)));
+    let plain = ids(&events_of(read(DEMO)));
     assert!(plain.iter().any(|id| exact.contains(id)));
-    let changed = events_of(&change(Change::Big, read(DEMO)));
+    let changed = events_of(change(Change::Big, read(DEMO)));
     assert!(!ids(&changed).iter().any(|id| exact.contains(id)));
     let most = changed.iter().filter_map(gift).map(|gift| gift.diamonds).max();
     assert_eq!(most, Some(4_999 * 44_999));
@@ -417,8 +417,8 @@ fn batches_over_http_are_changed_too() {
         None => item,
     });
     let items: Vec<_> = items.collect();
-    assert_eq!(truth_of(&items), truth_of(&read(DEMO)));
-    let truths = [items, read(DEMO)].map(|items| truth_of(&change(Change::Missing, items)));
+    assert_eq!(truth_of(&items), truth_of(read(DEMO)));
+    let truths = [items, read(DEMO)].map(|items| truth_of(change(Change::Missing, items)));
     assert_eq!(truths[0], truths[1]);
 }
 
@@ -464,6 +464,6 @@ fn garbage_passes_unchanged() {
         let changed = change(one, garbage.clone());
         let kept = changed.iter().filter(|item| matches!(item.what, What::Frame(_)));
         assert!(kept.eq(&garbage), "{one:?}");
-        let _ = truth_of(&change(one, flipped.clone()));
+        let _ = truth_of(change(one, flipped.clone()));
     }
 }

@@ -25,7 +25,7 @@ static ITEMS: LazyLock<Vec<Item>> =
     LazyLock::new(|| items(include_bytes!("../../../../recordings/demo.bin")));
 static DEMO: LazyLock<Vec<Event>> = LazyLock::new(|| events_of(&*ITEMS));
 static CUT_STREAKS: LazyLock<Vec<Event>> =
-    LazyLock::new(|| events_of(&items(include_bytes!("../../../../recordings/cut-streaks.bin"))));
+    LazyLock::new(|| events_of(items(include_bytes!("../../../../recordings/cut-streaks.bin"))));
 
 /// The gifts of a show, each with its user and its index.
 fn gifts(events: &[Event]) -> impl Iterator<Item = (usize, &str, &Gift)> {
@@ -98,7 +98,7 @@ fn a_diagnosis_says_what_differs_and_where_first() {
 /// same number, but not only here.
 #[test]
 fn mistakes_that_the_plain_show_reveals_give_way() {
-    let events = events_of(&change(Change::NoFinal, ITEMS.clone()));
+    let events = events_of(change(Change::NoFinal, ITEMS.clone()));
     let ended = gifts(&events).filter(|(.., gift)| gift.gift_type != 1 || gift.repeat_end);
     let (got, prices): (Vec<_>, Vec<_>) =
         ended.map(|(.., gift)| (gift.diamonds, i64::from(gift.diamond_count))).unzip();

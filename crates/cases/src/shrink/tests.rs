@@ -72,14 +72,14 @@ fn a_bug_of_streaks_leaves_one_message() {
     for jobs in [1, 4] {
         let found = search(read(DEMO), jobs, counts_only_ends);
         assert!(found.messages == 1 && found.runs <= [20, 50][jobs / 4], "{} runs", found.runs);
-        let events = events_of(&change(Change::NoFinal, found.smallest));
+        let events = events_of(change(Change::NoFinal, found.smallest));
         assert!(events.len() <= 5, "{events:#?}");
     }
 }
 
 #[test]
 fn a_bug_at_one_user_leaves_one_message() {
-    let events = events_of(&read(BUSY));
+    let events = events_of(read(BUSY));
     let users: BTreeSet<_> =
         events.iter().filter_map(|event| Some(&event.user.as_ref()?.unique_id)).collect();
     for user in users.iter().step_by(users.len() / 3) {
@@ -106,7 +106,7 @@ fn chats(items: &[Item]) -> Vec<(SmolStr, User)> {
 /// several events.
 #[test]
 fn the_order_of_answers_changes_nothing_and_nothing_more_can_go() {
-    let all: Vec<_> = events_of(&start_of(DEMO, 30)).into_iter().filter_map(|event| event.id).collect();
+    let all: Vec<_> = events_of(start_of(DEMO, 30)).into_iter().filter_map(|event| event.id).collect();
     let two_users = |items: &[Item]| {
         chats(items).iter().map(|(_, user)| user.user_id.0).collect::<BTreeSet<_>>().len() > 1
     };
