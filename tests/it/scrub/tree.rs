@@ -183,7 +183,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, max_global_rejects: 5, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_message_keeps_its_fields(message in wire()) {
+    fn any_message_keeps_its_fields(
+        // Such a frame is replaced as a text: a short field of spaces is one, with its key and length.
+        message in wire().prop_filter("reads as text", |frame| frame.is_empty() || !reads_as_text(frame)),
+    ) {
         let file = recording(&[frame(message.clone())]);
         let (out, report) = scrubbed(&file, key(1));
         let all = items(&out);
