@@ -131,6 +131,15 @@ impl Staged {
             let attempts = self.door.attempts();
             let now = clock::now();
             let Some(last) = attempts.last() else {
+                // Attempts that are reset do not reach the door, and the first one was before the server serves.
+                let since = self.door.serves_since().filter(|_| !self.case.script.late.is_zero());
+                if since.is_some_and(|since| now > since + BACK_MAX) {
+                    let within = BACK_MAX.as_secs();
+                    self.complain(format!(
+                        "did not try again within {within} s after its first attempt was reset"
+                    ));
+                    return false;
+                }
                 sleep_until(clock::now() + LOOK).await;
                 continue;
             };

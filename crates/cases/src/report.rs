@@ -87,7 +87,7 @@ pub struct Failure {
 
 impl Outcome {
     /// Compares it with the outcome of `plain`: what is wrong by the same amount there has no cause of its own in this
-    /// case, so its diagnosis is that of `plain`.
+    /// case, so its diagnosis is that of `plain`, or one of those that are possible there.
     pub fn compare_with_plain(&mut self, plain: &Self) {
         if self.case == plain.case || self.failures.is_empty() {
             return;
@@ -96,7 +96,12 @@ impl Outcome {
         for failure in &mut self.failures {
             match plain.failures.iter().find(|other| other.is_like(failure)) {
                 Some(other) => {
-                    (failure.diagnosis, failure.candidates) = (other.diagnosis, other.candidates.clone());
+                    // Of several mistakes that explain `plain`, this case may leave one.
+                    let is_narrower = other.diagnosis.is_none()
+                        && failure.diagnosis.is_some_and(|it| other.candidates.contains_key(it));
+                    if !is_narrower {
+                        (failure.diagnosis, failure.candidates) = (other.diagnosis, other.candidates.clone());
+                    }
                     failure.detail = Some(AS_IN_PLAIN.to_owned());
                 }
                 None => self.is_as_in_plain = false,

@@ -30,8 +30,8 @@ pub struct Door {
 #[derive(Debug, Default)]
 struct Inner {
     state: Mutex<State>,
-    /// The sockets of the server, once it serves.
-    sockets: OnceLock<Sockets>,
+    /// The sockets of the server, once it serves, and since when it does.
+    sockets: OnceLock<(Sockets, Instant)>,
 }
 
 #[derive(Debug, Default)]
@@ -82,14 +82,19 @@ impl Door {
         self.lock().attempts.clone()
     }
 
+    /// Since when the server serves.
+    pub(crate) fn serves_since(&self) -> Option<Instant> {
+        self.inner.sockets.get().map(|(_, since)| *since)
+    }
+
     pub(crate) fn attach(&self, sockets: &Sockets) {
-        let _ = self.inner.sockets.set(sockets.clone());
+        let _ = self.inner.sockets.set((sockets.clone(), clock::now()));
     }
 
     /// Waits until each socket that reads the feed has been sent all of it and answered a ping after that, but not
     /// longer than `most`. Returns whether all have.
     pub async fn confirmed(&self, most: Duration) -> bool {
-        let Some(sockets) = self.inner.sockets.get() else { return true };
+        let Some((sockets, _)) = self.inner.sockets.get() else { return true };
         let confirmed = async {
             while !sockets.have_read() {
                 sleep_until(clock::now() + LOOK).await;

@@ -202,6 +202,16 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     assert!(same.is_as_in_plain);
     assert_eq!(line(&same), "  FAIL  cut               1.0 s  the same as in plain");
     assert_eq!(Vec::from_iter(same.failures[0].candidates.keys()), [&"same_gift"]);
+    // Two mistakes explain `plain`, and this case leaves one.
+    let open = failed("plain", vec![wrong(115, &["same_gift", "same_user"])]);
+    for (found, candidates) in
+        [("same_gift", vec!["same_gift"]), ("counted_again", vec!["same_gift", "same_user"])]
+    {
+        let failure = Failure { diagnosis: Some(found), ..wrong(115, &[found]) };
+        let mut narrower = failed("no-final", vec![failure]);
+        narrower.compare_with_plain(&open);
+        assert_eq!(Vec::from_iter(narrower.failures[0].candidates.keys().copied()), candidates);
+    }
     let mut more = failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again"])]);
     more.compare_with_plain(&plain);
     assert!(!more.is_as_in_plain);
