@@ -132,7 +132,8 @@ impl Staged {
             let now = clock::now();
             let Some(last) = attempts.last() else {
                 // Attempts that are reset do not reach the door, and the first one was before the server serves.
-                let since = self.door.serves_since().filter(|_| !self.case.script.late.is_zero());
+                let is_late = self.gives_up && !self.case.script.late.is_zero();
+                let since = self.door.serves_since().filter(|_| is_late);
                 if since.is_some_and(|since| now > since + BACK_MAX) {
                     let within = BACK_MAX.as_secs();
                     self.complain(format!(
