@@ -2,7 +2,8 @@
 
 use std::{
     env, fs,
-    path::Path,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::Duration,
 };
@@ -306,43 +307,41 @@ fn bad_input_is_one_clear_line() {
 #[test]
 fn a_command_leaves_no_processes_and_no_files() {
     let folder = tempdir().unwrap();
-    let left = folder.path().join("left");
+    let alive = pipe(folder.path());
     // The second one leaves the process group.
-    let script = "sleep 300 & echo $! > $0; setsid sleep 300 & echo $! >> $0; exec 2>&1; exit 1";
+    let script =
+        "exec 3> $0; (sleep 30; echo left >&3) & setsid sh -c 'sleep 30; echo left >&3' & exec 2>&1; exit 1";
     let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
-    let output = command.arg(&left).env("TMPDIR", folder.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_two_ended(&left);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file of this test");
+    let test = command.arg(&alive).env("TMPDIR", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    assert_eq!(fs::read_to_string(&alive).unwrap(), "");
+    assert_eq!(test.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the pipe");
 }
 
 #[test]
 fn a_killed_livetape_leaves_no_processes_and_no_files() {
     let folder = tempdir().unwrap();
-    let [left, started] = ["left", "started"].map(|name| folder.path().join(name));
-    assert!(Command::new("mkfifo").arg(&started).status().unwrap().success());
+    let alive = pipe(folder.path());
     // The first one leaves the process group.
-    let script = "setsid sleep 300 & echo $! > $0; echo $$ >> $0; : > $1; exec sleep 300";
+    let script =
+        "exec 3> $0; setsid sh -c 'sleep 30; echo left >&3' & echo started >&3; sleep 30; echo left >&3";
     let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
-    command.args([&left, &started]).env("TMPDIR", folder.path());
-    let mut test = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    fs::read(&started).unwrap();
+    command.arg(&alive).env("TMPDIR", folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut test = command.spawn().unwrap();
+    let mut lines = BufReader::new(fs::File::open(&alive).unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "started");
     test.kill().unwrap();
+    assert!(lines.next().is_none());
     // What cleans up has the same error output, so this waits for its end.
     test.wait_with_output().unwrap();
-    assert_two_ended(&left);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "only the files of this test");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the pipe");
 }
 
-/// Checks that the processes whose numbers a file has are over.
-fn assert_two_ended(left: &Path) {
-    let ids = fs::read_to_string(left).unwrap();
-    assert_eq!(ids.lines().count(), 2, "{ids}");
-    for id in ids.lines() {
-        let status = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_else(|_| ") Z".to_owned());
-        // A process that has ended stays in the list until its new parent asks for its exit code.
-        assert!(status.rsplit(") ").next().unwrap().starts_with('Z'), "{status}");
-    }
+/// Creates a named pipe, which ends once every process that has opened it for writing is over.
+fn pipe(folder: &Path) -> PathBuf {
+    let pipe = folder.join("alive");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    pipe
 }
 
 #[test]
