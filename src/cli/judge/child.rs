@@ -33,6 +33,10 @@ use crate::{
 #[cfg(unix)]
 const SIGNALLED: i32 = 128;
 
+/// Maximum number of looks for processes that a command left behind: one may start another before it is killed.
+#[cfg(target_os = "linux")]
+const SCANS_MAX: usize = 100;
+
 /// A running command, killed when dropped.
 pub(crate) struct Child {
     process: process::Child,
@@ -145,13 +149,21 @@ impl Child {
     /// Linux, they stay.
     pub(super) fn kill_strays(folder: &Path) {
         #[cfg(target_os = "linux")]
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let id = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-            let Some(id) = id else { continue };
-            // Processes of other users cannot be read.
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            if memmem::find(&environment, folder.as_os_str().as_encoded_bytes()).is_some() {
-                let _ = kill_process(id, Number::KILL);
+        for _ in 0..SCANS_MAX {
+            let mut is_done = true;
+            for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+                let id =
+                    entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+                let Some(id) = id else { continue };
+                // Processes of other users cannot be read.
+                let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+                if memmem::find(&environment, folder.as_os_str().as_encoded_bytes()).is_some() {
+                    let _ = kill_process(id, Number::KILL);
+                    is_done = false;
+                }
+            }
+            if is_done {
+                break;
             }
         }
         #[cfg(not(target_os = "linux"))]

@@ -20,10 +20,15 @@ use crate::{
 /// (elsewhere than on Linux, this stays), and removes it.
 #[cfg(unix)]
 const GUARD: &str = r#"read -r _ && exit
-for file in $(grep -lsF -- "$0" /proc/[0-9]*/environ); do
-  pid=${file#/proc/}
-  kill -KILL "${pid%/environ}"
-done
+looks=100
+while [ $((looks -= 1)) -gt 0 ]; do
+  files=$(grep -lsF -- "$0" /proc/[0-9]*/environ)
+  [ "$files" ] || break
+  for file in $files; do
+    pid=${file#/proc/}
+    kill -KILL "${pid%/environ}"
+  done
+done 2>/dev/null
 rm -rf -- "$0""#;
 
 /// A folder that is removed when dropped, and after the death of this process.

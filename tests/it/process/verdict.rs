@@ -309,8 +309,7 @@ fn a_command_leaves_no_processes_and_no_files() {
     let folder = tempdir().unwrap();
     let alive = pipe(folder.path());
     // The second one leaves the process group.
-    let script =
-        "exec 3> $0; (sleep 30; echo left >&3) & setsid sh -c 'sleep 30; echo left >&3' & exec 2>&1; exit 1";
+    let script = "exec 3> $0; sh -c 'sleep infinity & wait' & setsid sh -c 'sleep infinity & wait' & exec 2>&1; exit 1";
     let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
     let test = command.arg(&alive).env("TMPDIR", folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     assert_eq!(fs::read_to_string(&alive).unwrap(), "");
@@ -323,8 +322,7 @@ fn a_killed_livetape_leaves_no_processes_and_no_files() {
     let folder = tempdir().unwrap();
     let alive = pipe(folder.path());
     // The first one leaves the process group.
-    let script =
-        "exec 3> $0; setsid sh -c 'sleep 30; echo left >&3' & echo started >&3; sleep 30; echo left >&3";
+    let script = "exec 3> $0; setsid sh -c 'sleep infinity & wait' & echo started >&3; sleep infinity";
     let mut command = livetape(&["test", "demo", "--case", "plain", "--", "sh", "-c", script]);
     command.arg(&alive).env("TMPDIR", folder.path()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut test = command.spawn().unwrap();
