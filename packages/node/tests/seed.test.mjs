@@ -146,11 +146,16 @@ test('the server and its client run, with plain ws as another client', { timeout
 })
 
 test('the manager creates rooms, broadcasts and counts', async (t) => {
-  const { app, url } = await start(t, (app) => app.websocket('/ws', { clientId: 'default' }))
+  const connected = deferred()
+  let count = 0
+  // An answer can reach a client in this process before its connection is known here.
+  const onConnect = () => void ((count += 1) === 2 && connected.resolve())
+  const { app, url } = await start(t, (app) => app.websocket('/ws', { clientId: 'default', onConnect }))
   const roomId = await app.createRoom('Lobby', { description: 'for all', maxConnections: 1 })
   const [first, second] = [await Client.open(url('/ws')), await Client.open(url('/ws'))]
   assert.equal((await first.join(roomId)).type, 'room_joined')
   assert.deepEqual([(await second.join(roomId)).code, app.getRoom(roomId).connectionsCount], ['room_full', 1])
+  await connected.promise
   const [one, two] = app.getConnections()
   assert.deepEqual([one.clientId, one.roomId, two.clientId.startsWith('client_'), two.roomId], ['default', roomId, true, undefined])
   await app.broadcast('news', roomId, (socket) => socket.clientId === 'default')
