@@ -104,7 +104,8 @@ impl Conduct {
             Seen::Request(path) => {
                 self.request(at, &path);
                 if let Some(awaited) = &mut self.awaited {
-                    (awaited.until, awaited.within, awaited.has_tried) = (at + BACK_MAX, BACK_MAX, true);
+                    awaited.until = awaited.until.max(at + BACK_MAX);
+                    awaited.has_tried = true;
                 }
             }
             Seen::Refused(path, how, wait) => {
@@ -283,6 +284,10 @@ mod tests {
         assert!(back.is_done(ms(9_000), course, true) && back.complaints.is_empty());
         let silent = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Silent)]);
         assert!(!silent().is_done(ms(64_000), course, true));
+        // A request does not take away what is left of the time.
+        let mut asking = silent();
+        asking.see(ms(6_000), ok("/live"));
+        assert!(!asking.is_done(ms(64_000), course, false) && asking.is_done(ms(65_001), course, false));
         let mut deaf = silent();
         assert!(deaf.is_done(ms(65_001), course, true));
         let left_undone = "did not come back after nothing more arrived on its connection within 60 s";

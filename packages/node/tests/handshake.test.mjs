@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { WebSocket } from 'ws'
-import { Client, createWebSocketClient, deferred, start } from './support.mjs'
+import { Client, connected, createWebSocketClient, deferred, start } from './support.mjs'
 
 test('a handler authenticates a client by its request, which printing the socket does not show', async (t) => {
   const connected = deferred()
@@ -84,7 +84,7 @@ test('a client that is not accepted yet gets no broadcasts and is not listed', a
   assert.equal((await fetch(`http://127.0.0.1:${port}/connections/bob`)).status, 404)
   assert.equal(app.getConnection(socket.id), socket)
   verdict.resolve()
-  while (app.getConnections().length < 2) await new Promise(setImmediate)
+  await connected(app, 2)
   assert.deepEqual(await listed(), [2, 2, 2, 2, 2, 2])
   await app.broadcast('welcome')
   assert.deepEqual([await bob.next(), (await bob.json()).type, await bob.next()], ['wait', 'room_joined', 'welcome'])
@@ -93,7 +93,7 @@ test('a client that is not accepted yet gets no broadcasts and is not listed', a
 test('what a handler broadcasts reaches the clients whose handlers returned before', async (t) => {
   const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: ({ clientId }) => void app.broadcast(clientId) }))
   const clients = await Promise.all(['a', 'b', 'c'].map((id) => Client.open(url(`/chat?client_id=${id}`))))
-  while (app.getConnections().length < 3) await new Promise(setImmediate)
+  await connected(app, 3)
   await app.broadcast('end')
   const received = []
   for (const client of clients) {
@@ -125,7 +125,7 @@ test('@livetape/client gets objects with a type as messages, and reports everyth
   client.on('message', (message) => messages.push(message))
   client.on('malformed', (text) => malformed.push(text))
   await client.connect()
-  while (app.getConnections().length < 1) await new Promise(setImmediate)
+  await connected(app, 1)
   for (const message of ['text', '5', '{"x":1}', '{"type":"move","x":1}']) await app.broadcast(message)
   while (messages.length < 1) await new Promise(setImmediate)
   assert.deepEqual(malformed, ['text', '5', '{"x":1}'])

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
-import { Client, createWebSocketClient, deferred, start } from './support.mjs'
+import { Client, connected, createWebSocketClient, deferred, start } from './support.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 /** Below the package, so that its modules can import `@livetape/node`. */
@@ -89,8 +89,9 @@ test('the usage of the client runs: it connects, joins and sends at once', { tim
   const { log, client } = await run(t, 'usage', url(''))
   t.after(() => client.disconnect())
   const { message, from_client_id } = await plain.json()
-  const [connected, received] = said(usage)
-  assert.deepEqual(await logged(log, 2), [connected, `${received} ${message}`])
+  const [opened, received] = said(usage)
+  assert.deepEqual(await logged(log, 2), [opened, `${received} ${message}`])
+  await connected(app, 2)
   assert.deepEqual([from_client_id, app.getConnections('general').length], ['user123', 2])
   assert.ok(usage.includes(`client.send('${message}', 'general')`))
   // The same with plain `ws`.
@@ -98,7 +99,7 @@ test('the usage of the client runs: it connects, joins and sends at once', { tim
   other.say({ type: 'join_room', room_id: 'general' })
   other.say({ type: 'room_message', room_id: 'general', message })
   assert.equal((await plain.json()).message, message)
-  assert.deepEqual(await logged(log, 3), [connected, `${received} ${message}`, `${received} ${message}`])
+  assert.deepEqual(await logged(log, 3), [opened, `${received} ${message}`, `${received} ${message}`])
 })
 
 test('the usage of its class runs: it reports connections', { timeout: 20_000 }, async (t) => {
@@ -146,16 +147,12 @@ test('the server and its client run, with plain ws as another client', { timeout
 })
 
 test('the manager creates rooms, broadcasts and counts', async (t) => {
-  const connected = deferred()
-  let count = 0
-  // An answer can reach a client in this process before its connection is known here.
-  const onConnect = () => void ((count += 1) === 2 && connected.resolve())
-  const { app, url } = await start(t, (app) => app.websocket('/ws', { clientId: 'default', onConnect }))
+  const { app, url } = await start(t, (app) => app.websocket('/ws', { clientId: 'default' }))
   const roomId = await app.createRoom('Lobby', { description: 'for all', maxConnections: 1 })
   const [first, second] = [await Client.open(url('/ws')), await Client.open(url('/ws'))]
   assert.equal((await first.join(roomId)).type, 'room_joined')
   assert.deepEqual([(await second.join(roomId)).code, app.getRoom(roomId).connectionsCount], ['room_full', 1])
-  await connected.promise
+  await connected(app, 2)
   const [one, two] = app.getConnections()
   assert.deepEqual([one.clientId, one.roomId, two.clientId.startsWith('client_'), two.roomId], ['default', roomId, true, undefined])
   await app.broadcast('news', roomId, (socket) => socket.clientId === 'default')

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HandlerError, SocketClosedError } from '@livetape/node'
-import { Client, deferred, start } from './support.mjs'
+import { Client, connected, deferred, start } from './support.mjs'
 
 test('handlers see each event of a socket once and in order', async (t) => {
   const seen = []
@@ -81,6 +81,7 @@ test('a broadcast reaches everyone, a room, or the sockets that pass a filter', 
   const [ann, bob] = [await Client.open(url('/chat?client_id=ann')), await Client.open(url('/chat?client_id=bob'))]
   assert.equal((await ann.join('a')).type, 'room_joined')
   await bob.join('b')
+  await connected(app, 2)
   await app.broadcast('all')
   await app.broadcast('room a', 'a')
   await app.broadcast(Buffer.from('not ann'), undefined, ({ clientId }) => clientId !== 'ann')

@@ -64,6 +64,11 @@ export class Client {
 /** The client for browsers and Node, from its committed build. */
 export const { createWebSocketClient, RNodeWebSocketClient } = new Function('WebSocket', `${readFileSync(new URL('../../../examples/livetape-client.js', import.meta.url))}; return Livetape`)(WebSocket)
 
+/** Waits until the app knows so many sockets: an answer can reach a client in this process before its `onConnect` is called. */
+export async function connected(app, count) {
+  while (app.getConnections().length < count) await new Promise(setImmediate)
+}
+
 /** A promise with its functions. */
 export function deferred() {
   let resolve, reject

@@ -150,20 +150,18 @@ impl Child {
     pub(super) fn kill_strays(folder: &Path) {
         #[cfg(target_os = "linux")]
         for _ in 0..SCANS_MAX {
-            let mut is_done = true;
-            for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-                let id =
-                    entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-                let Some(id) = id else { continue };
+            let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+            let strays = Vec::from_iter(entries.filter_map(|entry| {
+                let id = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
                 // Processes of other users cannot be read.
-                let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-                if memmem::find(&environment, folder.as_os_str().as_encoded_bytes()).is_some() {
-                    let _ = kill_process(id, Number::KILL);
-                    is_done = false;
-                }
+                let environment = fs::read(entry.path().join("environ")).ok()?;
+                memmem::find(&environment, folder.as_os_str().as_encoded_bytes()).map(|_| id)
+            }));
+            if strays.is_empty() {
+                return;
             }
-            if is_done {
-                break;
+            for stray in strays {
+                let _ = kill_process(stray, Number::KILL);
             }
         }
         #[cfg(not(target_os = "linux"))]

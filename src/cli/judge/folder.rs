@@ -34,7 +34,7 @@ rm -rf -- "$0""#;
 /// A folder that is removed when dropped, and after the death of this process.
 pub(super) struct Folder {
     path: PathBuf,
-    /// None if there is no shell.
+    /// `None` on a system without a shell.
     #[cfg(unix)]
     guard: Option<process::Child>,
 }
