@@ -16,7 +16,8 @@ use run::Run;
 
 proptest! {
     // Each runs once for every system call.
-    #![proptest_config(ProptestConfig::with_cases(20))]
+    // Each is run again for every system call.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
     #[test]
     fn simulated_recordings_lose_nothing_that_was_synced(plan in plans()) {
         let run = Run::of(&plan, None);

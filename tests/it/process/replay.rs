@@ -148,22 +148,6 @@ async fn a_replay_that_no_client_can_start_waits_for_play() {
     assert_eq!(server.wait().0.code(), Some(0));
 }
 
-/// A gigabyte needs as much memory as a part of it, because everything is bounded.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_large_recording_replays_in_little_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let big = folder.path().join("big.bin");
-    assert!(run(&["synth", "--size", "16MB", "-o", text(&big)]).status.success());
-    let args = ["replay", text(&big), "--speed", "max", "--quiet"];
-    let server = Running::start(&args);
-    let url = format!("ws://{}/?types=disconnected", server.address);
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-    while !socket.next().await.unwrap().unwrap().is_text() {}
-    let kib = server.own_peak_kib();
-    assert!(kib <= 16_690, "{kib} KiB");
-}
-
 /// Recordings are found by name in the same folder on the command line, over REST and for tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_directory_of_recordings_is_configurable() {

@@ -180,7 +180,7 @@ fn frame(bytes: Vec<u8>) -> Item {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_global_rejects: 5, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_global_rejects: 5, ..ProptestConfig::default() })]
 
     #[test]
     fn any_message_keeps_its_fields(

@@ -155,7 +155,7 @@ impl Plan {
 
 proptest! {
     // Each runs once for every system call.
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
     #[test]
     fn simulated_tools_leave_the_old_file_or_the_complete_new_one(plan in plans()) {
         let mut complete = Vec::new();
