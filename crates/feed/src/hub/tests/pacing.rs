@@ -83,16 +83,15 @@ async fn waiting_until_read_includes_all_earlier_events() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_wake_up_is_lost_between_threads() {
-    let hub = hub(16);
+    // After a lost wake-up, the publisher would wait for so long that CI ends the test.
+    let limits = Limits { events_max: 16, stall_max: Duration::from_secs(86_400), ..Limits::default() };
+    let hub = Hub::new("s".to_owned(), limits);
     let mut readers: Vec<_> = (0..8).map(|_| join(&hub, &Join::default())).collect();
     let read =
         |mut reader: Subscriber| tokio::spawn(async move { read_all(&mut reader, Duration::ZERO).await });
     let readers: Vec<_> = readers.drain(..).map(read).collect();
     for frame in chats(20_000).chunks(5) {
-        // On the real clock: after a lost wake-up, the publisher waits for ten seconds.
-        let start = clock::now();
         hub.publish_paced(frame).await;
-        assert!(clock::now() - start < Duration::from_secs(10));
     }
     hub.close(CloseReason { code: 1000, reason: "".into() });
     for reader in readers {
