@@ -190,7 +190,9 @@ impl Search {
             let fails = match ran {
                 Ok(Some(ran)) => ran.outcome.failures.iter().any(|failure| Way::of(failure) == self.way),
                 Ok(None) => break,
-                // The mock plays no show from which everything was removed.
+                // To the mock, a connection without received frames is not a room, so it cannot play a candidate
+                // from which all of them were removed. No client has failed then, and the search goes on: it keeps
+                // one. Nothing else can be missing, because this process wrote the candidate.
                 Err(problem) if problem.code == Code::RecordingNotFound => false,
                 Err(problem) => return Err(problem),
             };

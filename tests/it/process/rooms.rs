@@ -8,11 +8,16 @@ use std::{
     process::Output,
 };
 
+use futures_util::StreamExt as _;
 use livetape::cases::table::Suite;
 use serde_json::Value;
 use tempfile::tempdir;
+use tokio_tungstenite::connect_async;
 
-use crate::support::process::{livetape, program, run, stderr, stdout};
+use crate::support::{
+    mock::{ROOM, SOCKET, batch},
+    process::{livetape, program, run, stderr, stdout},
+};
 
 /// Records the room, then prints the totals of the recording. Exit code 3, for a frame that is unreadable, is right.
 const LIVE: &str = r#"cd "$TMPDIR"; "$0" live demo --upstream "$LIVETAPE_MOCK_URL" --port 0 --quiet --record show.bin $1
@@ -27,6 +32,10 @@ fn client() {
             request("/api-live/user/room/?uniqueId=demo&aid=1988");
         },
         "impatient" => (0..2).for_each(|_| request("/webcast/fetch?unique_id=demo")),
+        "crashes_on_gift" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(crash_on_gift());
+        }
         _ => request("/api-live/user/room/?uniqueId=demo&aid=1988"),
     }
 }
@@ -41,6 +50,18 @@ fn request(path: &str) {
     let head = format!("GET {target} HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// Reads a room until it is closed.
+async fn crash_on_gift() {
+    let url = env::var("LIVETAPE_MOCK_URL").unwrap().replacen("http", "ws", 1);
+    let (mut socket, _) = connect_async(format!("{url}{SOCKET}?room_id={ROOM}")).await.unwrap();
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_binary() {
+            let (batch, _) = batch(&message.into_data());
+            assert!(batch.messages.iter().all(|message| message.method != "WebcastGiftMessage"), "a gift");
+        }
+    }
 }
 
 /// Runs `livetape live` with a flag in cases of rooms.
@@ -120,6 +141,31 @@ fn planted_faults_are_found() {
     }
     let output = judge("gives_up", "not-found", &["--suite", "room"]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn the_smallest_recording_still_fails() {
+    const BUG: &str = "crashes_on_gift";
+    let folder = tempdir().unwrap();
+    let [show, small] = ["show.bin", "small.bin"].map(|name| folder.path().join(name).display().to_string());
+    assert_eq!(run(&["cut", "demo", "--to", "5s", "-o", &show]).status.code(), Some(0));
+    let client = env::current_exe().unwrap();
+    let flags = ["--suite", "room", "--case", "plain", "--speed", "100"];
+    let command = ["--", client.to_str().unwrap(), "--exact", "process::rooms::client"];
+    let shrink = [&["shrink", &show, "-o", &small], &flags[..], &command].concat();
+    let output = livetape(&shrink).env("BUG", BUG).output().unwrap();
+    let printed = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}{}", stderr(&output));
+    let kinds = stdout(&run(&["events", &small, "--types", "chat,gift,like,member,room_user,social"]));
+    assert!(kinds.lines().count() == 1 && kinds.contains("\"type\":\"gift\""), "{printed}");
+    // The whole show and the smallest one fail in the same way, and the last line repeats that.
+    let failures = Vec::from_iter(printed.lines().filter(|line| line.contains("FAIL")));
+    assert!(failures.len() == 2 && failures.iter().all(|line| line.contains("exited with 101")), "{printed}");
+    let (_, again) = printed.rsplit_once("again: livetape ").unwrap();
+    assert_eq!(again.trim_end(), [&["test", &small], &flags[..], &command].concat().join(" "));
+    let again = Vec::from_iter(again.split_whitespace());
+    let output = livetape(&again).env("BUG", BUG).output().unwrap();
+    assert!(stdout(&output).contains("exited with 101"), "{}", stdout(&output));
 }
 
 #[test]
