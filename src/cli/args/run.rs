@@ -18,7 +18,7 @@ use crate::sans_io::offset;
   LIVETAPE_OFFLINE    true, if livetape contacts only loopback addresses
   with --mock-proxy   HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE,
                       REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS,
-                      NODE_USE_ENV_PROXY, JAVA_TOOL_OPTIONS
+                      NODE_USE_ENV_PROXY, NODE_OPTIONS, JAVA_TOOL_OPTIONS
 
 Without --port or --listen, the server listens on any free port. livetape
 contacts only loopback addresses, unless the setting `live.offline`

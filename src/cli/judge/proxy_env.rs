@@ -15,17 +15,19 @@ const DIRECT: &str = "localhost,127.0.0.1,::1";
 pub(super) fn of_mock(url: &str, fronts: Option<&Fronts>) -> Result<Vec<(&'static str, String)>, Problem> {
     let mut variables = Vec::from(["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.to_owned())));
     if let Some(fronts) = fronts {
-        variables.extend(of_proxy(fronts, env::var("JAVA_TOOL_OPTIONS").ok())?);
+        variables.extend(of_proxy(fronts)?);
     }
     Ok(variables)
 }
 
-/// Returns the variables of a proxy. `java` is the current value of `JAVA_TOOL_OPTIONS`.
-fn of_proxy(fronts: &Fronts, java: Option<String>) -> Result<Vec<(&'static str, String)>, Problem> {
+/// Returns the variables of a proxy.
+fn of_proxy(fronts: &Fronts) -> Result<Vec<(&'static str, String)>, Problem> {
     let Some(proxy) = fronts.proxy else { return Ok(Vec::new()) };
     let (url, ca) = (format!("http://{proxy}"), text(&fronts.certificate)?);
     let (host, port, store) = (proxy.ip(), proxy.port(), text(&fronts.trust_store)?);
-    let java = java.map(|java| java + " ").unwrap_or_default();
+    // Options are added to those of the user.
+    let [java, node] = ["JAVA_TOOL_OPTIONS", "NODE_OPTIONS"]
+        .map(|name| env::var(name).map(|options| options + " ").unwrap_or_default());
     let java = format!(
         "{java}-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} \
          \"-Dhttp.nonProxyHosts=localhost|127.*|[::1]\" \"-Djavax.net.ssl.trustStore={store}\" \
@@ -45,7 +47,10 @@ fn of_proxy(fronts: &Fronts, java: Option<String>) -> Result<Vec<(&'static str, 
     .map(|name| (name, url.clone()));
     let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
     let direct = ["NO_PROXY", "no_proxy"].map(|name| (name, DIRECT.to_owned()));
-    let others = [("NODE_USE_ENV_PROXY", "1".to_owned()), ("JAVA_TOOL_OPTIONS", java)];
+    // Within quotes, a backslash stands for the character after it.
+    let node = format!(r#"{node}--require "{}""#, text(&fronts.node_guard)?.replace('\\', r"\\"));
+    let others =
+        [("NODE_USE_ENV_PROXY", "1".to_owned()), ("NODE_OPTIONS", node), ("JAVA_TOOL_OPTIONS", java)];
     let certificates = certificates.map(|name| (name, ca.clone()));
     Ok(proxies.into_iter().chain(certificates).chain(direct).chain(others).collect())
 }

@@ -32,6 +32,8 @@ pub(crate) struct Fronts {
     pub(crate) certificate: PathBuf,
     /// Trust store for Java with the CA certificate.
     pub(crate) trust_store: PathBuf,
+    /// Module for Node.js that ends a program which would connect to TikTok itself.
+    pub(crate) node_guard: PathBuf,
     /// The command that shows how to trust it.
     trust: String,
     pass: String,
@@ -60,7 +62,7 @@ impl Fronts {
             )
             .hint("remove it from --pass, LIVETAPE_MOCK_PASS and mock.pass"));
         }
-        let Opened { ca, certificate, trust_store, .. } = open_ca(settings.ca_dir.as_deref())?;
+        let Opened { ca, certificate, trust_store, node_guard, .. } = open_ca(settings.ca_dir.as_deref())?;
         let proxy = bind(settings.proxy_listen, "--proxy-listen").await?;
         let tls = bind(settings.tls, "--tls").await?;
         let addresses =
@@ -84,7 +86,8 @@ impl Fronts {
         }
         let trust = trust_command(settings.ca_dir.as_deref());
         let pass = settings.pass.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        Ok(Some(Self { proxy, tls, certificate, trust_store, trust, pass, _stop: stop.drop_guard() }))
+        let _stop = stop.drop_guard();
+        Ok(Some(Self { proxy, tls, certificate, trust_store, node_guard, trust, pass, _stop }))
     }
 
     /// Returns the proxy as the URL that clients need.

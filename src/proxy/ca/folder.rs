@@ -7,19 +7,20 @@ use std::{
     time::Duration,
 };
 
-use super::{Ca, VALID, trust_store};
+use super::{Ca, VALID, node_guard::node_guard, trust_store};
 use crate::{
     files::{self, Draft},
     sans_io::error::{Code, Problem},
 };
 
-/// The CA with its key. The other files only repeat its certificate.
+/// The CA with its key. The others are made from it, or the same for all.
 const KEY: &str = "ca.key";
 const CERTIFICATE: &str = "ca.pem";
 const TRUST_STORE: &str = "ca.jks";
+const NODE_GUARD: &str = "node.cjs";
 /// Locked while the files are written.
 const LOCK: &str = "ca.lock";
-/// Maximum number of attempts to lock, so that another process may hold the lock for 10 s. It writes three
+/// Maximum number of attempts to lock, so that another process may hold the lock for 10 s. It writes four
 /// small files.
 const LOCK_ATTEMPTS: usize = 500;
 /// Time between two attempts to lock.
@@ -40,6 +41,8 @@ pub struct Opened {
     pub certificate: PathBuf,
     /// A trust store for Java.
     pub trust_store: PathBuf,
+    /// A module for Node.js that ends a program which would connect to TikTok itself.
+    pub node_guard: PathBuf,
     /// Whether a CA that had expired, or was made with a wrong clock, was replaced, so that clients have to
     /// trust the new one.
     pub is_renewed: bool,
@@ -62,6 +65,7 @@ impl Ca {
             ca,
             certificate: path(CERTIFICATE),
             trust_store: path(TRUST_STORE),
+            node_guard: path(NODE_GUARD),
             is_renewed,
         };
         // Usually nothing has to be written, so the folder can be read-only.
@@ -92,12 +96,13 @@ impl Ca {
         Ok(opened(ca, is_renewed))
     }
 
-    /// Returns the files that repeat the certificate.
-    fn copies(&self) -> [(&'static str, Vec<u8>); 2] {
+    /// Returns the files that clients read.
+    fn copies(&self) -> [(&'static str, Vec<u8>); 3] {
         let created = self.expires.saturating_sub(VALID);
         [
             (CERTIFICATE, self.pem.clone().into_bytes()),
             (TRUST_STORE, trust_store::trust_store(&self.der, created)),
+            (NODE_GUARD, node_guard().into_bytes()),
         ]
     }
 

@@ -1,6 +1,7 @@
 //! The certificate authority that signs for the hosts of TikTok and of sign servers, and for no other.
 
 mod folder;
+mod node_guard;
 mod trust_store;
 
 use std::{fmt, time::Duration};

@@ -218,12 +218,16 @@ fn pass_can_be_repeated() {
 fn a_command_reaches_the_mock_with_its_hosts_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["run", "demo", "--clients", "0", "--mock-proxy", "--ca-dir", text(folder.path())];
-    let (answers, _) = beside(&args, &[("JAVA_TOOL_OPTIONS", "-Da=b")], |env| {
+    let own = [("JAVA_TOOL_OPTIONS", "-Da=b"), ("NODE_OPTIONS", "--no-warnings")];
+    let (answers, _) = beside(&args, &own, |env| {
         let pem = folder.path().join("ca.pem");
         for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
             assert_eq!(env[name], text(&pem), "{name}");
         }
         assert_eq!(env["NODE_USE_ENV_PROXY"], "1");
+        let guard = folder.path().join("node.cjs");
+        assert_eq!(env["NODE_OPTIONS"], format!("--no-warnings --require \"{}\"", text(&guard)));
+        assert!(fs::read_to_string(guard).unwrap().starts_with("const DOMAINS = [\"tiktok.com\", "));
         let java = &env["JAVA_TOOL_OPTIONS"];
         assert!(java.starts_with("-Da=b -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort="), "{java}");
         let store = format!("\"-Djavax.net.ssl.trustStore={}\"", text(&folder.path().join("ca.jks")));

@@ -34,6 +34,7 @@ fn the_ca_is_created_at_first_use_and_kept() {
     assert_eq!(fs::read_to_string(&first.certificate).unwrap(), first.ca.pem());
     assert!(first.ca.pem().starts_with("-----BEGIN CERTIFICATE-----\n"));
     assert!(fs::read(&first.trust_store).unwrap().starts_with(&[0xfe, 0xed, 0xfe, 0xed]));
+    assert!(first.node_guard.exists());
 }
 
 #[cfg(unix)]

@@ -23,6 +23,8 @@ const PLAY = path.join(root, 'recordings/gifts.bin')
 const PROGRAM_MS = 60_000
 /** What curl returns if the network is unreachable. */
 const CURL_UNREACHABLE = 7
+/** Exit code of a Node program that would connect to TikTok itself. */
+const NODE_ENDED = 78
 const COUNTED = ['chat', 'gift', 'like', 'member']
 
 const run = promisify(execFile)
@@ -72,6 +74,13 @@ const checkIsolation = () => check('no other host can be reached', async () => {
 })
 
 await checkIsolation()
+await check('Node without the proxy is ended before it connects', async () => {
+  // In every version: `tls` never reads HTTPS_PROXY.
+  const direct = ['--eval', `require('node:tls').connect(443, '${new URL(LOOKUP).hostname}').on('error', () => undefined)`]
+  const { code, stderr } = await behindProxy([process.execPath, ...direct]).catch((error) => error)
+  assert.deepEqual([code, stderr.includes(`before it reached the real ${new URL(LOOKUP).hostname}`)], [NODE_ENDED, true], stderr)
+  return stderr.split('\n')[0]
+})
 await mkdir(path.join(folder, '.pki/nssdb'), { recursive: true })
 await writeFile(path.join(folder, 'ca.pem'), await printedBy(livetape, ['ca', '--ca-dir', ca]))
 const database = ['-d', `sql:${path.join(folder, '.pki/nssdb')}`]
