@@ -218,6 +218,13 @@ export async function overlays({ browser, livetape, pictures }) {
     await alone.page.locator('#board li').first().waitFor()
     assert.ok((await alone.page.locator('#board li').count()) <= 2, 'the option counts')
     assert.equal(await alone.page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgba(0, 0, 0, 0)', 'transparent')
+    // OBS adds custom CSS like this. The policy of the page, which has no other inline styles, has to allow it.
+    await alone.page.evaluate(() => {
+      const style = document.createElement('style')
+      style.append('body { background-color: rgb(1, 2, 3) }')
+      document.head.append(style)
+    })
+    assert.equal(await alone.page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(1, 2, 3)', "OBS's custom CSS applies")
     await alone.close()
     visit.clean(/AudioContext/)
     await visit.close()

@@ -31,10 +31,25 @@ async fn the_page_may_not_contact_other_servers() {
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     assert!(!page.body.contains("http:") && !page.body.contains("https:"), "{}", page.body);
-    let overlay = get(&rig, "/overlays/chat.html", BROWSER).await;
-    let policy = overlay.header("content-security-policy").unwrap();
-    let inline: Vec<_> = policy.split("; ").filter(|rule| rule.contains("unsafe-inline")).collect();
-    assert_eq!(inline, ["style-src 'self' 'unsafe-inline'"], "{policy}");
+}
+
+/// OBS adds the custom CSS of a source to its page as a style element.
+#[tokio::test(start_paused = true)]
+async fn only_overlays_may_have_inline_styles_and_only_as_elements() {
+    let rig = Rig::start();
+    for (path, styles) in [
+        ("/overlays/chat.html", &["style-src-elem 'self' 'unsafe-inline'"][..]),
+        ("/overlays/", &[]),
+        ("/overlays/index.html", &[]),
+        ("/try", &[]),
+    ] {
+        let page = get(&rig, path, BROWSER).await;
+        let policy = page.header("content-security-policy").unwrap();
+        let inline = |rule: &&str| rule.starts_with("style-src") || rule.contains("unsafe");
+        assert_eq!(Vec::from_iter(policy.split("; ").filter(inline)), styles, "{path}: {policy}");
+        assert!(!page.body.contains(" style="), "{path}");
+        assert_eq!(page.body.contains("<style>"), !styles.is_empty(), "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

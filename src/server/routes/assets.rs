@@ -22,6 +22,9 @@ struct Dist;
 #[folder = "examples"]
 struct Examples;
 
+/// The page that sets up overlays.
+const SETUP: &str = "overlays/index.html";
+
 /// Cache policy of assets, whose names change with their content.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Cache policy of the page: revalidated on each load, with its ETag.
@@ -71,7 +74,7 @@ pub(crate) async fn client(headers: HeaderMap) -> Result<Response, Refusal> {
 
 /// `GET /overlays/`: a page that sets up overlays.
 pub(crate) async fn overlays(headers: HeaderMap) -> Result<Response, Refusal> {
-    example("overlays/index.html", &headers)
+    example(SETUP, &headers)
 }
 
 /// `GET /overlays/{name}`: one overlay, or a file that it uses.
@@ -85,7 +88,7 @@ fn example(path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
             .hint("GET /overlays/ links to all overlays")
     };
     let file = Examples::get(path).ok_or_else(missing)?;
-    Ok(answer(path, file, example_policy(headers), headers, REVALIDATE))
+    Ok(answer(path, file, example_policy(path, headers), headers, REVALIDATE))
 }
 
 /// The host of the request. It has passed [`access`](crate::server::access), so it cannot inject directives.
@@ -113,12 +116,14 @@ fn policy(request_headers: &HeaderMap) -> String {
 }
 
 /// Like [`policy`], for pages of `examples/`: also allows avatars if an option enables them, and a preview
-/// within another page of this server. Inline styles are allowed because OBS adds a source's custom CSS to
-/// its page.
-fn example_policy(request_headers: &HeaderMap) -> String {
+/// within another page of this server. An overlay may have inline style elements, because OBS adds one with a
+/// source's custom CSS to its page. No page may have style attributes.
+fn example_policy(path: &str, request_headers: &HeaderMap) -> String {
     let sockets = sockets(request_headers);
+    let is_overlay = path.starts_with("overlays/") && path != SETUP;
+    let styles = if is_overlay { " style-src-elem 'self' 'unsafe-inline';" } else { "" };
     format!(
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+        "default-src 'self';{styles} \
          img-src 'self' https: data:; connect-src 'self'{sockets}; object-src 'none'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     )
