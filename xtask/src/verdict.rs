@@ -31,6 +31,8 @@ const MEMORY_KIB_MAX: u64 = 64 << 10;
 /// The same with the largest recording that a case may change: 150 MiB in all.
 const LARGE_MEMORY_KIB_MAX: u64 = 113 << 10;
 const LARGE: &str = "31MB";
+/// The bug that gives wrong numbers with it, which is also the code of its diagnosis.
+const LARGE_BUG: &str = "like_total";
 /// Time between two looks at the memory.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often the reference bots pass every case beside busy loops, and the number of loops.
@@ -61,7 +63,7 @@ pub(crate) fn run(all: bool) -> Result<()> {
     let references = finish(AT_ONCE[0], stage.references(all)?);
     finish(AT_ONCE[1], stage.planted(all)?).and(references)?;
     if all {
-        finish(1, vec![stage.large()?])?;
+        finish(1, stage.large()?)?;
     }
     let is_over = AtomicBool::new(!all);
     thread::scope(|scope| {
@@ -135,16 +137,23 @@ impl Stage {
         bots.into_iter().take(if all { usize::MAX } else { LANGUAGES }).map(test).collect()
     }
 
-    /// Returns the test of a reference bot with a large recording.
-    fn large(&self) -> Result<Test> {
+    /// Returns the tests with a large recording: of a reference bot, and of one with wrong numbers.
+    fn large(&self) -> Result<Vec<Test>> {
         let recording = "large.bin";
         let mut synth = Command::new(&self.livetape);
         status(synth.current_dir(&self.bots).args(["synth", "--force", "--size", LARGE, "-o", recording]))?;
-        let cases = ["plain", "interleaved", "late-final", "cut"].map(str::to_owned).into();
-        let bot = ["node".as_ref(), "minimal.mjs".as_ref()];
-        let test =
-            self.test(format!("{LARGE} with minimal.mjs"), recording, MINIMAL, cases, Failed::new(), &bot)?;
-        Ok(Test { memory_kib_max: LARGE_MEMORY_KIB_MAX, ..test })
+        let cases = BTreeSet::from(["plain", "interleaved", "late-final", "cut"].map(str::to_owned));
+        let planted = root().join("tests/bots/planted.mjs").canonicalize()?;
+        let test = |name: &str, numbers, bot: &OsStr, expected| {
+            let (title, bot) = (format!("{LARGE} with {name}"), ["node".as_ref(), bot]);
+            let test = self.test(title, recording, numbers, cases.clone(), expected, &bot)?;
+            Ok::<_, anyhow::Error>(Test { memory_kib_max: LARGE_MEMORY_KIB_MAX, ..test })
+        };
+        let right = test("minimal.mjs", MINIMAL, "minimal.mjs".as_ref(), Failed::new())?;
+        let diagnosed = cases.iter().map(|case| (case.clone(), LARGE_BUG.to_owned())).collect();
+        let mut wrong = test(LARGE_BUG, PLANTED, planted.as_os_str(), diagnosed)?;
+        wrong.command.env("BUG", LARGE_BUG);
+        Ok(vec![right, wrong])
     }
 
     /// Returns the tests of planted bugs: some in the cases for CI, or each in all.

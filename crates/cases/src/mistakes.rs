@@ -1,21 +1,21 @@
 //! Explains wrong numbers: which well-known mistake gives them.
 
 mod count;
+mod slim;
 mod table;
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
+pub use self::slim::SlimEvent;
 use self::{
-    count::Memory,
+    count::{Counted, Memory},
+    slim::Details,
     table::{Mistake, TABLE},
 };
 use crate::{
     expect::{Name, TOP_GIFTER},
     report::{Candidate, REPEATED, moment},
-    sans_io::{
-        event::{Data, Event},
-        truth::{Added, Tally, Truth},
-    },
+    sans_io::truth::{Added, Tally, Truth},
 };
 
 /// A mistake that explains a number.
@@ -29,7 +29,7 @@ pub struct Diagnosis {
 
 /// What a client received.
 struct Show<'a> {
-    events: &'a [Event],
+    events: &'a [SlimEvent],
     /// Numbers of events before the breaks of the connection.
     breaks: &'a [usize],
     /// Numbers of events before the show started over.
@@ -41,30 +41,28 @@ struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    fn new(events: &'a [Event], breaks: &'a [usize], starts: &'a [usize]) -> Self {
-        let is_end =
-            |event: &Event| matches!(&event.data, Data::Control(control) if matches!(control.action, 3 | 4));
-        let is_room = |event: &Event| matches!(event.data, Data::ConnectionCreated(_));
-        let last_room = events.iter().rposition(is_room).unwrap_or(0);
-        let first_end = events.iter().position(is_end).map_or(events.len(), |at| at + 1);
+    fn new(events: &'a [SlimEvent], breaks: &'a [usize], starts: &'a [usize]) -> Self {
+        let begins = |event: &SlimEvent| matches!(event.details, Details::RoomBegins);
+        let ends = |event: &SlimEvent| matches!(event.details, Details::RoomEnds);
+        let last_room = events.iter().rposition(begins).unwrap_or(0);
+        let first_end = events.iter().position(ends).map_or(events.len(), |at| at + 1);
         Self { events, breaks, starts, last_room, first_end }
     }
 
     /// Returns each event as a client with this mistake counts it, and how many times.
-    fn counted(&self, mistake: &'a Mistake) -> impl Iterator<Item = (&'a Event, Cow<'a, Event>, usize)> {
+    fn counted(&self, mistake: &'a Mistake) -> impl Iterator<Item = (Counted<'a>, usize)> {
         let mut memory = Memory::default();
         self.events.iter().enumerate().map(move |(index, event)| {
-            let mut counted = Cow::Borrowed(event);
+            let mut counted = Counted { event, added: event.added.clone() };
             let times = (mistake.count)(&mut memory, self, index, &mut counted);
-            (event, counted, times)
+            (counted, times)
         })
     }
 
     /// Returns the value that a client with this mistake prints.
     fn value(&self, mistake: &Mistake, name: &Name) -> String {
         let mut tally = Tally::default();
-        for (_, event, times) in self.counted(mistake) {
-            let added = Added::by(&event);
+        for (Counted { added, .. }, times) in self.counted(mistake) {
             (0..times).for_each(|_| tally.add(&added));
         }
         name.value(&tally.truth())
@@ -72,7 +70,7 @@ impl<'a> Show<'a> {
 
     fn truth(&self) -> Truth {
         let mut tally = Tally::default();
-        self.events.iter().for_each(|event| tally.add(&Added::by(event)));
+        self.events.iter().for_each(|event| tally.add(&event.added));
         tally.truth()
     }
 }
@@ -92,7 +90,13 @@ pub struct Explanation {
 /// connection, and before the show started over, in ascending order. Nothing explains the right number, and neither 0,
 /// which a client without any events prints as well, nor one of several users with the most diamonds.
 #[must_use]
-pub fn explain(events: &[Event], breaks: &[usize], starts: &[usize], what: &str, got: &str) -> Explanation {
+pub fn explain(
+    events: &[SlimEvent],
+    breaks: &[usize],
+    starts: &[usize],
+    what: &str,
+    got: &str,
+) -> Explanation {
     let (Ok(name), show) = (Name::parse(what), Show::new(events, breaks, starts)) else {
         return Explanation::default();
     };
@@ -125,7 +129,7 @@ const REPEATING: &str = "counting messages again that were sent again with the s
 /// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and
 /// `once` those that count.
 #[must_use]
-pub fn explain_with_repeats(once: &[Event], all: &[Event], what: &str, got: &str) -> Explanation {
+pub fn explain_with_repeats(once: &[SlimEvent], all: &[SlimEvent], what: &str, got: &str) -> Explanation {
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
     let mut explained = explain(once, &[], &[], what, got);
@@ -147,16 +151,16 @@ struct Sum<'a> {
     right: i64,
     got: i64,
     /// The last event that adds something else.
-    differs: Option<&'a Event>,
+    differs: Option<&'a SlimEvent>,
 }
 
 /// Adds up what each streak, and each event outside of streaks, adds to a number. Returns those that add something
 /// else with a mistake.
 fn differing<'a>(show: &'a Show<'_>, mistake: &'a Mistake, name: &Name) -> Vec<Sum<'a>> {
     let (mut sums, mut streaks): (Vec<Sum<'_>>, BTreeMap<&str, usize>) = Default::default();
-    for (event, counted, times) in show.counted(mistake) {
-        let right = amount(&Added::by(event), name);
-        let got = amount(&Added::by(&counted), name).saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
+    for (Counted { event, added }, times) in show.counted(mistake) {
+        let right = amount(&event.added, name);
+        let got = amount(&added, name).saturating_mul(i64::try_from(times).unwrap_or(i64::MAX));
         let next = sums.len();
         let at = streak_id(event).map_or(next, |id| *streaks.entry(id).or_insert(next));
         if at == next {
@@ -179,9 +183,9 @@ fn amount(added: &Added, name: &Name) -> i64 {
     name.value(&tally.truth()).parse().unwrap_or_default()
 }
 
-fn streak_id(event: &Event) -> Option<&str> {
-    match &event.data {
-        Data::Gift(gift) if !gift.streak_id.is_empty() => Some(&gift.streak_id),
+fn streak_id(event: &SlimEvent) -> Option<&str> {
+    match &event.details {
+        Details::Gift(gift) if !gift.streak_id.is_empty() => Some(&gift.streak_id),
         _ => None,
     }
 }
@@ -212,12 +216,12 @@ fn counted(number: u64, things: &str) -> String {
 }
 
 /// Describes the first event that a mistake counts wrong: `first at 0:12.4: Rose x3 of alice`
-fn first(show: &Show<'_>, event: &Event) -> String {
-    let start = show.events.first().map_or(0, |first| first.ts.0);
-    let at = Duration::from_millis(event.ts.0.saturating_sub(start).try_into().unwrap_or_default());
-    let what = match &event.data {
-        Data::Gift(gift) => format!("{} x{}", gift.gift_name, gift.repeat_count),
-        _ => format!("`{}`", event.kind()),
+fn first(show: &Show<'_>, event: &SlimEvent) -> String {
+    let start = show.events.first().map_or(0, |first| first.ts_ms);
+    let at = Duration::from_millis(event.ts_ms.saturating_sub(start).try_into().unwrap_or_default());
+    let what = match &event.details {
+        Details::Gift(gift) => format!("{} x{}", gift.gift_name, gift.repeat_count),
+        _ => format!("`{}`", event.kind),
     };
     let of = event.user.as_ref().map(|user| format!(" of {}", user.unique_id)).unwrap_or_default();
     format!("first at {}: {what}{of}", moment(at))

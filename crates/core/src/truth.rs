@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::event::{Data, Event, Gift, SocialAction};
+use super::event::{Data, Event, SocialAction};
 
 /// Maximum number of users whose diamonds are counted apart.
 const USERS_MAX: usize = 100_000;
@@ -91,27 +91,42 @@ pub struct Tally {
 pub struct Added {
     /// Generation of the replay, from 1; 0 if the event does not say it.
     generation: u32,
-    what: What,
+    /// The totals that it changes.
+    pub what: What,
 }
 
+/// The totals that an event changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum What {
+pub enum What {
+    /// None.
     #[default]
     Nothing,
-    /// An event that no other total counts.
+    /// No other than the number of events.
     Event,
+    /// A comment.
     Chat,
+    /// Gifts.
     Gift {
+        /// `uniqueId` of the user.
         sender: SmolStr,
+        /// Number of gifts.
         gifts: i32,
+        /// Value of these gifts.
         diamonds: i64,
+        /// Whether a streak begins with them.
         begins: bool,
     },
+    /// This many likes.
     Likes(i32),
+    /// A follow.
     Follow,
+    /// A share.
     Share,
+    /// A viewer who joined.
     Join,
+    /// A subscription.
     Subscribe,
+    /// The present number of viewers.
     Viewers(i64),
 }
 
@@ -147,7 +162,7 @@ impl What {
                 sender: event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default(),
                 gifts: gift.repeat_delta,
                 diamonds: gift.diamonds,
-                begins: begins(gift),
+                begins: begins(&gift.streak_id, gift.repeat_delta, gift.repeat_count),
             },
             Data::Like(like) => Self::Likes(like.like_count),
             Data::Social(social) => match social.action {
@@ -163,9 +178,10 @@ impl What {
     }
 }
 
-/// Whether this is the first event of a streak: later ones count only what they add.
-fn begins(gift: &Gift) -> bool {
-    !gift.streak_id.is_empty() && gift.repeat_delta > 0 && gift.repeat_delta == gift.repeat_count
+/// Whether `gifts` are the first of a streak that has `repeat_count` by then.
+#[must_use]
+pub fn begins(streak_id: &str, gifts: i32, repeat_count: i32) -> bool {
+    !streak_id.is_empty() && gifts > 0 && gifts == repeat_count
 }
 
 impl Tally {

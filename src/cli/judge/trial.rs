@@ -24,7 +24,7 @@ use crate::{
     cases::{
         expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
         library::Library,
-        mistakes::{Explanation, explain, explain_with_repeats},
+        mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
         report::{Failure, Outcome, PLAIN, Verdict},
         table::{Case, Suite},
     },
@@ -32,7 +32,6 @@ use crate::{
     clock,
     sans_io::{
         error::{Code, Problem, exit},
-        event::Event,
         pace::Speed,
         truth::Truth,
     },
@@ -107,9 +106,9 @@ pub(super) type Gather = Box<dyn FnOnce() -> Result<Sent, Problem> + Send>;
 /// The events that a command was sent.
 pub(super) enum Sent {
     /// With the numbers of events before breaks of the connection, and before the show started over.
-    Broken { events: Vec<Event>, breaks: Vec<usize>, starts: Vec<usize> },
+    Broken { events: Vec<SlimEvent>, breaks: Vec<usize>, starts: Vec<usize> },
     /// Those that count, and all of them.
-    Repeated(Vec<Event>, Vec<Event>),
+    Repeated(Vec<SlimEvent>, Vec<SlimEvent>),
 }
 
 impl Sent {

@@ -2,11 +2,14 @@
 
 use std::{borrow::Borrow, time::Duration};
 
-use crate::sans_io::{
-    decoder::{Decoder, DecoderOptions},
-    event::{Event, User},
-    recording::Item,
-    truth::{Added, Tally, Truth},
+use crate::{
+    mistakes::SlimEvent,
+    sans_io::{
+        decoder::{Decoder, DecoderOptions},
+        event::Event,
+        recording::Item,
+        truth::{Added, Tally, Truth},
+    },
 };
 
 /// Decodes items as a replay does, and passes each event to `take`. Returns the decoder at the end, after
@@ -50,30 +53,20 @@ pub fn truth_of(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Truth {
     tally.truth()
 }
 
-/// Like [`events_of`], without what clients do not count by, which is most of an event.
+/// Returns what clients count by in the events of a replay.
 #[must_use]
-pub fn counted(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<Event> {
+pub fn counted(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<SlimEvent> {
     let mut events = Vec::new();
-    decode(items, |event| events.push(slim(event)));
+    decode(items, |event| events.push(SlimEvent::of(&event)));
     events
 }
 
 /// Like [`counted`], but with messages that were sent before.
 #[must_use]
-pub fn counted_with_repeats(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<Event> {
+pub fn counted_with_repeats(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<SlimEvent> {
     let mut events = Vec::new();
-    decode_with(false, items, |event| events.push(slim(event)));
+    decode_with(false, items, |event| events.push(SlimEvent::of(&event)));
     events
-}
-
-fn slim(event: Event) -> Event {
-    let slim = |User { user_id, unique_id, nickname, .. }: User| User {
-        user_id,
-        unique_id,
-        nickname,
-        ..User::default()
-    };
-    Event { user: event.user.map(slim), ..event }
 }
 
 /// Like [`truth_of`], but messages that were sent again count again.

@@ -1,13 +1,14 @@
-//! How the mistakes of the table change events. Each function returns how many times the event counts.
+//! How the mistakes of the table change what events add. Each function returns how many times the event counts.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
 
-use crate::sans_io::event::{Data, Event, Gift, SocialAction, User};
+use super::slim::{Details, SlimEvent};
+use crate::sans_io::{
+    event::{Gift, Person},
+    truth::{Added, What, begins},
+};
 
 /// `giftType` of gifts that can be sent in streaks.
 const STREAKABLE: i32 = 1;
@@ -35,55 +36,61 @@ pub(super) fn is_first(gift: &Gift) -> bool {
     gift.repeat_delta > 0 && gift.repeat_delta == gift.repeat_count
 }
 
+/// An event as a client counts it.
+pub(super) struct Counted<'a> {
+    pub(super) event: &'a SlimEvent,
+    /// What it adds for the client.
+    pub(super) added: Added,
+}
+
 /// Counts another number of gifts.
-pub(super) fn gift(event: &mut Cow<'_, Event>, count: impl FnOnce(&Gift) -> i32) -> usize {
-    gift_and_diamonds(event, |gift| {
+pub(super) fn gift(counted: &mut Counted<'_>, count: impl FnOnce(&Gift) -> i32) -> usize {
+    gift_and_diamonds(counted, |gift| {
         let gifts = count(gift);
         (gifts, i64::from(gifts) * i64::from(gift.diamond_count))
     })
 }
 
 /// Counts the price of a single gift for each event that `is_counted`.
-pub(super) fn price(event: &mut Cow<'_, Event>, is_counted: impl FnOnce(&Gift) -> bool) -> usize {
-    gift(event, |gift| i32::from(is_counted(gift)))
+pub(super) fn price(counted: &mut Counted<'_>, is_counted: impl FnOnce(&Gift) -> bool) -> usize {
+    gift(counted, |gift| i32::from(is_counted(gift)))
 }
 
 /// Counts another number of gifts, with this value.
-pub(super) fn gift_and_diamonds(
-    event: &mut Cow<'_, Event>,
-    count: impl FnOnce(&Gift) -> (i32, i64),
-) -> usize {
-    let Data::Gift(gift) = &event.data else { return 1 };
+pub(super) fn gift_and_diamonds(counted: &mut Counted<'_>, count: impl FnOnce(&Gift) -> (i32, i64)) -> usize {
+    let Details::Gift(gift) = &counted.event.details else { return 1 };
     let (gifts, diamonds) = count(gift);
+    // The truth leaves out inferred finals; these clients do not, unless they add nothing either.
     if (gifts, diamonds) != (gift.repeat_delta, gift.diamonds) {
-        let Event { id, data: Data::Gift(gift), .. } = event.to_mut() else { return 1 };
-        (gift.repeat_delta, gift.diamonds) = (gifts, diamonds);
-        // The truth leaves out inferred finals, which have no id; these clients do not.
-        id.get_or_insert_with(|| gift.streak_id.clone());
+        let begins = begins(&gift.streak_id, gifts, gift.repeat_count);
+        counted.added.what = What::Gift { sender: sender(counted.event), gifts, diamonds, begins };
     }
     usize::from(gifts > 0)
 }
 
+fn sender(event: &SlimEvent) -> SmolStr {
+    event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default()
+}
+
 /// Counts each message as a streak.
-pub(super) fn streak(event: &mut Cow<'_, Event>) -> usize {
-    if matches!(event.data, Data::Gift(_))
-        && let Data::Gift(gift) = &mut event.to_mut().data
-    {
-        gift.repeat_count = 1;
+pub(super) fn streak(counted: &mut Counted<'_>) -> usize {
+    if let Details::Gift(gift) = &counted.event.details {
+        let (diamonds, begins) = (gift.diamond_count.into(), !gift.streak_id.is_empty());
+        counted.added.what = What::Gift { sender: sender(counted.event), gifts: 1, diamonds, begins };
     }
-    gift(event, |_| 1)
+    1
 }
 
 /// Counts by how much a count is above the last one with the same key, which is made of the ids of the user and
 /// the gift. `is_highest` means that it must be above all of them.
 pub(super) fn rise(
     memory: &mut Memory,
-    event: &mut Cow<'_, Event>,
+    counted: &mut Counted<'_>,
     key: fn(i64, i64) -> (i64, i64),
     is_highest: bool,
 ) -> usize {
-    let user_id = event.user.as_ref().map_or(0, |user| user.user_id.0);
-    gift(event, |gift| {
+    let user_id = counted.event.user.as_ref().map_or(0, |user| user.user_id.0);
+    gift(counted, |gift| {
         let last = memory.counts.entry(key(user_id, gift.gift_id)).or_default();
         let count = gift.repeat_count.max(0);
         // A lower count begins another streak.
@@ -93,16 +100,12 @@ pub(super) fn rise(
     })
 }
 
-/// Counts another number of likes, given the total.
-pub(super) fn likes(event: &mut Cow<'_, Event>, count: impl FnOnce(i64) -> i64) -> usize {
-    let Data::Like(like) = &event.data else { return 1 };
-    let count = count(like.total_like_count);
+/// Counts another number of likes, given their own number and the total.
+pub(super) fn likes(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i64) -> usize {
+    let Details::Likes { own, total } = counted.event.details else { return 1 };
+    let count = count(own.into(), total);
     let count = i32::try_from(count).unwrap_or(if count < 0 { i32::MIN } else { i32::MAX });
-    if count != like.like_count
-        && let Data::Like(like) = &mut event.to_mut().data
-    {
-        like.like_count = count;
-    }
+    counted.added.what = What::Likes(count);
     1
 }
 
@@ -112,61 +115,36 @@ pub(super) fn growth(memory: &mut Memory, total: i64, first: i64) -> i64 {
 }
 
 /// Counts every `member` event as a join.
-pub(super) fn joins(event: &mut Cow<'_, Event>) -> usize {
-    if matches!(&event.data, Data::Member(member) if member.action_id != 1)
-        && let Data::Member(member) = &mut event.to_mut().data
-    {
-        member.action_id = 1;
+pub(super) fn joins(counted: &mut Counted<'_>) -> usize {
+    if let Details::Member = counted.event.details {
+        counted.added.what = What::Join;
     }
     1
 }
 
-/// Counts every `social` event as this action.
-pub(super) fn social(event: &mut Cow<'_, Event>, action: SocialAction) -> usize {
-    if matches!(&event.data, Data::Social(social) if social.action != action)
-        && let Data::Social(social) = &mut event.to_mut().data
-    {
-        social.action = action;
+/// Counts every `social` event as `action`.
+pub(super) fn social(counted: &mut Counted<'_>, action: What) -> usize {
+    if let Details::Social = counted.event.details {
+        counted.added.what = action;
     }
     1
 }
 
 /// Takes another number of viewers, given the current and the total one.
-pub(super) fn viewers(event: &mut Cow<'_, Event>, count: impl FnOnce(i64, i64) -> i64) -> usize {
-    let Data::RoomUser(room) = &event.data else { return 1 };
-    let viewers = count(room.viewer_count, room.total_user_count);
-    if viewers != room.viewer_count
-        && let Data::RoomUser(room) = &mut event.to_mut().data
-    {
-        room.viewer_count = viewers;
-    }
+pub(super) fn viewers(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i64) -> usize {
+    let Details::Viewers { now, total } = counted.event.details else { return 1 };
+    counted.added.what = What::Viewers(count(now, total));
     1
 }
 
 /// Takes another name for the sender of a gift.
-pub(super) fn sent_by(event: &mut Cow<'_, Event>, name: impl FnOnce(&User) -> SmolStr) -> usize {
-    let Event { user: Some(user), data: Data::Gift(_), .. } = &**event else { return 1 };
+pub(super) fn sent_by(counted: &mut Counted<'_>, name: impl FnOnce(&Person) -> SmolStr) -> usize {
+    let SlimEvent { user: Some(user), details: Details::Gift(_), .. } = counted.event else { return 1 };
     let name = name(user);
-    if name != user.unique_id
-        && let Some(user) = &mut event.to_mut().user
-    {
-        user.unique_id = name;
+    if let What::Gift { sender, .. } = &mut counted.added.what {
+        *sender = name;
     }
     1
-}
-
-/// Whether an event that a user causes names none.
-pub(super) fn is_anonymous(event: &Event) -> bool {
-    let is_caused = matches!(
-        event.data,
-        Data::Chat(_)
-            | Data::Gift(_)
-            | Data::Like(_)
-            | Data::Member(_)
-            | Data::Social(_)
-            | Data::Subscribe(_)
-    );
-    is_caused && event.user.as_ref().is_none_or(|user| user.unique_id.is_empty())
 }
 
 /// Rounds an id as JavaScript's `Number` does.

@@ -1,15 +1,14 @@
 //! The table of mistakes.
 
-use std::borrow::Cow;
-
 use super::{
     Show,
     count::{
-        Memory, gift, gift_and_diamonds, growth, is_anonymous, is_end, is_first, joins, likes, price, rise,
+        Counted, Memory, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price, rise,
         rounded, sent_by, social, streak, viewers,
     },
+    slim::Details,
 };
-use crate::sans_io::event::{Data, Event, SocialAction};
+use crate::sans_io::truth::What;
 
 /// A mistake that clients make when they count.
 pub(super) struct Mistake {
@@ -27,9 +26,9 @@ pub(super) struct Mistake {
     pub(super) is_obvious: bool,
 }
 
-/// Changes an event into one that counts what a client with the mistake counts, and returns how many times it
+/// Changes what an event adds into what it adds for a client with the mistake, and returns how many times it
 /// counts. Arguments: what the client remembers, the show, the event's index and the event.
-type Count = for<'a> fn(&mut Memory, &Show<'_>, usize, &mut Cow<'a, Event>) -> usize;
+type Count = fn(&mut Memory, &Show<'_>, usize, &mut Counted<'_>) -> usize;
 
 impl Mistake {
     /// Whether the mistake can make this number wrong.
@@ -88,147 +87,147 @@ pub(super) const TABLE: &[Mistake] = &[
         GIFTS,
         "adding up `repeatCount` of all messages of a streak",
         "with several messages",
-        |_, _, _, event| gift(event, |gift| gift.repeat_count),
+        |_, _, _, counted| gift(counted, |gift| gift.repeat_count),
     ),
     mistake(
         "only_repeat_end",
         &["diamonds", "gifts", "streaks", "gifters", "top_gifter"],
         "counting only gifts with `repeatEnd`",
         "without a last message",
-        |_, _, _, event| gift(event, |gift| if is_end(gift) { gift.repeat_count } else { 0 }),
+        |_, _, _, counted| gift(counted, |gift| if is_end(gift) { gift.repeat_count } else { 0 }),
     ),
     mistake(
         "only_repeat_end",
         &["diamonds", "gifts", "streaks", "gifters", "top_gifter"],
         "counting only gifts with `repeatEnd`, also of gifts that cannot be sent in streaks,",
         "without a last message",
-        |_, _, _, event| gift(event, |gift| if gift.repeat_end { gift.repeat_count } else { 0 }),
+        |_, _, _, counted| gift(counted, |gift| if gift.repeat_end { gift.repeat_count } else { 0 }),
     ),
     obvious(
         "only_last_increment",
         GIFTS,
         "counting `repeatDelta` or `diamonds` only of gifts with `repeatEnd`",
         "that rose before the last message",
-        |_, _, _, event| gift(event, |gift| if is_end(gift) { gift.repeat_delta } else { 0 }),
+        |_, _, _, counted| gift(counted, |gift| if is_end(gift) { gift.repeat_delta } else { 0 }),
     ),
     obvious(
         "only_last_increment",
         GIFTS,
         "counting `repeatDelta` or `diamonds` only of gifts with `isFinal`",
         "that rose before the last message",
-        |_, _, _, event| gift(event, |gift| if gift.is_final { gift.repeat_delta } else { 0 }),
+        |_, _, _, counted| gift(counted, |gift| if gift.is_final { gift.repeat_delta } else { 0 }),
     ),
     mistake(
         "every_final",
         GIFTS,
         "counting `repeatCount` of every `isFinal`",
         "with several finals",
-        |_, _, _, event| gift(event, |gift| if gift.is_final { gift.repeat_count } else { 0 }),
+        |_, _, _, counted| gift(counted, |gift| if gift.is_final { gift.repeat_count } else { 0 }),
     ),
     obvious(
         "only_first_message",
         GIFTS,
         "counting only the first message of each streak",
         "with later ones",
-        |_, _, _, event| gift(event, |gift| if is_first(gift) { gift.repeat_count } else { 0 }),
+        |_, _, _, counted| gift(counted, |gift| if is_first(gift) { gift.repeat_count } else { 0 }),
     ),
     obvious(
         "without_count",
         DIAMONDS,
         "adding `diamondCount` for each message, without `repeatCount`,",
         "with another number of messages than gifts",
-        |_, _, _, event| price(event, |_| true),
+        |_, _, _, counted| price(counted, |_| true),
     ),
     obvious(
         "without_count",
         DIAMONDS,
         "adding `diamondCount` for each `repeatEnd`, without `repeatCount`,",
         "without a last message or with several gifts",
-        |_, _, _, event| price(event, is_end),
+        |_, _, _, counted| price(counted, is_end),
     ),
     obvious(
         "without_count",
         DIAMONDS,
         "adding `diamondCount` once for each streak, without `repeatCount`,",
         "with several gifts",
-        |_, _, _, event| price(event, is_first),
+        |_, _, _, counted| price(counted, is_first),
     ),
     obvious(
         "gifts_as_diamonds",
         &["diamonds"],
         "counting gifts without `diamondCount`",
         "with gifts of another price than 1",
-        |_, _, _, event| gift_and_diamonds(event, |gift| (gift.repeat_delta, gift.repeat_delta.into())),
+        |_, _, _, counted| gift_and_diamonds(counted, |gift| (gift.repeat_delta, gift.repeat_delta.into())),
     ),
     obvious(
         "messages_as_gifts",
         &["gifts"],
         "counting messages instead of gifts",
         "with another number of messages than gifts",
-        |_, _, _, event| gift(event, |_| 1),
+        |_, _, _, counted| gift(counted, |_| 1),
     ),
     obvious(
         "streaks_as_gifts",
         &["gifts"],
         "counting each streak as one gift",
         "with several gifts",
-        |_, _, _, event| gift(event, |gift| i32::from(is_first(gift))),
+        |_, _, _, counted| gift(counted, |gift| i32::from(is_first(gift))),
     ),
     obvious(
         "streaks_as_gifts",
         &["gifts"],
         "counting each `repeatEnd` as one gift",
         "without a last message or with several gifts",
-        |_, _, _, event| gift(event, |gift| i32::from(is_end(gift))),
+        |_, _, _, counted| gift(counted, |gift| i32::from(is_end(gift))),
     ),
     obvious(
         "messages_as_streaks",
         &["streaks"],
         "counting messages instead of streaks",
         "with several messages",
-        |_, _, _, event| streak(event),
+        |_, _, _, counted| streak(counted),
     ),
     mistake(
         "same_user_same_gift",
         GIFTS,
         "taking all streaks of a user with the same gift for one",
         "taken for an earlier one",
-        |memory, _, _, event| rise(memory, event, |user, gift| (user, gift), true),
+        |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift), true),
     ),
     mistake(
         "same_user_same_gift",
         GIFTS,
         "taking a streak for the last one of the same user with the same gift",
         "taken for an earlier one",
-        |memory, _, _, event| rise(memory, event, |user, gift| (user, gift), false),
+        |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift), false),
     ),
     obvious(
         "same_user",
         GIFTS,
         "taking all streaks of a user for one",
         "taken for another of the user",
-        |memory, _, _, event| rise(memory, event, |user, _| (user, 0), true),
+        |memory, _, _, counted| rise(memory, counted, |user, _| (user, 0), true),
     ),
     obvious(
         "same_user",
         GIFTS,
         "taking a streak for the last one of the same user",
         "taken for another of the user",
-        |memory, _, _, event| rise(memory, event, |user, _| (user, 0), false),
+        |memory, _, _, counted| rise(memory, counted, |user, _| (user, 0), false),
     ),
     obvious(
         "same_gift",
         GIFTS,
         "taking all streaks with the same gift for one",
         "taken for another with the gift",
-        |memory, _, _, event| rise(memory, event, |_, gift| (0, gift), true),
+        |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift), true),
     ),
     obvious(
         "same_gift",
         GIFTS,
         "taking a streak for the last one with the same gift",
         "taken for another with the gift",
-        |memory, _, _, event| rise(memory, event, |_, gift| (0, gift), false),
+        |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift), false),
     ),
     mistake(
         "counted_again",
@@ -286,99 +285,102 @@ pub(super) const TABLE: &[Mistake] = &[
         "after the end",
         |_, show, index, _| usize::from(index < show.first_end),
     ),
-    mistake("without_user", ALL, "skipping events without a user", "without a user", |_, _, _, event| {
-        usize::from(!is_anonymous(event))
+    mistake("without_user", ALL, "skipping events without a user", "without a user", |_, _, _, counted| {
+        usize::from(!counted.event.is_anonymous)
     }),
     obvious(
         "without_history",
         &["chats", "events"],
         "skipping comments with `isHistory`",
         "with `isHistory`",
-        |_, _, _, event| usize::from(!matches!(&event.data, Data::Chat(chat) if chat.is_history)),
+        |_, _, _, counted| usize::from(!matches!(counted.event.details, Details::History)),
     ),
     obvious(
         "like_total",
         &["likes"],
         "taking the last `totalLikeCount`",
         "with another rise of the total",
-        |memory, _, _, event| likes(event, |total| growth(memory, total, 0)),
+        |memory, _, _, counted| likes(counted, |_, total| growth(memory, total, 0)),
     ),
     obvious(
         "like_total",
         &["likes"],
         "taking the highest `totalLikeCount`",
         "with another rise of the total",
-        |memory, _, _, event| likes(event, |total| growth(memory, total.max(memory.total.unwrap_or(0)), 0)),
+        |memory, _, _, counted| {
+            likes(counted, |_, total| growth(memory, total.max(memory.total.unwrap_or(0)), 0))
+        },
     ),
     obvious(
         "like_total",
         &["likes"],
         "taking the rise of `totalLikeCount` since the first message",
         "with another rise of the total",
-        |memory, _, _, event| likes(event, |total| growth(memory, total, total)),
+        |memory, _, _, counted| likes(counted, |_, total| growth(memory, total, total)),
     ),
     obvious(
         "like_total",
         &["likes"],
         "taking the rise of `totalLikeCount` since before the first message",
         "with another rise of the total",
-        |memory, _, _, event| {
-            let own = if let Data::Like(like) = &event.data { like.like_count.into() } else { 0 };
-            likes(event, |total| growth(memory, total, total.saturating_sub(own)))
-        },
+        |memory, _, _, counted| likes(counted, |own, total| growth(memory, total, total.saturating_sub(own))),
     ),
     obvious(
         "like_total",
         &["likes"],
         "adding up the rises of `totalLikeCount`",
         "with another rise of the total",
-        |memory, _, _, event| likes(event, |total| growth(memory, total, total).max(0)),
+        |memory, _, _, counted| likes(counted, |_, total| growth(memory, total, total).max(0)),
     ),
-    obvious("sum_of_like_totals", &["likes"], "adding up `totalLikeCount`", "of likes", |_, _, _, event| {
-        likes(event, |total| total)
-    }),
+    obvious(
+        "sum_of_like_totals",
+        &["likes"],
+        "adding up `totalLikeCount`",
+        "of likes",
+        |_, _, _, counted| likes(counted, |_, total| total),
+    ),
     obvious(
         "messages_as_likes",
         &["likes"],
         "counting messages instead of likes",
         "with several likes",
-        |_, _, _, event| likes(event, |_| 1),
+        |_, _, _, counted| likes(counted, |_, _| 1),
     ),
     obvious(
         "every_member",
         &["joins"],
         "counting every `member` event as a join",
         "with another `actionId` than 1",
-        |_, _, _, event| joins(event),
+        |_, _, _, counted| joins(counted),
     ),
     obvious(
         "every_social",
         &["follows"],
         "counting every `social` event as a follow",
         "with another `action`",
-        |_, _, _, event| social(event, SocialAction::Follow),
+        |_, _, _, counted| social(counted, What::Follow),
     ),
     obvious(
         "every_social",
         &["shares"],
         "counting every `social` event as a share",
         "with another `action`",
-        |_, _, _, event| social(event, SocialAction::Share),
+        |_, _, _, counted| social(counted, What::Share),
     ),
     obvious(
         "total_viewers",
         &["viewers"],
         "taking `totalUserCount`, which only rises,",
         "with another `viewerCount`",
-        |_, _, _, event| viewers(event, |_, total| total),
+        |_, _, _, counted| viewers(counted, |_, total| total),
     ),
     obvious(
         "peak_viewers",
         &["viewers"],
         "taking the highest `viewerCount`",
         "with a lower one",
-        |memory, _, _, event| {
-            viewers(event, |now, _| {
+        |memory, _, _, counted| {
+            viewers(counted, |now, _| {
                 let peak = memory.total.map_or(now, |peak| peak.max(now));
                 *memory.total.insert(peak)
             })
@@ -389,16 +391,15 @@ pub(super) const TABLE: &[Mistake] = &[
         &["gifters", "top_gifter"],
         "telling users apart by `nickname` instead of `uniqueId`",
         "of users with another nickname",
-        |_, _, _, event| sent_by(event, |user| user.nickname.clone()),
+        |_, _, _, counted| sent_by(counted, |user| user.nickname.clone()),
     ),
     mistake(
         "ids_rounded",
         SUMS,
         "skipping messages whose `id` is the same as another one after `Number(id)`",
         "with such an id",
-        |memory, _, _, event| {
-            let id = event.id.as_deref().and_then(|id| id.split('~').next()).and_then(|id| id.parse().ok());
-            usize::from(id.is_none_or(|id| memory.messages.insert(rounded(id))))
+        |memory, _, _, counted| {
+            usize::from(counted.event.rounded_id.is_none_or(|id| memory.messages.insert(id)))
         },
     ),
     mistake(
@@ -406,8 +407,8 @@ pub(super) const TABLE: &[Mistake] = &[
         &["gifters", "top_gifter"],
         "telling users apart by `Number(userId)`, which rounds,",
         "of users whose id is rounded to another one",
-        |memory, _, _, event| {
-            sent_by(event, |user| {
+        |memory, _, _, counted| {
+            sent_by(counted, |user| {
                 let first = memory.users.entry(rounded(user.user_id.0));
                 first.or_insert_with(|| user.unique_id.clone()).clone()
             })
