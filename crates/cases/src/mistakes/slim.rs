@@ -1,6 +1,5 @@
 //! Events without what nobody counts by.
 
-use super::count::rounded;
 use crate::sans_io::{
     event::{Data, Event, Gift, Person},
     truth::Added,
@@ -15,8 +14,8 @@ pub struct SlimEvent {
     pub(super) kind: &'static str,
     /// Time of receipt, in Unix milliseconds.
     pub(super) ts_ms: i64,
-    /// Id of the message, as JavaScript's `Number` rounds it.
-    pub(super) rounded_id: Option<u64>,
+    /// Id of the message.
+    pub(super) id: Option<i64>,
     pub(super) user: Option<Person>,
     /// Whether a user causes such events, and this one names none.
     pub(super) is_anonymous: bool,
@@ -69,7 +68,7 @@ impl SlimEvent {
             added: Added::by(event),
             kind: event.kind(),
             ts_ms: event.ts.0,
-            rounded_id: id.map(rounded),
+            id,
             is_anonymous: is_caused && user.as_ref().is_none_or(|user| user.unique_id.is_empty()),
             user,
             details: Details::of(&event.data),

@@ -399,7 +399,7 @@ pub(super) const TABLE: &[Mistake] = &[
         "skipping messages whose `id` is the same as another one after `Number(id)`",
         "with such an id",
         |memory, _, _, counted| {
-            usize::from(counted.event.rounded_id.is_none_or(|id| memory.messages.insert(id)))
+            usize::from(counted.event.id.is_none_or(|id| memory.messages.insert(rounded(id))))
         },
     ),
     mistake(
