@@ -132,28 +132,37 @@ impl Stage {
         ];
         let test = |(name, numbers, mut bot): (&str, _, Vec<&OsStr>)| {
             bot.extend(name.contains(".").then_some(OsStr::new(name)));
-            self.test(name.to_owned(), DEMO, numbers, self.cases.clone(), Failed::new(), &bot)
+            self.test(name.to_owned(), &[DEMO], numbers, self.cases.clone(), Failed::new(), &bot)
         };
         bots.into_iter().take(if all { usize::MAX } else { LANGUAGES }).map(test).collect()
     }
 
-    /// Returns the tests with a large recording: of a reference bot, and of one with wrong numbers.
+    /// Returns the tests with a large recording: of a reference bot, of one with wrong numbers, and of a client of
+    /// rooms with a wrong number.
     fn large(&self) -> Result<Vec<Test>> {
         let recording = "large.bin";
         let mut synth = Command::new(&self.livetape);
         status(synth.current_dir(&self.bots).args(["synth", "--force", "--size", LARGE, "-o", recording]))?;
-        let cases = BTreeSet::from(["plain", "interleaved", "late-final", "cut"].map(str::to_owned));
-        let planted = root().join("tests/bots/planted.mjs").canonicalize()?;
-        let test = |name: &str, numbers, bot: &OsStr, expected| {
-            let (title, bot) = (format!("{LARGE} with {name}"), ["node".as_ref(), bot]);
-            let test = self.test(title, recording, numbers, cases.clone(), expected, &bot)?;
-            Ok::<_, anyhow::Error>(Test { memory_kib_max: LARGE_MEMORY_KIB_MAX, ..test })
-        };
-        let right = test("minimal.mjs", MINIMAL, "minimal.mjs".as_ref(), Failed::new())?;
-        let diagnosed = cases.iter().map(|case| (case.clone(), LARGE_BUG.to_owned())).collect();
-        let mut wrong = test(LARGE_BUG, PLANTED, planted.as_os_str(), diagnosed)?;
+        let bots = root().join("tests/bots").canonicalize()?;
+        let test =
+            |name: &str, flags: &[&str], numbers, bot: &OsStr, cases: &[&str], diagnosis: Option<&str>| {
+                let cases = BTreeSet::from_iter(cases.iter().map(|case| (*case).to_owned()));
+                let failed = |code: &str| cases.iter().map(|case| (case.clone(), code.to_owned())).collect();
+                let expected = diagnosis.map(failed).unwrap_or_default();
+                let (title, show) = (format!("{LARGE} with {name}"), [&[recording], flags].concat());
+                let test = self.test(title, &show, numbers, cases, expected, &["node".as_ref(), bot])?;
+                Ok::<_, anyhow::Error>(Test { memory_kib_max: LARGE_MEMORY_KIB_MAX, ..test })
+            };
+        let feed = ["plain", "interleaved", "late-final", "cut"];
+        let right = test("minimal.mjs", &[], MINIMAL, "minimal.mjs".as_ref(), &feed, None)?;
+        let planted = bots.join("planted.mjs");
+        let mut wrong = test(LARGE_BUG, &[], PLANTED, planted.as_os_str(), &feed, Some(LARGE_BUG))?;
         wrong.command.env("BUG", LARGE_BUG);
-        Ok(vec![right, wrong])
+        // After the first case, two at a time, which is as many as in the feed.
+        let (flags, cases) = (["--suite", "room", "--speed", "max"], ["plain", "interleaved", "late-final"]);
+        let client = bots.join("room.mjs");
+        let room = test("room.mjs", &flags, MINIMAL, client.as_os_str(), &cases, Some("undiagnosed"))?;
+        Ok(vec![right, wrong, room])
     }
 
     /// Returns the tests of planted bugs: some in the cases for CI, or each in all.
@@ -173,7 +182,7 @@ impl Stage {
                 let mut expected = bug.fails.clone();
                 expected.retain(|case, _| cases.contains(case));
                 let title = format!("{} in {name}", bug.name);
-                let mut test = self.test(title, DEMO, PLANTED, cases.clone(), expected, &bot)?;
+                let mut test = self.test(title, &[DEMO], PLANTED, cases.clone(), expected, &bot)?;
                 test.command.env("BUG", &bug.name);
                 tests.push(test);
             }
@@ -184,7 +193,7 @@ impl Stage {
     fn test(
         &self,
         name: String,
-        recording: &str,
+        show: &[&str],
         numbers: &[&str],
         cases: BTreeSet<String>,
         expected: Failed,
@@ -195,7 +204,7 @@ impl Stage {
         // Failures of planted bugs are not annotations.
         command.env_remove("BUG").env_remove("GITHUB_ACTIONS").env("PYTHONDONTWRITEBYTECODE", "1");
         command.env("PYTHONPATH", root().canonicalize()?.join("packages/python/src"));
-        command.args(["test", recording, "--json"]).args(cases.iter().flat_map(|case| ["--case", case]));
+        command.arg("test").args(show).arg("--json").args(cases.iter().flat_map(|case| ["--case", case]));
         command.args(numbers.iter().flat_map(|name| ["--expect".to_owned(), format!("{name}: {{{name}}}")]));
         command.arg("--").args(bot);
         Ok(Test { name, command, cases, expected, memory_kib_max: MEMORY_KIB_MAX })

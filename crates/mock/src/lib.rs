@@ -274,15 +274,16 @@ impl MockTikTok {
         self.mock.lock().journal.entries.clone()
     }
 
-    /// Returns the entries of the log from this number on. Hidden, because only the judge of the root package
-    /// reads the log again and again.
+    /// Removes the entries from the log, and returns them. Hidden, because only the judge of the root package reads
+    /// the log again and again, also in shows that are too long for it.
     #[doc(hidden)]
     #[must_use]
-    pub fn received_from(&self, start: usize) -> Vec<LogEntry> {
-        self.mock.lock().journal.entries.get(start..).unwrap_or_default().to_vec()
+    pub fn take_received(&self) -> Vec<LogEntry> {
+        self.mock.lock().journal.take()
     }
 
-    /// Keeps what clients are sent from now on, until the next reset. Hidden, because it takes much memory.
+    /// Remembers what clients are sent from now on, until the next reset. Hidden, because only the judge of the root
+    /// package asks for it.
     #[doc(hidden)]
     pub fn keep_sent(&self) {
         self.mock.lock().sent = Some(Vec::new());

@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Read as _,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -53,16 +53,16 @@ impl Plan {
                 Course::Repeats => truth_with_repeats(tape.items()?),
                 _ => Truth::default(),
             };
-            let (right, mut bytes) = (truth_of(tape.items()?), Vec::new());
-            let failed = |error| Problem::new(Code::Io, format!("cannot read the recording: {error}"));
-            tape.open()?.read_to_end(&mut bytes).map_err(failed)?;
-            Ok((tape, right, repeated, bytes))
+            let right = truth_of(tape.items()?);
+            Ok((tape, right, repeated))
         };
-        let (tape, right, repeated, bytes) = self.whole_shows.run(prepare).await?;
+        let (tape, right, repeated) = self.whole_shows.run(prepare).await?;
         let started = clock::now();
         let script =
             Scenario { speed: self.speed, end: End::Control, recording: DEMO.into(), ..script(case)? };
-        let mock = MockTikTok::start(ScenarioFile::from(script).with_recording(DEMO, bytes)).await?;
+        let played = tape.clone();
+        let scenario = ScenarioFile::from(script).with_opener(DEMO, move || played.open());
+        let mock = MockTikTok::start(scenario).await?;
         mock.keep_sent();
         let mock = Arc::new(mock);
         let proxy_listen = self.is_proxied.then_some(Listen::loopback(0));
@@ -110,7 +110,6 @@ struct RoomVenue<'a> {
 #[derive(Debug, Default)]
 struct Log {
     conduct: Conduct,
-    entries: usize,
     /// How a fault will end a connection.
     faults: BTreeMap<u64, &'static str>,
     /// Connections on which nothing more is sent.
@@ -122,9 +121,7 @@ struct Log {
 
 impl Log {
     fn read(&mut self, mock: &MockTikTok) {
-        let entries = mock.received_from(self.entries);
-        self.entries += entries.len();
-        let is_over = mock.is_over();
+        let (entries, is_over) = (mock.take_received(), mock.is_over());
         for entry in entries {
             self.at = Duration::from_millis(entry.at_ms);
             if let Some(seen) = self.seen(entry, is_over) {
@@ -192,11 +189,11 @@ impl RoomVenue<'_> {
     /// Returns what a client can have counted: at least what it acked, and at most what it was sent.
     fn sent_at_least_and_at_most(&self) -> [Truth; 2] {
         let acked = self.log(|log| log.acks.clone());
-        let least = received(self.tape, self.mock, |sent| {
-            let log_id = wire::read_push(&sent.push, &mut Vec::new()).log_id;
+        let least = received(self.tape, self.mock, |sent, push| {
+            let log_id = wire::read_push(push, &mut Vec::new()).log_id;
             sent.is_whole && acked.contains(&(sent.connection, log_id))
         });
-        [truth_of(least), truth_with_repeats(received(self.tape, self.mock, |_| true))]
+        [truth_of(least), truth_with_repeats(received(self.tape, self.mock, |_, _| true))]
     }
 }
 
@@ -204,20 +201,20 @@ impl RoomVenue<'_> {
 fn received(
     tape: &Tape,
     mock: &MockTikTok,
-    is_wanted: impl Fn(&mock::Sent) -> bool,
+    is_wanted: impl Fn(&mock::Sent, &Bytes) -> bool,
 ) -> impl Iterator<Item = Item> {
     let opening = tape.items().into_iter().flatten().find(|item| matches!(item.what, What::ConnOpen(_)));
     let opening = opening.map(|item| Item { conn: CONNECTION, ..item });
-    opening.into_iter().chain(mock.sent().into_iter().filter(move |sent| is_wanted(sent)).map(frame))
+    let frames = mock.sent().into_iter().filter_map(move |sent| {
+        let bytes = sent.push().filter(|push| is_wanted(&sent, push))?;
+        let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes });
+        Some(Item { offset: sent.offset, conn: CONNECTION, flags: Flags::default(), what })
+    });
+    opening.into_iter().chain(frames)
 }
 
 /// Number of the connection of all that was sent: a client may not care which it was.
 const CONNECTION: u32 = 1;
-
-fn frame(sent: mock::Sent) -> Item {
-    let frame = Frame { opcode: Opcode::BINARY, bytes: sent.push };
-    Item { offset: sent.offset, conn: CONNECTION, flags: Flags::default(), what: What::Frame(frame) }
-}
 
 impl Venue for RoomVenue<'_> {
     async fn perform(&self) {
@@ -288,7 +285,10 @@ impl Venue for RoomVenue<'_> {
     fn sent(&self) -> Option<Gather> {
         let (tape, mock) = (self.tape.clone(), Arc::clone(self.mock));
         let gather = move || {
-            Ok(Sent::Repeated(counted(tape.items()?), counted_with_repeats(received(&tape, &mock, |_| true))))
+            Ok(Sent::Repeated(
+                counted(tape.items()?),
+                counted_with_repeats(received(&tape, &mock, |_, _| true)),
+            ))
         };
         let is_whole = self.case.room.course != Course::Partial && self.mock.is_over();
         is_whole.then(|| Box::new(gather) as Gather)

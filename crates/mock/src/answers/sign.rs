@@ -12,7 +12,10 @@ use crate::{
     room::script::Known,
     sans_io::wire::{self, Batch, BatchInfo},
     scenario::{FaultKind, Scenario},
-    state::{MockState, journal::Sent},
+    state::{
+        MockState,
+        journal::{Push, Sent},
+    },
 };
 
 /// Misspelled, as on real sign servers, so that no client can rely on it.
@@ -67,7 +70,7 @@ fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) 
     let recorded = recorded.unwrap_or_default();
     let carried =
         wire::Push { payload_type: "msg".into(), payload: recorded.clone(), ..wire::Push::default() };
-    let push = wire::write_push(&carried);
+    let push = Push::Made(wire::write_push(&carried));
     mock.lock().keep(Sent { connection: 0, offset: Duration::ZERO, push, is_whole: true });
     let had = wire::read_batch(&recorded, &mut Vec::new()).info;
     let now_ms = known.settings.show.wall_ms;

@@ -3,7 +3,7 @@
 mod reading;
 pub(crate) mod scenario_file;
 pub(crate) mod script;
-mod show;
+pub(crate) mod show;
 mod time;
 
 use std::{sync::Arc, time::Duration};
@@ -188,7 +188,8 @@ impl RoomState {
     pub(crate) fn initial_batch(&mut self, now: Instant) -> Option<bytes::Bytes> {
         let mut ahead = self.clone();
         let joined = ahead.join(now, true);
-        let batch = joined.played().sign_batch().filter(|(first, _)| joined.frame <= *first);
+        let batch =
+            joined.settings.show.sign_batch(joined.segment).filter(|(first, _)| joined.frame <= *first);
         self.batch_taken = batch.as_ref().map(|_| joined.segment);
         batch.map(|(_, batch)| batch)
     }

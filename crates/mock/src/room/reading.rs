@@ -1,20 +1,23 @@
 //! Builds a [`Show`] from the items of a recording.
 
-use std::{collections::BTreeMap, io::Read, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 
-use super::show::{Closed, Played, RoomShow, Segment, Show};
+use super::show::{Closed, Played, RoomShow, Segment, Show, Span, is_chat};
 use crate::sans_io::{
     recording::{
-        Error, Item, Opcode, Reader, What,
+        Error, Frame, Item, Loss, Reader, What,
         records::{ConnClose, conn_close::Who, http::Role},
     },
     wire,
 };
-
-/// Method of the messages that are kept as history.
-const CHAT: &str = "WebcastChatMessage";
+use livetape_io::files::Spool;
 
 /// State while reading.
 #[derive(Default)]
@@ -24,27 +27,40 @@ struct Reading {
     connections: BTreeMap<u32, (i64, String, Segment)>,
     /// An initial batch without a connection; it belongs to the next one.
     initial_batch: Option<Bytes>,
+    /// Total length of the frames so far.
+    bytes: u64,
+    loss: Loss,
 }
 
 impl Show {
     /// Reads a whole recording.
     ///
     /// # Errors
-    /// Any error of [`Reader::open`] or [`Reader::next`], or [`Error::NotARecording`] if the recording has no
-    /// connection.
+    /// Any error of [`Reader::open`] or [`Reader::next`], [`Error::Write`] if its frames cannot be stored, or
+    /// [`Error::NotARecording`] if the recording has no connection.
     pub(crate) fn read(source: impl Read) -> Result<Self, Error> {
-        let mut reader = Reader::open(source)?;
-        let mut reading = Reading::default();
-        while let Some(record) = reader.next()? {
-            reading.take(record.item);
-        }
-        let show = Self { loss: reader.report().loss(), ..reading.finish() };
+        let mut read = Ok(Reading::default());
+        let frames = Spool::written(|file| {
+            read = Reading::of(source, file);
+            Ok(())
+        });
+        let show = read?.finish(&frames.map_err(Error::Write)?);
         if show.rooms.is_empty() { Err(Error::NotARecording) } else { Ok(show) }
     }
 }
 
 impl Reading {
-    fn take(&mut self, item: Item) {
+    /// Reads a recording, and writes its frames to a file.
+    fn of(source: impl Read, file: &mut impl Write) -> Result<Self, Error> {
+        let mut reader = Reader::open(source)?;
+        let mut reading = Self::default();
+        while let Some(record) = reader.next()? {
+            reading.take(record.item, file).map_err(Error::Write)?;
+        }
+        Ok(Self { loss: reader.report().loss(), ..reading })
+    }
+
+    fn take(&mut self, item: Item, file: &mut impl Write) -> io::Result<()> {
         let Item { offset, conn, flags, what } = item;
         match what {
             What::Header(header) => {
@@ -57,7 +73,10 @@ impl Reading {
                 (connection.0, connection.1, connection.2.opened) = (open.room_id, open.unique_id, offset);
             }
             What::Frame(frame) if !flags.is_sent() => {
-                self.connection(conn, offset).2.add(offset, frame.opcode, frame.bytes);
+                file.write_all(&frame.bytes)?;
+                let span = Span { at: self.bytes, length: frame.bytes.len() };
+                self.bytes += frame.bytes.len() as u64;
+                self.connection(conn, offset).2.add(offset, &frame, span);
             }
             What::Http(http) if http.role() == Role::InitialBatch => {
                 if conn == 0 {
@@ -77,6 +96,7 @@ impl Reading {
             | What::Status(_)
             | What::Other { .. } => {}
         }
+        Ok(())
     }
 
     fn connection(&mut self, conn: u32, offset: Duration) -> &mut (i64, String, Segment) {
@@ -85,13 +105,15 @@ impl Reading {
             .or_insert_with(|| (0, String::new(), Segment { opened: offset, ..Segment::default() }))
     }
 
-    fn finish(self) -> Show {
+    fn finish(self, frames: &Spool) -> Show {
         let mut rooms: Vec<RoomShow> = Vec::new();
         for (_, (room_id, unique_id, mut segment)) in self.connections {
             if segment.frames.is_empty() && segment.initial_batch.is_none() {
                 continue;
             }
             segment.first = segment.first.filter(|_| segment.initial_batch.is_none());
+            // Nothing is added any more, and a long recording has many.
+            segment.frames.shrink_to_fit();
             match rooms.iter_mut().find(|room| room.room_id == room_id) {
                 Some(room) => room.segments.push(segment),
                 None => {
@@ -100,6 +122,7 @@ impl Reading {
                         unique_id,
                         wall_ms: self.wall_ms,
                         segments: vec![segment],
+                        frames: frames.clone(),
                     });
                 }
             }
@@ -107,7 +130,7 @@ impl Reading {
         for room in &mut rooms {
             room.segments.sort_by_key(|segment| segment.opened);
         }
-        Show { rooms: rooms.into_iter().map(Arc::new).collect(), ..Show::default() }
+        Show { rooms: rooms.into_iter().map(Arc::new).collect(), loss: self.loss }
     }
 }
 
@@ -120,9 +143,9 @@ fn closed(offset: Duration, close: &ConnClose) -> Closed {
 }
 
 impl Segment {
-    fn add(&mut self, offset: Duration, opcode: Opcode, bytes: Bytes) {
+    fn add(&mut self, offset: Duration, frame: &Frame, span: Span) {
         let mut faults = Vec::new();
-        let push = wire::read_push(&bytes, &mut faults);
+        let push = wire::read_push(&frame.bytes, &mut faults);
         if push.payload_type == "hb" {
             // These answered the recorded client. The playing client gets answers to its own heartbeats.
             return;
@@ -142,8 +165,8 @@ impl Segment {
             messages = batch.messages;
         }
         let events = messages.len() as u64;
-        messages.retain(|message| message.method == CHAT);
+        let (opcode, has_chats) = (frame.opcode.0, messages.iter().any(is_chat));
         let ack = wants_ack.then_some(log_id);
-        self.frames.push(Played { offset, opcode: opcode.0, bytes, ack, events, chats: messages });
+        self.frames.push(Played { offset, opcode, span, ack, events, has_chats });
     }
 }

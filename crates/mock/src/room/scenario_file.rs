@@ -1,10 +1,13 @@
 //! A scenario with access to its recordings.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 
-use super::script::{Recordings, Script};
+use super::script::{Opener, Recordings, Script};
 use crate::{
     sans_io::error::{Code, Problem},
     scenario::Scenario,
@@ -75,7 +78,20 @@ impl ScenarioFile {
     /// Adds a recording that scenarios can use by this name, without a file.
     #[must_use]
     pub fn with_recording(mut self, name: impl Into<String>, recording: impl Into<Bytes>) -> Self {
-        self.recordings.built_in.insert(name.into(), recording.into());
+        self.recordings.built_in.insert(name.into(), Opener::of_bytes(recording.into()));
+        self
+    }
+
+    /// Like [`with_recording`](Self::with_recording), for one that is too large for memory. Hidden, because only the
+    /// judge of the root package plays such recordings.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_opener(
+        mut self,
+        name: impl Into<String>,
+        open: impl Fn() -> Result<Box<dyn Read + Send>, Problem> + Send + Sync + 'static,
+    ) -> Self {
+        self.recordings.built_in.insert(name.into(), Opener::new(open));
         self
     }
 

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufReader, Cursor},
+    fmt,
+    io::{BufReader, Cursor, Read},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -16,12 +17,12 @@ use super::{
 };
 use crate::{
     random::Random,
-    sans_io::recording::Loss,
+    sans_io::{error::Problem, recording::Loss},
     scenario::{Change, DEMO, Scenario, State},
 };
 use livetape_io::files;
 
-/// Maximum length of a recording, in bytes.
+/// Maximum length of a recording, in bytes: its frames are copied, and where they are is held in memory.
 const RECORDING_BYTES_MAX: u64 = 1 << 30;
 
 /// Recordings available to scenarios.
@@ -29,14 +30,39 @@ const RECORDING_BYTES_MAX: u64 = 1 << 30;
 pub(crate) struct Recordings {
     /// Base folder of relative paths; the current folder if empty.
     pub(crate) folder: PathBuf,
-    /// Recordings without a file, by name.
-    pub(super) built_in: BTreeMap<String, Bytes>,
+    /// Recordings that do not come from a file, by name.
+    pub(super) built_in: BTreeMap<String, Opener>,
+}
+
+/// Opens a recording for reading.
+#[derive(Clone)]
+pub(super) struct Opener(Arc<dyn Fn() -> Opened + Send + Sync>);
+
+type Opened = Result<Box<dyn Read + Send>, Problem>;
+
+impl Opener {
+    pub(super) fn new(open: impl Fn() -> Opened + Send + Sync + 'static) -> Self {
+        Self(Arc::new(open))
+    }
+
+    pub(super) fn of_bytes(bytes: Bytes) -> Self {
+        Self::new(move || Ok(Box::new(Cursor::new(bytes.clone()))))
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").finish_non_exhaustive()
+    }
 }
 
 impl Default for Recordings {
     fn default() -> Self {
         #[cfg(feature = "demo")]
-        let built_in = [(DEMO.to_owned(), Bytes::from_static(include_bytes!("../../recordings/demo.bin")))];
+        let built_in = [(
+            DEMO.to_owned(),
+            Opener::of_bytes(Bytes::from_static(include_bytes!("../../recordings/demo.bin"))),
+        )];
         // livetape's own program passes the demo in, as it has it already.
         #[cfg(not(feature = "demo"))]
         let built_in = [];
@@ -209,8 +235,9 @@ fn stages(
 }
 
 fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
-    if let Some(bytes) = recordings.built_in.get(name) {
-        return Show::read(Cursor::new(bytes)).map_err(|error| format!("cannot play {name}: {error}"));
+    let unplayable = |error| format!("cannot play {name}: {error}");
+    if let Some(Opener(open)) = recordings.built_in.get(name) {
+        return Show::read(open().map_err(|problem| problem.to_string())?).map_err(unplayable);
     }
     let path = recordings.folder.join(name);
     let file = files::open_regular(&path).map_err(|error| {
@@ -221,9 +248,9 @@ fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
         }
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
-        return Err(format!("{name} is too large: the mock keeps recordings in memory"));
+        return Err(format!("{name} is too large: the mock plays up to {} GiB", RECORDING_BYTES_MAX >> 30));
     }
-    Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
+    Show::read(BufReader::new(file)).map_err(unplayable)
 }
 
 /// Returns an id derived from a name, always the same.

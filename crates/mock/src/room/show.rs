@@ -1,6 +1,10 @@
 //! The playable content of a recording: its rooms, connections and frames.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{self, Read as _, Seek as _, SeekFrom},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -8,9 +12,13 @@ use crate::sans_io::{
     recording::Loss,
     wire::{self, Message},
 };
+use livetape_io::files::Spool;
+
+/// Method of the messages that are sent as history.
+const CHAT: &str = "WebcastChatMessage";
 
 /// The rooms of a recording.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Show {
     /// Rooms in order of their start; never empty.
     pub(crate) rooms: Vec<Arc<RoomShow>>,
@@ -19,7 +27,7 @@ pub(crate) struct Show {
 }
 
 /// The content of one room.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct RoomShow {
     /// 0 if the recording does not contain it.
     pub(crate) room_id: i64,
@@ -29,6 +37,9 @@ pub(crate) struct RoomShow {
     pub(crate) wall_ms: i64,
     /// Its connections in order; never empty.
     pub(crate) segments: Vec<Segment>,
+    /// The frames of the recording, one after the other. They are in a file, because `livetape test` plays several long
+    /// recordings at a time.
+    pub(super) frames: Spool,
 }
 
 /// The received half of one recorded connection.
@@ -62,13 +73,25 @@ pub(crate) struct Closed {
 pub(crate) struct Played {
     pub(crate) offset: Duration,
     pub(crate) opcode: u8,
-    pub(crate) bytes: Bytes,
+    pub(crate) span: Span,
     /// Log id for the ack, if the frame requests one.
     pub(crate) ack: Option<u64>,
     /// Number of messages in the frame.
     pub(crate) events: u64,
-    /// The chats among them.
-    pub(crate) chats: Vec<Message>,
+    /// Whether there are chats among them.
+    pub(super) has_chats: bool,
+}
+
+/// Where the bytes of a frame are among those of all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(super) at: u64,
+    pub(super) length: usize,
+}
+
+/// Whether a message can be sent as history.
+pub(super) fn is_chat(message: &Message) -> bool {
+    message.method == CHAT
 }
 
 impl Show {
@@ -87,29 +110,51 @@ impl RoomShow {
         ends.max().unwrap_or_default()
     }
 
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// Any error in reading the file.
+    pub(crate) fn read(&self, Span { at, length }: Span) -> io::Result<Bytes> {
+        let (mut file, mut bytes) = (self.frames.open(), vec![0; length]);
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+
+    /// Returns the batch in a frame.
+    fn batch(&self, frame: &Played) -> Option<Bytes> {
+        let (bytes, mut faults) = (self.read(frame.span).ok()?, Vec::new());
+        Some(wire::unzip(wire::read_push(&bytes, &mut faults).payload, &mut faults))
+    }
+
     /// Returns the last `count` chats before a frame.
     pub(crate) fn history(&self, segment: usize, frame: usize, count: usize) -> Vec<Message> {
         let before = self.segments[..segment].iter().flat_map(|segment| &segment.frames);
         let here = self.segments[segment].frames[..frame].iter();
-        let chats: Vec<&Message> = before.chain(here).flat_map(|frame| &frame.chats).collect();
-        let skipped = chats.len().saturating_sub(count);
-        chats[skipped..].iter().map(|chat| Message { is_history: true, ..(*chat).clone() }).collect()
+        let last_first = before.chain(here).rev().filter(|frame| frame.has_chats);
+        let batches = last_first.filter_map(|frame| self.batch(frame));
+        let messages = batches.flat_map(|batch| {
+            wire::read_batch(&batch, &mut Vec::new()).messages.into_iter().rev().filter(is_chat)
+        });
+        let mut chats: Vec<_> =
+            messages.take(count).map(|chat| Message { is_history: true, ..chat }).collect();
+        chats.reverse();
+        chats
+    }
+
+    /// Returns the batch of a segment for a signing response, and the last frame at which a client can join and
+    /// still need it.
+    pub(super) fn sign_batch(&self, segment: usize) -> Option<(usize, Bytes)> {
+        let segment = &self.segments[segment];
+        if let Some(batch) = &segment.initial_batch {
+            return Some((0, batch.clone()));
+        }
+        let first = segment.first?;
+        Some((first, self.batch(segment.frames.get(first)?)?))
     }
 }
 
 impl Segment {
-    /// Returns the batch for a signing response, and the last frame at which a client can join and still need
-    /// it.
-    pub(super) fn sign_batch(&self) -> Option<(usize, Bytes)> {
-        if let Some(batch) = &self.initial_batch {
-            return Some((0, batch.clone()));
-        }
-        let first = self.first?;
-        let (frame, mut faults) = (self.frames.get(first)?, Vec::new());
-        let payload = wire::read_push(&frame.bytes, &mut faults).payload;
-        Some((first, wire::unzip(payload, &mut faults)))
-    }
-
     /// Returns the offset of the last frame or of the close.
     pub(crate) fn end(&self) -> Duration {
         let last = self.frames.last().map_or(self.opened, |frame| frame.offset);

@@ -27,7 +27,10 @@ use crate::{
     room::{Joined, script::Known},
     sans_io::wire,
     scenario::{End, Fault},
-    state::{journal::Sent, mock_clock::MockClock},
+    state::{
+        journal::{Push, Sent},
+        mock_clock::MockClock,
+    },
 };
 
 /// How a connection ends.
@@ -115,7 +118,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         if !self.joined.history.is_empty() {
             let (history, offset) = (std::mem::take(&mut self.joined.history), self.offset());
             let frame = self.maker.history(history, offset);
-            self.keep(&frame, true);
+            self.keep(Push::Made(frame.clone()), true);
             self.write(frames::BINARY, &frame).await?;
         }
         loop {
@@ -132,11 +135,14 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             }
             let Some(frame) = frames.get(self.progress.at) else { return self.finish(end).await };
             self.wait(frame.offset).await?;
-            let recorded = self.maker.recorded(&frame.bytes);
+            let Ok(bytes) = show.read(frame.span) else { return Ok(Ended::Break) };
+            let recorded = self.maker.recorded(&bytes);
             let framed = (frame.opcode, recorded.clone());
             let mangled = self.progress.mangler.mangle(framed, &mut self.maker, frame.offset);
             let copies = mangled.iter().filter(|(_, bytes)| *bytes == recorded).count();
-            (0..copies.max(1)).for_each(|_| self.keep(&recorded, copies > 0));
+            for _ in 0..copies.max(1) {
+                self.keep(Push::Recorded(Arc::clone(&show), frame.span), copies > 0);
+            }
             for (opcode, bytes) in mangled {
                 // A client may be unable to ack a damaged frame.
                 self.owe(frame.ack.filter(|_| bytes == recorded));
@@ -148,9 +154,9 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         }
     }
 
-    fn keep(&self, push: &Bytes, is_whole: bool) {
+    fn keep(&self, push: Push, is_whole: bool) {
         let (connection, offset) = (self.connection.number, self.offset());
-        self.connection.mock.lock().keep(Sent { connection, offset, push: push.clone(), is_whole });
+        self.connection.mock.lock().keep(Sent { connection, offset, push, is_whole });
     }
 
     fn next_frame(&mut self) {
@@ -295,7 +301,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             Reply::Enter => {
                 let batch = self.joined.initial_batch.take();
                 let entered = self.maker.entered(batch, offset);
-                self.keep(&entered, true);
+                self.keep(Push::Made(entered.clone()), true);
                 (frames::BINARY, entered)
             }
         };

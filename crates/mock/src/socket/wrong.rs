@@ -102,7 +102,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     async fn cut(&mut self, next: Duration) -> io::Result<()> {
         let recorded = self.joined.played().frames.get(self.progress.at);
         let (opcode, bytes) = match recorded {
-            Some(frame) => (frame.opcode, frame.bytes.clone()),
+            Some(frame) => (frame.opcode, self.joined.settings.show.read(frame.span)?),
             None => (frames::BINARY, self.maker.unknown(next)),
         };
         self.output.write_all(&frames::head(opcode, bytes.len())).await?;

@@ -1,12 +1,15 @@
 //! A log of client activity.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use tracing::{debug, info};
 
-use crate::sans_io::redact::{Place, is_harmless, redact_text, redact_url, redact_value};
+use crate::{
+    room::show::{RoomShow, Span},
+    sans_io::redact::{Place, is_harmless, redact_text, redact_url, redact_value},
+};
 
 /// Maximum number of log entries. Later ones are only counted.
 ///
@@ -228,10 +231,30 @@ pub struct Sent {
     pub connection: u64,
     /// Its time in the recording.
     pub offset: Duration,
-    /// The frame as recorded; a first batch in a signing response is in a frame of its own.
-    pub push: Bytes,
+    pub(crate) push: Push,
     /// Whether a fault left it as it was.
     pub is_whole: bool,
+}
+
+impl Sent {
+    /// Returns the frame as recorded, if it can still be read. A first batch in a signing response is in a frame of
+    /// its own.
+    #[must_use]
+    pub fn push(&self) -> Option<Bytes> {
+        match &self.push {
+            Push::Made(bytes) => Some(bytes.clone()),
+            Push::Recorded(show, span) => show.read(*span).ok(),
+        }
+    }
+}
+
+/// Where a push frame comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Push {
+    /// The recording, where it is read again.
+    Recorded(Arc<RoomShow>, Span),
+    /// The mock.
+    Made(Bytes),
 }
 
 /// All entries since the mock was started or reset.
@@ -254,6 +277,12 @@ impl Journal {
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// Removes all entries, which makes room for others.
+    pub(crate) fn take(&mut self) -> Vec<LogEntry> {
+        self.bytes = 0;
+        std::mem::take(&mut self.entries)
     }
 }
 
@@ -383,5 +412,8 @@ mod tests {
         }
         assert_eq!(journal.entries.len(), LOG_BYTES_MAX / TEXT_BYTES_MAX);
         assert_eq!(journal.dropped, 20_000 - journal.entries.len() as u64);
+        assert_eq!(journal.take().len(), LOG_BYTES_MAX / TEXT_BYTES_MAX);
+        journal.add(LogEntry { at_ms: 0, connection: 1, what: Happened::Other { payload_type } });
+        assert_eq!(journal.entries.len(), 1, "there is room again");
     }
 }
