@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tracing::warn;
 
 use crate::sans_io::{
     recording::Loss,
@@ -113,11 +114,11 @@ impl RoomShow {
     /// Reads a frame.
     ///
     /// # Errors
-    /// Any error in reading the file.
+    /// Any error in reading the file, which is also logged.
     pub(crate) fn read(&self, Span { at, length }: Span) -> io::Result<Bytes> {
         let (mut file, mut bytes) = (self.frames.open(), vec![0; length]);
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(&mut bytes)?;
+        let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut bytes));
+        read.inspect_err(|error| warn!("cannot read a frame of the recording again: {error}"))?;
         Ok(bytes.into())
     }
 
