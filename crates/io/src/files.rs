@@ -13,7 +13,7 @@ use std::{
 
 pub use disk::{Disk, DiskFile, System};
 pub use draft::{Draft, abandon_drafts};
-pub use spool::{Spool, SpoolReader};
+pub use spool::{Spool, SpoolReader, SpoolWriter};
 
 /// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
 pub const NAME_BYTES_MAX: usize = 238;

@@ -58,7 +58,7 @@ pub(crate) fn tape_or_stdin(flags: &Flags<args::OfTools>, name: &Path) -> Result
     if name == Path::new(STDIN) { Tape::from_spool(STANDARD_INPUT, stdin()?) } else { tape(flags, name) }
 }
 
-/// Copies standard input to a file without a name, so that it can be read more than once.
+/// Copies standard input, so that it can be read more than once.
 pub(crate) fn stdin() -> Result<files::Spool, Problem> {
     let input = io::stdin();
     if input.is_terminal() {

@@ -1,6 +1,6 @@
 //! Recordings that a case changes.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{Gates, Step, Storage, Tape};
 use crate::{
@@ -11,10 +11,6 @@ use crate::{
         recording::{self, Item, MINOR, What, Writer},
     },
 };
-
-/// Maximum size of the frames of a changed recording that is held in memory, in bytes. Larger ones are held in a file,
-/// because several cases run at a time.
-const MEMORY_BYTES_MAX: usize = 2 << 20;
 
 impl Tape {
     /// Returns the recording as a case changes it.
@@ -36,19 +32,22 @@ impl Tape {
         Ok(tape)
     }
 
-    /// Returns a recording with these items. A large one is held in a file.
+    /// Returns a recording with these items.
     ///
     /// # Errors
     /// If an item cannot be written.
     pub(crate) fn from_items(name: &str, items: &[Item]) -> Result<Self, Problem> {
-        let is_large = items.iter().map(bytes_of).sum::<usize>() > MEMORY_BYTES_MAX;
-        let storage = if is_large {
-            Spool::written(|file| write(items, file)).map(Storage::Spool)
-        } else {
-            let mut bytes = Vec::new();
-            write(items, &mut bytes).map(|()| Storage::Memory(bytes.into()))
-        };
-        storage.map(|storage| Self::new(name, storage)).map_err(|error| unwritable(&error))
+        let spool = Spool::written(|file| {
+            let written = || {
+                let mut writer = Writer::transcribe(file, MINOR)?;
+                items.iter().try_for_each(|item| writer.write(item))?;
+                writer.finish().map(drop)
+            };
+            written().map_err(io::Error::other::<recording::Error>)
+        });
+        let unwritable =
+            |error| Problem::new(Code::Io, format!("cannot write the changed recording: {error}"));
+        Ok(Self::new(name, Storage::Spool(spool.map_err(unwritable)?)))
     }
 
     /// Lets replays wait at these places.
@@ -67,26 +66,4 @@ impl Tape {
         };
         Ok(self.steps()?.filter_map(item))
     }
-}
-
-fn write(items: &[Item], file: &mut impl Write) -> io::Result<()> {
-    let written = || {
-        let mut writer = Writer::transcribe(file, MINOR)?;
-        items.iter().try_for_each(|item| writer.write(item))?;
-        writer.finish().map(drop)
-    };
-    written().map_err(io::Error::other::<recording::Error>)
-}
-
-/// Returns the size of what can be large in an item.
-fn bytes_of(item: &Item) -> usize {
-    match &item.what {
-        What::Frame(frame) => frame.bytes.len(),
-        What::Http(http) => http.body.len(),
-        _ => 0,
-    }
-}
-
-fn unwritable(error: &io::Error) -> Problem {
-    Problem::new(Code::Io, format!("cannot write the changed recording: {error}"))
 }

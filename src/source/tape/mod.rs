@@ -81,7 +81,7 @@ enum Storage {
     Memory(Bytes),
     /// Read ahead by a thread.
     File(Finding),
-    /// A copy of standard input, or a large recording that a case has changed, read on demand.
+    /// A copy of standard input, or a recording that a case has changed, read on demand.
     Spool(Spool),
 }
 

@@ -1,9 +1,10 @@
-//! Input that can be read only once, such as standard input, and what is too large for memory, kept in a file without a name.
+//! Input that can be read only once, such as standard input, and what may be too large for memory. More than a little is
+//! kept in a file without a name.
 
 use std::{
     env,
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Read, Seek, SeekFrom, Write as _},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     path::PathBuf,
     process,
     sync::{
@@ -18,12 +19,47 @@ use super::disk::for_owner_only;
 #[cfg(windows)]
 const DELETE_ON_CLOSE: u32 = 0x0400_0000;
 
-/// A copy of an input, or a result, that can be read several times, also at once. It needs no removal: the file has no
+/// Maximum number of bytes in memory.
+const MEMORY_BYTES_MAX: usize = 2 << 20;
+
+/// A copy of an input, or a result, that can be read several times, also at once. It needs no removal: its file has no
 /// name, or loses it with the process.
 #[derive(Clone, Debug)]
 pub struct Spool {
-    file: Arc<File>,
+    stored: Stored,
     bytes: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Stored {
+    Memory(Arc<[u8]>),
+    File(Arc<File>),
+}
+
+/// A [`Spool`] that is being written.
+#[derive(Debug, Default)]
+pub struct SpoolWriter {
+    memory: Vec<u8>,
+    /// Has everything as soon as it is too large for memory.
+    file: Option<BufWriter<File>>,
+}
+
+impl Write for SpoolWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.is_none() && self.memory.len() + bytes.len() > MEMORY_BYTES_MAX {
+            let mut file = BufWriter::new(unnamed()?);
+            file.write_all(&std::mem::take(&mut self.memory))?;
+            self.file = Some(file);
+        }
+        match &mut self.file {
+            Some(file) => file.write(bytes),
+            None => self.memory.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
 }
 
 impl Spool {
@@ -39,14 +75,15 @@ impl Spool {
     ///
     /// # Errors
     /// Any error in writing to the folder for temporary files, or of `write`.
-    pub fn written(write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<Self> {
-        let file = unnamed()?;
-        let mut buffer = BufWriter::new(&file);
-        write(&mut buffer)?;
-        buffer.flush()?;
-        drop(buffer);
-        let bytes = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), bytes })
+    pub fn written(write: impl FnOnce(&mut SpoolWriter) -> io::Result<()>) -> io::Result<Self> {
+        let mut writer = SpoolWriter::default();
+        write(&mut writer)?;
+        let SpoolWriter { memory, file } = writer;
+        let Some(file) = file else {
+            return Ok(Self { bytes: memory.len() as u64, stored: Stored::Memory(memory.into()) });
+        };
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(Self { bytes: file.metadata()?.len(), stored: Stored::File(Arc::new(file)) })
     }
 
     /// Returns the number of bytes.
@@ -87,10 +124,16 @@ pub struct SpoolReader {
 
 impl Read for SpoolReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        #[cfg(unix)]
-        let read = std::os::unix::fs::FileExt::read_at(&*self.spool.file, buffer, self.at)?;
-        #[cfg(windows)]
-        let read = std::os::windows::fs::FileExt::seek_read(&*self.spool.file, buffer, self.at)?;
+        let read = match &self.spool.stored {
+            Stored::Memory(bytes) => {
+                let at = usize::try_from(self.at).map_or(bytes.len(), |at| at.min(bytes.len()));
+                (&bytes[at..]).read(buffer)?
+            }
+            #[cfg(unix)]
+            Stored::File(file) => std::os::unix::fs::FileExt::read_at(&**file, buffer, self.at)?,
+            #[cfg(windows)]
+            Stored::File(file) => std::os::windows::fs::FileExt::seek_read(&**file, buffer, self.at)?,
+        };
         self.at += read as u64;
         Ok(read)
     }

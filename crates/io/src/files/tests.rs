@@ -102,18 +102,25 @@ fn drafts_of_killed_processes_are_removed_and_active_drafts_stay() {
 
 #[test]
 fn an_input_is_read_several_times() {
-    let spool = Spool::of(&b"0123456789"[..]).unwrap();
-    let (mut first, mut second) = (spool.open(), spool.open());
-    let mut bytes = [0; 4];
-    first.read_exact(&mut bytes).unwrap();
-    let mut whole = Vec::new();
-    second.read_to_end(&mut whole).unwrap();
-    assert_eq!((spool.bytes(), &bytes[..], &whole[..]), (10, &b"0123"[..], &b"0123456789"[..]));
-    assert_eq!(first.seek(io::SeekFrom::End(-2)).unwrap(), 8);
-    whole.clear();
-    first.read_to_end(&mut whole).unwrap();
-    assert_eq!(whole, b"89");
-    assert!(first.seek(io::SeekFrom::Current(-11)).is_err());
+    // In memory, and in a file.
+    for length in [10_usize, 5 << 20] {
+        let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let spool = Spool::of(&content[..]).unwrap();
+        let (mut first, mut second) = (spool.open(), spool.open());
+        let mut bytes = [0; 4];
+        first.read_exact(&mut bytes).unwrap();
+        let mut whole = Vec::new();
+        second.read_to_end(&mut whole).unwrap();
+        assert_eq!((spool.bytes(), bytes), (length as u64, [0, 1, 2, 3]));
+        assert!(whole == content, "{length}");
+        assert_eq!(first.seek(io::SeekFrom::End(-2)).unwrap(), length as u64 - 2);
+        whole.clear();
+        first.read_to_end(&mut whole).unwrap();
+        assert_eq!(whole, content[length - 2..]);
+        assert_eq!(first.seek(io::SeekFrom::End(9)).unwrap(), length as u64 + 9);
+        assert_eq!(first.read(&mut bytes).unwrap(), 0);
+        assert!(first.seek(io::SeekFrom::Current(-10 - i64::try_from(length).unwrap())).is_err());
+    }
 }
 
 #[test]

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     random::Random,
-    sans_io::{error::Problem, recording::Loss},
+    sans_io::{
+        error::Problem,
+        recording::{Error, Loss},
+    },
     scenario::{Change, DEMO, Scenario, State},
 };
 use livetape_io::files;
@@ -235,7 +238,13 @@ fn stages(
 }
 
 fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
-    let unplayable = |error| format!("cannot play {name}: {error}");
+    let unplayable = |error| match error {
+        Error::Write(error) => {
+            let folder = std::env::temp_dir();
+            format!("cannot copy {name} to {}: {error}; set TMPDIR to another folder", folder.display())
+        }
+        error => format!("cannot play {name}: {error}"),
+    };
     if let Some(Opener(open)) = recordings.built_in.get(name) {
         return Show::read(open().map_err(|problem| problem.to_string())?).map_err(unplayable);
     }

@@ -38,7 +38,7 @@ pub(crate) struct RoomShow {
     pub(crate) wall_ms: i64,
     /// Its connections in order; never empty.
     pub(crate) segments: Vec<Segment>,
-    /// The frames of the recording, one after the other. They are in a file, because `livetape test` plays several long
+    /// The frames of the recording, one after the other. Many are in a file, because `livetape test` plays several long
     /// recordings at a time.
     pub(super) frames: Spool,
 }
