@@ -95,6 +95,11 @@ impl Awaited {
     fn new(what: String, from: Duration, within: Duration) -> Self {
         Self { what, until: from + within, within, has_tried: false }
     }
+
+    /// Whoever finds the user offline has come back in vain.
+    fn is_over(&self, is_room_over: bool) -> bool {
+        is_room_over && self.has_tried
+    }
 }
 
 impl Conduct {
@@ -157,10 +162,10 @@ impl Conduct {
         self.complaints.push(complaint);
     }
 
-    /// Returns what clients are waited for to do.
+    /// Returns what clients are waited for to do. `is_over` is whether the room has ended.
     #[must_use]
-    pub fn awaited(&self) -> Option<&str> {
-        self.awaited.as_ref().map(|awaited| awaited.what.as_str())
+    pub fn awaited(&self, is_over: bool) -> Option<&str> {
+        self.awaited.as_ref().filter(|awaited| !awaited.is_over(is_over)).map(|awaited| awaited.what.as_str())
     }
 
     /// Whether a WebSocket was ever opened.
@@ -177,13 +182,13 @@ impl Conduct {
         if course == Course::Never {
             return self.is_refused_enough(first, now);
         }
-        if let Some(Awaited { what, until, within, has_tried }) = &self.awaited {
+        if let Some(awaited) = &self.awaited {
+            let Awaited { what, until, within, .. } = awaited;
             if now > *until {
                 self.left_undone = Some(format!("did not {what} within {} s", within.as_secs()));
                 return true;
             }
-            // Whoever finds the user offline has come back in vain.
-            if !(is_over && *has_tried) {
+            if !awaited.is_over(is_over) {
                 return false;
             }
         }
@@ -268,7 +273,8 @@ mod tests {
     fn a_client_has_to_come_back_unless_the_room_is_over() {
         let broken = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Broken("reset"))]);
         let (course, what) = (Course::Partial, "come back after its connection was reset");
-        assert_eq!(broken().awaited(), Some(what));
+        assert_eq!([false, true].map(|is_over| broken().awaited(is_over).is_some()), [true, true]);
+        assert_eq!(broken().awaited(true), Some(what));
         assert!(!broken().is_done(ms(34_000), course, true));
         let mut away = broken();
         assert!(away.is_done(ms(35_001), course, true));
@@ -276,10 +282,11 @@ mod tests {
         // Its lookup says that the user is offline by now.
         let mut late = broken();
         late.see(ms(20_000), ok("/live"));
+        assert_eq!([false, true].map(|is_over| late.awaited(is_over)), [Some(what), None]);
         assert!(!late.is_done(ms(20_000), course, false) && late.is_done(ms(20_000), course, true));
         let mut back = broken();
         back.see(ms(7_000), Seen::Opened);
-        assert!(back.awaited().is_none() && !back.is_done(ms(8_000), course, true));
+        assert!(back.awaited(false).is_none() && !back.is_done(ms(8_000), course, true));
         back.see(ms(9_000), Seen::Left);
         assert!(back.is_done(ms(9_000), course, true) && back.complaints.is_empty());
         let silent = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Silent)]);

@@ -131,7 +131,7 @@ pub const CASES: &[Case] = &[
         "interleaved",
         Some(Change::Interleaved),
         "two users send the same gift at once, and one user two gifts",
-        "each streak counts: `streakId` tells them apart",
+        "each streak counts: `streakId` tells them apart, and is empty for a gift outside of streaks",
     ),
     show(
         "again",
@@ -274,7 +274,7 @@ pub const CASES: &[Case] = &[
         "interleaved",
         Some(Change::Interleaved),
         "two users send the same gift at once, and one user two gifts",
-        "each streak counts: `groupId` tells them apart",
+        "each streak counts: `groupId` tells them apart, and is 0 for a gift outside of streaks",
     ),
     room_show(
         "again",

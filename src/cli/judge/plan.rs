@@ -18,13 +18,20 @@ use crate::{
         expect::Expectation,
         table::{Case, Suite},
     },
-    cli::{args, process::signals::Signals},
+    cli::{
+        args,
+        process::{
+            output::{file_problem, shown},
+            signals::Signals,
+        },
+    },
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
         recording::{Item, What},
     },
     source::Tape,
+    tools::files,
 };
 
 /// Speed of rooms: a client library decodes at it without delay.
@@ -142,6 +149,17 @@ impl args::Conditions {
     pub(super) fn jobs(&self) -> usize {
         self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, Into::into), Into::into)
     }
+}
+
+/// Checks that a file can be written, and is not the recording.
+pub(super) fn check_output(path: &Path, force: bool, tape: &Tape) -> Result<(), Problem> {
+    let [output, input] = [Some(path), tape.path()].map(|path| path?.canonicalize().ok());
+    if output.is_some() && output == input {
+        let message = format!("{} is the recording itself", shown(path));
+        return Err(Problem::new(Code::BadRequest, message).hint("use another path for the output"));
+    }
+    // Dropped, it leaves no file.
+    files::Draft::new(path, force).map(drop).map_err(|error| file_problem(&error))
 }
 
 /// Checks that a recording has at most one room: the mock plays further ones to other users.

@@ -261,7 +261,7 @@ impl Venue for RoomVenue<'_> {
         self.log(|log| Progress {
             complaints: log.conduct.complaints.clone(),
             left_undone: log.conduct.left_undone.clone(),
-            awaited: log.conduct.awaited().map(str::to_owned),
+            awaited: log.conduct.awaited(self.mock.is_over()).map(str::to_owned),
         })
     }
 

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    plan::{Patience, Plan},
+    plan::{Patience, Plan, check_output},
     trial::Ran,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     cli::{
         args,
         options::folders,
-        process::output::{Verdict, Written, file_problem, report_loss, say, shown, warn, write},
+        process::output::{Verdict, Written, report_loss, say, shown, warn, write},
     },
     clock,
     hub::Filter,
@@ -28,7 +28,6 @@ use crate::{
     },
     source::Tape,
     terminal,
-    tools::files,
 };
 
 /// Number of runs that have to fail in the same way before anything is removed.
@@ -47,7 +46,7 @@ pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
     let case = args.conditions.suite()?.find(&args.case)?;
     let tape = Tape::find_in(&folders::recordings(), &args.recording)?;
     // Before anything runs, so that the work is not in vain.
-    check_output(&args.new)?;
+    check_output(&args.new.output, args.new.force, &tape)?;
     let plan = Plan::new(args.command, &args.conditions, &args.recording, tape)?;
     let started = clock::now();
     let first = match first_runs(&plan, case).await? {
@@ -70,11 +69,6 @@ pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
     let way = search.way.clone();
     let reached = search.run(at_a_time).await?;
     conclude(&plan, case, &way, &args.new, &reached, started).await
-}
-
-/// Checks that the result can be written.
-fn check_output(new: &args::NewRecording) -> Result<(), Problem> {
-    files::Draft::new(&new.output, new.force).map(drop).map_err(|error| file_problem(&error))
 }
 
 /// A way to fail: the same in two runs means that they have the same cause.
@@ -110,9 +104,11 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
         warn(why);
         Ok(Err(exit::FAILED))
     };
-    let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else {
-        return Ok(Err(exit::INTERRUPTED));
+    let stopped = || {
+        warn("❌ stopped by a signal: no recording was written");
+        Ok(Err(exit::INTERRUPTED))
     };
+    let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else { return stopped() };
     let _ = plan.manner.set(ran.manner);
     say(report::line(&ran.outcome) + "\n")?;
     if ran.outcome.failures.is_empty() {
@@ -131,9 +127,7 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
     };
     let mut ways = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
     for _ in 1..RUNS_BEFORE {
-        let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else {
-            return Ok(Err(exit::INTERRUPTED));
-        };
+        let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else { return stopped() };
         let now = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
         if now.is_empty() {
             return give_up("❌ COMMAND failed and then passed: a single run of it proves nothing");
@@ -252,7 +246,10 @@ async fn conclude(
     if !reached.is_minimal {
         warn(format_args!("💡 not the smallest: {} runs were not enough; raise --runs", reached.runs));
     }
-    let Some(ran) = plan.run(case, small, Patience::FULL).await? else { return Ok(exit::INTERRUPTED) };
+    let Some(ran) = plan.run(case, small, Patience::FULL).await? else {
+        warn("❌ stopped by a signal: the recording was not run again");
+        return Ok(exit::INTERRUPTED);
+    };
     let path = new.output.to_string_lossy();
     let mut outcome = Outcome { again: plan.again(&path, case), ..ran.outcome };
     // A smaller show may have failures of its own.

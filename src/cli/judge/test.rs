@@ -5,7 +5,7 @@ use std::{collections::VecDeque, env, fs, io::Write as _, path::Path, sync::Arc,
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::plan::{Manner, Patience, Plan};
+use super::plan::{Manner, Patience, Plan, check_output};
 use crate::{
     cases::{
         report::{self, Outcome, PLAIN, Verdict},
@@ -34,9 +34,9 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     if cases.is_empty() {
         return Err(Problem::new(Code::BadRequest, "no case is left").hint("run `livetape test --list`"));
     }
-    args.junit.as_deref().map_or(Ok(()), check_report)?;
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&folders::recordings(), recording)?;
+    args.junit.as_deref().map_or(Ok(()), |path| check_report(path, &tape))?;
     let plan = Plan::new(args.command, &args.conditions, recording, tape)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
@@ -66,7 +66,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
 }
 
 /// Checks that the report can be written, before anything runs.
-fn check_report(path: &Path) -> Result<(), Problem> {
+fn check_report(path: &Path, tape: &Tape) -> Result<(), Problem> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         let message = format!("the folder {} does not exist", shown(folder));
@@ -74,9 +74,7 @@ fn check_report(path: &Path) -> Result<(), Problem> {
             Problem::new(Code::BadRequest, message).hint("create it, or use another path for --junit")
         );
     }
-    // Dropped, it leaves no file.
-    drop(output::draft(path, true).map_err(|problem| problem.hint("use another path for --junit"))?);
-    Ok(())
+    check_output(path, true, tape).map_err(|problem| problem.hint("use another path for --junit"))
 }
 
 /// Writes a report for CI. Returns the exit code.

@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
@@ -333,6 +333,60 @@ fn a_killed_livetape_leaves_no_processes_and_no_files() {
     // What cleans up has the same error output, so this waits for its end.
     test.wait_with_output().unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the pipe");
+}
+
+#[test]
+fn a_stopped_test_writes_its_report() {
+    let folder = tempdir().unwrap();
+    let alive = pipe(folder.path());
+    let report = folder.path().join("report.xml");
+    let mut command = livetape(&["test", "demo", "--case", "plain", "--junit"]);
+    command.arg(&report).args(["--", "sh", "-c", "echo started > $0; sleep infinity"]).arg(&alive);
+    let test = command.stderr(Stdio::piped()).spawn().unwrap();
+    stop_once_started(&test, &alive);
+    let output = test.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(stderr(&output), "❌ stopped by a signal: the other cases did not run\n");
+    assert!(fs::read_to_string(report).unwrap().contains("tests=\"0\""));
+}
+
+#[test]
+fn a_stopped_shrink_says_so() {
+    let folder = tempdir().unwrap();
+    let alive = pipe(folder.path());
+    let small = folder.path().join("small.bin");
+    let mut command = livetape(&["shrink", "demo", "--case", "plain", "-o"]);
+    command.arg(&small).args(["--", "sh", "-c", "echo started > $0; sleep infinity"]).arg(&alive);
+    let shrink = command.stderr(Stdio::piped()).spawn().unwrap();
+    stop_once_started(&shrink, &alive);
+    let output = shrink.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(stderr(&output), "❌ stopped by a signal: no recording was written\n");
+    assert!(!small.exists());
+}
+
+/// Interrupts livetape once its command has written to the pipe.
+fn stop_once_started(livetape: &Child, alive: &Path) {
+    assert_eq!(fs::read_to_string(alive).unwrap(), "started\n");
+    assert!(Command::new("kill").args(["-INT", &livetape.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn the_recording_is_never_the_output() {
+    let folder = tempdir().unwrap();
+    let [show, link] = ["show.bin", "link.bin"].map(|name| folder.path().join(name));
+    fs::copy("recordings/short.bin", &show).unwrap();
+    std::os::unix::fs::symlink(&show, &link).unwrap();
+    let [show, link] = [show, link].map(|path| path.display().to_string());
+    for args in [
+        &["test", &show, "--junit", &link, "--", "true"][..],
+        &["shrink", &link, "--case", "plain", "-o", &show, "--force", "--", "true"],
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("is the recording itself"), "{}", stderr(&output));
+    }
+    assert_eq!(fs::read(show).unwrap(), fs::read("recordings/short.bin").unwrap());
 }
 
 /// Creates a named pipe, which ends once every process that has opened it for writing is over.

@@ -100,6 +100,14 @@ pub(super) fn rise(
     })
 }
 
+/// Counts each gift without a streak by how much its count is above the highest one of them.
+pub(super) fn without_streak(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
+    match &counted.event.details {
+        Details::Gift(gift) if gift.streak_id.is_empty() => rise(memory, counted, |_, _| (0, 0), true),
+        _ => 1,
+    }
+}
+
 /// Counts another number of likes, given their own number and the total.
 pub(super) fn likes(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i64) -> usize {
     let Details::Likes { own, total } = counted.event.details else { return 1 };

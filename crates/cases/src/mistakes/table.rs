@@ -4,7 +4,7 @@ use super::{
     Show,
     count::{
         Counted, Memory, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price, rise,
-        rounded, sent_by, social, streak, viewers,
+        rounded, sent_by, social, streak, viewers, without_streak,
     },
     slim::Details,
 };
@@ -228,6 +228,13 @@ pub(super) const TABLE: &[Mistake] = &[
         "taking a streak for the last one with the same gift",
         "taken for another with the gift",
         |memory, _, _, counted| rise(memory, counted, |_, gift| (0, gift), false),
+    ),
+    mistake(
+        "one_streak",
+        GIFTS,
+        "taking all gifts without a `streakId` for one streak",
+        "taken for others without a streak",
+        |memory, _, _, counted| without_streak(memory, counted),
     ),
     mistake(
         "counted_again",

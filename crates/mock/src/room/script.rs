@@ -238,12 +238,9 @@ fn stages(
 }
 
 fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
-    let unplayable = |error| match error {
-        Error::Write(error) => {
-            let folder = std::env::temp_dir();
-            format!("cannot copy {name} to {}: {error}; set TMPDIR to another folder", folder.display())
-        }
-        error => format!("cannot play {name}: {error}"),
+    let unplayable = |error| {
+        let hint = if matches!(error, Error::Write(_)) { "; set TMPDIR to another folder" } else { "" };
+        format!("cannot play {name}: {error}{hint}")
     };
     if let Some(Opener(open)) = recordings.built_in.get(name) {
         return Show::read(open().map_err(|problem| problem.to_string())?).map_err(unplayable);
