@@ -34,8 +34,8 @@ const CHUNK_BYTES_MAX: usize = 64 << 10;
 struct Way {
     /// Number of chunks that are on the way, in both directions.
     loaded: AtomicUsize,
-    /// Number of times that somebody sent something while nothing was on the way: nobody waits for an answer then, unlike
-    /// those who send one message at a time.
+    /// Number of times that somebody sent while nothing was on the way. Waiting for each answer makes one trip of each
+    /// message.
     trips: AtomicUsize,
 }
 

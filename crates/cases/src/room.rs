@@ -96,7 +96,7 @@ impl Awaited {
         Self { what, until: from + within, within, has_tried: false }
     }
 
-    /// Whoever finds the user offline has come back in vain.
+    /// A client that finds the user offline has come back in vain.
     fn is_over(&self, is_room_over: bool) -> bool {
         is_room_over && self.has_tried
     }

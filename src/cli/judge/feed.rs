@@ -59,10 +59,6 @@ impl Plan {
         let stage = bound.serve(None);
         let venue = Feed { plan: self, staged: &staged, stage: &stage, right: &right };
         let ran = self.run_beside(case, &venue, patience, &right, env).await;
-        if self.stop.is_cancelled() {
-            // The process ends. A show that has just begun would wait for clients that never come.
-            return ran;
-        }
         stage.control.shut_down();
         let _ = show.await;
         stage.close().await;

@@ -182,9 +182,13 @@ impl Bound {
             webhook.start(hub.clone(), control.shutdown().clone(), &displays);
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
+        let shutdown = control.shutdown().clone();
         let serving = tokio::spawn(async move {
-            listener.refuse(late).await;
-            server::serve_both(listener, tikfinity, server).await;
+            tokio::select! { biased;
+                // Nobody may ever try to connect.
+                () = shutdown.cancelled() => {}
+                () = listener.refuse(late) => server::serve_both(listener, tikfinity, server).await,
+            }
         });
         Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
     }

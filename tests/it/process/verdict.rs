@@ -4,7 +4,7 @@ use std::{
     env, fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
@@ -294,6 +294,7 @@ fn bad_input_is_one_clear_line() {
         (&["--", "true"], 1, "never connected before it exited with 0"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
+        (&["--case", "late", "--", "sh", "-c", "exit 7"], 1, "exited with 7 instead of trying again"),
         (&["--suite", "room", "--", "sh", "-c", "exit 7"], 1, "look for its error in its output"),
     ] {
         let output = run(&[&["test", "demo"], args].concat());
@@ -336,39 +337,24 @@ fn a_killed_livetape_leaves_no_processes_and_no_files() {
 }
 
 #[test]
-fn a_stopped_test_writes_its_report() {
-    let folder = tempdir().unwrap();
-    let alive = pipe(folder.path());
-    let report = folder.path().join("report.xml");
-    let mut command = livetape(&["test", "demo", "--case", "plain", "--junit"]);
-    command.arg(&report).args(["--", "sh", "-c", "echo started > $0; sleep infinity"]).arg(&alive);
-    let test = command.stderr(Stdio::piped()).spawn().unwrap();
-    stop_once_started(&test, &alive);
-    let output = test.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert_eq!(stderr(&output), "❌ stopped by a signal: the other cases did not run\n");
-    assert!(fs::read_to_string(report).unwrap().contains("tests=\"0\""));
-}
-
-#[test]
-fn a_stopped_shrink_says_so() {
-    let folder = tempdir().unwrap();
-    let alive = pipe(folder.path());
-    let small = folder.path().join("small.bin");
-    let mut command = livetape(&["shrink", "demo", "--case", "plain", "-o"]);
-    command.arg(&small).args(["--", "sh", "-c", "echo started > $0; sleep infinity"]).arg(&alive);
-    let shrink = command.stderr(Stdio::piped()).spawn().unwrap();
-    stop_once_started(&shrink, &alive);
-    let output = shrink.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert_eq!(stderr(&output), "❌ stopped by a signal: no recording was written\n");
-    assert!(!small.exists());
-}
-
-/// Interrupts livetape once its command has written to the pipe.
-fn stop_once_started(livetape: &Child, alive: &Path) {
-    assert_eq!(fs::read_to_string(alive).unwrap(), "started\n");
-    assert!(Command::new("kill").args(["-INT", &livetape.id().to_string()]).status().unwrap().success());
+fn who_stops_it_is_told_what_was_written() {
+    for (args, said, is_written) in [
+        (["test", "demo", "--case", "plain", "--junit"], "the other cases did not run", true),
+        (["shrink", "demo", "--case", "plain", "-o"], "no recording was written", false),
+    ] {
+        let folder = tempdir().unwrap();
+        let (alive, written) = (pipe(folder.path()), folder.path().join("written"));
+        let mut command = livetape(&args);
+        command.arg(&written).args(["--", "sh", "-c", "echo started > $0; sleep infinity"]).arg(&alive);
+        let running = command.stderr(Stdio::piped()).spawn().unwrap();
+        assert_eq!(fs::read_to_string(&alive).unwrap(), "started\n");
+        let interrupt = ["-INT", &running.id().to_string()];
+        assert!(Command::new("kill").args(interrupt).status().unwrap().success());
+        let output = running.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        assert_eq!(stderr(&output), format!("❌ stopped by a signal: {said}\n"));
+        assert_eq!(written.exists(), is_written);
+    }
 }
 
 #[test]

@@ -88,6 +88,21 @@ fn bots_with_one_mistake_are_recognised() {
     }
 }
 
+/// The burst also has messages with ids that `Number` rounds to the same.
+#[test]
+fn gifts_outside_of_streaks_are_taken_for_one() {
+    let events = events_of(change(Change::Burst, ITEMS.clone()));
+    let mut highest = BTreeMap::new();
+    for (.., gift) in gifts(&events) {
+        let count = highest.entry(&gift.streak_id).or_insert(0);
+        *count = gift.repeat_count.max(*count);
+    }
+    let got = highest.values().sum::<i32>().to_string();
+    let Explanation { candidates, found } = explain(&slim(&events), &[], &[], "gifts", &got);
+    assert_eq!(Vec::from_iter(candidates.keys()), [&"ids_rounded", &"one_streak"]);
+    assert_eq!(found, None);
+}
+
 #[test]
 fn a_diagnosis_says_what_differs_and_where_first() {
     let got = diagnose(&CUT_STREAKS, &[], &[], "diamonds", "31");
