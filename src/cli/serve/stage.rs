@@ -184,11 +184,12 @@ impl Bound {
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let shutdown = control.shutdown().clone();
         let serving = tokio::spawn(async move {
-            tokio::select! { biased;
+            tokio::select! {
+                () = listener.refuse(late) => {}
                 // Nobody may ever try to connect.
                 () = shutdown.cancelled() => {}
-                () = listener.refuse(late) => server::serve_both(listener, tikfinity, server).await,
             }
+            server::serve_both(listener, tikfinity, server).await;
         });
         Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
     }
@@ -258,4 +259,20 @@ pub(crate) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
         display::say(&format!("⚠️ Incomplete: {}", ended.loss));
     }
     Ok(ended.exit_code()?.max(otherwise))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The display ends with the feed. On one thread, the server does not run before it is stopped.
+    #[tokio::test]
+    async fn a_server_that_is_stopped_at_once_closes_its_feed() {
+        let mut settings = Settings::default();
+        settings.server.port = Some(0);
+        let (bound, _) = Bound::listen(&settings, &args::Lifecycle::default(), None).await.unwrap();
+        let hub = bound.hub.clone();
+        assert_eq!(bound.serve(None).close().await, exit::DONE);
+        assert_eq!(hub.close_code(), Some(close::GOING_AWAY));
+    }
 }
