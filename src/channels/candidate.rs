@@ -7,7 +7,7 @@ use crate::{
     control::{Answer, Refusal, Status},
     room::{Permit, check_known},
     sans_io::error::{Cause, Problem},
-    source::live::{self, Check, Transport},
+    source::live::{self, Check},
 };
 
 /// A user who is being looked up, and the order to connect.
@@ -31,7 +31,7 @@ pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<Found
     }
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Starts to look up `user`, one look-up at a time. If a token already has that room open, it replaces
     /// the current room at once. `has_slot`: the current room leaves its slot to the next one.
     pub(super) fn look_up(
@@ -58,7 +58,7 @@ impl<T: Transport> Channel<T> {
             let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
             let permit = Permit { slot, claim, ..Permit::default() };
             options.turn = Some(options.limit.admit(Duration::ZERO)?);
-            Ok(Found { permit, check: live::check(&options, &transport).await })
+            Ok(Found { permit, check: live::check(&options, transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });
         None

@@ -17,7 +17,7 @@ use crate::{
         error::{Code, Problem},
         username::normalise,
     },
-    source::live::{self, Live, LiveOptions, Transport},
+    source::live::{self, Live, LiveOptions},
 };
 
 /// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel
@@ -87,7 +87,7 @@ pub(super) struct Shown {
     pub(super) room: Attachment,
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Connects to a room, or attaches to it, and shows it until it ends or is left.
     pub(super) async fn connect(&mut self, wanted: Wanted) -> State {
         let Wanted { user, origin, answer, continues } = wanted;

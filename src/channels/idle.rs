@@ -20,7 +20,7 @@ use crate::{
         error::{Code, Problem},
         recording::{Flags, Item, What, records::Header},
     },
-    source::{Loaded, live::Transport, load},
+    source::{Loaded, load},
 };
 
 /// A recording that is being opened while orders are still processed, and the order for it.
@@ -40,7 +40,7 @@ impl Opening {
     }
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Waits for an order that starts something.
     pub(super) async fn idle(&mut self) -> State {
         let mut opening: Option<Opening> = None;

@@ -56,7 +56,7 @@ use crate::{
     sans_io::error::{Problem, close},
     source::{
         Replay, Tape,
-        live::{Live, Outcome, Transport},
+        live::{Live, Outcome, SharedTransport},
     },
 };
 
@@ -106,23 +106,23 @@ enum State {
 }
 
 /// Which channel it is.
-enum Role<T> {
+enum Role {
     /// The main channel, which opens those of tokens, too.
     Main {
-        tokens: Box<TokenChannels<T>>,
+        tokens: Box<TokenChannels>,
         /// Opens them and private replays, until it is started in a task of its own.
-        requests: Option<Box<RequestTask<T>>>,
+        requests: Option<Box<RequestTask>>,
     },
     /// The channel of a token's user, with its entry in the registry until it is closed.
     Token { entry: Option<RegistryEntry> },
 }
 
-impl<T> Role<T> {
+impl Role {
     fn is_token(&self) -> bool {
         matches!(self, Self::Token { .. })
     }
 
-    fn tokens(&self) -> Option<&TokenChannels<T>> {
+    fn tokens(&self) -> Option<&TokenChannels> {
         if let Self::Main { tokens, .. } = self { Some(tokens) } else { None }
     }
 
@@ -135,29 +135,29 @@ impl<T> Role<T> {
 }
 
 /// A channel: a hub, and what it is attached to.
-pub struct Channel<T> {
+pub struct Channel {
     hub: Hub,
     driver: Driver,
     shutdown: CancellationToken,
-    transport: T,
+    transport: SharedTransport,
     options: ChannelOptions,
     rooms: Rooms,
-    role: Role<T>,
+    role: Role,
     /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
     ended: Ended,
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Creates a channel for `hub` that processes the orders of `control`.
     pub fn new(
         hub: Hub,
         control: &Control,
         mut driver: Driver,
-        transport: T,
+        transport: impl Into<SharedTransport>,
         mut options: ChannelOptions,
     ) -> Self {
-        let limit = driver.limit().clone();
+        let (transport, limit) = (transport.into(), driver.limit().clone());
         limit.set_budget(options.live.lookup_budget());
         options.live.limit = limit;
         driver.set_tester(test::tester(transport.clone(), options.live.clone()));

@@ -8,7 +8,7 @@ use crate::{
         error::Problem,
         recording::{Loss, records::Header},
     },
-    source::{Left, Position, Replay, Tape, live::Transport},
+    source::{Left, Position, Replay, Tape},
 };
 
 /// [`Header::source`] of a recorded replay.
@@ -29,7 +29,7 @@ impl Played {
     }
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Plays a recording until the server shuts down or the recording is disconnected.
     ///
     /// # Errors

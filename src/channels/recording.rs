@@ -11,10 +11,10 @@ use crate::{
         error::{Code, Problem},
         recording::{Loss, records::Header},
     },
-    source::live::{RECORDER_BYTES_MAX, Transport},
+    source::live::RECORDER_BYTES_MAX,
 };
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         let target = match &self.options.record {
             None => return Ok(None),

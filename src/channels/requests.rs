@@ -16,7 +16,7 @@ use crate::{
     },
     hub::{Hub, Limits},
     sans_io::error::{Cause, Problem},
-    source::{self, Replay, Tape, in_time, live::Transport, shown_name},
+    source::{self, Replay, Tape, in_time, shown_name},
 };
 
 /// Maximum time for rooms and replays to end when the server shuts down.
@@ -27,14 +27,14 @@ const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
 const CHANGED_BYTES_MAX: u64 = 4 << 20;
 
 /// Opens and closes the additional channels, in a task of its own.
-pub(super) struct RequestTask<T> {
-    pub(super) tokens: TokenChannels<T>,
+pub(super) struct RequestTask {
+    pub(super) tokens: TokenChannels,
     requests: ChannelRequests,
     replays: Arc<Semaphore>,
 }
 
-impl<T: Transport> RequestTask<T> {
-    pub(super) fn new(requests: ChannelRequests, tokens: TokenChannels<T>) -> Self {
+impl RequestTask {
+    pub(super) fn new(requests: ChannelRequests, tokens: TokenChannels) -> Self {
         let replays = Arc::new(Semaphore::new(requests.max_replays.min(Semaphore::MAX_PERMITS)));
         Self { tokens, requests, replays }
     }

@@ -30,7 +30,7 @@ use crate::{
         recording::{Flags, Item, What},
         username::normalise,
     },
-    source::live::{Outcome, Transport},
+    source::live::Outcome,
 };
 
 /// How a room ended for this channel.
@@ -47,7 +47,7 @@ struct LiveEnd {
     was_connected: bool,
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Passes the items of a room to the recorder and the pipeline until the room ends or is left.
     pub(super) async fn show(
         &mut self,

@@ -20,7 +20,7 @@ use crate::{
             records::{ConnClose, Header, Status},
         },
     },
-    source::{Position, live::Transport, load},
+    source::{Position, load},
 };
 
 /// WebSocket close code of a connection that its process did not close itself.
@@ -56,7 +56,7 @@ pub(super) enum Intent {
     Replay(Box<Position>),
 }
 
-impl<T: Transport> Channel<T> {
+impl Channel {
     /// Works in each term, until the last one is over. Between terms, nothing runs here but the channels of
     /// tokens.
     pub async fn serve_terms(mut self, mut terms: mpsc::Receiver<Term>) -> Ended {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::{
     control::{Answer, Check, Refusal, Tester},
     sans_io::username::normalise,
-    source::live::{self, Transport},
+    source::live::{self, SharedTransport},
 };
 
 /// Returns a function that processes tests over `transport`, each in its own task.
-pub(super) fn tester<T: Transport>(transport: T, options: live::LiveOptions) -> Tester {
+pub(super) fn tester(transport: SharedTransport, options: live::LiveOptions) -> Tester {
     Box::new(move |user, answer: Answer<Check>| {
         let (transport, options) = (transport.clone(), options.clone());
         tokio::spawn(async move {
@@ -18,7 +18,7 @@ pub(super) fn tester<T: Transport>(transport: T, options: live::LiveOptions) -> 
     })
 }
 
-async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptions) -> Check {
+async fn test(user: String, transport: SharedTransport, options: live::LiveOptions) -> Check {
     let limit = options.limit.clone();
     let name = match normalise(&user) {
         Ok(name) => name,
@@ -32,7 +32,7 @@ async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptio
                 Err(refusal) => return refused(name, refusal),
             };
             let options = live::LiveOptions { user: name.clone(), turn, ..options };
-            (live::check(&options, &transport).await, None)
+            (live::check(&options, transport).await, None)
         }
     };
     if let Some(wait) = found.wait {

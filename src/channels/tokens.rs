@@ -30,7 +30,7 @@ use crate::{
     hub::{CloseReason, Hub, Limits},
     room::{Permit, Reserved, Room, Rooms, check_known},
     sans_io::error::{Code, close},
-    source::live::{self, Transport},
+    source::live::{self, SharedTransport},
 };
 
 /// Time that the channel of a token's user stays open after its last subscriber leaves, so that reloading a
@@ -42,11 +42,11 @@ type Opened = Result<ChannelGuard, Refusal>;
 
 /// Opens the channels of tokens' users. Clones share them.
 #[derive(Clone)]
-pub(super) struct TokenChannels<T> {
+pub(super) struct TokenChannels {
     pub(super) registry: ChannelRegistry,
     beside: Beside,
     rooms: Rooms,
-    transport: T,
+    transport: SharedTransport,
     live: live::LiveOptions,
     pub(super) backlog: Limits,
     /// Name of the main channel's stream.
@@ -57,11 +57,11 @@ pub(super) struct TokenChannels<T> {
     openings: Arc<Mutex<BTreeMap<String, watch::Receiver<Option<Opened>>>>>,
 }
 
-impl<T: Transport> TokenChannels<T> {
+impl TokenChannels {
     pub(super) fn new(
         requests: &ChannelRequests,
         rooms: Rooms,
-        transport: T,
+        transport: SharedTransport,
         options: &ChannelOptions,
         stream: String,
         shutdown: CancellationToken,
@@ -170,7 +170,7 @@ impl<T: Transport> TokenChannels<T> {
         user: &str,
         hub: Hub,
         (control, driver): (Control, Driver),
-        serve: impl FnOnce(Channel<T>) -> F,
+        serve: impl FnOnce(Channel) -> F,
     ) -> ChannelGuard {
         let (guard, entry) = self.registry.enter(user, &hub, driver.view());
         if entry.is_none() {

@@ -54,7 +54,7 @@ fn page(state: &str) -> ResponseTemplate {
 async fn api_live(answer: ResponseTemplate) -> Check {
     let server = answers("/api-live/user/room/", answer).await;
     Mock::given(path("/@isaackogz/live")).respond_with(ResponseTemplate::new(403)).mount(&server).await;
-    check(&options(&server), &network()).await
+    check(&options(&server), network()).await
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn every_known_page_maps_to_a_code() {
             .respond_with(ResponseTemplate::new(403))
             .mount(&server)
             .await;
-        check(&options(&server), &network()).await
+        check(&options(&server), network()).await
     };
     let state = |id: &str, status: u32| {
         format!(
@@ -270,11 +270,11 @@ async fn network_failures_map_to_codes() {
         ..upstream("x.invalid")
     };
     let asked = NetTransport::new(&through).unwrap();
-    let found = check(&through, &asked).await.why.unwrap();
+    let found = check(&through, asked).await.why.unwrap();
     assert_eq!(found.code, Code::DnsFailed, "{found:?}");
     let proxy = Some(Url::parse(&format!("http://{address}")).unwrap());
     let through = LiveOptions { proxy, ..upstream("x.invalid") };
-    let found = check(&through, &NetTransport::new(&through).unwrap()).await.why.unwrap();
+    let found = check(&through, NetTransport::new(&through).unwrap()).await.why.unwrap();
     assert_eq!(
         found.message,
         "x.invalid: cannot reach the proxy: connection refused: no server listens there"

@@ -22,7 +22,7 @@ fn offline() -> LiveOptions {
 
 async fn code(options: LiveOptions) -> Code {
     let network = NetTransport::new(&options).unwrap();
-    check(&options, &network).await.why.unwrap().code
+    check(&options, network).await.why.unwrap().code
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn tiktok_and_other_addresses_are_rejected_at_once() {
         let options = LiveOptions { upstream: url(&format!("http://{host}:1")), ..offline() };
         assert_eq!(code(options).await, Code::OfflineMode, "{host}");
     }
-    let why = check(&offline(), &NetTransport::new(&offline()).unwrap()).await.why.unwrap();
+    let why = check(&offline(), NetTransport::new(&offline()).unwrap()).await.why.unwrap();
     assert_eq!(why.message, "`www.tiktok.com` is not a loopback address, and livetape runs offline");
     let hint = why.code.terminal_hint(&why.hint);
     assert!(hint.contains("--upstream") && hint.contains("LIVETAPE_OFFLINE"), "{hint}");
@@ -86,7 +86,7 @@ async fn proxies_elsewhere_are_rejected_and_others_are_not_asked() {
     for scheme in ["http", "socks5"] {
         let through = LiveOptions { proxy: url(&format!("{scheme}://{address}")), ..offline() };
         let network = NetTransport::new(&through).unwrap();
-        assert_eq!(check(&through, &network).await.why.unwrap().code, Code::OfflineMode);
+        assert_eq!(check(&through, network.clone()).await.why.unwrap().code, Code::OfflineMode);
         let request = Request { url: format!("ws://{ELSEWHERE}/"), headers: vec![] };
         let Err(OpenError::Unreached(unreached)) = network.open(&request).await else { panic!("{scheme}") };
         assert_eq!(unreached.code, Code::OfflineMode);

@@ -289,6 +289,6 @@ async fn listen(
 }
 
 /// Returns a transport that rejects every connection, so that a test never reaches TikTok.
-fn offline() -> impl live::Transport {
+fn offline() -> live::MemoryTransport {
     live::MemoryTransport::new(|| async { Err::<DuplexStream, _>(io::Error::other("a tape is offline")) })
 }

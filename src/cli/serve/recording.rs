@@ -19,7 +19,7 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
     settings: &Settings,
     user: &str,
     lines: &[String],
-    start: impl FnOnce(Channel<NetTransport>) -> E,
+    start: impl FnOnce(Channel) -> E,
 ) -> Result<u8, Problem> {
     let folder = || Record::Folder(settings.server.folder());
     let options = ChannelOptions {

@@ -38,7 +38,7 @@ pub(crate) struct Stage {
 }
 
 /// The main channel of a server.
-pub(super) type Source = Channel<NetTransport>;
+pub(super) type Source = Channel;
 
 /// Listens, announces the addresses with `greet`, serves until the source that `start` returns has ended, and
 /// closes the server. Returns the exit code.
@@ -184,10 +184,10 @@ impl Bound {
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let shutdown = control.shutdown().clone();
         let serving = tokio::spawn(async move {
-            tokio::select! {
-                () = listener.refuse(late) => {}
+            tokio::select! { biased;
                 // Nobody may ever try to connect.
                 () = shutdown.cancelled() => {}
+                () = listener.refuse(late) => {}
             }
             server::serve_both(listener, tikfinity, server).await;
         });

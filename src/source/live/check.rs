@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LiveOptions, Transport, failure::Failure, lookup, upstream::Upstream};
+use super::{LiveOptions, SharedTransport, failure::Failure, lookup, upstream::Upstream};
 use crate::{
     clock,
     control::Known,
@@ -38,8 +38,8 @@ impl From<Known> for Check {
 
 /// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute,
 /// unless other look-ups are queued.
-pub async fn check<T: Transport>(options: &LiveOptions, transport: &T) -> Check {
-    match look_up(options, transport).await {
+pub async fn check(options: &LiveOptions, transport: impl Into<SharedTransport>) -> Check {
+    match look_up(options, transport.into()).await {
         Ok(room) => Check {
             exists: Some(true),
             live: Some(room.is_live()),
@@ -63,10 +63,10 @@ pub async fn check<T: Transport>(options: &LiveOptions, transport: &T) -> Check 
     }
 }
 
-async fn look_up<T: Transport>(options: &LiveOptions, transport: &T) -> Result<lookup::FoundRoom, Failure> {
+async fn look_up(options: &LiveOptions, transport: SharedTransport) -> Result<lookup::FoundRoom, Failure> {
     let user = options.username()?;
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
-    let mut upstream = Upstream::new(options, transport.clone(), wall_anchor);
+    let mut upstream = Upstream::new(options, transport, wall_anchor);
     let cookie = options.session_cookie().unwrap_or_default();
     let mut retry = Retry::new(options.attempts_max, options.seed);
     loop {

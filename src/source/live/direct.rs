@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     failure::Failure,
-    transport::{HttpResponse, Request, Transport},
+    transport::{HttpResponse, Request},
     upstream::{Upstream, browser_headers},
     url,
 };
@@ -16,7 +16,7 @@ const COOKIE_TRIES: u32 = 8;
 const COOKIE_EVERY: Duration = Duration::from_millis(750);
 
 /// Requests the cookie: `ttwid=…`.
-pub(super) async fn get_cookie<T: Transport>(upstream: &mut Upstream<T>) -> Result<String, Failure> {
+pub(super) async fn get_cookie(upstream: &mut Upstream) -> Result<String, Failure> {
     let request = Request { url: url::with_path(&upstream.origins.www, "/"), headers: browser_headers("") };
     let mut due = upstream.now();
     for _ in 0..COOKIE_TRIES {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::talk::{End, Lost};
 use super::{
-    LiveOptions, Outcome, Transport, WAIT_LIVE_MIN,
+    LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN,
     failure::Failure,
     lookup::look_up,
     upstream::{Turn, Upstream},
@@ -28,9 +28,9 @@ use crate::sans_io::{
 pub(super) const STREAM_ENDED: &str = "stream_ended";
 
 /// Drives the connection to one user's room.
-pub(super) struct Driver<T> {
+pub(super) struct Driver {
     pub(super) options: LiveOptions,
-    pub(super) upstream: Upstream<T>,
+    pub(super) upstream: Upstream,
     pub(super) retry: Retry,
     pub(super) random: SplitMix,
     /// TikTok's cookie, reused for reconnects.
@@ -47,10 +47,10 @@ struct Failed {
     close: Option<ConnClose>,
 }
 
-impl<T: Transport> Driver<T> {
+impl Driver {
     pub(super) fn new(
         options: LiveOptions,
-        transport: T,
+        transport: SharedTransport,
         wall_anchor: Duration,
         out: mpsc::Sender<Vec<Item>>,
         stop: CancellationToken,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     failure::{Failure, NOT_FOUND, OFFLINE},
-    transport::{HttpResponse, Request, Transport},
+    transport::{HttpResponse, Request},
     upstream::{Upstream, browser_headers},
     url,
 };
@@ -56,11 +56,7 @@ impl FoundRoom {
 
 /// Looks up a user, when it is time. For a live room, also checks that it is not age-restricted. Whether the
 /// user is live is remembered for later requests.
-pub(super) async fn look_up<T: Transport>(
-    upstream: &mut Upstream<T>,
-    user: &str,
-    cookie: &str,
-) -> Result<FoundRoom, Failure> {
+pub(super) async fn look_up(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
     upstream.turn().await;
     let room = find(upstream, user, cookie).await?;
     match room.live() {
@@ -74,11 +70,7 @@ pub(super) async fn look_up<T: Transport>(
 }
 
 /// Fails only on an explicit age restriction: without a login, room info often fails for other reasons.
-async fn check_age<T: Transport>(
-    upstream: &mut Upstream<T>,
-    room_id: i64,
-    cookie: &str,
-) -> Result<(), Failure> {
+async fn check_age(upstream: &mut Upstream, room_id: i64, cookie: &str) -> Result<(), Failure> {
     let room_id = room_id.to_string();
     let pairs =
         [("aid", "1988"), ("app_name", "tiktok_web"), ("device_platform", "web_pc"), ("room_id", &room_id)];
@@ -89,11 +81,7 @@ async fn check_age<T: Transport>(
     if json["status_code"].as_i64() == Some(AGE_RESTRICTED) { Err(age_restricted()) } else { Ok(()) }
 }
 
-async fn find<T: Transport>(
-    upstream: &mut Upstream<T>,
-    user: &str,
-    cookie: &str,
-) -> Result<FoundRoom, Failure> {
+async fn find(upstream: &mut Upstream, user: &str, cookie: &str) -> Result<FoundRoom, Failure> {
     let first = match ask(upstream, api_live(&upstream.origins.www, user), cookie, read_api_live).await {
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,
@@ -106,8 +94,8 @@ async fn find<T: Transport>(
     }
 }
 
-async fn ask<T: Transport>(
-    upstream: &mut Upstream<T>,
+async fn ask(
+    upstream: &mut Upstream,
     url: String,
     cookie: &str,
     read: fn(&HttpResponse, Duration) -> Result<FoundRoom, Failure>,

@@ -33,7 +33,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 #[cfg(feature = "live")]
 pub use transport::NetTransport;
 pub use transport::{
-    Counted, HttpResponse, MemoryTransport, OpenError, Opened, Received, Request, Transport, Unreached,
+    Counted, HttpResponse, MemoryTransport, OpenError, Opened, Received, Request, SharedTransport, Stream,
+    Transport, Unreached,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
@@ -92,12 +93,12 @@ pub struct Live {
 impl Live {
     /// Starts connecting, on the caller's runtime.
     #[must_use]
-    pub fn start<T: Transport>(options: LiveOptions, transport: T) -> Self {
+    pub fn start(options: LiveOptions, transport: impl Into<SharedTransport>) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
         let header = header(&LiveOptions { wall_anchor: Some(wall_anchor), ..options.clone() });
         let (sender, batches) = Batches::channel();
         let stop = CancellationToken::new();
-        let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
+        let driver = driver::Driver::new(options, transport.into(), wall_anchor, sender, stop.clone());
         let task = tokio::spawn(driver.run());
         Self::over(header, batches, task, stop)
     }

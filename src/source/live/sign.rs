@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     LiveOptions, SignForm, direct,
     failure::{Failure, RATE_LIMITED},
-    transport::{HttpResponse, Request, Transport},
+    transport::{HttpResponse, Request},
     upstream::{USER_AGENT, Upstream},
     url,
 };
@@ -39,8 +39,8 @@ pub(super) struct Signed {
 }
 
 /// Requests a signature from the sign server.
-pub(super) async fn sign<T: Transport>(
-    upstream: &mut Upstream<T>,
+pub(super) async fn sign(
+    upstream: &mut Upstream,
     options: &LiveOptions,
     room_id: i64,
     random: &mut SplitMix,

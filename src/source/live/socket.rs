@@ -2,7 +2,7 @@
 
 use super::{
     failure::Failure,
-    transport::{HttpResponse, OpenError, Opened, Request, Transport},
+    transport::{HttpResponse, OpenError, Opened, Request},
     upstream::{USER_AGENT, Upstream},
 };
 use crate::sans_io::error::Code;
@@ -11,11 +11,7 @@ use crate::sans_io::error::Code;
 const DEVICE_BLOCKED: &str = "415";
 
 /// Opens the socket. TikTok uses no subprotocol.
-pub(super) async fn open<T: Transport>(
-    upstream: &mut Upstream<T>,
-    url: String,
-    cookie: &str,
-) -> Result<Opened<T::Stream>, Failure> {
+pub(super) async fn open(upstream: &mut Upstream, url: String, cookie: &str) -> Result<Opened, Failure> {
     let headers = vec![
         ("user-agent", USER_AGENT.to_owned()),
         ("referer", "https://www.tiktok.com/".to_owned()),

@@ -11,7 +11,7 @@ use super::{
     held::Held,
     options::{Origins, Url},
     redact::Redact,
-    transport::{HttpResponse, OpenError, Opened, Request, Transport, Unreached},
+    transport::{HttpResponse, OpenError, Opened, Request, SharedTransport, Unreached},
     url,
 };
 use crate::{
@@ -48,8 +48,8 @@ pub(super) enum Turn {
 }
 
 /// The upstream and the exchanges with it.
-pub(super) struct Upstream<T> {
-    pub(super) transport: T,
+pub(super) struct Upstream {
+    pub(super) transport: SharedTransport,
     pub(super) origins: Origins,
     pub(super) redact: Redact,
     pub(super) limit: Limit,
@@ -62,8 +62,8 @@ pub(super) struct Upstream<T> {
     wall_anchor: Duration,
 }
 
-impl<T: Transport> Upstream<T> {
-    pub(super) fn new(options: &LiveOptions, transport: T, wall_anchor: Duration) -> Self {
+impl Upstream {
+    pub(super) fn new(options: &LiveOptions, transport: SharedTransport, wall_anchor: Duration) -> Self {
         let mut redact = Redact::new(options.sign_key.iter().chain(&options.session_cookie));
         for (_, value) in options.upstream.iter().chain(&options.sign_url).flat_map(Url::query_pairs) {
             redact.hide(&value);
@@ -144,7 +144,7 @@ impl<T: Transport> Upstream<T> {
     }
 
     /// Opens a WebSocket. Records a rejection.
-    pub(super) async fn open(&mut self, request: &Request) -> Result<Opened<T::Stream>, OpenError> {
+    pub(super) async fn open(&mut self, request: &Request) -> Result<Opened, OpenError> {
         let result = within(OPEN_TIMEOUT, self.transport.open(request)).await;
         let late = || OpenError::Unreached(Unreached::new("the WebSocket was not opened within 20 s"));
         let result = result.unwrap_or_else(|| Err(late()));

@@ -129,7 +129,7 @@ async fn a_check_does_not_connect() {
     ];
     for (reply, expected) in cases {
         let server = Server::new([(API, vec![reply])]);
-        let check = check(&options(), &server.transport()).await;
+        let check = check(&options(), server.transport()).await;
         assert_eq!(
             (check.exists, check.live, check.can_connect, check.why.map(|problem| problem.code)),
             expected
@@ -143,14 +143,14 @@ async fn a_check_retries_once_if_the_user_is_not_found() {
     let requests =
         |server: &Server| server.seen().iter().filter(|seen| matches!(seen, Seen::Request(..))).count();
     let server = Server::new([(API, vec![ok(NOT_FOUND), room(2)])]);
-    let found = check(&options(), &server.transport()).await;
+    let found = check(&options(), server.transport()).await;
     assert_eq!((found.exists, found.can_connect), (Some(true), true), "{found:?}");
     let server = Server::new([(API, vec![ok(NOT_FOUND)])]);
-    let found = check(&options(), &server.transport()).await;
+    let found = check(&options(), server.transport()).await;
     assert_eq!((found.exists, requests(&server)), (Some(false), 2));
     // Other failures are reported at once.
     let server = Server::new([(API, vec![status(429, &[], "")])]);
-    check(&options(), &server.transport()).await;
+    check(&options(), server.transport()).await;
     assert_eq!(requests(&server), 1);
 }
 

@@ -20,8 +20,6 @@ use crate::support::mock::Mock;
 /// Bytes that the client has read, for each connection in the order of opening.
 pub(super) type Read = Arc<Mutex<Vec<Vec<u8>>>>;
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Torn>> + Send>>;
-
 /// The client's end of a connection.
 pub(super) struct Torn {
     io: DuplexStream,
@@ -35,16 +33,12 @@ pub(super) struct Torn {
     read: Read,
 }
 
-pub(super) fn transport(
-    mock: &Mock,
-    random: Random,
-    read: Read,
-) -> MemoryTransport<impl Fn() -> Connecting + Clone + use<>> {
+pub(super) fn transport(mock: &Mock, random: Random, read: Read) -> MemoryTransport {
     let connector = mock.connector.clone();
     let random = Arc::new(Mutex::new(random));
     MemoryTransport::new(move || {
         let (connector, random, read) = (connector.clone(), Arc::clone(&random), Arc::clone(&read));
-        let connecting: Connecting = Box::pin(async move {
+        async move {
             let io = connector.connect().await?;
             let mut random = random.lock().unwrap().fork();
             let (piece_max, late) = random.of(&[(7, 10_000), (100, 1_000), (1_500, 20), (65_536, 5)]);
@@ -54,8 +48,7 @@ pub(super) fn transport(
                 read.len() - 1
             };
             Ok(Torn { io, random, piece_max, late, timer: None, number, read })
-        });
-        connecting
+        }
     })
 }
 

@@ -1,11 +1,6 @@
 //! A mock in memory and a client that sees every byte.
 
-use std::{
-    io::{self, Cursor},
-    path::Path,
-    pin::Pin,
-    time::Duration,
-};
+use std::{io::Cursor, path::Path, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -34,8 +29,6 @@ pub(crate) const ROOM: i64 = 7_240_536_397_118_808_469;
 pub(crate) const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 /// Maximum time that a test waits for a byte.
 const PATIENCE: Duration = Duration::from_secs(3600);
-
-type Connecting = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
 
 /// Adds the demo recording to a scenario.
 pub(crate) fn with_demo(scenario: impl Into<ScenarioFile>) -> ScenarioFile {
@@ -76,12 +69,11 @@ impl Mock {
     }
 
     /// Returns a transport to the mock, for a live source.
-    pub(crate) fn transport(&self) -> MemoryTransport<impl Fn() -> Connecting + Clone + use<>> {
+    pub(crate) fn transport(&self) -> MemoryTransport {
         let connector = self.connector.clone();
         MemoryTransport::new(move || {
             let connector = connector.clone();
-            let connecting: Connecting = Box::pin(async move { connector.connect().await });
-            connecting
+            async move { connector.connect().await }
         })
     }
 

@@ -78,7 +78,7 @@ impl Server {
         Self { script, seen: Arc::default(), epoch: clock::now() }
     }
 
-    pub(crate) fn transport(&self) -> MemoryTransport<impl Fn() -> Connecting + Clone + use<>> {
+    pub(crate) fn transport(&self) -> MemoryTransport {
         let server = self.clone();
         MemoryTransport::new(move || {
             let (ours, theirs) = duplex(64 << 10);
@@ -190,5 +190,3 @@ impl Server {
         Ok(())
     }
 }
-
-type Connecting = std::future::Ready<io::Result<DuplexStream>>;

@@ -175,7 +175,7 @@ impl Setup {
     }
 
     /// Starts a server with a mock upstream, and creates its channel.
-    pub(crate) fn channel(mut self) -> (Rig, Channel<impl live::Transport>) {
+    pub(crate) fn channel(mut self) -> (Rig, Channel) {
         let mock = Mock::new(std::mem::replace(&mut self.scenario, Scenario::default().into()));
         let (transport, options) = (mock.transport(), self.options.clone());
         let mut rig = self.idle();

@@ -1,17 +1,16 @@
 //! One connection attempt: from a user name to an open socket.
 
 use bytes::Bytes;
-use tokio_tungstenite::WebSocketStream;
 use tungstenite::http::HeaderMap;
 
 use super::{
     super::{
-        Transport, direct,
+        direct,
         failure::Failure,
         lookup,
         sign::{self, Signed},
         socket,
-        transport::Received,
+        transport::{Received, Socket},
         url,
     },
     Driver,
@@ -29,8 +28,8 @@ use crate::sans_io::{
 const SWITCHING_PROTOCOLS: u32 = 101;
 
 /// An open connection.
-pub(super) struct Link<S> {
-    pub(super) socket: WebSocketStream<S>,
+pub(super) struct Link {
+    pub(super) socket: Socket,
     pub(super) session: Session,
     pub(super) received: Received,
 }
@@ -43,9 +42,9 @@ struct SocketTarget {
     signed: Option<Signed>,
 }
 
-impl<T: Transport> Driver<T> {
+impl Driver {
     /// Looks up the user and opens the socket.
-    pub(super) async fn connect(&mut self) -> Result<Link<T::Stream>, Failure> {
+    pub(super) async fn connect(&mut self) -> Result<Link, Failure> {
         let user = self.options.username()?;
         let session_cookie = self.options.session_cookie();
         let cookie = session_cookie.as_deref().unwrap_or_default();

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
 use tungstenite::{
     Error, Message,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -13,9 +12,8 @@ use tungstenite::{
 
 use super::{
     super::{
-        Transport,
         failure::Failure,
-        transport::{Received, Unreached},
+        transport::{Received, Socket, Unreached},
         upstream::within,
     },
     Driver, STREAM_ENDED,
@@ -50,10 +48,10 @@ pub(super) enum End {
     Lost(Box<Lost>),
 }
 
-impl<T: Transport> Driver<T> {
+impl Driver {
     /// Runs the session until it ends. Sends acks before frames are forwarded, so that they never wait for
     /// slow readers.
-    pub(super) async fn talk(&mut self, link: Link<T::Stream>) -> End {
+    pub(super) async fn talk(&mut self, link: Link) -> End {
         let Link { mut socket, mut session, received } = link;
         let (stop, out) = (self.stop.clone(), self.out.clone());
         let mut broken = None;
@@ -103,11 +101,7 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Sends what waits. Returns why the connection is broken; what arrived before can still be read.
-    async fn transmit(
-        &mut self,
-        socket: &mut WebSocketStream<T::Stream>,
-        session: &mut Session,
-    ) -> Option<String> {
+    async fn transmit(&mut self, socket: &mut Socket, session: &mut Session) -> Option<String> {
         let mut broken = None;
         while let Some(bytes) = session.poll_transmit() {
             match within(SEND_TIMEOUT, socket.send(Message::Binary(bytes.clone()))).await {
@@ -166,13 +160,13 @@ impl<T: Transport> Driver<T> {
         self.upstream.note_flagged(What::Frame(Frame { opcode, bytes }), flags);
     }
 
-    async fn close_stopped(&mut self, socket: WebSocketStream<T::Stream>) -> End {
+    async fn close_stopped(&mut self, socket: Socket) -> End {
         self.close(socket, "stopped").await;
         End::Stopped
     }
 
     /// Closes the socket, and records the frames that arrive before the server closes it, too.
-    async fn close(&mut self, mut socket: WebSocketStream<T::Stream>, reason: &str) {
+    async fn close(&mut self, mut socket: Socket, reason: &str) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         let time_max = self.options.close_timeout;
         let closing = async {

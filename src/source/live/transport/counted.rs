@@ -2,7 +2,7 @@
 //! empty frames endlessly.
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     sync::{
         Arc,
@@ -13,6 +13,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::Stream;
 use crate::sans_io::session::UNFINISHED_BYTES_MAX;
 
 /// Number of bytes read since the last call to `take`. Clones share the counter.
@@ -30,20 +31,25 @@ impl Received {
 }
 
 /// A connection that counts the bytes read from it.
-#[derive(Debug)]
-pub struct Counted<S> {
-    io: S,
+pub struct Counted {
+    io: Box<dyn Stream>,
     received: Received,
 }
 
-impl<S> Counted<S> {
-    pub(super) fn new(io: S) -> (Self, Received) {
-        let received = Received::default();
-        (Self { io, received: received.clone() }, received)
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted").field("received", &self.received).finish_non_exhaustive()
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+impl Counted {
+    pub(super) fn new(io: impl Stream + 'static) -> (Self, Received) {
+        let received = Received::default();
+        (Self { io: Box::new(io), received: received.clone() }, received)
+    }
+}
+
+impl AsyncRead for Counted {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -56,7 +62,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+impl AsyncWrite for Counted {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
     }

@@ -3,17 +3,20 @@
 use std::{fmt, future::Future, io};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::MaybeTlsStream;
 use tokio_util::task::AbortOnDropHandle;
 use tungstenite::http::{self, Uri};
 
 use super::{
-    BODY_BYTES_MAX, Counted, HttpResponse, OpenError, Opened, Request, Transport, Unreached, header_map,
-    opened, socket_config, upgrade,
+    BODY_BYTES_MAX, Counted, HttpResponse, OpenError, Opened, Request, Stream, Transport, Unreached,
+    header_map, opened, socket_config, upgrade,
 };
+
+type Connecting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
 
 /// A transport that gets each connection from a function. Ignores hosts and TLS.
 ///
@@ -26,54 +29,54 @@ use super::{
 /// });
 /// # drop(transport);
 /// ```
-#[derive(Clone)]
-pub struct MemoryTransport<C> {
-    connect: C,
+pub struct MemoryTransport {
+    connect: Box<dyn Fn() -> Connecting + Send + Sync>,
 }
 
-impl<C> MemoryTransport<C> {
+impl MemoryTransport {
     /// Creates a transport that calls `connect` for each connection.
-    pub fn new<F, S>(connect: C) -> Self
+    pub fn new<F, S>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
-        C: Fn() -> F,
-        F: Future<Output = io::Result<S>>,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: Stream + 'static,
     {
-        Self { connect }
+        Self {
+            connect: Box::new(move || {
+                let connecting = connect();
+                Box::pin(async { Ok(Box::new(connecting.await?) as Box<dyn Stream>) })
+            }),
+        }
     }
 }
 
-impl<C> fmt::Debug for MemoryTransport<C> {
+impl fmt::Debug for MemoryTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MemoryTransport")
     }
 }
 
-impl<C, F, S> Transport for MemoryTransport<C>
-where
-    C: Fn() -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = io::Result<S>> + Send,
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    type Stream = Counted<S>;
-
-    async fn get(&self, request: &Request) -> Result<HttpResponse, Unreached> {
-        let stream = (self.connect)().await.map_err(|error| Unreached::of(&error))?;
-        let request = request_of(request)?;
-        let text = |error: hyper::Error| Unreached::of(&error);
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
-        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let response = sender.send_request(request).await.map_err(text)?;
-        let (head, body) = response.into_parts();
-        let body = read(body).await.map_err(text)?;
-        Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
+impl Transport for MemoryTransport {
+    fn get<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<HttpResponse, Unreached>> {
+        Box::pin(async {
+            let stream = (self.connect)().await.map_err(|error| Unreached::of(&error))?;
+            let request = request_of(request)?;
+            let text = |error: hyper::Error| Unreached::of(&error);
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
+            let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+            let response = sender.send_request(request).await.map_err(text)?;
+            let (head, body) = response.into_parts();
+            let body = read(body).await.map_err(text)?;
+            Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
+        })
     }
 
-    async fn open(&self, request: &Request) -> Result<Opened<Counted<S>>, OpenError> {
-        let upgrade = upgrade(request)?;
-        let stream = (self.connect)().await?;
-        let (stream, received) = Counted::new(stream);
-        let config = Some(socket_config());
-        opened(tokio_tungstenite::client_async_with_config(upgrade, stream, config).await, received)
+    fn open<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Opened, OpenError>> {
+        Box::pin(async {
+            let upgrade = upgrade(request)?;
+            let (stream, received) = Counted::new((self.connect)().await?);
+            let (stream, config) = (MaybeTlsStream::Plain(stream), Some(socket_config()));
+            opened(tokio_tungstenite::client_async_with_config(upgrade, stream, config).await, received)
+        })
     }
 }
 

@@ -10,15 +10,16 @@ mod proxy;
 mod reach;
 mod why;
 
-use std::{fmt, future::Future, io};
+use std::{fmt, io, sync::Arc};
 
 use bytes::Bytes;
 pub use counted::{Counted, Received};
+use futures_util::future::BoxFuture;
 pub use memory::MemoryTransport;
 #[cfg(feature = "live")]
 pub use network::NetTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tungstenite::{
     Error,
     client::IntoClientRequest as _,
@@ -37,17 +38,45 @@ use super::{
 const WRITE_BYTES: usize = 16 << 10;
 
 /// A way to send requests to the upstream. Callers set timeouts by dropping the futures.
-pub trait Transport: Clone + Send + Sync + 'static {
-    /// Stream that a WebSocket runs over.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
+pub trait Transport: Send + Sync + 'static {
     /// Sends a GET request, without following redirects.
-    fn get(&self, request: &Request) -> impl Future<Output = Result<HttpResponse, Unreached>> + Send;
+    fn get<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<HttpResponse, Unreached>>;
 
     /// Opens a WebSocket.
-    fn open(&self, request: &Request)
-    -> impl Future<Output = Result<Opened<Self::Stream>, OpenError>> + Send;
+    fn open<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Opened, OpenError>>;
 }
+
+/// Any transport. Clones share it.
+#[derive(Clone)]
+pub struct SharedTransport(Arc<dyn Transport>);
+
+impl<T: Transport> From<T> for SharedTransport {
+    fn from(transport: T) -> Self {
+        Self(Arc::new(transport))
+    }
+}
+
+impl std::ops::Deref for SharedTransport {
+    type Target = dyn Transport;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for SharedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedTransport")
+    }
+}
+
+/// A connection of any transport.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A WebSocket to the upstream.
+pub(in crate::source::live) type Socket = WebSocketStream<MaybeTlsStream<Counted>>;
 
 /// A request. The URL and the headers may contain secrets.
 #[derive(Clone)]
@@ -91,9 +120,9 @@ impl fmt::Debug for HttpResponse {
 
 /// An open WebSocket.
 #[derive(Debug)]
-pub struct Opened<S> {
+pub struct Opened {
     /// The WebSocket itself.
-    pub socket: WebSocketStream<S>,
+    pub socket: Socket,
     /// Headers of the 101 response.
     pub headers: HeaderMap,
     /// Counter of the bytes read from it.
@@ -142,10 +171,10 @@ fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
 }
 
 /// Result of an upgrade in the library.
-type Handshake<S> = Result<(WebSocketStream<S>, Response<Option<Vec<u8>>>), Error>;
+type Handshake = Result<(Socket, Response<Option<Vec<u8>>>), Error>;
 
 /// Converts the result of an upgrade.
-fn opened<S>(result: Handshake<S>, received: Received) -> Result<Opened<S>, OpenError> {
+fn opened(result: Handshake, received: Received) -> Result<Opened, OpenError> {
     match result {
         Ok((socket, response)) => Ok(Opened { socket, headers: response.into_parts().0.headers, received }),
         Err(Error::Http(response)) => {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use reqwest::{
     Client, RequestBuilder, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -149,29 +150,33 @@ impl NetTransport {
 }
 
 impl Transport for NetTransport {
-    type Stream = MaybeTlsStream<Counted<TcpStream>>;
-
-    async fn get(&self, request: &Request) -> Result<HttpResponse, Unreached> {
-        let mut response = self.send(self.client.get(&request.url), request).await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = BytesMut::new();
-        while body.len() < BODY_BYTES_MAX {
-            let Some(chunk) = response.chunk().await.map_err(|error| self.unreached(&error))? else { break };
-            let room = BODY_BYTES_MAX - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        }
-        Ok(HttpResponse { status, headers, body: body.freeze() })
+    fn get<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<HttpResponse, Unreached>> {
+        Box::pin(async {
+            let mut response = self.send(self.client.get(&request.url), request).await?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let mut body = BytesMut::new();
+            while body.len() < BODY_BYTES_MAX {
+                let chunk = response.chunk().await.map_err(|error| self.unreached(&error))?;
+                let Some(chunk) = chunk else { break };
+                let room = BODY_BYTES_MAX - body.len();
+                body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Ok(HttpResponse { status, headers, body: body.freeze() })
+        })
     }
 
-    async fn open(&self, request: &Request) -> Result<Opened<Self::Stream>, OpenError> {
-        let upgrade = upgrade(request)?;
-        let no_address = || OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
-        let url = Url::parse(&request.url).map_err(|_| no_address())?;
-        let host = url.host_str().ok_or_else(no_address)?;
-        let port = url.port_or_known_default().ok_or_else(no_address)?;
-        let config = Some(socket_config());
-        let (stream, received) = Counted::new(self.dial(host, port).await?);
-        opened(tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None).await, received)
+    fn open<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Opened, OpenError>> {
+        Box::pin(async {
+            let upgrade = upgrade(request)?;
+            let no_address = || OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
+            let url = Url::parse(&request.url).map_err(|_| no_address())?;
+            let host = url.host_str().ok_or_else(no_address)?;
+            let port = url.port_or_known_default().ok_or_else(no_address)?;
+            let (stream, received) = Counted::new(self.dial(host, port).await?);
+            let config = Some(socket_config());
+            let shaken = tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None);
+            opened(shaken.await, received)
+        })
     }
 }
 
