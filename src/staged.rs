@@ -117,7 +117,7 @@ impl Staged {
             while control.replay().is_none_or(|replay| replay.state != ReplayPhase::Ended) {
                 sleep_until(clock::now() + LOOK).await;
             }
-            self.door.confirmed(CONFIRM_MAX).await;
+            self.confirmed(hub).await;
             if self.case.script.ends {
                 tell("all connections are closed with 1000");
                 self.end(hub).await;
@@ -193,12 +193,22 @@ impl Staged {
     async fn begin(&self, hub: &Hub) {
         loop {
             hub.wait_for_subscribers(self.clients).await;
-            self.door.confirmed(CONFIRM_MAX).await;
+            self.confirmed(hub).await;
             if hub.subscriber_count() >= self.clients {
                 break;
             }
         }
         self.gates.open(0);
+    }
+
+    /// Waits until clients have been sent everything, and their sockets have answered a ping after that.
+    async fn confirmed(&self, hub: &Hub) {
+        let confirmed = async {
+            hub.wait_until_read().await;
+            self.door.answered().await;
+        };
+        // Whoever takes longer has been judged by the show, which waits for the slowest.
+        let _ = timeout(CONFIRM_MAX, confirmed).await;
     }
 
     /// Returns why clients of this case usually try too often.
@@ -222,7 +232,7 @@ impl Staged {
     ) -> bool {
         let how = self.case.script.breaks[index].how;
         let _ = control.order(ReplayOrder::Pause).await;
-        self.door.confirmed(CONFIRM_MAX).await;
+        self.confirmed(hub).await;
         let before = hub.subscriber_count();
         let close = |code, reason: &'static str| hub.dismiss(&CloseReason { code, reason: reason.into() });
         let done = match how {

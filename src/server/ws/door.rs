@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::registry::Sockets;
 use crate::{
@@ -91,20 +91,13 @@ impl Door {
         let _ = self.inner.sockets.set((sockets.clone(), clock::now()));
     }
 
-    /// Waits until each socket that reads the feed has been sent all of it and answered a ping after that, but not
-    /// longer than `most`. Returns whether all have.
-    pub async fn confirmed(&self, most: Duration) -> bool {
-        let Some((sockets, _)) = self.inner.sockets.get() else { return true };
-        let confirmed = async {
-            while !sockets.have_read() {
-                sleep_until(clock::now() + LOOK).await;
-            }
-            let number = sockets.ask();
-            while !sockets.have_answered(number) {
-                sleep_until(clock::now() + LOOK).await;
-            }
-        };
-        timeout(most, confirmed).await.is_ok()
+    /// Waits until each socket that reads the feed has answered a ping.
+    pub async fn answered(&self) {
+        let Some((sockets, _)) = self.inner.sockets.get() else { return };
+        let number = sockets.ask();
+        while !sockets.have_answered(number) {
+            sleep_until(clock::now() + LOOK).await;
+        }
     }
 
     /// Notes an attempt.

@@ -244,13 +244,6 @@ impl Sockets {
         self.lock().left.views()
     }
 
-    /// Whether every socket that reads a feed has been sent all of it.
-    pub(super) fn have_read(&self) -> bool {
-        let state = self.lock();
-        let mut readers = state.sockets.values().filter_map(|socket| socket.progress.as_ref());
-        readers.all(|progress| progress.position_and_lag().1 == 0)
-    }
-
     /// Sends every socket that reads a feed a ping. Returns its number.
     pub(super) fn ask(&self) -> u64 {
         let state = self.lock();

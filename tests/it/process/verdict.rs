@@ -15,7 +15,11 @@ use livetape::{
 };
 use serde_json::Value;
 use tempfile::tempdir;
-use tokio::time::sleep_until;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::sleep_until,
+};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::process::{livetape, run, stderr, stdout};
@@ -77,7 +81,11 @@ impl Bot {
                 Some(position) => format!("?since={position}"),
                 None => String::new(),
             };
-            if let Ok((mut socket, _)) = connect_async(format!("{url}{since}")).await {
+            if Self::has("reads_lines") {
+                if self.read_lines().await {
+                    return;
+                }
+            } else if let Ok((mut socket, _)) = connect_async(format!("{url}{since}")).await {
                 self.connections += 1;
                 while let Some(Ok(message)) = socket.next().await {
                     match message {
@@ -94,6 +102,27 @@ impl Bot {
             }
             sleep_until(clock::now() + DELAY).await;
         }
+    }
+
+    /// Reads the feed over HTTP, without positions. Returns whether the show is over.
+    async fn read_lines(&mut self) -> bool {
+        let http = env::var("LIVETAPE_HTTP").unwrap();
+        let host = http.strip_prefix("http://").unwrap();
+        let Ok(mut stream) = TcpStream::connect(host).await else { return false };
+        let request = format!("GET /events HTTP/1.0\r\nhost: {host}\r\n\r\n");
+        if stream.write_all(request.as_bytes()).await.is_err() {
+            return false;
+        }
+        let mut lines = tokio::io::BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Ok(event) = serde_json::from_str::<Value>(&line)
+                && event["type"].is_string()
+                && self.count(&event)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     async fn assert_late() {
@@ -173,6 +202,12 @@ fn a_bot_that_is_right_passes() {
     let mut listed = names(&serde_json::from_str(&stdout(&run(&["test", "--list", "--json"]))).unwrap());
     listed.retain(|name| QUICK.iter().any(|quick| name == quick));
     assert_eq!(names(&report["cases"]), listed, "whichever ended first");
+}
+
+#[test]
+fn a_bot_that_reads_lines_passes() {
+    let output = judge("reads_lines", &["plain", "cut", "closed", "position-lost", "burst"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
 #[test]
