@@ -107,13 +107,13 @@ pub fn explain(
     }
     let gives = |mistake: &&Mistake| mistake.is_about(what) && show.value(mistake, &name) == got;
     let all = Vec::from_iter(TABLE.iter().filter(gives));
-    // Of variants with one code, one that is not obvious stands for all.
     let mut candidates = BTreeMap::new();
-    for Mistake { name, doing, is_obvious, .. } in all.iter().copied() {
-        let known = candidates.entry(*name).or_insert(Candidate { doing, is_obvious: *is_obvious });
-        known.is_obvious &= is_obvious;
+    for Mistake { name, doing, shown_by, .. } in all.iter().copied() {
+        // A name can be right by chance.
+        let shown_by = if what == TOP_GIFTER { "" } else { shown_by };
+        candidates.entry(*name).or_insert(Candidate { doing, shown_by });
     }
-    let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious);
+    let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious());
     let likely = if others.is_empty() { obvious } else { others };
     let is_one = likely.iter().all(|other| other.name == likely[0].name);
     let found = likely.first().filter(|_| is_one).map(|mistake| {
@@ -134,7 +134,7 @@ pub fn explain_with_repeats(once: &[SlimEvent], all: &[SlimEvent], what: &str, g
     let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
     let mut explained = explain(once, &[], &[], what, got);
     if got != right && got == repeated {
-        explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, is_obvious: false });
+        explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, shown_by: "" });
         explained.found =
             Some(Diagnosis { name: REPEATED, message: format!("{got} is what {REPEATING} gives") });
         return explained;

@@ -60,8 +60,8 @@ pub enum Verdict {
 pub struct Candidate {
     /// What a client does that makes it.
     pub doing: &'static str,
-    /// Whether it makes the numbers of nearly every show wrong, and so of `plain`.
-    pub is_obvious: bool,
+    /// Name of the case that every client with it fails, if there is one.
+    pub shown_by: &'static str,
 }
 
 /// Something that was wrong in a case.
@@ -251,11 +251,10 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     let failures = || outcomes.iter().flat_map(|outcome| &outcome.failures);
     let wrong = Vec::from_iter(failures().filter(|failure| !failure.candidates.is_empty()));
     let mut mistakes = wrong.first()?.candidates.clone();
-    let is_plain_right =
-        outcomes.iter().any(|outcome| outcome.case == PLAIN && outcome.verdict == Verdict::Passed);
+    let has_passed =
+        |case| outcomes.iter().any(|outcome| outcome.case == case && outcome.verdict == Verdict::Passed);
     mistakes.retain(|name, mistake| {
-        !(is_plain_right && mistake.is_obvious)
-            && wrong.iter().all(|failure| failure.candidates.contains_key(name))
+        !has_passed(mistake.shown_by) && wrong.iter().all(|failure| failure.candidates.contains_key(name))
     });
     let named =
         Vec::from_iter(mistakes.iter().map(|(name, mistake)| format!("{} (`{name}`)", mistake.doing)));

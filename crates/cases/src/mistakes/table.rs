@@ -8,22 +8,21 @@ use super::{
     },
     slim::Details,
 };
-use crate::sans_io::truth::What;
+use crate::{report::PLAIN, sans_io::truth::What};
 
 /// A mistake that clients make when they count.
 pub(super) struct Mistake {
     /// Its code. Variants of a mistake have the same code.
     pub(super) name: &'static str,
     /// The numbers that become wrong. `diamonds` includes those of users.
-    totals: &'static [&'static str],
+    pub(super) totals: &'static [&'static str],
     /// What the client does: the subject of a sentence.
     pub(super) doing: &'static str,
     /// Which streaks or events it counts wrong.
     pub(super) which: &'static str,
     pub(super) count: Count,
-    /// Whether nearly every show reveals it. Of mistakes that give the same number, those that need a certain
-    /// change or break are likelier.
-    pub(super) is_obvious: bool,
+    /// Name of the case that every client with it fails; empty for those that depend on the kind of break.
+    pub(super) shown_by: &'static str,
 }
 
 /// Changes what an event adds into what it adds for a client with the mistake, and returns how many times it
@@ -35,6 +34,16 @@ impl Mistake {
     pub(super) fn is_about(&self, what: &str) -> bool {
         let total = what.split_once('.').map_or(what, |(total, _)| total);
         self.totals.contains(&total)
+    }
+
+    /// Whether nearly every show reveals it. Of mistakes that give the same number, those that need a certain
+    /// change or break are likelier.
+    pub(super) fn is_obvious(&self) -> bool {
+        self.shown_by == PLAIN
+    }
+
+    const fn shown_by(self, case: &'static str) -> Self {
+        Self { shown_by: case, ..self }
     }
 }
 
@@ -66,7 +75,7 @@ const fn mistake(
     which: &'static str,
     count: Count,
 ) -> Mistake {
-    Mistake { name, totals, doing, which, count, is_obvious: false }
+    Mistake { name, totals, doing, which, count, shown_by: "" }
 }
 
 /// A mistake that the plain show already reveals.
@@ -77,7 +86,13 @@ const fn obvious(
     which: &'static str,
     count: Count,
 ) -> Mistake {
-    Mistake { is_obvious: true, ..mistake(name, totals, doing, which, count) }
+    mistake(name, totals, doing, which, count).shown_by(PLAIN)
+}
+
+const SKIPPED: &str = "skipping messages whose `id` is the same as another one after `Number(id)`";
+
+fn skip_rounded(memory: &mut Memory, _: &Show<'_>, _: usize, counted: &mut Counted<'_>) -> usize {
+    usize::from(counted.event.id.is_none_or(|id| memory.messages.insert(rounded(id))))
 }
 
 /// All mistakes.
@@ -95,14 +110,16 @@ pub(super) const TABLE: &[Mistake] = &[
         "counting only gifts with `repeatEnd`",
         "without a last message",
         |_, _, _, counted| gift(counted, |gift| if is_end(gift) { gift.repeat_count } else { 0 }),
-    ),
+    )
+    .shown_by("no-final"),
     mistake(
         "only_repeat_end",
         &["diamonds", "gifts", "streaks", "gifters", "top_gifter"],
         "counting only gifts with `repeatEnd`, also of gifts that cannot be sent in streaks,",
         "without a last message",
         |_, _, _, counted| gift(counted, |gift| if gift.repeat_end { gift.repeat_count } else { 0 }),
-    ),
+    )
+    .shown_by("no-final"),
     obvious(
         "only_last_increment",
         GIFTS,
@@ -123,7 +140,8 @@ pub(super) const TABLE: &[Mistake] = &[
         "counting `repeatCount` of every `isFinal`",
         "with several finals",
         |_, _, _, counted| gift(counted, |gift| if gift.is_final { gift.repeat_count } else { 0 }),
-    ),
+    )
+    .shown_by("late-final"),
     obvious(
         "only_first_message",
         GIFTS,
@@ -193,14 +211,16 @@ pub(super) const TABLE: &[Mistake] = &[
         "taking all streaks of a user with the same gift for one",
         "taken for an earlier one",
         |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift), true),
-    ),
+    )
+    .shown_by("again"),
     mistake(
         "same_user_same_gift",
         GIFTS,
         "taking a streak for the last one of the same user with the same gift",
         "taken for an earlier one",
         |memory, _, _, counted| rise(memory, counted, |user, gift| (user, gift), false),
-    ),
+    )
+    .shown_by("again"),
     obvious(
         "same_user",
         GIFTS,
@@ -235,7 +255,8 @@ pub(super) const TABLE: &[Mistake] = &[
         "taking all gifts without a `streakId` for one streak",
         "taken for others without a streak",
         |memory, _, _, counted| without_streak(memory, counted),
-    ),
+    )
+    .shown_by("burst"),
     mistake(
         "counted_again",
         SUMS,
@@ -284,17 +305,20 @@ pub(super) const TABLE: &[Mistake] = &[
         "starting over with each `connection_created`",
         "before the last room",
         |_, show, index, _| usize::from(index >= show.last_room),
-    ),
+    )
+    .shown_by("new-room"),
     mistake(
         "missed_after_end",
         ALL,
         "counting nothing after a LIVE has ended",
         "after the end",
         |_, show, index, _| usize::from(index < show.first_end),
-    ),
-    mistake("without_user", ALL, "skipping events without a user", "without a user", |_, _, _, counted| {
+    )
+    .shown_by("new-room"),
+    mistake("without_user", SUMS, "skipping events without a user", "without a user", |_, _, _, counted| {
         usize::from(!counted.event.is_anonymous)
-    }),
+    })
+    .shown_by("missing"),
     obvious(
         "without_history",
         &["chats", "events"],
@@ -399,15 +423,16 @@ pub(super) const TABLE: &[Mistake] = &[
         "telling users apart by `nickname` instead of `uniqueId`",
         "of users with another nickname",
         |_, _, _, counted| sent_by(counted, |user| user.nickname.clone()),
-    ),
+    )
+    .shown_by("names"),
+    mistake("ids_rounded", &["events", "gifts", "diamonds"], SKIPPED, "with such an id", skip_rounded)
+        .shown_by("big"),
     mistake(
         "ids_rounded",
-        SUMS,
-        "skipping messages whose `id` is the same as another one after `Number(id)`",
+        &["chats", "streaks", "likes", "follows", "shares", "joins", "subscribes"],
+        SKIPPED,
         "with such an id",
-        |memory, _, _, counted| {
-            usize::from(counted.event.id.is_none_or(|id| memory.messages.insert(rounded(id))))
-        },
+        skip_rounded,
     ),
     mistake(
         "ids_rounded",
