@@ -31,6 +31,8 @@ pub const RECORDING_BYTES_MAX: u64 = 32 << 20;
 const LOOK: Duration = Duration::from_millis(20);
 /// Maximum time for clients to confirm what they were sent.
 const CONFIRM_MAX: Duration = Duration::from_secs(10);
+/// Mean time between attempts below which nothing grows that could start over.
+const HARDLY_WAITS: Duration = Duration::from_millis(300);
 /// Minutes, in seconds.
 const MINUTE: u64 = 60;
 
@@ -177,13 +179,13 @@ impl Staged {
             self.complain(format!(
                 "tried to connect {count} times in {took:.0} s; within {} s, at most {ATTEMPTS_A_MINUTE_MAX} are right{}",
                 REFUSED_FOR.as_secs(),
-                self.usual_cause(),
+                self.usual_cause(attempts),
             ));
         } else if recent > most {
             let over = RATE_OVER.as_secs();
             self.complain(format!(
                 "tried to connect {recent} times in the last {over} of {took:.0} s; there, at most {most} are right{}",
-                self.usual_cause(),
+                self.usual_cause(attempts),
             ));
         }
     }
@@ -212,8 +214,12 @@ impl Staged {
     }
 
     /// Returns why clients of this case usually try too often.
-    fn usual_cause(&self) -> &'static str {
+    fn usual_cause(&self, attempts: &[Instant]) -> &'static str {
+        let took = attempts[attempts.len() - 1].duration_since(attempts[0]);
         match self.case.script.always {
+            _ if took < HARDLY_WAITS * u32::try_from(attempts.len()).unwrap_or(u32::MAX) => {
+                ": it hardly waits between attempts"
+            }
             Some(Answer::Offline | Answer::Wrong) => {
                 ": often the wait starts over with any message, and so with the `error`"
             }

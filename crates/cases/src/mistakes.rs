@@ -14,7 +14,7 @@ use self::{
 };
 use crate::{
     expect::{Name, TOP_GIFTER},
-    report::{Candidate, REPEATED, moment},
+    report::{Candidate, REPEATED, listed, moment},
     sans_io::truth::{Added, Tally, Truth},
 };
 
@@ -83,6 +83,8 @@ pub struct Explanation {
     /// The mistake, if exactly one gives it. Mistakes that the plain show reveals as well only count if no other
     /// does.
     pub found: Option<Diagnosis>,
+    /// What they do, if there are several; otherwise empty.
+    pub several: String,
 }
 
 /// Explains `got` for the number `what`. `events` are those of one
@@ -120,7 +122,14 @@ pub fn explain(
         let message = format!("{got} is what {} gives{}", mistake.doing, parting(&show, mistake, &name));
         Diagnosis { name: mistake.name, message }
     });
-    Explanation { candidates, found }
+    let several = if is_one {
+        String::new()
+    } else {
+        let mut several = candidates.clone();
+        several.retain(|name, _| likely.iter().any(|mistake| mistake.name == *name));
+        format!("{got} is what {} mistakes give: {}", several.len(), listed(&several))
+    };
+    Explanation { candidates, found, several }
 }
 
 /// What a client with it does.

@@ -239,6 +239,12 @@ fn undone(outcomes: &[Outcome]) -> Option<String> {
     (count > 0).then(|| format!("in {count} {cases} it did not connect again: {who}"))
 }
 
+/// Formats mistakes: what a client does that makes each, and its code.
+pub(crate) fn listed(mistakes: &BTreeMap<&'static str, Candidate>) -> String {
+    let named = mistakes.iter().map(|(name, mistake)| format!("{} (`{name}`)", mistake.doing));
+    Vec::from_iter(named).join("; ")
+}
+
 /// What all wrong numbers have in common.
 struct Conclusion {
     /// Codes of the mistakes that explain all of them.
@@ -256,15 +262,14 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     mistakes.retain(|name, mistake| {
         !has_passed(mistake.shown_by) && wrong.iter().all(|failure| failure.candidates.contains_key(name))
     });
-    let named =
-        Vec::from_iter(mistakes.iter().map(|(name, mistake)| format!("{} (`{name}`)", mistake.doing)));
-    let text = match &named[..] {
-        [] => "no single mistake explains all wrong numbers".to_owned(),
-        [one] if mistakes.contains_key(REPEATED) => {
-            format!("most likely: {one}; {}", Library::has_to_drop_repeats(library(outcomes)))
+    let text = match mistakes.len() {
+        0 => "no single mistake explains all wrong numbers".to_owned(),
+        1 if mistakes.contains_key(REPEATED) => {
+            let who = Library::has_to_drop_repeats(library(outcomes));
+            format!("most likely: {}; {who}", listed(&mistakes))
         }
-        [one] => format!("most likely: {one}"),
-        several => format!("{} mistakes remain: {}", several.len(), several.join("; ")),
+        1 => format!("most likely: {}", listed(&mistakes)),
+        several => format!("{several} mistakes remain: {}", listed(&mistakes)),
     };
     Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })
 }

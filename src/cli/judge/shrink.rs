@@ -60,7 +60,7 @@ pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
         patience: first.patience,
         shrink: Shrink::new(plan.tape.items()?.collect()),
         runs: RUNS_BEFORE,
-        runs_max: args.runs.get(),
+        runs_max: usize::try_from(args.runs).unwrap_or(usize::MAX),
     };
     let at_a_time = match args.conditions.jobs() {
         1 => 1,

@@ -433,8 +433,9 @@ impl<V: Venue> Trial<'_, V> {
         // Without explanations, the failures stay.
         let explained = self.plan.whole_shows.run(explain).await.unwrap_or_default();
         let wrong = failures.iter_mut().filter(|failure| failure.got.is_some());
-        for (failure, Explanation { candidates, found }) in wrong.zip(explained) {
+        for (failure, Explanation { candidates, found, several }) in wrong.zip(explained) {
             failure.candidates = candidates;
+            failure.detail = (!several.is_empty()).then_some(several);
             if let Some(found) = found {
                 (failure.diagnosis, failure.detail) = (Some(found.name), Some(found.message));
             }

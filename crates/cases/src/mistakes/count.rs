@@ -155,6 +155,16 @@ pub(super) fn sent_by(counted: &mut Counted<'_>, name: impl FnOnce(&Person) -> S
     1
 }
 
+/// Counts those who sent gifts without a user as one more user.
+pub(super) fn without_user(counted: &mut Counted<'_>) -> usize {
+    if let What::Gift { sender, .. } = &mut counted.added.what
+        && sender.is_empty()
+    {
+        *sender = "undefined".into();
+    }
+    1
+}
+
 /// Rounds an id as JavaScript's `Number` does.
 pub(super) fn rounded(id: i64) -> u64 {
     (id as f64).to_bits()

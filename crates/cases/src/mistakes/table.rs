@@ -4,7 +4,7 @@ use super::{
     Show,
     count::{
         Counted, Memory, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price, rise,
-        rounded, sent_by, social, streak, viewers, without_streak,
+        rounded, sent_by, social, streak, viewers, without_streak, without_user,
     },
     slim::Details,
 };
@@ -318,6 +318,14 @@ pub(super) const TABLE: &[Mistake] = &[
     mistake("without_user", SUMS, "skipping events without a user", "without a user", |_, _, _, counted| {
         usize::from(!counted.event.is_anonymous)
     })
+    .shown_by("missing"),
+    mistake(
+        "nobody_as_gifter",
+        &["gifters"],
+        "counting whoever sent gifts without a user as one more",
+        "without a user",
+        |_, _, _, counted| without_user(counted),
+    )
     .shown_by("missing"),
     obvious(
         "without_history",

@@ -117,9 +117,10 @@ fn gifts_outside_of_streaks_are_taken_for_one() {
         *count = gift.repeat_count.max(*count);
     }
     let got = highest.values().sum::<i32>().to_string();
-    let Explanation { candidates, found } = explain(&slim(&events), &[], &[], "gifts", &got);
+    let Explanation { candidates, found, several } = explain(&slim(&events), &[], &[], "gifts", &got);
     assert_eq!(Vec::from_iter(candidates.keys()), [&"ids_rounded", &"one_streak"]);
     assert_eq!(found, None);
+    assert!(several.starts_with(&format!("{got} is what 2 mistakes give: skipping messages")), "{several}");
 }
 
 #[test]
@@ -193,6 +194,11 @@ fn other_numbers_have_mistakes_of_their_own() {
     let mut renamed = DEMO.clone();
     renamed.iter_mut().filter_map(|event| event.user.as_mut()).for_each(|user| user.nickname = "Ann".into());
     assert_eq!(diagnose(&renamed, &[], &[], "top_gifter", "Ann").unwrap().name, "by_nickname");
+    let missing = events_of(change(Change::Missing, ITEMS.clone()));
+    let mut gifters = BTreeSet::from_iter(gifts(&missing).map(|(_, user, _)| user));
+    assert_eq!(name_of(&missing, &[], "gifters", gifters.len() as i64), Some("nobody_as_gifter"));
+    gifters.remove("");
+    assert_eq!(name_of(&missing, &[], "gifters", gifters.len() as i64), None);
 }
 
 /// Ids as TikTok's, above 2^53: those of two messages in a row often become the same.
