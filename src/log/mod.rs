@@ -4,25 +4,14 @@
 //! that cannot be written, are counted.
 
 #[cfg(feature = "cli")]
-mod layer;
-#[cfg(feature = "cli")]
-mod line;
-#[cfg(feature = "cli")]
 mod rotate;
 #[cfg(feature = "cli")]
 mod start;
 #[cfg(feature = "cli")]
 mod writer;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
-};
-
 #[cfg(feature = "cli")]
-pub use start::start;
-#[cfg(feature = "cli")]
-pub use writer::Guard;
+pub use start::{Guard, start};
 
 /// Target of lines about clients that connect and disconnect, and rooms they create. Unless a level is set,
 /// these lines are logged even while the terminal displays events.
@@ -37,11 +26,11 @@ pub const TOKENS: &str = "livetape::tokens";
 #[cfg(feature = "cli")]
 const CLUSTER: &str = "livetape_cluster";
 
-/// Number of lost lines, for the one log of the process.
-static LOST: OnceLock<Arc<AtomicU64>> = OnceLock::new();
-
 /// Returns the number of lost lines.
 #[must_use]
 pub fn lost() -> u64 {
-    LOST.get().map_or(0, |lost| lost.load(Ordering::Relaxed))
+    #[cfg(feature = "cli")]
+    return writer::lost();
+    #[cfg(not(feature = "cli"))]
+    0
 }

@@ -17,7 +17,7 @@ pub(super) struct Rotating {
     file: File,
     length: u64,
     bytes_max: u64,
-    /// Number of older files to keep.
+    /// Number of older files to keep, at least one.
     kept: usize,
 }
 
@@ -26,7 +26,7 @@ impl Rotating {
         refuse_recording(path)?;
         let file = append(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, length, bytes_max: bytes_max.max(1), kept })
+        Ok(Self { path: path.to_owned(), file, length, bytes_max, kept })
     }
 
     fn older(&self, number: usize) -> PathBuf {
@@ -41,11 +41,7 @@ impl Rotating {
                 fs::rename(self.older(number), self.older(number + 1))?;
             }
         }
-        if self.kept == 0 {
-            fs::remove_file(&self.path)?;
-        } else {
-            fs::rename(&self.path, self.older(1))?;
-        }
+        fs::rename(&self.path, self.older(1))?;
         self.file = append(&self.path)?;
         self.length = 0;
         Ok(())
@@ -113,18 +109,5 @@ mod tests {
         let mut again = Rotating::open(&path, 1_000, 2).unwrap();
         again.write_all(b"appended\n").unwrap();
         assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\nappended\n"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_regular_files_are_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        let fifo = folder.path().join("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        for path in [Path::new("/dev/null"), folder.path(), &fifo] {
-            let error = Rotating::open(path, 10, 2).err().map(|error| error.to_string());
-            let expected = if path.is_dir() { "is a directory" } else { "not a regular file" };
-            assert_eq!(error.as_deref(), Some(expected), "{}", path.display());
-        }
     }
 }

@@ -176,7 +176,6 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
         door: config.door,
-        origins: Arc::default(),
         #[cfg(feature = "cli")]
         mock: Arc::default(),
         handlers: config.handlers,

@@ -14,7 +14,7 @@ use super::{
     observe::trace,
     routes::{
         App, connect, connections, fallback, feed, handled, inject, interactive, metrics, ndjson, openapi,
-        origins, recordings, replay, rooms, schema, status, token,
+        recordings, replay, rooms, schema, status, token,
     },
 };
 
@@ -44,13 +44,12 @@ fn optional(router: Router<App>) -> Router<App> {
 
 /// Routes of the listener in TikFinity's format.
 pub(super) fn tikfinity(app: App, access: Access, ids: trace::Ids) -> Router {
-    let origins = Arc::clone(&app.origins);
     Router::new()
         .route("/", get(feed::tikfinity))
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)
-        .layer(from_fn_with_state((Arc::new(access), origins), access::check))
+        .layer(from_fn_with_state((Arc::new(access), Arc::default()), access::check))
         .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }
@@ -104,7 +103,6 @@ pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: 
         .route("/connections/{id}/messages", post(connections::tell))
         .route("/connections/{id}/rooms/{room}", put(connections::join).delete(connections::leave))
         .route("/stats", get(connections::stats))
-        .route("/origins", get(origins::list).post(origins::allow).delete(origins::forget))
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events));
     optional(router)
@@ -114,7 +112,7 @@ pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: 
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(app.clone(), handled::intercept))
         .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
-        .layer(from_fn_with_state((access, Arc::clone(&app.origins)), access::check))
+        .layer(from_fn_with_state((access, Arc::default()), access::check))
         .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }

@@ -1,7 +1,6 @@
-// The first look: where to connect, who is connected, pages that were rejected, `/try` and the overlays.
+// The first look: where to connect, who is connected, `/try` and the overlays.
 
 import assert from 'node:assert/strict'
-import http from 'node:http'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
@@ -76,54 +75,6 @@ export async function connect({ browser, livetape, pictures }) {
     await visit.close()
     return `the first alert after ${seconds.toFixed(1)} s; 4 snippets; a client listed and disconnected`
   })
-}
-
-/** A page of another site is rejected; the dashboard shows it, and a button allows it. */
-export async function refused({ browser, livetape, pictures }) {
-  const site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'))
-  await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
-  const elsewhere = `http://overlay.example:${site.address().port}`
-  try {
-    return await withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
-      const context = await browser.newContext()
-      const foreign = await context.newPage()
-      await foreign.goto(elsewhere)
-      const connects = (page) => page.evaluate((feed) => new Promise((resolve) => {
-        const socket = new WebSocket(feed)
-        socket.onmessage = () => resolve(true)
-        socket.onerror = () => resolve(false)
-      }), url.replace('http', 'ws'))
-      assert.equal(await connects(foreign), false, 'rejected at first')
-      // A page without an origin, as from disk.
-      const blank = await context.newPage()
-      assert.equal(await connects(blank), false, 'rejected, too')
-      const visit = await Visit.open(browser, url)
-      const row = visit.page.locator('.refused li', { hasText: elsewhere })
-      await row.waitFor()
-      await visit.axe()
-      await visit.picture(pictures, 'refused')
-      const fromDisk = visit.page.locator('.refused li', { hasText: 'disk' })
-      await fromDisk.getByRole('button', { name: 'Dismiss' }).click()
-      await fromDisk.waitFor({ state: 'detached' })
-      assert.equal(await connects(blank), false, 'still rejected')
-      const press = (name) => row.getByRole('button', { name, exact: true }).click()
-      await press('Allow …')
-      await row.getByText('control the server').waitFor()
-      await press('Cancel')
-      await press('Allow …')
-      assert.equal(await connects(foreign), false, 'not before the second click')
-      await press('Allow')
-      await row.waitFor({ state: 'detached' })
-      assert.equal(await connects(foreign), true, 'allowed')
-      await context.close()
-      visit.clean()
-      await visit.close()
-      return 'rejected, shown, dismissed, allowed'
-    })
-  } finally {
-    site.closeAllConnections()
-    site.close()
-  }
 }
 
 /** Rooms, broadcast and echo by hand in two tabs. */

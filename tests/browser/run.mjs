@@ -9,7 +9,7 @@ import { addresses } from './addresses.mjs'
 import { busy } from './busy.mjs'
 import { drops } from './drops.mjs'
 import { feed, hostile, resume } from './feed.mjs'
-import { connect, overlays, refused, rooms } from './first.mjs'
+import { connect, overlays, rooms } from './first.mjs'
 import { looks } from './looks.mjs'
 import { marks } from './marks.mjs'
 import { mock } from './mock.mjs'
@@ -22,7 +22,7 @@ import { idle, lookup, restart, source, stay } from './source.mjs'
 import { held, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
-const CHECKS = { connect, addresses, refused, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy }
+const CHECKS = { connect, addresses, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy }
 /** Checks that measure frames: they run alone, after all others. */
 const MEASURED = ['busy']
 /** Checks that run at once; they mostly wait for pages and servers. */

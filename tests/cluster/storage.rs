@@ -173,7 +173,7 @@ fn without_storage_for_rooms_the_rest_works() {
     node.process.signal("TERM");
     let (_, output) = node.process.wait();
     assert!(
-        output.contains("WARN  ❌ JetStream refuses the room of @ben code=cluster_unreachable"),
+        output.contains(" WARN ❌ JetStream refuses the room of @ben code=\"cluster_unreachable\""),
         "{output}"
     );
 }

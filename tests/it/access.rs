@@ -179,38 +179,3 @@ fn invalid_hosts_and_origins_are_rejected() {
         assert!(check("a", origin).unwrap_err().contains("is not an origin"), "{origin}");
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_rejected_origin_is_listed_and_can_be_allowed() {
-    let rig = with_access(Access::default());
-    let origin = "https://overlay.example";
-    let headers = [("host", "localhost"), ("origin", origin)];
-    for _ in 0..2 {
-        assert_eq!(ask(&rig, "GET /health HTTP/1.1", &headers).await.code(), "forbidden_origin");
-    }
-    // The page itself cannot change the list.
-    assert_eq!(ask(&rig, "GET /origins HTTP/1.1", &headers).await.code(), "forbidden_origin");
-    let listed = rig.http("GET", "/origins", "").await.json();
-    assert_eq!(listed["allowed"], serde_json::json!([]));
-    assert_eq!(
-        (&listed["refused"][0]["origin"], &listed["refused"][0]["requests"]),
-        (&origin.into(), &3.into())
-    );
-    let allowed = rig.http("POST", "/origins", r#"{"origin":"https://overlay.example"}"#).await.json();
-    let entry = serde_json::json!({ "origin": origin, "setting": "server.origins" });
-    assert_eq!(allowed, serde_json::json!({ "allowed": [entry], "refused": [] }));
-    let answer = ask(&rig, "GET /health HTTP/1.1", &headers).await;
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some(origin)));
-    for bad in ["", "overlay.example", "https://overlay.example/path", "*"] {
-        let body = serde_json::json!({ "origin": bad }).to_string();
-        assert_eq!(rig.http("POST", "/origins", &body).await.code(), "bad_request", "{bad}");
-    }
-    let forgotten = rig.http("DELETE", "/origins?origin=https://overlay.example:443", "").await.json();
-    assert_eq!(forgotten, serde_json::json!({ "allowed": [], "refused": [] }));
-    assert_eq!(ask(&rig, "GET /health HTTP/1.1", &headers).await.code(), "forbidden_origin");
-    assert_eq!(rig.http("DELETE", "/origins", "").await.code(), "bad_request");
-    // Pages from disk may only read the feed.
-    assert_eq!(rig.http("POST", "/origins", r#"{"origin":"null"}"#).await.status, 200);
-    let opaque = [("host", "localhost"), ("origin", "null")];
-    assert_eq!(ask(&rig, "GET /health HTTP/1.1", &opaque).await.code(), "forbidden_origin");
-}

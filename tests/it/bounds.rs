@@ -87,7 +87,7 @@ async fn one_address_cannot_take_all_slots() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_head_times_out() {
-    let rig = Rig::start();
+    let rig = bounded(Bounds { head_max: Duration::from_secs(10), ..Bounds::default() });
     let mut reader = rig.ws("").await;
     let mut slow: Vec<_> = Vec::new();
     for _ in 0..50 {

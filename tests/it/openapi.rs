@@ -276,7 +276,6 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
         "post /connections/{id}/messages",
         "post /inject",
         "post /mock",
-        "post /origins",
         "post /recordings/{name}/cut",
         "post /replay/load",
         "post /replay/seek",

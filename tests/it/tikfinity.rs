@@ -270,23 +270,3 @@ async fn health_reports_the_url_of_the_second_listener() {
     let health = request(&main, &format!("GET /health HTTP/1.1\r\n{authorized}\r\n\r\n")).await.json();
     assert_eq!(health["tikfinity"], "ws://127.0.0.1:21213/");
 }
-
-#[tokio::test(start_paused = true)]
-async fn an_origin_rejected_by_the_second_listener_is_listed_and_can_be_allowed_there() {
-    let hub = Hub::new("s".to_owned(), Limits::default());
-    hub.publish(&[chat("a")]);
-    let (main, second) = listeners(&hub, &[]);
-    let origin = "https://widgets.example";
-    assert_eq!(first_event(&second, Some(origin)).await, Err(403));
-    let authorized = "host: localhost\r\nauthorization: Bearer a-secret-of-16-or-more\r\nconnection: close";
-    let listed = request(&main, &format!("GET /origins HTTP/1.1\r\n{authorized}\r\n\r\n")).await.json();
-    let refused = &listed["refused"][0];
-    assert_eq!((&refused["origin"], &refused["setting"]), (&origin.into(), &"tikfinity.origins".into()));
-    let body = serde_json::json!({ "origin": origin, "setting": "tikfinity.origins" }).to_string();
-    let length = body.len();
-    let allow = format!("POST /origins HTTP/1.1\r\n{authorized}\r\ncontent-length: {length}\r\n\r\n{body}");
-    assert_eq!(request(&main, &allow).await.status, 200);
-    assert_eq!(first_event(&second, Some(origin)).await.unwrap()["event"], "chat");
-    let foreign = format!("GET /origins HTTP/1.1\r\n{authorized}\r\norigin: {origin}\r\n\r\n");
-    assert_eq!(request(&main, &foreign).await.code(), "forbidden_origin");
-}

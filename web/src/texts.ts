@@ -93,21 +93,6 @@ export const texts = {
     position: (seq: number, lag: number) => (lag === 0 ? `at #${grouped(seq)}` : `at #${grouped(seq)}, ${plural(lag, 'event', 'events')} behind`),
     disconnect: 'Disconnect client',
     dashboards: (count: number) => `${plural(count, 'dashboard', 'dashboards')} are open. All show the same state.`,
-    refusedList: 'Rejected pages',
-    refused: 'Rejected a page from',
-    fromDisk: 'disk, or a sandboxed frame of any site',
-    requests: (count: number) => plural(count, 'request', 'requests'),
-    allowDetails: 'If it is yours, allow it until the server stops.',
-    allow: 'Allow …',
-    allowQuestion: 'Allow pages from',
-    rights: {
-      'server.origins': 'Until the server stops, they can read the feed and control the server.',
-      'tikfinity.origins': 'Until the server stops, they can read the feed in TikFinity’s format.',
-    } as Record<string, string>,
-    rightsFromDisk: 'Until the server stops, they can read the feed.',
-    allowNow: 'Allow',
-    cancel: 'Cancel',
-    dismiss: 'Dismiss',
   },
 
   start: {

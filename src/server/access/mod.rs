@@ -6,7 +6,7 @@
 
 pub(super) mod bearer;
 mod origin;
-pub(super) mod refused;
+mod refused;
 
 use std::sync::Arc;
 
@@ -16,15 +16,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::{
     access::{
         bearer::Tokens,
         origin::{Host, canonical},
-        refused::Origins,
+        refused::Logged,
     },
     state::refusal::Refusal,
 };
@@ -52,14 +50,12 @@ pub struct Access {
 }
 
 /// The setting that lists the allowed origins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OriginSetting {
     /// Of the whole server.
     #[default]
-    #[serde(rename = "server.origins")]
     Server,
     /// Of the listener in TikFinity's format.
-    #[serde(rename = "tikfinity.origins")]
     Tikfinity,
 }
 
@@ -106,11 +102,11 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 
 /// Middleware that forwards a request, rejects it with 403, or answers a preflight.
 pub(crate) async fn check(
-    State((access, origins)): State<(Arc<Access>, Arc<Origins>)>,
+    State((access, logged)): State<(Arc<Access>, Arc<Logged>)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (origin, mut response) = match access.admit(&request, &origins) {
+    let (origin, mut response) = match access.admit(&request, &logged) {
         Err(problem) => (None, Refusal::from(problem).into_response()),
         Ok(origin) if origin.is_some() && is_preflight(&request) => (origin, preflight_answer()),
         Ok(origin) => (origin, next.run(request).await),
@@ -175,7 +171,7 @@ impl Access {
 
     /// Returns the origin to allow in the response, if the request names one. `Sec-Fetch-Site` is only
     /// checked if the request has no `Origin`.
-    fn admit(&self, request: &Request, origins: &Origins) -> Result<Option<HeaderValue>, Problem> {
+    fn admit(&self, request: &Request, logged: &Logged) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             if is_cross_site(request) {
@@ -187,7 +183,7 @@ impl Access {
         };
         let text = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
         let read_only = request.method() == Method::GET && FEED.contains(&request.uri().path());
-        let is_listed = self.lists(text) || origins.allows(self.listed, text);
+        let is_listed = self.lists(text);
         let is_file = text == OBS_FILE || (text == OPAQUE && is_listed);
         if is_own(text, &host) || (text != OPAQUE && is_listed) || (is_file && read_only) {
             return Ok(origin.cloned());
@@ -198,7 +194,7 @@ impl Access {
             true => HINT_OPAQUE_UNLISTED,
             false => self.listed.hint(),
         };
-        if origins.refuse(self.listed, text) {
+        if logged.is_news(text) {
             let what = if text == OPAQUE { "a page opened from disk" } else { "a page" };
             warn!(target: CLIENTS, origin = text, "❌ Rejected {what}: {hint}");
         }
@@ -233,7 +229,7 @@ impl Access {
 }
 
 /// Whether a text can be the origin of a page: one with a host, or `null`.
-pub(super) fn is_origin(text: &str) -> bool {
+fn is_origin(text: &str) -> bool {
     text == OPAQUE || Host::of_origin(text).is_some()
 }
 

@@ -26,6 +26,8 @@ use crate::{
     },
 };
 
+/// Maximum length of a logged path, in characters.
+const PATH_CHARS_MAX: usize = 1_000;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Generator of request ids: unique within a process, and globally in combination with the stream name.
@@ -52,7 +54,7 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     let started = clock::now();
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let path = masked(uri.path()).into_owned();
+    let path: String = masked(uri.path()).chars().take(PATH_CHARS_MAX).collect();
     let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
     let from = from.map(|from| from.to_string()).unwrap_or_default();
     let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();

@@ -16,7 +16,6 @@ pub(super) mod mock;
 pub(super) mod ndjson;
 mod offset;
 pub(super) mod openapi;
-pub(super) mod origins;
 pub(super) mod page;
 pub(super) mod query;
 pub(super) mod recordings;
@@ -30,7 +29,6 @@ use std::sync::Arc;
 
 use self::{metrics::Metrics, recordings::Shelf};
 use super::{
-    access::refused::Origins,
     state::Shared,
     transport::connections::Connections,
     ws::{door::Door, handlers::Handlers, registry::Sockets},
@@ -44,7 +42,6 @@ pub(crate) struct App {
     pub(crate) sockets: Sockets,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) metrics: Metrics,
-    pub(crate) origins: Arc<Origins>,
     /// The mock that `POST /mock` starts.
     #[cfg(feature = "cli")]
     pub(crate) mock: Arc<mock::MockHost>,

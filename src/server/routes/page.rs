@@ -34,9 +34,6 @@ POST /connections/{id}/messages  {\"message\":\"hello\"}
 PUT  /connections/{id}/rooms/{room}  adds it to a room; DELETE removes it
 POST /connections/{id}/close     {\"code\":1000,\"reason\":\"bye\"}
 GET  /stats            number of connections and rooms
-GET  /origins          origins of pages that were rejected
-POST /origins          {\"origin\":\"https://overlay.example\"} allows one until the server stops;
-                       DELETE /origins?origin=https://overlay.example forgets it
 GET  /health           health of the server
 GET  /ready            whether a load balancer should send clients here
 GET  /status           state and counters of the source

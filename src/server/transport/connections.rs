@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     select,
@@ -23,11 +23,10 @@ use tower_service::Service as _;
 use super::{
     admission::{Admission, ConnectionSlot, Full},
     body::{SharedBody, Timed},
-    deadlines::{Pace, Paced},
     limits::Bounds,
+    metered::{Metered, Unread},
     rejected,
     tls::Tls,
-    unparsed::Unparsed,
 };
 use crate::{
     clock,
@@ -174,11 +173,9 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Service { router, reset, asker, shutdown, bounds } = service;
-    let (pace, traffic) = (Pace::default(), Traffic::default());
-    let io = Paced::new(io, pace.clone(), &bounds, &traffic, slot);
-    let io = Unparsed::new(io, pace.clone());
+    let (unread, traffic) = (Unread::default(), Traffic::default());
+    let io = Metered::new(io, &traffic, unread.clone(), slot);
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        let answering = pace.answer();
         request.extensions_mut().insert(reset.clone());
         request.extensions_mut().insert(asker);
         request.extensions_mut().insert(traffic.clone());
@@ -188,28 +185,26 @@ where
         let is_sent = !request.headers().contains_key(header::EXPECT);
         let (head, body) = request.into_parts();
         // Requests without a body, such as those for WebSockets, need no memory for it.
-        let timed = |body| SharedBody::new(Timed::new(body, is_upload, bounds.head_max));
+        let timed = |body| SharedBody::new(Timed::new(body, is_upload, bounds.body_gap_max));
         let body = (!body.is_end_stream()).then(|| timed(body));
         let sent = body.clone().map_or_else(Body::empty, Body::new);
         let answer = router.clone().call(Request::from_parts(head, sent));
+        let unread = unread.clone();
         async move {
             let mut answer = answer.await?;
-            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                answering.forever();
-                return Ok(answer);
-            }
             if let Some(body) = body
+                && answer.status() != StatusCode::SWITCHING_PROTOCOLS
                 && !body.skip(is_sent).await
             {
-                answering.ends_connection();
+                unread.note();
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, std::convert::Infallible>(answer.map(|body| answering.until_sent(body)))
+            Ok::<_, std::convert::Infallible>(answer)
         }
     });
     let connection = http1::Builder::new()
-        // [`Paced`] enforces the deadlines instead.
-        .header_read_timeout(None)
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head_max)
         .max_buf_size(bounds.head_bytes_max)
         .serve_connection(TokioIo::new(io), answer)
         .with_upgrades();

@@ -12,14 +12,14 @@ pub struct Bounds {
     pub connections_per_address_max: usize,
     /// Maximum time for a TLS handshake.
     pub handshake_max: Duration,
-    /// Maximum time for a request head, from its first byte, and between two chunks of a body.
+    /// Maximum time until a request head has arrived, from the start of the connection or the last response.
     pub head_max: Duration,
+    /// Maximum time between two chunks of a request body.
+    pub body_gap_max: Duration,
     /// Maximum length of a request head, in bytes.
     pub head_bytes_max: usize,
     /// Maximum length of a request body, in bytes.
     pub body_bytes_max: usize,
-    /// Maximum time that a connection may wait for its next request.
-    pub idle_max: Duration,
     /// Maximum time for flushing sockets when the server shuts down.
     pub drain_max: Duration,
 }
@@ -30,10 +30,10 @@ impl Default for Bounds {
             connections_max: 12_000,
             connections_per_address_max: 256,
             handshake_max: Duration::from_secs(10),
-            head_max: Duration::from_secs(10),
+            head_max: Duration::from_secs(30),
+            body_gap_max: Duration::from_secs(10),
             head_bytes_max: 16 * 1024,
             body_bytes_max: 64 * 1024,
-            idle_max: Duration::from_secs(30),
             drain_max: Duration::from_secs(5),
         }
     }

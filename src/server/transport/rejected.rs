@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -40,18 +39,11 @@ fn refusal(full: Full) -> String {
         Full::All => "too many connections",
         Full::Address => "too many connections from this address",
     };
-    let problem = Problem::new(Code::Capacity, message);
-    answer(StatusCode::SERVICE_UNAVAILABLE, &problem, "retry-after: 1\r\n")
-}
-
-/// Builds an error response outside the router, with the usual shape and headers and `connection: close`.
-/// Each line in `extra_headers` must end with CRLF.
-pub(super) fn answer(status: StatusCode, problem: &Problem, extra_headers: &str) -> String {
-    let Problem { code, message, hint, .. } = problem;
+    let Problem { code, message, hint, .. } = Problem::new(Code::Capacity, message);
     let body = json!({ "error": { "code": code, "message": message, "hint": hint } }).to_string();
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{extra_headers}\
-         x-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         retry-after: 1\r\nx-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
          content-security-policy: {POLICY}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )

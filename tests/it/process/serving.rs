@@ -178,7 +178,7 @@ async fn clients_and_rooms_are_logged_unless_quiet() {
         let wanted = ["✅ Client connected", "🏠 Room created", "❌ Client disconnected"];
         let counts = wanted.map(|wanted| log.lines().filter(|line| line.contains(wanted)).count());
         assert_eq!(counts, if quiet { [0, 0, 0] } else { [2, 1, 2] }, "{log}");
-        assert!(quiet || log.contains("room=lounge"), "{log}");
+        assert!(quiet || log.contains("room=\"lounge\""), "{log}");
         assert!(quiet || log.contains("path=\"/events?since=0&token=***&types=gift\""), "{log}");
     }
 }

@@ -4,10 +4,10 @@ import { signal } from '@preact/signals'
 import { clockTime } from '../lib/format.ts'
 import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
 import { socketUrl, token, url } from '../state/api.ts'
-import { CLIENTS_MAX, allow, clientCount, clients, close, forget, readers, refused, streams } from '../state/clients.ts'
+import { CLIENTS_MAX, clientCount, clients, close, readers, streams } from '../state/clients.ts'
 import { copy } from '../state/copy.ts'
 import { features } from '../state/features.ts'
-import type { ConnectionView, RefusedOrigin } from '../state/rest.ts'
+import type { ConnectionView } from '../state/rest.ts'
 import { health, mode, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Foreign } from './foreign.tsx'
@@ -59,7 +59,6 @@ export function Connect() {
           ))}
         </div>
       </div>
-      <Refused />
       <div id="connect-body" class="connect-body" hidden={section === ''}>
         {section === 'clients' ? <Clients /> : section !== '' && <Code language={section} address={address} />}
       </div>
@@ -129,40 +128,6 @@ function Row({ client }: { client: ConnectionView }) {
         <span class={client.lag ? 'lagging' : 'quiet'}>{say.position(client.position, client.lag ?? 0)}</span>
       )}
       <button type="button" class="button small" disabled={readOnly.value} onClick={() => void close(client)}>{say.disconnect}</button>
-    </li>
-  )
-}
-
-/** The rejected origin that the user is about to allow. */
-const asked = signal('')
-
-/** Pages that the server rejected, with the button that allows them. */
-function Refused() {
-  if (refused.value.length === 0) return null
-  return (
-    <ul class="refused" aria-label={say.refusedList}>
-      {refused.value.map((page) => <Rejected key={page.setting + page.origin} page={page} />)}
-    </ul>
-  )
-}
-
-/** A rejected origin. Allowing takes two clicks: rows move when other pages are rejected. */
-function Rejected({ page }: { page: RefusedOrigin }) {
-  const { origin, setting, requests } = page
-  const key = setting + origin
-  const isAsked = asked.value === key
-  const name = <Foreign text={origin === 'null' ? say.fromDisk : origin} />
-  return (
-    <li class="refusal">
-      {isAsked
-        ? <p><strong>{say.allowQuestion}</strong> {name}? <span class="quiet">{origin === 'null' ? say.rightsFromDisk : say.rights[setting]}</span></p>
-        : <p><strong>{say.refused}</strong> {name} <span class="quiet">({say.requests(requests)}). {say.allowDetails}</span></p>}
-      <button type="button" class="button small" disabled={readOnly.value} onClick={() => void (isAsked ? allow(page) : (asked.value = key))}>
-        {isAsked ? say.allowNow : say.allow}
-      </button>
-      <button type="button" class="button small" disabled={readOnly.value} onClick={() => void (isAsked ? (asked.value = '') : forget(page))}>
-        {isAsked ? say.cancel : say.dismiss}
-      </button>
     </li>
   )
 }

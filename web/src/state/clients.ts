@@ -1,10 +1,10 @@
-/** Clients of this server, and origins whose pages it rejected. */
+/** Clients of this server. */
 
 import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
 import { features } from './features.ts'
 import { attempt } from './messages.ts'
-import type { ConnectionView, RefusedOrigin } from './rest.ts'
+import type { ConnectionView } from './rest.ts'
 import { health, status } from './server.ts'
 
 /** Maximum number of clients to list; the server returns all of them at once. */
@@ -20,7 +20,6 @@ export const clientCount = computed(() => (isListed.value ? readers.value.length
 const isListed = signal(true)
 /** The difference at the previous poll. */
 let unlisted = 0
-export const refused = signal<readonly RefusedOrigin[]>([])
 
 async function refresh(): Promise<void> {
   const open = (status.peek()?.clients ?? 0) + (status.peek()?.observers ?? 0)
@@ -31,10 +30,9 @@ async function refresh(): Promise<void> {
   // A client that came or left between the two requests is not one that reads over HTTP.
   streams.value = Math.min(unlisted, more)
   unlisted = more
-  if (features.peek().origins) refused.value = (await ask<{ refused: RefusedOrigin[] }>('origins')).refused
 }
 
-/** Reads both after each answer of `/health`. */
+/** Reads them after each answer of `/health`. */
 export function start(): void {
   effect(() => {
     // The next request to `/health` finds out whether the server is away.
@@ -45,19 +43,4 @@ export function start(): void {
 export async function close({ id }: ConnectionView): Promise<void> {
   await attempt(() => ask(`connections/${encodeURIComponent(id)}/close`, { method: 'POST', body: {} }))
   clients.value = clients.value.filter((client) => client.id !== id)
-}
-
-/** Allows the pages of an origin until the server stops. */
-export async function allow({ origin, setting }: RefusedOrigin): Promise<void> {
-  await change('origins', { method: 'POST', body: { origin, setting } })
-}
-
-/** Removes an origin from the list; it stays rejected. */
-export async function forget({ origin }: RefusedOrigin): Promise<void> {
-  await change(`origins?origin=${encodeURIComponent(origin)}`, { method: 'DELETE' })
-}
-
-async function change(path: string, request: Parameters<typeof ask>[1]): Promise<void> {
-  const lists = await attempt(() => ask<{ refused: RefusedOrigin[] }>(path, request))
-  if (lists) refused.value = lists.refused
 }

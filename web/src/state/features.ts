@@ -4,7 +4,7 @@ import { effect, signal } from '@preact/signals'
 import { askText } from './api.ts'
 import { health } from './server.ts'
 
-export const features = signal({ inject: false, recordings: false, metrics: false, connections: false, origins: false, overlays: false, mock: false })
+export const features = signal({ inject: false, recordings: false, metrics: false, connections: false, overlays: false, mock: false })
 
 /** Parses the plain-text answer of `GET /`, one endpoint per line: `POST /inject  …`. */
 export function read(addresses: string): typeof features.value {
@@ -14,7 +14,6 @@ export function read(addresses: string): typeof features.value {
     recordings: has('/recordings'),
     metrics: has('/metrics'),
     connections: has('/connections'),
-    origins: has('/origins'),
     overlays: has('/overlays/'),
     mock: has('/mock'),
   }

@@ -178,18 +178,6 @@ export interface RecordingDetails {
   users: number
 }
 
-/** An origin whose pages were rejected. */
-export interface RefusedOrigin {
-  /** Time of the last one. */
-  lastAt: Time
-  /** The origin, such as `https://overlay.example`; `null` for pages from disk and sandboxed frames. */
-  origin: string
-  /** Number of rejected requests. */
-  requests: number
-  /** The setting that would allow it. */
-  setting: OriginSetting
-}
-
 /** Response of `GET /replay` and of every replay order. */
 export interface ReplayState {
   /** Name of the case that changes the recording or breaks its connections; absent without one. */
@@ -365,9 +353,6 @@ export interface Memory {
 
 /** What runs on the main channel. */
 export type Mode = 'idle' | 'live' | 'replay'
-
-/** The setting that lists the allowed origins. */
-export type OriginSetting = 'server.origins' | 'tikfinity.origins'
 
 /** What a replay is doing. */
 export type ReplayPhase = 'waiting' | 'playing' | 'paused' | 'ended'

@@ -6,7 +6,7 @@ use crate::{
     hub::TruthAt,
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::routes::{
-        connections, origins,
+        connections,
         query::{FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
         recordings, replay, rooms, status,
     },
@@ -45,27 +45,6 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
     routes.extend(replays(it));
     routes.extend(shelf(it));
     routes.extend(lobby(it));
-    routes.push(get("/origins", "Lists origins that were rejected.", it.write::<origins::OriginList>()));
-    routes.push(post(
-        "/origins",
-        "Allows an origin until the server stops.",
-        it.read::<origins::AllowOrigin>(),
-        it.write::<origins::OriginList>(),
-    ));
-    routes.push(Route {
-        query: vec![Param::new(
-            "origin",
-            "the origin, such as https://overlay.example",
-            Values::Pattern(r"^(null|https?://.+)$"),
-        )],
-        ..row(
-            "delete",
-            "/origins",
-            "Forgets an origin that was rejected or allowed.",
-            None,
-            it.write::<origins::OriginList>(),
-        )
-    });
     #[cfg(feature = "cli")]
     routes.extend(mocks(it));
     routes.push(get("/metrics", "Metrics in Prometheus text format.", other("text/plain")));
