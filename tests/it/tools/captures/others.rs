@@ -141,7 +141,7 @@ fn ends(capture: &[u8], is_lines: bool) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
     #[test]
     fn no_truncated_capture_passes_for_complete(at in any::<prop::sample::Index>()) {
         let (har, lines) = (chrome().into_bytes(), crate::support::payloads::fixture("session-3.jsonl").into_bytes());
