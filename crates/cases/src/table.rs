@@ -172,8 +172,8 @@ pub const CASES: &[Case] = &[
     show(
         "big",
         Some(Change::Big),
-        "ids above 2^53, and a gift of 44,999 diamonds sent 9,999 times",
-        "the same as always: ids are strings, and the sum fits into a JavaScript number",
+        "ids above 2^53, and five gifts that are together worth more than 2^31 diamonds",
+        "the same as always: ids are strings, and the sum fits into a JavaScript number, but not into 32 bits",
     ),
     Case {
         script: breaks(&[at(25, How::Newer), at(50, How::Newer), at(75, How::Newer)]),
@@ -312,8 +312,8 @@ pub const CASES: &[Case] = &[
     room_show(
         "big",
         Some(Change::Big),
-        "ids above 2^53, and a gift of 44,999 diamonds sent 9,999 times",
-        "the same as always: ids are 64-bit numbers, and the sum fits into a JavaScript number",
+        "ids above 2^53, and five gifts that are together worth more than 2^31 diamonds",
+        "the same as always: ids are 64-bit numbers, and the sum fits into a JavaScript number, but not into 32 bits",
     ),
     Case {
         room: Room { scenario: Some("unknown-method"), course: Course::Whole },

@@ -53,11 +53,20 @@ const AGAIN: &[Sent] = &[
     (1, ROSE, 2, 3, false),
     (1, ROSE, 2, 3, true),
 ];
+/// Together more than 2^31 diamonds.
 const BIG: &[Sent] = &[
     (1, UNIVERSE, 1, 1, false),
     (1, UNIVERSE, 1, 5_000, false),
     (1, UNIVERSE, 1, 9_999, false),
     (1, UNIVERSE, 1, 9_999, true),
+    (2, UNIVERSE, 2, 9_998, false),
+    (2, UNIVERSE, 2, 9_998, true),
+    (3, UNIVERSE, 3, 9_998, false),
+    (3, UNIVERSE, 3, 9_998, true),
+    (4, UNIVERSE, 4, 9_998, false),
+    (4, UNIVERSE, 4, 9_998, true),
+    (5, UNIVERSE, 5, 9_998, false),
+    (5, UNIVERSE, 5, 9_998, true),
 ];
 
 /// Adds streaks that alternate message by message.
@@ -70,7 +79,7 @@ pub(super) fn again(items: Vec<Item>) -> Vec<Item> {
     add(items, AGAIN)
 }
 
-/// Adds the largest gift.
+/// Adds the largest gifts.
 pub(super) fn big(items: Vec<Item>) -> Vec<Item> {
     add(items, BIG)
 }

@@ -83,7 +83,7 @@ fn changes_add_exactly_what_they_say() {
             (Change::NoFinal, [-finals, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
             (Change::LateFinal, [0; 11]),
             (Change::Names, [0; 11]),
-            (Change::Big, [4, 0, 9_999, 1, 449_945_001, 0, 0, 0, 0, 0, 1]),
+            (Change::Big, [12, 0, 49_991, 5, 2_249_545_009, 0, 0, 0, 0, 0, 5]),
             (Change::Burst, [5_000, 2_000, 500, 0, 500, 1_500, 0, 0, 1_000, 0, 251]),
             (Change::Retrying, [0; 11]),
         ];
@@ -361,7 +361,7 @@ fn all_ids_are_big() {
     let changed = events_of(change(Change::Big, read(DEMO)));
     assert!(!ids(&changed).iter().any(|id| exact.contains(id)));
     let most = changed.iter().filter_map(gift).map(|gift| gift.diamonds).max();
-    assert_eq!(most, Some(4_999 * 44_999));
+    assert_eq!(most, Some(9_998 * 44_999));
 }
 
 #[test]
