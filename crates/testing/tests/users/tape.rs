@@ -19,7 +19,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, protocol::frame::coding::CloseCode},
 };
 
-const RECORDING: &[u8] = include_bytes!("../recordings/six-seconds.bin");
+const RECORDING: &[u8] = include_bytes!("../../recordings/six-seconds.bin");
 
 async fn client(tape: &Tape, query: &str) -> WebSocketStream<DuplexStream> {
     client_async(format!("ws://localhost/{query}"), tape.connect().await).await.unwrap().0
