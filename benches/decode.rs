@@ -26,8 +26,8 @@ const PEER_WARM_UP: u32 = 30;
 /// Size of the buffer, in bytes; larger than any batch of the recordings.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-// The fields that livetape decodes, as prost structs: the floor that livetape is compared with. Included by
-// path, because the generated types do not leave `wire` in the library, which does not compile these.
+// The structs that livetape decodes to: the floor that livetape is compared with. Included by path, because
+// generated types do not leave `wire` in the library.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../crates/core/src/generated/used.rs"]
 mod used;
@@ -66,7 +66,8 @@ pub(crate) fn run() -> ExitCode {
     };
     let mut report = Report::begin(&args, "decode");
     let beside = "gunzip and prost, used fields";
-    let what = Match { name: "decode to JSON", unit: "µs of CPU per frame", beside, bar: 1.3 };
+    // The bar was 1.3 for our own decoder, and 15 % were accepted for prost.
+    let what = Match { name: "decode to JSON", unit: "µs of CPU per frame", beside, bar: 1.5 };
     report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare(&frames)));
     if let Some(peer) = &mut peer {
         let theirs = || per_frame(peer.ask(&PEER_PASSES.to_string()) / 1e3, PEER_PASSES);

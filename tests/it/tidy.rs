@@ -143,7 +143,6 @@ fn generated_types_stay_in_wire() {
 fn generated_code_is_fresh_and_unedited() {
     for (source, generated) in [
         ("proto/webcast.proto", "crates/core/src/generated/schema.rs"),
-        ("proto/webcast.proto", "crates/core/src/generated/views.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/used.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/written.rs"),
         ("proto/recording.proto", "crates/core/src/generated/records.rs"),

@@ -5,8 +5,7 @@
 
 use anyhow::Result;
 
-/// Payloads and other messages that livetape writes. All others are only read, as views; a benchmark and
-/// tests compare the views with structs of the same fields (`used.rs`).
+/// Payloads and other messages that livetape writes. All others are only read.
 #[cfg(feature = "codegen")]
 const WRITTEN: [&str; 22] = [
     "Barrage",
@@ -65,35 +64,27 @@ pub(crate) fn run() -> Result<()> {
     };
     let set = compile(source)?;
     generated("schema", &out.join("schema.rs"), Some(crate::schema::write(&set)))?;
-    let used = crate::views::used(&set);
-    let boxed = crate::views::still_large(&BOXED);
-    generated("views", &out.join("views.rs"), Some(crate::views::write(&used, &boxed)))?;
     let package = "livetape.webcast";
-    // Tests compare the texts of `Debug` with those of the views. Prost's own have `r#type` as the name of a
-    // field.
-    let mut config = prost_build::Config::new();
-    config.skip_debug(["."]).message_attribute(".", "#[derive(Debug)]");
-    generated("used", &structs(config, used, &boxed, package, &out.join("used"))?, None)?;
-    let written = crate::views::with(&set, &WRITTEN);
-    let config = prost_build::Config::new();
-    generated("written", &structs(config, written, &BOXED, package, &out.join("written"))?, None)?;
+    let (used, boxed) = (crate::used::used(&set), crate::used::still_large(&BOXED));
+    generated("used", &structs(used, &boxed, package, &out.join("used"))?, None)?;
+    let written = crate::used::with(&set, &WRITTEN);
+    generated("written", &structs(written, &BOXED, package, &out.join("written"))?, None)?;
 
     let source = "proto/recording.proto";
-    let config = prost_build::Config::new();
-    let records = structs(config, compile(source)?, &[], "livetape.recording", &out.join("records"))?;
+    let records = structs(compile(source)?, &[], "livetape.recording", &out.join("records"))?;
     stamped(&root, source, "crates/core/src/generated/records.rs", &records, None)
 }
 
 /// Generates the structs of a schema with prost.
 #[cfg(feature = "codegen")]
 fn structs(
-    mut config: prost_build::Config,
     set: prost_types::FileDescriptorSet,
     boxed: &[&str],
     package: &str,
     out: &std::path::Path,
 ) -> Result<std::path::PathBuf> {
     std::fs::create_dir_all(out)?;
+    let mut config = prost_build::Config::new();
     for path in boxed {
         config.boxed(path);
     }

@@ -11,9 +11,9 @@ mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
 mod soak;
-mod verdict;
 #[cfg(feature = "codegen")]
-mod views;
+mod used;
+mod verdict;
 
 use std::process::{Command, ExitCode};
 

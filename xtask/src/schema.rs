@@ -3,7 +3,10 @@
 
 use std::fmt::Write as _;
 
-use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
+use prost_types::{
+    DescriptorProto, FileDescriptorSet,
+    field_descriptor_proto::{Label, Type},
+};
 
 /// Writes all messages of a set; each comes before the messages nested in it.
 pub(crate) fn write(set: &FileDescriptorSet) -> String {
@@ -23,7 +26,8 @@ pub(crate) fn write(set: &FileDescriptorSet) -> String {
             let kind = match field.r#type() {
                 Type::Message => {
                     let at = messages.iter().position(|(path, _)| path == field.type_name());
-                    format!("Message({})", at.expect("every type is in the set"))
+                    let kind = if field.label() == Label::Repeated { "Messages" } else { "Message" };
+                    format!("{kind}({})", at.expect("every type is in the set"))
                 }
                 Type::String => "Text".to_owned(),
                 Type::Bytes => "Bytes".to_owned(),

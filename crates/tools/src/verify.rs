@@ -10,7 +10,7 @@ use super::{
 };
 use crate::sans_io::{
     recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
-    wire::{Batch, Fault, FaultKind, Unzipper, limit_entries, read_message, unzip_batch},
+    wire::{Batch, EntriesLeft, Fault, FaultKind, Unzipper, read_in_batch, unzip_batch},
 };
 
 /// Maximum number of damaged stretches in the text.
@@ -87,7 +87,8 @@ impl Verdict {
     fn add_batch(&mut self, batch: &Batch, faults: &mut Vec<Fault>) {
         self.batches += 1;
         self.messages += batch.messages.len() as u64;
-        limit_entries(|| batch.messages.iter().for_each(|message| drop(read_message(message, faults))));
+        let mut left = EntriesLeft::of(&batch.messages);
+        batch.messages.iter().for_each(|message| drop(read_in_batch(message, &mut left, faults)));
     }
 }
 

@@ -20,6 +20,13 @@ fn messages(method: &str, payload: Vec<u8>, count: usize) -> Vec<u8> {
     batch(&wire::write_batch(&Batch { messages: vec![message; count], ..Default::default() }))
 }
 
+/// Returns a field whose value is a message of more than 16 KiB.
+fn within(key: u8, value: &[u8]) -> Vec<u8> {
+    let length = value.len();
+    let length = [length as u8 | 0x80, (length >> 7) as u8 | 0x80, (length >> 14) as u8];
+    [&[key], &length[..], value].concat()
+}
+
 fn socket(again: Vec<u8>) -> Attack {
     Attack { at: At::Socket, begin: vec![], again }
 }
@@ -31,6 +38,9 @@ fn floods() -> Vec<(&'static str, Attack, &'static str)> {
     let comment = [&[0x1a, 0x80, 0x20][..], &[1; 4096]].concat();
     // An unknown field of 150 bytes.
     let like = [&[0x7a, 0x96, 1][..], &[7; 150]].concat();
+    // The largest entry of a list: a text's piece with an empty user, of five bytes.
+    let pieces = [0x22, 3, 0xaa, 1, 0].repeat(49_999);
+    let toast = within(0x0a, &within(0x42, &pieces));
     let ended = [frame(2, b""), frame(0, b"").repeat(1000), frame(0x80, b"")].concat();
     vec![
         ("pings", socket(frame(PING, &[b'x'; 125]).repeat(1000)), "upstream_flood"),
@@ -54,6 +64,7 @@ fn floods() -> Vec<(&'static str, Attack, &'static str)> {
         ("the largest batch", socket(batch(&vec![0; 2 << 20])), "upstream_flood"),
         ("comments", socket(messages("WebcastChatMessage", comment, 500)), "upstream_flood"),
         ("many messages", socket(messages("WebcastLikeMessage", like, 10_000)), "upstream_flood"),
+        ("pieces of a text", socket(messages("WebcastToastMessage", toast, 1)), "upstream_flood"),
     ]
 }
 

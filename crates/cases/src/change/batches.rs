@@ -133,7 +133,7 @@ pub(super) fn frames(conn: u32, offset: Duration, now_ms: i64, messages: &[Messa
 
 /// Returns a decoded message, if its schema is known and it is not broken.
 pub(super) fn known(message: &Message) -> Option<Known> {
-    match wire::limit_entries(|| wire::read_message(message, &mut Vec::new())) {
+    match wire::read_message(message, &mut Vec::new()) {
         Reading::Known(known) => Some(known),
         Reading::Unknown | Reading::Broken(_) => None,
     }

@@ -10,7 +10,7 @@ use crate::{
     dedup::{Comment, Duplicate, StreakKey},
     event::{Data, Event, Millis, SuperFan, Unknown},
     recording::{Frame, Item, Opcode},
-    wire::{self, Known, Message, Reading},
+    wire::{self, EntriesLeft, Known, Message, Reading},
 };
 
 /// Maximum payload in an `unknown` event, in bytes. The largest real message is about 120 KB, and the backlog
@@ -54,14 +54,19 @@ impl Decoder {
         // Exactly, because a large batch would otherwise take up to three times the memory while the list
         // grows.
         self.events.reserve_exact(batch.messages.len());
-        wire::limit_entries(|| {
-            for message in &batch.messages {
-                self.message(item, &connection, message);
-            }
-        });
+        let mut left = EntriesLeft::of(&batch.messages);
+        for message in &batch.messages {
+            self.message(item, &connection, message, &mut left);
+        }
     }
 
-    fn message(&mut self, item: &Item, connection: &ConnectionState, message: &Message) {
+    fn message(
+        &mut self,
+        item: &Item,
+        connection: &ConnectionState,
+        message: &Message,
+        left: &mut EntriesLeft,
+    ) {
         self.counts.messages += 1;
         let room = connection.room_key(item.conn);
         if self.options.dedup
@@ -70,7 +75,7 @@ impl Decoder {
             return self.count_duplicate(duplicate.name());
         }
         let known_faults = self.faults.len();
-        let reading = wire::read_message(message, &mut self.faults);
+        let reading = wire::read_in_batch(message, left, &mut self.faults);
         self.count_faults_from(known_faults);
         match reading {
             Reading::Known(known) => self.known(item, connection, message, known),

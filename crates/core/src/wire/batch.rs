@@ -1,6 +1,6 @@
 //! The inner layer: a batch of messages.
 
-use std::collections::BTreeMap;
+use std::mem;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -8,9 +8,9 @@ use smol_str::SmolStr;
 
 use super::{
     BATCH_MESSAGES_MAX, Fault, FaultKind, Unzipper,
-    merge::merge,
-    view::{self, Value, View as _},
-    views, webcast,
+    entries::{RawField, next},
+    merge::{fields, merge},
+    used, webcast,
 };
 
 /// The messages of a batch, and its other fields.
@@ -56,6 +56,10 @@ pub struct Message {
     pub is_history: bool,
 }
 
+/// Maximum length of a batch that prost decodes as a whole, in bytes: longer than any real one seen. Empty
+/// messages, of two bytes, take 36 times as much memory.
+const AT_ONCE_BYTES_MAX: usize = 128 << 10;
+
 /// Number of the field with the messages.
 const MESSAGES_FIELD: u32 = 1;
 
@@ -76,19 +80,33 @@ pub fn unzip_batch(payload: Bytes, unzipper: &mut Unzipper, faults: &mut Vec<Fau
     batch
 }
 
-/// Decodes a batch. Messages are decoded separately, so that a malformed one does not affect the others.
+/// Decodes a batch.
 pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
+    if bytes.len() <= AT_ONCE_BYTES_MAX
+        && let Ok(mut batch) = used::Batch::decode(bytes.clone())
+        && batch.messages.len() <= BATCH_MESSAGES_MAX
+    {
+        let messages = mem::take(&mut batch.messages).into_iter().map(message).collect();
+        return Batch { messages, info: read_info(batch) };
+    }
+    read_in_parts(bytes, faults)
+}
+
+/// Decodes messages separately, so that a malformed one does not affect the others, and that a million empty
+/// ones, which fit into a batch, take no memory.
+fn read_in_parts(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
     let (mut messages, mut dropped) = (Vec::new(), 0_usize);
-    let (mut others, mut is_whole) = (views::Batch::default(), true);
+    let (mut others, mut is_whole) = (used::Batch::default(), true);
     let mut rest = &bytes[..];
-    while !rest.is_empty() {
-        match view::next(&mut rest) {
+    loop {
+        match next(&mut rest) {
+            Ok(None) => break,
             // The remaining fields, such as cursor and ack token, are still needed.
-            Ok((MESSAGES_FIELD, Value::Bytes(_))) if messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
-            Ok((MESSAGES_FIELD, Value::Bytes(message))) => {
-                messages.extend(read_entry(bytes, message, faults));
+            Ok(Some(field)) if is_message(&field) && messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
+            Ok(Some(RawField { number: MESSAGES_FIELD, value: Some(message), .. })) => {
+                messages.extend(read_entry(&bytes.slice_ref(message), faults));
             }
-            Ok((number, value)) => is_whole &= others.take(number, value).is_ok(),
+            Ok(Some(field)) => is_whole &= others.merge(field.whole).is_ok(),
             Err(error) => {
                 faults.push(Fault::new(FaultKind::BadBatch, error));
                 break;
@@ -99,63 +117,53 @@ pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
         let detail = format!("more than {BATCH_MESSAGES_MAX}; {dropped} were dropped");
         faults.push(Fault::new(FaultKind::TooManyMessages, detail));
     }
-    let info = if is_whole { read_info(&others) } else { mend_info(bytes, faults) };
+    let info = if is_whole { read_info(others) } else { mend_info(bytes, faults) };
     Batch { messages, info }
+}
+
+fn is_message(field: &RawField<'_>) -> bool {
+    field.number == MESSAGES_FIELD && field.value.is_some()
 }
 
 /// Decodes the fields other than messages again, repairing them, because one of them is malformed.
 #[cold]
-fn mend_info(bytes: &Bytes, faults: &mut Vec<Fault>) -> BatchInfo {
-    let (mut rest, mut others) = (&bytes[..], Vec::new());
-    while !rest.is_empty() {
-        let before = rest;
-        match view::next(&mut rest) {
-            Ok((MESSAGES_FIELD, Value::Bytes(_))) => {}
-            Ok(_) => others.extend_from_slice(&before[..before.len() - rest.len()]),
-            Err(_) => break,
+fn mend_info(bytes: &[u8], faults: &mut Vec<Fault>) -> BatchInfo {
+    let (mut rest, mut others) = (bytes, Vec::new());
+    while let Ok(Some(field)) = next(&mut rest) {
+        if !is_message(&field) {
+            others.extend_from_slice(field.whole);
         }
     }
-    let (info, _) = merge(bytes, &others, &[], FaultKind::BadBatch, faults, |_, bytes| {
-        let mut batch = views::Batch::default();
-        let result = view::merge(&mut batch, bytes);
-        (read_info(&batch), result)
-    });
-    info
+    let (info, _) = merge(&others.into(), &[], FaultKind::BadBatch, faults, fields);
+    read_info(info)
 }
 
 /// Decodes a message except for its payload.
-fn read_entry(batch: &Bytes, bytes: &[u8], faults: &mut Vec<Fault>) -> Option<Message> {
+fn read_entry(bytes: &Bytes, faults: &mut Vec<Fault>) -> Option<Message> {
     let before = faults.len();
     let (entry, complete) =
-        merge(batch, bytes, &[PAYLOAD_FIELD], FaultKind::BadBatch, faults, |whole, bytes| {
-            let mut entry = views::Message::default();
-            let result = view::merge(&mut entry, bytes);
-            let message = Message {
-                method: entry.method.into(),
-                payload: whole.slice_ref(entry.payload),
-                msg_id: entry.msg_id,
-                is_history: entry.is_history,
-            };
-            (message, result)
-        });
+        merge(bytes, &[PAYLOAD_FIELD], FaultKind::BadBatch, faults, fields::<used::Message>);
+    let message = message(entry);
     for fault in &mut faults[before..] {
-        fault.method = Some(entry.method.clone()).filter(|method| !method.is_empty());
+        fault.method = Some(message.method.clone()).filter(|method| !method.is_empty());
     }
-    complete.then_some(entry)
+    complete.then_some(message)
 }
 
-fn read_info(batch: &views::Batch<'_>) -> BatchInfo {
-    // The last value of a repeated key wins. Keys are sorted.
-    let route_params: BTreeMap<_, _> =
-        batch.route_params.iter().map(|entry| (entry.key.to_owned(), entry.value.to_owned())).collect();
+fn message(message: used::Message) -> Message {
+    let used::Message { method, payload, msg_id, is_history } = message;
+    Message { method: method.into(), payload, msg_id, is_history }
+}
+
+fn read_info(batch: used::Batch) -> BatchInfo {
     BatchInfo {
-        cursor: batch.cursor.to_owned(),
-        internal_ext: batch.internal_ext.to_owned(),
+        cursor: batch.cursor,
+        internal_ext: batch.internal_ext,
         need_ack: batch.need_ack,
         now_ms: batch.now_ms,
         heartbeat_ms: batch.heartbeat_ms,
-        push_server: batch.push_server.to_owned(),
-        route_params: route_params.into_iter().collect(),
+        push_server: batch.push_server,
+        route_params: batch.route_params.into_iter().collect(),
         is_first: batch.is_first,
     }
 }

@@ -34,6 +34,8 @@ pub enum Kind {
     Bytes,
     /// A message, by its index in the table.
     Message(usize),
+    /// A list of messages, by their index in the table.
+    Messages(usize),
 }
 
 /// Row of the table, for a message.
@@ -47,11 +49,13 @@ pub(super) const fn field(number: u32, name: &'static str, kind: Kind) -> Field 
 }
 
 impl Kind {
-    /// Returns the schema of a message field.
+    /// Returns the schema of the messages in a field.
     #[must_use]
     pub fn schema(self) -> Option<&'static Schema> {
-        let Self::Message(at) = self else { return None };
-        SCHEMAS.get(at)
+        match self {
+            Self::Message(at) | Self::Messages(at) => SCHEMAS.get(at),
+            Self::Number | Self::Text | Self::Bytes => None,
+        }
     }
 }
 

@@ -1,36 +1,47 @@
 //! Fault-tolerant decoding of one protobuf message.
 
-use bytes::Bytes;
-use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
+use std::fmt;
 
-use super::{Fault, FaultKind, view::Broken};
+use bytes::Bytes;
+use prost::{
+    DecodeError,
+    encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint},
+};
+
+use super::{Fault, FaultKind};
 
 /// Maximum nesting that [`repair_utf8`] follows. Deeper parts stay unchanged.
 const REPAIR_DEPTH_MAX: u32 = 32;
 
-/// Decodes `bytes`, a part of `whole`, with `read`, which returns the message and the result. If this fails,
-/// repairs texts that are not valid UTF-8 and tries again, adding faults. If the message is still malformed,
-/// returns `false` with the part before the error, and adds a fault of `kind`.
+/// Decodes `bytes` with `read`, which returns the message and the result. If this fails, repairs texts that
+/// are not valid UTF-8 and tries again, adding faults. If the message is still malformed, returns `false` with
+/// the part before the error, and adds a fault of `kind`.
 ///
 /// `opaque` lists fields that contain no text, and are never repaired.
-pub(super) fn merge<T>(
-    whole: &Bytes,
-    bytes: &[u8],
+pub(super) fn merge<T, E: fmt::Display>(
+    bytes: &Bytes,
     opaque: &[u32],
     kind: FaultKind,
     faults: &mut Vec<Fault>,
-    read: impl Fn(&Bytes, &[u8]) -> (T, Result<(), Broken>),
+    mut read: impl FnMut(&Bytes) -> (T, Result<(), E>),
 ) -> (T, bool) {
-    let (value, result) = read(whole, bytes);
+    let (value, result) = read(bytes);
     let Err(broken) = result else { return (value, true) };
     if let Some(mended) = repair_utf8(bytes, opaque, 0).map(Bytes::from)
-        && let (value, Ok(())) = read(&mended, &mended)
+        && let (value, Ok(())) = read(&mended)
     {
         faults.push(Fault::new(FaultKind::BadUtf8, "text is not UTF-8; invalid bytes were replaced"));
         return (value, true);
     }
     faults.push(Fault::new(kind, broken));
     (value, false)
+}
+
+/// Decodes a message, and returns the result with the fields before an error. Payloads are not copied.
+pub(super) fn fields<M: prost::Message + Default>(bytes: &Bytes) -> (M, Result<(), DecodeError>) {
+    let mut message = M::default();
+    let result = message.merge(bytes.clone());
+    (message, result)
 }
 
 /// Replaces invalid UTF-8 in every length-delimited field that is not a message. Returns `None` if `bytes`
@@ -109,7 +120,7 @@ mod tests {
     use prost::Message as _;
 
     use super::{
-        super::{view, views, webcast},
+        super::{used, webcast},
         *,
     };
 
@@ -128,13 +139,10 @@ mod tests {
     /// Returns nickname, id and content; whether the message is complete; and the faults.
     fn read(bytes: &Bytes) -> ((String, i64, String), bool, Vec<FaultKind>) {
         let mut faults = vec![];
-        let (chat, complete) = merge(bytes, bytes, &[], FaultKind::BadMessage, &mut faults, |_, bytes| {
-            let mut chat = views::Chat::default();
-            let result = view::merge(&mut chat, bytes);
-            let user = chat.user.unwrap_or_default();
-            ((user.nickname.to_owned(), user.id, chat.content.to_owned()), result)
-        });
-        (chat, complete, faults.iter().map(|fault| fault.kind).collect())
+        let (chat, complete) = merge(bytes, &[], FaultKind::BadMessage, &mut faults, fields::<used::Chat>);
+        let user = chat.user.unwrap_or_default();
+        let kinds = faults.iter().map(|fault| fault.kind).collect();
+        ((user.nickname, user.id, chat.content), complete, kinds)
     }
 
     #[test]

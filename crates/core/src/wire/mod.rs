@@ -4,6 +4,7 @@
 mod batch;
 pub mod client;
 pub mod compose;
+mod entries;
 mod fault;
 mod fields;
 mod kinds;
@@ -12,10 +13,9 @@ mod push;
 #[path = "../generated/schema.rs"]
 mod schema;
 mod unzip;
-mod view;
-#[allow(unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
-#[path = "../generated/views.rs"]
-mod views;
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[path = "../generated/used.rs"]
+mod used;
 #[allow(
     dead_code,
     missing_docs,
@@ -28,9 +28,10 @@ mod views;
 mod webcast;
 
 pub use batch::{Batch, BatchInfo, Message, read_batch, unzip_batch, write_batch};
+pub use entries::EntriesLeft;
 pub use fault::{Fault, FaultKind};
 pub use fields::{Field, Kind, Schema};
-pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
+pub use kinds::{Known, Reading, is_known, known_methods, millis, read_in_batch, read_message};
 pub use push::{Push, read_push, without_gzip, write_push};
 pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};
 
@@ -40,12 +41,6 @@ pub const UNZIPPED_BYTES_MAX: usize = 2 << 20;
 pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
 /// Maximum number of messages to decode in a batch. Real batches have tens.
 pub const BATCH_MESSAGES_MAX: usize = 10_000;
-/// Maximum number of list entries in all messages of a batch together: badges, pictures, viewers and the
-/// like.
+/// Maximum number of list entries in all messages of a batch together: badges, viewers and the like. A message
+/// that exceeds it counts as malformed.
 pub const BATCH_ENTRIES_MAX: usize = 50_000;
-
-/// Decodes the messages of a batch within the limit [`BATCH_ENTRIES_MAX`]. A message that exceeds it counts
-/// as malformed.
-pub fn limit_entries<T>(read: impl FnOnce() -> T) -> T {
-    view::with_entries(BATCH_ENTRIES_MAX, read)
-}

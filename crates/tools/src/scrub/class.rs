@@ -36,7 +36,7 @@ pub(super) enum Class {
 pub(super) fn of(schema: &Schema, field: &Field, keyed: bool) -> Class {
     match field.kind {
         Kind::Number if is_id(schema.name, field.name) => Class::Id,
-        Kind::Number | Kind::Message(_) | Kind::Bytes => Class::Keep,
+        Kind::Number | Kind::Message(_) | Kind::Messages(_) | Kind::Bytes => Class::Keep,
         Kind::Text => match text(schema.name, field.name) {
             Class::Pattern if keyed => Class::Keep,
             Class::Pattern => Class::Text,

@@ -214,7 +214,9 @@ impl<'a> Walk<'a> {
         }
         let inner = |schema| self.context.inner(schema);
         match field.map(|field| field.kind) {
-            Some(kind @ Kind::Message(_)) if is_fields(value) || as_text(value).is_none() => {
+            Some(kind @ (Kind::Message(_) | Kind::Messages(_)))
+                if is_fields(value) || as_text(value).is_none() =>
+            {
                 let context = Context { person: self.person(field), ..inner(kind.schema()) };
                 Some(bounded(value, context, place, leaves))
             }

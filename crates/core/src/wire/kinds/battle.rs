@@ -12,18 +12,19 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::LinkMicBattle<'a> {
-    fn parts(self, _: &Message) -> Known {
+impl Kind for webcast::LinkMicBattle {
+    fn parts(mut self, _: &Message) -> Known {
         let settings = self.settings.unwrap_or_default();
         let results: Vec<battle::Result> =
             self.results.into_iter().filter_map(|entry| entry.result).collect();
         let users = self.users.into_iter().map(|entry| {
             let result = results.iter().find(|result| result.user_id == entry.user_id);
-            let army = self.armies.iter().find(|army| army.user_id == entry.user_id);
+            // Each army is used once: many users with the same id would multiply its givers.
+            let army = self.armies.iter_mut().find(|army| army.user_id == entry.user_id);
             BattleUser {
                 points: result.map(|result| result.score),
                 result: result.map(|result| result.result),
-                givers: givers(army.and_then(|army| army.army.clone()).unwrap_or_default().givers),
+                givers: givers(army.and_then(|army| army.army.take()).unwrap_or_default().givers),
                 person: Person {
                     user_id: Id(entry.user_id),
                     ..host(entry.info.and_then(|info| info.user).unwrap_or_default())
@@ -52,7 +53,7 @@ pub(super) fn host(user: battle::BaseUser) -> Person {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicArmies<'a> {
+impl Kind for webcast::LinkMicArmies {
     fn parts(self, _: &Message) -> Known {
         let settings = self.settings.unwrap_or_default();
         let teams = self.armies.into_iter().map(|entry| {
@@ -84,4 +85,20 @@ fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
         },
     };
     givers.into_iter().map(giver).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_with_the_same_id_do_not_multiply_their_givers() {
+        let army = webcast::BattleArmy { givers: vec![Giver::default(); 3], ..Default::default() };
+        let entry = battle::ArmyEntry { user_id: 7, army: Some(army) };
+        let user = battle::UserEntry { user_id: 7, ..Default::default() };
+        let battle =
+            webcast::LinkMicBattle { users: vec![user; 2], armies: vec![entry], ..Default::default() };
+        let Data::Battle(battle) = battle.parts(&Message::default()).data else { panic!("not a battle") };
+        assert_eq!(battle.users.iter().map(|user| user.givers.len()).collect::<Vec<_>>(), [3, 0]);
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::LinkMicBattleItemCard<'a> {
+impl Kind for webcast::LinkMicBattleItemCard {
     fn parts(self, _: &Message) -> Known {
         let used = [self.glove, self.mist, self.extra_time, self.special_effect, self.potion, self.wave];
         let used = used.into_iter().flatten().next().unwrap_or_default();
@@ -35,7 +35,7 @@ impl<'a> Kind<'a> for webcast::LinkMicBattleItemCard<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicBattlePunishFinish {
+impl Kind for webcast::LinkMicBattlePunishFinish {
     fn parts(self, _: &Message) -> Known {
         let settings = self.settings.unwrap_or_default();
         let data = Data::BattlePunishFinish(event::BattlePunishFinish {
@@ -51,7 +51,7 @@ impl<'a> Kind<'a> for webcast::LinkMicBattlePunishFinish {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicBattleTask {
+impl Kind for webcast::LinkMicBattleTask {
     fn parts(self, _: &Message) -> Known {
         let data = Data::BattleTask(event::BattleTask {
             battle_id: Id(self.battle_id),
@@ -64,7 +64,7 @@ impl<'a> Kind<'a> for webcast::LinkMicBattleTask {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicBattleNotice<'a> {
+impl Kind for webcast::LinkMicBattleNotice {
     fn parts(self, _: &Message) -> Known {
         let data = Data::BattleNotice(event::BattleNotice {
             notice_type: self.notice_type,

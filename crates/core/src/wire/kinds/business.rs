@@ -6,7 +6,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::PictionaryStart<'a> {
+impl Kind for webcast::PictionaryStart {
     fn parts(self, _: &Message) -> Known {
         let round = self.round.unwrap_or_default();
         let data = Data::PictionaryStart(event::PictionaryStart {
@@ -20,7 +20,7 @@ impl<'a> Kind<'a> for webcast::PictionaryStart<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::PictionaryUpdate {
+impl Kind for webcast::PictionaryUpdate {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryUpdate(event::PictionaryUpdate {
             round_id: Id(self.round_id),
@@ -30,7 +30,7 @@ impl<'a> Kind<'a> for webcast::PictionaryUpdate {
     }
 }
 
-impl<'a> Kind<'a> for webcast::PictionaryEnd<'a> {
+impl Kind for webcast::PictionaryEnd {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryEnd(event::PictionaryEnd {
             round_id: Id(self.round_id),
@@ -41,7 +41,7 @@ impl<'a> Kind<'a> for webcast::PictionaryEnd<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::PictionaryExit {
+impl Kind for webcast::PictionaryExit {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryExit(event::PictionaryExit {
             session_id: Id(self.session_id),
@@ -51,7 +51,7 @@ impl<'a> Kind<'a> for webcast::PictionaryExit {
     }
 }
 
-impl<'a> Kind<'a> for webcast::OecLiveShopping<'a> {
+impl Kind for webcast::OecLiveShopping {
     fn parts(self, _: &Message) -> Known {
         let product = self.product.unwrap_or_default();
         let data = Data::LiveShopping(event::LiveShopping {
@@ -65,7 +65,7 @@ impl<'a> Kind<'a> for webcast::OecLiveShopping<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::PaidContentLiveShopping {
+impl Kind for webcast::PaidContentLiveShopping {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PaidContentLiveShopping(event::PaidContentLiveShopping {
             action_type: self.action_type,
@@ -77,7 +77,7 @@ impl<'a> Kind<'a> for webcast::PaidContentLiveShopping {
     }
 }
 
-impl<'a> Kind<'a> for webcast::BaLeadGen<'a> {
+impl Kind for webcast::BaLeadGen {
     fn parts(self, _: &Message) -> Known {
         let data = Data::BaLeadGen(event::BaLeadGen {
             operation: self.operation,

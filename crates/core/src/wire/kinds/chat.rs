@@ -11,7 +11,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Chat<'a> {
+impl Kind for webcast::Chat {
     fn parts(self, message: &Message) -> Known {
         let emotes = self
             .emotes
@@ -28,7 +28,7 @@ impl<'a> Kind<'a> for webcast::Chat<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::EmoteChat<'a> {
+impl Kind for webcast::EmoteChat {
     fn parts(self, _: &Message) -> Known {
         let emotes = self.emotes.into_iter().map(emote).collect();
         let data = Data::EmoteChat(event::EmoteChat { emotes });
@@ -36,7 +36,7 @@ impl<'a> Kind<'a> for webcast::EmoteChat<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Caption<'a> {
+impl Kind for webcast::Caption {
     fn parts(self, _: &Message) -> Known {
         let texts = self.contents.into_iter();
         let data = Data::Caption(event::Caption {
@@ -53,7 +53,7 @@ impl<'a> Kind<'a> for webcast::Caption<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::CommentTray<'a> {
+impl Kind for webcast::CommentTray {
     fn parts(self, _: &Message) -> Known {
         let data = Data::CommentTray(event::CommentTray {
             tray_id: Id(self.tray_id),

@@ -8,12 +8,12 @@ use crate::event;
 /// Returns the last URL of a picture; empty if there is none. All URLs show the same picture. The first ones
 /// are webp on several hosts; the last is a jpeg if there is one. Established client libraries also use the
 /// last.
-pub(super) fn url(image: Option<webcast::Image<'_>>) -> SmolStr {
+pub(super) fn url(image: Option<webcast::Image>) -> SmolStr {
     image.unwrap_or_default().urls.into()
 }
 
 /// Returns the fields that all messages share.
-pub(super) fn stamp(common: Option<&webcast::Common<'_>>) -> Option<webcast::Stamp> {
+pub(super) fn stamp(common: Option<&webcast::Common>) -> Option<webcast::Stamp> {
     common.map(|common| webcast::Stamp { room_id: common.room_id, create_time: common.create_time })
 }
 
@@ -29,13 +29,13 @@ const FREQUENT: [&str; 5] = [
 
 /// Converts the fields that all messages share, and the key and pattern of the text with which the client
 /// displays a message.
-pub(super) fn labelled(common: Option<webcast::Labelled<'_>>) -> (Option<webcast::Stamp>, SmolStr, SmolStr) {
+pub(super) fn labelled(common: Option<webcast::Labelled>) -> (Option<webcast::Stamp>, SmolStr, SmolStr) {
     let Some(webcast::Labelled { room_id, create_time, display_text }) = common else {
         return Default::default();
     };
     let label = display_text.unwrap_or_default();
     let stamp = webcast::Stamp { room_id, create_time };
-    (Some(stamp), app_text(label.key), app_text(label.default_pattern))
+    (Some(stamp), app_text(&label.key), app_text(&label.default_pattern))
 }
 
 fn app_text(text: &str) -> SmolStr {

@@ -10,7 +10,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Hashtag<'a> {
+impl Kind for webcast::Hashtag {
     fn parts(self, _: &Message) -> Known {
         let tag = self.tag.unwrap_or_default();
         let data = Data::Hashtag(event::Hashtag {
@@ -22,7 +22,7 @@ impl<'a> Kind<'a> for webcast::Hashtag<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::RoomSticker<'a> {
+impl Kind for webcast::RoomSticker {
     fn parts(self, _: &Message) -> Known {
         let stickers = self.stickers.into_iter().map(|sticker| event::Sticker {
             name: sticker.name.into(),
@@ -34,7 +34,7 @@ impl<'a> Kind<'a> for webcast::RoomSticker<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::DonationStickerModify<'a> {
+impl Kind for webcast::DonationStickerModify {
     fn parts(self, _: &Message) -> Known {
         let stickers = self.stickers.into_iter().map(donation).collect();
         let data = Data::DonationSticker(event::DonationSticker { stickers });
@@ -55,7 +55,7 @@ fn donation(sticker: webcast::donation_sticker_modify::Sticker) -> event::Donati
     }
 }
 
-impl<'a> Kind<'a> for webcast::InRoomBannerRefresh {
+impl Kind for webcast::InRoomBannerRefresh {
     fn parts(self, _: &Message) -> Known {
         let data = Data::InRoomBannerRefresh(event::InRoomBannerRefresh {
             delay_seconds: self.delay_seconds,
@@ -65,13 +65,13 @@ impl<'a> Kind<'a> for webcast::InRoomBannerRefresh {
     }
 }
 
-impl<'a> Kind<'a> for webcast::AnchorToolModification<'a> {
+impl Kind for webcast::AnchorToolModification {
     fn parts(self, _: &Message) -> Known {
         let tool = self.modification.unwrap_or_default();
         let data = Data::AnchorToolModification(event::AnchorToolModification {
             user_id: Id(tool.user_id),
             effect_id: Id(tool.effect_id),
-            resource_id: id(tool.resource_id),
+            resource_id: id(&tool.resource_id),
             name: tool.name.into(),
             modification_type: tool.modification_type,
             msg_type: tool.msg_type,

@@ -12,7 +12,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Gift<'a> {
+impl Kind for webcast::Gift {
     fn parts(self, _: &Message) -> Known {
         let (common, display_type, label) = labelled(self.common);
         let gift = self.gift.unwrap_or_default();
@@ -40,26 +40,26 @@ impl<'a> Kind<'a> for webcast::Gift<'a> {
 }
 
 /// Returns the recipient of a gift, from the most detailed of three sources.
-fn receiver(user: Option<webcast::Person>, guest: (i64, &str), monitored: i64) -> Option<Person> {
+fn receiver(user: Option<webcast::Person>, guest: (i64, String), monitored: i64) -> Option<Person> {
     if let Some(user) = user.filter(|user| user.id != 0) {
         return Some(person(user));
     }
-    let (user_id, nickname) = if guest.0 == 0 { (monitored, "") } else { guest };
+    let (user_id, nickname) = if guest.0 == 0 { (monitored, String::new()) } else { guest };
     (user_id != 0).then(|| Person { user_id: Id(user_id), nickname: nickname.into(), ..Default::default() })
 }
 
-impl<'a> Kind<'a> for webcast::Envelope<'a> {
+impl Kind for webcast::Envelope {
     fn parts(self, _: &Message) -> Known {
         let text = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let sender = named_user(text).map(user);
         let info = self.info.unwrap_or_default();
         let data = Data::Envelope(event::Envelope {
-            envelope_id: id(info.envelope_id),
+            envelope_id: id(&info.envelope_id),
             business_type: info.business_type,
             diamond_count: info.diamond_count,
             people_count: info.people_count,
             sender_name: info.sender_name.into(),
-            sender_id: id(info.sender_id),
+            sender_id: id(&info.sender_id),
             display: self.display,
             opens_at: time(info.opens_at),
         });
@@ -73,10 +73,10 @@ mod tests {
 
     #[test]
     fn the_receiver_has_three_sources() {
-        let host = webcast::Person { id: 5, nickname: "Host", ..Default::default() };
-        let nobody = || (0, "");
-        assert_eq!(receiver(Some(host), (6, "Guest"), 7).unwrap().nickname, "Host");
-        assert_eq!(receiver(None, (6, "Guest"), 7).unwrap().nickname, "Guest");
+        let host = webcast::Person { id: 5, nickname: "Host".into(), ..Default::default() };
+        let nobody = || (0, String::new());
+        assert_eq!(receiver(Some(host), (6, "Guest".into()), 7).unwrap().nickname, "Host");
+        assert_eq!(receiver(None, (6, "Guest".into()), 7).unwrap().nickname, "Guest");
         assert_eq!(receiver(Some(webcast::Person::default()), nobody(), 7).unwrap().user_id, Id(7));
         assert_eq!(receiver(None, nobody(), 0), None);
     }

@@ -13,17 +13,17 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::GiftBroadcast<'a> {
+impl Kind for webcast::GiftBroadcast {
     fn parts(self, _: &Message) -> Known {
         let data = Data::GiftBroadcast(event::GiftBroadcast {
             from_user_id: Id(self.from_user_id),
-            notice: self.notify.as_ref().map(notify),
+            notice: self.notify.map(notify),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::GiftCollectionUpdate<'a> {
+impl Kind for webcast::GiftCollectionUpdate {
     fn parts(self, _: &Message) -> Known {
         let collection = self.collection.unwrap_or_default();
         let gift = collection.gift.unwrap_or_default();
@@ -42,7 +42,7 @@ impl<'a> Kind<'a> for webcast::GiftCollectionUpdate<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::GiftDynamicRestriction {
+impl Kind for webcast::GiftDynamicRestriction {
     fn parts(self, _: &Message) -> Known {
         let restriction = self.restriction.unwrap_or_default();
         let scenes = restriction.scenes.unwrap_or_default();
@@ -61,7 +61,7 @@ impl<'a> Kind<'a> for webcast::GiftDynamicRestriction {
     }
 }
 
-impl<'a> Kind<'a> for webcast::GiftPanelUpdate {
+impl Kind for webcast::GiftPanelUpdate {
     fn parts(self, _: &Message) -> Known {
         let data = Data::GiftPanelUpdate(event::GiftPanelUpdate {
             room_id: Id(self.room_id),
@@ -71,7 +71,7 @@ impl<'a> Kind<'a> for webcast::GiftPanelUpdate {
     }
 }
 
-impl<'a> Kind<'a> for webcast::GiftPrompt<'a> {
+impl Kind for webcast::GiftPrompt {
     fn parts(self, _: &Message) -> Known {
         let data = Data::GiftPrompt(event::GiftPrompt {
             title: self.title.into(),
@@ -82,14 +82,14 @@ impl<'a> Kind<'a> for webcast::GiftPrompt<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::EnvelopePortal<'a> {
+impl Kind for webcast::EnvelopePortal {
     fn parts(self, _: &Message) -> Known {
         let text = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let named = named_user(text).map(user);
         let info = self.info.unwrap_or_default();
         let data = Data::EnvelopePortal(event::EnvelopePortal {
-            portal_id: id(info.id),
-            sender_id: id(info.sender_id),
+            portal_id: id(&info.id),
+            sender_id: id(&info.sender_id),
             sender_name: info.sender_unique_id.into(),
             envelope_diamonds: info.envelope_diamonds,
             portal_diamonds: info.portal_diamonds,
@@ -102,12 +102,12 @@ impl<'a> Kind<'a> for webcast::EnvelopePortal<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::GoodyBag<'a> {
+impl Kind for webcast::GoodyBag {
     fn parts(self, _: &Message) -> Known {
         let info = self.info.unwrap_or_default();
         let detail = info.detail.unwrap_or_default();
         let data = Data::GoodyBag(event::GoodyBag {
-            goody_bag_id: id(info.goody_bag_id),
+            goody_bag_id: id(&info.goody_bag_id),
             message_type: self.message_type,
             total_coins: info.coins.map_or(0, |coins| coins.total),
             winner_count: detail.winner_count,
@@ -125,7 +125,7 @@ impl<'a> Kind<'a> for webcast::GoodyBag<'a> {
 fn winner(winner: webcast::goody_bag::Winner) -> event::GoodyBagWinner {
     let user = winner.user.unwrap_or_default();
     let person = Person {
-        user_id: id(user.user_id),
+        user_id: id(&user.user_id),
         unique_id: user.unique_id.into(),
         nickname: user.nickname.into(),
         avatar: url(user.avatar),

@@ -13,7 +13,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::GoalUpdate<'a> {
+impl Kind for webcast::GoalUpdate {
     fn parts(self, _: &Message) -> Known {
         let goal = self.goal.unwrap_or_default();
         let contributor = Person {
@@ -64,7 +64,7 @@ fn contributor_of(contributor: goal::Contributor) -> event::GoalContributor {
     event::GoalContributor { person, score: contributor.score }
 }
 
-impl<'a> Kind<'a> for webcast::Poll<'a> {
+impl Kind for webcast::Poll {
     fn parts(self, _: &Message) -> Known {
         let state = poll_state(&self);
         let start = self.start.unwrap_or_default();
@@ -79,7 +79,7 @@ impl<'a> Kind<'a> for webcast::Poll<'a> {
             started_at: time(start.start_time),
             ends_at: time(start.end_time),
             end_type,
-            options: options.iter().map(option).collect(),
+            options: options.into_iter().map(option).collect(),
         });
         Known { common: self.common, user: start.operator.map(user), data }
     }
@@ -92,6 +92,6 @@ fn poll_state(poll: &webcast::Poll) -> Option<PollState> {
     end.or(update).or(poll.start.as_ref().map(|_| PollState::Started))
 }
 
-fn option(option: &webcast::poll::Option<'_>) -> event::PollOption {
+fn option(option: webcast::poll::Option) -> event::PollOption {
     event::PollOption { index: option.index, text: option.text.into(), votes: option.votes }
 }

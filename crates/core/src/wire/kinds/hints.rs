@@ -12,7 +12,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Capsule<'a> {
+impl Kind for webcast::Capsule {
     fn parts(self, _: &Message) -> Known {
         let named = named_user(self.description.as_ref()).map(user);
         let data = Data::Capsule(event::Capsule {
@@ -26,7 +26,7 @@ impl<'a> Kind<'a> for webcast::Capsule<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::SubscriptionGuide<'a> {
+impl Kind for webcast::SubscriptionGuide {
     fn parts(self, _: &Message) -> Known {
         let named = named_user(self.description.as_ref()).map(user);
         let data = Data::SubscriptionGuide(event::SubscriptionGuide {
@@ -39,7 +39,7 @@ impl<'a> Kind<'a> for webcast::SubscriptionGuide<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Guide<'a> {
+impl Kind for webcast::Guide {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Guide(event::Guide {
             guide_type: self.guide_type,
@@ -51,18 +51,19 @@ impl<'a> Kind<'a> for webcast::Guide<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Toast<'a> {
+impl Kind for webcast::Toast {
     fn parts(self, _: &Message) -> Known {
+        let common = stamp(self.common.as_ref());
         let data = Data::Toast(event::Toast {
-            text: display_text(self.common.as_ref()),
+            text: display_text(self.common),
             display_duration: self.display_duration,
             delay_duration: self.delay_duration,
         });
-        Known { common: stamp(self.common.as_ref()), user: None, data }
+        Known { common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::LiveGameIntro<'a> {
+impl Kind for webcast::LiveGameIntro {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LiveGameIntro(event::LiveGameIntro {
             text: text(self.content),
@@ -72,9 +73,10 @@ impl<'a> Kind<'a> for webcast::LiveGameIntro<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Speaker<'a> {
+impl Kind for webcast::Speaker {
     fn parts(self, _: &Message) -> Known {
-        let data = Data::Speaker(event::Speaker { text: display_text(self.common.as_ref()) });
-        Known { common: stamp(self.common.as_ref()), user: None, data }
+        let common = stamp(self.common.as_ref());
+        let data = Data::Speaker(event::Speaker { text: display_text(self.common) });
+        Known { common, user: None, data }
     }
 }

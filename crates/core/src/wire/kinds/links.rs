@@ -11,7 +11,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Link<'a> {
+impl Kind for webcast::Link {
     fn parts(self, _: &Message) -> Known {
         let change = self.list_change.unwrap_or_default();
         let cohosts = self.cohost_change.unwrap_or_default().users.into_iter().map(cohost);
@@ -43,7 +43,7 @@ fn cohost(cohost: link::Cohost) -> Person {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkLayer {
+impl Kind for webcast::LinkLayer {
     fn parts(self, _: &Message) -> Known {
         let lists = self.list_change.and_then(|change| change.users).unwrap_or_default();
         let left = self.leave.or(self.kicked_out).unwrap_or_default();
@@ -72,7 +72,7 @@ fn user_ids(users: &[layer::ListUser]) -> Vec<Id> {
     users.iter().map(|user| player(user.player)).collect()
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicMethod {
+impl Kind for webcast::LinkMicMethod {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LinkMicMethod(event::LinkMicMethod {
             link_type: self.r#type,
@@ -88,7 +88,7 @@ impl<'a> Kind<'a> for webcast::LinkMicMethod {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicFanTicket {
+impl Kind for webcast::LinkMicFanTicket {
     fn parts(self, _: &Message) -> Known {
         let notice = self.notice.unwrap_or_default();
         let users = notice.users.into_iter().map(|user| event::FanTickets {
@@ -106,7 +106,7 @@ impl<'a> Kind<'a> for webcast::LinkMicFanTicket {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkScreenChange<'a> {
+impl Kind for webcast::LinkScreenChange {
     fn parts(self, _: &Message) -> Known {
         let state = self.state.unwrap_or_default();
         let data = Data::LinkScreenChange(event::LinkScreenChange {
@@ -118,7 +118,7 @@ impl<'a> Kind<'a> for webcast::LinkScreenChange<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicAnchorGuide<'a> {
+impl Kind for webcast::LinkMicAnchorGuide {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LinkMicAnchorGuide(event::LinkMicAnchorGuide {
             guide_type: self.guide_type,
@@ -129,7 +129,7 @@ impl<'a> Kind<'a> for webcast::LinkMicAnchorGuide<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkState {
+impl Kind for webcast::LinkState {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LinkState(event::LinkState {
             channel_id: Id(self.channel_id),
@@ -141,7 +141,7 @@ impl<'a> Kind<'a> for webcast::LinkState {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LinkMicLayoutState<'a> {
+impl Kind for webcast::LinkMicLayoutState {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LinkMicLayoutState(event::LinkMicLayoutState {
             room_id: Id(self.room_id),

@@ -24,12 +24,11 @@ mod text;
 mod user;
 mod viewers;
 
-use super::{
-    Fault, FaultKind, MESSAGE_BYTES_MAX, Message,
-    merge::merge,
-    view::{Broken, View},
-    views as webcast,
-};
+use std::{error::Error, slice};
+
+use prost::DecodeError;
+
+use super::{EntriesLeft, Fault, FaultKind, MESSAGE_BYTES_MAX, Message, merge::merge, used as webcast};
 use crate::event;
 
 /// Result of decoding a message.
@@ -69,16 +68,21 @@ impl Known {
 }
 
 /// A payload with a schema.
-trait Kind<'a>: View<'a> {
+trait Kind {
     /// Converts the payload of `message`.
     fn parts(self, message: &Message) -> Known;
 }
 
 /// Decodes the payload of a method.
-type Reader = fn(&[u8], &Message) -> Result<Known, Broken>;
+type Reader = fn(&[u8], &Message) -> Result<Known, DecodeError>;
 
-/// Decodes a message. Never fails: other results are [`Reading::Unknown`] and [`Reading::Broken`].
+/// Decodes a message on its own. Never fails: other results are [`Reading::Unknown`] and [`Reading::Broken`].
 pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {
+    read_in_batch(message, &mut EntriesLeft::of(slice::from_ref(message)), faults)
+}
+
+/// Decodes one of the messages of a batch, which together have a limit; see [`read_message`].
+pub fn read_in_batch(message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
     match table::reader(&message.method) {
         None => Reading::Unknown,
         Some(_) if message.payload.len() > MESSAGE_BYTES_MAX => {
@@ -87,7 +91,7 @@ pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {
             faults.push(Fault { method, ..Fault::new(FaultKind::TooLarge, detail) });
             Reading::Broken(FaultKind::TooLarge)
         }
-        Some(reader) => read(reader, message, faults),
+        Some(reader) => read(reader, message, left, faults),
     }
 }
 
@@ -107,18 +111,27 @@ pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
     table::READERS.iter().map(|row| row.method)
 }
 
-fn read(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
-    read(&message.payload, message).map_or_else(|_| mend(read, message, faults), Reading::Known)
+fn read(reader: Reader, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
+    let payload = &message.payload;
+    if left.take(payload, &message.method).is_ok()
+        && let Ok(known) = reader(payload, message)
+    {
+        return Reading::Known(known);
+    }
+    mend(reader, message, left, faults)
 }
 
 /// Decodes a malformed payload as far as possible. Faults contain the method.
 #[cold]
-fn mend(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
+fn mend(reader: Reader, message: &Message, left: &mut EntriesLeft, faults: &mut Vec<Fault>) -> Reading {
     let before = faults.len();
-    let (known, _) =
-        merge(&message.payload, &message.payload, &[], FaultKind::BadMessage, faults, |_, bytes| {
-            read(bytes, message).map_or_else(|broken| (None, Err(broken)), |known| (Some(known), Ok(())))
-        });
+    let (known, _) = merge(&message.payload, &[], FaultKind::BadMessage, faults, |payload| {
+        let mut read = || -> Result<Known, Box<dyn Error>> {
+            left.take(payload, &message.method)?;
+            Ok(reader(payload, message)?)
+        };
+        read().map_or_else(|error| (None, Err(error)), |known| (Some(known), Ok(())))
+    });
     for fault in &mut faults[before..] {
         fault.method = Some(message.method.clone());
     }
@@ -154,6 +167,24 @@ mod tests {
         assert_eq!(millis(100_000_000_000), Some(100_000_000_000));
         assert_eq!(millis(1_696_447_179_123), Some(1_696_447_179_123));
         assert_eq!(millis(i64::MAX), Some(i64::MAX));
+    }
+
+    #[test]
+    fn groups_are_skipped_and_their_nesting_is_bounded() {
+        let read = |payload: &[u8]| {
+            let payload = payload.to_vec().into();
+            let message = Message { method: "WebcastLikeMessage".into(), payload, ..Default::default() };
+            match read_message(&message, &mut vec![]) {
+                Reading::Known(Known { data: event::Data::Like(like), .. }) => Some(like.like_count),
+                _ => None,
+            }
+        };
+        assert_eq!(read(&[0x33, 0x1b, 0x08, 0x01, 0x1c, 0x34, 0x10, 0x05]), Some(5));
+        assert_eq!(read(&[0x33, 0x1b, 0x34, 0x1c]), None, "the inner group is closed last");
+        assert_eq!(read(&[0x34]), None);
+        let nested = |depth| read(&[vec![0x33; depth], vec![0x34; depth]].concat());
+        assert_eq!((nested(90), nested(10_000)), (Some(0), None));
+        assert_eq!(read(&vec![0x33; 10_000]), None);
     }
 
     #[test]

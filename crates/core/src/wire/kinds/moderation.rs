@@ -11,16 +11,16 @@ use crate::{
     wire::Message,
 };
 
-fn punishment(punishment: &webcast::Punishment<'_>) -> event::Punishment {
+fn punishment(punishment: webcast::Punishment) -> event::Punishment {
     event::Punishment {
-        punish_id: id(punishment.id),
+        punish_id: id(&punishment.id),
         punish_type: punishment.r#type.into(),
         punish_reason: punishment.reason.into(),
         user_id: Id(punishment.user_id),
     }
 }
 
-impl<'a> Kind<'a> for webcast::Bottom<'a> {
+impl Kind for webcast::Bottom {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Bottom(event::Bottom {
             content: self.content.into(),
@@ -28,24 +28,24 @@ impl<'a> Kind<'a> for webcast::Bottom<'a> {
             duration_seconds: self.duration_s,
             user_id: Id(self.violation_user_id),
             detail_url: self.detail_url.into(),
-            punishment: self.punishment.as_ref().map(punishment),
+            punishment: self.punishment.map(punishment),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::Perception<'a> {
+impl Kind for webcast::Perception {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Perception(event::Perception {
             text: text(self.toast),
             ends_at: time(self.end_time),
-            punishment: self.punishment.as_ref().map(punishment),
+            punishment: self.punishment.map(punishment),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::AccessRecall<'a> {
+impl Kind for webcast::AccessRecall {
     fn parts(self, _: &Message) -> Known {
         let data = Data::AccessRecall(event::AccessRecall {
             scene: self.scene.into(),
@@ -53,13 +53,13 @@ impl<'a> Kind<'a> for webcast::AccessRecall<'a> {
             ends_at: time(self.end_time),
             notice: text(self.notice),
             content: text(self.content),
-            punishment: self.punishment.as_ref().map(punishment),
+            punishment: self.punishment.map(punishment),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::AccessControl {
+impl Kind for webcast::AccessControl {
     fn parts(self, _: &Message) -> Known {
         let captcha = self.captcha.unwrap_or_default();
         let data = Data::AccessControl(event::AccessControl {
@@ -70,7 +70,7 @@ impl<'a> Kind<'a> for webcast::AccessControl {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Notice<'a> {
+impl Kind for webcast::Notice {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Notice(event::Notice {
             notice_type: self.notice_type,
@@ -82,16 +82,15 @@ impl<'a> Kind<'a> for webcast::Notice<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::PartnershipPunish<'a> {
+impl Kind for webcast::PartnershipPunish {
     fn parts(self, _: &Message) -> Known {
-        let data = Data::PartnershipPunish(event::PartnershipPunish {
-            punishment: self.punishment.as_ref().map(punishment),
-        });
+        let data =
+            Data::PartnershipPunish(event::PartnershipPunish { punishment: self.punishment.map(punishment) });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::RoomVerify<'a> {
+impl Kind for webcast::RoomVerify {
     fn parts(self, _: &Message) -> Known {
         let data = Data::RoomVerify(event::RoomVerify {
             action: self.action,

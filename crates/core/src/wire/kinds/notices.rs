@@ -14,39 +14,40 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Room<'a> {
+impl Kind for webcast::Room {
     fn parts(self, _: &Message) -> Known {
         let display = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let named = named_user(display).map(user);
+        let common = stamp(self.common.as_ref());
         let data = Data::Room(event::RoomText {
-            text: display_text(self.common.as_ref()),
+            text: display_text(self.common),
             content: self.content.into(),
             scene: self.scene.into(),
             source: self.source,
             is_welcome: self.is_welcome,
         });
-        Known { common: stamp(self.common.as_ref()), user: named, data }
+        Known { common, user: named, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::System<'a> {
+impl Kind for webcast::System {
     fn parts(self, _: &Message) -> Known {
         let data = Data::System(event::System { message: self.message.into() });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::RoomNotify<'a> {
+impl Kind for webcast::RoomNotify {
     fn parts(mut self, _: &Message) -> Known {
         let (common, user) = (stamp(self.common.as_ref()), self.user.take().map(user));
-        Known { common, user, data: Data::RoomNotify(notify(&self)) }
+        Known { common, user, data: Data::RoomNotify(notify(self)) }
     }
 }
 
 /// Converts a text over the video, which can also be part of other messages.
-pub(super) fn notify(notify: &webcast::RoomNotify<'_>) -> event::RoomNotify {
+pub(super) fn notify(notify: webcast::RoomNotify) -> event::RoomNotify {
     event::RoomNotify {
-        text: display_text(notify.common.as_ref()),
+        text: display_text(notify.common),
         content: notify.content.into(),
         notify_type: notify.notify_type,
         source: notify.source.into(),
@@ -56,7 +57,7 @@ pub(super) fn notify(notify: &webcast::RoomNotify<'_>) -> event::RoomNotify {
     }
 }
 
-impl<'a> Kind<'a> for webcast::MarqueeAnnouncement<'a> {
+impl Kind for webcast::MarqueeAnnouncement {
     fn parts(self, _: &Message) -> Known {
         let data = Data::MarqueeAnnouncement(event::MarqueeAnnouncement {
             scene: self.scene.into(),
@@ -64,14 +65,14 @@ impl<'a> Kind<'a> for webcast::MarqueeAnnouncement<'a> {
                 .entities
                 .into_iter()
                 .filter_map(|entity| entity.notify)
-                .map(|line| notify(&line))
+                .map(|line| notify(*line))
                 .collect(),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::Barrage<'a> {
+impl Kind for webcast::Barrage {
     fn parts(self, _: &Message) -> Known {
         let grade = self.user_grade.or(self.team_grade);
         let level = grade.as_ref().map(|grade| grade.level);
@@ -88,9 +89,9 @@ impl<'a> Kind<'a> for webcast::Barrage<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::UnauthorizedMember<'a> {
+impl Kind for webcast::UnauthorizedMember {
     fn parts(self, _: &Message) -> Known {
-        let nickname = nickname(self.nickname_prefix, self.nickname);
+        let nickname = nickname(self.nickname_prefix, &self.nickname);
         let data = Data::UnauthorizedMember(event::UnauthorizedMember {
             action: self.action,
             text: text(self.enter_text.map(|text| named(text, &nickname))),
@@ -101,9 +102,9 @@ impl<'a> Kind<'a> for webcast::UnauthorizedMember<'a> {
 }
 
 /// Inserts the nickname, because the text has a placeholder for a user but lacks the user.
-fn named<'a>(mut text: webcast::Text<'a>, nickname: &'a str) -> webcast::Text<'a> {
+fn named(mut text: webcast::Text, nickname: &str) -> webcast::Text {
     if text.pieces.is_empty() {
-        text.pieces = vec![webcast::TextPiece { string_value: nickname, ..Default::default() }];
+        text.pieces = vec![webcast::TextPiece { string_value: nickname.into(), ..Default::default() }];
     }
     text
 }
@@ -116,7 +117,7 @@ fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> SmolStr {
     }
 }
 
-impl<'a> Kind<'a> for webcast::MsgDetect<'a> {
+impl Kind for webcast::MsgDetect {
     fn parts(self, _: &Message) -> Known {
         let times = self.times.unwrap_or_default();
         let data = Data::MsgDetect(event::MsgDetect {

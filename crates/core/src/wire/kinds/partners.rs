@@ -6,44 +6,44 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::PartnershipDownloadCount<'a> {
+impl Kind for webcast::PartnershipDownloadCount {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PartnershipDownloadCount(event::PartnershipDownloadCount {
-            game_id: id(self.game_id),
+            game_id: id(&self.game_id),
             downloaded_count: self.downloaded_count,
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::PartnershipDropsUpdate<'a> {
+impl Kind for webcast::PartnershipDropsUpdate {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PartnershipDropsUpdate(event::PartnershipDropsUpdate {
             change_mode: self.change_mode,
-            drops_id: id(self.drops_id),
-            task_id: id(self.task_id),
-            event_id: id(self.event_id),
+            drops_id: id(&self.drops_id),
+            task_id: id(&self.task_id),
+            event_id: id(&self.event_id),
             host_user_id: Id(self.host_user_id),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::PartnershipCardChange<'a> {
+impl Kind for webcast::PartnershipCardChange {
     fn parts(self, _: &Message) -> Known {
         let data = Data::PartnershipCardChange(event::PartnershipCardChange {
             change_mode: self.change_mode,
             sequence_id: self.sequence_id,
-            task_id: id(self.task_id),
+            task_id: id(&self.task_id),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::PartnershipGameOffline<'a> {
+impl Kind for webcast::PartnershipGameOffline {
     fn parts(self, _: &Message) -> Known {
         let games = self.games.into_iter().map(|game| event::OfflineGame {
-            task_id: id(game.task_id),
+            task_id: id(&game.task_id),
             text: game.text.into(),
             offline_type: game.offline_type,
         });
@@ -52,7 +52,7 @@ impl<'a> Kind<'a> for webcast::PartnershipGameOffline<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::BoostCard {
+impl Kind for webcast::BoostCard {
     fn parts(self, _: &Message) -> Known {
         let cards = self.cards.into_iter().map(|card| event::BoostCardEntry {
             card_id: Id(card.card_id),

@@ -6,7 +6,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::RoomPin<'a> {
+impl Kind for webcast::RoomPin {
     fn parts(self, message: &Message) -> Known {
         let pinned = self.chat.map(|chat| chat.parts(message));
         let pinned = pinned.or_else(|| self.gift.map(|gift| gift.parts(message)));
@@ -29,7 +29,7 @@ impl<'a> Kind<'a> for webcast::RoomPin<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::ImDelete {
+impl Kind for webcast::ImDelete {
     fn parts(self, _: &Message) -> Known {
         let ids = |ids: Vec<i64>| ids.into_iter().map(Id).collect();
         let data =

@@ -6,14 +6,14 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::QuestionNew<'a> {
+impl Kind for webcast::QuestionNew {
     fn parts(self, _: &Message) -> Known {
         let (asker, question) = question(self.question);
         Known { common: self.common, user: asker, data: Data::Question(question) }
     }
 }
 
-impl<'a> Kind<'a> for webcast::QuestionSelected<'a> {
+impl Kind for webcast::QuestionSelected {
     fn parts(self, _: &Message) -> Known {
         let (asker, question) = question(self.question);
         Known { common: self.common, user: asker, data: Data::QuestionSelected(question) }
@@ -30,14 +30,14 @@ fn question(question: Option<webcast::Question>) -> (Option<event::User>, event:
     (question.user.map(user), data)
 }
 
-impl<'a> Kind<'a> for webcast::QuestionSlideDown {
+impl Kind for webcast::QuestionSlideDown {
     fn parts(self, _: &Message) -> Known {
         let data = Data::QuestionSlideDown(event::QuestionSlideDown { question_id: Id(self.question_id) });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::QuestionDelete {
+impl Kind for webcast::QuestionDelete {
     fn parts(self, _: &Message) -> Known {
         let data = Data::QuestionDelete(event::QuestionDelete {
             question_id: Id(self.question_id),
@@ -47,7 +47,7 @@ impl<'a> Kind<'a> for webcast::QuestionDelete {
     }
 }
 
-impl<'a> Kind<'a> for webcast::QuestionSwitch {
+impl Kind for webcast::QuestionSwitch {
     fn parts(self, _: &Message) -> Known {
         let data = Data::QuestionSwitch(event::QuestionSwitch { on: self.on });
         Known { common: self.common, user: None, data }

@@ -13,7 +13,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::RankUpdate<'a> {
+impl Kind for webcast::RankUpdate {
     fn parts(self, _: &Message) -> Known {
         let ranks = self.ranks.into_iter().map(|rank| event::RankEntry {
             rank_type: rank.rank_type,
@@ -26,7 +26,7 @@ impl<'a> Kind<'a> for webcast::RankUpdate<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::RankText<'a> {
+impl Kind for webcast::RankText {
     fn parts(self, _: &Message) -> Known {
         let named = named_user(self.other_text.as_ref()).map(user);
         let data = Data::RankText(event::RankText {
@@ -41,7 +41,7 @@ impl<'a> Kind<'a> for webcast::RankText<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::HourlyRank<'a> {
+impl Kind for webcast::HourlyRank {
     fn parts(self, _: &Message) -> Known {
         let ranking = self.container.and_then(|container| container.ranking).unwrap_or_default();
         let (rank_type, label) = (ranking.key.into(), ranking.default_pattern.into());
@@ -53,32 +53,32 @@ impl<'a> Kind<'a> for webcast::HourlyRank<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::HourlyRankReward<'a> {
+impl Kind for webcast::HourlyRankReward {
     fn parts(self, _: &Message) -> Known {
         let winners = self.winners.into_iter().map(|winner| event::RankWinner {
             user_id: Id(winner.user_id),
             asset_id: winner.asset_id,
-            notice: winner.notify.map(|line| notify(&line)),
+            notice: winner.notify.map(|line| notify(*line)),
         });
         let data = Data::HourlyRankReward(event::HourlyRankReward { winners: winners.collect() });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::WeeklyRankReward<'a> {
+impl Kind for webcast::WeeklyRankReward {
     fn parts(self, _: &Message) -> Known {
         let border = self.border.unwrap_or_default();
         let data = Data::WeeklyRankReward(event::WeeklyRankReward {
             user_id: Id(self.user_id),
             source: border.source.into(),
             icon_url: url(border.icon),
-            notice: self.notify.as_ref().map(notify),
+            notice: self.notify.map(notify),
         });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::GameRankNotify<'a> {
+impl Kind for webcast::GameRankNotify {
     fn parts(self, _: &Message) -> Known {
         let data =
             Data::GameRankNotify(event::GameRankNotify { msg_type: self.msg_type, text: text(self.text) });

@@ -6,7 +6,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Control<'a> {
+impl Kind for webcast::Control {
     fn parts(self, _: &Message) -> Known {
         let (action, state) = (self.action, RoomState::of_action(self.action));
         let data = Data::Control(event::Control { action, state, tips: self.tips.into() });
@@ -14,7 +14,7 @@ impl<'a> Kind<'a> for webcast::Control<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::LiveIntro<'a> {
+impl Kind for webcast::LiveIntro {
     fn parts(self, _: &Message) -> Known {
         let data = Data::LiveIntro(event::LiveIntro {
             intro_id: Id(self.id),
@@ -26,7 +26,7 @@ impl<'a> Kind<'a> for webcast::LiveIntro<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::InRoomBanner<'a> {
+impl Kind for webcast::InRoomBanner {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Banner(event::Banner { data: self.json.into() });
         Known { common: self.common, user: None, data }

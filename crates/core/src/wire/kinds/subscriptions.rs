@@ -12,7 +12,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::SubWave<'a> {
+impl Kind for webcast::SubWave {
     fn parts(self, _: &Message) -> Known {
         let wave = self.wave.unwrap_or_default();
         let state = wave.state.unwrap_or_default();
@@ -40,7 +40,7 @@ fn subscriber(subscriber: webcast::sub_wave::Subscriber) -> Person {
     }
 }
 
-impl<'a> Kind<'a> for webcast::SubPinEvent<'a> {
+impl Kind for webcast::SubPinEvent {
     fn parts(self, _: &Message) -> Known {
         let card = self.card.unwrap_or_default();
         let goal = card.goal.unwrap_or_default();
@@ -57,7 +57,7 @@ impl<'a> Kind<'a> for webcast::SubPinEvent<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::SubTimerSticker<'a> {
+impl Kind for webcast::SubTimerSticker {
     fn parts(self, _: &Message) -> Known {
         let sticker = self.sticker.unwrap_or_default();
         let data = Data::SubTimerSticker(event::SubTimerSticker {

@@ -1,7 +1,9 @@
 //! The table of methods and their schemas.
 
+use prost::Message as _;
+
 use super::{Kind, Reader};
-use crate::wire::{view::read, views};
+use crate::wire::used;
 
 /// Passes all methods with a schema, in alphabetical order, to the macro with this name.
 #[doc(hidden)]
@@ -118,7 +120,7 @@ macro_rules! rows {
         pub(super) const READERS: &[Row] = &[
             $(Row {
                 method: $method,
-                read: |bytes, message| Ok(read::<views::$kind>(bytes)?.parts(message)),
+                read: |bytes, message| Ok(used::$kind::decode(bytes)?.parts(message)),
                 schema: stringify!($kind),
             },)*
         ];

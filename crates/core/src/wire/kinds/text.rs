@@ -10,21 +10,21 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// Assembles a text; returns `None` if there is none.
 pub(super) fn text(text: Option<webcast::Text>) -> Option<event::Text> {
     let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
-    Some(event::Text { text: fill(text.default_pattern, &text.pieces), key: text.key.into() })
+    Some(event::Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
 }
 
 /// Assembles the display text of a message.
-pub(super) fn display_text(common: Option<&webcast::Common<'_>>) -> Option<event::Text> {
-    text(common?.display_text.clone())
+pub(super) fn display_text(common: Option<webcast::Common>) -> Option<event::Text> {
+    text(common?.display_text)
 }
 
 /// Returns the first user mentioned in a text.
-pub(super) fn named_user<'a>(text: Option<&webcast::Text<'a>>) -> Option<webcast::User<'a>> {
+pub(super) fn named_user(text: Option<&webcast::Text>) -> Option<webcast::User> {
     text?.pieces.iter().find_map(|piece| piece.user_value.as_ref()?.user.clone())
 }
 
 /// Inserts the pieces into a pattern: `{0:user} sent {1:gift}`. Other braces stay unchanged.
-fn fill(pattern: &str, pieces: &[webcast::TextPiece<'_>]) -> String {
+fn fill(pattern: &str, pieces: &[webcast::TextPiece]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     while filled.len() <= TEXT_BYTES_MAX {
         let Some((before, place, after)) = next_place(rest) else {
@@ -54,14 +54,14 @@ fn next_place(pattern: &str) -> Option<(&str, usize, &str)> {
 }
 
 /// Returns the text of a piece; empty for pictures.
-fn piece<'a>(piece: &webcast::TextPiece<'a>) -> &'a str {
+fn piece(piece: &webcast::TextPiece) -> &str {
     let user = piece.user_value.as_ref().and_then(|value| value.user.as_ref());
     let gift = piece.gift_value.as_ref().and_then(|value| value.name.as_ref());
     let pattern = piece.pattern_value.as_ref().or(gift);
     match (user, pattern) {
-        (Some(user), _) => user.nickname,
-        (None, Some(pattern)) => pattern.default_pattern,
-        (None, None) => piece.string_value,
+        (Some(user), _) => &user.nickname,
+        (None, Some(pattern)) => &pattern.default_pattern,
+        (None, None) => &piece.string_value,
     }
 }
 
@@ -69,12 +69,12 @@ fn piece<'a>(piece: &webcast::TextPiece<'a>) -> &'a str {
 mod tests {
     use super::*;
 
-    fn string(text: &str) -> webcast::TextPiece<'_> {
-        webcast::TextPiece { string_value: text, ..Default::default() }
+    fn string(text: &str) -> webcast::TextPiece {
+        webcast::TextPiece { string_value: text.into(), ..Default::default() }
     }
 
-    fn ann() -> webcast::TextPiece<'static> {
-        let user = webcast::User { nickname: "Ann", ..Default::default() };
+    fn ann() -> webcast::TextPiece {
+        let user = webcast::User { nickname: "Ann".into(), ..Default::default() };
         let user_value = Some(Box::new(webcast::text_piece::UserValue { user: Some(user) }));
         webcast::TextPiece { user_value, ..Default::default() }
     }

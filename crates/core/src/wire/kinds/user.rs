@@ -27,7 +27,7 @@ mod scene {
 const RANK_PREFIX: &str = "No. ";
 
 /// Converts a user.
-pub(super) fn user(user: webcast::User<'_>) -> User {
+pub(super) fn user(user: webcast::User) -> User {
     let badges: Arc<[Badge]> = match user.badges {
         // Unlike an empty list, this needs no allocation.
         none if none.is_empty() => Arc::default(),
@@ -100,7 +100,7 @@ impl Marks {
 
 /// Converts a user with additional flags about their relation to the host.
 pub(super) fn user_with(
-    user: Option<webcast::User<'_>>,
+    user: Option<webcast::User>,
     identity: Option<webcast::UserIdentity>,
 ) -> Option<User> {
     let (mut user, identity) = (self::user(user?), identity.unwrap_or_default());
@@ -111,7 +111,7 @@ pub(super) fn user_with(
 }
 
 /// Converts the short form of a user.
-pub(super) fn person(user: webcast::Person<'_>) -> Person {
+pub(super) fn person(user: webcast::Person) -> Person {
     Person {
         user_id: Id(user.id),
         unique_id: user.unique_id.into(),
@@ -120,32 +120,32 @@ pub(super) fn person(user: webcast::Person<'_>) -> Person {
     }
 }
 
-fn badge<'a>(badge: webcast::Badge<'a>) -> Badge {
-    let level = badge.privilege.as_ref().and_then(|privilege| number(privilege.level));
-    let privilege_id = badge.privilege.map(|privilege| privilege.id).filter(|id| *id != "0");
-    let key = badge.text.as_ref().map(|text| text.key).unwrap_or_default();
+fn badge(badge: webcast::Badge) -> Badge {
+    let level = badge.privilege.as_ref().and_then(|privilege| number(&privilege.level));
+    let privilege_id = badge.privilege.map(|privilege| privilege.id).filter(|id| id != "0");
+    let text = badge.text.unwrap_or_default();
     let combined = badge.combined.unwrap_or_default();
     let texts = [
         combined.string,
         combined.text.map(|text| text.default_pattern).unwrap_or_default(),
-        badge.text.map(|text| text.default_pattern).unwrap_or_default(),
+        text.default_pattern,
         badge.string.map(|string| string.text).unwrap_or_default(),
     ];
-    let picture = |image: Option<webcast::Image<'a>>| image.unwrap_or_default().urls;
+    let picture = |image: Option<webcast::Image>| image.unwrap_or_default().urls;
     let pictures = [picture(combined.icon), picture(badge.image.and_then(|badge| badge.image))];
     Badge {
         scene_type: badge.scene_type,
         display_type: badge.display_type,
         level,
         text: first(texts),
-        key: key.into(),
+        key: text.key.into(),
         image_url: first(pictures),
         privilege_id: privilege_id.unwrap_or_default().into(),
     }
 }
 
 /// Returns the first nonempty text. A badge has one display type, and only its fields are filled.
-fn first<const N: usize>(texts: [&str; N]) -> SmolStr {
+fn first<const N: usize>(texts: [String; N]) -> SmolStr {
     texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().into()
 }
 
@@ -153,8 +153,8 @@ fn first<const N: usize>(texts: [&str; N]) -> SmolStr {
 mod tests {
     use super::{webcast::badge::Privilege, *};
 
-    fn with_badge(scene_type: i32, level: &str) -> webcast::User<'_> {
-        let privilege = Some(Privilege { level, ..Default::default() });
+    fn with_badge(scene_type: i32, level: &str) -> webcast::User {
+        let privilege = Some(Privilege { level: level.into(), ..Default::default() });
         let badge = webcast::Badge { scene_type, privilege, ..Default::default() };
         webcast::User { badges: vec![badge], ..Default::default() }
     }
@@ -176,8 +176,9 @@ mod tests {
     #[test]
     fn badges_identify_new_and_top_gifters() {
         assert!(user(with_badge(2, "0")).is_new_gifter && !user(with_badge(1, "0")).is_new_gifter);
-        let rank = |scene_type: i32, string: &'static str| {
-            let combined = Some(webcast::badge::CombinedBadge { string, ..Default::default() });
+        let rank = |scene_type: i32, string: &str| {
+            let combined =
+                Some(webcast::badge::CombinedBadge { string: string.into(), ..Default::default() });
             let badge = webcast::Badge { scene_type, combined, ..Default::default() };
             user(webcast::User { badges: vec![badge], ..Default::default() }).top_gifter_rank
         };
@@ -191,7 +192,7 @@ mod tests {
     fn of_several_badges_the_first_counts() {
         let badges = ["3", "7"].map(|level| webcast::Badge {
             scene_type: scene::GIFTER_LEVEL,
-            privilege: Some(Privilege { level, ..Default::default() }),
+            privilege: Some(Privilege { level: level.into(), ..Default::default() }),
             ..Default::default()
         });
         let levels = user(webcast::User { badges: badges.into(), ..Default::default() }).gifter_level;
@@ -200,9 +201,12 @@ mod tests {
 
     #[test]
     fn badges_name_their_kind() {
-        let text = webcast::badge::TextBadge { key: "pm_mt_moderator_im", default_pattern: "Moderator" };
-        let privilege = |id| Some(Privilege { id, level: "0" });
-        let with = |id| webcast::Badge {
+        let text = webcast::badge::TextBadge {
+            key: "pm_mt_moderator_im".into(),
+            default_pattern: "Moderator".into(),
+        };
+        let privilege = |id: &str| Some(Privilege { id: id.into(), level: "0".into() });
+        let with = |id: &str| webcast::Badge {
             display_type: 2,
             scene_type: scene::MODERATOR,
             text: Some(text.clone()),

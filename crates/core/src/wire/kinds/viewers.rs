@@ -11,7 +11,7 @@ use crate::{
     wire::Message,
 };
 
-impl<'a> Kind<'a> for webcast::Like<'a> {
+impl Kind for webcast::Like {
     fn parts(self, _: &Message) -> Known {
         let (common, display_type, label) = labelled(self.common);
         let (like_count, total_like_count) = (self.count, self.total);
@@ -20,7 +20,7 @@ impl<'a> Kind<'a> for webcast::Like<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Member<'a> {
+impl Kind for webcast::Member {
     fn parts(self, _: &Message) -> Known {
         let (common, display_type, label) = labelled(self.common);
         let data = Data::Member(event::Member {
@@ -34,7 +34,7 @@ impl<'a> Kind<'a> for webcast::Member<'a> {
     }
 }
 
-impl<'a> Kind<'a> for webcast::Social<'a> {
+impl Kind for webcast::Social {
     fn parts(self, _: &Message) -> Known {
         let (common, display_type, label) = labelled(self.common);
         let data = Data::Social(event::Social {
@@ -59,7 +59,7 @@ fn social_action(key: &str, action: i64) -> SocialAction {
     }
 }
 
-impl<'a> Kind<'a> for webcast::RoomUserSeq<'a> {
+impl Kind for webcast::RoomUserSeq {
     fn parts(self, _: &Message) -> Known {
         let data = Data::RoomUser(event::RoomUser {
             viewer_count: self.viewer_count,
@@ -85,14 +85,14 @@ fn top_viewer(viewer: webcast::room_user_seq::Viewer) -> event::TopViewer {
     }
 }
 
-impl<'a> Kind<'a> for webcast::ViewerPicksUpdate {
+impl Kind for webcast::ViewerPicksUpdate {
     fn parts(self, _: &Message) -> Known {
         let data = Data::ViewerPicksUpdate(event::ViewerPicksUpdate { update_type: self.update_type });
         Known { common: self.common, user: None, data }
     }
 }
 
-impl<'a> Kind<'a> for webcast::SubNotify<'a> {
+impl Kind for webcast::SubNotify {
     fn parts(self, _: &Message) -> Known {
         let data = Data::Subscribe(event::Subscribe {
             sub_month: self.sub_month,

@@ -1,11 +1,11 @@
-//! Generates the structs that livetape decodes to: the fields of a protobuf schema that events use, with
-//! borrowed strings.
+//! Reduces a protobuf schema to what livetape reads, the fields that events use, or to what it writes. Prost
+//! skips all other fields.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::collections::BTreeSet;
 
 use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
-    field_descriptor_proto::{Label, Type},
+    field_descriptor_proto::Label,
 };
 
 const PACKAGE: &str = ".livetape.webcast.";
@@ -35,7 +35,7 @@ const PERSON: &str = "Person";
 const PEOPLE: [&str; 4] =
     ["Chat.mentioned_user", "Gift.receiver", "Link.Guest.user", "RoomUserSeq.Viewer.user"];
 
-/// Fields that no event uses. The compiler warns about further ones, which are never read.
+/// Fields that no event uses.
 const UNUSED: &[&str] = &[
     "AccessRecall.duration",
     "Badge.BadgeText.key",
@@ -68,6 +68,8 @@ const UNUSED: &[&str] = &[
     "PictionaryStart.Round.status",
     "Poll.message_type",
     "Punishment.duration",
+    // Read one by one, because a list of empty ones would take much more memory than the frame.
+    "PushFrame.headers",
     "PushFrame.method",
     "PushFrame.service",
     "Question.answer_status",
@@ -178,127 +180,4 @@ fn keep_used(parent: &str, message: &mut DescriptorProto) {
         }
     }
     message.nested_type.iter_mut().for_each(|nested| keep_used(&format!("{path}."), nested));
-}
-
-/// Writes the structs of a schema, with the code that decodes their fields. `boxed` has paths of fields.
-pub(crate) fn write(set: &FileDescriptorSet, boxed: &[&str]) -> String {
-    let messages: Vec<_> = set.file.iter().flat_map(|file| &file.message_type).collect();
-    let writer = Writer { messages: &messages, boxed };
-    let mut text = String::from("use super::view::views;\n\n");
-    writer.messages("", 0, &messages, &mut text);
-    text
-}
-
-struct Writer<'a> {
-    messages: &'a [&'a DescriptorProto],
-    boxed: &'a [&'a str],
-}
-
-impl Writer<'_> {
-    fn messages(&self, parent: &str, depth: usize, messages: &[&DescriptorProto], out: &mut String) {
-        for message in messages {
-            let path = format!("{parent}{}", message.name());
-            self.message(&path, depth, message, out);
-            let nested: Vec<_> = message.nested_type.iter().collect();
-            if !nested.is_empty() {
-                let mut body = String::new();
-                self.messages(&format!("{path}."), depth + 1, &nested, &mut body);
-                let (module, root) = (snake(message.name()), "super::".repeat(depth + 2));
-                write!(out, "pub(crate) mod {module} {{\nuse {root}view::views;\n\n{body}}}\n\n")
-                    .expect("a string takes all");
-            }
-        }
-    }
-
-    fn message(&self, path: &str, depth: usize, message: &DescriptorProto, out: &mut String) {
-        let name = message.name();
-        let of = if self.borrows(message) { "<'a>" } else { "" };
-        let mut fields: Vec<_> = message.field.iter().collect();
-        fields.sort_by_key(|field| field.number());
-        let mut declared = String::new();
-        for field in fields {
-            let boxed = self.boxed.contains(&format!("{PACKAGE}{path}.{}", field.name()).as_str());
-            let (name, number, kind) =
-                (escaped(field.name()), field.number(), self.kind(field, depth, boxed));
-            writeln!(declared, "    {number} => {name}: {kind},").expect("a string takes all");
-        }
-        let copy = if self.is_number(message) { "#[derive(Copy)] " } else { "" };
-        write!(out, "views! {{ {copy}{name}{of} {{\n{declared}}} }}\n\n").expect("a string takes all");
-    }
-
-    /// Returns the type of a field, which knows how to decode it.
-    fn kind(&self, field: &FieldDescriptorProto, depth: usize, boxed: bool) -> String {
-        let kind = match field.r#type() {
-            Type::Message => {
-                let kind = self.type_of(field, depth);
-                let kind = if boxed { format!("Box<{kind}>") } else { kind };
-                return if field.label() == Label::Repeated {
-                    format!("Vec<{kind}>")
-                } else {
-                    format!("::std::option::Option<{kind}>")
-                };
-            }
-            Type::String => "&'a str",
-            Type::Bytes => "&'a [u8]",
-            Type::Uint64 => "u64",
-            Type::Int64 => "i64",
-            Type::Int32 => "i32",
-            Type::Bool => "bool",
-            other => panic!("{}: unsupported type {other:?}", field.name()),
-        };
-        if field.label() == Label::Repeated { format!("Vec<{kind}>") } else { kind.to_owned() }
-    }
-
-    fn type_of(&self, field: &FieldDescriptorProto, depth: usize) -> String {
-        let path: Vec<&str> = field.type_name().trim_start_matches(PACKAGE).split('.').collect();
-        let (name, outer) = path.split_last().expect("every type has a name");
-        let mut kind = "super::".repeat(depth);
-        outer.iter().for_each(|outer| kind += &format!("{}::", snake(outer)));
-        let of = if self.borrows(self.find(field)) { "<'a>" } else { "" };
-        format!("{kind}{name}{of}")
-    }
-
-    fn find(&self, field: &FieldDescriptorProto) -> &DescriptorProto {
-        let mut path = field.type_name().trim_start_matches(PACKAGE).split('.');
-        let first = path.next().and_then(|name| self.messages.iter().find(|message| message.name() == name));
-        path.fold(*first.expect("every type is in the set"), |message, name| {
-            let nested = message.nested_type.iter().find(|nested| nested.name() == name);
-            nested.expect("every type is in the set")
-        })
-    }
-
-    /// Whether a message contains strings or bytes, directly or nested. No message of the schema contains
-    /// itself.
-    fn borrows(&self, message: &DescriptorProto) -> bool {
-        message.field.iter().any(|field| match field.r#type() {
-            Type::String | Type::Bytes => true,
-            Type::Message => self.borrows(self.find(field)),
-            _ => false,
-        })
-    }
-
-    /// Whether a message only contains single numbers.
-    fn is_number(&self, message: &DescriptorProto) -> bool {
-        let is_text = |field: &FieldDescriptorProto| matches!(field.r#type(), Type::String | Type::Bytes);
-        message.field.iter().all(|field| {
-            let is_single = field.label() != Label::Repeated && !is_text(field);
-            is_single && (field.r#type() != Type::Message || self.is_number(self.find(field)))
-        })
-    }
-}
-
-/// Converts `RoomUserSeq` to `room_user_seq`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-fn escaped(name: &str) -> String {
-    if matches!(name, "type" | "in" | "for" | "box" | "move") { format!("r#{name}") } else { name.to_owned() }
 }
