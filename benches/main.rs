@@ -6,7 +6,6 @@ mod endure;
 mod fanout;
 mod recording;
 mod replay;
-mod soak;
 mod start;
 mod support;
 
@@ -20,7 +19,6 @@ fn main() -> ExitCode {
         Some("fanout") => fanout::run(),
         Some("recording") => recording::run(),
         Some("replay") => return replay::run(),
-        Some("soak") => soak::run(),
         Some("start") => start::run(),
         _ => {
             println!("run `cargo xtask bench`");

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Args, Match, Report, cpu, now, process_cpu};
+use crate::support::{Args, Match, Report, cpu, process_cpu};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape::{
@@ -52,11 +52,6 @@ pub(crate) fn run() {
     let beside = "bare serde_json and decoder";
     let what = Match { name: &name, unit: "ms of CPU", beside, bar: 1.5 };
     report.compare(&what, || process_ms(|| import_har(&har)), || process_ms(|| bare_import(&har)));
-    let what = Match { name: &name, unit: "ms", beside, bar: 1.5 };
-    report.compare(&what, || wall_ms(|| import_har(&har)), || wall_ms(|| bare_import(&har)));
-    let name = format!("survey of a HAR of {} MB", har.len() / 1_000_000);
-    let what = Match { name: &name, unit: "ms of CPU", beside: "bare serde_json", bar: 1.5 };
-    report.compare(&what, || ms(|| survey_har(&har)), || ms(|| drop(black_box(bare_json(&har)))));
     report.end();
 }
 
@@ -74,13 +69,6 @@ fn import_har(har: &Bytes) {
     let options = import::ImportOptions { name: "show".into(), ..import::ImportOptions::default() };
     let report = import_capture(har, std::io::sink(), &options).expect("it was exported");
     assert!(report.frames > 0);
-}
-
-/// Runs only the first of two passes, because the requested user is not in the HAR.
-fn survey_har(har: &Bytes) {
-    let options = import::ImportOptions { entries: vec![u64::MAX], ..import::ImportOptions::default() };
-    let refused = import_capture(har, std::io::sink(), &options);
-    assert!(matches!(refused, Err(import::Error::NoEntry { .. })), "{refused:?}");
 }
 
 /// The parts of a HAR that an import reads. Only strings with escapes are copied.
@@ -110,17 +98,14 @@ struct Message<'a> {
     data: std::borrow::Cow<'a, str>,
 }
 
-fn bare_json(har: &[u8]) -> Har<'_> {
-    serde_json::from_slice(har).expect("it is a HAR")
-}
-
 /// The minimum of an import, on one thread and in memory: JSON, base64, records and the decoder. Does not
 /// search for secrets, and only handles well-formed, uncompressed HAR files.
 fn bare_import(har: &[u8]) {
     let mut writer = Writer::new(std::io::sink(), &Header::default()).expect("a sink takes every byte");
     let mut decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: false });
     let mut start = None;
-    for Message { time, opcode, data } in bare_json(har).log.entries.into_iter().flat_map(|it| it.messages) {
+    let har: Har<'_> = serde_json::from_slice(har).expect("it is a HAR");
+    for Message { time, opcode, data } in har.log.entries.into_iter().flat_map(|it| it.messages) {
         let bytes = match opcode {
             1 => Bytes::from(data.into_owned()),
             _ => STANDARD.decode(data.as_bytes()).expect("it is base64").into(),
@@ -133,12 +118,6 @@ fn bare_import(har: &[u8]) {
         black_box(decoder.take_events().count());
     }
     assert!(decoder.counts().messages > 0);
-}
-
-fn wall_ms(work: impl FnOnce()) -> f64 {
-    let started = now();
-    work();
-    now().duration_since(started).as_secs_f64() * 1e3
 }
 
 /// Measures the CPU time of all threads, in ms.

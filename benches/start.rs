@@ -38,14 +38,9 @@ pub(crate) fn run() {
     let all = |starts: &[Start], of: fn(&Start) -> f64| starts.iter().map(of).collect::<Vec<_>>();
     report.figure("exec to the listening socket", "ms", &all(&ours, |start| start.listening), 20.0);
     report.figure("exec to the first event of a replay", "ms", &all(&ours, |start| start.first), 50.0);
-    let what = |name, unit| Match { name, unit, beside: "bare axum server", bar: FLOORS };
-    let mut compare = |name, unit, of: fn(&Start) -> f64| {
-        report.record(&what(name, unit), &all(&ours, of), &all(&floors, of));
-    };
-    compare("exec to the listening socket", "ms", |start| start.listening);
-    if cfg!(target_os = "linux") {
-        compare("exec to the listening socket", "ms of CPU", |start| start.cpu);
-    }
+    let (name, beside) = ("exec to the listening socket", "bare axum server");
+    let what = Match { name, unit: "ms", beside, bar: FLOORS };
+    report.record(&what, &all(&ours, |start| start.listening), &all(&floors, |start| start.listening));
     let bytes = fs::metadata(program).expect("it was built").len();
     report.figure("size of the program", "MB", &[bytes as f64 / 1e6], 25.0);
     report.end();
@@ -57,8 +52,6 @@ struct Start {
     listening: f64,
     /// Time until a client received the first event.
     first: f64,
-    /// CPU time until it listened, before the replay starts.
-    cpu: f64,
 }
 
 fn start(command: &mut Command) -> Start {
@@ -69,7 +62,7 @@ fn start(command: &mut Command) -> Start {
     let mut output = BufReader::new(child.stdout.take().expect("it was asked for"));
     let address = address(&mut output);
     let mut socket = TcpStream::connect(&address).expect("it listens");
-    let (listening, cpu) = (ms_since(started), cpu_ms(child.id()));
+    let listening = ms_since(started);
     socket.set_nodelay(true).expect("a socket");
     write!(socket, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it listens");
     let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
@@ -77,7 +70,7 @@ fn start(command: &mut Command) -> Start {
     let first = ms_since(started);
     child.kill().expect("it runs");
     child.wait().expect("it was killed");
-    Start { listening, first, cpu }
+    Start { listening, first }
 }
 
 /// Reads the address from the program's output.
@@ -86,16 +79,6 @@ fn address(output: impl BufRead) -> String {
         output.lines().map_while(Result::ok).find(|line| line.contains("Serving on")).expect("it serves");
     let (_, rest) = line.split_once("ws://").expect("an address");
     rest.split('/').next().unwrap_or_default().to_owned()
-}
-
-/// Returns the CPU time of all threads of a process, in ms; 0 if the system does not report it.
-fn cpu_ms(process: u32) -> f64 {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let of_thread = |thread: fs::DirEntry| -> Option<f64> {
-        let times = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        times.split(' ').next()?.parse().ok()
-    };
-    threads.filter_map(of_thread).sum::<f64>() / 1e6
 }
 
 fn ms_since(started: Instant) -> f64 {

@@ -130,9 +130,6 @@ async fn endure(args: &Args) -> ExitCode {
     }
     sleep_until(clock::now() + REST).await;
     log.sample(load.readers.load(Ordering::Relaxed));
-    if let Some(svg) = args.value::<PathBuf>("--svg") {
-        fs::write(svg, log.svg()).expect("the chart can be written");
-    }
     let received = load.received.load(Ordering::Relaxed);
     let (lost, explained) = load.hidden().judge();
     problems.extend(lost);

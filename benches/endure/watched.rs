@@ -11,13 +11,8 @@ use std::{
 use livetape::clock;
 use tokio::time::Instant;
 
-use crate::support::{
-    plot::{self, Chart, Line},
-    program,
-};
+use crate::support::program;
 
-/// Number of ticks on the horizontal axis.
-const TICKS: u32 = 5;
 /// Backlog, in events. It is full within a minute, before the memory is judged; the default is full only
 /// after six. Readers that fall behind by more than this are closed, which takes about 45 s.
 const BACKLOG_EVENTS: usize = 2048;
@@ -80,8 +75,6 @@ pub(super) struct Log<'a> {
     started: Instant,
     path: &'a Path,
     text: String,
-    /// Time in minutes, number of readers, and the sample of each process.
-    rows: Vec<(f64, usize, Vec<[u64; 3]>)>,
 }
 
 impl<'a> Log<'a> {
@@ -90,46 +83,16 @@ impl<'a> Log<'a> {
         for (name, _) in programs {
             let _ = write!(text, ",{name} KiB,{name} files,{name} threads");
         }
-        Self { programs, started: clock::now(), path, text: text + "\n", rows: Vec::new() }
+        Self { programs, started: clock::now(), path, text: text + "\n" }
     }
 
     pub(super) fn sample(&mut self, readers: usize) {
         let seconds = clock::now().duration_since(self.started).as_secs_f64();
-        let samples: Vec<_> = self.programs.iter().map(|(_, program)| program.sample()).collect();
         let _ = write!(self.text, "{seconds:.1},{readers}");
-        for number in samples.iter().flatten() {
+        for number in self.programs.iter().flat_map(|(_, program)| program.sample()) {
             let _ = write!(self.text, ",{number}");
         }
         self.text.push('\n');
         fs::write(self.path, &self.text).expect("the samples can be written");
-        self.rows.push((seconds / 60.0, readers, samples));
-    }
-
-    /// Draws the samples.
-    pub(super) fn svg(&self) -> String {
-        let minutes = self.rows.last().map_or(1.0, |row| row.0).ceil();
-        let ticks = (0..=TICKS).map(|tick| minutes * f64::from(tick) / f64::from(TICKS));
-        let of = |what: usize, unit: f64| {
-            self.programs.iter().enumerate().map(move |(number, (name, _))| {
-                let points = self.rows.iter().map(|row| (row.0, row.2[number][what] as f64 / unit));
-                Line { name: (*name).to_owned(), points: points.collect() }
-            })
-        };
-        let readers = self.rows.iter().map(|row| (row.0, row.1 as f64)).collect();
-        let readers = Line { name: "readers connected".to_owned(), points: readers };
-        let chart = |above, lines| Chart {
-            below: "minutes",
-            above,
-            ticks: ticks.clone().collect(),
-            is_logarithmic: false,
-            bar: None,
-            lines,
-        };
-        let charts = [
-            chart("anonymous memory, MiB", of(0, 1024.0).collect()),
-            chart("descriptors", of(1, 1.0).chain([readers]).collect()),
-            chart("threads", of(2, 1.0).collect()),
-        ];
-        plot::svg("Memory, descriptors and threads during the soak", &charts, 1)
     }
 }

@@ -10,6 +10,7 @@ mod measured;
 mod memory;
 mod ours;
 mod peer;
+mod plot;
 mod points;
 mod report;
 mod run;

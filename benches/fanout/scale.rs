@@ -6,14 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     measured::{Kind, Measured},
+    plot::{self, Chart},
     points::Point,
     run::measure,
 };
-use crate::support::{
-    Args, Run, allow_sockets, median,
-    plot::{self, Chart, Line},
-    rounded,
-};
+use crate::support::{Args, Run, allow_sockets, median, rounded};
 
 /// Numbers of subscribers to one room.
 const SUBSCRIBERS: [usize; 6] = [100, 300, 1_000, 3_000, 5_000, 10_000];
@@ -58,7 +55,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     }
     if let Some(path) = args.value::<String>("--svg") {
         let title = "Costs of a delivery and a connection, by subscribers, events and rooms";
-        fs::write(path, plot::svg(title, &charts(&rows), 2))?;
+        fs::write(path, plot::svg(title, &charts(&rows)))?;
     }
     run.end(json!({ "points": rows }));
     Ok(())
@@ -82,14 +79,8 @@ fn row(series: &str, point: &Point, measured: &[Measured]) -> Value {
 fn charts(rows: &[Value]) -> [Chart; 4] {
     let chart = |series: &str, what: &str, below, above| {
         let number = |row: &Value, name: &str| row[name].as_f64().unwrap_or(0.0);
-        let points: Vec<(f64, f64)> = rows
-            .iter()
-            .filter(|row| row["series"] == series)
-            .map(|row| (number(row, series), number(row, what)))
-            .collect();
-        let ticks = points.iter().map(|point| point.0).collect();
-        let lines = vec![Line { name: String::new(), points }];
-        Chart { below, above, ticks, is_logarithmic: true, bar: None, lines }
+        let rows = rows.iter().filter(|row| row["series"] == series);
+        Chart { below, above, points: rows.map(|row| (number(row, series), number(row, what))).collect() }
     };
     [
         chart("subscribers", "cpu_us", "subscribers of one room", "µs of CPU per delivery"),

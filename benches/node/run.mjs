@@ -1,21 +1,16 @@
 // Runs the servers of `cargo xtask bench node` in turn, and compares what the same clients cost them. Needs Linux.
 
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { chart } from './chart.mjs'
 
 const option = (name, otherwise) => (process.argv.includes(name) ? process.argv[process.argv.indexOf(name) + 1] : otherwise)
 const JSON_ONLY = process.argv.includes('--json')
 const ROUNDS = Number(option('--rounds', 5))
 /** Share of the messages to send: small numbers try out the benchmark. */
 const SCALE = Number(option('--scale', 1))
-/** Only plots memory, during so many callbacks. */
-const MEMORY = process.argv.includes('--memory')
-const CALLBACKS = 10_000_000 * SCALE
-const SVG = option('--svg')
 const SERVERS = ['livetape', 'ws']
 
 /** Points, the figure that has a bar, and the maximum or minimum ratio of livetape's to that of `ws`. */
@@ -27,11 +22,8 @@ const POINTS = [
   { name: 'broadcast to 1,000, ten from each callback', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 100, burst: 10, figure: 'cpu_us', bar: 0.3 },
   { name: 'broadcast to 1,000, 16 in flight', mode: 'broadcast', connections: 1_000, inFlight: 16, messages: 1_000, figure: 'cpu_us', bar: 0.3 },
 ]
-/** Keeps V8 from enlarging its young generation, in steps of 7 MB, which would hide a leak. */
-const STEADY = ['--max-semi-space-size=2']
-/** Maximum memory of a connection, and maximum growth of livetape over the last two thirds of the callbacks. */
+/** Maximum ratio of the memory of a connection. */
 const MEMORY_BAR = 1
-const GROWTH_PERCENT_MAX = 5
 
 const say = (line) => JSON_ONLY || console.log(line)
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -49,8 +41,8 @@ function cpu(pid) {
 const resident = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1])
 
 /** Starts a script of this folder; `line()` returns the next line of its output. */
-function start(flags, script, ...args) {
-  const child = spawn(process.execPath, [...flags, fileURLToPath(new URL(script, import.meta.url)), ...args.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] })
+function start(script, ...args) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...args.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const line = async () => {
     const { value } = await lines.next()
@@ -60,22 +52,20 @@ function start(flags, script, ...args) {
   return { child, line }
 }
 
-async function measure(kind, { mode, connections, inFlight, messages, perSecond = 0, burst = 1, flags = [] }, watch = () => {}) {
-  const server = start(flags, `${kind}.mjs`, mode, burst)
+async function measure(kind, { mode, connections, inFlight, messages, perSecond = 0, burst = 1 }) {
+  const server = start(`${kind}.mjs`, mode, burst)
   try {
     const port = await server.line()
     await rest(300)
     const { pid } = server.child
     const alone = resident(pid)
-    const load = start([], 'load.mjs', mode, port, connections, inFlight, Math.max(1, Math.round(messages * SCALE)), perSecond, burst)
+    const load = start('load.mjs', mode, port, connections, inFlight, Math.max(1, Math.round(messages * SCALE)), perSecond, burst)
     await load.line()
     await rest(300)
     const [idle, before] = [resident(pid), cpu(pid)]
-    const over = watch(pid)
     load.child.stdin.write('go\n')
     const { seconds, done, p50, p99 } = JSON.parse(await load.line())
     const used = cpu(pid) - before
-    over?.()
     const each = (kib) => (kib - alone) / connections
     return { cpu_us: used / done, per_second: done / seconds, p50_ms: p50, p99_ms: p99, idle_kib: each(idle), busy_kib: each(resident(pid)) }
   } finally {
@@ -106,21 +96,6 @@ async function compare(point) {
   return { point: point.name, servers, ratios: Object.fromEntries(names.map((name) => [name, rounded(median(ratios(name)))])), figure: point.figure, bar: point.bar, met }
 }
 
-/** Samples memory during very many callbacks. */
-async function plot() {
-  const samples = []
-  const watch = (pid) => {
-    const timer = setInterval(() => samples.push(resident(pid) / 1024), 500)
-    return () => clearInterval(timer)
-  }
-  const measured = await measure('livetape', { mode: 'echo', connections: 100, inFlight: 16, messages: 10_000_000, flags: STEADY }, watch)
-  const growth = (samples.at(-1) / samples[Math.floor(samples.length / 3)] - 1) * 100
-  say(`${CALLBACKS.toLocaleString('en')} callbacks: ${samples[0].toFixed(1)} MiB at the start, ${samples.at(-1).toFixed(1)} at the end, ${Math.max(...samples).toFixed(1)} at most, ${Math.round(measured.per_second)} per second`)
-  say(`  growth in the last two thirds: ${growth.toFixed(1)} %, bar ${GROWTH_PERCENT_MAX}: ${!(Math.min(...samples) > 0) ? 'NOT MEASURED' : growth <= GROWTH_PERCENT_MAX ? 'met' : 'missed'}`)
-  if (SVG) writeFileSync(SVG, chart('Resident memory of an app', 'share of the callbacks', 'resident memory, MiB', samples))
-  return { callbacks: CALLBACKS, growth_percent: rounded(growth), resident_mib: samples.map(rounded) }
-}
-
 /** Compares the fastest and the average piece of fixed work: other programs slow down some pieces. */
 function calibrate() {
   const pieces = Array.from({ length: 60 }, () => {
@@ -134,9 +109,8 @@ function calibrate() {
 
 const before = calibrate()
 const points = []
-if (!MEMORY) for (const point of POINTS) points.push(await compare(point))
-const memory = MEMORY ? await plot() : null
+for (const point of POINTS) points.push(await compare(point))
 const disturbed = Math.max(before, calibrate())
 const machine = `${cpus().length} × ${cpus()[0]?.model}, ${process.platform} ${release()}, Node ${process.versions.node}`
-if (JSON_ONLY) console.log(JSON.stringify({ bench: 'node', date: new Date().toISOString(), machine, disturbed: rounded(disturbed), points, memory }, null, 2))
+if (JSON_ONLY) console.log(JSON.stringify({ bench: 'node', date: new Date().toISOString(), machine, disturbed: rounded(disturbed), points }, null, 2))
 else if (disturbed > 1.15) console.log(`the machine is BUSY: a fixed loop took ${disturbed.toFixed(2)}× its best; only the ratios are meaningful`)

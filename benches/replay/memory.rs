@@ -12,10 +12,7 @@ use super::{
     made_up,
     reader::{Look, Played, play},
 };
-use crate::support::{
-    Args, Report,
-    plot::{self, Chart, Line},
-};
+use crate::support::{Args, Report};
 
 const DAY: Length = Length::Minutes(24 * 60);
 const LARGE: Length = Length::Bytes(1_000_000_000);
@@ -32,7 +29,7 @@ const COVERED_MIN: f64 = 0.9;
 
 /// Returns whether every bar is met.
 pub(crate) fn run(args: &Args, report: &mut Report) -> bool {
-    let (mut lines, mut all_met) = (Vec::new(), true);
+    let mut all_met = true;
     let days =
         [("a quiet day", Profile::Quiet, DAY, None), ("a day with a battle", Profile::Battle, DAY, None)];
     let large = ("1 GB of a busy room", Profile::Busy, LARGE, args.value::<PathBuf>("--large"));
@@ -50,21 +47,6 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> bool {
         all_met &= judged(&played, &points, |what, values, bar| {
             report.figure(&format!("{name} at speed max, {what}"), "MiB", values, bar)
         });
-        let points =
-            played.looks.iter().map(|look| (look.hours / hours.max(f64::MIN_POSITIVE), look.resident_mib));
-        lines.push(Line { name: format!("{name}: {hours:.1} h"), points: points.collect() });
-    }
-    if let Some(path) = args.value::<String>("--svg") {
-        let chart = Chart {
-            below: "share of the recording played",
-            above: "resident memory, MiB",
-            ticks: vec![0.0, 0.5, 1.0],
-            is_logarithmic: false,
-            bar: Some(RESIDENT_MAX),
-            lines,
-        };
-        let svg = plot::svg("Resident memory of a replay at speed max", &[chart], 1);
-        fs::write(path, svg).expect("the chart can be written");
     }
     all_met
 }

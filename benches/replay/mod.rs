@@ -3,7 +3,7 @@
 //! subscribers and over a WebSocket, compared with decoding alone.
 //!
 //! With `--memory`: memory while playing two recordings of 24 hours and one of 1 GB, at speed `max`. `--days`
-//! omits the one of 1 GB, `--large FILE` replaces it with an existing recording, `--svg FILE` writes a chart.
+//! omits the one of 1 GB, `--large FILE` replaces it with an existing recording.
 
 mod audience;
 mod memory;
@@ -15,7 +15,7 @@ use crate::support::{Args, Match, Report, now};
 use livetape::{
     clock,
     control::Control,
-    hub::{Filter, Hub, Join, Limits, Next},
+    hub::{Filter, Hub, Limits},
     sans_io::{
         decoder::{self, Decoder},
         pace::Speed,
@@ -74,9 +74,9 @@ fn as_fast_as_possible(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     let (file, tape) = made_up(Profile::Busy, HOUR);
     let mut alone = vec![];
     let ours = || {
-        let (summary, ms) = timed(|| runtime.block_on(replay(tape.clone(), 1, fast())));
+        let (summary, ms) = timed(|| runtime.block_on(replay(tape.clone())));
         assert!(summary.events > 0 && !summary.loss.is_some());
-        alone.push(timed(|| runtime.block_on(replay(tape.clone(), 0, fast()))).1 / 1e3);
+        alone.push(ms / 1e3);
         ms
     };
     let what = Match { name: "an hour at speed max", unit: "ms", beside: "decoding alone", bar: 1.5 };
@@ -118,23 +118,11 @@ fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {
     (file, tape)
 }
 
-fn fast() -> ReplayOptions {
-    ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() }
-}
-
-/// Runs the replay with subscribers.
-async fn replay(tape: Tape, subscribers: usize, options: ReplayOptions) -> Summary {
+/// Runs the replay at speed `max`, without subscribers.
+async fn replay(tape: Tape) -> Summary {
+    let options = ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() };
     let (control, mut driver) = Control::new();
     let hub = Hub::new("bench".into(), Limits::default());
-    for _ in 0..subscribers {
-        let mut subscriber = hub.join(&Join::default()).expect("no position is requested");
-        tokio::spawn(async move {
-            let mut events = Vec::new();
-            while let Next::Events = subscriber.next(&mut events).await {
-                events.clear();
-            }
-        });
-    }
     let shutdown = control.shutdown().clone();
     let replay = Replay::new(tape, options, hub, &mut driver, shutdown, |_| ()).expect("a recording");
     replay.run().await

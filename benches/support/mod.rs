@@ -2,7 +2,6 @@
 
 mod machine;
 mod peer;
-pub(crate) mod plot;
 
 use machine::Calibration;
 pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};

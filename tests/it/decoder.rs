@@ -13,7 +13,7 @@ use livetape::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    decode, item,
+    assert_same, decode, item,
     messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
     },
@@ -46,7 +46,57 @@ fn with_header(items: Vec<Item>) -> Vec<Item> {
 
 #[test]
 fn the_whole_show_is_decoded() {
-    insta::assert_json_snapshot!(decode(&with_header(show()), &ALL, true));
+    let mut events = decode(&with_header(show()), &ALL, true);
+    let hello = json!({
+        "stream": "test", "seq": 3, "id": "11", "replay": true, "ts": "2024-01-01T00:00:00.250Z", "type": "chat",
+        "username": "ann",
+        "data": {
+            "timestamp": "2024-01-01T00:00:00.240Z", "sender": "bob", "comment": "hello", "emotes": [],
+            "isHistory": false, "language": "en", "mentioned": null,
+            "user": {
+                "userId": "4123767104", "uniqueId": "bob", "nickname": "BOB", "secUid": "", "avatar": "",
+                "bio": "", "badges": [], "followStatus": null, "followerCount": null, "followingCount": null,
+                "gifterLevel": null, "teamLevel": null, "teamName": "", "topGifterRank": null, "isHost": false,
+                "isModerator": false, "isNewGifter": false, "isSubscriber": false, "verified": false,
+            },
+        },
+    });
+    assert_same(&events[2], &hello);
+    let same = ["stream", "replay", "username"];
+    let line = |event: &mut Value| {
+        assert_eq!(same.map(|key| &event[key]), same.map(|key| &hello[key]), "{event}");
+        let mut data = event["data"].take();
+        let fields = data.as_object_mut().unwrap();
+        if let Some(user) = fields.remove("user") {
+            assert_eq!(user["uniqueId"], fields["sender"]);
+        }
+        // Fields without a value, and those that are the same in each event of a type.
+        let empty = [json!(null), json!(0), json!(false), json!(""), json!([])];
+        let constant = ["describe", "displayType", "giftId", "giftName", "giftType", "label", "language"];
+        fields.retain(|key, value| !empty.contains(value) && !constant.contains(&&**key));
+        let [seq, at, kind, id] = ["seq", "ts", "type", "id"].map(|key| &event[key]);
+        format!("{seq} {} {} {id} {data}", &at.as_str().unwrap()[14..], kind.as_str().unwrap())
+    };
+    let lines: Vec<String> = events.iter_mut().map(line).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    1 00:00.000Z connection_created null {"roomId":"7300000000000000001","source":"replay","timestamp":"2024-01-01T00:00:00.000Z"}
+    2 00:00.250Z chat "10" {"comment":"before","isHistory":true,"sender":"bob","timestamp":"2024-01-01T00:00:00.000Z"}
+    3 00:00.250Z chat "11" {"comment":"hello","sender":"bob","timestamp":"2024-01-01T00:00:00.240Z"}
+    4 00:00.900Z like "13" {"likeCount":15,"sender":"bob","timestamp":"2024-01-01T00:00:00.900Z","totalLikeCount":1500}
+    5 00:00.900Z social "14" {"action":"follow","followCount":1,"sender":"carol","timestamp":"2024-01-01T00:00:00.901Z"}
+    6 00:00.900Z unknown "15" {"method":"WebcastNewThingMessage","payload":"Pw==","timestamp":"2024-01-01T00:00:00.900Z"}
+    7 00:01.000Z gift "20" {"diamondCount":1,"diamonds":1,"groupId":"77","repeatCount":1,"repeatDelta":1,"sender":"bob","streakId":"77-4123767104-5655","timestamp":"2024-01-01T00:00:00.990Z"}
+    8 00:02.000Z gift "21" {"diamondCount":1,"diamonds":4,"groupId":"77","repeatCount":5,"repeatDelta":4,"sender":"bob","streakId":"77-4123767104-5655","timestamp":"2024-01-01T00:00:01.990Z"}
+    9 00:02.500Z gift "22" {"diamondCount":1,"diamonds":1,"groupId":"88","repeatCount":1,"repeatDelta":1,"sender":"dora","streakId":"88-4046944751-5655","timestamp":"2024-01-01T00:00:02.400Z"}
+    10 00:02.500Z gift "23" {"diamondCount":1,"groupId":"88","isFinal":true,"repeatCount":1,"repeatEnd":true,"sender":"dora","streakId":"88-4046944751-5655","timestamp":"2024-01-01T00:00:02.450Z"}
+    11 01:02.000Z gift null {"diamondCount":1,"groupId":"77","inferred":true,"isFinal":true,"repeatCount":5,"sender":"bob","streakId":"77-4123767104-5655","timestamp":"2024-01-01T00:01:02.000Z"}
+    12 01:10.000Z chat "12" {"comment":"still here","sender":"erin","timestamp":"2024-01-01T00:01:09.990Z"}
+    13 01:10.500Z connection_closed null {"code":1006,"reason":"bye","timestamp":"2024-01-01T00:01:10.500Z","willRetry":true}
+    14 01:12.000Z connection_created null {"roomId":"7300000000000000001","source":"replay","timestamp":"2024-01-01T00:01:12.000Z"}
+    15 01:12.100Z chat "31" {"comment":"missed","isHistory":true,"sender":"erin","timestamp":"2024-01-01T00:01:11.000Z"}
+    16 01:13.000Z control "40" {"action":3,"state":"ended","timestamp":"2024-01-01T00:01:13.000Z"}
+    17 01:13.100Z connection_closed null {"code":1000,"reason":"bye","timestamp":"2024-01-01T00:01:13.100Z"}
+    "#);
 }
 
 #[test]

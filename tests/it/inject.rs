@@ -139,30 +139,30 @@ async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
     let mut rig = Rig::start();
     let driver = rig.take_driver();
     tokio::spawn(answer(driver));
-    let bodies = [
+    for body in [
         r#"{"type":"gift","user":"ann","gift":"Rose","count":50}"#,
         r#"{"type":"join","user":{"uniqueId":"ann","nickname":"Ann"}}"#,
-        "",
-        "[]",
-        r#"{"type":7}"#,
-        r#"{"type":"gfit","user":"ann"}"#,
-        r#"{"type":"battle"}"#,
-        r#"{"type":"gift","user":"ann","gift":"Rose","cuont":5}"#,
-        r#"{"type":"gift","user":"ann","gift":"Rose","count":-5}"#,
-        r#"{"type":"gift","user":"ann","gift":"Rose","count":1e99}"#,
-        r#"{"type":"gift","user":"ann"}"#,
-        r#"{"type":"chat","user":{"id":1},"comment":"hi"}"#,
-        r#"{"type":"chat","user":"","comment":"hi"}"#,
-        r#"{"type":"chat","user":"ann","comment":5}"#,
-        r#"{"type":"poll","user":"ann","question":"?","options":"yes"}"#,
-        r#"{"type":"viewers","viewerCount":"5"}"#,
-    ];
-    let mut answers = serde_json::Map::new();
-    for body in bodies {
+    ] {
         let answer = rig.http("POST", "/inject", body).await;
-        answers.insert(body.to_owned(), json!({ "status": answer.status, "body": answer.json() }));
+        let injected = json!({ "delivered": 1, "ids": ["5"], "offsetMs": 7, "seqs": [9] });
+        assert_eq!((answer.status, answer.json()), (200, injected), "{body}");
     }
-    insta::assert_json_snapshot!(answers);
+    let rows = r#"
+        POST /inject → `type` is missing → choose one of: chat, gift, like, member, join, follow, share, subscribe, question, emote, envelope, battle, poll, end, raw, room_user, viewers
+        POST /inject [] → the body is not valid: a list, expected an object → send JSON as described in GET /openapi.json
+        POST /inject {"type":7} → `type` is missing → choose one of: chat, gift, like, member, join, follow, share, subscribe, question, emote, envelope, battle, poll, end, raw, room_user, viewers
+        POST /inject {"type":"gfit","user":"ann"} → events of type `gfit` cannot be injected → did you mean `gift`?
+        POST /inject {"type":"battle"} → `user` is missing → send for example "user": "ann", or {"uniqueId": "ann", "nickname": "Ann"}
+        POST /inject {"type":"gift","user":"ann","gift":"Rose","cuont":5} → `gift` has no `cuont` → did you mean `count`?
+        POST /inject {"type":"gift","user":"ann","gift":"Rose","count":-5} → `count` is -5 → choose a number from 1 to 1000000
+        POST /inject {"type":"gift","user":"ann","gift":"Rose","count":1e99} → `count` is not a whole number up to 2147483647 → send for example "count": 5
+        POST /inject {"type":"gift","user":"ann"} → `gift` is missing → send for example "gift": "Rose"
+        POST /inject {"type":"chat","user":{"id":1},"comment":"hi"} → `user` is not a name, or an object with `uniqueId` → send for example "user": "ann", or {"uniqueId": "ann", "nickname": "Ann"}
+        POST /inject {"type":"chat","user":"","comment":"hi"} → `user` has no name → name a user, for example `ann`
+        POST /inject {"type":"chat","user":"ann","comment":5} → `comment` is not a text → send for example "comment": "hello"
+        POST /inject {"type":"poll","user":"ann","question":"?","options":"yes"} → `options` is not a list of texts → send for example "options": ["yes", "no"]
+        POST /inject {"type":"viewers","viewerCount":"5"} → `viewerCount` is not a whole number → send for example "viewerCount": 5"#;
+    rig.rejects(400, "bad_request", rows).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,28 +5,7 @@ use std::sync::{Arc, Mutex};
 use livetape::control::{Driver, Nodes, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
-use crate::support::{HttpResponse, Rig};
-
-/// Formats the relevant parts of a response for a snapshot.
-fn shown(answer: &HttpResponse) -> Value {
-    let mut body = answer.json();
-    for (redacted, with) in [("uptime", json!("[seconds]")), ("memory", json!("[memory]"))] {
-        if let Some(value) = body.get_mut(redacted) {
-            *value = with;
-        }
-    }
-    let header = |name| answer.header(name).map_or(Value::Null, Value::from);
-    json!({ "status": answer.status, "type": header("content-type"), "allow": header("allow"), "body": body })
-}
-
-async fn show(rig: &Rig, requests: &[(&str, &str, &str)]) -> Value {
-    let mut all = serde_json::Map::new();
-    for (method, path, body) in requests {
-        let name = format!("{method} {path} {body}").trim_end().to_owned();
-        all.insert(name, shown(&rig.http(method, path, body).await));
-    }
-    all.into()
-}
+use crate::support::{Rig, assert_same};
 
 fn replaying() -> ReplayState {
     ReplayState {
@@ -55,24 +34,63 @@ pub(crate) fn connect(driver: &Driver) {
     });
 }
 
+/// Returns what `/health` and `/status` report of a server that has received nothing.
+fn idle() -> (Value, Value) {
+    let health = json!({
+        "apiVersion": 1, "clients": 0, "mode": "idle", "readOnly": false, "status": "ok", "user": null,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    let status = json!({
+        "attempt": 0, "behind": 0, "clients": 0, "mode": "idle", "nextRetryMs": null, "observers": 0,
+        "roomId": null, "source": null, "state": "idle", "username": null,
+        "counts": {
+            "duplicates": {}, "events": {}, "faults": {}, "frames": 0, "messages": 0, "recordsMissing": 0,
+            "unknownMethods": {}, "unreadableBytes": 0, "unsealed": false,
+        },
+        "lookups": {
+            "available": null, "made": 0, "perMinute": null, "refused": 0, "remembered": 0,
+            "retryAfterMs": null, "waiting": 0,
+        },
+    });
+    (health, status)
+}
+
+/// Returns the health without the fields that depend on the machine.
+async fn health(rig: &Rig) -> Value {
+    let mut health = rig.http("GET", "/health", "").await.json();
+    for (key, number) in [("memory", "/memory/rss"), ("uptime", "/uptime")] {
+        assert!(health.pointer(number).is_some_and(Value::is_number), "{health}");
+        health.as_object_mut().unwrap().remove(key);
+    }
+    health
+}
+
 #[tokio::test(start_paused = true)]
 async fn rest_responds_while_idle() {
     let rig = Rig::start();
-    let requests = [
-        ("GET", "/health", ""),
-        ("GET", "/status", ""),
-        ("GET", "/status/ann", ""),
-        ("GET", "/replay", ""),
-        ("POST", "/replay/play", ""),
-        ("GET", "/nowhere", ""),
-        ("POST", "/nowhere", ""),
-        ("POST", "/health", ""),
-        ("DELETE", "/", ""),
-        ("POST", "/events", ""),
-        ("GET", "/replay/seek", ""),
-        ("POST", "/replay/jump", ""),
-    ];
-    insta::assert_json_snapshot!(show(&rig, &requests).await);
+    let (healthy, status) = idle();
+    assert_same(&health(&rig).await, &healthy);
+    assert_same(&rig.http("GET", "/status", "").await.json(), &status);
+    let rows = r#"
+        GET /replay → no replay is running → load a recording first: POST /replay/load {"recording":"demo"}
+        POST /replay/play → no replay is running → load a recording first: POST /replay/load {"recording":"demo"}"#;
+    rig.rejects(409, "no_replay", rows).await;
+    let rows = "
+        GET /status/ann → `ann` is not the current user → see GET /status for the current user
+        GET /nowhere → `/nowhere` does not exist → send GET / for the list of addresses
+        POST /nowhere → `/nowhere` does not exist → send GET / for the list of addresses
+        POST /replay/jump → `/replay/jump` does not exist → send GET / for the list of addresses";
+    rig.rejects(404, "not_found", rows).await;
+    for (method, path, allowed) in [
+        ("POST", "/health", "GET,HEAD"),
+        ("DELETE", "/", "GET,HEAD"),
+        ("POST", "/events", "GET,HEAD"),
+        ("GET", "/replay/seek", "POST"),
+    ] {
+        let error = format!("`{path}` does not accept this method → send GET / for the list of addresses");
+        rig.rejects(405, "method_not_allowed", &format!("{method} {path} → {error}")).await;
+        assert_eq!(rig.http(method, path, "").await.header("allow"), Some(allowed), "{method} {path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,15 +98,30 @@ async fn rest_responds_while_connected() {
     let rig = Rig::start();
     connect(rig.driver());
     let _socket = rig.ws("").await;
-    let requests = [
-        ("GET", "/health", ""),
-        ("GET", "/status", ""),
-        ("GET", "/status/@Ann", ""),
-        ("GET", "/status/bob", ""),
-        ("GET", "/status/%ff", ""),
-        ("GET", "/replay", ""),
-    ];
-    insta::assert_json_snapshot!(show(&rig, &requests).await);
+    let (mut healthy, mut status) = idle();
+    for (key, value) in [("mode", json!("replay")), ("clients", json!(1))] {
+        (healthy[key], status[key]) = (value.clone(), value);
+    }
+    healthy["user"] = "ann".into();
+    status["counts"]["events"] = json!({ "chat": 7 });
+    let source = [("state", "connected"), ("source", "replay"), ("username", "ann")];
+    for (key, value) in source.into_iter().chain([("roomId", "7548125753365269304")]) {
+        status[key] = value.into();
+    }
+    assert_same(&health(&rig).await, &healthy);
+    for path in ["/status", "/status/@Ann"] {
+        assert_same(&rig.http("GET", path, "").await.json(), &status);
+    }
+    let replay = json!({
+        "recording": "demo", "state": "playing", "offsetMs": 1500, "durationMs": 60_000, "speed": 1.0, "lap": 1,
+        "laps": 1, "fromMs": 0, "toMs": 50_000, "generation": 1,
+    });
+    assert_same(&rig.http("GET", "/replay", "").await.json(), &replay);
+    let bob = "GET /status/bob → `bob` is not the current user → see GET /status for the current user";
+    rig.rejects(404, "not_found", bob).await;
+    let no_utf8 =
+        "GET /status/%ff → Invalid URL: Invalid UTF-8 in `user` → see GET /openapi.json for valid requests";
+    rig.rejects(400, "bad_request", no_utf8).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,27 +184,26 @@ async fn orders_reach_the_replay() {
 async fn bad_orders_are_rejected() {
     let rig = Rig::start();
     connect(rig.driver());
-    let requests = [
-        ("POST", "/replay/play", "{"),
-        ("POST", "/replay/play", r#"{"speed":2}"#),
-        ("POST", "/replay/play", "[1]"),
-        ("POST", "/replay/seek", ""),
-        ("POST", "/replay/seek", r#"{"offset":"-5s"}"#),
-        ("POST", "/replay/seek", r#"{"offset":-5}"#),
-        ("POST", "/replay/seek", r#"{"offset":1e300}"#),
-        ("POST", "/replay/seek", r#"{"offset":"soon"}"#),
-        ("POST", "/replay/seek", r#"{"offset":null}"#),
-        ("POST", "/replay/speed", r#"{"speed":0}"#),
-        ("POST", "/replay/speed", r#"{"speed":"fast"}"#),
-        ("POST", "/replay/speed", r#"{"speed":1001}"#),
-        ("POST", "/replay/step", r#"{"count":0}"#),
-        ("POST", "/replay/step", r#"{"count":-1}"#),
-        ("POST", "/replay/loop", r#"{"laps":0}"#),
-        ("POST", "/replay/loop", r#"{"from":"10s","to":"5s"}"#),
-        ("POST", "/replay/load", r#"{"recording":"../secret"}"#),
-        ("POST", "/replay/load", r#"{"recording":""}"#),
-    ];
-    insta::assert_json_snapshot!(show(&rig, &requests).await);
+    let rows = r#"
+        POST /replay/play { → the body is not JSON: line 1, column 1 → send JSON as described in GET /openapi.json
+        POST /replay/play {"speed":2} → the body is not valid: unknown field `speed`, there are no fields at line 1 column 8 → send JSON as described in GET /openapi.json
+        POST /replay/play [1] → the body is not valid: a list, expected an object → send JSON as described in GET /openapi.json
+        POST /replay/seek → the body is not valid: missing field `offset` at line 1 column 2 → send JSON as described in GET /openapi.json
+        POST /replay/seek {"offset":"-5s"} → `-5s` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds → see GET /openapi.json for valid requests
+        POST /replay/seek {"offset":-5} → -5.0 is not an offset: write a number of seconds, from 0 to a year → see GET /openapi.json for valid requests
+        POST /replay/seek {"offset":1e300} → 1e300 is not an offset: write a number of seconds, from 0 to a year → see GET /openapi.json for valid requests
+        POST /replay/seek {"offset":"soon"} → `soon` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds → see GET /openapi.json for valid requests
+        POST /replay/seek {"offset":null} → `null` is not an offset: write it like "1m30s", or as a number of seconds → see GET /openapi.json for valid requests
+        POST /replay/speed {"speed":0} → `0` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
+        POST /replay/speed {"speed":"fast"} → `fast` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
+        POST /replay/speed {"speed":1001} → `1001` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
+        POST /replay/step {"count":0} → `count`: 0 is not a number of frames from 1 to 10000 → see GET /openapi.json for valid requests
+        POST /replay/step {"count":-1} → the body is not valid: invalid value: integer `-1`, expected a whole number, 0 or more at line 1 column 11 → send JSON as described in GET /openapi.json
+        POST /replay/loop {"laps":0} → `laps` must be at least 1; omit it to repeat until stopped → see GET /openapi.json for valid requests
+        POST /replay/loop {"from":"10s","to":"5s"} → the end of the range, 5s, is not after its start, 10s → choose a later end
+        POST /replay/load {"recording":"../secret"} → `../secret` is not the name of a recording → see GET /openapi.json for valid requests
+        POST /replay/load {"recording":""} → `` is not the name of a recording → see GET /openapi.json for valid requests"#;
+    rig.rejects(400, "bad_request", rows).await;
 }
 
 #[tokio::test(start_paused = true)]

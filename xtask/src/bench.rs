@@ -13,9 +13,9 @@ use crate::programs::{Built, RELEASED, cargo, root, status, target};
   cargo xtask bench fanout
   cargo xtask bench fanout --memory
   cargo xtask bench node
-  cargo xtask bench node --memory --svg docs/bench/node-memory.svg
-  cargo xtask bench replay --memory --svg docs/bench/replay-memory.svg
-  cargo xtask bench replay --rounds 9 --json")]
+  cargo xtask bench replay --memory
+  cargo xtask bench replay --rounds 9 --json
+  cargo xtask bench scale --svg docs/bench/scale.svg")]
 pub(crate) struct Args {
     /// Benchmark to run
     bench: Bench,
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_peer: bool,
     /// replay: measure memory while playing two recordings of 24 hours and one of 1 GB at full speed; fanout:
-    /// for 1,000 connections, idle and busy; node: during ten million callbacks
+    /// for 1,000 connections, idle and busy
     #[arg(long)]
     memory: bool,
     /// replay --memory: measure only the recordings of 24 hours
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// replay --memory: use this recording instead of generating 1 GB
     #[arg(long, value_name = "FILE", requires = "memory")]
     large: Option<PathBuf>,
-    /// replay --memory, node --memory, scale: write a chart to this file
+    /// scale: write charts to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
@@ -64,8 +64,6 @@ enum Bench {
     Start,
     /// Echo and broadcast by handlers of `@livetape/node`, compared with npm `ws`
     Node,
-    /// 2,000 subscribers for a minute, 20 of them stalled: lost events and memory
-    Soak,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -76,7 +74,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Replay => "replay",
         Bench::Recording => "recording",
         Bench::Start => "start",
-        Bench::Soak => "soak",
         Bench::Node => return handlers(args),
     };
     let build = ["build", "--release", "--locked", "--bin", "livetape", "--bin", "benches"];
@@ -108,9 +105,6 @@ fn handlers(args: &Args) -> Result<()> {
     status(Command::new("node").arg(build).arg("--addon").arg(addon))?;
     let mut bench = Command::new("node");
     bench.arg(root().join("benches/node/run.mjs")).args(["--rounds", &args.rounds.to_string()]);
-    bench.args(args.json.then_some("--json")).args(args.memory.then_some("--memory"));
-    if let Some(file) = &args.svg {
-        bench.arg("--svg").arg(file);
-    }
+    bench.args(args.json.then_some("--json"));
     status(&mut bench)
 }

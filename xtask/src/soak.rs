@@ -38,9 +38,6 @@ pub(crate) struct Args {
     /// Write the samples to this file instead of target/soak.csv
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Write charts to this file
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -53,9 +50,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     soak.args(["run", "--quiet", "--release", "--locked"]).args(RELEASED);
     soak.args(["--package", "livetape-benches", "--bin", "benches", "--", "endure"]);
     soak.args(["--minutes", &args.minutes.to_string(), "--csv"]).arg(&csv);
-    if let Some(svg) = &args.svg {
-        soak.arg("--svg").arg(std::path::absolute(svg)?);
-    }
     status(&mut soak)?;
     let trends = trends(&fs::read_to_string(&csv)?)?;
     trends.iter().for_each(|trend| println!("  {trend}"));

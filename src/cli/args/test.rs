@@ -160,7 +160,7 @@ pub(in crate::cli) struct Shrink {
     /// The case of `livetape test` in which it fails
     #[arg(long, value_name = "NAME", default_value = "plain")]
     pub(in crate::cli) case: String,
-    /// Maximum number of times to run COMMAND, at least 3
+    /// Maximum number of runs of COMMAND, at least 3
     #[arg(long, value_name = "N", default_value = "500", value_parser = clap::value_parser!(u32).range(3..))]
     pub(in crate::cli) runs: u32,
     #[command(flatten)]

@@ -15,7 +15,7 @@ pub(crate) mod tcp;
 mod timeline;
 
 pub(crate) use clients::{Log, Socket, close, eventually, is_quiet, json, read, read_all, seqs, told, wait};
-pub(crate) use events::{chat, chats, event};
+pub(crate) use events::{assert_same, chat, chats, event};
 pub(crate) use http::HttpResponse;
 pub(crate) use recordings::{
     decode, expected_session, item, recording, session_items, shipped_recordings, take,

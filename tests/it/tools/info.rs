@@ -2,8 +2,11 @@
 
 use std::fs;
 
-use livetape::tools::info::info;
+use livetape::tools::{info::info, timeline::chart};
+use serde_json::json;
 use unicode_width::UnicodeWidthStr;
+
+use crate::support::assert_same;
 
 fn golden(name: &str) -> Vec<u8> {
     fs::read(format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -21,8 +24,27 @@ fn the_text_fits_a_terminal() {
 
 #[test]
 fn the_json_has_the_same_content() {
-    let json = serde_json::to_value(info(&golden("every-type")[..]).unwrap()).unwrap();
-    insta::assert_json_snapshot!(json);
+    let mut json = serde_json::to_value(info(&golden("every-type")[..]).unwrap()).unwrap();
+    let timeline = chart(&golden("every-type")[..]).unwrap().timeline(52);
+    assert_same(&json["timeline"].take(), &serde_json::to_value(timeline).unwrap());
+    let connection = json!({
+        "conn": 1, "user": "host_078", "roomId": "7309142864777853434", "openedMs": 120, "frames": 3,
+    });
+    let expected = json!({
+        "header": {
+            "tool": "", "toolVersion": "", "source": "", "started": null, "timing": "unknown",
+            "privacy": "unknown", "scrubProfile": "", "scrubKeyFingerprint": "", "tags": {},
+        },
+        "sealed": true, "records": 15, "durationMs": 63_000, "framesReceived": 2, "framesSent": 1,
+        "frameBytes": 15, "connectionCount": 1, "connections": [connection], "markers": 1, "lostInGaps": 12,
+        "events": { "connection_closed": 1, "connection_created": 1, "error": 1, "unknown": 1 },
+        "users": 0, "gifts": { "count": 0, "diamonds": 0, "kinds": {} }, "timeline": null,
+        "damage": {
+            "preambleDamaged": false, "newerMinor": null, "missingRecords": 0, "stretches": 0, "bytes": 0,
+            "tailBytes": 0, "clamped": 0,
+        },
+    });
+    assert_same(&json, &expected);
 }
 
 #[test]
