@@ -80,6 +80,9 @@ mod tests {
         let mut problems = Vec::new();
         each_command(&mut |path, command| {
             let (short, long) = (command.clone().render_help(), command.clone().render_long_help());
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let wrapped = after.lines().filter(|line| line.width() > COLUMNS_MAX);
+            problems.extend(wrapped.map(|line| format!("{path}: a word is wrapped: {line}")));
             for (flag, text) in [("-h", short.to_string()), ("--help", long.to_string())] {
                 let lines = text.trim_end().lines().count();
                 if flag == "-h" && lines > SHORT_LINES_MAX {

@@ -142,14 +142,15 @@ impl Conditions {
 #[command(
     override_usage = "livetape shrink [OPTIONS] <RECORDING> -o FILE -- COMMAND...",
     after_help = "Examples:
-  livetape shrink show.bin -o small.bin --expect 'diamonds: {diamonds}' -- node bot.mjs
+  livetape shrink show.bin -o small.bin --expect 'gifts: {gifts}' -- node bot.js
   livetape shrink show.bin -o small.bin --case no-final -- npm test
 
-A run is judged as by `livetape test`. The same failure is the same number that is
-wrong, the same text that is missing, the same exit code.
+A run is judged as by `livetape test`. The same failure is the same number that
+is wrong, the same text that is missing, the same exit code.
 
-Exit code: 0 if FILE was written, 1 if COMMAND passed, or failed in different ways,
-126 or 127 if COMMAND cannot run, 130 after Ctrl+C: FILE is what was reached"
+Exit code: 0 if FILE was written, 1 if COMMAND passed, or failed in different
+ways, 126 or 127 if COMMAND cannot run, 130 after Ctrl+C: FILE is what was
+reached"
 )]
 pub(in crate::cli) struct Shrink {
     /// Recording with which COMMAND fails: a file, a name under recordings/ or `demo`
@@ -160,7 +161,7 @@ pub(in crate::cli) struct Shrink {
     /// The case of `livetape test` in which it fails
     #[arg(long, value_name = "NAME", default_value = "plain")]
     pub(in crate::cli) case: String,
-    /// Maximum number of runs of COMMAND, at least 3
+    /// Maximum number of runs, at least 3
     #[arg(long, value_name = "N", default_value = "500", value_parser = clap::value_parser!(u32).range(3..))]
     pub(in crate::cli) runs: u32,
     #[command(flatten)]
