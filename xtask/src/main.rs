@@ -2,12 +2,9 @@
 
 mod bench;
 mod codegen;
-mod fixture;
 mod package;
 mod programs;
 mod record;
-#[cfg(feature = "fixture")]
-mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
 mod soak;
@@ -77,7 +74,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Bench(args) => bench::run(&args),
         Chore::Codegen { what } => what.iter().try_for_each(|what| match &**what {
             "proto" => codegen::run(),
-            "recordings" => fixture::run(),
             _ => stages("codegen", std::slice::from_ref(what)),
         }),
         Chore::Record { args } => return record::run(&args),

@@ -1,6 +1,7 @@
-//! The committed recordings equal the output of `cargo xtask codegen recordings`, byte for byte.
+//! The committed recordings: those of the fixtures exist only as files, and `cargo xtask codegen recordings`
+//! writes the synthetic ones.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use livetape::{
     hub::Filter,
@@ -8,26 +9,59 @@ use livetape::{
         recording::{Reader, What, records::header::Privacy},
         wire::{read_batch, read_push, unzip},
     },
-    tools::{info::info, verify::verify},
+    tools::{
+        info::info,
+        synth::{Length, Profile, SynthOptions, synth},
+        verify::verify,
+    },
 };
 
 use crate::support::decode;
 
-#[path = "../../../xtask/src/recordings.rs"]
-mod recordings;
+/// The built-in recording.
+const DEMO: &str = "demo.bin";
+/// The demo's gifts and chats, with streaks as incomplete as in the source.
+const CUT_STREAKS: &str = "cut-streaks.bin";
 
-/// Made once for all tests: path, source and bytes.
-static MADE: LazyLock<Vec<recordings::Made>> = LazyLock::new(|| recordings::all(root()).unwrap());
+/// Name of each recording and of its frame lines.
+const SESSIONS: [(&str, &str); 4] = [
+    (DEMO, "fixtures/webcast/session-1"),
+    (CUT_STREAKS, "fixtures/webcast/session-1"),
+    ("gifts.bin", "fixtures/webcast/session-2"),
+    ("short.bin", "fixtures/webcast/session-3"),
+];
+
+/// Name, profile and length in minutes of each synthetic recording, as in `.ci/stages`.
+const SHOWS: [(&str, Profile, u64); 5] = [
+    ("quiet.bin", Profile::Quiet, 3),
+    ("busy.bin", Profile::Busy, 1),
+    ("raid.bin", Profile::Raid, 3),
+    ("battle.bin", Profile::Battle, 2),
+    ("everything.bin", Profile::Everything, 2),
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn committed(name: &str) -> Vec<u8> {
+    fs::read(root().join("recordings").join(name)).unwrap()
+}
+
+/// Name and source of each recording.
+fn sources() -> impl Iterator<Item = (&'static str, String)> {
+    let sessions = SESSIONS.map(|(name, session)| (name, format!("{session}.jsonl")));
+    let shows =
+        SHOWS.map(|(name, profile, _)| (name, format!("livetape synth --profile {}", profile.name())));
+    sessions.into_iter().chain(shows)
+}
+
 #[test]
-fn the_recordings_match_the_fixtures() {
-    for (name, source, made) in &*MADE {
-        let committed = fs::read(root().join(name)).unwrap();
-        assert!(*made == committed, "{name} is not what {source} gives: run cargo xtask codegen recordings");
+fn the_synthetic_recordings_can_be_generated() {
+    for (name, profile, minutes) in SHOWS {
+        let options = SynthOptions { seed: 1, profile, length: Length::Minutes(minutes) };
+        let made = synth(Vec::new(), &options).unwrap();
+        assert!(made == committed(name), "{name} is stale: run cargo xtask codegen recordings");
     }
 }
 
@@ -39,14 +73,11 @@ const COMMITTED_BYTES_MAX: u64 = 1 << 20;
 fn every_committed_recording_is_synthetic_or_scrubbed() {
     for entry in fs::read_dir(root().join("recordings")).unwrap() {
         let path = entry.unwrap().path();
-        let name = format!("recordings/{}", path.file_name().unwrap().to_str().unwrap());
-        if name == "recordings/README.md" || is_ignored(&name) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name == "README.md" || is_ignored(&path) {
             continue;
         }
-        assert!(
-            MADE.iter().any(|(known, ..)| *known == name),
-            "{name} is not made by cargo xtask codegen recordings"
-        );
+        assert!(sources().any(|(known, _)| known == name), "{name} is not listed in this test");
         assert!(path.metadata().unwrap().len() <= COMMITTED_BYTES_MAX, "{name} is too large");
         let mut reader = Reader::open(fs::File::open(&path).unwrap()).unwrap();
         let mut headers = 0;
@@ -61,9 +92,9 @@ fn every_committed_recording_is_synthetic_or_scrubbed() {
 }
 
 /// Users' own recordings go to the same folder, so git ignores them.
-fn is_ignored(name: &str) -> bool {
+fn is_ignored(path: &Path) -> bool {
     let mut git = std::process::Command::new("git");
-    let status = git.args(["check-ignore", "--quiet", name]).current_dir(root()).status();
+    let status = git.args(["check-ignore", "--quiet"]).arg(path).current_dir(root()).status();
     status.is_ok_and(|status| status.success())
 }
 
@@ -71,21 +102,21 @@ fn is_ignored(name: &str) -> bool {
 /// only some of the methods.
 #[test]
 fn the_recordings_contain_the_messages_of_the_sessions() {
-    for (name, session) in recordings::RECORDINGS {
+    for (name, session) in SESSIONS {
         let expected = fs::read_to_string(root().join(format!("{session}.expected.json"))).unwrap();
         let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
         let mut methods: BTreeMap<String, u64> =
             serde_json::from_value(expected["methods_before_dedup"].clone()).unwrap();
         match name {
-            recordings::DEMO => {
+            DEMO => {
                 *methods.get_mut("WebcastControlMessage").unwrap() += 1;
                 *methods.get_mut("WebcastGiftMessage").unwrap() += 8;
             }
-            recordings::CUT_STREAKS => methods.retain(|method, _| SHOWN.contains(&&**method)),
+            CUT_STREAKS => methods.retain(|method, _| SHOWN.contains(&&**method)),
             _ => {}
         }
-        let mut found = BTreeMap::new();
-        let mut reader = Reader::open(fs::File::open(root().join(name)).unwrap()).unwrap();
+        let (mut found, bytes) = (BTreeMap::new(), committed(name));
+        let mut reader = Reader::open(&bytes[..]).unwrap();
         while let Some(record) = reader.next().unwrap() {
             let What::Frame(frame) = record.item.what else { continue };
             let push = read_push(&frame.bytes, &mut Vec::new());
@@ -115,7 +146,8 @@ const SHOWN: [&str; 6] = [
 #[test]
 fn streaks_of_shipped_recordings_end() {
     let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
-    for (name, _, bytes) in &*MADE {
+    for (file, _) in sources() {
+        let bytes = committed(file);
         let (mut reader, mut items) = (Reader::open(&bytes[..]).unwrap(), Vec::new());
         while let Some(record) = reader.next().unwrap() {
             items.push(record.item);
@@ -133,7 +165,6 @@ fn streaks_of_shipped_recordings_end() {
         }
         let cut = streaks.values().filter(|(_, ended)| !ended);
         let (cut, lost) = cut.fold((0, 0), |(cut, lost), (worth, _)| (cut + 1, lost + worth));
-        let file = name.strip_prefix("recordings/").unwrap();
         let row = format!("| `{file}` | {cut} of {} | {lost} of {all} |", streaks.len());
         assert!(cut == 0 || readme.contains(&row), "a row of recordings/README.md should be\n{row}");
         assert_eq!(cut > 0, readme.contains(&format!("| `{file}` | {cut} of")), "{file}");
@@ -144,10 +175,10 @@ fn streaks_of_shipped_recordings_end() {
 #[test]
 fn the_recordings_match_their_documentation() {
     let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
-    for (name, source, bytes) in &*MADE {
+    for (file, source) in sources() {
+        let bytes = committed(file);
         let (info, verdict) = (info(&bytes[..]).unwrap(), verify(&bytes[..]).unwrap());
-        assert_eq!((verdict.exit_code(), verdict.faults), (0, Default::default()), "{name}");
-        let file = name.strip_prefix("recordings/").unwrap();
+        assert_eq!((verdict.exit_code(), verdict.faults), (0, Default::default()), "{file}");
         let length = Duration::from_secs((info.duration_ms + 500) / 1000);
         let (minutes, seconds) = (length.as_secs() / 60, length.as_secs() % 60);
         let user = &info.connections[0].user;

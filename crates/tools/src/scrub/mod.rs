@@ -56,8 +56,6 @@ use class::Class;
 /// Name of the method, stored in the header. It changes whenever the same key would produce other
 /// replacements.
 pub const PROFILE: &str = "share/5";
-/// Name of the method with [`Scrubber::readable`], which only makes the included recordings.
-const READABLE_PROFILE: &str = "show/3";
 
 /// Counts of the changes, apart from replaced identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -97,21 +95,13 @@ pub struct Scrubber {
     key: Key,
     identities: Identities,
     tally: Tally,
-    readable: bool,
 }
 
 impl Scrubber {
     /// Creates a scrubber without any identities.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self { key, identities: Identities::default(), tally: Tally::default(), readable: false }
-    }
-
-    /// Draws names and texts from lists, for recordings on display. The lists are short, so two users can get
-    /// the same name.
-    #[must_use]
-    pub fn readable(self) -> Self {
-        Self { readable: true, ..self }
+        Self { key, identities: Identities::default(), tally: Tally::default() }
     }
 
     /// Learns the identities in an item: the first pass.
@@ -152,40 +142,29 @@ impl Scrubber {
     #[must_use]
     pub fn did(&self, header: &Header) -> bool {
         header.privacy() == Privacy::Scrubbed
-            && header.scrub_profile == self.profile()
+            && header.scrub_profile == PROFILE
             && header.scrub_key_fingerprint == self.key.fingerprint()[..]
     }
 
     /// Returns the header of the scrubbed recording.
     #[must_use]
     pub fn header(&mut self, mut header: Header) -> Header {
-        let profile = self.profile();
-        mark(&mut header, profile, &mut self.rewriter());
+        mark(&mut header, &mut self.rewriter());
         header
     }
 
-    fn profile(&self) -> &'static str {
-        if self.readable { READABLE_PROFILE } else { PROFILE }
-    }
-
     fn rewriter(&mut self) -> Rewriter<'_> {
-        Rewriter {
-            key: &self.key,
-            identities: &self.identities,
-            tally: &mut self.tally,
-            readable: self.readable,
-        }
+        Rewriter { key: &self.key, identities: &self.identities, tally: &mut self.tally }
     }
 
     /// Scrubs an item: the second pass. Returns `None` if it has to be dropped.
     pub fn scrub(&mut self, item: Item) -> Option<Item> {
         let mut item = redact(item);
         let before = item.what.clone();
-        let profile = self.profile();
         let rewriter = &mut self.rewriter();
         match &mut item.what {
             What::Header(header) => {
-                mark(header, profile, rewriter);
+                mark(header, rewriter);
                 return Some(item);
             }
             What::ConnOpen(open) => connection(open, rewriter),
@@ -222,9 +201,9 @@ fn passes_audit(item: &Item) -> bool {
 }
 
 /// Turns a header into that of a scrubbed recording.
-fn mark(header: &mut Header, profile: &str, rewriter: &mut Rewriter<'_>) {
+fn mark(header: &mut Header, rewriter: &mut Rewriter<'_>) {
     header.set_privacy(Privacy::Scrubbed);
-    profile.clone_into(&mut header.scrub_profile);
+    PROFILE.clone_into(&mut header.scrub_profile);
     header.scrub_key_fingerprint = Bytes::copy_from_slice(&rewriter.key.fingerprint());
     let tags = std::mem::take(&mut header.tags).into_iter();
     header.tags = tags

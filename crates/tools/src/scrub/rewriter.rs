@@ -8,7 +8,6 @@ use super::{
     key::{Choices, Key},
     letters,
     made_up::{self, ID_MIN, SEC_UID_START},
-    stock,
     walk::{Leaves, Place, as_text, is_fields, is_tenth, numbers},
 };
 
@@ -22,8 +21,6 @@ pub(super) struct Rewriter<'a> {
     pub(super) key: &'a Key,
     pub(super) identities: &'a Identities,
     pub(super) tally: &'a mut Tally,
-    /// Whether to draw names and texts from readable lists.
-    pub(super) readable: bool,
 }
 
 impl Rewriter<'_> {
@@ -37,21 +34,7 @@ impl Rewriter<'_> {
     }
 
     pub(super) fn handle(&self, handle: &str) -> String {
-        match self.readable {
-            _ if handle.is_empty() => String::new(),
-            true => stock::handle(self.key, handle),
-            false => made_up::handle(self.key, handle),
-        }
-    }
-
-    fn nickname(&self, text: &str) -> String {
-        if self.readable { stock::nickname(self.key, text) } else { self.words("nickname", text) }
-    }
-
-    /// Replaces a text that a user wrote, in a field for such texts.
-    fn written(&self, text: &str) -> String {
-        let keeps = !self.readable || text.trim().is_empty();
-        if keeps { self.words("text", text) } else { stock::text(self.key, text) }
+        if handle.is_empty() { String::new() } else { made_up::handle(self.key, handle) }
     }
 
     /// Replaces a text that a user wrote, or a user's name.
@@ -83,7 +66,7 @@ impl Rewriter<'_> {
         match name {
             Name::Handle => self.handle(text),
             Name::SecUid => made_up::sec_uid(self.key, text),
-            Name::Nickname => self.nickname(text),
+            Name::Nickname => self.words("nickname", text),
         }
     }
 
@@ -212,9 +195,9 @@ impl Rewriter<'_> {
             Class::Handle => Some(self.handle(text)),
             // Some fields can hold either kind of name.
             Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
-            Class::Nickname => Some(self.nickname(text)),
+            Class::Nickname => Some(self.words("nickname", text)),
             Class::SecUid => Some(made_up::sec_uid(self.key, text)),
-            Class::Text | Class::Pattern => Some(self.written(text)),
+            Class::Text | Class::Pattern => Some(self.words("text", text)),
             Class::Picture | Class::Link if artwork => None,
             Class::Picture => Some(made_up::picture(self.key, text, place.person)),
             Class::Link => Some(made_up::link(self.key, text)),

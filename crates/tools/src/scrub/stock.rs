@@ -1,11 +1,5 @@
-//! Lists of people and texts. Synthetic recordings are built from them, and they replace the people and texts
+//! Lists of people and texts. Synthetic recordings are built from them, and they replaced the people and texts
 //! in the recordings shipped with livetape. An audit recognises them.
-
-use super::key::Key;
-
-/// Maximum length of a phrase, in characters. Longer texts become one of [`NOTICES`].
-const PHRASE_CHARS_MAX: usize = 60;
-
 /// First words of user names.
 pub const FIRST: [&str; 24] = [
     "amber", "bluebell", "clover", "daisy", "ember", "fern", "ginger", "hazel", "iris", "juniper", "kiwi",
@@ -105,13 +99,6 @@ pub fn phrases() -> impl Iterator<Item = (&'static str, &'static str)> {
     PHRASES.into_iter().filter(|(_, text)| !text.contains("{}"))
 }
 
-/// Generates a valid user name: `amber_badger0483`.
-pub(super) fn handle(key: &Key, handle: &str) -> String {
-    let mut choices = key.choices("stock handle", handle.as_bytes());
-    let name = format!("{}_{}", choices.one(&FIRST), choices.one(&LAST));
-    numbered(&name, choices.below(1000))
-}
-
 /// Appends a number to a name, and a check digit that marks the name as generated.
 pub(super) fn numbered(name: &str, number: usize) -> String {
     let digit = check_digit(name, number);
@@ -122,38 +109,17 @@ pub(super) fn check_digit(name: &str, number: usize) -> usize {
     (name.bytes().map(usize::from).sum::<usize>() + number) % 10
 }
 
-/// Whether the part of a name before its number may come from [`handle`].
+/// Whether the part of a user name before its number may come from these lists: `amber_badger`.
 pub(super) fn is_pair(name: &str) -> bool {
     name.split_once('_').is_some_and(|(first, last)| FIRST.contains(&first) && LAST.contains(&last))
 }
 
-/// Generates a displayed name: `Nube 🎧`, `Amber Badger`.
-pub(super) fn nickname(key: &Key, nickname: &str) -> String {
-    let mut choices = key.choices("stock nickname", nickname.as_bytes());
-    let name = match choices.below(2) {
-        0 => choices.one(&NICKNAMES).to_owned(),
-        _ => format!("{} {}", capital(choices.one(&FIRST)), capital(choices.one(&LAST))),
-    };
-    name + choices.one(&DECORATION)
-}
-
-/// Whether a name may come from [`nickname`].
+/// Whether a displayed name may come from these lists: `Nube 🎧`, `Amber Badger`.
 pub(super) fn is_nickname(text: &str) -> bool {
     DECORATION.iter().filter_map(|decoration| text.strip_suffix(decoration)).any(|name| {
         let is_pair = || name == name.split(' ').map(capital).collect::<Vec<_>>().join(" ");
         NICKNAMES.contains(&name) || is_pair() && self::is_pair(&name.to_lowercase().replace(' ', "_"))
     })
-}
-
-/// Replaces a text that a user wrote. A text on a list stays.
-pub(super) fn text(key: &Key, text: &str) -> String {
-    if is_text(text) {
-        return text.to_owned();
-    }
-    let mut choices = key.choices("stock text", text.as_bytes());
-    let is_long = text.chars().nth(PHRASE_CHARS_MAX).is_some();
-    let of: Vec<&str> = if is_long { NOTICES.into() } else { phrases().map(|(_, text)| text).collect() };
-    choices.one(&of).to_owned()
 }
 
 /// Whether a text is on a list.
