@@ -260,7 +260,7 @@ impl Staged {
                 format!("silent for {} s", time.as_secs())
             }
             How::Newer => {
-                hub.publish_newer();
+                hub.publish_foreign(script::NEWER_MESSAGE, script::NEWER_MEMBERS);
                 "sent something unknown".to_owned()
             }
             How::StartOver => "sent the recording from its start again".to_owned(),

@@ -118,6 +118,11 @@ pub enum How {
     Restart,
 }
 
+/// The message of [`How::Newer`], as JSON without braces.
+pub const NEWER_MESSAGE: &str = r#""type":"hologram","username":"","data":{"layers":[1,2],"timestamp":"2026-01-01T00:00:00.000Z"},"ts":"2026-01-01T00:00:00.000Z","replay":true"#;
+/// The member that each event then has.
+pub const NEWER_MEMBERS: &str = r#","hologram":{"layers":[1,2],"isNew":true}"#;
+
 /// A place in the items of a show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spot {

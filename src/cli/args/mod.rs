@@ -176,13 +176,11 @@ pub(super) fn random() -> u64 {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Creates the cluster's stream if it is missing. Does not join the cluster.
+#[command(after_help = "Creates the cluster's stream if it is missing. Does not join the cluster.
 Exits with 1 if a check fails.
 
 Example:
-  livetape doctor --nats nats://10.0.0.5:4222 --cluster show"
-)]
+  livetape doctor --nats nats://10.0.0.5:4222 --cluster show")]
 pub(super) struct Doctor {
     #[command(flatten)]
     pub(super) flags: Flags<OfDoctor>,

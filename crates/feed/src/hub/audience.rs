@@ -45,8 +45,8 @@ impl Audience {
         }
     }
 
-    /// Returns the audience of a message of a type that no client knows.
-    pub(super) fn of_newer() -> Self {
+    /// Returns the audience of a message that is no event of livetape.
+    pub(super) fn of_foreign() -> Self {
         Self { kind: Types::ALL, ..Self::of_notice("") }
     }
 

@@ -20,14 +20,9 @@ use crate::sans_io::{
 pub(super) struct Encoder {
     buffer: Vec<u8>,
     drafts: Vec<Draft>,
-    /// Whether each event gets the key of a newer version.
-    is_newer: bool,
+    /// JSON members that each event gets.
+    members: &'static str,
 }
-
-/// Time of a message of a type that no client knows.
-const NEWER_TIME: &str = "2026-01-01T00:00:00.000Z";
-/// A key that no client knows.
-const NEWER_KEY: &[u8] = br#","hologram":{"layers":[1,2],"isNew":true}"#;
 
 /// An entry whose bytes are still in the buffer.
 #[derive(Debug)]
@@ -79,24 +74,28 @@ impl Encoder {
     }
 
     fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Span {
-        let newer_key = if self.is_newer { NEWER_KEY } else { &[] };
+        let members = self.members;
         line::write(&mut self.buffer, |buffer| {
             event.begin_json(stream, buffer);
-            buffer.extend_from_slice(newer_key);
+            buffer.extend_from_slice(members.as_bytes());
             finish_json(seq, buffer);
         })
     }
 
-    /// Encodes a message of a type that no client knows. Each later event has a key that none knows.
-    pub(super) fn encode_newer(&mut self, stream: &str, seq: u64) -> Entry {
-        self.is_newer = true;
-        let json = format!(
-            r#"{{"type":"hologram","username":"","data":{{"layers":[1,2],"timestamp":"{NEWER_TIME}"}},"ts":"{NEWER_TIME}","replay":true,"stream":{stream:?},"seq":{seq}}}"#
-        );
+    /// Encodes a message of any type, and adds members to each later event.
+    pub(super) fn encode_foreign(
+        &mut self,
+        message: &str,
+        members: &'static str,
+        stream: &str,
+        seq: u64,
+    ) -> Entry {
+        self.members = members;
+        let json = format!(r#"{{{message},"stream":{stream:?},"seq":{seq}}}"#);
         Entry {
             line: line::Line::new(json.as_bytes()),
             line_of_final: None,
-            audience: Audience::of_newer(),
+            audience: Audience::of_foreign(),
             state_role: StateRole::Passes,
             added: Added::default(),
         }

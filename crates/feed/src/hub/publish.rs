@@ -20,15 +20,15 @@ impl Hub {
         }
     }
 
-    /// Broadcasts a message of a type that no client knows, and from now on adds a key to each event that none
-    /// knows either.
-    pub fn publish_newer(&self) {
+    /// Broadcasts a message that is no event of livetape, and from now on adds members to each event. Both are JSON
+    /// without the braces; `members` begins with a comma.
+    pub fn publish_foreign(&self, message: &str, members: &'static str) {
         let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let (head, stream) = {
             let state = self.shared.read();
             (state.ring.head(), Arc::clone(&state.stream))
         };
-        let entry = encoder.encode_newer(&stream, head + 1);
+        let entry = encoder.encode_foreign(message, members, &stream, head + 1);
         let mut state = self.shared.write();
         if state.closed.is_some() {
             return;

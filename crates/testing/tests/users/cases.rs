@@ -143,7 +143,9 @@ async fn plays_the_case_of_the_variable() {
 fn the_variable_names_the_case() {
     let run = |case| {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "cases::plays_the_case_of_the_variable", "--nocapture"]).env("LIVETAPE_CASE", case);
+        command
+            .args(["--exact", "cases::plays_the_case_of_the_variable", "--nocapture"])
+            .env("LIVETAPE_CASE", case);
         let output = command.output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(said).unwrap())
