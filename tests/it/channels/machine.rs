@@ -1,4 +1,4 @@
-//! All transitions of the main channel between idle, a room and a recording. ARCHITECTURE.md has the diagram.
+//! All transitions of the main channel between idle, a room and a recording. `channels/mod.rs` has the diagram.
 
 use std::time::Duration;
 
