@@ -47,7 +47,7 @@ def test_a_failed_test_shows_the_last_lines_of_its_servers(pytester):
             "*- livetape replay 1 -*",
             "*Serving*",
             "*- livetape mock 2 -*",
-            "*path=\"/live\"*",
+            '*path="/live"*',
             "*- livetape replay 3 -*",
             "*Stopped*",
         ]
