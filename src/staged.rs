@@ -33,6 +33,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const CONFIRM_MAX: Duration = Duration::from_secs(10);
 /// Mean time between attempts below which nothing grows that could start over.
 const HARDLY_WAITS: Duration = Duration::from_millis(300);
+/// Maximum number of attempts of each client with a position that is forgotten: it is told so each time.
+const LOST_MAX: usize = 3;
 /// Minutes, in seconds.
 const MINUTE: u64 = 60;
 
@@ -276,8 +278,7 @@ impl Staged {
         tell(&format!("{connections} {done} at {at}"));
         let what = format!("come back after its connection was {done} at {at}");
         self.lock(|progress| progress.awaited = Some(what.clone()));
-        if !self.are_back(hub, before).await {
-            let complaint = format!("did not {what} within {} s", BACK_MAX.as_secs());
+        if let Err(complaint) = self.are_back(hub, before, &what).await {
             tell(&format!("❌ a client {complaint}"));
             self.complain(complaint);
             if self.gives_up {
@@ -295,18 +296,26 @@ impl Staged {
         true
     }
 
-    /// Waits until as many clients as before have the feed. Returns whether they were back in time after the break, and
-    /// after each attempt that was rejected since.
-    async fn are_back(&self, hub: &Hub, before: usize) -> bool {
+    /// Waits until as many clients as before have the feed, within a time after the break, and after each attempt that
+    /// was rejected since.
+    ///
+    /// # Errors
+    /// What they did instead.
+    async fn are_back(&self, hub: &Hub, before: usize, what: &str) -> Result<(), String> {
         let broken = clock::now();
         loop {
-            let rejected = self.door.attempts().into_iter().rfind(|attempt| !attempt.is_let_in);
+            let attempts = self.door.attempts();
+            let rejected = attempts.iter().rfind(|attempt| !attempt.is_let_in);
             let last = rejected.map_or(broken, |attempt| attempt.at.max(broken));
             if clock::now() > last + BACK_MAX {
-                return false;
+                return Err(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+            }
+            let lost = attempts.iter().filter(|attempt| attempt.is_lost).count();
+            if lost > LOST_MAX * before.max(1) {
+                return Err(format!("asked {lost} times for a position that it was told is unknown"));
             }
             if timeout(LOOK, hub.wait_for_subscribers(before)).await.is_ok() {
-                return true;
+                return Ok(());
             }
         }
     }

@@ -1,10 +1,9 @@
 //! Error responses. All share one shape: `{"error":{"code","message","hint"}}`.
 
 use axum::{
-    Json,
     http::{
         HeaderValue, StatusCode,
-        header::{CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
+        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
     },
     response::{IntoResponse, Response},
 };
@@ -53,7 +52,10 @@ impl IntoResponse for Refusal {
         let Problem { code, message, hint, .. } = problem;
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = ErrorBody { error: ErrorDetails { code: *code, message, hint }, retrying: *retrying };
-        let mut answer = (status, Json(body)).into_response();
+        let mut json = serde_json::to_vec(&body).unwrap_or_default();
+        // Whoever reads lines gets this as one.
+        json.push(b'\n');
+        let mut answer = (status, [(CONTENT_TYPE, "application/json")], json).into_response();
         answer.extensions_mut().insert(Refused { code: *code, cause: problem.cause() });
         if *code == Code::WebsocketVersion {
             let headers = answer.headers_mut();

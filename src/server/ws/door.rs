@@ -52,6 +52,8 @@ pub struct Attempt {
     pub at: Instant,
     /// Whether it got the feed.
     pub is_let_in: bool,
+    /// Whether it asked for a position that is forgotten.
+    pub is_lost: bool,
     /// Whether it is a WebSocket, which is told by a close code why it ends.
     pub is_socket: bool,
 }
@@ -111,7 +113,7 @@ impl Door {
         let is_lost = state.is_lost && since.is_some();
         if state.attempts.len() < ATTEMPTS_MAX {
             let is_let_in = answer.is_none() && !is_lost;
-            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_socket });
+            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_lost, is_socket });
         }
         match answer {
             Some(answer) => Err(denied(answer)),

@@ -92,7 +92,9 @@ impl Bot {
                         Message::Text(text) if self.count(&serde_json::from_str(&text).unwrap()) => {
                             return Self::assert_late().await;
                         }
-                        Message::Close(Some(frame)) if u16::from(frame.code) == 4001 => self.position = None,
+                        Message::Close(Some(frame)) if u16::from(frame.code) == 4001 => {
+                            self.position = self.position.take().filter(|_| Self::has("keeps_position"));
+                        }
                         _ => {}
                     }
                 }
@@ -220,6 +222,13 @@ fn each_planted_bug_is_found_and_named() {
         ("links_result", "plain", "result", "", "wrote a LIVETAPE_RESULT that cannot be read"),
         ("exits_when_closed", "cut", "connection", "", "did not come back after its connection was cut at "),
         ("crashes_on_unknown", "unknown", "exit", "", "exited with 101"),
+        (
+            "keeps_position",
+            "position-lost",
+            "connection",
+            "",
+            "asked 4 times for a position that it was told is unknown",
+        ),
     ] {
         let output = judge(bug, &[case], &["--json"]);
         let report: Value = serde_json::from_str(&stdout(&output)).unwrap();

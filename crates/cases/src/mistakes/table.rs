@@ -115,7 +115,7 @@ pub(super) const TABLE: &[Mistake] = &[
     mistake(
         "only_repeat_end",
         &["diamonds", "gifts", "streaks", "gifters", "top_gifter"],
-        "counting only gifts with `repeatEnd`, also of gifts that cannot be sent in streaks,",
+        "counting only gifts with `repeatEnd`, which gifts outside of streaks never have,",
         "without a last message",
         |_, _, _, counted| gift(counted, |gift| if gift.repeat_end { gift.repeat_count } else { 0 }),
     )
