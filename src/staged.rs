@@ -211,7 +211,7 @@ impl Staged {
             hub.wait_until_read().await;
             self.door.answered().await;
         };
-        // Whoever takes longer has been judged by the show, which waits for the slowest.
+        // The show itself waits for the slowest client, and judges it.
         let _ = timeout(CONFIRM_MAX, confirmed).await;
     }
 

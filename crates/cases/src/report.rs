@@ -104,7 +104,12 @@ impl Outcome {
                     }
                     failure.detail = Some(AS_IN_PLAIN.to_owned());
                 }
-                None => self.is_as_in_plain = false,
+                None => {
+                    self.is_as_in_plain = false;
+                    if plain.verdict == Verdict::Passed {
+                        failure.exclude_obvious();
+                    }
+                }
             }
         }
     }
@@ -125,6 +130,15 @@ impl Failure {
                 (Some(by), Some(other)) => by == other,
                 _ => (&self.got, &self.message) == (&other.got, &other.message),
             }
+    }
+
+    /// Leaves out the mistakes that `plain`, which passed, would have shown.
+    fn exclude_obvious(&mut self) {
+        self.candidates.retain(|_, mistake| mistake.shown_by != PLAIN);
+        // The diagnosis is about the others, if there are any.
+        if self.candidates.is_empty() {
+            (self.diagnosis, self.detail) = (None, None);
+        }
     }
 
     /// Creates a failure without values.

@@ -2,7 +2,7 @@
 
 use super::{cluster, stage};
 use crate::{
-    channels::ChannelOptions,
+    channels::{Channel, ChannelOptions},
     cli::{
         args,
         options::{config, rooms, serving::Addresses, sources},
@@ -29,7 +29,7 @@ pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
             display::say("Connecting to TikTok Live...");
         }
     };
-    let live = |channel: stage::Source| async { Ok(channel.live(user).await) };
+    let live = |channel: Channel| async { Ok(channel.live(user).await) };
     stage::serve(&settings, &args.lifecycle, display::Style::Live, options, None, live, greet).await
 }
 
@@ -47,6 +47,6 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
     };
-    let idle = |channel: stage::Source| async { Ok(channel.serve().await) };
+    let idle = |channel: Channel| async { Ok(channel.serve().await) };
     stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, None, idle, greet).await
 }

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use super::stage;
 use crate::{
     cases::table::Suite,
+    channels::Channel,
     cli::{
         args,
         options::{config, serving::Addresses, sources},
@@ -44,7 +45,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         }
     };
     let played = staged.as_ref().map_or(&tape, |staged| &staged.tape);
-    let show = |channel: stage::Source| channel.replay(played.clone());
+    let show = |channel: Channel| channel.replay(played.clone());
     let style = display::Style::Plain;
     stage::serve(&settings, &args.lifecycle, style, options, staged.as_ref(), show, announce).await
 }

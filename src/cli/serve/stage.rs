@@ -37,9 +37,6 @@ pub(crate) struct Stage {
     exits_when_done: bool,
 }
 
-/// The main channel of a server.
-pub(super) type Source = Channel;
-
 /// Listens, announces the addresses with `greet`, serves until the source that `start` returns has ended, and
 /// closes the server. Returns the exit code.
 pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
@@ -48,7 +45,7 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     display: display::Style,
     options: ChannelOptions,
     staged: Option<&Staged>,
-    start: impl FnOnce(Source) -> E,
+    start: impl FnOnce(Channel) -> E,
     greet: impl FnOnce(&Addresses),
 ) -> Result<u8, Problem> {
     let transport = NetTransport::new(&options.live)?;

@@ -53,7 +53,7 @@ impl IntoResponse for Refusal {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = ErrorBody { error: ErrorDetails { code: *code, message, hint }, retrying: *retrying };
         let mut json = serde_json::to_vec(&body).unwrap_or_default();
-        // Whoever reads lines gets this as one.
+        // For clients that read lines.
         json.push(b'\n');
         let mut answer = (status, [(CONTENT_TYPE, "application/json")], json).into_response();
         answer.extensions_mut().insert(Refused { code: *code, cause: problem.cause() });

@@ -322,7 +322,7 @@ pub(super) const TABLE: &[Mistake] = &[
     mistake(
         "nobody_as_gifter",
         &["gifters"],
-        "counting whoever sent gifts without a user as one more",
+        "counting gifts without a user as those of one more user",
         "without a user",
         |_, _, _, counted| without_user(counted),
     )

@@ -212,6 +212,12 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
         narrower.compare_with_plain(&open);
         assert_eq!(Vec::from_iter(narrower.failures[0].candidates.keys().copied()), candidates);
     }
+    let mut contradicted = failed("missing", vec![wrong(115, &["like_total"]), wrong(120, &["same_gift"])]);
+    contradicted.failures.iter_mut().for_each(|failure| failure.detail = Some("explained".to_owned()));
+    contradicted.compare_with_plain(&outcome("plain", Verdict::Passed, 1000, vec![]));
+    let [shown, other] = &contradicted.failures[..] else { panic!("{contradicted:?}") };
+    assert!(shown.candidates.is_empty() && shown.detail.is_none(), "plain would show it");
+    assert!(other.candidates.len() == 1 && other.detail.is_some());
     let mut more = failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again"])]);
     more.compare_with_plain(&plain);
     assert!(!more.is_as_in_plain);

@@ -45,7 +45,7 @@ impl Audience {
         }
     }
 
-    /// Returns the audience of a message that is no event of livetape.
+    /// Returns the audience of a message whose type livetape does not have.
     pub(super) fn of_foreign() -> Self {
         Self { kind: Types::ALL, ..Self::of_notice("") }
     }

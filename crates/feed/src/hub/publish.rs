@@ -20,8 +20,8 @@ impl Hub {
         }
     }
 
-    /// Broadcasts a message that is no event of livetape, and from now on adds members to each event. Both are JSON
-    /// without the braces; `members` begins with a comma.
+    /// Broadcasts a message of a type that livetape does not have, and from now on adds members to each event. Both
+    /// are JSON without the braces; `members` begins with a comma.
     pub fn publish_foreign(&self, message: &str, members: &'static str) {
         let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let (head, stream) = {
