@@ -48,9 +48,13 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       await page.reload()
       expect(await page.getByLabel('Overlay', { exact: true }).inputValue()).toBe('gifts')
       expect(await page.getByLabel('Text size').inputValue()).toBe('40')
-      const overlay = await open(browser, link, { backdrop: BACKDROP })
+      // The preview reads the same events, so it has to be gone before the overlay can be told from it.
+      await visit.close()
       const headers = token ? { authorization: `Bearer ${token}` } : {}
-      await until('a reader', async () => (await (await fetch(`${url}/connections`, { headers })).json()).connections.some(({ filter }) => filter?.includes('gift')))
+      const readers = async () => (await (await fetch(`${url}/connections`, { headers })).json()).connections.length
+      await until('no reader', async () => (await readers()) === 0)
+      const overlay = await open(browser, link, { backdrop: BACKDROP })
+      await until('a reader', async () => (await readers()) === 1)
       await fetch(`${url}/inject`, { method: 'POST', headers, body: JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rocket', diamonds: 5 }) })
       await overlay.page.getByText('Rocket').waitFor()
       expect(await overlay.page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe('40px')
@@ -59,7 +63,6 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       // The first answer without a token is 401.
       expect(visit.complaints.filter((line) => !token || !/401|WebSocket/.test(line))).toEqual([])
       await overlay.close()
-      await visit.close()
     }, { env: { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) } })
   })
 }
