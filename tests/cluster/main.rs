@@ -16,6 +16,8 @@ mod process;
 mod proxy;
 mod rooms;
 mod same_logs;
+#[path = "../it/schema.rs"]
+mod schema;
 mod servers;
 mod shown;
 mod slow;

@@ -43,6 +43,7 @@ mod replay_files;
 mod rest;
 mod rest_rooms;
 mod rooms;
+mod schema;
 mod scrub;
 mod sessions;
 mod settings;

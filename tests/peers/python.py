@@ -15,10 +15,8 @@ from TikTokLive.client.web.web_settings import WebDefaults
 from TikTokLive.events import CommentEvent, ConnectEvent, DisconnectEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
 
 # Paths of a message's ID, a chat's text and a gift's ID, by version. 6.6.6 and 7 use another schema.
-MSG_ID, COMMENT, GIFT_ID = {
-    "6.4.5": ("base_message.message_id", "content", "gift_id"),
-    "6.6.5": ("base_message.message_id", "comment", "gift.id"),
-}.get(version("TikTokLive"), ("common.msg_id", "content", "gift_id"))
+OLD = ("base_message.message_id", "comment", "gift.id")
+MSG_ID, COMMENT, GIFT_ID = OLD if version("TikTokLive") == "6.6.5" else ("common.msg_id", "content", "gift_id")
 
 
 def show(kind, **fields):

@@ -63,8 +63,9 @@ pub(crate) fn import(args: &args::Import) -> Result<u8, Problem> {
             if let Some(partial) = partial {
                 say(format!("📼 {}\n", shown(&partial)))?;
             }
-            warn(format_args!("⚠️ The recording is incomplete: {error}"));
-            warn("💡 check that the disk is not full; the part written so far can be replayed");
+            warn(format_args!(
+                "⚠️ The recording is incomplete: {error}\n💡 check that the disk is not full; the part written so far can be replayed"
+            ));
             Ok(exit::LOST)
         }
     }

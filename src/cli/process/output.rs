@@ -90,16 +90,12 @@ pub(crate) fn write<T>(
         Drafted::Kept(value) => Ok(Written::Whole(value)),
         Drafted::Dropped(value) => Ok(Written::Dropped(value)),
         Drafted::Broken { error, partial } => {
-            warn(format_args!("❌ cannot write {}: {error}", path.display()));
-            match partial {
-                Some(partial) => {
-                    warn(format_args!(
-                        "💡 check that the disk is not full; the part written so far is {}",
-                        partial.display()
-                    ));
-                }
-                None => warn("💡 check that the disk is not full; no file was written"),
-            }
+            let left = match partial {
+                Some(partial) => format!("the part written so far is {}", partial.display()),
+                None => "no file was written".to_owned(),
+            };
+            let path = path.display();
+            warn(format_args!("❌ cannot write {path}: {error}\n💡 check that the disk is not full; {left}"));
             Ok(Written::Broken(exit::LOST))
         }
     }
@@ -141,10 +137,11 @@ pub(crate) fn write_draft<T>(
 
 /// Prints a failure and its hint, and returns the exit code.
 pub(crate) fn complain(problem: &Problem) -> u8 {
-    warn(format_args!("❌ {}", printable(&problem.message)));
-    let hint = problem.code.terminal_hint(&problem.hint);
-    if !hint.is_empty() {
-        warn(format_args!("💡 {}", printable(hint)));
+    let message = printable(&problem.message);
+    // At once, so that no line of the log comes between them.
+    match problem.code.terminal_hint(&problem.hint) {
+        "" => warn(format_args!("❌ {message}")),
+        hint => warn(format_args!("❌ {message}\n💡 {}", printable(hint))),
     }
     problem.code.exit_code()
 }

@@ -8,7 +8,7 @@ const END = 7
 
 const INTRODUCTION = `# Other people's clients against the mock
 
-Published, unmodified clients in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask codegen peers\` runs them
+The newest version of each published client, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask codegen peers\` runs them
 and writes this page; with \`--check\`, a chore of every night, it compares each cell instead, and fails at a difference or a missing cell.
 
 Each cell is a new mock whose room plays \`recordings/gifts.bin\` at speed 30 (unless the scenario sets the speed), and one client. After 25 s in which it
@@ -16,7 +16,8 @@ neither emits nor sends anything but heartbeats, or after 60 s, the client is as
 stream, and when it says that it is disconnected. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
 
 Not in the table: ports for Go, C# and Java, which are not in the registries of npm, PyPI and crates.io; the crate \`tiktoklive\` 0.0.19, whose
-socket uses no proxy (it runs with redirected hosts in \`cargo xtask nightly proxied\`, and emits all but the events in the first answer); and \`tiktok-live-api-sdk\`, which has no socket.
+socket uses no proxy (it runs with redirected hosts in \`cargo xtask nightly proxied\`, and emits all but the events in the first answer); \`tiktok-live-api-sdk\`, which has no socket; and \`@eulerstream/euler-websocket-sdk\`,
+which only connects to a service that the mock does not imitate.
 `
 
 const legend = ([chats, gifts, likes, joins]) => `
@@ -29,7 +30,7 @@ const legend = ([chats, gifts, likes, joins]) => `
 const SCORE = `
 ## Score
 
-What the newest version of each client passes of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), as it is: a bot around it counts each id once, and does not
+What each client passes of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), as it is: a bot around it counts each id once, and does not
 start the client again. A bot that restarts it passes more.
 
 | client | cases | fails |

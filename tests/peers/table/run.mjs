@@ -1,5 +1,5 @@
-// `node table/run.mjs <livetape> <target folder> --write|--check|--some|--show [<part of the name of a client, a scenario, or `score`>…]`: runs clients
-// in scenarios, and writes `docs/peers.md`, compares it, compares some cells (for CI), or prints the cells.
+// `node table/run.mjs <livetape> <target folder> --write|--check|--show [<part of the name of a client, a scenario, or `score`>…]`: runs clients
+// in scenarios, and writes `docs/peers.md`, compares it, or prints the cells.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -20,15 +20,12 @@ const AT_ONCE = 6
 const FRAMES_AT_END = 3
 /** Progress is printed after each so many cells. */
 const PROGRESS_CELLS = 20
-/** Scenarios that CI runs with the clients that its other checks do not run: the end, a reconnect, and an error at each step. */
-const SOME = ['stream-ended', 'drop', 'offline', 'rate-limited-forever', 'sign-html', 'handshake-400']
 /** A cell that never ran. */
 const MISSING = Array(8).fill('?')
 
 const [livetape, target, ...rest] = process.argv.slice(2)
 const [mode, ...only] = rest
-const isWanted = ({ name, isQuick }, scenario) =>
-  mode === '--some' ? isQuick && SOME.includes(scenario) : only.length === 0 || only.some((part) => name.includes(part) || scenario === part)
+const isWanted = ({ name }, scenario) => only.length === 0 || only.some((part) => name.includes(part) || scenario === part)
 
 const files = await readdir(path.join(root, 'fixtures/scenarios'))
 const scenarios = files.filter((file) => file.endsWith('.toml')).map((file) => file.replace('.toml', '')).sort()
@@ -56,8 +53,8 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
 /** Scores run one after the other: `livetape test` already runs many rooms at once. */
 const scores = readScores(await readFile(DOCUMENT, 'utf8').catch(() => ''))
 const differing = []
-for (const client of mode === '--some' ? [] : clients) {
-  if (!client.isNewest || (only.length > 0 && !only.some((part) => client.name.includes(part) || part === 'score'))) continue
+for (const client of clients) {
+  if (only.length > 0 && !only.some((part) => client.name.includes(part) || part === 'score')) continue
   const score = await scoreOf(path.resolve(livetape), path.resolve(target), client).catch((error) => `fails: ${error.message}`)
   if (score !== scores.get(client.name)) differing.push(`${client.name}: ${score}; expected ${scores.get(client.name)}`)
   scores.set(client.name, score)
@@ -85,5 +82,5 @@ async function newDocument() {
   return write(clients, new Map(merged), scores, COUNTED.map((type) => events.filter((event) => event.type === type).length))
 }
 
-if (mode === '--check' || mode === '--some') await compare()
+if (mode === '--check') await compare()
 else if (mode === '--write') await writeFile(DOCUMENT, await newDocument())
