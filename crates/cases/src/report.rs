@@ -38,6 +38,8 @@ pub struct Outcome {
     pub is_as_in_plain: bool,
     /// The client library, if it told its name to a room.
     pub library: Option<Library>,
+    /// Whether the command ended by itself and failed.
+    pub has_crashed: bool,
     /// Last lines that the command printed.
     pub output: Vec<String>,
     /// The command line that repeats the case.
@@ -86,6 +88,22 @@ pub struct Failure {
 }
 
 impl Outcome {
+    /// Returns the outcome of a case that did not run.
+    #[must_use]
+    pub fn skipped(case: &'static str, why: &str) -> Self {
+        Self {
+            case,
+            verdict: Verdict::Skipped(why.to_owned()),
+            took: Duration::ZERO,
+            failures: Vec::new(),
+            is_as_in_plain: false,
+            library: None,
+            has_crashed: false,
+            output: Vec::new(),
+            again: String::new(),
+        }
+    }
+
     /// Compares it with the outcome of `plain`: what is wrong by the same amount there has no cause of its own in this
     /// case, so its diagnosis is that of `plain`, or one of those that are possible there.
     pub fn compare_with_plain(&mut self, plain: &Self) {

@@ -41,8 +41,12 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     let started = clock::now();
     let jobs = args.conditions.jobs();
     let mut outcomes = Session { plan: Arc::clone(&plan), is_quiet: args.json, outcomes: Vec::new() }
-        .run(cases, jobs)
+        .run(cases.clone(), jobs)
         .await?;
+    let why = if plan.stop.is_cancelled() { "stopped by a signal" } else { "COMMAND never connected" };
+    let has_run = |case: &&Case| outcomes.iter().any(|outcome| outcome.case == case.name);
+    let left = Vec::from_iter(cases.into_iter().filter(|case| !has_run(case)));
+    outcomes.extend(left.into_iter().map(|case| Outcome::skipped(case.name, why)));
     // Reports do not depend on which case ended first.
     outcomes.sort_by_key(|outcome| suite.cases().position(|case| case.name == outcome.case));
     let took = clock::now() - started;
@@ -176,10 +180,9 @@ impl Session {
         if !self.is_quiet {
             say(report::line(&outcome) + "\n")?;
             // Once, and what a crash printed.
-            let has_crashed = outcome.failures.iter().any(|failure| failure.what == "exit");
             let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
             let output = report::output(&outcome);
-            if !output.is_empty() && !outcome.is_as_in_plain && (has_crashed || !is_shown) {
+            if !output.is_empty() && !outcome.is_as_in_plain && (outcome.has_crashed || !is_shown) {
                 say(output + "\n")?;
             }
         }
@@ -192,18 +195,7 @@ impl Session {
         let (endless, others): (VecDeque<&'static Case>, VecDeque<&'static Case>) =
             cases.into_iter().partition(|case| case.script.always.is_some());
         for case in endless {
-            let verdict = Verdict::Skipped("COMMAND ends by itself".to_owned());
-            let outcome = Outcome {
-                case: case.name,
-                verdict,
-                took: Duration::ZERO,
-                failures: Vec::new(),
-                is_as_in_plain: false,
-                library: None,
-                output: Vec::new(),
-                again: String::new(),
-            };
-            self.add(outcome)?;
+            self.add(Outcome::skipped(case.name, "COMMAND ends by itself"))?;
         }
         Ok(others)
     }

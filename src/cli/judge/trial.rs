@@ -148,7 +148,9 @@ impl Plan {
         let env = Vec::from_iter(env.into_iter().chain(variables(case, folder.path(), right)?));
         let is_plain = case.name == PLAIN;
         let trial = Trial { plan: self, is_plain, patience, venue, folder: folder.path() };
-        let Some((failures, output, manner)) = trial.judge(&env).await? else { return Ok(None) };
+        let Some(Judged { failures, output, manner, has_crashed }) = trial.judge(&env).await? else {
+            return Ok(None);
+        };
         let outcome = Outcome {
             case: case.name,
             output: if failures.is_empty() { Vec::new() } else { output.last_lines() },
@@ -157,6 +159,7 @@ impl Plan {
             failures,
             is_as_in_plain: false,
             library: venue.library(),
+            has_crashed,
             again: self.again(&self.recording, case),
         };
         Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
@@ -207,6 +210,15 @@ struct Ended {
     is_talking: bool,
 }
 
+/// What a command did in a case.
+struct Judged {
+    failures: Vec<Failure>,
+    output: Output,
+    manner: Manner,
+    /// Whether it ended by itself and failed.
+    has_crashed: bool,
+}
+
 /// A case that runs.
 struct Trial<'a, V> {
     plan: &'a Plan,
@@ -229,8 +241,8 @@ impl Printed {
 }
 
 impl<V: Venue> Trial<'_, V> {
-    /// Returns what was wrong, the output, and how the command gave its verdict.
-    async fn judge(&self, env: &[(&str, String)]) -> Result<Option<(Vec<Failure>, Output, Manner)>, Problem> {
+    /// Runs the command. `None` if the user stopped it.
+    async fn judge(&self, env: &[(&str, String)]) -> Result<Option<Judged>, Problem> {
         let command = &self.plan.command;
         let start = Start { command, env, stdin: Stdio::null(), is_piped: true, grace: GRACE };
         let mut child = Child::start(start)?;
@@ -275,7 +287,8 @@ impl<V: Venue> Trial<'_, V> {
             (false, true) => Manner::WritesResult,
             (false, false) => Manner::Stays,
         };
-        Ok(Some((failures, output, manner)))
+        let has_crashed = ended.itself && exit_code(ended.status) != exit::DONE;
+        Ok(Some(Judged { failures, output, manner, has_crashed }))
     }
 
     /// Waits until the command exits, or everything that is judged is over.

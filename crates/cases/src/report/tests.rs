@@ -19,6 +19,7 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         failures,
         is_as_in_plain: false,
         library: None,
+        has_crashed: false,
         output: Vec::new(),
         again,
     }
