@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     cases::{
-        report::moment,
+        report::{Failure, Habit, moment},
         script::{
             self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, Answer, BACK_MAX, How, RATE_OVER,
-            REFUSED_FOR, Spot,
+            RECENT_MAX, REFUSED_FOR, Spot,
         },
         table::Case,
     },
@@ -35,8 +35,6 @@ const CONFIRM_MAX: Duration = Duration::from_secs(10);
 const HARDLY_WAITS: Duration = Duration::from_millis(300);
 /// Maximum number of attempts of each client with a position that is forgotten: it is told so each time.
 const LOST_MAX: usize = 3;
-/// Minutes, in seconds.
-const MINUTE: u64 = 60;
 
 /// A case, ready to be played. Clones share its state.
 #[derive(Clone, Debug)]
@@ -60,8 +58,8 @@ pub struct Staged {
 /// What has been seen so far.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// What the clients did wrong, in one line each.
-    pub complaints: Vec<String>,
+    /// What the clients did wrong.
+    pub complaints: Vec<Failure>,
     /// What clients are waited for to do.
     pub awaited: Option<String>,
     /// What the clients of a room were waited for in vain to do.
@@ -140,7 +138,7 @@ impl Staged {
                 let since = self.door.serves_since().filter(|_| is_late);
                 if since.is_some_and(|since| now > since + BACK_MAX) {
                     let within = BACK_MAX.as_secs();
-                    self.complain(format!(
+                    self.complain(&format!(
                         "did not try again within {within} s after its first attempt was reset"
                     ));
                     return false;
@@ -160,7 +158,7 @@ impl Staged {
             } else {
                 let what = format!("try again after attempt {}: {}", attempts.len(), self.case.what);
                 if now > last.at + BACK_MAX {
-                    self.complain(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+                    self.complain(&format!("did not {what} within {} s", BACK_MAX.as_secs()));
                     return false;
                 }
                 self.lock(|progress| progress.awaited = Some(what));
@@ -172,24 +170,19 @@ impl Staged {
     fn judge_rate(&self, attempts: &[Instant]) {
         let since = clock::now() - RATE_OVER;
         let recent = attempts.iter().filter(|at| **at > since).count();
-        let most =
-            ATTEMPTS_A_MINUTE_MAX * usize::try_from(RATE_OVER.as_secs()).unwrap_or(1) / MINUTE as usize;
-        // One more, because the first and the last can both be in that time.
-        let most = most + 1;
         let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
-        if count > ATTEMPTS_A_MINUTE_MAX {
-            self.complain(format!(
-                "tried to connect {count} times in {took:.0} s; within {} s, at most {ATTEMPTS_A_MINUTE_MAX} are right{}",
-                REFUSED_FOR.as_secs(),
-                self.usual_cause(attempts),
-            ));
-        } else if recent > most {
-            let over = RATE_OVER.as_secs();
-            self.complain(format!(
-                "tried to connect {recent} times in the last {over} of {took:.0} s; there, at most {most} are right{}",
-                self.usual_cause(attempts),
-            ));
-        }
+        let (within, over) = (REFUSED_FOR.as_secs(), RATE_OVER.as_secs());
+        let rate = if count > ATTEMPTS_A_MINUTE_MAX {
+            format!(
+                "{count} times in {took:.0} s; within {within} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
+            )
+        } else if recent > RECENT_MAX {
+            format!("{recent} times in the last {over} of {took:.0} s; there, at most {RECENT_MAX} are right")
+        } else {
+            return;
+        };
+        let message = format!("tried to connect {rate}{}", self.usual_cause(attempts));
+        self.fail(Failure { habit: Some(Habit::Hammers), ..Failure::new("connection", &message) });
     }
 
     /// Holds the show until as many clients as it waits for have answered a ping: some close their first connection at
@@ -280,7 +273,7 @@ impl Staged {
         self.lock(|progress| progress.awaited = Some(what.clone()));
         if let Err(complaint) = self.are_back(hub, before, &what).await {
             tell(&format!("❌ a client {complaint}"));
-            self.complain(complaint);
+            self.complain(&complaint);
             if self.gives_up {
                 return false;
             }
@@ -337,7 +330,7 @@ impl Staged {
                 } else {
                     "the event `disconnected`"
                 };
-                self.complain(format!(
+                self.complain(&format!(
                     "tried to connect {again} times within {took:.1} s after the end, which it was told by {told}"
                 ));
                 return;
@@ -346,10 +339,14 @@ impl Staged {
         }
     }
 
-    fn complain(&self, message: String) {
+    fn complain(&self, message: &str) {
+        self.fail(Failure::new("connection", message));
+    }
+
+    fn fail(&self, failure: Failure) {
         self.lock(|progress| {
             progress.awaited = None;
-            progress.complaints.push(message);
+            progress.complaints.push(failure);
         });
     }
 

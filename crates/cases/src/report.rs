@@ -83,8 +83,17 @@ pub struct Failure {
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
     pub detail: Option<String>,
-    /// Whether a client of a room did not connect again after a connection was lost or refused.
-    pub is_left_undone: bool,
+    /// What the client does in many cases, for one reason.
+    pub habit: Option<Habit>,
+}
+
+/// What a client does about its connection in many cases, for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// It does not connect again to a room after a connection was lost or refused.
+    StaysAway,
+    /// It tries too often while it is refused.
+    Hammers,
 }
 
 impl Outcome {
@@ -226,11 +235,19 @@ pub fn line(outcome: &Outcome) -> String {
     let mut text =
         format!("  {verdict:<6}{:<14}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
     let is_new = outcome.verdict == Verdict::Failed && !outcome.is_as_in_plain;
-    let again = is_new.then(|| format!("again: {}", command_line(&outcome.again)));
-    for line in lines.chain(again) {
+    for line in lines {
         text += &format!("\n        {line}");
     }
+    if is_new {
+        text += &format!("\n{}", again(&outcome.again));
+    }
     text
+}
+
+/// Formats the line with the command that repeats a case.
+#[must_use]
+pub fn again(command: &str) -> String {
+    format!("        again: {}", command_line(command))
 }
 
 /// Formats the last lines that the command printed, for people; empty if there are none.
@@ -253,7 +270,8 @@ pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
     let alike = same_failure(outcomes).and_then(|first| first.failures.first());
     let alike = alike.map(|failure| format!("{ALIKE}: {}", clean(&failure.message)));
     let end = conclusion(outcomes).map(|end| end.text).or(alike);
-    let end = String::from_iter(end.into_iter().chain(undone(outcomes)).map(|line| format!("\n{line}")));
+    let end = end.into_iter().chain(habits(outcomes));
+    let end = String::from_iter(end.map(|line| format!("\n{line}")));
     format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{end}")
 }
 
@@ -262,14 +280,27 @@ fn library(outcomes: &[Outcome]) -> Option<&Library> {
     outcomes.iter().find_map(|outcome| outcome.library.as_ref())
 }
 
-/// Returns in how many cases the command did not connect again, and who has to change: once, because it is one cause.
-fn undone(outcomes: &[Outcome]) -> Option<String> {
-    let is_undone = |outcome: &&Outcome| outcome.failures.iter().any(|failure| failure.is_left_undone);
-    let count = outcomes.iter().filter(is_undone).count();
-    let cases = if count == 1 { "case" } else { "cases" };
-    let who = Library::has_to_connect_again(library(outcomes));
-    (count > 0).then(|| format!("in {count} {cases} it did not connect again: {who}"))
+/// Returns what the command does in many cases, and what has to change: once, because it is one cause.
+fn habits(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
+    [Habit::StaysAway, Habit::Hammers].into_iter().filter_map(|habit| {
+        let has = |outcome: &&Outcome| outcome.failures.iter().any(|failure| failure.habit == Some(habit));
+        let cases = match outcomes.iter().filter(has).count() {
+            0 => return None,
+            1 => "1 case".to_owned(),
+            count => format!("{count} cases"),
+        };
+        Some(match habit {
+            Habit::StaysAway => {
+                let who = Library::has_to_connect_again(library(outcomes));
+                format!("in {cases} it did not connect again: {who}")
+            }
+            Habit::Hammers => format!("in {cases} it tried too often: {BACKOFF}"),
+        })
+    })
 }
+
+/// What a client that tries too often should do.
+const BACKOFF: &str = "wait longer after each failed attempt, and start over only once the show goes on";
 
 /// Formats mistakes: what a client does that makes each, and its code.
 pub(crate) fn listed(mistakes: &BTreeMap<&'static str, Candidate>) -> String {

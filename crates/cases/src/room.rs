@@ -2,17 +2,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::script::{
-    AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, RATE_OVER, REFUSED_FOR,
+use crate::{
+    report::{Failure, Habit},
+    script::{
+        AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, BACK_MAX, RATE_OVER, RECENT_MAX,
+        REFUSED_FOR,
+    },
 };
 
 /// How much earlier than it was told a client may send a request: timers are not exact.
 const EARLY_MAX: Duration = Duration::from_millis(100);
 /// Time after which a WebSocket on which nothing arrives, not even the reply to a heartbeat, is lost: six heartbeats.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// Maximum number of requests of a kind in [`RATE_OVER`] if the room never opens: one more than the rate of
-/// [`ATTEMPTS_A_MINUTE_MAX`], because the first and the last can both be in that time.
-const RECENT_MAX: usize = ATTEMPTS_A_MINUTE_MAX * RATE_OVER.as_secs() as usize / 60 + 1;
 
 /// What happens in a room of the mock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +64,8 @@ pub enum Seen {
 /// What clients did in a room so far.
 #[derive(Clone, Debug, Default)]
 pub struct Conduct {
-    /// What they did wrong, in one line each.
-    pub complaints: Vec<String>,
+    /// What they did wrong.
+    pub complaints: Vec<Failure>,
     /// What they were waited for in vain to do.
     pub left_undone: Option<String>,
     /// Times of requests, by path.
@@ -145,21 +146,23 @@ impl Conduct {
             && at + EARLY_MAX < told + wait
         {
             let (after, wait) = ((at - told).as_secs_f64(), wait.as_secs_f64().ceil());
-            self.complain(format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
+            self.complain(None, &format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
         }
         let times = self.requests.entry(path.to_owned()).or_default();
         times.push(at);
         let recent = times.iter().filter(|time| **time + REFUSED_FOR > at).count();
         if recent == ATTEMPTS_A_MINUTE_MAX + 1 {
             let over = REFUSED_FOR.as_secs();
-            self.complain(format!(
-                "requested {path} {recent} times within {over} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
-            ));
+            let most = ATTEMPTS_A_MINUTE_MAX;
+            self.complain(
+                Some(Habit::Hammers),
+                &format!("requested {path} {recent} times within {over} s, at most {most} are right"),
+            );
         }
     }
 
-    fn complain(&mut self, complaint: String) {
-        self.complaints.push(complaint);
+    fn complain(&mut self, habit: Option<Habit>, message: &str) {
+        self.complaints.push(Failure { habit, ..Failure::new("connection", message) });
     }
 
     /// Returns what clients are waited for to do. `is_over` is whether the room has ended.
@@ -212,9 +215,10 @@ impl Conduct {
         if let Some((path, count)) = recent.max_by_key(|(_, count)| *count).filter(|(_, count)| *count > most)
             && self.complaints.is_empty()
         {
-            self.complain(format!(
-                "requested {path} {count} times in the last {over} s, at most {most} are right"
-            ));
+            self.complain(
+                Some(Habit::Hammers),
+                &format!("requested {path} {count} times in the last {over} s, at most {most} are right"),
+            );
         }
         true
     }
@@ -223,9 +227,10 @@ impl Conduct {
     fn is_over_enough(&mut self, ended: Duration, again: usize, now: Duration) -> bool {
         if again > ATTEMPTS_AFTER_END_MAX {
             let took = (now - ended).as_secs_f64();
-            self.complain(format!(
-                "tried to open a WebSocket {again} times within {took:.1} s after the LIVE ended"
-            ));
+            self.complain(
+                None,
+                &format!("tried to open a WebSocket {again} times within {took:.1} s after the LIVE ended"),
+            );
             return true;
         }
         now > ended + AFTER_END
@@ -251,6 +256,10 @@ mod tests {
         Seen::Refused(SIGN.to_owned(), "429".to_owned(), wait.map(Duration::from_secs))
     }
 
+    fn messages(conduct: &Conduct) -> Vec<&str> {
+        conduct.complaints.iter().map(|failure| failure.message.as_str()).collect()
+    }
+
     fn after(seen: impl IntoIterator<Item = (u64, Seen)>) -> Conduct {
         let mut conduct = Conduct::default();
         seen.into_iter().for_each(|(at, seen)| conduct.see(ms(at), seen));
@@ -264,7 +273,7 @@ mod tests {
             assert_eq!(conduct.complaints.len(), complaints, "{again}: {:?}", conduct.complaints);
         }
         let early = after([(0, refused(Some(2))), (500, refused(Some(2)))]);
-        assert_eq!(early.complaints, ["requested /webcast/fetch 0.5 s after it was told to wait 2 s"]);
+        assert_eq!(messages(&early), ["requested /webcast/fetch 0.5 s after it was told to wait 2 s"]);
         assert!(after([(0, refused(Some(2))), (1, ok("/live"))]).complaints.is_empty());
         assert!(after([(0, refused(None)), (1, ok(SIGN))]).complaints.is_empty());
     }
@@ -314,7 +323,9 @@ mod tests {
                 conduct.see(ms(now), seen());
                 now += every;
             }
-            (now, conduct.complaints)
+            let is_hammering = |failure: &Failure| failure.habit == Some(Habit::Hammers);
+            assert!(conduct.complaints.iter().all(is_hammering));
+            (now, Vec::from_iter(messages(&conduct).into_iter().map(str::to_owned)))
         };
         assert_eq!(judged(2_000, &|| ok("/live")).1, Vec::<String>::new());
         let (_, fast) = judged(1_000, &|| ok("/live"));
@@ -340,6 +351,6 @@ mod tests {
         assert!(!eager.is_done(ms(5_000), Course::Ends, true));
         (0..3).for_each(|number| eager.see(ms(6_000 + number * 1_000), ok(SOCKET)));
         assert!(eager.is_done(ms(8_000), Course::Ends, true));
-        assert_eq!(eager.complaints, ["tried to open a WebSocket 3 times within 3.0 s after the LIVE ended"]);
+        assert_eq!(messages(&eager), ["tried to open a WebSocket 3 times within 3.0 s after the LIVE ended"]);
     }
 }

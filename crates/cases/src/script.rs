@@ -21,6 +21,9 @@ pub const REFUSED_FOR: Duration = Duration::from_secs(20);
 pub const RATE_OVER: Duration = Duration::from_secs(10);
 /// Maximum number of attempts a minute, and altogether, if the feed never opens.
 pub const ATTEMPTS_A_MINUTE_MAX: usize = 30;
+/// Maximum number of attempts in [`RATE_OVER`] then: one more than that rate, because the first and the last can both
+/// be in that time.
+pub const RECENT_MAX: usize = ATTEMPTS_A_MINUTE_MAX * RATE_OVER.as_secs() as usize / 60 + 1;
 
 /// What happens to the connections of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

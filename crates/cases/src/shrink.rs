@@ -38,11 +38,12 @@ pub struct Shrink {
 pub struct Candidate(Gone);
 
 impl Shrink {
-    /// Starts with the items of a recording, before any change.
+    /// Starts with the items of a recording, before any change. `is_timed`: gaps take time, so they are tried first,
+    /// all at once.
     #[must_use]
-    pub fn new(items: Vec<Item>) -> Self {
+    pub fn new(items: Vec<Item>, is_timed: bool) -> Self {
         let show = Show::new(items.clone());
-        let search = Search::new(&show);
+        let search = Search::new(&show, is_timed);
         let mut this = Self { original: items, show, search, answers: HashMap::new(), is_done: false };
         this.advance();
         this

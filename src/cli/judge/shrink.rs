@@ -24,6 +24,7 @@ use crate::{
     hub::Filter,
     sans_io::{
         error::{Code, Problem, exit},
+        pace::Speed,
         recording::Item,
     },
     source::Tape,
@@ -58,7 +59,7 @@ pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
         case,
         way: first.way,
         patience: first.patience,
-        shrink: Shrink::new(plan.tape.items()?.collect()),
+        shrink: Shrink::new(plan.tape.items()?.collect(), plan.speed != Speed::Max),
         runs: RUNS_BEFORE,
         runs_max: usize::try_from(args.runs).unwrap_or(usize::MAX),
     };
@@ -239,7 +240,9 @@ async fn conclude(
         reached.runs
     ))?;
     list(&reached.items)?;
+    let again = plan.again(&new.output.to_string_lossy(), case);
     if plan.stop.is_cancelled() {
+        say(report::again(&again) + "\n")?;
         warn("❌ stopped by a signal: the recording may not be the smallest");
         return Ok(exit::INTERRUPTED);
     }
@@ -250,8 +253,7 @@ async fn conclude(
         warn("❌ stopped by a signal: the recording was not run again");
         return Ok(exit::INTERRUPTED);
     };
-    let path = new.output.to_string_lossy();
-    let mut outcome = Outcome { again: plan.again(&path, case), ..ran.outcome };
+    let mut outcome = Outcome { again, ..ran.outcome };
     // A smaller show may have failures of its own.
     outcome.failures.retain(|failure| Way::of(failure) == *way);
     if outcome.failures.is_empty() {

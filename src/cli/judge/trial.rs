@@ -25,7 +25,7 @@ use crate::{
         expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
         library::Library,
         mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
-        report::{Failure, Outcome, PLAIN, Verdict},
+        report::{Failure, Habit, Outcome, PLAIN, Verdict},
         table::{Case, Suite},
     },
     cli::process::ending::Signal,
@@ -369,10 +369,9 @@ impl<V: Venue> Trial<'_, V> {
     async fn failures(&self, ended: &Ended, output: &Output) -> Vec<Failure> {
         let Ended { status, itself: ended_itself, .. } = *ended;
         let progress = self.venue.progress();
-        let complaints = progress.complaints.iter().map(|complaint| Failure::new("connection", complaint));
-        let mut failures = Vec::from_iter(complaints);
+        let mut failures = progress.complaints;
         let left_undone = |message: &str| Failure {
-            is_left_undone: self.plan.suite == Suite::Room,
+            habit: (self.plan.suite == Suite::Room).then_some(Habit::StaysAway),
             ..Failure::new("connection", message)
         };
         failures.extend(progress.left_undone.as_deref().map(left_undone));

@@ -251,9 +251,21 @@ fn a_report_ends_with_one_conclusion() {
 }
 
 #[test]
+fn one_line_says_what_is_wrong_in_many_cases() {
+    let hammers =
+        || vec![Failure { habit: Some(Habit::Hammers), ..Failure::new("connection", "tried 31 times") }];
+    let cases = ["offline", "unauthorized"].map(|case| outcome(case, Verdict::Failed, 1, hammers()));
+    let text = summary(&[cases.as_slice(), &[Outcome::skipped("ends", "stopped")]].concat(), Duration::ZERO);
+    let line = "in 2 cases it tried too often: wait longer after each failed attempt, and start over only once the show goes on";
+    assert!(text.starts_with("0 of 2 cases passed in 0.0 s, 1 skipped\n") && text.ends_with(line), "{text}");
+}
+
+#[test]
 fn a_report_names_the_library_and_who_has_to_change() {
-    let undone =
-        || Failure { is_left_undone: true, ..Failure::new("connection", "did not come back within 30 s") };
+    let undone = || Failure {
+        habit: Some(Habit::StaysAway),
+        ..Failure::new("connection", "did not come back within 30 s")
+    };
     let end = |agent: &str, failures: Vec<Failure>| {
         let cases = ["drop", "reset"].map(|case| Outcome {
             library: Library::of_agent(agent),

@@ -29,6 +29,8 @@ struct Block {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
+    /// All gaps at once, so that the other runs are short.
+    Gaps,
     /// Items: all, then blocks of kinds, of streaks, and of messages.
     Items,
     /// What is special about those that are left.
@@ -38,10 +40,15 @@ enum Round {
 }
 
 impl Search {
-    pub(super) fn new(show: &Show) -> Self {
-        let units: Arc<[Unit]> = show.removable(&Gone::new()).into();
+    /// Starts with the gaps, if `is_timed`.
+    pub(super) fn new(show: &Show, is_timed: bool) -> Self {
+        let gone = Gone::new();
+        let (round, units) = match is_timed {
+            true => (Round::Gaps, vec![Unit::Gaps]),
+            false => (Round::Items, show.removable(&gone)),
+        };
         let blocks = [Block { range: 0..units.len(), is_rest: false }].into();
-        Self { round: Round::Items, gone: Gone::new(), units, blocks, answers: 0, successes: 0 }
+        Self { round, gone, units: units.into(), blocks, answers: 0, successes: 0 }
     }
 
     /// Returns what is gone from the smallest show so far.
@@ -99,16 +106,16 @@ impl Search {
         if self.round == Round::Each && self.successes == 0 {
             return false;
         }
-        let details = show.details(&self.gone);
-        if self.round == Round::Items {
-            (self.round, self.units) = (Round::Details, details.into());
-            self.blocks.push_back(Block { range: 0..self.units.len(), is_rest: false });
-        } else {
-            let units = [show.removable(&self.gone), details].concat();
-            (self.round, self.units) = (Round::Each, units.into());
-            let block = |at| Block { range: at..at + 1, is_rest: false };
-            self.blocks.extend((0..self.units.len()).map(block));
-        }
+        let (items, details) = (show.removable(&self.gone), show.details(&self.gone));
+        let (round, units) = match self.round {
+            Round::Gaps => (Round::Items, items),
+            Round::Items => (Round::Details, details),
+            Round::Details | Round::Each => (Round::Each, [items, details].concat()),
+        };
+        (self.round, self.units) = (round, units.into());
+        let size = if round == Round::Each { 1 } else { self.units.len().max(1) };
+        let blocks = (0..self.units.len()).step_by(size).map(|at| at..at + size);
+        self.blocks.extend(blocks.map(|range| Block { range, is_rest: false }));
         (self.answers, self.successes) = (0, 0);
         true
     }

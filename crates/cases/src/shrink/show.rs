@@ -17,6 +17,8 @@ const GAP_MAX: Duration = Duration::from_secs(1);
 /// What can be removed from a show. Items are named by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Unit {
+    /// All time between items, as far as it is longer than [`GAP_MAX`].
+    Gaps,
     /// An item with its message.
     Item(usize),
     /// The comment of a message, which becomes short.
@@ -80,7 +82,7 @@ impl Show {
             if piece.has_long_name {
                 units.insert(Unit::Name(piece.user_id));
             }
-            if piece.item.offset.saturating_sub(before) > GAP_MAX {
+            if piece.item.offset.saturating_sub(before) > GAP_MAX && !gone.contains(&Unit::Gaps) {
                 units.insert(Unit::Gap(at));
             }
             before = before.max(piece.item.offset);
@@ -100,6 +102,8 @@ impl Show {
         let is_effective = |unit: &&Unit| match unit {
             // A user whose place is taken has no name.
             Unit::Name(id) if details.contains(&Unit::User(*id)) => false,
+            Unit::Gap(_) if details.contains(&Unit::Gaps) => false,
+            Unit::Gaps => effective.last().is_some_and(|last| matches!(last, Unit::Gap(_))),
             _ => effective.binary_search(unit).is_ok(),
         };
         let details: Gone = details.iter().filter(is_effective).copied().collect();
@@ -128,6 +132,7 @@ impl Show {
             Unit::User(id) => [after + 1, id as usize, 0],
             Unit::Name(id) => [after + 2, id as usize, 0],
             Unit::Gap(at) => [after + 3, at, 0],
+            Unit::Gaps => [after + 4, 0, 0],
         }
     }
 
@@ -158,7 +163,11 @@ impl Show {
             };
             let gap = item.offset.saturating_sub(before);
             before = before.max(item.offset);
-            now += if gone.contains(&Unit::Gap(at)) { gap.min(GAP_MAX) } else { gap };
+            now += if gone.contains(&Unit::Gaps) || gone.contains(&Unit::Gap(at)) {
+                gap.min(GAP_MAX)
+            } else {
+                gap
+            };
             item.offset = now;
             if let Some(conn) = self.conn
                 && item.conn != 0

@@ -1,6 +1,9 @@
 //! Searches with simulated commands.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use smol_str::SmolStr;
 
@@ -32,7 +35,11 @@ struct Found {
 
 /// Searches with a number of candidates under way. The latest answers first, every third time.
 fn search(items: Vec<Item>, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Found {
-    let (mut shrink, mut runs) = (Shrink::new(items), 0);
+    run(Shrink::new(items, false), jobs, fails)
+}
+
+fn run(mut shrink: Shrink, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Found {
+    let mut runs = 0;
     let (mut under_way, mut tried) = (VecDeque::new(), Vec::new());
     while !shrink.is_done() {
         while under_way.len() < jobs
@@ -157,6 +164,22 @@ fn what_is_not_needed_becomes_simple() {
             && chats.iter().any(|(_, by)| is_other(by))
     });
     assert_eq!(found.messages, 2, "{:?}", chats(&found.smallest));
+}
+
+#[test]
+fn gaps_that_take_time_are_closed_first() {
+    let length = |items: &[Item]| items.last().map_or(0, |item| item.offset.as_secs());
+    let mut items = start_of(DEMO, 60);
+    items.last_mut().unwrap().offset = Duration::from_secs(600);
+    let mut shrink = Shrink::new(items.clone(), true);
+    let first = shrink.propose().unwrap();
+    assert!(length(&shrink.items(&first)) < 60);
+    assert_eq!(events_of(shrink.items(&first)).len(), events_of(items.clone()).len());
+    let needs_chats = run(Shrink::new(items.clone(), true), 2, |items| chats(items).len() > 2);
+    assert_eq!((needs_chats.messages, length(&needs_chats.smallest) < 4), (3, true));
+    // The gap has to stay.
+    let needs_time = run(Shrink::new(items, true), 2, |items| length(items) > 300);
+    assert_eq!(needs_time.messages, 1);
 }
 
 #[test]
