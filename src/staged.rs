@@ -64,6 +64,16 @@ pub struct Progress {
     pub awaited: Option<String>,
     /// What the clients of a room were waited for in vain to do.
     pub left_undone: Option<String>,
+    /// Whether a client came back to a room that was over: nothing has told it the end, so it may wait for the next one.
+    pub is_back_in_vain: bool,
+}
+
+impl Progress {
+    /// Whether the clients were not told the end of the show.
+    #[must_use]
+    pub fn says_no_end(&self) -> bool {
+        self.left_undone.is_some() || self.is_back_in_vain
+    }
 }
 
 impl Staged {

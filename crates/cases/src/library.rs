@@ -17,6 +17,10 @@ struct Known {
     name: &'static str,
     /// How a bot connects again, which the library leaves to it.
     again: &'static str,
+    /// Names of cases, and what the library does wrong in each, as of the version in [`Self::seen`].
+    defects: &'static [(&'static str, &'static str)],
+    /// The version that was tried.
+    seen: &'static str,
 }
 
 const KNOWN: [Known; 2] = [
@@ -24,13 +28,28 @@ const KNOWN: [Known; 2] = [
         agent: "tiktok-live-connector/",
         name: "tiktok-live-connector",
         again: "call `connect()` again, also when it was rejected, in `disconnected`, and when nothing arrives for a minute",
+        defects: &[(
+            "rate-limited-http-date",
+            "it reads only a number of seconds: `retryAfter` is NaN, and no bot sees the date",
+        )],
+        seen: "2.5.0",
     },
     Known {
         agent: "TikTokLive.py/",
         name: "TikTokLive",
         again: "call `connect()` again, also when it raised an error, in `DisconnectEvent`, and when nothing arrives for a minute",
+        defects: &[
+            ("rate-limited-http-date", UNTOLD),
+            ("rate-limited-untold", UNTOLD),
+            ("bad-gzip", DAMAGED),
+            ("truncated-protobuf", DAMAGED),
+        ],
+        seen: "7.0.1",
     },
 ];
+
+const UNTOLD: &str = "it raises `TypeError` for a 429 without `RateLimit-Remaining`: catch it, and wait before the next attempt";
+const DAMAGED: &str = "it raises `EOFError` for one damaged frame, which ends the connection: catch it, and call `connect()` again";
 
 /// Maximum length of a version that is shown, in characters.
 const VERSION_MAX: usize = 30;
@@ -45,6 +64,13 @@ impl Library {
             let is_shown = (1..=VERSION_MAX).contains(&version.len()) && version.chars().all(is_version);
             is_shown.then(|| Self { known, version: version.to_owned() })
         })
+    }
+
+    /// Returns what the library itself does wrong in a case, if that is known.
+    pub(crate) fn defect(&self, case: &str) -> Option<String> {
+        let Known { name, defects, seen, .. } = self.known;
+        let (_, what) = defects.iter().find(|(of, _)| *of == case)?;
+        Some(format!("known of {name} {seen}: {what}"))
     }
 
     /// Returns who has to change so that a connection that was lost or refused is opened again.

@@ -99,15 +99,20 @@ pub fn explain(
     what: &str,
     got: &str,
 ) -> Explanation {
-    let (Ok(name), show) = (Name::parse(what), Show::new(events, breaks, starts)) else {
-        return Explanation::default();
-    };
+    explain_by(&Show::new(events, breaks, starts), what, got, |_| true)
+}
+
+/// Explains it by the mistakes that are possible.
+fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mistake) -> bool) -> Explanation {
+    let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let truth = show.truth();
     let is_tie = what == TOP_GIFTER && truth.top_gifters().skip(1).any(|other| *other != truth.top_gifter);
     if got == "0" || got.is_empty() || is_tie || name.value(&truth) == got {
         return Explanation::default();
     }
-    let gives = |mistake: &&Mistake| mistake.is_about(what) && show.value(mistake, &name) == got;
+    let gives = |mistake: &&Mistake| {
+        mistake.is_about(what) && is_possible(mistake) && show.value(mistake, &name) == got
+    };
     let all = Vec::from_iter(TABLE.iter().filter(gives));
     let mut candidates = BTreeMap::new();
     for Mistake { name, doing, shown_by, .. } in all.iter().copied() {
@@ -119,7 +124,7 @@ pub fn explain(
     let likely = if others.is_empty() { obvious } else { others };
     let is_one = likely.iter().all(|other| other.name == likely[0].name);
     let found = likely.first().filter(|_| is_one).map(|mistake| {
-        let message = format!("{got} is what {} gives{}", mistake.doing, parting(&show, mistake, &name));
+        let message = format!("{got} is what {} gives{}", mistake.doing, parting(show, mistake, &name));
         Diagnosis { name: mistake.name, message }
     });
     let several = if is_one {
@@ -132,6 +137,8 @@ pub fn explain(
     Explanation { candidates, found, several }
 }
 
+/// Mistakes about fields that only the feed has, and no client library.
+const OF_FEED: [&str; 2] = ["every_final", "only_last_increment"];
 /// What a client with it does.
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 
@@ -141,7 +148,10 @@ const REPEATING: &str = "counting messages again that were sent again with the s
 pub fn explain_with_repeats(once: &[SlimEvent], all: &[SlimEvent], what: &str, got: &str) -> Explanation {
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
-    let mut explained = explain(once, &[], &[], what, got);
+    let by_library = |events| {
+        explain_by(&Show::new(events, &[], &[]), what, got, |mistake| !OF_FEED.contains(&mistake.name))
+    };
+    let mut explained = by_library(once);
     if got != right && got == repeated {
         explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, shown_by: "" });
         explained.found =
@@ -151,7 +161,7 @@ pub fn explain_with_repeats(once: &[SlimEvent], all: &[SlimEvent], what: &str, g
     // Only too large a number can contain them.
     let number = |text: &str| text.parse::<i64>().unwrap_or_default();
     let is_more = number(got) > number(&repeated);
-    if explained.candidates.is_empty() && is_more { explain(all, &[], &[], what, got) } else { explained }
+    if explained.candidates.is_empty() && is_more { by_library(all) } else { explained }
 }
 
 /// What a streak, or an event outside of streaks, adds to a number.

@@ -220,9 +220,10 @@ fn command_line(text: &str) -> String {
     text.replace(['\n', '\t'], " ").replace(is_invisible, "")
 }
 
-/// Formats a case as lines for people: the verdict, what was wrong, and how to repeat it.
+/// Formats a case as lines for people: the verdict, what was wrong, and how to repeat it. `width` is that of the column
+/// of names.
 #[must_use]
-pub fn line(outcome: &Outcome) -> String {
+pub fn line(outcome: &Outcome, width: usize) -> String {
     let (verdict, reason) = match &outcome.verdict {
         Verdict::Passed => ("ok", None),
         Verdict::Failed => ("FAIL", None),
@@ -230,10 +231,13 @@ pub fn line(outcome: &Outcome) -> String {
     };
     let lines = outcome.failures.iter().flat_map(Failure::lines);
     let same = outcome.is_as_in_plain.then(|| AS_IN_PLAIN.to_owned());
-    let mut lines = reason.into_iter().chain(same).chain(lines.filter(|_| !outcome.is_as_in_plain));
+    let known = outcome.library.as_ref().and_then(|library| library.defect(outcome.case));
+    let known = known.filter(|_| outcome.verdict == Verdict::Failed);
+    let lines = lines.filter(|_| !outcome.is_as_in_plain);
+    let mut lines = reason.into_iter().chain(same).chain(lines).chain(known);
     let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
     let mut text =
-        format!("  {verdict:<6}{:<14}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
+        format!("  {verdict:<6}{:<width$}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
     let is_new = outcome.verdict == Verdict::Failed && !outcome.is_as_in_plain;
     for line in lines {
         text += &format!("\n        {line}");
@@ -317,23 +321,33 @@ struct Conclusion {
 
 /// Returns the conclusion, if there are wrong numbers and mistakes that explain them.
 fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
-    let failures = || outcomes.iter().flat_map(|outcome| &outcome.failures);
-    let wrong = Vec::from_iter(failures().filter(|failure| !failure.candidates.is_empty()));
-    let mut mistakes = wrong.first()?.candidates.clone();
     let has_passed =
         |case| outcomes.iter().any(|outcome| outcome.case == case && outcome.verdict == Verdict::Passed);
-    mistakes.retain(|name, mistake| {
-        !has_passed(mistake.shown_by) && wrong.iter().all(|failure| failure.candidates.contains_key(name))
-    });
-    let text = match mistakes.len() {
-        0 => "no single mistake explains all wrong numbers".to_owned(),
-        1 if mistakes.contains_key(REPEATED) => {
-            let who = Library::has_to_drop_repeats(library(outcomes));
-            format!("most likely: {}; {who}", listed(&mistakes))
+    // What explains all that is wrong with each number.
+    let mut numbers: BTreeMap<&str, BTreeMap<&'static str, Candidate>> = BTreeMap::new();
+    for failure in outcomes.iter().flat_map(|outcome| &outcome.failures) {
+        if !failure.candidates.is_empty() {
+            let common = numbers.entry(&failure.what).or_insert_with(|| failure.candidates.clone());
+            common.retain(|name, mistake| {
+                !has_passed(mistake.shown_by) && failure.candidates.contains_key(name)
+            });
         }
+    }
+    let mut mistakes = numbers.values().next()?.clone();
+    mistakes.retain(|name, _| numbers.values().all(|common| common.contains_key(name)));
+    let mut text = match mistakes.len() {
+        // Numbers may be wrong for a reason of their own.
+        0 if numbers.values().all(|common| common.len() == 1) => {
+            mistakes = numbers.into_values().flatten().collect();
+            format!("most likely, together: {}", listed(&mistakes))
+        }
+        0 => "no single mistake explains all wrong numbers".to_owned(),
         1 => format!("most likely: {}", listed(&mistakes)),
         several => format!("{several} mistakes remain: {}", listed(&mistakes)),
     };
+    if text.starts_with("most likely") && mistakes.contains_key(REPEATED) {
+        text += &format!("; {}", Library::has_to_drop_repeats(library(outcomes)));
+    }
     Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })
 }
 
@@ -351,7 +365,7 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
 }
 
 /// Returns the outcomes as JSON:
-/// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"library":"TikTokLive 7.0.1"}`. A skipped case has
+/// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"habits":[],"library":"TikTokLive 7.0.1"}`. A skipped case has
 /// `passed:null` and the reason in `skipped`; one in which everything is wrong as in `plain` has `as_in_plain`.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
@@ -359,8 +373,10 @@ pub fn json(outcomes: &[Outcome]) -> Value {
     let cases = Vec::from_iter(outcomes.iter().map(case_json));
     let conclusion = conclusion(outcomes).map(|end| json!({ "mistakes": end.mistakes, "message": end.text }));
     let library = library(outcomes).map(Library::to_string);
+    let habits = Vec::from_iter(habits(outcomes));
     json!({
-        "passed": passed, "failed": failed, "skipped": skipped, "cases": cases, "conclusion": conclusion, "library": library,
+        "passed": passed, "failed": failed, "skipped": skipped, "cases": cases, "conclusion": conclusion, "habits": habits,
+        "library": library,
     })
 }
 

@@ -1,6 +1,9 @@
 //! What clients of a TikTok room do, and whether that is right.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     report::{Failure, Habit},
@@ -12,8 +15,9 @@ use crate::{
 
 /// How much earlier than it was told a client may send a request: timers are not exact.
 const EARLY_MAX: Duration = Duration::from_millis(100);
-/// Time after which a WebSocket on which nothing arrives, not even the reply to a heartbeat, is lost: six heartbeats.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Time within which a client is back after a WebSocket on which nothing arrives, not even the reply to a heartbeat: it
+/// may wait for six heartbeats, which are a minute, before it takes the connection for lost.
+const SILENCE_MAX: Duration = Duration::from_secs(90);
 
 /// What happens in a room of the mock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +76,11 @@ pub struct Conduct {
     requests: BTreeMap<String, Vec<Duration>>,
     /// The last wait that was stated for a path, and since when.
     waits: BTreeMap<String, (Duration, Duration)>,
+    /// How many more times a path was requested too early after the first time, the index of the complaint about it, and
+    /// its first message.
+    early: BTreeMap<String, (usize, usize, String)>,
+    /// Paths that were complained about because of their rate.
+    hammered: BTreeSet<String>,
     awaited: Option<Awaited>,
     /// Number of open WebSockets, and of those ever opened.
     open: usize,
@@ -146,12 +155,22 @@ impl Conduct {
             && at + EARLY_MAX < told + wait
         {
             let (after, wait) = ((at - told).as_secs_f64(), wait.as_secs_f64().ceil());
-            self.complain(None, &format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
+            let first = format!("requested {path} {after:.1} s after it was told to wait {wait} s");
+            match self.early.get_mut(path) {
+                Some((count, at, first)) => {
+                    *count += 1;
+                    self.complaints[*at].message = format!("{first}, and {count} more times too early");
+                }
+                None => {
+                    self.early.insert(path.to_owned(), (0, self.complaints.len(), first.clone()));
+                    self.complain(None, &first);
+                }
+            }
         }
         let times = self.requests.entry(path.to_owned()).or_default();
         times.push(at);
         let recent = times.iter().filter(|time| **time + REFUSED_FOR > at).count();
-        if recent == ATTEMPTS_A_MINUTE_MAX + 1 {
+        if recent > ATTEMPTS_A_MINUTE_MAX && self.hammered.insert(path.to_owned()) {
             let over = REFUSED_FOR.as_secs();
             let most = ATTEMPTS_A_MINUTE_MAX;
             self.complain(
@@ -169,6 +188,12 @@ impl Conduct {
     #[must_use]
     pub fn awaited(&self, is_over: bool) -> Option<&str> {
         self.awaited.as_ref().filter(|awaited| !awaited.is_over(is_over)).map(|awaited| awaited.what.as_str())
+    }
+
+    /// Whether a client came back when the room was over: nothing has told it the end.
+    #[must_use]
+    pub fn is_back_in_vain(&self, is_over: bool) -> bool {
+        self.awaited.as_ref().is_some_and(|awaited| awaited.is_over(is_over))
     }
 
     /// Whether a WebSocket was ever opened.
@@ -272,6 +297,9 @@ mod tests {
             let conduct = after([(0, refused(Some(2))), (again, ok(SIGN))]);
             assert_eq!(conduct.complaints.len(), complaints, "{again}: {:?}", conduct.complaints);
         }
+        let often = after((0..4).map(|number| (number * 500, refused(Some(2)))));
+        let text = "requested /webcast/fetch 0.5 s after it was told to wait 2 s, and 2 more times too early";
+        assert_eq!(messages(&often), [text]);
         let early = after([(0, refused(Some(2))), (500, refused(Some(2)))]);
         assert_eq!(messages(&early), ["requested /webcast/fetch 0.5 s after it was told to wait 2 s"]);
         assert!(after([(0, refused(Some(2))), (1, ok("/live"))]).complaints.is_empty());
@@ -293,20 +321,21 @@ mod tests {
         late.see(ms(20_000), ok("/live"));
         assert_eq!([false, true].map(|is_over| late.awaited(is_over)), [Some(what), None]);
         assert!(!late.is_done(ms(20_000), course, false) && late.is_done(ms(20_000), course, true));
+        assert!(late.is_back_in_vain(true) && !broken().is_back_in_vain(true));
         let mut back = broken();
         back.see(ms(7_000), Seen::Opened);
         assert!(back.awaited(false).is_none() && !back.is_done(ms(8_000), course, true));
         back.see(ms(9_000), Seen::Left);
         assert!(back.is_done(ms(9_000), course, true) && back.complaints.is_empty());
         let silent = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Silent)]);
-        assert!(!silent().is_done(ms(64_000), course, true));
+        assert!(!silent().is_done(ms(94_000), course, true));
         // A request does not take away what is left of the time.
         let mut asking = silent();
         asking.see(ms(6_000), ok("/live"));
-        assert!(!asking.is_done(ms(64_000), course, false) && asking.is_done(ms(65_001), course, false));
+        assert!(!asking.is_done(ms(94_000), course, false) && asking.is_done(ms(95_001), course, false));
         let mut deaf = silent();
-        assert!(deaf.is_done(ms(65_001), course, true));
-        let left_undone = "did not come back after nothing more arrived on its connection within 60 s";
+        assert!(deaf.is_done(ms(95_001), course, true));
+        let left_undone = "did not come back after nothing more arrived on its connection within 90 s";
         assert_eq!(deaf.left_undone.as_deref(), Some(left_undone));
         // A stated wait is added.
         let told = || after([(0, refused(Some(60)))]);

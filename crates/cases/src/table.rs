@@ -63,6 +63,12 @@ impl Suite {
         CASES.iter().filter(move |case| case.suite == self)
     }
 
+    /// Returns the width of a column of their names.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.cases().map(|case| case.name.len() + 1).max().unwrap_or_default()
+    }
+
     /// Returns the case with this name.
     ///
     /// # Errors
@@ -269,7 +275,12 @@ pub const CASES: &[Case] = &[
         "401 at each attempt",
         "the client stays away, or tries at most 30 times a minute: 401 asks for another token (RFC 9110, 15.5.2), so more attempts change nothing",
     ),
-    room_show(PLAIN, None, "the recording as it is", "what was sent: nothing is changed"),
+    room_show(
+        PLAIN,
+        None,
+        "the recording as it is",
+        "what was sent: nothing is changed. A message that the recording has twice, with one id, counts once",
+    ),
     room_show(
         "interleaved",
         Some(Change::Interleaved),
@@ -347,7 +358,7 @@ pub const CASES: &[Case] = &[
         "rate-limited-http-date",
         Course::Whole,
         "429 once, with a date as `Retry-After`, 3 s ahead",
-        "the client waits until then, and connects: the header is in no other form",
+        "the client waits until then, and connects: the wait is given only in this form",
     ),
     scenario(
         "rate-limit-window",
@@ -395,7 +406,7 @@ pub const CASES: &[Case] = &[
         "stall",
         Course::Partial,
         "nothing more arrives on the first WebSocket, not even replies to heartbeats, but it stays open",
-        "the client is back within 60 s, as a room answers each heartbeat, and the numbers lie between what it acked and what was sent",
+        "the client is back within 90 s: a room answers each heartbeat, so a minute without anything says enough; the numbers lie between what it acked and what was sent",
     ),
     scenario(
         "bad-gzip",

@@ -37,6 +37,9 @@ const SIGNALLED: i32 = 128;
 #[cfg(target_os = "linux")]
 const SCANS_MAX: usize = 100;
 
+/// Unit of the times in `/proc`, in milliseconds.
+const TICK_MS: u64 = 10;
+
 /// A running command, killed when dropped.
 pub(crate) struct Child {
     process: process::Child,
@@ -166,6 +169,28 @@ impl Child {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = folder;
+    }
+
+    /// Returns how long it and the processes that it started have used processors. Elsewhere than on Linux, zero.
+    pub(super) fn processor_time(&self) -> Duration {
+        #[cfg(target_os = "linux")]
+        let ticks: u64 = {
+            let group = self.group.map(|group| group.as_raw_nonzero().get());
+            let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+            let numbers = entries.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
+            let ticks = numbers.filter_map(|entry| {
+                let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+                // After the name, which may contain anything.
+                let fields = Vec::from_iter(stat.rsplit_once(')')?.1.split_whitespace());
+                let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+                let is_in_group = fields.get(2)?.parse().ok() == group;
+                is_in_group.then(|| Some(number(11)? + number(12)?))?
+            });
+            ticks.sum()
+        };
+        #[cfg(not(target_os = "linux"))]
+        let ticks = 0;
+        Duration::from_millis(ticks * TICK_MS)
     }
 
     /// Kills the process.

@@ -262,6 +262,7 @@ impl Venue for RoomVenue<'_> {
             complaints: log.conduct.complaints.clone(),
             left_undone: log.conduct.left_undone.clone(),
             awaited: log.conduct.awaited(self.mock.is_over()).map(str::to_owned),
+            is_back_in_vain: log.conduct.is_back_in_vain(self.mock.is_over()),
         })
     }
 

@@ -111,7 +111,7 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
     };
     let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else { return stopped() };
     let _ = plan.manner.set(ran.manner);
-    say(report::line(&ran.outcome) + "\n")?;
+    say(report::line(&ran.outcome, plan.suite.width()) + "\n")?;
     if ran.outcome.failures.is_empty() {
         return give_up("❌ COMMAND passed: there is no failure to look for");
     }
@@ -260,7 +260,7 @@ async fn conclude(
         warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
         return Ok(exit::FAILED);
     }
-    say(report::line(&outcome) + "\n")?;
+    say(report::line(&outcome, plan.suite.width()) + "\n")?;
     Ok(report_loss(&plan.tape.name, plan.tape.loss().await))
 }
 

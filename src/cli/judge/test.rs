@@ -155,6 +155,8 @@ impl Session {
         let mut waiting = 0;
         if jobs > 1 && self.plan.suite == Suite::Room {
             waiting = jobs * ROOMS_A_JOB;
+            // It takes longest, and begins first.
+            cases.make_contiguous().sort_by_key(|case| case.room.scenario != Some("stall"));
         } else if jobs > 1 {
             cases.make_contiguous().sort_by_key(|case| !case.script.waits());
             waiting = cases.iter().filter(|case| case.script.waits()).count();
@@ -178,7 +180,7 @@ impl Session {
             outcome.compare_with_plain(plain);
         }
         if !self.is_quiet {
-            say(report::line(&outcome) + "\n")?;
+            say(report::line(&outcome, self.plan.suite.width()) + "\n")?;
             // Once, and what a crash printed.
             let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
             let output = report::output(&outcome);

@@ -46,6 +46,10 @@ pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);
 const SHOW_MAX: Duration = Duration::from_secs(600);
 /// Time between two looks at the output.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
+/// Time between two looks at how long a command used processors, and how long it did at least in that time if it still
+/// works. On a busy machine it gets a small part of one.
+const WORK_LOOK: Duration = Duration::from_millis(250);
+const WORK_MIN: Duration = Duration::from_millis(20);
 /// Time to exit after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
@@ -303,19 +307,28 @@ impl<V: Venue> Trial<'_, V> {
         }
     }
 
-    /// Waits until the command prints nothing more, gives wrong numbers some more time, watches right ones, and ends
-    /// it.
+    /// Waits until the command prints nothing more, gives wrong numbers some more time, also as long as it computes,
+    /// watches right ones, and ends it.
     async fn end(&self, child: &mut Child, printed: &Printed) -> Result<Ended, Problem> {
         let over = clock::now();
         // Since when it has been quiet, and since when its numbers have been right.
         let (mut quiet, mut right) = (None, None);
+        // When it last used a processor: what it has received may be unprocessed yet.
+        let (mut looked, mut used, mut worked) = (over, child.processor_time(), None);
         let is_talking = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
                 return Ok(Ended { status: waited(status)?, itself: true, has_result, is_talking: false });
             }
             let now = clock::now();
-            if now < over + self.patience() {
+            if now >= looked + WORK_LOOK {
+                let before = std::mem::replace(&mut used, child.processor_time());
+                looked = now;
+                if used.saturating_sub(before) >= WORK_MIN && now < over + self.patience.talking {
+                    worked = Some(now);
+                }
+            }
+            if now < worked.unwrap_or(over) + self.patience() {
                 continue;
             }
             let last = printed.with(|(_, last)| *last).max(over);
@@ -332,6 +345,8 @@ impl<V: Venue> Trial<'_, V> {
             match right {
                 Some(since) if now < since + self.afterwards() => {}
                 None if now < quiet + self.patience.second_thoughts => {}
+                None if worked
+                    .is_some_and(|at| now < at + self.patience.second_thoughts.max(WORK_LOOK * 2)) => {}
                 _ => break false,
             }
         };
@@ -350,7 +365,7 @@ impl<V: Venue> Trial<'_, V> {
         let says_nothing = self.plan.expectations.is_empty() && !self.has_result();
         match self.plan.manner.get() {
             // Nothing more is expected of it.
-            _ if self.venue.is_closed() || self.venue.progress().left_undone.is_some() => Duration::ZERO,
+            _ if self.venue.is_closed() || self.venue.progress().says_no_end() => Duration::ZERO,
             Some(Manner::Exits) => self.patience.as_before,
             Some(Manner::WritesResult) if !self.has_result() => self.patience.as_before,
             None if says_nothing => self.patience.finding_out,
@@ -369,6 +384,7 @@ impl<V: Venue> Trial<'_, V> {
     async fn failures(&self, ended: &Ended, output: &Output) -> Vec<Failure> {
         let Ended { status, itself: ended_itself, .. } = *ended;
         let progress = self.venue.progress();
+        let says_no_end = progress.says_no_end();
         let mut failures = progress.complaints;
         let left_undone = |message: &str| Failure {
             habit: (self.plan.suite == Suite::Room).then_some(Habit::StaysAway),
@@ -382,6 +398,7 @@ impl<V: Venue> Trial<'_, V> {
         if self.venue.is_closed() || !self.venue.has_connected() {
             return failures;
         }
+        let has_said_code = ended_itself && progress.awaited.is_some();
         if let Some(awaited) = progress.awaited.filter(|_| ended_itself) {
             failures.push(left_undone(&format!("exited with {code} and did not {awaited}")));
         }
@@ -393,7 +410,7 @@ impl<V: Venue> Trial<'_, V> {
             return failures;
         }
         match self.plan.manner.get() {
-            _ if progress.left_undone.is_some() => {}
+            _ if says_no_end => {}
             Some(Manner::Exits) if !ended_itself => {
                 let message = format!(
                     "did not exit within {} s after the show, as it did before",
@@ -409,7 +426,10 @@ impl<V: Venue> Trial<'_, V> {
         if !ended_itself && code == KILLED {
             let message = format!("did not exit within {} s after SIGTERM", GRACE.as_secs());
             failures.push(Failure::new("exit", &message));
-        } else if code != 0 && (ended_itself || !(was_terminated(status) || code == TERMINATED)) {
+        } else if code != 0
+            && !has_said_code
+            && (ended_itself || !(was_terminated(status) || code == TERMINATED))
+        {
             failures.push(Failure {
                 expected: Some("0".to_owned()),
                 got: Some(code.to_string()),

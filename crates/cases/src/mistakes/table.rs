@@ -115,7 +115,7 @@ pub(super) const TABLE: &[Mistake] = &[
     mistake(
         "only_repeat_end",
         &["diamonds", "gifts", "streaks", "gifters", "top_gifter"],
-        "counting only gifts with `repeatEnd`, which gifts outside of streaks never have,",
+        "counting only gifts with `repeatEnd` (gifts outside of streaks never have it)",
         "without a last message",
         |_, _, _, counted| gift(counted, |gift| if gift.repeat_end { gift.repeat_count } else { 0 }),
     )
@@ -152,21 +152,21 @@ pub(super) const TABLE: &[Mistake] = &[
     obvious(
         "without_count",
         DIAMONDS,
-        "adding `diamondCount` for each message, without `repeatCount`,",
+        "adding `diamondCount` for each message, without `repeatCount`",
         "with another number of messages than gifts",
         |_, _, _, counted| price(counted, |_| true),
     ),
     obvious(
         "without_count",
         DIAMONDS,
-        "adding `diamondCount` for each `repeatEnd`, without `repeatCount`,",
+        "adding `diamondCount` for each `repeatEnd`, without `repeatCount`",
         "without a last message or with several gifts",
         |_, _, _, counted| price(counted, is_end),
     ),
     obvious(
         "without_count",
         DIAMONDS,
-        "adding `diamondCount` once for each streak, without `repeatCount`,",
+        "adding `diamondCount` once for each streak, without `repeatCount`",
         "with several gifts",
         |_, _, _, counted| price(counted, is_first),
     ),

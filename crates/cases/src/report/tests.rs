@@ -53,7 +53,7 @@ fn people_read_lines() {
         again: livetape test demo --case cut --expect 'diamonds: {diamonds}' -- node bot.mjs
   skip  offline           0.0 s  the command ends by itself
 1 of 3 cases passed in 41 s, 1 skipped";
-    let lines = Vec::from_iter(outcomes().iter().map(line)).join("\n");
+    let lines = Vec::from_iter(outcomes().iter().map(|outcome| line(outcome, 14))).join("\n");
     assert_eq!(format!("{lines}\n{}", summary(&outcomes(), Duration::from_millis(41_200))), expected);
     assert_eq!(summary(&outcomes()[..1], Duration::from_millis(412)), "1 of 1 case passed in 0.4 s");
 }
@@ -88,7 +88,7 @@ fn programs_read_json() {
              "message": "did not come back within 30 s after its connection was reset at 0:12.4"},
         ]},
         {"name": "offline", "passed": null, "skipped": "the command ends by itself", "seconds": 0.0, "failures": []},
-    ], "conclusion": null, "library": null});
+    ], "conclusion": null, "habits": [], "library": null});
     assert_eq!(json(&outcomes()), expected);
 }
 
@@ -151,7 +151,7 @@ fn hostile_texts_stay_texts() {
     let skipped = outcome("cut", Verdict::Skipped(HOSTILE.to_owned()), 1, vec![]);
     let all = [bad, skipped];
     let reports = [
-        line(&all[0]) + "\n" + &line(&all[1]),
+        line(&all[0], 14) + "\n" + &line(&all[1], 14),
         output(&all[0]),
         junit(&all, Duration::ZERO),
         annotations(&all),
@@ -201,7 +201,7 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     let mut same = failed("cut", vec![other]);
     same.compare_with_plain(&plain);
     assert!(same.is_as_in_plain);
-    assert_eq!(line(&same), "  FAIL  cut               1.0 s  the same as in plain");
+    assert_eq!(line(&same, 14), "  FAIL  cut               1.0 s  the same as in plain");
     assert_eq!(Vec::from_iter(same.failures[0].candidates.keys()), [&"same_gift"]);
     // Two mistakes explain `plain`, and this case leaves one.
     let open = failed("plain", vec![wrong(115, &["same_gift", "same_user"])]);
@@ -239,6 +239,11 @@ fn a_report_ends_with_one_conclusion() {
     let none = "no single mistake explains all wrong numbers".to_owned();
     assert_eq!(end(&[&["same_user"], &["same_gift"]]), Some(none));
     assert_eq!(end(&[&[]]), None);
+    let likes = Failure { what: "likes".to_owned(), ..wrong(9, &["like_total"]) };
+    let two = outcome("cut", Verdict::Failed, 1, vec![wrong(9, &["same_user"]), likes]);
+    let text = summary(&[two], Duration::ZERO);
+    let together = "most likely, together: counting wrong (`like_total`); counting wrong (`same_user`)";
+    assert!(text.ends_with(together), "{text}");
     let both = wrong(9, &["like_total", "same_user"]);
     let cases =
         |plain| [outcome("plain", plain, 1, vec![]), outcome("cut", Verdict::Failed, 1, vec![both.clone()])];
