@@ -43,12 +43,6 @@ impl Pipeline {
         Self { tap: None, decoder, hub, shutdown, skipped: 0 }
     }
 
-    /// Adds a recorder that receives every item before it is decoded.
-    #[must_use]
-    pub fn with_tap(self, tap: Tap) -> Self {
-        Self { tap: Some(tap), ..self }
-    }
-
     /// Sets or removes the recorder that receives every item before it is decoded.
     pub fn set_tap(&mut self, tap: Option<Tap>) {
         self.tap = tap;

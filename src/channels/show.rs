@@ -58,9 +58,7 @@ impl Channel {
         let Shown { user, is_mock, continues, room } = &shown;
         let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
-        if let Some(recorder) = &recorder {
-            pipeline = pipeline.with_tap(recorder.tap());
-        }
+        pipeline.set_tap(recorder.as_ref().map(Recorder::tap));
         let what = What::Header(room.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
@@ -131,7 +129,7 @@ impl Channel {
                     // Answer waiting orders only after the event was broadcast.
                     status.note(&self.driver, &item);
                 }
-                () = sleep_until(deadline) => {
+                () = clock::passed(deadline) => {
                     last = clock::now().duration_since(started);
                     pipeline.advance(last, Pacing::Free).await;
                 }
@@ -282,11 +280,4 @@ async fn failure(failed: &mut Option<watch::Receiver<Option<Problem>>>) -> Probl
         return problem;
     }
     std::future::pending().await
-}
-
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

@@ -14,7 +14,7 @@ use crate::{
     pipeline::{Pacing, Pipeline},
     sans_io::{
         decoder::{Decoder, DecoderOptions},
-        error::Problem,
+        error::{Problem, close},
         recording::{
             Flags, Item, What,
             records::{ConnClose, Header, Status},
@@ -22,9 +22,6 @@ use crate::{
     },
     source::{Position, load},
 };
-
-/// WebSocket close code of a connection that its process did not close itself.
-const GONE: u32 = 1006;
 
 /// What the owner of the channel is doing, for its successor.
 #[derive(Debug, Deserialize, Serialize)]
@@ -200,7 +197,8 @@ impl Channel {
         self.intend(Some((user, is_shared)));
         if continues {
             let reason = "the node of this connection is gone".to_owned();
-            let close = ConnClose { code: GONE, reason, will_retry: true, ..ConnClose::default() };
+            let close =
+                ConnClose { code: close::ABNORMAL.into(), reason, will_retry: true, ..ConnClose::default() };
             pipeline.take_over(&self.hub.backlog(), close).await;
         }
     }

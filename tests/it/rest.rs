@@ -227,7 +227,7 @@ async fn the_root_page_depends_on_the_accept_header() {
     let rig = Rig::start();
     let answer = rig.http("GET", "/", "").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
-    assert!(answer.body.starts_with("livetape ") && answer.body.contains("POST /shutdown"));
+    assert!(answer.body.starts_with("livetape ") && answer.body.contains("\nPOST   /shutdown"));
     let browser =
         "GET / HTTP/1.1\r\nhost: localhost\r\naccept: text/html,*/*;q=0.8\r\nconnection: close\r\n\r\n";
     let answer = rig.raw(browser).await;

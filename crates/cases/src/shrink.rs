@@ -2,7 +2,8 @@
 //!
 //! The search removes *units*: messages, and then what is special about those that are left (comments, nicknames,
 //! users, gaps). A block of units that cannot go together is split in two, streaks last. Finally each unit that is
-//! left is tried alone, until none can go: each is needed then.
+//! left is tried alone, until none can go: each is needed then. Where gaps take time, they are closed before all, so that
+//! the other runs are short.
 //!
 //! Several candidates can be tried at once. They are those that the search probably needs after the ones under way,
 //! and answers are remembered until it gets there. So the result depends on the answers, but not on their order.

@@ -163,22 +163,6 @@ mod tests {
     }
 
     #[test]
-    fn id_0_is_never_a_duplicate() {
-        let mut dedup = Dedup::default();
-        assert_eq!([dedup.check_id(ROOM, 0, false), dedup.check_id(ROOM, 0, true)], [None, None]);
-    }
-
-    #[test]
-    fn a_final_without_a_group_is_never_a_duplicate() {
-        let mut dedup = Dedup::default();
-        let streak = StreakKey { user_id: 1, gift_id: 2, group_id: 0 };
-        assert_eq!([dedup.check_final(ROOM, streak), dedup.check_final(ROOM, streak)], [None, None]);
-        let streak = StreakKey { group_id: 3, ..streak };
-        let twice = [dedup.check_final(ROOM, streak), dedup.check_final(ROOM, streak)];
-        assert_eq!(twice, [None, Some(Duplicate::GiftFinal)]);
-    }
-
-    #[test]
     fn only_history_is_deduplicated_by_text() {
         let mut dedup = Dedup::default();
         let comment = || Comment { user_id: 1, create_time: 2, text: "hi".into() };

@@ -321,6 +321,8 @@ pub mod close {
     pub const NORMAL: u16 = 1000;
     /// The server is shutting down.
     pub const GOING_AWAY: u16 = 1001;
+    /// The close frame had no code. Never sent.
+    pub const NO_CODE: u16 = 1005;
     /// The connection ended without a close frame. Never sent.
     pub const ABNORMAL: u16 = 1006;
     /// The peer violated the protocol.

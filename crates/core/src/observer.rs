@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 
 use super::{
+    error::close,
     recognise::{is_other_address, is_push_frame, is_webcast_address, room_in, user_asked},
     recording::{
         Flags, Frame, Item, Opcode, What,
@@ -21,9 +22,8 @@ const HELD_MAX: usize = 16;
 const HOSTS_MAX: usize = 256;
 /// Number of unrecognised frames after which a socket is ignored.
 const FRAMES_LOOKED_AT_MAX: u32 = 20;
-/// Opcode of a close frame (RFC 6455 §5.5.1), and the code of one without a code.
+/// Opcode of a close frame (RFC 6455 §5.5.1).
 const CLOSE: u8 = 8;
-const NO_CODE: u16 = 1005;
 /// Header with the room of a sign server's answer.
 const ROOM_HEADER: &str = "x-room-id";
 
@@ -241,7 +241,7 @@ fn room_answered(http: &Http) -> i64 {
 
 /// Reads the payload of a close frame.
 fn closed(bytes: &[u8], is_sent: bool) -> ConnClose {
-    let code = bytes.first_chunk().map_or(NO_CODE, |code| u16::from_be_bytes(*code));
+    let code = bytes.first_chunk().map_or(close::NO_CODE, |code| u16::from_be_bytes(*code));
     let reason = String::from_utf8_lossy(bytes.get(2..).unwrap_or_default()).into_owned();
     let who = if is_sent { Who::Us } else { Who::Upstream };
     ConnClose { code: code.into(), reason, who: who.into(), will_retry: false }

@@ -23,7 +23,6 @@ use crate::{
     cli::process::{
         ending::Signal,
         output::{shown, warn},
-        signals::passed,
     },
     clock,
     sans_io::error::{Code, Problem},
@@ -114,7 +113,7 @@ impl Child {
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         tokio::select! { biased;
             status = self.process.wait() => return status,
-            () = passed(self.deadline) => {}
+            () = clock::passed(self.deadline) => {}
         }
         self.deadline = None;
         if !self.is_quiet {

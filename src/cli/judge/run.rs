@@ -295,10 +295,7 @@ impl Run<'_> {
     /// Returns an error if the clients are not connected in time; otherwise never returns.
     async fn late(&self, started: Instant) -> Problem {
         let time = self.args.connect_time;
-        match started.checked_add(time) {
-            Some(due) => sleep_until(due).await,
-            None => std::future::pending().await,
-        }
+        clock::passed(started.checked_add(time)).await;
         if self.is_connected() {
             std::future::pending::<()>().await;
         }

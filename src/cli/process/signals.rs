@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::timeout_at;
 use tracing::info;
 
 use super::{
@@ -88,15 +88,8 @@ async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) 
             () = control.shutdown().cancelled(), if deadline.is_none() => {
                 deadline = clock::now().checked_add(shutdown_time);
             }
-            () = passed(deadline) => return format!("shutdown took longer than {shutdown_time:?}"),
+            () = clock::passed(deadline) => return format!("shutdown took longer than {shutdown_time:?}"),
         }
-    }
-}
-
-pub(crate) async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

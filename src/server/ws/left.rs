@@ -14,8 +14,6 @@ use crate::{
 
 /// Maximum number of connections that have left in the list.
 pub(crate) const LEFT_MAX: usize = 100;
-/// Close code if the client's close frame has none.
-const NO_CODE: u16 = 1005;
 /// Reason that the library puts in place of a close code that must not be sent, such as 1005.
 const INVALID_CODE: &str = "Protocol violation";
 
@@ -59,6 +57,6 @@ pub(super) fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
     match frame {
         Some(frame) if frame.reason == INVALID_CODE => (close::PROTOCOL, PROTOCOL_ERROR.to_owned()),
         Some(frame) => (frame.code.into(), frame.reason.to_string()),
-        None => (NO_CODE, String::new()),
+        None => (close::NO_CODE, String::new()),
     }
 }

@@ -3,20 +3,13 @@
 
 use livetape::source::live;
 
-use crate::support::{As, Setup, UPSTREAM};
+use crate::{
+    mock::scenarios::names,
+    support::{As, Setup, UPSTREAM},
+};
 
 /// Virtual seconds after which Ctrl-C ends a scenario that continues.
 const SECS_MAX: u64 = 1_200;
-
-fn names() -> Vec<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scenarios");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let scenarios = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    let mut names: Vec<_> =
-        scenarios.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    names.sort();
-    names
-}
 
 /// Scenarios about the sign server run with a sign server.
 async fn play(name: &str) -> Vec<String> {
@@ -26,8 +19,9 @@ async fn play(name: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn each_scenario_gives_the_expected_result() {
-    for name in names() {
-        let lines = play(&name).await;
+    for file in names() {
+        let name = file.trim_end_matches(".toml");
+        let lines = play(name).await;
         insta::assert_snapshot!(format!("scenario-{name}"), lines.join("\n"));
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::sans_io::{
     dedup::StreakKey,
-    error::Code,
+    error::{Code, close},
     recording::{
         Flags, Item, What,
         records::{ConnClose, ConnOpen, Status, conn_close::Who},
@@ -33,8 +33,6 @@ const FAILURES: u32 = 3;
 const FAILURE_WAIT_MS: u64 = 2_000;
 /// What is added to the id of a room for that of the host's next LIVE.
 const NEXT_ROOM: i64 = 1 << 40;
-/// Close code at the end of a LIVE (RFC 6455 §7.4.1).
-const NORMAL: u32 = 1000;
 
 fn item(offset: Duration, conn: u32, what: What) -> Item {
     Item { offset, conn, flags: Flags(Flags::EDITED), what }
@@ -162,7 +160,7 @@ impl Restart {
         for &conn in self.open.keys() {
             let reason = "the LIVE has ended".into();
             let who = Who::Upstream.into();
-            let close = ConnClose { code: NORMAL, reason, who, will_retry: false };
+            let close = ConnClose { code: close::NORMAL.into(), reason, who, will_retry: false };
             items.push(item(offset, conn, What::ConnClose(close)));
         }
         for (conn, open) in self.open {

@@ -2,7 +2,7 @@
 
 use super::{ROOM_ID, USER, millis, show::Show, unix_ms};
 use crate::sans_io::{
-    error::Code,
+    error::{Code, close},
     recording::{
         Flags, Frame, Item, Opcode, What,
         records::{ConnClose, ConnOpen, Status, conn_close::Who},
@@ -18,9 +18,6 @@ const DELAY_MS: u64 = 40;
 const BREAKS_AT: u64 = 730;
 /// Time until it is reconnected, in milliseconds.
 const BACK_AFTER_MS: u64 = 2_500;
-/// Close code of a lost connection (RFC 6455 §7.4.1).
-const ABNORMAL: u32 = 1006;
-const NORMAL: u32 = 1000;
 
 /// The connection to a room.
 pub(super) struct RoomState {
@@ -80,7 +77,7 @@ impl RoomState {
             self.add(
                 now_ms + 500,
                 false,
-                What::ConnClose(ConnClose { code: NORMAL, reason, who, will_retry: false }),
+                What::ConnClose(ConnClose { code: close::NORMAL.into(), reason, who, will_retry: false }),
             );
         }
         std::mem::take(&mut self.items)
@@ -106,7 +103,7 @@ impl RoomState {
         self.is_open = false;
         let reason = "the connection was lost".to_owned();
         let who = Who::Network.into();
-        let close = ConnClose { code: ABNORMAL, reason: reason.clone(), who, will_retry: true };
+        let close = ConnClose { code: close::ABNORMAL.into(), reason: reason.clone(), who, will_retry: true };
         self.add(self.breaks_ms, false, What::ConnClose(close));
         let status = Status {
             code: Code::ConnectionLost.name().into(),

@@ -61,13 +61,29 @@ pub(crate) async fn openapi() -> Response {
     schema::document(&document())
 }
 
-fn document() -> Value {
-    let settings =
-        || SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = DEFINITIONS.into());
-    let mut schemas = Schemas {
-        read: settings().for_deserialize().into_generator(),
-        write: settings().for_serialize().into_generator(),
+/// Returns a line for each method of each path, for people.
+pub(crate) fn addresses() -> String {
+    let line = |Route { method, path, summary, query, .. }: Route| {
+        let names = Vec::from_iter(query.iter().map(|param| format!("{}=", param.name)));
+        let query = if names.is_empty() { String::new() } else { format!("\n       ?{}", names.join("&")) };
+        format!("{:<6} {path}  {summary}{query}\n", method.to_uppercase())
     };
+    routes::routes(&mut Schemas::new()).into_iter().map(line).collect()
+}
+
+impl Schemas {
+    fn new() -> Self {
+        let settings =
+            || SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = DEFINITIONS.into());
+        Self {
+            read: settings().for_deserialize().into_generator(),
+            write: settings().for_serialize().into_generator(),
+        }
+    }
+}
+
+fn document() -> Value {
+    let mut schemas = Schemas::new();
     let failure = schemas.write.subschema_for::<refusal::ErrorBody>().to_value();
     let mut paths = Map::new();
     for route in routes::routes(&mut schemas) {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::time::Instant;
 use tungstenite::{
     Error, Message,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -19,20 +18,20 @@ use super::{
     Driver, STREAM_ENDED,
     connect::Link,
 };
-use crate::sans_io::{
-    error::{Code, close},
-    recording::{
-        Flags, Frame, Opcode, What,
-        records::{ConnClose, conn_close::Who},
+use crate::{
+    clock,
+    sans_io::{
+        error::{Code, close},
+        recording::{
+            Flags, Frame, Opcode, What,
+            records::{ConnClose, conn_close::Who},
+        },
+        session::{Outcome, RATE_BYTES_MAX, Session},
     },
-    session::{Outcome, RATE_BYTES_MAX, Session},
 };
 
 /// Maximum time for sending a frame; beyond it, the socket counts as dead.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// Close codes for a close without a frame, and for a frame without a code (RFC 6455 §7.4.1).
-const ABNORMAL: u16 = 1006;
-const NO_CODE: u16 = 1005;
 
 /// A lost connection, and how long it was healthy.
 pub(super) struct Lost {
@@ -67,7 +66,7 @@ impl Driver {
             let is_full = self.upstream.held.is_full();
             tokio::select! { biased;
                 () = stop.cancelled() => return self.close_stopped(socket).await,
-                () = sleep_until(due) => {
+                () = clock::passed(due) => {
                     let now = self.upstream.now();
                     if is_full {
                         // The pause in reading was ours, so the silence does not show that the room is dead.
@@ -110,11 +109,11 @@ impl Driver {
                 Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
                 Some(Err(error @ Error::Io(_))) => broken = Some(Unreached::of_socket(&error).why),
                 Some(Err(error)) => {
-                    session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why);
+                    session.handle_closed(close::ABNORMAL, &Unreached::of_socket(&error).why);
                     break;
                 }
                 None => {
-                    session.handle_closed(ABNORMAL, "nothing could be sent for 10 s");
+                    session.handle_closed(close::ABNORMAL, "nothing could be sent for 10 s");
                     break;
                 }
             }
@@ -141,8 +140,9 @@ impl Driver {
                 self.note_frame(Opcode::TEXT, Bytes::from(text), 0);
             }
             Some(Ok(Message::Close(frame))) => {
-                let (code, reason) = frame
-                    .map_or((NO_CODE, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+                let (code, reason) = frame.map_or((close::NO_CODE, String::new()), |frame| {
+                    (frame.code.into(), frame.reason.to_string())
+                });
                 session.handle_closed(code, &reason);
             }
             // The library answers pings. They do not show that the room is alive.
@@ -150,9 +150,9 @@ impl Driver {
             Some(Ok(Message::Frame(_))) => {}
             Some(Err(Error::Io(error))) if error.kind() == Received::TOO_MUCH => session.handle_flood(),
             Some(Err(error)) => {
-                session.handle_closed(ABNORMAL, broken.unwrap_or(&Unreached::of_socket(&error).why));
+                session.handle_closed(close::ABNORMAL, broken.unwrap_or(&Unreached::of_socket(&error).why));
             }
-            None => session.handle_closed(ABNORMAL, broken.unwrap_or("closed without a close frame")),
+            None => session.handle_closed(close::ABNORMAL, broken.unwrap_or("closed without a close frame")),
         }
     }
 
@@ -195,7 +195,7 @@ impl Driver {
 
 impl Lost {
     fn closed(code: u16, reason: String, healthy: Duration) -> Self {
-        let is_network = code == ABNORMAL;
+        let is_network = code == close::ABNORMAL;
         let detail = match (is_network, reason.is_empty()) {
             (true, _) => format!("the connection to the room broke: {reason}"),
             (false, true) => format!("TikTok closed the connection with {code}"),
@@ -207,7 +207,13 @@ impl Lost {
 
     fn stale(healthy: Duration) -> Self {
         let reason = "no frame for 60 s";
-        Self::new(ABNORMAL, reason.to_owned(), Who::Us, format!("the room is silent: {reason}"), healthy)
+        Self::new(
+            close::ABNORMAL,
+            reason.to_owned(),
+            Who::Us,
+            format!("the room is silent: {reason}"),
+            healthy,
+        )
     }
 
     /// Not retried, because the upstream would send as much after reconnecting.
@@ -222,12 +228,5 @@ impl Lost {
         // `will_retry` is set later, when the next attempt is known.
         let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
         Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }

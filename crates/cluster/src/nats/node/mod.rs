@@ -15,7 +15,7 @@ use futures_util::StreamExt as _;
 use term::{Running, changed, ended};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
 
@@ -181,8 +181,8 @@ impl Node {
                 Some(message) = self.reports.next() => self.note(&message),
                 _ = self.reporting.tick() => self.report().await,
                 () = self.pauses.wait() => self.report().await,
-                () = until(due) => self.tell(Input::Tick),
-                () = until(self.leaving), if self.leaving.is_some() => break,
+                () = clock::passed(due) => self.tell(Input::Tick),
+                () = clock::passed(self.leaving), if self.leaving.is_some() => break,
             }
         }
         self.end().await;
@@ -327,12 +327,5 @@ impl Node {
             told.clone_from(intent);
             is_news
         });
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }
