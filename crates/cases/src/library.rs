@@ -101,6 +101,7 @@ impl fmt::Display for Library {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Suite;
 
     #[test]
     fn a_library_is_named_with_its_version() {
@@ -111,5 +112,18 @@ mod tests {
             assert_eq!(named(other), None, "{other}");
         }
         assert_eq!(named(&format!("TikTokLive.py/{}", "1".repeat(31))), None);
+    }
+
+    #[test]
+    fn its_defects_are_of_cases_that_exist() {
+        for known in &KNOWN {
+            for (case, what) in known.defects {
+                assert!(Suite::Room.find(case).is_ok(), "{case}");
+                let library = Library { known, version: "9.9".to_owned() };
+                let said = format!("known of {} {}: {what}", known.name, known.seen);
+                assert_eq!(library.defect(case), Some(said));
+                assert_eq!(library.defect("plain"), None);
+            }
+        }
     }
 }
