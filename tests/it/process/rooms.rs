@@ -23,6 +23,10 @@ use crate::support::{
 const LIVE: &str = r#"cd "$TMPDIR"; "$0" live demo --upstream "$LIVETAPE_MOCK_URL" --port 0 --quiet --record show.bin $1
 code=$?; "$0" info --totals show*.bin; [ $code = 3 ] || exit $code"#;
 
+/// Records the room, and counts messages that were sent again.
+const REPEATS: &str = r#"cd "$TMPDIR"; "$0" live demo --upstream "$LIVETAPE_MOCK_URL" --port 0 --quiet --record show.bin
+echo "chats $("$0" events show.bin --no-dedup --types chat | wc -l)""#;
+
 /// Not a test: a faulty client, if `livetape test` runs it.
 #[test]
 fn client() {
@@ -66,10 +70,14 @@ async fn crash_on_gift() {
 
 /// Runs `livetape live` with a flag in cases of rooms.
 fn judge_live(flag: &str, cases: &[&str], expected: &str) -> Output {
+    judge_script(LIVE, flag, cases, expected)
+}
+
+fn judge_script(script: &str, flag: &str, cases: &[&str], expected: &str) -> Output {
     let program = program();
     let cases = cases.iter().flat_map(|name| ["--case", name]);
     let args = ["test", "demo", "--suite", "room", "--speed", "100", "--json", "--expect", expected];
-    let command = ["--", "sh", "-c", LIVE, &program, flag];
+    let command = ["--", "sh", "-c", script, &program, flag];
     let args = Vec::from_iter(args.into_iter().chain(cases).chain(command));
     livetape(&args).output().unwrap()
 }
@@ -99,6 +107,16 @@ fn a_client_that_is_right_passes() {
     let output = judge_live("", &cases, "diamonds {diamonds}");
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((output.status.code(), &report["passed"]), (Some(0), &cases.len().into()), "{report:#}");
+}
+
+#[test]
+fn messages_that_are_sent_again_are_named() {
+    let output = judge_script(REPEATS, "", &["plain", "duplicates", "repeated-history"], "chats {chats}");
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    for case in report["cases"].as_array().unwrap() {
+        assert_eq!(case["failures"][0]["diagnosis"], "repeated_messages", "{report:#}");
+    }
+    assert_eq!(report["failed"], 3);
 }
 
 #[test]

@@ -27,10 +27,10 @@ const legend = ([chats, gifts, likes, joins]) => `
 **↻** it connected again by itself. The tables below have the numbers.
 `
 
-const SCORE = `
+const score = (date) => `
 ## Score
 
-What each client passes of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), as it is: a bot around it counts each id once, and does not
+What each client passed on ${date} of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), as it is: a bot around it counts each id once, and does not
 start the client again. A bot that restarts it passes more.
 
 | client | cases | fails |
@@ -46,13 +46,13 @@ status; **waits**: no answer and no error for 25 s; **keeps trying**: more than 
 endings, are all that a cell may have, for the reason below the table.
 `
 
-/** Writes the document. `results` maps clients to maps of scenarios to texts, `scores` some of them to cells; `counts` are those of the recording. */
-export function write(clients, results, scores, counts) {
+/** Writes the document. `results` maps clients to maps of scenarios to texts, `scores` some of them to cells, of this date; `counts` are those of the recording. */
+export function write(clients, results, scores, date, counts) {
   const scenarios = [...results.get(clients[0].name).keys()]
   const overview = scenarios.map((scenario) => [`\`${scenario}\``, ...clients.map(({ name }) => summary(results.get(name).get(scenario), counts))])
   const table = [['scenario', ...clients.map(({ name }) => name)], Array(clients.length + 1).fill('---'), ...overview].map((cells) => `| ${cells.join(' | ')} |\n`)
-  const score = [...scores].map(([name, cells]) => `| ${name} | ${cells} |\n`)
-  return [INTRODUCTION, legend(counts), '\n', ...table, SCORE, ...score, PARTS, ...clients.map((client) => section(client, results.get(client.name)))].join('')
+  const rows = [...scores].map(([name, cells]) => `| ${name} | ${cells} |\n`)
+  return [INTRODUCTION, legend(counts), '\n', ...table, score(date), ...rows, PARTS, ...clients.map((client) => section(client, results.get(client.name)))].join('')
 }
 
 function summary(texts, counts) {
@@ -70,6 +70,9 @@ function section({ name, licence, note, varies = [] }, cells) {
   const notes = [note, ...new Set(varies.map(({ why }) => `Ranges: ${why}`))]
   return [`\n### ${name}\n\nLicence: ${licence}.\n\n`, HEAD, ...lines, ...notes.map((text) => `\n${text}\n`)].join('')
 }
+
+/** Reads the date of a document's scores. */
+export const readDate = (document) => /\bpassed on (\S+)/.exec(document)?.[1]
 
 /** Reads the scores of a document. */
 export function readScores(document) {

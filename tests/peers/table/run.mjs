@@ -9,7 +9,7 @@ import { linesOf } from '../mock.mjs'
 import { readBatches } from '../session.mjs'
 import { COUNTED, runCell, SHOW } from './cell.mjs'
 import { clients as all } from './clients.mjs'
-import { differences, ranged, read, readScores, write } from './document.mjs'
+import { differences, ranged, read, readDate, readScores, write } from './document.mjs'
 import { scoreOf } from './score.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -52,12 +52,14 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
 
 /** Scores run one after the other: `livetape test` already runs many rooms at once. */
 const scores = readScores(await readFile(DOCUMENT, 'utf8').catch(() => ''))
+let date = readDate(await readFile(DOCUMENT, 'utf8').catch(() => ''))
 const differing = []
 for (const client of clients) {
   if (only.length > 0 && !only.some((part) => client.name.includes(part) || part === 'score')) continue
   const score = await scoreOf(path.resolve(livetape), path.resolve(target), client).catch((error) => `fails: ${error.message}`)
   if (score !== scores.get(client.name)) differing.push(`${client.name}: ${score}; expected ${scores.get(client.name)}`)
   scores.set(client.name, score)
+  if (mode === '--write') date = new Date().toISOString().slice(0, 10)
   console.error(`${client.name}: ${score}`)
 }
 
@@ -79,7 +81,7 @@ async function newDocument() {
     return [name, new Map(scenarios.map((scenario) => [scenario, ranged(client, scenario, cells[scenario] ?? MISSING)]))]
   })
   const events = await linesOf(livetape, ['events', SHOW.play, '--no-dedup', '--types', COUNTED.join()])
-  return write(clients, new Map(merged), scores, COUNTED.map((type) => events.filter((event) => event.type === type).length))
+  return write(clients, new Map(merged), scores, date, COUNTED.map((type) => events.filter((event) => event.type === type).length))
 }
 
 if (mode === '--check') await compare()

@@ -154,7 +154,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         }
     }
 
-    fn keep(&self, push: Push, is_whole: bool) {
+    pub(super) fn keep(&self, push: Push, is_whole: bool) {
         let (connection, offset) = (self.connection.number, self.offset());
         self.connection.mock.lock().keep(Sent { connection, offset, push, is_whole });
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     scenario::{Fault, FaultKind, Start},
-    state::journal::Happened,
+    state::journal::{Happened, Push},
 };
 
 /// How long a client may take to obey a `close` push frame.
@@ -76,6 +76,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 let settings = &self.joined.settings;
                 let chats = settings.show.history(self.joined.segment, self.progress.at, settings.history);
                 let frame = self.maker.history(chats, next);
+                self.keep(Push::Made(frame.clone()), true);
                 self.write(frames::BINARY, &frame).await?;
             }
             FaultKind::Frames(fault, count) => self.progress.mangler.add(*fault, *count),
