@@ -43,6 +43,10 @@ const KNOWN: [Known; 2] = [
             ("rate-limited-untold", UNTOLD),
             ("bad-gzip", DAMAGED),
             ("truncated-protobuf", DAMAGED),
+            (
+                "burst",
+                "when the room closes the connection, it drops up to 32 frames that it has received and not decoded",
+            ),
         ],
         seen: "7.0.1",
     },
