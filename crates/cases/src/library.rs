@@ -71,7 +71,8 @@ impl Library {
     }
 
     /// Returns what the library itself does wrong in a case, if that is known.
-    pub(crate) fn defect(&self, case: &str) -> Option<String> {
+    #[must_use]
+    pub fn defect(&self, case: &str) -> Option<String> {
         let Known { name, defects, seen, .. } = self.known;
         let (_, what) = defects.iter().find(|(of, _)| *of == case)?;
         Some(format!("known of {name} {seen}: {what}"))

@@ -81,7 +81,7 @@ pub struct Failure {
     pub candidates: BTreeMap<&'static str, Candidate>,
     /// What was wrong, in one line: a fragment that starts with a verb.
     pub message: String,
-    /// More about it, in lines: the mistake that explains the value.
+    /// More about it, in lines: the mistake that explains the value, or what the library is known for.
     pub detail: Option<String>,
     /// What the client does in many cases, for one reason.
     pub habit: Option<Habit>,
@@ -231,10 +231,7 @@ pub fn line(outcome: &Outcome, width: usize) -> String {
     };
     let lines = outcome.failures.iter().flat_map(Failure::lines);
     let same = outcome.is_as_in_plain.then(|| AS_IN_PLAIN.to_owned());
-    let known = outcome.library.as_ref().and_then(|library| library.defect(outcome.case));
-    let known = known.filter(|_| outcome.verdict == Verdict::Failed);
-    let lines = lines.filter(|_| !outcome.is_as_in_plain);
-    let mut lines = reason.into_iter().chain(same).chain(lines).chain(known);
+    let mut lines = reason.into_iter().chain(same).chain(lines.filter(|_| !outcome.is_as_in_plain));
     let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
     let mut text =
         format!("  {verdict:<6}{:<width$}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();

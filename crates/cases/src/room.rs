@@ -76,10 +76,8 @@ pub struct Conduct {
     requests: BTreeMap<String, Vec<Duration>>,
     /// The last wait that was stated for a path, and since when.
     waits: BTreeMap<String, (Duration, Duration)>,
-    /// How many more times a path was requested too early after the first time, the index of the complaint about it, and
-    /// its first message.
-    early: BTreeMap<String, (usize, usize, String)>,
-    /// Paths that were complained about because of their rate.
+    /// Paths that were requested too early, and too often: one complaint about each is enough.
+    early: BTreeSet<String>,
     hammered: BTreeSet<String>,
     awaited: Option<Awaited>,
     /// Number of open WebSockets, and of those ever opened.
@@ -153,19 +151,10 @@ impl Conduct {
         self.attempts += usize::from(path.contains("/ws"));
         if let Some((told, wait)) = self.waits.remove(path)
             && at + EARLY_MAX < told + wait
+            && self.early.insert(path.to_owned())
         {
             let (after, wait) = ((at - told).as_secs_f64(), wait.as_secs_f64().ceil());
-            let first = format!("requested {path} {after:.1} s after it was told to wait {wait} s");
-            match self.early.get_mut(path) {
-                Some((count, at, first)) => {
-                    *count += 1;
-                    self.complaints[*at].message = format!("{first}, and {count} more times too early");
-                }
-                None => {
-                    self.early.insert(path.to_owned(), (0, self.complaints.len(), first.clone()));
-                    self.complain(None, &first);
-                }
-            }
+            self.complain(None, &format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
         }
         let times = self.requests.entry(path.to_owned()).or_default();
         times.push(at);
@@ -297,10 +286,8 @@ mod tests {
             let conduct = after([(0, refused(Some(2))), (again, ok(SIGN))]);
             assert_eq!(conduct.complaints.len(), complaints, "{again}: {:?}", conduct.complaints);
         }
-        let often = after((0..4).map(|number| (number * 500, refused(Some(2)))));
-        let text = "requested /webcast/fetch 0.5 s after it was told to wait 2 s, and 2 more times too early";
-        assert_eq!(messages(&often), [text]);
-        let early = after([(0, refused(Some(2))), (500, refused(Some(2)))]);
+        // Four times, and one complaint.
+        let early = after((0..4).map(|number| (number * 500, refused(Some(2)))));
         assert_eq!(messages(&early), ["requested /webcast/fetch 0.5 s after it was told to wait 2 s"]);
         assert!(after([(0, refused(Some(2))), (1, ok("/live"))]).complaints.is_empty());
         assert!(after([(0, refused(None)), (1, ok(SIGN))]).complaints.is_empty());

@@ -48,6 +48,14 @@ pub enum Suite {
     Room,
 }
 
+impl Case {
+    /// Whether a client mostly waits. In a room, none does more than where nothing arrives.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.script.waits() || self.room.scenario == Some("stall")
+    }
+}
+
 impl Suite {
     /// Returns the name.
     #[must_use]

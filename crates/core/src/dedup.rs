@@ -160,6 +160,8 @@ mod tests {
         assert_eq!(dedup.check_id(ROOM, 1, false), Some(Duplicate::MessageId));
         assert_eq!(dedup.check_id(ROOM, 1, true), Some(Duplicate::History));
         assert_eq!(dedup.check_id(ROOM + 1, 1, false), None);
+        // Messages without an id are not the same one.
+        assert_eq!([dedup.check_id(ROOM, 0, false), dedup.check_id(ROOM, 0, true)], [None, None]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ def count(event, total, number):
     if message_id:
         seen.add(message_id)
     totals[total] += number()
-    print(" ".join(f"{name}: {total}" for name, total in totals.items()), flush=True)
+    print(" ".join(f"{name}: {value}" for name, value in totals.items()), flush=True)
 
 
 def added(event):

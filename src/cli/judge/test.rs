@@ -153,13 +153,12 @@ impl Session {
         let mut running = JoinSet::new();
         // Those that mostly wait do so beside the others.
         let mut waiting = 0;
-        if jobs > 1 && self.plan.suite == Suite::Room {
-            waiting = jobs * ROOMS_A_JOB;
-            // It takes longest, and begins first.
-            cases.make_contiguous().sort_by_key(|case| case.room.scenario != Some("stall"));
-        } else if jobs > 1 {
-            cases.make_contiguous().sort_by_key(|case| !case.script.waits());
-            waiting = cases.iter().filter(|case| case.script.waits()).count();
+        if jobs > 1 {
+            cases.make_contiguous().sort_by_key(|case| !case.waits());
+            waiting = match self.plan.suite {
+                Suite::Feed => cases.iter().filter(|case| case.waits()).count(),
+                Suite::Room => jobs * ROOMS_A_JOB,
+            };
         }
         loop {
             while running.len() < jobs + waiting

@@ -152,9 +152,15 @@ impl Plan {
         let env = Vec::from_iter(env.into_iter().chain(variables(case, folder.path(), right)?));
         let is_plain = case.name == PLAIN;
         let trial = Trial { plan: self, is_plain, patience, venue, folder: folder.path() };
-        let Some(Judged { failures, output, manner, has_crashed }) = trial.judge(&env).await? else {
+        let Some(Judged { mut failures, output, manner, has_crashed }) = trial.judge(&env).await? else {
             return Ok(None);
         };
+        let library = venue.library();
+        let defect = library.as_ref().and_then(|library| library.defect(case.name));
+        if let (Some(failure), Some(defect)) = (failures.last_mut(), defect) {
+            failure.detail =
+                Some(Vec::from_iter(failure.detail.take().into_iter().chain([defect])).join("\n"));
+        }
         let outcome = Outcome {
             case: case.name,
             output: if failures.is_empty() { Vec::new() } else { output.last_lines() },
@@ -162,7 +168,7 @@ impl Plan {
             took: clock::now() - started,
             failures,
             is_as_in_plain: false,
-            library: venue.library(),
+            library,
             has_crashed,
             again: self.again(&self.recording, case),
         };

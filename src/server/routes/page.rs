@@ -15,7 +15,11 @@ pub(crate) fn page(headers: &HeaderMap) -> Response {
     let mut response = match accept {
         #[cfg(feature = "page")]
         accept if accept.contains("text/html") => assets::index(headers),
-        _ => format!("livetape {}\n\n{}", env!("CARGO_PKG_VERSION"), openapi::addresses()).into_response(),
+        _ => {
+            let (version, addresses) = (env!("CARGO_PKG_VERSION"), openapi::addresses());
+            format!("livetape {version}\n\n{addresses}\n/openapi.json describes bodies and responses.\n")
+                .into_response()
+        }
     };
     response.headers_mut().append(header::VARY, header::HeaderValue::from_static("accept"));
     response

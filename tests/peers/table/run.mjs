@@ -35,7 +35,8 @@ const cells = scenarios.flatMap((scenario) => clients.map((client) => ({ client,
 const frames = readBatches(await linesOf(livetape, ['cat', SHOW.play, '--json'])).filter(({ needsAck }) => needsAck)
 const ends = frames.slice(-FRAMES_AT_END).map(({ logId }) => logId)
 const started = performance.now()
-const expected = read(await readFile(DOCUMENT, 'utf8').catch(() => ''))
+const document = await readFile(DOCUMENT, 'utf8').catch(() => '')
+const expected = read(document)
 const results = new Map(clients.map(({ name }) => [name, new Map()]))
 const waiting = cells.values()
 let done = 0
@@ -51,8 +52,8 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
 }))
 
 /** Scores run one after the other: `livetape test` already runs many rooms at once. */
-const scores = readScores(await readFile(DOCUMENT, 'utf8').catch(() => ''))
-let date = readDate(await readFile(DOCUMENT, 'utf8').catch(() => ''))
+const scores = readScores(document)
+let date = readDate(document)
 const differing = []
 for (const client of clients) {
   if (only.length > 0 && !only.some((part) => client.name.includes(part) || part === 'score')) continue
@@ -67,7 +68,7 @@ console.error(`${cells.length} cells took ${Math.round((performance.now() - star
 
 async function compare() {
   const lines = [...differences(expected, results), ...differing]
-  if (lines.length === 0 && (await readFile(DOCUMENT, 'utf8')) !== (await newDocument())) lines.push('docs/peers.md: its text is not up to date')
+  if (lines.length === 0 && document !== (await newDocument())) lines.push('docs/peers.md: its text is not up to date')
   lines.forEach((line) => console.log(`FAIL ${line}`))
   console.log(`${cells.length} cells of clients and scenarios, ${lines.length} differences from docs/peers.md`)
   process.exitCode = lines.length === 0 && cells.length > 0 ? 0 : 1
