@@ -88,6 +88,23 @@ pub struct Conduct {
     attempts: usize,
 }
 
+/// What paths are for, by how they end: the library sends the requests, so a bot's author may not know them.
+const PURPOSES: [(&str, &str); 5] = [
+    ("/fetch", "the sign server"),
+    ("/ws_reuse_supplement", "the WebSocket"),
+    ("/api-live/user/room", "the user's room"),
+    ("/live", "the user's page"),
+    ("/room/info", "the room's state"),
+];
+
+/// Returns a path with its purpose, if that is known.
+fn named(path: &str) -> String {
+    match PURPOSES.iter().find(|(end, _)| path.trim_end_matches('/').ends_with(end)) {
+        Some((_, purpose)) => format!("{path} ({purpose})"),
+        None => path.to_owned(),
+    }
+}
+
 /// What a client is waited for to do.
 #[derive(Clone, Debug)]
 struct Awaited {
@@ -122,7 +139,7 @@ impl Conduct {
                 }
             }
             Seen::Refused(path, how, wait) => {
-                let what = format!("try again after {how} from {path}");
+                let what = format!("try again after {how} from {}", named(&path));
                 self.awaited = Some(Awaited::new(what, at + wait.unwrap_or_default(), BACK_MAX));
                 self.request(at, &path);
                 if let Some(wait) = wait {
@@ -154,6 +171,7 @@ impl Conduct {
             && self.early.insert(path.to_owned())
         {
             let (after, wait) = ((at - told).as_secs_f64(), wait.as_secs_f64().ceil());
+            let path = named(path);
             self.complain(None, &format!("requested {path} {after:.1} s after it was told to wait {wait} s"));
         }
         let times = self.requests.entry(path.to_owned()).or_default();
@@ -161,7 +179,7 @@ impl Conduct {
         let recent = times.iter().filter(|time| **time + REFUSED_FOR > at).count();
         if recent > ATTEMPTS_A_MINUTE_MAX && self.hammered.insert(path.to_owned()) {
             let over = REFUSED_FOR.as_secs();
-            let most = ATTEMPTS_A_MINUTE_MAX;
+            let (most, path) = (ATTEMPTS_A_MINUTE_MAX, named(path));
             self.complain(
                 Some(Habit::Hammers),
                 &format!("requested {path} {recent} times within {over} s, at most {most} are right"),
@@ -229,6 +247,7 @@ impl Conduct {
         if let Some((path, count)) = recent.max_by_key(|(_, count)| *count).filter(|(_, count)| *count > most)
             && self.complaints.is_empty()
         {
+            let path = named(path);
             self.complain(
                 Some(Habit::Hammers),
                 &format!("requested {path} {count} times in the last {over} s, at most {most} are right"),
@@ -288,7 +307,10 @@ mod tests {
         }
         // Four times, and one complaint.
         let early = after((0..4).map(|number| (number * 500, refused(Some(2)))));
-        assert_eq!(messages(&early), ["requested /webcast/fetch 0.5 s after it was told to wait 2 s"]);
+        assert_eq!(
+            messages(&early),
+            ["requested /webcast/fetch (the sign server) 0.5 s after it was told to wait 2 s"]
+        );
         assert!(after([(0, refused(Some(2))), (1, ok("/live"))]).complaints.is_empty());
         assert!(after([(0, refused(None)), (1, ok(SIGN))]).complaints.is_empty());
     }
@@ -345,10 +367,10 @@ mod tests {
         };
         assert_eq!(judged(2_000, &|| ok("/live")).1, Vec::<String>::new());
         let (_, fast) = judged(1_000, &|| ok("/live"));
-        assert_eq!(fast, ["requested /live 9 times in the last 10 s, at most 6 are right"]);
+        assert_eq!(fast, ["requested /live (the user's page) 9 times in the last 10 s, at most 6 are right"]);
         let (took, storm) = judged(10, &|| ok("/live"));
         assert!(took < 1_000, "{took}");
-        assert_eq!(storm, ["requested /live 31 times within 20 s, at most 30 are right"]);
+        assert_eq!(storm, ["requested /live (the user's page) 31 times within 20 s, at most 30 are right"]);
         assert_eq!(judged(1_000, &|| refused(Some(1))).1, Vec::<String>::new());
         // Who gives up is right.
         let mut once = after([(0, ok("/live"))]);

@@ -78,6 +78,8 @@ struct Way {
     what: String,
     /// The text that is missing, or the exit code.
     is: Option<String>,
+    /// Code of the mistake that explains it, if one was named.
+    mistake: Option<&'static str>,
 }
 
 impl Way {
@@ -87,7 +89,18 @@ impl Way {
             "exit" => failure.got.clone(),
             _ => None,
         };
-        Self { what: failure.what.clone(), is }
+        Self { what: failure.what.clone(), is, mistake: failure.diagnosis }
+    }
+
+    /// Whether a failure can have the same cause. With a smaller show, more mistakes give a number.
+    fn explains(&self, failure: &Failure) -> bool {
+        let Self { what, is, mistake } = Self::of(failure);
+        let is_mistake = |name| mistake == Some(name) || failure.candidates.contains_key(name);
+        (&what, &is) == (&self.what, &self.is) && self.mistake.is_none_or(is_mistake)
+    }
+
+    fn is_among(&self, failures: &[Failure]) -> bool {
+        failures.iter().any(|failure| self.explains(failure))
     }
 }
 
@@ -129,11 +142,10 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
     let mut ways = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
     for _ in 1..RUNS_BEFORE {
         let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else { return stopped() };
-        let now = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
-        if now.is_empty() {
+        if ran.outcome.failures.is_empty() {
             return give_up("❌ COMMAND failed and then passed: a single run of it proves nothing");
         }
-        ways.retain(|way| now.contains(way));
+        ways.retain(|way| way.is_among(&ran.outcome.failures));
     }
     match ways.into_iter().next() {
         Some(way) => Ok(Ok(First { way, patience })),
@@ -183,7 +195,7 @@ impl Search {
             let (candidate, ran) =
                 ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             let fails = match ran {
-                Ok(Some(ran)) => ran.outcome.failures.iter().any(|failure| Way::of(failure) == self.way),
+                Ok(Some(ran)) => self.way.is_among(&ran.outcome.failures),
                 Ok(None) => break,
                 // To the mock, a connection without received frames is not a room, so it cannot play a candidate
                 // from which all of them were removed. No client has failed then, and the search goes on: it keeps
@@ -255,7 +267,7 @@ async fn conclude(
     };
     let mut outcome = Outcome { again, ..ran.outcome };
     // A smaller show may have failures of its own.
-    outcome.failures.retain(|failure| Way::of(failure) == *way);
+    outcome.failures.retain(|failure| way.explains(failure));
     if outcome.failures.is_empty() {
         warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
         return Ok(exit::FAILED);
@@ -282,4 +294,40 @@ fn list(items: &[Item]) -> Result<(), Problem> {
 
 fn messages(count: usize) -> String {
     if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cases::report::Candidate as Mistake;
+
+    #[test]
+    fn a_smaller_show_has_to_fail_by_the_same_mistake() {
+        let failure = |what: &str, got: &str, diagnosis, candidates: &[&'static str]| {
+            let named = candidates.iter().map(|name| (*name, Mistake { doing: "", shown_by: "" }));
+            let candidates = BTreeMap::from_iter(named);
+            Failure { got: Some(got.to_owned()), diagnosis, candidates, ..Failure::new(what, "") }
+        };
+        let way = Way::of(&failure("diamonds", "12", Some("a"), &["a"]));
+        assert!(way.explains(&failure("diamonds", "1", Some("a"), &["a"])));
+        assert!(way.explains(&failure("diamonds", "1", None, &["a", "b"])), "both give the number");
+        for other in [
+            failure("chats", "1", Some("a"), &["a"]),
+            failure("diamonds", "1", Some("b"), &["b"]),
+            failure("diamonds", "1", None, &[]),
+        ] {
+            assert!(!way.explains(&other), "{other:?}");
+        }
+        // What nothing explained may be explained by anything.
+        let unknown = Way::of(&failure("diamonds", "13", None, &[]));
+        assert!(unknown.explains(&failure("diamonds", "1", Some("a"), &["a"])));
+        // An exit code is the cause itself.
+        let exit = Way::of(&failure("exit", "3", None, &[]));
+        assert!(
+            exit.explains(&failure("exit", "3", None, &[]))
+                && !exit.explains(&failure("exit", "4", None, &[]))
+        );
+    }
 }

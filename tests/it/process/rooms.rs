@@ -145,9 +145,14 @@ fn planted_faults_are_found() {
             "hammers",
             "not-found",
             &["--suite", "room"][..],
-            "requested /api-live/user/room/ 31 times within 20 s",
+            "requested /api-live/user/room/ (the user's room) 31 times within 20 s",
         ),
-        ("hammers", "offline", &["--mock-proxy"], "requested /api-live/user/room/ 31 times within 20 s"),
+        (
+            "hammers",
+            "offline",
+            &["--mock-proxy"],
+            "requested /api-live/user/room/ (the user's room) 31 times within 20 s",
+        ),
         ("impatient", "rate-limited-twice", &["--suite", "room"], "s after it was told to wait 2 s"),
         ("gives_up", "plain", &["--suite", "room"], "exited with 0 before it was let in"),
     ] {

@@ -25,7 +25,8 @@ pub enum Stream {
 #[derive(Clone, Debug)]
 pub struct Output {
     expected: Vec<(Expectation, Option<Found>)>,
-    last: VecDeque<Vec<u8>>,
+    /// Lines, and how often each was printed in a row.
+    last: VecDeque<(Vec<u8>, usize)>,
     /// The unfinished lines of both streams, the one written last at the end.
     unfinished: [(Stream, Vec<u8>); 2],
     bytes: u64,
@@ -63,10 +64,14 @@ impl Output {
         self.bytes
     }
 
-    /// Returns the last 20 lines that are not empty, without colours. Other control characters are left.
+    /// Returns the last 20 lines that are not empty, without colours. Other control characters are left. A line that was
+    /// printed several times in a row is one, with its count.
     #[must_use]
     pub fn last_lines(&self) -> Vec<String> {
-        let lines = self.last.iter().map(|line| plain(line).into_owned());
+        let lines = self.last.iter().map(|(line, times)| match times {
+            1 => plain(line).into_owned(),
+            _ => format!("{} ({times} times)", plain(line)),
+        });
         let unfinished = self.unfinished().map(|line| plain(cut(line)).into_owned());
         let mut lines = Vec::from_iter(lines.chain(unfinished));
         lines.drain(..lines.len().saturating_sub(LAST_LINES));
@@ -85,7 +90,8 @@ impl Output {
     /// Returns the memory of all lines, in bytes.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
-        let lines = self.last.iter().chain(self.unfinished.iter().map(|(_, line)| line));
+        let lines =
+            self.last.iter().map(|(line, _)| line).chain(self.unfinished.iter().map(|(_, line)| line));
         let found = self.expected.iter().filter_map(|(_, found)| found.as_ref());
         lines.map(Vec::capacity).sum::<usize>() + found.map(|found| found.shown.capacity()).sum::<usize>()
     }
@@ -104,12 +110,16 @@ impl Output {
                 *found = Some(now);
             }
         }
+        if let Some((_, times)) = self.last.back_mut().filter(|(last, _)| last == cut(line)) {
+            *times += 1;
+            return;
+        }
         // The oldest line's allocation is reused.
         let oldest = if self.last.len() < LAST_LINES { None } else { self.last.pop_front() };
-        let mut kept = oldest.unwrap_or_default();
+        let (mut kept, _) = oldest.unwrap_or_default();
         kept.clear();
         kept.extend_from_slice(cut(line));
-        self.last.push_back(kept);
+        self.last.push_back((kept, 1));
     }
 }
 

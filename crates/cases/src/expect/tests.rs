@@ -236,6 +236,13 @@ fn an_endless_output_takes_bounded_memory() {
 }
 
 #[test]
+fn a_line_that_is_printed_again_and_again_is_one() {
+    let mut output = Output::new(&[]);
+    output.push(Stream::Stderr, b"a\nb\nb\nb\na\nb\n");
+    assert_eq!(output.last_lines(), ["a", "b (3 times)", "a", "b"]);
+}
+
+#[test]
 fn the_parts_of_an_output_do_not_matter() {
     let printed = "a\u{1b}[1m diamonds: 1,\u{1b}[0m234\u{202f}💎\r\n\r\nlast: é\n".as_bytes();
     let read = |size: usize| {
