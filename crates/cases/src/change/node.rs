@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::sans_io::wire::{Field, MESSAGE_BYTES_MAX, Message, Schema};
+use crate::sans_io::wire::{
+    Field, MESSAGE_BYTES_MAX, Message, RawFields, RawValue, Schema, write_bytes, write_number,
+};
 
 /// Maximum nesting that [`edit`] follows. Deeper messages stay unchanged.
 const DEPTH_MAX: u32 = 32;
-/// Wire type of texts and messages.
-const LENGTH_DELIMITED: u8 = 2;
 
 /// A message with its fields in the order sent.
 #[derive(Debug)]
@@ -20,8 +20,10 @@ pub(super) struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Value {
     Number(u64),
-    /// Anything else: its wire type and bytes.
-    Bytes(u8, Bytes),
+    /// A text or a message.
+    Bytes(Bytes),
+    /// Anything else: the field with its key.
+    Other(Bytes),
 }
 
 /// Rewrites a message and all messages in it, innermost first. Returns whether anything changed. A message
@@ -54,7 +56,7 @@ fn edit_bytes(
 ) -> Option<Bytes> {
     let mut node = Node::read(schema, bytes).filter(|_| depth < DEPTH_MAX)?;
     for (number, value) in &mut node.fields {
-        if let Value::Bytes(LENGTH_DELIMITED, bytes) = value
+        if let Value::Bytes(bytes) = value
             && let Some(inner) = schema.field(*number).and_then(|field| field.kind.schema())
             && let Some(edited) = edit_bytes(inner, bytes, depth + 1, visit)
         {
@@ -73,40 +75,26 @@ impl Node {
     }
 
     fn read(schema: &'static Schema, bytes: &Bytes) -> Option<Self> {
-        let (mut fields, mut rest) = (Vec::new(), bytes.clone());
-        while !rest.is_empty() {
-            let key = take_varint(&mut rest)?;
-            let value = match key & 7 {
-                0 => Value::Number(take_varint(&mut rest)?),
-                1 => Value::Bytes(1, take(&mut rest, 8)?),
-                2 => {
-                    let length = take_varint(&mut rest)?;
-                    Value::Bytes(LENGTH_DELIMITED, take(&mut rest, length)?)
-                }
-                5 => Value::Bytes(5, take(&mut rest, 4)?),
-                _ => return None,
+        let mut left = RawFields::of(bytes);
+        let fields = left.by_ref().map(|field| {
+            let value = match field.value {
+                RawValue::Varint(number) => Value::Number(number),
+                RawValue::Bytes(value) => Value::Bytes(bytes.slice_ref(value)),
+                _ => Value::Other(bytes.slice_ref(field.whole)),
             };
-            fields.push((u32::try_from(key >> 3).ok().filter(|number| *number > 0)?, value));
-        }
-        Some(Self { schema, fields, is_changed: false })
+            (field.number, value)
+        });
+        let fields = fields.collect();
+        left.rest().is_empty().then_some(Self { schema, fields, is_changed: false })
     }
 
     fn write(&self) -> Bytes {
         let mut out = Vec::new();
         for (number, value) in &self.fields {
-            let key = u64::from(*number) << 3;
             match value {
-                Value::Number(value) => {
-                    put_varint(key, &mut out);
-                    put_varint(*value, &mut out);
-                }
-                Value::Bytes(wire_type, bytes) => {
-                    put_varint(key | u64::from(*wire_type), &mut out);
-                    if *wire_type == LENGTH_DELIMITED {
-                        put_varint(bytes.len() as u64, &mut out);
-                    }
-                    out.extend_from_slice(bytes);
-                }
+                Value::Number(value) => write_number(*number, *value, &mut out),
+                Value::Bytes(bytes) => write_bytes(*number, bytes, &mut out),
+                Value::Other(whole) => out.extend_from_slice(whole),
             }
         }
         out.into()
@@ -133,14 +121,14 @@ impl Node {
 
     /// Returns a text; empty if it is missing or invalid.
     pub(super) fn text(&self, name: &str) -> &str {
-        let Some(Value::Bytes(_, bytes)) = self.value(name) else { return "" };
+        let Some(Value::Bytes(bytes)) = self.value(name) else { return "" };
         str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// Returns a message in this one.
     pub(super) fn child(&self, name: &str) -> Option<Self> {
         let schema = self.field(name)?.kind.schema()?;
-        let Some(Value::Bytes(_, bytes)) = self.value(name) else { return None };
+        let Some(Value::Bytes(bytes)) = self.value(name) else { return None };
         Self::read(schema, bytes)
     }
 
@@ -149,11 +137,11 @@ impl Node {
     }
 
     pub(super) fn set_text(&mut self, name: &str, text: &str) {
-        self.set(name, Value::Bytes(LENGTH_DELIMITED, Bytes::copy_from_slice(text.as_bytes())));
+        self.set(name, Value::Bytes(Bytes::copy_from_slice(text.as_bytes())));
     }
 
     pub(super) fn set_child(&mut self, name: &str, child: &Self) {
-        self.set(name, Value::Bytes(LENGTH_DELIMITED, child.write()));
+        self.set(name, Value::Bytes(child.write()));
     }
 
     /// Takes the fields of another message with the same schema.
@@ -187,33 +175,6 @@ impl Node {
     }
 }
 
-fn take(rest: &mut Bytes, length: u64) -> Option<Bytes> {
-    let length = usize::try_from(length).ok().filter(|length| *length <= rest.len())?;
-    Some(rest.split_to(length))
-}
-
-fn take_varint(rest: &mut Bytes) -> Option<u64> {
-    let mut number = 0;
-    for (at, &byte) in rest.iter().enumerate().take(10) {
-        number |= u64::from(byte & 0x7f) << (7 * at);
-        if byte < 0x80 {
-            // The tenth byte can only hold one bit.
-            let is_valid = at < 9 || byte < 2;
-            drop(rest.split_to(at + 1));
-            return is_valid.then_some(number);
-        }
-    }
-    None
-}
-
-fn put_varint(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,10 +194,8 @@ mod tests {
         let mut message = chat();
         // Fields 999 and 998: a number of the maximum length, and four fixed bytes.
         let mut payload = message.payload.to_vec();
-        put_varint(999 << 3, &mut payload);
-        put_varint(u64::MAX, &mut payload);
-        put_varint(998 << 3 | 5, &mut payload);
-        payload.extend(*b"abcd");
+        write_number(999, u64::MAX, &mut payload);
+        payload.extend(*b"\xb5\x3eabcd");
         message.payload = payload.into();
         let before = message.clone();
         assert!(
@@ -258,7 +217,7 @@ mod tests {
             edit_top(&mut cut, |node| node.set_number("unheard_of", 1));
             assert_eq!(cut, before);
         }
-        let mut group = Message { payload: Bytes::from_static(b"\x0b\x0c"), ..whole.clone() };
+        let mut group = Message { payload: Bytes::from_static(b"\x0b"), ..whole.clone() };
         let mut unknown = Message { method: "WebcastNewMessage".into(), ..whole.clone() };
         let mut long = whole;
         assert!(!edit(&mut group, |node| node.set_text("content", "")));

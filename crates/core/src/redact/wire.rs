@@ -8,13 +8,13 @@ use prost::encoding::decode_key;
 
 use super::{
     MASK,
-    fields::{is_protobuf, next_field, rewrite},
+    fields::rewrite,
     harmless::{Place, is_harmless},
     is_text, text, whole,
 };
 use crate::{
     host::is_in,
-    wire::{FaultKind, Unzipper, unzip, zip},
+    wire::{FaultKind, RawFields, Unzipper, unzip, zip},
 };
 
 /// First bytes of gzip data.
@@ -49,8 +49,8 @@ pub(super) fn received(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>>
         PAYLOAD_FIELD if is_batch => unzipped(value, unzipper, |plain| {
             // Packed in another way, it could hold anything. A batch that breaks off begins with its
             // messages.
-            let is_begun = next_field(&mut &*plain).is_some_and(|first| first.number == MESSAGES_FIELD);
-            if is_begun || is_protobuf(plain) { batch(plain) } else { whole(plain) }
+            let is_begun = RawFields::of(plain).next().is_some_and(|first| first.number == MESSAGES_FIELD);
+            if is_begun || RawFields::of(plain).are_whole() { batch(plain) } else { whole(plain) }
         }),
         HEADERS_FIELD => header(value),
         _ if is_batch => None,
@@ -95,13 +95,9 @@ pub(super) fn sent(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Returns the types that a push frame states, and the rest of it that is not protobuf.
 fn types(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
-    let (mut rest, mut kinds) = (bytes, Vec::new());
-    while let Some(field) = next_field(&mut rest) {
-        if field.number == TYPE_FIELD {
-            kinds.extend(field.value);
-        }
-    }
-    (kinds, rest)
+    let mut fields = RawFields::of(bytes);
+    let kinds = fields.by_ref().filter(|field| field.number == TYPE_FIELD).filter_map(|field| field.bytes());
+    (kinds.collect(), fields.rest())
 }
 
 /// Whether the types of a push frame are all among the known ones.
@@ -124,12 +120,8 @@ fn message(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Masks the value of a push frame's header unless its name is on the list.
 fn header(entry: &[u8]) -> Option<Vec<u8>> {
-    let (mut rest, mut is_kept) = (entry, false);
-    while let Some(field) = next_field(&mut rest) {
-        if field.number == NAME_FIELD {
-            is_kept = field.value.is_some_and(|name| is_harmless(Place::Header, name));
-        }
-    }
+    let name = RawFields::of(entry).filter(|field| field.number == NAME_FIELD).last();
+    let is_kept = name.and_then(|name| name.bytes()).is_some_and(|name| is_harmless(Place::Header, name));
     rewrite(
         entry,
         |_| false,

@@ -7,8 +7,7 @@ use prost::Message as _;
 use smol_str::SmolStr;
 
 use super::{
-    BATCH_MESSAGES_MAX, Fault, FaultKind, Unzipper,
-    entries::{RawField, next},
+    BATCH_MESSAGES_MAX, Fault, FaultKind, RawField, RawFields, RawValue, Unzipper,
     merge::{fields, merge},
     used, webcast,
 };
@@ -97,13 +96,13 @@ pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
 fn read_in_parts(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
     let (mut messages, mut dropped) = (Vec::new(), 0_usize);
     let (mut others, mut is_whole) = (used::Batch::default(), true);
-    let mut rest = &bytes[..];
+    let mut left = RawFields::of(bytes);
     loop {
-        match next(&mut rest) {
+        match left.try_next() {
             Ok(None) => break,
             // The remaining fields, such as cursor and ack token, are still needed.
             Ok(Some(field)) if is_message(&field) && messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
-            Ok(Some(RawField { number: MESSAGES_FIELD, value: Some(message), .. })) => {
+            Ok(Some(RawField { number: MESSAGES_FIELD, value: RawValue::Bytes(message), .. })) => {
                 messages.extend(read_entry(&bytes.slice_ref(message), faults));
             }
             Ok(Some(field)) => is_whole &= others.merge(field.whole).is_ok(),
@@ -122,17 +121,15 @@ fn read_in_parts(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
 }
 
 fn is_message(field: &RawField<'_>) -> bool {
-    field.number == MESSAGES_FIELD && field.value.is_some()
+    field.number == MESSAGES_FIELD && field.bytes().is_some()
 }
 
 /// Decodes the fields other than messages again, repairing them, because one of them is malformed.
 #[cold]
 fn mend_info(bytes: &[u8], faults: &mut Vec<Fault>) -> BatchInfo {
-    let (mut rest, mut others) = (bytes, Vec::new());
-    while let Ok(Some(field)) = next(&mut rest) {
-        if !is_message(&field) {
-            others.extend_from_slice(field.whole);
-        }
+    let mut others = Vec::new();
+    for field in RawFields::of(bytes).filter(|field| !is_message(field)) {
+        others.extend_from_slice(field.whole);
     }
     let (info, _) = merge(&others.into(), &[], FaultKind::BadBatch, faults, fields);
     read_info(info)

@@ -1,11 +1,6 @@
-//! The limit on list entries in a batch, and a walk over encoded fields.
+//! The limit on list entries in a batch.
 
-use prost::{
-    DecodeError, decode_length_delimiter,
-    encoding::{DecodeContext, WireType, decode_key, skip_field},
-};
-
-use super::{BATCH_ENTRIES_MAX, Kind, Message, Schema};
+use super::{BATCH_ENTRIES_MAX, Kind, Message, RawFields, Schema};
 
 /// Minimum length of an entry on the wire, in bytes: a key and the length 0.
 const ENTRY_BYTES_MIN: usize = 2;
@@ -40,44 +35,16 @@ impl EntriesLeft {
 }
 
 /// Counts the messages in lists, up to the first malformed field, where decoding stops as well.
-fn count(mut rest: &[u8], schema: &Schema) -> usize {
+fn count(bytes: &[u8], schema: &Schema) -> usize {
     let mut entries = 0;
-    while let Ok(Some(field)) = next(&mut rest) {
+    for field in RawFields::of(bytes) {
         let kind = schema.field(field.number).map(|field| field.kind);
-        if let (Some(kind), Some(value)) = (kind, field.value) {
+        if let (Some(kind), Some(value)) = (kind, field.bytes()) {
             entries += usize::from(matches!(kind, Kind::Messages(_)));
             entries += kind.schema().map_or(0, |inner| count(value, inner));
         }
     }
     entries
-}
-
-/// An encoded field.
-pub(super) struct RawField<'a> {
-    pub(super) number: u32,
-    /// The content of a string, bytes or message.
-    pub(super) value: Option<&'a [u8]>,
-    /// The field with its key.
-    pub(super) whole: &'a [u8],
-}
-
-/// Takes a field off the front; returns `None` at the end.
-pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Result<Option<RawField<'a>>, DecodeError> {
-    let before = *rest;
-    if before.is_empty() {
-        return Ok(None);
-    }
-    let (number, wire_type) = decode_key(rest)?;
-    let mut value = *rest;
-    skip_field(wire_type, number, rest, DecodeContext::default())?;
-    let whole = &before[..before.len() - rest.len()];
-    let value = if wire_type == WireType::LengthDelimited {
-        let length = decode_length_delimiter(&mut value)?;
-        Some(&value[..length])
-    } else {
-        None
-    };
-    Ok(Some(RawField { number, value, whole }))
 }
 
 #[cfg(test)]

@@ -3,12 +3,9 @@
 use std::fmt;
 
 use bytes::Bytes;
-use prost::{
-    DecodeError,
-    encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint},
-};
+use prost::DecodeError;
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, RawFields, RawValue, write_bytes};
 
 /// Maximum nesting that [`repair_utf8`] follows. Deeper parts stay unchanged.
 const REPAIR_DEPTH_MAX: u32 = 32;
@@ -50,31 +47,20 @@ fn repair_utf8(bytes: &[u8], opaque: &[u32], depth: u32) -> Option<Vec<u8>> {
     if depth > REPAIR_DEPTH_MAX {
         return None;
     }
-    let (mut rest, mut out, mut repaired) = (bytes, Vec::with_capacity(bytes.len()), false);
-    while !rest.is_empty() {
-        let before = rest;
-        let (field, wire_type) = decode_key(&mut rest).ok()?;
-        match wire_type {
-            WireType::Varint => drop(decode_varint(&mut rest).ok()?),
-            WireType::ThirtyTwoBit => rest = rest.get(4..)?,
-            WireType::SixtyFourBit => rest = rest.get(8..)?,
-            WireType::LengthDelimited => {
-                let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
-                let value = rest.get(..length)?;
-                rest = &rest[length..];
-                if !opaque.contains(&field)
-                    && let Some(mended) = mend(value, depth)
-                {
-                    encode_key(field, wire_type, &mut out);
-                    encode_varint(mended.len() as u64, &mut out);
-                    out.extend_from_slice(&mended);
+    let (mut fields, mut out, mut repaired) = (RawFields::of(bytes), Vec::with_capacity(bytes.len()), false);
+    while let Some(field) = fields.try_next().ok()? {
+        match field.value {
+            RawValue::Bytes(value) if !opaque.contains(&field.number) => {
+                if let Some(mended) = mend(value, depth) {
+                    write_bytes(field.number, &mended, &mut out);
                     repaired = true;
                     continue;
                 }
             }
-            WireType::StartGroup | WireType::EndGroup => return None,
+            RawValue::Group(_) => return None,
+            _ => {}
         }
-        out.extend_from_slice(&before[..before.len() - rest.len()]);
+        out.extend_from_slice(field.whole);
     }
     repaired.then_some(out)
 }
@@ -85,7 +71,9 @@ fn mend(value: &[u8], depth: u32) -> Option<Vec<u8>> {
     if std::str::from_utf8(value).is_ok() {
         return None;
     }
-    let is_message = is_protobuf(value);
+    let mut fields = RawFields::of(value);
+    let is_message =
+        fields.by_ref().all(|field| !matches!(field.value, RawValue::Group(_))) && fields.rest().is_empty();
     match repair_utf8(value, &[], depth + 1) {
         Some(mended) => Some(mended),
         None if is_message => None,
@@ -93,31 +81,9 @@ fn mend(value: &[u8], depth: u32) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether `bytes` consist entirely of valid protobuf fields.
-fn is_protobuf(bytes: &[u8]) -> bool {
-    fn walk(mut rest: &[u8]) -> Option<()> {
-        while !rest.is_empty() {
-            let (_, wire_type) = decode_key(&mut rest).ok()?;
-            let length = match wire_type {
-                WireType::Varint => {
-                    decode_varint(&mut rest).ok()?;
-                    0
-                }
-                WireType::ThirtyTwoBit => 4,
-                WireType::SixtyFourBit => 8,
-                WireType::LengthDelimited => usize::try_from(decode_varint(&mut rest).ok()?).ok()?,
-                WireType::StartGroup | WireType::EndGroup => return None,
-            };
-            rest = rest.get(length..)?;
-        }
-        Some(())
-    }
-    walk(bytes).is_some()
-}
-
 #[cfg(test)]
 mod tests {
-    use prost::Message as _;
+    use prost::{Message as _, encoding::encode_varint};
 
     use super::{
         super::{used, webcast},

@@ -10,6 +10,7 @@ mod fields;
 mod kinds;
 mod merge;
 mod push;
+mod raw;
 #[path = "../generated/schema.rs"]
 mod schema;
 mod unzip;
@@ -33,6 +34,7 @@ pub use fault::{Fault, FaultKind};
 pub use fields::{Field, Kind, Schema};
 pub use kinds::{Known, Reading, is_known, known_methods, millis, read_in_batch, read_message};
 pub use push::{Push, read_push, without_gzip, write_push};
+pub use raw::{RawField, RawFields, RawValue, write_bytes, write_number};
 pub use unzip::{BODY_TOO_LONG, Unzipper, gzip_length, unzip, unzip_body, zip};
 
 /// Maximum length of a decompressed batch, in bytes. The largest real one seen has 120 KB.

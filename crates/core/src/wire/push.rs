@@ -4,8 +4,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::{
-    Fault, FaultKind,
-    entries::next,
+    Fault, FaultKind, RawFields,
     merge::{fields, merge},
     unzip::{GZIP_MAGIC, unzip},
     used, webcast,
@@ -59,10 +58,10 @@ pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
 
 /// Returns the value of the first such header. The others are not kept, because a list of half a million empty
 /// ones, which fits into a frame, would take 24 times as much memory.
-fn compress_type(mut frame: &[u8]) -> Option<String> {
-    while let Ok(Some(field)) = next(&mut frame) {
+fn compress_type(frame: &[u8]) -> Option<String> {
+    for field in RawFields::of(frame) {
         if field.number == HEADERS_FIELD
-            && let Ok(header) = used::push_frame::Header::decode(field.value?)
+            && let Ok(header) = used::push_frame::Header::decode(field.bytes()?)
             && header.key == COMPRESS_TYPE
         {
             return Some(header.value);

@@ -22,7 +22,6 @@ mod made_up;
 mod passes;
 mod patterns;
 mod rewriter;
-mod siblings;
 mod square;
 pub mod stock;
 mod views;

@@ -1,13 +1,12 @@
 //! Rewrites encoded messages leaf by leaf. All fields, known or not, keep their numbers, types and nesting.
 
 use bytes::Bytes;
-use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
+use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
 
-use super::{
-    class::{self, Class},
-    siblings::{last, number, take},
+use super::class::{self, Class};
+use crate::sans_io::wire::{
+    Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip,
 };
-use crate::sans_io::wire::{Field, Kind, Schema, unzip, zip};
 
 /// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
 const DEPTH_MAX: usize = 64;
@@ -98,18 +97,13 @@ fn named(schema: &'static Schema, field: &Field) -> &'static str {
 
 /// Rewrites a message.
 pub(super) fn message(bytes: &[u8], context: Context, leaves: &mut impl Leaves) -> Vec<u8> {
-    let mut walk =
-        Walk { bytes, rest: bytes, context, groups: Vec::new(), out: Vec::with_capacity(bytes.len()) };
-    while !walk.rest.is_empty() {
-        let before = walk.rest;
-        if walk.field(leaves).is_none() {
-            leaves.broken(before.len());
-            walk.out.push(BROKEN);
-            return walk.out;
-        }
+    let mut walk = Walk { bytes, context, out: Vec::with_capacity(bytes.len()) };
+    let mut fields = RawFields::of(bytes);
+    while let Some(field) = fields.next() {
+        walk.field(field, leaves);
     }
-    if !walk.groups.is_empty() {
-        leaves.broken(0);
+    if !fields.rest().is_empty() {
+        leaves.broken(fields.rest().len());
         walk.out.push(BROKEN);
     }
     walk.out
@@ -117,70 +111,39 @@ pub(super) fn message(bytes: &[u8], context: Context, leaves: &mut impl Leaves) 
 
 struct Walk<'a> {
     bytes: &'a [u8],
-    rest: &'a [u8],
     context: Context,
-    /// Field numbers of the open groups, whose contents have no schema.
-    groups: Vec<u32>,
     out: Vec<u8>,
 }
 
 impl<'a> Walk<'a> {
-    /// Rewrites the next field. Returns `None` and writes nothing if there is none.
-    fn field(&mut self, leaves: &mut impl Leaves) -> Option<()> {
-        let mut at = self.rest;
-        let (number, wire_type) = decode_key(&mut at).ok()?;
-        let key = &self.rest[..self.rest.len() - at.len()];
-        let is_known = self.groups.is_empty();
-        let field = self.context.schema.filter(|_| is_known).and_then(|schema| schema.field(number));
+    /// Rewrites a field.
+    fn field(&mut self, raw: RawField<'_>, leaves: &mut impl Leaves) {
+        let field = self.context.schema.and_then(|schema| schema.field(raw.number));
         let place = self.context.place(field, self.is_keyed(field));
-        match wire_type {
-            WireType::Varint => {
-                let before = at;
-                let value = decode_varint(&mut at).ok()?;
-                let new = leaves.number(&place, value);
-                self.out.extend_from_slice(key);
-                if new == value {
-                    self.out.extend_from_slice(&before[..before.len() - at.len()]);
-                } else {
-                    encode_varint(new, &mut self.out);
-                }
-            }
-            WireType::SixtyFourBit => {
-                let value = u64::from_le_bytes(*take(&mut at, 8)?.first_chunk()?);
-                let new = leaves.number(&Place { fixed: true, ..place }, value);
-                self.out.extend_from_slice(key);
+        match raw.value {
+            RawValue::Varint(value) => match leaves.number(&place, value) {
+                // Possibly written in more bytes than needed.
+                same if same == value => self.out.extend_from_slice(raw.whole),
+                new => write_number(raw.number, new, &mut self.out),
+            },
+            RawValue::Fixed64(value) => {
+                let new = leaves.number(&Place { fixed: true, ..place }, u64::from_le_bytes(value));
+                self.out.extend_from_slice(&raw.whole[..raw.whole.len() - value.len()]);
                 self.out.extend_from_slice(&new.to_le_bytes());
             }
-            WireType::ThirtyTwoBit => {
-                let value = take(&mut at, 4)?;
-                self.out.extend_from_slice(key);
-                self.out.extend_from_slice(value);
-            }
-            WireType::LengthDelimited => {
-                let length = usize::try_from(decode_varint(&mut at).ok()?).ok()?;
-                let value = take(&mut at, length)?;
+            RawValue::Fixed32(_) => self.out.extend_from_slice(raw.whole),
+            RawValue::Bytes(value) => {
                 let new = self.value(field, &place, value, leaves);
-                let new = new.as_deref().unwrap_or(value);
-                self.out.extend_from_slice(key);
-                encode_varint(new.len() as u64, &mut self.out);
-                self.out.extend_from_slice(new);
+                write_bytes(raw.number, new.as_deref().unwrap_or(value), &mut self.out);
             }
-            WireType::StartGroup => {
-                if self.groups.len() >= DEPTH_MAX {
-                    return None;
-                }
-                self.groups.push(number);
-                self.out.extend_from_slice(key);
-            }
-            WireType::EndGroup => {
-                if self.groups.pop() != Some(number) {
-                    return None;
-                }
-                self.out.extend_from_slice(key);
+            // Its contents have no schema.
+            RawValue::Group(inner) => {
+                let new = bounded(inner, self.context.inner(None), &place, leaves);
+                encode_key(raw.number, WireType::StartGroup, &mut self.out);
+                self.out.extend_from_slice(&new);
+                encode_key(raw.number, WireType::EndGroup, &mut self.out);
             }
         }
-        self.rest = at;
-        Some(())
     }
 
     /// Whether this message has the text key of a pattern.
@@ -193,13 +156,19 @@ impl<'a> Walk<'a> {
     fn person(&self, field: Option<&Field>) -> Option<u64> {
         let schema = self.context.schema.filter(|_| field.is_some_and(class::is_face))?;
         let id = schema.fields.iter().find(|other| class::of(schema, other, false) == Class::Id)?;
-        number(self.bytes, id.number)
+        let ids = RawFields::of(self.bytes).filter(|field| field.number == id.number);
+        let ids =
+            ids.filter_map(|field| if let RawValue::Varint(id) = field.value { Some(id) } else { None });
+        ids.last()
     }
 
     /// Returns the content of another field of this message.
     fn sibling(&self, name: &str) -> Option<&'a [u8]> {
         let number = self.context.schema?.fields.iter().find(|field| field.name == name)?.number;
-        last(self.bytes, number)
+        RawFields::of(self.bytes)
+            .filter(|field| field.number == number)
+            .filter_map(|field| field.bytes())
+            .last()
     }
 
     fn value(
@@ -339,32 +308,7 @@ pub(super) fn is_tenth(list: &[u8], at: usize) -> bool {
 
 /// Whether `value` consists entirely of fields. Their contents are not checked.
 pub(super) fn is_fields(value: &[u8]) -> bool {
-    let (mut rest, mut groups) = (value, 0_usize);
-    while !rest.is_empty() {
-        let Ok((_, wire_type)) = decode_key(&mut rest) else { return false };
-        let taken = match wire_type {
-            WireType::Varint => decode_varint(&mut rest).is_ok(),
-            WireType::SixtyFourBit => take(&mut rest, 8).is_some(),
-            WireType::ThirtyTwoBit => take(&mut rest, 4).is_some(),
-            WireType::LengthDelimited => {
-                let length = decode_varint(&mut rest).ok().and_then(|length| usize::try_from(length).ok());
-                length.is_some_and(|length| take(&mut rest, length).is_some())
-            }
-            WireType::StartGroup => {
-                groups += 1;
-                true
-            }
-            WireType::EndGroup if groups > 0 => {
-                groups -= 1;
-                true
-            }
-            WireType::EndGroup => false,
-        };
-        if !taken {
-            return false;
-        }
-    }
-    groups == 0
+    RawFields::of(value).are_whole()
 }
 
 fn has_control(value: &[u8]) -> bool {
