@@ -99,7 +99,8 @@ pub fn explain(
     what: &str,
     got: &str,
 ) -> Explanation {
-    explain_by(&Show::new(events, breaks, starts), what, got, |_| true)
+    let of_feed = |mistake: &Mistake| mistake.name != OF_LIBRARIES;
+    explain_by(&Show::new(events, breaks, starts), what, got, of_feed)
 }
 
 /// Explains it by the mistakes that are possible.
@@ -139,29 +140,44 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
 
 /// Mistakes about fields that only the feed has, and no client library.
 const OF_FEED: [&str; 2] = ["every_final", "only_last_increment"];
+/// A mistake of clients without the feed's `repeatDelta`, which have to remember each streak.
+const OF_LIBRARIES: &str = "forgotten_streak";
 /// What a client with it does.
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 
 /// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and
-/// `once` those that count.
+/// `once` those that count. `is_partial`: some may not have reached it, so that only too large a number says anything.
 #[must_use]
-pub fn explain_with_repeats(once: &[SlimEvent], all: &[SlimEvent], what: &str, got: &str) -> Explanation {
+pub fn explain_with_repeats(
+    once: &[SlimEvent],
+    all: &[SlimEvent],
+    is_partial: bool,
+    what: &str,
+    got: &str,
+) -> Explanation {
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let [right, repeated] = [once, all].map(|events| name.value(&Show::new(events, &[], &[]).truth()));
     let by_library = |events| {
         explain_by(&Show::new(events, &[], &[]), what, got, |mistake| !OF_FEED.contains(&mistake.name))
     };
-    let mut explained = by_library(once);
-    if got != right && got == repeated {
+    let number = |text: &str| text.parse::<i64>().unwrap_or_default();
+    let mut explained = if is_partial { Explanation::default() } else { by_library(once) };
+    let are_repeats = if is_partial {
+        number(&right) < number(got) && number(got) <= number(&repeated)
+    } else {
+        got != right && got == repeated
+    };
+    if are_repeats {
         explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, shown_by: "" });
-        explained.found =
-            Some(Diagnosis { name: REPEATED, message: format!("{got} is what {REPEATING} gives") });
+        let by = if is_partial { "can come from" } else { "is what" };
+        let gives = if is_partial { "" } else { " gives" };
+        let message = format!("{got} {by} {REPEATING}{gives}");
+        explained.found = Some(Diagnosis { name: REPEATED, message });
         return explained;
     }
     // Only too large a number can contain them.
-    let number = |text: &str| text.parse::<i64>().unwrap_or_default();
     let is_more = number(got) > number(&repeated);
-    if explained.candidates.is_empty() && is_more { by_library(all) } else { explained }
+    if explained.candidates.is_empty() && is_more && !is_partial { by_library(all) } else { explained }
 }
 
 /// What a streak, or an event outside of streaks, adds to a number.

@@ -81,8 +81,10 @@ pub struct Failure {
     pub candidates: BTreeMap<&'static str, Candidate>,
     /// What was wrong, in one line: a fragment that starts with a verb.
     pub message: String,
-    /// More about it, in lines: the mistake that explains the value, or what the library is known for.
+    /// More about it, in lines: the mistake that explains the value.
     pub detail: Option<String>,
+    /// What the library itself does wrong in this case.
+    pub known: Option<String>,
     /// What the client does in many cases, for one reason.
     pub habit: Option<Habit>,
 }
@@ -176,8 +178,8 @@ impl Failure {
 
     /// Returns the message, and the lines about the mistake.
     fn lines(&self) -> impl Iterator<Item = String> {
-        let detail = self.detail.as_deref().unwrap_or_default();
-        iter::once(self.message.as_str()).chain(detail.lines()).map(clean)
+        let more = [&self.detail, &self.known].into_iter().flatten().flat_map(|text| text.lines());
+        iter::once(self.message.as_str()).chain(more).map(clean)
     }
 
     fn json(&self) -> Value {

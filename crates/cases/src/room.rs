@@ -86,6 +86,9 @@ pub struct Conduct {
     /// When the room was over, and the number of attempts to open a WebSocket before.
     ended: Option<(Duration, usize)>,
     attempts: usize,
+    /// Number of requests, and of those before the room was over.
+    requested: usize,
+    before_end: Option<usize>,
 }
 
 /// What paths are for, by how they end: the library sends the requests, so a bot's author may not know them.
@@ -164,6 +167,7 @@ impl Conduct {
     }
 
     fn request(&mut self, at: Duration, path: &str) {
+        self.requested += 1;
         // Those of TikTok and of the sign server's fallback.
         self.attempts += usize::from(path.contains("/ws"));
         if let Some((told, wait)) = self.waits.remove(path)
@@ -197,10 +201,12 @@ impl Conduct {
         self.awaited.as_ref().filter(|awaited| !awaited.is_over(is_over)).map(|awaited| awaited.what.as_str())
     }
 
-    /// Whether a client came back when the room was over: nothing has told it the end.
+    /// Whether a client came back when the room was over: nothing has told it the end. On a busy machine it may lose its
+    /// connection that late, with all that it has not read yet.
     #[must_use]
     pub fn is_back_in_vain(&self, is_over: bool) -> bool {
         self.awaited.as_ref().is_some_and(|awaited| awaited.is_over(is_over))
+            || self.before_end.is_some_and(|before| self.requested > before)
     }
 
     /// Whether a WebSocket was ever opened.
@@ -211,6 +217,10 @@ impl Conduct {
 
     /// Whether everything was seen that is judged. `is_over` is whether the room has ended.
     pub fn is_done(&mut self, now: Duration, course: Course, is_over: bool) -> bool {
+        // After a room that ends, lookups are usual.
+        if is_over && course != Course::Ends {
+            self.before_end.get_or_insert(self.requested);
+        }
         let Some(first) = self.requests.values().filter_map(|times| times.first()).min().copied() else {
             return false;
         };
@@ -336,6 +346,12 @@ mod tests {
         assert!(back.awaited(false).is_none() && !back.is_done(ms(8_000), course, true));
         back.see(ms(9_000), Seen::Left);
         assert!(back.is_done(ms(9_000), course, true) && back.complaints.is_empty());
+        // It was busy with what it had received, and lost the rest with the end.
+        let mut behind = after([(0, ok(SOCKET)), (0, Seen::Opened)]);
+        assert!(!behind.is_done(ms(20_000), course, true) && !behind.is_back_in_vain(true));
+        behind.see(ms(25_000), Seen::Left);
+        behind.see(ms(26_000), ok("/live"));
+        assert!(behind.is_done(ms(26_000), course, true) && behind.is_back_in_vain(true));
         let silent = || after([(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Silent)]);
         assert!(!silent().is_done(ms(94_000), course, true));
         // A request does not take away what is left of the time.

@@ -390,7 +390,7 @@ pub const CASES: &[Case] = &[
         "handshake-blocked-once",
         Course::Partial,
         "the first upgrade returns `415 DEVICE_BLOCKED`",
-        "the client tries again: another cookie is accepted; the first batch may count again",
+        "the client tries again: another cookie is accepted; the first batch is sent again, and counts once",
     ),
     scenario(
         "drop",

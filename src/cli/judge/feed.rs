@@ -178,12 +178,12 @@ impl Venue for Feed<'_> {
         None
     }
 
-    fn sent(&self) -> Option<Gather> {
+    fn sent(&self, has_left: bool) -> Option<Gather> {
         let staged = self.staged.clone();
         let gather = move || {
             let [breaks, starts] = [false, true].map(|starts_over| staged.breaks(starts_over));
             Ok(Sent::Broken { events: counted(staged.tape.items()?), breaks, starts })
         };
-        self.is_over().then(|| Box::new(gather) as Gather)
+        (self.is_over() || has_left).then(|| Box::new(gather) as Gather)
     }
 }

@@ -193,7 +193,7 @@ impl RoomVenue<'_> {
             let log_id = wire::read_push(push, &mut Vec::new()).log_id;
             sent.is_whole && acked.contains(&(sent.connection, log_id))
         });
-        [truth_of(least), truth_with_repeats(received(self.tape, self.mock, |_, _| true))]
+        [truth_of(least), truth_of(received(self.tape, self.mock, |_, _| true))]
     }
 }
 
@@ -283,16 +283,15 @@ impl Venue for RoomVenue<'_> {
         self.log(|log| log.library.clone())
     }
 
-    fn sent(&self) -> Option<Gather> {
+    fn sent(&self, _has_left: bool) -> Option<Gather> {
         let (tape, mock) = (self.tape.clone(), Arc::clone(self.mock));
+        let is_partial = self.case.room.course == Course::Partial;
         let gather = move || {
-            Ok(Sent::Repeated(
-                counted(tape.items()?),
-                counted_with_repeats(received(&tape, &mock, |_, _| true)),
-            ))
+            let all = || received(&tape, &mock, |_, _| true);
+            let once = if is_partial { counted(all()) } else { counted(tape.items()?) };
+            Ok(Sent::Repeated { once, all: counted_with_repeats(all()), is_partial })
         };
-        let is_whole = self.case.room.course != Course::Partial && self.mock.is_over();
-        is_whole.then(|| Box::new(gather) as Gather)
+        self.mock.is_over().then(|| Box::new(gather) as Gather)
     }
 }
 

@@ -96,8 +96,9 @@ pub(super) trait Venue: Sync {
     fn progress(&self) -> Progress;
     /// Compares what the command said with what was sent.
     fn compare(&self, output: &Output, said: &[Said]) -> Vec<Failure>;
-    /// Returns how to gather what explains wrong numbers, once everything was sent.
-    fn sent(&self) -> Option<Gather>;
+    /// Returns how to gather what explains wrong numbers, once everything was sent, or once the command has left
+    /// (`has_left`): it has nothing more to say then.
+    fn sent(&self, has_left: bool) -> Option<Gather>;
     /// Returns what is wrong if more clients had the feed at once than `--clients`: then no number means anything.
     fn excess(&self) -> Option<Failure>;
     /// Returns the client library, if it has told its name.
@@ -111,8 +112,8 @@ pub(super) type Gather = Box<dyn FnOnce() -> Result<Sent, Problem> + Send>;
 pub(super) enum Sent {
     /// With the numbers of events before breaks of the connection, and before the show started over.
     Broken { events: Vec<SlimEvent>, breaks: Vec<usize>, starts: Vec<usize> },
-    /// Those that count, and all of them.
-    Repeated(Vec<SlimEvent>, Vec<SlimEvent>),
+    /// Those that count, all of them, and whether some of them may be lost.
+    Repeated { once: Vec<SlimEvent>, all: Vec<SlimEvent>, is_partial: bool },
 }
 
 impl Sent {
@@ -120,7 +121,9 @@ impl Sent {
     fn explain(&self, what: &str, got: &str) -> Explanation {
         match self {
             Self::Broken { events, breaks, starts } => explain(events, breaks, starts, what, got),
-            Self::Repeated(once, all) => explain_with_repeats(once, all, what, got),
+            Self::Repeated { once, all, is_partial } => {
+                explain_with_repeats(once, all, *is_partial, what, got)
+            }
         }
     }
 }
@@ -156,10 +159,8 @@ impl Plan {
             return Ok(None);
         };
         let library = venue.library();
-        let defect = library.as_ref().and_then(|library| library.defect(case.name));
-        if let (Some(failure), Some(defect)) = (failures.last_mut(), defect) {
-            failure.detail =
-                Some(Vec::from_iter(failure.detail.take().into_iter().chain([defect])).join("\n"));
+        if let Some(failure) = failures.last_mut() {
+            failure.known = library.as_ref().and_then(|library| library.defect(case.name));
         }
         let outcome = Outcome {
             case: case.name,
@@ -450,7 +451,8 @@ impl<V: Venue> Trial<'_, V> {
         }
         // What a crash leaves unsaid is no other mistake.
         let is_silent = output.bytes() == 0 && !failures.is_empty();
-        failures.extend(self.explained(output).await.into_iter().filter(|_| !is_silent));
+        let has_left = ended_itself && code == exit::DONE;
+        failures.extend(self.explained(output, has_left).await.into_iter().filter(|_| !is_silent));
         match self.venue.excess() {
             Some(excess) if !failures.is_empty() => vec![excess],
             _ => failures,
@@ -458,12 +460,12 @@ impl<V: Venue> Trial<'_, V> {
     }
 
     /// Compares the numbers, and looks for the mistakes that explain them.
-    async fn explained(&self, output: &Output) -> Vec<Failure> {
+    async fn explained(&self, output: &Output, has_left: bool) -> Vec<Failure> {
         let mut failures = self.compare(output);
         let wrong = Vec::from_iter(
             failures.iter().filter_map(|failure| Some((failure.what.clone(), failure.got.clone()?))),
         );
-        let Some(gather) = self.venue.sent().filter(|_| !wrong.is_empty()) else { return failures };
+        let Some(gather) = self.venue.sent(has_left).filter(|_| !wrong.is_empty()) else { return failures };
         let explain = move || {
             let sent = gather()?;
             Ok(Vec::from_iter(wrong.into_iter().map(|(what, got)| sent.explain(&what, &got))))

@@ -13,6 +13,10 @@ use crate::sans_io::{
 /// `giftType` of gifts that can be sent in streaks.
 const STREAKABLE: i32 = 1;
 
+/// Time without a message after which clients that forget streaks have forgotten one, in milliseconds: longer than between
+/// messages of a streak in an unchanged show, and shorter than in `late-final`.
+const FORGOTTEN_MS: i64 = 60_000;
+
 /// What a client remembers of earlier events.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -24,6 +28,8 @@ pub(super) struct Memory {
     pub(super) users: BTreeMap<u64, SmolStr>,
     /// Last or highest total.
     pub(super) total: Option<i64>,
+    /// Time of the last message of each streak, in Unix milliseconds.
+    pub(super) streaks: BTreeMap<SmolStr, i64>,
 }
 
 /// Whether clients that wait for the end of a streak count the gift.
@@ -98,6 +104,21 @@ pub(super) fn rise(
         *last = if is_highest { count.max(*last) } else { count };
         counted
     })
+}
+
+/// Counts the whole count of a streak's message if none came for long before.
+pub(super) fn forgotten(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
+    let ts_ms = counted.event.ts_ms;
+    match &counted.event.details {
+        // Inferred finals are no messages.
+        Details::Gift(inferred) if inferred.is_final && !is_end(inferred) => 1,
+        Details::Gift(streak) if !streak.streak_id.is_empty() => {
+            let last = memory.streaks.insert(streak.streak_id.clone(), ts_ms).unwrap_or(ts_ms);
+            let is_forgotten = ts_ms.saturating_sub(last) >= FORGOTTEN_MS;
+            gift(counted, |gift| if is_forgotten { gift.repeat_count } else { gift.repeat_delta })
+        }
+        _ => 1,
+    }
 }
 
 /// Counts each gift without a streak by how much its count is above the highest one of them.

@@ -3,8 +3,8 @@
 use super::{
     Show,
     count::{
-        Counted, Memory, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price, rise,
-        rounded, sent_by, social, streak, viewers, without_streak, without_user,
+        Counted, Memory, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price,
+        rise, rounded, sent_by, social, streak, viewers, without_streak, without_user,
     },
     slim::Details,
 };
@@ -257,6 +257,14 @@ pub(super) const TABLE: &[Mistake] = &[
         |memory, _, _, counted| without_streak(memory, counted),
     )
     .shown_by("burst"),
+    mistake(
+        "forgotten_streak",
+        GIFTS,
+        "forgetting a streak after a minute without a message of it, and counting all of it again",
+        "with a late message",
+        |memory, _, _, counted| forgotten(memory, counted),
+    )
+    .shown_by("late-final"),
     mistake(
         "counted_again",
         SUMS,

@@ -226,6 +226,15 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
 }
 
 #[test]
+fn a_known_defect_of_the_library_stays() {
+    let known =
+        || Failure { known: Some("known of it".to_owned()), ..Failure::new("connection", "came too early") };
+    let mut late = outcome("rate-limited", Verdict::Failed, 1, vec![known()]);
+    late.compare_with_plain(&outcome("plain", Verdict::Passed, 1, vec![]));
+    assert!(line(&late, 14).contains("came too early\n        known of it"), "{}", line(&late, 14));
+}
+
+#[test]
 fn a_report_ends_with_one_conclusion() {
     let end = |all: &[&[&'static str]]| {
         let cases = all.iter().map(|names| outcome("cut", Verdict::Failed, 1, vec![wrong(9, names)]));
