@@ -8,13 +8,11 @@ use std::{hint::black_box, io::Write as _, process::ExitCode};
 use crate::support::{Args, Match, Peer, Report, cpu};
 use bytes::{Bytes, BytesMut};
 use libdeflater::Decompressor;
-use livetape::{
-    hub::Filter,
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        recording::{Item, Reader as Recording, What},
-    },
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    recording::{Item, Reader as Recording, What},
 };
+use livetape_feed::hub::Filter;
 use prost::Message as _;
 
 /// Passes over all frames per round.
@@ -40,7 +38,7 @@ macro_rules! readers {
         const READERS: &[(&str, Reader)] = &[$(($method, read::<used::$kind>)),*];
     };
 }
-livetape::sans_io::methods!(readers);
+livetape_core::methods!(readers);
 
 fn reader(wanted: &str) -> Option<Reader> {
     READERS.binary_search_by_key(&wanted, |(method, _)| method).ok().map(|at| READERS[at].1)

@@ -11,16 +11,14 @@ use std::{
 use crate::support::{Args, Match, Report, cpu, process_cpu};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use livetape::{
-    sans_io::{
-        decoder::{self, Decoder},
-        recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records::Header},
-    },
-    tools::{
-        export,
-        import::{self, import_capture},
-        synth,
-    },
+use livetape_core::{
+    decoder::{self, Decoder},
+    recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records::Header},
+};
+use livetape_tools::{
+    export,
+    import::{self, import_capture},
+    synth,
 };
 use serde::Deserialize;
 

@@ -14,6 +14,16 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::{
+    error::Code,
+    retry::{Retry, SERVER_WAIT_MAX, Verdict},
+    secret::Secret,
+};
+use livetape_feed::{
+    control::WebhookCounts,
+    hub::{Filter, Hub, Join, Next, OnGap, Reader, Since},
+};
+use livetape_io::clock;
 use ring::hmac;
 use serde::Deserialize;
 use tokio::{
@@ -22,17 +32,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
-
-use crate::{
-    clock,
-    control::WebhookCounts,
-    hub::{Filter, Hub, Join, Next, OnGap, Reader, Since},
-    sans_io::{
-        error::Code,
-        retry::{Retry, SERVER_WAIT_MAX, Verdict},
-    },
-    secret::Secret,
-};
 
 /// Maximum time for a response.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(10);

@@ -18,7 +18,9 @@ use std::{
     time::Duration,
 };
 
-use livetape::{clock, demo::DEMO_BYTES, sans_io::retry::SplitMix};
+use livetape_core::retry::SplitMix;
+use livetape_engine::demo::DEMO_BYTES;
+use livetape_io::clock;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},

@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use livetape::clock;
+use livetape_io::clock;
 use tokio::time::Instant;
 
 use crate::support::program;

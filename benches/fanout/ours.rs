@@ -2,13 +2,13 @@
 
 use std::{io, time::Duration};
 
-use livetape::{
-    clock,
+use livetape_core::event::{Chat, Data, Event, Millis};
+use livetape_feed::{
     control::Control,
     hub::{CloseReason, Hub, Limits},
-    sans_io::event::{Chat, Data, Event, Millis},
-    server::{Config, Server, listen::Listening, serve as serve_all},
 };
+use livetape_io::{clock, net::listen::Listening};
+use livetape_server::{Config, Server, serve as serve_all};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until},

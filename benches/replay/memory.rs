@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use livetape::tools::synth::{Length, Profile};
+use livetape_tools::synth::{Length, Profile};
 use tempfile::NamedTempFile;
 
 use super::{

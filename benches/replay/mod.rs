@@ -12,17 +12,17 @@ mod reader;
 use std::{hint::black_box, process::ExitCode, time::Duration};
 
 use crate::support::{Args, Match, Report, now};
-use livetape::{
-    clock,
+use livetape_core::{
+    decoder::{self, Decoder},
+    pace::Speed,
+};
+use livetape_engine::source::{Lateness, Replay, ReplayOptions, Step, Summary, Tape};
+use livetape_feed::{
     control::Control,
     hub::{Filter, Hub, Limits},
-    sans_io::{
-        decoder::{self, Decoder},
-        pace::Speed,
-    },
-    source::{Lateness, Replay, ReplayOptions, Step, Summary, Tape},
-    tools::synth::{self, Length, Profile},
 };
+use livetape_io::clock;
+use livetape_tools::synth::{self, Length, Profile};
 use tempfile::NamedTempFile;
 
 /// Number of subscribers.

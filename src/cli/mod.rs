@@ -15,6 +15,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use client::{trigger, watch};
 use files::{cat, diff, edit, events, export, import, share, tools};
 use judge::{run, shrink, test};
+use livetape_core::error::{Code, Problem, exit};
 use process::{
     display, file_size,
     output::{self, complain},
@@ -22,8 +23,6 @@ use process::{
 use serve::{cluster, live, mock, record, replay};
 use setup::{ca, config, shell, token};
 use tokio::runtime::Builder;
-
-use crate::sans_io::error::{Code, Problem, exit};
 
 /// Returns every command and flag.
 #[must_use]

@@ -3,9 +3,9 @@
 use std::env;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use livetape_core::error::{Code, Problem};
 
 use super::command;
-use crate::sans_io::error::{Code, Problem};
 
 /// Wording of the standard library for invalid numbers, and ours.
 const NUMBERS: [(&str, &str); 4] = [

@@ -5,12 +5,12 @@ use std::io::Write as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-
-use super::corpus::{beginning, frames};
-use crate::tools::{
+use livetape_tools::{
     export,
     import::{CaptureFormat, ImportOptions, import_capture},
 };
+
+use super::corpus::{beginning, frames};
 
 /// Number of frames in a capture that is written here.
 const FRAMES: usize = 20;

@@ -8,19 +8,18 @@ use std::{
     time::Duration,
 };
 
+use livetape_engine::demo::{DEMO, DEMO_BYTES};
+use livetape_feed::{
+    control::{Control, Sources},
+    hub::{self, Hub},
+};
+use livetape_io::{net::memory, simulation::paused_clock};
+use livetape_mock::{MockTikTok, Scenario, ScenarioFile};
+use livetape_server::{Config, Server, serve};
 use proptest::{prelude::*, test_runner::TestCaseError};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     time::timeout,
-};
-
-use crate::{
-    control::{Control, Sources},
-    demo::{DEMO, DEMO_BYTES},
-    hub::{self, Hub},
-    mock::{MockTikTok, Scenario, ScenarioFile},
-    server::{Config, Server, memory, serve},
-    simulation::paused_clock,
 };
 
 /// Capacity of a connection, in bytes.

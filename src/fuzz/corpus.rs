@@ -4,13 +4,13 @@ use std::{fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use livetape_core::recording::{Reader, What, Writer, records::Header};
 use tungstenite::protocol::frame::{
     Frame,
     coding::{Data, OpCode},
 };
 
 use super::clients::upgrade;
-use crate::sans_io::recording::{Reader, What, Writer, records::Header};
 
 /// Number of records of the recordings that other formats are exported from.
 const RECORDS: usize = 60;

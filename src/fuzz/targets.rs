@@ -3,31 +3,29 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    recording::{
+        Flags, Frame, Item, Opcode, Reader, Report, What, Writer,
+        records::{Header, Http},
+    },
+    redact::redact,
+    wire::{read_batch, read_message, read_push, unzip},
+};
+use livetape_mock::Scenario;
+use livetape_tools::{
+    audit::audit,
+    edit::{Input, cut, mark, merge, repair},
+    export,
+    import::{CaptureFormat, ImportOptions, import_capture},
+    info::info,
+    scrub::{Auditor, Key, Scrubber, scrub},
+    timeline::chart,
+    verify::verify,
+};
 use proptest::{prelude::*, test_runner::TestCaseError};
 
-use crate::{
-    mock::Scenario,
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        recording::{
-            Flags, Frame, Item, Opcode, Reader, Report, What, Writer,
-            records::{Header, Http},
-        },
-        redact::redact,
-        wire::{read_batch, read_message, read_push, unzip},
-    },
-    settings::{Sources, resolve},
-    tools::{
-        audit::audit,
-        edit::{Input, cut, mark, merge, repair},
-        export,
-        import::{CaptureFormat, ImportOptions, import_capture},
-        info::info,
-        scrub::{Auditor, Key, Scrubber, scrub},
-        timeline::chart,
-        verify::verify,
-    },
-};
+use crate::settings::{Sources, resolve};
 
 /// The report on a recording, read to its end.
 fn report(bytes: &[u8]) -> Option<Report> {
@@ -96,7 +94,7 @@ pub(super) fn decoder(bytes: &[u8]) -> Result<(), TestCaseError> {
     for event in decoder.take_events() {
         let mut json = Vec::new();
         event.begin_json("s", &mut json);
-        crate::sans_io::event::finish_json(1, &mut json);
+        livetape_core::event::finish_json(1, &mut json);
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
         prop_assert_eq!(json["type"].as_str(), Some(event.kind()));
     }

@@ -6,10 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    files::{append, open_regular},
-    sans_io::recording::MAGIC,
-};
+use livetape_core::recording::MAGIC;
+use livetape_io::files::{append, open_regular};
 
 /// A file that is rotated when it is full.
 pub(super) struct Rotating {
@@ -80,7 +78,7 @@ mod tests {
     fn a_recording_is_not_used_as_a_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("show.bin");
-        for recording in [&MAGIC[..], crate::demo::DEMO_BYTES] {
+        for recording in [&MAGIC[..], livetape_engine::demo::DEMO_BYTES] {
             fs::write(&path, recording).unwrap();
             let error = Rotating::open(&path, 10, 2).err().unwrap();
             assert_eq!(error.to_string(), "the file is a recording");

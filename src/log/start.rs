@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use livetape_core::error::{Code, Problem};
+use livetape_engine::log_target::{CLIENTS, TOKENS};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
@@ -9,14 +11,11 @@ use tracing_subscriber::{
 };
 
 use super::{
-    CLIENTS, CLUSTER, TOKENS,
+    CLUSTER,
     rotate::Rotating,
     writer::{DROPPED, LineWriter, lost},
 };
-use crate::{
-    sans_io::error::{Code, Problem},
-    settings::{Level, Log, LogFormat},
-};
+use crate::settings::{Level, Log, LogFormat};
 
 /// Maximum number of queued lines. Lines beyond it are lost and counted.
 const WAITING_LINES_MAX: usize = 4_096;

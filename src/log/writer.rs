@@ -16,7 +16,8 @@ pub(super) static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 static UNWRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the number of lost lines.
-pub(super) fn lost() -> u64 {
+#[must_use]
+pub fn lost() -> u64 {
     let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
     UNWRITTEN.load(Ordering::Relaxed).saturating_add(dropped as u64)
 }

@@ -2,17 +2,18 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{
-    Limits, Settings,
-    table::{Replay, Webhook},
-    value::Address,
-};
-use crate::sans_io::{
+use livetape_core::{
     error::{Code, Problem},
     event::KINDS,
     nearest,
     offset::check_range,
     token::is_plain,
+};
+
+use super::{
+    Limits, Settings,
+    table::{Replay, Webhook},
+    value::Address,
 };
 
 /// Minimum length of a bearer token, in bytes.

@@ -2,8 +2,9 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use livetape_core::error::{Code, Problem};
+
 use super::table::Cluster;
-use crate::sans_io::error::{Code, Problem};
 
 /// Maximum length of a cluster's name, in bytes.
 const NAME_BYTES_MAX: usize = 32;

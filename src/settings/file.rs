@@ -4,6 +4,7 @@ mod tokens;
 
 use std::{ops::Range, path::Path};
 
+use livetape_core::nearest;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -13,7 +14,6 @@ use super::{
     table::{KEYS, Key, SECTIONS, Settings},
     value::Form,
 };
-use crate::sans_io::nearest;
 
 /// Hint for values that look like a number or a date at first.
 const QUOTES: &str = "write texts in quotes, as in name = \"value\"";

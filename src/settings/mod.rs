@@ -28,6 +28,8 @@ pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
 pub use laps::Laps;
 pub use listen::Listen;
+use livetape_core::error::{Code, Problem};
+use livetape_engine::recorder::FOLDER;
 pub use nats_urls::NatsUrls;
 pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
@@ -37,11 +39,6 @@ pub use table::{
 };
 pub use token::Token;
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
-
-use crate::{
-    recorder::FOLDER,
-    sans_io::error::{Code, Problem},
-};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";

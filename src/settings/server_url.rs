@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use livetape_core::redact::redact_text;
+
 use super::value::{Form, Value, quoted};
-use crate::sans_io::redact::redact_text;
 
 /// The address of a server, or a port of this machine. Its password and query are masked when shown.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,6 +8,8 @@ mod key;
 use std::{path::PathBuf, time::Duration};
 
 pub use key::{Flag, Key};
+use livetape_core::{host::HostPort, pace::Speed, retry, secret::Secret};
+use livetape_engine::recorder::{Rotate, SYNC_EVERY, Sync};
 
 use super::{
     laps::Laps,
@@ -16,11 +18,6 @@ use super::{
     server_url::ServerUrl,
     token::Token,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
-};
-use crate::{
-    recorder::{Rotate, SYNC_EVERY, Sync},
-    sans_io::{host::HostPort, pace::Speed, retry},
-    secret::Secret,
 };
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation

@@ -1,6 +1,6 @@
 //! A bearer token of a client with a room of its own.
 
-use crate::secret::Secret;
+use livetape_core::secret::Secret;
 
 /// A client of `/ws/{token}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

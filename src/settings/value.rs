@@ -2,11 +2,8 @@
 
 use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use crate::{
-    recorder::{Rotate, Sync},
-    sans_io::{host::HostPort, offset, pace::Speed, redact::redact_url, size},
-    secret::Secret,
-};
+use livetape_core::{host::HostPort, offset, pace::Speed, redact::redact_url, secret::Secret, size};
+use livetape_engine::recorder::{Rotate, Sync};
 
 /// Type of a value in TOML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

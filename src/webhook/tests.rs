@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use livetape_core::event::{Chat, Data, Disconnected, Event, Millis};
+use livetape_feed::hub::{CloseReason, Limits};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::*;
-use crate::{
-    hub::{CloseReason, Limits},
-    sans_io::event::{Chat, Data, Disconnected, Event, Millis},
-};
 
 /// What the webhook answers; the last answer repeats.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use livetape::{
-    demo::{DEMO, DEMO_BYTES},
-    mock::{Happened, MockTikTok, Scenario, ScenarioFile},
-    sans_io::pace::Speed,
-};
+use livetape_core::pace::Speed;
+use livetape_engine::demo::{DEMO, DEMO_BYTES};
+use livetape_mock::{Happened, MockTikTok, Scenario, ScenarioFile};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use livetape::clock;
+use livetape_io::clock;
 use serde_json::{Value, json};
 
 use crate::support::{Nats, Node, assert_same, contents, demo, node, take_owner};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use livetape::sans_io::{
+use livetape_core::{
     event::{Id, Person},
     recording::{Flags, Frame, Item, Opcode, What, Writer, records},
     wire::{self, Batch, Message, Push, compose},

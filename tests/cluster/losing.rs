@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use livetape::{mock::State, sans_io::pace::Speed};
+use livetape_core::pace::Speed;
+use livetape_mock::State;
 use serde_json::{Value, json};
 
 use crate::{

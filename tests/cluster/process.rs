@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use livetape::clock;
+use livetape_io::clock;
 
 use crate::support::PATIENCE;
 

@@ -1,6 +1,7 @@
 //! Rooms of tokens: each is the same at all nodes.
 
-use livetape::{mock::Happened, sans_io::pace::Speed};
+use livetape_core::pace::Speed;
+use livetape_mock::Happened;
 use serde_json::Value;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Tokens of the user that the main channel shows: both have one connection, and each its own stream.
 
-use livetape::sans_io::pace::Speed;
+use livetape_core::pace::Speed;
 use serde_json::{Value, json};
 
 use crate::{

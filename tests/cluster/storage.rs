@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use livetape::sans_io::pace::Speed;
+use livetape_core::pace::Speed;
 use serde_json::{Value, json};
 
 use crate::{

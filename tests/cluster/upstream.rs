@@ -2,10 +2,8 @@
 
 use std::{process::Command, time::Duration};
 
-use livetape::{
-    demo::{DEMO, DEMO_BYTES},
-    mock::{Happened, MockTikTok, Scenario, ScenarioFile, User},
-};
+use livetape_engine::demo::{DEMO, DEMO_BYTES};
+use livetape_mock::{Happened, MockTikTok, Scenario, ScenarioFile, User};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

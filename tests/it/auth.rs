@@ -1,10 +1,8 @@
 //! Bearer tokens, in all the ways a client can send them.
 
 use futures_util::StreamExt as _;
-use livetape::{
-    hub::Limits,
-    server::{Access, Config, Tokens},
-};
+use livetape_feed::hub::Limits;
+use livetape_server::{Access, Config, Tokens};
 use tokio_tungstenite::{
     client_async,
     tungstenite::{

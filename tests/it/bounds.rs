@@ -2,10 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use livetape::{
-    hub::Limits,
-    server::{Bounds, Config, Recordings},
-};
+use livetape_feed::hub::Limits;
+use livetape_server::{Bounds, Config, Recordings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use crate::support::{Rig, chat, is_quiet, read, wait};
@@ -114,10 +112,10 @@ async fn a_slow_head_times_out() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_closed() {
     let rig = Rig::start();
-    let started = livetape::clock::now();
+    let started = livetape_io::clock::now();
     let mut silent = rig.connect().await;
     assert_eq!(rest(&mut silent).await, "");
-    assert_eq!((livetape::clock::now() - started).as_secs(), 30);
+    assert_eq!((livetape_io::clock::now() - started).as_secs(), 30);
     // The same limit applies between requests, starting with the last response.
     let mut stream = rig.connect().await;
     for _ in 0..3 {
@@ -130,9 +128,9 @@ async fn a_silent_connection_is_closed() {
         let read = stream.read(&mut answer).await.unwrap();
         assert!(read > 0);
     }
-    let started = livetape::clock::now();
+    let started = livetape_io::clock::now();
     rest(&mut stream).await;
-    assert_eq!((livetape::clock::now() - started).as_secs(), 30);
+    assert_eq!((livetape_io::clock::now() - started).as_secs(), 30);
 }
 
 /// A feed is one long response without a next request.
@@ -159,10 +157,10 @@ async fn a_stalled_body_times_out() {
     let mut stream = rig.connect().await;
     let head = b"POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
     stream.write_all(head).await.unwrap();
-    let started = livetape::clock::now();
+    let started = livetape_io::clock::now();
     let answer = rest(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-    assert!((livetape::clock::now() - started).as_secs() <= 20, "{answer}");
+    assert!((livetape_io::clock::now() - started).as_secs() <= 20, "{answer}");
 }
 
 /// One byte every nine seconds, so the connection never counts as idle.
@@ -170,7 +168,7 @@ async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
     let mut stream = rig.connect().await;
     let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
-    let started = livetape::clock::now();
+    let started = livetape_io::clock::now();
     let (mut reading, mut writing) = tokio::io::split(stream);
     let write = async {
         while writing.write_all(b" ").await.is_ok() {
@@ -182,7 +180,7 @@ async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
         read = reading.read_to_end(&mut answer) => drop(read),
         () = write => {}
     }
-    (String::from_utf8(answer).unwrap(), (livetape::clock::now() - started).as_secs())
+    (String::from_utf8(answer).unwrap(), (livetape_io::clock::now() - started).as_secs())
 }
 
 #[tokio::test(start_paused = true)]

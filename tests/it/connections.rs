@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use livetape::{
-    hub::Limits,
-    server::{Access, Config, Tokens},
-};
+use livetape_feed::hub::Limits;
+use livetape_server::{Access, Config, Tokens};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 

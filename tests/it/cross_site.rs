@@ -1,10 +1,8 @@
 //! Effects that pages of other sites can have: requests to every route, as browsers send them.
 
 use futures_util::FutureExt as _;
-use livetape::{
-    hub::{CloseReason, Limits},
-    server::{Access, Config},
-};
+use livetape_feed::hub::{CloseReason, Limits};
+use livetape_server::{Access, Config};
 
 use crate::{
     openapi::document,

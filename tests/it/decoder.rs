@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use livetape::{
-    hub::{Filter, Format, Gifts},
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        recording::{Flags, Item, Loss, What, records},
-        wire::{self, BATCH_ENTRIES_MAX, Batch, Message, Push, compose},
-    },
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    recording::{Flags, Item, Loss, What, records},
+    wire::{self, BATCH_ENTRIES_MAX, Batch, Message, Push, compose},
 };
+use livetape_feed::hub::{Filter, Format, Gifts};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -21,7 +19,7 @@ use crate::support::{
 };
 
 const ALL: Filter =
-    Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true, format: Format::Native };
+    Filter { types: livetape_feed::hub::Types::ALL, gifts: Gifts::Delta, raw: true, format: Format::Native };
 
 fn decoder() -> Decoder {
     Decoder::new(DecoderOptions { replay: true, dedup: true })

@@ -1,13 +1,15 @@
 //! Drives bounds over their edges. The numbers are repeated here, so that nobody changes one by accident.
 
 use futures_util::FutureExt as _;
-use livetape::{
+use livetape::settings;
+use livetape_core::error::Code;
+use livetape_feed::{
     control::{Control, ReplayOrder, Sources, Token},
     hub::{Hub, Limits},
+};
+use livetape_server::{
+    HandledPath, HandlerLimits, Handlers, check_close,
     lobby::{self, check_client_id},
-    sans_io::error::Code,
-    server::{self, HandledPath, HandlerLimits, Handlers, check_close},
-    settings,
 };
 
 /// A bound: what it limits, the largest number that fits, and whether so many fit.
@@ -45,7 +47,7 @@ const ROWS: &[Row] = &[
 
 fn handlers() -> (Handlers, impl Sized) {
     let (hub, (control, _)) = (Hub::new("edge".into(), Limits::default()), Control::new());
-    let (sockets, lobby) = (server::Limits::default(), lobby::Limits::default());
+    let (sockets, lobby) = (livetape_server::Limits::default(), lobby::Limits::default());
     Handlers::new(&hub, &control, sockets, lobby, HandlerLimits::default())
 }
 

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape::{
-    clock,
-    hub::{CloseReason, Limits},
-    sans_io::event::{ConnectionCreated, Data, Gift, Unknown},
-    server::{Bounds, Config},
-};
+use livetape_core::event::{ConnectionCreated, Data, Gift, Unknown};
+use livetape_feed::hub::{CloseReason, Limits};
+use livetape_io::clock;
+use livetape_server::{Bounds, Config};
 
 use crate::support::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
 
@@ -16,7 +14,7 @@ fn done() -> CloseReason {
     CloseReason { code: 1000, reason: "recording_ended".into() }
 }
 
-fn connected() -> livetape::sans_io::event::Event {
+fn connected() -> livetape_core::event::Event {
     event(Data::ConnectionCreated(ConnectionCreated::default()))
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use livetape::{clock, hub::CloseReason};
+use livetape_feed::hub::CloseReason;
+use livetape_io::clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Rig, chats, read, read_all, seqs, wait};

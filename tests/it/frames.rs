@@ -2,7 +2,7 @@
 //! events and such frames.
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::hub::CloseReason;
+use livetape_feed::hub::CloseReason;
 use tokio_tungstenite::tungstenite::{
     Bytes, Message,
     protocol::{CloseFrame, frame::coding::CloseCode},

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{
+use livetape_feed::{
     control::Control,
     hub::{Hub, Limits},
+};
+use livetape_io::net::memory;
+use livetape_server::{
+    Config, Event, HandledPath, HandlerLimits, Handlers, Last, Server, Verdict, Wanted, What,
     lobby::{self, Payload},
-    server::{
-        self, Config, Event, HandledPath, HandlerLimits, Handlers, Last, Server, Verdict, Wanted, What,
-        memory,
-    },
 };
 use serde_json::{json, value::to_raw_value};
 use tokio::sync::mpsc::Receiver;
@@ -38,7 +38,8 @@ impl Stage {
         let hub = Hub::new("embedded".into(), Limits::default());
         let (control, _) = Control::new();
         let lobby = lobby::Limits { rooms_per_connection_max: 2, ..lobby::Limits::default() };
-        let (handlers, events) = Handlers::new(&hub, &control, server::Limits::default(), lobby, limits);
+        let (handlers, events) =
+            Handlers::new(&hub, &control, livetape_server::Limits::default(), lobby, limits);
         handlers
             .add(
                 "/chat",
@@ -47,7 +48,7 @@ impl Stage {
             .unwrap();
         let (listener, connector) = memory::listener(4 * 1024);
         let config = Config { handlers: Some(handlers.clone()), ..Config::default() };
-        tokio::spawn(server::serve(listener, Server { hub, control: control.clone(), config }));
+        tokio::spawn(livetape_server::serve(listener, Server { hub, control: control.clone(), config }));
         Self { handlers, events, connector, _control: control }
     }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use livetape::{
+use livetape_core::{
+    event::Id,
+    recording::{Item, What, records},
+};
+use livetape_engine::source::ReplayOptions;
+use livetape_feed::{
     control::{Driver, InjectRequest, Injected, Order, ReplayOrder},
     hub::{Filter, Gifts},
-    sans_io::{
-        event::Id,
-        recording::{Item, What, records},
-    },
-    source::ReplayOptions,
 };
 use serde_json::{Value, json};
 
@@ -168,7 +168,8 @@ async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
 #[tokio::test(start_paused = true)]
 async fn injecting_reports_the_recipients_and_waits_for_clients() {
     let mut rig = Rig::start();
-    let tape = livetape::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
+    let tape =
+        livetape_engine::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
     rig.replay(tape, ReplayOptions { wait_clients: 9, ..ReplayOptions::default() });
     let chat = r#"{"type":"chat","user":"made_up","comment":"hi"}"#;
     let inject = async |query: &str| rig.http("POST", &format!("/inject{query}"), chat).await;
@@ -177,10 +178,10 @@ async fn injecting_reports_the_recipients_and_waits_for_clients() {
 
     // Too few clients connect, so nothing is injected.
     let _observer = rig.ws("?observer=1").await;
-    let start = livetape::clock::now();
+    let start = livetape_io::clock::now();
     let refused = inject("?wait_clients=1").await;
     assert_eq!((refused.status, refused.code().as_str()), (409, "too_few_clients"));
-    assert_eq!((livetape::clock::now() - start, rig.hub.head()), (Duration::from_secs(30), 1));
+    assert_eq!((livetape_io::clock::now() - start, rig.hub.head()), (Duration::from_secs(30), 1));
 
     let (answer, (_gifts, mut all)) = tokio::join!(inject("?wait_clients=2"), async {
         wait(Duration::from_secs(5)).await;

@@ -35,7 +35,7 @@ async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
     assert_eq!(read(&mut all, head).await.len(), head);
 
     // A seek starts a new generation for all subscribers; later ones get its state.
-    rig.control.order(livetape::control::ReplayOrder::Seek(Duration::ZERO)).await.unwrap();
+    rig.control.order(livetape_feed::control::ReplayOrder::Seek(Duration::ZERO)).await.unwrap();
     wait(Duration::from_millis(1)).await;
     assert_eq!(summaries(&read(&mut late, 1).await)[0].1, "connection_created");
     let mut new = rig.ws("").await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
-use livetape::sans_io::{
+use livetape_core::{
     event::{Event, Id, Millis},
     wire::{Known, Message, Reading, is_known, millis, read_message},
 };

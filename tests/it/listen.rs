@@ -2,12 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use livetape::{
+use livetape_core::error::Code;
+use livetape_feed::{
     control::Control,
     hub::{Hub, Limits},
-    sans_io::error::Code,
-    server::{Config, Listener as _, Server, listen::Listening, serve},
 };
+use livetape_io::net::{accept::Listener as _, listen::Listening};
+use livetape_server::{Config, Server, serve};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},

@@ -4,14 +4,12 @@
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{
-    sans_io::{
-        error::Code,
-        recording::{Item, What},
-        wire::{self, Batch, BatchInfo, client},
-    },
-    source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, check},
+use livetape_core::{
+    error::Code,
+    recording::{Item, What},
+    wire::{self, Batch, BatchInfo, client},
 };
+use livetape_engine::source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, check};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -303,7 +301,7 @@ async fn proxy(login: &'static str) -> (Url, tokio::task::JoinHandle<()>) {
 
 #[tokio::test]
 async fn a_socket_goes_through_the_proxy() {
-    use livetape::source::live::{Request, Transport as _};
+    use livetape_engine::source::live::{Request, Transport as _};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use livetape::{
+use livetape_core::error::Code;
+use livetape_feed::{
     control::{Figure, Nodes},
     hub::Limits,
-    sans_io::error::Code,
 };
 
 use crate::support::{Rig, chats, read, read_all};
@@ -33,7 +33,7 @@ async fn activity_is_counted() {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
     });
-    let webhook = Arc::<livetape::control::WebhookCounts>::default();
+    let webhook = Arc::<livetape_feed::control::WebhookCounts>::default();
     webhook.delivered.store(7, Ordering::Relaxed);
     webhook.failed.store(2, Ordering::Relaxed);
     rig.driver().update_upstream(|upstream| {

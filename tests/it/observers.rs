@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use livetape::{
-    clock,
-    control::ReplayPhase,
-    sans_io::pace::Speed,
-    source::{ReplayOptions, Tape},
-};
+use livetape_core::pace::Speed;
+use livetape_engine::source::{ReplayOptions, Tape};
+use livetape_feed::control::ReplayPhase;
+use livetape_io::clock;
 use serde_json::{Value, json};
 
 use crate::support::{Rig, is_quiet, json as parse, read, read_all, recording, session_items, wait};
@@ -82,8 +80,8 @@ async fn observers_are_listed_separately_from_clients() {
 
 #[tokio::test(start_paused = true)]
 async fn observers_take_slots_like_clients() {
-    let config = livetape::server::Config { subscribers_max: 2, ..Default::default() };
-    let rig = Rig::with(livetape::hub::Limits::default(), config);
+    let config = livetape_server::Config { subscribers_max: 2, ..Default::default() };
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), config);
     let _two = [rig.ws("?observer=1").await, rig.ws("").await];
     for query in ["?observer=1", ""] {
         assert_eq!(read_all(&mut rig.ws(query).await).await.close, Some((4102, "capacity".to_owned())));

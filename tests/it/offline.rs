@@ -1,10 +1,8 @@
 //! The setting `offline`: only loopback addresses are contacted.
 
-use livetape::{
-    sans_io::error::Code,
-    source::live::{
-        Live, LiveOptions, NetTransport, OpenError, Outcome, Request, Transport as _, Url, check,
-    },
+use livetape_core::error::Code;
+use livetape_engine::source::live::{
+    Live, LiveOptions, NetTransport, OpenError, Outcome, Request, Transport as _, Url, check,
 };
 use tokio::net::TcpListener;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any, matchers::path};

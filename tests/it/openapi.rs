@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use livetape::{
-    hub::Filter,
-    sans_io::event::KINDS,
-    source::{Step, Tape},
-};
+use livetape_core::event::KINDS;
+use livetape_engine::source::{Step, Tape};
+use livetape_feed::hub::Filter;
 use serde_json::{Value, json};
 
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use livetape::sans_io::event::KINDS;
+use livetape_core::event::KINDS;
 use serde_json::{Value, json};
 
 use crate::{openapi::document, support::Rig};

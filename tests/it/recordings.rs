@@ -2,15 +2,17 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use livetape::{
-    control::{ReplayPhase, ReplayState, Speed},
+use livetape_core::recording::records::Header;
+use livetape_engine::{
     demo::DEMO_BYTES,
-    hub::Limits,
     recorder::{Recorder, RecorderOptions, Target},
-    sans_io::recording::records::Header,
-    server::{Config, Recordings},
-    tools::info::info,
 };
+use livetape_feed::{
+    control::{ReplayPhase, ReplayState, Speed},
+    hub::Limits,
+};
+use livetape_server::{Config, Recordings};
+use livetape_tools::info::info;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

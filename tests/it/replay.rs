@@ -3,14 +3,14 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::future::poll_immediate;
-use livetape::{
-    cases::table::CASES,
+use livetape_cases::table::CASES;
+use livetape_core::{error::Code, pace::Speed};
+use livetape_engine::source::{ReplayOptions, Tape};
+use livetape_feed::{
     control::{ReplayOrder, ReplayPhase, SourceState},
     hub::{Filter, Gifts, Join},
-    sans_io::{error::Code, pace::Speed},
-    source::{ReplayOptions, Tape},
-    staged::Staged,
 };
+use livetape_server::staged::Staged;
 use serde_json::Value;
 use tokio::time::timeout;
 

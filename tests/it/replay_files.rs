@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use livetape::{
+use livetape_core::{error::Code, recording::Loss};
+use livetape_engine::source::{Replay, ReplayOptions, Tape};
+use livetape_feed::{
     control::{Control, ReplayOrder},
-    hub::Filter,
-    hub::{Hub, Limits},
-    sans_io::{error::Code, recording::Loss},
-    source::{Replay, ReplayOptions, Tape},
+    hub::{Filter, Hub, Limits},
 };
 use tokio::sync::mpsc;
 

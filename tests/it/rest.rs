@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use livetape::control::{Driver, Nodes, Order, ReplayPhase, ReplayState, SourceState, Speed};
+use livetape_feed::control::{Driver, Nodes, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
 use crate::support::{Rig, assert_same};

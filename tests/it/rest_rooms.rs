@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use livetape::{
-    control::{Check, Driver, Order, Refusal},
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+use livetape_feed::control::{Check, Driver, Order, Refusal};
 use serde_json::{Value, json};
 
 use crate::support::Rig;
@@ -36,7 +34,7 @@ async fn drive(mut driver: Driver) {
             Order::Connect(user, answer) if user == "ann" => answer.accept(driver.status()),
             Order::Disconnect(user, answer) if user == "ann" => answer.accept(driver.status()),
             Order::Disconnect(user, answer) => {
-                answer.refuse(livetape::control::not_current(&user));
+                answer.refuse(livetape_feed::control::not_current(&user));
             }
             other => other.refuse(limited()),
         }

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use livetape::{
-    hub::Filter,
-    sans_io::decoder::{Decoder, DecoderOptions},
-};
+use livetape_core::decoder::{Decoder, DecoderOptions};
+use livetape_feed::hub::Filter;
 use serde_json::{Value, json};
 
 use crate::support::{decode, expected_session, session_items};

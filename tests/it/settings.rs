@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use livetape::{
-    sans_io::pace::Speed,
-    settings::{self, Form, KEYS, Key, Origin, Resolved, Settings, Sources},
-};
+use livetape::settings::{self, Form, KEYS, Key, Origin, Resolved, Settings, Sources};
+use livetape_core::pace::Speed;
 
 fn key(path: &str) -> &'static Key {
     KEYS.iter().find(|key| key.path() == path).unwrap_or_else(|| panic!("no key {path}"))
@@ -19,7 +17,7 @@ fn resolve(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<R
         flags: &flags,
     };
     settings::resolve(&sources).map_err(|problems| {
-        let line = |problem: &livetape::sans_io::error::Problem| {
+        let line = |problem: &livetape_core::error::Problem| {
             format!("{} {problem} | {}", problem.code, problem.hint)
         };
         problems.iter().map(line).collect()

@@ -300,7 +300,7 @@ fn the_readme_uses_existing_commands_and_files() {
 #[test]
 fn the_reference_names_every_event_type_and_every_code() {
     let reference = read("docs/reference.md");
-    for kind in livetape::sans_io::event::KINDS {
+    for kind in livetape_core::event::KINDS {
         assert!(reference.contains(&format!("`{kind}`")), "docs/reference.md does not name the type {kind}");
     }
     // Each row of the table has the description that the schema and the client's types have.
@@ -312,7 +312,7 @@ fn the_reference_names_every_event_type_and_every_code() {
             assert!(reference.contains(&row), "docs/reference.md has no row {row}");
         }
     }
-    for code in livetape::sans_io::error::Code::ALL {
+    for code in livetape_core::error::Code::ALL {
         let row = format!("| `{code}` |");
         let line =
             reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use livetape::{
+use livetape_core::{
+    event::{Chat, Data, Disconnected, Emote, EmoteAt, Event, Millis, Social, User},
+    tikfinity,
+    wire::{Reading, millis, read_message},
+};
+use livetape_feed::{
     control::Control,
     hub::{CloseReason, Filter, Format, Hub, Limits},
-    sans_io::{
-        event::{Chat, Data, Disconnected, Emote, EmoteAt, Event, Millis, Social, User},
-        tikfinity,
-        wire::{Reading, millis, read_message},
-    },
-    server::{Access, Config, OriginSetting, Server, Tikfinity, Tokens, memory, serve_both},
 };
+use livetape_io::net::memory;
+use livetape_server::{Access, Config, OriginSetting, Server, Tikfinity, Tokens, serve_both};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,8 +24,8 @@ use crate::support::{
 };
 
 const TIKFINITY: Filter = Filter {
-    types: livetape::hub::Types::ALL,
-    gifts: livetape::hub::Gifts::Raw,
+    types: livetape_feed::hub::Types::ALL,
+    gifts: livetape_feed::hub::Gifts::Raw,
     raw: false,
     format: Format::Tikfinity,
 };

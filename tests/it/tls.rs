@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
-use livetape::{
-    hub::Limits,
-    server::{Bounds, Config, Tls},
-};
+use livetape_feed::hub::Limits;
+use livetape_server::{Bounds, Config, Tls};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_rustls::{
@@ -115,10 +113,10 @@ async fn half_open_handshakes_do_not_block_others() {
         Ok(io) => Ok(io),
         Err(error) => panic!("{error}"),
     };
-    let started = livetape::clock::now();
+    let started = livetape_io::clock::now();
     rig.control.shut_down();
     rig.serving.await.unwrap();
-    assert!(livetape::clock::now() - started < Duration::from_secs(1));
+    assert!(livetape_io::clock::now() - started < Duration::from_secs(1));
     drop(half_open);
 }
 

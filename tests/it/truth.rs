@@ -5,13 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use livetape::{
+use livetape_core::{error::Code, event::Event, pace::Speed};
+use livetape_engine::source::ReplayOptions;
+use livetape_feed::{
     control::ReplayOrder,
     hub::{Filter, Gifts, Hub, Limits},
-    sans_io::{error::Code, event::Event, pace::Speed},
-    source::ReplayOptions,
-    tools::info::info,
 };
+use livetape_tools::info::info;
 use serde_json::{Value, json};
 
 use crate::support::{Rig, chats, recording, shipped_recordings};

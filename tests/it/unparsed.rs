@@ -1,9 +1,7 @@
 //! Requests that are not HTTP, and upgrades that are not WebSockets.
 
-use livetape::{
-    hub::Limits,
-    server::{Bounds, Config},
-};
+use livetape_feed::hub::Limits;
+use livetape_server::{Bounds, Config};
 
 use crate::support::{HttpResponse, Rig, json, read_all};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use livetape::sans_io::{
+use livetape_core::{
     event::{Data, Id, Person, RoomState, SocialAction},
     wire::{
         Batch, BatchInfo, FaultKind, MESSAGE_BYTES_MAX, Message, Push, Reading,

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{clock, hub::CloseReason, sans_io::retry::SplitMix};
+use livetape_core::retry::SplitMix;
+use livetape_feed::hub::CloseReason;
+use livetape_io::clock;
 use tokio::{io::DuplexStream, task::yield_now};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 

@@ -6,17 +6,15 @@ mod result;
 
 use std::collections::BTreeSet;
 
+use livetape_core::{
+    error::{Code, Problem},
+    nearest,
+    truth::Truth,
+};
 pub use output::{LAST_LINES, Output, Stream};
 pub use result::{RESULT_BYTES_MAX, parse_result};
 
-use crate::{
-    report::{Failure, quoted},
-    sans_io::{
-        error::{Code, Problem},
-        nearest,
-        truth::Truth,
-    },
-};
+use crate::report::{Failure, quoted};
 
 /// The only total that is a word.
 pub const TOP_GIFTER: &str = "top_gifter";

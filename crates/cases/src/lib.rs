@@ -1,8 +1,6 @@
 //! The cases that `livetape test` puts a client through: what happens in each, and what is right afterwards. Pure,
 //! on top of the core.
 
-use livetape_core as sans_io;
-
 pub mod change;
 pub mod expect;
 pub mod library;

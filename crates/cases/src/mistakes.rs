@@ -6,6 +6,8 @@ mod table;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use livetape_core::truth::{Added, Tally, Truth};
+
 pub use self::slim::SlimEvent;
 use self::{
     count::{Counted, Memory},
@@ -15,7 +17,6 @@ use self::{
 use crate::{
     expect::{Name, TOP_GIFTER},
     report::{Candidate, REPEATED, listed, moment},
-    sans_io::truth::{Added, Tally, Truth},
 };
 
 /// A mistake that explains a number.

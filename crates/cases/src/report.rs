@@ -8,14 +8,12 @@ mod junit;
 
 use std::{collections::BTreeMap, iter, time::Duration};
 
+use livetape_core::terminal::{is_invisible, printable};
 use serde_json::{Value, json};
 
 pub use self::ci::{annotations, step_summary};
 pub use self::junit::junit;
-use crate::{
-    library::Library,
-    sans_io::terminal::{is_invisible, printable},
-};
+use crate::library::Library;
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
 pub const PLAIN: &str = "plain";

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::sans_io::{
+use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     event::Data,
     recording::Item,

@@ -18,10 +18,9 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use livetape_core::recording::Item;
 use search::Search;
 use show::{Gone, Show};
-
-use crate::sans_io::recording::Item;
 
 /// The search for a small show.
 #[derive(Debug)]

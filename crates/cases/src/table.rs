@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use livetape_core::{
+    error::{Code, Problem},
+    nearest,
+};
 use serde::Serialize;
 
 use crate::{
     change::Change,
     report::{PLAIN, quoted},
     room::{Course, Room},
-    sans_io::{
-        error::{Code, Problem},
-        nearest,
-    },
     script::{Answer, Break, How, Place, Script},
 };
 

@@ -3,13 +3,6 @@
 //! [`ownership`] decides which process owns a channel, from bytes and times. The rest, behind the feature `nats`,
 //! performs what it asks for.
 
-#[cfg(feature = "nats")]
-use livetape_core::{self as sans_io, secret};
-#[cfg(feature = "nats")]
-use livetape_feed::{control, hub};
-#[cfg(feature = "nats")]
-use livetape_io::clock;
-
 #[cfg(any(test, feature = "nats"))]
 #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "its tests need no NATS, and use only a part"))]
 mod counts;

@@ -12,6 +12,8 @@ mod answers;
 mod check;
 mod http;
 mod link;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 mod random;
 mod room;
 mod scenario;
@@ -44,7 +46,7 @@ pub use state::journal::{By, ENTRIES_MAX, Happened, LogEntry};
 use state::{MockState, millis};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use livetape_core::{self as sans_io, error::Problem, recording::Loss};
+use livetape_core::{error::Problem, recording::Loss};
 use livetape_io::{
     clock,
     net::{

@@ -8,16 +8,17 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
+use livetape_core::{error::Problem, pace::Speed};
+use livetape_engine::{
     channels::{Channel, ChannelOptions},
+    source::{self, live},
+};
+use livetape_feed::{
     control::Control,
     hub::{Hub, Limits},
-    sans_io::error::Problem,
-    server::{self, Config, Listener, Peer, Server, listen::Listening, memory},
-    source::{self, live},
-    staged::Staged,
 };
-use livetape_core::pace::Speed;
+use livetape_io::net::{accept::Listener, listen::Listening, memory, peer::Peer};
+use livetape_server::{Config, Server, staged::Staged};
 use tokio::{io::DuplexStream, runtime::Handle};
 
 use crate::{
@@ -263,7 +264,7 @@ impl TapeBuilder {
             ChannelOptions { play: self.options, ..ChannelOptions::new(live::LiveOptions::new("")) };
         let channel = Channel::new(hub.clone(), &control, driver, offline(), options);
         tokio::spawn(channel.replay(staged.as_ref().map_or(tape, |it| it.tape.clone())));
-        tokio::spawn(async { server::serve(listener.await, server).await });
+        tokio::spawn(async { livetape_server::serve(listener.await, server).await });
         if let Some(staged) = staged.clone() {
             let (hub, control) = (hub.clone(), control.clone());
             tokio::spawn(async move {

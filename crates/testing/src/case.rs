@@ -2,8 +2,8 @@
 
 use std::{env, panic::Location};
 
-pub use livetape::cases::table::{Case, Group};
-use livetape::cases::table::{FEED, Suite};
+pub use livetape_cases::table::{Case, Group};
+use livetape_cases::table::{FEED, Suite};
 
 use crate::fail::OrFail as _;
 

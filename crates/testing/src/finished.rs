@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use livetape::{
-    hub::{Filter, Gifts, Hub, Join, Next, Reader, Since},
-    sans_io::{counts::Counts, recording::Loss},
-};
+use livetape_core::{counts::Counts, recording::Loss};
+use livetape_feed::hub::{Filter, Gifts, Hub, Join, Next, Reader, Since};
 use serde::Deserialize;
 use tokio::sync::watch;
 

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
 };
 
-use livetape::control::{InjectRequest, InjectUser};
+use livetape_feed::control::{InjectRequest, InjectUser};
 
 use crate::{
     Tape,

@@ -2,16 +2,16 @@
 
 use std::{future::Future, panic::Location, path::Path, time::Duration};
 
-use livetape::{
+use livetape_core::{
+    error::{Problem, close},
+    truth::Truth,
+};
+use livetape_feed::{
     control::{Control, ReplayOrder, ReplayPhase},
     hub::{CloseReason, Hub},
-    sans_io::{
-        error::{Problem, close},
-        truth::Truth,
-    },
-    server::{check_close, memory},
-    staged::Staged,
 };
+use livetape_io::net::memory;
+use livetape_server::{check_close, staged::Staged};
 use tokio::{io::DuplexStream, time::timeout};
 
 use crate::{

@@ -2,16 +2,14 @@
 
 use std::{collections::BTreeMap, fmt, io::Read};
 
+use livetape_core::{
+    error::exit,
+    recording::{Error, Reader, Report as Damage},
+};
 use serde::Serialize;
 
 use super::text::{clock, count, thousands};
-use crate::{
-    sans_io::{
-        error::exit,
-        recording::{Error, Reader, Report as Damage},
-    },
-    scrub::{Auditor, Finding, FindingKind},
-};
+use crate::scrub::{Auditor, Finding, FindingKind};
 
 /// Maximum number of listed findings. All are counted.
 pub const FINDINGS_LISTED_MAX: usize = 1000;

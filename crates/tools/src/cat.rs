@@ -3,18 +3,18 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
-
-use super::{
-    payload::batch,
-    text::{COLUMNS_MAX, clock, count, printable},
-};
-use crate::sans_io::{
+use livetape_core::{
     recording::{
         Frame, Record, What,
         records::{Counts, HttpHeader},
     },
     wire::read_push,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    payload::batch,
+    text::{COLUMNS_MAX, clock, count, printable},
 };
 
 /// Returns a record as complete JSON.

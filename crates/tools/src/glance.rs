@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::recording::{Error, Reader, What};
+
 use super::info::{HeaderInfo, read_header};
-use crate::sans_io::recording::{Error, Reader, What};
 
 /// Length of the end to read for the duration, in bytes.
 const TAIL_BYTES: u64 = 256 << 10;

@@ -1,7 +1,5 @@
 //! Offline tools for recordings, over any `Read` and `Write`. Only [`missing`] uses paths.
 
-use livetape_core as sans_io;
-
 pub mod audit;
 pub mod cat;
 pub mod diff;

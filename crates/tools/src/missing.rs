@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::sans_io::{
+use livetape_core::{
     error::{Code, Problem},
     nearest,
     recording::{DEMO, is_plain_name},

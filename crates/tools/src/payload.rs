@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use livetape_core::wire::{Batch, Fault, Push, Unzipper, read_push, unzip_batch};
 use prost::Message as _;
-
-use crate::sans_io::wire::{Batch, Fault, Push, Unzipper, read_push, unzip_batch};
 
 /// The fields that all messages share.
 #[derive(Clone, PartialEq, prost::Message)]

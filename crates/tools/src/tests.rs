@@ -2,13 +2,14 @@
 
 use std::{io, time::Duration};
 
+use livetape_core::recording::{
+    Flags, Item, What, Writer,
+    records::{ConnOpen, Gap, Header, Marker},
+};
+
 use super::{
     edit::{Error, find_marker, mark},
     info::info,
-    sans_io::recording::{
-        Flags, Item, What, Writer,
-        records::{ConnOpen, Gap, Header, Marker},
-    },
     scrub::Auditor,
     timeline::Chart,
     verify::verify,

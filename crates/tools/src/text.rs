@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub(super) use crate::sans_io::thousands::thousands;
+pub(super) use livetape_core::thousands::thousands;
 
 /// Maximum width of a line, in columns.
 pub(super) const COLUMNS_MAX: usize = 80;

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, io::Read, time::Duration};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
-use crate::sans_io::{
+use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     event::{Data, Event},
     recording::{Error, Item, Reader, What},
 };
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Number of columns for counting: twice the maximum number of buckets, because columns double their width.
 const COLUMNS: usize = 2048;

@@ -2,15 +2,15 @@
 
 use std::{fmt, io::Read};
 
+use livetape_core::{
+    recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
+    wire::{Batch, EntriesLeft, Fault, FaultKind, Unzipper, read_in_batch, unzip_batch},
+};
 use serde::Serialize;
 
 use super::{
     payload::{Faults, batch, count_faults},
     text::{clock, count, thousands},
-};
-use crate::sans_io::{
-    recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
-    wire::{Batch, EntriesLeft, Fault, FaultKind, Unzipper, read_in_batch, unzip_batch},
 };
 
 /// Maximum number of damaged stretches in the text.

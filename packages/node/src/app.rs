@@ -5,17 +5,20 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
+use livetape_core::{
+    error::{Code, Problem},
+    inject,
+};
+use livetape_engine::{
     channels::Channel,
-    control::{Control, Driver, ReplayOrder},
-    hub::{Hub, Limits},
-    sans_io::{
-        error::{Code, Problem},
-        inject,
-    },
-    server::{self, Event, Handlers, Server, listen::Listening},
     source::{Tape, live::NetTransport},
 };
+use livetape_feed::{
+    control::{Control, Driver, ReplayOrder},
+    hub::{Hub, Limits},
+};
+use livetape_io::net::listen::Listening;
+use livetape_server::{Event, Handlers, Server};
 use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;
 use serde_json::Value;
@@ -114,7 +117,7 @@ impl NativeApp {
     /// Subscribes to the feed, with the query parameters of `GET /events`.
     #[napi]
     pub fn subscribe(&self, query: String) -> napi::Result<NativeFeed> {
-        let join = server::feed_query(&query).or_error()?;
+        let join = livetape_server::feed_query(&query).or_error()?;
         Ok(NativeFeed::new(self.app.hub.join(&join).or_error()?, self.app.closed.clone()))
     }
 
@@ -201,8 +204,10 @@ impl App {
         let port = port.map(u16::try_from).transpose().map_err(|_| bad("the port is not from 0 to 65535"))?;
         let runtime = runtime()?;
         let address = self.options.address(port)?;
-        let config =
-            server::Config { handlers: Some(self.handlers.clone()), ..self.options.server(address)? };
+        let config = livetape_server::Config {
+            handlers: Some(self.handlers.clone()),
+            ..self.options.server(address)?
+        };
         let options = self.options.channel()?;
         let transport = NetTransport::new(&options.live)?;
         let tape = match self.options.replay.clone() {
@@ -246,7 +251,7 @@ impl App {
             (None, Some(user)) => runtime.spawn(async { drop(channel.live(user).await) }),
             (None, None) => runtime.spawn(async { drop(channel.serve().await) }),
         };
-        let serving = runtime.spawn(server::serve(listening, server));
+        let serving = runtime.spawn(livetape_server::serve(listening, server));
         let closed = self.closed.clone();
         // Also ends the app after `POST /shutdown`.
         runtime.spawn(async move {
@@ -278,8 +283,8 @@ fn read_order(order: &str, value: Option<&str>) -> Result<ReplayOrder, Problem> 
 /// Reads an offset: seconds, or text such as `1m30s`.
 fn offset(value: &Value) -> Result<Duration, Problem> {
     let read = match value {
-        Value::String(text) => livetape::sans_io::offset::parse(text),
-        other => livetape::sans_io::offset::from_seconds(other.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => livetape_core::offset::parse(text),
+        other => livetape_core::offset::from_seconds(other.as_f64().unwrap_or(f64::NAN)),
     };
     read.map_err(bad)
 }

@@ -1,9 +1,7 @@
 //! Errors for JavaScript: code, message and hint as JSON in the message, which `js/errors.cts` unpacks.
 
-use livetape::{
-    control::Refusal,
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+use livetape_feed::control::Refusal;
 use serde_json::json;
 
 /// Hint for invalid arguments.

@@ -1,6 +1,6 @@
 //! Events of sockets, in the form that JavaScript receives.
 
-use livetape::server::{Event, Handshake, What};
+use livetape_server::{Event, Handshake, What};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use serde_json::json;

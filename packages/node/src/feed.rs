@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use livetape::{
-    hub::{Next, Subscriber},
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+use livetape_feed::hub::{Next, Subscriber};
 use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;
 use tokio::{select, sync::Mutex};

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use livetape::{
+use livetape_core::error::Problem;
+use livetape_server::{
+    HandledPath, Verdict, Wanted,
     lobby::{NewRoom, Payload},
-    sans_io::error::Problem,
-    server::{self, HandledPath, Verdict, Wanted},
 };
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
@@ -123,7 +123,7 @@ impl NativeApp {
     #[napi]
     pub fn dismiss(&self, socket: String, code: u32, reason: String) -> napi::Result<()> {
         let code = u16::try_from(code).unwrap_or(0);
-        server::check_close(code, &reason).or_error()?;
+        livetape_server::check_close(code, &reason).or_error()?;
         self.handlers.with(|lobby| lobby.dismiss(&socket, code, reason)).or_error().map(drop)
     }
 

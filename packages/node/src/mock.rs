@@ -5,10 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use livetape::{
-    demo::{DEMO, DEMO_BYTES},
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+use livetape_engine::demo::{DEMO, DEMO_BYTES};
 use livetape_mock::{MockTikTok, Scenario, ScenarioFile, Seen};
 use napi_derive::napi;
 

@@ -8,13 +8,12 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
+use livetape_core::{error::Problem, pace::Speed, username::normalise};
+use livetape_engine::{
     channels::ChannelOptions,
-    lobby,
-    sans_io::{error::Problem, pace::Speed, username::normalise},
-    server::{self, Access, HandlerLimits, Recordings, Tokens},
     source::{ReplayOptions, live::LiveOptions},
 };
+use livetape_server::{Access, HandlerLimits, Recordings, Tokens, lobby};
 use serde::Deserialize;
 
 use crate::error::bad;
@@ -132,9 +131,9 @@ impl AppOptions {
     }
 
     /// Returns the limits of the sockets.
-    pub(crate) fn sockets(&self) -> server::Limits {
-        let default = server::Limits::default();
-        server::Limits {
+    pub(crate) fn sockets(&self) -> livetape_server::Limits {
+        let default = livetape_server::Limits::default();
+        livetape_server::Limits {
             message_bytes_max: self.max_message_bytes.unwrap_or(MESSAGE_BYTES_DEFAULT),
             waiting_bytes_max: self.max_queued_bytes.unwrap_or(default.waiting_bytes_max),
             ..default
@@ -162,7 +161,7 @@ impl AppOptions {
     }
 
     /// Returns the options of the server.
-    pub(crate) fn server(&self, address: SocketAddr) -> Result<server::Config, Problem> {
+    pub(crate) fn server(&self, address: SocketAddr) -> Result<livetape_server::Config, Problem> {
         let access = Access {
             hosts: self.hosts.clone(),
             origins: self.origins.clone(),
@@ -171,14 +170,14 @@ impl AppOptions {
             ..Access::default()
         };
         access.check()?;
-        let default = server::Config::default();
+        let default = livetape_server::Config::default();
         let directory = self.recordings.clone().unwrap_or(default.recordings.directory.clone());
         let recordings = Recordings { directory, ..default.recordings };
         let mut bounds = default.bounds;
         if let Some(connections) = self.max_connections {
             bounds.connections_max = connections;
         }
-        Ok(server::Config { access, recordings, bounds, ..default })
+        Ok(livetape_server::Config { access, recordings, bounds, ..default })
     }
 
     /// Returns the options of the sources.

@@ -3,15 +3,13 @@
 use std::{iter, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use livetape::{
-    hub::Filter,
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        error::{Code, Problem},
-        recording::{Flags, Frame, Item, Loss, Opcode, What},
-    },
-    source::{Step, Tape},
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    error::{Code, Problem},
+    recording::{Flags, Frame, Item, Loss, Opcode, What},
 };
+use livetape_engine::source::{Step, Tape};
+use livetape_feed::hub::Filter;
 use napi::{
     Env,
     bindgen_prelude::{Buffer, Either, PromiseRaw},

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use livetape::sans_io::error::{Code, Problem};
+use livetape_core::error::{Code, Problem};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);

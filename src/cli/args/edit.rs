@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use livetape_core::offset;
+
 use super::flags::{Flags, OfTools};
-use crate::sans_io::offset;
 
 /// Output file of a command that has no default name for it.
 #[derive(Debug, clap::Args)]

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-
-use crate::tools::import::{self, CaptureFormat};
+use livetape_tools::import::{self, CaptureFormat};
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -25,11 +25,8 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
-
-use crate::{
-    hub::{Gifts, Since, Types},
-    sans_io::{event::KINDS, nearest::hint},
-};
+use livetape_core::{event::KINDS, nearest::hint};
+use livetape_feed::hub::{Gifts, Since, Types};
 
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, NewRecording, Repair};
@@ -273,13 +270,13 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn to_filter(&self) -> crate::hub::Filter {
+    pub(super) fn to_filter(&self) -> livetape_feed::hub::Filter {
         let gifts = match self.gifts {
             GiftsArg::Raw => Gifts::Raw,
             GiftsArg::Delta => Gifts::Delta,
             GiftsArg::Final => Gifts::Final,
         };
-        crate::hub::Filter {
+        livetape_feed::hub::Filter {
             types: self.types.unwrap_or_default(),
             gifts,
             raw: self.raw,

@@ -2,8 +2,9 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
+use livetape_core::offset;
+
 use super::{Flags, Lifecycle, OfRun};
-use crate::sans_io::offset;
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -1,9 +1,10 @@
 //! The arguments of `synth`.
 
 use clap::ValueEnum;
+use livetape_core::size;
+use livetape_tools::synth;
 
 use super::edit::NewRecording;
-use crate::{sans_io::size, tools::synth};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "All people are invented. The same flags produce the same bytes.

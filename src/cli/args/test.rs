@@ -2,14 +2,13 @@
 
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
-use super::edit::NewRecording;
-use crate::{
-    cases::table::Suite,
-    sans_io::{
-        error::{Code, Problem},
-        pace::Speed,
-    },
+use livetape_cases::table::Suite;
+use livetape_core::{
+    error::{Code, Problem},
+    pace::Speed,
 };
+
+use super::edit::NewRecording;
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -6,9 +6,9 @@ use clap::{
     Arg, Command, Error,
     builder::{PossibleValue, TypedValueParser},
 };
+use livetape_core::{inject::KINDS, nearest, offset};
 
 use super::{Flags, OfWatch};
-use crate::sans_io::{inject::KINDS, nearest, offset};
 
 /// Maximum number of repetitions.
 const REPEAT_MAX: u64 = 100_000;

@@ -3,26 +3,24 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use livetape_core::{
+    error::{Code, Problem, exit},
+    inject::{KINDS, parse},
+};
+use livetape_io::clock;
 use reqwest::{Client, StatusCode, Url, header::AUTHORIZATION, redirect};
 use serde_json::{Map, Value, json};
 use tokio::time::sleep_until;
 
 use super::watch::{TOKEN_HINT, base};
-use crate::{
-    cli::{
-        args,
-        options::{
-            config,
-            serving::{self, read},
-            trust::trust,
-        },
-        process::output::say,
+use crate::cli::{
+    args,
+    options::{
+        config,
+        serving::{self, read},
+        trust::trust,
     },
-    clock,
-    sans_io::{
-        error::{Code, Problem, exit},
-        inject::{KINDS, parse},
-    },
+    process::output::say,
 };
 
 /// Maximum time for a response. The server waits up to 30 s for clients.

@@ -3,6 +3,12 @@
 use std::{io, num::NonZeroU16};
 
 use futures_util::StreamExt as _;
+use livetape_core::{
+    error::{Code, Problem, close, exit},
+    secret::Secret,
+    terminal::Lines,
+};
+use livetape_feed::hub::Gifts;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls;
 use tokio_tungstenite::{
@@ -23,12 +29,7 @@ use crate::{
         options::{config, serving, trust::trust},
         process::{display, signals::Signals},
     },
-    hub::Gifts,
-    sans_io::error::{Code, Problem, close, exit},
-    secret::Secret,
-    server,
     settings::ServerUrl,
-    terminal::Lines,
 };
 
 /// Hint if the server requires another token. The server's own hint is for clients that send headers.
@@ -143,7 +144,7 @@ pub(super) fn base(server: &str) -> Result<String, Problem> {
 
 /// Returns an address without secrets.
 fn shown(url: &str) -> String {
-    server::masked(&ServerUrl(url.to_owned()).to_string()).into_owned()
+    livetape_server::masked(&ServerUrl(url.to_owned()).to_string()).into_owned()
 }
 
 /// Prints an event, and returns whether stdout could be written.

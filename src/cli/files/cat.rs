@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    cli::{
-        args,
-        options::config::tape_or_stdin,
-        process::output::{cannot_write, report_loss},
-    },
-    sans_io::{
-        error::{Code, Problem, exit},
-        recording::{Reader, Record, What},
-    },
-    source::unreadable,
-    tools::{cat, files},
+use livetape_core::{
+    error::{Code, Problem, exit},
+    recording::{Reader, Record, What},
+};
+use livetape_engine::source::unreadable;
+use livetape_io::files;
+use livetape_tools::cat;
+
+use crate::cli::{
+    args,
+    options::config::tape_or_stdin,
+    process::output::{cannot_write, report_loss},
 };
 
 /// Interval at which a growing file is checked.

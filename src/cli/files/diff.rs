@@ -9,23 +9,22 @@ use std::{
     rc::Rc,
 };
 
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    error::{Code, Problem, exit},
+    event::finish_json,
+    recording::Loss,
+    terminal::printable,
+};
+use livetape_engine::source::{STDIN, Step, Tape};
+use livetape_io::files;
+use livetape_tools::diff;
 use serde_json::Value;
 
-use crate::{
-    cli::{
-        args,
-        options::config::tape,
-        process::output::{cannot_write, file_problem, report_loss},
-    },
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        error::{Code, Problem, exit},
-        event::finish_json,
-        recording::Loss,
-    },
-    source::{STDIN, Step, Tape},
-    terminal::printable,
-    tools::{diff, files},
+use crate::cli::{
+    args,
+    options::config::tape,
+    process::output::{cannot_write, file_problem, report_loss},
 };
 
 /// Maximum length of a line of events, in bytes.

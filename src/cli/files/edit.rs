@@ -2,21 +2,19 @@
 
 use std::{io::Write as _, path::Path, time::Duration};
 
+use livetape_core::{
+    error::{Code, Problem},
+    offset,
+    recording::{Loss, Reader},
+};
+use livetape_engine::source::{Tape, unreadable};
+use livetape_tools::edit;
 use serde::Serialize;
 
-use crate::{
-    cli::{
-        args,
-        options::config::tape,
-        process::output::{Verdict, Written, loss_code, progress, report_loss, say, say_made, shown, write},
-    },
-    sans_io::{
-        error::{Code, Problem},
-        offset,
-        recording::{Loss, Reader},
-    },
-    source::{Tape, unreadable},
-    tools::edit,
+use crate::cli::{
+    args,
+    options::config::tape,
+    process::output::{Verdict, Written, loss_code, progress, report_loss, say, say_made, shown, write},
 };
 
 pub(crate) fn repair(args: &args::Repair) -> Result<u8, Problem> {

@@ -5,18 +5,17 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    cli::{
-        args,
-        options::config::tape_or_stdin,
-        process::output::{cannot_write, report_loss, warn},
-    },
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        error::{Problem, exit},
-        recording::Loss,
-    },
-    source::Step,
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    error::{Problem, exit},
+    recording::Loss,
+};
+use livetape_engine::source::Step;
+
+use crate::cli::{
+    args,
+    options::config::tape_or_stdin,
+    process::output::{cannot_write, report_loss, warn},
 };
 
 /// `stream` of events that no server broadcast.

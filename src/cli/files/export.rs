@@ -5,22 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    cli::{
-        args,
-        options::config::tape,
-        process::output::{
-            Failure, Verdict, Written, cannot_write, loss_code, progress, report_loss, say, shown, warn,
-            write,
-        },
+use livetape_core::{
+    error::{Code, Problem, exit},
+    recording,
+};
+use livetape_engine::source::{Tape, unreadable};
+use livetape_mock::Scenario;
+use livetape_tools::export::{self, Exported};
+
+use crate::cli::{
+    args,
+    options::config::tape,
+    process::output::{
+        Failure, Verdict, Written, cannot_write, loss_code, progress, report_loss, say, shown, warn, write,
     },
-    mock::Scenario,
-    sans_io::{
-        error::{Code, Problem, exit},
-        recording,
-    },
-    source::{Tape, unreadable},
-    tools::export::{self, Exported},
 };
 
 /// Maximum number of connections that a hint names.

@@ -3,25 +3,23 @@
 use std::{io, path::Path};
 
 use indicatif::ProgressBar;
+use livetape_core::{
+    error::{Code, Problem, exit},
+    recording,
+    terminal::printable,
+};
+use livetape_engine::source::STDIN;
+use livetape_io::files;
+use livetape_tools::import::{
+    Candidate, Error, ImportOptions, Input, Report, Scratch, Source, import_capture,
+};
 
 use super::tools::{stem, valid_user};
-use crate::{
-    cli::{
-        args,
-        options::config::stdin,
-        process::output::{
-            Drafted, Failure, Verdict, draft, file_problem, progress, say, say_made, shown, warn, write_draft,
-        },
-    },
-    sans_io::{
-        error::{Code, Problem, exit},
-        recording,
-    },
-    source::STDIN,
-    terminal::printable,
-    tools::{
-        files,
-        import::{Candidate, Error, ImportOptions, Input, Report, Scratch, Source, import_capture},
+use crate::cli::{
+    args,
+    options::config::stdin,
+    process::output::{
+        Drafted, Failure, Verdict, draft, file_problem, progress, say, say_made, shown, warn, write_draft,
     },
 };
 

@@ -6,21 +6,19 @@ use std::{
     path::Path,
 };
 
+use livetape_core::error::{Code, Problem, exit};
+use livetape_engine::source::{Tape, unreadable};
+use livetape_io::files;
+use livetape_tools::{
+    audit,
+    scrub::{self, Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
+};
+
 use super::tools::unwritable;
-use crate::{
-    cli::{
-        args,
-        options::config::tape_or_stdin,
-        process::output::{
-            Failure, Verdict, Written, file_problem, progress, say, say_json, say_made, write,
-        },
-    },
-    sans_io::error::{Code, Problem, exit},
-    source::{Tape, unreadable},
-    tools::{
-        audit, files,
-        scrub::{self, Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
-    },
+use crate::cli::{
+    args,
+    options::config::tape_or_stdin,
+    process::output::{Failure, Verdict, Written, file_problem, progress, say, say_json, say_made, write},
 };
 
 /// Maximum size of a file of words, in bytes.

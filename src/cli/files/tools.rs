@@ -3,16 +3,14 @@
 use std::path::Path;
 
 use indicatif::ProgressBar;
+use livetape_core::error::{Code, Problem, exit};
+use livetape_engine::source::unreadable;
+use livetape_tools::{info, synth, verify};
 
-use crate::{
-    cli::{
-        args,
-        options::config::tape_or_stdin,
-        process::output::{Verdict, Written, progress, report_loss, say, say_json, shown, write},
-    },
-    sans_io::error::{Code, Problem, exit},
-    source::unreadable,
-    tools::{info, synth, verify},
+use crate::cli::{
+    args,
+    options::config::tape_or_stdin,
+    process::output::{Verdict, Written, progress, report_loss, say, say_json, shown, write},
 };
 
 pub(crate) fn info(args: &args::Info) -> Result<u8, Problem> {

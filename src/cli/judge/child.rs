@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::{Code, Problem};
+use livetape_io::clock;
 #[cfg(target_os = "linux")]
 use memchr::memmem;
 #[cfg(unix)]
@@ -19,13 +21,9 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{
-    cli::process::{
-        ending::Signal,
-        output::{shown, warn},
-    },
-    clock,
-    sans_io::error::{Code, Problem},
+use crate::cli::process::{
+    ending::Signal,
+    output::{shown, warn},
 };
 
 /// Offset of a signal's number in the exit code of a command that it ended, as in shells.
@@ -240,7 +238,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(not(unix))]
     let code = status.code();
     // Windows has codes larger than a byte; none of them means success.
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::sans_io::error::exit::FAILED)
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(livetape_core::error::exit::FAILED)
 }
 
 /// Whether SIGTERM ended the process.

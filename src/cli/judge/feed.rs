@@ -2,6 +2,21 @@
 
 use std::time::Duration;
 
+use livetape_cases::{
+    change::{counted, truth_of},
+    expect::{Output, Said, compare},
+    library::Library,
+    report::Failure,
+    table::Case,
+};
+use livetape_core::{error::Problem, truth::Truth};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions},
+    source::{Tape, live::NetTransport},
+};
+use livetape_feed::control::ReplayPhase;
+use livetape_io::clock;
+use livetape_server::staged::{Progress, Staged};
 use tokio::time::sleep_until;
 
 use super::{
@@ -9,25 +24,12 @@ use super::{
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
-    cases::{
-        change::{counted, truth_of},
-        expect::{Output, Said, compare},
-        library::Library,
-        report::Failure,
-        table::Case,
-    },
-    channels::{Channel, ChannelOptions},
     cli::{
         args::Lifecycle,
         options::{serving::Addresses, sources},
         serve::stage::{Bound, Stage},
     },
-    clock,
-    control::ReplayPhase,
-    sans_io::{error::Problem, truth::Truth},
     settings::{Listen, Settings},
-    source::{Tape, live::NetTransport},
-    staged::{Progress, Staged},
 };
 
 /// What a command that never connects should do.

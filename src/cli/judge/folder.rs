@@ -11,10 +11,9 @@ use std::{
     process::{self, Command, Stdio},
 };
 
-use crate::{
-    cli::args,
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+
+use crate::cli::args;
 
 /// Waits until livetape is done with a folder. If it was killed instead, ends what names the folder in its environment
 /// (elsewhere than on Linux, this stays), and removes it.

@@ -9,29 +9,27 @@ use std::{
     time::Duration,
 };
 
+use livetape_cases::{
+    change::truth_of,
+    expect::Expectation,
+    table::{Case, Suite},
+};
+use livetape_core::{
+    error::{Code, Problem},
+    pace::Speed,
+    recording::{Item, What},
+};
+use livetape_engine::source::Tape;
+use livetape_io::files;
 use tokio_util::sync::CancellationToken;
 
 use super::whole::WholeShows;
-use crate::{
-    cases::{
-        change::truth_of,
-        expect::Expectation,
-        table::{Case, Suite},
+use crate::cli::{
+    args,
+    process::{
+        output::{file_problem, shown},
+        signals::Signals,
     },
-    cli::{
-        args,
-        process::{
-            output::{file_problem, shown},
-            signals::Signals,
-        },
-    },
-    sans_io::{
-        error::{Code, Problem},
-        pace::Speed,
-        recording::{Item, What},
-    },
-    source::Tape,
-    tools::files,
 };
 
 /// Speed of rooms: a client library decodes at it without delay.

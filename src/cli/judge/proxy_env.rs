@@ -2,11 +2,10 @@
 
 use std::{env, path::Path};
 
-use crate::{
-    cli::serve::proxied::Fronts,
-    proxy::Opened,
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+use livetape_mock::proxy::Opened;
+
+use crate::cli::serve::proxied::Fronts;
 
 /// Hosts that clients reach directly: the feed and the mock's sockets.
 const DIRECT: &str = "localhost,127.0.0.1,::1";

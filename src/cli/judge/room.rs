@@ -7,6 +7,27 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_cases::{
+    change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
+    expect::{Output, Right, Said, compare},
+    library::Library,
+    report::Failure,
+    room::{Conduct, Course, Seen},
+    table::Case,
+};
+use livetape_core::{
+    error::{Code, Problem},
+    recording::{Flags, Frame, Item, Opcode, What},
+    truth::Truth,
+    wire,
+};
+use livetape_engine::{demo::DEMO, source::Tape};
+use livetape_io::clock;
+use livetape_mock::{By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile};
+use livetape_server::{
+    scenario,
+    staged::{Progress, RECORDING_BYTES_MAX},
+};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -16,28 +37,8 @@ use super::{
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
 };
 use crate::{
-    cases::{
-        change::{counted, counted_with_repeats, truth_of, truth_with_repeats},
-        expect::{Output, Right, Said, compare},
-        library::Library,
-        report::Failure,
-        room::{Conduct, Course, Seen},
-        table::Case,
-    },
     cli::serve::proxied::{BY_VARIABLES, Fronts},
-    clock,
-    demo::DEMO,
-    mock::{self, By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile},
-    sans_io::{
-        error::{Code, Problem},
-        recording::{Flags, Frame, Item, Opcode, What},
-        truth::Truth,
-        wire,
-    },
-    server::scenario,
     settings::{self, Listen},
-    source::Tape,
-    staged::{Progress, RECORDING_BYTES_MAX},
 };
 
 impl Plan {
@@ -201,7 +202,7 @@ impl RoomVenue<'_> {
 fn received(
     tape: &Tape,
     mock: &MockTikTok,
-    is_wanted: impl Fn(&mock::Sent, &Bytes) -> bool,
+    is_wanted: impl Fn(&livetape_mock::Sent, &Bytes) -> bool,
 ) -> impl Iterator<Item = Item> {
     let opening = tape.items().into_iter().flatten().find(|item| matches!(item.what, What::ConnOpen(_)));
     let opening = opening.map(|item| Item { conn: CONNECTION, ..item });

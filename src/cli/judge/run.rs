@@ -7,6 +7,17 @@ use std::{
     sync::Arc,
 };
 
+use livetape_core::{
+    error::{Code, Problem, exit},
+    offset,
+};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions},
+    demo::DEMO,
+    source::{Summary, Tape, live::NetTransport},
+};
+use livetape_io::clock;
+use livetape_mock::MockTikTok;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +26,6 @@ use super::{
     proxy_env,
 };
 use crate::{
-    channels::{Channel, ChannelOptions},
     cli::{
         args,
         options::{config, sources},
@@ -31,16 +41,8 @@ use crate::{
             stage::{Bound, Stage},
         },
     },
-    clock,
-    demo::DEMO,
     log,
-    mock::MockTikTok,
-    sans_io::{
-        error::{Code, Problem, exit},
-        offset,
-    },
     settings::{Address, KEYS, Listen, Origin, Settings},
-    source::{Summary, Tape, live::NetTransport},
 };
 
 pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {

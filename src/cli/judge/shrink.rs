@@ -2,33 +2,31 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use livetape_cases::{
+    change::events_of,
+    report::{self, Failure, Outcome, moment},
+    shrink::{Candidate, Shrink},
+    table::Case,
+};
+use livetape_core::{
+    error::{Code, Problem, exit},
+    pace::Speed,
+    recording::Item,
+    terminal,
+};
+use livetape_engine::source::Tape;
+use livetape_feed::hub::Filter;
+use livetape_io::clock;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
     plan::{Patience, Plan, check_output},
     trial::Ran,
 };
-use crate::{
-    cases::{
-        change::events_of,
-        report::{self, Failure, Outcome, moment},
-        shrink::{Candidate, Shrink},
-        table::Case,
-    },
-    cli::{
-        args,
-        options::folders,
-        process::output::{Verdict, Written, report_loss, say, shown, warn, write},
-    },
-    clock,
-    hub::Filter,
-    sans_io::{
-        error::{Code, Problem, exit},
-        pace::Speed,
-        recording::Item,
-    },
-    source::Tape,
-    terminal,
+use crate::cli::{
+    args,
+    options::folders,
+    process::output::{Verdict, Written, report_loss, say, shown, warn, write},
 };
 
 /// Number of runs that have to fail in the same way before anything is removed.
@@ -300,8 +298,9 @@ fn messages(count: usize) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use livetape_cases::report::Candidate as Mistake;
+
     use super::*;
-    use crate::cases::report::Candidate as Mistake;
 
     #[test]
     fn a_smaller_show_has_to_fail_by_the_same_mistake() {

@@ -2,24 +2,21 @@
 
 use std::{collections::VecDeque, env, fs, io::Write as _, path::Path, sync::Arc, time::Duration};
 
+use livetape_cases::{
+    report::{self, Outcome, PLAIN, Verdict},
+    table::{Case, Group, Suite},
+};
+use livetape_core::error::{Code, Problem, exit};
+use livetape_engine::{demo::DEMO, source::Tape};
+use livetape_io::clock;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::plan::{Manner, Patience, Plan, check_output};
-use crate::{
-    cases::{
-        report::{self, Outcome, PLAIN, Verdict},
-        table::{Case, Group, Suite},
-    },
-    cli::{
-        args,
-        options::folders,
-        process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
-    },
-    clock,
-    demo::DEMO,
-    sans_io::error::{Code, Problem, exit},
-    source::Tape,
+use crate::cli::{
+    args,
+    options::folders,
+    process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
 };
 
 /// Number of rooms beside each command that computes: a show at a finite speed is mostly waiting.

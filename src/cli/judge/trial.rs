@@ -9,6 +9,21 @@ use std::{
     time::Duration,
 };
 
+use livetape_cases::{
+    expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
+    library::Library,
+    mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
+    report::{Failure, Habit, Outcome, PLAIN, Verdict},
+    table::{Case, Suite},
+};
+use livetape_core::{
+    error::{Code, Problem, exit},
+    pace::Speed,
+    truth::Truth,
+};
+use livetape_engine::source::Tape;
+use livetape_io::{clock, files};
+use livetape_server::staged::Progress;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     task::JoinSet,
@@ -20,25 +35,7 @@ use super::{
     folder::Folder,
     plan::{Manner, Patience, Plan},
 };
-use crate::{
-    cases::{
-        expect::{Output, RESULT_BYTES_MAX, Said, Stream, TOP_GIFTER, parse_result},
-        library::Library,
-        mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
-        report::{Failure, Habit, Outcome, PLAIN, Verdict},
-        table::{Case, Suite},
-    },
-    cli::process::ending::Signal,
-    clock,
-    sans_io::{
-        error::{Code, Problem, exit},
-        pace::Speed,
-        truth::Truth,
-    },
-    source::Tape,
-    staged::Progress,
-    tools::files,
-};
+use crate::cli::process::ending::Signal;
 
 /// Maximum time until a command connects.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);

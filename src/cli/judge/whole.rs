@@ -2,9 +2,8 @@
 
 use std::{sync::mpsc, thread};
 
+use livetape_core::error::{Code, Problem};
 use tokio::sync::oneshot;
-
-use crate::sans_io::error::{Code, Problem};
 
 type Work = Box<dyn FnOnce() + Send>;
 

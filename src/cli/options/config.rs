@@ -7,22 +7,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use livetape_core::{
+    error::{Code, Problem},
+    nearest::nearest,
+    recording::is_plain_name,
+    terminal::printable,
+};
+use livetape_engine::{
+    demo::DEMO,
+    source::{STDIN, Tape},
+};
+use livetape_io::files;
+
 use super::folders;
 use crate::{
     cli::{
         args::{self, Flags, Scope},
         process::output::warn,
     },
-    demo::DEMO,
-    sans_io::{
-        error::{Code, Problem},
-        nearest::nearest,
-        recording::is_plain_name,
-    },
     settings::{self, KEYS, Resolved, Settings, Sources},
-    source::{STDIN, Tape},
-    terminal::printable,
-    tools::files,
 };
 
 /// Beginning of the names of all variables.

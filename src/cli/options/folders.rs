@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{recorder::FOLDER, settings::FILE};
+use livetape_engine::recorder::FOLDER;
+
+use crate::settings::FILE;
 
 /// File in the folder for configuration with the certificates that `watch` and `trigger` trust.
 const CA: &str = "ca.pem";

@@ -1,10 +1,11 @@
 //! Options of connections to rooms, from the settings.
 
+use livetape_core::error::{Code, Problem};
+use livetape_engine::source::live;
+
 use crate::{
     cli::args::random,
-    sans_io::error::{Code, Problem},
     settings::{self, SignForm},
-    source::live,
 };
 
 /// Returns the options of a connection to `user`.
@@ -36,5 +37,5 @@ pub(crate) fn user(given: Option<&str>, settings: &settings::Live) -> Result<Str
             "name a user on the command line, in LIVETAPE_USER, or as `user` under [live] in livetape.toml",
         )
     })?;
-    crate::sans_io::username::normalise(user)
+    livetape_core::username::normalise(user)
 }

@@ -2,17 +2,21 @@
 
 use std::path::Path;
 
+use livetape_core::{
+    error::{Code, Problem},
+    secret::Secret,
+};
+use livetape_feed::{
+    control::{Sources, TOKENS_MAX, Token},
+    hub,
+};
+use livetape_io::{files, net::listen::Listening};
+use livetape_server::{Access, Bounds, Config, OriginSetting, Recordings, Tikfinity, Tls, Tokens, lobby};
+
 use crate::{
     cli::process::{display, output::warn, signals},
-    control::{Sources, TOKENS_MAX, Token},
-    hub, lobby,
-    sans_io::error::{Code, Problem},
-    secret::Secret,
-    server::{
-        self, Access, Bounds, Config, OriginSetting, Recordings, Tikfinity, Tls, Tokens, listen::Listening,
-    },
+    log,
     settings::{self, Settings, TOKEN_HINT, is_token},
-    tools::files,
 };
 
 /// Mode bits that let the group or everyone read a file.
@@ -49,11 +53,11 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
         },
         tls: tls(settings)?,
         subscribers_max: limits.subscribers,
-        sockets: server::Limits {
+        sockets: livetape_server::Limits {
             message_bytes_max: limits.message_bytes.0,
             ping_interval: limits.ping_interval,
             heartbeat_interval: server.heartbeat,
-            ..server::Limits::default()
+            ..livetape_server::Limits::default()
         },
         lobby: lobby::Limits {
             connections_max: limits.connections,
@@ -61,6 +65,7 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
             messages_per_second: limits.messages_per_second,
             ..lobby::Limits::default()
         },
+        lost_log_lines: log::lost,
         recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
         handlers: None,
     })

@@ -1,13 +1,16 @@
 //! Options of rooms and replays, from the settings. All serving commands share them.
 
+use livetape_core::pace::Speed;
+use livetape_engine::{
+    channels::{ChannelOptions, Record},
+    source::{self, Summary},
+};
+use livetape_io::clock::Waiting;
+
 use super::{rooms, serving::backlog};
 use crate::{
-    channels::{ChannelOptions, Record},
     cli::process::display,
-    clock::Waiting,
-    sans_io::pace::Speed,
     settings::{Laps, Settings},
-    source::{self, Summary},
 };
 
 /// Returns the options of the channel; `user` is empty if no room is connected at the start.
@@ -60,11 +63,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use clap::CommandFactory as _;
+    use livetape_core::secret::Secret;
 
     use super::*;
     use crate::{
         cli::args::Args,
-        secret::Secret,
         settings::{self, KEYS, Key, Sources},
     };
 

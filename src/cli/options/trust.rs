@@ -2,6 +2,7 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
+use livetape_core::error::{Code, Problem};
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -13,7 +14,6 @@ use tokio_rustls::rustls::{
 };
 
 use super::serving;
-use crate::sans_io::error::{Code, Problem};
 
 /// Returns a TLS configuration that trusts only the certificates in a file.
 pub(crate) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use livetape_core::{error::Problem, retry_after};
+use livetape_engine::source::live::{LiveOptions, NetTransport, Request};
+use livetape_feed::{
+    control::WebhookCounts,
+    hub::{Filter, Gifts, Hub},
+};
+use livetape_io::clock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     cli::{args, process::signals},
-    clock,
-    control::WebhookCounts,
-    hub::{Filter, Gifts, Hub},
-    sans_io::{error::Problem, retry_after},
     settings::{Address, Settings},
-    source::live::{LiveOptions, NetTransport, Request},
     webhook::{Options, Post, Response, deliver},
 };
 

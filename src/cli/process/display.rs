@@ -12,21 +12,21 @@ use std::{
 
 use anstyle::AnsiColor;
 use bytes::Bytes;
+use livetape_core::{
+    error::{Code, Problem},
+    event::Millis,
+    terminal::Lines,
+};
+use livetape_feed::{
+    control::Control,
+    hub::{Hub, Join, Next, Reader, Subscriber},
+};
+use livetape_io::clock;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::output::cannot_write;
-use crate::{
-    clock,
-    control::Control,
-    hub::{Hub, Join, Next, Reader, Subscriber},
-    sans_io::{
-        error::{Code, Problem},
-        event::Millis,
-    },
-    terminal::Lines,
-};
 
 const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 
@@ -251,11 +251,10 @@ pub(crate) async fn write(lines: Vec<String>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use livetape_core::event::{Chat, ConnectionCreated, Data, Event};
+    use livetape_feed::hub::{CloseReason, Limits};
+
     use super::*;
-    use crate::{
-        hub::{CloseReason, Limits},
-        sans_io::event::{Chat, ConnectionCreated, Data, Event},
-    };
 
     fn event(data: Data) -> Event {
         Event {

@@ -7,18 +7,17 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use livetape_core::{
+    error::{Code, Problem, exit},
+    recording::{self, Loss},
+    terminal::printable,
+};
+use livetape_io::files;
+use livetape_tools::edit;
 use serde::Serialize;
 
 use super::signals;
 pub(crate) use super::stderr::warn;
-use crate::{
-    sans_io::{
-        error::{Code, Problem, exit},
-        recording::{self, Loss},
-    },
-    terminal::printable,
-    tools::{edit, files},
-};
 
 /// Reason for an incomplete file.
 pub(crate) enum Failure {

@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::exit;
+use livetape_feed::control::Control;
+use livetape_io::{clock, files::abandon_drafts};
 use tokio::time::timeout_at;
 use tracing::info;
 
@@ -15,7 +18,6 @@ use super::{
     ending::{Action, Ending, Signal},
     stderr::warn,
 };
-use crate::{clock, control::Control, sans_io::error::exit, tools::files::abandon_drafts};
 
 /// Longest time that a forced exit waits for recordings to be sealed.
 const SEAL_WAIT: Duration = Duration::from_millis(250);

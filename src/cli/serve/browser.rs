@@ -1,12 +1,12 @@
 //! `livetape record --cdp`: records a tab of a browser.
 
+use livetape_core::{error::Problem, terminal::printable, username::normalise};
+use livetape_engine::source::browser::{Page, attach, choose, pages};
+
 use super::recording::into_file;
 use crate::{
     cli::{args, process::output::warn},
-    sans_io::{error::Problem, username::normalise},
     settings::Settings,
-    source::browser::{Page, attach, choose, pages},
-    terminal::printable,
 };
 
 /// Maximum number of tabs in the list to choose from.

@@ -7,16 +7,14 @@ use std::{
     process, thread,
 };
 
+use livetape_core::error::{Code, Problem};
+use livetape_feed::control::Control;
+use livetape_io::files::{Draft, check_replaceable};
+use livetape_server::API_VERSION;
 use serde::Serialize;
 
 use super::proxied::Fronts;
-use crate::{
-    cli::{args::Lifecycle, options::serving::Addresses, process::output::file_problem},
-    control::Control,
-    sans_io::error::{Code, Problem},
-    server::API_VERSION,
-    tools::files::{Draft, check_replaceable},
-};
+use crate::cli::{args::Lifecycle, options::serving::Addresses, process::output::file_problem};
 
 /// Advice for a ready file that cannot be written.
 const HINT: &str = "use another path for --ready-file";

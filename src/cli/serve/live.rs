@@ -1,15 +1,16 @@
 //! `livetape live` and `livetape serve`.
 
+use livetape_core::error::Problem;
+use livetape_engine::channels::{Channel, ChannelOptions};
+
 use super::{cluster, stage};
 use crate::{
-    channels::{Channel, ChannelOptions},
     cli::{
         args,
         options::{config, rooms, serving::Addresses, sources},
         process::display,
     },
     log,
-    sans_io::error::Problem,
 };
 
 pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {

@@ -6,6 +6,17 @@ use std::{
     sync::Arc,
 };
 
+use livetape_core::{
+    error::{Code, Problem},
+    terminal::printable,
+};
+use livetape_engine::{
+    demo::{DEMO, DEMO_BYTES},
+    source::Tape,
+};
+use livetape_feed::control::Control;
+use livetape_mock::{After, MockTikTok, Scenario, ScenarioFile};
+
 use super::{
     lifecycle::Ready,
     mock_banner,
@@ -17,14 +28,7 @@ use crate::{
         options::{config, serving::Addresses},
         process::{display, output::report_loss, signals},
     },
-    control::Control,
-    demo::{DEMO, DEMO_BYTES},
-    log,
-    mock::{After, MockTikTok, Scenario, ScenarioFile},
-    sans_io::error::{Code, Problem},
-    settings,
-    source::Tape,
-    terminal::printable,
+    log, settings,
 };
 
 pub(crate) async fn mock(args: args::Mock) -> Result<u8, Problem> {

@@ -6,6 +6,15 @@ use std::{
     sync::Arc,
 };
 
+use livetape_core::{
+    error::{Code, Problem},
+    terminal::printable,
+};
+use livetape_io::{clock, net::listen::Listening};
+use livetape_mock::{
+    MockTikTok,
+    proxy::{Ca, DOMAINS, Front, Hosts, Mode, Opened, is_answered},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
@@ -13,13 +22,7 @@ use crate::{
         options::folders,
         process::output::{shown, warn},
     },
-    clock,
-    mock::MockTikTok,
-    proxy::{Ca, DOMAINS, Front, Hosts, Mode, Opened, is_answered},
-    sans_io::error::{Code, Problem},
-    server::listen::Listening,
     settings::{self, Listen},
-    terminal::printable,
 };
 
 /// A running proxy, a running TLS server, or both. They stop when this is dropped.

@@ -1,5 +1,7 @@
 //! `livetape record`: records a room to a file, without a server.
 
+use livetape_core::error::Problem;
+
 use super::{browser, recording::into_file};
 use crate::{
     cli::{
@@ -7,7 +9,6 @@ use crate::{
         options::{config, rooms},
     },
     log,
-    sans_io::error::Problem,
 };
 
 pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {

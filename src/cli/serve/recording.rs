@@ -1,17 +1,22 @@
 //! The part of `livetape record` that rooms and tabs share.
 
+use livetape_core::error::{Problem, exit};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions, Ended, Record},
+    source::live::NetTransport,
+};
+use livetape_feed::{
+    control::Control,
+    hub::{CloseReason, Hub, Limits},
+};
+
 use super::stage::conclude;
 use crate::{
-    channels::{Channel, ChannelOptions, Ended, Record},
     cli::{
         options::rooms,
         process::{display, signals},
     },
-    control::Control,
-    hub::{CloseReason, Hub, Limits},
-    sans_io::error::{Problem, exit},
     settings::Settings,
-    source::live::NetTransport,
 };
 
 /// Prints `lines`, then records and displays the source that `start` runs on a channel.

@@ -2,21 +2,23 @@
 
 use std::{path::Path, time::Duration};
 
+use livetape_cases::table::Suite;
+use livetape_core::{error::Problem, pace::Speed, terminal::printable};
+use livetape_engine::{
+    channels::Channel,
+    demo::DEMO,
+    source::{ReplayOptions, Tape},
+};
+use livetape_server::staged::Staged;
+
 use super::stage;
 use crate::{
-    cases::table::Suite,
-    channels::Channel,
     cli::{
         args,
         options::{config, serving::Addresses, sources},
         process::display,
     },
-    demo::DEMO,
     log,
-    sans_io::{error::Problem, pace::Speed},
-    source::{ReplayOptions, Tape},
-    staged::Staged,
-    terminal::printable,
 };
 
 pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {

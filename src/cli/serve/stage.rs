@@ -2,13 +2,26 @@
 
 use std::{sync::Arc, time::Duration};
 
+use livetape_core::{
+    error::{Code, Problem, close, exit},
+    secret::Secret,
+};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions, Ended},
+    source::live::NetTransport,
+};
+use livetape_feed::{
+    control::{Control, Driver, WebhookCounts},
+    hub::{Ends, Hub, Limits},
+};
+use livetape_io::net::listen::Listening;
+use livetape_server::{Config, Server, Tikfinity, staged::Staged};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use super::lifecycle::Ready;
 use crate::{
-    channels::{Channel, ChannelOptions, Ended},
     cli::{
         args,
         options::{
@@ -17,14 +30,7 @@ use crate::{
         },
         process::{display, output::complain, signals, stderr::warn},
     },
-    control::{Control, Driver, WebhookCounts},
-    hub::{Ends, Hub, Limits},
-    sans_io::error::{Code, Problem, close, exit},
-    secret::Secret,
-    server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::Settings,
-    source::live::NetTransport,
-    staged::Staged,
 };
 
 /// A running server.
@@ -186,7 +192,7 @@ impl Bound {
                 () = shutdown.cancelled() => {}
                 () = listener.refuse(late) => {}
             }
-            server::serve_both(listener, tikfinity, server).await;
+            livetape_server::serve_both(listener, tikfinity, server).await;
         });
         Stage { hub, control, displays, serving, webhook: counts, exits_when_done }
     }

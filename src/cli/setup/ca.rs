@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use crate::{
-    cli::{
-        args,
-        options::config,
-        process::output::{say, warn},
-        serve::proxied::{open_ca, quoted},
-    },
-    proxy::{DOMAINS, Opened},
-    sans_io::{
-        error::{Problem, exit},
-        event::Millis,
-    },
+use livetape_core::{
+    error::{Problem, exit},
+    event::Millis,
+};
+use livetape_mock::proxy::{DOMAINS, Opened};
+
+use crate::cli::{
+    args,
+    options::config,
+    process::output::{say, warn},
+    serve::proxied::{open_ca, quoted},
 };
 
 /// How clients trust the certificate, and how to undo it.

@@ -2,6 +2,12 @@
 
 use std::path::Path;
 
+use livetape_core::{
+    error::{Code, Problem, exit},
+    username::normalise,
+};
+use livetape_feed::control::Control;
+
 use crate::{
     cli::{
         args,
@@ -13,11 +19,6 @@ use crate::{
         },
         process::output::{complain, say},
         serve::cluster,
-    },
-    control::Control,
-    sans_io::{
-        error::{Code, Problem, exit},
-        username::normalise,
     },
     settings::{self, Settings},
 };

@@ -1,14 +1,13 @@
 //! `livetape completions` and `livetape man`, generated from the commands.
 
-use crate::{
-    cli::{
-        args, command,
-        process::output::{cannot_write, say},
-    },
-    sans_io::{
-        error::{Code, Problem, exit},
-        nearest,
-    },
+use livetape_core::{
+    error::{Code, Problem, exit},
+    nearest,
+};
+
+use crate::cli::{
+    args, command,
+    process::output::{cannot_write, say},
 };
 
 /// Version line of manual pages.

@@ -3,13 +3,11 @@
 use std::io::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use livetape_core::error::{Code, Problem, exit};
 
-use crate::{
-    cli::{
-        args,
-        process::output::{Verdict, Written, say, write},
-    },
-    sans_io::error::{Code, Problem, exit},
+use crate::cli::{
+    args,
+    process::output::{Verdict, Written, say, write},
 };
 
 /// Length of a token before encoding, in bytes.

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use livetape_core::token::check;
+
 use super::{super::token::Token, Cell, Fault};
-use crate::sans_io::token::check;
 
 /// Keys of a token.
 const KEYS: [&str; 4] = ["token", "name", "user", "recording"];

@@ -1,13 +1,9 @@
 //! Every limit that closes a socket with 4102 says which one it is: to the client, and in the metrics. Those
 //! of a cluster are in `tests/cluster` (`rooms.rs`, `shown.rs`).
 
-use livetape::{
-    channels::ChannelOptions,
-    control::Sources,
-    lobby,
-    server::{Config, Limits},
-    source::live::LiveOptions,
-};
+use livetape_engine::{channels::ChannelOptions, source::live::LiveOptions};
+use livetape_feed::control::Sources;
+use livetape_server::{Config, Limits, lobby};
 
 use crate::support::{As, ROOMS, Setup, told};
 

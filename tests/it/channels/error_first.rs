@@ -3,7 +3,7 @@
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
-use livetape::control::Sources;
+use livetape_feed::control::Sources;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 

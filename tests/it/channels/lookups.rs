@@ -2,11 +2,8 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use livetape::{
-    channels::ChannelOptions,
-    control::{Sources, Token},
-    source::live::LiveOptions,
-};
+use livetape_engine::{channels::ChannelOptions, source::live::LiveOptions};
+use livetape_feed::control::{Sources, Token};
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, told, wait};
 
@@ -138,7 +135,7 @@ async fn rooms_of_tokens_that_open_together_queue() {
     let setup = Setup::channels(&format!("speed = \"max\"\nend = \"stay\"\nuser = [{names}]"));
     let setup = setup.sources(|sources| Sources { tokens, max_live: 20, ..sources });
     let rig = limited(setup, 30).start(As::Serve);
-    let started = livetape::clock::now();
+    let started = livetape_io::clock::now();
     let mut sockets = Vec::new();
     for user in &users {
         sockets.push(rig.ws(&format!("ws/t-{user}")).await);

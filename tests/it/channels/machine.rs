@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use livetape::{
-    channels::ChannelOptions,
-    control::{Mode, ReplayOrder, ReplayPhase, ReplayState, SourceState},
-    sans_io::error::{Code, Problem},
-};
+use livetape_core::error::{Code, Problem};
+use livetape_engine::channels::ChannelOptions;
+use livetape_feed::control::{Mode, ReplayOrder, ReplayPhase, ReplayState, SourceState};
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read, short, wait};
 
@@ -26,7 +24,7 @@ fn mode(rig: &Rig) -> Mode {
 
 /// Returns the reasons of all `disconnected` events.
 async fn reasons(rig: &Rig) -> Vec<String> {
-    rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "over".into() });
+    rig.hub.close(livetape_feed::hub::CloseReason { code: 1000, reason: "over".into() });
     let log = crate::support::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
     let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
     log.texts.iter().map(reason).collect()
@@ -170,7 +168,7 @@ async fn an_ended_source_can_be_replaced() {
     assert_eq!((status.mode, status.state), (Mode::Idle, SourceState::Ended));
     load(&rig, "short").await.unwrap();
     // A recording that has ended can be played again.
-    rig.control.order(ReplayOrder::Speed(livetape::control::Speed::Max)).await.unwrap();
+    rig.control.order(ReplayOrder::Speed(livetape_feed::control::Speed::Max)).await.unwrap();
     // A thread reads the whole file, and the paused clock does not wait for it.
     while rig.control.replay().unwrap().state != ReplayPhase::Ended {
         tokio::task::yield_now().await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape::channels::LINGER;
+use livetape_engine::channels::LINGER;
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -2,10 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use livetape::{
-    control::Sources,
-    server::{Access, Config, Tokens},
-};
+use livetape_feed::control::Sources;
+use livetape_server::{Access, Config, Tokens};
 use serde_json::Value;
 use tokio_tungstenite::client_async;
 

@@ -2,10 +2,8 @@
 
 use std::sync::Mutex;
 
-use livetape::{
-    control::{Control, Sources, Token},
-    sans_io::error::Code,
-};
+use livetape_core::error::Code;
+use livetape_feed::control::{Control, Sources, Token};
 
 use crate::support::{As, ROOMS, Rig, Setup, json, read_all, told};
 

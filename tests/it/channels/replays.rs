@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use livetape::{
-    clock,
-    control::Sources,
-    hub::Filter,
-    sans_io::error::Code,
-    source::{Step, Tape},
-};
+use livetape_core::error::Code;
+use livetape_engine::source::{Step, Tape};
+use livetape_feed::{control::Sources, hub::Filter};
+use livetape_io::clock;
 use serde_json::Value;
 
 use crate::support::{As, Log, ROOMS, Setup, chats, close, decode, json, read, read_all, told, wait};
@@ -100,7 +97,7 @@ async fn a_private_replay_ends_with_its_socket() {
     assert!(events(&read_all(&mut rig.ws("ws/test/t-ben?speed=max").await).await) == expected());
 
     // A replay without a reader, which has released its slot.
-    drop(rig.control.channels().replay("t-ann", livetape::control::Speed::Max).await.unwrap());
+    drop(rig.control.channels().replay("t-ann", livetape_feed::control::Speed::Max).await.unwrap());
     wait(Duration::from_millis(1)).await;
     assert!(rig.control.channels().statuses().is_empty());
     rig.end().await;
@@ -122,7 +119,7 @@ async fn a_private_replay_does_not_depend_on_the_main_channel() {
     let rig = Setup::channels(ROOMS).start(As::Replay);
     let mut socket = rig.ws("ws/test/t-ann").await;
     let first = read(&mut socket, 3).await;
-    rig.control.order(livetape::control::ReplayOrder::Pause).await.unwrap();
+    rig.control.order(livetape_feed::control::ReplayOrder::Pause).await.unwrap();
     rig.hub.publish(&chats(10));
     let log = read_all(&mut socket).await;
     let texts = first.into_iter().chain(log.texts).collect();
@@ -142,7 +139,7 @@ async fn recordings_that_cannot_be_played_are_reported() {
         assert_eq!(told(&rig.refusal(&format!("ws/test/{token}")).await), expected, "{token}");
     }
     assert_eq!(
-        rig.control.channels().replay("", livetape::control::Speed::Max).await.unwrap_err().problem.code,
+        rig.control.channels().replay("", livetape_feed::control::Speed::Max).await.unwrap_err().problem.code,
         Code::Unauthorized
     );
     wait(Duration::from_millis(1)).await;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use livetape::{
-    channels::ChannelOptions,
-    channels::LINGER,
+use livetape_core::error::Code;
+use livetape_engine::channels::{ChannelOptions, LINGER};
+use livetape_feed::{
     control::SourceState,
     hub::{Join, Limits, Since},
-    sans_io::error::Code,
 };
 use serde_json::Value;
 

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use livetape::{
-    channels::{ChannelOptions, LINGER},
-    control::{Mode, SourceState},
-    sans_io::error::Code,
-};
+use livetape_core::error::Code;
+use livetape_engine::channels::{ChannelOptions, LINGER};
+use livetape_feed::control::{Mode, SourceState};
 use serde_json::Value;
 
 use crate::support::{As, Log, ROOMS, Setup, chat, close, json, read, read_all, told, wait};

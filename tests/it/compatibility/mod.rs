@@ -6,7 +6,9 @@ mod shape;
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
-use livetape::{mock::Scenario, sans_io::error::Code, server::API_VERSION};
+use livetape_core::error::Code;
+use livetape_mock::Scenario;
+use livetape_server::API_VERSION;
 use serde_json::{Value, json};
 
 use self::shape::{breaks, shape};

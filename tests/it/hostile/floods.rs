@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use livetape::sans_io::wire::{self, Batch, Message, Push};
+use livetape_core::wire::{self, Batch, Message, Push};
 
 #[cfg(target_os = "linux")]
 use super::check;

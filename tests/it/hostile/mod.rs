@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use livetape::clock;
+use livetape_io::clock;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::support::{process::Running, process::text};

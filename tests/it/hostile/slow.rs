@@ -1,10 +1,8 @@
 //! Upstreams that are slow, silent, or alive without saying anything.
 
 use futures_util::future::join_all;
-use livetape::{
-    sans_io::error::Code,
-    source::live::{LiveOptions, Url},
-};
+use livetape_core::error::Code;
+use livetape_engine::source::live::{LiveOptions, Url};
 use tungstenite::{
     Message,
     protocol::frame::{

@@ -1,9 +1,7 @@
 //! Every form of `Retry-After` and its relatives, readable or not.
 
-use livetape::{
-    sans_io::{error::Code, recording::What},
-    source::live::Outcome,
-};
+use livetape_core::{error::Code, recording::What};
+use livetape_engine::source::live::Outcome;
 
 use crate::{
     live::{API, SOCKET, assert_failed, cookie, ended, options, room, run},

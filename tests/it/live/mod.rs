@@ -6,16 +6,14 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::support::scripted::{Act, Reply, Seen, Server, ok, status};
 use bytes::Bytes;
-use livetape::{
-    clock,
-    sans_io::{
-        decoder::{self, Decoder},
-        error::Code,
-        recording::{Item, What, records::http::Role},
-        wire::{self, Batch, BatchInfo, Push, client, compose},
-    },
-    source::live::{FRAME_BYTES_MAX, Live, LiveOptions, Outcome, SignForm, Url, check},
+use livetape_core::{
+    decoder::{self, Decoder},
+    error::Code,
+    recording::{Item, What, records::http::Role},
+    wire::{self, Batch, BatchInfo, Push, client, compose},
 };
+use livetape_engine::source::live::{FRAME_BYTES_MAX, Live, LiveOptions, Outcome, SignForm, Url, check};
+use livetape_io::clock;
 
 pub(crate) const ROOM: i64 = 7_300_000_000_000_000_001;
 pub(crate) const API: &str = "/api-live/user/room/";

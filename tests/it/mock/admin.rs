@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livetape::mock::{Happened, MockTikTok, Scenario};
+use livetape_mock::{Happened, MockTikTok, Scenario};
 use tokio::io::AsyncReadExt as _;
 
 use crate::support::mock::{Mock, split, wait_ms, with_demo};

@@ -1,10 +1,8 @@
 //! Responses of each endpoint without faults.
 
 use insta::assert_snapshot;
-use livetape::{
-    mock::Scenario,
-    sans_io::wire::{self, BatchInfo},
-};
+use livetape_core::wire::{self, BatchInfo};
+use livetape_mock::Scenario;
 
 use crate::support::mock::{Mock, ROOM, SOCKET};
 

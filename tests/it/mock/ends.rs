@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape::{
-    clock,
-    mock::{By, Happened, Scenario},
-};
+use livetape_io::clock;
+use livetape_mock::{By, Happened, Scenario};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, wait_ms};
@@ -175,7 +173,7 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
     // The same holds for each restart of the room.
     for query in ["&cursor=t-1&internal_ext=x", "&wrss=1&imprp=2"] {
         let (_, body) = rig.get("/webcast/fetch?unique_id=demo").await;
-        let signed = livetape::sans_io::wire::read_batch(&body, &mut vec![]);
+        let signed = livetape_core::wire::read_batch(&body, &mut vec![]);
         assert!(signed.info.is_first && !signed.info.need_ack && !signed.info.push_server.is_empty());
         assert_eq!(signed.messages, batch(&direct[first]).0.messages);
         let rest = frames(&rig, query).await;

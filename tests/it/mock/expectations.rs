@@ -5,10 +5,8 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
-    clock,
-    mock::{Scenario, Seen},
-};
+use livetape_io::clock;
+use livetape_mock::{Scenario, Seen};
 
 use crate::support::mock::{Mock, wait_ms};
 

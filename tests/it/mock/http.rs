@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livetape::mock::{MockTikTok, Scenario};
+use livetape_mock::{MockTikTok, Scenario};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 async fn sent(rig: &Mock, request: &str) -> (String, bool) {
     let mut stream = rig.connector.connect().await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let start = livetape::clock::now();
+    let start = livetape_io::clock::now();
     let answer = read_for(&mut stream, PATIENCE, 1 << 20).await;
-    (String::from_utf8_lossy(&answer).into_owned(), livetape::clock::now() - start < PATIENCE)
+    (String::from_utf8_lossy(&answer).into_owned(), livetape_io::clock::now() - start < PATIENCE)
 }
 
 /// Returns the status line of the answer to a request that asks for the end of the connection.

@@ -1,6 +1,6 @@
 //! Loading scenarios: errors report their position.
 
-use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile, User};
+use livetape_mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile, User};
 
 use crate::support::mock::with_demo;
 

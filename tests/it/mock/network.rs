@@ -2,10 +2,8 @@
 
 use std::{io::ErrorKind, time::Duration};
 
-use livetape::{
-    clock,
-    mock::{By, Happened},
-};
+use livetape_io::clock;
+use livetape_mock::{By, Happened};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     net::TcpStream,

@@ -1,14 +1,12 @@
 //! Rooms play recordings byte for byte.
 
 use bytes::Bytes;
-use livetape::{
-    mock::{After, Clock, Compress, Happened, Scenario, ScenarioFile, Seen, User},
-    sans_io::{
-        pace::Speed,
-        recording::{Flags, Frame, Item, Opcode, What, records},
-        wire::{Batch, BatchInfo, Push, write_batch, write_push},
-    },
+use livetape_core::{
+    pace::Speed,
+    recording::{Flags, Frame, Item, Opcode, What, records},
+    wire::{Batch, BatchInfo, Push, write_batch, write_push},
 };
+use livetape_mock::{After, Clock, Compress, Happened, Scenario, ScenarioFile, Seen, User};
 
 use crate::support::mock::{Mock, ROOM, Received, SOCKET, batch, demo, push, wait_ms};
 
@@ -33,11 +31,11 @@ async fn the_demo_plays_as_recorded_and_closes() {
 async fn at_speed_one_frames_come_at_their_offsets() {
     let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
-    let (start, mut last) = (livetape::clock::now(), 0);
+    let (start, mut last) = (livetape_io::clock::now(), 0);
     let recorded = crate::support::mock::offsets_ms();
     for _ in &recorded {
         socket.frame().await;
-        last = (livetape::clock::now() - start).as_millis();
+        last = (livetape_io::clock::now() - start).as_millis();
     }
     assert_eq!(last, u128::from(recorded.last().unwrap() - recorded[0]));
 }
@@ -68,7 +66,7 @@ async fn a_reconnect_joins_now_with_the_last_chats() {
     assert!(at > 40, "{at}");
     let chats = recorded[..at].iter().flat_map(|frame| batch(frame).0.messages);
     let chats: Vec<_> = chats.filter(|message| message.method == "WebcastChatMessage").collect();
-    let ids = |messages: &[livetape::sans_io::wire::Message]| {
+    let ids = |messages: &[livetape_core::wire::Message]| {
         messages.iter().map(|message| message.msg_id).collect::<Vec<_>>()
     };
     assert_eq!(ids(&history.messages), ids(&chats[chats.len() - 6..]));
@@ -174,7 +172,7 @@ async fn connections_play_one_after_the_other() {
     let rig = Mock::new(ScenarioFile::from(scenario).in_folder(folder.path()));
 
     let (head, body) = rig.get("/webcast/fetch?client=x&unique_id=ann").await;
-    let first = livetape::sans_io::wire::read_batch(&body, &mut vec![]).info;
+    let first = livetape_core::wire::read_batch(&body, &mut vec![]).info;
     assert!(head.contains("x-room-id: 77\r\n"), "{head}");
     assert_eq!(
         (first.cursor.as_str(), first.internal_ext.as_str(), first.is_first),
@@ -184,9 +182,9 @@ async fn connections_play_one_after_the_other() {
 
     let target = format!("{SOCKET}?room_id=77");
     let mut socket = rig.try_dial(&target).await.unwrap();
-    let start = livetape::clock::now();
+    let start = livetape_io::clock::now();
     assert_eq!(socket.frame().await, frame("msg", 1));
-    assert_eq!((livetape::clock::now() - start).as_millis(), 100);
+    assert_eq!((livetape_io::clock::now() - start).as_millis(), 100);
     assert_eq!(socket.frame().await, frame("msg", 2));
     assert_eq!(socket.next().await, Received::Close(4404, "gone".into()));
     // However long a client waits, it receives all of the next recorded connection, and no history.

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use livetape::{
-    clock,
-    mock::ScenarioFile,
-    sans_io::wire::{self, Batch},
-};
+use livetape_core::wire::{self, Batch};
+use livetape_io::clock;
+use livetape_mock::ScenarioFile;
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, scenario_path};

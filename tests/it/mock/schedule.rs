@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use livetape::{
-    clock,
-    mock::{Change, MEMORY_WALL_MS, Scenario, State, User},
-};
+use livetape_io::clock;
+use livetape_mock::{Change, MEMORY_WALL_MS, Scenario, State, User};
 use serde_json::{Value, json};
 
 use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, offsets_ms, wait_ms};

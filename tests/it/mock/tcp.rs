@@ -3,10 +3,8 @@
 use std::io::ErrorKind;
 
 use futures_util::StreamExt as _;
-use livetape::{
-    mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario},
-    sans_io::pace::Speed,
-};
+use livetape_core::pace::Speed;
+use livetape_mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

@@ -1,7 +1,7 @@
 //! `livetape live` and `record` as users run them, against a mock in this process.
 
 use futures_util::StreamExt as _;
-use livetape::sans_io::recording::{Reader, What};
+use livetape_core::recording::{Reader, What};
 use serde_json::Value;
 
 use crate::support::{

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use livetape::cases::table::Suite;
+use livetape_cases::table::Suite;
 use serde_json::Value;
 use tempfile::tempdir;
 use tokio_tungstenite::connect_async;

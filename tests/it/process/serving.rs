@@ -43,7 +43,7 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
         assert_eq!(ask(&server, "GET", "/test/ann", "").await.1["canConnect"], true);
         assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 200);
         assert_eq!(mode(&server).await, ["live", "live"]);
-        mock.expect(livetape::mock::Seen::request("/api-live/user/room/"), 2);
+        mock.expect(livetape_mock::Seen::request("/api-live/user/room/"), 2);
         mock.verify();
         let demo = r#"{"recording":"demo"}"#;
         let (status, answer) = ask(&server, "POST", "/replay/load", demo).await;

@@ -9,10 +9,8 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use livetape::{
-    mock::{By, Happened},
-    source::Tape,
-};
+use livetape_engine::source::Tape;
+use livetape_mock::{By, Happened};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -100,7 +98,7 @@ async fn a_signal_stops_everything_gracefully() {
     assert_eq!(status.code(), Some(0));
     assert!(lines.iter().any(|line| line.contains("📼")), "{lines:?}");
     let left =
-        |entry: &livetape::mock::LogEntry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
+        |entry: &livetape_mock::LogEntry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
     assert!(mock.received().iter().any(left), "the room is left: {:?}", mock.received().last());
     let info = run(&["info", text(&file), "--json"]);
     let info: Value = serde_json::from_slice(&info.stdout).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use livetape::sans_io::inject::KINDS;
+use livetape_core::inject::KINDS;
 use serde_json::Value;
 
 use crate::support::process::{Running, livetape, program, run, stderr, stdout, text};

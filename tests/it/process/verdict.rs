@@ -9,10 +9,8 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use livetape::{
-    cases::table::{Case, FEED, Group, Suite},
-    clock,
-};
+use livetape_cases::table::{Case, FEED, Group, Suite};
+use livetape_io::clock;
 use serde_json::Value;
 use tempfile::tempdir;
 use tokio::{

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use livetape::{
-    clock,
-    mock::Scenario,
+use livetape_io::clock;
+use livetape_mock::{
+    Scenario,
     proxy::{Hosts, Mode},
 };
 use tokio::{

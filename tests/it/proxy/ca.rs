@@ -8,10 +8,8 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
-    clock,
-    proxy::{Ca, Opened},
-};
+use livetape_io::clock;
+use livetape_mock::proxy::{Ca, Opened};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

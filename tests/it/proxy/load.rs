@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use livetape::mock::Scenario;
+use livetape_mock::Scenario;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

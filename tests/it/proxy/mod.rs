@@ -10,10 +10,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use livetape::{
+use livetape_io::{
     clock,
-    mock::{MockTikTok, ScenarioFile},
     net::memory::{MemoryConnector, listener},
+};
+use livetape_mock::{
+    MockTikTok, ScenarioFile,
     proxy::{Ca, Front, Hosts, Mode},
 };
 use tokio::{

@@ -3,11 +3,11 @@
 use std::{net::IpAddr, time::Duration};
 
 use futures_util::StreamExt as _;
-use livetape::{
-    clock,
-    mock::{Endpoint, Fault, FaultKind, Happened, Scenario},
+use livetape_core::{pace::Speed, wire};
+use livetape_io::clock;
+use livetape_mock::{
+    Endpoint, Fault, FaultKind, Happened, Scenario,
     proxy::{Hosts, Mode},
-    sans_io::{pace::Speed, wire},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

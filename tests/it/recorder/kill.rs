@@ -7,12 +7,10 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
-    clock,
-    recorder::{FLUSH_EVERY, Recorder, RecorderOptions, Target},
-    sans_io::recording::{Frame, Item, Opcode, What},
-    tools::edit::repair,
-};
+use livetape_core::recording::{Frame, Item, Opcode, What};
+use livetape_engine::recorder::{FLUSH_EVERY, Recorder, RecorderOptions, Target};
+use livetape_io::clock;
+use livetape_tools::edit::repair;
 
 use super::read;
 use crate::support::{item, seed};

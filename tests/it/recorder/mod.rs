@@ -16,16 +16,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use livetape::{
-    clock,
-    control::RecorderQueue as _,
+use livetape_core::{
+    error::Code,
+    recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
+};
+use livetape_engine::{
     recorder::{Flush, Output, Recorder, RecorderOptions, Sync, Target},
-    sans_io::{
-        error::Code,
-        recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
-    },
     source,
 };
+use livetape_feed::control::RecorderQueue as _;
+use livetape_io::clock;
 
 use crate::support::{item, session_items};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livetape::control::RecorderQueue as _;
+use livetape_feed::control::RecorderQueue as _;
 
 use super::{
     Disk, Flush, Ordering, Recorder, RecorderOptions, Sync, Target, eventually, live_header, numbered,

@@ -2,10 +2,8 @@
 
 use std::{fs, path::Path};
 
-use livetape::{
-    recorder::Rotate,
-    tools::edit::{Input, merge},
-};
+use livetape_engine::recorder::Rotate;
+use livetape_tools::edit::{Input, merge};
 
 use super::*;
 use crate::support::messages::show;

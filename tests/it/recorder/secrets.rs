@@ -1,6 +1,6 @@
 //! No secret gets into a recording, wherever it appears; everything else does, byte for byte.
 
-use livetape::sans_io::{
+use livetape_core::{
     recording::records::{ConnOpen, Http, HttpHeader, Status, http::Role},
     redact::{Place, is_harmless, redact},
     wire::{Batch, BatchInfo, Message, Push, read_batch, read_push, unzip, write_batch, write_push, zip},

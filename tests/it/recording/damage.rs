@@ -1,6 +1,6 @@
 //! Truncated and corrupted files: at most one record is lost, and none is wrong.
 
-use livetape::sans_io::recording::{Damage, Preamble};
+use livetape_core::recording::{Damage, Preamble};
 
 use super::*;
 

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-use livetape::sans_io::recording::records::{conn_close, gap, header, http};
+use livetape_core::recording::records::{conn_close, gap, header, http};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Malicious bytes, and bytes in other formats.
 
-use livetape::sans_io::recording::{Error, MAGIC, Preamble};
+use livetape_core::recording::{Error, MAGIC, Preamble};
 
 use super::*;
 

@@ -9,7 +9,7 @@ mod seek;
 use std::time::Duration;
 
 use bytes::Bytes;
-use livetape::sans_io::recording::{
+use livetape_core::recording::{
     Flags, Frame, Item, Opcode, Reader, Record, Report, What, Writer,
     records::{self, Header},
 };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use livetape::sans_io::recording::{BODY_BYTES_MAX, Error, HTTP_BODY_BYTES_MAX};
+use livetape_core::recording::{BODY_BYTES_MAX, Error, HTTP_BODY_BYTES_MAX};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use livetape::sans_io::recording::record_type;
+use livetape_core::recording::record_type;
 
 use super::*;
 

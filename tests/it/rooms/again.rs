@@ -3,16 +3,13 @@
 use std::{collections::BTreeMap, fs::File, path::Path};
 
 use bytes::Bytes;
-use livetape::{
-    channels::ChannelOptions,
-    channels::Record,
-    mock::{Scenario, ScenarioFile},
-    sans_io::{
-        error::Code,
-        recording::{Reader, What},
-        wire,
-    },
+use livetape_core::{
+    error::Code,
+    recording::{Reader, What},
+    wire,
 };
+use livetape_engine::channels::{ChannelOptions, Record};
+use livetape_mock::{Scenario, ScenarioFile};
 
 use crate::support::{As, Setup, mock::Mock};
 
@@ -67,7 +64,7 @@ async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
     rig.control.connect("ann".into()).await.unwrap();
     rig.control.connect("ben".into()).await.unwrap();
     rig.outlined(5).await;
-    let info = livetape::tools::info::info(File::open(&path).unwrap()).unwrap();
+    let info = livetape_tools::info::info(File::open(&path).unwrap()).unwrap();
     let users: Vec<_> = info.connections.iter().map(|connection| connection.user.as_str()).collect();
     assert_eq!((users, info.sealed), (vec!["ann"], true));
 

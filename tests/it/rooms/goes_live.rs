@@ -1,6 +1,7 @@
 //! livetape follows a user whose state changes over time.
 
-use livetape::{channels::ChannelOptions, sans_io::error::Code, source::live};
+use livetape_core::error::Code;
+use livetape_engine::{channels::ChannelOptions, source::live};
 
 use crate::support::{As, Setup};
 

@@ -5,10 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use livetape::{
-    hub::{Filter, Gifts, Hub, Join, Next},
-    mock::Scenario,
-};
+use livetape_feed::hub::{Filter, Gifts, Hub, Join, Next};
+use livetape_mock::Scenario;
 use serde_json::{Value, json};
 
 use crate::support::{As, Setup};

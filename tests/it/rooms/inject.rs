@@ -1,13 +1,11 @@
 //! `/inject` without a replay: while idle, and in a live room.
 
-use livetape::{
-    channels::{ChannelOptions, Record},
-    control::InjectRequest,
-    sans_io::{
-        error::Code,
-        recording::{Reader, What},
-    },
+use livetape_core::{
+    error::Code,
+    recording::{Reader, What},
 };
+use livetape_engine::channels::{ChannelOptions, Record};
+use livetape_feed::control::InjectRequest;
 use serde_json::json;
 
 use crate::support::{As, Rig, Setup};

@@ -1,10 +1,10 @@
 //! REST commands: connect, replace, disconnect and test.
 
-use livetape::{
-    channels::ChannelOptions,
+use livetape_core::error::Code;
+use livetape_engine::channels::ChannelOptions;
+use livetape_feed::{
     control::{Mode, Refusal, ReplayOrder, SourceState},
     hub::{Join, Next, Reader},
-    sans_io::error::Code,
 };
 
 use crate::support::{As, Rig, Setup};

@@ -1,13 +1,13 @@
 //! Everything over real sockets: mock → live → two subscribers, recorded, then replayed to a third one. Apart
 //! from its source, the replay is the same as the room.
 
-use livetape::{
+use livetape_engine::{
     channels::{Channel, ChannelOptions, Record},
-    control::Sources,
-    mock::Seen,
-    server::Config,
     source::{self, Tape, live},
 };
+use livetape_feed::control::Sources;
+use livetape_mock::Seen;
+use livetape_server::Config;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -59,7 +59,7 @@ async fn a_room_and_its_recording_are_the_same() {
     let Served { hub, control, driver, serving, .. } = server;
     hub.wait_for_subscribers(1).await;
     let play = source::ReplayOptions {
-        speed: livetape::sans_io::pace::Speed::Max,
+        speed: livetape_core::pace::Speed::Max,
         exit_when_done: true,
         ..source::ReplayOptions::default()
     };

@@ -1,10 +1,10 @@
 //! A recording as a scenario: connections behave as they did when it was recorded.
 
-use livetape::{
+use livetape_engine::{
     channels::{ChannelOptions, Record},
-    mock::{Scenario, ScenarioFile},
     source::live,
 };
+use livetape_mock::{Scenario, ScenarioFile};
 
 use crate::support::{As, Setup, UPSTREAM};
 

@@ -1,7 +1,7 @@
 //! `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code
 //! and the exit code.
 
-use livetape::source::live;
+use livetape_engine::source::live;
 
 use crate::{
     mock::scenarios::names,

@@ -1,15 +1,13 @@
 //! The audit finds everything that a scrubber removes, and nothing afterwards.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use livetape::{
-    sans_io::{
-        recording::{Frame, Item, Opcode, What, Writer, records},
-        wire::{Batch, Message, Push, write_batch, write_push, zip},
-    },
-    tools::{
-        audit::{Report, audit},
-        scrub::{Auditor, FindingKind},
-    },
+use livetape_core::{
+    recording::{Frame, Item, Opcode, What, Writer, records},
+    wire::{Batch, Message, Push, write_batch, write_push, zip},
+};
+use livetape_tools::{
+    audit::{Report, audit},
+    scrub::{Auditor, FindingKind},
 };
 
 use super::{TESTED, Tested, key, scrubbed};

@@ -9,16 +9,14 @@ use std::sync::LazyLock;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use livetape::{
-    sans_io::{
-        recording::{
-            Frame, Item, Opcode, Reader, What,
-            records::{ConnOpen, Http, http::Role},
-        },
-        wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
+use livetape_core::{
+    recording::{
+        Frame, Item, Opcode, Reader, What,
+        records::{ConnOpen, Http, http::Role},
     },
-    tools::scrub::{Key, Report, Scrubber, scrub},
+    wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
 };
+use livetape_tools::scrub::{Key, Report, Scrubber, scrub};
 use serde_json::Value;
 
 use crate::support::{item, payloads::fixture, recording, session_items};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use flate2::read::MultiGzDecoder;
-use livetape::{hub::Filter, sans_io::recording::What};
+use livetape_core::recording::What;
+use livetape_feed::hub::Filter;
 use serde_json::Value;
 use std::io::Read as _;
 

@@ -1,9 +1,7 @@
 //! The tool: once, twice, with another key, and on damaged files.
 
-use livetape::{
-    sans_io::recording::{Item, Reader, What, records::header::Privacy},
-    tools::scrub::{Error, PROFILE, Scrubber, scrub},
-};
+use livetape_core::recording::{Item, Reader, What, records::header::Privacy};
+use livetape_tools::scrub::{Error, PROFILE, Scrubber, scrub};
 
 use super::{TESTED, Tested, items, key, scrubbed};
 use crate::support::{item, recording};

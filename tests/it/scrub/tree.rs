@@ -1,6 +1,6 @@
 //! Encoded messages before and after have the same fields, types and nesting.
 
-use livetape::sans_io::{
+use livetape_core::{
     recording::{Item, What},
     wire::unzip,
 };
@@ -175,7 +175,7 @@ fn reads_as_text(bytes: &[u8]) -> bool {
 }
 
 fn frame(bytes: Vec<u8>) -> Item {
-    use livetape::sans_io::recording::{Frame, Opcode};
+    use livetape_core::recording::{Frame, Opcode};
     item(0, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
 }
 

@@ -14,14 +14,14 @@ use std::{
     time::Duration,
 };
 
-use livetape::{
+use livetape_core::retry::SplitMix;
+use livetape_engine::{
     channels::{Channel, ChannelOptions},
-    clock,
-    hub::Limits,
-    mock::Scenario,
-    sans_io::retry::SplitMix,
     source::live::LiveOptions,
 };
+use livetape_feed::hub::Limits;
+use livetape_io::clock;
+use livetape_mock::Scenario;
 
 use proptest::{
     prelude::*,

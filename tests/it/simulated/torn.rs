@@ -8,7 +8,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use livetape::{clock, source::live::MemoryTransport};
+use livetape_engine::source::live::MemoryTransport;
+use livetape_io::clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     time::{Sleep, sleep_until},

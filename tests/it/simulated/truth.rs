@@ -6,10 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use livetape::{
-    hub::{Filter, Gifts, Hub, Join, Next, OnGap, Reader, Since},
-    sans_io::wire::{self, Message as Told},
-};
+use livetape_core::wire::{self, Message as Told};
+use livetape_feed::hub::{Filter, Gifts, Hub, Join, Next, OnGap, Reader, Since};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
-use livetape::clock;
+use livetape_io::clock;
 use serde_json::Value;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use livetape::sans_io::event::{Chat, Data, Event, Millis};
+use livetape_core::event::{Chat, Data, Event, Millis};
 use serde_json::Value;
 
 pub(crate) fn event(data: Data) -> Event {

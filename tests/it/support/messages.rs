@@ -1,6 +1,6 @@
 //! A small recording, composed message by message.
 
-use livetape::sans_io::{
+use livetape_core::{
     event::{Id, Person},
     recording::{Flags, Frame, Item, Opcode, What, records},
     wire::{self, Batch, Message, Push, compose},

@@ -4,17 +4,16 @@ use std::{io::Cursor, path::Path, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{
-    clock,
+use livetape_core::{
+    recording::{Reader, What},
+    wire::{self, Batch, Push},
+};
+use livetape_engine::{
     demo::{DEMO, DEMO_BYTES},
-    mock::{MockTikTok, Scenario, ScenarioFile},
-    net::memory::MemoryConnector,
-    sans_io::{
-        recording::{Reader, What},
-        wire::{self, Batch, Push},
-    },
     source::live::MemoryTransport,
 };
+use livetape_io::{clock, net::memory::MemoryConnector};
+use livetape_mock::{MockTikTok, Scenario, ScenarioFile};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     time::{sleep_until, timeout_at},

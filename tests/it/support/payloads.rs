@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use livetape::sans_io::wire::Message;
+use livetape_core::wire::Message;
 
 /// Reads a file of recorded data.
 pub(crate) fn fixture(name: &str) -> String {

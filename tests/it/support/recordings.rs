@@ -4,13 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use livetape::{
-    hub::Filter,
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records},
-    },
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records},
 };
+use livetape_feed::hub::Filter;
 use serde_json::Value;
 
 use crate::support::payloads::fixture;

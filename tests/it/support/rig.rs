@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use livetape::{
+use livetape_core::recording::Item;
+use livetape_engine::{
     channels::Ended,
-    control::{Control, Driver, ReplayOrder, ReplayState},
-    hub::{CloseReason, Filter, Hub, Limits, Next},
-    mock::{Happened, MockTikTok},
-    sans_io::recording::Item,
-    server::{Config, memory},
     source::{Replay, ReplayOptions, Summary, Tape},
 };
+use livetape_feed::{
+    control::{Control, Driver, ReplayOrder, ReplayState},
+    hub::{CloseReason, Filter, Hub, Limits, Next},
+};
+use livetape_io::net::memory;
+use livetape_mock::{Happened, MockTikTok};
+use livetape_server::Config;
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{clock, source::live::MemoryTransport};
+use livetape_engine::source::live::MemoryTransport;
+use livetape_io::clock;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     time::Instant,

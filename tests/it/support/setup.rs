@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use livetape::{
+use livetape_engine::{
     channels::{Channel, ChannelOptions},
-    clock,
-    control::{Control, Sources, Token},
-    hub::{Filter, Gifts, Hub, Limits},
-    mock::{MEMORY_WALL_MS, Scenario, ScenarioFile},
-    server::{Config, Server, memory, serve},
     source::{Tape, live},
 };
+use livetape_feed::{
+    control::{Control, Sources, Token},
+    hub::{Filter, Gifts, Hub, Limits},
+};
+use livetape_io::{clock, net::memory};
+use livetape_mock::{MEMORY_WALL_MS, Scenario, ScenarioFile};
+use livetape_server::{Config, Server, serve};
 
 use super::{
     mock::Mock,

@@ -5,14 +5,17 @@ use std::{
     net::{Ipv6Addr, SocketAddr},
 };
 
-use livetape::{
+use livetape_engine::{
     channels::{Channel, ChannelOptions, Ended},
-    control::{Control, Driver, Sources},
-    hub::{Hub, Limits},
-    mock::MockTikTok,
-    server::{Config, Server, listen::Listening, serve},
     source::live,
 };
+use livetape_feed::{
+    control::{Control, Driver, Sources},
+    hub::{Hub, Limits},
+};
+use livetape_io::net::listen::Listening;
+use livetape_mock::MockTikTok;
+use livetape_server::{Config, Server, serve};
 use tokio::{net::TcpSocket, task::JoinHandle};
 
 pub(crate) struct Served {

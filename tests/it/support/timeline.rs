@@ -3,10 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use livetape::{
-    clock,
-    hub::{Filter, Hub, Join, Next},
-};
+use livetape_feed::hub::{Filter, Hub, Join, Next};
+use livetape_io::clock;
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::Instant};
 

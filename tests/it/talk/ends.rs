@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape::{
-    clock,
-    server::{Config, Limits},
-};
+use livetape_io::clock;
+use livetape_server::{Config, Limits};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{client, next};
@@ -168,7 +166,7 @@ async fn departed_and_silent_clients_are_announced() {
 #[tokio::test(start_paused = true)]
 async fn heartbeats_come_as_often_as_configured() {
     let sockets = Limits { heartbeat_interval: Duration::from_secs(7), ..Limits::default() };
-    let rig = Rig::with(livetape::hub::Limits::default(), Config { sockets, ..Config::default() });
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), Config { sockets, ..Config::default() });
     let started = clock::now();
     let mut ann = client(&rig, "ann").await;
     for beat in 1..=5 {

@@ -1,7 +1,7 @@
 //! The feed on `/ws`, alongside client messages. Joining and leaving its user's room turns it on and off.
 
 use futures_util::SinkExt as _;
-use livetape::hub::CloseReason;
+use livetape_feed::hub::CloseReason;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 

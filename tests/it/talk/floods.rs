@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
-use livetape::{
-    hub::MAX_STALL,
-    lobby,
-    server::{Config, Limits},
-};
+use livetape_feed::hub::MAX_STALL;
+use livetape_server::{Config, Limits, lobby};
 
 use tokio_tungstenite::tungstenite::{
     Message,
@@ -141,7 +138,7 @@ async fn a_stalled_client_is_closed_with_4101_without_delaying_others() {
     let sockets = Limits { waiting_bytes_max: 64 * 1024, ..Limits::default() };
     let lobby = lobby::Limits { messages_per_second: 1000, ..lobby::Limits::default() };
     let config = Config { sockets, lobby, ..Config::default() };
-    let rig = Rig::with(livetape::hub::Limits::default(), config);
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), config);
     let mut stalled = client(&rig, "stalled").await;
     let mut reader = client(&rig, "reader").await;
     let mut talker = client(&rig, "talker").await;

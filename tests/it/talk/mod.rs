@@ -7,7 +7,7 @@ mod floods;
 mod order;
 mod transcript;
 
-use livetape::{lobby, server::Config};
+use livetape_server::{Config, lobby};
 use serde_json::Value;
 
 use crate::support::{Rig, Socket, json, read};
@@ -35,5 +35,5 @@ async fn next_said(socket: &mut Socket) -> Value {
 }
 
 fn with_lobby(lobby: lobby::Limits) -> Rig {
-    Rig::with(livetape::hub::Limits::default(), Config { lobby, ..Config::default() })
+    Rig::with(livetape_feed::hub::Limits::default(), Config { lobby, ..Config::default() })
 }

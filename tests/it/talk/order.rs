@@ -2,7 +2,8 @@
 //! or reordering any.
 
 use futures_util::SinkExt as _;
-use livetape::{lobby, sans_io::retry::SplitMix, server::Config};
+use livetape_core::retry::SplitMix;
+use livetape_server::{Config, lobby};
 use tokio::task::yield_now;
 
 use super::{client, next, next_said};
@@ -47,7 +48,7 @@ async fn read_all(mut socket: Socket, mut random: SplitMix) {
 async fn every_reader_gets_every_message_once_in_order() {
     let seed = seed();
     let lobby = lobby::Limits { messages_per_second: 10_000, ..lobby::Limits::default() };
-    let rig = Rig::with(livetape::hub::Limits::default(), Config { lobby, ..Config::default() });
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), Config { lobby, ..Config::default() });
     let mut readers = Vec::new();
     for number in 0..READERS {
         // Some also read events, so that the channel's writer takes part.

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{
+use livetape_feed::{
     control::{Control, Driver},
     hub::Hub,
-    server::{Config, Limits},
 };
+use livetape_server::{Config, Limits};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, fs};
 
-use livetape::{
-    hub::Filter,
-    sans_io::recording::{Item, Reader, What},
-    tools::scrub::phrases,
-};
+use livetape_core::recording::{Item, Reader, What};
+use livetape_feed::hub::Filter;
+use livetape_tools::scrub::phrases;
 use serde_json::Value;
 
 use crate::support::decode;

@@ -1,6 +1,6 @@
 //! `diff`: added, removed and changed events.
 
-use livetape::tools::diff::{Change, Counts, WINDOW, diff};
+use livetape_tools::diff::{Change, Counts, WINDOW, diff};
 use serde_json::{Value, json};
 
 fn chat(id: usize, comment: &str) -> Value {

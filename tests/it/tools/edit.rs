@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use livetape::{
-    hub::Filter,
-    sans_io::recording::{Item, Loss, Reader, What, Writer, records},
-    tools::{
-        edit::{Error, Input, cut, find_marker, mark, merge, repair},
-        verify::verify,
-    },
+use livetape_core::recording::{Item, Loss, Reader, What, Writer, records};
+use livetape_feed::hub::Filter;
+use livetape_tools::{
+    edit::{Error, Input, cut, find_marker, mark, merge, repair},
+    verify::verify,
 };
 use serde_json::Value;
 
@@ -75,11 +73,10 @@ fn a_range_plays_like_a_replay_that_starts_there() {
         let (header, items) = read(&part);
         assert_eq!(header.wall_anchor_ns, Some(1_704_067_200_000_000_000 + start as i64 * 1_000_000));
 
-        let mut decoder =
-            livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::DecoderOptions {
-                replay: true,
-                dedup: true,
-            });
+        let mut decoder = livetape_core::decoder::Decoder::new(livetape_core::decoder::DecoderOptions {
+            replay: true,
+            dedup: true,
+        });
         let (header, all) = read(&whole);
         decoder.restore(&Item { conn: 0, ..item(0, What::Header(header)) });
         let before = all.iter().filter(|item| item.offset < ms(start));

@@ -1,13 +1,11 @@
 //! `cat` and `export` are complete, and exports can be imported again.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use livetape::{
-    sans_io::recording::{self, Item, Opcode, Reader, What},
-    tools::{
-        cat,
-        export::{har, jsonl, piratetok},
-        import::{ImportOptions, import},
-    },
+use livetape_core::recording::{self, Item, Opcode, Reader, What};
+use livetape_tools::{
+    cat,
+    export::{har, jsonl, piratetok},
+    import::{ImportOptions, import},
 };
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 use std::{fs, io::Write as _};
 
 #[cfg(unix)]
-use livetape::tools::files::open_inside;
-use livetape::tools::files::{Draft, Error, System, create_new, open};
+use livetape_io::files::open_inside;
+use livetape_io::files::{Draft, Error, System, create_new, open};
 
 #[test]
 fn each_file_problem_has_its_own_error() {

@@ -3,17 +3,15 @@
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use livetape::{
-    hub::Filter,
-    sans_io::{
-        recording::{Reader, What, records::header::Privacy},
-        wire::{read_batch, read_push, unzip},
-    },
-    tools::{
-        info::info,
-        synth::{Length, Profile, SynthOptions, synth},
-        verify::verify,
-    },
+use livetape_core::{
+    recording::{Reader, What, records::header::Privacy},
+    wire::{read_batch, read_push, unzip},
+};
+use livetape_feed::hub::Filter;
+use livetape_tools::{
+    info::info,
+    synth::{Length, Profile, SynthOptions, synth},
+    verify::verify,
 };
 
 use crate::support::decode;

@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeSet, fs, io::BufReader};
 
-use livetape::{
-    sans_io::{
-        recording::{Item, Reader, What, records::Header},
-        wire::{Push, read_batch, read_push, unzip},
-    },
-    tools::{
-        import::{Error, ImportOptions, LINE_BYTES_MAX, Report, import},
-        verify::verify,
-    },
+use livetape_core::{
+    recording::{Item, Reader, What, records::Header},
+    wire::{Push, read_batch, read_push, unzip},
+};
+use livetape_tools::{
+    import::{Error, ImportOptions, LINE_BYTES_MAX, Report, import},
+    verify::verify,
 };
 
 use crate::support::{expected_session, json, payloads::fixture};

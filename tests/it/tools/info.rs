@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use livetape::tools::{info::info, timeline::chart};
+use livetape_tools::{info::info, timeline::chart};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 

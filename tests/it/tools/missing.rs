@@ -1,20 +1,18 @@
 //! Every tool that reads a recording reports missing records.
 
-use livetape::{
-    mock::{MockTikTok, Scenario},
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        recording::Loss,
-    },
-    source::{Step, Tape},
-    tools::{
-        audit::audit,
-        edit::{Input, cut, mark, merge, repair},
-        export::{har, jsonl, piratetok},
-        info::info,
-        scrub::{Auditor, Key, Scrubber, scrub},
-        verify::verify,
-    },
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    recording::Loss,
+};
+use livetape_engine::source::{Step, Tape};
+use livetape_mock::{MockTikTok, Scenario};
+use livetape_tools::{
+    audit::audit,
+    edit::{Input, cut, mark, merge, repair},
+    export::{har, jsonl, piratetok},
+    info::info,
+    scrub::{Auditor, Key, Scrubber, scrub},
+    verify::verify,
 };
 use proptest::prelude::*;
 

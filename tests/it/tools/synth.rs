@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, io, time::Duration};
 
-use livetape::{
-    hub::{Filter, Gifts},
-    sans_io::recording::{Reader, records::header::Privacy},
-    tools::{
-        synth::{Length, Profile, SynthOptions, synth},
-        verify::verify,
-    },
+use livetape_core::recording::{Reader, records::header::Privacy};
+use livetape_feed::hub::{Filter, Gifts};
+use livetape_tools::{
+    synth::{Length, Profile, SynthOptions, synth},
+    verify::verify,
 };
 use serde_json::Value;
 
@@ -181,6 +179,6 @@ fn a_battle_opens_counts_and_ends_with_results() {
 fn the_header_marks_the_recording_as_synthetic() {
     let bytes = minutes(1, Profile::Quiet, 1);
     let record = Reader::open(&bytes[..]).unwrap().next().unwrap().unwrap();
-    let livetape::sans_io::recording::What::Header(header) = record.item.what else { panic!("no header") };
+    let livetape_core::recording::What::Header(header) = record.item.what else { panic!("no header") };
     assert_eq!((header.privacy(), header.source.as_str()), (Privacy::Synthetic, "synthetic"));
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use livetape::tools::timeline::{Timeline, chart};
+use livetape_tools::timeline::{Timeline, chart};
 
 fn timeline(path: &str, buckets: usize) -> Timeline {
     let bytes = fs::read(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();

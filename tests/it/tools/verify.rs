@@ -2,10 +2,8 @@
 
 use std::{fs, time::Duration};
 
-use livetape::{
-    sans_io::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header},
-    tools::verify::{Verdict, verify},
-};
+use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
+use livetape_tools::verify::{Verdict, verify};
 
 fn golden(name: &str) -> Verdict {
     let path = format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));

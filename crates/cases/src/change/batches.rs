@@ -3,8 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
-
-use crate::sans_io::{
+use livetape_core::{
     dedup::StreakKey,
     event::Data,
     recording::{Flags, Frame, Item, Opcode, What, records::http::Role},

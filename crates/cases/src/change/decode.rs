@@ -2,15 +2,14 @@
 
 use std::{borrow::Borrow, time::Duration};
 
-use crate::{
-    mistakes::SlimEvent,
-    sans_io::{
-        decoder::{Decoder, DecoderOptions},
-        event::Event,
-        recording::Item,
-        truth::{Added, Tally, Truth},
-    },
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    event::Event,
+    recording::Item,
+    truth::{Added, Tally, Truth},
 };
+
+use crate::mistakes::SlimEvent;
 
 /// Decodes items as a replay does, and passes each event to `take`. Returns the decoder at the end, after
 /// `disconnected`.

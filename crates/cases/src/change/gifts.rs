@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use livetape_core::{
+    recording::Item,
+    wire::compose::{self, Gift},
+};
+
 use super::{
     batches::{Batches, Streaks, frames, streak_of},
     stage::{Stage, group_id, person, spots},
-};
-use crate::sans_io::{
-    recording::Item,
-    wire::compose::{self, Gift},
 };
 
 /// Time by which the last message of a streak is late: more than the decoder waits for it.

@@ -14,9 +14,8 @@ mod tests;
 use std::time::Duration;
 
 pub use decode::{counted, counted_with_repeats, events_of, truth_of, truth_with_repeats};
+use livetape_core::recording::Item;
 pub(crate) use pieces::{Piece, pieces};
-
-use crate::sans_io::recording::Item;
 
 /// A change of a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! Rewrites encoded messages field by field. Unknown fields are kept.
 
 use bytes::Bytes;
-
-use crate::sans_io::wire::{
+use livetape_core::wire::{
     Field, MESSAGE_BYTES_MAX, Message, RawFields, RawValue, Schema, write_bytes, write_number,
 };
 
@@ -177,11 +176,12 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::sans_io::{
+    use livetape_core::{
         event::{Id, Person},
         wire::compose::{self, Stamp},
     };
+
+    use super::*;
 
     fn chat() -> Message {
         let person = Person { user_id: Id(5), nickname: "Ann".into(), ..Person::default() };

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    batches::{Batches, known},
-    node::{edit, edit_top},
-};
-use crate::sans_io::{
+use livetape_core::{
     event::Data,
     recording::Item,
     wire::{Field, Kind, Message},
+};
+
+use super::{
+    batches::{Batches, known},
+    node::{edit, edit_top},
 };
 
 /// Names, and ends of texts, that people have in turns, by their ids; followed by a long one, an empty one, and

@@ -2,16 +2,16 @@
 
 use std::slice;
 
+use livetape_core::{
+    dedup::StreakKey,
+    recording::{Item, What},
+    wire::Message,
+};
 use smol_str::SmolStr;
 
 use super::{
     batches::{Batches, streak_of},
     node::{Node, edit},
-};
-use crate::sans_io::{
-    dedup::StreakKey,
-    recording::{Item, What},
-    wire::Message,
 };
 
 /// What longer comments become.

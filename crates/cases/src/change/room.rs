@@ -5,12 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    batches::{Batches, frames, known, streak_of},
-    node::edit,
-    stage::{LIKES, Spot, Stage, VIEWERS, add_to_total, person, restart_totals},
-};
-use crate::sans_io::{
+use livetape_core::{
     dedup::StreakKey,
     error::{Code, close},
     recording::{
@@ -21,6 +16,12 @@ use crate::sans_io::{
         self, Message,
         compose::{self, ENDED, Gift},
     },
+};
+
+use super::{
+    batches::{Batches, frames, known, streak_of},
+    node::edit,
+    stage::{LIKES, Spot, Stage, VIEWERS, add_to_total, person, restart_totals},
 };
 
 /// Number of events that are added at once.

@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use livetape_core::{
+    event::{Id, Person},
+    recording::{Item, What},
+    wire::{self, Message, compose::Stamp},
+};
 use smol_str::format_smolstr;
 
 use super::{
     batches::{Batches, frames, known},
     node::Node,
-};
-use crate::sans_io::{
-    event::{Id, Person},
-    recording::{Item, What},
-    wire::{self, Message, compose::Stamp},
 };
 
 /// First id of added messages, streaks and people, which TikTok will not reach before 2037. `/inject` uses

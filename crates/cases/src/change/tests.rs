@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
+use livetape_core::{
+    event::{Data, Event, Gift},
+    recording::{
+        Flags, Frame, Opcode, Reader, What, Writer,
+        records::{Header, Http, http::Role},
+    },
+    truth::Truth,
+    wire::{BATCH_MESSAGES_MAX, Schema, read_push},
+};
 use smol_str::SmolStr;
 
 use super::{decode::decode, *};
-use crate::{
-    sans_io::{
-        event::{Data, Event, Gift},
-        recording::{
-            Flags, Frame, Opcode, Reader, What, Writer,
-            records::{Header, Http, http::Role},
-        },
-        truth::Truth,
-        wire::{BATCH_MESSAGES_MAX, Schema, read_push},
-    },
-    table::FEED,
-};
+use crate::table::FEED;
 
 const DEMO: &[u8] = include_bytes!("../../../../recordings/demo.bin");
 const BUSY: &[u8] = include_bytes!("../../../../recordings/busy.bin");

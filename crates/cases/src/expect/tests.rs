@@ -1,7 +1,8 @@
 //! Outputs and results as commands write them.
 
+use livetape_core::truth::Tally;
+
 use super::*;
-use crate::sans_io::truth::Tally;
 
 fn output(expected: &[&str], printed: &str) -> Output {
     let expected = Vec::from_iter(expected.iter().map(|text| Expectation::parse(text).unwrap()));

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smol_str::SmolStr;
-
-use super::slim::{Details, SlimEvent};
-use crate::sans_io::{
+use livetape_core::{
     event::{Gift, Person},
     truth::{Added, What, begins},
 };
+use smol_str::SmolStr;
+
+use super::slim::{Details, SlimEvent};
 
 /// `giftType` of gifts that can be sent in streaks.
 const STREAKABLE: i32 = 1;

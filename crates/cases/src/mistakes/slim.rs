@@ -1,6 +1,6 @@
 //! Events without what nobody counts by.
 
-use crate::sans_io::{
+use livetape_core::{
     event::{Data, Event, Gift, Person},
     truth::Added,
 };

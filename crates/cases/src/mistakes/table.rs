@@ -1,5 +1,7 @@
 //! The table of mistakes.
 
+use livetape_core::truth::What;
+
 use super::{
     Show,
     count::{
@@ -8,7 +10,7 @@ use super::{
     },
     slim::Details,
 };
-use crate::{report::PLAIN, sans_io::truth::What};
+use crate::report::PLAIN;
 
 /// A mistake that clients make when they count.
 pub(super) struct Mistake {

@@ -5,14 +5,15 @@ use std::{
     sync::LazyLock,
 };
 
+use livetape_core::{
+    event::{Data, Event, Gift},
+    recording::{Item, Reader},
+    truth::Truth,
+};
+
 use super::*;
 use crate::{
     change::{Change, change, counted, counted_with_repeats, events_of},
-    sans_io::{
-        event::{Data, Event, Gift},
-        recording::{Item, Reader},
-        truth::Truth,
-    },
     table::FEED,
 };
 

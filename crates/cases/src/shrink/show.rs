@@ -6,10 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    change::{Piece, pieces},
-    sans_io::recording::{Item, What},
-};
+use livetape_core::recording::{Item, What};
+
+use crate::change::{Piece, pieces};
 
 /// Maximum time between two items after a gap is closed.
 const GAP_MAX: Duration = Duration::from_secs(1);

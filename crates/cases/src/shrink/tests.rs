@@ -5,16 +5,14 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::{
+    event::{Data, Event, User},
+    recording::{Reader, What},
+};
 use smol_str::SmolStr;
 
 use super::*;
-use crate::{
-    change::{Change, change, events_of, truth_of},
-    sans_io::{
-        event::{Data, Event, User},
-        recording::{Reader, What},
-    },
-};
+use crate::change::{Change, change, events_of, truth_of};
 
 const DEMO: &[u8] = include_bytes!("../../../../recordings/demo.bin");
 const BUSY: &[u8] = include_bytes!("../../../../recordings/busy.bin");

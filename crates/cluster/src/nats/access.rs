@@ -5,13 +5,11 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, header::NATS_EXPECTED_STREAM};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, future::join_all};
+use livetape_core::error::{Code, Problem};
+use livetape_io::clock;
 use tokio::time::{Instant, timeout};
 
 use super::options::{Denied, Link};
-use crate::{
-    clock,
-    sans_io::error::{Code, Problem},
-};
 
 /// Maximum time for a message to this process itself.
 const ECHO_TIME_MAX: Duration = Duration::from_secs(5);

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use livetape_core::error::Problem;
+use livetape_feed::control::{Joined, Joining, Term, followed_user};
 use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
@@ -13,11 +15,7 @@ use super::{
     ready,
     store::Store,
 };
-use crate::{
-    control::{Joined, Joining, Term, followed_user},
-    counts::Totals,
-    sans_io::error::Problem,
-};
+use crate::counts::Totals;
 
 /// What the task of a channel reports to the rest of the process.
 pub(super) struct Heard {

@@ -8,16 +8,14 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::{Cause, Code, Problem};
+use livetape_feed::control::{Claim, Refusal, Wanted, What};
+use livetape_io::clock;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Options, store::Store};
-use crate::{
-    clock,
-    control::{Claim, Refusal, Wanted, What},
-    ownership::{Ask, Lease, LeaseReply},
-    sans_io::error::{Cause, Code, Problem},
-};
+use crate::ownership::{Ask, Lease, LeaseReply};
 
 /// Maximum number of slots in a cluster.
 pub const SLOTS_MAX: usize = 1_024;

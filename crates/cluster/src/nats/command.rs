@@ -2,16 +2,15 @@
 
 use std::{fmt, pin::Pin};
 
+use livetape_core::{
+    error::{Code, Problem},
+    inject::{InjectRequest, Injected},
+};
+use livetape_feed::control::{
+    Answer, Check, Order, Refusal, ReplayOrder, ReplayState, Status, shutting_down,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
-
-use crate::{
-    control::{Answer, Check, Order, Refusal, ReplayOrder, ReplayState, Status, shutting_down},
-    sans_io::{
-        error::{Code, Problem},
-        inject::{InjectRequest, Injected},
-    },
-};
 
 /// An order for another process.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{self, ErrorCode, context::GetStreamErrorKind};
+use livetape_core::error::{Code, Problem};
 
 use super::{
     Options,
@@ -10,10 +11,7 @@ use super::{
     options::{Link, same_lease},
     store::Store,
 };
-use crate::{
-    ownership::record::RECORD_BYTES_MAX,
-    sans_io::error::{Code, Problem},
-};
+use crate::ownership::record::RECORD_BYTES_MAX;
 
 /// Number of measured round trips.
 const ROUND_TRIPS: usize = 5;

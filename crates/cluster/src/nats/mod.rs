@@ -22,6 +22,11 @@ use std::{
 
 pub use claims::SLOTS_MAX;
 pub use doctor::{Finding, diagnose};
+use livetape_core::error::{Code, Problem};
+use livetape_feed::{
+    control::{Asked, Claims, Control, Driver, Term},
+    hub::Hub,
+};
 use options::Link;
 pub use options::{Login, Options};
 use store::Store;
@@ -31,13 +36,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    control::{Asked, Claims, Control, Driver, Term},
-    counts::Totals,
-    hub::Hub,
-    ownership::margin,
-    sans_io::error::{Code, Problem},
-};
+use crate::{counts::Totals, ownership::margin};
 
 /// Maximum time until the channel has an owner, beyond the lifetime of a lease.
 const START_TIME: Duration = Duration::from_secs(10);

@@ -3,14 +3,13 @@
 use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use livetape_core::{
+    error::{Code, Problem},
+    secret::Secret,
+};
 use nkeys::KeyPair;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
-
-use crate::{
-    sans_io::error::{Code, Problem},
-    secret::Secret,
-};
 
 /// Maximum time for a connection to NATS.
 const CONNECT_TIME: Duration = Duration::from_secs(5);

@@ -12,6 +12,12 @@ use std::{sync::Arc, time::Duration};
 use async_nats::{Client, Message, Request, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use livetape_core::error::{Code, Problem};
+use livetape_feed::{
+    control::{Order, Refusal},
+    hub::Hub,
+};
+use livetape_io::clock;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
@@ -19,13 +25,7 @@ use tokio::{
 };
 
 use super::store::{REFUSED_HINT, Refusals, SILENT, SILENT_HINT};
-use crate::{
-    clock,
-    control::{Order, Refusal},
-    hub::Hub,
-    nats::command::{Command, Reply},
-    sans_io::error::{Code, Problem},
-};
+use crate::nats::command::{Command, Reply};
 
 /// Version of the messages.
 const VERSION: u8 = 1;

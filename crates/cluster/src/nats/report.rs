@@ -3,14 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use livetape_feed::control::{NodeState, Pause, ReplayState, Status};
+use livetape_io::clock;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{
-    clock,
-    control::{NodeState, Pause, ReplayState, Status},
-    ownership::Reader,
-};
+use crate::ownership::Reader;
 
 /// Version of the message.
 const VERSION: u8 = 1;

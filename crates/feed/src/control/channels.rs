@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use livetape_core::{
+    error::{Code, Problem},
+    pace::Speed,
+    recording::Loss,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
@@ -12,14 +17,7 @@ use super::{
     tokens::{self, key},
     upstream::Tally,
 };
-use crate::{
-    hub::Hub,
-    sans_io::{
-        error::{Code, Problem},
-        pace::Speed,
-        recording::Loss,
-    },
-};
+use crate::hub::Hub;
 
 /// Handle for the additional channels. Clones share it.
 #[derive(Clone, Debug)]

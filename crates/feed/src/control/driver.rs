@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use livetape_core::inject::Injector;
+
 use super::{
     ChannelRequests, Claims, Driver, Lateness, Limit, Order, ReplayState, Status, Tester, Upstream, View,
     lock,
 };
-use crate::sans_io::inject::Injector;
 
 impl Driver {
     /// Waits for the next order. Tests are passed to the tester instead and never returned.

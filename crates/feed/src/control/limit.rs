@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::{Code, Problem, without_wait};
+use livetape_io::clock;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::watch,
@@ -16,10 +18,6 @@ use tokio::{
 use super::{
     Refusal,
     lookups::{Known, LookupState, Lookups, whole_seconds},
-};
-use crate::{
-    clock,
-    sans_io::error::{Code, Problem, without_wait},
 };
 
 /// Maximum pause that another process can ask for.

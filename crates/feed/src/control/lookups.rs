@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::{Cause, Code, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Refusal;
-use crate::sans_io::error::{Cause, Code, Problem};
 
 /// Default number of look-ups per minute. Each is followed by up to a dozen requests: the page, the sign
 /// server, a cookie, the socket.
@@ -212,8 +212,10 @@ pub(super) fn whole_seconds(wait: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use livetape_core::error::Code;
+    use livetape_io::clock;
+
     use super::*;
-    use crate::{clock, sans_io::error::Code};
 
     const SECOND: Duration = Duration::from_secs(1);
 

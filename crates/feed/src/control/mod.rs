@@ -24,6 +24,11 @@ use std::{
 pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Requested};
 pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
 pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
+use livetape_core::{
+    error::{Code, Problem},
+    inject::Injector,
+};
+use livetape_io::clock;
 pub use lookups::{ANSWER_KEPT, Known, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookupState, QUEUE_MAX};
 pub use nodes::{Figure, NodeState, Nodes, NodesStatus, Term, followed_user, live_user};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, not_current};
@@ -35,17 +40,10 @@ use tokio_util::sync::CancellationToken;
 use upstream::Tally;
 pub use upstream::{RecorderQueue, Upstream, WebhookCounts};
 
-pub use crate::sans_io::{
+pub use livetape_core::{
     counts::Counts,
     inject::{InjectRequest, InjectUser, Injected},
     pace::Speed,
-};
-use crate::{
-    clock,
-    sans_io::{
-        error::{Code, Problem},
-        inject::Injector,
-    },
 };
 
 /// Maximum number of orders in the queue of a source. Further requests wait until it takes one.

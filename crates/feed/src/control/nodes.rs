@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use livetape_core::error::{Code, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status, lock};
-use crate::sans_io::error::{Code, Problem};
 
 /// What `/status` shows if processes share channels.
 #[derive(Clone, Debug, Default, JsonSchema, Serialize)]

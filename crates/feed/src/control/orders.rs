@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
-
-use super::{ReplayState, Status};
-use crate::sans_io::{
+use livetape_core::{
     error::{Code, Problem},
     inject::{InjectRequest, Injected},
     offset::check_range,
     pace::Speed,
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::{ReplayState, Status};
 
 /// An order to the running source, and the channel for its answer.
 #[derive(Debug)]

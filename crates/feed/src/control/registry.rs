@@ -5,13 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use livetape_core::recording::Loss;
 use tokio_util::sync::DropGuard;
 
 use super::{Status, View, tokens::key};
-use crate::{
-    hub::{Hub, Limits},
-    sans_io::recording::Loss,
-};
+use crate::hub::{Hub, Limits};
 
 /// An additional channel.
 #[derive(Clone, Debug)]

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use livetape_core::{counts::Counts, pace::Speed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-
-use crate::sans_io::{counts::Counts, pace::Speed};
 
 /// What a replay is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]

@@ -2,17 +2,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use subtle::ConstantTimeEq as _;
-
-use crate::{
-    sans_io::{
-        error::{Code, Problem},
-        recording::FOLDER,
-        token::check as check_token,
-        username::normalise,
-    },
+use livetape_core::{
+    error::{Code, Problem},
+    recording::FOLDER,
     secret::Secret,
+    token::check as check_token,
+    username::normalise,
 };
+use subtle::ConstantTimeEq as _;
 
 /// Default maximum number of connected rooms, including that of the main channel.
 pub const MAX_LIVE: usize = 1;
@@ -111,8 +108,9 @@ fn bad(message: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use livetape_core::token::TOKEN_BYTES_MAX;
+
     use super::*;
-    use crate::sans_io::token::TOKEN_BYTES_MAX;
 
     fn token(secret: &str, user: Option<&str>) -> Token {
         let user = user.map(str::to_owned);

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use crate::sans_io::error::Code;
+use livetape_core::error::Code;
 
 /// Counters of all rooms of a server, including those of tokens.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,11 @@
 //! Which subscribers receive an event.
 
-use super::filter::{Filter, Format, Gifts, Types};
-use crate::sans_io::{
+use livetape_core::{
     event::{Data, Event, Gift, KINDS},
     tikfinity,
 };
+
+use super::filter::{Filter, Format, Gifts, Types};
 
 /// The filter settings under which a subscriber receives an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

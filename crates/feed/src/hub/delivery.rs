@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use livetape_core::event::Event;
+
 use super::{Reader, audience::Audience, cursor::Cursor};
-use crate::sans_io::event::Event;
 
 /// The sequence numbers of injected events, and the clients that receive them.
 #[derive(Debug, Default)]

@@ -1,6 +1,11 @@
 //! Numbers events and encodes their JSON once for all subscribers.
 
 use bytes::Bytes;
+use livetape_core::{
+    event::{Data, Event, Gift, finish_json},
+    tikfinity,
+    truth::Added,
+};
 
 use super::{
     Filter, Format,
@@ -8,11 +13,6 @@ use super::{
     entry::{Entry, StateRole},
     limits::Window,
     line::{self, Span, View},
-};
-use crate::sans_io::{
-    event::{Data, Event, Gift, finish_json},
-    tikfinity,
-    truth::Added,
 };
 
 /// Numbers and encodes events. Reuses its buffer for each batch.

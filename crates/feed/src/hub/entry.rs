@@ -1,10 +1,11 @@
 //! An encoded event, with the filters that let it pass.
 
-use super::{audience::Audience, filter::Filter, line::Line};
-use crate::sans_io::{
+use livetape_core::{
     event::{Data, Event},
     truth::Added,
 };
+
+use super::{audience::Audience, filter::Filter, line::Line};
 
 /// An event in the ring.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub(super) struct Entry {
     pub line_of_final: Option<Line>,
     pub audience: Audience,
     pub state_role: StateRole,
-    /// What it adds to the [`Truth`](crate::sans_io::truth::Truth).
+    /// What it adds to the [`Truth`](livetape_core::truth::Truth).
     pub added: Added,
 }
 

@@ -2,8 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+use livetape_core::event::KINDS;
+
 use super::choice::choice;
-use crate::sans_io::event::KINDS;
 
 /// Which events a subscriber receives. The default is everything that TikTok sent, except `unknown` events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,13 +6,11 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::{Code, Problem};
+use livetape_io::clock;
 use tokio::time::timeout;
 
 use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState};
-use crate::{
-    clock,
-    sans_io::error::{Code, Problem},
-};
 
 /// How to join a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

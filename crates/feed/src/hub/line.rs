@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-
-use crate::sans_io::ws_frame::{HEAD_BYTES_MAX, TEXT, head};
+use livetape_core::ws_frame::{HEAD_BYTES_MAX, TEXT, head};
 
 /// The bytes of an event, shared by all subscribers. A server does not mask its frames, so they are the same
 /// for everyone.

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use livetape_io::clock;
 use tokio::{
     sync::{Mutex, Notify},
     time::{Instant, timeout_at},
 };
 
 use super::{CloseReason, Hub, Reader, Shared, cursor::Cursor, ring::Ring};
-use crate::clock;
 
 /// A mark that no cursor can reach, for waiting until all cursors have left.
 const BEYOND_ALL: u64 = u64::MAX;

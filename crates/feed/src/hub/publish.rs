@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
+use livetape_core::event::Event;
+
 use super::{Delivery, Hub, Reader, Shared, cursor::Cursor, limits::Window};
-use crate::sans_io::event::Event;
 
 /// Maximum to encode at once; any real frame fits. Entries are slices of one allocation, which the last of
 /// them keeps alive.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::{event::Event, truth::Added};
 use tokio::sync::Notify;
 pub use too_large::EVENT_BYTES_MAX;
 
@@ -25,7 +26,6 @@ use super::{
     ring::Ring,
     state::ChannelState,
 };
-use crate::sans_io::{event::Event, truth::Added};
 
 /// Events that wait for acceptance.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
+use livetape_core::truth::Tally;
+
 use super::{
     entry::Entry,
     limits::{Limits, Window},
 };
-use crate::sans_io::truth::Tally;
 
 /// Events and the total number of bytes up to each. A *position* is the number of the last event before it: 0
 /// is before the first event, [`Ring::head`] after the newest.

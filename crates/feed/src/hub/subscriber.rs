@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_io::clock;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,6 @@ use super::{
     encode::to_tikfinity,
     line::{Line, View},
 };
-use crate::clock;
 
 /// Maximum number of events in a batch.
 const BATCH_EVENTS_MAX: usize = 256;

@@ -11,15 +11,15 @@ use std::{collections::VecDeque, io::Cursor};
 
 use bytes::{Buf as _, Bytes};
 use futures_util::FutureExt as _;
+use livetape_core::event::{
+    Chat, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Millis, Unknown,
+};
 use tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Data::Text, OpCode},
 };
 
 use super::*;
-use crate::sans_io::event::{
-    Chat, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Millis, Unknown,
-};
 
 /// Returns a channel `s` with capacity for `events_max` events.
 fn hub(events_max: u64) -> Hub {

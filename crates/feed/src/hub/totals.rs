@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use livetape_core::{
+    error::{Code, Problem},
+    truth::Truth,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Hub;
-use crate::sans_io::{
-    error::{Code, Problem},
-    truth::Truth,
-};
 
 /// The truth after an event.
 #[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::error::{Code, Problem};
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
@@ -14,10 +15,7 @@ use tokio::{
 };
 
 use super::accept::Listener;
-use crate::{
-    clock,
-    sans_io::error::{Code, Problem},
-};
+use crate::clock;
 
 /// Number of attempts to find a port that is free on both 127.0.0.1 and ::1.
 const PORT_TRIES: usize = 8;

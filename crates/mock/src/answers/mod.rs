@@ -8,11 +8,11 @@ mod rooms;
 mod sign;
 
 use faulty::faulty;
+use livetape_core::host;
 
 use crate::{
     http::{Request, Response},
     room::script::Known,
-    sans_io::host,
     scenario::{Endpoint, FaultKind, Refusal},
     state::{MockState, networks::Purpose},
 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use livetape_core::wire::{self, Batch, BatchInfo};
 use serde_json::json;
 
 use super::{FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, page};
@@ -10,7 +11,6 @@ use crate::{
     http::{Request, Response},
     random::Random,
     room::script::Known,
-    sans_io::wire::{self, Batch, BatchInfo},
     scenario::{FaultKind, Scenario},
     state::{
         MockState,

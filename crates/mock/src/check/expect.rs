@@ -7,10 +7,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    sans_io::redact::redact_url,
-    state::journal::{Happened, Journal, LogEntry},
-};
+use livetape_core::redact::redact_url;
+
+use crate::state::journal::{Happened, Journal, LogEntry};
 
 /// Maximum number of lines of the log in a report.
 const LISTED_MAX: usize = 20;

@@ -2,10 +2,11 @@
 
 use std::{mem, sync::PoisonError, thread, time::Duration};
 
+use livetape_io::clock;
 use tokio::time::timeout_at;
 
 use super::expect::{Expectation, Seen, Times, Wanted, report};
-use crate::{MockTikTok, clock, state::journal::LogEntry};
+use crate::{MockTikTok, state::journal::LogEntry};
 
 /// Timeout of [`MockTikTok::wait_for`].
 const WAIT_MAX: Duration = Duration::from_secs(60);

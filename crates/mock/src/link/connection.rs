@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
+use livetape_io::clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     time::sleep_until,
 };
 
-use crate::{clock, random::Random, state::MockState};
+use crate::{random::Random, state::MockState};
 
 /// Minimum write size for throttled output, in bytes.
 const DRIBBLE_BYTES_MIN: u32 = 1;

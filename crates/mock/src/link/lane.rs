@@ -8,9 +8,10 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
+use livetape_io::clock;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{clock, random::Random, scenario::Network};
+use crate::{random::Random, scenario::Network};
 
 /// Maximum length of a packet, in bytes: that of TCP over Ethernet.
 pub(super) const PACKET_BYTES: usize = 1_460;

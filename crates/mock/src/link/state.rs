@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use livetape_io::clock;
 use tokio::{
     io::ReadBuf,
     time::{Sleep, sleep_until},
@@ -17,7 +18,6 @@ use super::{
     lane::{Lane, PACKET_BYTES},
 };
 use crate::{
-    clock,
     random::Random,
     state::networks::{Passage, Purpose},
 };

@@ -8,14 +8,12 @@ mod time;
 
 use std::{sync::Arc, time::Duration};
 
+use livetape_core::{pace::Speed, wire::Message};
 use show::{RoomShow, Segment};
 use time::RoomTime;
 use tokio::time::Instant;
 
-use crate::{
-    sans_io::{pace::Speed, wire::Message},
-    scenario::{After, Clock, Compress, End},
-};
+use crate::scenario::{After, Clock, Compress, End};
 
 /// Settings of a room.
 #[derive(Clone, Debug)]

@@ -8,15 +8,15 @@ use std::{
 };
 
 use bytes::Bytes;
-
-use super::show::{Closed, Played, RoomShow, Segment, Show, Span, is_chat};
-use crate::sans_io::{
+use livetape_core::{
     recording::{
         Error, Frame, Item, Loss, Reader, What,
         records::{ConnClose, conn_close::Who, http::Role},
     },
     wire,
 };
+
+use super::show::{Closed, Played, RoomShow, Segment, Show, Span, is_chat};
 use livetape_io::files::Spool;
 
 /// State while reading.

@@ -6,12 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::error::{Code, Problem};
 
 use super::script::{Opener, Recordings, Script};
-use crate::{
-    sans_io::error::{Code, Problem},
-    scenario::Scenario,
-};
+use crate::scenario::Scenario;
 use livetape_io::files;
 
 /// Hint for mistakes in a scenario.

@@ -10,6 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::{
+    error::Problem,
+    recording::{Error, Loss},
+};
 
 use super::{
     RoomConfig,
@@ -17,10 +21,6 @@ use super::{
 };
 use crate::{
     random::Random,
-    sans_io::{
-        error::Problem,
-        recording::{Error, Loss},
-    },
     scenario::{Change, DEMO, Scenario, State},
 };
 use livetape_io::files;

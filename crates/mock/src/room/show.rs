@@ -7,12 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tracing::warn;
-
-use crate::sans_io::{
+use livetape_core::{
     recording::Loss,
     wire::{self, Message},
 };
+use tracing::warn;
+
 use livetape_io::files::Spool;
 
 /// Method of the messages that are sent as history.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use livetape_core::{offset::OFFSET_MAX, pace::Speed};
 use tokio::time::Instant;
-
-use crate::sans_io::{offset::OFFSET_MAX, pace::Speed};
 
 /// Converts between offsets and instants.
 #[derive(Clone, Copy, Debug)]

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use livetape_core::pace::Speed;
+
 use super::{
     After, Change, Clock, Compress, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit,
     Network, Per, Scenario, State, User,
 };
-use crate::sans_io::pace::Speed;
 
 /// Defines a setter for each key: its documentation, an example call, the same in TOML, and the value. Each
 /// example runs as a doctest.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use livetape_core::pace::Speed;
 use serde::{Deserialize, Serialize};
 
 use super::{State, speed, time};
-use crate::sans_io::pace::Speed;
 
 /// A change of a user's state, at a time since the start of the mock.
 ///

@@ -19,11 +19,10 @@ pub use change::Change;
 pub use fault::{Endpoint, Fault, Repeat, Start};
 pub use kind::{FaultKind, FrameFault, Refusal};
 pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
+use livetape_core::pace::Speed;
 pub use load::ScenarioError;
 pub use network::Network;
 pub use recorded::Recorded;
-
-use crate::sans_io::pace::Speed;
 
 /// Name of the default recording. The caller supplies its bytes.
 pub(super) const DEMO: &str = "demo";

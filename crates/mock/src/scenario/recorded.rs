@@ -5,14 +5,15 @@
 
 use std::{collections::BTreeMap, fmt, io::Read};
 
-use super::{Endpoint, Fault, FaultKind, Form, Header, Refusal, Scenario, State, User, check};
-use crate::sans_io::{
+use livetape_core::{
     error::Code,
     recording::{
         Error, Loss, Reader, USER_TAG, What,
         records::{ConnOpen, Http, Status, http::Role},
     },
 };
+
+use super::{Endpoint, Fault, FaultKind, Form, Header, Refusal, Scenario, State, User, check};
 
 /// Maximum number of users and of faults in a scenario made from a recording. A note mentions the rest.
 const USERS_MAX: usize = 1000;

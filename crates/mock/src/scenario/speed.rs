@@ -1,8 +1,7 @@
 //! Serialises a speed as a number or `"max"`.
 
+use livetape_core::pace::Speed;
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-use crate::sans_io::pace::Speed;
 
 #[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "a number or \"max\"")]

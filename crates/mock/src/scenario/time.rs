@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use livetape_core::offset;
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-use crate::sans_io::offset;
 
 #[derive(serde::Deserialize)]
 #[serde(untagged, expecting = "a time such as \"1m30s\", or a number of seconds")]

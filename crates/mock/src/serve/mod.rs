@@ -5,7 +5,7 @@ mod admin;
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use livetape_io::net::accept::Listener;
+use livetape_io::{clock, net::accept::Listener};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     join, select,
@@ -17,7 +17,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     MockTikTok,
     answers::{Action, Delivery, answer, purpose},
-    clock,
     http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
     link::{
         Link,

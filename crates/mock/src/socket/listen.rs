@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use livetape_core::wire::{self, Push};
 use tokio::{
     io::AsyncRead,
     sync::{mpsc, watch},
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     link::connection::ClientConnection,
-    sans_io::wire::{self, Push},
     state::journal::{Happened, bounded},
 };
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use livetape_core::wire::{self, Batch, BatchInfo, Message, Push, compose};
 
 use super::super::{random::Random, room::Joined, scenario::Compress};
-use crate::sans_io::wire::{self, Batch, BatchInfo, Message, Push, compose};
 
 /// A method that is not part of any schema.
 const UNKNOWN_METHOD: &str = "WebcastMockUnknownMessage";

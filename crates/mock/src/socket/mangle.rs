@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use livetape_core::wire::{self, Push};
 
 use super::made::Maker;
-use crate::{
-    sans_io::wire::{self, Push},
-    scenario::FrameFault,
-};
+use crate::scenario::FrameFault;
 
 /// A WebSocket message with its opcode.
 pub(super) type Framed = (u8, Bytes);

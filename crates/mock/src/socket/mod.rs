@@ -17,6 +17,7 @@ use acks::Acks;
 use bytes::BytesMut;
 use frames::Messages;
 use listen::{Goodbye, listen};
+use livetape_io::clock;
 use made::Maker;
 use play::{Ended, Player, Progress};
 use tokio::{
@@ -28,7 +29,6 @@ use tokio::{
 use tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    clock,
     http::{Request, Response},
     link::connection::{ClientConnection, Wire},
     room::script::Known,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::wire;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     select,
@@ -25,7 +26,6 @@ use super::{
 use crate::{
     link::connection::{ClientConnection, dribble},
     room::{Joined, script::Known},
-    sans_io::wire,
     scenario::{End, Fault},
     state::{
         journal::{Push, Sent},

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::sans_io::host;
+use livetape_core::host;
 
 /// Whether a mock that listens on the addresses `own` answers for a host.
 pub(crate) fn is_answered(host: &str, own: &[IpAddr]) -> bool {

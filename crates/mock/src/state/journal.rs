@@ -3,13 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use livetape_core::redact::{Place, is_harmless, redact_text, redact_url, redact_value};
 use serde::{Serialize, Serializer};
 use tracing::{debug, info};
 
-use crate::{
-    room::show::{RoomShow, Span},
-    sans_io::redact::{Place, is_harmless, redact_text, redact_url, redact_value},
-};
+use crate::room::show::{RoomShow, Span};
 
 /// Maximum number of log entries. Later ones are only counted.
 ///

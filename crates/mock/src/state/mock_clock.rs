@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use livetape_core::offset;
+use livetape_io::clock;
 use tokio::{
     select,
     sync::watch,
     time::{Instant, sleep_until},
 };
 
-use crate::{MockTikTok, clock, sans_io::offset};
+use crate::MockTikTok;
 
 /// Maximum time since the start or the last reset that advancing the clock can reach.
 pub(super) const ELAPSED_MAX: Duration = offset::OFFSET_MAX;

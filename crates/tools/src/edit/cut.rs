@@ -6,16 +6,14 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::{
+    offset::{check_range, check_within},
+    recording::{Loss, Reader, Snapshot, What, Writer, record_type},
+};
 use serde::Serialize;
 
 use super::{Error, Source, finish, source::is_of_the_file, write_loss};
-use crate::{
-    sans_io::{
-        offset::{check_range, check_within},
-        recording::{Loss, Reader, Snapshot, What, Writer, record_type},
-    },
-    text::{clock, count},
-};
+use crate::text::{clock, count};
 
 /// Maximum number of markers to list if the requested one is not found.
 const MARKERS_LISTED_MAX: usize = 10;

@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Error, Source, finish};
-use crate::sans_io::{
+use livetape_core::{
     offset::check_within,
     recording::{Flags, Item, Loss, MINOR, Preamble, What, Writer, record_type, records::Marker},
 };
+
+use super::{Error, Source, finish};
 
 /// Maximum length of a label, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;

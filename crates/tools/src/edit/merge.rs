@@ -7,19 +7,17 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::recording::{
+    self, Head, Loss, PART_OF_TAG, PART_TAG, Snapshot, What, Writer, record_type,
+    records::{
+        Header,
+        header::{Privacy, Timing},
+    },
+};
 use serde::Serialize;
 
 use super::{Error, Source, finish, source::is_of_the_file, write_loss};
-use crate::{
-    sans_io::recording::{
-        self, Head, Loss, PART_OF_TAG, PART_TAG, Snapshot, What, Writer, record_type,
-        records::{
-            Header,
-            header::{Privacy, Timing},
-        },
-    },
-    text::{clock, count},
-};
+use crate::text::{clock, count};
 
 /// Maximum number of recordings to merge. Each is an open file.
 pub const INPUTS_MAX: usize = 256;

@@ -8,18 +8,17 @@ mod repair;
 mod source;
 
 pub use cut::{Cut, cut, find_marker};
+use livetape_core::{
+    error::{Code, Problem},
+    offset::{BeyondEnd, EmptyRange},
+    recording::{self, Loss, Writer},
+};
 pub use mark::{LABEL_CHARS_MAX, mark};
 use merge::DAY_SECS;
 pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
 pub use repair::{Repaired, repair};
 use source::Source;
 use std::{fmt, io::Write, time::Duration};
-
-use crate::sans_io::{
-    error::{Code, Problem},
-    offset::{BeyondEnd, EmptyRange},
-    recording::{self, Loss, Writer},
-};
 
 /// Error in editing a recording.
 #[derive(Debug, thiserror::Error)]

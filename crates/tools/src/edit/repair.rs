@@ -5,11 +5,11 @@ use std::{
     io::{Read, Write},
 };
 
+use livetape_core::recording::{Error, Loss, MINOR, Preamble, Report, Writer};
 use serde::Serialize;
 
 use super::Source;
 use crate::{
-    sans_io::recording::{Error, Loss, MINOR, Preamble, Report, Writer},
     text::{clock, count, thousands},
     verify::write_stretches,
 };

@@ -2,7 +2,7 @@
 
 use std::{io::Read, time::Duration};
 
-use crate::sans_io::recording::{
+use livetape_core::recording::{
     Body, Error, Flags, Head, Item, Reader, What, Writer, record_type,
     records::{Gap, gap::Direction},
 };

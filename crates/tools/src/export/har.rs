@@ -7,13 +7,13 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use serde_json::{Value, json};
-
-use super::{Error, Exported};
-use crate::sans_io::recording::{
+use livetape_core::recording::{
     self, Item, Loss, Reader, What, record_type,
     records::{ConnClose, ConnOpen, Http, HttpHeader, conn_close::Who},
 };
+use serde_json::{Value, json};
+
+use super::{Error, Exported};
 
 /// Maximum number of exported connections. Each takes one pass over the recording.
 const CONNECTIONS_MAX: usize = 1000;

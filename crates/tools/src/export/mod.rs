@@ -12,9 +12,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
 pub use har::har;
+use livetape_core::recording::{self, Body, Loss, Opcode, Reader, record_type};
 
 use super::text::count;
-use crate::sans_io::recording::{self, Body, Loss, Opcode, Reader, record_type};
 
 /// Maximum number of connections to count.
 const CONNECTIONS_COUNTED_MAX: usize = 65_536;

@@ -6,18 +6,16 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use livetape_core::{
+    recognise::{is_other_address, is_push_frame, is_webcast_address, role_of, room_in, user_in},
+    recording::records::{ConnClose, Http, HttpHeader, conn_close::Who, http::Role},
+};
 use scratch::Keeper;
 pub use scratch::Scratch;
 pub(super) use scratch::{Items, Kept};
 
 use super::{BAD_LINES_LISTED_MAX, Error};
-use crate::{
-    payload::{batch, room_of},
-    sans_io::{
-        recognise::{is_other_address, is_push_frame, is_webcast_address, role_of, room_in, user_in},
-        recording::records::{ConnClose, Http, HttpHeader, conn_close::Who, http::Role},
-    },
-};
+use crate::payload::{batch, room_of};
 
 /// Maximum number of connections to inspect in a capture. Further ones are counted.
 pub(super) const CONNECTIONS_MAX: usize = 1000;

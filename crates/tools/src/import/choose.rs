@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use livetape_core::{recording::records::header::Timing, redact::redact_url};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     source::{Source, Unpacked, read_full},
     times::Times,
 };
-use crate::sans_io::{recording::records::header::Timing, redact::redact_url};
 
 /// A connection that the user could select.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

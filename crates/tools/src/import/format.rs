@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use livetape_core::recognise::is_push_frame;
 use serde::Serialize;
 
 use super::{
@@ -14,7 +15,6 @@ use super::{
     piratetok::Piratetok,
     source::Unpacked,
 };
-use crate::sans_io::recognise::is_push_frame;
 
 /// Number of bytes to inspect.
 pub(super) const PEEK_BYTES: usize = 64 << 10;

@@ -7,14 +7,15 @@ use std::{
     ops::Range,
 };
 
+use livetape_core::recording::{
+    Flags, Frame, Opcode, What,
+    records::{ConnOpen, Http, Marker, http::Role},
+};
+
 use super::{
     Error, Report, Target,
     captured::{CapturedConnection, CapturedFrame, Items, Kept, Said, Survey, closed},
     times::Times,
-};
-use crate::sans_io::recording::{
-    Flags, Frame, Opcode, What,
-    records::{ConnOpen, Http, Marker, http::Role},
 };
 
 /// Maximum number of batches waiting for the first connection to open.

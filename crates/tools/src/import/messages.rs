@@ -7,15 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use livetape_core::wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip};
 
 use super::{
     Content, Error, ImportOptions, LookAhead, Report, Target,
     lines::{Line, Time},
 };
-use crate::{
-    payload::{common, room_of},
-    sans_io::wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
-};
+use crate::payload::{common, room_of};
 
 /// Maximum number of messages per batch.
 const BATCH_MESSAGES_MAX: usize = 1000;

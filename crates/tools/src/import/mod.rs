@@ -16,9 +16,8 @@ use std::{
     io::{self, BufRead, Write},
 };
 
+use livetape_core::recording::{self, records::header};
 use serde::Serialize;
-
-use crate::sans_io::recording::{self, records::header};
 
 mod captured;
 mod choose;

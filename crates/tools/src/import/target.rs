@@ -3,9 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
-
-use super::{Error, ImportOptions, Report, lines::Time};
-use crate::sans_io::{
+use livetape_core::{
     decoder::{self, Decoder},
     event::Data,
     recording::{
@@ -14,6 +12,8 @@ use crate::sans_io::{
     },
     redact::redact_with,
 };
+
+use super::{Error, ImportOptions, Report, lines::Time};
 
 /// Maximum offset, in milliseconds: exact in JSON, and within the range of a recording's nanoseconds.
 const OFFSET_MS_MAX: f64 = 9e12;

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use livetape_core::event::{Data, Event};
 use schemars::JsonSchema;
 use serde::Serialize;
-
-use crate::sans_io::event::{Data, Event};
 
 /// Maximum number of distinct users. Further ones are not counted.
 const PEOPLE_MAX: usize = 1_000_000;

@@ -11,9 +11,7 @@ use serde::Serialize;
 
 pub use gifts::Gifts;
 use gifts::People;
-
-use super::timeline::{Chart, Timeline};
-use crate::sans_io::{
+use livetape_core::{
     decoder::{Decoder, DecoderOptions},
     recording::{
         Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
@@ -21,6 +19,8 @@ use crate::sans_io::{
     },
     truth::{Added, Tally, Truth},
 };
+
+use super::timeline::{Chart, Timeline};
 
 /// Maximum number of listed connections. All are counted.
 const CONNECTIONS_LISTED_MAX: usize = 1000;

@@ -1,8 +1,9 @@
 //! Texts that may stay in fields of unknown meaning, because they identify nobody. All other texts are
 //! replaced.
 
+use livetape_core::wire::is_known;
+
 use super::made_up::{ID_MIN, is_id_shaped};
-use crate::sans_io::wire::is_known;
 
 /// Words of the protocol itself: encodings, frame types and Booleans. All of them occur in recorded frames.
 const WORDS: &[&str] = &[

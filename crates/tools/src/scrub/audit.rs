@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use livetape_core::{
+    recording::{Item, Opcode, USER_TAG, What, records::header::Privacy},
+    redact::redact,
+};
+
 use super::{
     allow,
     check::Checker,
@@ -9,10 +14,6 @@ use super::{
     http, patterns,
     views::views,
     walk::{Context, message},
-};
-use crate::sans_io::{
-    recording::{Item, Opcode, USER_TAG, What, records::header::Privacy},
-    redact::redact,
 };
 
 /// Minimum length of a word, in characters. Shorter ones occur everywhere.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use livetape_core::recording::{Flags, Frame, Item, Opcode, What};
+
 use super::{
     Auditor, Scrubber, Tally,
     check::Checker,
@@ -13,7 +15,6 @@ use super::{
     views::views,
     walk::{Leaves, Place},
 };
-use crate::sans_io::recording::{Flags, Frame, Item, Opcode, What};
 
 const KEYS: u16 = 1_000;
 

@@ -1,7 +1,7 @@
 //! Classifies fields by the personal data in them, based on their names, so that new fields of the schema are
 //! covered.
 
-use crate::sans_io::wire::{Field, Kind, Schema};
+use livetape_core::wire::{Field, Kind, Schema};
 
 /// Class of the data in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

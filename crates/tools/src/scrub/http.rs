@@ -2,6 +2,7 @@
 //! rewritten or dropped.
 
 use bytes::Bytes;
+use livetape_core::recording::records::{Http, HttpHeader, http::Role};
 
 use super::{
     Tally, allow,
@@ -11,7 +12,6 @@ use super::{
     rewriter::{Collector, Rewriter},
     walk::{Context, Leaves, Place, as_text, message, unpacked},
 };
-use crate::sans_io::recording::records::{Http, HttpHeader, http::Role};
 
 /// Parameters to keep: room, app and app version.
 const PARAMETERS: [(&str, Class); 10] = [
@@ -243,13 +243,12 @@ impl Tally {
 mod tests {
     use std::time::Duration;
 
-    use crate::{
-        sans_io::recording::{
-            Flags, Item, What,
-            records::{ConnOpen, Http},
-        },
-        scrub::{Auditor, KEY_BYTES, Key, Scrubber},
+    use livetape_core::recording::{
+        Flags, Item, What,
+        records::{ConnOpen, Http},
     };
+
+    use crate::scrub::{Auditor, KEY_BYTES, Key, Scrubber};
 
     #[test]
     fn keys_of_json_may_name_people() {

@@ -1,7 +1,8 @@
 //! Keys of JSON that belong to the protocol. Any other one may be the id or the name of a person.
 
+use livetape_core::redact::{self, is_harmless};
+
 use super::class::{self, Class};
-use crate::sans_io::redact::{self, is_harmless};
 
 /// Keys that neither [`is_harmless`] nor [`class::of_json`] lists, sorted: those of the JSON in the included
 /// recordings, and those of the answers of sign servers.

@@ -215,7 +215,7 @@ mod tests {
     fn generated_names_are_recognised_and_valid() {
         let name = handle(&key(), "ann");
         assert!(is_made_up_handle(&name), "{name}");
-        assert_eq!(crate::sans_io::username::normalise(&name).as_deref(), Ok(&*name));
+        assert_eq!(livetape_core::username::normalise(&name).as_deref(), Ok(&*name));
         assert!(name.len() <= 24, "{name}");
         for real in ["ann", "host_078", "nuboka_tes48", "", "é_é", "nubokate_tesoma00001"] {
             assert!(!is_made_up_handle(real), "{real}");

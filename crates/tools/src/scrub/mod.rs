@@ -39,10 +39,7 @@ pub use square::square;
 pub use stock::phrases;
 
 use identities::Identities;
-use rewriter::{Collector, Rewriter};
-use walk::{Context, Leaves as _, Place, as_text, message};
-
-use crate::sans_io::{
+use livetape_core::{
     recording::{
         Flags, Item, Opcode, USER_TAG, What,
         records::{ConnOpen, Header, header::Privacy},
@@ -50,6 +47,9 @@ use crate::sans_io::{
     },
     redact::redact,
 };
+use rewriter::{Collector, Rewriter};
+use walk::{Context, Leaves as _, Place, as_text, message};
+
 use class::Class;
 
 /// Name of the method, stored in the header. It changes whenever the same key would produce other

@@ -6,16 +6,14 @@ use std::{
     time::Duration,
 };
 
+use livetape_core::recording::{
+    Error as Recording, Flags, Item, Reader, Report as Damage, What, Writer,
+    records::{Gap, Header},
+};
 use serde::Serialize;
 
 use super::{Scrubber, Tally, TooMany};
-use crate::{
-    sans_io::recording::{
-        Error as Recording, Flags, Item, Reader, Report as Damage, What, Writer,
-        records::{Gap, Header},
-    },
-    text::thousands,
-};
+use crate::text::thousands;
 
 /// Error in scrubbing.
 #[derive(Debug, thiserror::Error)]

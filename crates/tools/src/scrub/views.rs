@@ -5,9 +5,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use bytes::Bytes;
+use livetape_core::wire::{gzip_length, unzip};
 use memchr::memmem;
-
-use crate::sans_io::wire::{gzip_length, unzip};
 
 /// Maximum nesting of encodings.
 const DEPTH_MAX: usize = 4;
@@ -169,9 +168,9 @@ fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
 #[cfg(test)]
 mod tests {
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use livetape_core::wire::zip;
 
     use super::*;
-    use crate::sans_io::wire::zip;
 
     fn finds(bytes: &[u8], way: &str) {
         let (all, complete) = views(bytes);

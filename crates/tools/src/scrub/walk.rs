@@ -1,12 +1,12 @@
 //! Rewrites encoded messages leaf by leaf. All fields, known or not, keep their numbers, types and nesting.
 
 use bytes::Bytes;
+use livetape_core::wire::{
+    Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip,
+};
 use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
 
 use super::class::{self, Class};
-use crate::sans_io::wire::{
-    Field, Kind, RawField, RawFields, RawValue, Schema, unzip, write_bytes, write_number, zip,
-};
 
 /// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
 const DEPTH_MAX: usize = 64;

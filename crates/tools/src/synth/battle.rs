@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use livetape_core::wire::compose::{self, Side};
+
 use super::{people, random::Random};
-use crate::sans_io::wire::compose::{self, Side};
 
 /// Number of listed top contributors.
 const GIVERS_LISTED: usize = 3;

@@ -1,7 +1,6 @@
 //! Turns a show into network traffic: connections, batches, acks and heartbeats.
 
-use super::{ROOM_ID, USER, millis, show::Show, unix_ms};
-use crate::sans_io::{
+use livetape_core::{
     error::{Code, close},
     recording::{
         Flags, Frame, Item, Opcode, What,
@@ -9,6 +8,8 @@ use crate::sans_io::{
     },
     wire::{Batch, BatchInfo, Message, Push, client, write_batch, write_push, zip},
 };
+
+use super::{ROOM_ID, USER, millis, show::Show, unix_ms};
 
 /// Interval of the client's heartbeats, in milliseconds.
 const HEARTBEAT_EVERY_MS: u64 = 10_000;

@@ -15,14 +15,13 @@ mod words;
 use std::{io::Write, time::Duration};
 
 use connection::RoomState;
-pub use profile::Profile;
-use random::Random;
-use show::Show;
-
-use crate::sans_io::recording::{
+use livetape_core::recording::{
     Error, USER_TAG, Writer,
     records::{Header, header},
 };
+pub use profile::Profile;
+use random::Random;
+use show::Show;
 
 /// User name of the host.
 pub const USER: &str = "synthetic_host";

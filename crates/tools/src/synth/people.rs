@@ -1,14 +1,12 @@
 //! Fictional people.
 
+use livetape_core::event::{Id, Person};
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{USER, random::Random};
-use crate::{
-    sans_io::event::{Id, Person},
-    scrub::{
-        square,
-        stock::{DECORATION, FIRST, LAST, NICKNAMES},
-    },
+use crate::scrub::{
+    square,
+    stock::{DECORATION, FIRST, LAST, NICKNAMES},
 };
 
 /// Id of the first viewer.

@@ -5,6 +5,11 @@ use std::{
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
+use livetape_core::wire::{
+    Message,
+    compose::{self, Stamp},
+};
+
 use super::{
     ROOM_ID,
     battle::{Battle, most},
@@ -14,10 +19,6 @@ use super::{
     specials::{PROGRAM, Special, Specials},
     unix_ms,
     words::{self, phrase},
-};
-use crate::sans_io::wire::{
-    Message,
-    compose::{self, Stamp},
 };
 
 /// Interval of updates to the number of viewers, in milliseconds.

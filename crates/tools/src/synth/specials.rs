@@ -1,13 +1,14 @@
 //! The rare events of a show with everything, and their state.
 
-use super::{people, random::Random, words::phrase};
-use crate::sans_io::{
+use livetape_core::{
     event::Person,
     wire::{
         Message,
         compose::{self, Goal, PollStage, Stamp},
     },
 };
+
+use super::{people, random::Random, words::phrase};
 
 /// A rare event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

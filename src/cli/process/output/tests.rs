@@ -3,19 +3,19 @@
 use std::{io::BufReader, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
+use livetape_io::{
+    files::Draft,
+    simulation::disk::{Fault, Faults, SimulatedDisk, faults},
+};
+use livetape_tools::{
+    export,
+    import::{self, ImportOptions, import_capture},
+    scrub::{self, Key, Scrubber, scrub},
+};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::{
-    files::Draft,
-    sans_io::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header},
-    simulation::disk::{Fault, Faults, SimulatedDisk, faults},
-    tools::{
-        export,
-        import::{self, ImportOptions, import_capture},
-        scrub::{self, Key, Scrubber, scrub},
-    },
-};
 
 const INPUT: &str = "input.bin";
 const OUTPUT: &str = "output.bin";

@@ -1,14 +1,13 @@
 //! `livetape doctor`: checks whether `--nats` would join the cluster.
 
+use livetape_cluster::diagnose;
+use livetape_core::error::{Code, Problem, exit};
+
 use super::options::options;
-use crate::{
-    cli::{
-        args,
-        options::config,
-        process::output::{complain, say},
-    },
-    cluster::diagnose,
-    sans_io::error::{Code, Problem, exit},
+use crate::cli::{
+    args,
+    options::config,
+    process::output::{complain, say},
 };
 
 /// Prints every finding.

@@ -9,12 +9,13 @@ mod serve;
 
 #[cfg(feature = "nats")]
 pub(in crate::cli) use doctor::doctor;
+use livetape_core::error::Problem;
 #[cfg(feature = "nats")]
 pub(super) use serve::serve;
 #[cfg(not(feature = "nats"))]
 pub(in crate::cli) use without::{doctor, serve};
 
-use crate::{sans_io::error::Problem, settings::Settings};
+use crate::settings::Settings;
 
 /// Checks the settings of a cluster, for commands that can join one.
 pub(in crate::cli) fn check(settings: &Settings) -> Result<(), Problem> {
@@ -32,12 +33,10 @@ pub(in crate::cli) fn check(settings: &Settings) -> Result<(), Problem> {
 mod without {
     use std::future::{Future, ready};
 
-    use crate::{
-        channels::ChannelOptions,
-        cli::args,
-        sans_io::error::{Code, Problem},
-        settings::Settings,
-    };
+    use livetape_core::error::{Code, Problem};
+    use livetape_engine::channels::ChannelOptions;
+
+    use crate::{cli::args, settings::Settings};
 
     pub(crate) fn serve(
         _: &Settings,

@@ -1,5 +1,7 @@
 //! How to reach NATS, from the settings.
 
+use livetape_cluster::{Login, Options, SLOTS_MAX};
+use livetape_core::error::{Code, Problem};
 use percent_encoding::percent_decode_str;
 
 use crate::{
@@ -7,8 +9,6 @@ use crate::{
         args,
         options::{serving, trust},
     },
-    cluster::{Login, Options, SLOTS_MAX},
-    sans_io::error::{Code, Problem},
     settings::{self, NatsUrls, Settings},
 };
 

@@ -1,17 +1,20 @@
 //! `--nats`: joins a cluster.
 
+use livetape_cluster::Cluster;
+use livetape_core::error::{Code, Problem, exit};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions},
+    source::live::NetTransport,
+};
+use livetape_feed::hub::Hub;
+
 use super::{
     super::stage::{Bound, conclude},
     options::options as options_of,
 };
 use crate::{
-    channels::{Channel, ChannelOptions},
     cli::{args, options::serving::Addresses, process::display},
-    cluster::Cluster,
-    hub::Hub,
-    sans_io::error::{Code, Problem, exit},
     settings::Settings,
-    source::live::NetTransport,
 };
 
 /// Serves as a node of the cluster that the settings name.

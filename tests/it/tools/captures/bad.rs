@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use livetape::tools::import::{Error, ImportOptions, Input, Scratch, Source};
+use livetape_tools::import::{Error, ImportOptions, Input, Scratch, Source};
 use serde_json::json;
 
 use super::{

@@ -1,9 +1,7 @@
 //! Importing the output of `export` yields the same events.
 
-use livetape::{
-    sans_io::recording::{Item, Reader, What},
-    tools::{export::har, import::ImportOptions},
-};
+use livetape_core::recording::{Item, Reader, What};
+use livetape_tools::{export::har, import::ImportOptions};
 use serde_json::Value;
 
 use super::{events, import};

@@ -1,15 +1,13 @@
 //! HAR files of various producers.
 
-use livetape::{
-    sans_io::recording::{
-        Flags, Record, What,
-        records::{header::Timing, http::Role},
-    },
-    tools::{
-        cat,
-        import::CaptureFormat,
-        scrub::{Auditor, FindingKind},
-    },
+use livetape_core::recording::{
+    Flags, Record, What,
+    records::{header::Timing, http::Role},
+};
+use livetape_tools::{
+    cat,
+    import::CaptureFormat,
+    scrub::{Auditor, FindingKind},
 };
 use serde_json::json;
 
@@ -70,7 +68,7 @@ fn times_since_boot_are_used_as_differences() {
 #[test]
 fn a_har_without_times_is_played_at_a_chosen_rate() {
     let untimed = har("Playwright", "1.65.1", &[entry(URL, STARTED, &messages(|_| -1.0))]);
-    let options = livetape::tools::import::ImportOptions { rate: 10.0, ..options() };
+    let options = livetape_tools::import::ImportOptions { rate: 10.0, ..options() };
     let (items, report) = import(&bytes::Bytes::from(untimed), &options).unwrap();
     assert_eq!(offsets_ms(&items)[..3], [100, 200, 300]);
     assert_eq!(header(&items).timing(), Timing::Untimed);
@@ -130,7 +128,7 @@ const EARLIER: &str = "2025-09-09T18:44:48.000Z";
 
 #[test]
 fn the_exchanges_of_the_connect_become_records() {
-    let frame = livetape::sans_io::wire::read_push(&frames()[0].2.clone().into(), &mut Vec::new());
+    let frame = livetape_core::wire::read_push(&frames()[0].2.clone().into(), &mut Vec::new());
     let entries = [
         answer(
             "https://webcast.tiktok.com/webcast/im/fetch/?room_id=7&msToken=planted-token-2",
@@ -339,10 +337,10 @@ fn control_frames_errors_and_fragments_are_recognised() {
 
 #[test]
 fn the_user_comes_from_the_page_unless_given() {
-    let user = |options: &livetape::tools::import::ImportOptions| {
+    let user = |options: &livetape_tools::import::ImportOptions| {
         let (items, _) = import(&bytes::Bytes::from(chrome()), options).unwrap();
         events(&items)[0]["username"].as_str().unwrap().to_owned()
     };
-    assert_eq!(user(&livetape::tools::import::ImportOptions { user: None, ..options() }), "paged_host");
+    assert_eq!(user(&livetape_tools::import::ImportOptions { user: None, ..options() }), "paged_host");
     assert_eq!(user(&options()), "host_078");
 }

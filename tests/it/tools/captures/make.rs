@@ -1,7 +1,7 @@
 //! Generates captures in the formats of their producers, from a session.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use livetape::sans_io::recording::{Frame, Item, What};
+use livetape_core::recording::{Frame, Item, What};
 use serde_json::{Value, json};
 
 use crate::support::session_items;

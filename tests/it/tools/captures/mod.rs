@@ -10,11 +10,9 @@ mod others;
 mod sources;
 
 use bytes::Bytes;
-use livetape::{
-    hub::Filter,
-    sans_io::recording::{Item, Reader, What, records::Header},
-    tools::import::{Error, ImportOptions, Report, Source, import_capture},
-};
+use livetape_core::recording::{Item, Reader, What, records::Header};
+use livetape_feed::hub::Filter;
+use livetape_tools::import::{Error, ImportOptions, Report, Source, import_capture};
 use make::{START_MS, session};
 use serde_json::Value;
 

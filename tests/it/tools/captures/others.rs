@@ -3,10 +3,8 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use livetape::{
-    sans_io::recording::{Flags, What, records::header::Timing},
-    tools::import::{CaptureFormat, ImportOptions},
-};
+use livetape_core::recording::{Flags, What, records::header::Timing};
+use livetape_tools::import::{CaptureFormat, ImportOptions};
 use proptest::prelude::*;
 
 use super::{

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use livetape::tools::import::{Input, Scratch, Source};
+use livetape_tools::import::{Input, Scratch, Source};
 
 use super::{
     assert_same_events, import,

@@ -4,17 +4,15 @@
 
 use std::sync::Arc;
 
-use super::Node;
-use crate::{
-    clock,
-    control::live_user,
-    nats::report::Losses,
-    progress::Told,
-    sans_io::{
-        error::{Code, Problem},
-        event::{Data, Event, Failure, Millis},
-    },
+use livetape_core::{
+    error::{Code, Problem},
+    event::{Data, Event, Failure, Millis},
 };
+use livetape_feed::control::live_user;
+use livetape_io::clock;
+
+use super::Node;
+use crate::{nats::report::Losses, progress::Told};
 
 impl Node {
     /// This node is the owner from here on.

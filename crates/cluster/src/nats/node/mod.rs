@@ -12,6 +12,12 @@ use async_nats::{
     header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
 };
 use futures_util::StreamExt as _;
+use livetape_core::error::{Code, Problem};
+use livetape_feed::{
+    control::{Control, Limit, LimitNews, Term},
+    hub::{CloseReason, Hub, Mark},
+};
+use livetape_io::clock;
 use term::{Running, changed, ended};
 use tokio::{
     sync::{mpsc, watch},
@@ -26,13 +32,9 @@ use super::{
     store::{Refusals, Store},
 };
 use crate::{
-    clock,
-    control::{Control, Limit, LimitNews, Term},
     counts::{Counts, Totals},
-    hub::{CloseReason, Hub, Mark},
     ownership::{self, Action, Delivery, Fault, Input, Member},
     progress::{self, Progress},
-    sans_io::error::{Code, Problem},
 };
 
 /// Maximum number of answers that wait for the task.

@@ -1,11 +1,11 @@
 //! The report that a node sends to the others several times within a lease, and those that it receives.
 
+use livetape_feed::control::{self, NodeState};
+use livetape_io::clock;
 use tokio::time::timeout_at;
 
 use super::Node;
 use crate::{
-    clock,
-    control::{self, NodeState},
     counts,
     nats::{
         report::{Known, Report},

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use livetape_feed::control::Term;
+use livetape_io::clock;
 use tokio::{
     sync::{oneshot, watch},
     time::timeout,
@@ -11,8 +13,6 @@ use tracing::{debug, info, warn};
 
 use super::Node;
 use crate::{
-    clock,
-    control::Term,
     counts,
     nats::orders::Owner,
     ownership::{Encoded, Input, StepDown},

@@ -1,13 +1,11 @@
 //! Why the readers of a node receive no events. Each reader receives a notice, including those that join later.
 
+use livetape_core::error::Code;
 use serde_json::json;
 use tracing::{info, warn};
 
 use super::Node;
-use crate::{
-    nats::store::{REFUSED_HINT, SILENT, SILENT_HINT},
-    sans_io::error::Code,
-};
+use crate::nats::store::{REFUSED_HINT, SILENT, SILENT_HINT};
 
 impl Node {
     pub(super) fn connection_changed(&mut self) {

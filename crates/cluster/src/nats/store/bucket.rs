@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use async_nats::{header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, jetstream::stream};
 use bytes::Bytes;
+use livetape_core::error::Problem;
+use livetape_feed::control::Pause;
+use livetape_io::clock;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep_until, timeout};
 
 use super::{super::options::same_lease, Appending, RETRY, Store, Stored};
-use crate::{clock, control::Pause, ownership::LeaseReply, sans_io::error::Problem};
+use crate::ownership::LeaseReply;
 
 /// Key of the pause that TikTok asked for.
 const PAUSE: &str = "pause";

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::Info;
 use futures_util::StreamExt as _;
+use livetape_io::clock;
 use tracing::info;
 
 use super::Store;
-use crate::{clock, ownership::LeaseReply};
+use crate::ownership::LeaseReply;
 
 /// Interval at which a node looks for such logs.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);

@@ -15,14 +15,12 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use livetape_core::error::{Code, Problem};
+use livetape_io::clock;
 use tokio::time::{timeout, timeout_at};
 
 use super::{ANSWER_TIME_MAX, Appending, MAIN, Store, Stored};
-use crate::{
-    clock,
-    ownership::Input,
-    sans_io::error::{Code, Problem},
-};
+use crate::ownership::Input;
 
 /// Maximum number of messages in a log, as many as there are events in a backlog by default.
 const LOG_MESSAGES_MAX: i64 = 16_384;

@@ -18,16 +18,14 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
+use livetape_core::error::{Code, Problem};
+use livetape_io::clock;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
 };
 
 use super::Options;
-use crate::{
-    clock,
-    sans_io::error::{Code, Problem},
-};
 
 /// Maximum time to wait for an answer of JetStream.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);

@@ -1,6 +1,7 @@
 //! Events of the ring as other processes receive them, and back.
 
 use bytes::Bytes;
+use livetape_core::truth::Added;
 use serde::de::IgnoredAny;
 
 use super::{
@@ -11,7 +12,6 @@ use super::{
     },
     Encoding, Unfit,
 };
-use crate::sans_io::truth::Added;
 
 /// Bits of [`Encoding::audience`] beside those of [`Audience`].
 const BEGINS: u32 = 1 << 16;

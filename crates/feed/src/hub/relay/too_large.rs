@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use livetape_core::{
+    error::{Code, Problem},
+    event::{Data, Event, Failure},
+};
 use tracing::warn;
 
 use super::{
     super::{encode::Encoder, limits::Window},
     Encoding,
-};
-use crate::sans_io::{
-    error::{Code, Problem},
-    event::{Data, Event, Failure},
 };
 
 /// Maximum size of an event that several processes share, in bytes: it fits into a message of 1 MiB, together

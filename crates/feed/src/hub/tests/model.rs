@@ -1,10 +1,10 @@
 //! Arbitrary sequences of publishing, joining, reading and leaving, compared with a model that keeps
 //! everything.
 
+use livetape_core::event::Event;
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::sans_io::event::Event;
 
 const EVENTS_MAX: u64 = 12;
 const BYTES_MAX: u64 = 3_000;
@@ -49,7 +49,7 @@ impl Model {
     fn push(&mut self, event: &Event) {
         let mut json = Vec::new();
         event.begin_json("s", &mut json);
-        crate::sans_io::event::finish_json(self.head() + 1, &mut json);
+        livetape_core::event::finish_json(self.head() + 1, &mut json);
         let share = (json.len() as u64).min(BYTES_MAX / 4);
         self.published.push((event.kind() == "unknown", share));
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use livetape_io::clock;
+
 use super::*;
-use crate::clock;
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_to_a_slow_reader() {

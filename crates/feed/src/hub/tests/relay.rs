@@ -2,8 +2,9 @@
 
 use std::pin::pin;
 
+use livetape_io::clock;
+
 use super::*;
-use crate::clock;
 
 /// Returns the channel `s` of a process.
 fn shared(events_max: u64) -> Hub {

@@ -1,7 +1,8 @@
 //! One test for each rule of the hub.
 
+use livetape_core::error::Code;
+
 use super::*;
-use crate::sans_io::error::Code;
 
 #[test]
 fn a_joiner_gets_new_events_and_with_since_0_all_events() {

@@ -3,8 +3,9 @@
 mod networks;
 mod users;
 
+use livetape_core::{offset::OFFSET_MAX, ws_frame::REASON_BYTES_MAX};
+
 use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, table::Name};
-use crate::sans_io::{offset::OFFSET_MAX, ws_frame::REASON_BYTES_MAX};
 
 /// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

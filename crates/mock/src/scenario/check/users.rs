@@ -1,12 +1,13 @@
 //! Checks of users and the changes of their states.
 
+use livetape_core::{
+    offset::{self, OFFSET_MAX},
+    pace::Speed,
+};
+
 use super::{
     super::{Change, Scenario, State, User},
     Table, Wrong,
-};
-use crate::sans_io::{
-    offset::{self, OFFSET_MAX},
-    pace::Speed,
 };
 
 /// Maximum number of changes of a user.

@@ -3,6 +3,7 @@
 use std::{io::Read, ops::RangeInclusive};
 
 use base64::Engine as _;
+use livetape_core::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
 
 use super::{
     super::{
@@ -17,7 +18,6 @@ use super::{
     message::MessageFields,
     window::TEXT_BYTES_MAX,
 };
-use crate::sans_io::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
 
 /// Maximum number of headers in an exchange.
 const HEADERS_MAX: usize = 200;

@@ -4,6 +4,10 @@
 mod netstring;
 
 use bytes::Bytes;
+use livetape_core::{
+    recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader},
+    wire,
+};
 
 use super::{
     Error,
@@ -11,10 +15,6 @@ use super::{
         About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit, closed,
     },
     source::{Stream, Unpacked},
-};
-use crate::sans_io::{
-    recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader},
-    wire,
 };
 use netstring::{Netstrings, Value};
 

@@ -1,0 +1,297 @@
+//! How the main channel or that of a token comes to a room: it opens one, or becomes the guest of a channel
+//! that has.
+
+use std::time::Duration;
+
+use livetape_core::{
+    error::{Code, Problem},
+    username::normalise,
+};
+use livetape_feed::control::{Answer, ChannelGuard, MockRoom, QUEUE_MAX, Refusal, Status};
+use livetape_io::clock;
+use tokio::time::timeout_at;
+use tokio_util::sync::DropGuard;
+use tracing::warn;
+
+use super::{Channel, State, why};
+use crate::{
+    log_target::{CLIENTS, TOKENS},
+    room::{Attachment, Permit, Room, check_known},
+    source::live::{self, Live, LiveOptions},
+};
+
+/// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel
+/// whether it has readers elsewhere.
+const CHANNEL_CHECKED: Duration = Duration::from_secs(1);
+
+/// A room that the channel is to show.
+pub(super) struct Wanted {
+    pub(super) user: String,
+    pub(super) origin: Origin,
+    /// The order to connect.
+    pub(super) answer: Option<Answer<Status>>,
+    /// Whether it continues a room that this or another process has left.
+    pub(super) continues: bool,
+}
+
+/// Where the items of a room come from.
+pub(super) enum Origin {
+    /// TikTok, or another channel that has the room. Contains what was obtained so far.
+    TikTok(Permit),
+    /// A mock in this process, with its own rate limit and without the credentials for TikTok.
+    Mock(Box<LiveOptions>),
+    /// A source that is already connected, such as a browser tab.
+    Connected(Box<Live>),
+    /// A room that another channel opens now.
+    Guest(Box<Attachment>),
+}
+
+impl Wanted {
+    pub(super) fn user(user: String, answer: Option<Answer<Status>>) -> Self {
+        Self::of(user, Origin::TikTok(Permit::default()), answer)
+    }
+
+    pub(super) fn of(user: String, origin: Origin, answer: Option<Answer<Status>>) -> Self {
+        Self { user, origin, answer, continues: false }
+    }
+}
+
+impl From<Wanted> for State {
+    fn from(wanted: Wanted) -> Self {
+        Self::Room(Box::new(wanted))
+    }
+}
+
+/// A room that was found, or may be opened.
+enum Found {
+    /// Another channel has it. If that is the channel of a token, the guard keeps it open.
+    Guest(Attachment, Option<ChannelGuard>),
+    Connected(Live),
+    Permitted(Box<LiveOptions>, Permit),
+}
+
+/// Keeps the channel of the user's tokens open while the main channel shows the room.
+struct Kept {
+    _guard: Option<ChannelGuard>,
+    /// Opens the channel again when it has ended.
+    _task: Option<DropGuard>,
+}
+
+/// A room that is shown.
+pub(super) struct Shown {
+    pub(super) user: String,
+    /// Whether another order to connect must wait: the options of a mock's room are not those of the next
+    /// one.
+    pub(super) is_mock: bool,
+    pub(super) continues: bool,
+    pub(super) room: Attachment,
+}
+
+impl Channel {
+    /// Connects to a room, or attaches to it, and shows it until it ends or is left.
+    pub(super) async fn connect(&mut self, wanted: Wanted) -> State {
+        let Wanted { user, origin, answer, continues } = wanted;
+        let user = match normalise(&user) {
+            Ok(user) => user,
+            Err(problem) => return self.refuse(answer, problem).await,
+        };
+        let is_mock = matches!(origin, Origin::Mock(_));
+        let shutdown = self.shutdown.clone();
+        let wait_max = if answer.is_some() { Duration::ZERO } else { QUEUE_MAX };
+        let found = tokio::select! { biased;
+            () = shutdown.cancelled() => return State::Over,
+            found = self.find(&user, origin, wait_max, continues) => found,
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(refusal) => {
+                self.report_refusal(&user, &refusal.problem, answer.is_some());
+                let is_unheard = answer.is_none() && (self.hub.is_relayed() || self.role.is_token());
+                if is_unheard || (self.hub.is_relayed() && continues) {
+                    self.tell(&refusal.problem, 1).await;
+                }
+                return self.refuse(answer, refusal).await;
+            }
+        };
+        // Start the recorder before any request: if recording is impossible, do not connect.
+        let header = match &found {
+            Found::Guest(room, _) => room.header().clone(),
+            Found::Connected(live) => live.header().clone(),
+            Found::Permitted(options, _) => live::header(options),
+        };
+        let recorder = if is_mock { Ok(None) } else { self.start_recorder(&user, header) };
+        let recorder = match recorder {
+            Ok(recorder) => recorder,
+            Err(problem) => return self.refuse(answer, problem).await,
+        };
+        let (room, _kept) = self.enter(&user, found, is_mock);
+        self.show(Shown { user, is_mock, continues, room }, recorder, answer).await
+    }
+
+    /// Counts and logs that a room was refused before it was connected. Without an order, the command prints
+    /// it when it ends.
+    fn report_refusal(&self, user: &str, problem: &Problem, is_order: bool) {
+        let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
+        self.driver.update_upstream(|upstream| *upstream.refused.entry([code, cause]).or_default() += 1);
+        if self.role.is_token() {
+            warn!(target: TOKENS, code, cause, why, "❌ TikTok Live failed for @{user}");
+        } else if is_order {
+            warn!(target: CLIENTS, code, cause, why, "❌ TikTok Live failed for @{user}");
+        }
+    }
+
+    /// Finds the channel that has the room, or obtains what is necessary to open it.
+    async fn find(
+        &mut self,
+        user: &str,
+        origin: Origin,
+        wait_max: Duration,
+        continues: bool,
+    ) -> Result<Found, Refusal> {
+        let (mut permit, options, is_mock) = match origin {
+            Origin::Guest(room) => return Ok(Found::Guest(*room, None)),
+            Origin::Connected(live) => return Ok(Found::Connected(*live)),
+            Origin::Mock(options) => (Permit::default(), *options, true),
+            Origin::TikTok(mut permit) => {
+                if permit.reserved.is_none() {
+                    // Held as long as the main channel is a guest.
+                    let guard = self.role.tokens().and_then(|tokens| tokens.registry.guard(user));
+                    match self.reserve_or_attach(user, &mut permit).await {
+                        Some(room) => return Ok(Found::Guest(room, guard)),
+                        None => drop(guard),
+                    }
+                }
+                (permit, self.options.live.clone(), false)
+            }
+        };
+        let is_shared = !is_mock && self.is_shared_with_token(user);
+        if is_shared {
+            // Another node that has the room open for tokens then leaves it.
+            self.intend(Some((user, true)));
+        }
+        // A room that continues waits for the end of the pause, and for its turn.
+        let needs_turn = permit.turn.is_none() && !continues;
+        if needs_turn {
+            check_known(user, &options)?;
+        }
+        if permit.claim.is_none() && !is_mock {
+            permit.claim = Some(self.rooms.slots.claim(user, continues || is_shared).await?);
+        }
+        // The node that left the room had a slot for it, and releases it after the claim.
+        if permit.slot.is_none() {
+            permit.slot = Some(self.rooms.slots.take(continues || is_shared).await?);
+        }
+        // Last, so that a request that is rejected before costs no look-up.
+        if needs_turn {
+            permit.turn = Some(options.limit.admit(wait_max)?);
+        }
+        let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
+        let options =
+            LiveOptions { user: user.to_owned(), wall_anchor, continues, turn: permit.turn, ..options };
+        Ok(Found::Permitted(Box::new(options), permit))
+    }
+
+    /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that
+    /// no user is connected twice.
+    async fn reserve_or_attach(&self, user: &str, permit: &mut Permit) -> Option<Attachment> {
+        loop {
+            self.until_needed(user).await;
+            permit.reserved = self.rooms.reserve(user);
+            if permit.reserved.is_some() {
+                return None;
+            }
+            if let Some(room) = self.rooms.attach(user).await {
+                return Some(room);
+            }
+        }
+    }
+
+    /// If processes share channels, waits until that of a token has readers, here or elsewhere, or the main channel
+    /// has the room. It may have been opened for the main channel, which has left the room since.
+    async fn until_needed(&self, user: &str) {
+        if !self.role.is_token() || !self.rooms.are_shared() {
+            return;
+        }
+        let is_read = || self.driver.nodes().is_some_and(|nodes| nodes.is_read_elsewhere());
+        while !self.rooms.has(user) && !is_read() {
+            let soon = clock::now() + CHANNEL_CHECKED;
+            if timeout_at(soon, self.hub.wait_for_subscribers(1)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Whether this is a main channel that processes share, and tokens of `user` have a channel, too.
+    pub(super) fn is_shared_with_token(&self, user: &str) -> bool {
+        self.rooms.are_shared() && self.role.tokens().is_some_and(|tokens| tokens.registry.has_token(user))
+    }
+
+    /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens,
+    /// too: as a guest that misses nothing, or, if processes share it, as soon as this one has joined it.
+    fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
+        let are_shared = self.rooms.are_shared();
+        let tokens = self.role.tokens().filter(|tokens| !is_mock && tokens.registry.has_token(user));
+        let _task = tokens.filter(|_| are_shared).map(|tokens| tokens.keep_open(user, CHANNEL_CHECKED));
+        let mut room = match found {
+            Found::Guest(room, _guard) => return (room, Kept { _guard, _task }),
+            Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
+            Found::Permitted(options, permit) => {
+                let limit = options.limit.clone();
+                Room::new(Live::start(*options, self.transport.clone()), permit, limit)
+            }
+        };
+        let _guard = tokens.filter(|_| !are_shared).and_then(|tokens| tokens.open_guest(user, &mut room));
+        (room.start(), Kept { _guard, _task })
+    }
+
+    /// Connects again, when the other processes let this one.
+    pub(super) fn claim_again(&self, user: String) -> State {
+        warn!("❌ This node may no longer connect to @{user}");
+        let is_order = !self.options.ends_with_source;
+        // History that TikTok repeats must not be broadcast again.
+        Wanted { continues: true, ..Wanted::user(user, is_order.then(Answer::unheard)) }.into()
+    }
+
+    /// Handles a failure before the first attempt. With `answer`, it rejects the order; without one, the
+    /// command ends.
+    async fn refuse(&mut self, answer: Option<Answer<Status>>, refusal: impl Into<Refusal>) -> State {
+        let refusal = refusal.into();
+        let Some(answer) = answer else {
+            self.close_with(why(Some(&refusal.problem), "")).await;
+            self.ended.refused = Some(refusal.problem);
+            return State::Over;
+        };
+        answer.refuse(refusal);
+        State::Idle
+    }
+
+    /// Returns the room of a mock in this process.
+    ///
+    /// # Errors
+    /// If the mock cannot be reached, or this server does not connect to rooms.
+    pub(super) fn mock(&self, room: &MockRoom) -> Result<Origin, Problem> {
+        let live = &self.options.live;
+        if live.proxy.is_some() {
+            return Err(Problem::new(Code::BadRequest, "a mock cannot be reached through the proxy")
+                .hint("start the server without `live.proxy`"));
+        }
+        Ok(Origin::Mock(Box::new(LiveOptions {
+            upstream: Some(url_of(room)?),
+            offline: live.offline,
+            attempts_max: live.attempts_max,
+            seed: live.seed,
+            ..LiveOptions::default()
+        })))
+    }
+}
+
+#[cfg(feature = "live")]
+fn url_of(room: &MockRoom) -> Result<live::Url, Problem> {
+    let invalid = |_| Problem::new(Code::BadRequest, format!("`{}` is not a URL", room.url));
+    room.url.parse().map_err(invalid)
+}
+
+#[cfg(not(feature = "live"))]
+fn url_of(_: &MockRoom) -> Result<live::Url, Problem> {
+    Err(Problem::new(Code::NotFound, "this server does not connect to rooms"))
+}

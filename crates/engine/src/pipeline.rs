@@ -1,0 +1,199 @@
+//! Source → tap → decode → dedup → hub: the single path that live rooms and replays share.
+
+use std::time::Duration;
+
+use livetape_core::{
+    decoder::Decoder,
+    event::{Data, Event},
+    inject::{InjectRequest, Injected, Injector},
+    recording::{Flags, Item, Snapshot, What, records::ConnClose},
+};
+use livetape_feed::{
+    control::Driver,
+    hub::{Delivery, Hub},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::recorder::Tap;
+
+/// Decodes items and publishes their events, with an optional recorder in front of the decoder.
+#[derive(Debug)]
+pub struct Pipeline {
+    tap: Option<Tap>,
+    decoder: Decoder,
+    hub: Hub,
+    shutdown: CancellationToken,
+    /// Number of events to discard, because another process broadcast them.
+    skipped: u64,
+}
+
+/// Whether to wait for slow subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// Never wait; subscribers that fall behind are closed.
+    Free,
+    /// Wait for the slowest subscriber, so that none loses events.
+    Slowest,
+}
+
+impl Pipeline {
+    /// Creates a pipeline to `hub`. `shutdown` stops waiting for slow subscribers.
+    #[must_use]
+    pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
+        Self { tap: None, decoder, hub, shutdown, skipped: 0 }
+    }
+
+    /// Sets or removes the recorder that receives every item before it is decoded.
+    pub fn set_tap(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
+    }
+
+    /// Discards the next `count` events, because another process broadcast them.
+    pub fn skip(&mut self, count: u64) {
+        self.skipped = count;
+    }
+
+    /// Whether events are still to be discarded.
+    #[must_use]
+    pub fn skips(&self) -> bool {
+        self.skipped > 0
+    }
+
+    /// Continues the room of another process, from the JSON of its events. Announces that its connection was
+    /// closed.
+    pub async fn take_over(&mut self, events: &[bytes::Bytes], close: ConnClose) {
+        let open = self.decoder.resume(events.iter().map(|json| &json[..]));
+        if let Some(conn) = open {
+            let what = What::ConnClose(close);
+            self.decoder.handle(&Item { offset: Duration::ZERO, conn, flags: Flags::default(), what });
+        }
+        self.publish(Pacing::Free).await;
+    }
+
+    /// Decodes `item` and publishes the resulting events. Returns how many of them a subscriber with default
+    /// filters sees.
+    pub async fn handle(&mut self, item: &Item, pacing: Pacing) -> usize {
+        self.decode(item);
+        self.publish(pacing).await
+    }
+
+    /// Decodes `item` and queues the resulting events for [`Pipeline::publish`].
+    pub fn decode(&mut self, item: &Item) {
+        if let Some(tap) = &self.tap {
+            tap.record_with(item, self.decoder.unzipper());
+        }
+        self.decoder.handle(item);
+    }
+
+    /// Number of queued events.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.decoder.waiting()
+    }
+
+    /// Publishes the events of an injected frame at `offset`. Returns the frame, too.
+    pub async fn inject(
+        &mut self,
+        injector: &mut Injector,
+        request: &InjectRequest,
+        offset: Duration,
+        pacing: Pacing,
+    ) -> (Injected, Item) {
+        let target = self.decoder.target(offset);
+        let (item, ids) = injector.make(request, &self.hub.stream(), target);
+        self.decode(&item);
+        let events: Vec<Event> = self.decoder.take_events().collect();
+        let delivery = tokio::select! { biased;
+            () = self.shutdown.cancelled() => Delivery::default(),
+            delivery = self.hub.publish_injected(&events, pacing == Pacing::Slowest) => delivery,
+        };
+        let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
+        let delivered = delivery.clients();
+        (Injected { offset_ms, ids, seqs: delivery.seqs, delivered }, item)
+    }
+
+    /// Publishes events that are due at `offset`: finals of gift streaks that TikTok did not send.
+    pub async fn advance(&mut self, offset: Duration, pacing: Pacing) {
+        self.decoder.advance(offset);
+        self.publish(pacing).await;
+    }
+
+    /// Publishes the remaining events at the end of the stream, followed by `disconnected` if a `reason` is
+    /// given.
+    pub async fn finish(&mut self, offset: Duration, reason: Option<&str>, pacing: Pacing) {
+        self.decoder.flush(offset);
+        if let Some(reason) = reason {
+            self.decoder.disconnect(offset, reason);
+        }
+        self.publish(pacing).await;
+    }
+
+    /// Starts a new generation at `offset`; `before` contains the items that describe open connections.
+    pub async fn start_generation(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
+        // Stop recording: ids repeat in the new generation, and a recording holds only one.
+        self.tap = None;
+        self.decoder.start_generation();
+        self.restore(offset, before, pacing).await;
+    }
+
+    /// Restores the connections that are open at `offset`, where a replay starts.
+    pub async fn restore(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
+        let mut snapshot = Snapshot::default();
+        for item in before {
+            self.decoder.restore(item);
+            snapshot.take(item);
+        }
+        if let Some(tap) = &self.tap {
+            snapshot.openings(offset).for_each(|item| tap.record(&item));
+        }
+        self.decoder.announce_restored(offset);
+        self.publish(pacing).await;
+    }
+
+    /// Returns the decoder, for queries and for reporting losses.
+    pub fn decoder(&mut self) -> &mut Decoder {
+        &mut self.decoder
+    }
+
+    /// Copies the decoder's counters to the status.
+    pub fn report(&self, driver: &Driver) {
+        driver.update_status(|status| status.counts.clone_from(self.decoder.counts()));
+    }
+
+    /// Publishes queued events. Returns the same number as [`Pipeline::handle`].
+    pub async fn publish(&mut self, pacing: Pacing) -> usize {
+        let taken = self.decoder.take_events();
+        let skipped = self.skipped.min(taken.len() as u64);
+        self.skipped -= skipped;
+        let events = &taken.as_slice()[skipped as usize..];
+        if events.is_empty() {
+            return 0;
+        }
+        match pacing {
+            Pacing::Free => {
+                if self.hub.is_relayed() {
+                    tokio::select! { biased;
+                        () = self.shutdown.cancelled() => {}
+                        () = self.hub.relay_capacity() => {}
+                    }
+                }
+                self.hub.publish(events);
+            }
+            Pacing::Slowest => {
+                tokio::select! { biased;
+                    () = self.shutdown.cancelled() => {}
+                    () = self.hub.publish_paced(events) => {}
+                }
+            }
+        }
+        events.iter().filter(|event| is_ordinary(event)).count()
+    }
+}
+
+fn is_ordinary(event: &Event) -> bool {
+    match &event.data {
+        Data::Unknown(_) => false,
+        Data::Gift(gift) => !gift.inferred,
+        _ => true,
+    }
+}

@@ -1,0 +1,324 @@
+//! The thread that writes a recording.
+
+use std::{io::BufWriter, sync::Arc, time::Duration};
+
+use livetape_core::{
+    error::Problem,
+    recording::{
+        Error, Flags, Item, What, Writer,
+        records::{ClockAnchor, End, Gap, Header},
+    },
+};
+use livetape_io::clock;
+use tokio::time::Instant;
+
+use super::{
+    Flush, Output, RecorderOptions, Rotate,
+    anchors::Anchors,
+    options::BUFFER_BYTES,
+    parts::Parts,
+    queue::{Closed, Queue, Queued, lost, payload_bytes},
+};
+
+/// Interval between checkpoint records, in stream time.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// Maximum size of what the recorder adds to an item, in bytes: record heads, a clock anchor, checkpoints,
+/// the end.
+const OVERHEAD_BYTES_MAX: u64 = 4 << 10;
+/// [`Gap::reason`] of an item that exceeds the maximum size of a record.
+const TOO_LARGE: &str = "larger than a record may be";
+
+/// Result of a recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Number of records, including those that the recorder added.
+    pub records: u64,
+    /// Total length of the files, in bytes.
+    pub bytes: u64,
+    /// Number of gaps.
+    pub gaps: u64,
+    /// Number of dropped items.
+    pub lost: u64,
+    /// Offset of the last record.
+    pub duration: Duration,
+    /// Whether it reached its maximum length.
+    pub is_full: bool,
+}
+
+/// What the writer did, and how it continues.
+pub(super) enum Step {
+    /// An entry of the queue was handled.
+    Written,
+    /// The queue is empty: wait for an entry, but at most this long.
+    Idle(Option<Duration>),
+    /// The recording is complete.
+    Ended,
+}
+
+type Target = BufWriter<Box<dyn Output>>;
+
+/// Writes queued entries, and the records that the recorder adds.
+pub(super) struct WriterThread {
+    writer: Writer<Target>,
+    /// State for the next part, if the recording is split.
+    parts: Option<Parts>,
+    /// Offset at which the current part started.
+    part_start: Duration,
+    /// Number of records and bytes in the previous parts.
+    before: (u64, u64),
+    queue: Arc<Queue>,
+    bytes_max: Option<u64>,
+    flush: Flush,
+    sync_every: Option<Duration>,
+    anchors: Anchors,
+    checkpoint_due: Duration,
+    summary: Summary,
+    /// Time of the first write that is not flushed yet.
+    unflushed_since: Option<Instant>,
+    flushed_bytes: u64,
+    synced_bytes: u64,
+    synced_at: Instant,
+}
+
+impl WriterThread {
+    pub(super) fn new(
+        writer: Writer<Target>,
+        queue: Arc<Queue>,
+        header: &Header,
+        options: &RecorderOptions,
+        parts: Option<Parts>,
+    ) -> Self {
+        Self {
+            writer,
+            parts,
+            part_start: Duration::ZERO,
+            before: (0, 0),
+            queue,
+            bytes_max: options.bytes_max,
+            flush: options.flush,
+            sync_every: options.sync.every(),
+            anchors: Anchors::new(header.wall_anchor_ns),
+            checkpoint_due: CHECKPOINT_EVERY,
+            summary: Summary::default(),
+            unflushed_since: None,
+            flushed_bytes: 0,
+            synced_bytes: 0,
+            synced_at: clock::now(),
+        }
+    }
+
+    /// Writes until the queue is closed.
+    pub(super) fn run(mut self, name: &str) -> Result<Summary, Problem> {
+        let result = self.write_all();
+        self.conclude(name, result)
+    }
+
+    /// Returns the summary, or the error for users.
+    pub(super) fn conclude(mut self, name: &str, result: Result<(), Error>) -> Result<Summary, Problem> {
+        self.summary.records = self.before.0 + self.writer.counts().records;
+        self.summary.bytes = self.before.1 + self.writer.bytes_written();
+        self.summary.duration = self.last_offset();
+        result.map(|()| self.summary).map_err(|error| {
+            self.queue.discard();
+            let message = format!("recording to {name} has stopped: {error}");
+            Problem::new(error.code(), message)
+                .hint("check that the disk is not full; the part written so far can be replayed")
+        })
+    }
+
+    fn write_all(&mut self) -> Result<(), Error> {
+        self.begin()?;
+        loop {
+            match self.step()? {
+                Step::Written => {}
+                Step::Idle(longest) => self.queue.wait(longest),
+                Step::Ended => return Ok(()),
+            }
+        }
+    }
+
+    /// Flushes the header, so that the file is a valid recording from the start.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    /// Writes the next entry of the queue. If there is none, flushes and syncs if that is due.
+    pub(super) fn step(&mut self) -> Result<Step, Error> {
+        match self.queue.next() {
+            Ok(Some(entry)) if self.is_full(&entry) => self.end_full().map(|()| Step::Ended),
+            Ok(Some(entry)) => self.write(entry).map(|()| Step::Written),
+            Ok(None) => self.idle().map(Step::Idle),
+            Err(closed) => self.close(closed).map(|()| Step::Ended),
+        }
+    }
+
+    fn write(&mut self, entry: Queued) -> Result<(), Error> {
+        match entry {
+            Queued::Gap(gap) => self.write_gap(gap)?,
+            Queued::Item(item, wall) => {
+                self.rotate_if_due(item.offset)?;
+                self.write_due_records(item.offset, wall)?;
+                match self.put(&item) {
+                    Err(Error::TooLarge { bytes }) => self.write_gap(lost(&item, bytes, TOO_LARGE))?,
+                    result => result?,
+                }
+                if let Some(parts) = &mut self.parts {
+                    parts.note(&item);
+                }
+            }
+        }
+        self.flush_if_due()?;
+        self.sync_if_due()
+    }
+
+    /// Whether the entry would exceed the maximum length.
+    fn is_full(&self, entry: &Queued) -> bool {
+        let payload = match entry {
+            Queued::Item(item, _) => payload_bytes(&item.what),
+            Queued::Gap(_) => 0,
+        };
+        let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + OVERHEAD_BYTES_MAX;
+        self.bytes_max.is_some_and(|most| longer > most)
+    }
+
+    /// Seals the recording at its maximum length. Items after that do not count as lost, because the limit
+    /// was requested.
+    fn end_full(&mut self) -> Result<(), Error> {
+        self.summary.is_full = true;
+        self.queue.close(true);
+        while let Ok(Some(_)) = self.queue.next() {}
+        self.seal()
+    }
+
+    fn write_gap(&mut self, gap: Gap) -> Result<(), Error> {
+        self.summary.gaps += 1;
+        self.summary.lost += gap.records;
+        self.add(Duration::from_nanos(gap.last_t_ns), What::Gap(gap))
+    }
+
+    /// Writes clock anchors and checkpoints when due. Ignores offsets that go back.
+    fn write_due_records(&mut self, offset: Duration, wall: Option<Duration>) -> Result<(), Error> {
+        if offset < self.last_offset() {
+            return Ok(());
+        }
+        if let Some(wall_ns) = wall.and_then(|wall| self.anchors.due(offset, wall)) {
+            self.add(offset, What::ClockAnchor(ClockAnchor { wall_ns }))?;
+        }
+        if offset >= self.checkpoint_due {
+            self.checkpoint_due = offset.saturating_add(CHECKPOINT_EVERY);
+            self.writer.checkpoint(offset.saturating_sub(self.part_start))?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, offset: Duration, what: What) -> Result<(), Error> {
+        self.put(&Item { offset, conn: 0, flags: Flags::default(), what })
+    }
+
+    /// Writes an item with its offset relative to the current part.
+    fn put(&mut self, item: &Item) -> Result<(), Error> {
+        if self.part_start.is_zero() {
+            return self.writer.write(item);
+        }
+        let mut item = Item { offset: item.offset.saturating_sub(self.part_start), ..item.clone() };
+        if let What::Gap(gap) = &mut item.what {
+            let start_ns = u64::try_from(self.part_start.as_nanos()).unwrap_or(u64::MAX);
+            gap.first_t_ns = gap.first_t_ns.saturating_sub(start_ns);
+            gap.last_t_ns = gap.last_t_ns.saturating_sub(start_ns);
+        }
+        self.writer.write(&item)
+    }
+
+    /// Returns the offset of the last record, relative to the start of the stream.
+    fn last_offset(&self) -> Duration {
+        self.part_start.saturating_add(self.writer.last_offset())
+    }
+
+    /// Continues in the next file if the current one has reached its limit.
+    fn rotate_if_due(&mut self, offset: Duration) -> Result<(), Error> {
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        let is_due = match parts.rotate {
+            Rotate::Bytes(bytes) => self.writer.bytes_written() >= bytes,
+            Rotate::Every(every) => offset >= self.part_start.saturating_add(every),
+        };
+        if !is_due {
+            return Ok(());
+        }
+        // The new part starts no earlier than the last record, even if the item is late.
+        let start = offset.max(self.part_start.saturating_add(self.writer.last_offset()));
+        let (file, header, openings) =
+            parts.next(start).map_err(|problem| Error::Write(std::io::Error::other(problem.message)))?;
+        self.seal()?;
+        self.before.0 += self.writer.counts().records;
+        self.before.1 += self.writer.bytes_written();
+        let out: Box<dyn Output> = Box::new(file);
+        self.writer = Writer::new(BufWriter::with_capacity(BUFFER_BYTES, out), &header)?;
+        (self.part_start, self.flushed_bytes, self.synced_bytes) = (start, 0, 0);
+        for opening in openings {
+            self.writer.write(&opening)?;
+        }
+        self.flush()
+    }
+
+    fn flush_if_due(&mut self) -> Result<(), Error> {
+        let is_due = match self.flush {
+            Flush::Each => true,
+            Flush::Bytes(bytes) => self.writer.bytes_written() - self.flushed_bytes >= bytes,
+            Flush::Every(longest) => {
+                let now = clock::now();
+                now.duration_since(*self.unflushed_since.get_or_insert(now)) >= longest
+            }
+        };
+        if is_due { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.writer.flush()?;
+        self.flushed_bytes = self.writer.bytes_written();
+        self.unflushed_since = None;
+        Ok(())
+    }
+
+    /// Flushes and syncs while the queue is empty. Returns the time until the next sync is due.
+    fn idle(&mut self) -> Result<Option<Duration>, Error> {
+        if self.unflushed_since.is_some() {
+            self.flush()?;
+        }
+        self.sync_if_due()?;
+        Ok(self.sync_due().map(|due| due.duration_since(clock::now())))
+    }
+
+    fn sync_if_due(&mut self) -> Result<(), Error> {
+        if self.sync_due().is_some_and(|due| clock::now() >= due) { self.sync() } else { Ok(()) }
+    }
+
+    /// Returns when the next sync is due; `None` if everything is synced or syncing is disabled.
+    fn sync_due(&self) -> Option<Instant> {
+        let is_unsynced = self.writer.bytes_written() > self.synced_bytes;
+        self.sync_every.filter(|_| is_unsynced).and_then(|every| self.synced_at.checked_add(every))
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        self.writer.get_ref().get_ref().sync().map_err(Error::Write)?;
+        self.synced_bytes = self.flushed_bytes;
+        self.synced_at = clock::now();
+        Ok(())
+    }
+
+    fn close(&mut self, closed: Closed) -> Result<(), Error> {
+        if closed.seal {
+            return self.seal();
+        }
+        if self.sync_every.is_some() { self.sync() } else { self.flush() }
+    }
+
+    /// Seals the file with an End record.
+    fn seal(&mut self) -> Result<(), Error> {
+        let duration = self.writer.last_offset();
+        let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let what = What::End(End { counts: Some(self.writer.counts()), duration_ns });
+        self.writer.write(&Item { offset: duration, conn: 0, flags: Flags::default(), what })?;
+        if self.sync_every.is_some() { self.sync() } else { self.flush() }
+    }
+}

@@ -1,0 +1,440 @@
+//! A room is one connection upstream: a live room or a browser tab, whose items any number of
+//! [channels](crate::channels) receive.
+//!
+//! The channel that opens a room decides when it ends; others are guests, who come and leave at any time. A
+//! guest starts with the current state: the open connection, or the last failure. Each channel decodes the
+//! items itself, because its events have their own numbers and history.
+//!
+//! ```text
+//!              reserve            Room::new               the opener leaves, or a claim is lost
+//!   (no room) ─────────► Reserved ─────────► Open ───────────────────────────────────────► Leaving
+//!       ▲                   │                 │ ▲                                             │
+//!       └─ dropped: guests ─┘                 │ └─ attach: as often as channels ask           │ the source has
+//!          that wait try again                └──────────── the source has ended ───► End ◄───┘ closed its socket
+//! ```
+//!
+//! If the main channel opened the room, it ends when the main channel leaves it for another user, or is told
+//! to disconnect. If the channel of a token opened it, it ends with that channel:
+//! [`LINGER`](crate::channels::LINGER) after the last client has left, but not while the main channel is a
+//! guest.
+
+mod slots;
+
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::select_all;
+use livetape_core::{
+    error::{Code, Problem},
+    recording::{Item, Snapshot, What, records::Header},
+};
+use livetape_feed::control::{Claim, Claims, Limit};
+use livetape_io::clock;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub(crate) use self::slots::{Permit, Slot, Slots, check_known};
+use crate::source::live::{Batches, Live, Outcome};
+
+/// Maximum number of injections that wait for the room.
+const INJECTIONS_WAITING_MAX: usize = 16;
+/// Number of the channel that opened a room; those of guests are higher.
+const OPENER: u64 = 0;
+
+/// A request to become a guest.
+type Request = oneshot::Sender<Attachment>;
+/// An injected item, and the number of the channel that it is from.
+type Injection = (u64, Item);
+
+/// The rooms of this process, by user, and the limits on them. Clones share them. The lock is only held for
+/// copying.
+#[derive(Clone, Debug)]
+pub(crate) struct Rooms {
+    reserved: Arc<Mutex<BTreeMap<String, mpsc::Sender<Request>>>>,
+    pub(crate) slots: Slots,
+}
+
+impl Rooms {
+    pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
+        Self { reserved: Arc::default(), slots: Slots::new(max_live, claims) }
+    }
+
+    /// Whether several processes share the slots, and the channels of tokens.
+    pub(crate) fn are_shared(&self) -> bool {
+        self.slots.claims().are_shared()
+    }
+
+    /// Reserves the room of `user`, unless another channel has it.
+    pub(crate) fn reserve(&self, user: &str) -> Option<Reserved> {
+        let user = user.to_lowercase();
+        let mut reserved = self.lock();
+        if reserved.get(&user).is_some_and(|requests| !requests.is_closed()) {
+            return None;
+        }
+        let (sender, requests) = mpsc::channel(1);
+        reserved.insert(user.clone(), sender);
+        Some(Reserved { rooms: self.clone(), user, requests })
+    }
+
+    /// Whether a channel has the room of `user`, open or reserved.
+    pub(crate) fn has(&self, user: &str) -> bool {
+        self.lock().contains_key(&user.to_lowercase())
+    }
+
+    /// Attaches to the room of `user` as a guest, as soon as it is open. Returns `None` if no channel has it,
+    /// or it ends before.
+    pub(crate) async fn attach(&self, user: &str) -> Option<Attachment> {
+        let requests = self.lock().get(&user.to_lowercase()).cloned()?;
+        let (request, answer) = oneshot::channel();
+        requests.send(request).await.ok()?;
+        // A request that was sent while the room ended stays in its channel as long as a sender exists. With
+        // this one, `answer` would never resolve.
+        drop(requests);
+        answer.await.ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Request>>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to open the room of a user, until it is dropped. Requests of guests wait in it.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    rooms: Rooms,
+    user: String,
+    requests: mpsc::Receiver<Request>,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.requests.close();
+        let mut reserved = self.rooms.lock();
+        // Another channel may have reserved the room by now.
+        if reserved.get(&self.user).is_some_and(mpsc::Sender::is_closed) {
+            reserved.remove(&self.user);
+        }
+    }
+}
+
+/// A room that has not started, and its state afterwards, in a task of its own.
+pub(crate) struct Room {
+    live: Live,
+    state: State,
+    reserved: Option<Reserved>,
+    slot: Option<Slot>,
+    claim: Option<Claim>,
+    /// The limiter that learns how long the upstream asks to wait.
+    limit: Limit,
+    stop: CancellationToken,
+    /// How the room ends for guests, if the opener decided that.
+    told: Arc<OnceLock<Outcome>>,
+    channels: Vec<Member>,
+    last_number: u64,
+    injections: (mpsc::Sender<Injection>, mpsc::Receiver<Injection>),
+    snapshot: Snapshot,
+    /// Status of the last failed attempt, until one succeeds.
+    failed: Option<Item>,
+}
+
+/// State of a room that has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Its source runs, and channels can attach.
+    Open,
+    /// The source was stopped. Its last items still arrive.
+    Leaving,
+}
+
+/// The room's end of a channel.
+struct Member {
+    number: u64,
+    batches: mpsc::Sender<Vec<Item>>,
+    end: oneshot::Sender<End>,
+}
+
+/// How a room ended for a channel.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) outcome: Outcome,
+    /// The slot of the room, if this channel opened it.
+    pub(crate) slot: Option<Slot>,
+}
+
+impl Room {
+    /// Creates a room from its source. Channels can attach by user if the permit contains the reservation.
+    pub(crate) fn new(live: Live, permit: Permit, limit: Limit) -> Self {
+        let Permit { reserved, slot, claim, .. } = permit;
+        Self {
+            live,
+            state: State::Open,
+            reserved,
+            slot,
+            claim,
+            limit,
+            stop: CancellationToken::new(),
+            told: Arc::default(),
+            channels: Vec::new(),
+            last_number: OPENER,
+            injections: mpsc::channel(INJECTIONS_WAITING_MAX),
+            snapshot: Snapshot::default(),
+            failed: None,
+        }
+    }
+
+    /// Attaches a guest. One that attaches before the start misses nothing.
+    pub(crate) fn attach(&mut self) -> Attachment {
+        self.last_number += 1;
+        self.attach_as(self.last_number, None)
+    }
+
+    /// Attaches the channel that opened the room, and starts to pass on items.
+    pub(crate) fn start(mut self) -> Attachment {
+        let (told, stop) = (Arc::clone(&self.told), self.stop.clone());
+        let opener = EndsRoom { told, stop: stop.clone(), _dropped: stop.drop_guard() };
+        let attachment = self.attach_as(OPENER, Some(opener));
+        tokio::spawn(self.run());
+        attachment
+    }
+
+    fn attach_as(&mut self, number: u64, opener: Option<EndsRoom>) -> Attachment {
+        let ((sender, batches), (end, ended)) = (Batches::channel(), oneshot::channel());
+        self.channels.push(Member { number, batches: sender, end });
+        Attachment {
+            number,
+            header: self.live.header().clone(),
+            started: self.live.started(),
+            batches,
+            injections: self.injections.0.clone(),
+            end: Some(ended),
+            opener,
+        }
+    }
+
+    async fn run(mut self) {
+        let stop = self.stop.clone();
+        let mut lost = lost(self.slot.as_ref(), self.claim.as_ref());
+        loop {
+            let is_open = self.state == State::Open;
+            tokio::select! { biased;
+                () = stop.cancelled(), if is_open => self.leave(),
+                _ = &mut lost, if is_open => self.leave(),
+                Some((from, item)) = self.injections.1.recv() => self.pass(vec![item], Some(from)).await,
+                request = requested(&mut self.reserved), if is_open => self.admit(request).await,
+                items = self.live.next_batch() => match items {
+                    Some(items) => self.take(items).await,
+                    None => break,
+                }
+            }
+        }
+        self.end().await;
+    }
+
+    fn leave(&mut self) {
+        self.state = State::Leaving;
+        self.live.stop();
+    }
+
+    /// Attaches a guest while the room is open: it gets the current state first.
+    async fn admit(&mut self, request: Request) {
+        if request.send(self.attach()).is_err() {
+            self.channels.pop();
+            return;
+        }
+        let now = clock::now().duration_since(self.live.started());
+        let failed = self.failed.as_ref().map(|item| failure_at(item, now));
+        let state = self.snapshot.openings(now).chain(failed).collect();
+        if let Some(guest) = self.channels.last() {
+            // A guest that has left is removed with the next items.
+            let _ = guest.batches.send(state).await;
+        }
+    }
+
+    async fn take(&mut self, items: Vec<Item>) {
+        for item in &items {
+            self.snapshot.take(item);
+            match &item.what {
+                What::Status(status) => {
+                    let is_limited = status.code == Code::RateLimited.name();
+                    if let Some(wait) = status.retry_after_ms.filter(|_| is_limited) {
+                        self.limit.set(Duration::from_millis(wait));
+                    }
+                    self.failed = Some(item.clone());
+                }
+                What::ConnOpen(_) => self.failed = None,
+                _ => {}
+            }
+        }
+        self.pass(items, None).await;
+    }
+
+    /// Passes items on to all channels but the one that they are from.
+    async fn pass(&mut self, items: Vec<Item>, from: Option<u64>) {
+        let mut at = 0;
+        while let Some(channel) = self.channels.get(at) {
+            if from == Some(channel.number) || channel.batches.send(items.clone()).await.is_ok() {
+                at += 1;
+            } else {
+                self.channels.remove(at);
+            }
+        }
+    }
+
+    async fn end(mut self) {
+        // Guests may have to open the room again.
+        drop((self.reserved, self.claim));
+        let outcome = self.live.outcome().await;
+        let told = self.told.get().unwrap_or(&outcome);
+        for Member { number, end, .. } in self.channels {
+            let is_opener = number == OPENER;
+            let (outcome, slot) = if is_opener { (&outcome, self.slot.take()) } else { (told, None) };
+            // It may have left in the meantime.
+            let _ = end.send(End { outcome: outcome.clone(), slot });
+        }
+    }
+}
+
+/// A channel's end of a room.
+pub(crate) struct Attachment {
+    number: u64,
+    header: Header,
+    started: Instant,
+    batches: Batches,
+    injections: mpsc::Sender<Injection>,
+    /// `None` for a guest that has left.
+    end: Option<oneshot::Receiver<End>>,
+    opener: Option<EndsRoom>,
+}
+
+/// What ends the room, also on drop.
+struct EndsRoom {
+    told: Arc<OnceLock<Outcome>>,
+    stop: CancellationToken,
+    _dropped: DropGuard,
+}
+
+impl Attachment {
+    /// Whether this channel opened the room.
+    pub(crate) fn is_opener(&self) -> bool {
+        self.opener.is_some()
+    }
+
+    /// Header for a decoder and a recording.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Returns the time of offset 0.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Returns the next item, or `None` at the end. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Item> {
+        self.batches.next().await
+    }
+
+    /// Passes an injected item to the other channels of the room.
+    pub(crate) async fn inject(&mut self, item: Item) {
+        let mut passed = pin!(self.injections.send((self.number, item)));
+        loop {
+            tokio::select! { biased;
+                _ = &mut passed => return,
+                // The room may wait for this channel to take items.
+                Some(()) = self.batches.receive() => {}
+            }
+        }
+    }
+
+    /// Leaves the room, which ends it if this channel opened it: for guests with `told`, or else as if they
+    /// were stopped. The remaining items still follow.
+    pub(crate) fn leave(&mut self, told: Option<Outcome>) {
+        match &self.opener {
+            Some(opener) => {
+                told.into_iter().for_each(|told| drop(opener.told.set(told)));
+                opener.stop.cancel();
+            }
+            None => {
+                self.batches.close();
+                self.end = None;
+            }
+        }
+    }
+
+    /// Returns how the room ended for this channel, after [`Attachment::next`] has returned `None`.
+    pub(crate) async fn end(self) -> End {
+        drop(self.batches);
+        let Some(end) = self.end else { return End { outcome: Outcome::Stopped, slot: None } };
+        end.await.unwrap_or_else(|_| {
+            let problem = Problem::new(Code::ConnectionLost, "the task of the room has failed");
+            End { outcome: Outcome::Failed(problem), slot: None }
+        })
+    }
+}
+
+/// Waits for the next request of a guest; forever, if none can come. Cancel safe.
+async fn requested(reserved: &mut Option<Reserved>) -> Request {
+    let request = match reserved {
+        Some(reserved) => reserved.requests.recv().await,
+        None => None,
+    };
+    match request {
+        Some(request) => request,
+        // The map holds a sender as long as the room is reserved.
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns a future that ends when one of the claims of a room is lost.
+fn lost(slot: Option<&Slot>, user: Option<&Claim>) -> impl Future<Output: Send> + Send + Unpin + use<> {
+    let never = Claim::default();
+    let claims = [slot.map_or(&never, Slot::claim), user.unwrap_or(&never)];
+    select_all(claims.map(|claim| Box::pin(claim.lost())))
+}
+
+/// Returns a failure as of `now`, with the remaining wait.
+fn failure_at(failed: &Item, now: Duration) -> Item {
+    let mut item = Item { offset: now, ..failed.clone() };
+    if let What::Status(status) = &mut item.what {
+        let over = u64::try_from(now.saturating_sub(failed.offset).as_millis()).unwrap_or(u64::MAX);
+        status.retry_after_ms = status.retry_after_ms.map(|wait| wait.saturating_sub(over));
+    }
+    item
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// Rooms that end while another channel asks for them.
+    const RACES: usize = 5000;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_room_that_ends_during_a_request_answers_it() {
+        let rooms = Rooms::new(1, Claims::default());
+        for _ in 0..RACES {
+            let reserved = rooms.reserve("ann").unwrap();
+            let (start, ends) = (Arc::new(Barrier::new(2)), rooms.clone());
+            let waiting = Arc::clone(&start);
+            let request = tokio::spawn(async move {
+                waiting.wait();
+                ends.attach("ann").await.is_none()
+            });
+            let end = tokio::task::spawn_blocking(move || {
+                start.wait();
+                drop(reserved);
+            });
+            end.await.unwrap();
+            assert!(request.await.unwrap());
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Explains in plain words why the upstream could not be reached, because error messages of libraries are
+//! written for experts.
+
+use std::{error::Error, io};
+
+use livetape_core::error::Code;
+#[cfg(feature = "live")]
+use tokio::net::{TcpStream, lookup_host};
+#[cfg(feature = "live")]
+use tokio_rustls::rustls;
+use tungstenite::error::{CapacityError, ProtocolError};
+
+#[cfg(feature = "live")]
+use super::reach::{NotLoopback, Reach};
+use crate::source::live::bounds::FRAME_BYTES_MAX;
+
+/// Why a request failed or a connection was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    /// `connection_lost`, `dns_failed` or `offline_mode`.
+    pub code: Code,
+    /// Short explanation.
+    pub why: String,
+}
+
+/// A name that could not be resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot resolve the name `{0}`")]
+pub(super) struct NotResolved(pub(super) String);
+
+/// Rejection by a proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy rejected the connection: {0}")]
+pub(super) struct ProxyRefused(pub(super) String);
+
+#[cfg(feature = "live")]
+impl From<&NotLoopback> for Unreached {
+    fn from(error: &NotLoopback) -> Self {
+        Self { code: Code::OfflineMode, why: error.to_string() }
+    }
+}
+
+impl Unreached {
+    pub(in crate::source) fn new(why: impl Into<String>) -> Self {
+        Self { code: Code::ConnectionLost, why: why.into() }
+    }
+
+    #[cfg(feature = "live")]
+    /// Whether nothing listens at the address.
+    pub(super) fn is_refused(&self) -> bool {
+        self.why == words(io::ErrorKind::ConnectionRefused)
+    }
+
+    #[cfg(feature = "live")]
+    pub(super) fn of_proxy(self) -> Self {
+        Self { why: format!("cannot reach the proxy: {}", self.why), ..self }
+    }
+
+    /// Finds the first known error in a chain of causes.
+    pub(in crate::source) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(known) = known(error) {
+                return known;
+            }
+            let io = error.downcast_ref::<io::Error>();
+            // `source` of an I/O error skips the inner error, so get that one first.
+            next = match io.and_then(io::Error::get_ref) {
+                Some(inside) => Some(inside),
+                None => error.source(),
+            };
+        }
+        Self::new("unknown error")
+    }
+
+    /// Explains why a WebSocket could not be opened, or was lost.
+    pub(in crate::source::live) fn of_socket(error: &tungstenite::Error) -> Self {
+        use tungstenite::Error as Socket;
+        match error {
+            Socket::Io(error) => Self::of(error),
+            Socket::Tls(error) => Self::of(error),
+            Socket::ConnectionClosed | Socket::AlreadyClosed => Self::new("already closed"),
+            Socket::Protocol(
+                ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
+            ) => Self::new("closed without a close frame"),
+            Socket::Protocol(_) => Self::new("the server does not speak the WebSocket protocol"),
+            Socket::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::new(format!(
+                "a message of {size} bytes is longer than the maximum of {FRAME_BYTES_MAX}"
+            )),
+            Socket::Capacity(_) | Socket::AttackAttempt => Self::new("the response head is too long"),
+            Socket::WriteBufferFull(_) => Self::new("the server stopped reading"),
+            Socket::Utf8(_) => Self::new("a text message is not UTF-8"),
+            _ => Self::new("cannot open the WebSocket"),
+        }
+    }
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
+    if let Some(error) = error.downcast_ref::<NotResolved>() {
+        return Some(Unreached { code: Code::DnsFailed, why: error.to_string() });
+    }
+    #[cfg(feature = "live")]
+    if let Some(error) = error.downcast_ref::<NotLoopback>() {
+        return Some(error.into());
+    }
+    if let Some(error) = error.downcast_ref::<ProxyRefused>() {
+        return Some(Unreached::new(error.to_string()));
+    }
+    #[cfg(feature = "live")]
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(Unreached::new(match error {
+            rustls::Error::InvalidCertificate(_) => "its TLS certificate is not trusted",
+            _ => "the TLS handshake failed",
+        }));
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        let why = match error {
+            _ if error.is_parse_too_large() => "the response head is too long",
+            _ if error.is_parse() => "the response is not HTTP",
+            _ if error.is_incomplete_message() => "closed before the response was complete",
+            _ => return None,
+        };
+        return Some(Unreached::new(why));
+    }
+    let error = error.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none())?;
+    Some(Unreached::new(words(error.kind())))
+}
+
+fn words(kind: io::ErrorKind) -> &'static str {
+    use io::ErrorKind as Kind;
+    match kind {
+        Kind::ConnectionRefused => "connection refused: no server listens there",
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset by the other side",
+        Kind::UnexpectedEof => "closed too early",
+        Kind::TimedOut => "timed out",
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
+            "the network is unreachable"
+        }
+        _ => "unknown error",
+    }
+}
+
+#[cfg(feature = "live")]
+/// Opens a TCP connection. Reports names that cannot be resolved as a separate error.
+pub(super) async fn dial(reach: Reach, host: &str, port: u16) -> io::Result<TcpStream> {
+    reach.check(host).map_err(io::Error::other)?;
+    // IPv6 addresses have brackets in URLs, but not in look-ups.
+    let host = host.trim_matches(['[', ']']);
+    let found =
+        lookup_host((host, port)).await.map_err(|_| io::Error::other(NotResolved(host.to_owned())))?;
+    TcpStream::connect(&reach.keep(host, found).map_err(io::Error::other)?[..]).await
+}
+
+#[cfg(all(test, feature = "live"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_errors_are_found_among_the_causes() {
+        let wrapped = io::Error::other(io::Error::other(NotResolved("nowhere".into())));
+        let found = Unreached::of(&wrapped);
+        assert_eq!((found.code, &*found.why), (Code::DnsFailed, "cannot resolve the name `nowhere`"));
+        let refused = tungstenite::Error::Io(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(Unreached::of_socket(&refused).why, "connection refused: no server listens there");
+        let tls = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
+        assert_eq!(Unreached::of(&tls).why, "the TLS handshake failed");
+    }
+
+    #[test]
+    fn messages_of_libraries_are_not_shown() {
+        let errors = [
+            tungstenite::Error::Protocol(ProtocolError::InvalidOpcode(7)),
+            tungstenite::Error::Io(io::Error::other("tcp connect error: os error 111 (planted)")),
+            tungstenite::Error::Io(io::Error::from_raw_os_error(104)),
+            tungstenite::Error::AttackAttempt,
+        ];
+        for error in errors {
+            let why = Unreached::of_socket(&error).why;
+            assert!(
+                !why.contains("os error") && !why.contains("planted") && !why.contains("nvalid"),
+                "{why}"
+            );
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Sources of items: live rooms, browser tabs and recordings.
+
+#[cfg(feature = "live")]
+pub mod browser;
+mod lateness;
+pub mod live;
+mod replay;
+mod tape;
+
+pub use lateness::Lateness;
+pub use replay::{Left, Position, Replay, ReplayOptions, Summary};
+pub use tape::{Gates, STDIN, Step, Tape, unreadable};
+pub(crate) use tape::{Loaded, in_time, load, shown_name};

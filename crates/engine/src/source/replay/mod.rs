@@ -1,0 +1,408 @@
+//! A recording as a source: plays a tape at its original pace.
+//!
+//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next deadline.
+//! Deadlines belong to items of the recording and to gift streaks. They are offsets, so speed, pauses and
+//! idle limits change the times of broadcasts, but not their order.
+
+mod due;
+mod loading;
+mod options;
+mod orders;
+mod position;
+mod state;
+
+use std::time::Duration;
+
+use due::Due;
+use livetape_core::{
+    decoder::{self, Decoder},
+    error::{Code, Problem, close},
+    pace::{IdleLimit, ReplayClock, Speed},
+    recording::{Item, Loss, What},
+};
+use livetape_feed::{
+    control::{Answer, Driver, ReplayPhase, ReplayState},
+    hub::{CloseReason, Hub},
+};
+use livetape_io::clock::{self, Timer, Waiting};
+use loading::{Loading, finished};
+pub use options::{Left, ReplayOptions, Summary};
+use position::CatchUp;
+pub use position::Position;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Lateness,
+    tape::{Fed, Feed, Tape},
+};
+use crate::{
+    pipeline::{Pacing, Pipeline},
+    recorder::Tap,
+};
+
+/// Minimum length of a lap, so that an empty recording does not loop without a pause.
+const LAP_MIN: Duration = Duration::from_millis(10);
+/// Maximum number of frames published together at speed `max`.
+const FRAMES_AT_ONCE: usize = 32;
+/// Number of events after which no further frame is published together with the previous ones.
+const EVENTS_AT_ONCE: usize = 64;
+/// Number of played items after which counts are reported to `/status`, even if the replay never waits.
+const REPORT_EVERY: u32 = 256;
+
+/// A replay.
+pub struct Replay<'a> {
+    tape: Tape,
+    duration: Option<Duration>,
+    options: ReplayOptions,
+    pipeline: Pipeline,
+    hub: Hub,
+    driver: &'a mut Driver,
+    shutdown: CancellationToken,
+    on_end: Box<dyn FnMut(&Summary) + Send>,
+    /// The order to load this recording, answered when it can be played.
+    loaded_for: Option<Answer<ReplayState>>,
+    feed: Feed,
+    /// The recording that is being opened to be played next.
+    loading: Option<Loading>,
+    epoch: Instant,
+    timer: Timer,
+    clock: ReplayClock,
+    idle: IdleLimit,
+    /// Where this pass begins.
+    pass_start: Duration,
+    /// When the first item of this pass was shown, or would have been.
+    pass_began: Duration,
+    phase: ReplayPhase,
+    lap: u32,
+    /// What is missing in this pass, and the maximum over all passes of this recording, so that laps count it
+    /// once.
+    missing: (Loss, Loss),
+    lateness: Lateness,
+    /// When the lateness is reported next.
+    lateness_due: Instant,
+    /// When it started playing.
+    started: Option<Instant>,
+    unreported: u32,
+    /// Identifies the content of the recording, if other processes may have to continue it.
+    fingerprint: Option<String>,
+    /// The last position that was reported to other processes.
+    told: Option<Position>,
+    /// Where another process left off, until this one has caught up.
+    catch_up: Option<CatchUp>,
+}
+
+impl<'a> Replay<'a> {
+    /// Creates a replay of a tape. Calls `on_end` at each end of the recording.
+    ///
+    /// # Errors
+    /// If the tape cannot be read or ends before the start.
+    pub fn new(
+        tape: Tape,
+        options: ReplayOptions,
+        hub: Hub,
+        driver: &'a mut Driver,
+        shutdown: CancellationToken,
+        on_end: impl FnMut(&Summary) + Send + 'static,
+    ) -> Result<Self, Problem> {
+        let decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: true });
+        tape.check_within(options.start)?;
+        let feed = tape.feed(options.start)?;
+        let mut replay = Self {
+            duration: tape.duration(),
+            pipeline: Pipeline::new(decoder, hub.clone(), shutdown.clone()),
+            clock: ReplayClock::new(options.speed),
+            idle: IdleLimit::new(options.idle_limit, options.start, Duration::ZERO),
+            pass_start: options.start,
+            pass_began: Duration::ZERO,
+            on_end: Box::new(on_end),
+            loaded_for: None,
+            epoch: clock::now(),
+            timer: timer(options.waiting)?,
+            started: None,
+            lateness_due: clock::now(),
+            phase: ReplayPhase::Waiting,
+            lap: 1,
+            missing: Default::default(),
+            lateness: Lateness::default(),
+            unreported: 0,
+            fingerprint: None,
+            told: None,
+            catch_up: None,
+            tape,
+            options,
+            hub,
+            driver,
+            shutdown,
+            feed,
+            loading: None,
+        };
+        replay.report();
+        Ok(replay)
+    }
+
+    /// Continues the generations of a channel that has already played other recordings.
+    #[must_use]
+    pub fn after_generation(mut self, generation: u32) -> Self {
+        self.pipeline.decoder().set_generation(generation + 1);
+        self
+    }
+
+    /// Records the replay up to the first lap, seek or load, because later passes repeat ids.
+    #[must_use]
+    pub fn recorded(mut self, tap: Option<Tap>) -> Self {
+        self.pipeline.set_tap(tap);
+        self
+    }
+
+    /// Answers the order that loaded the recording once it can be played.
+    #[must_use]
+    pub fn answering(mut self, answer: Option<Answer<ReplayState>>) -> Self {
+        self.loaded_for = answer;
+        self
+    }
+
+    /// Plays and processes orders until the server shuts down or the user is disconnected; with
+    /// `exit_when_done`, until the end of the recording.
+    pub async fn run(mut self) -> Summary {
+        self.prime().await;
+        self.answer_load();
+        let shutdown = self.shutdown.clone();
+        let hub = self.hub.clone();
+        let left = loop {
+            self.end_catch_up();
+            // Peeking may take long in a damaged part of the file, so orders must be able to interrupt it.
+            tokio::select! { biased;
+                _ = self.feed.peek() => {}
+                () = shutdown.cancelled() => break Left::ShutDown,
+                Some(order) = self.driver.next_order(), if self.takes_orders() => {
+                    if self.take_order(order).await.is_break() {
+                        break Left::Stopped;
+                    }
+                    continue;
+                }
+            }
+            let due = self.next_due().await;
+            let at = match &due {
+                Some(_) if self.catch_up.is_some() => Some(self.now()),
+                due => due.as_ref().and_then(|due| self.clock.due(self.idle.preview(due.offset()))),
+            };
+            if at.is_none_or(|at| self.epoch + at > clock::now()) || self.unreported >= REPORT_EVERY {
+                self.report();
+            }
+            tokio::select! { biased;
+                () = shutdown.cancelled() => break Left::ShutDown,
+                Some(order) = self.driver.next_order(), if self.takes_orders() => {
+                    if self.take_order(order).await.is_break() {
+                        break Left::Stopped;
+                    }
+                }
+                loaded = finished(&mut self.loading) => self.take_loaded(loaded).await,
+                () = hub.wait_for_subscribers(self.options.wait_clients),
+                    if self.phase == ReplayPhase::Waiting && self.catch_up.is_none() => self.play(),
+                () = sleep_until(&self.timer, self.epoch, at), if at.is_some() => {
+                    if let Some(due) = due {
+                        self.play_due(due, at).await;
+                    }
+                }
+            }
+            if self.options.exit_when_done && self.phase == ReplayPhase::Ended {
+                break Left::Done;
+            }
+        };
+        self.driver.set_replay(None);
+        Summary { left, ..self.summary() }
+    }
+
+    /// Waits for the first item, so that the clock does not run while the first chunk is read.
+    async fn prime(&mut self) {
+        self.identify().await;
+        self.begin_catch_up();
+        let generation = self.pipeline.decoder().generation();
+        self.tell_position(generation, true);
+        let before = self.take_before().await;
+        let start = self.pass_start;
+        self.pipeline.restore(start, &before, self.pacing()).await;
+        self.feed.ahead_of_gates().await;
+    }
+
+    fn answer_load(&mut self) {
+        let Some(answer) = self.loaded_for.take() else { return };
+        self.play_if_awaited();
+        self.report();
+        answer.accept(self.state());
+    }
+
+    /// Starts playing if enough subscribers have joined.
+    fn play_if_awaited(&mut self) {
+        if self.hub.subscriber_count() >= self.options.wait_clients {
+            self.play();
+        }
+    }
+
+    /// Takes the items before the start of a pass.
+    async fn take_before(&mut self) -> Vec<Item> {
+        let mut before = Vec::new();
+        // Take the header, too, so that events injected before the start get the recording's clock.
+        while let Some(Fed::Before(_) | Fed::Missing(_) | Fed::Item(Item { what: What::Header(_), .. })) =
+            self.feed.ahead_of_gates().await
+        {
+            match self.feed.pop() {
+                Some(Fed::Before(item) | Fed::Item(item)) => before.push(item),
+                Some(Fed::Missing(loss)) => self.count_missing(loss),
+                _ => {}
+            }
+        }
+        before
+    }
+
+    async fn play_due(&mut self, due: Due, at: Option<Duration>) {
+        match due {
+            Due::Item(offset) if self.clock.speed() == Speed::Max => self.play_at_hand(offset).await,
+            Due::Item(offset) => {
+                if let Some(at) = at.filter(|_| self.catch_up.is_none()) {
+                    self.lateness.record(self.now().saturating_sub(at));
+                }
+                self.play_next_item().await;
+                self.went_to(offset);
+            }
+            Due::Deadline(offset) => {
+                self.pipeline.advance(offset, self.pacing()).await;
+                self.went_to(offset);
+            }
+            Due::End(offset) => self.end_lap(offset).await,
+        }
+        self.unreported += 1;
+        // Yield now and then, so that catching up does not starve other tasks.
+        tokio::task::coop::consume_budget().await;
+    }
+
+    /// Plays the item that [`Replay::next_due`] found, and any that are already available, because waking
+    /// subscribers costs about as much for many frames as for one.
+    async fn play_at_hand(&mut self, mut offset: Duration) {
+        let end = self.options.end.unwrap_or(Duration::MAX);
+        for _ in 0..FRAMES_AT_ONCE {
+            let Some(Fed::Item(item)) = self.feed.pop() else { break };
+            self.note_user(&item);
+            self.pipeline.decode(&item);
+            self.went_to(offset);
+            self.unreported += 1;
+            match self.feed.at_hand() {
+                Some(Fed::Item(next)) if next.offset < end && self.pipeline.waiting() < EVENTS_AT_ONCE => {
+                    offset = next.offset;
+                }
+                _ => break,
+            }
+        }
+        self.pipeline.publish(self.pacing()).await;
+    }
+
+    /// Plays the item that [`Replay::next_due`] found. Returns the number of ordinary events it produced.
+    async fn play_next_item(&mut self) -> usize {
+        let Some(Fed::Item(item)) = self.feed.pop() else { return 0 };
+        self.note_user(&item);
+        self.pipeline.handle(&item, self.pacing()).await
+    }
+
+    fn went_to(&mut self, offset: Duration) {
+        self.idle.advance(offset);
+        if self.clock.speed() == Speed::Max || self.clock.is_paused() || self.catch_up.is_some() {
+            self.clock.jump(self.now(), self.idle.position().1);
+        }
+    }
+
+    async fn end_lap(&mut self, offset: Duration) {
+        self.went_to(offset);
+        self.pipeline.finish(offset, None, self.pacing()).await;
+        if !self.pass_start.is_zero() || self.feed.at_hand().is_some() {
+            self.count_missing_outside().await;
+        }
+        if self.options.laps.is_none_or(|laps| self.lap < laps) {
+            self.lap += 1;
+            let shown = self.idle.position().1.max(self.pass_began + LAP_MIN);
+            if self.start_pass(self.options.start, shown).await.is_ok() {
+                return;
+            }
+        }
+        // A reader of the last event may ask for the losses.
+        self.report();
+        self.pipeline.finish(offset, Some("recording_ended"), self.pacing()).await;
+        self.phase = ReplayPhase::Ended;
+        self.clock.pause(self.now());
+        self.report();
+        let summary = self.summary();
+        (self.on_end)(&summary);
+        if self.options.exit_when_done {
+            let reason = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
+            tokio::select! { biased;
+                () = self.shutdown.cancelled() => {}
+                () = self.hub.drain(reason) => {}
+            }
+        }
+    }
+
+    /// Counts damage in the parts of the file that this pass left out, which are otherwise not read.
+    async fn count_missing_outside(&mut self) {
+        let missing = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return,
+            missing = self.tape.loss() => missing,
+        };
+        self.count_missing(missing.since(&self.missing.0));
+    }
+
+    /// Starts a generation at `offset`, shown at `shown`.
+    async fn start_pass(&mut self, offset: Duration, shown: Duration) -> Result<(), Problem> {
+        let feed = self.tape.feed(offset)?;
+        self.start_pass_of(feed, offset, shown).await;
+        Ok(())
+    }
+
+    async fn start_pass_of(&mut self, feed: Feed, offset: Duration, shown: Duration) {
+        self.pipeline.skip(0);
+        self.end_catch_up();
+        self.feed = feed;
+        self.missing.0 = Loss::default();
+        let before = self.take_before().await;
+        self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
+        (self.pass_start, self.pass_began) = (offset, shown);
+        let generation = self.pipeline.decoder().generation() + 1;
+        self.tell_position(generation, true);
+        self.pipeline.start_generation(offset, &before, self.pacing()).await;
+        self.feed.ahead_of_gates().await;
+    }
+
+    fn play(&mut self) {
+        self.phase = ReplayPhase::Playing;
+        self.clock.resume(self.now());
+        self.started.get_or_insert_with(clock::now);
+    }
+
+    fn pause(&mut self) {
+        if self.phase != ReplayPhase::Ended {
+            self.clock.pause(self.now());
+            self.phase = ReplayPhase::Paused;
+        }
+    }
+
+    fn pacing(&self) -> Pacing {
+        if self.clock.speed() == Speed::Max { Pacing::Slowest } else { Pacing::Free }
+    }
+
+    /// Returns the time since the replay was created, which its clock uses.
+    fn now(&self) -> Duration {
+        clock::now().duration_since(self.epoch)
+    }
+}
+
+fn timer(waiting: Waiting) -> Result<Timer, Problem> {
+    Timer::new(waiting).map_err(|error| {
+        Problem::new(Code::BadConfig, format!("--precise does not work here: {error}"))
+            .hint("omit --precise; frames are then a millisecond or two late")
+    })
+}
+
+async fn sleep_until(timer: &Timer, epoch: Instant, at: Option<Duration>) {
+    let Some(at) = at else { return std::future::pending().await };
+    timer.sleep_until(epoch + at).await;
+}

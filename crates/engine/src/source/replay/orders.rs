@@ -1,0 +1,196 @@
+//! Processes orders.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use livetape_core::{
+    error::{Code, Problem},
+    pace::Speed,
+};
+use livetape_feed::control::{
+    InjectRequest, Injected, Order, Refusal, ReplayOrder, ReplayPhase, not_current,
+};
+
+use super::{Due, Replay};
+use crate::source::Lateness;
+
+/// Unit of offsets in answers.
+const OFFSET_UNIT: Duration = Duration::from_millis(1);
+
+impl Replay<'_> {
+    /// Executes or rejects an order, and answers it. Breaks if the replay is over.
+    pub(super) async fn take_order(&mut self, order: Order) -> ControlFlow<()> {
+        match order {
+            Order::Replay(ReplayOrder::Load(name), answer) => self.load(name, answer),
+            Order::Replay(order, answer) => {
+                let result = self.obey(order).await;
+                self.report();
+                answer.send(result.map(|()| self.state()).map_err(Refusal::from));
+            }
+            Order::Inject(request, answer) => {
+                let injected = self.inject(&request).await;
+                self.report();
+                answer.accept(injected);
+            }
+            Order::Disconnect(name, answer) if self.is_called(&name) => {
+                self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
+                self.pipeline.report(self.driver);
+                self.driver.forget_user();
+                self.driver.set_replay(None);
+                self.forget_loading();
+                answer.accept(self.driver.status());
+                return ControlFlow::Break(());
+            }
+            Order::Disconnect(ref user, _) => {
+                let problem = not_current(user);
+                order.refuse(problem);
+            }
+            Order::Connect(..) | Order::ConnectMock(..) | Order::Test(..) => {
+                let problem =
+                    Problem::new(Code::ReplayRunning, format!("`{}` is being replayed", self.tape.name));
+                order.refuse(
+                    problem.hint(format!("end the replay first: DELETE /connect/{}", self.tape.name)),
+                );
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whether `name` is the name of the recording, or of the user whose room is being played.
+    fn is_called(&self, name: &str) -> bool {
+        self.tape.name == name || self.driver.status().is_of(name)
+    }
+
+    /// Injects events at the current offset, playing or paused, but before the next due item.
+    async fn inject(&mut self, request: &InjectRequest) -> Injected {
+        let next = self.next_due().await.map_or(Duration::MAX, |due| due.offset());
+        let shown = self.clock.shown(self.now());
+        let here = self.idle.offset_at(shown, next).min(next).max(self.idle.position().0);
+        let pacing = self.pacing();
+        self.pipeline.inject(self.driver.injector(), request, here, pacing).await.0
+    }
+
+    async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
+        match order {
+            ReplayOrder::Play => self.obey_play().await,
+            ReplayOrder::Pause => {
+                self.obey_pause().await;
+                Ok(())
+            }
+            ReplayOrder::Seek(offset) => self.obey_seek(offset).await,
+            ReplayOrder::Speed(speed) => {
+                self.obey_speed(speed);
+                Ok(())
+            }
+            ReplayOrder::Step(count) => {
+                self.obey_step(count).await;
+                Ok(())
+            }
+            ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
+            // Handled in `take_order`, because opening a file must not block.
+            ReplayOrder::Load(_) => Ok(()),
+        }
+    }
+
+    /// Resumes, or restarts at the end of the recording, as players do.
+    async fn obey_play(&mut self) -> Result<(), Problem> {
+        match self.phase {
+            ReplayPhase::Ended => self.obey_seek(self.options.start).await,
+            ReplayPhase::Waiting | ReplayPhase::Paused => {
+                self.play();
+                Ok(())
+            }
+            ReplayPhase::Playing => Ok(()),
+        }
+    }
+
+    /// Pauses. A late replay goes back to before what it has not played yet: its offset must not claim more.
+    async fn obey_pause(&mut self) {
+        if self.phase == ReplayPhase::Playing
+            && let Some(due) = self.next_due().await
+        {
+            let due = self.idle.preview(due.offset());
+            if due < self.clock.shown(self.now()) {
+                self.clock.jump(self.now(), due.saturating_sub(OFFSET_UNIT).max(self.idle.position().1));
+            }
+        }
+        self.pause();
+    }
+
+    /// Seeks, and stays paused or playing; after the end of the recording, starts playing again.
+    async fn obey_seek(&mut self, offset: Duration) -> Result<(), Problem> {
+        self.tape.check_within(offset)?;
+        self.start_pass(offset, Duration::ZERO).await?;
+        self.start_clock();
+        Ok(())
+    }
+
+    /// Resets the clock to the start of the pass that begins now.
+    pub(super) fn start_clock(&mut self) {
+        self.clock.jump(self.now(), Duration::ZERO);
+        if self.phase == ReplayPhase::Ended {
+            self.lap = 1;
+            self.lateness = Lateness::default();
+            self.play();
+        }
+    }
+
+    fn obey_speed(&mut self, speed: Speed) {
+        self.clock.set_speed(self.now(), speed);
+    }
+
+    async fn obey_step(&mut self, count: u32) {
+        self.obey_pause().await;
+        for _ in 0..count {
+            if !self.step().await {
+                break;
+            }
+        }
+    }
+
+    /// Advances to the next frame that produces ordinary events. Returns `false` if there is none: at the end
+    /// of the recording, at a closed gate, or after a whole lap without one.
+    async fn step(&mut self) -> bool {
+        let mut ends = 0;
+        while self.phase == ReplayPhase::Paused && self.feed.is_open() && ends < 2 {
+            let Some(due) = self.next_due().await else { return false };
+            let Due::Item(offset) = due else {
+                ends += u32::from(matches!(due, Due::End(_)));
+                self.play_due(due, None).await;
+                continue;
+            };
+            let events = self.play_next_item().await;
+            self.went_to(offset);
+            if events > 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn obey_loop(
+        &mut self,
+        laps: Option<u32>,
+        from: Duration,
+        to: Option<Duration>,
+    ) -> Result<(), Problem> {
+        self.tape.check_within(from)?;
+        (self.options.laps, self.options.start, self.options.end, self.lap) = (laps, from, to, 1);
+        let here = self.idle.position().0;
+        if self.phase == ReplayPhase::Ended || here < from || to.is_some_and(|to| here >= to) {
+            self.obey_seek(from).await?;
+        }
+        Ok(())
+    }
+
+    /// Resets everything that was ordered for the previous recording.
+    pub(super) fn reset(&mut self) {
+        self.options = self.options.for_another();
+        (self.missing, self.lap) = (Default::default(), 1);
+        self.lateness = Lateness::default();
+        self.phase = ReplayPhase::Waiting;
+        self.clock.pause(self.now());
+        self.clock.set_speed(self.now(), self.options.speed);
+        self.clock.jump(self.now(), Duration::ZERO);
+        self.driver.update_status(|status| (status.username, status.room_id) = (None, None));
+    }
+}

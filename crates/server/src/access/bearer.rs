@@ -1,0 +1,281 @@
+//! Bearer tokens: in `Authorization`, in a WebSocket's subprotocol, or in the query.
+//!
+//! Browser scripts cannot set any WebSocket header except the subprotocol, and a page opened from a link
+//! is requested without custom headers.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE},
+        uri::PathAndQuery,
+    },
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use livetape_core::{
+    error::{Code, Problem},
+    secret::Secret,
+};
+use serde_json::json;
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::Access;
+use crate::state::refusal::Refusal;
+
+/// Subprotocol that the server selects when a client offers it along with its token.
+const PROTOCOL: &str = "livetape";
+/// Prefix of a subprotocol that carries a token.
+const PROTOCOL_OF_TOKEN: &str = "bearer.";
+/// Query parameter that carries a token.
+const PARAMETER: &str = "token";
+/// Longest token, in bytes. Tokens are padded to this length before they are compared.
+const TOKEN_BYTES_MAX: usize = 256;
+
+/// Tokens that grant access. An empty list lets everyone in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    all: Vec<Secret>,
+    /// Allows reading only.
+    read_only: Option<Secret>,
+}
+
+impl Tokens {
+    /// Accepts these tokens. Tokens longer than 256 bytes never match.
+    #[must_use]
+    pub fn new(tokens: Vec<Secret>) -> Self {
+        Self { all: tokens, read_only: None }
+    }
+
+    /// Also accepts this token, for requests that only read.
+    #[must_use]
+    pub fn with_read_only(self, token: Option<Secret>) -> Self {
+        Self { read_only: token, ..self }
+    }
+
+    /// Whether requests need no token.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Returns the first token, for a client of this process.
+    #[must_use]
+    pub fn first(&self) -> Option<&Secret> {
+        self.all.first()
+    }
+
+    /// Whether `given` is one of the tokens. Takes constant time, so that timing reveals nothing about them.
+    fn allow(&self, given: &str) -> bool {
+        is_one(&self.all, given)
+    }
+
+    fn allow_reading(&self, given: &str) -> bool {
+        is_one(self.read_only.as_slice(), given)
+    }
+}
+
+fn is_one(tokens: &[Secret], given: &str) -> bool {
+    let Some(given) = padded(given) else { return false };
+    let is_equal =
+        |token: &Secret| padded(token.reveal()).map_or(Choice::from(0), |token| token.ct_eq(&given));
+    tokens.iter().fold(Choice::from(0), |found, token| found | is_equal(token)).into()
+}
+
+/// Pads a token with zeros, which no token contains. Returns `None` for an empty or overlong token.
+fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
+    let mut padded = [0; TOKEN_BYTES_MAX];
+    padded.get_mut(..token.len())?.copy_from_slice(token.as_bytes());
+    Some(padded).filter(|_| !token.is_empty() && !token.contains('\0'))
+}
+
+/// Request extension: the request carries a valid token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Authenticated;
+
+/// Request extension: the address and `Authorization` header of a request for a socket, before [`check`]
+/// removes its token. Present if the server requires no token: the request's token may then be meant for the
+/// program that embeds the server.
+#[derive(Clone)]
+pub(crate) struct Removed {
+    pub(crate) uri: Uri,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// Request extension: the query of a request for a socket, with `***` for its tokens. Present if it had any.
+#[derive(Clone)]
+pub(crate) struct MaskedQuery(pub(crate) String);
+
+/// Whether a subprotocol carries a token.
+pub(crate) fn is_token(protocol: &str) -> bool {
+    protocol.starts_with(PROTOCOL_OF_TOKEN)
+}
+
+/// Request extension: the token of the request allows reading only.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadOnly;
+
+/// Middleware that admits requests with a valid token and removes the token from them.
+pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    let uri = request.headers().contains_key(UPGRADE).then(|| request.uri().clone());
+    let mut shown = take_parameter(request.uri_mut());
+    if let Some(query) = uri.as_ref().filter(|_| !shown.is_empty()).and_then(Uri::query) {
+        request.extensions_mut().insert(masked(query));
+    }
+    let authorization = request.headers_mut().remove(AUTHORIZATION);
+    shown.extend(authorization.as_ref().and_then(bearer));
+    if let Some(uri) = uri.filter(|_| access.tokens.is_empty()) {
+        request.extensions_mut().insert(Removed { uri, authorization });
+    }
+    let offered = protocols(request.headers());
+    shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
+    let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
+    let may_read = !is_allowed && shown.iter().any(|token| access.tokens.allow_reading(token));
+    if may_read && !is_reading(&request) {
+        return Refusal::from(Problem::new(Code::ReadOnlyToken, "this token can only read")).into_response();
+    }
+    if !is_allowed && !may_read && !is_page(&request) {
+        return refuse(&request, shown.is_empty());
+    }
+    if is_allowed && !access.tokens.is_empty() {
+        request.extensions_mut().insert(Authenticated);
+    }
+    if may_read {
+        request.extensions_mut().insert(ReadOnly);
+    }
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(chosen) = choose(&offered)
+    {
+        response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(chosen);
+    }
+    response
+}
+
+/// Paths of pages and their files, those that redirect to pages, and `/ready` for load balancers.
+const PAGES: [&str; 7] = ["/ready", "/", "/try", "/try/", "/try.js", "/overlays", "/livetape-client.js"];
+/// Prefixes of further ones.
+const PAGE_FOLDERS: [&str; 2] = ["/assets/", "/overlays/"];
+
+/// Whether the request loads a page, whose files are the same for everyone, or `/ready`. They reveal nothing
+/// about the source. The page itself asks for a token.
+fn is_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_page = PAGES.contains(&path) || PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
+    is_read_only(request) && is_page && !request.headers().contains_key(UPGRADE)
+}
+
+/// Whether the method only reads.
+fn is_read_only(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// Paths of requests that do more than read: sockets that send messages or start sources, and look-ups at
+/// TikTok.
+const ACTING: [&str; 2] = ["/ws", "/test/"];
+
+/// Whether a request needs no more than the right to read.
+fn is_reading(request: &Request) -> bool {
+    let path = request.uri().path();
+    is_read_only(request) && !ACTING.iter().any(|acting| path.starts_with(acting))
+}
+
+/// Rejects a request without a valid token. `/health` still reports that the server is up, without details.
+fn refuse(request: &Request, no_token: bool) -> Response {
+    if is_read_only(request) && request.uri().path() == "/health" {
+        return Json(json!({ "status": "ok" })).into_response();
+    }
+    let message = if no_token { "this server requires a bearer token" } else { "the bearer token is wrong" };
+    let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
+    response
+}
+
+fn bearer(header: &HeaderValue) -> Option<String> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// Subprotocols that the client offers.
+pub(crate) fn protocols(headers: &HeaderMap) -> Vec<String> {
+    if !headers.contains_key(UPGRADE) {
+        return Vec::new();
+    }
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect()
+}
+
+/// Selects one of the offered subprotocols, because a browser fails the connection otherwise. The token is
+/// only echoed if the client offers nothing else.
+fn choose(offered: &[String]) -> Option<HeaderValue> {
+    let known = offered.iter().find(|name| *name == PROTOCOL);
+    let chosen = known.or_else(|| offered.iter().find(|name| is_token(name)))?;
+    HeaderValue::from_str(chosen).ok()
+}
+
+/// Removes all `token` parameters from the query, so that later layers cannot log them.
+fn take_parameter(uri: &mut Uri) -> Vec<String> {
+    let Some(query) = uri.query() else { return Vec::new() };
+    let (tokens, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| has_token(pair));
+    if tokens.is_empty() {
+        return Vec::new();
+    }
+    let tokens = tokens.iter().filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect();
+    let question = if others.is_empty() { "" } else { "?" };
+    let rest = format!("{}{question}{}", uri.path(), others.join("&"));
+    let mut parts = std::mem::take(uri).into_parts();
+    // The path and query come from a valid URI, so this cannot fail.
+    parts.path_and_query = PathAndQuery::try_from(rest).ok();
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+    tokens
+}
+
+/// Whether a parameter carries a token.
+fn has_token(pair: &str) -> bool {
+    pair.split_once('=').is_some_and(|(key, _)| key == PARAMETER)
+}
+
+fn masked(query: &str) -> MaskedQuery {
+    let pairs = query.split('&').map(|pair| if has_token(pair) { "token=***" } else { pair });
+    MaskedQuery(pairs.collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_tokens_are_accepted() {
+        let tokens =
+            Tokens::new(["0123456789abcdef", "second-of-two-tokens"].map(|it| it.to_owned().into()).into());
+        for good in ["0123456789abcdef", "second-of-two-tokens"] {
+            assert!(tokens.allow(good));
+        }
+        let long = "0".repeat(300);
+        for bad in
+            ["", "0", "0123456789abcde", "0123456789abcdef0", "0123456789abcdef\0", "0123456789ABCDEF", &long]
+        {
+            assert!(!tokens.allow(bad), "{bad:?}");
+        }
+        assert!(!Tokens::new(vec![String::new().into()]).allow(""));
+    }
+
+    #[test]
+    fn the_token_is_removed_from_the_query() {
+        for (before, after, found) in [
+            ("/events?since=0&token=a&raw=1", "/events?since=0&raw=1", vec!["a"]),
+            ("/?token=a", "/", vec!["a"]),
+            ("/?token=a&token=b", "/", vec!["a", "b"]),
+            ("http://localhost:1/x?token=", "http://localhost:1/x", vec![""]),
+            ("/x?tokens=a&token", "/x?tokens=a&token", vec![]),
+            ("/x", "/x", vec![]),
+        ] {
+            let mut uri: Uri = before.parse().unwrap();
+            assert_eq!(take_parameter(&mut uri), found, "{before}");
+            assert_eq!(uri.to_string(), after);
+        }
+    }
+}

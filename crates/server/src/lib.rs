@@ -1,0 +1,239 @@
+//! HTTP and WebSocket server: the event feed and the REST API, on top of the hub and the control handle.
+//!
+//! [`serve`] takes a bound listener: [`Listening`](livetape_io::net::listen::Listening) for sockets,
+//! [`memory::listener`](livetape_io::net::memory::listener) for tests. Each request passes [`access`](Access)
+//! before its handler. The [`lobby`] holds the rooms and messages of clients, and [`staged`] plays a case.
+
+mod access;
+pub mod lobby;
+mod observe;
+mod router;
+mod routes;
+pub mod staged;
+mod state;
+mod transport;
+mod ws;
+
+use std::{sync::Arc, time::Duration};
+
+pub use access::{Access, OriginSetting, bearer::Tokens};
+use axum::Router;
+use livetape_core::error::{Code, Problem, close};
+use livetape_feed::{
+    control::Control,
+    hub::{CloseReason, Hub, Join},
+};
+use livetape_io::{
+    clock, files,
+    net::{accept::Listener, peer::Peer},
+};
+use observe::{statistics, trace};
+pub use routes::fallback::masked;
+#[cfg(feature = "mock")]
+pub use routes::mock::scenario;
+pub use routes::recordings::Recordings;
+use routes::{App, metrics::Metrics, recordings::Shelf};
+pub use state::API_VERSION;
+use state::Shared;
+use tokio::{
+    select,
+    time::{Interval, MissedTickBehavior, interval_at, timeout_at},
+};
+use tracing::{info, warn};
+use transport::connections::Connections;
+pub use transport::{limits::Bounds, tls::Tls};
+pub use ws::{
+    door::{Attempt, Door},
+    end::check_close,
+    handlers::{HandledPath, Handlers},
+    handshake::Handshake,
+    hooks::{Event, HandlerLimits, Last, Verdict, Wanted, What},
+    limits::Limits,
+};
+use ws::{feeds::Feeds, registry::Sockets};
+
+/// The parts of a server: the hub, the control handle and the configuration.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Source of the events.
+    pub hub: Hub,
+    /// Handle for orders to the sources.
+    pub control: Control,
+    /// Access rules and limits.
+    pub config: Config,
+}
+
+/// Access rules and limits of the server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Hosts, origins and tokens that are allowed.
+    pub access: Access,
+    /// Limits of connections.
+    pub bounds: Bounds,
+    /// Certificate for `https://` and `wss://`; without one, the server speaks plain HTTP only.
+    pub tls: Option<Tls>,
+    /// Maximum number of concurrent feed subscribers. Others get `capacity`: close code 4102, or 503.
+    pub subscribers_max: usize,
+    /// Limits of each WebSocket.
+    pub sockets: Limits,
+    /// Limits of client messages, rooms and metadata.
+    pub lobby: lobby::Limits,
+    /// Returns the number of lines that the log of this process has lost, for statistics and metrics.
+    pub lost_log_lines: fn() -> u64,
+    /// Where recordings are stored, and limits of uploads.
+    pub recordings: Recordings,
+    /// What clients get instead of the feed, if a case says so.
+    pub door: Option<Door>,
+    /// Paths that are handled by the program that embeds the server. The limits passed to [`Handlers::new`]
+    /// apply to the sockets of all paths: pass the values of `sockets` and `lobby` there too.
+    pub handlers: Option<Handlers>,
+}
+
+/// Interval between log lines with broadcast statistics.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Default maximum number of concurrent feed subscribers.
+pub const SUBSCRIBERS_MAX: usize = 10_000;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            access: Access::default(),
+            bounds: Bounds::default(),
+            tls: None,
+            subscribers_max: SUBSCRIBERS_MAX,
+            sockets: Limits::default(),
+            lobby: lobby::Limits::default(),
+            lost_log_lines: || 0,
+            recordings: Recordings::default(),
+            door: None,
+            handlers: None,
+        }
+    }
+}
+
+/// Parses the query parameters of the feed, as in `GET /events`.
+///
+/// # Errors
+/// `bad_request` for unknown keys and values; the hint suggests the nearest known one.
+pub fn feed_query(query: &str) -> Result<Join, Problem> {
+    let uri = format!("/?{query}").parse();
+    routes::query::join(
+        &uri.map_err(|_| Problem::new(Code::BadRequest, format!("`{query}` is not a query")))?,
+    )
+}
+
+/// Maximum time to remove the temporary files of uploads that a shutdown interrupts.
+const CLEANUP_MAX: Duration = Duration::from_secs(1);
+
+/// A listener that serves the feed in TikFinity's format, and nothing else.
+#[derive(Debug)]
+pub struct Tikfinity<L> {
+    /// Bound listener.
+    pub listener: L,
+    /// Its URL, which `GET /health` reports.
+    pub url: String,
+    /// Hosts and origins that are allowed. Clients of TikFinity send no token, so none is required.
+    pub access: Access,
+}
+
+/// Like [`serve_both`], without TikFinity's format on a second listener.
+pub async fn serve<L: Listener<Addr: Peer>>(listener: L, server: Server) {
+    serve_both(listener, None, server).await;
+}
+
+/// Serves until [`Control::shutdown`] is cancelled. Then the server stops accepting connections, flushes
+/// every WebSocket, closes it with 1001, and drops connections that take longer than [`Bounds::drain_max`].
+///
+/// Publish the last events before cancelling.
+pub async fn serve_both<L: Listener<Addr: Peer>>(
+    mut listener: L,
+    tikfinity: Option<Tikfinity<L>>,
+    server: Server,
+) {
+    let Server { hub, control, config } = server;
+    let bounds = config.bounds;
+    let connections = Connections::new(bounds, config.tls);
+    let shutdown = control.shutdown().clone();
+    let started = clock::now();
+    let feeds = Feeds::new(hub.clone(), control.clone());
+    let own = || Sockets::new(feeds, config.sockets, config.lobby, started);
+    let sockets = config.handlers.as_ref().map_or_else(own, |handlers| handlers.sockets().clone());
+    if let Some(door) = &config.door {
+        door.attach(&sockets);
+    }
+    let folder = config.recordings.directory.clone();
+    // Runs detached: startup need not wait for it.
+    drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder, None)));
+    let shared = Shared {
+        hub: hub.clone(),
+        control,
+        started,
+        subscribers_max: config.subscribers_max,
+        client_id_chars_max: config.lobby.client_id_chars_max,
+        tikfinity: tikfinity.as_ref().map(|it| it.url.as_str().into()),
+    };
+    let app = App {
+        shared,
+        connections: connections.clone(),
+        sockets: sockets.clone(),
+        shelf: Arc::new(Shelf::new(config.recordings)),
+        metrics: Metrics::default(),
+        lost_log_lines: config.lost_log_lines,
+        door: config.door,
+        #[cfg(feature = "mock")]
+        mock: Arc::default(),
+        handlers: config.handlers,
+    };
+    let ids = trace::Ids::new(&hub.name_here(), app.metrics.clone());
+    let router = router::router(app.clone(), config.access, ids.clone(), bounds.body_bytes_max);
+    let (mut tikfinity, tikfinity_router) = match tikfinity {
+        Some(Tikfinity { listener, access, .. }) => {
+            (Some(listener), router::tikfinity(app.clone(), access, ids))
+        }
+        None => (None, Router::new()),
+    };
+    let mut heartbeat = every(config.sockets.heartbeat_interval());
+    let mut statistics = every(STATISTICS_INTERVAL);
+    loop {
+        select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            _ = heartbeat.tick() => sockets.heartbeat(),
+            _ = statistics.tick() => statistics::log(&app),
+            (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
+            (io, peer) = accept(tikfinity.as_mut()) => {
+                connections.without_tls().spawn(io, peer.ip(), tikfinity_router.clone(), shutdown.clone());
+            }
+        }
+    }
+    drop((listener, tikfinity));
+    info!("🔔 Shutting down");
+    statistics::log(&app);
+    sockets.shut_down();
+    hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
+    let deadline = clock::now() + bounds.drain_max;
+    if timeout_at(deadline, connections.ended()).await.is_err() {
+        warn!("❌ Dropping connections that did not close in time");
+        connections.abort();
+        connections.ended().await;
+    }
+    if timeout_at(clock::now() + CLEANUP_MAX, app.shelf.ended()).await.is_err() {
+        warn!("❌ Temporary files of an upload are left behind; the next start removes them");
+    }
+    info!("🔔 Stopped");
+}
+
+/// Returns an interval whose first tick comes after one period.
+fn every(interval: Duration) -> Interval {
+    let mut ticks = interval_at(clock::now() + interval, interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn accept<L: Listener<Addr: Peer>>(listener: Option<&mut L>) -> (L::Io, L::Addr) {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}

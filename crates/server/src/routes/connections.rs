@@ -1,0 +1,166 @@
+//! `/connections` and `/stats`: the open WebSockets, and the last that have left.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection, rejection::PathRejection},
+    http::Uri,
+};
+use livetape_core::{
+    error::{Code, Problem, close},
+    ws_frame::REASON_BYTES_MAX,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+
+use super::{
+    App,
+    body::parse_body,
+    connect::name,
+    query,
+    rooms::{Delivered, NewMessage},
+};
+use crate::{
+    lobby::{ConnectionView, Lobby, LobbyStats, Metadata},
+    state::refusal::Refusal,
+    ws::{
+        end::check_close,
+        left::{LEFT_MAX, LeftView},
+    },
+};
+
+type RawBody = Result<Bytes, BytesRejection>;
+type Id = Result<Path<String>, PathRejection>;
+type IdAndRoom = Result<Path<(String, String)>, PathRejection>;
+
+/// Response of `GET /connections` and `POST /connections/close`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Connections {
+    /// The open connections, oldest first.
+    connections: Vec<ConnectionView>,
+    /// The last hundred that have left, in the order in which they did; only in `GET /connections`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = LEFT_MAX))]
+    left: Option<Vec<LeftView>>,
+}
+
+pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Connections>, Refusal> {
+    let mut room = None;
+    for (key, value) in query::pairs(&uri)? {
+        match key.as_str() {
+            "room" => room = Some(value),
+            _ => return Err(query::unknown_key(&key, &["room"]).into()),
+        }
+    }
+    let connections = app.sockets.views(|lobby| lobby.connection_views(room.as_deref()))?;
+    Ok(Json(Connections { connections, left: Some(app.sockets.left()) }))
+}
+
+/// Returns the connection that `f` returns, with its position.
+fn one(
+    app: &App,
+    f: impl FnOnce(&mut Lobby) -> Result<ConnectionView, Problem>,
+) -> Result<Json<ConnectionView>, Refusal> {
+    let [view] = app.sockets.views(|lobby| f(lobby).map(|view| [view]))?;
+    Ok(Json(view))
+}
+
+pub(crate) async fn get(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
+    let id = name(id)?;
+    one(&app, |lobby| lobby.connection_view(&id))
+}
+
+pub(crate) async fn put_metadata(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<ConnectionView>, Refusal> {
+    let id = name(id)?;
+    let metadata: Metadata = parse_body(body)?;
+    one(&app, |lobby| lobby.put_metadata(&id, metadata))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Close {
+    /// Close code that a server may send; 1000 by default.
+    #[schemars(range(min = 1000, max = 4999), extend("not" = json!({ "anyOf": [
+        { "minimum": 1004, "maximum": 1006 },
+        { "minimum": 1015, "maximum": 2999 },
+    ] })))]
+    #[serde(default, deserialize_with = "given")]
+    code: Option<u16>,
+    #[serde(default)]
+    #[schemars(length(max = REASON_BYTES_MAX))]
+    reason: String,
+    /// Cuts the connection at once, without a close frame: clients report 1006.
+    #[serde(default)]
+    abort: bool,
+}
+
+/// Reads a code, which may be left out, but not null.
+fn given<'de, D: Deserializer<'de>>(code: D) -> Result<Option<u16>, D::Error> {
+    u16::deserialize(code).map(Some)
+}
+
+impl Close {
+    /// Returns the close code and reason; 1006 to cut the connection.
+    fn check(self) -> Result<(u16, String), Problem> {
+        let Self { code, reason, abort } = self;
+        if abort {
+            if code.is_some() || !reason.is_empty() {
+                let message = "`abort` sends no close frame, so it has neither code nor reason";
+                return Err(Problem::new(Code::BadRequest, message).hint(ABORT));
+            }
+            return Ok((close::ABNORMAL, reason));
+        }
+        let code = code.unwrap_or(close::NORMAL);
+        if code == close::ABNORMAL {
+            let message = "1006 cannot be sent: clients report it if no close frame arrives";
+            return Err(Problem::new(Code::BadRequest, message).hint(ABORT));
+        }
+        check_close(code, &reason)?;
+        Ok((code, reason))
+    }
+}
+
+/// How to cut a connection.
+const ABORT: &str = r#"send only {"abort":true} to cut the connection without a close frame"#;
+
+pub(crate) async fn dismiss(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<ConnectionView>, Refusal> {
+    let id = name(id)?;
+    let (code, reason) = parse_body::<Close>(body)?.check()?;
+    one(&app, |lobby| lobby.dismiss(&id, code, reason))
+}
+
+pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result<Json<Connections>, Refusal> {
+    let (code, reason) = parse_body::<Close>(body)?.check()?;
+    let connections = app.sockets.views(|lobby| Ok(lobby.dismiss_all(code, &reason)))?;
+    Ok(Json(Connections { connections, left: None }))
+}
+
+pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {
+    let id = name(id)?;
+    let NewMessage { message } = parse_body(body)?;
+    app.sockets.with(|lobby| lobby.tell(&id, &message))?;
+    Ok(Json(Delivered { recipients: 1 }))
+}
+
+pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+    let (id, room) = name(path)?;
+    one(&app, |lobby| lobby.join_room(&id, &room))
+}
+
+pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+    let (id, room) = name(path)?;
+    one(&app, |lobby| lobby.leave_room(&id, &room))
+}
+
+pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {
+    Json(app.sockets.with(|lobby| lobby.stats()))
+}

@@ -1,0 +1,316 @@
+//! The directory of recordings, plus the built-in one.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, TryLockError},
+    io::{self, BufReader, Cursor, Read},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use livetape_core::{
+    error::{Code, Problem},
+    event::Millis,
+    recording::{self, USER_TAG, is_plain_name},
+};
+use livetape_engine::demo::{DEMO, DEMO_BYTES};
+use livetape_io::files;
+use livetape_tools::{
+    glance::{Glance, glance},
+    info::{Info, info},
+    missing::missing,
+    timeline::{Chart, chart},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    Recordings,
+    cache::{Cache, Version},
+    on_thread,
+    report::ImportReport,
+};
+
+/// Maximum number of listed files; the rest are counted.
+const LISTED_MAX: usize = 1000;
+/// Maximum number of cached charts, a few hundred kilobytes each.
+const CHARTS_MAX: usize = 16;
+/// Maximum number of recordings that are read completely at the same time.
+const READING_MAX: usize = 2;
+const ENDING: &str = "bin";
+
+/// Summary of a recording, from its header and end.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedRecording {
+    /// Name of the recording in `/replay/load` and `/recordings/{name}`.
+    name: String,
+    /// Size of the file, in bytes.
+    bytes: u64,
+    /// When the file was last modified.
+    modified: Option<Millis>,
+    /// Duration, if the end of the file states it.
+    duration_ms: Option<u64>,
+    /// Whether it was sealed. A recording in progress is not.
+    sealed: bool,
+    /// Whether it is part of the program and read-only.
+    built_in: bool,
+    /// `unknown`, `private`, `scrubbed` or `synthetic`, from the header.
+    privacy: Option<&'static str>,
+    /// Origin of the recording: `live`, `har`, `synthetic`, …, from the header.
+    source: Option<String>,
+    /// User whose room was recorded, from the header.
+    user: Option<String>,
+    /// Wall-clock time of the start, from the header.
+    started: Option<String>,
+    /// Why it cannot be replayed.
+    problem: Option<Code>,
+    /// Result of the import, in the response to the upload of a capture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) import: Option<ImportReport>,
+}
+
+/// Everything known about a recording.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) bytes: u64,
+    pub(super) built_in: bool,
+    pub(super) info: Info,
+    pub(super) chart: Chart,
+}
+
+/// The recordings on disk, with caches and locks.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(super) options: Recordings,
+    glances: Cache<Result<Glance, Code>>,
+    wholes: Cache<Arc<Whole>>,
+    turns: Semaphore,
+    changing: Mutex<HashSet<String>>,
+    /// Uploads being written.
+    pub(super) writing: TaskTracker,
+}
+
+/// Lock on a name until it is dropped, so that only one change runs at a time.
+#[derive(Debug)]
+pub(super) struct Changing {
+    shelf: Arc<Shelf>,
+    name: String,
+}
+
+impl Shelf {
+    pub(crate) fn new(options: Recordings) -> Self {
+        Self {
+            options,
+            glances: Cache::new(LISTED_MAX),
+            wholes: Cache::new(CHARTS_MAX),
+            turns: Semaphore::new(READING_MAX),
+            changing: Mutex::default(),
+            writing: TaskTracker::new(),
+        }
+    }
+
+    /// Waits until the uploads that were being written have removed their temporary files.
+    pub(crate) async fn ended(&self) {
+        self.writing.close();
+        self.writing.wait().await;
+    }
+
+    /// Lists the recordings, and counts the files that are not listed.
+    pub(super) fn list(&self) -> Result<(Vec<ListedRecording>, usize), Problem> {
+        let (mut names, unnamed) = self.names()?;
+        names.sort();
+        let unlisted = names.len().saturating_sub(LISTED_MAX) + unnamed;
+        names.truncate(LISTED_MAX);
+        // Files that were deleted in the meantime are skipped.
+        let found = names.into_iter().filter_map(|name| self.entry(&name).ok());
+        Ok((std::iter::once(self.entry(DEMO)).flatten().chain(found).collect(), unlisted))
+    }
+
+    /// Returns the names of all recordings, and the number of files whose names are not allowed.
+    fn names(&self) -> Result<(Vec<String>, usize), Problem> {
+        let entries = match fs::read_dir(&self.options.directory) {
+            Ok(entries) => entries,
+            // The directory is created with the first recording.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((vec![], 0)),
+            Err(error) => return Err(self.explain("the directory", &error)),
+        };
+        let (mut names, mut unnamed) = (Vec::new(), 0);
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.extension().is_none_or(|ending| ending != ENDING)
+                || !path.symlink_metadata().is_ok_and(|it| it.is_file())
+            {
+                continue;
+            }
+            match path.file_stem().and_then(|name| name.to_str()) {
+                Some(DEMO) => {}
+                Some(name) if is_plain_name(name) => names.push(name.to_owned()),
+                _ => unnamed += 1,
+            }
+        }
+        Ok((names, unnamed))
+    }
+
+    /// Returns the summary of one recording.
+    pub(super) fn entry(&self, name: &str) -> Result<ListedRecording, Problem> {
+        let version = self.version(name)?;
+        let seen = match self.glances.get(&version) {
+            Some(seen) => seen,
+            None => {
+                let seen = self.look(name, version.bytes)?;
+                self.glances.put(version.clone(), seen.clone());
+                seen
+            }
+        };
+        let (glance, problem) = match seen {
+            Ok(glance) => (glance, None),
+            Err(code) => (Glance::default(), Some(code)),
+        };
+        let header = glance.header.unwrap_or_default();
+        let told = |text: String| (!text.is_empty()).then_some(text);
+        Ok(ListedRecording {
+            bytes: version.bytes,
+            modified: version.modified.map(millis),
+            duration_ms: glance.duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
+            sealed: glance.sealed,
+            built_in: name == DEMO,
+            privacy: (!header.privacy.is_empty()).then_some(header.privacy),
+            source: told(header.source),
+            user: header.tags.get(USER_TAG).cloned(),
+            started: header.started,
+            problem,
+            import: None,
+            name: version.name,
+        })
+    }
+
+    fn look(&self, name: &str, bytes: u64) -> Result<Result<Glance, Code>, Problem> {
+        let seen = if name == DEMO {
+            glance(Cursor::new(DEMO_BYTES), bytes)
+        } else {
+            glance(self.open(name)?, bytes)
+        };
+        Ok(seen.map_err(|error| error.code()))
+    }
+
+    /// Returns everything known about a recording. Reads each version of a file at most once.
+    pub(super) async fn whole(self: &Arc<Self>, name: &str) -> Result<Arc<Whole>, Problem> {
+        let closed = |_| Problem::new(Code::ShuttingDown, "the server is shutting down");
+        let _turn = self.turns.acquire().await.map_err(closed)?;
+        let (shelf, name) = (Arc::clone(self), name.to_owned());
+        on_thread(move || {
+            let version = shelf.version(&name)?;
+            if let Some(known) = shelf.wholes.get(&version) {
+                return Ok(known);
+            }
+            let unreadable =
+                |error: recording::Error| Problem::new(error.code(), format!("cannot read {name}: {error}"));
+            let whole = Arc::new(Whole {
+                bytes: version.bytes,
+                built_in: name == DEMO,
+                info: info(shelf.bytes(&name)?).map_err(unreadable)?,
+                chart: chart(shelf.bytes(&name)?).map_err(unreadable)?,
+            });
+            shelf.wholes.put(version, Arc::clone(&whole));
+            Ok(whole)
+        })
+        .await?
+    }
+
+    pub(super) fn bytes(&self, name: &str) -> Result<Box<dyn Read>, Problem> {
+        Ok(if name == DEMO { Box::new(DEMO_BYTES) } else { Box::new(BufReader::new(self.open(name)?)) })
+    }
+
+    pub(super) fn version(&self, name: &str) -> Result<Version, Problem> {
+        let name = name.to_owned();
+        if name == DEMO {
+            return Ok(Version { name, bytes: DEMO_BYTES.len() as u64, modified: None });
+        }
+        let metadata = self.path(&name).symlink_metadata().map_err(|error| self.explain(&name, &error))?;
+        if !metadata.is_file() {
+            return Err(self.missing(&name));
+        }
+        Ok(Version { name, bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
+
+    pub(super) fn open(&self, name: &str) -> Result<File, Problem> {
+        files::open_inside(&self.path(name)).map_err(|error| self.explain(name, &error))
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.options.directory.join(format!("{name}.{ENDING}"))
+    }
+
+    /// Converts a file system error into a problem that reveals no path.
+    pub(super) fn explain(&self, name: &str, error: &io::Error) -> Problem {
+        match error.kind() {
+            // Only regular files count as recordings.
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
+                self.missing(name)
+            }
+            kind => Problem::new(Code::Io, format!("cannot read or write {name}: {kind}")),
+        }
+    }
+
+    pub(super) fn missing(&self, name: &str) -> Problem {
+        missing(&self.options.directory, name)
+    }
+
+    /// Locks a name in order to change its file.
+    pub(super) fn change(self: &Arc<Self>, name: &str) -> Result<Changing, Problem> {
+        if name == DEMO {
+            return Err(Problem::new(Code::ReadOnlyRecording, format!("`{DEMO}` is built in")));
+        }
+        let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if !changing.insert(name.to_owned()) {
+            let problem = Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed"));
+            return Err(problem.hint("try again when the change is complete"));
+        }
+        Ok(Changing { shelf: Arc::clone(self), name: name.to_owned() })
+    }
+}
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        let mut changing = self.shelf.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        changing.remove(&self.name);
+    }
+}
+
+/// Rejects changes to a file that a recorder is writing. The recorder holds a lock on it.
+pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
+    let Ok(file) = files::open_inside(path) else { return Ok(()) };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being recorded")))
+        }
+        // On file systems without locks, no recorder holds one.
+        _ => Ok(()),
+    }
+}
+
+fn millis(time: SystemTime) -> Millis {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_file_system_reveal_no_path() {
+        let shelf = Shelf::new(Recordings { directory: "/srv/shows".into(), ..Recordings::default() });
+        let error = |kind| io::Error::new(kind, "/srv/shows/show.bin");
+        let denied = shelf.explain("show", &error(io::ErrorKind::PermissionDenied));
+        assert_eq!(
+            (denied.code, &*denied.message),
+            (Code::Io, "cannot read or write show: permission denied")
+        );
+        let missing = shelf.explain("show", &error(io::ErrorKind::NotFound));
+        assert_eq!(missing.code, Code::RecordingNotFound);
+        assert!(!missing.to_string().contains("/srv"), "{missing}");
+    }
+}

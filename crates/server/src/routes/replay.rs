@@ -1,0 +1,160 @@
+//! `/replay`: controls the replay. Each order returns the resulting state.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::Uri,
+};
+use livetape_core::{
+    error::{Code, Problem},
+    recording::NAME_BYTES_MAX,
+};
+use livetape_feed::{
+    control::{ReplayOrder, ReplayState, STEPS_MAX, Speed},
+    hub::TruthAt,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    App,
+    body::parse_body,
+    offset::{Offset, read_offset},
+    query, recordings,
+};
+use crate::state::refusal::Refusal;
+
+type ReplayResult = Result<Json<ReplayState>, Refusal>;
+type RawBody = Result<Bytes, BytesRejection>;
+
+pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
+    Ok(Json(app.shared.control.replay().ok_or_else(no_replay)?))
+}
+
+/// Returns what clients should have counted.
+pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
+    let mut until = None;
+    for (key, value) in query::pairs(&uri)? {
+        if key != "until" {
+            return Err(query::unknown_key(&key, &["until"]).into());
+        }
+        let seq = value.parse().map_err(|_| {
+            let message = format!("`until` is not the number of an event: `{value}`");
+            Problem::new(Code::BadRequest, message).hint("write the `seq` of the last event to count")
+        })?;
+        until = Some(seq);
+    }
+    app.shared.control.replay().ok_or_else(no_replay)?;
+    Ok(Json(app.shared.hub.truth(until)?))
+}
+
+pub(crate) async fn play(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Empty {}| Ok(ReplayOrder::Play)).await
+}
+
+pub(crate) async fn pause(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Empty {}| Ok(ReplayOrder::Pause)).await
+}
+
+pub(crate) async fn seek(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
+}
+
+pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |SetSpeed { speed }| read_speed(&speed).map(ReplayOrder::Speed)).await
+}
+
+pub(crate) async fn step(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Step { count }| Ok(ReplayOrder::Step(count))).await
+}
+
+pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, read_loop).await
+}
+
+pub(crate) async fn load(State(app): State<App>, body: RawBody) -> ReplayResult {
+    send_order(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
+}
+
+fn no_replay() -> Problem {
+    Problem::new(Code::NoReplay, "no replay is running")
+}
+
+/// Parses the body into an order and sends it to the replay.
+async fn send_order<T: DeserializeOwned>(
+    app: App,
+    body: RawBody,
+    read: impl FnOnce(T) -> Result<ReplayOrder, String>,
+) -> ReplayResult {
+    let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
+    Ok(Json(app.shared.control.order(order).await?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Empty {}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seek {
+    #[schemars(with = "Offset")]
+    offset: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetSpeed {
+    #[schemars(with = "Speed")]
+    speed: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = STEPS_MAX))]
+    count: u32,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Loop {
+    /// Number of laps; repeats until stopped if absent.
+    #[schemars(range(min = 1))]
+    laps: Option<u32>,
+    #[schemars(with = "Option<Offset>")]
+    from: Option<Value>,
+    #[schemars(with = "Option<Offset>")]
+    to: Option<Value>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Load {
+    #[schemars(extend("pattern" = recordings::NAME_PATTERN), length(max = NAME_BYTES_MAX))]
+    recording: String,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn read_speed(value: &Value) -> Result<Speed, String> {
+    match value {
+        Value::String(text) => match text.parse()? {
+            Speed::Max => Ok(Speed::Max),
+            Speed::Times(_) => Err(format!("`speed` is a text: send {text} without quotation marks")),
+        },
+        other => other.to_string().parse(),
+    }
+}
+
+fn read_loop(Loop { laps, from, to }: Loop) -> Result<ReplayOrder, String> {
+    let from = from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
+    let to = to.as_ref().map(read_offset).transpose()?;
+    Ok(ReplayOrder::Loop { laps, from, to })
+}

@@ -1,0 +1,150 @@
+//! `/health`, `/ready` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
+
+use std::iter;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State, rejection::PathRejection},
+};
+use livetape_feed::{
+    control::{LookupState, Mode, NodesStatus, Status, not_current},
+    hub::Hub,
+};
+use livetape_io::clock;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{App, connect};
+use crate::{
+    access::bearer::ReadOnly,
+    state::{API_VERSION, refusal::Refusal},
+};
+
+/// Response of `GET /health`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Health {
+    status: &'static str,
+    version: &'static str,
+    /// Version of the feed and the REST API; incompatible changes increase it.
+    api_version: u32,
+    /// Seconds since the start.
+    uptime: u64,
+    /// What runs on the main channel.
+    mode: Mode,
+    user: Option<String>,
+    clients: usize,
+    /// Whether the token of this request allows reading only.
+    read_only: bool,
+    /// URL of the feed in TikFinity's format, with `--tikfinity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tikfinity: Option<String>,
+    /// Memory use, if the system reports it.
+    memory: Option<Memory>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Memory {
+    /// Resident set size, in bytes.
+    rss: usize,
+}
+
+pub(crate) async fn health(State(app): State<App>, read_only: Option<Extension<ReadOnly>>) -> Json<Health> {
+    let status = app.shared.control.status();
+    Json(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        api_version: API_VERSION,
+        uptime: (clock::now() - app.shared.started).as_secs(),
+        mode: status.mode,
+        user: status.username,
+        clients: app.shared.subscriber_count(),
+        read_only: read_only.is_some(),
+        tikfinity: app.shared.tikfinity.as_deref().map(str::to_owned),
+        memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
+    })
+}
+
+/// Response of `GET /ready`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Readiness {
+    status: &'static str,
+}
+
+/// Tells load balancers whether to send clients here. Unlike `/health`, which decides about restarts: those
+/// would disconnect the clients of a process that waits for the others.
+pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Readiness>, Refusal> {
+    app.shared.control.nodes().map_or(Ok(()), |nodes| nodes.check())?;
+    Ok(Json(Readiness { status: "ok" }))
+}
+
+/// Response of `GET /status`: the state of the source, and its subscribers.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Overview {
+    #[serde(flatten)]
+    status: Status,
+    /// Number of clients that subscribe to its events; for a user, on all channels that show the user.
+    clients: usize,
+    /// Number of observers (`observer=1`).
+    observers: usize,
+    /// Number of events that the slowest client has not been sent yet.
+    behind: u64,
+    /// The budget of look-ups at the upstream, which all rooms share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookups: Option<LookupState>,
+    #[serde(flatten)]
+    nodes: NodesStatus,
+}
+
+impl Overview {
+    /// The state of the main channel. `other` is the channel of a token that shows the same user.
+    fn main(app: &App, status: Status, other: Option<&Hub>) -> Json<Self> {
+        let control = &app.shared.control;
+        let (lookups, nodes) = (Some(control.limit().state()), control.nodes_status());
+        let hubs = iter::once(&app.shared.hub).chain(other);
+        Json(Self { lookups, nodes, ..Self::of(status, hubs) })
+    }
+
+    fn of<'a>(status: Status, hubs: impl Iterator<Item = &'a Hub>) -> Self {
+        let (lookups, nodes) = (None, NodesStatus::default());
+        let nobody = Self { status, clients: 0, observers: 0, behind: 0, lookups, nodes };
+        hubs.fold(nobody, |sum, hub| Self {
+            clients: sum.clients + hub.subscriber_count(),
+            observers: sum.observers + hub.observer_count(),
+            behind: sum.behind.max(hub.behind()),
+            ..sum
+        })
+    }
+}
+
+pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
+    Overview::main(&app, app.shared.control.status(), None)
+}
+
+pub(crate) async fn status_of(
+    State(app): State<App>,
+    user: Result<Path<String>, PathRejection>,
+) -> Result<Json<Overview>, Refusal> {
+    let user = connect::name(user)?;
+    let (status, channels) = (app.shared.control.status(), app.shared.control.channels());
+    let hub = channels.find(&user);
+    if status.is_of(&user) {
+        return Ok(Overview::main(&app, status, hub.as_ref()));
+    }
+    // A user whose room was opened by a token is current, too.
+    let room = channels.status(&user).zip(hub);
+    let overview = room.map(|(status, hub)| Json(Overview::of(status, iter::once(&hub))));
+    overview.ok_or_else(|| not_current(&user).into())
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ShuttingDown {
+    status: &'static str,
+}
+
+/// Responds before the server stops, because the shutdown completes requests in progress.
+pub(crate) async fn shutdown(State(app): State<App>) -> Json<ShuttingDown> {
+    app.shared.control.shut_down();
+    Json(ShuttingDown { status: "shutting_down" })
+}

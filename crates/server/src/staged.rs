@@ -1,0 +1,366 @@
+//! A case that is played: its changed recording, the door to the feed, and the script of its connections.
+
+use std::{
+    iter,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use livetape_cases::{
+    report::{Failure, Habit, moment},
+    script::{
+        self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, Answer, BACK_MAX, How, RATE_OVER,
+        RECENT_MAX, REFUSED_FOR, Spot,
+    },
+    table::Case,
+};
+use livetape_core::error::{Code, Problem, close};
+use livetape_engine::source::{Gates, Tape};
+use livetape_feed::{
+    control::{Control, ReplayOrder, ReplayPhase},
+    hub::{CloseReason, Hub},
+};
+use livetape_io::clock;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::Door;
+
+/// Maximum size of a recording that a case changes or breaks, in bytes: it is held in memory.
+pub const RECORDING_BYTES_MAX: u64 = 32 << 20;
+/// Time between two looks at what clients do.
+const LOOK: Duration = Duration::from_millis(20);
+/// Maximum time for clients to confirm what they were sent.
+const CONFIRM_MAX: Duration = Duration::from_secs(10);
+/// Mean time between attempts below which nothing grows that could start over.
+const HARDLY_WAITS: Duration = Duration::from_millis(300);
+/// Maximum number of attempts of each client with a position that is forgotten: it is told so each time.
+const LOST_MAX: usize = 3;
+
+/// A case, ready to be played. Clones share its state.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// The case.
+    pub case: &'static Case,
+    /// The changed recording.
+    pub tape: Tape,
+    /// What clients get instead of the feed.
+    pub door: Door,
+    gates: Gates,
+    /// Where each break happens.
+    places: Arc<[Spot]>,
+    progress: Arc<Mutex<Progress>>,
+    /// Number of clients that the show waits for.
+    clients: usize,
+    /// Whether it stops if clients do not come back.
+    gives_up: bool,
+}
+
+/// What has been seen so far.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// What the clients did wrong.
+    pub complaints: Vec<Failure>,
+    /// What clients are waited for to do.
+    pub awaited: Option<String>,
+    /// What the clients of a room were waited for in vain to do.
+    pub left_undone: Option<String>,
+    /// Whether a client came back to a room that was over: nothing has told it the end, so it may wait for the next one.
+    pub is_back_in_vain: bool,
+}
+
+impl Progress {
+    /// Whether the clients were not told the end of the show.
+    #[must_use]
+    pub fn says_no_end(&self) -> bool {
+        self.left_undone.is_some() || self.is_back_in_vain
+    }
+}
+
+impl Staged {
+    /// Changes a recording for a case, whose show begins when as many clients are connected.
+    ///
+    /// # Errors
+    /// `bad_request` if the recording is too long to be changed; any failure of reading it.
+    pub fn new(case: &'static Case, tape: &Tape, clients: usize) -> Result<Self, Problem> {
+        let changed = tape.changed(case, RECORDING_BYTES_MAX)?;
+        let places: Arc<[Spot]> = match case.script.breaks {
+            [] => Arc::default(),
+            breaks => script::spots(changed.items()?, breaks).into(),
+        };
+        // The first one is before everything.
+        let gates = Gates::new(iter::once(0).chain(places.iter().map(|place| place.items)));
+        let door = Door::default();
+        door.deny(case.script.refused.iter().copied(), case.script.always);
+        let tape = changed.with_gates(gates.clone());
+        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), clients, gives_up: false })
+    }
+
+    /// Stops if clients do not come back in time. Otherwise the show waits for them.
+    #[must_use]
+    pub fn giving_up(self) -> Self {
+        Self { gives_up: true, ..self }
+    }
+
+    /// Returns the numbers of events before each break of the connections, or, if `starts_over`, before the
+    /// recording starts over.
+    #[must_use]
+    pub fn breaks(&self, starts_over: bool) -> Vec<usize> {
+        let breaks = self.places.iter().zip(self.case.script.breaks);
+        breaks.filter(|(_, it)| it.how.starts_over() == starts_over).map(|(place, _)| place.events).collect()
+    }
+
+    /// Returns what has been seen so far.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.lock(|progress| progress.clone())
+    }
+
+    /// Performs the script, from before the first client until everything after the show is judged, or until
+    /// clients do not come back. Tells `tell` what happens, in one line each.
+    pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
+        if self.is_let_in().await {
+            self.begin(hub).await;
+            for (index, spot) in self.places.iter().enumerate() {
+                self.gates.reached(index + 1).await;
+                if !self.break_at(index, *spot, hub, control, &tell).await {
+                    return;
+                }
+            }
+            while control.replay().is_none_or(|replay| replay.state != ReplayPhase::Ended) {
+                sleep_until(clock::now() + LOOK).await;
+            }
+            self.confirmed(hub).await;
+            if self.case.script.ends {
+                tell("all connections are closed with 1000");
+                self.end(hub).await;
+            }
+        }
+    }
+
+    /// Waits until a client gets the feed. Returns whether any will.
+    async fn is_let_in(&self) -> bool {
+        loop {
+            let attempts = self.door.attempts();
+            let now = clock::now();
+            let Some(last) = attempts.last() else {
+                // Attempts that are reset do not reach the door, and the first one was before the server serves.
+                let is_late = self.gives_up && !self.case.script.late.is_zero();
+                let since = self.door.serves_since().filter(|_| is_late);
+                if since.is_some_and(|since| now > since + BACK_MAX) {
+                    let within = BACK_MAX.as_secs();
+                    self.complain(&format!(
+                        "did not try again within {within} s after its first attempt was reset"
+                    ));
+                    return false;
+                }
+                sleep_until(clock::now() + LOOK).await;
+                continue;
+            };
+            if last.is_let_in {
+                self.lock(|progress| progress.awaited = None);
+                return true;
+            }
+            if self.case.script.always.is_some() {
+                if now > attempts[0].at + REFUSED_FOR || attempts.len() > ATTEMPTS_A_MINUTE_MAX {
+                    self.judge_rate(&attempts.iter().map(|attempt| attempt.at).collect::<Vec<_>>());
+                    return false;
+                }
+            } else {
+                let what = format!("try again after attempt {}: {}", attempts.len(), self.case.what);
+                if now > last.at + BACK_MAX {
+                    self.complain(&format!("did not {what} within {} s", BACK_MAX.as_secs()));
+                    return false;
+                }
+                self.lock(|progress| progress.awaited = Some(what));
+            }
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+
+    fn judge_rate(&self, attempts: &[Instant]) {
+        let since = clock::now() - RATE_OVER;
+        let recent = attempts.iter().filter(|at| **at > since).count();
+        let (count, took) = (attempts.len(), clock::now().duration_since(attempts[0]).as_secs_f64());
+        let (within, over) = (REFUSED_FOR.as_secs(), RATE_OVER.as_secs());
+        let rate = if count > ATTEMPTS_A_MINUTE_MAX {
+            format!(
+                "{count} times in {took:.0} s; within {within} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
+            )
+        } else if recent > RECENT_MAX {
+            format!("{recent} times in the last {over} of {took:.0} s; there, at most {RECENT_MAX} are right")
+        } else {
+            return;
+        };
+        let message = format!("tried to connect {rate}{}", self.usual_cause(attempts));
+        self.fail(Failure { habit: Some(Habit::Hammers), ..Failure::new("connection", &message) });
+    }
+
+    /// Holds the show until as many clients as it waits for have answered a ping: some close their first connection at
+    /// once and open another one.
+    async fn begin(&self, hub: &Hub) {
+        loop {
+            hub.wait_for_subscribers(self.clients).await;
+            self.confirmed(hub).await;
+            if hub.subscriber_count() >= self.clients {
+                break;
+            }
+        }
+        self.gates.open(0);
+    }
+
+    /// Waits until clients have been sent everything, and their sockets have answered a ping after that.
+    async fn confirmed(&self, hub: &Hub) {
+        let confirmed = async {
+            hub.wait_until_read().await;
+            self.door.answered().await;
+        };
+        // The show itself waits for the slowest client, and judges it.
+        let _ = timeout(CONFIRM_MAX, confirmed).await;
+    }
+
+    /// Returns why clients of this case usually try too often.
+    fn usual_cause(&self, attempts: &[Instant]) -> &'static str {
+        let took = attempts[attempts.len() - 1].duration_since(attempts[0]);
+        match self.case.script.always {
+            _ if took < HARDLY_WAITS * u32::try_from(attempts.len()).unwrap_or(u32::MAX) => {
+                ": it hardly waits between attempts"
+            }
+            Some(Answer::Offline | Answer::Wrong) => {
+                ": often the wait starts over with any message, and so with the `error`"
+            }
+            _ => "",
+        }
+    }
+
+    /// Breaks all connections, and waits until as many are back. Returns whether they are.
+    async fn break_at(
+        &self,
+        index: usize,
+        spot: Spot,
+        hub: &Hub,
+        control: &Control,
+        tell: &impl Fn(&str),
+    ) -> bool {
+        let how = self.case.script.breaks[index].how;
+        let _ = control.order(ReplayOrder::Pause).await;
+        self.confirmed(hub).await;
+        let before = hub.subscriber_count();
+        let close = |code, reason: &'static str| hub.dismiss(&CloseReason { code, reason: reason.into() });
+        let done = match how {
+            How::Close(code) => {
+                close(code, "case");
+                format!("closed with {code}")
+            }
+            How::Cut => {
+                close(close::ABNORMAL, "");
+                "cut".to_owned()
+            }
+            How::LosePosition => {
+                self.door.lose_positions();
+                close(Code::Io.close_code(), "case");
+                "closed with 1011 and its position forgotten".to_owned()
+            }
+            How::Silence(time) => {
+                sleep_until(clock::now() + time).await;
+                format!("silent for {} s", time.as_secs())
+            }
+            How::Newer => {
+                hub.publish_foreign(script::NEWER_MESSAGE, script::NEWER_MEMBERS);
+                "sent something unknown".to_owned()
+            }
+            How::StartOver => "sent the recording from its start again".to_owned(),
+            How::Restart => {
+                let reason = CloseReason { code: close::GOING_AWAY, reason: "case".into() };
+                hub.restart(&format!("{}-restarted", hub.stream()), 0, &reason);
+                "closed with 1001, as if the server had been started again,".to_owned()
+            }
+        };
+        let at = moment(spot.offset);
+        let connections =
+            if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
+        tell(&format!("{connections} {done} at {at}"));
+        let what = format!("come back after its connection was {done} at {at}");
+        self.lock(|progress| progress.awaited = Some(what.clone()));
+        if let Err(complaint) = self.are_back(hub, before, &what).await {
+            tell(&format!("❌ a client {complaint}"));
+            self.complain(&complaint);
+            if self.gives_up {
+                return false;
+            }
+            hub.wait_for_subscribers(before).await;
+        }
+        tell("all are back: the show goes on");
+        self.lock(|progress| progress.awaited = None);
+        self.gates.open(index + 1);
+        if how.starts_over() {
+            let _ = control.order(ReplayOrder::Seek(Duration::ZERO)).await;
+        }
+        let _ = control.order(ReplayOrder::Play).await;
+        true
+    }
+
+    /// Waits until as many clients as before have the feed, within a time after the break, and after each attempt that
+    /// was rejected since.
+    ///
+    /// # Errors
+    /// What they did instead.
+    async fn are_back(&self, hub: &Hub, before: usize, what: &str) -> Result<(), String> {
+        let broken = clock::now();
+        loop {
+            let attempts = self.door.attempts();
+            let rejected = attempts.iter().rfind(|attempt| !attempt.is_let_in);
+            let last = rejected.map_or(broken, |attempt| attempt.at.max(broken));
+            if clock::now() > last + BACK_MAX {
+                return Err(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+            }
+            let lost = attempts.iter().filter(|attempt| attempt.is_lost).count();
+            if lost > LOST_MAX * before.max(1) {
+                return Err(format!("asked {lost} times for a position that it was told is unknown"));
+            }
+            if timeout(LOOK, hub.wait_for_subscribers(before)).await.is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Closes all connections at the end of the show, and counts who comes back.
+    async fn end(&self, hub: &Hub) {
+        let before = self.door.attempts().len();
+        let over = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
+        let ended = clock::now();
+        while clock::now() < ended + AFTER_END {
+            // Again for those who come back.
+            hub.dismiss(&over);
+            let attempts = self.door.attempts();
+            let again = attempts.len() - before;
+            if again > ATTEMPTS_AFTER_END_MAX {
+                let took = (clock::now() - ended).as_secs_f64();
+                let told = if attempts[before - 1].is_socket {
+                    "close code 1000"
+                } else {
+                    "the event `disconnected`"
+                };
+                self.complain(&format!(
+                    "tried to connect {again} times within {took:.1} s after the end, which it was told by {told}"
+                ));
+                return;
+            }
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+
+    fn complain(&self, message: &str) {
+        self.fail(Failure::new("connection", message));
+    }
+
+    fn fail(&self, failure: Failure) {
+        self.lock(|progress| {
+            progress.awaited = None;
+            progress.complaints.push(failure);
+        });
+    }
+
+    fn lock<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
+        f(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,148 @@
+//! What clients of the main channel get instead of the feed, if a case says so, and a record of their attempts.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use livetape_cases::script::Answer;
+use livetape_core::error::{Cause, Code, Problem};
+use livetape_feed::{control, hub::Since};
+use livetape_io::clock;
+use tokio::time::{Instant, sleep_until};
+
+use super::registry::Sockets;
+
+/// Maximum number of attempts that are remembered. Later ones are only counted.
+const ATTEMPTS_MAX: usize = 1000;
+/// Time between two looks at what clients have confirmed.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// The entrance to the main channel. Clones share it. Observers pass.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    /// The sockets of the server, once it serves, and since when it does.
+    sockets: OnceLock<(Sockets, Instant)>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What the next attempts get.
+    next: VecDeque<Answer>,
+    /// What all others get; `None` for the feed.
+    always: Option<Answer>,
+    /// Whether positions are unknown.
+    is_lost: bool,
+    attempts: Vec<Attempt>,
+}
+
+/// An attempt to connect.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// When it was made.
+    pub at: Instant,
+    /// Whether it got the feed.
+    pub is_let_in: bool,
+    /// Whether it asked for a position that is forgotten.
+    pub is_lost: bool,
+    /// Whether it is a WebSocket, which is told by a close code why it ends.
+    pub is_socket: bool,
+}
+
+/// Why an attempt does not get the feed.
+pub(crate) enum Denied {
+    /// It gets no WebSocket.
+    Http(control::Refusal),
+    /// Its WebSocket is closed, after an event `error` if it is told.
+    Socket { problem: Problem, is_told: bool },
+}
+
+impl Door {
+    /// Sets what the next attempts get, and all others.
+    pub fn deny(&self, next: impl IntoIterator<Item = Answer>, always: Option<Answer>) {
+        let mut state = self.lock();
+        (state.next, state.always) = (next.into_iter().collect(), always);
+    }
+
+    /// Forgets the positions of all clients.
+    pub fn lose_positions(&self) {
+        self.lock().is_lost = true;
+    }
+
+    /// Returns the attempts so far.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.lock().attempts.clone()
+    }
+
+    /// Since when the server serves.
+    pub(crate) fn serves_since(&self) -> Option<Instant> {
+        self.inner.sockets.get().map(|(_, since)| *since)
+    }
+
+    pub(crate) fn attach(&self, sockets: &Sockets) {
+        let _ = self.inner.sockets.set((sockets.clone(), clock::now()));
+    }
+
+    /// Waits until each socket that reads the feed has answered a ping.
+    pub async fn answered(&self) {
+        let Some((sockets, _)) = self.inner.sockets.get() else { return };
+        let number = sockets.ask();
+        while !sockets.have_answered(number) {
+            sleep_until(clock::now() + LOOK).await;
+        }
+    }
+
+    /// Notes an attempt.
+    ///
+    /// # Errors
+    /// If it does not get the feed.
+    pub(crate) fn enter(&self, since: Option<&Since>, is_socket: bool) -> Result<(), Denied> {
+        let mut state = self.lock();
+        let always = state.always;
+        let answer = state.next.pop_front().or(always);
+        let is_lost = state.is_lost && since.is_some();
+        if state.attempts.len() < ATTEMPTS_MAX {
+            let is_let_in = answer.is_none() && !is_lost;
+            state.attempts.push(Attempt { at: clock::now(), is_let_in, is_lost, is_socket });
+        }
+        match answer {
+            Some(answer) => Err(denied(answer)),
+            None if is_lost => {
+                let problem = Problem::new(Code::UnknownPosition, "the case forgets all positions");
+                Err(Denied::Socket { problem, is_told: false })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every state that a panicking holder could leave behind is valid.
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn denied(answer: Answer) -> Denied {
+    let socket =
+        |code, message: &str, is_told| Denied::Socket { problem: Problem::new(code, message), is_told };
+    match answer {
+        Answer::Unauthorized => {
+            Denied::Http(Problem::new(Code::Unauthorized, "the case refuses every token").into())
+        }
+        Answer::Busy(seconds) => {
+            let problem = Problem::capacity(Cause::Subscribers, "the case says that the server is busy");
+            let retry_after = Some(Duration::from_secs(seconds.into()));
+            Denied::Http(control::Refusal { retry_after, ..problem.into() })
+        }
+        Answer::Closed => socket(Code::ConnectionLost, "the case closes this connection", false),
+        Answer::Offline => socket(Code::UserOffline, "the case says that the user is offline", true),
+        Answer::Wrong => socket(Code::InvalidUsername, "the case says that the request is wrong", true),
+    }
+}

@@ -1,0 +1,298 @@
+//! Events of sockets for the program that embeds the server, and its answers.
+//!
+//! All events cross one bounded queue. A socket has at most one event that waits for an answer, and reads its
+//! next message after the answer: a slow program slows down its clients, and nothing piles up.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use livetape_core::error::Code;
+use livetape_feed::hub::MAX_STALL;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use uuid::Uuid;
+
+use super::{end::End, handshake::Handshake};
+use crate::lobby::Metadata;
+
+/// Limits of the events of handled sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandlerLimits {
+    /// Maximum number of events that wait until the program takes them. A socket whose next event finds no
+    /// place for ten seconds is closed with 4101.
+    pub events_max: usize,
+    /// Time for an answer. Without one, what the program could have refused is refused.
+    pub answer_max: Duration,
+    /// Whether events continue without an answer, and after [`Verdict::Failed`].
+    pub fail_open: bool,
+}
+
+impl Default for HandlerLimits {
+    fn default() -> Self {
+        Self { events_max: 256, answer_max: Duration::from_secs(5), fail_open: false }
+    }
+}
+
+/// An event of a socket.
+#[derive(Debug)]
+pub struct Event {
+    /// Identifies the event in [`Handlers::answer`](super::handlers::Handlers::answer); `None` if nothing
+    /// waits for an answer.
+    pub ticket: Option<u64>,
+    /// Id of the connection.
+    pub socket: Uuid,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened on a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It connected. Nothing is read before the answer.
+    Connect {
+        /// Path of the request.
+        path: String,
+        /// Client id.
+        client_id: String,
+        /// The request.
+        handshake: Box<Handshake>,
+    },
+    /// It sent a text message that is not for the lobby.
+    Message(String),
+    /// It sent a binary message.
+    Binary(Bytes),
+    /// It is about to send a message to a room.
+    Say {
+        /// The room.
+        room_id: String,
+        /// JSON of the message.
+        message: String,
+    },
+    /// It is about to join a room.
+    Join(String),
+    /// It is about to leave a room.
+    Leave(String),
+    /// It sent a ping.
+    Ping,
+    /// It sent a pong.
+    Pong,
+    /// It closed. Comes last, once for each socket that connected.
+    Close {
+        /// Close code; 1005 if the client sent none, 1006 if the connection broke.
+        code: u16,
+        /// Reason in the close frame.
+        reason: String,
+        /// What the server knew about it.
+        last: Box<Last>,
+    },
+}
+
+/// The state of a socket when it closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    /// The room that it had joined last.
+    pub room_id: Option<String>,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+/// The answer to an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Continue.
+    Continue,
+    /// Refuse the connection, or drop the message or request.
+    Cancel,
+    /// Continue with this JSON as the message to the room; for other events, the same as `Continue`.
+    Replace(String),
+    /// The program failed to decide: the same as `Cancel`, but reported as `handler_failed`. So is a missing
+    /// answer.
+    Failed,
+}
+
+/// Which optional events the sockets of a path report. They always report [`What::Connect`] and
+/// [`What::Close`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether a connection waits for the answer to [`What::Connect`]: until then, it is not listed, and
+    /// receives no broadcasts or messages to rooms. Otherwise, nothing can refuse it.
+    pub connect: bool,
+    /// [`What::Message`] and [`What::Say`].
+    pub message: bool,
+    /// [`What::Binary`].
+    pub binary: bool,
+    /// [`What::Join`].
+    pub join: bool,
+    /// [`What::Leave`].
+    pub leave: bool,
+    /// [`What::Ping`].
+    pub ping: bool,
+    /// [`What::Pong`].
+    pub pong: bool,
+}
+
+/// The queue of events, and the answers that are missing. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Hooks {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: mpsc::Sender<Event>,
+    answer_max: Duration,
+    fail_open: bool,
+    answers: Mutex<HashMap<u64, Asked>>,
+    last_ticket: AtomicU64,
+    unanswered: AtomicU64,
+}
+
+/// An event that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) answer: oneshot::Sender<Verdict>,
+    /// The connection that the answer accepts, if it is about one.
+    pub(super) connecting: Option<Uuid>,
+}
+
+impl Hooks {
+    pub(super) fn new(limits: HandlerLimits) -> (Self, mpsc::Receiver<Event>) {
+        let HandlerLimits { events_max, answer_max, fail_open } = limits;
+        let (queue, events) = mpsc::channel(events_max.max(1));
+        let shared = Shared {
+            queue,
+            answer_max,
+            fail_open,
+            answers: Mutex::default(),
+            last_ticket: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+        };
+        (Self { shared: Arc::new(shared) }, events)
+    }
+
+    pub(super) fn take(&self, ticket: u64) -> Option<Asked> {
+        self.answers().remove(&ticket)
+    }
+
+    /// Converts `Failed` to `Continue` if handlers fail open.
+    pub(super) fn settle(&self, verdict: Verdict) -> Verdict {
+        if verdict == Verdict::Failed && self.shared.fail_open { Verdict::Continue } else { verdict }
+    }
+
+    pub(super) fn unanswered(&self) -> u64 {
+        self.shared.unanswered.load(Ordering::Relaxed)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, HashMap<u64, Asked>> {
+        // Every state that a panicking holder could leave behind is valid.
+        self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a new socket of a handled path is hooked.
+#[derive(Clone, Debug)]
+pub(crate) struct Hooking {
+    pub(super) hooks: Hooks,
+    pub(super) wanted: Wanted,
+    /// Client id of a client that chooses none, unless another connection has it.
+    pub(super) client_id: Option<String>,
+    /// Subprotocols that the program speaks; empty for any.
+    pub(crate) protocols: Vec<String>,
+    /// The request.
+    pub(crate) handshake: Box<Handshake>,
+}
+
+impl Hooking {
+    /// Returns the hooks of the socket with this id.
+    pub(super) fn socket(self, id: Uuid) -> Hooked {
+        let handshake = Mutex::new(Some(self.handshake));
+        Hooked { hooks: self.hooks, id, wanted: self.wanted, handshake }
+    }
+}
+
+/// The hooks of one socket.
+#[derive(Debug)]
+pub(crate) struct Hooked {
+    hooks: Hooks,
+    id: Uuid,
+    pub(super) wanted: Wanted,
+    /// The request, until it is reported.
+    handshake: Mutex<Option<Box<Handshake>>>,
+}
+
+impl Hooked {
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    pub(super) fn take_handshake(&self) -> Box<Handshake> {
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    /// Reports an event and waits for the answer. A missing one is counted.
+    ///
+    /// # Errors
+    /// How the socket ends if the queue stays full.
+    pub(super) async fn ask(&self, what: What) -> Result<Verdict, End> {
+        let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, answered) = oneshot::channel();
+        let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
+        self.hooks.answers().insert(ticket, Asked { answer, connecting });
+        let waiting = Waiting { hooks: &self.hooks, ticket };
+        self.report(Some(ticket), what).await?;
+        let verdict = timeout(self.hooks.shared.answer_max, answered).await;
+        drop(waiting);
+        if verdict.is_err() {
+            self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Verdict::Failed)))
+    }
+
+    /// Reports an event that needs no answer.
+    ///
+    /// # Errors
+    /// Same as [`ask`](Self::ask).
+    pub(super) async fn tell(&self, what: What) -> Result<(), End> {
+        self.report(None, what).await
+    }
+
+    async fn report(&self, ticket: Option<u64>, what: What) -> Result<(), End> {
+        match timeout(MAX_STALL, self.hooks.shared.queue.reserve()).await {
+            Err(_) => Err(End::of(Code::SlowConsumer)),
+            // The program no longer takes events.
+            Ok(Err(_)) => Err(End::of(Code::ShuttingDown)),
+            Ok(Ok(place)) => {
+                place.send(Event { ticket, socket: self.id, what });
+                Ok(())
+            }
+        }
+    }
+
+    /// Reports the end of the socket, however long the queue stays full.
+    pub(super) async fn closed(&self, (code, reason): (u16, String), last: Box<Last>) {
+        let event = Event { ticket: None, socket: self.id, what: What::Close { code, reason, last } };
+        // If the program no longer takes events, it no longer needs this one.
+        let _ = self.hooks.shared.queue.send(event).await;
+    }
+}
+
+/// Forgets a ticket, also if the socket ends before the answer.
+struct Waiting<'a> {
+    hooks: &'a Hooks,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.hooks.answers().remove(&self.ticket);
+    }
+}

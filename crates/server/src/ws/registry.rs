@@ -1,0 +1,529 @@
+//! Registry of open sockets: the lobby they are in, and the outbox of each.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use livetape_core::{
+    error::{Cause, Problem, close},
+    event::Millis,
+};
+use livetape_engine::log_target::CLIENTS;
+use livetape_feed::hub::{Filter, Format, Gifts, Join, Progress, Reader, Subscriber, Types};
+use livetape_io::clock;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
+    time::Instant,
+};
+use tracing::{Span, debug, info};
+use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
+use uuid::Uuid;
+
+use super::{
+    channel_writer::Writers,
+    end::End,
+    feeds::Feeds,
+    hooks::{Hooked, Hooking},
+    left::{Departures, LeftView, code_and_reason},
+    limits::Limits,
+    message_writer::{Direct, MessageWriters},
+    outbox::Outbox,
+};
+use crate::{
+    lobby::{self, ConnectionView, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
+    state::traffic::Traffic,
+};
+
+/// All open sockets. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Sockets {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    feeds: Feeds,
+    writers: Writers,
+    message_writers: MessageWriters,
+    limits: Limits,
+    json_depth_max: usize,
+    /// Slots of `/ws/echo`, whose messages are long.
+    echoes: Arc<Semaphore>,
+    started: Instant,
+    started_wall: Duration,
+    /// Number of the last ping of [`Sockets::ask`].
+    pings: AtomicU64,
+}
+
+/// The lock is held while one message is processed and queued, so that all clients see the same order.
+/// Nothing is awaited while it is held.
+#[derive(Debug)]
+struct State {
+    lobby: Lobby,
+    sockets: BTreeMap<Key, Socket>,
+    left: Departures,
+    is_ending: bool,
+}
+
+#[derive(Debug)]
+struct Socket {
+    outbox: Arc<Outbox>,
+    /// How it joins a feed that it switches to.
+    join: Join,
+    /// How far it has read its feed, if it reads one.
+    progress: Option<Progress>,
+    /// Number of events that it was sent again, if it began with a feed.
+    resent: Option<u64>,
+}
+
+/// A request to register a socket.
+pub(crate) struct JoinRequest {
+    pub(crate) client_id: Option<String>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) path: Cow<'static, str>,
+    /// Query of the request, in the form for responses.
+    pub(crate) query: String,
+    pub(crate) role: Role,
+    /// Stream that the socket reads, if any.
+    pub(crate) reading: Option<String>,
+    /// How the socket joins other feeds.
+    pub(crate) join: Join,
+    /// How the socket is hooked, if its path is handled.
+    pub(crate) hooking: Option<Hooking>,
+    /// Counters of the connection.
+    pub(crate) traffic: Traffic,
+}
+
+/// A registered socket. Dropping it tells the other clients that it left.
+#[derive(Debug)]
+pub(crate) struct SocketHandle {
+    sockets: Sockets,
+    key: Key,
+    role: Role,
+    outbox: Arc<Outbox>,
+    /// Log span of the request that opened it.
+    request: Span,
+    /// Hooks of the program that embeds the server, if it handles the socket's path.
+    hooked: Option<Arc<Hooked>>,
+    traffic: Traffic,
+    /// Code and reason of the client's close frame.
+    left: OnceLock<(u16, String)>,
+    /// Code and reason if the server ends it.
+    closed: OnceLock<(u16, String)>,
+}
+
+impl State {
+    /// Adds how far a connection has read its feed.
+    fn locate(&self, view: &mut ConnectionView) {
+        let Some(Socket { progress, resent, .. }) = self.sockets.get(&view.key) else { return };
+        view.resent = *resent;
+        (view.position, view.lag) = progress.as_ref().map(Progress::position_and_lag).unzip();
+    }
+}
+
+impl Sockets {
+    pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
+        let json_depth_max = lobby.json_depth_max;
+        let (lobby, left) = (Lobby::new(lobby), Departures::default());
+        let state = State { lobby, sockets: BTreeMap::new(), left, is_ending: false };
+        let started_wall = clock::wall();
+        let (state, writers, message_writers) =
+            (Mutex::new(state), Writers::default(), MessageWriters::default());
+        let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
+        let shared = Shared {
+            state,
+            feeds,
+            writers,
+            message_writers,
+            limits,
+            json_depth_max,
+            echoes,
+            started,
+            started_wall,
+            pings: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Takes a slot of `/ws/echo`, which is free again when the result is dropped.
+    ///
+    /// # Errors
+    /// `capacity` if all are taken.
+    pub(crate) fn echo_slot(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let full = |_: TryAcquireError| {
+            let max = self.shared.limits.echo_sockets_max;
+            let message = format!("the maximum number of sockets on `/ws/echo`, {max}, is already open");
+            Problem::capacity(Cause::EchoSockets, message)
+        };
+        Arc::clone(&self.shared.echoes).try_acquire_owned().map_err(full)
+    }
+
+    /// Registers a socket, and lets it subscribe. Nobody sees one without the other: a client that is counted
+    /// is listed.
+    ///
+    /// # Errors
+    /// Any rejection by the lobby, or by `subscribe`.
+    pub(crate) fn enter(
+        &self,
+        request: JoinRequest,
+        subscribe: impl FnOnce() -> Result<Option<Subscriber>, Problem>,
+    ) -> Result<(SocketHandle, Option<Subscriber>), Problem> {
+        let JoinRequest { client_id, address, path, query, role, reading, join, hooking, traffic } = request;
+        self.shared.message_writers.enter();
+        let is_observer = join.reader == Reader::Observer;
+        let filter = parameters(&join.filter);
+        let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
+        let mut state = self.lock();
+        let subscribed = subscribe()?;
+        let id = Uuid::new_v4();
+        let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
+        let client_id = client_id.or(preferred.filter(|it| state.lobby.is_free(it)));
+        let opening = Opening { id, client_id, address, path, query, role, reading, is_observer, filter };
+        let key = state.lobby.open(opening)?;
+        if hooking.as_ref().is_some_and(|hooking| hooking.wanted.connect) {
+            state.lobby.hold(key);
+        }
+        let progress = subscribed.as_ref().map(Subscriber::progress);
+        let resent = progress.as_ref().map(Progress::resent);
+        state.sockets.insert(key, Socket { outbox: Arc::clone(&outbox), join, progress, resent });
+        if state.is_ending {
+            outbox.go_away();
+        }
+        self.deliver(state);
+        let hooked = hooking.map(|hooking| Arc::new(hooking.socket(id)));
+        let handle = SocketHandle {
+            sockets: self.clone(),
+            key,
+            role,
+            outbox,
+            request: Span::current(),
+            hooked,
+            traffic,
+            left: OnceLock::new(),
+            closed: OnceLock::new(),
+        };
+        Ok((handle, subscribed))
+    }
+
+    /// Calls `f` with the lobby, and delivers the resulting messages before returning.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        let mut state = self.lock();
+        let result = f(&mut state.lobby);
+        self.deliver(state);
+        result
+    }
+
+    /// Like [`with`](Self::with), for connections: adds to each how far it has read its feed.
+    pub(crate) fn views<V: AsMut<[ConnectionView]>>(
+        &self,
+        f: impl FnOnce(&mut Lobby) -> Result<V, Problem>,
+    ) -> Result<V, Problem> {
+        let mut state = self.lock();
+        let mut views = f(&mut state.lobby);
+        // Connections may leave as soon as messages are delivered.
+        views.iter_mut().flat_map(AsMut::as_mut).for_each(|view| state.locate(view));
+        self.deliver(state);
+        views
+    }
+
+    /// Returns the last connections that have left, in the order in which they did.
+    pub(crate) fn left(&self) -> Vec<LeftView> {
+        self.lock().left.views()
+    }
+
+    /// Sends every socket that reads a feed a ping. Returns its number.
+    pub(super) fn ask(&self) -> u64 {
+        let state = self.lock();
+        let number = self.shared.pings.fetch_add(1, Ordering::Relaxed) + 1;
+        let ping = Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()));
+        for socket in state.sockets.values().filter(|socket| socket.progress.is_some()) {
+            socket.outbox.push(ping.clone());
+        }
+        number
+    }
+
+    /// Whether every socket that reads a feed has answered the ping with this number, or a later one.
+    pub(super) fn have_answered(&self, number: u64) -> bool {
+        let state = self.lock();
+        let mut readers = state.sockets.values().filter(|socket| socket.progress.is_some());
+        readers.all(|socket| socket.outbox.answered() >= number)
+    }
+
+    /// Sends a heartbeat with the server's state to all `/ws` clients.
+    pub(crate) fn heartbeat(&self) {
+        let rss = memory_stats::memory_stats().map(|memory| memory.physical_mem as u64);
+        self.with(|lobby| lobby.heartbeat(Stats { rss }));
+    }
+
+    /// Announces the shutdown to all `/ws` clients and lets every socket end.
+    pub(crate) fn shut_down(&self) {
+        self.with(Lobby::shut_down);
+        let mut state = self.lock();
+        state.is_ending = true;
+        for socket in state.sockets.values() {
+            socket.outbox.go_away();
+        }
+    }
+
+    /// Locks the state, and updates its time and the list of current users.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let feeds = self.shared.feeds.current();
+        // Every state that a panicking holder could leave behind is valid.
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let uptime = clock::now() - self.shared.started;
+        let wall = Millis((self.shared.started_wall + uptime).as_millis().try_into().unwrap_or(i64::MAX));
+        state.lobby.advance(Moment { wall, uptime });
+        state.lobby.set_feeds(&feeds);
+        state
+    }
+
+    fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        let mut direct = Direct::default();
+        for effect in state.lobby.take_effects() {
+            match effect {
+                Effect::Send { to, payload } => {
+                    log_sent(to.len(), payload.len());
+                    let Some(message) = message(payload) else { continue };
+                    let sockets = to.iter().filter_map(|key| state.sockets.get(key));
+                    let recipients = Vec::from_iter(sockets.map(|socket| &socket.outbox));
+                    for outbox in &recipients {
+                        outbox.queue(message.clone());
+                    }
+                    self.shared.message_writers.write(&recipients, &mut direct);
+                }
+                Effect::Close { key, code, reason } => {
+                    let Some(socket) = state.sockets.get(&key) else { continue };
+                    if code == close::ABNORMAL {
+                        socket.outbox.cut();
+                    } else {
+                        let progress = socket.progress.as_ref().map(Progress::position_and_lag);
+                        let last = progress.map_or(0, |(position, lag)| position + lag);
+                        socket.outbox.close(CloseFrame { code: code.into(), reason: reason.into() }, last);
+                    }
+                }
+                Effect::Created { room } => info!(target: CLIENTS, room, "🏠 Room created"),
+                Effect::Read { key, stream } => {
+                    let Some(socket) = state.sockets.get_mut(&key) else { continue };
+                    let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));
+                    let is_main = channel.as_ref().is_none_or(|(_, is_main)| *is_main);
+                    // Without a position to resume from, joining cannot fail.
+                    let feed = channel.and_then(|(hub, _)| hub.join(&socket.join).ok());
+                    socket.progress = feed.as_ref().map(Subscriber::progress);
+                    socket.outbox.feed(feed, is_main);
+                }
+            }
+        }
+        drop(state);
+    }
+}
+
+/// Formats a filter the way it is parsed from a query, without defaults.
+fn parameters(&Filter { types, gifts, raw, format }: &Filter) -> String {
+    let types = (types != Types::ALL).then(|| format!("types={types}"));
+    let gifts = (gifts != Gifts::default()).then(|| format!("gifts={}", gifts.name()));
+    let raw = raw.then(|| "raw=1".to_owned());
+    let format = (format != Format::default()).then(|| format!("format={}", format.name()));
+    [types, gifts, raw, format].into_iter().flatten().collect::<Vec<_>>().join("&")
+}
+
+fn log_sent(recipients: usize, bytes: usize) {
+    if recipients == 1 {
+        debug!(bytes, "📤 Message sent");
+    } else {
+        debug!(bytes, recipients, "📡 Message broadcast");
+    }
+}
+
+fn message(payload: Payload) -> Option<Message> {
+    match payload {
+        Payload::Text(text) => Utf8Bytes::try_from(text).ok().map(Message::Text),
+        Payload::Binary(bytes) => Some(Message::Binary(bytes)),
+    }
+}
+
+impl SocketHandle {
+    pub(crate) fn limits(&self) -> &Limits {
+        self.sockets.limits()
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    pub(super) fn writers(&self) -> &Writers {
+        &self.sockets.shared.writers
+    }
+
+    pub(crate) fn echoes(&self) -> bool {
+        self.role == Role::Echoes
+    }
+
+    pub(super) fn hooked(&self) -> Option<&Arc<Hooked>> {
+        self.hooked.as_ref()
+    }
+
+    pub(super) fn json_depth_max(&self) -> usize {
+        self.sockets.shared.json_depth_max
+    }
+
+    /// Calls `f` with the lobby, and delivers the resulting messages before returning.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        self.sockets.with(f)
+    }
+
+    pub(crate) fn text(&self, text: &str) {
+        let _inside = self.request.enter();
+        debug!(bytes = text.len(), "📨 Message received");
+        self.sockets.with(|lobby| lobby.text(self.key, text));
+    }
+
+    pub(crate) fn binary(&self, bytes: Bytes) {
+        let _inside = self.request.enter();
+        debug!(bytes = bytes.len(), "📨 Binary message received");
+        self.sockets.with(|lobby| lobby.binary(self.key, bytes));
+    }
+
+    /// Logs how the server ends the socket, if it does.
+    pub(crate) fn log(&self, end: &End) {
+        let _inside = self.request.enter();
+        match end {
+            End::Close(frame) | End::Refuse(frame) => {
+                info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Closing client");
+            }
+            End::Cut => info!("❌ Cutting client"),
+            End::Left | End::Over => {}
+        }
+    }
+
+    /// Remembers the client's close frame.
+    pub(super) fn left(&self, frame: Option<&CloseFrame>) {
+        let _ = self.left.set(code_and_reason(frame));
+    }
+
+    /// Remembers how the server ends the socket, if it does.
+    pub(super) fn end(&self, end: &End) {
+        if let Some(closed) = end.by_server() {
+            let _ = self.closed.set(closed);
+        }
+    }
+
+    /// Returns the code and reason with which the socket ended; 1006 without a close frame.
+    pub(super) fn ended(&self) -> (u16, String) {
+        let known = self.closed.get().or(self.left.get());
+        known.cloned().unwrap_or((close::ABNORMAL, String::new()))
+    }
+
+    /// Counts how the socket ends, if it has not been sent all of its channel. Returns a guard that counts
+    /// the client as unread, if the socket ends with its channel.
+    pub(crate) fn count(&self, end: &End) -> Unread {
+        let progress = self.sockets.lock().sockets.get(&self.key).and_then(|socket| socket.progress.clone());
+        let Some(progress) = progress else { return Unread(None) };
+        match end {
+            End::Left | End::Over => progress.count_left(),
+            End::Close(frame) | End::Refuse(frame) => match u16::from(frame.code) {
+                close::NORMAL if progress.is_closed() => return Unread(Some(progress)),
+                // The server was stopped, so clients are expected not to have read everything.
+                close::GOING_AWAY => {}
+                _ => progress.count_unread(),
+            },
+            End::Cut => progress.count_unread(),
+        }
+        Unread(None)
+    }
+
+    /// Records a sign of life: a ping, a pong or an empty frame.
+    pub(crate) fn heard(&self) {
+        self.sockets.with(|lobby| lobby.heard(self.key));
+    }
+
+    /// Records the answer to a ping.
+    pub(crate) fn answered(&self, payload: &[u8]) {
+        if let Ok(number) = payload.try_into() {
+            self.outbox.answer(u64::from_be_bytes(number));
+        }
+        self.heard();
+    }
+}
+
+/// Counts a client on drop, unless it has confirmed the end of its channel.
+pub(crate) struct Unread(Option<Progress>);
+
+impl Unread {
+    /// The client has read the close frame, or is gone.
+    pub(crate) fn confirm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.0 {
+            progress.count_unread();
+        }
+    }
+}
+
+impl Drop for SocketHandle {
+    fn drop(&mut self) {
+        let (code, reason) = self.ended();
+        let mut state = self.sockets.lock();
+        if let Some(mut connection) = state.lobby.listed_view(self.key) {
+            state.locate(&mut connection);
+            let (left_at, by_server) = (state.lobby.now(), self.closed.get().is_some());
+            let sent_bytes = self.traffic.sent_bytes();
+            state.left.push(LeftView { connection, left_at, code, reason, by_server, sent_bytes });
+        }
+        state.sockets.remove(&self.key);
+        state.lobby.close(self.key);
+        self.sockets.deliver(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use livetape_feed::{control::Control, hub::Hub};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_listed_and_counted_at_once() {
+        let (control, _driver) = Control::new();
+        let hub = Hub::new("s".into(), livetape_feed::hub::Limits::default());
+        let feeds = Feeds::new(hub.clone(), control);
+        let sockets = Sockets::new(feeds, Limits::default(), lobby::Limits::default(), clock::now());
+        let request = JoinRequest {
+            client_id: None,
+            address: None,
+            path: "/".into(),
+            query: String::new(),
+            role: Role::Reads,
+            reading: Some("s".into()),
+            join: Join::default(),
+            hooking: None,
+            traffic: Traffic::default(),
+        };
+        let subscribe = || {
+            assert!(sockets.shared.state.try_lock().is_err(), "nobody can list the sockets yet");
+            hub.join(&Join::default()).map(Some)
+        };
+        let entered = sockets.enter(request, subscribe).unwrap();
+        let listed = || sockets.with(|lobby| lobby.connection_views(None).unwrap().len());
+        assert_eq!((hub.subscriber_count(), listed()), (1, 1));
+        drop(entered);
+        assert_eq!((hub.subscriber_count(), listed()), (0, 0));
+        assert_eq!(sockets.left().len(), 1);
+    }
+}
