@@ -137,7 +137,8 @@ async fn exactly_the_existing_routes_are_described() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let router =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/router.rs")).unwrap();
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/server/src/router.rs"))
+            .unwrap();
     let mut routed = BTreeSet::new();
     for part in router.split(".route(").skip(1) {
         let path = part.split('"').nth(1).unwrap();

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 
-use crate::programs::{Built, RELEASED, cargo, root, status, target};
+use crate::programs::{Built, benches, root, status};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -76,10 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Start => "start",
         Bench::Node => return handlers(args),
     };
-    let build = ["build", "--release", "--locked", "--bin", "livetape", "--bin", "benches"];
-    let packages = ["--package", "livetape", "--package", "livetape-benches"];
-    status(cargo().args(build).args(packages).args(RELEASED))?;
-    let mut bench = Command::new(target()?.join("release/benches"));
+    let mut bench = Command::new(benches()?);
     bench.current_dir(root().join("benches"));
     bench.arg(name).args(["--rounds", &args.rounds.to_string()]);
     let flags = [

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 /// Features of released programs beyond the default ones. Every release build has them, so that cargo builds
 /// livetape once.
-pub(crate) const RELEASED: [&str; 2] = ["--features", "livetape/nats"];
+const RELEASED: [&str; 2] = ["--features", "livetape/nats"];
 
 /// Returns the folder of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -64,6 +64,14 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Builds the program and the benchmarks for release, and returns the path of the latter.
+pub(crate) fn benches() -> Result<PathBuf> {
+    let build = ["build", "--release", "--locked", "--bin", "livetape", "--bin", "benches"];
+    let packages = ["--package", "livetape", "--package", "livetape-benches"];
+    status(cargo().args(build).args(packages).args(RELEASED))?;
+    Ok(target()?.join("release/benches"))
 }
 
 /// The program and the addon for Node, built for release.

@@ -1,10 +1,10 @@
 //! Runs the program under everything at once, and checks that memory, descriptors and threads stay flat.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{fmt, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::programs::{RELEASED, cargo, status, target};
+use crate::programs::{benches, root, status, target};
 
 /// Share of the time that does not count, because buffers and caches still grow, and its minimum in seconds: on
 /// a busy machine, the backlog and the allocator's heaps take two minutes.
@@ -41,15 +41,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    status(cargo().args(["build", "--release", "--locked", "--bin", "livetape"]).args(RELEASED))?;
+    let mut soak = Command::new(benches()?);
     let csv = match &args.csv {
         Some(csv) => std::path::absolute(csv)?,
         None => target()?.join("soak.csv"),
     };
-    let mut soak = cargo();
-    soak.args(["run", "--quiet", "--release", "--locked"]).args(RELEASED);
-    soak.args(["--package", "livetape-benches", "--bin", "benches", "--", "endure"]);
-    soak.args(["--minutes", &args.minutes.to_string(), "--csv"]).arg(&csv);
+    soak.current_dir(root());
+    soak.args(["endure", "--minutes", &args.minutes.to_string(), "--csv"]).arg(&csv);
     status(&mut soak)?;
     let trends = trends(&fs::read_to_string(&csv)?)?;
     trends.iter().for_each(|trend| println!("  {trend}"));

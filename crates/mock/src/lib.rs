@@ -276,7 +276,7 @@ impl MockTikTok {
         self.mock.lock().journal.entries.clone()
     }
 
-    /// Removes the entries from the log, and returns them. Hidden, because only the judge of the root package reads
+    /// Removes the entries from the log, and returns them. Hidden, because only the judge of `livetape` reads
     /// the log again and again, also in shows that are too long for it.
     #[doc(hidden)]
     #[must_use]
@@ -284,8 +284,8 @@ impl MockTikTok {
         self.mock.lock().journal.take()
     }
 
-    /// Remembers what clients are sent from now on, until the next reset. Hidden, because only the judge of the root
-    /// package asks for it.
+    /// Remembers what clients are sent from now on, until the next reset. Hidden, because only the judge of
+    /// `livetape` asks for it.
     #[doc(hidden)]
     pub fn keep_sent(&self) {
         self.mock.lock().sent = Some(Vec::new());

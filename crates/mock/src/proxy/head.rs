@@ -62,7 +62,12 @@ fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
     let mut head = httparse::Request::new(&mut headers);
     let parsed = head.parse(buffer).map_err(|error| match error {
         httparse::Error::TooManyHeaders => Refused::TooLong,
-        _ => Refused::Bad("it is not HTTP/1.1"),
+        httparse::Error::HeaderName
+        | httparse::Error::HeaderValue
+        | httparse::Error::NewLine
+        | httparse::Error::Status
+        | httparse::Error::Token
+        | httparse::Error::Version => Refused::Bad("it is not HTTP/1.1"),
     })?;
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
     let (method, target) = (head.method.unwrap_or_default(), head.path.unwrap_or_default());

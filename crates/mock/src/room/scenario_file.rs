@@ -81,7 +81,7 @@ impl ScenarioFile {
     }
 
     /// Like [`with_recording`](Self::with_recording), for one that is too large for memory. Hidden, because only the
-    /// judge of the root package plays such recordings.
+    /// judge of `livetape` plays such recordings.
     #[doc(hidden)]
     #[must_use]
     pub fn with_opener(

@@ -81,7 +81,7 @@ pub(crate) async fn accept<L>(
 impl MockTikTok {
     /// Serves a connection that the caller accepted, such as a decrypted one, until it or the mock ends.
     /// `client` is the address to log. Sign responses send its socket to the origin `sockets`, e.g.
-    /// `wss://webcast-ws.tiktok.com`. Hidden, because only the proxy of the root package needs it.
+    /// `wss://webcast-ws.tiktok.com`. Hidden, because only the proxy needs it.
     ///
     /// ```
     /// # use livetape_mock::*;
