@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 /// Features of released programs beyond the default ones. Every release build has them, so that cargo builds
 /// livetape once.
-const RELEASED: [&str; 2] = ["--features", "livetape/nats"];
+const RELEASED: [&str; 2] = ["--features", "nats"];
 
 /// Returns the folder of the repository.
 pub(crate) fn root() -> &'static Path {
