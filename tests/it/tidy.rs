@@ -22,8 +22,13 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
+            let entry = entry.unwrap();
+            let (path, is) = (entry.path(), entry.file_type().unwrap());
+            // What packages contain by a link is elsewhere in the repository.
+            if is.is_symlink() {
+                continue;
+            }
+            if is.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == ending) {
                 let name = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");

@@ -157,7 +157,7 @@ pub fn header(options: &LiveOptions) -> Header {
     let wall_anchor_ns = options.wall_anchor.and_then(|wall| i64::try_from(wall.as_nanos()).ok());
     let user = username::normalise(&options.user).unwrap_or_default();
     Header {
-        tool: env!("CARGO_PKG_NAME").to_owned(),
+        tool: "livetape".to_owned(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         source: "live".to_owned(),
         wall_anchor_ns,
