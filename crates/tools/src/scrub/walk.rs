@@ -99,7 +99,7 @@ fn named(schema: &'static Schema, field: &Field) -> &'static str {
 pub(super) fn message(bytes: &[u8], context: Context, leaves: &mut impl Leaves) -> Vec<u8> {
     let mut walk = Walk { bytes, context, out: Vec::with_capacity(bytes.len()) };
     let mut fields = RawFields::of(bytes);
-    while let Some(field) = fields.next() {
+    for field in fields.by_ref() {
         walk.field(field, leaves);
     }
     if !fields.rest().is_empty() {
