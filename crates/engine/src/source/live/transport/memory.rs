@@ -21,7 +21,7 @@ type Connecting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
 /// A transport that gets each connection from a function. Ignores hosts and TLS.
 ///
 /// ```
-/// use crate::source::live::MemoryTransport;
+/// use livetape_engine::source::live::MemoryTransport;
 ///
 /// let transport = MemoryTransport::new(|| async {
 ///     let (_server, client) = tokio::io::duplex(64 << 10);
