@@ -9,7 +9,7 @@ use tokio::{
     time::sleep,
 };
 
-#[path = "../packages/livetape-testing/tests/crates.rs"]
+#[path = "../packages/livetape-testing/tests/users/crates.rs"]
 mod crates;
 
 /// Looks up a user three times, every two seconds.
