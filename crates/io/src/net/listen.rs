@@ -11,7 +11,7 @@ use livetape_core::error::{Code, Problem};
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    time::timeout_at,
+    time::{timeout, timeout_at},
 };
 
 use super::accept::Listener;
@@ -74,17 +74,22 @@ impl Listening {
         if time.is_zero() {
             return;
         }
-        reset(&self.accept().await.0);
+        reset(self.accept().await.0).await;
         let until = clock::now() + time;
         while let Ok((socket, _)) = timeout_at(until, self.accept()).await {
-            reset(&socket);
+            reset(socket).await;
         }
     }
 }
 
-/// Makes a socket end with a reset when it is dropped.
-fn reset(socket: &TcpStream) {
-    let _ = socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO));
+/// Maximum time for a client to begin its request.
+const BEGIN_MAX: Duration = Duration::from_millis(500);
+
+/// Resets a connection once its client has begun its request: the WebSocket of Node 20 sometimes ends without an event if it
+/// is reset before.
+async fn reset(socket: TcpStream) {
+    let _ = timeout(BEGIN_MAX, socket.readable()).await;
+    let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
