@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use livetape_core::{
     error::Code,
-    retry::{Retry, SERVER_WAIT_MAX, Verdict},
+    retry::{Decision, Retry, SERVER_WAIT_MAX},
     secret::Secret,
 };
 use livetape_feed::{
@@ -223,8 +223,8 @@ impl<P: Post> Sink<'_, P> {
                 break;
             }
             match verdict {
-                Verdict::Again(delay) => self.wait(delay, failed.is_unreachable).await,
-                Verdict::Final(_) => return Fate::Failed,
+                Decision::Again(delay) => self.wait(delay, failed.is_unreachable).await,
+                Decision::Final(_) => return Fate::Failed,
             }
             retry.start_next();
         }
@@ -272,18 +272,18 @@ impl<P: Post> Sink<'_, P> {
 
     /// Logs the first failure of an outage at once, and failed events 1, 2, 4, 8, …, so that a dead webhook does
     /// not flood the log.
-    fn report(&self, Failed { why, is_unreachable, .. }: &Failed, verdict: Verdict) {
+    fn report(&self, Failed { why, is_unreachable, .. }: &Failed, verdict: Decision) {
         let is_first = !self.is_down.swap(true, Ordering::Relaxed);
         let failed = self.counts.failed.load(Ordering::Relaxed) + 1;
         match verdict {
-            Verdict::Again(_) if is_first && *is_unreachable => {
+            Decision::Again(_) if is_first && *is_unreachable => {
                 error!(why, "🪝 Webhook cannot be reached: trying again");
             }
-            Verdict::Again(_) if is_first => error!(why, "🪝 Webhook rejected an event: trying again"),
-            Verdict::Final(_) if failed.is_power_of_two() => {
+            Decision::Again(_) if is_first => error!(why, "🪝 Webhook rejected an event: trying again"),
+            Decision::Final(_) if failed.is_power_of_two() => {
                 error!(failed, why, "🪝 Webhook rejected an event or cannot be reached");
             }
-            Verdict::Again(_) | Verdict::Final(_) => {}
+            Decision::Again(_) | Decision::Final(_) => {}
         }
     }
 

@@ -9,7 +9,7 @@ use livetape_feed::{
 };
 use livetape_io::net::memory;
 use livetape_server::{
-    Config, Event, HandledPath, HandlerLimits, Handlers, Last, Server, Verdict, Wanted, What,
+    Config, Event, HandledPath, HandlerLimits, Handlers, Last, Reply, Server, Wanted, What,
     lobby::{self, Payload},
 };
 use serde_json::{json, value::to_raw_value};
@@ -60,13 +60,13 @@ impl Stage {
     /// Opens a socket that the program accepts.
     async fn accepted(&mut self, client_id: &str) -> (Socket, Uuid) {
         let socket = self.open(&format!("/chat?client_id={client_id}&other=1")).await;
-        let event = self.answered(Verdict::Continue).await;
+        let event = self.answered(Reply::Continue).await;
         assert_eq!(connected(&event.1), ("/chat", client_id));
         (socket, event.0)
     }
 
     /// Returns the next event, and answers it.
-    async fn answered(&mut self, verdict: Verdict) -> (Uuid, What) {
+    async fn answered(&mut self, verdict: Reply) -> (Uuid, What) {
         let Event { ticket, socket, what } = self.events.recv().await.unwrap();
         ticket.into_iter().for_each(|ticket| self.handlers.answer(ticket, verdict.clone()));
         (socket, what)
@@ -114,7 +114,7 @@ async fn events_reach_the_program_once_and_in_order() {
         What::Leave("a".into()),
     ];
     for expected in expected {
-        assert_eq!(stage.answered(Verdict::Continue).await, (id, expected));
+        assert_eq!(stage.answered(Reply::Continue).await, (id, expected));
     }
     stage.handlers.with(|lobby| lobby.write(id, Payload::Text("bye".into()))).unwrap();
     ann.close(None).await.unwrap();
@@ -130,7 +130,7 @@ async fn events_reach_the_program_once_and_in_order() {
     // Without a welcome, announcements or an echo.
     assert!(["room_joined", "room_message", "pong"].iter().zip(&types).all(|(a, b)| a == b), "{types:?}");
     assert_eq!(
-        stage.answered(Verdict::Continue).await,
+        stage.answered(Reply::Continue).await,
         (id, What::Close { code: 1005, reason: String::new(), last: Box::default() })
     );
     assert_eq!(stage.handlers.unanswered(), 0);
@@ -140,22 +140,22 @@ async fn events_reach_the_program_once_and_in_order() {
 async fn the_program_refuses_cancels_and_changes() {
     let mut stage = Stage::new(HandlerLimits::default());
     let mut refused = stage.open("/chat").await;
-    let (id, what) = stage.answered(Verdict::Cancel).await;
+    let (id, what) = stage.answered(Reply::Cancel).await;
     assert_eq!(connected(&what), ("/chat", "bot"));
     assert_eq!(read_all(&mut refused).await.close, Some((1008, "refused".into())));
     let closed = What::Close { code: 1008, reason: "refused".into(), last: Box::default() };
-    assert_eq!(stage.answered(Verdict::Continue).await, (id, closed));
+    assert_eq!(stage.answered(Reply::Continue).await, (id, closed));
 
     let (mut ann, _) = stage.accepted("ann").await;
     say(&mut ann, asking("join_room", "secret")).await;
-    stage.answered(Verdict::Cancel).await;
+    stage.answered(Reply::Cancel).await;
     let refused = text(&mut ann).await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("room_join_error"), &json!("refused")));
     say(&mut ann, asking("join_room", "a")).await;
-    stage.answered(Verdict::Continue).await;
+    stage.answered(Reply::Continue).await;
     assert_eq!(text(&mut ann).await["type"], "room_joined");
     for verdict in
-        [Verdict::Cancel, Verdict::Replace(r#"{"clean":true}"#.into()), Verdict::Replace("not JSON".into())]
+        [Reply::Cancel, Reply::Replace(r#"{"clean":true}"#.into()), Reply::Replace("not JSON".into())]
     {
         say(&mut ann, asking("room_message", "a")).await;
         stage.answered(verdict).await;
@@ -165,7 +165,7 @@ async fn the_program_refuses_cancels_and_changes() {
     // The lobby checks what the program lets through.
     for room in ["b", "c"] {
         say(&mut ann, asking("join_room", room)).await;
-        stage.answered(Verdict::Continue).await;
+        stage.answered(Reply::Continue).await;
     }
     assert_eq!(text(&mut ann).await["type"], "room_joined");
     assert_eq!(text(&mut ann).await["code"], "capacity");
@@ -176,17 +176,17 @@ async fn what_the_program_fails_to_decide_is_refused() {
     // Less than the interval of pings, all in all.
     let limits = HandlerLimits { answer_max: Duration::from_millis(100), ..HandlerLimits::default() };
     let mut stage = Stage::new(limits);
-    for verdict in [Some(Verdict::Failed), None] {
+    for verdict in [Some(Reply::Failed), None] {
         let before = stage.handlers.unanswered();
         let mut bob = stage.open("/chat").await;
         // Answers that come too late change nothing.
         let mut late = Vec::from_iter(fail(&mut stage, verdict.clone()).await);
         assert_eq!(read_all(&mut bob).await.close, Some((1008, "handler_failed".into())));
-        assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Close { code: 1008, .. }));
+        assert!(matches!(stage.answered(Reply::Continue).await.1, What::Close { code: 1008, .. }));
 
         let (mut ann, _) = stage.accepted("ann").await;
         say(&mut ann, asking("join_room", "a")).await;
-        stage.answered(Verdict::Continue).await;
+        stage.answered(Reply::Continue).await;
         assert_eq!(text(&mut ann).await["type"], "room_joined");
         // More often than clients may be rejected for mistakes of their own.
         for _ in 0..30 {
@@ -202,15 +202,15 @@ async fn what_the_program_fails_to_decide_is_refused() {
         say(&mut ann, asking("leave_room", "a")).await;
         late.extend(fail(&mut stage, verdict.clone()).await);
         assert_eq!(text(&mut ann).await["type"], "room_left");
-        late.into_iter().for_each(|ticket| stage.handlers.answer(ticket, Verdict::Continue));
+        late.into_iter().for_each(|ticket| stage.handlers.answer(ticket, Reply::Continue));
         assert_eq!(stage.handlers.unanswered() - before, if verdict.is_none() { 62 } else { 0 });
         ann.close(None).await.unwrap();
-        assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Close { .. }));
+        assert!(matches!(stage.answered(Reply::Continue).await.1, What::Close { .. }));
     }
 }
 
 /// Answers the next event, or leaves it unanswered. Returns its ticket.
-async fn fail(stage: &mut Stage, verdict: Option<Verdict>) -> Option<u64> {
+async fn fail(stage: &mut Stage, verdict: Option<Reply>) -> Option<u64> {
     let Event { ticket, .. } = stage.events.recv().await.unwrap();
     if let Some((ticket, verdict)) = ticket.zip(verdict) {
         stage.handlers.answer(ticket, verdict);
@@ -221,7 +221,7 @@ async fn fail(stage: &mut Stage, verdict: Option<Verdict>) -> Option<u64> {
 #[tokio::test(start_paused = true)]
 async fn what_the_program_fails_to_decide_continues_if_that_is_set() {
     let mut stage = Stage::new(HandlerLimits { fail_open: true, ..HandlerLimits::default() });
-    for verdict in [Some(Verdict::Failed), None] {
+    for verdict in [Some(Reply::Failed), None] {
         let mut ann = stage.open("/chat").await;
         fail(&mut stage, verdict.clone()).await;
         for (request, answer) in [("join_room", "room_joined"), ("room_message", "room_message")] {
@@ -231,7 +231,7 @@ async fn what_the_program_fails_to_decide_continues_if_that_is_set() {
         }
         stage.handlers.with(|lobby| assert_eq!(lobby.stats().total_connections, 1));
         ann.close(None).await.unwrap();
-        assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Close { .. }));
+        assert!(matches!(stage.answered(Reply::Continue).await.1, What::Close { .. }));
     }
     assert_eq!(stage.handlers.unanswered(), 3);
 }
@@ -248,7 +248,7 @@ async fn a_program_that_takes_no_events_gets_its_sockets_closed_with_4101() {
     assert_eq!(read_all(&mut ann).await.close, Some((4101, "slow_consumer".into())));
     let mut seen = Vec::new();
     for _ in 0..3 {
-        seen.push(stage.answered(Verdict::Continue).await.1);
+        seen.push(stage.answered(Reply::Continue).await.1);
     }
     let [What::Message(_), What::Message(_), What::Close { code: 4101, .. }] = &seen[..] else {
         panic!("{seen:?}")
@@ -262,7 +262,7 @@ async fn handled_paths_replace_routes_for_sockets_only() {
     let again = stage.handlers.add("/ws", HandledPath::default()).unwrap_err();
     assert_eq!(again.message, "`/ws` already has handlers");
     let mut own = stage.open("/ws").await;
-    assert!(matches!(stage.answered(Verdict::Continue).await.1, What::Connect { path, .. } if path == "/ws"));
+    assert!(matches!(stage.answered(Reply::Continue).await.1, What::Connect { path, .. } if path == "/ws"));
     stage.handlers.with(|lobby| lobby.write_all(None, Payload::Text("to all".into()))).unwrap();
     assert_eq!(text(&mut own).await, json!("to all"));
 }
@@ -288,7 +288,7 @@ async fn the_program_is_asked_only_about_requests_that_can_succeed() {
     say(&mut ann, asking("room_message", "a")).await;
     assert_eq!(text(&mut ann).await["code"], "not_in_room");
     say(&mut ann, "next").await;
-    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message("next".into()));
+    assert_eq!(stage.answered(Reply::Continue).await.1, What::Message("next".into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,14 +298,14 @@ async fn metadata_of_a_handled_socket_is_set_by_the_program_only_and_known_until
     let metadata: lobby::Metadata = serde_json::from_str(r#"{"role":"guest"}"#).unwrap();
     stage.handlers.with(|lobby| lobby.put_metadata(&id.to_string(), metadata.clone())).unwrap();
     say(&mut ann, asking("join_room", "a")).await;
-    stage.answered(Verdict::Continue).await;
+    stage.answered(Reply::Continue).await;
     let set = r#"{"type":"set_metadata","key":"role","value":"staff"}"#;
     say(&mut ann, set).await;
-    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message(set.into()));
+    assert_eq!(stage.answered(Reply::Continue).await.1, What::Message(set.into()));
     ann.close(None).await.unwrap();
     let last = Box::new(Last { room_id: Some("a".into()), metadata });
     let closed = What::Close { code: 1005, reason: String::new(), last };
-    assert_eq!(stage.answered(Verdict::Continue).await.1, closed);
+    assert_eq!(stage.answered(Reply::Continue).await.1, closed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -329,7 +329,7 @@ async fn a_client_that_the_program_has_not_accepted_is_not_listed_and_gets_no_me
         assert_eq!(lobby.connection_view("bob").unwrap_err().code.name(), "not_found");
         lobby.write(id, Payload::Text("to bob".into())).unwrap();
     });
-    stage.handlers.answer(ticket.unwrap(), Verdict::Continue);
+    stage.handlers.answer(ticket.unwrap(), Reply::Continue);
     // Accepted before the answer returns.
     stage.handlers.with(|lobby| {
         assert_eq!(lobby.write_all(None, Payload::Text("to both".into())), Ok(2));
@@ -353,7 +353,7 @@ async fn a_client_is_accepted_at_once_if_the_program_does_not_decide() {
     say(&mut open, "hello").await;
     let Event { ticket, what, .. } = stage.events.recv().await.unwrap();
     assert!(ticket.is_none() && matches!(what, What::Connect { .. }), "{what:?}");
-    assert_eq!(stage.answered(Verdict::Continue).await.1, What::Message("hello".into()));
+    assert_eq!(stage.answered(Reply::Continue).await.1, What::Message("hello".into()));
     assert_eq!(stage.handlers.unanswered(), 0);
 }
 
@@ -364,7 +364,7 @@ async fn a_close_frame_with_a_code_that_must_not_be_sent_is_reported_as_a_violat
     let frame = CloseFrame { code: 1005.into(), reason: "".into() };
     say(&mut ann, Message::Close(Some(frame))).await;
     let closed = What::Close { code: 1002, reason: "protocol_error".into(), last: Box::default() };
-    assert_eq!(stage.answered(Verdict::Continue).await, (id, closed));
+    assert_eq!(stage.answered(Reply::Continue).await, (id, closed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,7 +389,7 @@ async fn the_program_learns_the_request_and_the_server_selects_a_subprotocol() {
         open.push(socket);
         let answered = response.headers().get("sec-websocket-protocol").map(|it| it.to_str().unwrap());
         assert_eq!(answered, selected, "{path} {offered}");
-        let What::Connect { handshake, .. } = stage.answered(Verdict::Continue).await.1 else { panic!() };
+        let What::Connect { handshake, .. } = stage.answered(Reply::Continue).await.1 else { panic!() };
         assert_eq!(handshake.url, format!("{path}?ticket=1&token=of-the-program"));
         assert_eq!((handshake.protocol.as_deref(), handshake.address), (selected, None));
         for header in [("cookie", "session=2"), ("authorization", "Bearer of-the-program")] {

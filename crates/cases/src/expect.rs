@@ -116,7 +116,7 @@ pub struct Expectation {
 
 /// A place in the output that has the text of an expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
+struct Match {
     /// The value; empty without a placeholder.
     value: String,
     /// The text with its value.
@@ -165,10 +165,10 @@ impl Expectation {
 
     /// Finds the text in a line without colours: its last place with a value, or else its last place. If no
     /// text precedes the placeholder, only a place with a value counts.
-    fn find(&self, line: &str) -> Option<Found> {
+    fn find(&self, line: &str) -> Option<Match> {
         let Some(name) = &self.name else {
             let shown = self.before.clone();
-            return line.contains(&shown).then(|| Found { value: String::new(), shown });
+            return line.contains(&shown).then(|| Match { value: String::new(), shown });
         };
         let line = &number::with_ascii_digits(line);
         if self.before.is_empty() {
@@ -187,7 +187,7 @@ impl Expectation {
     }
 
     /// Finds the last value in a line that the text after the placeholder follows.
-    fn find_token(&self, name: &Name, line: &str) -> Option<Found> {
+    fn find_token(&self, name: &Name, line: &str) -> Option<Match> {
         let (mut found, mut rest, mut last) = (None, line, ' ');
         while let Some(c) = rest.chars().next() {
             let tokens = if last.is_alphanumeric() { Vec::new() } else { tokens(name, rest) };
@@ -209,8 +209,8 @@ impl Expectation {
         Some(value.clone())
     }
 
-    fn found(&self, value: String) -> Found {
-        Found { shown: format!("{}{value}{}", self.before, self.after), value }
+    fn found(&self, value: String) -> Match {
+        Match { shown: format!("{}{value}{}", self.before, self.after), value }
     }
 }
 
@@ -319,7 +319,7 @@ pub fn compare<'a>(right: impl Into<Right<'a>>, output: &Output, result: &[Said]
 }
 
 impl Expectation {
-    fn compare(&self, right: Right<'_>, found: Option<Found>) -> Option<Failure> {
+    fn compare(&self, right: Right<'_>, found: Option<Match>) -> Option<Failure> {
         match (&self.name, found) {
             (Some(name), Some(found)) => {
                 difference(right, name, &found.value, &format!("printed {}", quoted(&found.shown)))

@@ -5,13 +5,13 @@ use std::fmt;
 /// A library that tells its name and version when it asks for a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
-    known: &'static Known,
+    known: &'static Facts,
     version: String,
 }
 
 /// What is known about a library, as of its newest version in `docs/peers.md`.
 #[derive(Debug, PartialEq, Eq)]
-struct Known {
+struct Facts {
     /// Its name in `User-Agent`, before the version.
     agent: &'static str,
     name: &'static str,
@@ -23,8 +23,8 @@ struct Known {
     seen: &'static str,
 }
 
-const KNOWN: [Known; 2] = [
-    Known {
+const KNOWN: [Facts; 2] = [
+    Facts {
         agent: "tiktok-live-connector/",
         name: "tiktok-live-connector",
         again: "call `connect()` again, also when it was rejected, in `disconnected`, and when nothing arrives for a minute",
@@ -34,7 +34,7 @@ const KNOWN: [Known; 2] = [
         )],
         seen: "2.5.0",
     },
-    Known {
+    Facts {
         agent: "TikTokLive.py/",
         name: "TikTokLive",
         again: "call `connect()` again, also when it raised an error, in `DisconnectEvent`, and when nothing arrives for a minute",
@@ -73,7 +73,7 @@ impl Library {
     /// Returns what the library itself does wrong in a case, if that is known.
     #[must_use]
     pub fn defect(&self, case: &str) -> Option<String> {
-        let Known { name, defects, seen, .. } = self.known;
+        let Facts { name, defects, seen, .. } = self.known;
         let (_, what) = defects.iter().find(|(of, _)| *of == case)?;
         Some(format!("known of {name} {seen}: {what}"))
     }

@@ -44,7 +44,7 @@ pub fn retries(code: Code) -> Retries {
 
 /// Decision after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     /// Try again after this delay.
     Again(Duration),
     /// Give up. Contains the delay that the server requested, if any.
@@ -80,7 +80,7 @@ impl Retry {
 
     /// Records a failed attempt. `server_wait` is the delay that the server requested. `healthy` is how long
     /// the connection was healthy, or zero if there was none.
-    pub fn failed(&mut self, code: Code, server_wait: Option<Duration>, healthy: Duration) -> Verdict {
+    pub fn failed(&mut self, code: Code, server_wait: Option<Duration>, healthy: Duration) -> Decision {
         if healthy >= HEALTHY_AFTER {
             self.attempt = 1;
             self.of_code.clear();
@@ -94,9 +94,9 @@ impl Retry {
         };
         let is_bearable = server_wait.is_none_or(|wait| wait <= SERVER_WAIT_MAX);
         if !is_allowed || !is_bearable || self.attempt >= self.attempts_max {
-            return Verdict::Final(server_wait);
+            return Decision::Final(server_wait);
         }
-        Verdict::Again(server_wait.unwrap_or_else(|| self.backoff(code)))
+        Decision::Again(server_wait.unwrap_or_else(|| self.backoff(code)))
     }
 
     /// Starts the next attempt.
@@ -147,8 +147,8 @@ mod tests {
         let (mut retry, mut text) = (Retry::new(ATTEMPTS, 1), String::new());
         loop {
             match retry.failed(code, server_wait, Duration::ZERO) {
-                Verdict::Again(after) => write!(text, "{} ms, ", after.as_millis()).unwrap(),
-                Verdict::Final(wait) => {
+                Decision::Again(after) => write!(text, "{} ms, ", after.as_millis()).unwrap(),
+                Decision::Final(wait) => {
                     let told =
                         wait.map_or_else(String::new, |wait| format!(", told {} ms", wait.as_millis()));
                     return text + &format!("final at attempt {}{told}", retry.attempt());
@@ -176,18 +176,18 @@ mod tests {
     fn a_healthy_connection_resets_the_budget() {
         let mut retry = Retry::new(2, 1);
         for stood in [HEALTHY_AFTER, HEALTHY_AFTER, HEALTHY_AFTER] {
-            assert!(matches!(retry.failed(Code::ConnectionLost, None, stood), Verdict::Again(_)));
+            assert!(matches!(retry.failed(Code::ConnectionLost, None, stood), Decision::Again(_)));
             retry.start_next();
         }
         let verdict = retry.failed(Code::ConnectionLost, None, HEALTHY_AFTER - Duration::from_millis(1));
-        assert_eq!(verdict, Verdict::Final(None));
+        assert_eq!(verdict, Decision::Final(None));
     }
 
     #[test]
     fn rejections_count_even_between_other_failures() {
         let mut retry = Retry::new(100, 1);
         let verdicts = [Code::Blocked, Code::ConnectionLost, Code::Blocked, Code::Blocked];
-        let verdicts = verdicts.map(|code| retry.failed(code, None, Duration::ZERO) == Verdict::Final(None));
+        let verdicts = verdicts.map(|code| retry.failed(code, None, Duration::ZERO) == Decision::Final(None));
         assert_eq!(verdicts, [false, false, false, true]);
     }
 
@@ -200,7 +200,7 @@ mod tests {
             ] {
                 let mut retry = Retry::new(u32::MAX, seed);
                 for least in least_ms.map(Duration::from_millis) {
-                    let Verdict::Again(after) = retry.failed(code, None, Duration::ZERO) else { panic!() };
+                    let Decision::Again(after) = retry.failed(code, None, Duration::ZERO) else { panic!() };
                     assert!((least..=2 * least).contains(&after), "{code}: {after:?}, not {least:?} or longer");
                     retry.start_next();
                 }
@@ -214,8 +214,8 @@ mod tests {
                 let verdict = one.failed(Code::ConnectionLost, None, Duration::ZERO);
                 assert_eq!(verdict, other.failed(Code::ConnectionLost, None, Duration::ZERO));
                 match verdict {
-                    Verdict::Again(after) => assert!(attempt < attempts && after <= BACKOFF_MAX),
-                    Verdict::Final(_) => assert_eq!(attempt, attempts),
+                    Decision::Again(after) => assert!(attempt < attempts && after <= BACKOFF_MAX),
+                    Decision::Final(_) => assert_eq!(attempt, attempts),
                 }
                 one.start_next();
                 other.start_next();

@@ -47,7 +47,7 @@ pub use ws::{
     end::check_close,
     handlers::{HandledPath, Handlers},
     handshake::Handshake,
-    hooks::{Event, HandlerLimits, Last, Verdict, Wanted, What},
+    hooks::{Event, HandlerLimits, Last, Reply, Wanted, What},
     limits::Limits,
 };
 use ws::{feeds::Feeds, registry::Sockets};

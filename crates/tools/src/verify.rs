@@ -19,7 +19,7 @@ const DAMAGE_PRINTED_MAX: usize = 20;
 /// Result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct Verification {
     /// Number of decoded frames.
     pub frames: u64,
     /// Number of batches in frames and HTTP responses.
@@ -38,9 +38,9 @@ pub struct Verdict {
 ///
 /// # Errors
 /// Any error of [`Reader::open`] or [`Reader::next`]. The process then exits with code 1.
-pub fn verify(input: impl Read) -> Result<Verdict, Error> {
+pub fn verify(input: impl Read) -> Result<Verification, Error> {
     let mut reader = Reader::open(input)?;
-    let mut verdict = Verdict::default();
+    let mut verdict = Verification::default();
     while let Some(record) = reader.next()? {
         verdict.add(&record.item);
     }
@@ -48,7 +48,7 @@ pub fn verify(input: impl Read) -> Result<Verdict, Error> {
     Ok(verdict)
 }
 
-impl Verdict {
+impl Verification {
     /// Returns 0 if everything is readable, 3 if something is missing or unreadable, and 1 if no record is
     /// readable.
     #[must_use]
@@ -92,7 +92,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;
         let sealed = if report.sealed { "sealed" } else { "not sealed" };
@@ -131,7 +131,7 @@ pub(super) fn write_stretches(
     Ok(())
 }
 
-impl Verdict {
+impl Verification {
     fn write_damage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;
         match report.preamble {

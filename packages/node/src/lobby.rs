@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use livetape_core::error::Problem;
 use livetape_server::{
-    HandledPath, Verdict, Wanted,
+    HandledPath, Reply, Wanted,
     lobby::{NewRoom, Payload},
 };
 use napi::bindgen_prelude::Either;
@@ -72,10 +72,10 @@ impl NativeApp {
     #[napi]
     pub fn answer(&self, ticket: f64, verdict: u32, message: Option<String>) {
         let verdict = match (verdict, message) {
-            (CANCEL, _) => Verdict::Cancel,
-            (REPLACE, Some(message)) => Verdict::Replace(message),
-            (FAILED, _) => Verdict::Failed,
-            _ => Verdict::Continue,
+            (CANCEL, _) => Reply::Cancel,
+            (REPLACE, Some(message)) => Reply::Replace(message),
+            (FAILED, _) => Reply::Failed,
+            _ => Reply::Continue,
         };
         self.handlers.answer(ticket as u64, verdict);
     }
@@ -84,7 +84,7 @@ impl NativeApp {
     #[napi]
     pub fn proceed(&self, tickets: Vec<f64>) {
         for ticket in tickets {
-            self.handlers.answer(ticket as u64, Verdict::Continue);
+            self.handlers.answer(ticket as u64, Reply::Continue);
         }
     }
 

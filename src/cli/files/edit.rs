@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::cli::{
     args,
     options::config::tape,
-    process::output::{Verdict, Written, loss_code, progress, report_loss, say, say_made, shown, write},
+    process::output::{FileFate, Written, loss_code, progress, report_loss, say, say_made, shown, write},
 };
 
 pub(crate) fn repair(args: &args::Repair) -> Result<u8, Problem> {
@@ -29,7 +29,7 @@ pub(crate) fn repair(args: &args::Repair) -> Result<u8, Problem> {
         let repaired = edit::repair(input, out)?;
         // An output that was named is always written.
         let is_wanted = repaired.is_change() || args.output.is_some();
-        Ok(if is_wanted { Verdict::Keep(repaired) } else { Verdict::Drop(repaired) })
+        Ok(if is_wanted { FileFate::Keep(repaired) } else { FileFate::Drop(repaired) })
     })?;
     bar.finish_and_clear();
     let repaired = match written {
@@ -49,8 +49,9 @@ pub(crate) fn cut(args: &args::Cut) -> Result<u8, Problem> {
     let (start, end) = range(args, &tape)?;
     let bar = progress(tape.bytes());
     let input = bar.wrap_read(tape.open()?);
-    let written =
-        write(&args.new.output, args.new.force, |out| Ok(Verdict::Keep(edit::cut(input, out, start, end)?)))?;
+    let written = write(&args.new.output, args.new.force, |out| {
+        Ok(FileFate::Keep(edit::cut(input, out, start, end)?))
+    })?;
     bar.finish_and_clear();
     conclude(&args.new.output, written, args.json, |cut: &edit::Cut| cut.loss)
 }
@@ -88,7 +89,7 @@ pub(crate) fn merge(args: &args::Merge) -> Result<u8, Problem> {
         inputs.push(edit::Input { name: tape.name.clone(), file: bar.wrap_read(tape.open()?), offset });
     }
     let written =
-        write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::merge(inputs, out, args.force)?)))?;
+        write(&args.output, args.force, |out| Ok(FileFate::Keep(edit::merge(inputs, out, args.force)?)))?;
     bar.finish_and_clear();
     conclude(&args.output, written, false, |merged: &edit::Merged| merged.loss)
 }
@@ -105,7 +106,7 @@ pub(crate) fn mark(args: &args::Mark) -> Result<u8, Problem> {
     let written = write(&output, args.force || in_place, |out| {
         let loss = edit::mark(input, &mut *out, args.at, &args.label)?;
         out.flush()?;
-        Ok(Verdict::Keep(loss))
+        Ok(FileFate::Keep(loss))
     })?;
     bar.finish_and_clear();
     match written {

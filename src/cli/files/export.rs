@@ -17,7 +17,7 @@ use crate::cli::{
     args,
     options::config::tape,
     process::output::{
-        Failure, Verdict, Written, cannot_write, loss_code, progress, report_loss, say, shown, warn, write,
+        Failure, FileFate, Written, cannot_write, loss_code, progress, report_loss, say, shown, warn, write,
     },
 };
 
@@ -48,7 +48,7 @@ pub(crate) fn export(args: &args::Export) -> Result<u8, Problem> {
     }
     let written = write(&output, args.force, |out| match export_to(args, &tape, out) {
         Err(export::Error::Write(error)) => Err(error.into()),
-        result => Ok(Verdict::Keep(result.map_err(|error| Failure::Refused(problem(&tape, error)))?)),
+        result => Ok(FileFate::Keep(result.map_err(|error| Failure::Refused(problem(&tape, error)))?)),
     })?;
     match written {
         Written::Broken(code) => Ok(code),
@@ -109,7 +109,7 @@ pub(crate) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
     }
     let written = write(&output, args.force, |out| {
         out.write_all(text.as_bytes())?;
-        Ok(Verdict::Keep(()))
+        Ok(FileFate::Keep(()))
     })?;
     if let Written::Broken(code) = written {
         return Ok(code);

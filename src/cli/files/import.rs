@@ -19,7 +19,7 @@ use crate::cli::{
     args,
     options::config::stdin,
     process::output::{
-        Drafted, Failure, Verdict, draft, file_problem, progress, say, say_made, shown, warn, write_draft,
+        Drafted, Failure, FileFate, draft, file_problem, progress, say, say_made, shown, warn, write_draft,
     },
 };
 
@@ -47,7 +47,7 @@ pub(crate) fn import(args: &args::Import) -> Result<u8, Problem> {
     let spool = is_stdin.then(stdin).transpose()?;
     let capture = Capture { path: &args.file, spool, output: &output, bar: progress(0) };
     let written = write_draft(draft, |out| match import_capture(&capture, out, &options) {
-        Ok(report) => Ok(Verdict::Keep(report)),
+        Ok(report) => Ok(FileFate::Keep(report)),
         // The part that was written is a valid recording.
         Err(Error::Write(error @ (recording::Error::Write(_) | recording::Error::Full))) => {
             Err(Failure::Broke(error.to_string()))

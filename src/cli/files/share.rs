@@ -18,7 +18,7 @@ use super::tools::unwritable;
 use crate::cli::{
     args,
     options::config::tape_or_stdin,
-    process::output::{Failure, Verdict, Written, file_problem, progress, say, say_json, say_made, write},
+    process::output::{Failure, FileFate, Written, file_problem, progress, say, say_json, say_made, write},
 };
 
 /// Maximum size of a file of words, in bytes.
@@ -35,7 +35,7 @@ pub(crate) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
             None => Key::new(&random_key()?),
         };
         let report = scrub::scrub(first, second, out, Scrubber::new(key));
-        report.map(Verdict::Keep).map_err(|error| failure(&tape, error))
+        report.map(FileFate::Keep).map_err(|error| failure(&tape, error))
     })?;
     bar.finish_and_clear();
     match written {

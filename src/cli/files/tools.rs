@@ -10,7 +10,7 @@ use livetape_tools::{info, synth, verify};
 use crate::cli::{
     args,
     options::config::tape_or_stdin,
-    process::output::{Verdict, Written, progress, report_loss, say, say_json, shown, write},
+    process::output::{FileFate, Written, progress, report_loss, say, say_json, shown, write},
 };
 
 pub(crate) fn info(args: &args::Info) -> Result<u8, Problem> {
@@ -47,7 +47,7 @@ pub(crate) fn synth(args: &args::Synth) -> Result<u8, Problem> {
     let bar = args.size.map_or_else(ProgressBar::no_length, progress);
     let written = write(&args.new.output, args.new.force, |out| {
         synth::synth(bar.wrap_write(out), &args.options())?;
-        Ok(Verdict::Keep(()))
+        Ok(FileFate::Keep(()))
     })?;
     bar.finish_and_clear();
     if let Written::Broken(code) = written {

@@ -26,7 +26,7 @@ use super::{
 use crate::cli::{
     args,
     options::folders,
-    process::output::{Verdict, Written, report_loss, say, shown, warn, write},
+    process::output::{FileFate, Written, report_loss, say, shown, warn, write},
 };
 
 /// Number of runs that have to fail in the same way before anything is removed.
@@ -237,7 +237,7 @@ async fn conclude(
     let mut bytes = small.open()?;
     let written = write(&new.output, new.force, |out| {
         io::copy(&mut bytes, out)?;
-        Ok(Verdict::Keep(()))
+        Ok(FileFate::Keep(()))
     })?;
     if let Written::Broken(code) = written {
         return Ok(code);

@@ -84,7 +84,7 @@ fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 
     let xml = report::junit(outcomes, took);
     let written = write(path, true, |out| {
         out.write_all(xml.as_bytes())?;
-        Ok(output::Verdict::Keep(()))
+        Ok(output::FileFate::Keep(()))
     });
     match written {
         Ok(Written::Broken(code)) => code,

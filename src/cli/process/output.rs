@@ -68,7 +68,7 @@ pub(crate) enum Written<T> {
 }
 
 /// Whether to keep a complete file.
-pub(crate) enum Verdict<T> {
+pub(crate) enum FileFate<T> {
     Keep(T),
     Drop(T),
 }
@@ -83,7 +83,7 @@ pub(crate) fn draft(path: &Path, force: bool) -> Result<files::Draft, Problem> {
 pub(crate) fn write<T>(
     path: &Path,
     force: bool,
-    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<FileFate<T>, Failure>,
 ) -> Result<Written<T>, Problem> {
     match write_draft(draft(path, force)?, work)? {
         Drafted::Kept(value) => Ok(Written::Whole(value)),
@@ -114,7 +114,7 @@ pub(crate) enum Drafted<T> {
 /// Writes a draft, and gives it its name when it is complete.
 pub(crate) fn write_draft<T>(
     mut draft: files::Draft,
-    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<FileFate<T>, Failure>,
 ) -> Result<Drafted<T>, Problem> {
     let mut out = BufWriter::new(&mut draft);
     let result = work(&mut out).and_then(|verdict| {
@@ -124,11 +124,11 @@ pub(crate) fn write_draft<T>(
     // A failed flush must not be retried on drop.
     drop(out.into_parts());
     match result {
-        Ok(Verdict::Keep(value)) => {
+        Ok(FileFate::Keep(value)) => {
             draft.keep().map_err(|error| file_problem(&error))?;
             Ok(Drafted::Kept(value))
         }
-        Ok(Verdict::Drop(value)) => Ok(Drafted::Dropped(value)),
+        Ok(FileFate::Drop(value)) => Ok(Drafted::Dropped(value)),
         Err(Failure::Refused(problem)) => Err(problem),
         Err(Failure::Broke(error)) => Ok(Drafted::Broken { error, partial: draft.keep_partial() }),
     }

@@ -7,7 +7,7 @@ use livetape_core::error::{Code, Problem, exit};
 
 use crate::cli::{
     args,
-    process::output::{Verdict, Written, say, write},
+    process::output::{FileFate, Written, say, write},
 };
 
 /// Length of a token before encoding, in bytes.
@@ -25,7 +25,7 @@ pub(crate) fn token(args: &args::Token) -> Result<u8, Problem> {
     };
     let written = write(path, false, |out| {
         writeln!(out, "{token}")?;
-        Ok(Verdict::Keep(()))
+        Ok(FileFate::Keep(()))
     });
     match written {
         Ok(Written::Broken(code)) => Ok(code),

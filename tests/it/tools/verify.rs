@@ -3,14 +3,14 @@
 use std::{fs, time::Duration};
 
 use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records::Header};
-use livetape_tools::verify::{Verdict, verify};
+use livetape_tools::verify::{Verification, verify};
 
-fn golden(name: &str) -> Verdict {
+fn golden(name: &str) -> Verification {
     let path = format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     verify(fs::File::open(path).unwrap()).unwrap()
 }
 
-fn of_frame(bytes: &'static [u8]) -> Verdict {
+fn of_frame(bytes: &'static [u8]) -> Verification {
     let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() });
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     writer.write(&Item { offset: Duration::ZERO, conn: 1, flags: Flags::default(), what }).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use super::{Expectation, Found};
+use super::{Expectation, Match};
 
 /// Maximum length of a line, in bytes. Longer ones are cut.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -24,7 +24,7 @@ pub enum Stream {
 /// does not depend on how much the command prints.
 #[derive(Clone, Debug)]
 pub struct Output {
-    expected: Vec<(Expectation, Option<Found>)>,
+    expected: Vec<(Expectation, Option<Match>)>,
     /// Lines, and how often each was printed in a row.
     last: VecDeque<(Vec<u8>, usize)>,
     /// The unfinished lines of both streams, the one written last at the end.
@@ -79,9 +79,9 @@ impl Output {
     }
 
     /// Returns the last place of each expectation. Unfinished lines count as lines.
-    pub(super) fn found(&self) -> Vec<(&Expectation, Option<Found>)> {
+    pub(super) fn found(&self) -> Vec<(&Expectation, Option<Match>)> {
         let unfinished = Vec::from_iter(self.unfinished().map(plain));
-        let last = |(expectation, found): &'_ (Expectation, Option<Found>)| {
+        let last = |(expectation, found): &'_ (Expectation, Option<Match>)| {
             unfinished.iter().rev().find_map(|line| expectation.find(line)).or_else(|| found.clone())
         };
         self.expected.iter().map(|expected| (&expected.0, last(expected))).collect()

@@ -25,18 +25,18 @@ fn read(bytes: &[u8]) -> Vec<Item> {
 type Fails<'a> = dyn Fn(&[Item]) -> bool + 'a;
 
 /// What a search found.
-struct Found {
+struct Reached {
     smallest: Vec<Item>,
     messages: usize,
     runs: usize,
 }
 
 /// Searches with a number of candidates under way. The latest answers first, every third time.
-fn search(items: Vec<Item>, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Found {
+fn search(items: Vec<Item>, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Reached {
     run(Shrink::new(items, false), jobs, fails)
 }
 
-fn run(mut shrink: Shrink, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Found {
+fn run(mut shrink: Shrink, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Reached {
     let mut runs = 0;
     let (mut under_way, mut tried) = (VecDeque::new(), Vec::new());
     while !shrink.is_done() {
@@ -56,7 +56,7 @@ fn run(mut shrink: Shrink, jobs: usize, fails: impl Fn(&[Item]) -> bool) -> Foun
     assert_eq!(shrink.propose(), None);
     let smallest = shrink.smallest();
     assert!(smallest.is_sorted_by_key(|item| item.offset));
-    Found { smallest, messages: shrink.messages(), runs }
+    Reached { smallest, messages: shrink.messages(), runs }
 }
 
 /// Whether a bot that counts only the ends of streaks gets another number than the right one.

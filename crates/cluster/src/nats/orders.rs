@@ -51,7 +51,7 @@ pub(super) struct Owner {
 }
 
 #[derive(Deserialize, Serialize)]
-struct Asked {
+struct OrderMessage {
     version: u8,
     command: Command,
 }
@@ -106,7 +106,9 @@ impl Router {
             async move {
                 let Some(inbox) = message.reply else { return };
                 let reply = match serde_json::from_slice(&message.payload) {
-                    Ok(Asked { version: VERSION, command }) => router.execute_for(&inbox, command).await,
+                    Ok(OrderMessage { version: VERSION, command }) => {
+                        router.execute_for(&inbox, command).await
+                    }
                     _ => Some(refused(Problem::new(
                         Code::ClusterVersion,
                         "the owner has another version of livetape",
@@ -237,7 +239,7 @@ impl Router {
         mut ends: Instant,
         is_confirmed: &mut bool,
     ) -> Option<Message> {
-        let asked = serde_json::to_vec(&Asked { version: VERSION, command: command.clone() }).ok()?;
+        let asked = serde_json::to_vec(&OrderMessage { version: VERSION, command: command.clone() }).ok()?;
         let inbox = self.client.new_inbox();
         let mut messages = self.client.subscribe(inbox.clone()).await.ok()?;
         let subject = format!("{}.{node}", self.subject);

@@ -26,7 +26,7 @@ pub(super) struct Report {
     pub(super) state: NodeState,
     /// What the node knows of the log.
     #[serde(flatten)]
-    pub(super) known: Known,
+    pub(super) known: LogView,
     /// State of the source, from the owner.
     pub(super) source: Option<(Status, Option<ReplayState>)>,
     /// The pause that TikTok asked for.
@@ -50,7 +50,7 @@ pub(super) struct Losses {
 /// What a node knows of the log. Earlier versions tell less.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-pub(super) struct Known {
+pub(super) struct LogView {
     /// Identity of the log.
     log: u64,
     /// Sequence of the last message that the node has read.
@@ -75,7 +75,7 @@ struct Noted {
 
 impl Report {
     pub(super) fn new(channel: &str, state: NodeState, reader: &Reader) -> Self {
-        let (channel, known) = (channel.to_owned(), Known::of(reader));
+        let (channel, known) = (channel.to_owned(), LogView::of(reader));
         let (source, pause, refused, losses) = (None, None, None, Losses::default());
         Self { version: VERSION, channel, state, known, source, pause, refused, losses }
     }
@@ -90,7 +90,7 @@ impl Report {
     }
 }
 
-impl Known {
+impl LogView {
     fn of(reader: &Reader) -> Self {
         Self {
             log: reader.log(),

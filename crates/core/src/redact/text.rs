@@ -213,7 +213,7 @@ impl Masked<'_> {
             return end;
         }
         let found = if self.is_last {
-            value::Found::one(style.start..text.len(), MASK)
+            value::Replacements::one(style.start..text.len(), MASK)
         } else {
             value::find(self.layer, &style, &mut self.opened)
         };

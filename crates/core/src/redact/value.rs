@@ -208,21 +208,21 @@ impl Opened {
 }
 
 /// The replacements for a value.
-pub(super) struct Found {
+pub(super) struct Replacements {
     /// Stretches and their replacements: one, or each string and number of an array or object.
     pub(super) parts: Vec<(Range<usize>, &'static [u8])>,
     /// End of the scanned text.
     pub(super) seen: usize,
 }
 
-impl Found {
+impl Replacements {
     pub(super) fn one(range: Range<usize>, mask: &'static [u8]) -> Self {
         Self { seen: range.end, parts: vec![(range, mask)] }
     }
 }
 
 /// Finds the value.
-pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
+pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Replacements {
     let (text, at) = (&*layer.text, style.start);
     if let Some((quote, start)) = Quote::read(text, at) {
         let (end, after) = quote.close(layer, start);
@@ -230,7 +230,7 @@ pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
         let ends = |byte: &u8| b",;&)}]</>\\".contains(byte) || byte.is_ascii_whitespace();
         let goes_on = style.separator == Separator::Equals && text.get(after).is_some_and(|byte| !ends(byte));
         let range = if goes_on { at..style.end(layer, after, opened) } else { start..end };
-        return Found::one(range, MASK);
+        return Replacements::one(range, MASK);
     }
     if matches!(text.get(at), Some(b'[' | b'{')) {
         let found = leaves(layer, at);
@@ -246,16 +246,16 @@ pub(super) fn find(layer: &Layer, style: &Style, opened: &mut Opened) -> Found {
     let end = style.end(layer, at, opened);
     let is_json = style.is_quoted && style.separator == Separator::Colon;
     match &text[at..end] {
-        b"true" | b"false" | b"null" => Found { parts: vec![], seen: end },
+        b"true" | b"false" | b"null" => Replacements { parts: vec![], seen: end },
         // The padding of base64.
-        padding if padding.iter().all(|byte| *byte == b'=') => Found { parts: vec![], seen: end },
-        _ if is_json => Found::one(at..end, QUOTED_MASK),
-        _ => Found::one(at..end, MASK),
+        padding if padding.iter().all(|byte| *byte == b'=') => Replacements { parts: vec![], seen: end },
+        _ if is_json => Replacements::one(at..end, QUOTED_MASK),
+        _ => Replacements::one(at..end, MASK),
     }
 }
 
 /// Finds the strings and numbers, but not the names, from the bracket at `start` to the closing one.
-fn leaves(layer: &Layer, start: usize) -> Found {
+fn leaves(layer: &Layer, start: usize) -> Replacements {
     let text = &*layer.text;
     let (mut parts, mut at, mut brackets) = (Vec::new(), start, Vec::new());
     // Whether a string is a value, and not a name, whatever follows it.
@@ -313,7 +313,7 @@ fn leaves(layer: &Layer, start: usize) -> Found {
         }
         at += 1;
     }
-    Found { parts, seen: at }
+    Replacements { parts, seen: at }
 }
 
 fn run(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> usize {

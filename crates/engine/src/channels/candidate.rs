@@ -15,17 +15,17 @@ use crate::{
 pub(super) struct Candidate {
     pub(super) user: String,
     pub(super) answer: Answer<Status>,
-    search: Pin<Box<dyn Future<Output = Result<Found, Refusal>> + Send>>,
+    search: Pin<Box<dyn Future<Output = Result<FoundUser, Refusal>> + Send>>,
 }
 
 /// A user who was looked up.
-pub(super) struct Found {
+pub(super) struct FoundUser {
     permit: Permit,
     check: Check,
 }
 
 /// Waits for the look-up in progress; forever, if there is none.
-pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<Found, Refusal> {
+pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<FoundUser, Refusal> {
     match candidate {
         Some(candidate) => candidate.search.as_mut().await,
         None => std::future::pending().await,
@@ -59,7 +59,7 @@ impl Channel {
             let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
             let permit = Permit { slot, claim, ..Permit::default() };
             options.turn = Some(options.limit.admit(Duration::ZERO)?);
-            Ok(Found { permit, check: live::check(&options, transport).await })
+            Ok(FoundUser { permit, check: live::check(&options, transport).await })
         });
         *candidate = Some(Candidate { user, answer, search });
         None
@@ -77,10 +77,10 @@ impl Channel {
     pub(super) fn take_found(
         &self,
         candidate: Option<Candidate>,
-        found: Result<Found, Refusal>,
+        found: Result<FoundUser, Refusal>,
     ) -> Option<Leaving> {
         let Candidate { user, answer, .. } = candidate?;
-        let Found { permit, check: Check { why, wait, .. } } = match found {
+        let FoundUser { permit, check: Check { why, wait, .. } } = match found {
             Ok(found) => found,
             Err(refusal) => {
                 answer.refuse(refusal);

@@ -63,7 +63,7 @@ impl From<Wanted> for State {
 }
 
 /// A room that was found, or may be opened.
-enum Found {
+enum FoundRoom {
     /// Another channel has it. If that is the channel of a token, the guard keeps it open.
     Guest(Attachment, Option<ChannelGuard>),
     Connected(Live),
@@ -115,9 +115,9 @@ impl Channel {
         };
         // Start the recorder before any request: if recording is impossible, do not connect.
         let header = match &found {
-            Found::Guest(room, _) => room.header().clone(),
-            Found::Connected(live) => live.header().clone(),
-            Found::Permitted(options, _) => live::header(options),
+            FoundRoom::Guest(room, _) => room.header().clone(),
+            FoundRoom::Connected(live) => live.header().clone(),
+            FoundRoom::Permitted(options, _) => live::header(options),
         };
         let recorder = if is_mock { Ok(None) } else { self.start_recorder(&user, header) };
         let recorder = match recorder {
@@ -147,17 +147,17 @@ impl Channel {
         origin: Origin,
         wait_max: Duration,
         continues: bool,
-    ) -> Result<Found, Refusal> {
+    ) -> Result<FoundRoom, Refusal> {
         let (mut permit, options, is_mock) = match origin {
-            Origin::Guest(room) => return Ok(Found::Guest(*room, None)),
-            Origin::Connected(live) => return Ok(Found::Connected(*live)),
+            Origin::Guest(room) => return Ok(FoundRoom::Guest(*room, None)),
+            Origin::Connected(live) => return Ok(FoundRoom::Connected(*live)),
             Origin::Mock(options) => (Permit::default(), *options, true),
             Origin::TikTok(mut permit) => {
                 if permit.reserved.is_none() {
                     // Held as long as the main channel is a guest.
                     let guard = self.role.tokens().and_then(|tokens| tokens.registry.guard(user));
                     match self.reserve_or_attach(user, &mut permit).await {
-                        Some(room) => return Ok(Found::Guest(room, guard)),
+                        Some(room) => return Ok(FoundRoom::Guest(room, guard)),
                         None => drop(guard),
                     }
                 }
@@ -188,7 +188,7 @@ impl Channel {
         let wall_anchor = Some(options.wall_anchor.unwrap_or_else(clock::wall));
         let options =
             LiveOptions { user: user.to_owned(), wall_anchor, continues, turn: permit.turn, ..options };
-        Ok(Found::Permitted(Box::new(options), permit))
+        Ok(FoundRoom::Permitted(Box::new(options), permit))
     }
 
     /// Attaches to the room of `user` if another channel of this process has it, or else reserves it, so that
@@ -228,14 +228,14 @@ impl Channel {
 
     /// Opens the room unless another channel has it. The main channel opens the channel of the user's tokens,
     /// too: as a guest that misses nothing, or, if processes share it, as soon as this one has joined it.
-    fn enter(&self, user: &str, found: Found, is_mock: bool) -> (Attachment, Kept) {
+    fn enter(&self, user: &str, found: FoundRoom, is_mock: bool) -> (Attachment, Kept) {
         let are_shared = self.rooms.are_shared();
         let tokens = self.role.tokens().filter(|tokens| !is_mock && tokens.registry.has_token(user));
         let _task = tokens.filter(|_| are_shared).map(|tokens| tokens.keep_open(user, CHANNEL_CHECKED));
         let mut room = match found {
-            Found::Guest(room, _guard) => return (room, Kept { _guard, _task }),
-            Found::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
-            Found::Permitted(options, permit) => {
+            FoundRoom::Guest(room, _guard) => return (room, Kept { _guard, _task }),
+            FoundRoom::Connected(live) => Room::new(live, Permit::default(), self.options.live.limit.clone()),
+            FoundRoom::Permitted(options, permit) => {
                 let limit = options.limit.clone();
                 Room::new(Live::start(*options, self.transport.clone()), permit, limit)
             }

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{
     Refusal,
-    lookups::{Known, LookupState, Lookups, whole_seconds},
+    lookups::{LookedUp, LookupState, Lookups, whole_seconds},
 };
 
 /// Maximum pause that another process can ask for.
@@ -155,7 +155,7 @@ impl Limit {
     /// Returns what the upstream answered about `user` a moment ago, if it said that connecting is not
     /// possible. With `waits_live`, a user who is offline can be connected to.
     #[must_use]
-    pub fn known(&self, user: &str, waits_live: bool) -> Option<Known> {
+    pub fn known(&self, user: &str, waits_live: bool) -> Option<LookedUp> {
         self.lookups().known(user, waits_live, clock::now())
     }
 

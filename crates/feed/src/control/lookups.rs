@@ -28,7 +28,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// What the upstream answered about a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct LookedUp {
     /// Why connecting is not possible.
     pub problem: Problem,
     /// Id of the user's room, if the answer contained it.
@@ -37,8 +37,8 @@ pub struct Known {
     pub left: Duration,
 }
 
-impl From<Known> for Refusal {
-    fn from(Known { problem, left, .. }: Known) -> Self {
+impl From<LookedUp> for Refusal {
+    fn from(LookedUp { problem, left, .. }: LookedUp) -> Self {
         Self { problem, retrying: false, retry_after: Some(left) }
     }
 }
@@ -127,7 +127,7 @@ impl Lookups {
         now
     }
 
-    pub(super) fn known(&mut self, user: &str, waits_live: bool, now: Instant) -> Option<Known> {
+    pub(super) fn known(&mut self, user: &str, waits_live: bool, now: Instant) -> Option<LookedUp> {
         let Entry::Occupied(answer) = self.answers.entry(user.to_lowercase()) else { return None };
         let (problem, room_id, until) = answer.get();
         if *until <= now {
@@ -139,7 +139,7 @@ impl Lookups {
             return None;
         }
         self.remembered += 1;
-        Some(Known { problem: problem.clone(), room_id: *room_id, left: *until - now })
+        Some(LookedUp { problem: problem.clone(), room_id: *room_id, left: *until - now })
     }
 
     pub(super) fn remember(&mut self, user: &str, problem: Problem, room_id: Option<i64>, now: Instant) {
@@ -290,7 +290,10 @@ mod tests {
         let problem = Problem::new(Code::UserOffline, "not live");
         lookups.remember("Ann", problem.clone(), Some(7), start);
         let known = lookups.known("ann", false, start + SECOND).unwrap();
-        assert_eq!(known, Known { problem: problem.clone(), room_id: Some(7), left: ANSWER_KEPT - SECOND });
+        assert_eq!(
+            known,
+            LookedUp { problem: problem.clone(), room_id: Some(7), left: ANSWER_KEPT - SECOND }
+        );
         assert_eq!(lookups.known("ann", false, start + ANSWER_KEPT), None);
         assert!(lookups.answers.is_empty());
         for n in 0..2_000 {

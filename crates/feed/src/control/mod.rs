@@ -29,7 +29,7 @@ use livetape_core::{
     inject::Injector,
 };
 use livetape_io::clock;
-pub use lookups::{ANSWER_KEPT, Known, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookupState, QUEUE_MAX};
+pub use lookups::{ANSWER_KEPT, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookedUp, LookupState, QUEUE_MAX};
 pub use nodes::{Figure, NodeState, Nodes, NodesStatus, Term, followed_user, live_user};
 pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, not_current};
 pub use registry::{ChannelGuard, ChannelRegistry, ListedReplay, OpenChannel, RegistryEntry};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{lookup, rooms};
 use crate::{
     http::{Request, Response},
-    room::script::Known,
+    room::script::Resolved,
     scenario::FaultKind,
     state::MockState,
 };
@@ -16,7 +16,7 @@ use crate::{
 const USER_AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
-pub(super) fn room_id(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
+pub(super) fn room_id(mock: &MockState, known: Option<Resolved>, fault: Option<&FaultKind>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let Some((known, status)) = known.zip(status) else {
         return not_found(json!({ "is_live": false, "room_id": null }));
@@ -42,7 +42,7 @@ pub(super) fn rate_limits() -> Response {
 }
 
 /// A user and their room.
-pub(super) fn anchor_info(mock: &MockState, known: Option<Known>) -> Response {
+pub(super) fn anchor_info(mock: &MockState, known: Option<Resolved>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, None));
     let Some((known, status)) = known.zip(status) else { return not_found(json!({ "data": null })) };
     let user = lookup::user(&known, status);
@@ -65,7 +65,7 @@ pub(super) fn anchor_info(mock: &MockState, known: Option<Known>) -> Response {
 }
 
 /// The gifts of a room, in the order of its gift panel.
-pub(super) fn room_gifts(known: Option<Known>) -> Response {
+pub(super) fn room_gifts(known: Option<Resolved>) -> Response {
     let Some(known) = known else { return not_found(json!({ "response": null })) };
     let room_id = known.room_id.to_string();
     let page_gifts: Vec<Value> = rooms::gift_ids().map(Value::from).collect();
@@ -74,7 +74,7 @@ pub(super) fn room_gifts(known: Option<Known>) -> Response {
 }
 
 /// The gift gallery of a user, always empty.
-pub(super) fn gift_gallery(mock: &MockState, known: Option<&Known>) -> Response {
+pub(super) fn gift_gallery(mock: &MockState, known: Option<&Resolved>) -> Response {
     if known.and_then(|known| lookup::status(mock, known, None)).is_none() {
         return not_found(json!({ "data": null }));
     }

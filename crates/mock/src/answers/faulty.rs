@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Action, Asked, Delivery, well, whole};
+use super::{Action, Delivery, Parsed, well, whole};
 use crate::{
     http::{Request, Response},
     scenario::{FaultKind, Refusal},
@@ -18,7 +18,7 @@ const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</tit
     <p id=\"wci\" class=\"_wafchallengeid\"></p></body></html>";
 
 /// Answers a request as the fault demands.
-pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &FaultKind) -> Action {
+pub(super) fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind) -> Action {
     use FaultKind as K;
     let delivery = match fault {
         K::Stall => return Action::Stall,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     http::{Request, Response},
     random::Random,
-    room::script::Known,
+    room::script::Resolved,
     scenario::{FaultKind, State},
     state::{MockState, windows::compact_date},
 };
@@ -18,7 +18,7 @@ pub(super) const OFFLINE: i32 = 4;
 pub(super) fn lookup(
     mock: &MockState,
     request: &Request,
-    known: Option<Known>,
+    known: Option<Resolved>,
     fault: Option<&FaultKind>,
 ) -> Response {
     let Some(known) = known.filter(|_| request.param("aid").is_some()) else {
@@ -38,7 +38,7 @@ pub(super) fn lookup(
 }
 
 /// Returns the status of a user's stream, or `None` if the user does not exist.
-pub(super) fn status(mock: &MockState, known: &Known, fault: Option<&FaultKind>) -> Option<i32> {
+pub(super) fn status(mock: &MockState, known: &Resolved, fault: Option<&FaultKind>) -> Option<i32> {
     match (fault, known.state) {
         (Some(FaultKind::NotFound), _) | (_, State::NotFound) => return None,
         (Some(FaultKind::Offline), _) | (_, State::Offline) => return Some(OFFLINE),
@@ -54,7 +54,7 @@ pub(super) fn status(mock: &MockState, known: &Known, fault: Option<&FaultKind>)
     Some(if is_over { OFFLINE } else { LIVE })
 }
 
-pub(super) fn user(known: &Known, status: i32) -> Value {
+pub(super) fn user(known: &Resolved, status: i32) -> Value {
     let mut random = Random::new(0, known.room_id.cast_unsigned());
     json!({
         "id": random.id().to_string(),
@@ -69,7 +69,7 @@ pub(super) fn user(known: &Known, status: i32) -> Value {
     })
 }
 
-pub(super) fn live_room(known: &Known, status: i32) -> Value {
+pub(super) fn live_room(known: &Resolved, status: i32) -> Value {
     json!({
         "status": status,
         "startTime": known.settings.show.wall_ms / 1000,

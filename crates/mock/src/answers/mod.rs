@@ -12,7 +12,7 @@ use livetape_core::host;
 
 use crate::{
     http::{Request, Response},
-    room::script::Known,
+    room::script::Resolved,
     scenario::{Endpoint, FaultKind, Refusal},
     state::{MockState, networks::Purpose},
 };
@@ -31,7 +31,7 @@ pub(super) enum Action {
     /// Send a response.
     Send(Response, Delivery),
     /// Open a WebSocket.
-    Upgrade(Box<Known>),
+    Upgrade(Box<Resolved>),
     /// Send nothing and keep the connection open.
     Stall,
     /// Reset the connection.
@@ -52,10 +52,10 @@ pub(super) enum Delivery {
 }
 
 /// A parsed request.
-struct Asked {
+struct Parsed {
     route: Route,
     /// The requested user or room, if the request names one.
-    known: Option<Known>,
+    known: Option<Resolved>,
 }
 
 /// Routes of the server. Several can belong to one [`Endpoint`].
@@ -144,7 +144,7 @@ fn whole(response: Response) -> Action {
 }
 
 /// Returns the normal answer of the endpoint. Some faults only change its content.
-fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultKind>) -> Action {
+fn well(mock: &MockState, request: &Request, asked: Parsed, fault: Option<&FaultKind>) -> Action {
     let known = asked.known;
     whole(match asked.route {
         Route::Lookup => lookup::lookup(mock, request, known, fault),
@@ -175,7 +175,7 @@ fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultK
 }
 
 /// Matches a request to a route; returns `None` for an unknown path, or another host.
-fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
+fn asked(mock: &MockState, request: &Request) -> Option<Parsed> {
     if !mock.is_answered(request) {
         return None;
     }
@@ -213,5 +213,5 @@ fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
             _ => return None,
         },
     };
-    Some(Asked { route, known })
+    Some(Parsed { route, known })
 }

@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 
 use super::lookup;
-use crate::{http::Response, room::script::Known, scenario::FaultKind, state::MockState};
+use crate::{http::Response, room::script::Resolved, scenario::FaultKind, state::MockState};
 
 /// `statusCode` in the profile of an unknown user.
 const NO_SUCH_USER: u32 = 10_221;
 
-pub(super) fn page(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
+pub(super) fn page(mock: &MockState, known: Option<Resolved>, fault: Option<&FaultKind>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let state = match known.zip(status) {
         Some((known, status)) => {
@@ -26,7 +26,7 @@ pub(super) fn page(mock: &MockState, known: Option<Known>, fault: Option<&FaultK
 }
 
 /// The profile page of a user, with the status codes of real pages.
-pub(super) fn profile(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
+pub(super) fn profile(mock: &MockState, known: Option<Resolved>, fault: Option<&FaultKind>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let detail = match known.zip(status) {
         Some((known, status)) => {

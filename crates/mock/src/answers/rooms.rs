@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::lookup;
 use crate::{
     http::{Request, Response},
-    room::script::Known,
+    room::script::Resolved,
     scenario::State,
     state::MockState,
 };
@@ -27,7 +27,7 @@ pub(super) fn check_alive(mock: &MockState, request: &Request) -> Response {
     Response::json(200, &json!({ "data": rooms, "extra": extra(mock), "status_code": 0 }))
 }
 
-pub(super) fn room_info(mock: &MockState, known: Option<Known>) -> Response {
+pub(super) fn room_info(mock: &MockState, known: Option<Resolved>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, None));
     let body = match known.zip(status) {
         Some((known, _)) if known.state == State::AgeRestricted => {
@@ -44,7 +44,7 @@ pub(super) fn room_info(mock: &MockState, known: Option<Known>) -> Response {
     Response::json(200, &body)
 }
 
-fn info(known: &Known, status: i32) -> Value {
+fn info(known: &Resolved, status: i32) -> Value {
     let user = lookup::user(known, status);
     json!({
         "id": known.room_id,

@@ -10,7 +10,7 @@ use super::{FALLBACK_PATH, FETCH_PATH, SOCKET_PATH, page};
 use crate::{
     http::{Request, Response},
     random::Random,
-    room::script::Known,
+    room::script::Resolved,
     scenario::{FaultKind, Scenario},
     state::{
         MockState,
@@ -25,7 +25,7 @@ const CONTENT_TYPE: &str = "application/protubuf";
 pub(super) fn sign(
     mock: &MockState,
     request: &Request,
-    known: Option<Known>,
+    known: Option<Resolved>,
     fault: Option<&FaultKind>,
 ) -> Response {
     let Some(known) = known else {
@@ -62,7 +62,7 @@ pub(super) fn sign(
     response.with("x-set-tt-cookie", ttwid + &idc)
 }
 
-fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) -> Bytes {
+fn batch(mock: &MockState, known: &Resolved, push_server: String, no_cursor: bool) -> Bytes {
     let (recorded, mut random) = {
         let mut state = mock.lock();
         (state.room(known).initial_batch(mock.clock.now()), state.random())
@@ -101,7 +101,7 @@ const FETCH_TYPE_SOCKET: &[u8] = &[0x30, 0x01];
 /// here.
 const NEEDS_NO_ACK: &[u8] = &[0x48, 0x00];
 
-fn internal_ext(known: &Known, now_ms: i64) -> String {
+fn internal_ext(known: &Resolved, now_ms: i64) -> String {
     format!(
         "internal_src:dim|wss_push_room_id:{}|first_req_ms:{now_ms}|seq:1|wss_info:0-{now_ms}-0-0",
         known.room_id

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ca::Ca,
     domains::Target,
-    head::{self, Asked, Forwarded},
+    head::{self, Forwarded, Requested},
     hosts::{Hosts, Route},
     prefixed::Prefixed,
     refused::Refused,
@@ -118,7 +118,7 @@ impl Front {
             Ok(None) => return,
             Err(refused) => Err(refused),
         };
-        let (Asked { target, forwarded }, far) = match opened {
+        let (Requested { target, forwarded }, far) = match opened {
             Ok(opened) => opened,
             Err(refused) => {
                 self.reports.add(&refused.line());
@@ -146,7 +146,7 @@ impl Front {
     }
 
     /// Checks the host, and connects to it if it is passed.
-    async fn open(&self, asked: &Asked) -> Result<Option<TcpStream>, Refused> {
+    async fn open(&self, asked: &Requested) -> Result<Option<TcpStream>, Refused> {
         let Target { host, port, is_tls } = &asked.target;
         match self.hosts.route(host, *port)? {
             Route::Answer => Ok(None),

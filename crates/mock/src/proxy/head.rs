@@ -21,7 +21,7 @@ const DROPPED: [&str; 6] =
 
 /// The connection that a client asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Requested {
     pub(super) target: Target,
     /// `GET http://host/…` as the host expects it; `None` for `CONNECT host:port`.
     pub(super) forwarded: Option<Forwarded>,
@@ -40,7 +40,7 @@ pub(super) struct Forwarded {
 pub(super) async fn read<I: AsyncRead + Unpin>(
     io: &mut I,
     buffer: &mut BytesMut,
-) -> Result<Option<Asked>, Refused> {
+) -> Result<Option<Requested>, Refused> {
     loop {
         let parsed = parse(buffer)?;
         if parsed.as_ref().map_or(buffer.len(), |(_, length)| *length) > HEAD_BYTES_MAX {
@@ -57,7 +57,7 @@ pub(super) async fn read<I: AsyncRead + Unpin>(
 }
 
 /// Parses the head at the start of `buffer`, and returns it with its length; `None` if it is incomplete.
-fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
+fn parse(buffer: &[u8]) -> Result<Option<(Requested, usize)>, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
     let parsed = head.parse(buffer).map_err(|error| match error {
@@ -80,7 +80,7 @@ fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
     if method == "CONNECT" {
         let port = uri.port_u16().ok_or(Refused::Bad("CONNECT needs a host and a port"))?;
         let target = Target { host, port, is_tls: port == TLS_PORT };
-        return Ok(Some((Asked { target, forwarded: None }, length)));
+        return Ok(Some((Requested { target, forwarded: None }, length)));
     }
     // Some libraries, such as axios, send `GET https://…` to a proxy instead of CONNECT.
     let is_tls = match uri.scheme_str() {
@@ -92,7 +92,7 @@ fn parse(buffer: &[u8]) -> Result<Option<(Asked, usize)>, Refused> {
         Target { port: uri.port_u16().unwrap_or(if is_tls { TLS_PORT } else { PORT }), host, is_tls };
     let body = body_bytes(head.headers)?.filter(|_| !is_websocket(head.headers));
     let forwarded = Some(Forwarded { head: rewritten(method, &uri, head.headers), body });
-    Ok(Some((Asked { target, forwarded }, length)))
+    Ok(Some((Requested { target, forwarded }, length)))
 }
 
 fn values<'a>(headers: &'a [httparse::Header<'_>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
@@ -144,12 +144,12 @@ fn rewritten(method: &str, uri: &Uri, headers: &[httparse::Header<'_>]) -> Vec<u
 mod tests {
     use super::*;
 
-    fn connect(host: &str, port: u16) -> Asked {
-        Asked { target: Target { host: host.into(), port, is_tls: port == 443 }, forwarded: None }
+    fn connect(host: &str, port: u16) -> Requested {
+        Requested { target: Target { host: host.into(), port, is_tls: port == 443 }, forwarded: None }
     }
 
     #[track_caller]
-    fn asked(head: &str) -> Result<Asked, Refused> {
+    fn asked(head: &str) -> Result<Requested, Refused> {
         parse(head.as_bytes()).map(|parsed| {
             let (asked, length) = parsed.expect("the head is complete");
             assert_eq!(length, head.len());
@@ -172,7 +172,7 @@ mod tests {
     fn requests_with_an_absolute_address_are_rewritten_for_the_host() {
         let head = "GET http://u:p@www.tiktok.com:80?a=%20b HTTP/1.1\r\nhost: other\r\nProxy-Connection: keep-alive\r\n\
                     Proxy-Authorization: Basic x\r\nCookie: a=1\r\nConnection: keep-alive\r\n\r\n";
-        let Ok(Asked { target, forwarded: Some(Forwarded { head, body: Some(0) }) }) = asked(head) else {
+        let Ok(Requested { target, forwarded: Some(Forwarded { head, body: Some(0) }) }) = asked(head) else {
             panic!("{head}")
         };
         assert_eq!(target, Target { host: "www.tiktok.com".into(), port: 80, is_tls: false });
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(String::from_utf8(head).unwrap(), expected);
         let upgrade =
             "GET wss://webcast-ws.tiktok.com/a HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-        let Ok(Asked { target, forwarded: Some(Forwarded { head, body: None }) }) = asked(upgrade) else {
+        let Ok(Requested { target, forwarded: Some(Forwarded { head, body: None }) }) = asked(upgrade) else {
             panic!("{upgrade}")
         };
         assert!(target.is_tls && target.port == 443);
@@ -194,7 +194,7 @@ mod tests {
     fn an_upgrade_to_http_2_is_left_out() {
         let head = "POST http://a.example/ HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
                     HTTP2-Settings: AAM\r\nContent-Length: 7\r\n\r\n";
-        let Ok(Asked { forwarded: Some(Forwarded { head, body }), .. }) = asked(head) else {
+        let Ok(Requested { forwarded: Some(Forwarded { head, body }), .. }) = asked(head) else {
             panic!("{head}")
         };
         let expected = "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\nContent-Length: 7\r\n\r\n";

@@ -89,12 +89,12 @@ pub(crate) struct Script {
 struct Stage {
     /// Time since the start of the mock.
     at: Duration,
-    known: Known,
+    known: Resolved,
 }
 
 /// A resolved user and their room.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct Resolved {
     pub(crate) name: String,
     pub(crate) room_id: i64,
     pub(crate) state: State,
@@ -103,7 +103,7 @@ pub(crate) struct Known {
     pub(crate) settings: RoomConfig,
 }
 
-impl Known {
+impl Resolved {
     /// Whether the room has no stream. The mock reports this to a new socket and closes it.
     pub(crate) fn is_away(&self) -> bool {
         self.state.is_away()
@@ -146,7 +146,8 @@ impl Script {
             let room_id = user.room_id.or(free).unwrap_or_else(|| derived_id(&user.name));
             let mut settings = script.settings(played);
             settings.speed = user.speed.unwrap_or(settings.speed);
-            let known = Known { name: user.name.clone(), room_id, state: user.state, until: None, settings };
+            let known =
+                Resolved { name: user.name.clone(), room_id, state: user.state, until: None, settings };
             script.users.push(stages(known, &user.changes, &mut show)?);
         }
         shows.values().for_each(|show| script.loss += show.loss);
@@ -160,7 +161,7 @@ impl Script {
     }
 
     /// Returns the user with this name, at a time since the start. Unlisted users get the state in `others`.
-    pub(crate) fn by_name(&self, name: &str, now: Duration) -> Known {
+    pub(crate) fn by_name(&self, name: &str, now: Duration) -> Resolved {
         let mut users = self.users.iter().map(|stages| current(stages, now));
         let listed = users.find(|user| user.name.eq_ignore_ascii_case(name));
         listed.cloned().unwrap_or_else(|| {
@@ -172,13 +173,13 @@ impl Script {
 
     /// Returns the room with this id, at a time since the start. A room whose LIVE has ended or not yet begun
     /// is offline. Unlisted ids are rooms too, because a client can connect without a lookup by name.
-    pub(crate) fn by_id(&self, room_id: i64, now: Duration) -> Known {
-        let is_room = |known: &Known| known.room_id == room_id;
+    pub(crate) fn by_id(&self, room_id: i64, now: Duration) -> Resolved {
+        let is_room = |known: &Resolved| known.room_id == room_id;
         let mut users = self.users.iter();
         let listed = users.find_map(|stages| {
             let other = stages.iter().map(|stage| &stage.known).find(|known| is_room(known))?;
             let now = current(stages, now);
-            let ended = || Known { state: State::Offline, until: None, ..other.clone() };
+            let ended = || Resolved { state: State::Offline, until: None, ..other.clone() };
             Some(if is_room(now) { now.clone() } else { ended() })
         });
         listed.unwrap_or_else(|| {
@@ -189,27 +190,27 @@ impl Script {
     }
 
     /// Returns the first user of the scenario, or the unlisted user `demo`.
-    pub(crate) fn example(&self, now: Duration) -> Known {
+    pub(crate) fn example(&self, now: Duration) -> Resolved {
         let first = self.users.first().map(|stages| current(stages, now));
         first.cloned().unwrap_or_else(|| self.by_name(DEMO, now))
     }
 
-    fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Known {
+    fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Resolved {
         let usual = if self.users.is_empty() { State::Live } else { State::NotFound };
         let state = self.scenario.others.unwrap_or(usual);
-        Known { name: name.to_owned(), room_id, state, until: None, settings: self.settings(played) }
+        Resolved { name: name.to_owned(), room_id, state, until: None, settings: self.settings(played) }
     }
 }
 
 /// Returns the user at a time since the start.
-fn current(stages: &[Stage], now: Duration) -> &Known {
+fn current(stages: &[Stage], now: Duration) -> &Resolved {
     let later = stages.partition_point(|stage| stage.at <= now);
     &stages[later.saturating_sub(1)].known
 }
 
 /// Applies the changes to a user, one after the other. Each LIVE has its own room, as on TikTok.
 fn stages(
-    mut known: Known,
+    mut known: Resolved,
     changes: &[Change],
     show: &mut impl FnMut(&str) -> Result<Arc<RoomShow>, Unplayable>,
 ) -> Result<Vec<Stage>, Unplayable> {

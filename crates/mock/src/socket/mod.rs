@@ -31,7 +31,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::{
     http::{Request, Response},
     link::connection::{ClientConnection, Wire},
-    room::script::Known,
+    room::script::Resolved,
     state::journal::{By, Happened, bounded},
 };
 
@@ -48,7 +48,7 @@ pub(super) async fn open<I: Wire>(
     buffer: BytesMut,
     connection: ClientConnection,
     request: &Request,
-    known: &Known,
+    known: &Resolved,
 ) {
     let Some(head) = upgraded(request) else {
         let _ = io.write_all(&Response::text(400, "`sec-websocket-key` is missing").bytes()).await;

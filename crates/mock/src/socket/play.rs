@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     link::connection::{ClientConnection, dribble},
-    room::{Joined, script::Known},
+    room::{Joined, script::Resolved},
     scenario::{End, Fault},
     state::{
         journal::{Push, Sent},
@@ -66,7 +66,7 @@ impl From<io::Error> for Stopped {
 pub(super) struct Player<'a, O> {
     pub(super) output: O,
     pub(super) connection: &'a ClientConnection,
-    pub(super) known: &'a Known,
+    pub(super) known: &'a Resolved,
     pub(super) epoch: u64,
     /// When the user's LIVE ends, by the mock's clock.
     pub(super) until: Option<Instant>,

@@ -17,7 +17,7 @@ use crate::{
     random::Random,
     room::{
         Joined, RoomState,
-        script::{Known, Script},
+        script::{Resolved, Script},
     },
     scenario::{Endpoint, Fault, FaultKind, Repeat, Scenario},
 };
@@ -83,7 +83,7 @@ impl Memory {
     }
 
     /// Returns the room of a user, creating it if needed.
-    pub(crate) fn room(&mut self, known: &Known) -> &mut RoomState {
+    pub(crate) fn room(&mut self, known: &Resolved) -> &mut RoomState {
         if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(&known.room_id) {
             self.rooms.pop_first();
         }
@@ -105,7 +105,7 @@ impl Memory {
     }
 
     /// Returns the fault for a request to this endpoint, if one is due.
-    pub(crate) fn http_fault(&mut self, at: Endpoint, known: Option<&Known>) -> Option<Fault> {
+    pub(crate) fn http_fault(&mut self, at: Endpoint, known: Option<&Resolved>) -> Option<Fault> {
         let mut found = None;
         for (fault, (seen, fired)) in self.script.scenario.faults.iter().zip(&mut self.faults) {
             // Of the faults at the socket, only a refusal replaces the HTTP answer.
@@ -125,7 +125,7 @@ impl Memory {
     /// Adds a socket to a room. Returns the epoch, the playback and the remaining faults with their indexes.
     pub(crate) fn join(
         &mut self,
-        known: &Known,
+        known: &Resolved,
         now: Instant,
         is_signed: bool,
     ) -> (u64, Joined, Vec<(usize, Fault)>) {
@@ -150,7 +150,7 @@ impl Memory {
     }
 
     /// Returns the room of a socket, unless a reset has cleared it.
-    pub(crate) fn joined(&mut self, epoch: u64, known: &Known) -> Option<&mut RoomState> {
+    pub(crate) fn joined(&mut self, epoch: u64, known: &Resolved) -> Option<&mut RoomState> {
         self.rooms.get_mut(&known.room_id).filter(|_| epoch == self.epoch)
     }
 
@@ -167,6 +167,6 @@ impl Memory {
 }
 
 /// Whether a fault applies to a user or room.
-fn concerns(fault: &Fault, known: Option<&Known>) -> bool {
+fn concerns(fault: &Fault, known: Option<&Resolved>) -> bool {
     fault.user.as_ref().is_none_or(|user| known.is_some_and(|known| known.is(user)))
 }

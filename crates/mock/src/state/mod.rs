@@ -22,7 +22,7 @@ use windows::TooMany;
 use crate::{
     http::{Request, Response},
     random::Random,
-    room::script::{Known, Recordings, Script},
+    room::script::{Recordings, Resolved, Script},
     scenario::{Endpoint, Scenario, ScenarioError},
 };
 
@@ -107,13 +107,13 @@ impl MockState {
     }
 
     /// Returns the user with this name, as of now.
-    pub(crate) fn by_name(&self, name: &str) -> Known {
+    pub(crate) fn by_name(&self, name: &str) -> Resolved {
         let memory = self.lock();
         memory.script.by_name(name, self.since_start(&memory))
     }
 
     /// Returns the room with this id, as of now.
-    pub(crate) fn by_id(&self, room_id: i64) -> Known {
+    pub(crate) fn by_id(&self, room_id: i64) -> Resolved {
         let memory = self.lock();
         memory.script.by_id(room_id, self.since_start(&memory))
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     random::Random,
-    room::script::Known,
+    room::script::Resolved,
     scenario::{Endpoint, Network, Repeat, Scenario},
 };
 
@@ -22,7 +22,7 @@ pub(crate) struct Networks {
 pub(crate) struct Purpose {
     /// `None` for unknown paths.
     pub(crate) at: Option<Endpoint>,
-    pub(crate) known: Option<Known>,
+    pub(crate) known: Option<Resolved>,
 }
 
 /// The network of a connection.

@@ -58,7 +58,7 @@ pub(super) struct SetMetadata {
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[expect(dead_code, reason = "`ClientMessage::read` parses by hand, for precise error messages")]
-enum Known<'a> {
+enum MessageSchema<'a> {
     JoinRoom(RoomRequest),
     LeaveRoom(RoomRequest),
     #[serde(borrow)]
@@ -70,7 +70,7 @@ enum Known<'a> {
 
 /// Returns the schemas of the messages that the server sends on `/ws`, and of those that clients send.
 pub fn schemas(said: &mut SchemaGenerator, asked: &mut SchemaGenerator) -> (Schema, Schema) {
-    (ServerMessage::json_schema(said), Known::json_schema(asked))
+    (ServerMessage::json_schema(said), MessageSchema::json_schema(asked))
 }
 
 #[derive(Deserialize)]

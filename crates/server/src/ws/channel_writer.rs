@@ -23,7 +23,7 @@ use tokio::{
     task::{coop::unconstrained, yield_now},
 };
 
-use super::shared_sink::{Found, Round, SharedSink};
+use super::shared_sink::{Round, SharedSink, Wrote};
 
 /// Number of sockets at which a channel gets another writer.
 const SOCKETS_PER_WRITER: usize = 1024;
@@ -147,11 +147,11 @@ async fn write_to_all(slots: &mut Vec<Slot>) -> bool {
         // A panic while writing to one socket must only end that socket.
         let found = catch_unwind(AssertUnwindSafe(|| sink.write(*slot, &mut round))).unwrap_or_else(|_| {
             sink.disconnect();
-            Found::Gone
+            Wrote::Gone
         });
         match found {
-            Found::Gone => drop(slots.swap_remove(at)),
-            Found::Written | Found::Nothing => at += 1,
+            Wrote::Gone => drop(slots.swap_remove(at)),
+            Wrote::Written | Wrote::Nothing => at += 1,
         }
         if at % TURN_SOCKETS == 0 {
             yield_now().await;

@@ -6,7 +6,7 @@ use tungstenite::Message;
 
 use super::{
     end::End,
-    hooks::{Hooked, Last, Verdict, What},
+    hooks::{Hooked, Last, Reply, What},
     registry::SocketHandle,
 };
 use crate::lobby::{ConnectionView, Intent, Lobby, Metadata};
@@ -26,9 +26,9 @@ pub(super) async fn connect(handle: &SocketHandle) -> Result<(), End> {
         return hooked.tell(what).await;
     }
     match hooked.ask(what).await? {
-        Verdict::Cancel => Err(End::of(Code::Refused)),
-        Verdict::Failed => Err(End::of(Code::HandlerFailed)),
-        Verdict::Continue | Verdict::Replace(_) => {
+        Reply::Cancel => Err(End::of(Code::Refused)),
+        Reply::Failed => Err(End::of(Code::HandlerFailed)),
+        Reply::Continue | Reply::Replace(_) => {
             // An answer has accepted it already. If the lack of one lets it in, this does.
             handle.with(|lobby| lobby.accept(hooked.id()));
             Ok(())
@@ -92,17 +92,17 @@ async fn receive_text(handle: &SocketHandle, hooked: &Hooked, text: &str) -> Res
             if wanted.message && handle.with(|lobby| lobby.may_say(hooked.id(), &room_id)) =>
         {
             match hooked.ask(What::Say { room_id: room_id.clone(), message }).await? {
-                Verdict::Continue => handle.text(text),
-                Verdict::Cancel => handle.with(Lobby::count_received),
-                Verdict::Failed => handle.with(|lobby| lobby.fail_message(hooked.id(), &room_id)),
-                Verdict::Replace(json) => handle.text(&room_message(&room_id, json)),
+                Reply::Continue => handle.text(text),
+                Reply::Cancel => handle.with(Lobby::count_received),
+                Reply::Failed => handle.with(|lobby| lobby.fail_message(hooked.id(), &room_id)),
+                Reply::Replace(json) => handle.text(&room_message(&room_id, json)),
             }
         }
         Intent::Join(room_id) if wanted.join && handle.with(|lobby| lobby.may_join(&room_id)) => {
             match hooked.ask(What::Join(room_id.clone())).await? {
-                Verdict::Cancel => handle.with(|lobby| lobby.refuse_join(hooked.id(), &room_id)),
-                Verdict::Failed => handle.with(|lobby| lobby.fail_join(hooked.id(), &room_id)),
-                Verdict::Continue | Verdict::Replace(_) => handle.text(text),
+                Reply::Cancel => handle.with(|lobby| lobby.refuse_join(hooked.id(), &room_id)),
+                Reply::Failed => handle.with(|lobby| lobby.fail_join(hooked.id(), &room_id)),
+                Reply::Continue | Reply::Replace(_) => handle.text(text),
             }
         }
         Intent::Leave(room_id) if wanted.leave && handle.with(|lobby| lobby.is_in(hooked.id(), &room_id)) => {

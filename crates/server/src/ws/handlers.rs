@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     feeds::Feeds,
     handshake::check_protocol,
-    hooks::{Asked, Event, HandlerLimits, Hooking, Hooks, Verdict, Wanted},
+    hooks::{Event, HandlerLimits, Hooking, Hooks, Reply, Unanswered, Wanted},
     limits::Limits,
     registry::Sockets,
 };
@@ -88,10 +88,10 @@ impl Handlers {
     }
 
     /// Answers an event. Answers that come too late are ignored.
-    pub fn answer(&self, ticket: u64, verdict: Verdict) {
-        let Some(Asked { answer, connecting }) = self.hooks.take(ticket) else { return };
+    pub fn answer(&self, ticket: u64, verdict: Reply) {
+        let Some(Unanswered { answer, connecting }) = self.hooks.take(ticket) else { return };
         let verdict = self.hooks.settle(verdict);
-        let is_refused = matches!(verdict, Verdict::Cancel | Verdict::Failed);
+        let is_refused = matches!(verdict, Reply::Cancel | Reply::Failed);
         // At once, so that what the program broadcasts next reaches the connection.
         if let Some(id) = connecting.filter(|_| !is_refused) {
             self.sockets.with(|lobby| lobby.accept(id));

@@ -32,7 +32,7 @@ pub struct HandlerLimits {
     pub events_max: usize,
     /// Time for an answer. Without one, what the program could have refused is refused.
     pub answer_max: Duration,
-    /// Whether events continue without an answer, and after [`Verdict::Failed`].
+    /// Whether events continue without an answer, and after [`Reply::Failed`].
     pub fail_open: bool,
 }
 
@@ -107,7 +107,7 @@ pub struct Last {
 
 /// The answer to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Reply {
     /// Continue.
     Continue,
     /// Refuse the connection, or drop the message or request.
@@ -151,15 +151,15 @@ struct Shared {
     queue: mpsc::Sender<Event>,
     answer_max: Duration,
     fail_open: bool,
-    answers: Mutex<HashMap<u64, Asked>>,
+    answers: Mutex<HashMap<u64, Unanswered>>,
     last_ticket: AtomicU64,
     unanswered: AtomicU64,
 }
 
 /// An event that waits for its answer.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) answer: oneshot::Sender<Verdict>,
+pub(super) struct Unanswered {
+    pub(super) answer: oneshot::Sender<Reply>,
     /// The connection that the answer accepts, if it is about one.
     pub(super) connecting: Option<Uuid>,
 }
@@ -179,20 +179,20 @@ impl Hooks {
         (Self { shared: Arc::new(shared) }, events)
     }
 
-    pub(super) fn take(&self, ticket: u64) -> Option<Asked> {
+    pub(super) fn take(&self, ticket: u64) -> Option<Unanswered> {
         self.answers().remove(&ticket)
     }
 
     /// Converts `Failed` to `Continue` if handlers fail open.
-    pub(super) fn settle(&self, verdict: Verdict) -> Verdict {
-        if verdict == Verdict::Failed && self.shared.fail_open { Verdict::Continue } else { verdict }
+    pub(super) fn settle(&self, verdict: Reply) -> Reply {
+        if verdict == Reply::Failed && self.shared.fail_open { Reply::Continue } else { verdict }
     }
 
     pub(super) fn unanswered(&self) -> u64 {
         self.shared.unanswered.load(Ordering::Relaxed)
     }
 
-    fn answers(&self) -> MutexGuard<'_, HashMap<u64, Asked>> {
+    fn answers(&self) -> MutexGuard<'_, HashMap<u64, Unanswered>> {
         // Every state that a panicking holder could leave behind is valid.
         self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -242,11 +242,11 @@ impl Hooked {
     ///
     /// # Errors
     /// How the socket ends if the queue stays full.
-    pub(super) async fn ask(&self, what: What) -> Result<Verdict, End> {
+    pub(super) async fn ask(&self, what: What) -> Result<Reply, End> {
         let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, answered) = oneshot::channel();
         let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
-        self.hooks.answers().insert(ticket, Asked { answer, connecting });
+        self.hooks.answers().insert(ticket, Unanswered { answer, connecting });
         let waiting = Waiting { hooks: &self.hooks, ticket };
         self.report(Some(ticket), what).await?;
         let verdict = timeout(self.hooks.shared.answer_max, answered).await;
@@ -254,7 +254,7 @@ impl Hooked {
         if verdict.is_err() {
             self.hooks.shared.unanswered.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Verdict::Failed)))
+        Ok(verdict.ok().and_then(Result::ok).unwrap_or_else(|| self.hooks.settle(Reply::Failed)))
     }
 
     /// Reports an event that needs no answer.

@@ -73,7 +73,7 @@ pub(super) struct Loan<'a>(&'a SharedSink);
 
 /// Result of [`SharedSink::write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Wrote {
     /// Everything new is written.
     Written,
     /// Nothing to write for now.
@@ -154,10 +154,10 @@ impl SharedSink {
 
     /// Writes new events if the writer is the owner. If the socket does not accept them all at once, its task
     /// takes over.
-    pub(super) fn write(&self, slot: u64, round: &mut Round) -> Found {
+    pub(super) fn write(&self, slot: u64, round: &mut Round) -> Wrote {
         let mut state = self.lock();
         if !state.has_slot(slot) {
-            return Found::Gone;
+            return Wrote::Gone;
         }
         if let Some(found) = state.write(round) {
             return found;
@@ -165,7 +165,7 @@ impl SharedSink {
         let task = state.owner.give_back();
         drop(state);
         task.into_iter().for_each(Waker::wake);
-        Found::Nothing
+        Wrote::Nothing
     }
 
     /// Writes messages if nothing else is queued; events may have any owner. `None` is something that only
@@ -233,9 +233,9 @@ impl SinkState {
     }
 
     /// Writes new events. Returns `None` if the task has to take over.
-    fn write(&mut self, round: &mut Round) -> Option<Found> {
+    fn write(&mut self, round: &mut Round) -> Option<Wrote> {
         let Self { queue, owner, .. } = self;
-        let Owner::Writer(feed, _) = owner else { return Some(Found::Nothing) };
+        let Owner::Writer(feed, _) = owner else { return Some(Wrote::Nothing) };
         if !queue.is_empty() {
             return None;
         }
@@ -244,7 +244,7 @@ impl SinkState {
         match queue.fill(|frames| feed.frames(&mut round.batches, frames)) {
             None => {
                 queue.swap_memory(&mut round.spare);
-                return Some(Found::Nothing);
+                return Some(Wrote::Nothing);
             }
             Some(Next::Events) => {}
             // The task gets the same result when it asks.
@@ -256,7 +256,7 @@ impl SinkState {
             Poll::Ready(Err(_)) | Poll::Pending => return None,
         }
         feed.written_by(round.now);
-        Some(Found::Written)
+        Some(Wrote::Written)
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

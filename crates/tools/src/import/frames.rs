@@ -31,12 +31,12 @@ pub(super) fn import(
 }
 
 /// Facts gathered from the first lines.
-struct Found {
+struct FirstLines {
     room_id: i64,
     start_unix_ms: Option<i64>,
 }
 
-fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> Found {
+fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> FirstLines {
     let (mut room_id, mut start_unix_ms) = (options.room_id, None);
     for line in lines.coming() {
         if room_id.is_some() && start_unix_ms.is_some() {
@@ -54,5 +54,5 @@ fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> Found {
             start_unix_ms = start_unix_ms.or(Some(batch.info.now_ms.saturating_sub(offset_ms as i64)));
         }
     }
-    Found { room_id: room_id.unwrap_or(0), start_unix_ms }
+    FirstLines { room_id: room_id.unwrap_or(0), start_unix_ms }
 }

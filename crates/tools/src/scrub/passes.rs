@@ -89,7 +89,7 @@ pub fn scrub(
 }
 
 /// Result of the first pass.
-struct Found {
+struct FirstPass {
     header: Option<Header>,
     /// Whether all headers show that the recording was already scrubbed with this key.
     done: bool,
@@ -99,7 +99,7 @@ struct Found {
     damage: Damage,
 }
 
-fn look(input: impl Read, scrubber: &mut Scrubber) -> Result<Found, Error> {
+fn look(input: impl Read, scrubber: &mut Scrubber) -> Result<FirstPass, Error> {
     let mut reader = Reader::open(input).map_err(Error::Read)?;
     let (mut header, mut done, mut scrubbed, mut records) = (None, true, false, 0);
     while let Some(record) = reader.next().map_err(Error::Read)? {
@@ -118,7 +118,7 @@ fn look(input: impl Read, scrubber: &mut Scrubber) -> Result<Found, Error> {
         return Err(Error::Empty);
     }
     let damage = reader.report().clone();
-    Ok(Found { done: done && header.is_some(), header, scrubbed, records, damage })
+    Ok(FirstPass { done: done && header.is_some(), header, scrubbed, records, damage })
 }
 
 fn write(

@@ -108,7 +108,7 @@ impl Plan {
     }
 
     /// Runs the tool; `open` opens its input.
-    fn tool<R: io::Read>(&self, open: impl Fn() -> R, out: impl io::Write) -> Result<Verdict<()>, Failure> {
+    fn tool<R: io::Read>(&self, open: impl Fn() -> R, out: impl io::Write) -> Result<FileFate<()>, Failure> {
         match self.tool {
             Tool::Repair => drop(edit::repair(open(), out)?),
             Tool::Cut => {
@@ -135,7 +135,7 @@ impl Plan {
                 })?);
             }
         }
-        Ok(Verdict::Keep(()))
+        Ok(FileFate::Keep(()))
     }
 
     /// Runs the tool on a disk, as a command does.
@@ -206,7 +206,7 @@ fn write_with(calls: &[(u64, Fault)]) -> (SimulatedDisk, Result<Drafted<()>, Pro
     let draft = Draft::on(Arc::new(disk.clone()), Path::new(OUTPUT), false).unwrap();
     let result = write_draft(draft, |out| {
         out.write_all(b"whole")?;
-        Ok(Verdict::Keep(()))
+        Ok(FileFate::Keep(()))
     });
     (disk, result)
 }

@@ -8,7 +8,7 @@ use super::Node;
 use crate::{
     counts,
     nats::{
-        report::{Known, Report},
+        report::{LogView, Report},
         store::MAIN,
     },
 };
@@ -36,7 +36,7 @@ impl Node {
     }
 
     /// Compares what another node knows of the log with what this one knows.
-    fn compare(&mut self, known: &Known) {
+    fn compare(&mut self, known: &LogView) {
         let reader = self.member.reader();
         if known.is_ahead_of(reader) {
             self.read_tail();

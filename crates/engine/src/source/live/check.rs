@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use livetape_core::{
     error::{Code, Problem},
-    retry::{Retry, Verdict},
+    retry::{Decision, Retry},
 };
-use livetape_feed::control::Known;
+use livetape_feed::control::LookedUp;
 use livetape_io::clock;
 
 use super::{LiveOptions, SharedTransport, failure::Failure, lookup, upstream::Upstream};
@@ -28,8 +28,8 @@ pub struct Check {
     pub wait: Option<Duration>,
 }
 
-impl From<Known> for Check {
-    fn from(Known { problem, room_id, .. }: Known) -> Self {
+impl From<LookedUp> for Check {
+    fn from(LookedUp { problem, room_id, .. }: LookedUp) -> Self {
         let exists = Some(problem.code != Code::UserNotFound);
         Self { exists, live: Some(false), room_id, can_connect: false, why: Some(problem), wait: None }
     }
@@ -73,7 +73,7 @@ async fn look_up(options: &LiveOptions, transport: SharedTransport) -> Result<lo
         let Err(failure) = found else { return found };
         // TikTok sometimes reports this for users who are live. Other failures are final.
         if failure.code == Code::UserNotFound
-            && let Verdict::Again(after) = retry.failed(failure.code, failure.wait, Duration::ZERO)
+            && let Decision::Again(after) = retry.failed(failure.code, failure.wait, Duration::ZERO)
         {
             retry.start_next();
             tokio::time::sleep_until(clock::now() + after).await;

@@ -11,7 +11,7 @@ use livetape_core::{
         Item, What,
         records::{ConnClose, Status},
     },
-    retry::{Retry, SplitMix, Verdict},
+    retry::{Decision, Retry, SplitMix},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -143,13 +143,13 @@ impl Driver {
         let failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
         let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);
         let verdict = match waits_for_live {
-            Some(every) => Verdict::Again(every.max(WAIT_LIVE_MIN)),
+            Some(every) => Decision::Again(every.max(WAIT_LIVE_MIN)),
             None => self.retry.failed(failure.code, failure.wait, healthy),
         };
         let after = match verdict {
             // Another source may have met a pause.
-            Verdict::Again(after) => Some(after.max(self.options.limit.left())),
-            Verdict::Final(_) => None,
+            Decision::Again(after) => Some(after.max(self.options.limit.left())),
+            Decision::Final(_) => None,
         };
         let is_open = close.is_some();
         if let Some(close) = close {
