@@ -210,7 +210,7 @@ fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     let flag = key.flag()?;
     let arg = Arg::new(key.name())
         .long(flag.long)
-        .help(short_help(key))
+        .help(format!("{}{}", key.summary(), default_of(key)))
         .long_help(long_help(key))
         .help_heading(heading(key))
         .hide_short_help(!is_common);
@@ -237,10 +237,6 @@ fn default_of(key: &Key) -> String {
     let is_said = key.summary().contains("[default") || key.details().contains("[default");
     let default = key.default_text().filter(|text| text != "false" && !is_said);
     default.map(|text| format!(" [default: {}]", text.trim_matches('"'))).unwrap_or_default()
-}
-
-fn short_help(key: &Key) -> String {
-    format!("{}{}", key.summary(), default_of(key))
 }
 
 fn long_help(key: &Key) -> String {

@@ -1,7 +1,5 @@
 //! The suite `feed`: a command beside livetape's own server, which plays a case.
 
-use std::time::Duration;
-
 use livetape_cases::{
     change::{counted, truth_of},
     expect::{Output, Said, compare},
@@ -91,10 +89,6 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    fn late_by(&self) -> Duration {
-        self.staged.case.script.late
-    }
-
     fn is_over(&self) -> bool {
         self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
     }
@@ -140,7 +134,7 @@ impl Venue for Feed<'_> {
     }
 
     fn never_connected(&self, code: u8) -> Failure {
-        match self.late_by().as_secs() {
+        match self.staged.case.script.late.as_secs() {
             0 => exited_first(code, HINT),
             late => {
                 let message = format!("exited with {code} instead of trying again after {late} s");

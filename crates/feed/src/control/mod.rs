@@ -151,7 +151,9 @@ impl Control {
             limit: Limit::default(),
         };
         // Default for servers without a source that connects.
-        let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
+        let nothing_connects = || Problem::new(Code::NotFound, "this server does not connect to rooms");
+        let tester: Tester =
+            Box::new(move |user, answer| Order::Test(user, answer).refuse(nothing_connects()));
         let (limit, claims, injector) = (control.limit.clone(), Claims::default(), Injector::default());
         let channel_requests = Some(channel_requests);
         let driver = Driver { shared, upstream, orders, tester, channel_requests, limit, claims, injector };
@@ -286,11 +288,6 @@ pub fn shutting_down() -> Problem {
 fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
     // Every state that a panicking holder could leave behind is valid.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The error for orders about rooms, on a server without connections to rooms.
-fn nothing_connects() -> Problem {
-    Problem::new(Code::NotFound, "this server does not connect to rooms")
 }
 
 /// The error for orders that need a replay.

@@ -79,7 +79,10 @@ fn import_from(
     };
     let chosen = choose(&survey, options)?;
     let left_out = survey.connections.len() - chosen.len();
-    let times: Vec<Times> = chosen.iter().map(|connection| times_of(&survey, connection)).collect();
+    let times = |connection: &&CapturedConnection| {
+        Times::of(&survey.producer, &survey.version, connection.started_ms, connection.first_time)
+    };
+    let times: Vec<Times> = chosen.iter().map(times).collect();
     let mut plan = plan(&survey, &chosen, &times, options);
     let start_ms = Some(plan.start_ms as i64).filter(|ms| *ms > 0);
     let header =
@@ -156,10 +159,6 @@ fn why_no_frames(survey: &Survey) -> String {
         _ => "its WebSockets carried no messages",
     };
     format!("no WebSocket frames: {what}")
-}
-
-fn times_of(survey: &Survey, connection: &CapturedConnection) -> Times {
-    Times::of(&survey.producer, &survey.version, connection.started_ms, connection.first_time)
 }
 
 fn plan<'a>(

@@ -5,10 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    super::{
-        reader::Reader,
-        record::{Body, Epoch, Record},
-    },
+    super::record::{Body, Epoch, Record},
     Action, Member, Phase, Queue, StepDown,
 };
 
@@ -161,7 +158,7 @@ impl Member {
     /// Compares the log after a message with what this node believes: the log decides. `is_applied`: the
     /// message is a record that counts.
     pub(super) fn log_changed(&mut self, is_applied: bool, message: &Bytes) {
-        let is_mine = is_owned_by(&self.reader, &self.options.node, self.epoch);
+        let is_mine = self.reader.owner() == (&*self.options.node, self.epoch);
         let Some(flight) = &self.in_flight else {
             if matches!(self.phase, Phase::Owning | Phase::Draining) {
                 match (is_mine, is_applied) {
@@ -229,8 +226,4 @@ impl Member {
             self.publish(flight.record.stream, body);
         }
     }
-}
-
-fn is_owned_by(reader: &Reader, node: &str, epoch: u64) -> bool {
-    reader.owner() == (node, epoch)
 }

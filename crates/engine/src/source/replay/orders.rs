@@ -2,10 +2,7 @@
 
 use std::{ops::ControlFlow, time::Duration};
 
-use livetape_core::{
-    error::{Code, Problem},
-    pace::Speed,
-};
+use livetape_core::error::{Code, Problem};
 use livetape_feed::control::{
     InjectRequest, Injected, Order, Refusal, ReplayOrder, ReplayPhase, not_current,
 };
@@ -78,7 +75,7 @@ impl Replay<'_> {
             }
             ReplayOrder::Seek(offset) => self.obey_seek(offset).await,
             ReplayOrder::Speed(speed) => {
-                self.obey_speed(speed);
+                self.clock.set_speed(self.now(), speed);
                 Ok(())
             }
             ReplayOrder::Step(count) => {
@@ -132,10 +129,6 @@ impl Replay<'_> {
             self.lateness = Lateness::default();
             self.play();
         }
-    }
-
-    fn obey_speed(&mut self, speed: Speed) {
-        self.clock.set_speed(self.now(), speed);
     }
 
     async fn obey_step(&mut self, count: u32) {
