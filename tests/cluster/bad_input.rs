@@ -100,7 +100,7 @@ fn messages_of_others_are_skipped_with_a_code() {
     nodes[0].post("/replay/speed", &json!({ "speed": 40 }));
     let mut logs: Vec<_> = feeds.iter().map(|feed| feed.until(|event| event["seq"] == 50)).collect();
     nats.publish("livetape.test.feed.main", b"{\"type\":\"chat\"}");
-    nodes[1].process.until("code=cluster_message");
+    nodes[1].process.until(r#"code="cluster_message""#);
     // Not a member of the cluster: no report, order or log.
     nats.publish("livetape.test.node.main", b"garbage");
     nats.publish("livetape.test.log.main", b"garbage");
@@ -117,7 +117,7 @@ fn messages_of_another_version_are_rejected_with_a_code() {
     let nats = Nats::start();
     let node = Node::start(&nats);
     nats.publish("livetape.test.feed.main", b"LTlg\xff");
-    node.process.until("code=cluster_version");
+    node.process.until(r#"code="cluster_version""#);
 }
 
 #[test]
@@ -134,11 +134,11 @@ fn data_of_another_cluster_is_rejected_with_a_code() {
     let mut of_another = stored.clone();
     of_another[at..at + name.len()].copy_from_slice(b"rest.main");
     nats.publish("livetape.test.feed.main", &of_another);
-    let told = node.process.until("code=cluster_message");
+    let told = node.process.until(r#"code="cluster_message""#);
     assert!(told.contains("belongs to") && told.contains("rest.main"), "{told}");
     // The same message again, and entries of the bucket that no node wrote.
     nats.publish("livetape.test.feed.main", &stored);
-    node.process.until("code=cluster_message");
+    node.process.until(r#"code="cluster_message""#);
     for key in ["lease.main", "user.ann", "place.0", "pause"] {
         nats.publish(&format!("$KV.livetape-test.{key}"), b"{\"node\":\"another\"}");
     }

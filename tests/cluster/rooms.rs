@@ -88,7 +88,7 @@ fn the_limit_of_a_cluster_names_itself() {
     let error = nodes[1].room("t-ben").next().unwrap();
     let message = "the maximum number of live rooms in the cluster, 1, is connected";
     assert!(error.contains(message) && error.contains(r#""code":"capacity""#), "{error}");
-    nodes[1].process.until("cause=live_rooms_of_cluster");
+    nodes[1].process.until(r#"cause="live_rooms_of_cluster""#);
     let cause = r#"livetape_rooms_refused_total{code="capacity",cause="live_rooms_of_cluster"} 1"#;
     let metrics = nodes[1].text("/metrics");
     assert!(metrics.contains(cause), "{metrics}");

@@ -164,7 +164,7 @@ fn a_user_of_another_node_is_refused() {
     show.nats.publish("$KV.livetape-test.user.carl", b"{}");
     let (status, refused) = node.request("POST", "/connect/carl", &Value::Null);
     assert_eq!((status, &refused["error"]["code"]), (503, &"capacity".into()), "{refused}");
-    node.process.until("cause=user_elsewhere");
+    node.process.until(r#"cause="user_elsewhere""#);
     let cause = r#"livetape_rooms_refused_total{code="capacity",cause="user_elsewhere"} 1"#;
     let metrics = node.text("/metrics");
     assert!(metrics.contains(cause), "{metrics}");
