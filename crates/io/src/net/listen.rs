@@ -88,7 +88,8 @@ const BEGIN_MAX: Duration = Duration::from_secs(10);
 /// Resets a connection once its client has begun its request: the WebSocket of Node 20 sometimes ends without an event if it
 /// is reset before.
 async fn reset(socket: TcpStream) {
-    let _ = timeout(BEGIN_MAX, socket.readable()).await;
+    // Unlike `readable`, it does not end without data.
+    let _ = timeout(BEGIN_MAX, socket.peek(&mut [0])).await;
     let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
 }
 
