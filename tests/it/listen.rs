@@ -1,13 +1,20 @@
 //! Listening on real sockets.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use livetape_core::error::Code;
 use livetape_feed::{
     control::Control,
     hub::{Hub, Limits},
 };
-use livetape_io::net::{accept::Listener as _, listen::Listening};
+use livetape_io::{
+    clock,
+    net::{accept::Listener as _, listen::Listening},
+};
 use livetape_server::{Config, Server, serve};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -15,6 +22,22 @@ use tokio::{
 };
 
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The client sends nothing.
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_not_reset_before_its_request_or_ten_seconds() {
+    let mut listening = Listening::bind(ANY).await.unwrap();
+    let address = listening.addresses()[0];
+    let started = clock::now();
+    let client = async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let ended = stream.read(&mut [0]).await;
+        (ended.unwrap_err().kind(), clock::now() - started)
+    };
+    let (_, ended) = tokio::join!(listening.refuse(Duration::from_secs(3)), client);
+    assert_eq!(ended.0, ErrorKind::ConnectionReset);
+    assert!(ended.1 >= Duration::from_secs(10), "{:?}", ended.1);
+}
 
 #[tokio::test]
 async fn loopback_listens_on_both_addresses() {

@@ -170,9 +170,11 @@ pub fn explain_with_repeats(
     };
     if are_repeats {
         explained.candidates.insert(REPEATED, Candidate { doing: REPEATING, shown_by: "" });
-        let by = if is_partial { "can come from" } else { "is what" };
-        let gives = if is_partial { "" } else { " gives" };
-        let message = format!("{got} {by} {REPEATING}{gives}");
+        let message = if is_partial {
+            format!("{got} can come from {REPEATING}")
+        } else {
+            format!("{got} is what {REPEATING} gives")
+        };
         explained.found = Some(Diagnosis { name: REPEATED, message });
         return explained;
     }

@@ -111,7 +111,7 @@ impl Running {
     /// them are changed when it is loaded, depends on the build.
     #[cfg(target_os = "linux")]
     pub(crate) fn own_peak_kib(&self) -> u64 {
-        let (peak, file) = (self.peak_kib(), self.kib("RssFile:") + self.relocated_kib());
+        let (peak, file) = (self.kib("VmHWM:"), self.kib("RssFile:") + self.relocated_kib());
         assert!(peak > file, "a process has memory of its own: {peak} KiB, {file} of them the program");
         peak - file
     }
@@ -136,12 +136,6 @@ impl Running {
         }
         assert!(kib > 0, "a program has data that is relocated");
         kib
-    }
-
-    /// Returns the peak of resident memory, in KiB.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn peak_kib(&self) -> u64 {
-        self.kib("VmHWM:")
     }
 
     #[cfg(target_os = "linux")]

@@ -110,7 +110,7 @@ pub(super) fn rise(
 pub(super) fn forgotten(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
     let ts_ms = counted.event.ts_ms;
     match &counted.event.details {
-        // Inferred finals are no messages.
+        // livetape infers this final: TikTok sent no message.
         Details::Gift(inferred) if inferred.is_final && !is_end(inferred) => 1,
         Details::Gift(streak) if !streak.streak_id.is_empty() => {
             let last = memory.streaks.insert(streak.streak_id.clone(), ts_ms).unwrap_or(ts_ms);

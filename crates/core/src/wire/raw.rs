@@ -87,13 +87,16 @@ impl<'a> RawFields<'a> {
                 decode_varint(&mut value)?;
                 RawValue::Bytes(&value[..value.len() - at.len()])
             }
-            WireType::SixtyFourBit | WireType::ThirtyTwoBit | WireType::EndGroup => {
+            WireType::SixtyFourBit => {
                 skip(wire_type, number)?;
-                match (content.first_chunk(), content.first_chunk()) {
-                    (Some(bytes), _) if wire_type == WireType::SixtyFourBit => RawValue::Fixed64(*bytes),
-                    (_, bytes) => RawValue::Fixed32(bytes.copied().unwrap_or_default()),
-                }
+                RawValue::Fixed64(content.first_chunk().copied().unwrap_or_default())
             }
+            WireType::ThirtyTwoBit => {
+                skip(wire_type, number)?;
+                RawValue::Fixed32(content.first_chunk().copied().unwrap_or_default())
+            }
+            // Of no group: always an error.
+            WireType::EndGroup => return skip(wire_type, number).map(|()| None),
         };
         self.rest = at;
         Ok(Some(RawField { number, value, whole: &before[..before.len() - at.len()] }))
