@@ -44,6 +44,8 @@ const seen = new Set()
 /** Whether a key occurs for the first time. */
 const isFirst = (key) => seen.size < seen.add(key).size
 const counted = new Map()
+/** Attempts of the bot's whole life. */
+let attempts = 0
 /** What a gift event adds to the highest count so far of its key. */
 const grown = (key, { repeatCount, diamondCount }) => {
   const delta = Math.max(0, repeatCount - (counted.get(key) ?? 0))
@@ -118,6 +120,8 @@ const bugs = {
   no_backoff: { delay: (code) => (FINAL.includes(code) ? undefined : TIGHT_MS) },
   reconnects_for_ever: { delay: (code, attempt, wasOpen) => (FINAL.includes(code) || !wasOpen ? TIGHT_MS : right.delay(code, attempt)) },
   comes_back_too_late: { delay: (code) => (FINAL.includes(code) ? undefined : 45_000) },
+  ten_attempts_for_life: { delay: (code, attempt) => (attempts++ < 10 ? right.delay(code, attempt) : undefined) },
+  backoff_for_life: { delay: (code) => (FINAL.includes(code) ? undefined : 1000 * 2 ** attempts++) },
 }
 
 if (BUG === '--list') {

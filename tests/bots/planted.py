@@ -208,6 +208,8 @@ BUGS = {
         "delay": lambda code, attempt, was_open: TIGHT if code in FINAL or not was_open else Right.delay(code, attempt, was_open),
     },
     "comes_back_too_late": {"delay": lambda code, *_: None if code in FINAL else 45},
+    "ten_attempts_for_life": {"delay": lambda *why: Right.delay(*why) if it.connections <= 10 else None},
+    "backoff_for_life": {"delay": lambda code, *_: None if code in FINAL else 2 ** (it.connections - 1)},
 }
 # fmt: on
 

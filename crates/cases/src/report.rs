@@ -8,7 +8,7 @@ mod junit;
 
 use std::{collections::BTreeMap, iter, time::Duration};
 
-use livetape_core::terminal::{is_invisible, printable};
+use livetape_core::terminal::printable;
 use serde_json::{Value, json};
 
 pub use self::ci::{annotations, step_summary};
@@ -36,11 +36,11 @@ pub struct Outcome {
     pub is_as_in_plain: bool,
     /// The client library, if it told its name to a room.
     pub library: Option<Library>,
-    /// Whether the command ended by itself and failed.
-    pub has_crashed: bool,
+    /// Whether the command crashed, or did not end as it should: its output may say why.
+    pub ended_wrongly: bool,
     /// Last lines that the command printed.
     pub output: Vec<String>,
-    /// The command line that repeats the case.
+    /// The command line that repeats the case: one line, without invisible characters.
     pub again: String,
 }
 
@@ -107,7 +107,7 @@ impl Outcome {
             failures: Vec::new(),
             is_as_in_plain: false,
             library: None,
-            has_crashed: false,
+            ended_wrongly: false,
             output: Vec::new(),
             again: String::new(),
         }
@@ -215,11 +215,6 @@ fn clean(line: &str) -> String {
     printable(&line.replace('\t', " "))
 }
 
-/// Makes a command line safe to display. It is not cut, because people copy it.
-fn command_line(text: &str) -> String {
-    text.replace(['\n', '\t'], " ").replace(is_invisible, "")
-}
-
 /// Formats a case as lines for people: the verdict, what was wrong, and how to repeat it. `width` is that of the column
 /// of names.
 #[must_use]
@@ -248,7 +243,7 @@ pub fn line(outcome: &Outcome, width: usize) -> String {
 /// Formats the line with the command that repeats a case.
 #[must_use]
 pub fn again(command: &str) -> String {
-    format!("        again: {}", command_line(command))
+    format!("        again: {command}")
 }
 
 /// Formats the last lines that the command printed, for people; empty if there are none.

@@ -56,7 +56,8 @@ impl Script {
     #[must_use]
     pub fn waits(&self) -> bool {
         let is_silent = self.breaks.iter().any(|it| matches!(it.how, How::Silence(_)));
-        !self.late.is_zero() || !self.refused.is_empty() || self.always.is_some() || self.ends || is_silent
+        let is_at_start = !self.late.is_zero() || !self.refused.is_empty() || self.always.is_some();
+        is_at_start || self.ends || is_silent || self.breaks.len() > 1
     }
 }
 

@@ -279,7 +279,9 @@ impl Staged {
         let connections =
             if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
         tell(&format!("{connections} {done} at {at}"));
-        let what = format!("come back after its connection was {done} at {at}");
+        let breaks = self.case.script.breaks.len();
+        let number = if breaks == 1 { String::new() } else { format!(" ({} of {breaks})", index + 1) };
+        let what = format!("come back after its connection was {done} at {at}{number}");
         self.lock(|progress| progress.awaited = Some(what.clone()));
         if let Err(complaint) = self.are_back(hub, before, &what).await {
             tell(&format!("❌ a client {complaint}"));

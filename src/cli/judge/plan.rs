@@ -18,6 +18,7 @@ use livetape_core::{
     error::{Code, Problem},
     pace::Speed,
     recording::{Item, What},
+    terminal::is_invisible,
 };
 use livetape_engine::source::Tape;
 use livetape_io::files;
@@ -79,6 +80,8 @@ pub(super) struct Patience {
     pub(super) quiet: Duration,
     /// Maximum time for which it may go on printing.
     pub(super) talking: Duration,
+    /// Time for which its numbers have to stay right if it goes on printing.
+    pub(super) settled: Duration,
     /// Time in which a number that is wrong may still become right.
     pub(super) second_thoughts: Duration,
     /// Time for which the numbers of `plain` have to stay right.
@@ -92,6 +95,7 @@ impl Patience {
         as_before: Duration::from_secs(60),
         quiet: Duration::from_secs(1),
         talking: Duration::from_secs(60),
+        settled: Duration::from_secs(5),
         second_thoughts: Duration::from_secs(5),
         afterwards: Duration::from_secs(5),
     };
@@ -223,11 +227,38 @@ fn arguments(conditions: &args::Conditions, command: &[OsString]) -> String {
     arguments
 }
 
-/// Quotes a word for a shell.
+/// Quotes a word for a shell, in one line that shows all its characters.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    if !word.contains(is_invisible) {
+        return format!("'{}'", word.replace('\'', r"'\''"));
+    }
+    let escaped = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if is_invisible(c) => {
+            String::from_iter(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")))
+        }
+        c => c.to_string(),
+    };
+    format!("$'{}'", String::from_iter(word.chars().map(escaped)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_quoted_word_is_one_line_that_a_shell_reads_back() {
+        for word in ["bot.mjs", "", "it's 1", "a\n'b'\\\t\u{202e}c", "\u{1b}[31m"] {
+            let line = quoted(word);
+            assert!(!line.contains(is_invisible), "{line:?}");
+            let read = Command::new("bash").args(["-c", &format!("printf %s {line}")]).output().unwrap();
+            assert_eq!(String::from_utf8(read.stdout).unwrap(), word, "{line}");
+        }
+    }
 }

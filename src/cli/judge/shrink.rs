@@ -26,7 +26,7 @@ use super::{
 use crate::cli::{
     args,
     options::folders,
-    process::output::{FileFate, Written, report_loss, say, shown, warn, write},
+    process::output::{FileFate, Written, report_loss, say, say_lines, shown, warn, write},
 };
 
 /// Number of runs that have to fail in the same way before anything is removed.
@@ -122,7 +122,7 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
     };
     let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else { return stopped() };
     let _ = plan.manner.set(ran.manner);
-    say(report::line(&ran.outcome, plan.suite.width()) + "\n")?;
+    say_lines(&report::line(&ran.outcome, plan.suite.width()))?;
     if ran.outcome.failures.is_empty() {
         return give_up("❌ COMMAND passed: there is no failure to look for");
     }
@@ -270,7 +270,7 @@ async fn conclude(
         warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
         return Ok(exit::FAILED);
     }
-    say(report::line(&outcome, plan.suite.width()) + "\n")?;
+    say_lines(&report::line(&outcome, plan.suite.width()))?;
     Ok(report_loss(&plan.tape.name, plan.tape.loss().await))
 }
 

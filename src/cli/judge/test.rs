@@ -16,7 +16,7 @@ use super::plan::{Manner, Patience, Plan, check_output};
 use crate::cli::{
     args,
     options::folders,
-    process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
+    process::output::{self, Written, complain, report_loss, say, say_json, say_lines, shown, warn, write},
 };
 
 /// Number of rooms beside each command that computes: a show at a finite speed is mostly waiting.
@@ -50,7 +50,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     if args.json {
         say_json(&report::json(&outcomes))?;
     } else {
-        say(report::summary(&outcomes, took) + "\n")?;
+        say_lines(&report::summary(&outcomes, took))?;
     }
     let written = write_junit(args.junit.as_deref(), &outcomes, took);
     for_github(&outcomes)?;
@@ -176,11 +176,11 @@ impl Session {
             outcome.compare_with_plain(plain);
         }
         if !self.is_quiet {
-            say(report::line(&outcome, self.plan.suite.width()) + "\n")?;
+            say_lines(&report::line(&outcome, self.plan.suite.width()))?;
             // Once, and what a crash printed.
             let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
             let output = report::output(&outcome);
-            if !output.is_empty() && !outcome.is_as_in_plain && (outcome.has_crashed || !is_shown) {
+            if !output.is_empty() && !outcome.is_as_in_plain && (outcome.ended_wrongly || !is_shown) {
                 say(output + "\n")?;
             }
         }

@@ -152,7 +152,7 @@ impl Plan {
         let env = Vec::from_iter(env.into_iter().chain(variables(case, folder.path(), right)?));
         let is_plain = case.name == PLAIN;
         let trial = Trial { plan: self, is_plain, patience, venue, folder: folder.path() };
-        let Some(Judged { mut failures, output, manner, has_crashed }) = trial.judge(&env).await? else {
+        let Some(Judged { mut failures, output, manner, ended_wrongly }) = trial.judge(&env).await? else {
             return Ok(None);
         };
         let library = venue.library();
@@ -167,7 +167,7 @@ impl Plan {
             failures,
             is_as_in_plain: false,
             library,
-            has_crashed,
+            ended_wrongly,
             again: self.again(&self.recording, case),
         };
         Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
@@ -223,8 +223,8 @@ struct Judged {
     failures: Vec<Failure>,
     output: Output,
     manner: Manner,
-    /// Whether it ended by itself and failed.
-    has_crashed: bool,
+    /// Whether it crashed, or did not end as it should.
+    ended_wrongly: bool,
 }
 
 /// A case that runs.
@@ -296,7 +296,8 @@ impl<V: Venue> Trial<'_, V> {
             (false, false) => Manner::Stays,
         };
         let has_crashed = ended.itself && exit_code(ended.status) != exit::DONE;
-        Ok(Some(Judged { failures, output, manner, has_crashed }))
+        let ended_wrongly = has_crashed || failures.iter().any(|failure| failure.what == "exit");
+        Ok(Some(Judged { failures, output, manner, ended_wrongly }))
     }
 
     /// Waits until the command exits, or everything that is judged is over.
@@ -335,17 +336,19 @@ impl<V: Venue> Trial<'_, V> {
             if now < worked.unwrap_or(over) + self.patience() {
                 continue;
             }
+            let is_right =
+                self.venue.is_closed() || printed.with(|(output, _)| self.compare(output).is_empty());
+            right = if is_right { right.or(Some(now)) } else { None };
             let last = printed.with(|(_, last)| *last).max(over);
-            if now < last + self.patience.quiet && quiet.is_none() {
+            // Some print their totals again and again.
+            let has_settled = right.is_some_and(|since| now >= since + self.patience.settled);
+            if now < last + self.patience.quiet && quiet.is_none() && !has_settled {
                 if now < over + self.patience.talking {
                     continue;
                 }
                 break true;
             }
             let quiet = *quiet.get_or_insert(now);
-            let is_right =
-                self.venue.is_closed() || printed.with(|(output, _)| self.compare(output).is_empty());
-            right = if is_right { right.or(Some(now)) } else { None };
             match right {
                 Some(since) if now < since + self.afterwards() => {}
                 None if now < quiet + self.patience.second_thoughts => {}
@@ -394,7 +397,8 @@ impl<V: Venue> Trial<'_, V> {
             habit: (self.plan.suite == Suite::Room).then_some(Habit::StaysAway),
             ..Failure::new("connection", message)
         };
-        failures.extend(progress.left_undone.as_deref().map(left_undone));
+        let running = if ended_itself { "" } else { ", and kept running" };
+        failures.extend(progress.left_undone.map(|message| left_undone(&(message + running))));
         let code = exit_code(status);
         if ended_itself && !self.venue.has_connected() {
             failures.push(self.venue.never_connected(code));

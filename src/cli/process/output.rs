@@ -15,6 +15,7 @@ use livetape_core::{
 use livetape_io::files;
 use livetape_tools::edit;
 use serde::Serialize;
+use terminal_size::{Width, terminal_size_of};
 
 use super::signals;
 pub(crate) use super::stderr::warn;
@@ -155,6 +156,28 @@ pub(crate) fn progress(bytes: u64) -> ProgressBar {
 pub(crate) fn say(text: impl fmt::Display) -> Result<(), Problem> {
     flushed(io::stdout().write_all(text.to_string().as_bytes()))
 }
+
+/// Prints lines for people to stdout. In a terminal, those that are too long go on below, indented like details; but not
+/// commands, which people copy, nor quoted output.
+pub(crate) fn say_lines(text: &str) -> Result<(), Problem> {
+    let columns = terminal_size_of(io::stdout()).map_or(usize::MAX, |(Width(columns), _)| columns.into());
+    say(wrapped(text, columns) + "\n")
+}
+
+fn wrapped(text: &str, columns: usize) -> String {
+    let options = textwrap::Options::new(columns)
+        .subsequent_indent(DETAILS)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    let is_whole = |line: &str| ["again: ", "| "].iter().any(|start| line.trim_start().starts_with(start));
+    let lines = text
+        .lines()
+        .map(|line| if is_whole(line) { line.to_owned() } else { textwrap::fill(line, &options) });
+    Vec::from_iter(lines).join("\n")
+}
+
+/// Indentation of details.
+const DETAILS: &str = "        ";
 
 /// Prints a report as JSON to stdout.
 pub(crate) fn say_json(report: &impl Serialize) -> Result<(), Problem> {

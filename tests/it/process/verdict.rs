@@ -91,7 +91,7 @@ impl Bot {
                 while let Some(Ok(message)) = socket.next().await {
                     match message {
                         Message::Text(text) if self.count(&serde_json::from_str(&text).unwrap()) => {
-                            return Self::assert_late().await;
+                            return self.end().await;
                         }
                         Message::Close(Some(frame)) if u16::from(frame.code) == 4001 => {
                             self.position = self.position.take().filter(|_| Self::has("keeps_position"));
@@ -129,7 +129,15 @@ impl Bot {
         false
     }
 
-    async fn assert_late() {
+    fn print(&self) {
+        println!("chats: {} diamonds: {} 💎 likes: {}", self.chats, self.diamonds, self.likes);
+    }
+
+    async fn end(&self) {
+        while Self::has("repeats_totals") {
+            sleep_until(clock::now() + DELAY).await;
+            self.print();
+        }
         if Self::has("asserts_late") {
             sleep_until(clock::now() + LONGER_THAN_QUIET).await;
             panic!("the suite fails");
@@ -148,7 +156,7 @@ impl Bot {
                 while Self::has("computes") && clock::now() < until {
                     hint::spin_loop();
                 }
-                println!("chats: {} diamonds: {} 💎 likes: {}", self.chats, self.diamonds, self.likes);
+                self.print();
                 if let Some(result) =
                     env::var_os("LIVETAPE_RESULT").filter(|_| Self::has("writes_wrong_result"))
                 {
@@ -215,6 +223,12 @@ fn a_bot_that_is_right_passes() {
 #[test]
 fn a_bot_that_reads_lines_passes() {
     let output = judge("reads_lines", &["plain", "cut", "closed", "position-lost", "burst"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn a_bot_that_prints_its_totals_again_and_again_passes() {
+    let output = judge("repeats_totals", &["plain", "cut"], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 

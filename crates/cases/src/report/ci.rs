@@ -1,6 +1,6 @@
 //! Reports for GitHub Actions.
 
-use super::{ALIKE, Failure, Outcome, Verdict, clean, command_line, same_failure};
+use super::{ALIKE, Failure, Outcome, Verdict, clean, same_failure};
 
 /// Formats an annotation for each failed case, one a line; one for all if every case failed in the same way.
 #[must_use]
@@ -13,7 +13,7 @@ pub fn annotations(outcomes: &[Outcome]) -> String {
 }
 
 fn annotation(title: &str, outcome: &Outcome) -> String {
-    let again = format!("again: {}", command_line(&outcome.again));
+    let again = format!("again: {}", outcome.again);
     let lines = outcome.failures.iter().flat_map(Failure::lines).chain([again]);
     let text = Vec::from_iter(lines).join("\n");
     let title = of_command(&format!("livetape test: {title}")).replace(':', "%3A").replace(',', "%2C");

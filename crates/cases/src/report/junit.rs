@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{Counts, Failure, Outcome, Verdict, clean, command_line};
+use super::{Counts, Failure, Outcome, Verdict, clean};
 
 /// Name of the suite.
 const SUITE: &str = "livetape test";
@@ -42,7 +42,7 @@ fn failure(outcome: &Outcome) -> String {
     let message = lines.first().map(String::as_str).unwrap_or_default();
     let kind = outcome.failures.first().map(|failure| failure.diagnosis.unwrap_or(&failure.what));
     let (message, kind) = (escaped(message), clean(kind.unwrap_or_default()));
-    let text = format!("{}\nagain: {}", lines.join("\n"), command_line(&outcome.again));
+    let text = format!("{}\nagain: {}", lines.join("\n"), outcome.again);
     format!("<failure message=\"{message}\" type=\"{}\">{}</failure>\n", escaped(&kind), escaped(&text))
 }
 

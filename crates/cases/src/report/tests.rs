@@ -1,5 +1,7 @@
 //! Reports with hostile texts.
 
+use livetape_core::terminal::is_invisible;
+
 use super::*;
 
 /// What hostile programs print.
@@ -19,7 +21,7 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         failures,
         is_as_in_plain: false,
         library: None,
-        has_crashed: false,
+        ended_wrongly: false,
         output: Vec::new(),
         again,
     }
@@ -146,7 +148,6 @@ fn hostile_texts_stay_texts() {
     let mut bad =
         outcome("names", Verdict::Failed, 1, vec![failure("diamonds.\u{1b}]]>", "1", HOSTILE, HOSTILE)]);
     bad.failures[0].detail = Some(HOSTILE.to_owned());
-    bad.again = format!("livetape test -- {HOSTILE}");
     bad.output = vec![HOSTILE.to_owned(), "\t|".to_owned()];
     let skipped = outcome("cut", Verdict::Skipped(HOSTILE.to_owned()), 1, vec![]);
     let all = [bad, skipped];

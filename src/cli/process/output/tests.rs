@@ -225,3 +225,20 @@ fn a_folder_that_cannot_be_synced_is_reported() {
     let (_, result) = write_with(&[(4, Fault::Device)]);
     assert!(result.is_err_and(|problem| problem.code == Code::Io));
 }
+
+#[test]
+fn long_lines_go_on_below_except_those_that_people_copy() {
+    let text = "  FAIL  cut     30.1 s  did not come back after its connection was cut
+        call `connect()` again, in `tiktok-live-connector`
+        again: livetape test demo --case cut -- node bot.mjs
+        | chats: 63 gifts: 104 diamonds: 114 likes: 696";
+    let narrow = "  FAIL  cut     30.1 s  did not come
+        back after its connection
+        was cut
+        call `connect()` again, in
+        `tiktok-live-connector`
+        again: livetape test demo --case cut -- node bot.mjs
+        | chats: 63 gifts: 104 diamonds: 114 likes: 696";
+    assert_eq!(wrapped(text, 36), narrow);
+    assert_eq!(wrapped(text, usize::MAX), text);
+}
