@@ -14,7 +14,7 @@ use livetape_core::{
 pub use output::{LAST_LINES, Output, Stream};
 pub use result::{RESULT_BYTES_MAX, parse_result};
 
-use crate::report::{Failure, quoted};
+use crate::report::{Failure, clean, quoted};
 
 /// The only total that is a word.
 pub const TOP_GIFTER: &str = "top_gifter";
@@ -312,7 +312,8 @@ pub fn compare<'a>(right: impl Into<Right<'a>>, output: &Output, result: &[Said]
         return vec![Failure::new("output", message)];
     }
     let wrote = result.iter().filter_map(|said| {
-        let verb = format!("wrote {} as {}", quoted(said.name.as_str()), quoted(&said.value));
+        let value = quoted_word(&said.name, &clean(&said.value));
+        let verb = format!("wrote {} as {value}", quoted(said.name.as_str()));
         difference(right, &said.name, &said.value, &verb)
     });
     printed.chain(wrote).collect()

@@ -211,7 +211,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// Makes a line safe to display, and cuts it at 300 characters.
-fn clean(line: &str) -> String {
+pub(crate) fn clean(line: &str) -> String {
     printable(&line.replace('\t', " "))
 }
 

@@ -80,6 +80,8 @@ pub struct Conduct {
     early: BTreeSet<String>,
     hammered: BTreeSet<String>,
     awaited: Option<Awaited>,
+    /// When the client may try again after the last rejected request.
+    rejected_until: Duration,
     /// Number of open WebSockets, and of those ever opened.
     open: usize,
     opened: usize,
@@ -143,7 +145,8 @@ impl Conduct {
             }
             Seen::Refused(path, how, wait) => {
                 let what = format!("try again after {how} from {}", named(&path));
-                self.awaited = Some(Awaited::new(what, at + wait.unwrap_or_default(), BACK_MAX));
+                self.rejected_until = at + wait.unwrap_or_default();
+                self.awaited = Some(Awaited::new(what, self.rejected_until, BACK_MAX));
                 self.request(at, &path);
                 if let Some(wait) = wait {
                     self.waits.insert(path, (at, wait));
@@ -207,6 +210,12 @@ impl Conduct {
     pub fn is_back_in_vain(&self, is_over: bool) -> bool {
         self.awaited.as_ref().is_some_and(|awaited| awaited.is_over(is_over))
             || self.before_end.is_some_and(|before| self.requested > before)
+    }
+
+    /// Returns when a client may try again after the last rejected request; zero if none was rejected.
+    #[must_use]
+    pub fn rejected_until(&self) -> Duration {
+        self.rejected_until
     }
 
     /// Whether a WebSocket was ever opened.
@@ -366,6 +375,7 @@ mod tests {
         let told = || after([(0, refused(Some(60)))]);
         assert!(!told().is_done(ms(89_000), Course::Whole, false));
         assert!(told().is_done(ms(90_001), Course::Whole, false));
+        assert_eq!(told().rejected_until(), ms(60_000));
     }
 
     #[test]

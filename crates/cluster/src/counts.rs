@@ -1,11 +1,9 @@
 //! What a node has done, for `/metrics`.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use livetape_feed::control::Figure;
+use parking_lot::Mutex;
 
 use crate::ownership::{Input, Member};
 
@@ -90,34 +88,29 @@ struct Sums {
 
 impl Totals {
     pub(crate) fn note(&self, name: &str, counts: &Counts) {
-        self.lock().open.insert(name.to_owned(), counts.clone());
+        self.0.lock().open.insert(name.to_owned(), counts.clone());
     }
 
     pub(crate) fn leave(&self, name: &str) {
-        let mut sums = self.lock();
+        let mut sums = self.0.lock();
         let left = sums.open.remove(name).unwrap_or_default();
         // What holds now has ended.
         sums.left.add(&Counts { lag: 0, leases: 0, ..left });
     }
 
     pub(crate) fn lose(&self, events: u64) {
-        self.lock().lost += events;
+        self.0.lock().lost += events;
     }
 
     pub(crate) fn lost(&self) -> u64 {
-        self.lock().lost
+        self.0.lock().lost
     }
 
     pub(crate) fn sum(&self) -> Counts {
-        let sums = self.lock();
+        let sums = self.0.lock();
         let mut sum = sums.left.clone();
         sums.open.values().for_each(|counts| sum.add(counts));
         sum
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Sums> {
-        // Counts are valid even if a holder of the lock panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

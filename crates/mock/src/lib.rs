@@ -26,13 +26,14 @@ mod tests;
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use check::expect::Expectation;
 pub use check::expect::{Seen, Times};
 #[doc(hidden)]
 pub use link::connection::Wire;
+use parking_lot::Mutex;
 pub use room::scenario_file::ScenarioFile;
 use room::script::{Recordings, Script};
 pub use scenario::{
@@ -237,7 +238,7 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn loss(&self) -> Loss {
-        self.mock.lock().script.loss
+        self.mock.memory.lock().script.loss
     }
 
     /// Returns a user name to try and its room id: the first user of the scenario, or `demo` if every user is
@@ -254,7 +255,7 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn example(&self) -> (String, i64) {
-        let state = self.mock.lock();
+        let state = self.mock.memory.lock();
         let known = state.script.example(self.mock.since_start(&state));
         (known.name, known.room_id)
     }
@@ -273,7 +274,7 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn received(&self) -> Vec<LogEntry> {
-        self.mock.lock().journal.entries.clone()
+        self.mock.memory.lock().journal.entries.clone()
     }
 
     /// Removes the entries from the log, and returns them. Hidden, because only the judge of `livetape` reads
@@ -281,28 +282,28 @@ impl MockTikTok {
     #[doc(hidden)]
     #[must_use]
     pub fn take_received(&self) -> Vec<LogEntry> {
-        self.mock.lock().journal.take()
+        self.mock.memory.lock().journal.take()
     }
 
     /// Remembers what clients are sent from now on, until the next reset. Hidden, because only the judge of
     /// `livetape` asks for it.
     #[doc(hidden)]
     pub fn keep_sent(&self) {
-        self.mock.lock().sent = Some(Vec::new());
+        self.mock.memory.lock().sent = Some(Vec::new());
     }
 
     /// Returns what clients were sent.
     #[doc(hidden)]
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
-        self.mock.lock().sent.clone().unwrap_or_default()
+        self.mock.memory.lock().sent.clone().unwrap_or_default()
     }
 
     /// Whether the room of [`example`](Self::example) has played its recording and is offline.
     #[doc(hidden)]
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let mut state = self.mock.lock();
+        let mut state = self.mock.memory.lock();
         let known = state.script.example(self.mock.since_start(&state));
         state.room(&known).is_over(self.mock.clock.now())
     }
@@ -322,7 +323,7 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn was_used(&self) -> bool {
-        self.mock.lock().was_used
+        self.mock.memory.lock().was_used
     }
 
     /// Returns the last entries of the log, at most `max`, and the number of all entries, including those
@@ -340,7 +341,7 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn last_received(&self, max: usize) -> (Vec<LogEntry>, u64) {
-        let state = self.mock.lock();
+        let state = self.mock.memory.lock();
         let entries = &state.journal.entries;
         let last = entries[entries.len().saturating_sub(max)..].to_vec();
         (last, entries.len() as u64 + state.journal.dropped)

@@ -1,10 +1,6 @@
 //! A case that is played: its changed recording, the door to the feed, and the script of its connections.
 
-use std::{
-    iter,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{iter, sync::Arc, time::Duration};
 
 use livetape_cases::{
     report::{Failure, Habit, moment},
@@ -21,6 +17,7 @@ use livetape_feed::{
     hub::{CloseReason, Hub},
 };
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Door;
@@ -106,7 +103,8 @@ impl Staged {
     #[must_use]
     pub fn breaks(&self, starts_over: bool) -> Vec<usize> {
         let breaks = self.places.iter().zip(self.case.script.breaks);
-        breaks.filter(|(_, it)| it.how.starts_over() == starts_over).map(|(place, _)| place.events).collect()
+        let breaks = breaks.filter(|(_, it)| it.how != How::Newer && it.how.starts_over() == starts_over);
+        breaks.map(|(place, _)| place.events).collect()
     }
 
     /// Returns what has been seen so far.
@@ -187,7 +185,7 @@ impl Staged {
                 "{count} times in {took:.0} s; within {within} s, at most {ATTEMPTS_A_MINUTE_MAX} are right"
             )
         } else if recent > RECENT_MAX {
-            format!("{recent} times in the last {over} of {took:.0} s; there, at most {RECENT_MAX} are right")
+            format!("{recent} times in the last {over} s, at most {RECENT_MAX} are right")
         } else {
             return;
         };
@@ -363,6 +361,6 @@ impl Staged {
     }
 
     fn lock<T>(&self, f: impl FnOnce(&mut Progress) -> T) -> T {
-        f(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.progress.lock())
     }
 }

@@ -1,9 +1,6 @@
 //! An app: a server with its sources.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use livetape_core::{
     error::{Code, Problem},
@@ -21,6 +18,7 @@ use livetape_io::net::listen::Listening;
 use livetape_server::{Event, Handlers, Server};
 use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::{
     select,
@@ -197,7 +195,7 @@ impl App {
     }
 
     fn take_driver(&self) -> Option<Driver> {
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.driver.lock().take()
     }
 
     async fn start(&self, port: Option<u32>) -> Result<u32, Problem> {
@@ -224,7 +222,7 @@ impl App {
             Ok(Ok(listening)) => listening,
             failed => {
                 // The caller may try another port.
-                *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
+                *self.driver.lock() = Some(driver);
                 if self.control.shutdown().is_cancelled() {
                     // `close` was called meanwhile, and waits for this.
                     self.closed.cancel();

@@ -1,14 +1,12 @@
 //! The mock TikTok.
 
-use std::{
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-};
+use std::path::PathBuf;
 
 use livetape_core::error::{Code, Problem};
 use livetape_engine::demo::{DEMO, DEMO_BYTES};
 use livetape_mock::{MockTikTok, Scenario, ScenarioFile, Seen};
 use napi_derive::napi;
+use parking_lot::Mutex;
 
 use crate::{
     error::{OrError as _, bad, error, json},
@@ -57,7 +55,7 @@ fn seen(what: &str) -> Result<Seen, Problem> {
 
 impl NativeMock {
     fn with<T>(&self, f: impl FnOnce(&MockTikTok) -> T) -> napi::Result<T> {
-        let mock = self.mock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mock = self.mock.lock();
         mock.as_ref().map(f).ok_or_else(|| error(&Problem::new(Code::ShuttingDown, "the mock is closed")))
     }
 }
@@ -104,7 +102,7 @@ impl NativeMock {
     /// Stops the server.
     #[napi]
     pub fn close(&self) {
-        let mock = self.mock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mock = self.mock.lock().take();
         // Otherwise it would panic about expectations that JavaScript did not verify.
         drop(mock.as_ref().and_then(MockTikTok::unmet));
     }

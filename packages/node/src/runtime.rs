@@ -1,8 +1,7 @@
 //! The runtime that all apps and mocks of the process share.
 
-use std::sync::{Mutex, PoisonError};
-
 use livetape_core::error::{Code, Problem};
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
@@ -10,7 +9,7 @@ static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 /// Returns the runtime, and starts it first if necessary.
 pub(crate) fn runtime() -> Result<Handle, Problem> {
     // Locked until it is started: a second one would be dropped, which panics on a thread of Node's runtime.
-    let mut running = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = RUNTIME.lock();
     if let Some(runtime) = &*running {
         return Ok(runtime.handle().clone());
     }

@@ -37,6 +37,13 @@ const SCANS_MAX: usize = 100;
 /// Unit of the times in `/proc`, in milliseconds.
 const TICK_MS: u64 = 10;
 
+/// For how long processes have used processors, and have waited for one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Work {
+    pub(super) used: Duration,
+    pub(super) waited: Duration,
+}
+
 /// A running command, killed when dropped.
 pub(crate) struct Child {
     process: process::Child,
@@ -168,26 +175,31 @@ impl Child {
         let _ = folder;
     }
 
-    /// Returns how long it and the processes that it started have used processors. Elsewhere than on Linux, zero.
-    pub(super) fn processor_time(&self) -> Duration {
+    /// Returns the work of it and the processes that it started. Elsewhere than on Linux, nothing.
+    pub(super) fn work(&self) -> Work {
         #[cfg(target_os = "linux")]
-        let ticks: u64 = {
+        {
             let group = self.group.map(|group| group.as_raw_nonzero().get());
             let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
             let numbers = entries.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
-            let ticks = numbers.filter_map(|entry| {
+            let works = numbers.filter_map(|entry| {
                 let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
                 // After the name, which may contain anything.
                 let fields = Vec::from_iter(stat.rsplit_once(')')?.1.split_whitespace());
                 let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
                 let is_in_group = fields.get(2)?.parse().ok() == group;
-                is_in_group.then(|| Some(number(11)? + number(12)?))?
+                let used = is_in_group.then(|| Some(number(11)? + number(12)?))??;
+                // Of its first thread. Some kernels do not say it.
+                let schedule = fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
+                let waited =
+                    schedule.split(' ').nth(1).and_then(|nanos| nanos.parse().ok()).unwrap_or_default();
+                Some((Duration::from_millis(used * TICK_MS), Duration::from_nanos(waited)))
             });
-            ticks.sum()
-        };
+            let (used, waited): (Vec<_>, Vec<_>) = works.unzip();
+            Work { used: used.iter().sum(), waited: waited.iter().sum() }
+        }
         #[cfg(not(target_os = "linux"))]
-        let ticks = 0;
-        Duration::from_millis(ticks * TICK_MS)
+        Work::default()
     }
 
     /// Kills the process.

@@ -78,7 +78,7 @@ pub(super) struct Patience {
     pub(super) as_before: Duration,
     /// Time without output after which it has said everything.
     pub(super) quiet: Duration,
-    /// Maximum time for which it may go on printing.
+    /// Maximum time for which it may go on printing or computing, without that in which it waits for a processor.
     pub(super) talking: Duration,
     /// Time for which its numbers have to stay right if it goes on printing.
     pub(super) settled: Duration,

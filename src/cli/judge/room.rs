@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use livetape_server::{
     scenario,
     staged::{Progress, RECORDING_BYTES_MAX},
 };
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -182,7 +183,7 @@ fn broken(kind: &str) -> Option<&'static str> {
 
 impl RoomVenue<'_> {
     fn log<T>(&self, f: impl FnOnce(&mut Log) -> T) -> T {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         log.read(self.mock);
         f(&mut log)
     }
@@ -235,8 +236,14 @@ impl Venue for RoomVenue<'_> {
         if !self.has_connected() {
             return never_connected(&within, self.hint());
         }
-        if !self.is_closed() && !self.is_let_in() {
-            return Failure::new("connection", &format!("opened no WebSocket {within}"));
+        // Rejected requests have bounds of their own.
+        while !self.is_closed() && !self.is_let_in() {
+            let rejected = self.log(|log| log.conduct.rejected_until());
+            if clock::now() >= started.max(self.started + rejected) + CONNECT_MAX {
+                let since = if rejected.is_zero() { "" } else { " after a rejected request" };
+                return Failure::new("connection", &format!("opened no WebSocket {within}{since}"));
+            }
+            sleep_until(clock::now() + LOOK).await;
         }
         sleep_until(started + self.plan.show_max(self.tape)).await;
         too_long()

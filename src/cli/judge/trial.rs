@@ -5,7 +5,7 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +24,7 @@ use livetape_core::{
 use livetape_engine::source::Tape;
 use livetape_io::{clock, files};
 use livetape_server::staged::Progress;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     task::JoinSet,
@@ -214,8 +215,29 @@ struct Ended {
     itself: bool,
     /// Whether it had written a result by then.
     has_result: bool,
-    /// Whether it still printed when it was told to end.
-    is_talking: bool,
+    /// What it still did when it was told to end.
+    still: Option<Still>,
+}
+
+/// What a command still does some time after the show. Its numbers are those until then, so nothing explains them.
+#[derive(Clone, Copy)]
+enum Still {
+    Printing(Duration),
+    Computing(Duration),
+}
+
+impl Still {
+    fn failure(self) -> Failure {
+        let (what, after, detail) = match self {
+            Self::Printing(after) => ("printed", after, None),
+            Self::Computing(after) => {
+                ("computed", after, Some("with --jobs 1, each case has all processors"))
+            }
+        };
+        let message =
+            format!("still {what} {} s after the show; its numbers are those until then", after.as_secs());
+        Failure { detail: detail.map(str::to_owned), ..Failure::new("output", &message) }
+    }
 }
 
 /// What a command did in a case.
@@ -244,7 +266,7 @@ struct Printed {
 
 impl Printed {
     fn with<T>(&self, f: impl FnOnce(&mut (Output, Instant)) -> T) -> T {
-        f(&mut self.output.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.output.lock())
     }
 }
 
@@ -271,14 +293,14 @@ impl<V: Venue> Trial<'_, V> {
                 return Ok(None);
             }
             Over::Exited(status) => {
-                Ended { status, itself: true, has_result: self.has_result(), is_talking: false }
+                Ended { status, itself: true, has_result: self.has_result(), still: None }
             }
             Over::Show => self.end(&mut child, &printed).await?,
             Over::Late(failure) => {
                 failures.push(failure);
                 let has_result = self.has_result();
                 child.stop(Signal::Terminate);
-                Ended { status: waited(child.wait().await)?, itself: false, has_result, is_talking: false }
+                Ended { status: waited(child.wait().await)?, itself: false, has_result, still: None }
             }
         };
         // They would keep the pipes open.
@@ -318,18 +340,23 @@ impl<V: Venue> Trial<'_, V> {
         let over = clock::now();
         // Since when it has been quiet, and since when its numbers have been right.
         let (mut quiet, mut right) = (None, None);
-        // When it last used a processor: what it has received may be unprocessed yet.
-        let (mut looked, mut used, mut worked) = (over, child.processor_time(), None);
-        let is_talking = loop {
+        // When it last computed, and until when it may: what it has received may be unprocessed yet.
+        let (mut looked, mut work, mut worked) = (over, child.work(), None);
+        let (mut until, mut is_computing) = (over + self.patience.talking, false);
+        let still = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
-                return Ok(Ended { status: waited(status)?, itself: true, has_result, is_talking: false });
+                return Ok(Ended { status: waited(status)?, itself: true, has_result, still: None });
             }
             let now = clock::now();
             if now >= looked + WORK_LOOK {
-                let before = std::mem::replace(&mut used, child.processor_time());
+                let before = std::mem::replace(&mut work, child.work());
+                // Other programs may leave it little of the processors.
+                until += work.waited.saturating_sub(before.waited).min(now - looked);
+                until = until.min(over + SHOW_MAX);
                 looked = now;
-                if used.saturating_sub(before) >= WORK_MIN && now < over + self.patience.talking {
+                is_computing = work.used.saturating_sub(before.used) >= WORK_MIN;
+                if is_computing && now < until {
                     worked = Some(now);
                 }
             }
@@ -343,10 +370,10 @@ impl<V: Venue> Trial<'_, V> {
             // Some print their totals again and again.
             let has_settled = right.is_some_and(|since| now >= since + self.patience.settled);
             if now < last + self.patience.quiet && quiet.is_none() && !has_settled {
-                if now < over + self.patience.talking {
+                if now < until {
                     continue;
                 }
-                break true;
+                break Some(Still::Printing(now - over));
             }
             let quiet = *quiet.get_or_insert(now);
             match right {
@@ -354,12 +381,15 @@ impl<V: Venue> Trial<'_, V> {
                 None if now < quiet + self.patience.second_thoughts => {}
                 None if worked
                     .is_some_and(|at| now < at + self.patience.second_thoughts.max(WORK_LOOK * 2)) => {}
-                _ => break false,
+                _ if is_computing && (right.is_none() || self.owes_a_verdict()) => {
+                    break Some(Still::Computing(now - over));
+                }
+                _ => break None,
             }
         };
         let has_result = self.has_result();
         child.stop(Signal::Terminate);
-        Ok(Ended { status: waited(child.wait().await)?, itself: false, has_result, is_talking })
+        Ok(Ended { status: waited(child.wait().await)?, itself: false, has_result, still })
     }
 
     /// Time for which numbers that are right are watched.
@@ -378,6 +408,11 @@ impl<V: Venue> Trial<'_, V> {
             None if says_nothing => self.patience.finding_out,
             _ => Duration::ZERO,
         }
+    }
+
+    /// Whether it has not yet exited or written a result, as it did in the first case.
+    fn owes_a_verdict(&self) -> bool {
+        self.plan.manner.get().is_some() && !self.patience().is_zero()
     }
 
     fn has_result(&self) -> bool {
@@ -444,16 +479,15 @@ impl<V: Venue> Trial<'_, V> {
                 ..Failure::new("exit", &format!("exited with {code}"))
             });
         }
-        if ended.is_talking {
-            let seconds = self.patience.talking.as_secs();
-            let message =
-                format!("still printed {seconds} s after the show; its numbers are those until then");
-            failures.push(Failure::new("output", &message));
-        }
+        failures.extend(ended.still.map(Still::failure));
         // What a crash leaves unsaid is no other mistake.
         let is_silent = output.bytes() == 0 && !failures.is_empty();
         let has_left = ended_itself && code == exit::DONE;
-        failures.extend(self.explained(output, has_left).await.into_iter().filter(|_| !is_silent));
+        let wrong = match ended.still {
+            Some(_) => self.compare(output),
+            None => self.explained(output, has_left).await,
+        };
+        failures.extend(wrong.into_iter().filter(|_| !is_silent));
         match self.venue.excess() {
             Some(excess) if !failures.is_empty() => vec![excess],
             _ => failures,

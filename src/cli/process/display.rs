@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     future::ready,
     io::{self, Write as _},
-    sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{LazyLock, OnceLock},
 };
 
 use anstyle::AnsiColor;
@@ -22,6 +22,7 @@ use livetape_feed::{
     hub::{Hub, Join, Next, Reader, Subscriber},
 };
 use livetape_io::clock;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -57,15 +58,10 @@ struct Report {
     line: String,
 }
 
-fn running() -> MutexGuard<'static, Option<Running>> {
-    // The queue is valid even if a holder of the lock panicked.
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Prints a line, preceded by the current time, after the events that were published before.
 pub(crate) fn say(text: &str) {
     let line = line_at(&now(), text);
-    match &*running() {
+    match &*RUNNING.lock() {
         Some(Running { hub, reports }) => drop(reports.send(Report { after: hub.head(), line })),
         // If stdout is closed, the server ends; other failures are reported at the end.
         None => drop(print(&[line])),
@@ -132,7 +128,7 @@ pub(crate) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
     // Join before anything starts, so that the first events are shown too.
     let joined = join(&hub);
     let (reports, incoming) = unbounded_channel();
-    *running() = Some(Running { hub: hub.clone(), reports });
+    *RUNNING.lock() = Some(Running { hub: hub.clone(), reports });
     let mut display = Display::new(style, incoming);
     async move {
         let Some(mut events) = joined else { return };
@@ -232,7 +228,7 @@ impl Display {
 impl Drop for Display {
     /// Prints the last reports. Later ones are printed at once.
     fn drop(&mut self) {
-        let mut running = running();
+        let mut running = RUNNING.lock();
         *running = None;
         let incoming = std::iter::from_fn(|| self.incoming.try_recv().ok());
         let lines = Vec::from_iter(self.reports.drain(..).chain(incoming).map(|report| report.line));

@@ -100,7 +100,7 @@ impl Bot {
                     }
                 }
             }
-            if Self::has("exits_when_closed") {
+            if Self::has("exits_when_closed") || Self::has("ten_attempts_for_life") && self.connections > 10 {
                 return;
             }
             let delay = if Self::has("hammers") { Duration::ZERO } else { DELAY };
@@ -245,9 +245,16 @@ fn each_planted_bug_is_found_and_named() {
         ("sum_of_repeat_count", "plain", "diamonds", "sum_of_repeat_count", "right is 114"),
         ("only_repeat_end", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("again_after_reconnect", "cut", "diamonds", "counted_again", "right is 114"),
-        ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as \"1\", right is 114"),
+        ("writes_wrong_result", "plain", "diamonds", "", "wrote \"diamonds\" as 1, right is 114"),
         ("links_result", "plain", "result", "", "wrote a LIVETAPE_RESULT that cannot be read"),
         ("exits_when_closed", "cut", "connection", "", "did not come back after its connection was cut at "),
+        (
+            "ten_attempts_for_life",
+            "closed",
+            "connection",
+            "",
+            "its connection was closed with 1011 at 5:52.9 (11 of 11)",
+        ),
         ("crashes_on_unknown", "unknown", "exit", "", "exited with 101"),
         ("hammers", "unauthorized", "connection", "", "it hardly waits between attempts"),
         (

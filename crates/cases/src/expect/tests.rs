@@ -142,7 +142,7 @@ fn each_difference_is_a_failure() {
         ("top_gifter", Some("alice"), Some("bob"), "printed \"top bob\", right is \"alice\""),
         ("output", Some("all done"), None, "did not print \"all done\""),
         ("diamonds.alice", Some("37"), Some("NaN"), "printed \"of alice: NaN\", right is 37"),
-        ("chats", Some("67"), Some("66"), "wrote \"chats\" as \"66\", right is 67"),
+        ("chats", Some("67"), Some("66"), "wrote \"chats\" as 66, right is 67"),
     ];
     assert_eq!(shown, right);
     assert_eq!(compare(&truth(), &output(&["diamonds: {diamonds}"], "diamonds: 114"), &[]), []);

@@ -1,12 +1,7 @@
 //! Opens the channels of tokens' users, several at once: one that takes long delays only those who wait for
 //! it.
 
-use std::{
-    collections::BTreeMap,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use livetape_core::error::{Code, close};
 use livetape_feed::{
@@ -17,6 +12,7 @@ use livetape_feed::{
     hub::{CloseReason, Hub, Limits},
 };
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
     time::{sleep_until, timeout},
@@ -77,7 +73,7 @@ impl TokenChannels {
     /// Returns a guard of the channel of `user`, which is opened if necessary.
     pub(super) async fn guard(&self, user: &str) -> Opened {
         let mut opening = {
-            let mut openings = self.openings();
+            let mut openings = self.openings.lock();
             if let Some(guard) = self.registry.guard(user) {
                 return Ok(guard);
             }
@@ -100,7 +96,7 @@ impl TokenChannels {
                 () = tokens.shutdown.cancelled() => Err(no_answer().into()),
                 opened = tokens.open(&user) => opened,
             };
-            tokens.openings().remove(&user.to_lowercase());
+            tokens.openings.lock().remove(&user.to_lowercase());
             answers.send_replace(Some(opened));
         });
         opening
@@ -196,10 +192,6 @@ impl TokenChannels {
         let open = TokenChannel { hub, control, registry: self.registry.clone() };
         self.tasks.spawn(open.run(serve(channel)));
         guard
-    }
-
-    fn openings(&self) -> MutexGuard<'_, BTreeMap<String, watch::Receiver<Option<Opened>>>> {
-        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

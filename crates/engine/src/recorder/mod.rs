@@ -15,10 +15,11 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 pub use livetape_core::recording::FOLDER;
@@ -191,7 +192,7 @@ impl Recorder {
     /// Same as [`Recorder::finish`].
     pub fn finish_within(self, longest: Duration) -> Result<Summary, Problem> {
         self.tap.queue.close(true);
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.lock();
         done.recv_timeout(longest).unwrap_or_else(|error| {
             let what = match error {
                 mpsc::RecvTimeoutError::Timeout => "the disk does not respond: the recording is not sealed",

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use livetape_core::{
     recording::{Item, PART_OF_TAG, PART_TAG, Snapshot, USER_TAG, What, records::Header},
 };
 use livetape_io::files::{self, Disk, DiskFile};
+use parking_lot::Mutex;
 
 use super::{
     name,
@@ -48,11 +49,11 @@ impl Files {
     /// Returns the files created so far.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 
     pub(super) fn add(&self, path: PathBuf) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+        self.0.lock().push(path);
     }
 }
 

@@ -1,15 +1,12 @@
 //! The bounded queue of items that wait to be written. Adding an item never waits.
 
-use std::{
-    collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use livetape_core::recording::{
     Item, What,
     records::{Gap, gap::Direction},
 };
+use parking_lot::{Condvar, Mutex};
 use prost::Message;
 
 use super::RecorderOptions;
@@ -67,7 +64,7 @@ impl Queue {
     /// accepts items again, because one long gap is better than many short ones.
     pub(super) fn push(&self, item: Item, wall: Option<Duration>) {
         let bytes = payload_bytes(&item.what);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.closed.is_some() {
             return;
         }
@@ -89,7 +86,7 @@ impl Queue {
 
     /// Takes the next entry, if there is one.
     pub(super) fn next(&self) -> Result<Option<Queued>, Closed> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(entry) = state.entries.pop_front() {
             if let Queued::Item(item, _) = &entry {
                 state.bytes -= payload_bytes(&item.what);
@@ -105,26 +102,26 @@ impl Queue {
 
     /// Waits until there is something to do, but at most `longest`.
     pub(super) fn wait(&self, longest: Option<Duration>) {
-        let state = self.state();
+        let mut state = self.state.lock();
         if !state.entries.is_empty() || state.gap.is_some() || state.closed.is_some() {
             return;
         }
         match longest {
-            Some(longest) => drop(self.changed.wait_timeout(state, longest)),
-            None => drop(self.changed.wait(state)),
+            Some(longest) => _ = self.changed.wait_for(&mut state, longest),
+            None => self.changed.wait(&mut state),
         }
     }
 
     /// Closes the queue. Entries can still be taken. Only the first call counts.
     pub(super) fn close(&self, seal: bool) {
-        self.state().closed.get_or_insert(Closed { seal });
+        self.state.lock().closed.get_or_insert(Closed { seal });
         self.changed.notify_one();
     }
 
     /// Closes the queue and discards its entries.
     pub(super) fn discard(&self) {
         let closed = Some(Closed { seal: false });
-        let mut state = self.state();
+        let mut state = self.state.lock();
         // The items in gaps have been counted.
         let waiting = state.entries.iter().filter(|entry| matches!(entry, Queued::Item(..))).count();
         let lost = state.lost + waiting as u64;
@@ -135,22 +132,18 @@ impl Queue {
 
     /// Number of queued items, and their payload in bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
-        let state = self.state();
+        let state = self.state.lock();
         (state.entries.len(), state.bytes)
     }
 
     /// Number of dropped items.
     pub(super) fn lost(&self) -> u64 {
-        self.state().lost
+        self.state.lock().lost
     }
 
     /// Whether the queue accepts no more items.
     pub(super) fn is_closed(&self) -> bool {
-        self.state().closed.is_some()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().closed.is_some()
     }
 }
 

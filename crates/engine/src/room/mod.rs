@@ -23,7 +23,7 @@ mod slots;
 use std::{
     collections::BTreeMap,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -34,6 +34,7 @@ use livetape_core::{
 };
 use livetape_feed::control::{Claim, Claims, Limit};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -74,7 +75,7 @@ impl Rooms {
     /// Reserves the room of `user`, unless another channel has it.
     pub(crate) fn reserve(&self, user: &str) -> Option<Reserved> {
         let user = user.to_lowercase();
-        let mut reserved = self.lock();
+        let mut reserved = self.reserved.lock();
         if reserved.get(&user).is_some_and(|requests| !requests.is_closed()) {
             return None;
         }
@@ -85,23 +86,19 @@ impl Rooms {
 
     /// Whether a channel has the room of `user`, open or reserved.
     pub(crate) fn has(&self, user: &str) -> bool {
-        self.lock().contains_key(&user.to_lowercase())
+        self.reserved.lock().contains_key(&user.to_lowercase())
     }
 
     /// Attaches to the room of `user` as a guest, as soon as it is open. Returns `None` if no channel has it,
     /// or it ends before.
     pub(crate) async fn attach(&self, user: &str) -> Option<Attachment> {
-        let requests = self.lock().get(&user.to_lowercase()).cloned()?;
+        let requests = self.reserved.lock().get(&user.to_lowercase()).cloned()?;
         let (request, answer) = oneshot::channel();
         requests.send(request).await.ok()?;
         // A request that was sent while the room ended stays in its channel as long as a sender exists. With
         // this one, `answer` would never resolve.
         drop(requests);
         answer.await.ok()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Request>>> {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,7 +113,7 @@ pub(crate) struct Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         self.requests.close();
-        let mut reserved = self.rooms.lock();
+        let mut reserved = self.rooms.reserved.lock();
         // Another channel may have reserved the room by now.
         if reserved.get(&self.user).is_some_and(mpsc::Sender::is_closed) {
             reserved.remove(&self.user);

@@ -6,7 +6,6 @@ use livetape_core::inject::Injector;
 
 use super::{
     ChannelRequests, Claims, Driver, Lateness, Limit, Order, ReplayState, Status, Tester, Upstream, View,
-    lock,
 };
 
 impl Driver {
@@ -61,12 +60,12 @@ impl Driver {
     /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status()
+        self.shared.lock().status()
     }
 
     /// Updates the status of the source.
     pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
-        lock(&self.shared).update_status(change);
+        self.shared.lock().update_status(change);
     }
 
     /// Resets the status to idle, but keeps the counters.
@@ -79,16 +78,16 @@ impl Driver {
 
     /// Updates the lateness of the replay's frames.
     pub fn set_lateness(&self, lateness: Lateness) {
-        lock(&self.shared).lateness = lateness;
+        self.shared.lock().lateness = lateness;
     }
 
     /// Updates the counters of rooms and recorders.
     pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
-        change(&mut self.upstream.lock());
+        change(&mut self.upstream.0.lock());
     }
 
     /// Updates the state of the replay; `None` if there is none.
     pub fn set_replay(&self, state: Option<ReplayState>) {
-        lock(&self.shared).replay = state;
+        self.shared.lock().replay = state;
     }
 }

@@ -2,13 +2,11 @@
 //! not again for an answer that it gave a moment ago. Applies to `/test`, `/connect`, the rooms of tokens,
 //! retries and reconnects: every conversation with the upstream begins with a look-up.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use livetape_core::error::{Code, Problem, without_wait};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::watch,
@@ -118,7 +116,7 @@ impl Limit {
 
     /// Sets the number of look-ups per minute; `None` removes the limit.
     pub fn set_budget(&self, per_minute: Option<u32>) {
-        self.lookups().set_budget(per_minute);
+        self.lookups.lock().set_budget(per_minute);
     }
 
     /// Reserves a look-up for a request, and returns when it may begin: at most `wait_max` from now.
@@ -129,7 +127,7 @@ impl Limit {
         let now = clock::now();
         let wait = self.left();
         if wait.is_zero() {
-            return self.lookups().reserve(now, wait_max);
+            return self.lookups.lock().reserve(now, wait_max);
         }
         let message =
             format!("[Rate Limited] Too many connections started, try again in {} s", whole_seconds(wait));
@@ -143,42 +141,37 @@ impl Limit {
     /// Reserves a look-up that is never refused, and returns when it may begin.
     #[must_use]
     pub fn queue(&self) -> Instant {
-        self.lookups().queue(clock::now())
+        self.lookups.lock().queue(clock::now())
     }
 
     /// Counts a look-up that begins now, because a connected room depends on it. Later ones wait for it.
     #[must_use]
     pub fn overdraw(&self) -> Instant {
-        self.lookups().overdraw(clock::now())
+        self.lookups.lock().overdraw(clock::now())
     }
 
     /// Returns what the upstream answered about `user` a moment ago, if it said that connecting is not
     /// possible. With `waits_live`, a user who is offline can be connected to.
     #[must_use]
     pub fn known(&self, user: &str, waits_live: bool) -> Option<LookedUp> {
-        self.lookups().known(user, waits_live, clock::now())
+        self.lookups.lock().known(user, waits_live, clock::now())
     }
 
     /// Remembers that the upstream does not know `user`, or that the user is not live, for later requests.
     pub fn remember(&self, user: &str, problem: Problem, room_id: Option<i64>) {
-        self.lookups().remember(user, problem, room_id, clock::now());
+        self.lookups.lock().remember(user, problem, room_id, clock::now());
     }
 
     /// Forgets what the upstream answered about `user`, because the user is live.
     pub fn forget(&self, user: &str) {
-        self.lookups().forget(user);
+        self.lookups.lock().forget(user);
     }
 
     /// Returns the budget and its use.
     #[must_use]
     pub fn state(&self) -> LookupState {
         let paused = Some(self.left()).filter(|left| !left.is_zero());
-        self.lookups().state(clock::now(), paused)
-    }
-
-    fn lookups(&self) -> MutexGuard<'_, Lookups> {
-        // Every state that a panicking holder could leave behind is valid.
-        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lookups.lock().state(clock::now(), paused)
     }
 }
 

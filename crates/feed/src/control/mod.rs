@@ -16,10 +16,9 @@ mod state;
 mod tokens;
 mod upstream;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
 
 pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Requested};
 pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
@@ -112,7 +111,7 @@ impl View {
     /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status()
+        self.shared.lock().status()
     }
 }
 
@@ -169,31 +168,31 @@ impl Control {
     /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status()
+        self.shared.lock().status()
     }
 
     /// Returns the current user's name.
     #[must_use]
     pub fn username(&self) -> Option<String> {
-        lock(&self.shared).status.username.clone()
+        self.shared.lock().status.username.clone()
     }
 
     /// Returns the state of the replay; `None` if there is none.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
-        lock(&self.shared).replay.clone()
+        self.shared.lock().replay.clone()
     }
 
     /// Returns the lateness of the replay's frames.
     #[must_use]
     pub fn lateness(&self) -> Lateness {
-        lock(&self.shared).lateness
+        self.shared.lock().lateness
     }
 
     /// Returns the counters of rooms and recorders on all channels.
     #[must_use]
     pub fn upstream(&self) -> Upstream {
-        self.upstream.lock().clone()
+        self.upstream.0.lock().clone()
     }
 
     /// Sends an order to the replay and returns the resulting state.
@@ -283,11 +282,6 @@ async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O
 #[must_use]
 pub fn shutting_down() -> Problem {
     Problem::new(Code::ShuttingDown, "the server is shutting down")
-}
-
-fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
-    // Every state that a panicking holder could leave behind is valid.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The error for orders that need a replay.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status, lock};
+use super::{Control, Driver, ORDERS_WAITING_MAX, Order, ReplayState, Status};
 
 /// What `/status` shows if processes share channels.
 #[derive(Clone, Debug, Default, JsonSchema, Serialize)]
@@ -142,7 +142,7 @@ impl Control {
     /// Returns the processes that share channels; `None` if this one is alone.
     #[must_use]
     pub fn nodes(&self) -> Option<Nodes> {
-        lock(&self.shared).nodes.clone()
+        self.shared.lock().nodes.clone()
     }
 
     /// Returns them as `/status` shows them.
@@ -153,12 +153,12 @@ impl Control {
 
     /// Updates them.
     pub fn set_nodes(&self, nodes: Nodes) {
-        lock(&self.shared).nodes = Some(nodes);
+        self.shared.lock().nodes = Some(nodes);
     }
 
     /// Shows the state of a source in another process.
     pub fn mirror(&self, status: Status, replay: Option<ReplayState>) {
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock();
         shared.update_status(|own| *own = status);
         shared.replay = replay;
     }
@@ -168,7 +168,7 @@ impl Driver {
     /// Returns the processes that share channels; `None` if this one is alone.
     #[must_use]
     pub fn nodes(&self) -> Option<Nodes> {
-        lock(&self.shared).nodes.clone()
+        self.shared.lock().nodes.clone()
     }
 
     /// Returns all orders to come instead of passing them to the source, and a sender of orders to the

@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use livetape_core::recording::Loss;
+use parking_lot::Mutex;
 use tokio_util::sync::DropGuard;
 
 use super::{Status, View, tokens::key};
@@ -92,7 +93,7 @@ impl ChannelRegistry {
     /// Creates a hub with a unique stream name, derived from the main channel's `stream`.
     #[must_use]
     pub fn open(&self, stream: &str, limits: Limits) -> Hub {
-        let mut listed = self.lock();
+        let mut listed = self.listed.lock();
         listed.opened += 1;
         Hub::new(format!("{stream}-{}", listed.opened), limits)
     }
@@ -100,7 +101,7 @@ impl ChannelRegistry {
     /// Like [`open`](Self::open), for a channel that other processes share. Its stream has no name yet.
     #[must_use]
     pub fn open_relayed(&self, node: &str, limits: Limits) -> Hub {
-        let mut listed = self.lock();
+        let mut listed = self.listed.lock();
         listed.opened += 1;
         Hub::relayed(String::new(), format!("{node}-{}", listed.opened), limits)
     }
@@ -108,14 +109,14 @@ impl ChannelRegistry {
     /// Returns a guard of the channel of a user, if it is registered.
     #[must_use]
     pub fn guard(&self, user: &str) -> Option<ChannelGuard> {
-        self.lock().users.get(&key(user)).map(RegisteredChannel::guard)
+        self.listed.lock().users.get(&key(user)).map(RegisteredChannel::guard)
     }
 
     /// Registers the channel of a user, and returns a guard of it. If one of theirs is registered already,
     /// guards that one and returns no entry.
     #[must_use]
     pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (ChannelGuard, Option<RegistryEntry>) {
-        let mut listed = self.lock();
+        let mut listed = self.listed.lock();
         if let Some(registered) = listed.users.get(&key(user)) {
             return (registered.guard(), None);
         }
@@ -130,7 +131,7 @@ impl ChannelRegistry {
     /// removed.
     #[must_use]
     pub fn strike_unused(&self, hub: &Hub) -> bool {
-        let mut listed = self.lock();
+        let mut listed = self.listed.lock();
         let unused = |it: &RegisteredChannel| Arc::strong_count(&it.used) == 1 && hub.subscriber_count() == 0;
         let before = listed.users.len();
         listed.users.retain(|_, it| it.channel.hub.name_here() != hub.name_here() || !unused(it));
@@ -146,7 +147,7 @@ impl ChannelRegistry {
     /// Registers a private replay until the returned value is dropped.
     #[must_use]
     pub fn list_replay(&self, hub: &Hub, view: View) -> ListedReplay {
-        let mut listed = self.lock();
+        let mut listed = self.listed.lock();
         listed.opened += 1;
         let number = listed.opened;
         listed.replays.insert(number, OpenChannel { user: None, hub: hub.clone(), view });
@@ -156,7 +157,7 @@ impl ChannelRegistry {
     /// Notes what a private replay of `recording` found missing.
     pub fn note_loss(&self, recording: &str, loss: Loss) {
         if loss.is_some() {
-            let mut listed = self.lock();
+            let mut listed = self.listed.lock();
             let known = listed.lost.entry(recording.to_owned()).or_default();
             // Each replay finds the same damage again.
             *known += loss.since(known);
@@ -164,28 +165,24 @@ impl ChannelRegistry {
     }
 
     pub(super) fn lost(&self) -> BTreeMap<String, Loss> {
-        self.lock().lost.clone()
+        self.listed.lock().lost.clone()
     }
 
     /// Returns all channels; those of users come first.
     #[must_use]
     pub fn channels(&self) -> Vec<OpenChannel> {
-        let listed = self.lock();
+        let listed = self.listed.lock();
         let of_users = listed.users.values().map(|registered| &registered.channel);
         of_users.chain(listed.replays.values()).cloned().collect()
     }
 
     pub(super) fn was_used(&self) -> bool {
-        self.lock().opened > 0
+        self.listed.lock().opened > 0
     }
 
     pub(super) fn find(&self, user: &str) -> Option<OpenChannel> {
         let name = user.trim().trim_start_matches('@');
-        self.lock().users.get(&key(name)).map(|registered| registered.channel.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Listed> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listed.lock().users.get(&key(name)).map(|registered| registered.channel.clone())
     }
 }
 
@@ -199,7 +196,7 @@ pub struct RegistryEntry {
 
 impl Drop for RegistryEntry {
     fn drop(&mut self) {
-        let mut listed = self.registry.lock();
+        let mut listed = self.registry.listed.lock();
         // Another room may have taken its place by now.
         let is_ours = |it: &RegisteredChannel| it.channel.hub.name_here() == self.hub.name_here();
         if listed.users.get(&self.user).is_some_and(is_ours) {
@@ -217,6 +214,6 @@ pub struct ListedReplay {
 
 impl Drop for ListedReplay {
     fn drop(&mut self) {
-        self.registry.lock().replays.remove(&self.number);
+        self.registry.listed.lock().replays.remove(&self.number);
     }
 }

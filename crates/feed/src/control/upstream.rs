@@ -5,12 +5,13 @@ use std::{
     fmt::Debug,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use livetape_core::error::Code;
+use parking_lot::Mutex;
 
 /// Counters of all rooms of a server, including those of tokens.
 #[derive(Clone, Debug, Default)]
@@ -79,11 +80,4 @@ impl WebhookCounts {
 
 /// The counters of a server, across all channels. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally(Arc<Mutex<Upstream>>);
-
-impl Tally {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Upstream> {
-        // Counters are valid even if a holder of the lock panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+pub(super) struct Tally(pub(super) Arc<Mutex<Upstream>>);

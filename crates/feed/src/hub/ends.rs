@@ -43,7 +43,7 @@ impl Hub {
     #[must_use]
     pub fn ends(&self) -> Ends {
         let head = self.head();
-        self.shared.tally().ends(head)
+        self.shared.tally.lock().ends(head)
     }
 }
 
@@ -51,7 +51,7 @@ impl Progress {
     /// Whether the channel was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.shared.read().closed.is_some()
+        self.shared.state.read().closed.is_some()
     }
 
     /// Counts the client as unread, because the server ended it early or it did not read the end.
@@ -62,7 +62,7 @@ impl Progress {
     /// Counts the client as one that left by itself.
     pub fn count_left(&self) {
         if self.cursor.count() {
-            self.shared.tally().leave(self.cursor.position());
+            self.shared.tally.lock().leave(self.cursor.position());
         }
     }
 }
@@ -70,7 +70,7 @@ impl Progress {
 impl Shared {
     pub(super) fn count_unread(&self, cursor: &Cursor) {
         if cursor.count() {
-            self.tally().unread += 1;
+            self.tally.lock().unread += 1;
         }
     }
 }

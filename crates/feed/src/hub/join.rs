@@ -67,7 +67,7 @@ impl Hub {
     /// backlog.
     pub fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
         let shared = Arc::clone(&self.shared);
-        let mut state = shared.write();
+        let mut state = shared.state.write();
         let mut start = shared.start(&state, join)?;
         // The permitted lag counts from now. Copy everything that could be evicted before the subscriber
         // exceeds it.

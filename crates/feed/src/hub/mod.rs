@@ -28,10 +28,12 @@ mod totals;
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
+
+use parking_lot::{Mutex, RwLock};
 
 pub use batches::Batches;
 pub use delivery::Delivery;
@@ -150,7 +152,7 @@ impl Hub {
     /// Name of this channel in every event.
     #[must_use]
     pub fn stream(&self) -> Arc<str> {
-        Arc::clone(&self.shared.read().stream)
+        Arc::clone(&self.shared.state.read().stream)
     }
 
     /// Name of the channel, or of this process if several share the channel.
@@ -162,7 +164,7 @@ impl Hub {
     /// Sequence number of the newest event; 0 before the first.
     #[must_use]
     pub fn head(&self) -> u64 {
-        self.shared.read().ring.head()
+        self.shared.state.read().ring.head()
     }
 
     /// Subscribes to news, for writers that poll [`frames`](Subscriber::frames) of subscribers.
@@ -224,14 +226,14 @@ impl Hub {
     /// Closes the channel. Subscribers, later ones included, receive all events published so far and then
     /// `reason`. Later events are discarded. Only the first reason counts.
     pub fn close(&self, reason: CloseReason) {
-        self.shared.write().closed.get_or_insert(reason);
+        self.shared.state.write().closed.get_or_insert(reason);
         self.shared.news.send_replace(());
     }
 
     /// Returns the code with which the channel was closed.
     #[must_use]
     pub fn close_code(&self) -> Option<u16> {
-        self.shared.read().closed.as_ref().map(|reason| reason.code)
+        self.shared.state.read().closed.as_ref().map(|reason| reason.code)
     }
 }
 
@@ -239,26 +241,13 @@ impl Hub {
     /// Disconnects all current clients at once, with `reason`, but no observers and displays. The channel
     /// stays open, and they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
-        let dismissed = self.shared.write().dismiss(reason, |reader| reader == Reader::Client);
+        let dismissed = self.shared.state.write().dismiss(reason, |reader| reader == Reader::Client);
         self.shared.remove_present(&dismissed);
         self.shared.news.send_replace(());
     }
 }
 
-impl Shared {
-    // The state is valid between any two statements, so a panic under the lock does no harm.
-    fn read(&self) -> RwLockReadGuard<'_, ChannelState> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, ChannelState> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl Shared {}
 
 #[cfg(test)]
 mod tests;

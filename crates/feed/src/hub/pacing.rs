@@ -45,7 +45,7 @@ impl Hub {
     /// Number of events that the slowest subscriber has not been sent yet, observers excluded.
     #[must_use]
     pub fn behind(&self) -> u64 {
-        let state = self.shared.read();
+        let state = self.shared.state.read();
         let cursors = state.cursors().values().filter(|cursor| cursor.reader != Reader::Observer);
         let slowest = cursors.map(|cursor| cursor.position()).min();
         slowest.map_or(0, |slowest| state.ring.head().saturating_sub(slowest))
@@ -84,7 +84,7 @@ impl Shared {
     ) -> Option<Instant> {
         let patience_ends = |cursor: &Cursor| cursor.touched().max(since) + self.limits.stall_max;
         let now = clock::now();
-        let mut state = self.write();
+        let mut state = self.state.write();
         let mark = mark(&state.ring);
         self.pacing.awaited.store(mark, Ordering::SeqCst);
         let dropped = state.drop_below(mark, |cursor| is_awaited(cursor) && patience_ends(cursor) <= now);

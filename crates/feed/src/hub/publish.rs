@@ -1,6 +1,6 @@
 //! Publishing events to the ring.
 
-use std::sync::{Arc, PoisonError, atomic::Ordering};
+use std::sync::{Arc, atomic::Ordering};
 
 use livetape_core::event::Event;
 
@@ -24,13 +24,13 @@ impl Hub {
     /// Broadcasts a message of a type that livetape does not have, and from now on adds members to each event. Both
     /// are JSON without the braces; `members` begins with a comma.
     pub fn publish_foreign(&self, message: &str, members: &'static str) {
-        let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut encoder = self.shared.encoder.lock();
         let (head, stream) = {
-            let state = self.shared.read();
+            let state = self.shared.state.read();
             (state.ring.head(), Arc::clone(&state.stream))
         };
         let entry = encoder.encode_foreign(message, members, &stream, head + 1);
-        let mut state = self.shared.write();
+        let mut state = self.shared.state.write();
         if state.closed.is_some() {
             return;
         }
@@ -72,17 +72,17 @@ impl Shared {
     /// Publishes a prefix of `events`: as many as fit into `window`, but at least one. Returns their number.
     fn publish_within(&self, events: &[Event], window: Window, delivery: Option<&mut Delivery>) -> usize {
         // The encoder only holds buffers, which are cleared first, so a panic cannot corrupt it.
-        let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut encoder = self.encoder.lock();
         if let Some(relay) = &self.relay {
-            return relay.stage(&mut encoder, events, window, delivery, &self.read());
+            return relay.stage(&mut encoder, events, window, delivery, &self.state.read());
         }
         let (head, stream) = {
-            let state = self.read();
+            let state = self.state.read();
             (state.ring.head(), Arc::clone(&state.stream))
         };
         let entries = encoder.encode(&stream, head, events, window);
         let published = entries.len();
-        let mut state = self.write();
+        let mut state = self.state.write();
         if state.closed.is_some() {
             return events.len();
         }

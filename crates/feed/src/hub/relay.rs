@@ -8,11 +8,12 @@ mod too_large;
 use std::{
     collections::VecDeque,
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
 use livetape_core::{event::Event, truth::Added};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 pub use too_large::EVENT_BYTES_MAX;
 
@@ -125,7 +126,7 @@ impl Relay {
         mut delivery: Option<&mut Delivery>,
         state: &ChannelState,
     ) -> usize {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         if !queue.is_open {
             return events.len();
         }
@@ -143,7 +144,7 @@ impl Relay {
     }
 
     fn stage_note(&self, encoder: &mut Encoder, event: &Event, note: Arc<str>, state: &ChannelState) {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         if queue.is_open {
             let window = Window { events: 1, bytes: EVENT_BYTES_MAX as u64 };
             let mut entries = encoder.encode(&state.stream, queue.head, slice::from_ref(event), window);
@@ -155,17 +156,12 @@ impl Relay {
         self.changed.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // The queue is valid between any two statements.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits until the queue is as wanted.
     async fn until(&self, is_wanted: impl Fn(&Queue) -> bool) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
-            if is_wanted(&self.lock()) {
+            if is_wanted(&self.queue.lock()) {
                 return;
             }
             changed.await;
@@ -173,7 +169,7 @@ impl Relay {
     }
 
     fn change(&self, change: impl FnOnce(&mut Queue)) {
-        change(&mut self.lock());
+        change(&mut self.queue.lock());
         self.changed.notify_waiters();
     }
 }
@@ -238,8 +234,8 @@ impl Hub {
     /// when they receive it. Does nothing in a channel of one process.
     pub fn publish_note(&self, event: &Event, note: Arc<str>) {
         if let Some(relay) = &self.shared.relay {
-            let mut encoder = self.shared.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-            relay.stage_note(&mut encoder, event, note, &self.shared.read());
+            let mut encoder = self.shared.encoder.lock();
+            relay.stage_note(&mut encoder, event, note, &self.shared.state.read());
         }
     }
 
@@ -260,7 +256,7 @@ impl Hub {
     /// Whether something can be published.
     #[must_use]
     pub fn has_staged(&self) -> bool {
-        self.shared.relay.as_ref().is_some_and(|relay| !relay.lock().staged.is_empty())
+        self.shared.relay.as_ref().is_some_and(|relay| !relay.queue.lock().staged.is_empty())
     }
 
     /// Takes the oldest staged items: at most this many events and bytes, but at least one event.
@@ -295,27 +291,27 @@ impl Hub {
     #[must_use]
     pub fn relay_term(&self) -> Option<u64> {
         let Some(relay) = &self.shared.relay else { return Some(0) };
-        let queue = relay.lock();
+        let queue = relay.queue.lock();
         queue.is_open.then_some(queue.term)
     }
 
     /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was
     /// accepted.
     pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
-        let head = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().head);
+        let head = self.shared.relay.as_ref().map_or(0, |relay| relay.queue.lock().head);
         self.relay_has(term, move |queue| queue.accepted >= head)
     }
 
     /// The same for the last mark, and all events before it.
     pub fn relay_marked(&self, term: u64) -> impl Future<Output = bool> {
-        let marked = self.shared.relay.as_ref().map_or(0, |relay| relay.lock().marked);
+        let marked = self.shared.relay.as_ref().map_or(0, |relay| relay.queue.lock().marked);
         self.relay_has(term, move |queue| queue.marked - queue.marks.len() as u64 >= marked)
     }
 
     async fn relay_has(&self, term: u64, has: impl Fn(&Queue) -> bool) -> bool {
         let Some(relay) = &self.shared.relay else { return true };
         relay.until(|queue| queue.term != term || has(queue)).await;
-        relay.lock().term == term
+        relay.queue.lock().term == term
     }
 
     /// Adds events of this or another process: `first` is the number of the first. Numbers that the channel
@@ -332,7 +328,7 @@ impl Hub {
         if entries.is_empty() {
             return Ok(());
         }
-        let mut state = self.shared.write();
+        let mut state = self.shared.state.write();
         if state.closed.is_some() {
             return Ok(());
         }
@@ -353,7 +349,7 @@ impl Hub {
     /// Starts another stream after event `head`: forgets all events, and disconnects all subscribers with
     /// `reason`.
     pub fn restart(&self, stream: &str, head: u64, reason: &CloseReason) {
-        let mut state = self.shared.write();
+        let mut state = self.shared.state.write();
         let dismissed = state.dismiss(reason, |_| true);
         state.stream = stream.into();
         state.ring = Ring::new(self.shared.limits);
@@ -367,7 +363,7 @@ impl Hub {
     /// Sends a message that is not an event to all subscribers that receive events of type `kind`, and to
     /// those that join until [`Hub::end_notice`]. They receive it before events that they have not read yet.
     pub fn notice(&self, kind: &str, json: &[u8]) {
-        let mut state = self.shared.write();
+        let mut state = self.shared.state.write();
         let (audience, state_role) = (Audience::of_notice(kind), StateRole::Passes);
         let (line, added) = (Line::new(json), Added::default());
         let entry = Entry { line, line_of_final: None, audience, state_role, added };
@@ -379,13 +375,13 @@ impl Hub {
 
     /// No longer sends the last notice to new subscribers.
     pub fn end_notice(&self) {
-        self.shared.write().notice = None;
+        self.shared.state.write().notice = None;
     }
 
     /// Returns the JSON of the events that describe the current state, followed by the backlog.
     #[must_use]
     pub fn backlog(&self) -> Vec<Bytes> {
-        let state = self.shared.read();
+        let state = self.shared.state.read();
         let entries = state.ring.after(state.ring.tail()).map(|(_, entry)| entry);
         state.current.iter().chain(entries).map(|entry| entry.line.view(View::Json)).collect()
     }

@@ -52,7 +52,7 @@ impl Progress {
     #[must_use]
     pub fn position_and_lag(&self) -> (u64, u64) {
         let position = self.cursor.position();
-        (position, self.shared.read().ring.head().saturating_sub(position))
+        (position, self.shared.state.read().ring.head().saturating_sub(position))
     }
 
     /// Returns the number of events, of any type, in the backlog that the subscriber started with.
@@ -195,7 +195,7 @@ impl Subscriber {
     fn take_notice(&mut self) {
         let notices = self.shared.notices.load(Ordering::SeqCst);
         if std::mem::replace(&mut self.noticed, notices) != notices {
-            let state = self.shared.read();
+            let state = self.shared.state.read();
             let line = state.notice.as_ref().and_then(|entry| entry.shown_to(&self.filter));
             self.first.extend(line.cloned());
         }
@@ -218,7 +218,7 @@ impl Subscriber {
     }
 
     fn take_native(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
-        let state = self.shared.read();
+        let state = self.shared.state.read();
         // Publishing marks slow cursors and evicts their unread events under one lock.
         if let Some(end) = self.cursor.end() {
             return Taken { end: Some(end), bytes: 0, has_more: false };
@@ -252,7 +252,7 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        let removed = self.shared.write().remove(self.id);
+        let removed = self.shared.state.write().remove(self.id);
         self.shared.remove_present(removed.as_slice());
         self.shared.pacing.reached.notify_waiters();
     }

@@ -34,7 +34,7 @@ impl Hub {
             let message = "this channel is shared with other processes, and only a process of its own counts";
             return Err(Problem::new(Code::BadRequest, message).hint("replay it with `livetape replay`"));
         }
-        let state = self.shared.read();
+        let state = self.shared.state.read();
         let head = state.ring.head();
         let seq = until.unwrap_or(head);
         let Some(tally) = state.ring.tally(seq) else {

@@ -6,8 +6,10 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     mem,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
+
+use parking_lot::Mutex;
 
 use super::{Disk, DiskFile, Error, System, check_name, create, explain, refuse_special, remove_left_parts};
 
@@ -18,15 +20,10 @@ const PARTIALS_MAX: u32 = 1000;
 /// missed.
 static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-fn drafts() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    // Every state that a panicking holder could leave behind is valid.
-    DRAFTS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Removes every draft of this process, which is about to exit, and blocks new ones. Returns whether there
 /// was any.
 pub fn abandon_drafts() -> bool {
-    let mut drafts = drafts();
+    let mut drafts = DRAFTS.lock();
     let parts = mem::take(&mut *drafts);
     // Until the process exits, other threads could go on writing.
     mem::forget(drafts);
@@ -53,7 +50,7 @@ impl Draft {
     /// The errors of [`super::create_new`], reported early so that no work is wasted.
     pub fn new(target: &Path, force: bool) -> Result<Self, Error> {
         refuse_special(target, target.metadata())?;
-        let mut drafts = drafts();
+        let mut drafts = DRAFTS.lock();
         let draft = Self::on(Arc::new(System), target, force)?;
         drafts.insert(draft.part.clone());
         drop(drafts);
@@ -110,7 +107,7 @@ impl Draft {
     }
 
     fn rename_to(&mut self, target: &Path) -> io::Result<()> {
-        let mut drafts = drafts();
+        let mut drafts = DRAFTS.lock();
         self.disk.rename(&self.part, target)?;
         drafts.remove(&self.part);
         self.renamed = true;
@@ -171,7 +168,7 @@ impl Drop for Draft {
         if !self.renamed {
             // A failure cannot be handled here.
             let _ = self.disk.remove(&self.part);
-            drafts().remove(&self.part);
+            DRAFTS.lock().remove(&self.part);
         }
     }
 }

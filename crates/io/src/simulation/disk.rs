@@ -4,9 +4,10 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use proptest::prelude::*;
 
 use crate::files::{Disk, DiskFile};
@@ -110,7 +111,7 @@ impl SimulatedDisk {
 
     /// Adds a file that survives a power failure.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         state.contents.push(Content { cached: bytes.to_vec(), kept: bytes.to_vec(), lost: 0 });
         let number = state.contents.len() - 1;
         state.names.insert(path.into(), number);
@@ -119,42 +120,38 @@ impl SimulatedDisk {
 
     /// Opens a file for reading.
     pub fn open(&self, path: &Path) -> impl Read + use<> {
-        SimulatedFile { disk: self.clone(), number: self.state().names[path], at: 0 }
+        SimulatedFile { disk: self.clone(), number: self.0.lock().names[path], at: 0 }
     }
 
     /// Number of system calls so far.
     pub fn calls(&self) -> u64 {
-        self.state().calls
+        self.0.lock().calls
     }
 
     /// Number of successful syncs of files.
     pub fn syncs(&self) -> u64 {
-        self.state().syncs
+        self.0.lock().syncs
     }
 
     /// Number of system calls that returned an error, other than EINTR.
     pub fn failures(&self) -> u64 {
-        self.state().failures
+        self.0.lock().failures
     }
 
     /// Returns what the death of the process leaves.
     pub fn after_kill(&self) -> Image {
-        let state = self.state();
+        let state = self.0.lock();
         state.names.iter().map(|(path, &at)| (path.clone(), state.contents[at].cached.clone())).collect()
     }
 
     /// Returns what a power failure leaves: some of the unsynced sectors, and some of the unsynced names.
     pub fn after_power_failure(&self) -> Image {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         let changes = state.changes.len() as u64;
         let applied = state.below(changes + 1) as usize;
         let mut names = state.kept_names.clone();
         state.changes.iter().take(applied).for_each(|change| change.apply(&mut names));
         names.into_iter().map(|(path, at)| (path, state.recovered(at))).collect()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
     }
 }
 
@@ -295,7 +292,7 @@ fn crashed() -> io::Error {
 
 impl Disk for SimulatedDisk {
     fn create(&self, path: &Path, force: bool) -> io::Result<Box<dyn DiskFile>> {
-        let number = self.state().whole(|state| {
+        let number = self.0.lock().whole(|state| {
             if !force && state.names.contains_key(path) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
@@ -310,11 +307,11 @@ impl Disk for SimulatedDisk {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        self.state().names.contains_key(path)
+        self.0.lock().names.contains_key(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.state().whole(|state| {
+        self.0.lock().whole(|state| {
             if !state.names.contains_key(from) {
                 return Err(io::ErrorKind::NotFound.into());
             }
@@ -324,7 +321,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.state().whole(|state| {
+        self.0.lock().whole(|state| {
             if !state.names.contains_key(path) {
                 return Err(io::ErrorKind::NotFound.into());
             }
@@ -334,7 +331,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync_folder(&self, _: &Path) -> io::Result<()> {
-        self.state().whole(|state| {
+        self.0.lock().whole(|state| {
             state.kept_names = state.names.clone();
             state.changes.clear();
             Ok(())
@@ -351,18 +348,18 @@ struct SimulatedFile {
 
 impl DiskFile for SimulatedFile {
     fn sync(&self) -> io::Result<()> {
-        self.disk.state().sync(self.number)
+        self.disk.0.lock().sync(self.number)
     }
 
     fn length(&self) -> io::Result<u64> {
         let number = self.number;
-        self.disk.state().whole(|state| Ok(state.contents[number].cached.len() as u64))
+        self.disk.0.lock().whole(|state| Ok(state.contents[number].cached.len() as u64))
     }
 }
 
 impl Write for SimulatedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.disk.state().write(self.number, self.at, bytes)?;
+        let written = self.disk.0.lock().write(self.number, self.at, bytes)?;
         self.at += written;
         Ok(written)
     }
@@ -374,7 +371,7 @@ impl Write for SimulatedFile {
 
 impl Read for SimulatedFile {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.disk.state().read(self.number, self.at, bytes)?;
+        let read = self.disk.0.lock().read(self.number, self.at, bytes)?;
         self.at += read;
         Ok(read)
     }

@@ -92,7 +92,7 @@ pub(super) fn sign_url(mock: &MockState, request: &Request) -> Response {
     let Some(url) = body["url"].as_str().or_else(|| request.param("url")) else {
         return Response::json(400, &json!({ "code": 400, "message": "`url` is missing" }));
     };
-    let mut random = mock.lock().random();
+    let mut random = mock.memory.lock().random();
     let mut token = || format!("{}{}", random.hex(16), random.hex(16));
     let tokens = json!({ "X-Bogus": token(), "X-Gnarly": token(), "msToken": token() });
     let mut signed = url.to_owned();

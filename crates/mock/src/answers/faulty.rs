@@ -62,7 +62,7 @@ pub(super) fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: 
 /// The answer of a stub's push server: as in the scenario's stub, or the most common real one
 /// (docs/protocol.md §1.6).
 pub(super) fn fallback(mock: &MockState) -> Response {
-    let state = mock.lock();
+    let state = mock.memory.lock();
     let mut faults = state.script.scenario.faults.iter();
     let refusal = faults
         .find_map(|fault| if let FaultKind::Stub(refusal) = &fault.kind { Some(refusal) } else { None });

@@ -44,13 +44,13 @@ pub(super) fn status(mock: &MockState, known: &Resolved, fault: Option<&FaultKin
         (Some(FaultKind::Offline), _) | (_, State::Offline) => return Some(OFFLINE),
         (_, State::Paused) => return Some(PAUSED),
         (_, State::NotFoundOnce) => {
-            if mock.lock().looked_up.insert(known.room_id) {
+            if mock.memory.lock().looked_up.insert(known.room_id) {
                 return None;
             }
         }
         (_, State::Live | State::AgeRestricted) => {}
     }
-    let is_over = mock.lock().room(known).is_over(mock.clock.now());
+    let is_over = mock.memory.lock().room(known).is_over(mock.clock.now());
     Some(if is_over { OFFLINE } else { LIVE })
 }
 
@@ -79,7 +79,7 @@ pub(super) fn live_room(known: &Resolved, status: i32) -> Value {
 }
 
 fn refusal(mock: &MockState, message: &str, code: u32) -> Value {
-    let digits = mock.lock().random().hex(16).to_uppercase();
+    let digits = mock.memory.lock().random().hex(16).to_uppercase();
     let id = format!("{}{digits}01", compact_date(mock.wall_ms() / 1000));
     json!({ "data": null, "message": message, "extra": { "id": id }, "statusCode": code })
 }

@@ -108,7 +108,7 @@ pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Act
     if let Some(response) = mock.limit(at, request, address) {
         return (whole(response), None);
     }
-    let fault = mock.lock().http_fault(at, asked.known.as_ref()).map(|fault| fault.kind);
+    let fault = mock.memory.lock().http_fault(at, asked.known.as_ref()).map(|fault| fault.kind);
     match fault {
         Some(fault) => (faulty(mock, request, asked, &fault), Some(fault)),
         None => (well(mock, request, asked, None), None),

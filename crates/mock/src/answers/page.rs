@@ -67,6 +67,6 @@ pub(super) fn set_cookie(cookie: &str) -> String {
 
 /// The cookie that TikTok requires for opening a socket.
 pub(super) fn ttwid(mock: &MockState) -> String {
-    let mut random = mock.lock().random();
+    let mut random = mock.memory.lock().random();
     format!("ttwid=1%7C{}{}%7C{}", random.hex(16), random.hex(16), random.hex(16))
 }

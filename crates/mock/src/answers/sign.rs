@@ -33,7 +33,7 @@ pub(super) fn sign(
         return Response::json(400, &body);
     };
     let (push_server, idc) = {
-        let state = mock.lock();
+        let state = mock.memory.lock();
         let Scenario { push_server, tt_target_idc, .. } = &state.script.scenario;
         let usual = || request.socket_origin() + SOCKET_PATH;
         (push_server.clone().unwrap_or_else(usual), tt_target_idc.clone())
@@ -45,7 +45,7 @@ pub(super) fn sign(
     };
     let response = Response::new(200, CONTENT_TYPE, body)
         .with("x-room-id", known.room_id.to_string())
-        .with("x-request-id", mock.lock().random().hex(16))
+        .with("x-request-id", mock.memory.lock().random().hex(16))
         .with("x-agent-id", "mock")
         .with("x-log-code", "0");
     if fault == Some(&FaultKind::MissingCookie) {
@@ -64,14 +64,14 @@ pub(super) fn sign(
 
 fn batch(mock: &MockState, known: &Resolved, push_server: String, no_cursor: bool) -> Bytes {
     let (recorded, mut random) = {
-        let mut state = mock.lock();
+        let mut state = mock.memory.lock();
         (state.room(known).initial_batch(mock.clock.now()), state.random())
     };
     let recorded = recorded.unwrap_or_default();
     let carried =
         wire::Push { payload_type: "msg".into(), payload: recorded.clone(), ..wire::Push::default() };
     let push = Push::Made(wire::write_push(&carried));
-    mock.lock().keep(Sent { connection: 0, offset: Duration::ZERO, push, is_whole: true });
+    mock.memory.lock().keep(Sent { connection: 0, offset: Duration::ZERO, push, is_whole: true });
     let had = wire::read_batch(&recorded, &mut Vec::new()).info;
     let now_ms = known.settings.show.wall_ms;
     let or = |had: &str, made: String| if had.is_empty() { made } else { String::new() };
@@ -115,7 +115,7 @@ fn route_params(random: &mut Random) -> Vec<(String, String)> {
 
 /// The answer seen in 2026-09, which announces a socket that then rejects the client.
 fn stub(mock: &MockState, request: &Request) -> Bytes {
-    let mut random = mock.lock().random();
+    let mut random = mock.memory.lock().random();
     let token = format!("{}.{}.{}", random.hex(16), random.hex(16), random.hex(16));
     let method = "Connected through Euler Stream fallback proxy".into();
     let message = wire::Message { method, ..wire::Message::default() };

@@ -1,6 +1,6 @@
 //! Verification of expectations: on demand, and at the latest when the mock is dropped.
 
-use std::{mem, sync::PoisonError, thread, time::Duration};
+use std::{mem, thread, time::Duration};
 
 use livetape_io::clock;
 use tokio::time::timeout_at;
@@ -50,7 +50,7 @@ impl MockTikTok {
     #[track_caller]
     fn expect_that(&self, wanted: Wanted) {
         let expectation = Expectation::new(wanted);
-        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(expectation);
+        self.expectations.lock().push(expectation);
     }
 
     /// Verifies all expectations and removes them.
@@ -79,8 +79,8 @@ impl MockTikTok {
     /// ```
     #[must_use]
     pub fn unmet(&self) -> Option<String> {
-        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
-        report(&expectations, &self.mock.lock().journal)
+        let expectations = mem::take(&mut *self.expectations.lock());
+        report(&expectations, &self.mock.memory.lock().journal)
     }
 
     /// Waits until `seen` has happened this often, and returns the log entries. Times out after a minute,
@@ -110,7 +110,7 @@ impl MockTikTok {
         async move {
             let (deadline, mut happened) = (clock::now() + WAIT_MAX, self.mock.happened());
             loop {
-                let checked = expectation.check(&self.mock.lock().journal);
+                let checked = expectation.check(&self.mock.memory.lock().journal);
                 match checked {
                     Ok(found) => return found,
                     Err(unmet) if unmet.is_final => {}
@@ -120,7 +120,7 @@ impl MockTikTok {
                         }
                     }
                 }
-                let unmet = report(&[expectation], &self.mock.lock().journal);
+                let unmet = report(&[expectation], &self.mock.memory.lock().journal);
                 panic!("{}", unmet.unwrap_or_default());
             }
         }

@@ -9,11 +9,12 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
 };
 
 use connection::{ClientConnection, Wire};
+use parking_lot::Mutex;
 use state::{Finished, State};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -50,7 +51,7 @@ async fn drive<I: Wire>(line: Arc<Line<I>>) {
             Ok(()) = rerouted.changed() => {
                 line.reroute();
             }
-            finished = poll_fn(|cx| line.lock().poll_send(cx)) => {
+            finished = poll_fn(|cx| line.state.lock().poll_send(cx)) => {
                 if finished == Finished::Cut {
                     line.cut();
                 }
@@ -61,14 +62,10 @@ async fn drive<I: Wire>(line: Arc<Line<I>>) {
 }
 
 impl<I: Wire> Line<I> {
-    fn lock(&self) -> MutexGuard<'_, State<I>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Chooses the network for a new purpose. Returns whether the request that it is from still has to pass
     /// through it.
     fn route(&self, purpose: Purpose) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let (had_network, read) = (state.passage.network.is_some(), std::mem::take(&mut state.read));
         state.purpose = Some(purpose);
         let is_new = self.choose(&mut state, false);
@@ -80,7 +77,7 @@ impl<I: Wire> Line<I> {
 
     /// Chooses again from new networks. Delayed packets arrive no later than if they were sent now.
     fn reroute(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let is_ending = state.is_ending();
         if self.choose(&mut state, is_ending) {
             state.hurry();
@@ -91,7 +88,7 @@ impl<I: Wire> Line<I> {
     fn choose(&self, state: &mut State<I>, is_ending: bool) -> bool {
         let State { purpose: Some(purpose), passage, .. } = state else { return false };
         let random = {
-            let networks = &mut self.connection.mock.lock().networks;
+            let networks = &mut self.connection.mock.memory.lock().networks;
             networks.choose(purpose, passage, is_ending).then(|| networks.random(passage))
         };
         random.map(|random| state.enter(random)).is_some()
@@ -101,7 +98,7 @@ impl<I: Wire> Line<I> {
     fn cut(&self) {
         self.connection.is_cut.store(true, Ordering::Relaxed);
         self.connection.mock.log(self.connection.number, Happened::network_cut());
-        self.lock().reset();
+        self.state.lock().reset();
     }
 }
 
@@ -109,20 +106,20 @@ impl<I: Wire> Link<I> {
     /// Chooses the network for the purpose of a request, and waits until the request has passed through it.
     pub(super) async fn route(&self, purpose: Purpose) {
         if self.0.route(purpose) {
-            poll_fn(|cx| self.0.lock().poll_request(cx)).await;
+            poll_fn(|cx| self.0.state.lock().poll_request(cx)).await;
         }
     }
 }
 
 impl<I: Wire> Wire for Link<I> {
     fn reset(self) {
-        self.0.lock().ends_with_reset = true;
+        self.0.state.lock().ends_with_reset = true;
     }
 }
 
 impl<I: Wire> Drop for Link<I> {
     fn drop(&mut self) {
-        self.0.lock().leave();
+        self.0.state.lock().leave();
     }
 }
 
@@ -132,22 +129,22 @@ impl<I: Wire> AsyncRead for Link<I> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.lock().poll_read(cx, buffer)
+        self.0.state.lock().poll_read(cx, buffer)
     }
 }
 
 impl<I: Wire> AsyncWrite for Link<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.lock().poll_write(cx, bytes)
+        self.0.state.lock().poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().poll_flush(cx)
+        self.0.state.lock().poll_flush(cx)
     }
 
     /// The end arrives like a packet, so this does not wait for it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().end();
+        self.0.state.lock().end();
         Poll::Ready(Ok(()))
     }
 }

@@ -1,9 +1,8 @@
 //! Lines about clients, limited in number.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
 
 /// Maximum number of different lines. Further ones count together.
 const LINES_MAX: usize = 256;
@@ -32,7 +31,7 @@ impl Reports {
     /// Returns the count of a line if it has to be reported.
     fn count(&self, line: &str) -> Option<u64> {
         // Held for a few instructions, never across an `.await`.
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock();
         let line = if counts.contains_key(line) || counts.len() < LINES_MAX { line } else { "" };
         let count = counts.entry(line.to_owned()).or_default();
         *count += 1;

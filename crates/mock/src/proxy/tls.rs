@@ -1,15 +1,12 @@
 //! TLS handshakes, each with a certificate for the host that the client names.
 
-use std::{
-    collections::HashMap,
-    fmt, io,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, fmt, io, sync::Arc};
 
 use livetape_core::{
     error::{Code, Problem},
     host,
 };
+use parking_lot::Mutex;
 use rcgen::KeyPair;
 use tokio_rustls::{
     LazyConfigAcceptor,
@@ -83,7 +80,7 @@ impl Certificates {
     /// Returns the configuration with the certificate of a host.
     fn config(&self, host: &str) -> Result<Arc<ServerConfig>, Box<dyn std::error::Error + Send + Sync>> {
         // Held while a certificate is signed, a tenth of a millisecond, and never across an `.await`.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         if let Some(config) = kept.get(host) {
             return Ok(Arc::clone(config));
         }

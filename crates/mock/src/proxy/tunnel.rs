@@ -1,13 +1,9 @@
 //! Connections to hosts of `--pass`, unchanged.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
     net::{TcpStream, lookup_host},
@@ -71,7 +67,7 @@ async fn pump(
     active: &Mutex<Instant>,
 ) -> io::Result<()> {
     // Held for a few instructions, never across an `.await`.
-    let lock = || active.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = || active.lock();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let deadline = *lock() + IDLE_MAX;

@@ -28,9 +28,9 @@ pub(crate) fn answer(connection: &ClientConnection, request: &Request) -> Option
     let mock = &connection.mock;
     Some(match (request.method.as_str(), what) {
         ("GET", "log") => log(connection, request),
-        ("GET", "scenario") => toml(mock.lock().script.scenario.to_toml()),
+        ("GET", "scenario") => toml(mock.memory.lock().script.scenario.to_toml()),
         ("PUT", "scenario") => change(request, |text| mock.replace(text)),
-        ("GET", "network") => toml(mock.lock().networks.to_toml()),
+        ("GET", "network") => toml(mock.memory.lock().networks.to_toml()),
         ("PUT", "network") => change(request, |text| mock.set_networks(text)),
         ("DELETE", "network") => change(request, |_| mock.set_networks("")),
         ("GET", "clock") => clock(mock),
@@ -89,7 +89,7 @@ fn advance(mock: &MockState, body: &[u8]) -> Response {
 
 fn clock(mock: &MockState) -> Response {
     let (elapsed_ms, advanced_ms) = {
-        let memory = mock.lock();
+        let memory = mock.memory.lock();
         (millis(mock.since_start(&memory)), millis(mock.clock.advanced() - memory.advanced))
     };
     let clock = json!({ "elapsed_ms": elapsed_ms, "wall_ms": mock.wall_ms(), "advanced_ms": advanced_ms });
@@ -103,7 +103,7 @@ fn log(connection: &ClientConnection, request: &Request) -> Response {
         let names = Happened::NAMES.join(", ");
         return error(400, &format!("`what` has the unknown value `{unknown}`: use {names}"));
     }
-    let state = connection.mock.lock();
+    let state = connection.mock.memory.lock();
     let is_wanted = |entry: &&LogEntry| wanted.is_empty() || wanted.contains(&entry.what.name());
     let entries: Vec<&LogEntry> = state.journal.entries.iter().filter(is_wanted).collect();
     Response::json(200, &json!({ "entries": entries, "dropped": state.journal.dropped }))

@@ -57,7 +57,7 @@ pub(super) async fn open<I: Wire>(
     };
     let replaced = connection.mock.replaced();
     let (epoch, joined, faults) =
-        connection.mock.lock().join(known, connection.mock.clock.now(), is_signed(request));
+        connection.mock.memory.lock().join(known, connection.mock.clock.now(), is_signed(request));
     connection
         .mock
         .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });

@@ -156,11 +156,11 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
 
     pub(super) fn keep(&self, push: Push, is_whole: bool) {
         let (connection, offset) = (self.connection.number, self.offset());
-        self.connection.mock.lock().keep(Sent { connection, offset, push, is_whole });
+        self.connection.mock.memory.lock().keep(Sent { connection, offset, push, is_whole });
     }
 
     fn next_frame(&mut self) {
-        if let Some(room) = self.connection.mock.lock().joined(self.epoch, self.known) {
+        if let Some(room) = self.connection.mock.memory.lock().joined(self.epoch, self.known) {
             room.sent(self.joined.segment, self.progress.at);
         }
         self.progress.at += 1;
@@ -173,7 +173,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         }
         self.replaced.mark_unchanged();
         let known = self.connection.mock.by_id(self.known.room_id);
-        let started = self.connection.mock.lock().started;
+        let started = self.connection.mock.memory.lock().started;
         self.until = known.until.map(|until| started + until);
         if known.is_away() { Err(Stopped::Offline) } else { Ok(()) }
     }
@@ -204,7 +204,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             return self.stay().await;
         }
         self.wait(end).await?;
-        if let Some(room) = self.connection.mock.lock().joined(self.epoch, self.known) {
+        if let Some(room) = self.connection.mock.memory.lock().joined(self.epoch, self.known) {
             room.played(self.joined.segment);
         }
         if is_last && policy == End::Control && recorded.is_none() {

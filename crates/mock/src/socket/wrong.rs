@@ -50,7 +50,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         if let Some(time) = time {
             self.wait(*time).await?;
         }
-        if !self.connection.mock.lock().fire(self.epoch, *index) {
+        if !self.connection.mock.memory.lock().fire(self.epoch, *index) {
             return Ok(None);
         }
         self.connection.mock.log(self.connection.number, Happened::Fault { kind: fault.kind.name() });

@@ -9,13 +9,13 @@ pub(crate) mod windows;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use journal::{Happened, LogEntry};
 use memory::Memory;
 use mock_clock::{ELAPSED_MAX, MockClock};
+use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 use windows::TooMany;
 
@@ -38,7 +38,7 @@ pub(crate) struct MockState {
     /// Start of the mock, by its clock.
     started: Instant,
     pub(crate) clock: MockClock,
-    memory: Mutex<Memory>,
+    pub(crate) memory: Mutex<Memory>,
     /// Notifies open sockets of a new scenario or a reset.
     replaced: watch::Sender<()>,
     /// Notifies connections of new networks.
@@ -68,13 +68,9 @@ impl MockState {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Returns the number of a new connection, and its random numbers.
     pub(crate) fn connection(&self) -> (u64, Random) {
-        let mut memory = self.lock();
+        let mut memory = self.memory.lock();
         memory.connections += 1;
         (memory.connections, Random::new(memory.script.scenario.seed, memory.connections))
     }
@@ -87,7 +83,7 @@ impl MockState {
     /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each
     /// reset; otherwise, it never goes back.
     pub(crate) fn wall_ms(&self) -> u64 {
-        let memory = self.lock();
+        let memory = self.memory.lock();
         let (start_ms, elapsed) = match memory.script.scenario.wall_ms {
             Some(start_ms) => (start_ms, self.since_start(&memory)),
             None => (self.wall_ms, self.clock.now() - self.started),
@@ -102,24 +98,24 @@ impl MockState {
 
     /// Advances the clock. Returns whether that stays below the maximum.
     pub(crate) fn advance(&self, by: Duration) -> bool {
-        let elapsed = self.since_start(&self.lock());
+        let elapsed = self.since_start(&self.memory.lock());
         elapsed.saturating_add(by) <= ELAPSED_MAX && self.clock.advance(by)
     }
 
     /// Returns the user with this name, as of now.
     pub(crate) fn by_name(&self, name: &str) -> Resolved {
-        let memory = self.lock();
+        let memory = self.memory.lock();
         memory.script.by_name(name, self.since_start(&memory))
     }
 
     /// Returns the room with this id, as of now.
     pub(crate) fn by_id(&self, room_id: i64) -> Resolved {
-        let memory = self.lock();
+        let memory = self.memory.lock();
         memory.script.by_id(room_id, self.since_start(&memory))
     }
 
     pub(crate) fn log(&self, connection: u64, what: Happened) {
-        let mut memory = self.lock();
+        let mut memory = self.memory.lock();
         let at_ms = millis(self.since_start(&memory));
         memory.was_used = true;
         memory.journal.add(LogEntry { at_ms, connection, what });
@@ -136,7 +132,7 @@ impl MockState {
     pub(crate) fn limit(&self, at: Endpoint, request: &Request, address: &str) -> Option<Response> {
         let key = request.header("x-api-key").or_else(|| request.param("apiKey")).unwrap_or_default();
         let (now, wall_ms) = (self.clock.now(), self.wall_ms());
-        let mut memory = self.lock();
+        let mut memory = self.memory.lock();
         let Memory { script, windows, .. } = &mut *memory;
         let mut longest = None;
         for (limit, windows) in script.scenario.limits.iter().zip(windows) {
@@ -155,12 +151,12 @@ impl MockState {
     /// Clears log, rooms and counters. Rooms whose user is not live at the start end; other open connections
     /// continue.
     pub(crate) fn reset(&self) {
-        let script = self.lock().script.clone();
+        let script = self.memory.lock().script.clone();
         self.start_over(script);
     }
 
     fn start_over(&self, script: Script) {
-        let mut memory = self.lock();
+        let mut memory = self.memory.lock();
         *memory = memory.start_over(script, &self.clock);
         drop(memory);
         self.replaced.send_replace(());
@@ -170,7 +166,7 @@ impl MockState {
     /// Replaces the networks until the next reset or scenario.
     pub(crate) fn set_networks(&self, text: &str) -> Result<(), ScenarioError> {
         let networks = Scenario::parse_networks(text)?;
-        let mut memory = self.lock();
+        let mut memory = self.memory.lock();
         memory.networks = memory.networks.replaced(networks, memory.script.scenario.seed);
         drop(memory);
         self.rerouted.send_replace(());

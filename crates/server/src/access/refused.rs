@@ -1,6 +1,6 @@
 //! Rejected origins that were logged.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use super::origin::canonical;
 
@@ -20,7 +20,7 @@ impl Logged {
             return false;
         }
         let origin = canonical(origin);
-        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = self.0.lock();
         let is_news = logged.len() < LOGGED_MAX && !logged.contains(&origin);
         if is_news {
             logged.push(origin);

@@ -6,10 +6,7 @@
 #[cfg(feature = "metrics")]
 pub(crate) mod export;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -17,6 +14,7 @@ use axum::{
     response::Response,
 };
 use livetape_core::error::{Code, Problem};
+use parking_lot::Mutex;
 
 use super::App;
 
@@ -46,7 +44,7 @@ impl Metrics {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Counts) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.0.lock())
     }
 }
 

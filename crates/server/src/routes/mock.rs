@@ -1,7 +1,5 @@
 //! `/mock`: runs a mock TikTok in this process, and connects to its room.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use axum::{
     Json,
     body::Bytes,
@@ -11,6 +9,7 @@ use livetape_core::error::{Code, Problem};
 use livetape_engine::demo::{DEMO, DEMO_BYTES};
 use livetape_feed::control::{Control, MockRoom, Status};
 use livetape_mock::{By, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile};
+use parking_lot::Mutex;
 use rust_embed::RustEmbed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,22 +37,18 @@ struct Running {
 pub(crate) struct MockHost(Mutex<Option<Running>>);
 
 impl MockHost {
-    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn view(&self) -> MockView {
-        MockView { running: self.lock().as_ref().map(Running::view) }
+        MockView { running: self.0.lock().as_ref().map(Running::view) }
     }
 
     /// Disconnects the mock's room, then stops the mock.
     async fn stop(&self, control: &Control) {
-        let user = self.lock().as_ref().map(|running| running.mock.example().0);
+        let user = self.0.lock().as_ref().map(|running| running.mock.example().0);
         if let Some(user) = user {
             // The room may have been replaced in the meantime.
             drop(control.disconnect(user).await);
         }
-        *self.lock() = None;
+        *self.0.lock() = None;
     }
 }
 
@@ -189,12 +184,12 @@ pub(crate) async fn start(
     let control = &app.shared.control;
     app.mock.stop(control).await;
     let room = MockRoom { user: mock.example().0, url: mock.url() };
-    *app.mock.lock() = Some(Running { mock, scenario: name });
+    *app.mock.0.lock() = Some(Running { mock, scenario: name });
     let connected = control.connect_mock(room).await;
     if let Err(refusal) = &connected
         && matches!(refusal.problem.code, Code::RoomRunning | Code::ReplayRunning)
     {
-        *app.mock.lock() = None;
+        *app.mock.0.lock() = None;
     }
     Ok(Json(connected?))
 }

@@ -1,10 +1,8 @@
 //! Limits on concurrent connections, in total and for each address.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+
+use parking_lot::Mutex;
 
 use super::limits::Bounds;
 
@@ -67,7 +65,7 @@ impl Admission {
     /// Takes a slot for a connection from `address`.
     pub(crate) fn enter(&self, address: Option<IpAddr>) -> Result<ConnectionSlot, Full> {
         let network = address.and_then(network);
-        let mut inside = lock(&self.inside);
+        let mut inside = self.inside.lock();
         let entered = inside.enter(network, self.all_max, self.per_address_max);
         if let Err(full) = entered {
             inside.refused[full as usize] += 1;
@@ -77,7 +75,7 @@ impl Admission {
 
     /// Takes a slot for rejecting a connection, unless too many are taken.
     pub(crate) fn enter_to_be_rejected(&self) -> Option<RejectSlot> {
-        let mut inside = lock(&self.inside);
+        let mut inside = self.inside.lock();
         let is_free = inside.rejecting < REJECTING_MAX;
         inside.rejecting += usize::from(is_free);
         is_free.then(|| RejectSlot(Arc::clone(&self.inside)))
@@ -85,7 +83,7 @@ impl Admission {
 
     /// Returns the number of rejections for each limit.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
-        let [all, address] = lock(&self.inside).refused;
+        let [all, address] = self.inside.lock().refused;
         [(Full::All.name(), all), (Full::Address.name(), address)]
     }
 }
@@ -109,13 +107,13 @@ impl Inside {
 
 impl Drop for RejectSlot {
     fn drop(&mut self) {
-        lock(&self.0).rejecting -= 1;
+        self.0.lock().rejecting -= 1;
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let mut inside = lock(&self.inside);
+        let mut inside = self.inside.lock();
         inside.all -= 1;
         let Some(network) = self.network else { return };
         if let Some(count) = inside.by_network.get_mut(&network) {
@@ -125,11 +123,6 @@ impl Drop for ConnectionSlot {
             }
         }
     }
-}
-
-fn lock(inside: &Mutex<Inside>) -> MutexGuard<'_, Inside> {
-    // No code that holds the lock panics.
-    inside.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the network that counts as one address. Returns `None` for loopback, which has no limit because a
@@ -161,13 +154,13 @@ mod tests {
         let _second = enter("192.0.2.1").unwrap();
         let _third = enter("2001:db8::1").unwrap();
         let fourth = enter("2001:db8::2").unwrap();
-        assert_eq!(lock(&admission.inside).all, 4);
+        assert_eq!(admission.inside.lock().all, 4);
         assert_eq!(enter("127.0.0.1").unwrap_err(), Full::All);
         drop(fourth);
         let _fourth = enter("2001:db8:0:0:1::").unwrap();
         drop(_third);
         assert_eq!(admission.refused(), [("all", 1), ("address", 1)]);
-        let inside = lock(&admission.inside);
+        let inside = admission.inside.lock();
         assert_eq!((inside.all, inside.by_network.len()), (3, 2));
     }
 
@@ -177,6 +170,6 @@ mod tests {
         let slots: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
             .map(|address| admission.enter(Some(address.parse().unwrap())).unwrap())
             .into();
-        assert_eq!((slots.len(), lock(&admission.inside).all), (5, 5));
+        assert_eq!((slots.len(), admission.inside.lock().all), (5, 5));
     }
 }

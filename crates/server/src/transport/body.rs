@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,6 +13,7 @@ use std::{
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// Maximum total time for the body of a request.
@@ -31,15 +32,11 @@ impl SharedBody {
         Self(Arc::new(Mutex::new(body)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Timed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Skips what the handler left unread, if it is short and `is_sent`. Returns whether the connection can
     /// serve another request.
     pub(crate) async fn skip(self, is_sent: bool) -> bool {
         let (length, time_max) = {
-            let body = self.lock();
+            let body = self.0.lock();
             if body.is_end_stream() || body.is_failed {
                 return body.is_end_stream();
             }
@@ -49,7 +46,7 @@ impl SharedBody {
             return false;
         }
         let skipped = async {
-            while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self.lock()).poll_frame(cx)).await {
+            while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self.0.lock()).poll_frame(cx)).await {
                 if frame.is_err() {
                     return false;
                 }
@@ -68,15 +65,15 @@ impl HttpBody for SharedBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut *self.lock()).poll_frame(cx)
+        Pin::new(&mut *self.0.lock()).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.lock().is_end_stream()
+        self.0.lock().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.lock().size_hint()
+        self.0.lock().size_hint()
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread::available_parallelism,
@@ -17,6 +17,7 @@ use std::{
 
 use livetape_feed::hub::{Hub, News, Subscriber};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::{
     select,
     sync::Notify,
@@ -64,7 +65,7 @@ impl Writers {
     }
 
     fn enlist(&self, feed: &Subscriber, sink: &SharedSink) -> WriterSlot {
-        let mut writers = self.lock();
+        let mut writers = self.0.lock();
         let of_channel: Vec<_> = writers.iter().filter(|writer| feed.reads(&writer.hub)).collect();
         let has_room =
             |writer: &&Arc<Writer>| writer.count() < SOCKETS_PER_WRITER || of_channel.len() >= writers_max();
@@ -73,7 +74,7 @@ impl Writers {
         let is_new = known.is_none();
         let writer = known.unwrap_or_else(|| Arc::new(Writer::new(feed.hub())));
         writer.sockets.fetch_add(1, Ordering::Relaxed);
-        writer.arrived().push((sink.clone(), sink.begin_slot()));
+        writer.arrived.lock().push((sink.clone(), sink.begin_slot()));
         writer.called.notify_one();
         if is_new {
             writers.push(Arc::clone(&writer));
@@ -84,10 +85,6 @@ impl Writers {
         drop(writers);
         WriterSlot { writer, writers: self.clone() }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Writer>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn writers_max() -> usize {
@@ -96,7 +93,7 @@ fn writers_max() -> usize {
 
 impl Drop for WriterSlot {
     fn drop(&mut self) {
-        let mut writers = self.writers.lock();
+        let mut writers = self.writers.0.lock();
         if self.writer.sockets.fetch_sub(1, Ordering::Relaxed) == 1 {
             writers.retain(|writer| !Arc::ptr_eq(writer, &self.writer));
             self.writer.called.notify_one();
@@ -112,10 +109,6 @@ impl Writer {
     fn count(&self) -> usize {
         self.sockets.load(Ordering::Relaxed)
     }
-
-    fn arrived(&self) -> MutexGuard<'_, Vec<Slot>> {
-        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Writes the channel's events to every socket that is lent to the writer, until no socket is left.
@@ -123,7 +116,7 @@ async fn write(writer: Arc<Writer>, mut news: News) {
     let mut slots = Vec::new();
     let mut has_more = false;
     while writer.count() > 0 {
-        slots.append(&mut mem::take(&mut *writer.arrived()));
+        slots.append(&mut mem::take(&mut *writer.arrived.lock()));
         if slots.len() > 2 * writer.count() + GONE_MAX {
             slots.retain(|(sink, slot)| sink.has_slot(*slot));
         }

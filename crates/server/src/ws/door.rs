@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use livetape_cases::script::Answer;
 use livetape_core::error::{Cause, Code, Problem};
 use livetape_feed::{control, hub::Since};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::registry::Sockets;
@@ -67,19 +68,19 @@ pub(crate) enum Denied {
 impl Door {
     /// Sets what the next attempts get, and all others.
     pub fn deny(&self, next: impl IntoIterator<Item = Answer>, always: Option<Answer>) {
-        let mut state = self.lock();
+        let mut state = self.inner.state.lock();
         (state.next, state.always) = (next.into_iter().collect(), always);
     }
 
     /// Forgets the positions of all clients.
     pub fn lose_positions(&self) {
-        self.lock().is_lost = true;
+        self.inner.state.lock().is_lost = true;
     }
 
     /// Returns the attempts so far.
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
-        self.lock().attempts.clone()
+        self.inner.state.lock().attempts.clone()
     }
 
     /// Since when the server serves.
@@ -105,7 +106,7 @@ impl Door {
     /// # Errors
     /// If it does not get the feed.
     pub(crate) fn enter(&self, since: Option<&Since>, is_socket: bool) -> Result<(), Denied> {
-        let mut state = self.lock();
+        let mut state = self.inner.state.lock();
         let always = state.always;
         let answer = state.next.pop_front().or(always);
         let is_lost = state.is_lost && since.is_some();
@@ -121,11 +122,6 @@ impl Door {
             }
             None => Ok(()),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every state that a panicking holder could leave behind is valid.
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

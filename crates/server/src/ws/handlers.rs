@@ -1,13 +1,11 @@
 //! Paths whose sockets are handled by the program that embeds the server.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use livetape_core::error::{Code, Problem};
 use livetape_feed::{control::Control, hub::Hub};
 use livetape_io::clock;
+use parking_lot::RwLock;
 use tokio::sync::mpsc;
 
 use super::{
@@ -73,8 +71,7 @@ impl Handlers {
             check_client_id(client_id, self.client_id_chars_max)?;
         }
         options.protocols.iter().try_for_each(|name| check_protocol(name))?;
-        // Every state that a panicking holder could leave behind is valid.
-        let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = self.paths.write();
         if paths.contains_key(path) {
             let problem = Problem::new(Code::BadRequest, format!("`{path}` already has handlers"));
             return Err(problem.hint("pass all handlers of a path in one call"));
@@ -117,7 +114,7 @@ impl Handlers {
 
     /// Returns how sockets of this path are hooked; `None` if it is not handled.
     pub(crate) fn path(&self, path: &str) -> Option<Hooking> {
-        let paths = self.paths.read().unwrap_or_else(PoisonError::into_inner);
+        let paths = self.paths.read();
         let HandledPath { client_id, wanted, protocols } = paths.get(path)?.clone();
         Some(Hooking { hooks: self.hooks.clone(), wanted, client_id, protocols, handshake: Box::default() })
     }

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use std::{
 use axum::body::Bytes;
 use livetape_core::error::Code;
 use livetape_feed::hub::MAX_STALL;
+use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -180,7 +181,7 @@ impl Hooks {
     }
 
     pub(super) fn take(&self, ticket: u64) -> Option<Unanswered> {
-        self.answers().remove(&ticket)
+        self.shared.answers.lock().remove(&ticket)
     }
 
     /// Converts `Failed` to `Continue` if handlers fail open.
@@ -190,11 +191,6 @@ impl Hooks {
 
     pub(super) fn unanswered(&self) -> u64 {
         self.shared.unanswered.load(Ordering::Relaxed)
-    }
-
-    fn answers(&self) -> MutexGuard<'_, HashMap<u64, Unanswered>> {
-        // Every state that a panicking holder could leave behind is valid.
-        self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -235,7 +231,7 @@ impl Hooked {
     }
 
     pub(super) fn take_handshake(&self) -> Box<Handshake> {
-        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+        self.handshake.lock().take().unwrap_or_default()
     }
 
     /// Reports an event and waits for the answer. A missing one is counted.
@@ -246,7 +242,7 @@ impl Hooked {
         let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, answered) = oneshot::channel();
         let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
-        self.hooks.answers().insert(ticket, Unanswered { answer, connecting });
+        self.hooks.shared.answers.lock().insert(ticket, Unanswered { answer, connecting });
         let waiting = Waiting { hooks: &self.hooks, ticket };
         self.report(Some(ticket), what).await?;
         let verdict = timeout(self.hooks.shared.answer_max, answered).await;
@@ -293,6 +289,6 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.hooks.answers().remove(&self.ticket);
+        self.hooks.shared.answers.lock().remove(&self.ticket);
     }
 }

@@ -7,10 +7,11 @@
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     thread::available_parallelism,
 };
 
+use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
     task::{coop::unconstrained, yield_now},
@@ -72,7 +73,7 @@ impl MessageWriters {
 
 impl MessageWriter {
     fn add(self: &Arc<Self>, outboxes: &[&Arc<Outbox>], runtime: &Handle) {
-        let mut waiting = self.lock();
+        let mut waiting = self.0.lock();
         let new = outboxes.iter().filter(|outbox| outbox.enlist());
         waiting.outboxes.extend(new.map(|outbox| Arc::clone(outbox)));
         if !mem::replace(&mut waiting.is_running, true) {
@@ -94,14 +95,9 @@ impl MessageWriter {
     }
 
     fn take(&self) -> Option<Vec<Arc<Outbox>>> {
-        let mut waiting = self.lock();
+        let mut waiting = self.0.lock();
         waiting.is_running = !waiting.outboxes.is_empty();
         waiting.is_running.then(|| mem::take(&mut waiting.outboxes))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Every state that a panicking holder could leave behind is valid.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

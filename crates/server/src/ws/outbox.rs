@@ -4,13 +4,14 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use livetape_core::error::Code;
 use livetape_feed::hub::Subscriber;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tungstenite::{Message, protocol::CloseFrame};
@@ -123,7 +124,7 @@ impl Outbox {
     /// nothing else is queued.
     pub(super) fn queue(&self, message: Message) {
         let cost = cost(&message);
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         if queue.bytes > 0 && queue.bytes + cost > self.bytes_max {
             self.stopped.cancel();
         }
@@ -153,7 +154,7 @@ impl Outbox {
 
     /// Returns whether there is nothing left for the task.
     fn write_at_once(&self) -> bool {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let Some(sink) = self.sink.get() else { return false };
         if self.stopped.is_cancelled() || queue.is_taken || queue.must_flush || queue.end.is_some() {
             return false;
@@ -181,7 +182,7 @@ impl Outbox {
 
     /// Changes the feed after all queued messages. With `binds`, the socket ends with the feed.
     pub(super) fn feed(&self, subscriber: Option<Subscriber>, binds: bool) {
-        self.lock().items.push_back(Item::Feed(subscriber.map(Box::new), binds));
+        self.queue.lock().items.push_back(Item::Feed(subscriber.map(Box::new), binds));
         self.news.notify_one();
     }
 
@@ -193,7 +194,7 @@ impl Outbox {
 
     /// Whether the socket is closed as soon as the waiting messages are written.
     pub(super) fn is_closing(&self) -> bool {
-        matches!(self.lock().end, Some(End::Close(..)))
+        matches!(self.queue.lock().end, Some(End::Close(..)))
     }
 
     /// Lets the socket end with its feed, or now if it reads none.
@@ -203,13 +204,13 @@ impl Outbox {
 
     /// Ends the connection at once, without the queued messages and without a close frame.
     pub(super) fn cut(&self) {
-        self.lock().end = Some(End::Cut);
+        self.queue.lock().end = Some(End::Cut);
         self.stopped.cancel();
         self.news.notify_one();
     }
 
     fn end(&self, end: End) {
-        self.lock().end.get_or_insert(end);
+        self.queue.lock().end.get_or_insert(end);
         self.news.notify_one();
     }
 
@@ -221,7 +222,7 @@ impl Outbox {
 
     /// Returns how the socket ends once the writer had to stop.
     pub(super) fn stop_reason(&self) -> SocketEnd {
-        match self.lock().end {
+        match self.queue.lock().end {
             Some(End::Cut) => SocketEnd::Cut,
             _ => SocketEnd::of(Code::SlowConsumer),
         }
@@ -240,7 +241,7 @@ impl Outbox {
     }
 
     fn confirm(&self) {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         queue.bytes -= queue.taken_bytes;
         queue.taken_bytes = 0;
         queue.is_taken = false;
@@ -253,7 +254,7 @@ impl Outbox {
         if self.stopped.is_cancelled() {
             return Some(Turn::Stop);
         }
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         if !queue.items.is_empty() || queue.must_flush {
             out.extend(queue.items.drain(..));
             queue.taken_bytes = queue.bytes;
@@ -271,16 +272,11 @@ impl Outbox {
     pub(super) async fn written(&self) {
         loop {
             let written = self.written.notified();
-            if self.lock().bytes == 0 {
+            if self.queue.lock().bytes == 0 {
                 return;
             }
             written.await;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Every state that a panicking holder could leave behind is valid.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

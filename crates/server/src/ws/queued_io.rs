@@ -40,7 +40,7 @@ impl QueuedIo {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.sink.lock().queue.is_full()
+        self.sink.0.lock().queue.is_full()
     }
 
     /// Returns whether an empty frame has arrived, once for each. Reading pauses until all are taken.
@@ -55,7 +55,7 @@ impl QueuedIo {
 
     /// Queues a text or binary message without copying it. Returns other messages.
     pub(super) fn put(&self, message: Message) -> Result<Option<Message>, Error> {
-        let mut state = self.sink.lock();
+        let mut state = self.sink.0.lock();
         if state.is_ended() && (message.is_text() || message.is_binary()) {
             return Err(ProtocolError::SendAfterClosing.into());
         }
@@ -91,7 +91,7 @@ impl AsyncRead for QueuedIo {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        ready!(self.sink.lock().queue.poll_read(cx, buf))?;
+        ready!(self.sink.0.lock().queue.poll_read(cx, buf))?;
         let received = &buf.filled()[before..];
         self.readable = self.readable.saturating_sub(received.len());
         let Some(good) = self.heads.read(received) else { return Poll::Ready(Ok(())) };
@@ -104,7 +104,7 @@ impl AsyncRead for QueuedIo {
 impl AsyncWrite for QueuedIo {
     /// Queues all of `buf` or nothing, so that the queue holds whole frames only.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.sink.lock();
+        let mut state = self.sink.0.lock();
         if state.queue.is_full() {
             ready!(state.poll_flush(cx))?;
         }
@@ -117,6 +117,6 @@ impl AsyncWrite for QueuedIo {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.sink.lock().queue.poll_shutdown(cx)
+        self.sink.0.lock().queue.poll_shutdown(cx)
     }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use livetape_core::{
 use livetape_engine::log_target::CLIENTS;
 use livetape_feed::hub::{Filter, Format, Gifts, Join, Progress, Reader, Subscriber, Types};
 use livetape_io::clock;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
     time::Instant,
@@ -281,8 +282,7 @@ impl Sockets {
     /// Locks the state, and updates its time and the list of current users.
     fn lock(&self) -> MutexGuard<'_, State> {
         let feeds = self.shared.feeds.current();
-        // Every state that a panicking holder could leave behind is valid.
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.shared.state.lock();
         let uptime = clock::now() - self.shared.started;
         let wall = Millis((self.shared.started_wall + uptime).as_millis().try_into().unwrap_or(i64::MAX));
         state.lobby.advance(Moment { wall, uptime });
@@ -516,7 +516,7 @@ mod tests {
             traffic: Traffic::default(),
         };
         let subscribe = || {
-            assert!(sockets.shared.state.try_lock().is_err(), "nobody can list the sockets yet");
+            assert!(sockets.shared.state.try_lock().is_none(), "nobody can list the sockets yet");
             hub.join(&Join::default()).map(Some)
         };
         let entered = sockets.enter(request, subscribe).unwrap();

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     io, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use livetape_feed::hub::{Batches, Next, Progress, Subscriber};
 use livetape_io::clock;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tungstenite::Message;
 
@@ -20,7 +21,7 @@ use super::write_queue::WriteQueue;
 
 /// The write half of a socket. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct SharedSink(Arc<Mutex<SinkState>>);
+pub(super) struct SharedSink(pub(super) Arc<Mutex<SinkState>>);
 
 #[derive(Debug)]
 pub(super) struct SinkState {
@@ -102,7 +103,7 @@ impl SharedSink {
     /// Changes the feed that the socket reads. The task becomes its owner.
     pub(super) fn read(&self, feed: Option<Subscriber>) {
         let next = feed.map_or(Owner::Nobody, Owner::Task);
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let unused = match state.owner {
             Owner::Ended => next,
             _ => mem::replace(&mut state.owner, next),
@@ -114,14 +115,14 @@ impl SharedSink {
 
     /// Prevents further events, because the client has closed the socket or the server is about to.
     pub(super) fn end(&self) {
-        let ended = mem::replace(&mut self.lock().owner, Owner::Ended);
+        let ended = mem::replace(&mut self.0.lock().owner, Owner::Ended);
         drop(ended);
     }
 
     /// Makes the channel's writer the owner, unless events are waiting; those are queued for the task to
     /// flush.
     pub(super) fn lend(&self) -> Lend<'_> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let SinkState { queue, owner, .. } = &mut *state;
         let Owner::Task(feed) = owner else { return Lend::Ended };
         // Checked under the lock: the writer finds everything published after this.
@@ -134,7 +135,7 @@ impl SharedSink {
 
     /// Returns how far the task has read. `None` if it is not the owner.
     pub(super) fn progress(&self) -> Option<Progress> {
-        match &self.lock().owner {
+        match &self.0.lock().owner {
             Owner::Task(feed) => Some(feed.progress()),
             _ => None,
         }
@@ -142,20 +143,20 @@ impl SharedSink {
 
     /// Begins a new writer slot and returns its number.
     pub(super) fn begin_slot(&self) -> u64 {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.slot += 1;
         state.slot
     }
 
     /// Whether the connection still exists and is in this slot.
     pub(super) fn has_slot(&self, slot: u64) -> bool {
-        self.lock().has_slot(slot)
+        self.0.lock().has_slot(slot)
     }
 
     /// Writes new events if the writer is the owner. If the socket does not accept them all at once, its task
     /// takes over.
     pub(super) fn write(&self, slot: u64, round: &mut Round) -> Wrote {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if !state.has_slot(slot) {
             return Wrote::Gone;
         }
@@ -171,7 +172,7 @@ impl SharedSink {
     /// Writes messages if nothing else is queued; events may have any owner. `None` is something that only
     /// the task can do.
     pub(super) fn send<'a>(&self, messages: impl Iterator<Item = Option<&'a Message>> + Clone) -> Sent {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let is_possible = messages.clone().all(|it| it.is_some_and(|it| it.is_text() || it.is_binary()));
         if state.is_ended() || !state.queue.is_empty() || !is_possible {
             return Sent::Nothing;
@@ -189,7 +190,7 @@ impl SharedSink {
 
     /// Closes the connection immediately.
     pub(super) fn disconnect(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let task = state.owner.give_back();
         let gone = (state.queue.disconnect(), mem::replace(&mut state.owner, Owner::Ended));
         drop(state);
@@ -199,26 +200,21 @@ impl SharedSink {
 
     /// Writes everything queued.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.lock().poll_flush(cx)
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, SinkState> {
-        // Every state that a panicking holder could leave behind is valid.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().poll_flush(cx)
     }
 }
 
 impl Loan<'_> {
     /// Waits until the task has to take over.
     pub(super) async fn returned(&self) {
-        poll_fn(|cx| self.0.lock().owner.poll_returned(cx)).await;
+        poll_fn(|cx| self.0.0.lock().owner.poll_returned(cx)).await;
     }
 }
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         // The task itself drops the loan, so it need not be woken.
-        drop(self.0.lock().owner.give_back());
+        drop(self.0.0.lock().owner.give_back());
     }
 }
 

@@ -1,10 +1,8 @@
 //! A cache of values computed from files. Entries are valid until the file changes.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::{collections::VecDeque, time::SystemTime};
+
+use parking_lot::Mutex;
 
 /// A version of a file, identified by name, length and modification time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +25,13 @@ impl<T: Clone> Cache<T> {
     }
 
     pub(super) fn get(&self, version: &Version) -> Option<T> {
-        let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = self.values.lock();
         values.iter().find(|(known, _)| known == version).map(|(_, value)| value.clone())
     }
 
     /// Stores a value and drops values for other versions of the same file.
     pub(super) fn put(&self, version: Version, value: T) {
-        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut values = self.values.lock();
         values.retain(|(known, _)| known.name != version.name);
         values.truncate(self.max - 1);
         values.push_front((version, value));

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, BufReader, Cursor, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -22,6 +22,7 @@ use livetape_tools::{
     missing::missing,
     timeline::{Chart, chart},
 };
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -264,7 +265,7 @@ impl Shelf {
         if name == DEMO {
             return Err(Problem::new(Code::ReadOnlyRecording, format!("`{DEMO}` is built in")));
         }
-        let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changing = self.changing.lock();
         if !changing.insert(name.to_owned()) {
             let problem = Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed"));
             return Err(problem.hint("try again when the change is complete"));
@@ -275,7 +276,7 @@ impl Shelf {
 
 impl Drop for Changing {
     fn drop(&mut self) {
-        let mut changing = self.shelf.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changing = self.shelf.changing.lock();
         changing.remove(&self.name);
     }
 }
