@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::io::Read as _;
 
 use super::{TESTED, Tested, items};
-use crate::support::{decode, payloads::fixture};
+use crate::support::{decode, fixture::fixture};
 
 /// Minimum length of a text; shorter ones occur by chance.
 const CHARS_MIN: usize = 6;

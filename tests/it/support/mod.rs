@@ -2,26 +2,37 @@
 
 mod clients;
 mod events;
+pub(crate) mod expected;
+mod filtered;
+pub(crate) mod fixture;
 mod http;
+mod items;
 pub(crate) mod messages;
 pub(crate) mod mock;
 pub(crate) mod payloads;
 pub(crate) mod process;
-mod recordings;
+mod recording;
+mod repository;
 mod rig;
+mod same;
 pub(crate) mod scripted;
+mod sessions;
 mod setup;
+mod shipped;
 pub(crate) mod tcp;
 mod timeline;
 
 pub(crate) use clients::{Log, Socket, close, eventually, is_quiet, json, read, read_all, seqs, told, wait};
-pub(crate) use events::{assert_same, chat, chats, event};
+pub(crate) use events::{chat, chats, event};
+pub(crate) use filtered::{decode, filtered};
 pub(crate) use http::HttpResponse;
-pub(crate) use recordings::{
-    decode, expected_session, item, recording, session_items, shipped_recordings, take,
-};
+pub(crate) use items::item;
+pub(crate) use recording::recording;
 pub(crate) use rig::Rig;
+pub(crate) use same::assert_same;
+pub(crate) use sessions::{expected_session, session_items};
 pub(crate) use setup::{As, ROOMS, Setup, UPSTREAM, short, tokens};
+pub(crate) use shipped::shipped_recordings;
 
 /// Seed of all random choices: that of the proptests, fixed by day and fresh at night.
 pub(crate) fn seed() -> u64 {

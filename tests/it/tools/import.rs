@@ -11,7 +11,7 @@ use livetape_tools::{
     verify::verify,
 };
 
-use crate::support::{expected_session, json, payloads::fixture};
+use crate::support::{expected_session, fixture::fixture, json};
 
 fn options() -> ImportOptions {
     ImportOptions { name: "show".into(), ..ImportOptions::default() }

@@ -142,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
     #[test]
     fn no_truncated_capture_passes_for_complete(at in any::<prop::sample::Index>()) {
-        let (har, lines) = (chrome().into_bytes(), crate::support::payloads::fixture("session-3.jsonl").into_bytes());
+        let (har, lines) = (chrome().into_bytes(), crate::support::fixture::fixture("session-3.jsonl").into_bytes());
         let (lines_end, frames_end) = (ends(&lines, true), ends(&piratetok(), false));
         for (name, whole, may_end) in [
             ("har", har.clone(), vec![]),
