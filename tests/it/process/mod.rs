@@ -13,6 +13,8 @@ mod missing;
 mod mock;
 mod pipes;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod proxy_memory;
 mod replay;
 mod rooms;
 mod run;

@@ -13,14 +13,18 @@ pub(crate) mod payloads;
 pub(crate) mod process;
 mod recording;
 mod repository;
+mod reserved;
 mod rig;
 mod same;
+pub(crate) mod scenarios;
 pub(crate) mod scripted;
 mod sessions;
 mod setup;
 mod shipped;
 pub(crate) mod tcp;
 mod timeline;
+#[cfg(target_os = "linux")]
+pub(crate) mod tunnel;
 
 pub(crate) use clients::{Log, Socket, close, eventually, is_quiet, json, read, read_all, seqs, told, wait};
 pub(crate) use events::{chat, chats, event};
@@ -28,6 +32,7 @@ pub(crate) use filtered::{decode, filtered};
 pub(crate) use http::HttpResponse;
 pub(crate) use items::item;
 pub(crate) use recording::recording;
+pub(crate) use reserved::Reserved;
 pub(crate) use rig::Rig;
 pub(crate) use same::assert_same;
 pub(crate) use sessions::{expected_session, session_items};

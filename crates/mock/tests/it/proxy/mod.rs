@@ -19,21 +19,16 @@ use livetape_mock::{
     proxy::{Ca, Front, Hosts, Mode},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     task::JoinHandle,
 };
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-    },
-};
+use tokio_rustls::{client::TlsStream, rustls::ClientConfig};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::support::mock::with_demo;
+use crate::support::{
+    tunnel::{shake, trusting, tunnel_through},
+    with_demo,
+};
 
 /// Capacity of a connection in memory, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -86,36 +81,6 @@ impl Proxied {
         let io = self.tunnel(&format!("{host}:443"), from).await;
         shake(&self.trust, host, io).await.unwrap()
     }
-}
-
-/// Opens a tunnel over a connection to a proxy.
-async fn tunnel_through<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, to: &str) -> I {
-    io.write_all(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n").as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(io.read_u8().await.unwrap());
-    }
-    assert_eq!(head, b"HTTP/1.1 200 Connection established\r\n\r\n");
-    io
-}
-
-/// Returns a configuration that trusts a CA.
-fn trusting(pem: &str) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-async fn shake<I>(trust: &ClientConfig, host: &str, io: I) -> std::io::Result<TlsStream<I>>
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    let host = ServerName::try_from(host.to_owned()).unwrap();
-    TlsConnector::from(Arc::new(trust.clone())).connect(host, io).await
 }
 
 /// Reads to the end of a connection. TLS reports an error if the other side does not announce it.

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::mock::{Mock, read_for, with_demo};
+use crate::support::{Mock, read_for, with_demo};
 
 /// Less than the time after which the mock ends an idle connection.
 const PATIENCE: Duration = Duration::from_secs(30);

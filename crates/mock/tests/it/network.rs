@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::mock::{Mock, ROOM, Received, SOCKET, demo, offsets_ms, over_tcp, read_for, wait_ms};
+use crate::support::{Mock, ROOM, Received, SOCKET, demo, offsets_ms, over_tcp, read_for, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 

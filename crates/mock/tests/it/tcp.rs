@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message},
 };
 
-use crate::support::mock::{ROOM, SOCKET, demo, with_demo};
+use crate::support::{ROOM, SOCKET, demo, with_demo};
 
 fn socket_url(mock: &MockTikTok) -> String {
     format!("{}{SOCKET}?room_id={ROOM}&compress=gzip", mock.url().replace("http", "ws"))

@@ -2,7 +2,10 @@
 
 use livetape_mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile, User};
 
-use crate::support::mock::with_demo;
+use crate::support::{
+    scenarios::{names, scenario_path},
+    with_demo,
+};
 
 #[track_caller]
 fn assert_wrong(text: &str, expected: &str) {
@@ -244,8 +247,8 @@ async fn scenarios_round_trip() {
     let fault = Fault::new(Endpoint::Sign, FaultKind::status(500)).times(2);
     let scenario = Scenario::default().fault(fault).wall_ms(5);
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
-    for name in super::scenarios::names() {
-        let scenario = ScenarioFile::read(&crate::support::mock::scenario_path(&name)).unwrap().scenario;
+    for name in names() {
+        let scenario = ScenarioFile::read(&scenario_path(&name)).unwrap().scenario;
         assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario, "{name}");
     }
     let missing = Scenario::default().recording("none.bin");

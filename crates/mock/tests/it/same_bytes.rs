@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
-use super::scenarios::names;
-use crate::support::mock::{Mock, ROOM, SOCKET, read_for, wait_ms};
+use crate::support::{Mock, ROOM, SOCKET, read_for, scenarios::names, wait_ms};
 
 /// Returns all bytes for a client that uses every feature.
 async fn visit(rig: &Mock) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::{
 use livetape_io::clock;
 use livetape_mock::{Scenario, Seen};
 
-use crate::support::mock::{Mock, wait_ms};
+use crate::support::{Mock, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{Proxied, REPORTED};
-use crate::support::tcp::Reserved;
+use crate::support::Reserved;
 
 #[tokio::test(start_paused = true)]
 async fn every_refusal_has_a_code_a_status_and_a_reason() {

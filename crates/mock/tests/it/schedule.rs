@@ -6,7 +6,7 @@ use livetape_io::clock;
 use livetape_mock::{Change, MEMORY_WALL_MS, Scenario, State, User};
 use serde_json::{Value, json};
 
-use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, offsets_ms, wait_ms};
+use crate::support::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, offsets_ms, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The mock TikTok, tested at the level of bytes.
+//! The mock TikTok and its proxy, tested at the level of bytes.
 
 mod admin;
 mod endpoints;
@@ -7,8 +7,10 @@ mod expectations;
 mod http;
 mod loading;
 mod network;
+mod proxy;
 mod rooms;
 mod same_bytes;
-pub(crate) mod scenarios;
+mod scenarios;
 mod schedule;
+mod support;
 mod tcp;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use livetape_core::wire::{self, BatchInfo};
 use livetape_mock::Scenario;
 
-use crate::support::mock::{Mock, ROOM, SOCKET};
+use crate::support::{Mock, ROOM, SOCKET};
 
 /// Formats a request and its response in one line; protobuf bodies are decoded.
 async fn shown(rig: &Mock, target: &str) -> String {
@@ -79,7 +79,7 @@ async fn upgrades_echo_the_protocol_if_it_is_offered() {
              sec-websocket-extensions: permessage-deflate\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=={header}"
         );
         let bytes = rig.bytes(&head, "", std::time::Duration::from_millis(1)).await;
-        crate::support::mock::split(&bytes).0
+        crate::support::split(&bytes).0
     };
     let head = upgrade("version_code=180800&room_id=5&internal_ext=a|b%7Cc&version_code=270000", "").await;
     assert_eq!(
@@ -99,10 +99,10 @@ async fn a_connection_is_kept_for_the_next_request() {
     let mut stream = rig.connector.connect().await.unwrap();
     let one = "GET /webcast/rate_limits HTTP/1.1\r\nHost: a\r\n\r\n";
     stream.write_all(format!("{one}{one}").as_bytes()).await.unwrap();
-    let bytes = crate::support::mock::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
+    let bytes = crate::support::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
     assert_eq!(String::from_utf8(bytes).unwrap().matches("200 OK").count(), 2);
     stream.write_all(b"\x16\x03\x01 no http").await.unwrap();
-    let bytes = crate::support::mock::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
+    let bytes = crate::support::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
     assert!(bytes.starts_with(b"HTTP/1.1 400 "));
 }
 
@@ -122,7 +122,7 @@ async fn the_sign_response_has_the_fields_that_clients_require() {
 async fn post(rig: &Mock, target: &str, body: &str) -> serde_json::Value {
     let head = format!("POST {target} HTTP/1.1\r\ncontent-type: application/json");
     let bytes = rig.bytes(&head, body, std::time::Duration::from_secs(1)).await;
-    serde_json::from_slice(&crate::support::mock::split(&bytes).1).unwrap()
+    serde_json::from_slice(&crate::support::split(&bytes).1).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

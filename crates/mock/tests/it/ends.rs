@@ -7,7 +7,7 @@ use livetape_io::clock;
 use livetape_mock::{By, Happened, Scenario};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, wait_ms};
+use crate::support::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, wait_ms};
 
 const OFFLINE: &str = "[[user]]\nname = \"demo\"\nstate = \"offline\"\n";
 

@@ -1,5 +1,7 @@
 //! Rooms play recordings byte for byte.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use livetape_core::{
     pace::Speed,
@@ -8,7 +10,7 @@ use livetape_core::{
 };
 use livetape_mock::{After, Clock, Compress, Happened, Scenario, ScenarioFile, Seen, User};
 
-use crate::support::mock::{Mock, ROOM, Received, SOCKET, batch, demo, push, wait_ms};
+use crate::support::{Mock, ROOM, Received, SOCKET, batch, demo, push, wait_ms};
 
 fn at_max() -> Scenario {
     Scenario::default().speed(Speed::Max)
@@ -32,7 +34,7 @@ async fn at_speed_one_frames_come_at_their_offsets() {
     let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
     let (start, mut last) = (livetape_io::clock::now(), 0);
-    let recorded = crate::support::mock::offsets_ms();
+    let recorded = crate::support::offsets_ms();
     for _ in &recorded {
         socket.frame().await;
         last = (livetape_io::clock::now() - start).as_millis();
@@ -118,7 +120,7 @@ fn frame(payload_type: &str, log_id: u64) -> Bytes {
 }
 
 fn item(ms: u64, conn: u32, what: What) -> Item {
-    Item { conn, ..crate::support::item(ms, what) }
+    Item { offset: Duration::from_millis(ms), conn, flags: Flags::default(), what }
 }
 
 fn received(ms: u64, conn: u32, bytes: Bytes) -> Item {

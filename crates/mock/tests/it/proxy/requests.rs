@@ -15,8 +15,8 @@ use tokio::{
 };
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
-use super::{Proxied, read, shake};
-use crate::support::mock::{ROOM, SOCKET, demo};
+use super::{Proxied, read};
+use crate::support::{ROOM, SOCKET, demo, tunnel::shake};
 
 fn get(host: &str, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")

@@ -7,19 +7,13 @@ use livetape_io::clock;
 use livetape_mock::ScenarioFile;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::mock::{Mock, ROOM, Received, SOCKET, Socket, batch, demo, push, scenario_path};
+use crate::support::{
+    Mock, ROOM, Received, SOCKET, Socket, batch, demo, push,
+    scenarios::{names, scenario_path},
+};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 const SIGN: &str = "/webcast/fetch?client=test&unique_id=demo";
-
-/// Returns the names of all scenarios.
-pub(crate) fn names() -> Vec<String> {
-    let files = std::fs::read_dir(scenario_path("")).unwrap();
-    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".toml")).collect();
-    names.sort();
-    names
-}
 
 #[tokio::test]
 async fn every_file_loads_and_is_listed_with_its_purpose() {
@@ -88,10 +82,10 @@ async fn windows_are_counted_by_key() {
         (status(&head), header(&head, "retry-after").map(str::to_owned))
     };
     assert_eq!((ask("a").await.0, ask("a").await.0), (200, 200));
-    crate::support::mock::wait_ms(4_500).await;
+    crate::support::wait_ms(4_500).await;
     assert_eq!(ask("a").await, (429, Some("6".to_owned())));
     assert_eq!(ask("b").await.0, 200);
-    crate::support::mock::wait_ms(5_500).await;
+    crate::support::wait_ms(5_500).await;
     assert_eq!(ask("a").await.0, 200);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use livetape_mock::{Happened, MockTikTok, Scenario};
 use tokio::io::AsyncReadExt as _;
 
-use crate::support::mock::{Mock, split, wait_ms, with_demo};
+use crate::support::{Mock, split, wait_ms, with_demo};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
