@@ -1,4 +1,5 @@
-//! Integration tests, in one binary with a module per area.
+//! Tests that need the program, the server or several crates, in one binary with a module per area. Those of the core,
+//! the mock and the tools are in these crates.
 
 mod access;
 mod auth;
@@ -22,6 +23,7 @@ mod listen;
 mod live;
 mod live_http;
 mod metrics;
+mod missing;
 mod observers;
 mod offline;
 mod openapi;
@@ -39,7 +41,6 @@ mod rest;
 mod rest_rooms;
 mod rooms;
 mod schema;
-mod scrub;
 mod settings;
 mod simulated;
 mod support;
@@ -47,7 +48,6 @@ mod talk;
 mod tidy;
 mod tikfinity;
 mod tls;
-mod tools;
 mod truth;
 mod unparsed;
 mod writers;

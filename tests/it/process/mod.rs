@@ -6,6 +6,8 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_clients;
+#[cfg(target_os = "linux")]
+mod import_memory;
 mod lifecycle;
 mod live;
 mod log;

@@ -1,5 +1,7 @@
 //! Shared by these tests: recorded data, and decoded events.
 
+#[path = "../../../../tests/it/support/boundaries.rs"]
+pub(crate) mod boundaries;
 #[path = "../../../../tests/it/support/expected.rs"]
 pub(crate) mod expected;
 #[path = "../../../../tests/it/support/fixture.rs"]

@@ -15,6 +15,8 @@ use livetape_core::recording::{
 };
 use proptest::prelude::*;
 
+use crate::support::boundaries::boundaries;
+
 /// A received frame.
 fn frame(offset_ms: u64, bytes: impl Into<Bytes>) -> Item {
     let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() });
@@ -53,15 +55,6 @@ fn read(bytes: &[u8]) -> (Vec<Record>, Report) {
         records.push(record);
     }
     (records, reader.report().clone())
-}
-
-/// Returns the start of each record of an undamaged file, and the end of the last one.
-fn boundaries(bytes: &[u8]) -> Vec<usize> {
-    let mut starts = vec![16];
-    while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
-        starts.push(starts[starts.len() - 1] + 16 + u32::from_le_bytes(*length) as usize);
-    }
-    starts
 }
 
 prop_compose! {

@@ -1,5 +1,6 @@
 //! HAR files of various producers.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::recording::{
     Flags, Record, What,
     records::{header::Timing, http::Role},
@@ -13,9 +14,18 @@ use serde_json::json;
 
 use super::{
     assert_same_events, events, header, import, imported,
-    make::{START_MS, STARTED, URL, answer, chrome, entry, frames, har, messages},
+    make::{START_MS, STARTED, URL, chrome, entry, frames, har, messages},
     offsets_ms, options,
 };
+
+/// An entry of an HTTP response.
+fn answer(url: &str, started: &str, body: &[u8]) -> String {
+    format!(
+        r#"{{"_resourceType":"fetch","request":{},"response":{},"startedDateTime":"{started}"}}"#,
+        json!({ "method": "GET", "url": url }),
+        json!({ "status": 200, "headers": [], "content": { "text": STANDARD.encode(body), "encoding": "base64" } }),
+    )
+}
 
 #[test]
 fn chromes_har_decodes_to_the_played_events() {

@@ -10,8 +10,9 @@ use livetape_tools::{
     import::{Error, ImportOptions, LINE_BYTES_MAX, Report, import},
     verify::verify,
 };
+use serde_json::Value;
 
-use crate::support::{expected_session, fixture::fixture, json};
+use crate::support::{expected_session, fixture::fixture};
 
 fn options() -> ImportOptions {
     ImportOptions { name: "show".into(), ..ImportOptions::default() }
@@ -64,7 +65,7 @@ fn message(time: &str, host: &str) -> String {
 
 #[test]
 fn frame_lines_contain_their_room_and_their_start() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/webcast/session-2.jsonl");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/webcast/session-2.jsonl");
     let text = fs::read_to_string(path).unwrap();
     let (items, report) = imported(&text);
     let (lines, expected) = (text.lines().count() as u64, expected_session(2));
@@ -80,10 +81,12 @@ fn frame_lines_contain_their_room_and_their_start() {
 
 #[test]
 fn message_lines_become_a_connection_a_host_and_batches() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/webcast/messages.jsonl");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/webcast/messages.jsonl");
     let mut bytes = Vec::new();
     let report = import(BufReader::new(fs::File::open(path).unwrap()), &mut bytes, &options()).unwrap();
-    let lines = Vec::from_iter(fixture("messages.jsonl").lines().map(json));
+    let lines = Vec::from_iter(
+        fixture("messages.jsonl").lines().map(|line| serde_json::from_str::<Value>(line).unwrap()),
+    );
     let count = lines.len() as u64;
     assert_eq!((report.lines, report.messages, report.bad_lines, report.clamped), (count, count, 0, 0));
     let items = items(&bytes);

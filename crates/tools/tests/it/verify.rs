@@ -6,7 +6,7 @@ use livetape_core::recording::{Flags, Frame, Item, Opcode, What, Writer, records
 use livetape_tools::verify::{Verification, verify};
 
 fn golden(name: &str) -> Verification {
-    let path = format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     verify(fs::File::open(path).unwrap()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use livetape_tools::timeline::{Timeline, chart};
 
 fn timeline(path: &str, buckets: usize) -> Timeline {
-    let bytes = fs::read(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let bytes = fs::read(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     chart(&bytes[..]).unwrap().timeline(buckets)
 }
 

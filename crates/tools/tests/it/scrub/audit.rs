@@ -30,7 +30,8 @@ fn a_scrubbed_recording_passes_the_audit() {
 #[test]
 fn shipped_recordings_pass_the_audit_before_and_after_a_scrub() {
     for name in ["demo", "cut-streaks", "gifts", "short", "quiet", "busy", "raid", "battle", "everything"] {
-        let file = std::fs::read(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let file =
+            std::fs::read(format!("{}/../../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let report = audited(&file, "");
         assert_eq!(report.exit_code(), 0, "{name}: {report}");
         // They have the same kinds of people, and a unit test tries 1,000 keys.

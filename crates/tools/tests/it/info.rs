@@ -9,12 +9,12 @@ use unicode_width::UnicodeWidthStr;
 use crate::support::assert_same;
 
 fn golden(name: &str) -> Vec<u8> {
-    fs::read(format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    fs::read(format!("{}/../../fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 #[test]
 fn the_text_fits_a_terminal() {
-    let demo = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/demo.bin")).unwrap();
+    let demo = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin")).unwrap();
     let text = info(&demo[..]).unwrap().to_string();
     insta::assert_snapshot!(text);
     for line in text.lines() {

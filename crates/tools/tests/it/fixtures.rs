@@ -14,7 +14,7 @@ use livetape_tools::{
     verify::verify,
 };
 
-use crate::support::decode;
+use crate::support::{decode, repository::repository};
 
 /// The built-in recording.
 const DEMO: &str = "demo.bin";
@@ -38,12 +38,8 @@ const SHOWS: [(&str, Profile, u64); 5] = [
     ("everything.bin", Profile::Everything, 2),
 ];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn committed(name: &str) -> Vec<u8> {
-    fs::read(root().join("recordings").join(name)).unwrap()
+    fs::read(repository().join("recordings").join(name)).unwrap()
 }
 
 /// Name and source of each recording.
@@ -69,7 +65,7 @@ const COMMITTED_BYTES_MAX: u64 = 1 << 20;
 /// The repository contains no data of real people.
 #[test]
 fn every_committed_recording_is_synthetic_or_scrubbed() {
-    for entry in fs::read_dir(root().join("recordings")).unwrap() {
+    for entry in fs::read_dir(repository().join("recordings")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if name == "README.md" || is_ignored(&path) {
@@ -92,7 +88,7 @@ fn every_committed_recording_is_synthetic_or_scrubbed() {
 /// Users' own recordings go to the same folder, so git ignores them.
 fn is_ignored(path: &Path) -> bool {
     let mut git = std::process::Command::new("git");
-    let status = git.args(["check-ignore", "--quiet"]).arg(path).current_dir(root()).status();
+    let status = git.args(["check-ignore", "--quiet"]).arg(path).current_dir(repository()).status();
     status.is_ok_and(|status| status.success())
 }
 
@@ -101,7 +97,7 @@ fn is_ignored(path: &Path) -> bool {
 #[test]
 fn the_recordings_contain_the_messages_of_the_sessions() {
     for (name, session) in SESSIONS {
-        let expected = fs::read_to_string(root().join(format!("{session}.expected.json"))).unwrap();
+        let expected = fs::read_to_string(repository().join(format!("{session}.expected.json"))).unwrap();
         let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
         let mut methods: BTreeMap<String, u64> =
             serde_json::from_value(expected["methods_before_dedup"].clone()).unwrap();
@@ -143,7 +139,7 @@ const SHOWN: [&str; 6] = [
 /// An overlay that counts a streak at its end misses no gift, except in the recordings that the README lists.
 #[test]
 fn streaks_of_shipped_recordings_end() {
-    let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
+    let readme = fs::read_to_string(repository().join("recordings/README.md")).unwrap();
     for (file, _) in sources() {
         let bytes = committed(file);
         let (mut reader, mut items) = (Reader::open(&bytes[..]).unwrap(), Vec::new());
@@ -172,7 +168,7 @@ fn streaks_of_shipped_recordings_end() {
 /// The table in recordings/README.md matches the files.
 #[test]
 fn the_recordings_match_their_documentation() {
-    let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
+    let readme = fs::read_to_string(repository().join("recordings/README.md")).unwrap();
     for (file, source) in sources() {
         let bytes = committed(file);
         let (info, verdict) = (info(&bytes[..]).unwrap(), verify(&bytes[..]).unwrap());

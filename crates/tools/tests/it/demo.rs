@@ -17,7 +17,7 @@ const SILENCE_MS_MAX: u64 = 5_000;
 const STREAK_MIN: usize = 3;
 
 fn items(name: &str) -> Vec<Item> {
-    let path = format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     let mut reader = Reader::open(fs::File::open(path).unwrap()).unwrap();
     let mut items = Vec::new();
     while let Some(record) = reader.next().unwrap() {

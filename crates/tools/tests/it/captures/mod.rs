@@ -4,8 +4,6 @@
 mod bad;
 mod exported;
 mod har;
-pub(crate) mod make;
-mod memory;
 mod others;
 mod sources;
 
@@ -13,10 +11,12 @@ use bytes::Bytes;
 use livetape_core::recording::{Item, Reader, What, records::Header};
 use livetape_feed::hub::Filter;
 use livetape_tools::import::{Error, ImportOptions, Report, Source, import_capture};
-use make::{START_MS, session};
 use serde_json::Value;
 
-use crate::support::decode;
+use crate::support::{
+    decode, item,
+    make::{self, START_MS, session},
+};
 
 fn options() -> ImportOptions {
     ImportOptions { user: Some("host_078".into()), name: "show".into(), ..ImportOptions::default() }
@@ -61,7 +61,7 @@ fn events(items: &[Item]) -> Vec<Value> {
 /// Returns the events of the session, at the time of the captures.
 fn session_events() -> Vec<Value> {
     let start = Header { wall_anchor_ns: Some(START_MS * 1_000_000), ..Header::default() };
-    let mut items = vec![crate::support::item(0, What::Header(start))];
+    let mut items = vec![item(0, What::Header(start))];
     items.extend(session());
     for item in &mut items {
         if let What::ConnOpen(open) = &mut item.what {

@@ -179,7 +179,7 @@ fn decompression_bombs_are_distinguished_from_captures() {
 #[test]
 fn files_that_are_not_captures_are_reported_with_their_type() {
     assert!(matches!(error(&b"<html>"[..]), Error::Unrecognised));
-    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin");
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/short.bin");
     assert!(matches!(error(std::fs::read(demo).unwrap()), Error::Recording));
     assert!(matches!(error(&b"PK\x05\x06"[..]), Error::Archive(_)));
     assert!(matches!(error(&b"\x1f\x8b\x08"[..]), Error::Read(_)));

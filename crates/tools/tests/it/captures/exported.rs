@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{events, import};
 
 fn shipped(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    std::fs::read(format!("{}/../../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 fn items(bytes: &[u8]) -> Vec<Item> {

@@ -1,15 +1,15 @@
-//! The offline tools.
+//! The offline tools, from one recording or capture to another.
 
-pub(crate) mod captures;
+mod captures;
 mod demo;
 mod diff;
 mod edit;
 mod export;
-mod files;
 mod fixtures;
 mod import;
 mod info;
-mod missing;
+mod scrub;
+mod support;
 mod synth;
 mod timeline;
 mod verify;

@@ -10,9 +10,9 @@ use livetape_tools::{
 };
 use serde_json::Value;
 
-use super::missing::boundaries;
 use crate::support::{
-    decode, item,
+    boundaries::boundaries,
+    decode, filtered, item,
     messages::{self, show},
     recording, seed, session_items,
 };
@@ -89,7 +89,7 @@ fn a_range_plays_like_a_replay_that_starts_there() {
             decoder.handle(item);
         }
         decoder.flush(last);
-        let seeked = crate::support::filtered(decoder.take_events(), &Filter::default());
+        let seeked = filtered(decoder.take_events(), &Filter::default());
         assert_eq!(events(&part), seeked, "{start} to {end}");
         assert!(items.iter().all(|item| item.offset < ms(end - start)));
     }
@@ -270,7 +270,7 @@ fn numbered(bytes: &[u8]) -> Vec<(u32, Item)> {
 #[test]
 fn golden_damage_is_repaired() {
     for name in ["every-type", "minimal", "unsealed", "flipped-bit", "hole", "cut-tail", "damaged-preamble"] {
-        let path = format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));
         let bytes = std::fs::read(path).unwrap();
         let mut out = Vec::new();
         let repaired = repair(&bytes[..], &mut out).unwrap();
@@ -284,7 +284,7 @@ fn golden_damage_is_repaired() {
 
 #[test]
 fn a_truncation_stays_known_after_a_repair() {
-    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).unwrap();
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/short.bin")).unwrap();
     for cut in [whole.len() / 2, whole.len() - 50] {
         let mut out = Vec::new();
         let repaired = repair(&whole[..cut], &mut out).unwrap();
@@ -297,7 +297,7 @@ fn a_truncation_stays_known_after_a_repair() {
 #[test]
 fn a_damaged_last_record_stays_known_after_an_edit() {
     let mut bytes =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/unsealed.bin")).unwrap();
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/golden/unsealed.bin")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     let lost = |bytes: &[u8]| verify(bytes).unwrap().report.loss().records;
     let (mut repaired, mut marked) = (Vec::new(), Vec::new());
@@ -310,8 +310,8 @@ fn a_damaged_last_record_stays_known_after_an_edit() {
 #[test]
 fn a_merge_reports_the_losses_of_a_recording_without_readable_records() {
     let mut bytes =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/unsealed.bin")).unwrap();
-    let [second, third] = [0, 1].map(|at| boundaries(&bytes)[at]);
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/golden/unsealed.bin")).unwrap();
+    let [second, third] = [1, 2].map(|at| boundaries(&bytes)[at]);
     bytes.truncate(third);
     bytes[second + 20] ^= 1;
     let report = |bytes: &[u8]| verify(bytes).unwrap().report;
@@ -325,7 +325,8 @@ fn a_merge_reports_the_losses_of_a_recording_without_readable_records() {
 #[test]
 fn a_damaged_record_after_the_end_stays_known_after_a_repair() {
     let mut bytes = recording(&show()).to_vec();
-    let end = *boundaries(&bytes).last().unwrap();
+    let starts = boundaries(&bytes);
+    let end = starts[starts.len() - 2];
     bytes.extend_from_within(end..);
     // With the next number, the checksum is wrong.
     let length = bytes.len();
@@ -339,7 +340,7 @@ fn a_damaged_record_after_the_end_stays_known_after_a_repair() {
 #[test]
 fn the_report_of_a_repair_lists_each_loss() {
     let bytes =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/flipped-bit.bin")).unwrap();
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/golden/flipped-bit.bin")).unwrap();
     insta::assert_snapshot!(repair(&bytes[..], Vec::new()).unwrap(), @r"
     14 records kept, last at 00:01:03.000
     at byte 259: 43 bytes dropped, 1 record lost

@@ -16,7 +16,7 @@ use livetape_tools::{
 };
 use proptest::prelude::*;
 
-use crate::support::{messages::show, recording, session_items};
+use crate::support::{boundaries::boundaries, messages::show, recording, session_items};
 
 /// Returns whether each tool reports missing records in `bytes`.
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
@@ -64,11 +64,8 @@ fn assert_reported(bytes: &[u8], how: &str) {
 }
 
 /// Returns the start of all records after the first, without which nothing is readable.
-pub(super) fn boundaries(bytes: &[u8]) -> Vec<usize> {
-    let mut starts = vec![16];
-    while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
-        starts.push(starts[starts.len() - 1] + 16 + u32::from_le_bytes(*length) as usize);
-    }
+fn starts(bytes: &[u8]) -> Vec<usize> {
+    let mut starts = boundaries(bytes);
     assert_eq!(starts.pop(), Some(bytes.len()));
     starts.split_off(1)
 }
@@ -83,7 +80,7 @@ fn a_complete_recording_has_no_losses() {
 #[test]
 fn damage_at_every_boundary_of_records_is_reported() {
     let whole = recording(&show());
-    for at in boundaries(&whole) {
+    for at in starts(&whole) {
         assert_reported(&whole[..at], &format!("cut off at {at}"));
         assert_reported(&whole[..at + 5], &format!("cut off behind {at}"));
         let mut junk = whole.to_vec();
@@ -102,7 +99,7 @@ proptest! {
         noise in proptest::collection::vec(any::<u8>(), 1..3_000),
     ) {
         let whole = recording(&show());
-        let first = boundaries(&whole)[0];
+        let first = starts(&whole)[0];
         let at = first + at.index(whole.len() - first);
         let mut damaged = whole.to_vec();
         let end = damaged.len().min(at + noise.len());

@@ -8,11 +8,13 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::make::{START_MS, STARTED, URL, frames};
-use crate::support::process::livetape;
+use crate::support::{
+    make::{START_MS, STARTED, URL, frames},
+    process::livetape,
+};
 
 /// Size of the HAR. To measure another size, run
-/// `LIVETAPE_HAR_MB=200 cargo test --test it captures::memory -- --nocapture`.
+/// `LIVETAPE_HAR_MB=200 cargo test --test it process::import_memory -- --nocapture`.
 const HAR_BYTES: u64 = 36 << 20;
 /// Maximum memory, without the pages of the program's own file: how many of them are resident depends on the build.
 const MEMORY_BYTES_MAX: u64 = 8 << 20;
@@ -46,7 +48,6 @@ fn write_har(file: File, bytes: u64) {
     write!(out, r#"],"request":{{"url":"{URL}"}},"startedDateTime":"{STARTED}"}}]}}}}"#).unwrap();
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_large_har_is_imported_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,15 +4,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::recording::{Frame, Item, What};
 use serde_json::{Value, json};
 
-use crate::support::session_items;
+use super::sessions::session_items;
 
 /// Time of the captures, in Unix ms: 2025-09-09T18:44:49Z.
-pub(super) const START_MS: i64 = 1_757_443_489_000;
-pub(super) const STARTED: &str = "2025-09-09T18:44:49.000Z";
-pub(super) const URL: &str = "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?aid=1988&room_id=7000000000000000001&msToken=planted-token-1&X-Bogus=planted-bogus&device_id=777123456";
+pub(crate) const START_MS: i64 = 1_757_443_489_000;
+pub(crate) const STARTED: &str = "2025-09-09T18:44:49.000Z";
+pub(crate) const URL: &str = "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?aid=1988&room_id=7000000000000000001&msToken=planted-token-1&X-Bogus=planted-bogus&device_id=777123456";
 
 /// Items of the session that captures are generated from, on connection 1.
-pub(super) fn session() -> Vec<Item> {
+pub(crate) fn session() -> Vec<Item> {
     let mut items = session_items(2);
     for item in &mut items {
         if let What::ConnOpen(open) = &mut item.what {
@@ -23,7 +23,7 @@ pub(super) fn session() -> Vec<Item> {
 }
 
 /// Offset in ms, whether the client sent it, bytes.
-pub(super) fn frames() -> Vec<(u64, bool, Vec<u8>)> {
+pub(crate) fn frames() -> Vec<(u64, bool, Vec<u8>)> {
     let frame = |item: &Item| match &item.what {
         What::Frame(Frame { bytes, .. }) => {
             Some((item.offset.as_millis() as u64, item.flags.is_sent(), bytes.to_vec()))
@@ -34,7 +34,7 @@ pub(super) fn frames() -> Vec<(u64, bool, Vec<u8>)> {
 }
 
 /// Generates `_webSocketMessages`; `time` converts Unix ms to the format's times.
-pub(super) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
+pub(crate) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
     let message = |(offset_ms, sent, bytes): (u64, bool, Vec<u8>)| {
         let kind = if sent { "send" } else { "receive" };
         let time = time(START_MS as f64 + offset_ms as f64);
@@ -44,7 +44,7 @@ pub(super) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
 }
 
 /// An entry in Chrome's order: messages before the URL.
-pub(super) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
+pub(crate) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
     format!(
         r#"{{"_connectionId":"1","_resourceType":"websocket","_webSocketMessages":{},"cache":{{}},"request":{},"response":{},"startedDateTime":"{started}","time":1.5}}"#,
         serde_json::to_string_pretty(messages).unwrap(),
@@ -53,16 +53,7 @@ pub(super) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
     )
 }
 
-/// An entry of an HTTP response.
-pub(super) fn answer(url: &str, started: &str, body: &[u8]) -> String {
-    format!(
-        r#"{{"_resourceType":"fetch","request":{},"response":{},"startedDateTime":"{started}"}}"#,
-        json!({ "method": "GET", "url": url }),
-        json!({ "status": 200, "headers": [], "content": { "text": STANDARD.encode(body), "encoding": "base64" } }),
-    )
-}
-
-pub(super) fn har(producer: &str, version: &str, entries: &[String]) -> String {
+pub(crate) fn har(producer: &str, version: &str, entries: &[String]) -> String {
     format!(
         r#"{{
   "log": {{
@@ -82,7 +73,7 @@ pub(crate) fn chrome() -> String {
 }
 
 /// Encodes a typed netstring.
-pub(super) enum Net {
+pub(crate) enum Net {
     Text(String),
     Bytes(Vec<u8>),
     Int(i64),
@@ -94,7 +85,7 @@ pub(super) enum Net {
 }
 
 impl Net {
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let (value, kind) = match self {
             Self::Text(text) => (text.clone().into_bytes(), b';'),
             Self::Bytes(bytes) => (bytes.clone(), b','),

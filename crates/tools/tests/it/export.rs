@@ -35,7 +35,7 @@ fn frame_count(bytes: &[u8]) -> u64 {
 }
 
 fn battle() -> Vec<u8> {
-    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/battle.bin")).unwrap()
+    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/battle.bin")).unwrap()
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_exported_har_has_the_format_of_chrome() {
 #[test]
 fn every_record_becomes_a_line() {
     let bytes =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/every-type.bin")).unwrap();
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/golden/every-type.bin")).unwrap();
     let (mut reader, mut json, mut text) = (Reader::open(&bytes[..]).unwrap(), String::new(), String::new());
     while let Some(record) = reader.next().unwrap() {
         json += &format!("{}\n", cat::json(&record));
