@@ -16,7 +16,7 @@ use tokio::{
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path, matchers::query_param};
 
-use crate::support::tcp::Reserved;
+use crate::support::Reserved;
 
 const OFFLINE: &str = r#"{"data":{"user":{"id":"6779789250017592326","uniqueId":"isaackogz","nickname":"…","secUid":"MS4w…","roomId":"7684008970436823815","status":4,"followStatus":0},"liveRoom":{"status":4,"startTime":1789072789,"title":"","liveRoomStats":{"enterCount":7,"userCount":1}}},"message":"","statusCode":0}"#;
 const UNKNOWN: &str = r#"{"data":null,"message":"user_not_found","extra":{"id":"20260917140427F3E88F9B1E568123511E"},"statusCode":19881007}"#;

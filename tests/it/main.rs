@@ -1,4 +1,5 @@
-//! Integration tests, in one binary with a module per area.
+//! Tests that need the program, the server or several crates, in one binary with a module per area. Those of the core,
+//! the mock and the tools are in these crates.
 
 mod access;
 mod auth;
@@ -8,7 +9,6 @@ mod compatibility;
 mod connections;
 mod cross_site;
 mod dashboard;
-mod decoder;
 mod documents;
 mod edges;
 mod feed;
@@ -18,13 +18,12 @@ mod handlers;
 mod hostile;
 mod inject;
 mod joining;
-mod kinds;
 mod layers;
 mod listen;
 mod live;
 mod live_http;
 mod metrics;
-mod mock;
+mod missing;
 mod observers;
 mod offline;
 mod openapi;
@@ -33,9 +32,7 @@ mod openapi_events;
 mod openapi_requests;
 mod packages;
 mod process;
-mod proxy;
 mod recorder;
-mod recording;
 mod recordings;
 mod recordings_made;
 mod replay;
@@ -44,8 +41,6 @@ mod rest;
 mod rest_rooms;
 mod rooms;
 mod schema;
-mod scrub;
-mod sessions;
 mod settings;
 mod simulated;
 mod support;
@@ -53,8 +48,6 @@ mod talk;
 mod tidy;
 mod tikfinity;
 mod tls;
-mod tools;
 mod truth;
 mod unparsed;
-mod wire;
 mod writers;

@@ -97,7 +97,7 @@ async fn every_recorded_event_fits_its_schema() {
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_message_fits_its_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/kinds");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/tests/it/snapshots/kinds");
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     recordings::{Place, committed},
-    tools::captures::make::{chrome, flow, flowing},
+    support::make::{chrome, flow, flowing},
 };
 
 #[tokio::test(start_paused = true)]

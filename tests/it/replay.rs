@@ -14,10 +14,7 @@ use livetape_server::staged::Staged;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{
-    sessions::assert_expected,
-    support::{Rig, messages::show, recording, session_items},
-};
+use crate::support::{Rig, expected::assert_expected, messages::show, recording, session_items};
 
 fn once() -> ReplayOptions {
     ReplayOptions { exit_when_done: true, wait_clients: 1, ..ReplayOptions::default() }

@@ -258,7 +258,8 @@ fn texts_name_no_document_that_a_package_lacks() {
         ("packages/client/src", "ts"),
         ("packages/python/src", "py"),
     ] {
-        for (name, text) in files(folder, ending) {
+        // Packages have no tests.
+        for (name, text) in files(folder, ending).into_iter().filter(|(name, _)| !name.contains("/tests/")) {
             let named = code(&text).find(|line| line.contains("docs/"));
             assert_eq!(named, None, "{name}: give the help in place");
         }

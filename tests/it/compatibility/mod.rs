@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 
 use self::shape::{breaks, shape};
 use crate::{
-    mock::scenarios::names,
     openapi::document,
-    support::{Rig, mock::scenario_path},
+    support::{
+        Rig,
+        scenarios::{names, scenario_path},
+    },
 };
 
 /// The last release, without its patch level.

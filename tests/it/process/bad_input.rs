@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use crate::support::{
+    Reserved,
     process::{livetape, run, stderr, stdout, text},
-    tcp::Reserved,
 };
 
 /// Asserts that the first line of output contains `message` and that the exit code is `code`.

@@ -6,13 +6,8 @@ use serde_json::Value;
 
 use crate::support::{
     close, json,
-    mock::{DEMO_LAST, over_tcp},
-    process::finish,
-    process::program,
-    process::start,
-    process::stdout,
-    process::words,
-    process::{livetape, run, stderr, text},
+    mock::over_tcp,
+    process::{DEMO_LAST, finish, livetape, program, run, start, stderr, stdout, text, words},
     read_all,
 };
 

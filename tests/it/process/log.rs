@@ -14,8 +14,8 @@ use tokio_tungstenite::{
 };
 
 use crate::support::{
-    mock::{DEMO_LAST, over_tcp},
-    process::{Running, finish, livetape, stderr, stdout, text},
+    mock::over_tcp,
+    process::{DEMO_LAST, Running, finish, livetape, stderr, stdout, text},
 };
 
 /// Part of every secret, which must not appear in a log.

@@ -6,6 +6,8 @@ mod documents;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_clients;
+#[cfg(target_os = "linux")]
+mod import_memory;
 mod lifecycle;
 mod live;
 mod log;
@@ -13,6 +15,8 @@ mod missing;
 mod mock;
 mod pipes;
 mod proxy;
+#[cfg(target_os = "linux")]
+mod proxy_memory;
 mod replay;
 mod rooms;
 mod run;

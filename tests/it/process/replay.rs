@@ -4,12 +4,10 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{
-    sessions::assert_expected,
-    support::process::{Running, run, stdout, text},
+use crate::support::{
+    expected::assert_expected,
+    process::{Running, run, stderr, stdout, text},
 };
-
-use crate::support::process::stderr;
 
 const MAX: [&str; 6] = ["--speed", "max", "--wait-clients", "1", "--exit-when-done", "--quiet"];
 

@@ -22,8 +22,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{
     close, json,
-    mock::{DEMO_LAST, over_tcp},
-    process::{Running, finish, program, run, start, text, words},
+    mock::over_tcp,
+    process::{DEMO_LAST, Running, finish, program, run, start, text, words},
     read_all,
 };
 

@@ -3,10 +3,7 @@
 
 use livetape_engine::source::live;
 
-use crate::{
-    mock::scenarios::names,
-    support::{As, Setup, UPSTREAM},
-};
+use crate::support::{As, Setup, UPSTREAM, scenarios::names};
 
 /// Virtual seconds after which Ctrl-C ends a scenario that continues.
 const SECS_MAX: u64 = 1_200;

@@ -6,11 +6,11 @@ use livetape_core::{
     wire::{self, Batch, Message, Push, compose},
 };
 
-use crate::support::item;
+use super::items::item;
 
 pub(crate) const ROOM: i64 = 7_300_000_000_000_000_001;
 
-/// 2024-01-01T00:00:00Z, the time of offset 0 in `support::recording`.
+/// 2024-01-01T00:00:00Z, the time of offset 0 in `recording::recording`.
 pub(crate) const ANCHOR_MS: i64 = 1_704_067_200_000;
 
 pub(crate) fn person(name: &str) -> Person {

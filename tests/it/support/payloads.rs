@@ -1,15 +1,11 @@
 //! The recorded payloads of `fixtures/webcast/messages.jsonl`.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::collections::HashSet;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape_core::wire::Message;
 
-/// Reads a file of recorded data.
-pub(crate) fn fixture(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/webcast").join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
+use super::fixture::fixture;
 
 /// Returns every distinct payload with its method, in the order of the file.
 pub(crate) fn messages() -> Vec<Message> {

@@ -14,6 +14,10 @@ mod command;
 
 pub(crate) use command::{livetape, program};
 
+/// ID of the last message in the demo. A server that is stopped before it has processed this may drop the rest,
+/// which it reports: it takes only a second for that.
+pub(crate) const DEMO_LAST: &str = "7309148503694412550";
+
 /// Maximum time of a command that ends by itself. It is generous, for a development build on a busy machine.
 const RUN_MAX: Duration = Duration::from_secs(120);
 

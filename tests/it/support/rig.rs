@@ -26,7 +26,7 @@ use super::{
     clients::{Socket, json, read_all},
     http::HttpResponse,
     mock::Mock,
-    recordings::recording,
+    recording::recording,
     setup::Setup,
     timeline::{Timeline, outline},
 };

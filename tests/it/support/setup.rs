@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use livetape_engine::{
     channels::{Channel, ChannelOptions},
-    source::{Tape, live},
+    source::{
+        Tape,
+        live::{self, MemoryTransport},
+    },
 };
 use livetape_feed::{
     control::{Control, Sources, Token},
@@ -71,6 +74,17 @@ pub(crate) fn tokens() -> Vec<Token> {
 /// Returns a short recording in memory: the paused clock does not wait for a thread that reads ahead.
 pub(crate) fn short() -> Tape {
     Tape::from_bytes("short", std::fs::read("recordings/short.bin").unwrap().into())
+}
+
+impl Mock {
+    /// Returns a transport to the mock, for a live source.
+    pub(crate) fn transport(&self) -> MemoryTransport {
+        let connector = self.connector.clone();
+        MemoryTransport::new(move || {
+            let connector = connector.clone();
+            async move { connector.connect().await }
+        })
+    }
 }
 
 /// Builder for a [`Rig`]: without a source, or with a channel and a mock.

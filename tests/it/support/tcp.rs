@@ -1,9 +1,6 @@
 //! A server on its own TCP port.
 
-use std::{
-    io::ErrorKind,
-    net::{Ipv6Addr, SocketAddr},
-};
+use std::net::SocketAddr;
 
 use livetape_engine::{
     channels::{Channel, ChannelOptions, Ended},
@@ -16,7 +13,7 @@ use livetape_feed::{
 use livetape_io::net::listen::Listening;
 use livetape_mock::MockTikTok;
 use livetape_server::{Config, Server, serve};
-use tokio::{net::TcpSocket, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 pub(crate) struct Served {
     pub(crate) hub: Hub,
@@ -65,27 +62,5 @@ impl Supervised {
         let (served, ended, ()) = tokio::join!(self.serving, self.channel, self.control.channels().ended());
         served.unwrap();
         ended.unwrap()
-    }
-}
-
-/// A port that is taken on both loopback addresses, where the machine has both, and refuses connections.
-pub(crate) struct Reserved {
-    pub(crate) address: SocketAddr,
-    _sockets: [Option<TcpSocket>; 2],
-}
-
-impl Reserved {
-    pub(crate) fn new() -> Self {
-        loop {
-            let first = TcpSocket::new_v4().unwrap();
-            first.bind(([127, 0, 0, 1], 0).into()).unwrap();
-            let address = first.local_addr().unwrap();
-            let second = TcpSocket::new_v6().unwrap();
-            let bound = second.bind((Ipv6Addr::LOCALHOST, address.port()).into());
-            if bound.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
-                continue;
-            }
-            return Self { address, _sockets: [Some(first), bound.ok().map(|()| second)] };
-        }
     }
 }

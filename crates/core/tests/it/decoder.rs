@@ -1,0 +1,350 @@
+//! From items to events: rules on order, duplicates, history, rooms and time.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    recording::{Flags, Item, Loss, What, records},
+    wire::{self, BATCH_ENTRIES_MAX, Batch, Message, Push, compose},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    decode, is_sent,
+    items::item,
+    messages::{
+        ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
+    },
+    same::assert_same,
+    take,
+};
+
+fn decoder() -> Decoder {
+    Decoder::new(DecoderOptions { replay: true, dedup: true })
+}
+
+/// Formats each event as its type and a distinguishing text.
+fn outline(events: &[Value]) -> Vec<String> {
+    let line = |event: &Value| {
+        let data = &event["data"];
+        let told = ["comment", "repeatCount", "likeCount", "method", "reason", "roomId", "code"];
+        let told = told.iter().find(|key| !data[**key].is_null()).map(|key| data[*key].to_string());
+        format!("{} {}", event["type"].as_str().unwrap(), told.unwrap_or_default())
+    };
+    events.iter().map(line).collect()
+}
+
+fn with_header(items: Vec<Item>) -> Vec<Item> {
+    let wall_anchor_ns = Some(ANCHOR_MS * 1_000_000);
+    let header = records::Header { wall_anchor_ns, ..records::Header::default() };
+    std::iter::once(item(0, What::Header(header))).chain(items).collect()
+}
+
+#[test]
+fn the_whole_show_is_decoded() {
+    let mut events = decode(&with_header(show()), true);
+    let hello = json!({
+        "stream": "test", "seq": 3, "id": "11", "replay": true, "ts": "2024-01-01T00:00:00.250Z", "type": "chat",
+        "username": "ann",
+        "data": {
+            "timestamp": "2024-01-01T00:00:00.240Z", "sender": "bob", "comment": "hello", "emotes": [],
+            "isHistory": false, "language": "en", "mentioned": null,
+            "user": {
+                "userId": "4123767104", "uniqueId": "bob", "nickname": "BOB", "secUid": "", "avatar": "",
+                "bio": "", "badges": [], "followStatus": null, "followerCount": null, "followingCount": null,
+                "gifterLevel": null, "teamLevel": null, "teamName": "", "topGifterRank": null, "isHost": false,
+                "isModerator": false, "isNewGifter": false, "isSubscriber": false, "verified": false,
+            },
+        },
+    });
+    assert_same(&events[2], &hello);
+    let same = ["stream", "replay", "username"];
+    let line = |event: &mut Value| {
+        assert_eq!(same.map(|key| &event[key]), same.map(|key| &hello[key]), "{event}");
+        let mut data = event["data"].take();
+        let fields = data.as_object_mut().unwrap();
+        if let Some(user) = fields.remove("user") {
+            assert_eq!(user["uniqueId"], fields["sender"]);
+        }
+        // Fields without a value, and those that are the same in each event of a type.
+        let empty = [json!(null), json!(0), json!(false), json!(""), json!([])];
+        let constant = ["describe", "displayType", "giftId", "giftName", "giftType", "label", "language"];
+        fields.retain(|key, value| !empty.contains(value) && !constant.contains(&&**key));
+        let [seq, at, kind, id] = ["seq", "ts", "type", "id"].map(|key| &event[key]);
+        format!("{seq} {} {} {id} {data}", &at.as_str().unwrap()[14..], kind.as_str().unwrap())
+    };
+    let lines: Vec<String> = events.iter_mut().map(line).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    1 00:00.000Z connection_created null {"roomId":"7300000000000000001","source":"replay","timestamp":"2024-01-01T00:00:00.000Z"}
+    2 00:00.250Z chat "10" {"comment":"before","isHistory":true,"sender":"bob","timestamp":"2024-01-01T00:00:00.000Z"}
+    3 00:00.250Z chat "11" {"comment":"hello","sender":"bob","timestamp":"2024-01-01T00:00:00.240Z"}
+    4 00:00.900Z like "13" {"likeCount":15,"sender":"bob","timestamp":"2024-01-01T00:00:00.900Z","totalLikeCount":1500}
+    5 00:00.900Z social "14" {"action":"follow","followCount":1,"sender":"carol","timestamp":"2024-01-01T00:00:00.901Z"}
+    6 00:00.900Z unknown "15" {"method":"WebcastNewThingMessage","payload":"Pw==","timestamp":"2024-01-01T00:00:00.900Z"}
+    7 00:01.000Z gift "20" {"diamondCount":1,"diamonds":1,"groupId":"77","repeatCount":1,"repeatDelta":1,"sender":"bob","streakId":"77-4123767104-5655","timestamp":"2024-01-01T00:00:00.990Z"}
+    8 00:02.000Z gift "21" {"diamondCount":1,"diamonds":4,"groupId":"77","repeatCount":5,"repeatDelta":4,"sender":"bob","streakId":"77-4123767104-5655","timestamp":"2024-01-01T00:00:01.990Z"}
+    9 00:02.500Z gift "22" {"diamondCount":1,"diamonds":1,"groupId":"88","repeatCount":1,"repeatDelta":1,"sender":"dora","streakId":"88-4046944751-5655","timestamp":"2024-01-01T00:00:02.400Z"}
+    10 00:02.500Z gift "23" {"diamondCount":1,"groupId":"88","isFinal":true,"repeatCount":1,"repeatEnd":true,"sender":"dora","streakId":"88-4046944751-5655","timestamp":"2024-01-01T00:00:02.450Z"}
+    11 01:02.000Z gift null {"diamondCount":1,"groupId":"77","inferred":true,"isFinal":true,"repeatCount":5,"sender":"bob","streakId":"77-4123767104-5655","timestamp":"2024-01-01T00:01:02.000Z"}
+    12 01:10.000Z chat "12" {"comment":"still here","sender":"erin","timestamp":"2024-01-01T00:01:09.990Z"}
+    13 01:10.500Z connection_closed null {"code":1006,"reason":"bye","timestamp":"2024-01-01T00:01:10.500Z","willRetry":true}
+    14 01:12.000Z connection_created null {"roomId":"7300000000000000001","source":"replay","timestamp":"2024-01-01T00:01:12.000Z"}
+    15 01:12.100Z chat "31" {"comment":"missed","isHistory":true,"sender":"erin","timestamp":"2024-01-01T00:01:11.000Z"}
+    16 01:13.000Z control "40" {"action":3,"state":"ended","timestamp":"2024-01-01T00:01:13.000Z"}
+    17 01:13.100Z connection_closed null {"code":1000,"reason":"bye","timestamp":"2024-01-01T00:01:13.100Z"}
+    "#);
+}
+
+#[test]
+fn an_id_is_broadcast_once_per_room_and_generation() {
+    let mut decoder = decoder();
+    let items = [open(1, 0, "ann", ROOM), frame(10, vec![chat(5, 0, "bob", "hi"), chat(5, 0, "bob", "hi")])];
+    items.iter().for_each(|item| decoder.handle(item));
+    let first = take(&mut decoder);
+    decoder.start_generation();
+    items.iter().for_each(|item| decoder.handle(item));
+    let second = take(&mut decoder);
+    assert_eq!(outline(&first), outline(&second));
+    assert_eq!((&first[1]["id"], &second[1]["id"]), (&json!("5"), &json!("5~2")));
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("message_id", 2)]));
+}
+
+#[test]
+fn id_0_is_never_a_duplicate_and_has_no_outward_id() {
+    let events = decode(&[frame(0, vec![chat(0, 0, "bob", "hi"), chat(0, 0, "bob", "hi")])], true);
+    assert_eq!(outline(&events), ["chat \"hi\"", "chat \"hi\""]);
+    assert!(events[0].get("id").is_none());
+}
+
+#[test]
+fn a_final_sent_again_under_a_new_id_is_a_duplicate_only_with_a_group() {
+    let mut decoder = decoder();
+    decoder.handle(&frame(0, vec![rose(1, 0, "bob", 3, true, 9), rose(2, 0, "bob", 3, true, 9)]));
+    decoder.handle(&frame(1, vec![rose(3, 0, "bob", 3, true, 0), rose(4, 0, "bob", 3, true, 0)]));
+    // The same group ID of another user is another streak.
+    decoder.handle(&frame(2, vec![rose(5, 0, "carol", 3, true, 9)]));
+    assert_eq!(take(&mut decoder).len(), 4);
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("gift_final", 1)]));
+}
+
+#[test]
+fn history_is_dropped_if_seen_and_otherwise_fills_the_gap() {
+    let mut decoder = decoder();
+    decoder.handle(&open(1, 0, "ann", ROOM));
+    decoder.handle(&frame(10, vec![chat(1, 5, "bob", "one"), chat(2, 6, "bob", "two")]));
+    decoder.handle(&open(2, 100, "ann", ROOM));
+    let again = vec![
+        history(chat(1, 5, "bob", "one")),
+        history(chat(99, 6, "bob", "two")),
+        history(chat(3, 50, "bob", "three")),
+        // The same text again, later, is not history.
+        chat(4, 110, "bob", "one"),
+    ];
+    decoder.handle(&on(2, frame(110, again)));
+    let events = take(&mut decoder);
+    let chats: Vec<_> = events.iter().filter(|event| event["type"] == "chat").collect();
+    let told: Vec<_> =
+        chats.iter().map(|e| (e["data"]["comment"].clone(), e["data"]["isHistory"] == true)).collect();
+    let expected = [("one", false), ("two", false), ("three", true), ("one", false)];
+    assert_eq!(told, expected.map(|(text, is_history)| (json!(text), is_history)));
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("history", 2)]));
+}
+
+#[test]
+fn several_rooms_of_one_file_are_kept_apart() {
+    let items = [
+        open(1, 0, "ann", 1),
+        open(2, 0, "ben", 2),
+        frame(10, vec![chat(5, 0, "x", "to ann")]),
+        on(2, frame(10, vec![chat(5, 0, "x", "to ben")])),
+        // Without a room ID, the connection distinguishes rooms.
+        open(3, 0, "cid", 0),
+        open(4, 0, "dan", 0),
+        on(3, frame(10, vec![chat(5, 0, "x", "to cid")])),
+        on(4, frame(10, vec![chat(5, 0, "x", "to dan")])),
+    ];
+    let events = decode(&items, true);
+    let chats = events.iter().filter(|event| event["type"] == "chat");
+    let told: Vec<_> =
+        chats.map(|event| format!("{} {}", event["username"], event["data"]["comment"])).collect();
+    assert_eq!(told, ["ann", "ben", "cid", "dan"].map(|name| format!("\"{name}\" \"to {name}\"")));
+}
+
+#[test]
+fn the_first_batch_comes_from_the_sign_server() {
+    let http = records::Http {
+        role: records::http::Role::InitialBatch.into(),
+        status: 200,
+        body: batch(vec![chat(1, 0, "bob", "first")]),
+        ..Default::default()
+    };
+    let mut other = http.clone();
+    other.set_role(records::http::Role::Sign);
+    let items = [open(1, 0, "ann", ROOM), item(0, What::Http(http)), item(0, What::Http(other))];
+    assert_eq!(outline(&decode(&items, true))[1..], ["chat \"first\""]);
+}
+
+#[test]
+fn due_finals_precede_the_frame_at_the_same_offset() {
+    let items =
+        [frame(0, vec![rose(1, 0, "bob", 2, false, 9)]), frame(60_000, vec![chat(2, 0, "bob", "now")])];
+    let events = decode(&with_header(items.to_vec()), true);
+    assert_eq!(outline(&events), ["gift 2", "gift 2", "chat \"now\""]);
+    assert_eq!(
+        (&events[1]["data"]["inferred"], &events[1]["ts"]),
+        (&json!(true), &json!("2024-01-01T00:01:00.000Z"))
+    );
+    assert!(events[1].get("id").is_none());
+    let sent = events.iter().filter(|event| is_sent(event));
+    let seqs: Vec<_> = sent.map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, [1, 3]);
+}
+
+#[test]
+fn the_end_of_the_stream_infers_missing_finals() {
+    let items = [frame(0, vec![rose(1, 0, "bob", 2, false, 9)]), frame(500, vec![])];
+    let events = decode(&with_header(items.to_vec()), true);
+    assert_eq!((events.len(), &events[1]["ts"]), (2, &json!("2024-01-01T00:00:00.500Z")));
+}
+
+#[test]
+fn times_come_from_the_message_or_else_from_the_offset() {
+    let message = |create_time| {
+        let stamp = compose::Stamp { create_time, ..stamp(0, 0) };
+        compose::like(stamp, &person("bob"), 1, 1)
+    };
+    let items = [frame(1_500, vec![message(1_697_634_624_560), message(1_697_634_624), message(0)])];
+    let events = decode(&with_header(items.to_vec()), true);
+    let told: Vec<_> = events.iter().map(|event| event["data"]["timestamp"].as_str().unwrap()).collect();
+    assert_eq!(told, ["2023-10-18T13:10:24.560Z", "2023-10-18T13:10:24.000Z", "2024-01-01T00:00:01.500Z"]);
+    assert!(events.iter().all(|event| event["ts"] == "2024-01-01T00:00:01.500Z"));
+}
+
+#[test]
+fn live_and_replayed_events_differ_only_in_their_origin() {
+    let run = |replay| {
+        let mut decoder = Decoder::new(DecoderOptions { replay, dedup: true });
+        with_header(show()).iter().for_each(|item| decoder.handle(item));
+        take(&mut decoder)
+    };
+    let (mut live, replayed) = (run(false), run(true));
+    for event in &mut live {
+        assert_eq!(event["replay"], false);
+        event["replay"] = true.into();
+        if event["data"]["source"] == "live" {
+            event["data"]["source"] = "replay".into();
+        }
+    }
+    assert_eq!(live, replayed);
+}
+
+#[test]
+fn state_events_are_replayed() {
+    let status = records::Status {
+        code: "connection_lost".into(),
+        attempt: 2,
+        retrying: true,
+        retry_after_ms: Some(1_500),
+        detail: "the socket was closed".into(),
+    };
+    let items = [open(1, 0, "ann", ROOM), close(1, 10, 1006, true), item(11, What::Status(status))];
+    insta::assert_json_snapshot!(decode(&with_header(items.to_vec()), true));
+}
+
+#[test]
+fn a_known_wait_replaces_the_usual_one_in_the_hint() {
+    let (usual, known) = ("wait 5-10 minutes, ", "try another user; or");
+    // The last attempt obeyed a short wait in vain.
+    for (retrying, wait_ms, expected) in
+        [(true, 1_500, known), (false, 1_500, usual), (false, 3_900_000, known)]
+    {
+        let code = "rate_limited".into();
+        let status = records::Status { code, retrying, retry_after_ms: Some(wait_ms), ..Default::default() };
+        let events = decode(&with_header(vec![item(0, What::Status(status))]), true);
+        let hint = events[0]["data"]["hint"].as_str().unwrap();
+        assert!(hint.starts_with(expected), "{hint}");
+    }
+}
+
+#[test]
+fn unreadable_messages_are_counted_and_available_raw() {
+    let mut decoder = decoder();
+    let broken = Message {
+        method: "WebcastChatMessage".into(),
+        payload: vec![0x0a, 0xff].into(),
+        msg_id: 3,
+        is_history: false,
+    };
+    decoder.handle(&raw_frame(0, vec![0xff; 8]));
+    decoder.handle(&frame(1, vec![broken, chat(4, 0, "bob", "after")]));
+    decoder.handle(&raw_frame(2, [&[0x3a, 3][..], b"msg", &[0x42, 4, 0x1f, 0x8b, 8, 0]].concat()));
+    let told = outline(&take(&mut decoder));
+    assert_eq!(told, ["unknown \"\"", "unknown \"WebcastChatMessage\"", "chat \"after\"", "unknown \"\""]);
+    let faults = &decoder.counts().faults;
+    let expected = BTreeMap::from([("bad_gzip", 1), ("bad_message", 1), ("bad_push_frame", 1)]);
+    assert_eq!(faults, &expected);
+    assert!(decoder.counts().is_lossy());
+}
+
+/// What remains of the batch breaks off, too.
+#[test]
+fn a_batch_in_a_broken_stream_is_one_fault() {
+    let messages = (0..50).map(|id| chat(id, 0, "bob", &format!("chat {id}"))).collect();
+    let zipped = wire::zip(&wire::write_batch(&Batch { messages, ..Batch::default() }));
+    let push =
+        Push { payload_type: "msg".into(), payload: zipped.slice(..zipped.len() / 2), ..Push::default() };
+    let mut decoder = decoder();
+    decoder.handle(&raw_frame(0, wire::write_push(&push)));
+    assert!(take(&mut decoder).len() > 2, "the readable part is decoded");
+    assert_eq!(decoder.counts().faults, BTreeMap::from([("bad_gzip", 1)]));
+}
+
+/// An empty entry takes two bytes on the wire but hundreds in memory.
+#[test]
+fn lists_in_a_batch_are_bounded() {
+    let viewers = |msg_id, entries: usize| Message {
+        method: "WebcastRoomUserSeqMessage".into(),
+        // Field 2, empty.
+        payload: [0x12, 0].repeat(entries).into(),
+        msg_id,
+        is_history: false,
+    };
+    let entries = BATCH_ENTRIES_MAX - 10;
+    let mut decoder = decoder();
+    decoder.handle(&frame(0, vec![viewers(1, entries), viewers(2, 11), chat(3, 0, "bob", "after")]));
+    decoder.handle(&frame(1, vec![viewers(4, entries)]));
+    let events = take(&mut decoder);
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["room_user", "unknown", "chat", "room_user"]);
+    assert_eq!(decoder.counts().faults, BTreeMap::from([("bad_message", 1)]));
+}
+
+#[test]
+fn our_own_frames_and_texts_cause_no_events() {
+    let mut decoder = decoder();
+    let mut sent = frame(0, vec![chat(1, 0, "bob", "hi")]);
+    sent.flags = Flags(Flags::SENT);
+    decoder.handle(&sent);
+    decoder.handle(&item(1, What::Marker(records::Marker { label: "here".into() })));
+    assert_eq!(take(&mut decoder), Vec::<Value>::new());
+    assert_eq!(decoder.counts().frames, 0);
+}
+
+#[test]
+fn records_lost_by_the_recorder_count_as_missing() {
+    let mut decoder = decoder();
+    decoder.handle(&item(0, What::Gap(records::Gap { records: 7, ..Default::default() })));
+    decoder.count_missing(&Loss { records: 2, ..Loss::default() });
+    assert_eq!((decoder.counts().records_missing, decoder.counts().is_lossy()), (9, true));
+}
+
+#[test]
+fn open_connections_are_announced_when_a_replay_starts() {
+    let mut decoder = decoder();
+    for item in [open(1, 0, "ann", ROOM), close(1, 5, 1006, true), open(2, 9, "ann", ROOM)] {
+        decoder.restore(&item);
+    }
+    assert_eq!(take(&mut decoder), Vec::<Value>::new());
+    decoder.announce_restored(Duration::from_secs(1));
+    assert_eq!(outline(&take(&mut decoder)), [format!("connection_created \"{ROOM}\"")]);
+}

@@ -1,0 +1,88 @@
+//! `import` of other formats: files in the documented format, generated from a session, decode to the same
+//! events.
+
+mod bad;
+mod exported;
+mod har;
+mod others;
+mod sources;
+
+use bytes::Bytes;
+use livetape_core::recording::{Item, Reader, What, records::Header};
+use livetape_feed::hub::Filter;
+use livetape_tools::import::{Error, ImportOptions, Report, Source, import_capture};
+use serde_json::Value;
+
+use crate::support::{
+    decode, item,
+    make::{self, START_MS, session},
+};
+
+fn options() -> ImportOptions {
+    ImportOptions { user: Some("host_078".into()), name: "show".into(), ..ImportOptions::default() }
+}
+
+/// The result of importing a capture.
+fn import(source: &dyn Source, options: &ImportOptions) -> Result<(Vec<Item>, Report), Error> {
+    let mut bytes = Vec::new();
+    let report = import_capture(source, &mut bytes, options)?;
+    let mut reader = Reader::open(&bytes[..]).unwrap();
+    let mut items = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        items.push(record.item);
+    }
+    assert!(reader.report().is_whole() && reader.report().sealed);
+    Ok((items, report))
+}
+
+fn imported(capture: impl Into<Bytes>) -> (Vec<Item>, Report) {
+    import(&capture.into(), &options()).unwrap()
+}
+
+fn error(capture: impl Into<Bytes>) -> Error {
+    import(&capture.into(), &options()).unwrap_err()
+}
+
+fn header(items: &[Item]) -> &Header {
+    let What::Header(header) = &items[0].what else { panic!("the first record is the header") };
+    header
+}
+
+/// Decodes items, without events about connections, of which some producers have more.
+fn events(items: &[Item]) -> Vec<Value> {
+    let mut events = decode(items, &Filter::default(), true);
+    events.retain(|event| event["type"] != "connection_closed");
+    for (event, seq) in events.iter_mut().zip(1..) {
+        event["seq"] = seq.into();
+    }
+    events
+}
+
+/// Returns the events of the session, at the time of the captures.
+fn session_events() -> Vec<Value> {
+    let start = Header { wall_anchor_ns: Some(START_MS * 1_000_000), ..Header::default() };
+    let mut items = vec![item(0, What::Header(start))];
+    items.extend(session());
+    for item in &mut items {
+        if let What::ConnOpen(open) = &mut item.what {
+            open.unique_id = "host_078".into();
+        }
+    }
+    events(&items)
+}
+
+#[track_caller]
+fn assert_same_events(items: &[Item]) {
+    let (ours, theirs) = (events(items), session_events());
+    assert!(theirs.len() > 100, "{}", theirs.len());
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert_eq!(ours, theirs);
+    }
+    assert_eq!(ours.len(), theirs.len());
+}
+
+/// Returns the times of the frames, in ms.
+fn offsets_ms(items: &[Item]) -> Vec<u128> {
+    let frames = items.iter().filter(|item| matches!(item.what, What::Frame(_)));
+    frames.map(|item| item.offset.as_millis()).collect()
+}
