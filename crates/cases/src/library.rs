@@ -43,10 +43,6 @@ const KNOWN: [Facts; 2] = [
             ("rate-limited-untold", UNTOLD),
             ("bad-gzip", DAMAGED),
             ("truncated-protobuf", DAMAGED),
-            (
-                "burst",
-                "when the room closes the connection, it drops up to 32 frames that it has received and not decoded",
-            ),
         ],
         seen: "7.0.1",
     },

@@ -60,8 +60,13 @@ impl Plan {
         };
         let (tape, right, repeated) = self.whole_shows.run(prepare).await?;
         let started = clock::now();
-        let script =
-            Scenario { speed: self.speed, end: End::Control, recording: DEMO.into(), ..script(case)? };
+        let script = Scenario {
+            speed: self.speed,
+            end: End::Control,
+            close_after_ms: READ_MAX_MS,
+            recording: DEMO.into(),
+            ..script(case)?
+        };
         let played = tape.clone();
         let scenario = ScenarioFile::from(script).with_opener(DEMO, move || played.open());
         let mock = MockTikTok::start(scenario).await?;
@@ -214,6 +219,10 @@ fn received(
     });
     opening.into_iter().chain(frames)
 }
+
+/// Time after the end of a room for a client to read the rest and to leave, in milliseconds. Some lose what they have
+/// received and not decoded if the room closes the connection.
+const READ_MAX_MS: u64 = 30_000;
 
 /// Number of the connection of all that was sent: a client may not care which it was.
 const CONNECTION: u32 = 1;
