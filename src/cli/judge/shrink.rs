@@ -133,6 +133,7 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
     let patience = Patience {
         as_before,
         quiet: QUIET,
+        settled: QUIET,
         second_thoughts: Duration::ZERO,
         afterwards: Duration::ZERO,
         ..Patience::FULL

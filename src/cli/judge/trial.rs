@@ -343,6 +343,8 @@ impl<V: Venue> Trial<'_, V> {
         // When it last computed, and until when it may: what it has received may be unprocessed yet.
         let (mut looked, mut work, mut worked) = (over, child.work(), None);
         let (mut until, mut is_computing) = (over + self.patience.talking, false);
+        // What was wrong, and since when.
+        let mut wrong = (Vec::new(), over);
         let still = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
@@ -363,9 +365,12 @@ impl<V: Venue> Trial<'_, V> {
             if now < worked.unwrap_or(over) + self.patience() {
                 continue;
             }
-            let is_right =
-                self.venue.is_closed() || printed.with(|(output, _)| self.compare(output).is_empty());
+            let failures = printed.with(|(output, _)| self.compare(output));
+            let is_right = self.venue.is_closed() || failures.is_empty();
             right = if is_right { right.or(Some(now)) } else { None };
+            if wrong.0 != failures {
+                wrong = (failures, now);
+            }
             let last = printed.with(|(_, last)| *last).max(over);
             // Some print their totals again and again.
             let has_settled = right.is_some_and(|since| now >= since + self.patience.settled);
@@ -381,10 +386,12 @@ impl<V: Venue> Trial<'_, V> {
                 None if now < quiet + self.patience.second_thoughts => {}
                 None if worked
                     .is_some_and(|at| now < at + self.patience.second_thoughts.max(WORK_LOOK * 2)) => {}
-                _ if is_computing && (right.is_none() || self.owes_a_verdict()) => {
-                    break Some(Still::Computing(now - over));
+                _ => {
+                    // Others compute all the time, with numbers that stay.
+                    let is_counting = right.is_none() && now < wrong.1 + self.patience.settled;
+                    let is_unfinished = is_computing && (is_counting || self.owes_a_verdict());
+                    break is_unfinished.then(|| Still::Computing(now - over));
                 }
-                _ => break None,
             }
         };
         let has_result = self.has_result();

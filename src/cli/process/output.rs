@@ -157,6 +157,9 @@ pub(crate) fn say(text: impl fmt::Display) -> Result<(), Problem> {
     flushed(io::stdout().write_all(text.to_string().as_bytes()))
 }
 
+/// Indentation of details in a report.
+const DETAILS: &str = "        ";
+
 /// Prints lines for people to stdout. In a terminal, those that are too long go on below, indented like details; but not
 /// commands, which people copy, nor quoted output.
 pub(crate) fn say_lines(text: &str) -> Result<(), Problem> {
@@ -175,9 +178,6 @@ fn wrapped(text: &str, columns: usize) -> String {
         .map(|line| if is_whole(line) { line.to_owned() } else { textwrap::fill(line, &options) });
     Vec::from_iter(lines).join("\n")
 }
-
-/// Indentation of details.
-const DETAILS: &str = "        ";
 
 /// Prints a report as JSON to stdout.
 pub(crate) fn say_json(report: &impl Serialize) -> Result<(), Problem> {
