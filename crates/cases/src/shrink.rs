@@ -6,7 +6,9 @@
 //! the other runs are short.
 //!
 //! Several candidates can be tried at once. They are those that the search probably needs after the ones under way,
-//! and answers are remembered until it gets there. So the result depends on the answers, but not on their order.
+//! and answers are remembered until it gets there. Callers ask with [`Shrink::propose`] for as many as they can try, and
+//! give each an [`Shrink::answer`], in any order; nothing is left to try if none is proposed and none is under way. So the
+//! result depends on the answers, but not on their order.
 
 mod search;
 mod show;

@@ -1,5 +1,8 @@
 //! Converts the observed traffic of a client with TikTok LIVE to items: HTTP exchanges, and the messages of
 //! sockets.
+//!
+//! Callers report exchanges at any time, and for each socket [`Observer::open`], any number of frames and troubles, and
+//! [`Observer::close`]; at the end [`Observer::finish`]. They take the items after each report.
 
 use std::{collections::BTreeMap, time::Duration};
 

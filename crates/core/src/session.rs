@@ -1,5 +1,8 @@
-//! The conversation with a room, from opening the socket to the end, as a state machine. Callers report
-//! events and the time; they ask for messages to send, the next timeout and the outcome.
+//! The conversation with a room, from opening the socket to the end, as a state machine.
+//!
+//! Callers report events and the time (`handle_…`). After each, they send what [`Session::poll_transmit`] returns until it
+//! returns nothing, end if there is an [`Session::outcome`], and otherwise wait until [`Session::poll_timeout`] for
+//! another event.
 
 mod rate;
 
