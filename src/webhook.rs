@@ -33,13 +33,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-/// Maximum time for a response.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How to deliver events.
 #[derive(Debug)]
 pub struct Options {
-    /// Which events to deliver.
     pub filter: Filter,
     /// Key of the signatures; without one, requests are not signed.
     pub secret: Option<Secret>,
@@ -64,7 +61,6 @@ pub trait Post: Send + Sync + 'static {
 /// The relevant part of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Response {
-    /// HTTP status.
     pub status: u16,
     /// Delay that the server requests.
     pub retry_after: Option<Duration>,

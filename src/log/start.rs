@@ -21,7 +21,6 @@ use crate::settings::{Level, Log, LogFormat};
 const WAITING_LINES_MAX: usize = 4_096;
 /// Maximum size of a log file before it is rotated, in bytes.
 const FILE_BYTES_MAX: u64 = 10 << 20;
-/// Maximum number of rotated log files.
 const OLDER_FILES_MAX: usize = 5;
 
 /// Waits on drop, for about a second at most, until the last lines are written.

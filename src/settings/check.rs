@@ -16,7 +16,6 @@ use super::{
     value::Address,
 };
 
-/// Minimum length of a bearer token, in bytes.
 const BEARER_BYTES_MIN: usize = 16;
 
 /// Valid range of a backlog, in events. Half of the minimum exceeds the events of a typical frame.
@@ -67,7 +66,6 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     problems
 }
 
-/// Hint for invalid bearer tokens.
 pub const TOKEN_HINT: &str =
     "use 16 to 256 letters, digits or -._~, or run `livetape token` to generate a token";
 

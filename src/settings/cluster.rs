@@ -6,7 +6,6 @@ use livetape_core::error::{Code, Problem};
 
 use super::table::Cluster;
 
-/// Maximum length of a cluster's name, in bytes.
 const NAME_BYTES_MAX: usize = 32;
 /// Valid range of a lease.
 const LEASE: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(60);

@@ -7,9 +7,7 @@ use super::value::{Form, Value, quoted};
 /// Number of times that a recording is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Laps {
-    /// This many times.
     Times(NonZeroU32),
-    /// Until stopped.
     Endless,
 }
 

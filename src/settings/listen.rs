@@ -4,12 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::value::{Form, Value, quoted};
 
-/// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen(pub SocketAddr);
 
 impl Listen {
-    /// Returns a port of loopback.
     #[must_use]
     pub const fn loopback(port: u16) -> Self {
         Self(SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port))

@@ -43,16 +43,11 @@ pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";
 
-/// Origin of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// Command line.
     Flag,
-    /// Environment variable.
     Env,
-    /// Settings file.
     File,
-    /// Default value.
     #[default]
     Default,
 }
@@ -71,13 +66,11 @@ impl fmt::Display for Origin {
 /// Settings with the origin of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolved {
-    /// Values in effect.
     pub settings: Settings,
     origins: BTreeMap<String, Origin>,
 }
 
 impl Resolved {
-    /// Returns the origin of a key's value.
     #[must_use]
     pub fn origin(&self, key: &Key) -> Origin {
         self.origins.get(&key.path()).copied().unwrap_or_default()
@@ -88,9 +81,7 @@ impl Resolved {
 pub struct Sources<'a> {
     /// Path and text of the settings file.
     pub file: Option<(&'a Path, &'a str)>,
-    /// Looks up an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<OsString>,
-    /// Flags on the command line.
     pub flags: &'a [(&'static Key, OsString)],
 }
 

@@ -2,7 +2,6 @@
 
 use super::value::{Address, Form, Value, quoted};
 
-/// Schemes of NATS.
 const SCHEMES: [&str; 2] = ["nats", "tls"];
 /// Example for error messages.
 const EXAMPLE: &str = "write it like nats://127.0.0.1:4222";

@@ -5,9 +5,7 @@ use livetape_core::secret::Secret;
 /// A client of `/ws/{token}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
-    /// Token that the client sends.
     pub token: Secret,
-    /// Name of the client.
     pub name: String,
     /// TikTok user whose room the token opens.
     pub user: Option<String>,

@@ -8,15 +8,12 @@ use livetape_engine::recorder::{Rotate, Sync};
 /// Type of a value in TOML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A string.
     Text,
     /// A whole number.
     Number,
-    /// A number or a string.
     NumberOrText,
     /// `true` or `false`.
     Switch,
-    /// A list of strings.
     List,
     /// A string. In a settings file, relative paths are resolved against the folder of the file.
     Path,
@@ -338,9 +335,7 @@ macro_rules! choice {
 }
 
 choice! {
-    /// Format of log lines.
     LogFormat {
-        /// Readable text.
         Text = "text",
         /// One JSON object per line.
         Json = "json",

@@ -30,8 +30,6 @@ const WORDS_SHOWN_MAX: usize = 3;
 pub struct Name(String);
 
 impl Name {
-    /// Parses a name.
-    ///
     /// # Errors
     /// `bad_request` for unknown names; the hint suggests the nearest one.
     pub fn parse(text: &str) -> Result<Self, Problem> {
@@ -45,7 +43,6 @@ impl Name {
         Err(problem.hint(nearest::hint(text, &known)))
     }
 
-    /// Returns the name as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -65,7 +62,6 @@ impl Name {
             .unwrap_or_default()
     }
 
-    /// Whether it is about one user.
     #[must_use]
     pub fn is_user(&self) -> bool {
         self.0.starts_with(OF_USER)
@@ -99,9 +95,7 @@ impl Name {
 /// A value that a command said. Numbers are in decimal, without separators and leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// What it says.
     pub name: Name,
-    /// The value.
     pub value: String,
 }
 
@@ -250,9 +244,8 @@ fn is_of_word(c: char) -> bool {
 /// What is right: the least and the most that a client can have counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Right<'a> {
-    /// The least.
     pub least: &'a Truth,
-    /// The most. If nothing was lost, it is the same.
+    /// The same as `least` if nothing was lost.
     pub most: &'a Truth,
 }
 
@@ -278,7 +271,6 @@ impl<'a> Right<'a> {
         tops.map(smol_str::SmolStr::as_str).collect()
     }
 
-    /// Whether a value is right.
     fn is(self, name: &Name, got: &str) -> bool {
         if name.is_word() {
             // Without gifts, any word is right.

@@ -66,7 +66,6 @@ impl Library {
         })
     }
 
-    /// Returns what the library itself does wrong in a case, if that is known.
     #[must_use]
     pub fn defect(&self, case: &str) -> Option<String> {
         let Facts { name, defects, seen, .. } = self.known;

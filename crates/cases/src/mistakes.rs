@@ -104,7 +104,6 @@ pub fn explain(
     explain_by(&Show::new(events, breaks, starts), what, got, of_feed)
 }
 
-/// Explains it by the mistakes that are possible.
 fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mistake) -> bool) -> Explanation {
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let truth = show.truth();
@@ -143,7 +142,6 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
 const OF_FEED: [&str; 2] = ["every_final", "only_last_increment"];
 /// A mistake of clients without the feed's `repeatDelta`, which have to remember each streak.
 const OF_LIBRARIES: &str = "forgotten_streak";
-/// What a client with it does.
 const REPEATING: &str = "counting messages again that were sent again with the same id";
 
 /// Like [`explain`], for a client that got some messages more than once: `all` are the events of all of them, and

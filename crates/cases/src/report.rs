@@ -21,14 +21,10 @@ pub const PLAIN: &str = "plain";
 /// Code of the mistake to count messages again that were sent again.
 pub(crate) const REPEATED: &str = "repeated_messages";
 
-/// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Name of the case.
     pub case: &'static str,
-    /// The verdict.
     pub verdict: Verdict,
-    /// Time that the case took.
     pub took: Duration,
     /// What was wrong; empty unless the case failed.
     pub failures: Vec<Failure>,
@@ -44,12 +40,9 @@ pub struct Outcome {
     pub again: String,
 }
 
-/// Verdict on a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Everything was right.
     Passed,
-    /// Something was wrong.
     Failed,
     /// The case did not run, for this reason.
     Skipped(String),
@@ -64,14 +57,11 @@ pub struct Candidate {
     pub shown_by: &'static str,
 }
 
-/// Something that was wrong in a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
     /// Name of the number, or what else was wrong: `output`, `connection`, `exit`, …
     pub what: String,
-    /// The right value.
     pub expected: Option<String>,
-    /// The command's value.
     pub got: Option<String>,
     /// Code of the mistake that explains the value, such as `only_repeat_end`.
     pub diagnosis: Option<&'static str>,
@@ -83,7 +73,6 @@ pub struct Failure {
     pub detail: Option<String>,
     /// What the library itself does wrong in this case.
     pub known: Option<String>,
-    /// What the client does in many cases, for one reason.
     pub habit: Option<Habit>,
 }
 
@@ -97,7 +86,6 @@ pub enum Habit {
 }
 
 impl Outcome {
-    /// Returns the outcome of a case that did not run.
     #[must_use]
     pub fn skipped(case: &'static str, why: &str) -> Self {
         Self {
@@ -142,7 +130,6 @@ impl Outcome {
     }
 }
 
-/// What reports say of a failure that `plain` has, too.
 const AS_IN_PLAIN: &str = "the same as in plain";
 
 impl Failure {
@@ -168,7 +155,6 @@ impl Failure {
         }
     }
 
-    /// Creates a failure without values.
     #[must_use]
     pub fn new(what: &str, message: &str) -> Self {
         Self { what: what.to_owned(), message: message.to_owned(), ..Self::default() }
@@ -205,7 +191,6 @@ pub fn moment(at: Duration) -> String {
     format!("{minutes}:{:02}.{}", tenths / 10 % 60, tenths % 10)
 }
 
-/// Quotes a text in a message.
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", clean(text))
 }
@@ -271,7 +256,6 @@ pub fn summary(outcomes: &[Outcome], took: Duration) -> String {
     format!("{passed} of {all} {cases} passed in {seconds} s{skipped}{end}")
 }
 
-/// Returns the client library of the command, if it told its name.
 fn library(outcomes: &[Outcome]) -> Option<&Library> {
     outcomes.iter().find_map(|outcome| outcome.library.as_ref())
 }
@@ -295,7 +279,6 @@ fn habits(outcomes: &[Outcome]) -> impl Iterator<Item = String> {
     })
 }
 
-/// What a client that tries too often should do.
 const BACKOFF: &str = "wait longer after each failed attempt, and start over only once the show goes on";
 
 /// Formats mistakes: what a client does that makes each, and its code.
@@ -343,7 +326,6 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
     Some(Conclusion { mistakes: mistakes.into_keys().collect(), text })
 }
 
-/// What reports say if every case failed in the same way.
 const ALIKE: &str = "every case failed in the same way";
 
 /// Returns the first case if all that ran failed with the same single message, and there are several.
@@ -389,7 +371,6 @@ fn case_json(outcome: &Outcome) -> Value {
     case
 }
 
-/// Numbers of cases.
 #[derive(Default)]
 struct Counts {
     passed: usize,

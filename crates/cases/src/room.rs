@@ -24,19 +24,16 @@ const SILENCE_MAX: Duration = Duration::from_secs(90);
 pub struct Room {
     /// Name of a scenario of the mock; every user is live without one.
     pub scenario: Option<&'static str>,
-    /// What a client can receive.
     pub course: Course,
 }
 
 impl Room {
-    /// Nothing happens.
     pub const PLAIN: Self = Self { scenario: None, course: Course::Whole };
 }
 
 /// What a client can receive of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
-    /// Everything.
     Whole,
     /// Everything, but not always with the ids that show what was sent before.
     Repeats,
@@ -68,7 +65,6 @@ pub enum Seen {
 /// What clients did in a room so far.
 #[derive(Clone, Debug, Default)]
 pub struct Conduct {
-    /// What they did wrong.
     pub complaints: Vec<Failure>,
     /// What they were waited for in vain to do.
     pub left_undone: Option<String>,
@@ -133,7 +129,6 @@ impl Awaited {
 }
 
 impl Conduct {
-    /// Takes in what happened at a time.
     pub fn see(&mut self, at: Duration, seen: Seen) {
         match seen {
             Seen::Request(path) => {
@@ -198,7 +193,7 @@ impl Conduct {
         self.complaints.push(Failure { habit, ..Failure::new("connection", message) });
     }
 
-    /// Returns what clients are waited for to do. `is_over` is whether the room has ended.
+    /// `is_over` is whether the room has ended.
     #[must_use]
     pub fn awaited(&self, is_over: bool) -> Option<&str> {
         self.awaited.as_ref().filter(|awaited| !awaited.is_over(is_over)).map(|awaited| awaited.what.as_str())
@@ -218,7 +213,6 @@ impl Conduct {
         self.rejected_until
     }
 
-    /// Whether a WebSocket was ever opened.
     #[must_use]
     pub fn was_opened(&self) -> bool {
         self.opened > 0

@@ -13,7 +13,6 @@ use livetape_core::{
 pub const BACK_MAX: Duration = Duration::from_secs(30);
 /// Time for which attempts are counted after the end of a show.
 pub const AFTER_END: Duration = Duration::from_secs(15);
-/// Maximum number of attempts in [`AFTER_END`].
 pub const ATTEMPTS_AFTER_END_MAX: usize = 2;
 /// Time for which attempts are counted if the feed never opens.
 pub const REFUSED_FOR: Duration = Duration::from_secs(20);
@@ -34,14 +33,12 @@ pub struct Script {
     pub refused: &'static [Answer],
     /// What every attempt gets: the feed never opens.
     pub always: Option<Answer>,
-    /// What happens during the show.
     pub breaks: &'static [Break],
     /// Whether the server closes all sockets with 1000 at the end of the show, and stays.
     pub ends: bool,
 }
 
 impl Script {
-    /// Nothing happens.
     pub const NONE: Self =
         Self { late: Duration::ZERO, refused: &[], always: None, breaks: &[], ends: false };
 
@@ -79,21 +76,17 @@ pub enum Answer {
 /// A break during the show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Break {
-    /// Where it happens.
     pub at: Place,
-    /// What happens.
     pub how: How,
 }
 
 impl How {
-    /// Whether the show starts over.
     #[must_use]
     pub fn starts_over(self) -> bool {
         matches!(self, Self::StartOver | Self::Restart)
     }
 }
 
-/// A place in a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// After this many hundredths of the events.
@@ -115,7 +108,6 @@ pub enum How {
     LosePosition,
     /// A message of an unknown type is sent, and from then on each event has an unknown key.
     Newer,
-    /// The recording starts over.
     StartOver,
     /// The server closes it with 1001 and forgets everything, as if it had been started again, and the recording
     /// starts over.
@@ -138,7 +130,6 @@ pub struct Spot {
     pub offset: Duration,
 }
 
-/// Returns where the breaks of a script happen.
 #[must_use]
 pub fn spots(items: impl IntoIterator<Item = Item>, breaks: &[Break]) -> Vec<Spot> {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });

@@ -24,7 +24,6 @@ use livetape_core::recording::Item;
 use search::Search;
 use show::{Gone, Show};
 
-/// The search for a small show.
 #[derive(Debug)]
 pub struct Shrink {
     original: Vec<Item>,
@@ -79,7 +78,6 @@ impl Shrink {
         }
     }
 
-    /// Takes the answer for a candidate.
     pub fn answer(&mut self, candidate: &Candidate, still_fails: bool) {
         self.answers.insert(hash(&candidate.0), Some(still_fails));
         self.advance();
@@ -91,7 +89,6 @@ impl Shrink {
         self.is_done
     }
 
-    /// Returns the show of a candidate.
     #[must_use]
     pub fn items(&self, candidate: &Candidate) -> Vec<Item> {
         self.show.items(&candidate.0)

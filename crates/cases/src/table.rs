@@ -20,9 +20,7 @@ use crate::{
 pub struct Case {
     /// Name in commands and reports, unique in its suite.
     pub name: &'static str,
-    /// What the client connects to.
     pub suite: Suite,
-    /// What is changed or broken.
     pub group: Group,
     /// What happens.
     pub what: &'static str,
@@ -30,11 +28,8 @@ pub struct Case {
     pub right: &'static str,
     /// The first version with this case.
     pub since: &'static str,
-    /// How the show is changed.
     pub change: Option<Change>,
-    /// What happens to the connections to the feed.
     pub script: Script,
-    /// What happens in the room.
     pub room: Room,
 }
 
@@ -57,7 +52,6 @@ impl Case {
 }
 
 impl Suite {
-    /// Returns the name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -77,8 +71,6 @@ impl Suite {
         self.cases().map(|case| case.name.len() + 1).max().unwrap_or_default()
     }
 
-    /// Returns the case with this name.
-    ///
     /// # Errors
     /// `bad_request`; the hint suggests the nearest case.
     pub fn find(self, name: &str) -> Result<&'static Case, Problem> {
@@ -94,9 +86,7 @@ impl Suite {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
-    /// The show.
     Show,
-    /// The connection.
     Connection,
     /// The replay: only cases that are named run.
     Replay,

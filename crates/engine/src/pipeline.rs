@@ -37,7 +37,7 @@ pub enum Pacing {
 }
 
 impl Pipeline {
-    /// Creates a pipeline to `hub`. `shutdown` stops waiting for slow subscribers.
+    /// `shutdown` stops waiting for slow subscribers.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
         Self { tap: None, decoder, hub, shutdown, skipped: 0 }
@@ -150,7 +150,6 @@ impl Pipeline {
         self.publish(pacing).await;
     }
 
-    /// Returns the decoder, for queries and for reporting losses.
     pub fn decoder(&mut self) -> &mut Decoder {
         &mut self.decoder
     }

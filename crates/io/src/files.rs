@@ -19,7 +19,6 @@ pub use spool::{Spool, SpoolReader, SpoolWriter};
 pub const NAME_BYTES_MAX: usize = 238;
 /// Maximum size of a small file, such as settings or a scenario, in bytes.
 pub const READ_BYTES_MAX: u64 = 1 << 20;
-/// Error in opening or creating a file.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
@@ -46,7 +45,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns advice on what to do.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {

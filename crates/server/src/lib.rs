@@ -52,35 +52,25 @@ pub use ws::{
 };
 use ws::{feeds::Feeds, registry::Sockets};
 
-/// The parts of a server: the hub, the control handle and the configuration.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Source of the events.
     pub hub: Hub,
-    /// Handle for orders to the sources.
     pub control: Control,
-    /// Access rules and limits.
     pub config: Config,
 }
 
-/// Access rules and limits of the server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Hosts, origins and tokens that are allowed.
     pub access: Access,
-    /// Limits of connections.
     pub bounds: Bounds,
     /// Certificate for `https://` and `wss://`; without one, the server speaks plain HTTP only.
     pub tls: Option<Tls>,
     /// Maximum number of concurrent feed subscribers. Others get `capacity`: close code 4102, or 503.
     pub subscribers_max: usize,
-    /// Limits of each WebSocket.
     pub sockets: Limits,
-    /// Limits of client messages, rooms and metadata.
     pub lobby: lobby::Limits,
     /// Returns the number of lines that the log of this process has lost, for statistics and metrics.
     pub lost_log_lines: fn() -> u64,
-    /// Where recordings are stored, and limits of uploads.
     pub recordings: Recordings,
     /// What clients get instead of the feed, if a case says so.
     pub door: Option<Door>,
@@ -89,7 +79,6 @@ pub struct Config {
     pub handlers: Option<Handlers>,
 }
 
-/// Interval between log lines with broadcast statistics.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Default maximum number of concurrent feed subscribers.
@@ -129,7 +118,6 @@ const CLEANUP_MAX: Duration = Duration::from_secs(1);
 /// A listener that serves the feed in TikFinity's format, and nothing else.
 #[derive(Debug)]
 pub struct Tikfinity<L> {
-    /// Bound listener.
     pub listener: L,
     /// Its URL, which `GET /health` reports.
     pub url: String,

@@ -36,11 +36,9 @@ const LOST_MAX: usize = 3;
 /// A case, ready to be played. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Staged {
-    /// The case.
     pub case: &'static Case,
     /// The changed recording.
     pub tape: Tape,
-    /// What clients get instead of the feed.
     pub door: Door,
     gates: Gates,
     /// Where each break happens.
@@ -55,7 +53,6 @@ pub struct Staged {
 /// What has been seen so far.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// What the clients did wrong.
     pub complaints: Vec<Failure>,
     /// What clients are waited for to do.
     pub awaited: Option<String>,
@@ -107,7 +104,6 @@ impl Staged {
         breaks.map(|(place, _)| place.events).collect()
     }
 
-    /// Returns what has been seen so far.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.lock(|progress| progress.clone())

@@ -13,33 +13,25 @@ use crate::scrub::{Auditor, Finding, FindingKind};
 
 /// Maximum number of listed findings. All are counted.
 pub const FINDINGS_LISTED_MAX: usize = 1000;
-/// Maximum number of findings in the text.
 const FINDINGS_PRINTED_MAX: usize = 40;
 
-/// A finding and its record.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Found {
     /// Position of the record in the file.
     pub position: u64,
-    /// Number of the record.
     pub record: u32,
-    /// Time since the start of the stream, in milliseconds.
     pub offset_ms: u64,
-    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
 }
 
-/// Result of an audit.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Number of findings of each kind.
     pub counts: BTreeMap<FindingKind, u64>,
     /// The first [`FINDINGS_LISTED_MAX`] findings.
     pub findings: Vec<Found>,
-    /// Number of inspected records.
     pub records: u64,
     /// Damage of the file, which cannot be inspected.
     pub damage: Damage,

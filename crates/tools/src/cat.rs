@@ -41,7 +41,6 @@ pub fn json(record: &Record) -> Value {
     Value::Object(line)
 }
 
-/// Returns the line for a number of missing records.
 #[must_use]
 pub fn missing_json(records: u64) -> Value {
     json!({"type": "missing", "records": records})

@@ -16,30 +16,22 @@ use super::text::{COLUMNS_MAX, printable};
 /// Number of events per side in which to search for the next match.
 pub const WINDOW: usize = 2048;
 
-/// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "change", rename_all = "camelCase")]
 pub enum Change {
-    /// The event is only in the second stream.
     Added {
-        /// The event.
         event: Value,
     },
-    /// The event is only in the first stream.
     Removed {
-        /// The event.
         event: Value,
     },
-    /// The event is in both streams with different contents.
     Changed {
         /// The event in the first stream.
         event: Value,
-        /// The differing fields.
         fields: Vec<Field>,
     },
 }
 
-/// A differing field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Field {
     /// Path of the field, e.g. `data.user.nickname`.
@@ -50,21 +42,15 @@ pub struct Field {
     pub after: Value,
 }
 
-/// Number of differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Events in both streams.
     pub same: u64,
-    /// Events only in the second stream.
     pub added: u64,
-    /// Events only in the first stream.
     pub removed: u64,
-    /// Events with different contents.
     pub changed: u64,
 }
 
 impl Counts {
-    /// Whether there are no differences.
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.added + self.removed + self.changed == 0

@@ -14,14 +14,12 @@ const TAIL_BYTES: u64 = 256 << 10;
 /// Number of records in which to look for the header. It is the first record, unless the file is damaged.
 const HEAD_RECORDS_MAX: usize = 16;
 
-/// Summary of a recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Glance {
     /// The header, if it is readable.
     pub header: Option<HeaderInfo>,
     /// Offset of the last record; `None` if it is unknown.
     pub duration: Option<Duration>,
-    /// Whether the recording was sealed.
     pub sealed: bool,
 }
 

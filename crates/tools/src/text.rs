@@ -6,7 +6,6 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(super) use livetape_core::thousands::thousands;
 
-/// Maximum width of a line, in columns.
 pub(super) const COLUMNS_MAX: usize = 80;
 
 /// Formats an offset: `00:41:07.250`

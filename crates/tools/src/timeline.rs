@@ -14,7 +14,6 @@ use serde::Serialize;
 const COLUMNS: usize = 2048;
 /// Initial width of a column, in milliseconds.
 const COLUMN_MS_MIN: u64 = 1;
-/// Maximum number of buckets.
 pub const BUCKETS_MAX: usize = COLUMNS / 2;
 /// Maximum numbers of listed markers, gaps and connections.
 const LISTED_MAX: usize = 1000;
@@ -145,7 +144,6 @@ impl Chart {
         Timeline { bucket_ms: self.column_ms * each as u64, total, types, ..self.rest.clone() }
     }
 
-    /// Counts an event.
     pub(super) fn add_event(&mut self, offset: Duration, event: &Event) {
         if is_shown(event) {
             self.count(offset, event.kind());

@@ -13,24 +13,19 @@ use super::{
     text::{clock, count, thousands},
 };
 
-/// Maximum number of damaged stretches in the text.
 const DAMAGE_PRINTED_MAX: usize = 20;
 
-/// Result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-    /// Number of decoded frames.
     pub frames: u64,
     /// Number of batches in frames and HTTP responses.
     pub batches: u64,
-    /// Number of messages in the batches.
     pub messages: u64,
     /// Numbers of faults in frames, by stable name.
     pub faults: Faults,
     /// Number of frames and batches that could not be decoded completely.
     pub unreadable: u64,
-    /// State of the file.
     pub report: Report,
 }
 

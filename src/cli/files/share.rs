@@ -21,7 +21,6 @@ use crate::cli::{
     process::output::{Failure, FileFate, Written, file_problem, progress, say, say_json, say_made, write},
 };
 
-/// Maximum size of a file of words, in bytes.
 const WORDS_BYTES_MAX: u64 = 4 << 20;
 
 pub(crate) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {

@@ -202,7 +202,6 @@ impl Child {
         Work::default()
     }
 
-    /// Kills the process.
     pub(crate) fn kill(&mut self) {
         #[cfg(unix)]
         self.send_number(Number::KILL);

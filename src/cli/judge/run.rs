@@ -350,10 +350,8 @@ impl Run<'_> {
     }
 }
 
-/// Hint if the client did not use the proxy.
 pub(super) const IGNORES_PROXY: &str = "check that the client uses the proxy of HTTPS_PROXY: `fetch` in Node.js reads it from 22.21 and 24.0 on; \
     other clients need a setting, or hosts redirected with `livetape mock --tls`; set --clients 0 if no request is expected";
-/// Hint if the client did not use the mock.
 pub(super) const IGNORES_MOCK: &str = "send its requests to LIVETAPE_MOCK_URL, or use --mock-proxy for a client with fixed hosts; \
     set --clients 0 if no request is expected";
 

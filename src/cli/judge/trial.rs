@@ -38,7 +38,6 @@ use super::{
 };
 use crate::cli::process::ending::Signal;
 
-/// Maximum time until a command connects.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.
 const SHOW_MAX: Duration = Duration::from_secs(600);
@@ -52,7 +51,6 @@ const WORK_MIN: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
-/// Size of the buffer for output, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 /// Exit codes of shells for a command that SIGTERM or SIGKILL ended.
 const TERMINATED: u8 = 143;
@@ -61,7 +59,6 @@ const KILLED: u8 = 137;
 /// A case that ran.
 pub(super) struct Ran {
     pub(super) outcome: Outcome,
-    /// Whether the command connected.
     pub(super) has_connected: bool,
     pub(super) manner: Manner,
 }
@@ -86,7 +83,6 @@ pub(super) trait Venue: Sync {
     fn has_connected(&self) -> bool;
     /// Returns what is wrong if the command exited with this code and sent nothing.
     fn never_connected(&self, code: u8) -> Failure;
-    /// Whether the command was let in.
     fn is_let_in(&self) -> bool;
     /// Whether no client is ever let in, so that neither the numbers nor the exit code are judged.
     fn is_closed(&self) -> bool;

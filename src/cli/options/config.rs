@@ -33,7 +33,6 @@ const PREFIX: &str = "LIVETAPE_";
 /// Variables that are not settings: of flags, and those that `run` sets for its command.
 const OTHERS: [&str; 7] = ["CASE", "CDP", "CONFIG", "HTTP", "MOCK_URL", "RESULT", "TRUTH"];
 
-/// Returns the settings in effect.
 pub(crate) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
     Ok(resolved(flags)?.settings)
 }

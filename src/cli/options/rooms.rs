@@ -8,7 +8,6 @@ use crate::{
     settings::{self, SignForm},
 };
 
-/// Returns the options of a connection to `user`.
 pub(crate) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::LiveOptions {
     let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
     live::LiveOptions {

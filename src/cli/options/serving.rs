@@ -23,7 +23,6 @@ use crate::{
 #[cfg(unix)]
 const OTHERS_MAY_READ: u32 = 0o044;
 
-/// Returns the options of the server.
 pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
     let server = &settings.server;
     let access = Access {
@@ -182,7 +181,6 @@ fn bad(message: &str) -> Problem {
 
 /// Addresses of the server, as shown to users.
 pub(crate) struct Addresses {
-    /// Address of the feed.
     pub(crate) feed: String,
     /// Address of the REST API, without a trailing slash.
     pub(crate) rest: String,

@@ -22,7 +22,6 @@ use crate::{
 pub(crate) struct Webhook {
     options: Options,
     post: Network,
-    /// Number of events by outcome.
     pub(crate) counts: Arc<WebhookCounts>,
 }
 

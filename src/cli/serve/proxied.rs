@@ -27,9 +27,7 @@ use crate::{
 
 /// A running proxy, a running TLS server, or both. They stop when this is dropped.
 pub(crate) struct Fronts {
-    /// Address of the proxy.
     pub(crate) proxy: Option<SocketAddr>,
-    /// Address of the TLS server.
     pub(crate) tls: Option<SocketAddr>,
     /// File with the CA certificate.
     pub(crate) certificate: PathBuf,

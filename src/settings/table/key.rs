@@ -7,14 +7,11 @@ use super::{super::value::Form, Settings};
 /// A setting: its key in the file, flag and environment variable, and how it is parsed and shown.
 #[derive(Debug)]
 pub struct Key {
-    /// Section of the settings file.
     pub section: &'static str,
     pub(in crate::settings) raw_name: &'static str,
     pub(in crate::settings) docs: &'static [&'static str],
     pub(in crate::settings) flag: &'static str,
-    /// Environment variable.
     pub env: &'static str,
-    /// Type in TOML.
     pub form: Form,
     /// Whether its value is masked when shown.
     pub is_secret: bool,
@@ -60,7 +57,6 @@ impl Key {
         self.docs.iter().skip(1).copied().collect::<String>().trim().to_owned()
     }
 
-    /// Flag on the command line, if there is one.
     #[must_use]
     pub fn flag(&self) -> Option<Flag> {
         let (short, rest) = match self.flag.split_once(", ") {

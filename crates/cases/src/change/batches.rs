@@ -15,7 +15,6 @@ use livetape_core::{
 
 /// Maximum number of messages in a frame that a change adds.
 const FRAME_MESSAGES_MAX: usize = 100;
-/// First bytes of a compressed batch.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// `gift.type` of gifts that can be sent in streaks.
 const STREAKABLE: i32 = 1;
@@ -27,7 +26,6 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    /// Returns the messages of an item.
     pub(super) fn messages(&mut self, item: &Item) -> Option<Vec<Message>> {
         self.open(item).map(|(.., batch)| batch.messages)
     }
@@ -58,7 +56,6 @@ impl Batches {
         }
     }
 
-    /// Removes messages from an item, and returns them.
     pub(super) fn extract(
         &mut self,
         item: &mut Item,
@@ -138,7 +135,6 @@ pub(super) fn known(message: &Message) -> Option<Known> {
     }
 }
 
-/// The streaks so far.
 #[derive(Debug, Default)]
 pub(super) struct Streaks(HashSet<StreakKey>);
 

@@ -17,7 +17,6 @@ pub use decode::{counted, counted_with_repeats, events_of, truth_of, truth_with_
 use livetape_core::recording::Item;
 pub(crate) use pieces::{Piece, pieces};
 
-/// A change of a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Two users send the same gift in streaks that alternate, and one user two gifts.

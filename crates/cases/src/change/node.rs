@@ -68,7 +68,6 @@ fn edit_bytes(
 }
 
 impl Node {
-    /// Returns the fields of a message's payload.
     pub(super) fn of(message: &Message) -> Option<Self> {
         Self::read(Schema::of_method(&message.method)?, &message.payload)
     }
@@ -124,7 +123,6 @@ impl Node {
         str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// Returns a message in this one.
     pub(super) fn child(&self, name: &str) -> Option<Self> {
         let schema = self.field(name)?.kind.schema()?;
         let Some(Value::Bytes(bytes)) = self.value(name) else { return None };
@@ -161,7 +159,6 @@ impl Node {
         self.keep(|number| number != field.number);
     }
 
-    /// Removes all fields but one.
     pub(super) fn remove_all_but(&mut self, name: &str) {
         let kept = self.field(name).map(|field| field.number);
         self.keep(|number| Some(number) == kept);

@@ -21,7 +21,6 @@ const UNUSUAL: [&str; 4] = [
     "Z\u{351}\u{36b}\u{343}\u{489}a\u{321}\u{34a}\u{35d}l\u{334}\u{33f}g\u{335}\u{361}o\u{337}\u{30d}",
     "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466} \u{1f3f3}\u{fe0f}\u{200d}\u{1f308}",
 ];
-/// Length of a long name or text, in characters.
 const LONG_CHARS: usize = 1_000;
 /// Fields with the picture of a person.
 const PICTURES: [&str; 3] = ["avatar", "avatar_medium", "avatar_large"];

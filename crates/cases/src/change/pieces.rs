@@ -60,7 +60,6 @@ impl Piece {
         }
     }
 
-    /// Returns the user of its message.
     pub(crate) fn person(&self) -> Option<Person> {
         let messages = Batches::default().messages(&self.item)?;
         Node::of(messages.first()?)?.child("user").map(Person)

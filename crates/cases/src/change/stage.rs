@@ -27,7 +27,6 @@ pub(super) const TOTALS: [(&str, &str); 4] = [
     ("Social", "share_count"),
     ("RoomUserSeq", "viewer_count"),
 ];
-/// The totals that start over with each LIVE.
 const RESTARTING: std::ops::Range<usize> = 0..3;
 /// Index of the likes in [`TOTALS`].
 pub(super) const LIKES: usize = 0;
@@ -74,7 +73,6 @@ impl Stage {
         Some(Self { spots, made: 0, added: Vec::new() })
     }
 
-    /// Returns the middle.
     pub(super) fn middle(&self) -> Spot {
         self.spot(0)
     }

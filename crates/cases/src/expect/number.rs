@@ -6,7 +6,6 @@ use std::borrow::Cow;
 const SEPARATORS: [char; 9] = [',', '\'', '_', '.', ' ', '\u{a0}', '\u{202f}', '\u{2009}', '\u{2019}'];
 /// The minus sign of mathematics: programs print it or a hyphen.
 pub(super) const MINUS_SIGN: char = '\u{2212}';
-/// Signs of negative numbers.
 const MINUS: [char; 2] = ['-', MINUS_SIGN];
 /// The zeros of other digits: Arabic, Persian, Devanagari, Bengali, Thai and full-width.
 const ZEROS: [char; 6] = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ff10}'];

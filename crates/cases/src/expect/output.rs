@@ -11,12 +11,9 @@ pub const LAST_LINES: usize = 20;
 /// Maximum length of a line for the report, in bytes.
 const LAST_LINE_BYTES_MAX: usize = 1000;
 
-/// A stream that a command writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
     Stdout,
-    /// Standard error.
     Stderr,
 }
 
@@ -33,7 +30,6 @@ pub struct Output {
 }
 
 impl Output {
-    /// Creates the output of a command that has printed nothing yet.
     #[must_use]
     pub fn new(expectations: &[Expectation]) -> Self {
         let expected = expectations.iter().map(|expectation| (expectation.clone(), None)).collect();
@@ -58,7 +54,6 @@ impl Output {
         self.unfinished[1].1 = line;
     }
 
-    /// Returns the number of bytes printed.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::{Name, Said};
 use crate::report::quoted;
 
-/// Maximum size of the file, in bytes.
 pub const RESULT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Parses the file `LIVETAPE_RESULT`: an object such as `{"diamonds":114,"diamonds.alice":37,"chats":67}`. Values

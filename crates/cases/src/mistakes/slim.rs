@@ -45,7 +45,6 @@ pub(super) enum Details {
 }
 
 impl SlimEvent {
-    /// Returns what clients count by in an event.
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let id = event.id.as_deref().and_then(|id| id.split('~').next()).and_then(|id| id.parse().ok());

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::report::PLAIN;
 
-/// A mistake that clients make when they count.
 pub(super) struct Mistake {
     /// Its code. Variants of a mistake have the same code.
     pub(super) name: &'static str,
@@ -97,7 +96,6 @@ fn skip_rounded(memory: &mut Memory, _: &Show<'_>, _: usize, counted: &mut Count
     usize::from(counted.event.id.is_none_or(|id| memory.messages.insert(rounded(id))))
 }
 
-/// All mistakes.
 pub(super) const TABLE: &[Mistake] = &[
     obvious(
         "sum_of_repeat_count",

@@ -4,10 +4,9 @@ use std::{borrow::Cow, time::Duration};
 
 use super::{Counts, Failure, Outcome, Verdict, clean};
 
-/// Name of the suite.
 const SUITE: &str = "livetape test";
 
-/// Formats the outcomes as JUnit XML. `took` is the time of all cases together.
+/// `took` is the time of all cases together.
 #[must_use]
 pub fn junit(outcomes: &[Outcome], took: Duration) -> String {
     let Counts { failed, skipped, .. } = Counts::of(outcomes);

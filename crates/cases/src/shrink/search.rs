@@ -19,7 +19,6 @@ pub(super) struct Search {
     successes: u32,
 }
 
-/// A range of units.
 #[derive(Clone, Debug)]
 struct Block {
     range: Range<usize>,
@@ -51,7 +50,6 @@ impl Search {
         Self { round, gone, units: units.into(), blocks, answers: 0, successes: 0 }
     }
 
-    /// Returns what is gone from the smallest show so far.
     pub(super) fn gone(&self) -> &Gone {
         &self.gone
     }

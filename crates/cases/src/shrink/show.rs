@@ -30,10 +30,8 @@ pub(super) enum Unit {
     Gap(usize),
 }
 
-/// What was removed.
 pub(super) type Gone = BTreeSet<Unit>;
 
-/// A show in pieces.
 #[derive(Debug)]
 pub(super) struct Show {
     pieces: Vec<Piece>,

@@ -35,7 +35,6 @@ const PUBLISHED: [(&str, &str); 13] = [
     ("$JS.API.CONSUMER.>", "$JS.API.CONSUMER.INFO.livetape-NAME_main.probe"),
     ("_INBOX.>", "_INBOX.probe"),
 ];
-/// Subjects to subscribe to.
 const SUBSCRIBED: [&str; 5] = [
     "livetape.NAME.log.>",
     "livetape.NAME.node.>",

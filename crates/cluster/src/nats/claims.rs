@@ -17,7 +17,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Options, store::Store};
 use crate::ownership::{Ask, Lease, LeaseReply};
 
-/// Maximum number of slots in a cluster.
 pub const SLOTS_MAX: usize = 1_024;
 /// Interval at which a claim that another node has is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -59,7 +58,6 @@ struct Held {
     lease: Lease,
 }
 
-/// Who holds a claim.
 #[derive(Clone)]
 struct Holder {
     name: String,

@@ -16,15 +16,10 @@ use tokio::sync::oneshot;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Command {
-    /// See [`Order::Replay`].
     Replay(ReplayOrder),
-    /// See [`Order::Connect`].
     Connect(String),
-    /// See [`Order::Disconnect`].
     Disconnect(String),
-    /// See [`Order::Inject`].
     Inject(InjectRequest),
-    /// See [`Order::Test`].
     Test(String),
 }
 
@@ -32,15 +27,12 @@ pub(super) enum Command {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
-    /// To [`Command::Replay`].
     Replay(ReplayState),
     /// To [`Command::Connect`] and [`Command::Disconnect`].
     Status(Box<Status>),
-    /// To [`Command::Inject`].
     Injected(Injected),
     /// To [`Command::Test`].
     Check(Check),
-    /// The order was rejected.
     Refused(Refusal),
 }
 
@@ -48,7 +40,6 @@ pub(super) enum Reply {
 pub(super) struct Replier(Box<dyn FnOnce(Reply) + Send>);
 
 impl Replier {
-    /// Passes the reply on.
     pub(super) fn send(self, reply: Reply) {
         (self.0)(reply);
     }
@@ -91,7 +82,6 @@ impl Command {
         })
     }
 
-    /// Returns the order, and the reply to it.
     pub(super) fn into_order(self) -> (Order, Replied) {
         match self {
             Self::Replay(order) => {

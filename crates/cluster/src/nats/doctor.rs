@@ -13,7 +13,6 @@ use super::{
 };
 use crate::ownership::record::RECORD_BYTES_MAX;
 
-/// Number of measured round trips.
 const ROUND_TRIPS: usize = 5;
 /// An answer may take this part of a lease: an owner renews it four times in that time.
 const LEASE_PARTS: u32 = 4;

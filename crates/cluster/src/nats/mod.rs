@@ -48,7 +48,6 @@ pub struct Cluster {
     store: Store,
 }
 
-/// Membership of this process.
 pub struct Membership {
     /// The times in which this process owns the channel.
     pub terms: mpsc::Receiver<Term>,
@@ -79,7 +78,6 @@ impl Cluster {
         Ok(Self { options, link, store })
     }
 
-    /// Returns the name of this node.
     #[must_use]
     pub fn node(&self) -> &str {
         &self.options.node

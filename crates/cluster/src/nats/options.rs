@@ -15,10 +15,8 @@ use tracing::{debug, info, warn};
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Maximum interval between pings to NATS. Two without an answer mean that it is gone.
 const PING_INTERVAL_MAX: Duration = Duration::from_secs(5);
-/// Delay before NATS is tried again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
 
-/// Hint if a TLS handshake failed.
 const TLS_HINT: &str = "check the certificate of NATS and --nats-ca, or use nats:// if it has no TLS";
 /// Maximum number of denials that are kept.
 const DENIED_MAX: usize = 32;
@@ -28,7 +26,6 @@ const DENIED_MAX: usize = 32;
 pub struct Options {
     /// URLs of the servers of NATS, without users and passwords.
     pub urls: Vec<String>,
-    /// How this process identifies itself to NATS.
     pub login: Login,
     /// Certificates that TLS connections trust, instead of those of the system (PEM).
     pub ca: Option<PathBuf>,
@@ -45,11 +42,9 @@ pub struct Options {
 /// How a client identifies itself to NATS.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// Not at all.
     Anonymous,
     /// A user and a password.
     Password(String, Secret),
-    /// A token.
     Token(Secret),
     /// The seed of an NKey.
     Nkey(Secret),
@@ -195,7 +190,6 @@ fn note(connected: &watch::Sender<bool>, event: &Event) {
     }
 }
 
-/// Adds what NATS denies.
 fn note_denied(denied: &watch::Sender<Vec<String>>, text: &str) {
     if text.to_lowercase().starts_with("permissions violation") {
         denied.send_if_modified(|known| {

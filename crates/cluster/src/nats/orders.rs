@@ -63,7 +63,6 @@ struct Answered {
     reply: Option<Reply>,
 }
 
-/// Passes orders on.
 #[derive(Clone)]
 pub(super) struct Router {
     pub(super) client: Client,

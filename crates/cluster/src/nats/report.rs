@@ -17,14 +17,11 @@ const NODES_MAX: usize = 64;
 /// Number of reports that a node may miss before it counts as gone.
 const MISSES_MAX: u32 = 4;
 
-/// A node's report.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Report {
     version: u8,
-    /// The channel that the report is about.
     pub(super) channel: String,
     pub(super) state: NodeState,
-    /// What the node knows of the log.
     #[serde(flatten)]
     pub(super) known: LogView,
     /// State of the source, from the owner.
@@ -120,7 +117,6 @@ impl Nodes {
         }
     }
 
-    /// Returns what each node has lost, by its name.
     pub(super) fn losses(&self) -> impl Iterator<Item = (&str, &Losses)> {
         self.0.iter().map(|(node, noted)| (&**node, &noted.losses))
     }

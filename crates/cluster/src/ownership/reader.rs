@@ -36,30 +36,23 @@ pub enum Delivery {
     /// The events that follow belong to this stream. Earlier positions are only valid if the name is the
     /// same.
     Stream {
-        /// Name of the stream.
         name: String,
         /// Number of the last event before those that follow.
         head: u64,
     },
     /// Another ownership starts.
     Epoch {
-        /// The owner.
         node: String,
-        /// Number of the ownership.
         epoch: u64,
     },
     /// Acknowledged events with consecutive numbers.
     Events {
-        /// Number of the first.
         first: u64,
-        /// The events.
         events: Vec<Encoded>,
     },
     /// These events are no longer in the log. No subscriber can receive them from this node.
     Gap {
-        /// Number of the first missing event.
         first: u64,
-        /// Number of the last.
         last: u64,
     },
     /// A checkpoint: replaces what changes of events have added up to.
@@ -80,29 +73,21 @@ pub enum Fault {
     /// Its writer did not know the message before it, so it was published without an expected sequence.
     #[error("message {sequence} in the log claims to follow {after}, and follows {last}")]
     Unfenced {
-        /// Sequence of the message.
         sequence: u64,
-        /// The sequence that it claims to follow.
         after: u64,
-        /// The sequence before it.
         last: u64,
     },
     /// Its writer is not the owner.
     #[error("node {node:?} wrote to the log in epoch {epoch}, which is not the current one")]
     Stale {
-        /// The writer.
         node: String,
-        /// The epoch that it claims.
         epoch: u64,
     },
     /// It repeats or leaves out numbers.
     #[error("node {node:?} continued with number {number}; the last one is {head}")]
     Renumbered {
-        /// The writer.
         node: String,
-        /// Its first number.
         number: u64,
-        /// The last number before it.
         head: u64,
     },
 }
@@ -110,12 +95,10 @@ pub enum Fault {
 /// Messages may be missing before this one: read the log again after `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hole {
-    /// Sequence of the last message that was read.
     pub last: u64,
 }
 
 impl Reader {
-    /// Creates a reader that has read nothing.
     #[must_use]
     pub fn new(channel: &str) -> Self {
         Self {
@@ -276,7 +259,6 @@ impl Reader {
         }
     }
 
-    /// Returns the identity of the log.
     #[must_use]
     pub fn log(&self) -> u64 {
         self.log

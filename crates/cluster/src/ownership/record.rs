@@ -11,7 +11,6 @@ pub const VERSION: u8 = 1;
 pub const RECORD_BYTES_MAX: usize = (1 << 20) - (4 << 10);
 /// Maximum size of an event or a checkpoint, in bytes. The rest of the message is its envelope.
 pub const CONTENT_BYTES_MAX: usize = RECORD_BYTES_MAX - (4 << 10);
-/// Maximum number of events in a piece.
 pub const PIECE_EVENTS_MAX: usize = 4_096;
 /// Maximum number of an event or an ownership: larger numbers are not exact in every reader's JSON. A log
 /// that reaches half of it is not continued, so no record of an owner ever has a larger one.
@@ -43,21 +42,17 @@ pub struct Record {
     /// Identity of the log that the message is for. Another log may continue at the same sequence.
     #[prost(uint64, tag = "9")]
     pub log: u64,
-    /// The content. Always present in decoded records.
+    /// Always present in decoded records.
     #[prost(oneof = "Body", tags = "6, 7, 8")]
     pub body: Option<Body>,
 }
 
-/// The content of a record.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum Body {
-    /// Events.
     #[prost(message, tag = "6")]
     Piece(Piece),
-    /// The start of an ownership.
     #[prost(message, tag = "7")]
     Epoch(Epoch),
-    /// Everything that a successor must remember.
     #[prost(message, tag = "8")]
     Checkpoint(Checkpoint),
 }
@@ -68,7 +63,6 @@ pub struct Piece {
     /// Number of the first event.
     #[prost(uint64, tag = "1")]
     pub first: u64,
-    /// The events.
     #[prost(message, repeated, tag = "2")]
     pub events: Vec<Encoded>,
 }
@@ -76,7 +70,6 @@ pub struct Piece {
 /// A numbered event, encoded by its owner for the subscribers of all nodes.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Encoded {
-    /// The JSON.
     #[prost(bytes = "bytes", tag = "1")]
     pub json: Bytes,
     /// The JSON for subscribers with `gifts=final`; empty if it is the same.
@@ -123,28 +116,23 @@ pub enum Refused {
         oldest(VERSION)
     )]
     Version {
-        /// Version of the message.
         found: u8,
     },
     /// It is from livetape, but damaged or beyond a limit.
     #[error("a message in the log is damaged or too large ({bytes} bytes)")]
     Malformed {
-        /// Size of the message.
         bytes: usize,
     },
     /// It was meant for a log that was replaced before it arrived.
     #[error("a message in the log was meant for an earlier one")]
     OtherLog,
-    /// It belongs to another channel or cluster.
     #[error("a message in the log belongs to {channel:?}")]
     OtherChannel {
-        /// The channel that it names.
         channel: String,
     },
 }
 
 impl Refused {
-    /// Returns the stable code.
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
@@ -157,7 +145,6 @@ impl Refused {
 }
 
 impl Record {
-    /// Returns the message.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(HEAD_BYTES + self.encoded_len());

@@ -18,7 +18,6 @@ pub(super) struct Candidate {
     search: Pin<Box<dyn Future<Output = Result<FoundUser, Refusal>> + Send>>,
 }
 
-/// A user who was looked up.
 pub(super) struct FoundUser {
     permit: Permit,
     check: Check,

@@ -77,7 +77,6 @@ struct Kept {
     _task: Option<DropGuard>,
 }
 
-/// A room that is shown.
 pub(super) struct Shown {
     pub(super) user: String,
     /// Whether another order to connect must wait: the options of a mock's room are not those of the next

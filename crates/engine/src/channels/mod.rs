@@ -84,7 +84,6 @@ impl Leaving {
         }
     }
 
-    /// Returns the user who replaces the current one.
     fn replacement(&self) -> Option<String> {
         match self {
             Self::Replaced(user, ..) => Some(user.clone()),
@@ -95,19 +94,15 @@ impl Leaving {
 
 /// State of a channel: what it is attached to.
 enum State {
-    /// Nothing.
     Idle,
     /// Nothing, until it has enough subscribers. Then it connects to this user.
     Held(String),
     /// A room, or the attempt to find or open it.
     Room(Box<Wanted>),
-    /// A recording.
     Tape(Played),
-    /// Nothing any more.
     Over,
 }
 
-/// Which channel it is.
 enum Role {
     /// The main channel, which opens those of tokens, too.
     Main {
@@ -151,7 +146,6 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Creates a channel for `hub` that processes the orders of `control`.
     pub fn new(
         hub: Hub,
         control: &Control,

@@ -10,7 +10,6 @@ use livetape_feed::hub::Limits;
 
 use crate::source::{self, Summary, live as room_source};
 
-/// Options of a channel.
 #[derive(Clone, Debug)]
 pub struct ChannelOptions {
     /// Options for connecting to rooms; the user is filled in later.
@@ -23,7 +22,6 @@ pub struct ChannelOptions {
     pub rotate: Option<crate::recorder::Rotate>,
     /// How much of a recording a power failure may destroy.
     pub sync: crate::recorder::Sync,
-    /// Maximum length of a recording, in bytes.
     pub record_bytes_max: Option<u64>,
     /// Whether to end when the recorder fails, as in `record`. Otherwise serving continues without it.
     pub record_only: bool,
@@ -79,7 +77,6 @@ impl ChannelOptions {
 pub enum Record {
     /// `<user>-<utc>.bin` in this directory.
     Folder(PathBuf),
-    /// This file.
     File(PathBuf),
 }
 
@@ -94,7 +91,6 @@ pub struct Ended {
     pub is_lossy: bool,
     /// What rooms and their recordings lost.
     pub loss: Loss,
-    /// Paths of the recordings.
     pub recordings: Vec<PathBuf>,
     /// Why a recording failed.
     pub recorder: Option<Problem>,
@@ -103,8 +99,6 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Returns the exit code of the process.
-    ///
     /// # Errors
     /// The problem that has not been reported yet.
     pub fn exit_code(&self) -> Result<u8, Problem> {

@@ -45,7 +45,6 @@ struct LiveEnd {
     candidate: Option<Candidate>,
     /// Offset of the last item or deadline.
     last: Duration,
-    /// Whether a room was connected.
     was_connected: bool,
 }
 

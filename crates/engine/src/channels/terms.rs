@@ -29,16 +29,12 @@ use crate::{
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Intent {
-    /// Nothing.
     Idle {
-        /// Number of generations so far.
         generation: u32,
     },
     /// It is connected, or tries to connect, to a room.
     Live {
-        /// The host.
         user: String,
-        /// Number of generations so far.
         generation: u32,
         /// Whether the channel of the user belongs to the same process, and follows: see [`followed_user`].
         #[serde(default)]
@@ -46,12 +42,9 @@ pub(super) enum Intent {
     },
     /// The room of a token ended, and its sockets were closed with this code and reason.
     Ended {
-        /// WebSocket close code.
         code: u16,
-        /// The reason.
         reason: String,
     },
-    /// It plays a recording.
     Replay(Box<Position>),
 }
 

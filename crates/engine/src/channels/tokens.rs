@@ -35,7 +35,6 @@ use crate::{
 /// page causes no new connection.
 pub const LINGER: Duration = Duration::from_secs(30);
 
-/// A guard of a channel that was opened, or why it was not.
 type Opened = Result<ChannelGuard, Refusal>;
 
 /// Opens the channels of tokens' users. Clones share them.

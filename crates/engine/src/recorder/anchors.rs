@@ -17,7 +17,7 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// Creates the state. `start_ns` is the wall time of offset 0 from the header.
+    /// `start_ns` is the wall time of offset 0 from the header.
     pub(super) fn new(start_ns: Option<i64>) -> Self {
         Self { start_ns, due: ANCHOR_EVERY }
     }

@@ -50,7 +50,6 @@ pub const LIVE: &str = "live";
 /// Maximum time that [`Recorder::finish`] waits for the disk.
 pub const FINISH_WAIT: Duration = Duration::from_secs(10);
 
-/// Destination of a recording.
 pub trait Output: Write + Send + 'static {
     /// Makes the written data survive a power failure.
     ///
@@ -138,13 +137,11 @@ impl Recorder {
         self.tap.record(item);
     }
 
-    /// Returns another input of this recorder.
     #[must_use]
     pub fn tap(&self) -> Tap {
         self.tap.clone()
     }
 
-    /// Returns a gauge of this recorder.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
         Gauge { queue: Arc::clone(&self.tap.queue), failed: self.failed.clone() }

@@ -26,11 +26,9 @@ const NAMES_MAX: u32 = 10_000;
 /// Destination of a recording. Files are never overwritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// This file.
     File(PathBuf),
     /// A new file in a directory, which is created if missing.
     Folder {
-        /// Path of the directory.
         folder: PathBuf,
         /// User whose name the file gets.
         user: String,

@@ -20,14 +20,11 @@ pub const QUEUE_BYTES_MAX: usize = 32 << 20;
 /// Size of the write buffer, in bytes.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
-/// Options of a recording.
 #[derive(Clone, Debug)]
 pub struct RecorderOptions {
-    /// When data is passed to the operating system.
     pub flush: Flush,
     /// How much data a power failure may destroy.
     pub sync: Sync,
-    /// Maximum number of queued items.
     pub queue_items_max: usize,
     /// Maximum payload of queued items, in bytes.
     pub queue_bytes_max: usize,
@@ -128,9 +125,7 @@ impl fmt::Display for Sync {
 /// Limit at which a recording continues in a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotate {
-    /// After this many bytes.
     Bytes(u64),
-    /// After this time.
     Every(Duration),
 }
 

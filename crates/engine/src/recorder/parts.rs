@@ -80,7 +80,6 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// Returns the header of part 0.
 pub(super) fn first_header(mut header: Header) -> Header {
     let user = header.tags.get(USER_TAG).cloned().unwrap_or_default();
     let part_of = format!("{user}-{}", header.wall_anchor_ns.unwrap_or_default());
@@ -90,7 +89,7 @@ pub(super) fn first_header(mut header: Header) -> Header {
 }
 
 impl Parts {
-    /// Creates the state. `path` is the name that the user chose; `header` belongs to part 0.
+    /// `path` is the name that the user chose; `header` belongs to part 0.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
         (rotate, sync): (Rotate, Sync),

@@ -30,12 +30,10 @@ struct State {
     bytes: usize,
     /// Gap of the items dropped since the last entry.
     gap: Option<Gap>,
-    /// Total number of dropped items.
     lost: u64,
     closed: Option<Closed>,
 }
 
-/// An entry of the queue.
 #[derive(Debug)]
 pub(super) enum Queued {
     /// An item, and the wall time at which it arrived.
@@ -84,7 +82,6 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Takes the next entry, if there is one.
     pub(super) fn next(&self) -> Result<Option<Queued>, Closed> {
         let mut state = self.state.lock();
         if let Some(entry) = state.entries.pop_front() {
@@ -136,12 +133,10 @@ impl Queue {
         (state.entries.len(), state.bytes)
     }
 
-    /// Number of dropped items.
     pub(super) fn lost(&self) -> u64 {
         self.state.lock().lost
     }
 
-    /// Whether the queue accepts no more items.
     pub(super) fn is_closed(&self) -> bool {
         self.state.lock().closed.is_some()
     }
@@ -178,7 +173,6 @@ pub(super) fn lost(item: &Item, bytes: usize, reason: &str) -> Gap {
     }
 }
 
-/// Returns the length of a record's payload, in bytes.
 pub(super) fn payload_bytes(what: &What) -> usize {
     match what {
         What::Frame(frame) => frame.bytes.len(),

@@ -28,16 +28,13 @@ const OVERHEAD_BYTES_MAX: u64 = 4 << 10;
 /// [`Gap::reason`] of an item that exceeds the maximum size of a record.
 const TOO_LARGE: &str = "larger than a record may be";
 
-/// Result of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Number of records, including those that the recorder added.
     pub records: u64,
     /// Total length of the files, in bytes.
     pub bytes: u64,
-    /// Number of gaps.
     pub gaps: u64,
-    /// Number of dropped items.
     pub lost: u64,
     /// Offset of the last record.
     pub duration: Duration,
@@ -51,7 +48,6 @@ pub(super) enum Step {
     Written,
     /// The queue is empty: wait for an entry, but at most this long.
     Idle(Option<Duration>),
-    /// The recording is complete.
     Ended,
 }
 

@@ -318,7 +318,6 @@ struct EndsRoom {
 }
 
 impl Attachment {
-    /// Whether this channel opened the room.
     pub(crate) fn is_opener(&self) -> bool {
         self.opener.is_some()
     }

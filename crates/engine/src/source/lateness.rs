@@ -9,7 +9,6 @@ const LATE_US_MAX: u64 = 3_600_000_000;
 /// Number of frames at the start and at the end whose mean lateness is compared to calculate the drift.
 const DRIFT_FRAMES: usize = 100;
 
-/// The lateness of the frames of a replay.
 #[derive(Clone, Debug)]
 pub struct Lateness {
     all: Histogram<u64>,
@@ -25,7 +24,6 @@ impl Default for Lateness {
 }
 
 impl Lateness {
-    /// Records the lateness of a frame.
     pub fn record(&mut self, late: Duration) {
         let us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         self.all.saturating_record(us);
@@ -38,19 +36,17 @@ impl Lateness {
         }
     }
 
-    /// Number of measured frames.
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.all.len()
     }
 
-    /// Quantile of the lateness, in milliseconds. `share` is between 0 and 1.
+    /// `share` is between 0 and 1.
     #[must_use]
     pub fn quantile_ms(&self, share: f64) -> f64 {
         self.all.value_at_quantile(share) as f64 / 1e3
     }
 
-    /// Maximum lateness, in milliseconds.
     #[must_use]
     pub fn max_ms(&self) -> f64 {
         self.all.max() as f64 / 1e3

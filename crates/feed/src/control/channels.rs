@@ -41,11 +41,8 @@ pub enum Request {
 /// A replay for a single client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrivateReplay {
-    /// The recording.
     pub recording: Requested,
-    /// Playback speed.
     pub speed: Speed,
-    /// Start of the replay.
     pub start: Duration,
     /// Name of the case that changes the recording.
     pub case: Option<&'static str>,
@@ -63,11 +60,9 @@ pub enum Requested {
 /// The receiving end of channel requests.
 #[derive(Debug)]
 pub struct ChannelRequests {
-    /// Registry of the additional channels.
     pub registry: ChannelRegistry,
     /// Maximum number of rooms connected at the same time.
     pub max_live: usize,
-    /// Maximum number of private replays at the same time.
     pub max_replays: usize,
     /// Directory with the recordings that tokens refer to by name.
     pub recordings: PathBuf,
@@ -147,7 +142,6 @@ impl Channels {
         self.registry.find(user).map(|channel| channel.hub)
     }
 
-    /// Returns the status of that room's source.
     #[must_use]
     pub fn status(&self, user: &str) -> Option<Status> {
         self.registry.find(user).map(|channel| channel.status())
@@ -159,7 +153,6 @@ impl Channels {
         self.statuses().into_iter().filter_map(|channel| channel.user).collect()
     }
 
-    /// Returns all additional channels.
     #[must_use]
     pub fn statuses(&self) -> Vec<OpenChannel> {
         self.registry.channels()
@@ -171,7 +164,6 @@ impl Channels {
         self.registry.was_used()
     }
 
-    /// Number of subscribers of these channels.
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         self.statuses().iter().map(|channel| channel.hub.subscriber_count()).sum()
@@ -210,13 +202,12 @@ impl Beside {
 }
 
 impl ChannelRequests {
-    /// Returns what creates handles for the sources of additional channels.
     #[must_use]
     pub fn beside(&self) -> Beside {
         Beside(self.upstream.clone())
     }
 
-    /// Waits for the next request. Returns `None` when all handles are gone.
+    /// Returns `None` when all handles are gone.
     pub async fn next_request(&mut self) -> Option<Request> {
         self.requests.recv().await
     }

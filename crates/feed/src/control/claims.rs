@@ -24,7 +24,6 @@ pub enum Asked {
 /// A request to share the channel of a user with the other processes.
 #[derive(Debug)]
 pub struct Joining {
-    /// The user.
     pub user: String,
     /// This process's hub of the channel, [relayed](Hub::relayed).
     pub hub: Hub,
@@ -46,7 +45,6 @@ pub struct Joined {
 /// A request for a claim.
 #[derive(Debug)]
 pub struct Wanted {
-    /// What to claim.
     pub what: What,
     /// Whether to wait for a process that is gone, or for an answer.
     pub waits: bool,
@@ -95,8 +93,6 @@ impl Claims {
         give(others, asked).await.map(Some)
     }
 
-    /// Claims something.
-    ///
     /// # Errors
     /// `capacity` if other processes have it, another code if they cannot be reached.
     pub async fn take(&self, what: What, waits: bool) -> Result<Claim, Refusal> {

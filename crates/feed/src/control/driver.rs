@@ -19,18 +19,16 @@ impl Driver {
         }
     }
 
-    /// Takes the receiving end of channel requests. Returns `None` after the first call.
+    /// Returns `None` after the first call.
     pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
         self.channel_requests.take()
     }
 
-    /// Returns the rate limiter for the upstream.
     #[must_use]
     pub fn limit(&self) -> &Limit {
         &self.limit
     }
 
-    /// Returns what to ask for claims.
     #[must_use]
     pub fn claims(&self) -> &Claims {
         &self.claims
@@ -41,29 +39,24 @@ impl Driver {
         self.claims = claims;
     }
 
-    /// Returns a read-only view of the source's status.
     #[must_use]
     pub fn view(&self) -> View {
         View { shared: Arc::clone(&self.shared) }
     }
 
-    /// Returns the creator of injected events.
     pub fn injector(&mut self) -> &mut Injector {
         &mut self.injector
     }
 
-    /// Sets the function that processes tests.
     pub fn set_tester(&mut self, tester: Tester) {
         self.tester = tester;
     }
 
-    /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.lock().status()
     }
 
-    /// Updates the status of the source.
     pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
         self.shared.lock().update_status(change);
     }
@@ -76,17 +69,14 @@ impl Driver {
         });
     }
 
-    /// Updates the lateness of the replay's frames.
     pub fn set_lateness(&self, lateness: Lateness) {
         self.shared.lock().lateness = lateness;
     }
 
-    /// Updates the counters of rooms and recorders.
     pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
         change(&mut self.upstream.0.lock());
     }
 
-    /// Updates the state of the replay; `None` if there is none.
     pub fn set_replay(&self, state: Option<ReplayState>) {
         self.shared.lock().replay = state;
     }

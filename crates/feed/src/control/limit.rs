@@ -47,7 +47,6 @@ pub struct Pause {
     pub node: Arc<str>,
     /// The number that this process gave it.
     pub number: u64,
-    /// The remaining time.
     pub left: Duration,
 }
 
@@ -167,7 +166,6 @@ impl Limit {
         self.lookups.lock().forget(user);
     }
 
-    /// Returns the budget and its use.
     #[must_use]
     pub fn state(&self) -> LookupState {
         let paused = Some(self.left()).filter(|left| !left.is_zero());

@@ -108,7 +108,6 @@ pub struct View {
 }
 
 impl View {
-    /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.lock().status()
@@ -119,7 +118,6 @@ impl View {
 pub type Tester = Box<dyn Fn(String, Answer<Check>) + Send + Sync>;
 
 impl Control {
-    /// Creates a handle and the driver's end of it.
     #[must_use]
     pub fn new() -> (Self, Driver) {
         Self::with(Sources::default()).expect("an empty list of tokens is valid")
@@ -159,37 +157,31 @@ impl Control {
         Ok((control, driver))
     }
 
-    /// Returns the handle for additional channels.
     #[must_use]
     pub fn channels(&self) -> &Channels {
         &self.channels
     }
 
-    /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.lock().status()
     }
 
-    /// Returns the current user's name.
     #[must_use]
     pub fn username(&self) -> Option<String> {
         self.shared.lock().status.username.clone()
     }
 
-    /// Returns the state of the replay; `None` if there is none.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
         self.shared.lock().replay.clone()
     }
 
-    /// Returns the lateness of the replay's frames.
     #[must_use]
     pub fn lateness(&self) -> Lateness {
         self.shared.lock().lateness
     }
 
-    /// Returns the counters of rooms and recorders on all channels.
     #[must_use]
     pub fn upstream(&self) -> Upstream {
         self.upstream.0.lock().clone()
@@ -228,8 +220,6 @@ impl Control {
         give(&self.orders, |answer| Order::ConnectMock(room, answer)).await
     }
 
-    /// Disconnects the current user.
-    ///
     /// # Errors
     /// `not_found` if that is not the current user.
     pub async fn disconnect(&self, user: String) -> Result<Status, Refusal> {
@@ -253,7 +243,6 @@ impl Control {
         give(&self.orders, |answer| Order::Test(user, answer)).await
     }
 
-    /// Returns the rate limiter for the upstream.
     #[must_use]
     pub fn limit(&self) -> &Limit {
         &self.limit
@@ -264,7 +253,6 @@ impl Control {
         self.shutdown.cancel();
     }
 
-    /// Returns a token that is cancelled when the server shuts down.
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
         &self.shutdown
@@ -278,13 +266,11 @@ async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O
     answered.await.unwrap_or_else(|_| Err(shutting_down().into()))
 }
 
-/// Returns the error for orders that the server no longer takes.
 #[must_use]
 pub fn shutting_down() -> Problem {
     Problem::new(Code::ShuttingDown, "the server is shutting down")
 }
 
-/// The error for orders that need a replay.
 #[must_use]
 pub fn nothing_replayed() -> Problem {
     Problem::new(Code::NoReplay, "no replay is running")

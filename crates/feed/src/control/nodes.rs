@@ -60,11 +60,9 @@ pub struct NodeState {
 pub struct Figure {
     /// Its name. That of a counter ends in `_total`.
     pub name: &'static str,
-    /// Its help text.
     pub help: &'static str,
     /// Names and values of its labels.
     pub labels: Vec<(&'static str, &'static str)>,
-    /// Its value.
     pub value: u64,
 }
 
@@ -145,13 +143,11 @@ impl Control {
         self.shared.lock().nodes.clone()
     }
 
-    /// Returns them as `/status` shows them.
     #[must_use]
     pub fn nodes_status(&self) -> NodesStatus {
         NodesStatus { cluster: self.nodes() }
     }
 
-    /// Updates them.
     pub fn set_nodes(&self, nodes: Nodes) {
         self.shared.lock().nodes = Some(nodes);
     }

@@ -17,22 +17,18 @@ use super::{ReplayState, Status};
 /// An order to the running source, and the channel for its answer.
 #[derive(Debug)]
 pub enum Order {
-    /// Control the replay.
     Replay(ReplayOrder, Answer<ReplayState>),
     /// Connect to this user, and disconnect the current one.
     Connect(String, Answer<Status>),
     /// Connect to a room of a mock, if nothing else is connected or playing.
     ConnectMock(MockRoom, Answer<Status>),
-    /// Disconnect this user.
     Disconnect(String, Answer<Status>),
-    /// Broadcast a synthetic event.
     Inject(InjectRequest, Answer<Injected>),
     /// Test whether this user can be connected to, without connecting.
     Test(String, Answer<Check>),
 }
 
 impl Order {
-    /// Rejects the order, whatever its kind.
     pub fn refuse(self, refusal: impl Into<Refusal>) {
         let refusal = refusal.into();
         match self {
@@ -49,7 +45,6 @@ impl Order {
 /// A room of a mock that runs in this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MockRoom {
-    /// User of the room.
     pub user: String,
     /// URL of the mock.
     pub url: String,
@@ -60,7 +55,6 @@ pub struct MockRoom {
 pub struct Answer<T>(oneshot::Sender<Result<T, Refusal>>);
 
 impl<T> Answer<T> {
-    /// Returns an answer, and its receiver.
     #[must_use]
     pub fn new() -> (Self, oneshot::Receiver<Result<T, Refusal>>) {
         let (sender, receiver) = oneshot::channel();
@@ -79,17 +73,14 @@ impl<T> Answer<T> {
         self.0.is_closed()
     }
 
-    /// Reports success.
     pub fn accept(self, result: T) {
         self.send(Ok(result));
     }
 
-    /// Reports a rejection.
     pub fn refuse(self, refusal: impl Into<Refusal>) {
         self.send(Err(refusal.into()));
     }
 
-    /// Reports success or a rejection.
     pub fn send(self, result: Result<T, Refusal>) {
         drop(self.0.send(result));
     }
@@ -98,7 +89,6 @@ impl<T> Answer<T> {
 /// Why an order was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Refusal {
-    /// What went wrong.
     pub problem: Problem,
     /// Whether livetape retries by itself.
     pub retrying: bool,
@@ -147,7 +137,6 @@ pub struct Check {
     pub retry_after_ms: Option<u64>,
 }
 
-/// The error for orders about a user other than the current one.
 #[must_use]
 pub fn not_current(user: &str) -> Problem {
     let name = user.trim().trim_start_matches('@');
@@ -155,24 +144,19 @@ pub fn not_current(user: &str) -> Problem {
         .hint("see GET /status for the current user")
 }
 
-/// An order to a replay.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum ReplayOrder {
-    /// Resume.
     Play,
     /// Pause: nothing is broadcast until `Play`, `Step` or `Seek`.
     Pause,
     /// Seek to an offset; starts a new generation.
     Seek(Duration),
-    /// Change the speed.
     Speed(Speed),
     /// Pause, then broadcast this many further frames that contain events.
     Step(u32),
-    /// Repeat a range.
     Loop {
         /// Total number of laps, counting from now; `None` repeats without end.
         laps: Option<u32>,
-        /// Start of each lap.
         from: Duration,
         /// End of each lap; `None` for the end of the recording.
         to: Option<Duration>,

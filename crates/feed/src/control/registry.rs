@@ -12,18 +12,15 @@ use tokio_util::sync::DropGuard;
 use super::{Status, View, tokens::key};
 use crate::hub::{Hub, Limits};
 
-/// An additional channel.
 #[derive(Clone, Debug)]
 pub struct OpenChannel {
     /// User whose room it is; `None` for a private replay.
     pub user: Option<String>,
-    /// Hub with its events.
     pub hub: Hub,
     view: View,
 }
 
 impl OpenChannel {
-    /// Returns the status of its source.
     #[must_use]
     pub fn status(&self) -> Status {
         self.view.status()
@@ -33,14 +30,12 @@ impl OpenChannel {
 /// The right to read a channel, which stays open as long as this is held.
 #[derive(Debug)]
 pub struct ChannelGuard {
-    /// Hub of the channel.
     pub hub: Hub,
     _used: Option<Arc<()>>,
     _ends: Option<DropGuard>,
 }
 
 impl ChannelGuard {
-    /// Returns another guard of the same channel.
     #[must_use]
     pub fn another(&self) -> Self {
         Self { hub: self.hub.clone(), _used: self._used.clone(), _ends: None }
@@ -106,7 +101,6 @@ impl ChannelRegistry {
         Hub::relayed(String::new(), format!("{node}-{}", listed.opened), limits)
     }
 
-    /// Returns a guard of the channel of a user, if it is registered.
     #[must_use]
     pub fn guard(&self, user: &str) -> Option<ChannelGuard> {
         self.listed.lock().users.get(&key(user)).map(RegisteredChannel::guard)
@@ -138,7 +132,6 @@ impl ChannelRegistry {
         listed.users.len() < before
     }
 
-    /// Whether a token opens the room of this user.
     #[must_use]
     pub fn has_token(&self, user: &str) -> bool {
         self.users.contains(&key(user))
@@ -154,7 +147,6 @@ impl ChannelRegistry {
         ListedReplay { registry: self.clone(), number }
     }
 
-    /// Notes what a private replay of `recording` found missing.
     pub fn note_loss(&self, recording: &str, loss: Loss) {
         if loss.is_some() {
             let mut listed = self.listed.lock();

@@ -53,11 +53,8 @@ pub struct ReplayState {
 /// Lateness of a replay's frames since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lateness {
-    /// 50th percentile.
     pub median: Duration,
-    /// 99th percentile.
     pub p99: Duration,
-    /// Maximum.
     pub max: Duration,
 }
 
@@ -150,7 +147,6 @@ pub enum SourceState {
 }
 
 impl SourceState {
-    /// All states.
     pub const ALL: [Self; 5] = [Self::Idle, Self::Connecting, Self::Connected, Self::Retrying, Self::Ended];
 
     /// Returns the name in JSON.

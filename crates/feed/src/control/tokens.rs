@@ -21,9 +21,7 @@ pub const TOKENS_MAX: usize = 1_000;
 /// A client's token, and what it opens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
-    /// The token itself.
     pub secret: Secret,
-    /// Name of the client.
     pub client: String,
     /// TikTok user whose room the token opens.
     pub user: Option<String>,
@@ -34,11 +32,9 @@ pub struct Token {
 /// Configuration of the additional channels.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    /// Tokens that may open channels.
     pub tokens: Vec<Token>,
     /// Maximum number of connected rooms, including that of the main channel.
     pub max_live: usize,
-    /// Maximum number of private replays.
     pub max_replays: usize,
     /// Directory with the recordings that tokens refer to by name.
     pub recordings: PathBuf,

@@ -16,9 +16,7 @@ use parking_lot::Mutex;
 /// Counters of all rooms of a server, including those of tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Upstream {
-    /// Number of reconnects.
     pub reconnects: u64,
-    /// Number of failures, by code.
     pub failures: BTreeMap<Code, u64>,
     /// Number of rooms that were refused before they were connected, by code and cause.
     pub refused: BTreeMap<[&'static str; 2], u64>,
@@ -26,14 +24,11 @@ pub struct Upstream {
     pub recorder: Option<Arc<dyn RecorderQueue>>,
     /// Number of items that earlier recorders lost.
     pub recorder_lost: u64,
-    /// Number of failed recordings.
     pub recorder_failures: u64,
-    /// Events of the webhook, if there is one.
     pub webhook: Option<Arc<WebhookCounts>>,
 }
 
 impl Upstream {
-    /// Switches to the queue of a new recorder.
     pub fn begin_recording(&mut self, recorder: Arc<dyn RecorderQueue>) {
         let before = self.recorder.replace(recorder);
         self.recorder_lost += before.map_or(0, |before| before.lost());
@@ -45,7 +40,6 @@ pub trait RecorderQueue: Debug + Send + Sync {
     /// Number of items that wait for the disk, and their size in bytes.
     fn waiting(&self) -> (usize, usize);
 
-    /// Number of dropped items.
     fn lost(&self) -> u64;
 
     /// Ends the recording and waits until it is sealed or has failed, for processes that are about to exit.
@@ -64,14 +58,12 @@ pub struct WebhookCounts {
 }
 
 impl WebhookCounts {
-    /// Returns the numbers with the names of the outcomes.
     #[must_use]
     pub fn by_outcome(&self) -> [(&'static str, u64); 3] {
         let counts = [("delivered", &self.delivered), ("failed", &self.failed), ("skipped", &self.skipped)];
         counts.map(|(outcome, count)| (outcome, count.load(Ordering::Relaxed)))
     }
 
-    /// Number of events that were not delivered.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.failed.load(Ordering::Relaxed) + self.skipped.load(Ordering::Relaxed)

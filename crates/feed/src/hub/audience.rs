@@ -88,7 +88,6 @@ macro_rules! bits {
                 0 $(| if self.$flag { 1 << $bit } else { 0 })*
             }
 
-            /// Restores the audience of an event of type `kind`.
             pub(super) fn from_bits(kind: &str, bits: u32) -> Self {
                 let kind = if KINDS.contains(&kind) { Types::only(kind) } else { Types::NEWER };
                 Self { kind, $($flag: bits & (1 << $bit) != 0),* }
@@ -100,7 +99,6 @@ macro_rules! bits {
 bits!(needs_raw = 0, gifts_raw = 1, gifts_delta = 2, gifts_final = 3, tikfinity = 4);
 
 impl Filter {
-    /// Whether the filter lets `event` pass.
     #[must_use]
     pub fn passes(&self, event: &Event) -> bool {
         Audience::of(event).includes(self)

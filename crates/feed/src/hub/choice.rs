@@ -10,10 +10,8 @@ macro_rules! choice {
         }
 
         impl $Choice {
-            /// Names of all values.
             pub const NAMES: &[&str] = &[$($name),*];
 
-            /// Returns the value with this name.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {
                 match name {
@@ -22,7 +20,6 @@ macro_rules! choice {
                 }
             }
 
-            /// Returns the name of this value.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {

@@ -23,15 +23,12 @@ pub(super) struct Cursor {
     is_over: AtomicBool,
     /// Whether the end of a client was counted.
     pub is_counted: AtomicBool,
-    /// The close reason of a dismissed subscriber.
     dismissed: OnceLock<Box<CloseReason>>,
     /// Cancelled when it fell behind or was dismissed.
     pub slow: CancellationToken,
     /// Number of events in the backlog that the subscriber started with.
     pub resent: u64,
-    /// Role of the subscriber.
     pub reader: Reader,
-    /// Filter of the subscriber.
     pub filter: Filter,
 }
 
@@ -71,7 +68,6 @@ impl Cursor {
         self.position.load(Ordering::SeqCst)
     }
 
-    /// Returns the time of the last progress.
     pub(super) fn touched(&self) -> Instant {
         self.started + Duration::from_micros(self.touched.load(Ordering::SeqCst))
     }

@@ -12,7 +12,6 @@ use super::{Reader, audience::Audience, cursor::Cursor};
 /// The sequence numbers of injected events, and the clients that receive them.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// Sequence numbers of the injected events.
     pub seqs: Vec<u64>,
     clients: BTreeSet<u64>,
 }

@@ -72,7 +72,6 @@ pub struct Types(u128);
 const _: () = assert!(KINDS.len() < 128);
 
 impl Types {
-    /// The set of all types.
     pub const ALL: Self = Self(u128::MAX);
     /// Types that only newer versions know, and no filter can name.
     pub(super) const NEWER: Self = Self(1 << 127);
@@ -89,7 +88,6 @@ impl Types {
 }
 
 impl Default for Types {
-    /// Returns [`Types::ALL`].
     fn default() -> Self {
         Self::ALL
     }

@@ -12,16 +12,13 @@ use tokio::time::timeout;
 
 use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState};
 
-/// How to join a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Join {
     /// Where to start; `None` for the current state followed by new events.
     pub since: Option<Since>,
     /// What to do if events after `since` are no longer in the backlog.
     pub on_gap: OnGap,
-    /// Which events to receive.
     pub filter: Filter,
-    /// Role of the subscriber.
     pub reader: Reader,
 }
 

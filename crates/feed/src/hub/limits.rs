@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// The limits of one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum number of events in the ring.
@@ -40,7 +39,6 @@ impl Limits {
         Self { events_max: self.events_max.max(4), bytes_max: self.bytes_max.max(4), ..self }
     }
 
-    /// Returns the size of the whole ring.
     pub(super) fn ring(self) -> Window {
         Window { events: self.events_max, bytes: self.bytes_max }
     }

@@ -66,7 +66,6 @@ struct Shared {
     /// Shared by readers, exclusive for publishing and joining. Nothing is awaited or encoded while it is
     /// held.
     state: RwLock<ChannelState>,
-    /// Number of notices so far.
     notices: AtomicU64,
     /// Wakes all subscribers when events are published, the channel closes or a subscriber falls behind.
     news: watch::Sender<()>,
@@ -102,7 +101,6 @@ pub struct CloseReason {
     pub reason: Cow<'static, str>,
 }
 
-/// Notification of news on a channel.
 #[derive(Debug)]
 pub struct News(watch::Receiver<()>);
 
@@ -185,13 +183,11 @@ impl Hub {
         self.shared.present.borrow().clients_peak
     }
 
-    /// Number of current observers.
     #[must_use]
     pub fn observer_count(&self) -> usize {
         self.shared.present.borrow().observers
     }
 
-    /// Highest number of simultaneous observers so far.
     #[must_use]
     pub fn observer_peak(&self) -> usize {
         self.shared.present.borrow().observers_peak
@@ -230,7 +226,6 @@ impl Hub {
         self.shared.news.send_replace(());
     }
 
-    /// Returns the code with which the channel was closed.
     #[must_use]
     pub fn close_code(&self) -> Option<u16> {
         self.shared.state.read().closed.as_ref().map(|reason| reason.code)

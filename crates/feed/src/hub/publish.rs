@@ -107,7 +107,6 @@ impl Shared {
         self.remove_present(cursors);
     }
 
-    /// Adds a new cursor to the number of subscribers.
     pub(super) fn count_joined(&self, reader: Reader) {
         match reader {
             Reader::Client => self.present.send_modify(|present| {

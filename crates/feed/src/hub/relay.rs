@@ -60,9 +60,7 @@ struct Queue {
 /// Something that waits to be published by its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Staged {
-    /// An event.
     Event {
-        /// The event.
         encoding: Encoding,
         /// Whether it was injected, so that the source does not count it.
         injected: bool,
@@ -76,7 +74,6 @@ pub enum Staged {
 /// Describes the source of the following events, for a process that has to continue it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// The description.
     pub text: Arc<str>,
     /// The number of its events so far, if the source starts or starts over with the next event.
     pub passed: Option<u64>,
@@ -85,7 +82,6 @@ pub struct Mark {
 /// An event as other processes receive it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoding {
-    /// The JSON.
     pub json: Bytes,
     /// The JSON for subscribers that count gifts since the last final; empty if it is the same.
     pub json_of_final: Bytes,
@@ -156,7 +152,6 @@ impl Relay {
         self.changed.notify_waiters();
     }
 
-    /// Waits until the queue is as wanted.
     async fn until(&self, is_wanted: impl Fn(&Queue) -> bool) {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());

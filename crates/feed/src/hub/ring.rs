@@ -21,7 +21,6 @@ pub(super) struct Ring {
     bytes: u64,
     /// Number of bytes ever evicted.
     bytes_evicted: u64,
-    /// Totals of the evicted events.
     evicted: Tally,
 }
 

@@ -6,7 +6,6 @@ use super::{
     CloseReason, Reader, cursor::Cursor, entry::Entry, entry::StateRole, limits::Limits, ring::Ring,
 };
 
-/// A channel's ring, its cursors and its current state.
 #[derive(Debug)]
 pub(super) struct ChannelState {
     /// Name of the channel in its events.
@@ -62,12 +61,10 @@ impl ChannelState {
         self.cursors.remove(&id)
     }
 
-    /// Returns all cursors by id.
     pub(super) fn cursors(&self) -> &HashMap<u64, Arc<Cursor>> {
         &self.cursors
     }
 
-    /// Returns the cursors below `floor`.
     pub(super) fn below(&self, floor: u64) -> impl Iterator<Item = &Arc<Cursor>> {
         self.cursors.values().filter(move |cursor| cursor.position() < floor)
     }

@@ -166,19 +166,16 @@ impl Subscriber {
         }
     }
 
-    /// Returns how far the subscriber has read.
     #[must_use]
     pub fn progress(&self) -> Progress {
         Progress { shared: Arc::clone(&self.shared), cursor: Arc::clone(&self.cursor) }
     }
 
-    /// Whether the subscriber reads this channel.
     #[must_use]
     pub fn reads(&self, hub: &Hub) -> bool {
         Arc::ptr_eq(&self.shared, &hub.shared)
     }
 
-    /// Returns the channel that it reads.
     #[must_use]
     pub fn hub(&self) -> Hub {
         Hub { shared: Arc::clone(&self.shared) }

@@ -26,9 +26,7 @@ pub enum Waiting {
 /// A timer for successive deadlines.
 #[derive(Debug)]
 pub enum Timer {
-    /// The runtime's timer.
     Runtime,
-    /// A kernel timer.
     #[cfg(target_os = "linux")]
     Kernel(kernel::Timer),
 }

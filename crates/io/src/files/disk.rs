@@ -16,7 +16,6 @@ const OWNER_ONLY: u32 = 0o600;
 #[cfg(unix)]
 const CREATE_ATTEMPTS: usize = 100;
 
-/// Makes new files readable and writable only for their owner.
 pub(super) fn for_owner_only(options: &mut OpenOptions) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, OWNER_ONLY);
@@ -68,7 +67,6 @@ fn open_locked(options: &OpenOptions, path: &Path, _: bool) -> io::Result<File> 
     options.open(path)
 }
 
-/// A disk that files are written to.
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Creates a file that only its owner can read and write, and locks it. With `force`, truncates an
     /// existing file.
@@ -86,8 +84,6 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Any error of the operating system.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes a file.
-    ///
     /// # Errors
     /// Any error of the operating system.
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -99,7 +95,6 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 }
 
-/// An open file of a [`Disk`].
 pub trait DiskFile: Read + Write + Seek + fmt::Debug + Send {
     /// Makes the written data survive a power failure.
     ///
@@ -107,8 +102,6 @@ pub trait DiskFile: Read + Write + Seek + fmt::Debug + Send {
     /// Errors of the device. The data may be lost, even if a later call succeeds.
     fn sync(&self) -> io::Result<()>;
 
-    /// Returns the length of the file, in bytes.
-    ///
     /// # Errors
     /// Any error of the operating system.
     fn length(&self) -> io::Result<u64>;

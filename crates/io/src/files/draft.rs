@@ -150,7 +150,6 @@ impl Write for Draft {
     }
 }
 
-/// Reads back the draft.
 impl Read for Draft {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.file.read(bytes)

@@ -19,7 +19,6 @@ use super::disk::for_owner_only;
 #[cfg(windows)]
 const DELETE_ON_CLOSE: u32 = 0x0400_0000;
 
-/// Maximum number of bytes in memory.
 const MEMORY_BYTES_MAX: usize = 2 << 20;
 
 /// A copy of an input, or a result, that can be read several times, also at once. It needs no removal: its file has no
@@ -36,7 +35,6 @@ enum Stored {
     File(Arc<File>),
 }
 
-/// A [`Spool`] that is being written.
 #[derive(Debug, Default)]
 pub struct SpoolWriter {
     memory: Vec<u8>,
@@ -86,13 +84,11 @@ impl Spool {
         Ok(Self { bytes: file.metadata()?.len(), stored: Stored::File(Arc::new(file)) })
     }
 
-    /// Returns the number of bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Returns a reader at the beginning.
     #[must_use]
     pub fn open(&self) -> SpoolReader {
         SpoolReader { spool: self.clone(), at: 0 }

@@ -20,12 +20,9 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listener that accepts connections and retries after failures.
 pub trait Listener: Send + 'static {
-    /// The server's end of a connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    /// The client's address.
     type Addr: Send;
 
-    /// Waits for the next connection.
     fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send;
 }
 

@@ -21,7 +21,6 @@ pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
     (MemoryListener { accepted }, MemoryConnector { sender, buffer_bytes })
 }
 
-/// Accepts the connections of a [`MemoryConnector`].
 #[derive(Debug)]
 pub struct MemoryListener {
     accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
@@ -44,8 +43,6 @@ pub struct MemoryConnector {
 }
 
 impl MemoryConnector {
-    /// Opens a connection.
-    ///
     /// # Errors
     /// `ConnectionRefused` if the server is gone.
     pub async fn connect(&self) -> io::Result<DuplexStream> {

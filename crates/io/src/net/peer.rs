@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The address of a client.
 pub trait Peer {
-    /// Returns the IP address, if there is one.
     fn ip(&self) -> Option<IpAddr>;
 }
 

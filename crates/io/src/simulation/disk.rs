@@ -30,7 +30,6 @@ pub enum Fault {
     Interrupted,
 }
 
-/// The faults of a disk.
 #[derive(Clone, Debug)]
 pub struct Faults {
     /// Faults by the number of their system call.
@@ -55,7 +54,7 @@ pub fn faults() -> impl Strategy<Value = Faults> {
 /// What a crash leaves: the files with their contents.
 pub type Image = BTreeMap<PathBuf, Vec<u8>>;
 
-/// The simulated disk. Clones share its content.
+/// Clones share its content.
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 
@@ -75,7 +74,6 @@ struct State {
     changes: VecDeque<Change>,
 }
 
-/// The content of a file.
 #[derive(Clone, Debug, Default)]
 struct Content {
     cached: Vec<u8>,
@@ -118,12 +116,10 @@ impl SimulatedDisk {
         state.kept_names.insert(path.into(), number);
     }
 
-    /// Opens a file for reading.
     pub fn open(&self, path: &Path) -> impl Read + use<> {
         SimulatedFile { disk: self.clone(), number: self.0.lock().names[path], at: 0 }
     }
 
-    /// Number of system calls so far.
     pub fn calls(&self) -> u64 {
         self.0.lock().calls
     }
@@ -138,7 +134,6 @@ impl SimulatedDisk {
         self.0.lock().failures
     }
 
-    /// Returns what the death of the process leaves.
     pub fn after_kill(&self) -> Image {
         let state = self.0.lock();
         state.names.iter().map(|(path, &at)| (path.clone(), state.contents[at].cached.clone())).collect()

@@ -30,7 +30,6 @@ use crate::state::refusal::Refusal;
 const PROTOCOL: &str = "livetape";
 /// Prefix of a subprotocol that carries a token.
 const PROTOCOL_OF_TOKEN: &str = "bearer.";
-/// Query parameter that carries a token.
 const PARAMETER: &str = "token";
 /// Longest token, in bytes. Tokens are padded to this length before they are compared.
 const TOKEN_BYTES_MAX: usize = 256;
@@ -39,12 +38,11 @@ const TOKEN_BYTES_MAX: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     all: Vec<Secret>,
-    /// Allows reading only.
     read_only: Option<Secret>,
 }
 
 impl Tokens {
-    /// Accepts these tokens. Tokens longer than 256 bytes never match.
+    /// Tokens longer than 256 bytes never match.
     #[must_use]
     pub fn new(tokens: Vec<Secret>) -> Self {
         Self { all: tokens, read_only: None }
@@ -109,7 +107,6 @@ pub(crate) struct Removed {
 #[derive(Clone)]
 pub(crate) struct MaskedQuery(pub(crate) String);
 
-/// Whether a subprotocol carries a token.
 pub(crate) fn is_token(protocol: &str) -> bool {
     protocol.starts_with(PROTOCOL_OF_TOKEN)
 }
@@ -233,7 +230,6 @@ fn take_parameter(uri: &mut Uri) -> Vec<String> {
     tokens
 }
 
-/// Whether a parameter carries a token.
 fn has_token(pair: &str) -> bool {
     pair.split_once('=').is_some_and(|(key, _)| key == PARAMETER)
 }

@@ -43,14 +43,12 @@ pub struct Access {
     pub any_address: bool,
     /// Bearer tokens, one of which each request must carry. If empty, no token is required.
     pub tokens: Tokens,
-    /// Setting that lists `origins`.
     pub listed: OriginSetting,
 }
 
 /// The setting that lists the allowed origins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OriginSetting {
-    /// Of the whole server.
     #[default]
     Server,
     /// Of the listener in TikFinity's format.

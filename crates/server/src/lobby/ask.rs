@@ -42,8 +42,6 @@ impl Lobby {
         feeds.chain(self.rooms.keys().cloned()).filter_map(|id| self.room_view(&id).ok()).collect()
     }
 
-    /// Returns one room.
-    ///
     /// # Errors
     /// `unknown_room`.
     pub fn room_view(&self, id: &str) -> Result<RoomView, Problem> {
@@ -98,8 +96,6 @@ impl Lobby {
         (self.connections.contains_key(&key) && !self.pending.contains(&key)).then(|| self.view(key))
     }
 
-    /// Replaces the metadata of a connection.
-    ///
     /// # Errors
     /// `not_found` or `too_large`.
     pub fn put_metadata(&mut self, id: &str, metadata: Metadata) -> Result<ConnectionView, Problem> {
@@ -179,7 +175,6 @@ impl Lobby {
         Ok(count)
     }
 
-    /// Returns the number of connections and rooms.
     #[must_use]
     pub fn stats(&self) -> LobbyStats {
         let mut by_room: BTreeMap<String, usize> =

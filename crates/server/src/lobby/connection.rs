@@ -13,7 +13,6 @@ use super::{
     room::{Feed, Metadata},
 };
 
-/// Purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Reads a feed; its own messages are counted and ignored.
@@ -38,21 +37,16 @@ impl Role {
 /// A connection to register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// Random id.
     pub id: Uuid,
     /// Client id of the client's choice; generated from `id` if absent.
     pub client_id: Option<String>,
-    /// Address of the client, if it has one.
     pub address: Option<IpAddr>,
-    /// Path of the request.
     pub path: Cow<'static, str>,
     /// Query of the request, in the form for responses.
     pub query: String,
-    /// Purpose of the connection.
     pub role: Role,
     /// Stream of the feed that it reads, if any.
     pub reading: Option<String>,
-    /// Whether it is an observer.
     pub is_observer: bool,
     /// Filter of the feed that it reads, as query parameters.
     pub filter: String,

@@ -11,20 +11,15 @@ use super::Key;
 /// An action to perform, in order, before the next input to the lobby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Send a message.
     Send {
         /// Recipients, without duplicates.
         to: Vec<Key>,
-        /// Message for all of them.
         payload: Payload,
     },
     /// Close a connection after everything already sent to it.
     Close {
-        /// The connection to close.
         key: Key,
-        /// Close code.
         code: u16,
-        /// Reason in the close frame.
         reason: String,
     },
     /// Log that a room was created.
@@ -34,7 +29,6 @@ pub enum Effect {
     },
     /// Change the feed that a connection reads.
     Read {
-        /// The connection.
         key: Key,
         /// Stream of the feed; `None` for no feed.
         stream: Option<String>,
@@ -51,7 +45,6 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// Length in bytes.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "never needed")]
     pub fn len(&self) -> usize {
@@ -64,9 +57,7 @@ impl Payload {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Number of registered connections.
     pub opened: u64,
-    /// Number of closed connections.
     pub closed: u64,
     /// Number of messages from clients, including pings and pongs, excluding messages on `/ws/echo`.
     pub received: u64,

@@ -15,18 +15,13 @@ use super::{
 /// The purpose of a text message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Join a room.
     Join(String),
-    /// Leave a room.
     Leave(String),
-    /// Send a message to a room.
     Say {
-        /// The room.
         room_id: String,
         /// JSON of the message.
         message: String,
     },
-    /// A `ping` message.
     Ping,
     /// An incomplete command of the lobby.
     Command,
@@ -36,7 +31,7 @@ pub enum Intent {
 }
 
 impl Intent {
-    /// Reads the purpose of a text message. `depth_max` limits the nesting of its JSON.
+    /// `depth_max` limits the nesting of the JSON.
     #[must_use]
     pub fn read(text: &str, depth_max: usize) -> Self {
         // Every command is an object with a type.
@@ -62,7 +57,6 @@ impl Lobby {
         self.pending.insert(key);
     }
 
-    /// Accepts a connection.
     pub fn accept(&mut self, id: Uuid) {
         if let Some(key) = self.ids.get(&id) {
             self.pending.remove(key);
@@ -75,7 +69,6 @@ impl Lobby {
         !self.client_ids.contains_key(client_id)
     }
 
-    /// Returns the members of a room that are accepted.
     pub(super) fn accepted(&self, room: &Room) -> Vec<Key> {
         room.members.difference(&self.pending).copied().collect()
     }

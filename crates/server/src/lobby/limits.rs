@@ -5,7 +5,6 @@ use std::time::Duration;
 /// Messages that a silent connection may send at once, in seconds of its rate.
 const BURST_SECONDS: u32 = 2;
 
-/// The limits of a lobby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum number of concurrent connections of all kinds.
@@ -17,7 +16,6 @@ pub struct Limits {
     pub rooms_max: usize,
     /// Maximum number of rooms that one connection may join, feeds excluded.
     pub rooms_per_connection_max: usize,
-    /// Maximum length of a room id, in bytes.
     pub room_id_bytes_max: usize,
     /// Maximum length of a room's name and of its description, in bytes each.
     pub room_text_bytes_max: usize,
@@ -25,9 +23,7 @@ pub struct Limits {
     pub metadata_keys_max: usize,
     /// Maximum length of that metadata as JSON, in bytes.
     pub metadata_bytes_max: usize,
-    /// Maximum length of a client id, in characters.
     pub client_id_chars_max: usize,
-    /// Maximum nesting depth of a message's JSON.
     pub json_depth_max: usize,
     /// Maximum rate of messages from one connection, per second.
     pub messages_per_second: u32,

@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::Stats;
 
-/// A message from a client.
 #[derive(Debug)]
 pub(super) enum ClientMessage<'a> {
     JoinRoom(RoomRequest),
@@ -80,8 +79,6 @@ struct Typed {
 }
 
 impl<'a> ClientMessage<'a> {
-    /// Parses a message.
-    ///
     /// # Errors
     /// `bad_message`, with the reason.
     pub(super) fn read(text: &'a str, depth_max: usize) -> Result<Self, Problem> {

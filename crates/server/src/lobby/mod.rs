@@ -53,7 +53,6 @@ pub struct Key(u64);
 /// The time of an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// Wall-clock time.
     pub wall: Millis,
     /// Time since the start; monotonic.
     pub uptime: Duration,
@@ -87,7 +86,6 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// Creates an empty lobby.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
@@ -121,7 +119,6 @@ impl Lobby {
         std::mem::take(&mut self.effects)
     }
 
-    /// Returns the counters.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
@@ -280,7 +277,6 @@ impl Lobby {
         self.send(self.talkers(), said);
     }
 
-    /// Whether arrivals and departures are announced.
     fn announces_presence(&self) -> bool {
         self.talkers <= self.limits.presence_max
     }
@@ -307,8 +303,6 @@ impl Lobby {
     }
 }
 
-/// Validates the client id that a client chose.
-///
 /// # Errors
 /// `bad_request` if it is empty, too long, or contains characters other than letters, digits and `_ . : @ -`.
 pub fn check_client_id(given: &str, chars_max: usize) -> Result<(), Problem> {

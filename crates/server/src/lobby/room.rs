@@ -52,14 +52,12 @@ pub struct NewRoom {
 /// and joining it turns on the first, unless the client reads one of them already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
-    /// User name.
     pub user: String,
     /// Streams of the channels that show the user, the main channel's first.
     pub streams: Vec<String>,
 }
 
 impl Feed {
-    /// Returns the id of the user's room.
     #[must_use]
     pub fn room_id(&self) -> String {
         format!("{FEED_PREFIX}{}", self.user)

@@ -94,7 +94,6 @@ impl Lobby {
         Ok(())
     }
 
-    /// Lets a client leave a room.
     pub(super) fn leave(&mut self, key: Key, room_id: &str) {
         if let Err(problem) = self.try_leave(key, room_id, None) {
             self.refuse(key, &problem);

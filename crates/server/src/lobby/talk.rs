@@ -12,7 +12,6 @@ use super::{
 };
 
 impl Lobby {
-    /// Processes a text message from a client.
     pub fn text(&mut self, key: Key, text: &str) {
         if !self.admit(key) {
             return;

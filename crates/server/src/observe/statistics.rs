@@ -4,7 +4,6 @@ use tracing::info;
 
 use crate::routes::App;
 
-/// Logs the counters since the start.
 pub(crate) fn log(app: &App) {
     let hub = &app.shared.hub;
     let (stats, counts) = app.sockets.with(|lobby| (lobby.stats(), lobby.counts().clone()));

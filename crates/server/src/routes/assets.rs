@@ -37,7 +37,6 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Returns the page itself.
 pub(crate) fn index(headers: &HeaderMap) -> Response {
     let Some(file) = Dist::get("index.html") else {
         // Only happens in a tree without `web/dist`.
@@ -46,7 +45,6 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
     answer("index.html", file, policy(headers), headers, REVALIDATE)
 }
 
-/// Returns one asset of the page.
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
     let path = format!("assets/{name}");
     let missing = || {

@@ -125,7 +125,6 @@ impl Close {
     }
 }
 
-/// How to cut a connection.
 const ABORT: &str = r#"send only {"abort":true} to cut the connection without a close frame"#;
 
 pub(crate) async fn dismiss(

@@ -19,7 +19,6 @@ use tokio::{select, time::sleep_until};
 use super::{App, body::parse_body, query};
 use crate::state::refusal::Refusal;
 
-/// Maximum time to wait for clients.
 const WAIT_CLIENTS_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) async fn inject(

@@ -90,7 +90,6 @@ pub(crate) async fn echo(
     Ok(begin(&app, upgrade, role, session, slot))
 }
 
-/// Whether the request asks for a WebSocket upgrade.
 pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }

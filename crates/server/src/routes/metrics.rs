@@ -32,7 +32,6 @@ struct Counts {
 }
 
 impl Metrics {
-    /// Counts a rejected request.
     pub(crate) fn count_refused(&self, code: Code, cause: &'static str) {
         self.with(|counts| *counts.refused.entry([code.name(), cause]).or_default() += 1);
     }

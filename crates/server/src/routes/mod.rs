@@ -46,7 +46,6 @@ pub(crate) struct App {
     /// The mock that `POST /mock` starts.
     #[cfg(feature = "mock")]
     pub(crate) mock: Arc<mock::MockHost>,
-    /// Paths that the program that embeds the server handles.
     pub(crate) door: Option<Door>,
     pub(crate) handlers: Option<Handlers>,
 }

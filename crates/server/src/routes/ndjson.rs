@@ -24,7 +24,6 @@ use crate::{
     ws::{door::Denied, failure},
 };
 
-/// `GET /events`.
 pub(crate) async fn events(
     State(app): State<App>,
     Extension(reset): Extension<Reset>,

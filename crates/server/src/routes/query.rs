@@ -33,7 +33,6 @@ impl Param {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Values {
     OneOf(&'static [&'static str]),
-    /// Values that match this regular expression.
     Pattern(&'static str),
     /// Integers from a minimum to a maximum; `None` if the maximum depends on the settings.
     Numbers(usize, Option<usize>),
@@ -198,7 +197,6 @@ pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
 pub(crate) struct Talk {
     pub(crate) join: Join,
     pub(crate) client_id: Option<String>,
-    /// Whether the client subscribes to the feed.
     pub(crate) feed: bool,
 }
 
@@ -299,7 +297,6 @@ fn choice<T>(key: &str, value: &str, named: fn(&str) -> Option<T>, names: &[&str
     named(value).ok_or_else(|| unknown(format!("`{key}` has the invalid value `{value}`"), value, names))
 }
 
-/// Builds the error for an unknown key.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Problem {
     unknown(format!("unknown parameter `{key}`"), key, known)
 }

@@ -35,7 +35,6 @@ pub(crate) async fn state(State(app): State<App>) -> ReplayResult {
     Ok(Json(app.shared.control.replay().ok_or_else(no_replay)?))
 }
 
-/// Returns what clients should have counted.
 pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<TruthAt>, Refusal> {
     let mut until = None;
     for (key, value) in query::pairs(&uri)? {
@@ -84,7 +83,6 @@ fn no_replay() -> Problem {
     Problem::new(Code::NoReplay, "no replay is running")
 }
 
-/// Parses the body into an order and sends it to the replay.
 async fn send_order<T: DeserializeOwned>(
     app: App,
     body: RawBody,

@@ -95,7 +95,6 @@ pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<J
     Ok(Json(Delivered { recipients }))
 }
 
-/// Percent-encodes a path segment.
 fn percent_encode(segment: &str) -> String {
     let write = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

@@ -15,7 +15,6 @@ use tokio::time::Instant;
 /// Version of the feed and the REST API. Incompatible changes increase it.
 pub const API_VERSION: u32 = 1;
 
-/// The main channel, its control handle, and limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) hub: Hub,

@@ -55,7 +55,6 @@ impl Traffic {
         let _ = self.0.client.set(Client { request, since: clock::now() });
     }
 
-    /// Returns the number of bytes sent so far.
     pub(crate) fn sent_bytes(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
@@ -66,7 +65,6 @@ impl Traffic {
 }
 
 impl Meter {
-    /// Counts received bytes.
     pub(crate) fn received(&self, bytes: usize) {
         self.0.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }

@@ -18,7 +18,6 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    /// Number of connections that are being rejected.
     rejecting: usize,
     /// Number of rejections because of each limit, in the order of [`Full`].
     refused: [u64; 2],
@@ -62,7 +61,6 @@ impl Admission {
         Self { all_max, per_address_max, inside: Arc::default() }
     }
 
-    /// Takes a slot for a connection from `address`.
     pub(crate) fn enter(&self, address: Option<IpAddr>) -> Result<ConnectionSlot, Full> {
         let network = address.and_then(network);
         let mut inside = self.inside.lock();

@@ -88,7 +88,6 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
-    /// Wraps the body of an upload or of any other request.
     pub(crate) fn new(body: Incoming, is_upload: bool, gap_max: Duration) -> Self {
         let time_max = if is_upload { UPLOAD_TIME_MAX } else { BODY_TIME_MAX };
         Self {

@@ -114,7 +114,6 @@ impl Connections {
         });
     }
 
-    /// Returns the number of rejections for each limit.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
         self.admission.refused()
     }
@@ -129,7 +128,6 @@ impl Connections {
         &self.abort
     }
 
-    /// Drops every connection.
     pub(crate) fn abort(&self) {
         self.abort.cancel();
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 /// Limits of connections and requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Maximum number of concurrent connections.
     pub connections_max: usize,
     /// Maximum number of concurrent connections from one address, loopback excluded. An IPv6 /64 network
     /// counts as one address.
@@ -16,9 +15,7 @@ pub struct Bounds {
     pub head_max: Duration,
     /// Maximum time between two chunks of a request body.
     pub body_gap_max: Duration,
-    /// Maximum length of a request head, in bytes.
     pub head_bytes_max: usize,
-    /// Maximum length of a request body, in bytes.
     pub body_bytes_max: usize,
     /// Maximum time for flushing sockets when the server shuts down.
     pub drain_max: Duration,

@@ -25,7 +25,6 @@ use crate::state::traffic::{Meter, Traffic};
 const UNREAD_BYTES_MAX: usize = 4 << 20;
 /// Maximum time for reading them.
 const UNREAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// Number of bytes read at once.
 const READ_BYTES: usize = 8 * 1024;
 
 /// Whether the connection ends with a request that was not read to its end. Clones share it.

@@ -47,7 +47,6 @@ struct State {
 /// An attempt to connect.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
-    /// When it was made.
     pub at: Instant,
     /// Whether it got the feed.
     pub is_let_in: bool,
@@ -72,18 +71,15 @@ impl Door {
         (state.next, state.always) = (next.into_iter().collect(), always);
     }
 
-    /// Forgets the positions of all clients.
     pub fn lose_positions(&self) {
         self.inner.state.lock().is_lost = true;
     }
 
-    /// Returns the attempts so far.
     #[must_use]
     pub fn attempts(&self) -> Vec<Attempt> {
         self.inner.state.lock().attempts.clone()
     }
 
-    /// Since when the server serves.
     pub(crate) fn serves_since(&self) -> Option<Instant> {
         self.inner.sockets.get().map(|(_, since)| *since)
     }

@@ -28,7 +28,6 @@ pub fn check_close(code: u16, reason: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The way in which a WebSocket ends.
 pub(crate) enum End {
     /// The server closes it.
     Close(CloseFrame),

@@ -46,8 +46,6 @@ pub(super) fn last(handle: &SocketHandle, hooked: &Hooked) -> Last {
     })
 }
 
-/// Processes one message.
-///
 /// # Errors
 /// How the socket ends, if the program does not take events.
 pub(super) async fn receive(handle: &SocketHandle, message: Message) -> Result<(), End> {

@@ -17,9 +17,7 @@ use super::{
 };
 use crate::lobby::{self, Lobby, check_client_id};
 
-/// Maximum number of handled paths.
 const PATHS_MAX: usize = 1_000;
-/// Maximum length of a handled path, in bytes.
 const PATH_BYTES_MAX: usize = 1_024;
 
 /// Options of a handled path.
@@ -27,7 +25,6 @@ const PATH_BYTES_MAX: usize = 1_024;
 pub struct HandledPath {
     /// Client id of a client that chooses none, unless another connection has it.
     pub client_id: Option<String>,
-    /// Events to report.
     pub wanted: Wanted,
     /// Subprotocols to select: the first that the client offers and that is listed, or the first it offers if
     /// this is empty.
@@ -84,7 +81,7 @@ impl Handlers {
         Ok(())
     }
 
-    /// Answers an event. Answers that come too late are ignored.
+    /// Answers that come too late are ignored.
     pub fn answer(&self, ticket: u64, verdict: Reply) {
         let Some(Unanswered { answer, connecting }) = self.hooks.take(ticket) else { return };
         let verdict = self.hooks.settle(verdict);

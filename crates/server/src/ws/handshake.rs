@@ -46,7 +46,6 @@ pub(crate) fn select<'a>(offered: &'a [String], spoken: &[String]) -> Option<&'a
     offered.iter().find(is_spoken)
 }
 
-/// Checks the name of a subprotocol.
 pub(super) fn check_protocol(name: &str) -> Result<(), Problem> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !name.is_empty() && name.bytes().all(is_allowed) {

@@ -51,7 +51,6 @@ pub struct Event {
     pub ticket: Option<u64>,
     /// Id of the connection.
     pub socket: Uuid,
-    /// What happened.
     pub what: What,
 }
 
@@ -60,20 +59,15 @@ pub struct Event {
 pub enum What {
     /// It connected. Nothing is read before the answer.
     Connect {
-        /// Path of the request.
         path: String,
-        /// Client id.
         client_id: String,
-        /// The request.
         handshake: Box<Handshake>,
     },
     /// It sent a text message that is not for the lobby.
     Message(String),
-    /// It sent a binary message.
     Binary(Bytes),
     /// It is about to send a message to a room.
     Say {
-        /// The room.
         room_id: String,
         /// JSON of the message.
         message: String,
@@ -82,17 +76,13 @@ pub enum What {
     Join(String),
     /// It is about to leave a room.
     Leave(String),
-    /// It sent a ping.
     Ping,
-    /// It sent a pong.
     Pong,
     /// It closed. Comes last, once for each socket that connected.
     Close {
         /// Close code; 1005 if the client sent none, 1006 if the connection broke.
         code: u16,
-        /// Reason in the close frame.
         reason: String,
-        /// What the server knew about it.
         last: Box<Last>,
     },
 }
@@ -102,14 +92,12 @@ pub enum What {
 pub struct Last {
     /// The room that it had joined last.
     pub room_id: Option<String>,
-    /// Its metadata.
     pub metadata: Metadata,
 }
 
 /// The answer to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Continue.
     Continue,
     /// Refuse the connection, or drop the message or request.
     Cancel,
@@ -129,15 +117,10 @@ pub struct Wanted {
     pub connect: bool,
     /// [`What::Message`] and [`What::Say`].
     pub message: bool,
-    /// [`What::Binary`].
     pub binary: bool,
-    /// [`What::Join`].
     pub join: bool,
-    /// [`What::Leave`].
     pub leave: bool,
-    /// [`What::Ping`].
     pub ping: bool,
-    /// [`What::Pong`].
     pub pong: bool,
 }
 
@@ -203,12 +186,10 @@ pub(crate) struct Hooking {
     pub(super) client_id: Option<String>,
     /// Subprotocols that the program speaks; empty for any.
     pub(crate) protocols: Vec<String>,
-    /// The request.
     pub(crate) handshake: Box<Handshake>,
 }
 
 impl Hooking {
-    /// Returns the hooks of the socket with this id.
     pub(super) fn socket(self, id: Uuid) -> Hooked {
         let handshake = Mutex::new(Some(self.handshake));
         Hooked { hooks: self.hooks, id, wanted: self.wanted, handshake }

@@ -50,7 +50,6 @@ impl Departures {
     }
 }
 
-/// Returns the code and reason of a client's close frame.
 pub(super) fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
     match frame {
         Some(frame) if frame.reason == INVALID_CODE => (close::PROTOCOL, PROTOCOL_ERROR.to_owned()),

@@ -28,7 +28,6 @@ const MESSAGE_OVERHEAD_BYTES: usize = 64;
 /// keeps its memory after a burst.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// Write this message.
     Message(Message),
     /// Read this feed from now on, or none. The flag is set if the socket ends with the feed.
     Feed(Option<Box<Subscriber>>, bool),

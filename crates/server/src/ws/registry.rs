@@ -100,7 +100,6 @@ pub(crate) struct JoinRequest {
     pub(crate) join: Join,
     /// How the socket is hooked, if its path is handled.
     pub(crate) hooking: Option<Hooking>,
-    /// Counters of the connection.
     pub(crate) traffic: Traffic,
 }
 
@@ -379,7 +378,6 @@ impl SocketHandle {
         self.sockets.shared.json_depth_max
     }
 
-    /// Calls `f` with the lobby, and delivers the resulting messages before returning.
     pub(super) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
         self.sockets.with(f)
     }

@@ -198,7 +198,6 @@ impl SharedSink {
         drop(gone);
     }
 
-    /// Writes everything queued.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.lock().poll_flush(cx)
     }

@@ -40,7 +40,6 @@ enum Due {
 
 /// Why relaying the feed stopped.
 enum Relayed {
-    /// There is other work to do.
     Due(Due),
     /// The feed has ended.
     Feed(Next),

@@ -20,13 +20,11 @@ const MARKERS_LISTED_MAX: usize = 10;
 /// Header tag with the range that was cut.
 const CUT_TAG: &str = "cut";
 
-/// Result of a cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cut {
-    /// Number of records in the range.
     pub records: u64,
-    /// Number of connections open at its start.
+    /// Number of connections.
     pub open_at_start: u64,
     /// Data missing from the range, or from the rest of the recording.
     pub loss: Loss,

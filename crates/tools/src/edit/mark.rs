@@ -12,7 +12,6 @@ use livetape_core::{
 
 use super::{Error, Source, finish};
 
-/// Maximum length of a label, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
 
 /// Copies a recording with a marker inserted after all records up to `at`. Returns the missing data.

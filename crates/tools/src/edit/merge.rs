@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::text::{clock, count};
 
-/// Maximum number of recordings to merge. Each is an open file.
+/// Each is an open file.
 pub const INPUTS_MAX: usize = 256;
 /// Maximum time between the starts of two successive recordings without `force`. Recordings further apart
 /// rarely belong together.
@@ -28,28 +28,21 @@ pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
 const CONNECTIONS_MAX: u32 = 1 << 20;
 pub(super) const DAY_SECS: u64 = 24 * 60 * 60;
 
-/// A recording to merge.
 #[derive(Debug)]
 pub struct Input<R> {
     /// Name of the recording in messages.
     pub name: String,
-    /// Content of the recording.
     pub file: R,
     /// Start relative to the first recording; `None` to use the wall time.
     pub offset: Option<Duration>,
 }
 
-/// Result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Merged {
-    /// Number of recordings.
     pub files: u64,
-    /// Total number of records.
     pub records: u64,
-    /// Total number of connections.
     pub connections: u64,
-    /// Data missing from the recordings.
     pub loss: Loss,
     /// Offset of the last record.
     #[serde(skip)]

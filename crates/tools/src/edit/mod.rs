@@ -20,43 +20,34 @@ pub use repair::{Repaired, repair};
 use source::Source;
 use std::{fmt, io::Write, time::Duration};
 
-/// Error in editing a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An input cannot be read, or the output cannot be written.
     #[error(transparent)]
     Recording(#[from] recording::Error),
-    /// The offset is beyond the end of the recording.
     #[error(transparent)]
     BeyondEnd(#[from] BeyondEnd),
-    /// The end of a range is not after its start.
     #[error(transparent)]
     EmptyRange(#[from] EmptyRange),
-    /// No marker has this label.
     #[error("unknown marker `{label}`: {}", known_markers(known))]
     NoMarker {
-        /// The requested label.
         label: String,
         /// The first existing markers.
         known: Vec<String>,
     },
-    /// The label is empty, too long, or contains control characters.
     #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     BadLabel,
     /// A recording has no wall time, so it cannot be aligned with others.
     #[error("{name} has no wall time")]
     NoClock {
-        /// Name of the recording.
         name: String,
     },
-    /// Two successive recordings start too far apart.
     #[error("{name} starts {} after {before}", in_days(*.apart))]
     Apart {
         /// Name of the later recording.
         name: String,
         /// Name of the earlier recording.
         before: String,
-        /// Time between their starts.
         apart: Duration,
     },
 }

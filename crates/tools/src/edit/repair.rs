@@ -14,11 +14,9 @@ use crate::{
     verify::write_stretches,
 };
 
-/// Result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repaired {
-    /// Number of records kept.
     pub kept: u64,
     /// State of the original file.
     pub report: Report,

@@ -17,7 +17,6 @@ use super::{Error, Exported};
 
 /// Maximum number of exported connections. Each takes one pass over the recording.
 const CONNECTIONS_MAX: usize = 1000;
-/// Maximum number of exported HTTP exchanges.
 const EXCHANGES_MAX: usize = 1000;
 /// Opcode of a close frame (RFC 6455 §5.5.1), which contains a code and a reason.
 const CLOSE: u8 = 8;
@@ -141,7 +140,6 @@ fn date(offset: Duration, wall_ns: i64) -> String {
     format!("{time:.6}")
 }
 
-/// Returns the page of the LIVE.
 fn page(entry: &HarEntry, wall_ns: i64) -> Value {
     json!({
         "id": format!("page_{}", entry.conn),

@@ -16,40 +16,29 @@ use livetape_core::recording::{self, Body, Loss, Opcode, Reader, record_type};
 
 use super::text::count;
 
-/// Maximum number of connections to count.
 const CONNECTIONS_COUNTED_MAX: usize = 65_536;
 
-/// Result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
-    /// Number of frames.
     pub frames: u64,
     /// Number of connections with exported frames.
     pub connections: u64,
-    /// Number of HTTP exchanges.
     pub exchanges: u64,
     /// Number of frames left out because the format only supports received binary ones.
     pub left_out: u64,
-    /// Data missing from the recording.
     pub loss: Loss,
 }
 
-/// Error in exporting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The recording cannot be read.
     #[error(transparent)]
     Recording(#[from] recording::Error),
-    /// The file cannot be written.
     #[error("writing failed: {0}")]
     Write(#[from] io::Error),
-    /// The recording has no connection with this number, only others.
     #[error("no connection {conn}")]
     UnknownConnection {
-        /// Requested number.
         conn: u32,
-        /// Numbers of the connections in the recording.
         known: BTreeSet<u32>,
     },
 }

@@ -21,7 +21,6 @@ use crate::payload::{batch, room_of};
 pub(super) const CONNECTIONS_MAX: usize = 1000;
 /// Maximum number of HTTP exchanges to import from a capture. Further ones are counted.
 pub(super) const EXCHANGES_MAX: usize = 10_000;
-/// Maximum length of a URL, in bytes.
 pub(super) const URL_BYTES_MAX: usize = 16 << 10;
 /// Number of binary frames to decode per connection to identify it.
 const SAMPLE_FRAMES_MAX: u64 = 50;
@@ -42,7 +41,6 @@ pub(super) trait Visit {
     fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error>;
     /// Receives a connection or an exchange, once for each.
     fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error>;
-    /// Receives a fact about the capture itself.
     fn about(&mut self, about: About);
 }
 
@@ -97,7 +95,6 @@ pub(super) enum Said {
     /// An error reported by the browser.
     #[prost(string, tag = "3")]
     Trouble(String),
-    /// The end of the connection, as captured.
     #[prost(message, tag = "4")]
     Closed(ConnClose),
     /// A frame that never reached the other side.
@@ -106,7 +103,6 @@ pub(super) enum Said {
     /// Unusable content, with the reason.
     #[prost(string, tag = "6")]
     Bad(String),
-    /// An HTTP exchange.
     #[prost(message, tag = "7")]
     Answer(Http),
     /// An unreadable exchange, with the reason.
@@ -139,7 +135,6 @@ impl CaptureItem {
     }
 }
 
-/// Returns the end of a connection.
 pub(super) fn closed(code: u16, reason: String, by_us: bool) -> ConnClose {
     let who = if by_us { Who::Us } else { Who::Upstream };
     ConnClose { code: code.into(), reason, who: who.into(), will_retry: false }
@@ -240,7 +235,6 @@ pub(super) fn survey(
 struct Surveyor<'a> {
     survey: Survey,
     entries: &'a [u64],
-    /// The current connection.
     current: Option<CapturedConnection>,
     keeper: Keeper,
 }

@@ -23,7 +23,6 @@ pub struct Candidate {
     pub number: u64,
     /// URL without the query.
     pub url: String,
-    /// Number of messages.
     pub messages: u64,
     /// Whether the connection seems to belong to TikTok LIVE.
     pub is_webcast: bool,

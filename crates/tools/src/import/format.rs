@@ -16,14 +16,12 @@ use super::{
     source::Unpacked,
 };
 
-/// Number of bytes to inspect.
 pub(super) const PEEK_BYTES: usize = 64 << 10;
 /// Maximum plausible length of a frame in a piratetok capture, in bytes.
 const FRAME_BYTES_MAX: u32 = 16 << 20;
 /// First bytes of a recording.
 const RECORDING: &[u8] = b"\x89LTAP";
 
-/// Format of a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaptureFormat {
@@ -34,7 +32,6 @@ pub enum CaptureFormat {
     Har,
     /// Frames that Playwright stores in a separate file, one JSON object per line.
     Messages,
-    /// Flow file of mitmproxy.
     Mitmproxy,
     /// Capture of piratetok: pairs of length and frame.
     Piratetok,
@@ -66,13 +63,11 @@ impl CaptureFormat {
     pub const ALL: [Self; 6] =
         [Self::Har, Self::Messages, Self::Mitmproxy, Self::Piratetok, Self::Gotiktoklive, Self::Lines];
 
-    /// Returns the format with this [`Row::name`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.row().name == name)
     }
 
-    /// Returns the description of the format.
     #[must_use]
     pub const fn row(self) -> &'static Row {
         match self {
@@ -170,7 +165,6 @@ impl fmt::Display for CaptureFormat {
     }
 }
 
-/// The start of a capture.
 struct Start<'a> {
     bytes: &'a [u8],
     /// The text without byte order mark and leading whitespace.

@@ -13,7 +13,6 @@ use super::{
 
 /// Maximum length of a line, in bytes: the largest frame in hexadecimal, and its time.
 const LINE_BYTES_MAX: u64 = (2 * (16 << 20)) + 100;
-/// Length of a time, in characters.
 const TIME_CHARS: usize = 23;
 
 pub(super) struct Gotiktoklive<'a>(pub(super) &'a Unpacked<'a>);

@@ -54,7 +54,6 @@ pub(super) struct Unusable {
     pub(super) is_json: bool,
 }
 
-/// Reads the lines of an input one by one.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,

@@ -11,7 +11,6 @@ use super::{
     lines::{Line, Lines},
 };
 
-/// Maximum number of lines to look ahead.
 const LINES_MAX: usize = 1000;
 /// Maximum decoded bytes to look ahead, not counting the last line.
 const BYTES_MAX: usize = 8 << 20;
@@ -64,7 +63,6 @@ impl<R: BufRead> LookAhead<R> {
         Ok(())
     }
 
-    /// Returns the next line without taking it.
     pub(super) fn front(&self) -> Option<&Line> {
         self.queue.front()
     }
@@ -74,7 +72,6 @@ impl<R: BufRead> LookAhead<R> {
         self.queue.iter()
     }
 
-    /// Takes the next line.
     pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
         let line = self.queue.pop_front();
         if let Some(line) = &line {
@@ -84,7 +81,6 @@ impl<R: BufRead> LookAhead<R> {
         Ok(line)
     }
 
-    /// Rejects a line.
     pub(super) fn reject(&mut self, line: u64, reason: String) {
         self.bad_lines += 1;
         if self.listed.len() < BAD_LINES_LISTED_MAX {

@@ -32,7 +32,6 @@ pub(super) struct Plan<'a> {
     pub(super) untimed_ms: f64,
 }
 
-/// Writes the recording.
 pub(super) fn merge<W: Write>(
     kept: &Kept,
     survey: &Survey,

@@ -15,7 +15,6 @@ use super::{
 };
 use crate::payload::{common, room_of};
 
-/// Maximum number of messages per batch.
 const BATCH_MESSAGES_MAX: usize = 1000;
 /// Maximum payload of a batch without its last message, in bytes.
 const BATCH_BYTES_MAX: usize = 4 << 20;

@@ -64,11 +64,9 @@ pub struct ImportOptions {
     pub source: String,
     /// Privacy of the people in the recording; `Private` unless the user changes it.
     pub privacy: header::Privacy,
-    /// Accuracy of the times.
     pub timing: header::Timing,
     /// Version of livetape for the header; empty for reproducible output.
     pub tool_version: String,
-    /// Further tags for the header.
     pub tags: BTreeMap<String, String>,
     /// Format of the capture; `None` to detect it.
     pub format: Option<CaptureFormat>,
@@ -96,21 +94,16 @@ impl Default for ImportOptions {
     }
 }
 
-/// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Format of the capture.
     pub format: CaptureFormat,
     /// Name and version of the program that wrote the capture, if known.
     pub producer: String,
     /// Number of lines or messages read, not counting empty ones.
     pub lines: u64,
-    /// Number of frames written.
     pub frames: u64,
-    /// Number of connections written.
     pub connections: u64,
-    /// Number of messages in the frames.
     pub messages: u64,
     /// Number of faults within frames, by kind. These frames are imported too.
     pub faults: BTreeMap<&'static str, u64>,
@@ -136,7 +129,6 @@ pub struct Report {
     pub left_out: u64,
     /// Reason for not reading the capture to its end.
     pub broken: Option<String>,
-    /// Further remarks for the user.
     pub notes: Vec<String>,
 }
 
@@ -163,19 +155,15 @@ impl Report {
     }
 }
 
-/// A line that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BadLine {
     /// Number of the line or message, from 1; 0 for an entry of a HAR, which `reason` names.
     pub line: u64,
-    /// Reason for leaving it out.
     pub reason: String,
 }
 
-/// Error in importing a capture.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The input is empty.
     #[error("the input is empty: expected one JSON object per line")]
     Empty,
     /// No line is JSON.
@@ -184,80 +172,56 @@ pub enum Error {
     /// All lines are JSON, but none is usable.
     #[error("none of {lines} lines holds a frame or a message: line {}: {}", first.line, first.reason)]
     NoUsableLine {
-        /// Number of lines.
         lines: u64,
-        /// The first of them.
         first: BadLine,
     },
-    /// The input is a recording, not a capture.
     #[error("it is already a recording")]
     Recording,
-    /// The format was not recognised.
     #[error("unknown format")]
     Unrecognised,
-    /// The archive cannot be used.
     #[error("cannot read the archive: {0}")]
     Archive(String),
-    /// The capture is truncated.
     #[error("truncated at byte {at}")]
     CutOff {
-        /// Position of its end, in bytes.
         at: u64,
     },
-    /// The capture is malformed.
     #[error("damaged at byte {at}: {reason}")]
     Broken {
-        /// Position of the error, in bytes.
         at: u64,
-        /// Description of the error.
         reason: String,
     },
-    /// The JSON is malformed.
     #[error("not JSON at byte {at}: {reason}")]
     NotJsonAt {
-        /// Position of the error, in bytes.
         at: u64,
-        /// Description of the error.
         reason: String,
     },
-    /// A string is too long.
     #[error("a string is longer than {bytes} bytes, the limit for a frame")]
     TooLong {
-        /// Maximum length, in bytes.
         bytes: u64,
     },
-    /// The JSON is nested too deeply.
     #[error("nested too deeply at byte {at}: not a capture")]
     TooDeep {
-        /// Position of the innermost bracket, in bytes.
         at: u64,
     },
-    /// The flows were saved by an old version of mitmproxy.
     #[error(
         "flow format {version} is older than mitmproxy 7: open and save the flows with a newer mitmproxy"
     )]
     OldMitmproxy {
-        /// Version of the format.
         version: u32,
     },
-    /// The capture has no WebSocket frames.
     #[error("{0}")]
     NoFrames(String),
-    /// The capture has connections, but none clearly belongs to TikTok LIVE.
     #[error("the capture has {}, none recognised as TikTok LIVE", connections(.0.len()))]
     Unsure(Vec<Candidate>),
     /// `entries` contains the number of a connection that does not exist.
     #[error("unknown connection {entry}: the capture has {}", connections(*.there as usize))]
     NoEntry {
-        /// The requested number.
         entry: u64,
         /// Number of connections.
         there: u64,
     },
-    /// Reading the input failed.
     #[error("reading failed: {0}")]
     Read(io::Error),
-    /// Writing the scratch file failed.
     #[error("cannot write a temporary file: {0}")]
     Scratch(io::Error),
     /// Writing the recording failed.

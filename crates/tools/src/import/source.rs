@@ -10,14 +10,12 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::{Error, captured::Scratch};
 
-/// Number of bytes to read at once.
 const BUFFER_BYTES: usize = 64 << 10;
 /// Decompressed bytes allowed regardless of the compression ratio.
 const UNPACKED_BYTES_FREE: u64 = 16 << 20;
 /// Maximum compression ratio of the rest. Captures compress to a fifth, bombs to a thousandth.
 const UNPACKED_RATIO_MAX: u64 = 100;
 
-/// A seekable reader.
 pub trait Input: Read + Seek {}
 
 impl<T: Read + Seek> Input for T {}

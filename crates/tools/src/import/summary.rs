@@ -7,7 +7,6 @@ use crate::text::{clock, count, printable, thousands};
 
 /// Maximum number of unknown methods in the text.
 const METHODS_MAX: usize = 5;
-/// Maximum width of a user name, in columns.
 const NAME_COLUMNS_MAX: usize = 60;
 
 impl fmt::Display for Report {

@@ -87,7 +87,6 @@ impl<W: Write> Target<W> {
         Ok(written)
     }
 
-    /// Returns the last offset, in milliseconds.
     pub(super) fn last_ms(&self) -> f64 {
         self.last.as_secs_f64() * 1e3
     }

@@ -29,7 +29,6 @@ pub(super) enum Times {
     Squeezed {
         from_ms: f64,
     },
-    /// The connection has no times.
     Untimed,
 }
 

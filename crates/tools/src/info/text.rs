@@ -6,7 +6,6 @@ use super::{ConnectionInfo, HeaderInfo, Info};
 use crate::bars::bars;
 use crate::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
 
-/// Maximum number of connections in the text.
 const CONNECTIONS_PRINTED_MAX: usize = 10;
 /// Maximum numbers of event types and of gifts.
 const KINDS_PRINTED_MAX: usize = 10;

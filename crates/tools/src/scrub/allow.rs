@@ -59,7 +59,6 @@ pub(super) fn is_protocol(text: &str) -> bool {
         || is_level(text)
 }
 
-/// Whether a text may stay.
 pub(super) fn is_allowed(text: &str) -> bool {
     is_protocol(text)
         || number(text).is_some_and(|number| number < ID_MIN || is_time(number))

@@ -18,7 +18,6 @@ use super::{
 
 /// Minimum length of a word, in characters. Shorter ones occur everywhere.
 pub const WORD_CHARS_MIN: usize = 3;
-/// Maximum number of words.
 pub const WORDS_MAX: usize = 10_000;
 
 /// A word to search for.
@@ -29,7 +28,6 @@ struct Word {
     needles: Vec<Vec<u8>>,
 }
 
-/// Audits the records of a recording.
 #[derive(Debug, Default)]
 pub struct Auditor {
     words: Vec<Word>,

@@ -3,7 +3,6 @@
 
 use livetape_core::wire::{Field, Kind, Schema};
 
-/// Class of the data in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// Unknown. Texts are replaced unless they are on the allow list, and numbers if they look like an id.
@@ -92,7 +91,6 @@ pub(super) fn is_face(field: &Field) -> bool {
     field.name.contains("avatar")
 }
 
-/// Returns the class of a JSON value by its name.
 pub(super) fn of_json(key: &str, is_gift_list: bool) -> Class {
     let letters = key.chars().filter(|c| !matches!(c, '_' | '-'));
     let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();

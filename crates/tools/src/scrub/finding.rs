@@ -4,10 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Maximum number of characters of a finding to show.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// Kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -21,9 +19,7 @@ pub enum Kind {
     SecUid,
     /// The URL of a person's picture, or any other URL that no scrubber generated.
     Picture,
-    /// An email address.
     Mail,
-    /// A phone number.
     Phone,
     /// A cookie, a token, a key or a signature.
     Secret,
@@ -54,7 +50,6 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// Kind of data.
     pub kind: Kind,
     /// Name of the field, or the encodings of the record's bytes that were undone.
     pub place: String,

@@ -116,7 +116,6 @@ pub(super) fn check(http: &Http, checker: &mut Checker<'_>) {
     }
 }
 
-/// Replaces the personal data in an exchange.
 pub(super) fn scrub(http: &mut Http, rewriter: &mut Rewriter<'_>) {
     http.request_line = request_line(&http.request_line, rewriter);
     headers(&mut http.headers, rewriter);

@@ -47,7 +47,6 @@ impl Identities {
         self.names.get(&hash(text)).copied()
     }
 
-    /// Returns the number of ids and names.
     pub(super) fn len(&self) -> usize {
         self.ids.len() + self.names.len()
     }

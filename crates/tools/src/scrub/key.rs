@@ -5,9 +5,7 @@ use std::fmt;
 
 use ring::hmac;
 
-/// Length of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
-/// Length of a fingerprint, in bytes.
 pub const FINGERPRINT_BYTES: usize = 16;
 /// Rounds of the permutation of small numbers.
 const ROUNDS: u8 = 8;
@@ -17,7 +15,6 @@ const ROUNDS: u8 = 8;
 pub struct Key(hmac::Key);
 
 impl Key {
-    /// Creates a key from these bytes.
     #[must_use]
     pub fn new(bytes: &[u8; KEY_BYTES]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
@@ -30,7 +27,6 @@ impl Key {
         *digest.first_chunk().expect("a digest is longer")
     }
 
-    /// Returns the digest of a `value` of this `kind`.
     fn digest(&self, kind: &str, value: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(kind.as_bytes());
@@ -86,12 +82,10 @@ impl Choices {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below `count`.
     pub(super) fn below(&mut self, count: usize) -> usize {
         (self.next() % count as u64) as usize
     }
 
-    /// Returns one of the elements.
     pub(super) fn one<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }

@@ -99,7 +99,6 @@ const KEYS: &[&str] = &[
     "votes",
 ];
 
-/// Whether a key of JSON belongs to the protocol.
 pub(super) fn is_known(key: &str) -> bool {
     KEYS.binary_search(&key).is_ok()
         || is_harmless(redact::Place::Key, key.as_bytes())

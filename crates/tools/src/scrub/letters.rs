@@ -6,7 +6,6 @@ use super::key::Choices;
 
 /// Consonants of generated words, which alternate with [`VOWELS`].
 pub(super) const CONSONANTS: &[u8] = b"bdfgklmnprstvz";
-/// Vowels of generated words.
 pub(super) const VOWELS: &[u8] = b"aeiou";
 
 /// Letters of generated text in other scripts; only a few, so that it can be recognised.

@@ -112,7 +112,6 @@ pub(super) fn sec_uid(key: &Key, sec_uid: &str) -> String {
     MADE_UP_SEC_UID.chars().chain(random).collect()
 }
 
-/// Whether a secure id was generated.
 pub(super) fn is_made_up_sec_uid(text: &str) -> bool {
     text.starts_with(MADE_UP_SEC_UID)
 }

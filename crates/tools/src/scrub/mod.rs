@@ -60,7 +60,6 @@ pub const PROFILE: &str = "share/5";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// Number of changed records.
     pub changed_records: u64,
     /// Number of texts in fields of unknown meaning.
     pub unknown_texts: u64,
@@ -83,7 +82,6 @@ pub struct Tally {
     pub headers: u64,
 }
 
-/// The recording has too many identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {IDENTITIES_MAX} ids and names")]
 pub struct TooMany;
@@ -97,7 +95,6 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// Creates a scrubber without any identities.
     #[must_use]
     pub fn new(key: Key) -> Self {
         Self { key, identities: Identities::default(), tally: Tally::default() }
@@ -125,13 +122,11 @@ impl Scrubber {
         if self.identities.len() > IDENTITIES_MAX { Err(TooMany) } else { Ok(()) }
     }
 
-    /// Returns the number of ids and names.
     #[must_use]
     pub fn identities(&self) -> usize {
         self.identities.len()
     }
 
-    /// Returns the counts so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally

@@ -15,7 +15,6 @@ use serde::Serialize;
 use super::{Scrubber, Tally, TooMany};
 use crate::text::thousands;
 
-/// Error in scrubbing.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
@@ -29,7 +28,6 @@ pub enum Error {
     Empty,
 }
 
-/// Result of scrubbing.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -37,13 +35,11 @@ pub struct Report {
     pub copied: bool,
     /// Whether it was already scrubbed in another way, so that identities were replaced once more.
     pub again: bool,
-    /// Number of ids and names found.
     pub identities: usize,
     /// Number of records written, not counting headers and the end.
     pub records: u64,
     /// Number of records dropped because they would have become too large.
     pub too_large: u64,
-    /// Counts of the changes.
     pub tally: Tally,
     /// State of the original file.
     pub damage: Damage,
@@ -88,7 +84,6 @@ pub fn scrub(
     Ok(report)
 }
 
-/// Result of the first pass.
 struct FirstPass {
     header: Option<Header>,
     /// Whether all headers show that the recording was already scrubbed with this key.

@@ -16,7 +16,6 @@ const LONG_DIGITS: usize = 7;
 /// Maximum number of attempts to generate bytes that are neither text nor fields.
 const OPAQUE_TRIES: usize = 32;
 
-/// Replaces personal data.
 pub(super) struct Rewriter<'a> {
     pub(super) key: &'a Key,
     pub(super) identities: &'a Identities,

@@ -27,7 +27,6 @@ pub(super) trait Leaves {
     fn opaque(&mut self, place: &Place, bytes: &[u8]) -> Option<Vec<u8>>;
     /// Reports malformed bytes, which are dropped.
     fn broken(&mut self, bytes: usize);
-    /// Reports malformed gzip data.
     fn bad_gzip(&mut self);
 }
 
@@ -47,13 +46,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Creates an unnamed location of this class.
     pub(super) fn unnamed(class: Class) -> Self {
         Self { class, message: "", field: "", artwork: false, fixed: false, person: None }
     }
 }
 
-/// Context of a message.
 #[derive(Clone, Copy)]
 pub(super) struct Context {
     schema: Option<&'static Schema>,

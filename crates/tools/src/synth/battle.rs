@@ -6,12 +6,10 @@ use livetape_core::wire::compose::{self, Side};
 
 use super::{people, random::Random};
 
-/// Number of listed top contributors.
 const GIVERS_LISTED: usize = 3;
 /// First number of the other host's viewers, who are not viewers of the show.
 const RIVAL_VIEWERS_FROM: u64 = 1_000_000;
 
-/// A battle, with the contributions so far.
 pub(super) struct Battle {
     battle_id: i64,
     started_ms: i64,

@@ -11,7 +11,6 @@ use livetape_core::{
 
 use super::{ROOM_ID, USER, millis, show::Show, unix_ms};
 
-/// Interval of the client's heartbeats, in milliseconds.
 const HEARTBEAT_EVERY_MS: u64 = 10_000;
 /// Network latency, in milliseconds.
 const DELAY_MS: u64 = 40;

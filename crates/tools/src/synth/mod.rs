@@ -25,7 +25,6 @@ use show::Show;
 
 /// User name of the host.
 pub const USER: &str = "synthetic_host";
-/// Id of the room.
 pub const ROOM_ID: i64 = 7_300_000_000_000_000_001;
 /// Maximum length of a show in minutes: a month.
 pub const MINUTES_MAX: u64 = 31 * 24 * 60;
@@ -37,21 +36,16 @@ const ACT_MINUTES: u64 = 10;
 /// Maximum offset, so that a show of any size ends: a hundred years.
 const OFFSET_MS_MAX: u64 = 100 * 366 * 24 * 3_600_000;
 
-/// Options for a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SynthOptions {
     /// The same seed produces the same bytes.
     pub seed: u64,
-    /// Kind of show.
     pub profile: Profile,
-    /// Length of the show.
     pub length: Length,
 }
 
-/// Length of a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// Duration in minutes.
     Minutes(u64),
     /// Minimum size in bytes.
     Bytes(u64),

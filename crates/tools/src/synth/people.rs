@@ -14,7 +14,6 @@ const FIRST_ID: i64 = 6_800_000_000_000_000_000;
 /// Id of the first host.
 const HOST_ID: i64 = 6_700_000_000_000_000_000;
 
-/// Returns the host of the show.
 pub(super) fn host() -> Person {
     person(HOST_ID, USER.into(), "Synthetic Host 🎬".into())
 }

@@ -65,7 +65,6 @@ impl Profile {
         }
     }
 
-    /// Returns the number of people.
     pub(super) fn people(self) -> u64 {
         match self {
             Self::Quiet => 60,
@@ -106,7 +105,6 @@ impl Profile {
         matches!(self, Self::Battle | Self::Everything).then_some((250, 600))
     }
 
-    /// Returns whether rare events happen.
     pub(super) fn has_specials(self) -> bool {
         self == Self::Everything
     }

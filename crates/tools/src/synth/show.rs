@@ -70,7 +70,6 @@ enum Act {
     Special(Special),
 }
 
-/// The state of a show.
 pub(super) struct Show {
     random: Random,
     profile: Profile,

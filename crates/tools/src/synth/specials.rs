@@ -62,12 +62,10 @@ pub(super) const PROGRAM: [(u64, Special); 26] = [
     (900, SuperFan),
 ];
 
-/// Number of subscriptions that the host aims for.
 const SUBSCRIPTIONS_TARGET: i64 = 4;
 /// Number of the emote, which also decides its picture.
 const EMOTE_ID: u64 = 7_000_000_000_000_000_001;
 
-/// The state of the rare events.
 #[derive(Default)]
 pub(super) struct Specials {
     subscriptions: i64,

@@ -26,7 +26,6 @@ const GIFTS: [Gift; 16] = [
     (5659, "Paper Crane", 99, 2),
     (5585, "Confetti", 100, 2),
 ];
-/// Percentage of expensive gifts.
 const COSTLY_PERCENT: u64 = 3;
 const COSTLY: [Gift; 4] =
     [(6267, "Corgi", 299, 2), (7168, "Money Gun", 500, 2), (5897, "Swan", 699, 2), (5978, "Train", 899, 2)];

@@ -39,10 +39,8 @@ use crate::{
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;
-/// Maximum interval between reports.
 const REPORT_INTERVAL_MAX: Duration = Duration::from_secs(1);
 
-/// The task's state.
 pub(super) struct Node {
     options: Options,
     store: Store,

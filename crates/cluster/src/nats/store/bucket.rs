@@ -16,7 +16,6 @@ use crate::ownership::LeaseReply;
 /// Key of the pause that TikTok asked for.
 const PAUSE: &str = "pause";
 
-/// The value of a lease.
 #[derive(Deserialize, Serialize)]
 struct LeaseValue {
     /// Its holder: a node, or one of its claims.

@@ -27,9 +27,7 @@ use tokio::{
 
 use super::Options;
 
-/// Maximum time to wait for an answer of JetStream.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
-/// Minimum time to wait for an answer of JetStream.
 const ANSWER_TIME_MIN: Duration = Duration::from_millis(100);
 /// Maximum length of JetStream's words that are passed on.
 const REASON_CHARS_MAX: usize = 200;
@@ -42,16 +40,12 @@ const STORAGE_HINT: &str =
 /// Hint if there are too few servers for the copies, or too few with enough storage.
 const SERVERS_HINT: &str = "start at least as many NATS servers as cluster.replicas, or lower it; each needs 32 MiB for the main channel \
                             and for each room (`max_file_store`)";
-/// Maximum number of attempts to create a stream.
 const CREATE_ATTEMPTS_MAX: u32 = 5;
 /// Time until JetStream is asked again.
 const RETRY: Duration = Duration::from_millis(200);
-/// Message if JetStream does not answer.
 pub(super) const SILENT: &str = "JetStream does not answer";
-/// Hint for it.
 pub(super) const SILENT_HINT: &str =
     "check that NATS runs with --jetstream, and most of its servers: without a majority, they store nothing";
-/// Hint if JetStream refuses messages.
 pub(super) const REFUSED_HINT: &str = "check the limits of the stream and of the account, the storage of NATS, and whether the stream is sealed";
 /// The channel that the cluster has from the start.
 pub(super) const MAIN: &str = "main";
@@ -86,7 +80,6 @@ impl Store {
         }
     }
 
-    /// Returns the part of another channel.
     pub(super) fn of_channel(&self, channel: &str) -> Self {
         Self { channel: channel.to_owned(), refusals: watch::Sender::default(), ..self.clone() }
     }
@@ -95,7 +88,6 @@ impl Store {
         &self.channel
     }
 
-    /// Returns a subject of the cluster.
     pub(super) fn subject(&self, of: &str) -> String {
         format!("livetape.{}.{of}", self.cluster)
     }
@@ -193,7 +185,6 @@ impl Store {
         });
     }
 
-    /// Returns why JetStream refuses messages.
     pub(super) fn refusals(&self) -> watch::Receiver<Refusals> {
         self.refusals.subscribe()
     }

@@ -32,11 +32,9 @@ struct Held {
 /// The next request to the lease's bucket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Create it.
     Create,
-    /// Renew it.
     Renew {
-        /// The revision that it must have.
+        /// The revision that the lease must have.
         revision: u64,
     },
 }

@@ -179,7 +179,6 @@ impl Member {
             && self.queue.bytes() < self.options.waiting_bytes_max
     }
 
-    /// Returns the next action.
     pub fn poll(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -240,7 +239,6 @@ impl Member {
         }
     }
 
-    /// Returns this node's position in the log.
     #[must_use]
     pub fn reader(&self) -> &Reader {
         &self.reader

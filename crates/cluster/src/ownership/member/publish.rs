@@ -23,7 +23,6 @@ pub(super) struct InFlight {
     is_rejected: bool,
     /// Number of attempts that were refused or had no answer.
     failures: u32,
-    /// When to publish it again.
     pub(super) retry_at: Option<Duration>,
 }
 

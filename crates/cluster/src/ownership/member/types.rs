@@ -28,7 +28,6 @@ pub const CHECKPOINT_BYTES: usize = 8 << 20;
 /// the state.
 pub const CHECKPOINT_TIME: Duration = Duration::from_secs(60 * 60);
 
-/// Names and limits of a member.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The cluster and channel, such as `show.main`. Messages of others are rejected.
@@ -43,9 +42,7 @@ pub struct Options {
     pub waiting_bytes_max: usize,
     /// Size up to which waiting events are joined into one piece, in bytes.
     pub piece_bytes_max: usize,
-    /// Number of events between two checkpoints.
     pub checkpoint_events: usize,
-    /// Size of the events between two checkpoints, in bytes.
     pub checkpoint_bytes: usize,
     /// Time after the last record until another checkpoint.
     pub checkpoint_time: Duration,
@@ -85,7 +82,6 @@ pub enum Input {
     /// This node should not be the owner. If it is, it closes its upstream, stores the events that it was
     /// offered, and releases the lease.
     Stop,
-    /// The answer to the last request for the lease.
     Lease(LeaseReply),
     /// The lease was released or has expired, as the bucket's watcher reports.
     LeaseFree,
@@ -97,14 +93,11 @@ pub enum Input {
         /// message of the subject is between them. Republished messages have it in the header
         /// `Nats-Last-Sequence`.
         previous: u64,
-        /// Sequence of the message.
         sequence: u64,
-        /// Its content.
         bytes: Bytes,
     },
     /// The answer to [`Action::ReadTail`].
     Tail {
-        /// Identity of the log.
         log: u64,
         /// The messages after the requested sequence, from the oldest; may be only the first of them.
         messages: Vec<(u64, Bytes)>,
@@ -116,11 +109,9 @@ pub enum Input {
     },
     /// The answer to [`Action::ReadTail`], if the log could not be read.
     TailFailed,
-    /// The record was stored.
     Stored {
         /// From [`Action::Publish`].
         token: u64,
-        /// Its sequence.
         sequence: u64,
     },
     /// The log does not end with the expected sequence. An earlier attempt may have stored the record.
@@ -139,7 +130,6 @@ pub enum Input {
         /// From [`Action::Publish`].
         token: u64,
     },
-    /// Time has passed.
     Tick,
 }
 
@@ -148,7 +138,6 @@ pub enum Input {
 pub enum LeaseReply {
     /// This node holds the lease: the request succeeded, or failed because the entry is already this node's.
     Held {
-        /// Revision of the entry.
         revision: u64,
         /// The time `sent` in the entry, as [`Action::CreateLease`] or [`Action::RenewLease`] gave it.
         sent: Duration,
@@ -193,7 +182,6 @@ pub enum Action {
         /// The last sequence that the log must have assigned, even if that message is gone; 0 if it must have
         /// none.
         expected: u64,
-        /// The message.
         bytes: Bytes,
     },
     /// Open the upstream, or continue the replay: this node is the owner. The process may have been stopped
@@ -204,9 +192,7 @@ pub enum Action {
     CloseUpstream,
     /// Pass news to the hub.
     Deliver(Delivery),
-    /// This node is no longer the owner.
     SteppedDown {
-        /// The reason.
         reason: StepDown,
         /// Number of offered events that were not published. They are lost, unless the next owner receives
         /// them again: report a gap.
@@ -245,7 +231,6 @@ pub enum Refusal {
     /// The first event has the wrong number, because the ownership changed since it was encoded.
     #[error("the next event has number {next}")]
     Misnumbered {
-        /// The right number.
         next: u64,
     },
     /// Too many events wait to be stored. Read the upstream more slowly, and offer them again after a
@@ -255,7 +240,6 @@ pub enum Refusal {
     /// An event or a state is too large for a message. Report it as lost.
     #[error("{bytes} bytes do not fit into a message: the maximum is {CONTENT_BYTES_MAX}")]
     TooLarge {
-        /// Its size.
         bytes: usize,
     },
 }

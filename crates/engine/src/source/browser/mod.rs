@@ -36,7 +36,6 @@ use super::live::{Batches, Live, Outcome};
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Maximum time for the browser to respond.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum time for the close handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reason in the `disconnected` event when the tab was closed.
 const TAB_CLOSED: &str = "tab_closed";

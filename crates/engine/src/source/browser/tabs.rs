@@ -16,7 +16,6 @@ use serde::Deserialize;
 
 use super::super::live::{LiveOptions, NetTransport, Request, Transport};
 
-/// Maximum number of tabs to list.
 const PAGES_MAX: usize = 1000;
 
 /// Loopback address of a browser's debugging port.
@@ -56,9 +55,7 @@ impl fmt::Display for Address {
 /// A browser tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Title of the page.
     pub title: String,
-    /// URL of the page.
     pub url: String,
     /// Path to attach to, on the browser's address.
     pub(super) path: String,
@@ -88,8 +85,6 @@ struct Target {
     web_socket_debugger_url: String,
 }
 
-/// Returns the tabs of a browser.
-///
 /// # Errors
 /// [`Code::ConnectionLost`] if no browser responds at `address`.
 pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {

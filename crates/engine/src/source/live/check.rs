@@ -14,15 +14,12 @@ use super::{LiveOptions, SharedTransport, failure::Failure, lookup, upstream::Up
 /// Result of a check. Fields that could not be determined are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Whether the user exists.
     pub exists: Option<bool>,
-    /// Whether the user is live.
     pub live: Option<bool>,
     /// Id of the user's room; `None` if the user has never been live.
     pub room_id: Option<i64>,
     /// Whether connecting is likely to succeed.
     pub can_connect: bool,
-    /// Why the user cannot be connected to.
     pub why: Option<Problem>,
     /// Time to wait before the next request, according to the server.
     pub wait: Option<Duration>,

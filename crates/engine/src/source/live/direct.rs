@@ -42,7 +42,6 @@ fn ttwid(answer: &HttpResponse) -> Option<String> {
     pairs.find(|pair| pair.strip_prefix("ttwid=").is_some_and(|value| !value.is_empty())).map(str::to_owned)
 }
 
-/// Builds the URL of the socket.
 pub(super) fn socket_url(origin: &str, room_id: i64, random: &mut SplitMix) -> String {
     let base = url::with_path(origin, "/webcast/im/ws_proxy/ws_reuse_supplement/");
     let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));

@@ -14,7 +14,6 @@ pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections start
 pub(super) const NOT_FOUND: &str = "User not found or invalid";
 pub(super) const OFFLINE: &str = "User is not currently live";
 
-/// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) code: Code,

@@ -20,7 +20,6 @@ impl Held {
         self.items.push(item);
     }
 
-    /// Returns all items.
     pub(super) fn take(&mut self) -> Vec<Item> {
         std::mem::take(self).items
     }

@@ -29,7 +29,6 @@ const CAPTCHA_MARKERS: [&str; 4] =
 /// Error message for a captcha or an anti-bot page.
 const WEB_PAGE: &str = "TikTok sent a web page instead of JSON, probably a captcha";
 
-/// Result of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FoundRoom {
     /// 0 if the user has never been live.
@@ -131,7 +130,6 @@ fn check_status(answer: &HttpResponse, wall: Duration) -> Result<(), Failure> {
     }
 }
 
-/// Parses the response of `api-live`.
 fn read_api_live(answer: &HttpResponse, wall: Duration) -> Result<FoundRoom, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
@@ -152,7 +150,6 @@ fn read_api_live(answer: &HttpResponse, wall: Duration) -> Result<FoundRoom, Fai
         .ok_or_else(|| blocked("TikTok's response has no status"))
 }
 
-/// Parses the room's page.
 fn read_page(answer: &HttpResponse, wall: Duration) -> Result<FoundRoom, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);

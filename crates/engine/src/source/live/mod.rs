@@ -57,7 +57,6 @@ pub enum Outcome {
     Ended(&'static str),
     /// No further attempt is made.
     Failed(Problem),
-    /// [`Live::stop`] was called.
     Stopped,
 }
 

@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use super::{Secret, url::is_loopback};
 
-/// Options of a live source.
 #[derive(Clone)]
 pub struct LiveOptions {
     /// User as entered: `name`, `@name` or a URL.
@@ -24,9 +23,7 @@ pub struct LiveOptions {
     /// URL of the sign server. With a URL or a key, the sign server is asked first; with neither, only
     /// TikTok.
     pub sign_url: Option<Url>,
-    /// API key for the sign server.
     pub sign_key: Option<Secret>,
-    /// Request format of the sign server.
     pub sign_form: SignForm,
     /// Value of the `sessionid` cookie of a logged-in user. Sent to TikTok, never to the sign server.
     pub session_cookie: Option<Secret>,

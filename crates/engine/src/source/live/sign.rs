@@ -27,7 +27,6 @@ const STUB_HOST: &str = "ws-fallback.eulerstream.com";
 /// Response of the sign server.
 #[derive(Debug)]
 pub(super) struct Signed {
-    /// Full URL of the socket.
     pub(super) socket_url: String,
     /// Cookie for the socket's upgrade.
     pub(super) cookie: String,

@@ -25,7 +25,6 @@ use super::{
     url,
 };
 
-/// Maximum time for an HTTP response.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time for opening a WebSocket.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -96,7 +95,6 @@ impl Upstream {
         clock::now().duration_since(self.epoch)
     }
 
-    /// Returns the time of an offset.
     pub(super) fn at(&self, offset: Duration) -> Instant {
         self.epoch + offset
     }
@@ -181,7 +179,6 @@ pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::O
     tokio::time::timeout_at(clock::now() + limit, future).await.ok()
 }
 
-/// Returns the headers of a browser's request.
 pub(super) fn browser_headers(cookie: &str) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         ("user-agent", USER_AGENT.to_owned()),

@@ -50,7 +50,6 @@ const EVENTS_AT_ONCE: usize = 64;
 /// Number of played items after which counts are reported to `/status`, even if the replay never waits.
 const REPORT_EVERY: u32 = 256;
 
-/// A replay.
 pub struct Replay<'a> {
     tape: Tape,
     duration: Option<Duration>,
@@ -79,9 +78,7 @@ pub struct Replay<'a> {
     /// once.
     missing: (Loss, Loss),
     lateness: Lateness,
-    /// When the lateness is reported next.
     lateness_due: Instant,
-    /// When it started playing.
     started: Option<Instant>,
     unreported: u32,
     /// Identifies the content of the recording, if other processes may have to continue it.

@@ -7,10 +7,8 @@ use livetape_io::clock::Waiting;
 
 use crate::{recorder::FOLDER, source::Lateness};
 
-/// Options of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
-    /// Playback speed.
     pub speed: Speed,
     /// Total number of laps; `None` loops without end.
     pub laps: Option<u32>,
@@ -20,7 +18,6 @@ pub struct ReplayOptions {
     pub end: Option<Duration>,
     /// Maximum length of a gap; longer gaps are shortened to this.
     pub idle_limit: Option<Duration>,
-    /// How to wait for deadlines.
     pub waiting: Waiting,
     /// Number of subscribers to wait for before the first frame.
     pub wait_clients: usize,
@@ -55,22 +52,17 @@ impl ReplayOptions {
     }
 }
 
-/// Result of a replay.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// Name of the recording.
     pub recording: String,
-    /// Number of events broadcast.
     pub events: u64,
     /// Time since the replay first started playing, including pauses.
     pub took: Duration,
     /// Lateness of the frames; empty at speed `max`.
     pub lateness: Lateness,
-    /// What is missing or could not be read.
     pub loss: Loss,
     /// Number of the last generation on this channel.
     pub generation: u32,
-    /// Why the replay ended.
     pub left: Left,
 }
 
@@ -80,7 +72,6 @@ pub enum Left {
     /// The recording ended, and `exit_when_done` is set.
     #[default]
     Done,
-    /// The server is shutting down.
     ShutDown,
     /// Its user was disconnected.
     Stopped,

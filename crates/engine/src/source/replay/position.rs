@@ -18,11 +18,9 @@ use super::{Replay, Tape};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Position {
-    /// Name of the recording.
     pub recording: String,
     /// Identifies its content.
     fingerprint: String,
-    /// Start of this pass.
     pub(crate) pass_start: Duration,
     pub(crate) start: Duration,
     pub(crate) end: Option<Duration>,

@@ -31,8 +31,6 @@ impl Tape {
         Ok(tape)
     }
 
-    /// Returns a recording with these items.
-    ///
     /// # Errors
     /// If an item cannot be written.
     pub fn from_items(name: &str, items: &[Item]) -> Result<Self, Problem> {
@@ -55,8 +53,6 @@ impl Tape {
         Self { gates: Some(gates), ..self }
     }
 
-    /// Returns all items.
-    ///
     /// # Errors
     /// Any failure of reading it.
     pub fn items(&self) -> Result<impl Iterator<Item = Item> + use<>, Problem> {

@@ -22,9 +22,7 @@ const CHUNKS_AHEAD: usize = 2;
 pub(crate) enum Fed {
     /// An item before the start that describes an open connection.
     Before(Item),
-    /// An item to play.
     Item(Item),
-    /// Data is missing here.
     Missing(Loss),
     /// The file cannot be read any further.
     Failed(String),
@@ -46,7 +44,6 @@ pub(super) struct Reading {
     from: Duration,
     /// Loss that is already reported.
     missing: Loss,
-    /// Whether the start has been reached.
     has_started: bool,
     is_done: bool,
 }

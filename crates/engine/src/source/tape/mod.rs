@@ -32,7 +32,6 @@ use crate::{
     recorder::FOLDER,
 };
 
-/// Name of standard input.
 pub const STDIN: &str = "-";
 /// File name of the built-in recording in the repository.
 const DEMO_FILE: &str = "demo.bin";
@@ -43,9 +42,7 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 /// An element of a tape.
 #[derive(Debug)]
 pub enum Step {
-    /// The next recorded item.
     Item(Item),
-    /// Data is missing here.
     Missing(Loss),
     /// The file cannot be read any further.
     Failed(String),
@@ -63,7 +60,6 @@ pub struct Tape {
     storage: Storage,
     /// Read on first use.
     facts: Arc<Facts>,
-    /// Places at which a replay waits.
     gates: Option<Gates>,
     /// Name of the case that is played.
     pub(super) case: Option<&'static str>,
@@ -86,7 +82,6 @@ enum Storage {
 }
 
 impl Tape {
-    /// Creates a recording in memory.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
         Self::new(name, Storage::Memory(bytes))
@@ -178,8 +173,6 @@ impl Tape {
         Ok(check_within(offset, duration)?)
     }
 
-    /// Returns the header record.
-    ///
     /// # Errors
     /// Same as [`Tape::find`].
     pub fn header(&self) -> Result<Header, Problem> {

@@ -44,7 +44,6 @@ impl Finding {
         })
     }
 
-    /// Finds a recording by name in `folder`.
     pub(super) fn name(folder: &Path, name: &str) -> Result<Self, Problem> {
         if !is_plain_name(name) {
             return Err(Problem::new(

@@ -21,7 +21,6 @@ const REQUESTS: &str = "livetape_http_requests_total";
 const REFUSED: &str = "livetape_http_refused_total";
 const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
-/// `GET /metrics`.
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let mut sheet = Sheet::default();
     source(&mut sheet, &app);
@@ -204,7 +203,6 @@ fn requests(sheet: &mut Sheet, counts: &Counts) {
 #[derive(Default)]
 struct Sheet(Vec<MetricFamily>);
 
-/// Name and value of a label.
 type Labelled<'a> = Option<(&'static str, &'a str)>;
 
 impl Sheet {

@@ -31,7 +31,6 @@ struct Route {
     page: Option<&'static [&'static str]>,
 }
 
-/// Body of a request, and whether it is required.
 struct Body {
     content: Content,
     is_required: bool,
@@ -253,7 +252,6 @@ impl Schemas {
     }
 }
 
-/// Marks a body as required.
 fn required(content: Option<Content>) -> Option<Body> {
     content.map(|content| Body { content, is_required: true })
 }

@@ -41,7 +41,6 @@ use crate::state::refusal::Refusal;
 pub struct Recordings {
     /// Directory with the recordings: files that end in `.bin`.
     pub directory: PathBuf,
-    /// Maximum length of an upload, in bytes.
     pub upload_bytes_max: u64,
 }
 
@@ -120,7 +119,6 @@ pub(crate) async fn info(
 }
 
 impl App {
-    /// Whether the recording is being replayed.
     fn replays(&self, name: &str) -> bool {
         self.shared.control.replay().is_some_and(|replay| replay.recording == name)
     }

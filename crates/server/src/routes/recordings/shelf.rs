@@ -155,7 +155,6 @@ impl Shelf {
         Ok((names, unnamed))
     }
 
-    /// Returns the summary of one recording.
     pub(super) fn entry(&self, name: &str) -> Result<ListedRecording, Problem> {
         let version = self.version(name)?;
         let seen = match self.glances.get(&version) {
@@ -260,7 +259,6 @@ impl Shelf {
         missing(&self.options.directory, name)
     }
 
-    /// Locks a name in order to change its file.
     pub(super) fn change(self: &Arc<Self>, name: &str) -> Result<Changing, Problem> {
         if name == DEMO {
             return Err(Problem::new(Code::ReadOnlyRecording, format!("`{DEMO}` is built in")));

@@ -50,12 +50,9 @@ pub(crate) struct UploadQuery {
     import: Option<String>,
 }
 
-/// What to do with an upload.
 #[derive(Clone, Copy)]
 struct UploadOptions {
-    /// Replace an existing recording of that name.
     force: bool,
-    /// Convert a capture to a recording.
     import: bool,
 }
 

@@ -114,7 +114,6 @@ impl Kept {
     }
 }
 
-/// Reads stored items.
 pub(in crate::import) struct Items<'a> {
     input: BufReader<Stretches<'a>>,
     /// Length of the item whose time was read last.

@@ -19,7 +19,6 @@ use super::{
     window::TEXT_BYTES_MAX,
 };
 
-/// Maximum number of headers in an exchange.
 const HEADERS_MAX: usize = 200;
 /// Possible values of a status. Browsers write 0 or -1 for a request that had no answer.
 const STATUSES: RangeInclusive<f64> = -1.0..=999.0;

@@ -20,11 +20,9 @@ pub(super) trait Object {
 
 /// Receives the items of a list.
 pub(super) trait List {
-    /// Reads one item.
     fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error>;
 }
 
-/// The parser.
 #[derive(Debug)]
 pub(super) struct Json<R> {
     window: Window<R>,
@@ -66,7 +64,6 @@ impl<R: Read> Json<R> {
         Ok(())
     }
 
-    /// Whether the next value is an object.
     pub(super) fn is_object(&mut self) -> Result<bool, Error> {
         Ok(self.next()? == b'{')
     }
@@ -79,7 +76,6 @@ impl<R: Read> Json<R> {
         self.members(b']', |json| list.item(json))
     }
 
-    /// Skips any value.
     pub(super) fn skip(&mut self) -> Result<(), Error> {
         match self.next()? {
             b'{' => self.members(b'}', |json| {

@@ -17,7 +17,6 @@ use super::{
 /// The fields of a message. Reused for each message.
 #[derive(Default)]
 pub(super) struct MessageFields {
-    /// Whether the content is needed.
     wants_data: bool,
     kind: String,
     time: Option<f64>,

@@ -28,7 +28,6 @@ use window::TEXT_BYTES_MAX;
 /// Why a string is not Unicode.
 const LONE: &str = "half of a surrogate pair";
 
-/// A HAR capture.
 pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Har<'_> {

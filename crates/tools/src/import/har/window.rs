@@ -74,7 +74,6 @@ impl<R: Read> Window<R> {
         self.passed + self.at as u64
     }
 
-    /// Returns the error for an input that ends too early.
     pub(super) fn cut_off(&self) -> Error {
         Error::CutOff { at: self.passed + self.end as u64 }
     }

@@ -54,7 +54,6 @@ impl Capture for Mitmproxy<'_> {
     }
 }
 
-/// The current flow.
 struct Flow<'v> {
     id: u64,
     visit: &'v mut dyn Visit,

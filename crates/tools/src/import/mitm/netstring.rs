@@ -10,7 +10,6 @@ const DIGITS_MAX: usize = 12;
 /// Maximum length of a number, key or other short text, in bytes.
 const SHORT_BYTES_MAX: u64 = 1 << 10;
 
-/// The parser, with its position.
 pub(super) struct Netstrings<R> {
     input: R,
     pub(super) at: u64,
@@ -125,7 +124,6 @@ impl<R: BufRead> Netstrings<R> {
         Ok(())
     }
 
-    /// Whether a value is longer than this.
     pub(super) fn is_longer(value: Value, bytes: u64) -> bool {
         value.length > bytes
     }

@@ -26,7 +26,6 @@ const EXCHANGES_MAX: usize = 256;
 /// Id of the command that enables network events.
 const ENABLE: u64 = 1;
 
-/// A watched tab.
 #[derive(Debug, Default)]
 pub(super) struct Tab {
     observer: Observer,
@@ -73,12 +72,10 @@ impl Tab {
         tab
     }
 
-    /// Returns the commands to send, in order.
     pub(super) fn take_commands(&mut self) -> Vec<String> {
         std::mem::take(&mut self.commands)
     }
 
-    /// Returns the items since the last call.
     pub(super) fn take_items(&mut self) -> Vec<Item> {
         self.observer.take_items()
     }
@@ -101,7 +98,6 @@ impl Tab {
         self.unreadable
     }
 
-    /// Handles a message from the browser.
     pub(super) fn handle(&mut self, text: &str, now: Duration) {
         let Ok(message) = serde_json::from_str::<Incoming>(text) else {
             self.unreadable += 1;
@@ -132,7 +128,6 @@ impl Tab {
         self.finish(now);
     }
 
-    /// Handles the end of the observation.
     pub(super) fn finish(&mut self, now: Duration) {
         let offset = self.clock.offset(None, now);
         self.observer.finish(offset);

@@ -39,7 +39,6 @@ pub(super) struct Response {
     pub(super) payload_data: String,
 }
 
-/// The result of a command.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct CommandResult {

@@ -27,7 +27,6 @@ use super::{
 /// HTTP status of a successful upgrade.
 const SWITCHING_PROTOCOLS: u32 = 101;
 
-/// An open connection.
 pub(super) struct Link {
     pub(super) socket: Socket,
     pub(super) session: Session,

@@ -38,7 +38,6 @@ pub(super) struct Lost {
     pub(super) healthy: Duration,
 }
 
-/// How a connection ended.
 pub(super) enum End {
     Ended,
     Stopped,

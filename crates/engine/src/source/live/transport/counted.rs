@@ -24,13 +24,11 @@ impl Received {
     /// Error kind of a read after more than [`UNFINISHED_BYTES_MAX`] bytes without a message.
     pub(in crate::source::live) const TOO_MUCH: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
-    /// Returns the count and resets it.
     pub(in crate::source::live) fn take(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
 
-/// A connection that counts the bytes read from it.
 pub struct Counted {
     io: Box<dyn Stream>,
     received: Received,

@@ -34,7 +34,6 @@ pub struct MemoryTransport {
 }
 
 impl MemoryTransport {
-    /// Creates a transport that calls `connect` for each connection.
     pub fn new<F, S>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = io::Result<S>> + Send + 'static,

@@ -70,12 +70,10 @@ impl fmt::Debug for SharedTransport {
     }
 }
 
-/// A connection of any transport.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A WebSocket to the upstream.
 pub(in crate::source::live) type Socket = WebSocketStream<MaybeTlsStream<Counted>>;
 
 /// A request. The URL and the headers may contain secrets.
@@ -96,9 +94,7 @@ impl fmt::Debug for Request {
 /// A response, whose body is limited to [`BODY_BYTES_MAX`].
 #[derive(Clone, Default)]
 pub struct HttpResponse {
-    /// HTTP status.
     pub status: u16,
-    /// All headers.
     pub headers: HeaderMap,
     /// Body, as sent.
     pub body: Bytes,
@@ -118,23 +114,18 @@ impl fmt::Debug for HttpResponse {
     }
 }
 
-/// An open WebSocket.
 #[derive(Debug)]
 pub struct Opened {
-    /// The WebSocket itself.
     pub socket: Socket,
     /// Headers of the 101 response.
     pub headers: HeaderMap,
-    /// Counter of the bytes read from it.
     pub received: Received,
 }
 
-/// Why a WebSocket could not be opened.
 #[derive(Debug)]
 pub enum OpenError {
     /// The server responded with a status other than 101.
     Refused(Box<HttpResponse>),
-    /// The server did not respond.
     Unreached(Unreached),
 }
 
@@ -152,7 +143,6 @@ fn socket_config() -> WebSocketConfig {
         .max_write_buffer_size(UNSENT_BYTES_MAX)
 }
 
-/// Builds the request of an upgrade.
 fn upgrade(request: &Request) -> Result<tungstenite::handshake::client::Request, OpenError> {
     let no_address = |_| OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
     let mut upgrade = request.url.as_str().into_client_request().map_err(no_address)?;
@@ -173,7 +163,6 @@ fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
 /// Result of an upgrade in the library.
 type Handshake = Result<(Socket, Response<Option<Vec<u8>>>), Error>;
 
-/// Converts the result of an upgrade.
 fn opened(result: Handshake, received: Received) -> Result<Opened, OpenError> {
     match result {
         Ok((socket, response)) => Ok(Opened { socket, headers: response.into_parts().0.headers, received }),

@@ -17,7 +17,6 @@ use super::{
 /// Maximum length of a proxy's response to CONNECT, in bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// Connects to `host` and `port` through the proxy.
 pub(super) async fn connect(reach: Reach, proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
     // The proxy could connect to addresses that this process must not.
     reach.check(host).map_err(io::Error::other)?;

@@ -13,7 +13,6 @@ pub(super) enum Reach {
     Loopback,
 }
 
-/// Error for an address that is not allowed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a loopback address, and livetape runs offline")]
 pub(super) struct NotLoopback(String);

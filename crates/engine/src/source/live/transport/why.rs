@@ -19,16 +19,13 @@ use crate::source::live::bounds::FRAME_BYTES_MAX;
 pub struct Unreached {
     /// `connection_lost`, `dns_failed` or `offline_mode`.
     pub code: Code,
-    /// Short explanation.
     pub why: String,
 }
 
-/// A name that could not be resolved.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot resolve the name `{0}`")]
 pub(super) struct NotResolved(pub(super) String);
 
-/// Rejection by a proxy.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy rejected the connection: {0}")]
 pub(super) struct ProxyRefused(pub(super) String);
