@@ -1,6 +1,8 @@
 //! The core of livetape: everything that works without tokio, sockets, files or a clock. It turns bytes and
 //! offsets into bytes and events.
 
+#![warn(missing_docs)]
+
 pub mod counts;
 pub mod decoder;
 pub mod dedup;

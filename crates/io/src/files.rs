@@ -20,7 +20,6 @@ pub const NAME_BYTES_MAX: usize = 238;
 /// Maximum size of a small file, such as settings or a scenario, in bytes.
 pub const READ_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error("{} already exists", path.display())]
     Exists { path: PathBuf },

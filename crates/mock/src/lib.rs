@@ -7,6 +7,7 @@
 //! [`MockTikTok::received`] returns a log of client activity.
 
 #![deny(clippy::wildcard_enum_match_arm)]
+#![warn(missing_docs)]
 
 mod answers;
 mod check;

@@ -1,5 +1,6 @@
 //! Replays and a mock server for testing TikTok LIVE clients.
 #![cfg_attr(feature = "tape", doc = "", doc = include_str!("../README.md"))]
+#![warn(missing_docs)]
 
 #[cfg(feature = "tape")]
 mod builder;

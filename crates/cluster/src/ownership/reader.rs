@@ -41,20 +41,11 @@ pub enum Delivery {
         head: u64,
     },
     /// Another ownership starts.
-    Epoch {
-        node: String,
-        epoch: u64,
-    },
+    Epoch { node: String, epoch: u64 },
     /// Acknowledged events with consecutive numbers.
-    Events {
-        first: u64,
-        events: Vec<Encoded>,
-    },
+    Events { first: u64, events: Vec<Encoded> },
     /// These events are no longer in the log. No subscriber can receive them from this node.
-    Gap {
-        first: u64,
-        last: u64,
-    },
+    Gap { first: u64, last: u64 },
     /// A checkpoint: replaces what changes of events have added up to.
     State {
         /// The state, in the decoder's format.
@@ -72,24 +63,13 @@ pub enum Fault {
     Refused(#[from] Refused),
     /// Its writer did not know the message before it, so it was published without an expected sequence.
     #[error("message {sequence} in the log claims to follow {after}, and follows {last}")]
-    Unfenced {
-        sequence: u64,
-        after: u64,
-        last: u64,
-    },
+    Unfenced { sequence: u64, after: u64, last: u64 },
     /// Its writer is not the owner.
     #[error("node {node:?} wrote to the log in epoch {epoch}, which is not the current one")]
-    Stale {
-        node: String,
-        epoch: u64,
-    },
+    Stale { node: String, epoch: u64 },
     /// It repeats or leaves out numbers.
     #[error("node {node:?} continued with number {number}; the last one is {head}")]
-    Renumbered {
-        node: String,
-        number: u64,
-        head: u64,
-    },
+    Renumbered { node: String, number: u64, head: u64 },
 }
 
 /// Messages may be missing before this one: read the log again after `last`.

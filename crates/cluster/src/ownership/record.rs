@@ -115,21 +115,15 @@ pub enum Refused {
         "a message in the log has format {found}; this version of livetape reads {} to {VERSION}",
         oldest(VERSION)
     )]
-    Version {
-        found: u8,
-    },
+    Version { found: u8 },
     /// It is from livetape, but damaged or beyond a limit.
     #[error("a message in the log is damaged or too large ({bytes} bytes)")]
-    Malformed {
-        bytes: usize,
-    },
+    Malformed { bytes: usize },
     /// It was meant for a log that was replaced before it arrived.
     #[error("a message in the log was meant for an earlier one")]
     OtherLog,
     #[error("a message in the log belongs to {channel:?}")]
-    OtherChannel {
-        channel: String,
-    },
+    OtherChannel { channel: String },
 }
 
 impl Refused {

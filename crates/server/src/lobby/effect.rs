@@ -17,11 +17,7 @@ pub enum Effect {
         payload: Payload,
     },
     /// Close a connection after everything already sent to it.
-    Close {
-        key: Key,
-        code: u16,
-        reason: String,
-    },
+    Close { key: Key, code: u16, reason: String },
     /// Log that a room was created.
     Created {
         /// Id of the room.

@@ -39,9 +39,7 @@ pub enum Error {
     BadLabel,
     /// A recording has no wall time, so it cannot be aligned with others.
     #[error("{name} has no wall time")]
-    NoClock {
-        name: String,
-    },
+    NoClock { name: String },
     #[error("{name} starts {} after {before}", in_days(*.apart))]
     Apart {
         /// Name of the later recording.

@@ -37,10 +37,7 @@ pub enum Error {
     #[error("writing failed: {0}")]
     Write(#[from] io::Error),
     #[error("no connection {conn}")]
-    UnknownConnection {
-        conn: u32,
-        known: BTreeSet<u32>,
-    },
+    UnknownConnection { conn: u32, known: BTreeSet<u32> },
 }
 
 /// Writes lines for `livetape import`: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.

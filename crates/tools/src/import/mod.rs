@@ -171,10 +171,7 @@ pub enum Error {
     NotJson(BadLine),
     /// All lines are JSON, but none is usable.
     #[error("none of {lines} lines holds a frame or a message: line {}: {}", first.line, first.reason)]
-    NoUsableLine {
-        lines: u64,
-        first: BadLine,
-    },
+    NoUsableLine { lines: u64, first: BadLine },
     #[error("it is already a recording")]
     Recording,
     #[error("unknown format")]
@@ -182,33 +179,19 @@ pub enum Error {
     #[error("cannot read the archive: {0}")]
     Archive(String),
     #[error("truncated at byte {at}")]
-    CutOff {
-        at: u64,
-    },
+    CutOff { at: u64 },
     #[error("damaged at byte {at}: {reason}")]
-    Broken {
-        at: u64,
-        reason: String,
-    },
+    Broken { at: u64, reason: String },
     #[error("not JSON at byte {at}: {reason}")]
-    NotJsonAt {
-        at: u64,
-        reason: String,
-    },
+    NotJsonAt { at: u64, reason: String },
     #[error("a string is longer than {bytes} bytes, the limit for a frame")]
-    TooLong {
-        bytes: u64,
-    },
+    TooLong { bytes: u64 },
     #[error("nested too deeply at byte {at}: not a capture")]
-    TooDeep {
-        at: u64,
-    },
+    TooDeep { at: u64 },
     #[error(
         "flow format {version} is older than mitmproxy 7: open and save the flows with a newer mitmproxy"
     )]
-    OldMitmproxy {
-        version: u32,
-    },
+    OldMitmproxy { version: u32 },
     #[error("{0}")]
     NoFrames(String),
     #[error("the capture has {}, none recognised as TikTok LIVE", connections(.0.len()))]

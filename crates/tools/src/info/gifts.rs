@@ -33,7 +33,6 @@ impl People {
 /// The gifts of a recording, counting each gift of a streak.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Gifts {
     pub count: u64,
     pub diamonds: u64,

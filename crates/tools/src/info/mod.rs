@@ -30,7 +30,6 @@ const BUCKETS: usize = 52;
 /// Summary of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Info {
     pub header: Option<HeaderInfo>,
     pub sealed: bool,
@@ -65,7 +64,6 @@ pub struct Info {
 /// Content of the header.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "as in proto/recording.proto")]
 pub struct HeaderInfo {
     pub tool: String,
     pub tool_version: String,
@@ -83,7 +81,6 @@ pub struct HeaderInfo {
 /// A connection of the recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct ConnectionInfo {
     pub conn: u32,
     pub user: String,
@@ -96,7 +93,6 @@ pub struct ConnectionInfo {
 /// Unreadable parts of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "as in recording::Report")]
 pub struct DamageInfo {
     pub preamble_damaged: bool,
     /// Minor version of the format, if it is newer than this livetape.

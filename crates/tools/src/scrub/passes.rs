@@ -16,7 +16,6 @@ use super::{Scrubber, Tally, TooMany};
 use crate::text::thousands;
 
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error("{0}")]
     Read(Recording),

@@ -230,18 +230,14 @@ pub enum Refusal {
     NotOwner,
     /// The first event has the wrong number, because the ownership changed since it was encoded.
     #[error("the next event has number {next}")]
-    Misnumbered {
-        next: u64,
-    },
+    Misnumbered { next: u64 },
     /// Too many events wait to be stored. Read the upstream more slowly, and offer them again after a
     /// delivery.
     #[error("too many events wait to be stored")]
     Full,
     /// An event or a state is too large for a message. Report it as lost.
     #[error("{bytes} bytes do not fit into a message: the maximum is {CONTENT_BYTES_MAX}")]
-    TooLarge {
-        bytes: usize,
-    },
+    TooLarge { bytes: usize },
 }
 
 /// Returns the size of the largest event.
