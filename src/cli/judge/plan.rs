@@ -80,12 +80,10 @@ pub(super) struct Patience {
     pub(super) quiet: Duration,
     /// Maximum time for which it may go on printing or computing, without that in which it waits for a processor.
     pub(super) talking: Duration,
-    /// Time for which its numbers have to stay right if it goes on printing.
-    pub(super) settled: Duration,
     /// Time in which a number that is wrong may still become right.
     pub(super) second_thoughts: Duration,
-    /// Time for which the numbers of `plain` have to stay right.
-    pub(super) afterwards: Duration,
+    /// Time for which numbers have to stay right: in `plain`, and if it goes on printing.
+    pub(super) settled: Duration,
 }
 
 impl Patience {
@@ -95,9 +93,8 @@ impl Patience {
         as_before: Duration::from_secs(60),
         quiet: Duration::from_secs(1),
         talking: Duration::from_secs(60),
-        settled: Duration::from_secs(5),
         second_thoughts: Duration::from_secs(5),
-        afterwards: Duration::from_secs(5),
+        settled: Duration::from_secs(5),
     };
 }
 

@@ -135,7 +135,6 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
         quiet: QUIET,
         settled: QUIET,
         second_thoughts: Duration::ZERO,
-        afterwards: Duration::ZERO,
         ..Patience::FULL
     };
     let mut ways = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));

@@ -242,7 +242,5 @@ impl Hub {
     }
 }
 
-impl Shared {}
-
 #[cfg(test)]
 mod tests;

@@ -116,3 +116,10 @@ static TESTED: LazyLock<Vec<Tested>> = LazyLock::new(|| {
     };
     all.map(scrub).into()
 });
+
+/// Encodes a number as a varint of protobuf.
+fn put(number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    prost::encoding::encode_varint(number, &mut bytes);
+    bytes
+}

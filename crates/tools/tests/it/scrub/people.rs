@@ -9,7 +9,7 @@ use livetape_feed::hub::Filter;
 use serde_json::Value;
 use std::io::Read as _;
 
-use super::{TESTED, Tested, items};
+use super::{TESTED, Tested, items, put};
 use crate::support::{decode, fixture::fixture};
 
 /// Minimum length of a text; shorter ones occur by chance.
@@ -74,16 +74,6 @@ fn room_id(session: u32) -> u64 {
     crate::support::expected_session(session)["room_id"].as_str().unwrap().parse().unwrap()
 }
 
-fn varint(mut number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 0x7f {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
-}
-
 #[test]
 fn no_person_is_left_after_scrubbing() {
     let (ids, names) = people();
@@ -103,7 +93,7 @@ fn no_person_is_left_after_scrubbing() {
         };
         for id in &ids {
             search(id.to_string().as_bytes(), id);
-            search(&varint(*id), id);
+            search(&put(*id), id);
             search(&id.to_le_bytes(), id);
         }
         names.iter().for_each(|name| search(name.as_bytes(), name));

@@ -6,7 +6,7 @@ use livetape_core::{
 };
 use proptest::prelude::*;
 
-use super::{TESTED, Tested, items, key, scrubbed};
+use super::{TESTED, Tested, items, key, put, scrubbed};
 use crate::support::{item, recording};
 
 /// A field: number, wire type and value.
@@ -153,16 +153,6 @@ fn wire() -> impl Strategy<Value = Vec<u8>> {
         )
         .prop_map(|fields| fields.concat())
     })
-}
-
-fn put(mut number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 0x7f {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
 }
 
 fn with_length(number: u64, value: &[u8]) -> Vec<u8> {
