@@ -207,10 +207,13 @@ impl Conduct {
             || self.before_end.is_some_and(|before| self.requested > before)
     }
 
-    /// Returns when a client may try again after the last rejected request; zero if none was rejected.
+    /// Returns what is wrong if a client opened no WebSocket for this long. It has the time anew after each rejected
+    /// request, and after the wait that was stated.
     #[must_use]
-    pub fn rejected_until(&self) -> Duration {
-        self.rejected_until
+    pub fn opened_nothing(&self, now: Duration, within: Duration) -> Option<String> {
+        let since = if self.rejected_until.is_zero() { "" } else { " after a rejected request" };
+        let is_late = !self.was_opened() && now >= self.rejected_until + within;
+        is_late.then(|| format!("opened no WebSocket within {} s{since}", within.as_secs()))
     }
 
     #[must_use]
@@ -369,7 +372,22 @@ mod tests {
         let told = || after([(0, refused(Some(60)))]);
         assert!(!told().is_done(ms(89_000), Course::Whole, false));
         assert!(told().is_done(ms(90_001), Course::Whole, false));
-        assert_eq!(told().rejected_until(), ms(60_000));
+    }
+
+    #[test]
+    fn each_rejected_request_gives_a_client_another_minute_to_open_a_websocket() {
+        let minute = ms(60_000);
+        let opened_nothing = |seen: &[(u64, Seen)], now| after(seen.to_vec()).opened_nothing(ms(now), minute);
+        let patient = [(0, refused(None)), (28_000, refused(Some(2))), (58_000, refused(None))];
+        assert_eq!(opened_nothing(&patient, 117_999), None);
+        let message = "opened no WebSocket within 60 s after a rejected request";
+        assert_eq!(opened_nothing(&patient, 118_000).as_deref(), Some(message));
+        assert_eq!(opened_nothing(&patient[..2], 89_999), None);
+        assert_eq!(
+            opened_nothing(&[(0, ok(SIGN))], 60_000).as_deref(),
+            Some("opened no WebSocket within 60 s")
+        );
+        assert_eq!(opened_nothing(&[(0, refused(None)), (1, ok(SOCKET)), (2, Seen::Opened)], 90_000), None);
     }
 
     #[test]

@@ -18,8 +18,9 @@ use livetape_server::staged::{Progress, Staged};
 use tokio::time::sleep_until;
 
 use super::{
-    plan::{Patience, Plan},
+    plan::Plan,
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    watch::Patience,
 };
 use crate::{
     cli::{

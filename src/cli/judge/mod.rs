@@ -11,4 +11,5 @@ pub(super) mod run;
 pub(super) mod shrink;
 pub(super) mod test;
 mod trial;
+mod watch;
 mod whole;

@@ -6,7 +6,6 @@ use std::{
     path::Path,
     sync::{Arc, OnceLock},
     thread,
-    time::Duration,
 };
 
 use livetape_cases::{
@@ -67,35 +66,6 @@ pub(super) enum Manner {
     WritesResult,
     /// It only prints, and stays.
     Stays,
-}
-
-/// How long a command is waited for at the end of a show.
-#[derive(Clone, Copy)]
-pub(super) struct Patience {
-    /// Time in which a command may still exit or write its result, if nothing else is expected of it.
-    pub(super) finding_out: Duration,
-    /// The same, if it did so in an earlier case.
-    pub(super) as_before: Duration,
-    /// Time without output after which it has said everything.
-    pub(super) quiet: Duration,
-    /// Maximum time for which it may go on printing or computing, without that in which it waits for a processor.
-    pub(super) talking: Duration,
-    /// Time in which a number that is wrong may still become right.
-    pub(super) second_thoughts: Duration,
-    /// Time for which numbers have to stay right: in `plain`, and if it goes on printing.
-    pub(super) settled: Duration,
-}
-
-impl Patience {
-    /// For a verdict.
-    pub(super) const FULL: Self = Self {
-        finding_out: Duration::from_secs(30),
-        as_before: Duration::from_secs(60),
-        quiet: Duration::from_secs(1),
-        talking: Duration::from_secs(60),
-        second_thoughts: Duration::from_secs(5),
-        settled: Duration::from_secs(5),
-    };
 }
 
 impl Plan {

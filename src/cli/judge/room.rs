@@ -32,10 +32,11 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    plan::{Patience, Plan},
+    plan::Plan,
     proxy_env,
     run::{IGNORES_MOCK, IGNORES_PROXY},
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
+    watch::Patience,
 };
 use crate::{
     cli::serve::proxied::{BY_VARIABLES, Fronts},
@@ -245,12 +246,10 @@ impl Venue for RoomVenue<'_> {
         if !self.has_connected() {
             return never_connected(&within, self.hint());
         }
-        // Rejected requests have bounds of their own.
         while !self.is_closed() && !self.is_let_in() {
-            let rejected = self.log(|log| log.conduct.rejected_until());
-            if clock::now() >= started.max(self.started + rejected) + CONNECT_MAX {
-                let since = if rejected.is_zero() { "" } else { " after a rejected request" };
-                return Failure::new("connection", &format!("opened no WebSocket {within}{since}"));
+            let elapsed = clock::now() - self.started;
+            if let Some(message) = self.log(|log| log.conduct.opened_nothing(elapsed, CONNECT_MAX)) {
+                return Failure::new("connection", &message);
             }
             sleep_until(clock::now() + LOOK).await;
         }

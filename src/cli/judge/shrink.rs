@@ -20,8 +20,9 @@ use livetape_io::clock;
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    plan::{Patience, Plan, check_output},
+    plan::{Plan, check_output},
     trial::Ran,
+    watch::Patience,
 };
 use crate::cli::{
     args,

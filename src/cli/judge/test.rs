@@ -12,7 +12,10 @@ use livetape_io::clock;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::plan::{Manner, Patience, Plan, check_output};
+use super::{
+    plan::{Manner, Plan, check_output},
+    watch::Patience,
+};
 use crate::cli::{
     args,
     options::folders,

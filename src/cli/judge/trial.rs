@@ -34,19 +34,16 @@ use tokio::{
 use super::{
     child::{Child, Start, exit_code, was_terminated},
     folder::Folder,
-    plan::{Manner, Patience, Plan},
+    plan::{Manner, Plan},
+    watch::{Patience, Still, Watch},
 };
 use crate::cli::process::ending::Signal;
 
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.
-const SHOW_MAX: Duration = Duration::from_secs(600);
+pub(super) const SHOW_MAX: Duration = Duration::from_secs(600);
 /// Time between two looks at the output.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
-/// Time between two looks at how long a command used processors, and how long it did at least in that time if it still
-/// works. On a busy machine it gets a small part of one.
-const WORK_LOOK: Duration = Duration::from_millis(250);
-const WORK_MIN: Duration = Duration::from_millis(20);
 /// Time to exit after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
@@ -215,27 +212,6 @@ struct Ended {
     still: Option<Still>,
 }
 
-/// What a command still does some time after the show. Its numbers are those until then, so nothing explains them.
-#[derive(Clone, Copy)]
-enum Still {
-    Printing(Duration),
-    Computing(Duration),
-}
-
-impl Still {
-    fn failure(self) -> Failure {
-        let (what, after, detail) = match self {
-            Self::Printing(after) => ("printed", after, None),
-            Self::Computing(after) => {
-                ("computed", after, Some("with --jobs 1, each case has all processors"))
-            }
-        };
-        let message =
-            format!("still {what} {} s after the show; its numbers are those until then", after.as_secs());
-        Failure { detail: detail.map(str::to_owned), ..Failure::new("output", &message) }
-    }
-}
-
 /// What a command did in a case.
 struct Judged {
     failures: Vec<Failure>,
@@ -330,68 +306,32 @@ impl<V: Venue> Trial<'_, V> {
         }
     }
 
-    /// Waits until the command prints nothing more, gives wrong numbers some more time, also as long as it computes,
-    /// watches right ones, and ends it.
+    /// Waits until the command has said everything, and ends it.
     async fn end(&self, child: &mut Child, printed: &Printed) -> Result<Ended, Problem> {
         let over = clock::now();
-        // Since when it has been quiet, and since when its numbers have been right.
-        let (mut quiet, mut right) = (None, None);
-        // When it last computed, and until when it may: what it has received may be unprocessed yet.
-        let (mut looked, mut work, mut worked) = (over, child.work(), None);
-        let (mut until, mut is_computing) = (over + self.patience.talking, false);
-        // What was wrong, and since when.
-        let mut wrong = (Vec::new(), over);
+        let mut watch = Watch::new(self.patience, over, child.work());
         let still = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
                 return Ok(Ended { status: waited(status)?, itself: true, has_result, still: None });
             }
             let now = clock::now();
-            let is_look = now >= looked + WORK_LOOK;
-            if is_look {
-                let before = std::mem::replace(&mut work, child.work());
-                // Other programs may leave it little of the processors.
-                until += work.waited.saturating_sub(before.waited).min(now - looked);
-                until = until.min(over + SHOW_MAX);
-                looked = now;
-                is_computing = work.used.saturating_sub(before.used) >= WORK_MIN;
-                if is_computing && now < until {
-                    worked = Some(now);
-                }
+            let is_due = watch.is_due(now);
+            if is_due {
+                watch.works(now, child.work());
             }
-            if now < worked.unwrap_or(over) + self.patience() {
+            if watch.is_unfinished(now, self.patience()) {
                 continue;
             }
             // In a room, this decodes all that was sent.
-            if is_look {
+            if is_due {
+                let is_closed = self.venue.is_closed();
                 let failures = printed.with(|(output, _)| self.compare(output));
-                let is_right = self.venue.is_closed() || failures.is_empty();
-                right = if is_right { right.or(Some(now)) } else { None };
-                if wrong.0 != failures {
-                    wrong = (failures, now);
-                }
+                watch.says(now, if is_closed { Vec::new() } else { failures });
             }
             let last = printed.with(|(_, last)| *last).max(over);
-            // Some print their totals again and again.
-            let has_settled = right.is_some_and(|since| now >= since + self.patience.settled);
-            if now < last + self.patience.quiet && quiet.is_none() && !has_settled {
-                if now < until {
-                    continue;
-                }
-                break Some(Still::Printing(now - over));
-            }
-            let quiet = *quiet.get_or_insert(now);
-            match right {
-                Some(since) if now < since + self.afterwards() => {}
-                None if now < quiet + self.patience.second_thoughts => {}
-                None if worked
-                    .is_some_and(|at| now < at + self.patience.second_thoughts.max(WORK_LOOK * 2)) => {}
-                _ => {
-                    // Others compute all the time, with numbers that stay.
-                    let is_counting = right.is_none() && now < wrong.1 + self.patience.settled;
-                    let is_unfinished = is_computing && (is_counting || self.owes_a_verdict());
-                    break is_unfinished.then(|| Still::Computing(now - over));
-                }
+            if let Some(still) = watch.ends(now, last, self.afterwards(), self.owes_a_verdict()) {
+                break still;
             }
         };
         let has_result = self.has_result();

@@ -35,8 +35,8 @@ pub enum Change {
     Missing,
     /// Ids above 2^53, and the largest gift.
     Big,
-    /// 5,000 events at once.
-    Burst,
+    /// So many events at once.
+    Burst(u16),
     /// Three failures that are retried, before the room connects.
     Retrying,
 }
@@ -54,7 +54,7 @@ pub fn change(change: Change, items: Vec<Item>) -> Vec<Item> {
         Change::Names => people::names(items),
         Change::Missing => people::missing(items),
         Change::Big => people::big_ids(gifts::big(items)),
-        Change::Burst => room::burst(items),
+        Change::Burst(number) => room::burst(items, number.into()),
         Change::Retrying => room::retrying(items),
     })
 }

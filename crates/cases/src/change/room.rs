@@ -24,9 +24,7 @@ use super::{
     stage::{LIKES, Spot, Stage, VIEWERS, add_to_total, person, restart_totals},
 };
 
-/// Number of events that are added at once.
-const BURST: i64 = 5_000;
-/// Number of people who cause them: a prime, so that everybody does everything.
+/// Number of people who cause a burst: a prime, so that everybody does everything.
 const BURST_PEOPLE: i64 = 251;
 /// Number of failures before the room connects.
 const FAILURES: u32 = 3;
@@ -58,13 +56,13 @@ pub(super) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
 }
 
 /// Adds many events at the same time: of ten, four chats, three likes, two joins and a gift.
-pub(super) fn burst(mut items: Vec<Item>) -> Vec<Item> {
+pub(super) fn burst(mut items: Vec<Item>, number: i64) -> Vec<Item> {
     let Some(mut stage) = Stage::find(&items) else { return items };
     let middle = stage.middle();
     let (mut likes, viewers) = (0, i32::try_from(middle.totals[VIEWERS]).unwrap_or(i32::MAX));
     let gift = Gift { gift_id: 7934, name: "Heart Me".into(), gift_type: 4, ..Gift::default() };
     let mut messages = Vec::new();
-    for number in 0..BURST {
+    for number in 0..number {
         let (stamp, person) = (stage.stamp(0), person(number % BURST_PEOPLE));
         messages.push(match number % 10 {
             0..4 => compose::chat(stamp, &person, &format!("hello {number}")),

@@ -82,7 +82,7 @@ fn changes_add_exactly_what_they_say() {
             (Change::LateFinal, [0; 11]),
             (Change::Names, [0; 11]),
             (Change::Big, [12, 0, 49_991, 5, 2_249_545_009, 0, 0, 0, 0, 0, 5]),
-            (Change::Burst, [5_000, 2_000, 500, 0, 500, 1_500, 0, 0, 1_000, 0, 251]),
+            (Change::Burst(5_000), [5_000, 2_000, 500, 0, 500, 1_500, 0, 0, 1_000, 0, 251]),
             (Change::Retrying, [0; 11]),
         ];
         for (one, added) in expected {
@@ -365,7 +365,7 @@ fn all_ids_are_big() {
 #[test]
 fn a_burst_comes_at_once_in_frames_of_reasonable_size() {
     for bytes in [DEMO, BUSY] {
-        let (plain, items) = (read(bytes), change(Change::Burst, read(bytes)));
+        let (plain, items) = (read(bytes), change(Change::Burst(5_000), read(bytes)));
         let ids: BTreeSet<_> = events_of(&items).into_iter().filter_map(|event| event.id).collect();
         let before = events_of(&plain).into_iter().filter(|event| event.id.is_some()).count();
         assert_eq!(ids.len(), before + 5_000);

@@ -114,7 +114,7 @@ fn a_mistake_is_shown_by_its_case() {
 /// The burst also has messages with ids that `Number` rounds to the same.
 #[test]
 fn gifts_outside_of_streaks_are_taken_for_one() {
-    let events = events_of(change(Change::Burst, ITEMS.clone()));
+    let events = events_of(change(Change::Burst(5_000), ITEMS.clone()));
     let mut highest = BTreeMap::new();
     for (.., gift) in gifts(&events) {
         let count = highest.entry(&gift.streak_id).or_insert(0);
