@@ -9,4 +9,5 @@ pub mod report;
 pub mod room;
 pub mod script;
 pub mod shrink;
+pub mod slack;
 pub mod table;

@@ -68,6 +68,8 @@ pub struct Conduct {
     pub complaints: Vec<Failure>,
     /// What they were waited for in vain to do.
     pub left_undone: Option<String>,
+    /// For how long the command has waited for a processor so far.
+    pub slack: Duration,
     /// Times of requests, by path.
     requests: BTreeMap<String, Vec<Duration>>,
     /// The last wait that was stated for a path, and since when.
@@ -111,15 +113,16 @@ fn named(path: &str) -> String {
 struct Awaited {
     what: String,
     until: Duration,
-    /// How long it has.
+    /// How long it has, without what is added to this slack.
     within: Duration,
+    slack: Duration,
     /// Whether it has sent a request since.
     has_tried: bool,
 }
 
 impl Awaited {
-    fn new(what: String, from: Duration, within: Duration) -> Self {
-        Self { what, until: from + within, within, has_tried: false }
+    fn is_late(&self, now: Duration, slack: Duration) -> bool {
+        now > self.until + slack.saturating_sub(self.slack)
     }
 
     /// A client that finds the user offline has come back in vain.
@@ -141,7 +144,7 @@ impl Conduct {
             Seen::Refused(path, how, wait) => {
                 let what = format!("try again after {how} from {}", named(&path));
                 self.rejected_until = at + wait.unwrap_or_default();
-                self.awaited = Some(Awaited::new(what, self.rejected_until, BACK_MAX));
+                self.wait_for(what, self.rejected_until, BACK_MAX);
                 self.request(at, &path);
                 if let Some(wait) = wait {
                     self.waits.insert(path, (at, wait));
@@ -153,15 +156,20 @@ impl Conduct {
             Seen::Broken(how) => {
                 self.open = self.open.saturating_sub(1);
                 let what = format!("come back after its connection was {how}");
-                self.awaited = Some(Awaited::new(what, at, BACK_MAX));
+                self.wait_for(what, at, BACK_MAX);
             }
             Seen::Silent => {
                 self.open = self.open.saturating_sub(1);
                 let what = "come back after nothing more arrived on its connection".to_owned();
-                self.awaited = Some(Awaited::new(what, at, SILENCE_MAX));
+                self.wait_for(what, at, SILENCE_MAX);
             }
             Seen::Left => self.open = self.open.saturating_sub(1),
         }
+    }
+
+    fn wait_for(&mut self, what: String, from: Duration, within: Duration) {
+        self.awaited =
+            Some(Awaited { what, until: from + within, within, slack: self.slack, has_tried: false });
     }
 
     fn request(&mut self, at: Duration, path: &str) {
@@ -212,7 +220,7 @@ impl Conduct {
     #[must_use]
     pub fn opened_nothing(&self, now: Duration, within: Duration) -> Option<String> {
         let since = if self.rejected_until.is_zero() { "" } else { " after a rejected request" };
-        let is_late = !self.was_opened() && now >= self.rejected_until + within;
+        let is_late = !self.was_opened() && now >= self.rejected_until + within + self.slack;
         is_late.then(|| format!("opened no WebSocket within {} s{since}", within.as_secs()))
     }
 
@@ -234,8 +242,8 @@ impl Conduct {
             return self.is_refused_enough(first, now);
         }
         if let Some(awaited) = &self.awaited {
-            let Awaited { what, until, within, .. } = awaited;
-            if now > *until {
+            let Awaited { what, within, .. } = awaited;
+            if awaited.is_late(now, self.slack) {
                 self.left_undone = Some(format!("did not {what} within {} s", within.as_secs()));
                 return true;
             }
@@ -388,6 +396,20 @@ mod tests {
             Some("opened no WebSocket within 60 s")
         );
         assert_eq!(opened_nothing(&[(0, refused(None)), (1, ok(SOCKET)), (2, Seen::Opened)], 90_000), None);
+    }
+
+    #[test]
+    fn the_time_in_which_a_client_waits_for_a_processor_is_added() {
+        let mut starved = Conduct { slack: ms(7_000), ..Conduct::default() };
+        assert_eq!(starved.opened_nothing(ms(66_999), ms(60_000)), None);
+        assert!(starved.opened_nothing(ms(67_000), ms(60_000)).is_some());
+        for seen in [ok(SOCKET), Seen::Opened, Seen::Broken("reset")] {
+            starved.see(ms(0), seen);
+        }
+        starved.slack = ms(27_000);
+        assert!(!starved.is_done(ms(50_000), Course::Partial, false));
+        assert!(starved.is_done(ms(50_001), Course::Partial, false));
+        assert!(starved.left_undone.is_some());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use livetape_cases::{
         self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, Answer, BACK_MAX, How, RATE_OVER,
         RECENT_MAX, REFUSED_FOR, Spot,
     },
+    slack::Slack,
     table::Case,
 };
 use livetape_core::error::{Code, Problem, close};
@@ -40,6 +41,7 @@ pub struct Staged {
     /// The changed recording.
     pub tape: Tape,
     pub door: Door,
+    pub slack: Slack,
     gates: Gates,
     /// Where each break happens.
     places: Arc<[Spot]>,
@@ -86,7 +88,8 @@ impl Staged {
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
-        Ok(Self { case, tape, door, gates, places, progress: Arc::default(), clients, gives_up: false })
+        let (progress, slack) = (Arc::default(), Slack::default());
+        Ok(Self { case, tape, door, slack, gates, places, progress, clients, gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
@@ -140,7 +143,7 @@ impl Staged {
                 // Attempts that are reset do not reach the door, and the first one was before the server serves.
                 let is_late = self.gives_up && !self.case.script.late.is_zero();
                 let since = self.door.serves_since().filter(|_| is_late);
-                if since.is_some_and(|since| now > since + BACK_MAX) {
+                if since.is_some_and(|since| now > since + BACK_MAX + self.slack.total()) {
                     let within = BACK_MAX.as_secs();
                     self.complain(&format!(
                         "did not try again within {within} s after its first attempt was reset"
@@ -161,7 +164,7 @@ impl Staged {
                 }
             } else {
                 let what = format!("try again after attempt {}: {}", attempts.len(), self.case.what);
-                if now > last.at + BACK_MAX {
+                if now > last.at + BACK_MAX + self.slack.total() {
                     self.complain(&format!("did not {what} within {} s", BACK_MAX.as_secs()));
                     return false;
                 }
@@ -301,12 +304,12 @@ impl Staged {
     /// # Errors
     /// What they did instead.
     async fn are_back(&self, hub: &Hub, before: usize, what: &str) -> Result<(), String> {
-        let broken = clock::now();
+        let (broken, slack) = (clock::now(), self.slack.total());
         loop {
             let attempts = self.door.attempts();
             let rejected = attempts.iter().rfind(|attempt| !attempt.is_let_in);
             let last = rejected.map_or(broken, |attempt| attempt.at.max(broken));
-            if clock::now() > last + BACK_MAX {
+            if clock::now() > last + BACK_MAX + (self.slack.total() - slack) {
                 return Err(format!("did not {what} within {} s", BACK_MAX.as_secs()));
             }
             let lost = attempts.iter().filter(|attempt| attempt.is_lost).count();

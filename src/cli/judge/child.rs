@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use livetape_cases::slack::Slack;
 use livetape_core::error::{Code, Problem};
 use livetape_io::clock;
 #[cfg(target_os = "linux")]
@@ -42,6 +43,27 @@ const TICK_MS: u64 = 10;
 pub(super) struct Work {
     pub(super) used: Duration,
     pub(super) waited: Duration,
+}
+
+/// Reads the work of a command again and again.
+pub(super) struct Meter {
+    at: Instant,
+    last: Work,
+}
+
+impl Meter {
+    pub(super) fn new(at: Instant, last: Work) -> Self {
+        Self { at, last }
+    }
+
+    /// Adds the time for which it waited for a processor since the last reading, and returns that for which it used
+    /// one.
+    pub(super) fn read(&mut self, now: Instant, work: Work, slack: &Slack) -> Duration {
+        let before = std::mem::replace(self, Self { at: now, last: work });
+        // Several processes may have waited at once.
+        slack.add(work.waited.saturating_sub(before.last.waited).min(now - before.at));
+        work.used.saturating_sub(before.last.used)
+    }
 }
 
 /// A running command, killed when dropped.

@@ -5,6 +5,7 @@ use livetape_cases::{
     expect::{Output, Said, compare},
     library::Library,
     report::Failure,
+    slack::Slack,
     table::Case,
 };
 use livetape_core::{error::Problem, truth::Truth};
@@ -97,16 +98,18 @@ impl Feed<'_> {
     /// Returns what is wrong if the command does not connect in time, or if the show does not end.
     async fn out_of_time(&self) -> Failure {
         let started = clock::now();
-        sleep_until(started + CONNECT_MAX).await;
         let within = format!("within {} s", CONNECT_MAX.as_secs());
-        if !self.has_connected() {
-            return never_connected(&within, HINT);
+        while !self.has_connected() {
+            if clock::now() >= started + CONNECT_MAX + self.slack().total() {
+                return never_connected(&within, HINT);
+            }
+            sleep_until(clock::now() + LOOK).await;
         }
         let (hub, clients) = (&self.stage.hub, self.plan.clients);
         // Rejected attempts have bounds of their own.
         while !self.is_closed() && hub.subscriber_peak() < clients {
             let last = self.staged.door.attempts().last().map_or(started, |attempt| attempt.at);
-            if clock::now() >= last + CONNECT_MAX {
+            if clock::now() >= last + CONNECT_MAX + self.slack().total() {
                 let peak = hub.subscriber_peak();
                 let message = format!("only {peak} of {clients} clients connected {within}");
                 return Failure::new("connection", &message);
@@ -128,6 +131,10 @@ impl Venue for Feed<'_> {
             failure = self.out_of_time() => failure,
             () = self.stage.control.shutdown().cancelled() => Failure::new("show", "shut the server down"),
         }
+    }
+
+    fn slack(&self) -> &Slack {
+        &self.staged.slack
     }
 
     fn has_connected(&self) -> bool {

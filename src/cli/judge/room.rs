@@ -13,6 +13,7 @@ use livetape_cases::{
     library::Library,
     report::Failure,
     room::{Conduct, Course, Seen},
+    slack::Slack,
     table::Case,
 };
 use livetape_core::{
@@ -86,6 +87,7 @@ impl Plan {
             right: &right,
             repeated: &repeated,
             log: Mutex::default(),
+            slack: Slack::default(),
         };
         self.run_beside(case, &venue, patience, &right, env).await
     }
@@ -112,6 +114,7 @@ struct RoomVenue<'a> {
     /// The truth of the recording with its messages that are sent again, in such a case.
     repeated: &'a Truth,
     log: Mutex<Log>,
+    slack: Slack,
 }
 
 /// What was read of the mock's log so far.
@@ -190,6 +193,7 @@ fn broken(kind: &str) -> Option<&'static str> {
 impl RoomVenue<'_> {
     fn log<T>(&self, f: impl FnOnce(&mut Log) -> T) -> T {
         let mut log = self.log.lock();
+        log.conduct.slack = self.slack.total();
         log.read(self.mock);
         f(&mut log)
     }
@@ -241,10 +245,12 @@ impl Venue for RoomVenue<'_> {
 
     async fn late(&self) -> Failure {
         let started = clock::now();
-        sleep_until(started + CONNECT_MAX).await;
-        let within = format!("within {} s", CONNECT_MAX.as_secs());
-        if !self.has_connected() {
-            return never_connected(&within, self.hint());
+        while !self.has_connected() {
+            if clock::now() >= started + CONNECT_MAX + self.slack.total() {
+                let within = format!("within {} s", CONNECT_MAX.as_secs());
+                return never_connected(&within, self.hint());
+            }
+            sleep_until(clock::now() + LOOK).await;
         }
         while !self.is_closed() && !self.is_let_in() {
             let elapsed = clock::now() - self.started;
@@ -255,6 +261,10 @@ impl Venue for RoomVenue<'_> {
         }
         sleep_until(started + self.plan.show_max(self.tape)).await;
         too_long()
+    }
+
+    fn slack(&self) -> &Slack {
+        &self.slack
     }
 
     fn has_connected(&self) -> bool {

@@ -14,6 +14,7 @@ use livetape_cases::{
     library::Library,
     mistakes::{Explanation, SlimEvent, explain, explain_with_repeats},
     report::{Failure, Habit, Outcome, PLAIN, Verdict},
+    slack::Slack,
     table::{Case, Suite},
 };
 use livetape_core::{
@@ -28,11 +29,11 @@ use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
-    child::{Child, Start, exit_code, was_terminated},
+    child::{Child, Meter, Start, exit_code, was_terminated},
     folder::Folder,
     plan::{Manner, Plan},
     watch::{Patience, Still, Watch},
@@ -41,9 +42,11 @@ use crate::cli::process::ending::Signal;
 
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.
-pub(super) const SHOW_MAX: Duration = Duration::from_secs(600);
+const SHOW_MAX: Duration = Duration::from_secs(600);
 /// Time between two looks at the output.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
+/// Time between two looks at how long a command waited for a processor, while the show goes on.
+const METER_LOOK: Duration = Duration::from_secs(1);
 /// Time to exit after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
@@ -76,6 +79,8 @@ pub(super) trait Venue: Sync {
     fn perform(&self) -> impl Future<Output = ()> + Send;
     /// Returns what is wrong once a command is too late. Never returns if it is not.
     fn late(&self) -> impl Future<Output = Failure> + Send;
+    /// What is added to each time within which the command has to do something.
+    fn slack(&self) -> &Slack;
     /// Whether the command sent anything.
     fn has_connected(&self) -> bool;
     /// Returns what is wrong if the command exited with this code and sent nothing.
@@ -298,18 +303,24 @@ impl<V: Venue> Trial<'_, V> {
     async fn wait(&self, child: &mut Child) -> Result<Over, Problem> {
         let (performed, late) = (self.venue.perform(), self.venue.late());
         let (mut performed, mut late) = (std::pin::pin!(performed), std::pin::pin!(late));
-        tokio::select! { biased;
-            () = self.plan.stop.cancelled() => Ok(Over::Stopped),
-            status = child.wait() => Ok(Over::Exited(waited(status)?)),
-            () = &mut performed => Ok(Over::Show),
-            failure = &mut late => Ok(Over::Late(failure)),
+        let mut meter = Meter::new(clock::now(), child.work());
+        loop {
+            tokio::select! { biased;
+                () = self.plan.stop.cancelled() => return Ok(Over::Stopped),
+                status = child.wait() => return Ok(Over::Exited(waited(status)?)),
+                () = &mut performed => return Ok(Over::Show),
+                failure = &mut late => return Ok(Over::Late(failure)),
+                () = sleep_until(clock::now() + METER_LOOK) => {}
+            }
+            meter.read(clock::now(), child.work(), self.venue.slack());
         }
     }
 
     /// Waits until the command has said everything, and ends it.
     async fn end(&self, child: &mut Child, printed: &Printed) -> Result<Ended, Problem> {
         let over = clock::now();
-        let mut watch = Watch::new(self.patience, over, child.work());
+        let (slack, mut meter) = (self.venue.slack(), Meter::new(over, child.work()));
+        let mut watch = Watch::new(self.patience, over, slack.total());
         let still = loop {
             if let Ok(status) = timeout(LOOK, child.wait()).await {
                 let has_result = self.has_result();
@@ -318,7 +329,8 @@ impl<V: Venue> Trial<'_, V> {
             let now = clock::now();
             let is_due = watch.is_due(now);
             if is_due {
-                watch.works(now, child.work());
+                let used = meter.read(now, child.work(), slack);
+                watch.works(now, used, slack.total());
             }
             if watch.is_unfinished(now, self.patience()) {
                 continue;

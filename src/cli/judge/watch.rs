@@ -5,8 +5,6 @@ use std::time::Duration;
 use livetape_cases::report::Failure;
 use tokio::time::Instant;
 
-use super::{child::Work, trial::SHOW_MAX};
-
 /// Time between two looks at how long a command used processors, and how long it did at least in that time if it still
 /// works. On a busy machine it gets a small part of one.
 const WORK_LOOK: Duration = Duration::from_millis(250);
@@ -69,7 +67,8 @@ pub(super) struct Watch {
     /// When the show was over.
     over: Instant,
     looked: Instant,
-    work: Work,
+    /// The slack that it had at the end of the show.
+    slack: Duration,
     /// When it last computed, and until when it may: what it has received may be unprocessed yet.
     worked: Option<Instant>,
     until: Instant,
@@ -82,12 +81,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(patience: Patience, over: Instant, work: Work) -> Self {
+    pub(super) fn new(patience: Patience, over: Instant, slack: Duration) -> Self {
         Self {
             patience,
             over,
             looked: over,
-            work,
+            slack,
             worked: None,
             until: over + patience.talking,
             is_computing: false,
@@ -102,14 +101,11 @@ impl Watch {
         now >= self.looked + WORK_LOOK
     }
 
-    /// Tells how much it has worked so far.
-    pub(super) fn works(&mut self, now: Instant, work: Work) {
-        let before = std::mem::replace(&mut self.work, work);
-        // Other programs may leave it little of the processors.
-        self.until += work.waited.saturating_sub(before.waited).min(now - self.looked);
-        self.until = self.until.min(self.over + SHOW_MAX);
+    /// Tells for how long it has used processors since the last look, and the slack that it has by now.
+    pub(super) fn works(&mut self, now: Instant, used: Duration, slack: Duration) {
+        self.until = self.over + self.patience.talking + slack.saturating_sub(self.slack);
         self.looked = now;
-        self.is_computing = work.used.saturating_sub(before.used) >= WORK_MIN;
+        self.is_computing = used >= WORK_MIN;
         if self.is_computing && now < self.until {
             self.worked = Some(now);
         }
@@ -176,10 +172,10 @@ mod tests {
         wrong: impl Fn(u32) -> bool,
     ) -> (u64, Option<Still>) {
         let over = livetape_io::clock::now();
-        let mut watch = Watch::new(Patience::FULL, over, Work::default());
+        let mut watch = Watch::new(Patience::FULL, over, Duration::ZERO);
         for look in 1.. {
             let now = over + LOOK * look;
-            watch.works(now, Work { used: used * look, waited: waited * look });
+            watch.works(now, used, waited * look);
             let failures = wrong(look).then(|| Failure::new("chats", &format!("{look}")));
             watch.says(now, failures.into_iter().collect());
             if let Some(still) = watch.ends(now, if prints { now } else { over }, NOTHING, false) {
@@ -216,7 +212,5 @@ mod tests {
             (124..=125).contains(&ended) && matches!(still, Some(Still::Computing(_))),
             "{ended} {still:?}"
         );
-        // Not for ever.
-        assert!(computing(LOOK).0 <= SHOW_MAX.as_secs() + 5);
     }
 }
