@@ -27,6 +27,7 @@ mod tests;
 use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
+    panic::Location,
     sync::Arc,
 };
 
@@ -46,6 +47,7 @@ use serve::{accept, stop};
 pub use state::journal::Sent;
 pub use state::journal::{By, ENTRIES_MAX, Happened, LogEntry};
 use state::{MockState, millis};
+use tokio::io::DuplexStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use livetape_core::{error::Problem, recording::Loss};
@@ -70,11 +72,9 @@ const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 ///
 /// ```
 /// # use livetape_mock::*;
-/// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-/// let mock = MockTikTok::start(scenario).await.unwrap();
+/// let mock = MockTikTok::start(Scenario::live("ann")).await.unwrap();
 /// // Point the client under test at this URL.
 /// assert!(mock.url().starts_with("http://127.0.0.1:"));
 /// # }
@@ -99,11 +99,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::start(scenario).await.unwrap();
+    /// let mock = MockTikTok::start(Scenario::live("ann")).await.unwrap();
     /// assert!(mock.address().unwrap().port() > 0);
     /// # }
     /// ```
@@ -119,11 +117,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::start_on(scenario, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+    /// let mock = MockTikTok::start_on(Scenario::live("ann"), "127.0.0.1:0".parse().unwrap()).await.unwrap();
     /// assert!(mock.address().unwrap().ip().is_loopback());
     /// # }
     /// ```
@@ -143,17 +139,14 @@ impl MockTikTok {
         Ok(Self { mock, addresses, connector: None, expectations: Mutex::default(), stop, _stop: guard })
     }
 
-    /// Starts a server without sockets, in the caller's runtime. Connect to it with
-    /// [`MockTikTok::connector`].
+    /// Starts a server without sockets, in the caller's runtime. Connect to it with [`MockTikTok::connect`].
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
-    /// let stream = mock.connector().unwrap().connect().await.unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
+    /// let stream = mock.connect().await;
     /// # }
     /// ```
     ///
@@ -182,11 +175,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// assert_eq!(MockTikTok::in_memory(scenario).unwrap().address(), None);
+    /// assert_eq!(MockTikTok::in_memory(Scenario::live("ann")).unwrap().address(), None);
     /// # }
     /// ```
     #[must_use]
@@ -198,11 +189,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// assert_eq!(MockTikTok::in_memory(scenario).unwrap().url(), "http://localhost");
+    /// assert_eq!(MockTikTok::in_memory(Scenario::live("ann")).unwrap().url(), "http://localhost");
     /// # }
     /// ```
     #[must_use]
@@ -210,15 +199,46 @@ impl MockTikTok {
         self.address().map_or_else(|| "http://localhost".into(), |address| format!("http://{address}"))
     }
 
-    /// Returns the connector of an in-memory mock, or `None` for one on a port.
+    /// Opens a connection to a mock [in memory](Self::in_memory). It reads and writes like a socket.
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// assert!(MockTikTok::start(scenario).await.unwrap().connector().is_none());
+    /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    ///
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
+    /// let mut stream = mock.connect().await;
+    /// stream.write_all(b"GET / HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n").await.unwrap();
+    /// let mut answer = String::new();
+    /// stream.read_to_string(&mut answer).await.unwrap();
+    /// assert!(answer.starts_with("HTTP/1.1 200 OK"));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If the mock listens on a port.
+    #[track_caller]
+    pub fn connect(&self) -> impl Future<Output = DuplexStream> + use<> {
+        let at = Location::caller();
+        let connector = self.connector.clone();
+        async move {
+            let stream = match connector {
+                Some(connector) => connector.connect().await.map_err(|error| error.to_string()),
+                None => Err("this mock listens on a port: use its `url()`".to_owned()),
+            };
+            stream.unwrap_or_else(|why| panic!("{why}\n  called from {at}"))
+        }
+    }
+
+    /// Returns the connector of a mock in memory, for a client that connects by itself, or `None` for a mock on a
+    /// port.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert!(MockTikTok::start(Scenario::live("ann")).await.unwrap().connector().is_none());
     /// # }
     /// ```
     #[must_use]
@@ -230,11 +250,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// assert!(!MockTikTok::in_memory(scenario).unwrap().loss().is_some());
+    /// assert!(!MockTikTok::in_memory(Scenario::live("ann")).unwrap().loss().is_some());
     /// # }
     /// ```
     #[must_use]
@@ -247,11 +265,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// assert_eq!(MockTikTok::in_memory(scenario).unwrap().example().0, "ann");
+    /// assert_eq!(MockTikTok::in_memory(Scenario::live("ann")).unwrap().example().0, "ann");
     /// # }
     /// ```
     #[must_use]
@@ -265,11 +281,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// assert_eq!(mock.received(), []);
     /// # }
     /// ```
@@ -314,11 +328,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// assert!(!mock.was_used());
     /// # }
     /// ```
@@ -332,11 +344,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// assert_eq!(mock.last_received(10), (vec![], 0));
     /// # }
     /// ```
@@ -353,11 +363,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// mock.reset();
     /// assert_eq!(mock.received(), []);
     /// # }
@@ -371,11 +379,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// assert!(mock.set_scenario("others = \"offline\"").is_ok());
     /// assert!(mock.set_scenario("sed = 1").is_err());
     /// # }
@@ -392,11 +398,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// assert!(mock.set_networks("[[network]]\nlatency_ms = 2000").is_ok());
     /// assert!(mock.set_networks("[[network]]\nlatency = 2000").is_err());
     /// # }

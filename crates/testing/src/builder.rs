@@ -48,19 +48,19 @@ const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 #[must_use = "a tape starts with `.start().await`"]
 pub struct TapeBuilder {
-    recording: Recording,
+    recording: Source,
     options: source::ReplayOptions,
     case: Option<&'static Case>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Recording {
+pub(crate) enum Source {
     Path(PathBuf),
     Bytes(bytes::Bytes),
 }
 
 impl TapeBuilder {
-    pub(crate) fn new(recording: Recording) -> Self {
+    pub(crate) fn new(recording: Source) -> Self {
         let options = source::ReplayOptions { wait_clients: 1, ..source::ReplayOptions::default() };
         Self { recording, options, case: None }
     }
@@ -248,8 +248,8 @@ impl TapeBuilder {
         L: Listener<Addr: Peer>,
     {
         let tape = match &self.recording {
-            Recording::Path(path) => source::Tape::find(path)?,
-            Recording::Bytes(bytes) => source::Tape::from_bytes("bytes", bytes.clone()),
+            Source::Path(path) => source::Tape::find(path)?,
+            Source::Bytes(bytes) => source::Tape::from_bytes("bytes", bytes.clone()),
         };
         tape.header()?;
         tape.check_within(self.options.start)?;

@@ -12,6 +12,8 @@ mod fail;
 mod finished;
 pub mod mock;
 #[cfg(feature = "tape")]
+mod recording;
+#[cfg(feature = "tape")]
 mod send;
 #[cfg(feature = "tape")]
 mod tape;
@@ -22,13 +24,15 @@ pub use builder::TapeBuilder;
 pub use case::{Case, Group, cases};
 #[cfg(feature = "tape")]
 pub use finished::Finished;
-#[doc(inline)]
-pub use livetape_core::pace::Speed;
 #[cfg(feature = "tape")]
 #[doc(inline)]
 pub use livetape_core::truth::Truth;
 #[doc(inline)]
+pub use livetape_core::{error::Problem, pace::Speed};
+#[doc(inline)]
 pub use livetape_mock::{MockTikTok, Scenario, Seen};
+#[cfg(feature = "tape")]
+pub use recording::Recording;
 #[cfg(feature = "tape")]
 pub use send::{SendGift, Sender, Sent};
 #[cfg(feature = "tape")]

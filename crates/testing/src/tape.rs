@@ -15,7 +15,7 @@ use livetape_server::{check_close, staged::Staged};
 use tokio::{io::DuplexStream, time::timeout};
 
 use crate::{
-    builder::{Recording, TapeBuilder},
+    builder::{Source, TapeBuilder},
     fail::{OrFail as _, fail},
     finished::{Finished, Tally},
     send::Sender,
@@ -64,7 +64,7 @@ impl Tape {
     /// # }
     /// ```
     pub fn replay(recording: impl AsRef<Path>) -> TapeBuilder {
-        TapeBuilder::new(Recording::Path(recording.as_ref().to_owned()))
+        TapeBuilder::new(Source::Path(recording.as_ref().to_owned()))
     }
 
     /// Replays a recording in memory, for example one from `include_bytes!`. Required under a paused clock,
@@ -81,7 +81,7 @@ impl Tape {
     /// # }
     /// ```
     pub fn replay_bytes(recording: impl Into<bytes::Bytes>) -> TapeBuilder {
-        TapeBuilder::new(Recording::Bytes(recording.into()))
+        TapeBuilder::new(Source::Bytes(recording.into()))
     }
 
     /// Returns the URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.

@@ -19,11 +19,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// mock.expect(Seen::request("/api-live/user/room"), 1..);
     /// mock.expect(Seen::Ack, ..3);
     /// // A client would connect here.
@@ -68,11 +66,9 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// mock.expect(Seen::Connection, 1);
     /// assert!(mock.unmet().unwrap().starts_with("expected 1 connection, got 0"));
     /// # }
@@ -88,12 +84,10 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
     /// # use tokio::io::AsyncWriteExt as _;
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// let mut client = mock.connector().unwrap().connect().await.unwrap();
     /// client.write_all(b"GET /live HTTP/1.1\r\n\r\n").await.unwrap();
     /// let requests = mock.wait_for(Seen::request("/live"), 1).await;

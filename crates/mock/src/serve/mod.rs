@@ -85,12 +85,10 @@ impl MockTikTok {
     ///
     /// ```
     /// # use livetape_mock::*;
-    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
     /// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     /// let (mut client, io) = tokio::io::duplex(1 << 16);
     /// client.write_all(b"GET / HTTP/1.1\r\nHost: www.tiktok.com\r\nConnection: close\r\n\r\n").await.unwrap();
     /// mock.serve(io, None, "wss://webcast-ws.tiktok.com".into()).await;

@@ -1,6 +1,7 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
 mod case;
+mod events;
 mod feed;
 mod gates;
 mod load;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
+pub use events::Events;
 use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
 pub use gates::Gates;
