@@ -340,7 +340,7 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
 
 /// Returns the outcomes as JSON:
 /// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"habits":[],"library":"TikTokLive 7.0.1"}`. A skipped case has
-/// `passed:null` and the reason in `skipped`; one in which everything is wrong as in `plain` has `as_in_plain`.
+/// `passed:null` and the reason in `skipped`, a failed one `again` and the last lines of `output`; one in which everything is wrong as in `plain` has `as_in_plain`.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
     let Counts { passed, failed, skipped } = Counts::of(outcomes);
@@ -363,6 +363,10 @@ fn case_json(outcome: &Outcome) -> Value {
         json!({ "name": outcome.case, "passed": passed, "seconds": seconds, "failures": failures });
     if outcome.is_as_in_plain {
         case["as_in_plain"] = json!(true);
+    }
+    if outcome.verdict == Verdict::Failed {
+        case["again"] = json!(outcome.again);
+        case["output"] = json!(outcome.output.iter().map(|line| clean(line)).collect::<Vec<_>>());
     }
     if let Verdict::Skipped(reason) = &outcome.verdict {
         case["passed"] = Value::Null;
