@@ -93,20 +93,27 @@ export async function inject({ browser, livetape, pictures }) {
 
     await panel.getByRole('textbox', { name: 'Gift' }).fill('Rose')
     await panel.getByRole('spinbutton', { name: 'Count' }).fill('12')
-    await panel.getByRole('checkbox', { name: 'as a streak' }).check()
-    await button('Send gift').click()
+    await button('Send streak').click()
     await line('sent Rose').locator('.count', { hasText: '×12' }).waitFor()
+    await panel.getByRole('status').getByText('13 events sent to 0 clients.').waitFor()
+    await panel.getByRole('textbox', { name: 'Gift' }).fill('Tape Deck')
+    await panel.getByRole('spinbutton', { name: 'Diamonds' }).fill('250')
+    await button('Send gift').click()
+    await line('sent Tape Deck').locator('.diamonds', { hasText: '3,000' }).waitFor()
+    // What a client should show.
+    const expected = page.locator('.truth > div', { hasText: 'Top gifter' })
+    await expected.getByText('zoe_tester').waitFor()
     for (const [name, text] of [['Follow', 'followed the host'], ['Share', 'shared the LIVE'], ['Like burst', 'sent 15 likes'], ['Join', 'joined']]) {
       await button(name).click()
       await line(text).waitFor()
     }
     const rows = await page.locator('article').count()
-    assert.equal(rows, 6, 'one row each, including the streak')
+    assert.equal(rows, 7, 'one row each, including the streak')
     await visit.axe()
     await visit.picture(pictures, 'inject')
     visit.clean()
     await visit.close()
-    return `${rows} rows: a chat, a streak of 12, follow, share, likes, join`
+    return `${rows} rows: a chat, a streak of 12, a gift, follow, share, likes, join`
   })
 }
 

@@ -10,6 +10,7 @@ import { start as startMetrics } from './state/metrics.ts'
 import { start as startMock } from './state/mock.ts'
 import { start as startRecordings } from './state/recordings.ts'
 import { start as startServer } from './state/server.ts'
+import { start as startTruth } from './state/truth.ts'
 import './state/theme.ts'
 
 render(<App />, document.body)
@@ -22,4 +23,5 @@ startFeatures()
 startMetrics()
 startClients()
 startMock()
+startTruth()
 void startServer()

@@ -32,10 +32,10 @@ export function App() {
         <Feed />
         <div class="side" inert={away.value}>
           {isIdle() && <Recordings key="recordings" />}
-          <Stats key="stats" />
           <div key="inject" class="acting" inert={readOnly.value}>
             <Inject />
           </div>
+          <Stats key="stats" />
           {!isIdle() && <Recordings key="recordings" />}
         </div>
       </main>

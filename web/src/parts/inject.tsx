@@ -11,21 +11,31 @@ import { texts } from '../texts.ts'
 const BURST = 15
 const say = texts.inject
 
-const send = (body: Record<string, unknown>): Promise<unknown> => attempt(() => ask('inject', { method: 'POST', body }))
+interface Sent {
+  seqs: number[]
+  delivered: number
+}
 
 export function Inject() {
   const user = useSignal('ann')
   const gift = useSignal('Rose')
   const count = useSignal(1)
-  const combo = useSignal(false)
+  const diamonds = useSignal('')
+  const sent = useSignal<Sent | undefined>(undefined)
   const comment = useSignal(say.sample)
   if (!features.value.inject) return null
   const isLive = mode.value === 'live'
-  const by = (type: string, more: Record<string, unknown> = {}): void => void send({ type, user: user.value, ...more })
+  async function by(type: string, more: Record<string, unknown> = {}): Promise<void> {
+    const body = { type, user: user.value, ...more }
+    sent.value = await attempt(() => ask<Sent>('inject', { method: 'POST', body }))
+  }
+  function give(combo: boolean): void {
+    const price = diamonds.value === '' ? {} : { diamonds: Number(diamonds.value) }
+    void by('gift', { gift: gift.value, count: count.value, combo, ...price })
+  }
   return (
     <section class="panel inject" aria-labelledby="inject-title">
       <h2 id="inject-title">{say.title}</h2>
-      <p class="quiet">{isLive ? say.live : say.hint}</p>
       <fieldset disabled={isLive}>
         <label class="field">
           <span>{say.user}</span>
@@ -35,7 +45,7 @@ export function Inject() {
           class="inject-row"
           onSubmit={(event) => {
             event.preventDefault()
-            by('gift', { gift: gift.value, count: count.value, combo: combo.value })
+            give(false)
           }}
         >
           <label class="field">
@@ -46,17 +56,18 @@ export function Inject() {
             <span>{say.count}</span>
             <input type="number" min={1} max={9999} value={count} onInput={({ currentTarget }) => (count.value = Math.max(1, currentTarget.valueAsNumber || 1))} />
           </label>
-          <label class="check">
-            <input type="checkbox" checked={combo} onChange={({ currentTarget }) => (combo.value = currentTarget.checked)} />
-            {say.combo}
+          <label class="field narrow" title={say.diamondsHint}>
+            <span>{say.diamonds}</span>
+            <input type="number" min={0} value={diamonds} placeholder="–" onInput={({ currentTarget }) => (diamonds.value = currentTarget.value)} />
           </label>
           <button type="submit" class="button">{say.send}</button>
+          <button type="button" class="button" title={say.streakHint} onClick={() => give(true)}>{say.streak}</button>
         </form>
         <form
           class="inject-row"
           onSubmit={(event) => {
             event.preventDefault()
-            by('chat', { comment: comment.value })
+            void by('chat', { comment: comment.value })
           }}
         >
           <label class="field">
@@ -66,12 +77,13 @@ export function Inject() {
           <button type="submit" class="button">{say.chat}</button>
         </form>
         <div class="inject-row">
-          <button type="button" class="button" onClick={() => by('follow')}>{say.follow}</button>
-          <button type="button" class="button" onClick={() => by('share')}>{say.share}</button>
-          <button type="button" class="button" onClick={() => by('like', { count: BURST })}>{say.like}</button>
-          <button type="button" class="button" onClick={() => by('member')}>{say.join}</button>
+          <button type="button" class="button" onClick={() => void by('follow')}>{say.follow}</button>
+          <button type="button" class="button" onClick={() => void by('share')}>{say.share}</button>
+          <button type="button" class="button" onClick={() => void by('like', { count: BURST })}>{say.like}</button>
+          <button type="button" class="button" onClick={() => void by('member')}>{say.join}</button>
         </div>
       </fieldset>
+      <p class="quiet" role="status">{sent.value ? say.sent(sent.value.seqs.length, sent.value.delivered) : isLive ? say.live : say.hint}</p>
     </section>
   )
 }

@@ -9,6 +9,7 @@ import { type Sample, eventsOf, samples } from '../state/samples.ts'
 import type { NodeState } from '../state/rest.ts'
 import { clientCount } from '../state/clients.ts'
 import { health, status } from '../state/server.ts'
+import { truth } from '../state/truth.ts'
 import { texts } from '../texts.ts'
 import { Foreign, Sentence } from './foreign.tsx'
 import { Spark } from './spark.tsx'
@@ -24,6 +25,7 @@ export function Stats() {
   return (
     <section class="panel stats" aria-labelledby="stats-title">
       <h2 id="stats-title">{say.title}</h2>
+      <Expected />
       <div class="tiles">
         <Tile name={say.viewers} kind="viewers" value={tell(totals?.viewers)} of={({ viewers }) => viewers} format={compact} />
         <Tile name={say.likes} kind="like" value={tell(totals?.likes)} of={({ likes }) => likes} format={compact} />
@@ -34,6 +36,26 @@ export function Stats() {
       <Nodes />
       <Counted />
     </section>
+  )
+}
+
+/** What the client under test should show at this moment of a replay. */
+function Expected() {
+  const told = truth.value
+  if (!told) return null
+  const rows = Object.entries(say.truths).map(([key, name]) => [name, told[key as keyof typeof say.truths]] as const)
+  return (
+    <>
+      <h3 title={say.truthHint}>{say.truth}</h3>
+      <dl class="facts-list truth">
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{typeof value === 'number' ? grouped(value) : <Foreign text={value || '–'} />}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
   )
 }
 

@@ -4,7 +4,7 @@ import { effect, signal } from '@preact/signals'
 import { askText } from './api.ts'
 import { health } from './server.ts'
 
-export const features = signal({ inject: false, recordings: false, metrics: false, connections: false, overlays: false, mock: false })
+export const features = signal({ inject: false, recordings: false, metrics: false, connections: false, overlays: false, mock: false, truth: false })
 
 /** Parses the plain-text answer of `GET /`, one endpoint per line: `POST /inject  …`. */
 export function read(addresses: string): typeof features.value {
@@ -16,6 +16,7 @@ export function read(addresses: string): typeof features.value {
     connections: has('/connections'),
     overlays: has('/overlays/'),
     mock: has('/mock'),
+    truth: has('/truth'),
   }
 }
 

@@ -224,6 +224,42 @@ export interface Status {
   username: string | null
 }
 
+/** The truth after an event. */
+export interface TruthAt {
+  /** Comments. */
+  chats: number
+  /** Value of all gifts: the sum of `diamonds`. */
+  diamonds: number
+  /** Messages of the room that a client without filters receives. */
+  events: number
+  /** Follows. */
+  follows: number
+  /** Number of users who sent gifts. */
+  gifters: number
+  /** Gifts: the sum of `repeatDelta`. */
+  gifts: number
+  /** Viewers who joined: `member` events whose `actionId` is 1. */
+  joins: number
+  /** Likes: the sum of `likeCount`. */
+  likes: number
+  /** Number of the last counted event; 0 before the first. */
+  seq: number
+  /** Shares. */
+  shares: number
+  /** Gift streaks that began. */
+  streaks: number
+  /** Id of the channel that `seq` counts in. */
+  stream: string
+  /** Subscriptions. */
+  subscribes: number
+  /** `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift. */
+  top_gifter: string
+  /** Diamonds of each user, by `uniqueId`: the first 100,000 users. */
+  users: Record<string, number>
+  /** Last number of viewers; 0 if there was none yet. */
+  viewers: number
+}
+
 /** The cluster that this node is part of. */
 export interface ClusterState {
   /** Name of the cluster. */
