@@ -5,6 +5,7 @@
 
 pub(crate) mod boundaries;
 mod clients;
+mod decoded;
 mod events;
 pub(crate) mod expected;
 mod filtered;
@@ -22,7 +23,6 @@ mod reserved;
 mod rig;
 mod same;
 pub(crate) mod scenarios;
-pub(crate) mod scripted;
 mod seed;
 mod sessions;
 mod setup;
