@@ -16,7 +16,7 @@ mod process;
 mod proxy;
 mod rooms;
 mod same_logs;
-#[path = "../it/schema.rs"]
+#[path = "../../crates/server/tests/it/schema.rs"]
 mod schema;
 mod servers;
 mod shown;

@@ -1,53 +1,13 @@
-//! Tests that need the program, the server or several crates, in one binary with a module per area. Those of the core,
-//! the mock and the tools are in these crates.
+//! Tests of the program or of several crates at once, in one binary with a module per area. All others are in the crate
+//! that they test.
 
-mod access;
-mod auth;
-mod bounds;
-mod channels;
-mod compatibility;
-mod connections;
-mod cross_site;
-mod dashboard;
 mod documents;
 mod edges;
-mod feed;
-mod feed_ends;
-mod frames;
-mod handlers;
 mod hostile;
-mod inject;
-mod joining;
 mod layers;
-mod listen;
-mod live;
-mod live_http;
-mod metrics;
 mod missing;
-mod observers;
-mod offline;
-mod openapi;
-mod openapi_answers;
-mod openapi_events;
-mod openapi_requests;
 mod packages;
 mod process;
-mod recorder;
-mod recordings;
-mod recordings_made;
-mod replay;
-mod replay_files;
-mod rest;
-mod rest_rooms;
-mod rooms;
-mod schema;
 mod settings;
-mod simulated;
 mod support;
-mod talk;
 mod tidy;
-mod tikfinity;
-mod tls;
-mod truth;
-mod unparsed;
-mod writers;

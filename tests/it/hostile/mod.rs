@@ -1,12 +1,10 @@
 //! Malicious upstreams. Each is a row of a table: what it sends, and the error code with which livetape gives
-//! up. Rows that may cost memory run against the program, with a limit on its memory and on the time; rows
-//! that wait run in memory, to the millisecond.
+//! up. These may cost memory, so they run against the program, with a limit on its memory and on the time. Those that
+//! wait are in the tests of livetape-engine.
 
 mod floods;
 mod handshakes;
 mod redirects;
-mod slow;
-mod waits;
 
 use std::{
     io::{self, Read as _, Write as _},

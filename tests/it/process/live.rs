@@ -5,8 +5,9 @@ use livetape_core::recording::{Reader, What};
 use serde_json::Value;
 
 use crate::support::{
-    close, json,
-    mock::over_tcp,
+    close,
+    demo::over_tcp,
+    json,
     process::{DEMO_LAST, finish, livetape, program, run, start, stderr, stdout, text, words},
     read_all,
 };

@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 };
 
 use crate::support::{
-    mock::over_tcp,
+    demo::over_tcp,
     process::{DEMO_LAST, Running, finish, livetape, stderr, stdout, text},
 };
 

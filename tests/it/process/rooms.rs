@@ -15,8 +15,8 @@ use tempfile::tempdir;
 use tokio_tungstenite::connect_async;
 
 use crate::support::{
-    mock::{ROOM, SOCKET, batch},
     process::{livetape, program, run, stderr, stdout},
+    room::{ROOM, SOCKET, batch},
 };
 
 /// Records the room, then prints the totals of the recording. Exit code 3, for a frame that is unreadable, is right.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::{
-    mock::over_tcp,
+    demo::over_tcp,
     process::stderr,
     process::{Running, run, stdout, text},
 };

@@ -21,8 +21,9 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{
-    close, json,
-    mock::over_tcp,
+    close,
+    demo::over_tcp,
+    json,
     process::{DEMO_LAST, Running, finish, program, run, start, text, words},
     read_all,
 };

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    mock::over_tcp,
+    demo::over_tcp,
     process::{livetape, run, stderr, stdout, text},
 };
 

@@ -2,6 +2,8 @@
 
 #[path = "../../../../tests/it/support/boundaries.rs"]
 pub(crate) mod boundaries;
+#[path = "../../../../tests/it/support/decoded.rs"]
+mod decoded;
 #[path = "../../../../tests/it/support/expected.rs"]
 pub(crate) mod expected;
 #[path = "../../../../tests/it/support/fixture.rs"]
@@ -28,7 +30,7 @@ use serde_json::Value;
 
 /// Returns all events of `items` as JSON, in order.
 pub(crate) fn decode(items: &[Item], dedup: bool) -> Vec<Value> {
-    numbered(items::decoded(items, dedup))
+    numbered(decoded::decoded(items, dedup))
 }
 
 /// Takes the pending events of `decoder`.

@@ -2,6 +2,10 @@
 
 #[path = "../../../../tests/it/support/boundaries.rs"]
 pub(crate) mod boundaries;
+#[path = "../../../../tests/it/support/captured.rs"]
+pub(crate) mod captured;
+#[path = "../../../../tests/it/support/decoded.rs"]
+mod decoded;
 #[path = "../../../../tests/it/support/filtered.rs"]
 mod filtered;
 #[path = "../../../../tests/it/support/fixture.rs"]

@@ -19,7 +19,10 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::CloseFrame},
 };
 
-use super::mock::{Mock, ROOM, SOCKET, batch};
+use super::{
+    mock::Mock,
+    room::{ROOM, SOCKET, batch},
+};
 
 /// Maximum time that a test waits for a byte.
 const PATIENCE: Duration = Duration::from_secs(3600);

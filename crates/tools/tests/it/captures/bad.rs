@@ -8,8 +8,9 @@ use livetape_tools::import::{Error, ImportOptions, Input, Scratch, Source};
 use serde_json::json;
 
 use super::{
+    captured::{START_MS, STARTED, URL, frames},
     error, import, imported,
-    make::{START_MS, STARTED, URL, chrome, entry, frames, har, messages},
+    make::{chrome, entry, har, messages},
     offsets_ms, options,
 };
 

@@ -13,8 +13,10 @@ use livetape_tools::{
 use serde_json::json;
 
 use super::{
-    assert_same_events, events, header, import, imported,
-    make::{START_MS, STARTED, URL, chrome, entry, frames, har, messages},
+    assert_same_events,
+    captured::{START_MS, STARTED, URL, frames},
+    events, header, import, imported,
+    make::{chrome, entry, har, messages},
     offsets_ms, options,
 };
 

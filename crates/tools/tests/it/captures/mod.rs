@@ -14,8 +14,8 @@ use livetape_tools::import::{Error, ImportOptions, Report, Source, import_captur
 use serde_json::Value;
 
 use crate::support::{
-    decode, item,
-    make::{self, START_MS, session},
+    captured::{self, START_MS, session},
+    decode, item, make,
 };
 
 fn options() -> ImportOptions {

@@ -8,8 +8,10 @@ use livetape_tools::import::{CaptureFormat, ImportOptions};
 use proptest::prelude::*;
 
 use super::{
-    assert_same_events, error, events, header, import, imported,
-    make::{START_MS, chrome, flow, flowing, frames, messages},
+    assert_same_events,
+    captured::{START_MS, frames},
+    error, events, header, import, imported,
+    make::{chrome, flow, flowing, messages},
     offsets_ms, options,
 };
 

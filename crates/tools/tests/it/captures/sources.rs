@@ -12,8 +12,10 @@ use flate2::{Compression, write::GzEncoder};
 use livetape_tools::import::{Input, Scratch, Source};
 
 use super::{
-    assert_same_events, import,
-    make::{STARTED, URL, chrome, entry, har, messages},
+    assert_same_events,
+    captured::{STARTED, URL},
+    import,
+    make::{chrome, entry, har, messages},
     options,
 };
 

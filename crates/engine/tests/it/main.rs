@@ -1,0 +1,8 @@
+//! Live rooms against scripted servers, and the recorder: sources below channels and the server.
+
+mod hostile;
+mod live;
+mod live_http;
+mod offline;
+mod recorder;
+mod support;

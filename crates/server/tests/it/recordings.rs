@@ -1,0 +1,402 @@
+//! `/recordings`: list, upload, rename, download and delete.
+
+use std::{fs, time::Duration};
+
+use livetape_core::recording::records::Header;
+use livetape_engine::{
+    demo::DEMO_BYTES,
+    recorder::{Recorder, RecorderOptions, Target},
+};
+use livetape_feed::{
+    control::{ReplayPhase, ReplayState, Speed},
+    hub::Limits,
+};
+use livetape_server::{Config, Recordings};
+use livetape_tools::info::info;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::{
+    openapi::fits,
+    support::{HttpResponse, Rig, eventually, repository::repository},
+};
+
+/// Default maximum number of buckets in a timeline.
+const BUCKETS: usize = 120;
+
+const UPLOAD_BYTES_MAX: u64 = 1_000_000;
+
+/// A server with its own directory.
+pub(crate) struct Place {
+    pub(crate) rig: Rig,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings =
+            Recordings { directory: folder.path().join("shelf"), upload_bytes_max: UPLOAD_BYTES_MAX };
+        let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
+        Self { rig, folder }
+    }
+
+    pub(crate) fn shelf(&self) -> std::path::PathBuf {
+        self.folder.path().join("shelf")
+    }
+
+    fn put_file(&self, name: &str, bytes: &[u8]) {
+        fs::create_dir_all(self.shelf()).unwrap();
+        fs::write(self.shelf().join(name), bytes).unwrap();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
+        self.rig.http("GET", path, "").await
+    }
+
+    pub(crate) async fn upload(&self, path: &str, bytes: &[u8]) -> HttpResponse {
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", bytes.len());
+        let answer = self.bytes(&format!("{head}connection: close\r\n\r\n"), bytes).await;
+        HttpResponse::parse(&answer)
+    }
+
+    /// Sends a request head and body and returns the response.
+    async fn bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
+        let (mut reading, mut writing) = tokio::io::split(self.rig.connect().await);
+        let said = [head.as_bytes(), body].concat();
+        let mut answer = Vec::new();
+        let (_, read) = tokio::join!(writing.write_all(&said), reading.read_to_end(&mut answer));
+        read.unwrap();
+        answer
+    }
+
+    async fn names(&self) -> Vec<String> {
+        let list = self.get("/recordings").await.json();
+        let names = list["recordings"].as_array().unwrap().iter();
+        names.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.shelf())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn replay(&self, recording: &str) {
+        self.rig.driver().set_replay(Some(ReplayState {
+            recording: recording.to_owned(),
+            state: ReplayPhase::Ended,
+            offset_ms: 0,
+            duration_ms: None,
+            speed: Speed::Max,
+            lap: 1,
+            laps: None,
+            from_ms: 0,
+            to_ms: None,
+            generation: 1,
+            case: None,
+        }));
+    }
+}
+
+pub(crate) fn committed(path: &str) -> Vec<u8> {
+    fs::read(repository().join(path)).unwrap()
+}
+
+fn without_times(mut list: Value) -> Value {
+    for entry in list["recordings"].as_array_mut().unwrap() {
+        if entry["modified"].is_string() {
+            entry["modified"] = json!("[time]");
+        }
+    }
+    list
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_shows_data_from_both_ends_of_a_file() {
+    let place = Place::new();
+    assert_eq!(place.names().await, ["demo"], "without a directory there is the built-in one");
+    place.put_file("whole.bin", &committed("recordings/short.bin"));
+    place.put_file("broken off.bin", &committed("fixtures/golden/unsealed.bin"));
+    place.put_file("newer.bin", &committed("fixtures/golden/newer-major.bin"));
+    place.put_file("text.bin", b"not a recording");
+    place.put_file("demo.bin", b"hidden by the built-in one");
+    place.put_file(".whole.bin.1.part", b"a draft");
+    place.put_file("notes.txt", b"another ending");
+    fs::create_dir(place.shelf().join("folder.bin")).unwrap();
+    insta::assert_json_snapshot!(without_times(place.get("/recordings").await.json()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn details_have_a_timeline() {
+    let (place, demo) = (Place::new(), info(DEMO_BYTES).unwrap());
+    let details = place.get("/recordings/demo?buckets=6").await.json();
+    assert_eq!((&details["name"], &details["builtIn"]), (&json!("demo"), &json!(true)));
+    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(demo.duration_ms), &json!(false)));
+    let total = details["timeline"]["total"].as_array().unwrap();
+    let decoded: u64 = demo.events.values().sum();
+    assert_eq!((total.len(), total.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()), (6, decoded));
+    place.replay("demo");
+    let details = place.get("/recordings/demo").await.json();
+    let buckets = details["timeline"]["total"].as_array().unwrap().len();
+    let bucket_ms = details["timeline"]["bucketMs"].as_u64().unwrap();
+    assert_eq!(buckets as u64, details["durationMs"].as_u64().unwrap().div_ceil(bucket_ms));
+    assert!((BUCKETS / 2..=BUCKETS).contains(&buckets), "{buckets}: they are whole columns");
+    assert_eq!(details["replaying"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_file_is_read_again() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    let first = place.get("/recordings/x").await.json();
+    place.put_file("x.bin", &committed("recordings/gifts.bin"));
+    let second = place.get("/recordings/x").await.json();
+    assert_ne!(first["timeline"], second["timeline"]);
+    assert_eq!(place.get("/recordings/x").await.json(), second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_downloaded_byte_for_byte() {
+    let place = Place::new();
+    let bytes = committed("recordings/demo.bin");
+    let stored = place.upload("/recordings/ann%20%E2%99%A5", &bytes).await;
+    assert_eq!((stored.status, &stored.json()["name"]), (201, &json!("ann ♥")), "{stored:?}");
+    assert_eq!(place.files(), ["ann ♥.bin"]);
+    let head =
+        "GET /recordings/ann%20%E2%99%A5/file HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let answer = place.bytes(head, b"").await;
+    let split = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+    let (head, body) = (String::from_utf8_lossy(&answer[..split]), &answer[split + 4..]);
+    let disposition = "attachment; filename=\"ann _.bin\"; filename*=UTF-8''ann%20%E2%99%A5.bin";
+    assert!(
+        head.contains(disposition) && head.contains(&format!("content-length: {}", bytes.len())),
+        "{head}"
+    );
+    assert!(body == bytes);
+    let built_in = place
+        .bytes("GET /recordings/demo/file HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", b"");
+    assert!(built_in.await.ends_with(&bytes));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_replaces_only_with_force() {
+    let place = Place::new();
+    let (short, gifts) = (committed("recordings/short.bin"), committed("recordings/gifts.bin"));
+    assert_eq!(place.upload("/recordings/x", &short).await.status, 201);
+    let refused = place.upload("/recordings/x", &gifts).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "output_exists"));
+    assert!(fs::read(place.shelf().join("x.bin")).unwrap() == short);
+    assert_eq!(place.upload("/recordings/x?force=1", &gifts).await.status, 200);
+    assert!(fs::read(place.shelf().join("x.bin")).unwrap() == gifts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_that_are_not_recordings_are_not_stored() {
+    let place = Place::new();
+    let code = |answer: HttpResponse| (answer.status, answer.code());
+    let text = code(place.upload("/recordings/x", b"<img onerror>").await);
+    assert_eq!(text, (422, "bad_recording".into()));
+    assert_eq!(code(place.upload("/recordings/x", b"").await), (422, "bad_recording".into()));
+    let newer = committed("fixtures/golden/newer-major.bin");
+    assert_eq!(code(place.upload("/recordings/x", &newer).await), (422, "newer_recording".into()));
+    let long = vec![0; usize::try_from(UPLOAD_BYTES_MAX).unwrap() + 1];
+    assert_eq!(code(place.upload("/recordings/x", &long).await), (413, "too_large".into()));
+    assert_eq!(place.files(), [""; 0], "no draft is left behind");
+}
+
+/// Chunked bodies have no known length.
+#[tokio::test(start_paused = true)]
+async fn a_chunked_upload_is_bounded_too() {
+    let place = Place::new();
+    let head = "PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let chunk = [format!("{:x}\r\n", 100_000).into_bytes(), vec![0; 100_000], b"\r\n".to_vec()].concat();
+    let chunks = usize::try_from(UPLOAD_BYTES_MAX).unwrap() / 100_000 + 1;
+    let answer = HttpResponse::parse(&place.bytes(head, &chunk.repeat(chunks)).await);
+    assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
+    assert_eq!(place.files(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_upload_leaves_no_file() {
+    let place = Place::new();
+    let bytes = committed("recordings/short.bin");
+    let head =
+        format!("PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", bytes.len());
+    let mut stream = place.rig.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
+    // A second upload of the same name at the same time.
+    let busy = place.upload("/recordings/x", &bytes).await;
+    assert_eq!((busy.status, busy.code().as_str()), (409, "recording_busy"));
+    // The client stops sending, and gets an error 30 s later. They start once the disk is ready, so the test
+    // advances the paused clock until then; it does not advance by itself while a thread waits for the
+    // upload.
+    let mut answer = Vec::new();
+    let mut told = std::pin::pin!(stream.read_to_end(&mut answer));
+    loop {
+        tokio::select! { biased;
+            read = &mut told => {
+                read.unwrap();
+                break;
+            }
+            () = tokio::time::advance(Duration::from_secs(1)) => {}
+        }
+    }
+    assert_eq!(HttpResponse::parse(&answer).code(), "bad_request");
+    assert_eq!(place.files(), [""; 0]);
+    assert_eq!(place.upload("/recordings/x", &bytes).await.status, 201, "the name is free again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recordings_are_renamed_and_deleted() {
+    let place = Place::new();
+    place.put_file("a.bin", &committed("recordings/short.bin"));
+    place.put_file("b.bin", &committed("recordings/gifts.bin"));
+    let renamed = place.rig.http("PATCH", "/recordings/a", r#"{"name":"c"}"#).await;
+    let api = place.get("/openapi.json").await.json();
+    let responses = |method: &str| &api["paths"]["/recordings/{name}"][method]["responses"];
+    fits(&api, &responses("patch")["200"], &renamed);
+    assert_eq!((renamed.status, &renamed.json()["name"]), (200, &json!("c")));
+    let taken = place.rig.http("PATCH", "/recordings/c", r#"{"name":"b"}"#).await;
+    assert_eq!((taken.status, taken.code().as_str()), (409, "output_exists"));
+    assert_eq!(place.names().await, ["demo", "b", "c"]);
+    let deleted = place.rig.http("DELETE", "/recordings/c", "").await;
+    assert_eq!((deleted.status, deleted.json()), (200, json!({ "deleted": "c" })));
+    fits(&api, &responses("delete")["200"], &deleted);
+    let gone = place.rig.http("DELETE", "/recordings/c", "").await;
+    assert_eq!((gone.status, gone.code().as_str()), (404, "recording_not_found"));
+    assert_eq!(place.names().await, ["demo", "b"]);
+    let uploaded = place.upload("/recordings/d", &committed("recordings/short.bin")).await;
+    fits(&api, &responses("put")["201"], &uploaded);
+    let refused = place.upload("/recordings/e", b"no recording").await;
+    assert_eq!(refused.status, 422);
+    fits(&api, &responses("put")["default"], &refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recordings_in_use_cannot_be_changed() {
+    let place = Place::new();
+    place.put_file("played.bin", &committed("recordings/short.bin"));
+    place.replay("played");
+    let path = place.shelf().join("written.bin");
+    let options = RecorderOptions::default();
+    let recorder = Recorder::start(&Target::File(path), Header::default(), &options).unwrap();
+    for (name, code) in
+        [("played", "recording_busy"), ("written", "recording_busy"), ("demo", "read_only_recording")]
+    {
+        let path = format!("/recordings/{name}");
+        let answers = [
+            place.rig.http("DELETE", &path, "").await,
+            place.rig.http("PATCH", &path, r#"{"name":"other"}"#).await,
+            place.upload(&format!("{path}?force=1"), &committed("recordings/gifts.bin")).await,
+        ];
+        assert_eq!(answers.map(|answer| answer.code()), [code; 3], "{name}");
+    }
+    assert_eq!(place.files(), ["played.bin", "written.bin"]);
+    recorder.finish().unwrap();
+    assert_eq!(place.rig.http("DELETE", "/recordings/written", "").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn paths_and_unknown_queries_are_rejected() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    fs::write(place.folder.path().join("secret.bin"), committed("recordings/short.bin")).unwrap();
+    let requests = [
+        ("GET", "/recordings/..%2Fsecret", ""),
+        ("GET", "/recordings/..%2Fsecret/file", ""),
+        ("DELETE", "/recordings/..%2Fsecret", ""),
+        ("PATCH", "/recordings/x", r#"{"name":"../y"}"#),
+        ("PATCH", "/recordings/x", r#"{"title":"y"}"#),
+        ("PATCH", "/recordings/x", ""),
+        ("GET", "/recordings/%ff", ""),
+        ("GET", "/recordings/x%20", ""),
+        ("PUT", "/recordings/%20x", ""),
+        ("GET", "/recordings/nothing", ""),
+        ("GET", "/recordings/nothing/file", ""),
+        ("GET", "/recordings/x?buckets=0", ""),
+        ("GET", "/recordings/x?buckets=1025", ""),
+        ("GET", "/recordings/x?bucket=5", ""),
+        ("PUT", "/recordings/x?force=maybe", ""),
+        ("POST", "/recordings/x", ""),
+    ];
+    let mut answers = serde_json::Map::new();
+    for (method, path, body) in requests {
+        let answer = place.rig.http(method, path, body).await;
+        let shown = json!({ "status": answer.status, "error": answer.json()["error"] });
+        answers.insert(format!("{method} {path} {body}"), shown);
+    }
+    insta::assert_json_snapshot!(answers);
+    assert!(place.folder.path().join("secret.bin").is_file());
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_change_the_text_direction_are_rejected_and_not_listed() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    place.put_file("bidi\u{202e}.bin", &committed("recordings/short.bin"));
+    let list = place.get("/recordings").await.json();
+    assert_eq!((place.names().await, &list["unlisted"]), (vec!["demo".into(), "x".into()], &json!(1)));
+    for answer in [
+        place.upload("/recordings/bidi%E2%80%AE", &committed("recordings/short.bin")).await,
+        place.get("/recordings/bidi%E2%80%AE").await,
+        place.rig.http("PATCH", "/recordings/x", "{\"name\":\"bidi\u{202e}\"}").await,
+    ] {
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{answer:?}");
+        assert!(answer.body.contains(r"`bidi\\u{202e}` is not the name of a recording"), "{answer:?}");
+    }
+    assert_eq!(place.get("/recordings/nothing").await.json()["error"]["hint"], "choose one of: demo, x");
+}
+
+/// Other programs may write to the folder, but no file in it can lead outside or block the server.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn only_regular_files_are_recordings() {
+    let place = Place::new();
+    place.put_file("real.bin", &committed("recordings/short.bin"));
+    let at = |name: &str| place.shelf().join(format!("{name}.bin"));
+    std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+    fs::create_dir(at("folder")).unwrap();
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9.bin");
+    fs::write(place.shelf().join(odd), committed("recordings/short.bin")).unwrap();
+    assert_eq!(place.names().await, ["demo", "real"]);
+    assert_eq!(place.get("/recordings").await.json()["unlisted"], 1, "what cannot be named is counted");
+    for name in ["link", "zero", "fifo", "folder"] {
+        let path = format!("/recordings/{name}");
+        let answers = [
+            place.get(&path).await,
+            place.get(&format!("{path}/file")).await,
+            place.rig.http("PATCH", &path, r#"{"name":"other"}"#).await,
+            place.rig.http("DELETE", &path, "").await,
+        ];
+        assert_eq!(answers.map(|answer| answer.code()), ["recording_not_found"; 4], "{name}");
+    }
+    assert_eq!(place.files().len(), 6, "nothing was touched");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn only_the_owner_can_read_an_upload() {
+    let place = Place::new();
+    assert_eq!(place.upload("/recordings/x", &committed("recordings/short.bin")).await.status, 201);
+    let permissions = place.shelf().join("x.bin").metadata().unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drafts_of_a_killed_server_are_removed_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".x.bin.1.part"), "half of an upload").unwrap();
+    fs::write(folder.path().join("x.bin"), committed("recordings/short.bin")).unwrap();
+    let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
+    let _rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
+    let left = || fs::read_dir(folder.path()).unwrap().count();
+    eventually(|| left() == 1).await;
+    assert!(folder.path().join("x.bin").is_file());
+}

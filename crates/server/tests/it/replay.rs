@@ -1,0 +1,439 @@
+//! Replays under a paused clock: the events, their order and their times.
+
+use std::{pin::pin, time::Duration};
+
+use futures_util::future::poll_immediate;
+use livetape_cases::table::CASES;
+use livetape_core::{error::Code, pace::Speed};
+use livetape_engine::source::{ReplayOptions, Tape};
+use livetape_feed::{
+    control::{ReplayOrder, ReplayPhase, SourceState},
+    hub::{Filter, Gifts, Join},
+};
+use livetape_server::staged::Staged;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::support::{
+    Rig, expected::assert_expected, messages::show, recording, repository::repository, session_items,
+};
+
+fn once() -> ReplayOptions {
+    ReplayOptions { exit_when_done: true, wait_clients: 1, ..ReplayOptions::default() }
+}
+
+fn events(log: &[(u64, Value)]) -> Vec<Value> {
+    log.iter().map(|(_, event)| event.clone()).collect()
+}
+
+/// Converts events of a later generation to those of the first: numbered from `first`, with IDs without
+/// suffix.
+fn as_first_generation(events: &[Value], suffix: &str, first: u64) -> Vec<Value> {
+    let strip = |value: &mut Value| {
+        if let Some(text) = value.as_str() {
+            *value = text.strip_suffix(suffix).unwrap_or_else(|| panic!("{text} without {suffix}")).into();
+        }
+    };
+    let mut events = events.to_vec();
+    for (event, seq) in events.iter_mut().zip(first..) {
+        assert!(event["seq"].as_u64().unwrap() >= seq);
+        event.get_mut("id").map(strip);
+        event["data"].get_mut("streakId").filter(|id| **id != "").map(strip);
+    }
+    events
+}
+
+/// Fails with the first difference only, because whole logs have megabytes.
+#[track_caller]
+fn assert_same(ours: &[Value], expected: &[Value]) {
+    for (number, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        assert_eq!(ours, expected, "event {number}");
+    }
+    assert_eq!(ours.len(), expected.len());
+}
+
+/// Returns the start of the second generation.
+fn second_connection(log: &[Value]) -> usize {
+    let connections = log.iter().enumerate().filter(|(_, event)| event["type"] == "connection_created");
+    connections.map(|(number, _)| number).nth(1).unwrap()
+}
+
+fn without_seq(events: &[Value]) -> Vec<Value> {
+    let mut events = events.to_vec();
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("seq");
+    }
+    events
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_speed_gives_the_same_events_with_the_same_numbers() {
+    let items = session_items(2);
+    let reference = Rig::play(&items, once()).played().await;
+    assert_expected(2, &events(&reference));
+    for speed in [Speed::Times(2.0), Speed::Times(100.0), Speed::Times(0.1), Speed::Max] {
+        let log = Rig::play(&items, ReplayOptions { speed, ..once() }).played().await;
+        assert_same(&events(&log), &events(&reference));
+        for ((ms, _), (reference_ms, _)) in log.iter().zip(&reference) {
+            let due = match speed {
+                Speed::Times(times) => *reference_ms as f64 / times,
+                Speed::Max => 0.0,
+            };
+            assert!((*ms as f64 - due).abs() <= 2.0, "{speed:?}: {ms} ms, due at {due}");
+        }
+    }
+}
+
+/// Logs virtual time in ms, sequence number and event of a small show; at other speeds only the times differ.
+#[tokio::test(start_paused = true)]
+async fn a_small_show_is_the_same_at_every_speed() {
+    let filter = Filter { gifts: Gifts::Delta, raw: true, ..Filter::default() };
+    let play =
+        async |speed| Rig::play_filtered(&show(), ReplayOptions { speed, ..once() }, filter).played().await;
+    let reference = play(Speed::Times(1.0)).await;
+    let lines = reference.iter().map(|(ms, event)| format!("{ms:>6} ms  {:>2}  {event}", event["seq"]));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    for (speed, times) in [(Speed::Times(2.0), 2), (Speed::Times(100.0), 100), (Speed::Max, u64::MAX)] {
+        let log = play(speed).await;
+        assert_same(&events(&log), &events(&reference));
+        let late = |(log, reference): (&(u64, Value), &(u64, Value))| log.0.abs_diff(reference.0 / times);
+        assert!(log.iter().zip(&reference).map(late).max() <= Some(1), "{speed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_broadcast_early_or_more_than_a_tick_late() {
+    let items = session_items(1);
+    let log = Rig::play(&items, once()).played().await;
+    let anchor = "2024-01-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    for (ms, event) in &log {
+        let ts = event["ts"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let due = u64::try_from(ts - anchor).unwrap();
+        assert!((due..=due + 1).contains(ms), "{ms} ms, due at {due}: {event}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_only_shifts_time() {
+    let items = session_items(3);
+    let reference = Rig::play(&items, once()).played().await;
+    let show = Rig::play(&items, once());
+    show.at_ms(20_000).await;
+    assert_eq!(show.order(ReplayOrder::Pause).await.state, ReplayPhase::Paused);
+    let logged = show.log().len();
+    show.at_ms(80_000).await;
+    assert_eq!(show.log().len(), logged);
+    show.order(ReplayOrder::Play).await;
+    let log = show.played().await;
+    assert_same(&events(&log), &events(&reference));
+    for (number, ((ms, _), (reference_ms, _))) in log.iter().zip(&reference).enumerate() {
+        let shift = if number < logged { 0 } else { 60_000 };
+        assert!(ms.abs_diff(reference_ms + shift) <= 1, "{ms} ms instead of {reference_ms} + {shift}");
+    }
+}
+
+/// A replay on a busy machine may be late when it is paused. It must not claim an offset that it has not reached.
+#[tokio::test(start_paused = true)]
+async fn a_late_replay_pauses_where_it_got_to() {
+    let show = Rig::play(&session_items(3), once());
+    show.at_ms(10_100).await;
+    let (logged, mut pause) = (show.log().len(), pin!(show.control.order(ReplayOrder::Pause)));
+    assert!(poll_immediate(pause.as_mut()).await.is_none(), "answered by the task of the replay");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let paused = pause.await.unwrap();
+    assert_eq!(show.log().len(), logged, "nothing is played after the order to pause");
+    let stepped = show.order(ReplayOrder::Step(1)).await;
+    assert_eq!(stepped.offset_ms, paused.offset_ms + 1, "from {paused:?} to {stepped:?}");
+}
+
+/// `livetape test` pauses a show that waits at a gate, and then opens the gate.
+#[tokio::test(start_paused = true)]
+async fn a_replay_that_waits_at_a_gate_obeys_orders() {
+    let tape = Tape::from_bytes("test", recording(&session_items(3)));
+    let staged = Staged::new(&CASES[0], &tape, 1).unwrap();
+    let show = Rig::play_tape(staged.tape, once(), Filter::default());
+    show.at_ms(10_000).await;
+    for order in [ReplayOrder::Pause, ReplayOrder::Step(1), ReplayOrder::Seek(Duration::from_secs(5))] {
+        let state = timeout(Duration::from_secs(1), show.order(order)).await.expect("answered at once");
+        assert_eq!(state.state, ReplayPhase::Paused);
+    }
+    let chat = serde_json::from_str(r#"{"type": "chat", "user": "a", "comment": "hi"}"#).unwrap();
+    timeout(Duration::from_secs(1), show.control.inject(chat)).await.expect("answered at once").unwrap();
+    let types = Vec::from_iter(show.log().iter().map(|(_, event)| event["type"].clone()));
+    assert!(types.iter().all(|name| *name == "connection_created" || *name == "chat"), "{types:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_summary_covers_everything_since_the_first_start() {
+    let mut show = Rig::play(&session_items(3), once());
+    show.at_ms(20_000).await;
+    show.order(ReplayOrder::Pause).await;
+    show.at_ms(80_000).await;
+    show.order(ReplayOrder::Play).await;
+    let took = show.summary().await.took;
+    assert!(took > Duration::from_secs(80), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_speed_can_change_while_it_runs() {
+    let items = session_items(3);
+    let reference = Rig::play(&items, once()).played().await;
+    let show = Rig::play(&items, once());
+    show.at_ms(10_000).await;
+    show.order(ReplayOrder::Speed(Speed::Times(10.0))).await;
+    show.at_ms(20_000).await;
+    let state = show.order(ReplayOrder::Speed(Speed::Max)).await;
+    assert!(state.offset_ms.abs_diff(110_000) <= 1, "{state:?}");
+    let log = show.played().await;
+    assert_same(&events(&log), &events(&reference));
+    assert!(log.last().unwrap().0 <= 20_001);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seek_back_starts_a_generation_with_the_same_events() {
+    let items = session_items(2);
+    let reference = events(&Rig::play(&items, once()).played().await);
+    let show = Rig::play(&items, once());
+    show.at_ms(30_000).await;
+    let state = show.order(ReplayOrder::Seek(Duration::ZERO)).await;
+    assert_eq!((state.generation, state.offset_ms), (2, 0));
+    let log = events(&show.played().await);
+    let before = second_connection(&log);
+    assert_same(&log[..before], &reference[..before]);
+    let again = as_first_generation(&log[before..], "~2", before as u64 + 1);
+    assert_same(&without_seq(&again), &without_seq(&reference));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seek_into_the_middle_announces_open_connections() {
+    let show = Rig::play(&session_items(2), once());
+    show.at_ms(5_000).await;
+    show.order(ReplayOrder::Pause).await;
+    show.order(ReplayOrder::Seek(Duration::from_secs(60))).await;
+    show.order(ReplayOrder::Play).await;
+    let log = show.played().await;
+    let before = second_connection(&events(&log));
+    let first = &log[before].1;
+    assert_eq!((&first["type"], &first["username"]), (&"connection_created".into(), &log[0].1["username"]));
+    assert_eq!(first["ts"], "2024-01-01T00:01:00.000Z");
+    assert!(log[before + 1..].iter().all(|(_, event)| event["ts"].as_str() >= first["ts"].as_str()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_lap_repeats_the_first_with_other_ids() {
+    let items = session_items(3);
+    let reference = Rig::play(&items, once()).played().await;
+    let log = Rig::play(&items, ReplayOptions { laps: Some(2), ..once() }).played().await;
+    // Only the last lap reports the end of the recording.
+    let lap = reference.len() - 1;
+    assert_same(&events(&log[..lap]), &events(&reference[..lap]));
+    let second = as_first_generation(&events(&log[lap..]), "~2", lap as u64 + 1);
+    assert_same(&without_seq(&second), &without_seq(&events(&reference)));
+    let length = reference.last().unwrap().0;
+    for ((ms, _), (reference_ms, _)) in log[lap..].iter().zip(&reference) {
+        assert!(ms.abs_diff(reference_ms + length) <= 1, "laps follow each other without drift");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_limit_only_shortens_silences() {
+    let items = session_items(1);
+    let reference = Rig::play(&items, once()).played().await;
+    let limit = Duration::from_secs(1);
+    let log = Rig::play(&items, ReplayOptions { idle_limit: Some(limit), ..once() }).played().await;
+    assert_same(&events(&log), &events(&reference));
+    for (pair, reference) in log.windows(2).zip(reference.windows(2)) {
+        let (gap, gap_before) = (pair[1].0 - pair[0].0, reference[1].0 - reference[0].0);
+        assert!(gap <= gap_before + 1, "{gap} ms instead of {gap_before}");
+    }
+    assert!(log.last().unwrap().0 < reference.last().unwrap().0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_and_end_select_a_range() {
+    let items = session_items(1);
+    let range =
+        ReplayOptions { start: Duration::from_secs(60), end: Some(Duration::from_secs(120)), ..once() };
+    let log = Rig::play(&items, range.clone()).played().await;
+    let fast = ReplayOptions { speed: Speed::Max, ..range };
+    assert_same(&events(&Rig::play(&items, fast).played().await), &events(&log));
+    let (first, last) = (&log[0], log.last().unwrap());
+    assert_eq!((&first.1["type"], first.0), (&"connection_created".into(), 0));
+    assert_eq!((&last.1["type"], last.0), (&"disconnected".into(), 60_000));
+    let is_within = |event: &&Value| {
+        ("2024-01-01T00:01:00.000Z".."2024-01-01T00:02:00.000Z").contains(&event["ts"].as_str().unwrap())
+    };
+    let reference = events(&Rig::play(&items, once()).played().await);
+    let expected: Vec<_> = reference.iter().filter(is_within).map(|event| &event["id"]).collect();
+    let ours: Vec<_> = log[1..log.len() - 1].iter().map(|(_, event)| &event["id"]).collect();
+    // Only messages from before the range that repeat within it are new.
+    let new = ours.iter().filter(|id| !expected.contains(id)).count();
+    assert_eq!((ours.len(), expected.is_empty()), (expected.len() + new, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_frame_waits_for_subscribers() {
+    let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 2, ..once() });
+    show.at_ms(5_000).await;
+    assert_eq!(show.log().len(), 0);
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Waiting);
+    let second = show.hub.join(&Join::default()).unwrap();
+    show.at_ms(5_010).await;
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Playing);
+    drop(second);
+    let log = show.played().await;
+    assert_eq!(log[0].0, 5_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_broadcasts_one_frame_with_events() {
+    let items = session_items(3);
+    let reference = events(&Rig::play(&items, once()).played().await);
+    let show = Rig::play(&items, once());
+    show.order(ReplayOrder::Pause).await;
+    let mut last = 0;
+    while show.control.replay().is_some_and(|replay| replay.state != ReplayPhase::Ended) {
+        let state = show.order(ReplayOrder::Step(1)).await;
+        assert!(state.offset_ms >= last, "{state:?}");
+        last = state.offset_ms;
+    }
+    let log = events(&show.played().await);
+    assert_same(&log, &reference);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_in_a_loop_without_events_ends_after_a_lap() {
+    let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 1, ..once() });
+    show.order(ReplayOrder::Pause).await;
+    // Nothing happens between two neighbouring items of different times.
+    let items = session_items(3);
+    let quiet =
+        items.windows(2).find(|pair| pair[1].offset - pair[0].offset > Duration::from_millis(10)).unwrap();
+    let (from, to) = (quiet[0].offset + Duration::from_millis(1), Some(quiet[1].offset));
+    show.order(ReplayOrder::Loop { laps: None, from, to }).await;
+    let before = show.log().len();
+    let state = show.order(ReplayOrder::Step(10_000)).await;
+    assert_eq!((state.state, state.from_ms), (ReplayPhase::Paused, u64::try_from(from.as_millis()).unwrap()));
+    assert!(
+        show.log()[before..].iter().all(|(_, event)| event["type"] == "connection_created"),
+        "{:?}",
+        &show.log()[before..]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_final_is_inferred_at_its_own_time_at_every_speed() {
+    // In session 1, all finals in separate frames are dropped.
+    let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
+    let items = session_items(1);
+    let reference = Rig::play_filtered(&items, once(), filter).played().await;
+    let inferred: Vec<_> = reference.iter().filter(|(_, event)| event["data"]["inferred"] == true).collect();
+    for speed in [Speed::Times(7.0), Speed::Max] {
+        let log = Rig::play_filtered(&items, ReplayOptions { speed, ..once() }, filter).played().await;
+        assert_same(&events(&log), &events(&reference));
+    }
+    let idle = ReplayOptions { idle_limit: Some(Duration::from_millis(100)), ..once() };
+    assert_same(&events(&Rig::play_filtered(&items, idle, filter).played().await), &events(&reference));
+    assert!(!inferred.is_empty(), "session 1 has streaks without a final");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_the_socket_stays_open_and_a_seek_starts_again() {
+    let show =
+        Rig::play(&session_items(3), ReplayOptions { exit_when_done: false, speed: Speed::Max, ..once() });
+    show.at_ms(1_000).await;
+    let ended = show.log().len();
+    assert_eq!(show.log()[ended - 1].1["data"]["reason"], "recording_ended");
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Ended);
+    let state = show.order(ReplayOrder::Seek(Duration::ZERO)).await;
+    assert_eq!((state.state, state.generation), (ReplayPhase::Playing, 2));
+    show.at_ms(2_000).await;
+    assert_eq!(show.log().len(), 2 * ended);
+    show.control.shut_down();
+    show.played().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_repeats_a_range() {
+    let show = Rig::play(&session_items(2), once());
+    let (from, to) = (Duration::from_secs(10), Some(Duration::from_secs(20)));
+    let state = show.order(ReplayOrder::Loop { laps: Some(3), from, to }).await;
+    assert_eq!((state.lap, state.laps, state.offset_ms), (1, Some(3), 10_000));
+    assert_eq!((state.from_ms, state.to_ms), (10_000, Some(20_000)));
+    let log = show.played().await;
+    assert_eq!(log.last().unwrap().0, 30_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_without_length_loops_without_spinning() {
+    let items = &session_items(3)[..1];
+    let show = Rig::play(items, ReplayOptions { laps: None, ..once() });
+    show.at_ms(1_005).await;
+    // A lap every ten milliseconds; the end of each coincides with the start of the next.
+    assert_eq!(show.control.replay().unwrap().lap, 102);
+    show.control.shut_down();
+    show.played().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loaded_recording_keeps_no_state_of_the_previous_one() {
+    let options = ReplayOptions {
+        laps: None,
+        start: Duration::from_secs(1),
+        end: Some(Duration::from_secs(9)),
+        speed: Speed::Times(2.0),
+        recordings: repository().join("recordings"),
+        ..ReplayOptions::default()
+    };
+    let show = Rig::play(&session_items(3), options);
+    let (from, to) = (Duration::from_secs(2), Some(Duration::from_secs(8)));
+    show.order(ReplayOrder::Loop { laps: Some(3), from, to }).await;
+    show.order(ReplayOrder::Speed(Speed::Times(10.0))).await;
+    show.at_ms(100).await;
+    show.order(ReplayOrder::Pause).await;
+    let state = show.order(ReplayOrder::Load("short".into())).await;
+    assert_eq!((state.laps, state.lap, state.from_ms, state.to_ms), (Some(1), 1, 0, None));
+    // The server's own user is not that of the recording.
+    assert_eq!((state.speed, state.state, state.offset_ms), (Speed::Times(2.0), ReplayPhase::Playing, 0));
+    show.at_ms(1_100).await;
+    assert_eq!(show.order(ReplayOrder::Pause).await.offset_ms, 2_000);
+    show.control.shut_down();
+    show.played().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_is_named_after_its_recording_before_a_room_opens() {
+    let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 2, ..ReplayOptions::default() });
+    show.at_ms(1_000).await;
+    assert_eq!(show.control.status().username, None);
+    assert_eq!(show.control.disconnect("other".into()).await.unwrap_err().problem.code, Code::NotFound);
+    assert_eq!(show.control.disconnect("test".into()).await.unwrap().state, SourceState::Idle);
+    assert_eq!(show.control.replay(), None);
+    show.played().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn invalid_orders_are_rejected() {
+    let options = ReplayOptions { recordings: repository().join("recordings"), ..once() };
+    let show = Rig::play(&session_items(3), options);
+    show.ready().await;
+    let from = Duration::from_secs(5);
+    for order in [
+        ReplayOrder::Seek(Duration::from_secs(10_000)),
+        ReplayOrder::Step(0),
+        ReplayOrder::Step(u32::MAX),
+        ReplayOrder::Loop { laps: Some(0), from, to: None },
+        ReplayOrder::Loop { laps: None, from, to: Some(from) },
+        ReplayOrder::Loop { laps: None, from: Duration::from_secs(10_000), to: None },
+    ] {
+        let problem = show.control.order(order.clone()).await.unwrap_err();
+        assert_eq!(problem.code, Code::BadRequest, "{order:?}");
+    }
+    for name in ["", "..", "../Cargo", "a/b", "nowhere", ".hidden"] {
+        let problem = show.control.order(ReplayOrder::Load(name.into())).await.unwrap_err();
+        assert_eq!(problem.code, Code::RecordingNotFound, "{name}");
+    }
+    let problem = show.control.order(ReplayOrder::Load("demmo".into())).await.unwrap_err();
+    assert!(problem.hint.starts_with("did you mean `demo`? choose one of: demo, "), "{}", problem.hint);
+    assert_eq!(show.control.replay().unwrap().generation, 1);
+}
