@@ -145,6 +145,7 @@ async fn an_interrupt_seals_the_recording() {
     let (mut socket, _) =
         tokio_tungstenite::connect_async(format!("ws://{}/?since=0", server.address)).await.unwrap();
     while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains(DEMO_LAST) {}
+    drop(socket);
     server.signal("INT");
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(0));

@@ -21,6 +21,10 @@ pub(crate) const DEMO_LAST: &str = "7309148503694412550";
 /// Maximum time of a command that ends by itself. It is generous, for a development build on a busy machine.
 const RUN_MAX: Duration = Duration::from_secs(120);
 
+/// `limits.shutdown_time` of servers without a settings file: the default of 5 s forces the exit of a graceful shutdown on
+/// a busy machine. A client that does not read delays a shutdown for all of it.
+const SHUTDOWN_TIME: &str = "2m";
+
 /// Runs a command to its end, which it must reach.
 pub(crate) fn run(args: &[&str]) -> Output {
     let mut child = livetape(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -77,6 +81,9 @@ impl Running {
     pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
         let mut command = livetape(&args);
+        if !args.contains(&"--config") {
+            command.env("LIVETAPE_SHUTDOWN_TIME", SHUTDOWN_TIME);
+        }
         command.envs(env.iter().copied());
         Self::spawn(&mut command, last)
     }
