@@ -35,7 +35,7 @@ const WITH_PACKAGES: [Guide; 7] = [
     ("bot-tiktoklive", &[("venv", "target/peers-7.0.1")]),
     (
         "bot-rust",
-        &[("bot/Cargo.lock", "Cargo.lock"), ("bot/target", "target/guides-rust"), ("target", "target/bots-rust")],
+        &[("bot/Cargo.lock", "Cargo.lock"), ("bot/target", "target/"), ("target", "target/bots-rust")],
     ),
     ("other-languages", &[]),
     ("ci", &[]),
@@ -92,11 +92,9 @@ fn scripts(text: &str) -> Vec<String> {
     starts.map(script).collect()
 }
 
-/// Replaces times, ports and other numbers that differ from run to run.
+/// Replaces durations such as `6.4 s`, which differ from run to run.
 fn settled(line: &str) -> String {
-    let line = line.replace(|c: char| c.is_ascii_digit(), "0");
     let mut words: Vec<&str> = line.split_whitespace().collect();
-    // Times of cases: `6.4 s`.
     for at in 1..words.len() {
         if words[at] == "s" || words[at] == "s," {
             words[at - 1] = "0";
