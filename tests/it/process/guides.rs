@@ -116,7 +116,7 @@ impl Folder {
         let mut command = livetape(&[]);
         let (path, folder) = (std::env::var("PATH").unwrap(), self.path.display().to_string());
         command.env("PATH", format!("{folder}/.bin:{path}")).env("LIVETAPE_TIKFINITY_LISTEN", "127.0.0.1:0");
-        command.env("CARGO_NET_OFFLINE", "true").env("PYTHONDONTWRITEBYTECODE", "1").env_remove("GITHUB_ACTIONS");
+        command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("GITHUB_ACTIONS");
         let mut bash = Command::new("bash");
         bash.args(["-euo", "pipefail", "-c", line]).current_dir(&self.path).stdin(Stdio::null());
         for (name, value) in command.get_envs() {
