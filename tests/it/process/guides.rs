@@ -209,7 +209,7 @@ fn follow((name, provided): Guide) {
 
 #[test]
 fn guides_run_as_they_stand() {
-    ALONE.map(follow);
+    ALONE.into_iter().for_each(follow);
 }
 
 /// `cargo xtask nightly docs` runs these.
