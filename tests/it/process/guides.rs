@@ -16,8 +16,14 @@ use crate::support::process::{Running, livetape, program};
 /// Maximum length of a guide, in words.
 const WORDS_MAX: usize = 600;
 /// Commands that install or build what the test provides.
-const INSTALLS: [&str; 6] =
-    ["cargo install ", "npm install ", "python3 -m venv ", "venv/bin/pip install ", "(cd livetape", "cp livetape/target/"];
+const INSTALLS: [&str; 6] = [
+    "cargo install ",
+    "npm install ",
+    "python3 -m venv ",
+    "venv/bin/pip install ",
+    "(cd livetape",
+    "cp livetape/target/",
+];
 /// Commands that run until they are stopped.
 const SERVERS: [&str; 2] = ["livetape replay ", "livetape serve "];
 /// The archive that `cargo xtask package` writes, with a link to the program.
@@ -33,10 +39,7 @@ const ALONE: [Guide; 1] = [("own-show", &[])];
 const WITH_PACKAGES: [Guide; 7] = [
     ("bot-node", &CLIENT),
     ("bot-tiktoklive", &[("venv", "target/peers-7.0.1")]),
-    (
-        "bot-rust",
-        &[("bot/Cargo.lock", "Cargo.lock"), ("bot/target", "target/"), ("target", "target/bots-rust")],
-    ),
+    ("bot-rust", &[("bot/Cargo.lock", "Cargo.lock"), ("bot/target", "target/"), ("target", "target/")]),
     ("other-languages", &[]),
     ("ci", &[]),
     ("overlay", &[]),
@@ -140,7 +143,8 @@ impl Folder {
             return said;
         }
         let output = self.command(line).output().unwrap();
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         let may_fail = shown.iter().any(|line| line.starts_with("  FAIL"));
         assert!(output.status.success() != may_fail, "{line}: {}\n{said}", output.status);
         said
@@ -152,7 +156,8 @@ fn missing<'a>(shown: &'a [String], said: &str) -> Vec<&'a String> {
     // Lines of livetape's terminal begin with the time.
     let said: Vec<_> = said.lines().map(settled).collect();
     let is_said = |shown: &str| {
-        let without_time = |line: &str| line.split_once("] ").map_or(line.to_owned(), |(_, rest)| rest.to_owned());
+        let without_time =
+            |line: &str| line.split_once("] ").map_or(line.to_owned(), |(_, rest)| rest.to_owned());
         let shown = settled(shown);
         said.iter().any(|line| is_shown(&shown, line) || is_shown(&without_time(&shown), &without_time(line)))
     };
@@ -193,7 +198,10 @@ fn follow((name, provided): Guide) {
                         "mkdir {ARCHIVE}; ln -s ../.bin/livetape {ARCHIVE}/livetape; tar -czf {ARCHIVE}.tar.gz {ARCHIVE}"
                     );
                     for script in scripts(&text) {
-                        folder.run(&format!("cd show-bot\n[ -e {ARCHIVE}.tar.gz ] || {{ {pack}; }}\n{script}"), &[]);
+                        folder.run(
+                            &format!("cd show-bot\n[ -e {ARCHIVE}.tar.gz ] || {{ {pack}; }}\n{script}"),
+                            &[],
+                        );
                     }
                 }
             }
