@@ -1,4 +1,4 @@
-// Which parts of a local server pages of other origins can reach.
+// Which parts of a local server pages of other origins and from disk can reach, such as the page of the guide for overlays.
 
 import assert from 'node:assert/strict'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
