@@ -1,7 +1,7 @@
-// Which parts of a local server pages of other origins can reach.
+// Which parts of a local server pages of other origins and from disk can reach, such as the page of the guide for overlays.
 
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -75,6 +75,19 @@ async function withElsewhere(use) {
   }
 }
 
+/** The page of the guide for overlays shows a gift. OBS opens it from disk. */
+async function guide({ url, cwd }, withPage) {
+  const text = await readFile(new URL('../../docs/guides/overlay.md', import.meta.url), 'utf8')
+  const [, page] = /`overlay\.html`:\n\n```html\n(.+?)```/s.exec(text)
+  await writeFile(path.join(cwd, 'guide.html'), page.replace('ws://127.0.0.1:3000/', url.replace('http', 'ws')))
+  await copyFile(new URL('../../examples/livetape-client.js', import.meta.url), path.join(cwd, 'livetape-client.js'))
+  await withPage(pathToFileURL(path.join(cwd, 'guide.html')).href, async (page) => {
+    const gift = JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rose', count: 5 })
+    await ask(url, '/inject?wait_clients=1', { method: 'POST', body: gift })
+    await page.getByText('ann sent 5 × Rose').waitFor()
+  })
+}
+
 export async function origins({ browser, livetape }) {
   const withPage = async (address, use) => {
     const context = await browser.newContext()
@@ -119,9 +132,10 @@ export async function origins({ browser, livetape }) {
     // No request took effect: the server is running and the replay is playing.
     assert.equal((await ask(url, 'replay')).state, 'playing')
   })
-  await withServer(livetape, replay, async (server) => assert.deepEqual(await fromDisk(server), FEED, 'a page from disk, allowed'), {
-    env: { LIVETAPE_ORIGINS: 'null' },
-  })
+  await withServer(livetape, replay, async (server) => {
+    assert.deepEqual(await fromDisk(server), FEED, 'a page from disk, allowed')
+    await guide(server, withPage)
+  }, { env: { LIVETAPE_ORIGINS: 'null' } })
   return withElsewhere((elsewhere) =>
     withServer(livetape, replay, async ({ url }) => {
       const { blind: _shutsDown, ...found } = await visit(elsewhere, url)

@@ -10,7 +10,7 @@ const DOCUMENTS: [&str; 2] = ["README.md", "docs/recordings.md"];
 /// Additional flags of a replay, which make it end at once and use a free port.
 const AT_ONCE: [&str; 6] = ["--speed", "1000", "--exit-when-done", "--wait-clients", "0", "--port"];
 /// A line that stands for any number of lines.
-const MORE: &str = "…";
+pub(super) const MORE: &str = "…";
 
 /// A command and the shown lines of its output.
 struct Sample {
@@ -72,7 +72,7 @@ fn as_shown(line: &str) -> String {
 }
 
 /// Whether a line is shown, possibly shortened.
-fn is_shown(shown: &str, line: &str) -> bool {
+pub(super) fn is_shown(shown: &str, line: &str) -> bool {
     shown.strip_suffix(MORE).map_or(shown == line, |start| line.starts_with(start))
 }
 

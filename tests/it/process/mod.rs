@@ -5,6 +5,8 @@ mod config;
 mod documents;
 #[cfg(target_os = "linux")]
 mod full_disk;
+#[cfg(unix)]
+mod guides;
 mod hostile_clients;
 #[cfg(target_os = "linux")]
 mod import_memory;

@@ -1,5 +1,5 @@
 // `node table/run.mjs <livetape> <target folder> --write|--check|--show [<part of the name of a client, a scenario, or `score`>…]`: runs clients
-// in scenarios, and writes `docs/peers.md`, compares it, or prints the cells.
+// in scenarios, and writes `docs/peers.md` and `expected.json`, compares them, or prints the cells.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -9,11 +9,12 @@ import { linesOf } from '../mock.mjs'
 import { readBatches } from '../session.mjs'
 import { COUNTED, runCell, SHOW } from './cell.mjs'
 import { clients as all } from './clients.mjs'
-import { differences, ranged, read, readDate, readScores, write } from './document.mjs'
+import { differences, ranged, readCells, readDate, readScores, write, writeCells } from './document.mjs'
 import { scoreOf } from './score.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const DOCUMENT = path.join(root, 'docs/peers.md')
+const CELLS = fileURLToPath(new URL('expected.json', import.meta.url))
 /** How many cells run at the same time. Most of the time they wait, but Python clients need a processor for seconds. */
 const AT_ONCE = 6
 /** The frames of the last 0.1 s: their acks can still be on their way when the stream ends. */
@@ -36,7 +37,7 @@ const frames = readBatches(await linesOf(livetape, ['cat', SHOW.play, '--json'])
 const ends = frames.slice(-FRAMES_AT_END).map(({ logId }) => logId)
 const started = performance.now()
 const document = await readFile(DOCUMENT, 'utf8').catch(() => '')
-const expected = read(document)
+const expected = readCells(await readFile(CELLS, 'utf8').catch(() => '{}'))
 const results = new Map(clients.map(({ name }) => [name, new Map()]))
 const waiting = cells.values()
 let done = 0
@@ -68,22 +69,28 @@ console.error(`${cells.length} cells took ${Math.round((performance.now() - star
 
 async function compare() {
   const lines = [...differences(expected, results), ...differing]
-  if (lines.length === 0 && document !== (await newDocument())) lines.push('docs/peers.md: its text is not up to date')
+  if (lines.length === 0 && document !== (await newDocument(merged()))) lines.push('docs/peers.md: its text is not up to date')
   lines.forEach((line) => console.log(`FAIL ${line}`))
-  console.log(`${cells.length} cells of clients and scenarios, ${lines.length} differences from docs/peers.md`)
+  console.log(`${cells.length} cells of clients and scenarios, ${lines.length} differences from expected.json`)
   process.exitCode = lines.length === 0 && cells.length > 0 ? 0 : 1
 }
 
-/** The document with the new cells; cells that did not run stay as they are. */
-async function newDocument() {
-  const merged = clients.map((client) => {
+/** The expected cells with the new ones; cells that did not run stay as they are. */
+function merged() {
+  return new Map(clients.map((client) => {
     const { name } = client
     const cells = { ...Object.fromEntries(expected.get(name) ?? []), ...Object.fromEntries(results.get(name)) }
     return [name, new Map(scenarios.map((scenario) => [scenario, ranged(client, scenario, cells[scenario] ?? MISSING)]))]
-  })
+  }))
+}
+
+async function newDocument(cells) {
   const events = await linesOf(livetape, ['events', SHOW.play, '--no-dedup', '--types', COUNTED.join()])
-  return write(clients, new Map(merged), scores, date, COUNTED.map((type) => events.filter((event) => event.type === type).length))
+  return write(clients, cells, scores, date, COUNTED.map((type) => events.filter((event) => event.type === type).length))
 }
 
 if (mode === '--check') await compare()
-else if (mode === '--write') await writeFile(DOCUMENT, await newDocument())
+else if (mode === '--write') {
+  await writeFile(CELLS, writeCells(merged()))
+  await writeFile(DOCUMENT, await newDocument(merged()))
+}
