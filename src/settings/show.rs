@@ -128,7 +128,7 @@ pub fn documentation() -> String {
                 details if details.starts_with('[') => format!("{} {details}", key.summary()),
                 details => format!("{}. {details}", key.summary()),
             };
-            let doc = doc.replace('|', "\\|");
+            let doc = doc.replace('|', "\\|").replace('<', "&lt;");
             let flag = flag.replace('|', "\\|");
             _ = writeln!(text, "| `{}` | {flag} | `{}` | {default} | {doc} |", key.name(), key.env);
         }

@@ -11,6 +11,7 @@ mod soak;
 #[cfg(feature = "codegen")]
 mod used;
 mod verdict;
+mod version;
 
 use std::process::{Command, ExitCode};
 
@@ -33,6 +34,9 @@ enum Chore {
     Ci { stages: Vec<String> },
     /// Run what takes too long for every change; `.ci/setup night` installs what it uses
     Nightly { stages: Vec<String> },
+    /// Build the documents as a book that can be searched, into target/book/html, and check its links; `.ci/setup night`
+    /// installs mdBook
+    Book,
     /// Benchmark livetape against a baseline, in alternating rounds
     Bench(bench::Args),
     /// Generate what is generated and committed: `proto` (the default), `recordings`, `web`, `picture`, `peers`
@@ -55,6 +59,8 @@ enum Chore {
         #[arg(long)]
         published: bool,
     },
+    /// Change the version of everything that is released, also in documents
+    Version { new: String },
     /// Run readers, rooms, uploads, seeks and a live room that drops, and fail if memory, descriptors or
     /// threads keep growing
     Soak(soak::Args),
@@ -71,6 +77,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Test => stages("ci", &["test".to_owned()]),
         Chore::Ci { stages: only } => stages("ci", &only),
         Chore::Nightly { stages: only } => stages("nightly", &only),
+        Chore::Book => stages("nightly", &["book".to_owned()]),
         Chore::Bench(args) => bench::run(&args),
         Chore::Codegen { what } => what.iter().try_for_each(|what| match &**what {
             "proto" => codegen::run(),
@@ -78,6 +85,7 @@ fn main() -> anyhow::Result<ExitCode> {
         }),
         Chore::Record { args } => return record::run(&args),
         Chore::Package { check, published } => package::run(check, published),
+        Chore::Version { new } => version::run(&new),
         Chore::Soak(args) => soak::run(&args),
         Chore::Verdict { all } => verdict::run(all),
     }?;

@@ -110,7 +110,7 @@ impl Release {
 }
 
 /// Returns the version that all packages share.
-fn version(root: &Path) -> Result<String> {
+pub(crate) fn version(root: &Path) -> Result<String> {
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = "));
     Ok(line.context("the workspace has a version")?.trim_matches('"').to_owned())
