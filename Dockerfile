@@ -1,4 +1,4 @@
-# livetape without a shell and without root. Not built by CI: see CONTRIBUTING.md.
+# livetape without a shell and without root. Not built by CI: see docs/publishing.md.
 FROM rust:1.95-bookworm AS build
 WORKDIR /livetape
 COPY . .
