@@ -151,19 +151,22 @@ export async function transport({ browser, livetape, pictures }) {
     await reach('k to play', (now) => now.state === 'playing')
     await press('k')
     await reach('k to pause', (now) => now.state === 'paused')
-    // Steps back to the event before, as often as there were steps.
+    // Steps back to the frame before, as often as there were steps.
     const steps = [(await replay()).offsetMs]
+    const seq = async () => (await ask(url, 'truth')).seq
     for (let count = 0; count < 3; count += 1) {
-      await press('.')
-      steps.push(await until('a step', async () => {
-        const { offsetMs } = await replay()
-        return offsetMs > steps.at(-1) && offsetMs
-      }))
+      // A frame may have several events.
+      do {
+        const before = await seq()
+        await press('.')
+        await until('an event', async () => (await seq()) > before)
+      } while ((await replay()).offsetMs === steps.at(-1))
+      steps.push((await replay()).offsetMs)
     }
     await page.locator('.time strong', { hasText: shownTime(steps[3]) }).waitFor()
     await press(',')
     await reach(', to go back', ({ offsetMs }) => offsetMs === steps[2])
-    await button('Previous event (,)').click()
+    await button('Frame before (,)').click()
     await reach('the button to go back', ({ offsetMs }) => offsetMs === steps[1])
     for (const preset of [0.5, 2, 5, 20, 'max', 1]) {
       await button(preset === 'max' ? preset : `${preset}×`).click()

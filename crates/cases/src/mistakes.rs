@@ -133,7 +133,7 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
     } else {
         let mut several = candidates.clone();
         several.retain(|name, _| likely.iter().any(|mistake| mistake.name == *name));
-        format!("{got} is what {} mistakes give: {}", several.len(), listed(&several))
+        format!("{got} is what one of {} mistakes gives: {}", several.len(), listed(&several))
     };
     Explanation { candidates, found, several }
 }

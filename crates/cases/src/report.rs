@@ -71,7 +71,7 @@ pub struct Failure {
     pub message: String,
     /// More about it, in lines: the mistake that explains the value.
     pub detail: Option<String>,
-    /// What the library itself does wrong in this case.
+    /// What the library itself does wrong in this case, or that the machine was too busy for a fair one.
     pub known: Option<String>,
     pub habit: Option<Habit>,
 }
@@ -177,6 +177,7 @@ impl Failure {
             "expected": value(&self.expected),
             "got": value(&self.got),
             "diagnosis": self.diagnosis,
+            "candidates": self.candidates.keys().collect::<Vec<_>>(),
             "message": Vec::from_iter(self.lines()).join("; "),
         })
     }
@@ -318,7 +319,7 @@ fn conclusion(outcomes: &[Outcome]) -> Option<Conclusion> {
         }
         0 => "no single mistake explains all wrong numbers".to_owned(),
         1 => format!("most likely: {}", listed(&mistakes)),
-        several => format!("{several} mistakes remain: {}", listed(&mistakes)),
+        several => format!("one of {several} mistakes: {}", listed(&mistakes)),
     };
     if text.starts_with("most likely") && mistakes.contains_key(REPEATED) {
         text += &format!("; {}", Library::has_to_drop_repeats(library(outcomes)));

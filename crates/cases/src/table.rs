@@ -175,7 +175,7 @@ pub const CASES: &[Case] = &[
     show(
         "names",
         Some(Change::Names),
-        "nicknames and texts with HTML, right-to-left and combining letters, emoji, of 1,000 characters, and empty",
+        "nicknames and texts with HTML, right-to-left and combining letters, emoji, of 1,000 characters, and empty; several users share one",
         "the same numbers: no `uniqueId` is changed",
     ),
     show(
@@ -317,7 +317,7 @@ pub const CASES: &[Case] = &[
     room_show(
         "names",
         Some(Change::Names),
-        "nicknames and texts with HTML, right-to-left and combining letters, emoji, of 1,000 characters, and empty",
+        "nicknames and texts with HTML, right-to-left and combining letters, emoji, of 1,000 characters, and empty; several users share one",
         "the same numbers: no `uniqueId` is changed",
     ),
     Case {

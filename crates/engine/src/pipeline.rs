@@ -1,6 +1,6 @@
 //! Source → tap → decode → dedup → hub: the single path that live rooms and replays share.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use livetape_core::{
     decoder::Decoder,
@@ -25,6 +25,8 @@ pub struct Pipeline {
     shutdown: CancellationToken,
     /// Number of events to discard, because another process broadcast them.
     skipped: u64,
+    /// The rest of a frame that is stepped through event by event.
+    held: VecDeque<Event>,
 }
 
 /// Whether to wait for slow subscribers.
@@ -40,7 +42,7 @@ impl Pipeline {
     /// `shutdown` stops waiting for slow subscribers.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { tap: None, decoder, hub, shutdown, skipped: 0 }
+        Self { tap: None, decoder, hub, shutdown, skipped: 0, held: VecDeque::new() }
     }
 
     /// Sets or removes the recorder that receives every item before it is decoded.
@@ -159,34 +161,60 @@ impl Pipeline {
         driver.update_status(|status| status.counts.clone_from(self.decoder.counts()));
     }
 
-    /// Publishes queued events. Returns the same number as [`Pipeline::handle`].
+    /// Publishes queued events, after those that are held. Returns the same number as [`Pipeline::handle`].
     pub async fn publish(&mut self, pacing: Pacing) -> usize {
+        if self.holds() {
+            self.held.extend(self.decoder.take_events());
+            let events = Vec::from(std::mem::take(&mut self.held));
+            return send(&self.hub, &self.shutdown, &events, pacing).await;
+        }
         let taken = self.decoder.take_events();
         let skipped = self.skipped.min(taken.len() as u64);
         self.skipped -= skipped;
-        let events = &taken.as_slice()[skipped as usize..];
-        if events.is_empty() {
-            return 0;
-        }
-        match pacing {
-            Pacing::Free => {
-                if self.hub.is_relayed() {
-                    tokio::select! { biased;
-                        () = self.shutdown.cancelled() => {}
-                        () = self.hub.relay_capacity() => {}
-                    }
-                }
-                self.hub.publish(events);
-            }
-            Pacing::Slowest => {
-                tokio::select! { biased;
-                    () = self.shutdown.cancelled() => {}
-                    () = self.hub.publish_paced(events) => {}
-                }
-            }
-        }
-        events.iter().filter(|event| is_ordinary(event)).count()
+        send(&self.hub, &self.shutdown, &taken.as_slice()[skipped as usize..], pacing).await
     }
+
+    /// Publishes the next event that a subscriber with default filters sees, and holds the others. Returns the same
+    /// number as [`Pipeline::handle`].
+    pub async fn publish_next(&mut self, pacing: Pacing) -> usize {
+        if self.skips() {
+            return self.publish(pacing).await;
+        }
+        self.held.extend(self.decoder.take_events());
+        let end = self.held.iter().position(is_ordinary).map_or(self.held.len(), |at| at + 1);
+        let events = Vec::from_iter(self.held.drain(..end));
+        send(&self.hub, &self.shutdown, &events, pacing).await
+    }
+
+    /// Whether [`Pipeline::publish_next`] has left events of a frame.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+}
+
+async fn send(hub: &Hub, shutdown: &CancellationToken, events: &[Event], pacing: Pacing) -> usize {
+    if events.is_empty() {
+        return 0;
+    }
+    match pacing {
+        Pacing::Free => {
+            if hub.is_relayed() {
+                tokio::select! { biased;
+                    () = shutdown.cancelled() => {}
+                    () = hub.relay_capacity() => {}
+                }
+            }
+            hub.publish(events);
+        }
+        Pacing::Slowest => {
+            tokio::select! { biased;
+                () = shutdown.cancelled() => {}
+                () = hub.publish_paced(events) => {}
+            }
+        }
+    }
+    events.iter().filter(|event| is_ordinary(event)).count()
 }
 
 fn is_ordinary(event: &Event) -> bool {

@@ -109,7 +109,7 @@ pub(in crate::cli) struct Conditions {
     /// Number of clients of COMMAND to wait for
     #[arg(long, value_name = "N", default_value = "1")]
     pub(in crate::cli) clients: NonZeroUsize,
-    /// Number of commands at a time [default: the number of processors]
+    /// Number of commands at a time, beside those that mostly wait, such as rooms [default: the number of processors]
     ///
     /// For a command with a port or file of its own, 1.
     #[arg(long, value_name = "N")]

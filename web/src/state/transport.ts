@@ -63,8 +63,8 @@ const seconds = (ms: number): number => Math.round(ms) / 1000
 
 export const play = (): Promise<boolean> => give('play', undefined, { state: 'playing' })
 export const pause = (): Promise<boolean> => give('pause', undefined, { state: 'paused' })
-export function step(): Promise<boolean> {
-  const stepped = give('step', { count: 1 }, { state: 'paused' })
+export function step(unit: 'frames' | 'events' = 'events'): Promise<boolean> {
+  const stepped = give('step', { count: 1, unit }, { state: 'paused' })
   steps = stepped.catch(() => undefined)
   return stepped
 }
@@ -103,7 +103,7 @@ export const startedAt = computed(() => {
   return started ? Date.parse(started) : undefined
 })
 
-/** Pauses and goes back to the event before the current offset, among those that this page has seen. */
+/** Pauses and goes back to the events before the current offset, among those that this page has seen. */
 export async function stepBack(): Promise<void> {
   await steps
   await pause()
@@ -112,7 +112,7 @@ export async function stepBack(): Promise<void> {
   const offset = found === undefined ? undefined : offsetOf(found, started, replay.value?.durationMs ?? 0)
   if (offset === undefined) return notice(texts.transport.noEarlier)
   await seek(offset)
-  await step()
+  await step('frames')
 }
 
 /** Seeks to a tenth of the recording. */

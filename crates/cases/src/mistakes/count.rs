@@ -1,12 +1,15 @@
 //! How the mistakes of the table change what events add. Each function returns how many times the event counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use livetape_core::{
     event::{Gift, Person},
     truth::{Added, What, begins},
 };
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::slim::{Details, SlimEvent};
 
@@ -174,6 +177,13 @@ pub(super) fn sent_by(counted: &mut Counted<'_>, name: impl FnOnce(&Person) -> S
         *sender = name;
     }
     1
+}
+
+/// Returns a text that stands for a name of any length; the truth leaves out long ones. Empty for an empty name.
+pub(super) fn short(name: &str) -> SmolStr {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    if name.is_empty() { SmolStr::default() } else { format_smolstr!("{:x}", hasher.finish()) }
 }
 
 /// Counts those who sent gifts without a user as one more user.

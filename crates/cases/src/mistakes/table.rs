@@ -6,7 +6,7 @@ use super::{
     Show,
     count::{
         Counted, Memory, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price,
-        rise, rounded, sent_by, social, streak, viewers, without_streak, without_user,
+        rise, rounded, sent_by, short, social, streak, viewers, without_streak, without_user,
     },
     slim::Details,
 };
@@ -435,10 +435,27 @@ pub(super) const TABLE: &[Mistake] = &[
     ),
     mistake(
         "by_nickname",
-        &["gifters", "top_gifter"],
+        &["top_gifter"],
         "telling users apart by `nickname` instead of `uniqueId`",
         "of users with another nickname",
         |_, _, _, counted| sent_by(counted, |user| user.nickname.clone()),
+    )
+    .shown_by("names"),
+    mistake(
+        "by_nickname",
+        &["gifters"],
+        "telling users apart by `nickname` instead of `uniqueId`",
+        "of users with another nickname",
+        |_, _, _, counted| sent_by(counted, |user| short(&user.nickname)),
+    )
+    .shown_by("names"),
+    // An empty nickname is a user, too.
+    mistake(
+        "by_nickname",
+        &["gifters"],
+        "telling users apart by `nickname` instead of `uniqueId`",
+        "of users with another nickname",
+        |_, _, _, counted| sent_by(counted, |user| short(&format!("of {}", user.nickname))),
     )
     .shown_by("names"),
     mistake("ids_rounded", &["events", "gifts", "diamonds"], SKIPPED, "with such an id", skip_rounded)

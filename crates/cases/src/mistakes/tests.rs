@@ -124,7 +124,10 @@ fn gifts_outside_of_streaks_are_taken_for_one() {
     let Explanation { candidates, found, several } = explain(&slim(&events), &[], &[], "gifts", &got);
     assert_eq!(Vec::from_iter(candidates.keys()), [&"ids_rounded", &"one_streak"]);
     assert_eq!(found, None);
-    assert!(several.starts_with(&format!("{got} is what 2 mistakes give: skipping messages")), "{several}");
+    assert!(
+        several.starts_with(&format!("{got} is what one of 2 mistakes gives: skipping messages")),
+        "{several}"
+    );
 }
 
 #[test]
@@ -198,6 +201,14 @@ fn other_numbers_have_mistakes_of_their_own() {
     let mut renamed = DEMO.clone();
     renamed.iter_mut().filter_map(|event| event.user.as_mut()).for_each(|user| user.nickname = "Ann".into());
     assert_eq!(diagnose(&renamed, &[], &[], "top_gifter", "Ann").unwrap().name, "by_nickname");
+    // An empty nickname is a user to most programs.
+    let named = events_of(change(Change::Names, ITEMS.clone()));
+    let senders = named.iter().filter(|event| matches!(event.data, Data::Gift(_)));
+    let nicknames = BTreeSet::from_iter(senders.filter_map(|event| Some(&event.user.as_ref()?.nickname)));
+    assert!(nicknames.iter().any(|nickname| nickname.is_empty()));
+    for number in [nicknames.len(), nicknames.len() - 1] {
+        assert_eq!(name_of(&named, &[], "gifters", number as i64), Some("by_nickname"));
+    }
     let missing = events_of(change(Change::Missing, ITEMS.clone()));
     let mut gifters = BTreeSet::from_iter(gifts(&missing).map(|(_, user, _)| user));
     assert_eq!(name_of(&missing, &[], "gifters", gifters.len() as i64), Some("nobody_as_gifter"));

@@ -147,13 +147,15 @@ pub fn not_current(user: &str) -> Problem {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum ReplayOrder {
     Play,
-    /// Pause: nothing is broadcast until `Play`, `Step` or `Seek`.
+    /// Pause: nothing is broadcast until `Play`, `Step`, `StepEvents` or `Seek`.
     Pause,
     /// Seek to an offset; starts a new generation.
     Seek(Duration),
     Speed(Speed),
     /// Pause, then broadcast this many further frames that contain events.
     Step(u32),
+    /// Pause, then broadcast this many further events, also from the middle of a frame.
+    StepEvents(u32),
     Loop {
         /// Total number of laps, counting from now; `None` repeats without end.
         laps: Option<u32>,
@@ -165,7 +167,7 @@ pub enum ReplayOrder {
     Load(String),
 }
 
-/// Maximum number of frames of one `step` order.
+/// Maximum number of frames or events of one order to step.
 pub const STEPS_MAX: u32 = 10_000;
 
 impl ReplayOrder {
@@ -176,8 +178,8 @@ impl ReplayOrder {
     pub(super) fn check(&self) -> Result<(), Problem> {
         let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
         match *self {
-            Self::Step(count) if !(1..=STEPS_MAX).contains(&count) => {
-                bad(format!("`count`: {count} is not a number of frames from 1 to {STEPS_MAX}"))
+            Self::Step(count) | Self::StepEvents(count) if !(1..=STEPS_MAX).contains(&count) => {
+                bad(format!("`count`: {count} is not a number of steps from 1 to {STEPS_MAX}"))
             }
             Self::Loop { laps: Some(0), .. } => {
                 bad("`laps` must be at least 1; omit it to repeat until stopped".into())

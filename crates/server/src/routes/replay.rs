@@ -68,7 +68,13 @@ pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> ReplayResult
 }
 
 pub(crate) async fn step(State(app): State<App>, body: RawBody) -> ReplayResult {
-    send_order(app, body, |Step { count }| Ok(ReplayOrder::Step(count))).await
+    send_order(app, body, |Step { count, unit }| {
+        Ok(match unit {
+            Unit::Frames => ReplayOrder::Step(count),
+            Unit::Events => ReplayOrder::StepEvents(count),
+        })
+    })
+    .await
 }
 
 pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResult {
@@ -116,6 +122,17 @@ pub(crate) struct Step {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = STEPS_MAX))]
     count: u32,
+    /// What is counted. Steps of events stop in the middle of a frame.
+    #[serde(default)]
+    unit: Unit,
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Unit {
+    #[default]
+    Frames,
+    Events,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -302,6 +302,56 @@ async fn a_step_broadcasts_one_frame_with_events() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_step_can_broadcast_one_event_of_a_frame() {
+    let items = session_items(3);
+    let reference = events(&Rig::play(&items, once()).played().await);
+    let show = Rig::play(&items, once());
+    show.order(ReplayOrder::Pause).await;
+    let (mut before, mut frames) = (show.log().len(), 0);
+    while show.control.replay().is_some_and(|replay| replay.state != ReplayPhase::Ended) {
+        let offset = show.control.replay().unwrap().offset_ms;
+        frames += usize::from(show.order(ReplayOrder::StepEvents(1)).await.offset_ms != offset);
+        let now = show.log().len();
+        assert!(now <= before + 1 || show.control.replay().unwrap().state == ReplayPhase::Ended);
+        before = now;
+    }
+    let log = events(&show.played().await);
+    assert_same(&log, &reference);
+    assert!(frames > 1 && frames < log.len(), "{frames} frames, {} events", log.len());
+}
+
+/// What is left of a frame comes before whatever is played next, but after an injected event.
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_stepped_through_is_completed() {
+    // Those of the recording, in its first generation.
+    let ids = |log: &[(u64, Value)]| {
+        let ours = log.iter().filter(|(_, event)| event["injected"] != true);
+        let ids = Vec::from_iter(ours.filter_map(|(_, event)| event["id"].as_str().map(str::to_owned)));
+        Vec::from_iter(ids.into_iter().filter(|id| !id.contains('~')))
+    };
+    let items = session_items(3);
+    let reference = ids(&Rig::play(&items, once()).played().await);
+    let mut whole = 0;
+    for next in [ReplayOrder::Step(1), ReplayOrder::Play, ReplayOrder::Seek(Duration::from_secs(5))] {
+        let show = Rig::play(&items, once());
+        show.order(ReplayOrder::StepEvents(3)).await;
+        let stepped = show.log();
+        let chat = serde_json::from_str(r#"{"type": "chat", "user": "a", "comment": "hi"}"#).unwrap();
+        show.control.inject(chat).await.unwrap();
+        let log = show.log();
+        assert_eq!((log.len(), &log[stepped.len()].1["injected"]), (stepped.len() + 1, &true.into()));
+        show.order(next.clone()).await;
+        let frame = ids(&show.log());
+        match next {
+            ReplayOrder::Step(_) => whole = frame.len(),
+            ReplayOrder::Seek(_) => assert_eq!(frame.len(), whole),
+            _ => assert_eq!(ids(&show.played().await), reference),
+        }
+        assert!(frame.len() > ids(&stepped).len() && frame == reference[..frame.len()], "{frame:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_step_in_a_loop_without_events_ends_after_a_lap() {
     let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 1, ..once() });
     show.order(ReplayOrder::Pause).await;

@@ -197,7 +197,7 @@ async fn bad_orders_are_rejected() {
         POST /replay/speed {"speed":0} → `0` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
         POST /replay/speed {"speed":"fast"} → `fast` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
         POST /replay/speed {"speed":1001} → `1001` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
-        POST /replay/step {"count":0} → `count`: 0 is not a number of frames from 1 to 10000 → see GET /openapi.json for valid requests
+        POST /replay/step {"count":0} → `count`: 0 is not a number of steps from 1 to 10000 → see GET /openapi.json for valid requests
         POST /replay/step {"count":-1} → the body is not valid: invalid value: integer `-1`, expected a whole number, 0 or more at line 1 column 11 → send JSON as described in GET /openapi.json
         POST /replay/loop {"laps":0} → `laps` must be at least 1; omit it to repeat until stopped → see GET /openapi.json for valid requests
         POST /replay/loop {"from":"10s","to":"5s"} → the end of the range, 5s, is not after its start, 10s → choose a later end

@@ -260,7 +260,8 @@ impl<'a> Replay<'a> {
                 if let Some(at) = at.filter(|_| self.catch_up.is_none()) {
                     self.lateness.record(self.now().saturating_sub(at));
                 }
-                self.play_next_item().await;
+                self.decode_next_item();
+                self.pipeline.publish(self.pacing()).await;
                 self.went_to(offset);
             }
             Due::Deadline(offset) => {
@@ -294,11 +295,12 @@ impl<'a> Replay<'a> {
         self.pipeline.publish(self.pacing()).await;
     }
 
-    /// Plays the item that [`Replay::next_due`] found. Returns the number of ordinary events it produced.
-    async fn play_next_item(&mut self) -> usize {
-        let Some(Fed::Item(item)) = self.feed.pop() else { return 0 };
-        self.note_user(&item);
-        self.pipeline.handle(&item, self.pacing()).await
+    /// Decodes the item that [`Replay::next_due`] found.
+    fn decode_next_item(&mut self) {
+        if let Some(Fed::Item(item)) = self.feed.pop() {
+            self.note_user(&item);
+            self.pipeline.decode(&item);
+        }
     }
 
     fn went_to(&mut self, offset: Duration) {
@@ -358,6 +360,8 @@ impl<'a> Replay<'a> {
     async fn start_pass_of(&mut self, feed: Feed, offset: Duration, shown: Duration) {
         self.pipeline.skip(0);
         self.end_catch_up();
+        // The rest of a frame that is stepped through.
+        self.pipeline.publish(self.pacing()).await;
         self.feed = feed;
         self.missing.0 = Loss::default();
         let before = self.take_before().await;

@@ -13,6 +13,13 @@ use crate::source::Lateness;
 /// Unit of offsets in answers.
 const OFFSET_UNIT: Duration = Duration::from_millis(1);
 
+/// What a step plays.
+#[derive(Clone, Copy)]
+enum Unit {
+    Frame,
+    Event,
+}
+
 impl Replay<'_> {
     /// Executes or rejects an order, and answers it. Breaks if the replay is over.
     pub(super) async fn take_order(&mut self, order: Order) -> ControlFlow<()> {
@@ -79,7 +86,11 @@ impl Replay<'_> {
                 Ok(())
             }
             ReplayOrder::Step(count) => {
-                self.obey_step(count).await;
+                self.obey_step(count, Unit::Frame).await;
+                Ok(())
+            }
+            ReplayOrder::StepEvents(count) => {
+                self.obey_step(count, Unit::Event).await;
                 Ok(())
             }
             ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
@@ -93,6 +104,7 @@ impl Replay<'_> {
         match self.phase {
             ReplayPhase::Ended => self.obey_seek(self.options.start).await,
             ReplayPhase::Waiting | ReplayPhase::Paused => {
+                self.pipeline.publish(self.pacing()).await;
                 self.play();
                 Ok(())
             }
@@ -131,18 +143,21 @@ impl Replay<'_> {
         }
     }
 
-    async fn obey_step(&mut self, count: u32) {
+    async fn obey_step(&mut self, count: u32, unit: Unit) {
         self.obey_pause().await;
         for _ in 0..count {
-            if !self.step().await {
+            if !self.step(unit).await {
                 break;
             }
         }
     }
 
-    /// Advances to the next frame that produces ordinary events. Returns `false` if there is none: at the end
-    /// of the recording, at a closed gate, or after a whole lap without one.
-    async fn step(&mut self) -> bool {
+    /// Advances to the next ordinary event, or to the end of the next frame that has any. Returns `false` if there is
+    /// none: at the end of the recording, at a closed gate, or after a whole lap without one.
+    async fn step(&mut self, unit: Unit) -> bool {
+        if self.pipeline.holds() && self.publish(unit).await > 0 {
+            return true;
+        }
         let mut ends = 0;
         while self.phase == ReplayPhase::Paused && self.feed.is_open() && ends < 2 {
             let Some(due) = self.next_due().await else { return false };
@@ -151,13 +166,22 @@ impl Replay<'_> {
                 self.play_due(due, None).await;
                 continue;
             };
-            let events = self.play_next_item().await;
+            self.decode_next_item();
+            let events = self.publish(unit).await;
             self.went_to(offset);
             if events > 0 {
                 return true;
             }
         }
         false
+    }
+
+    async fn publish(&mut self, unit: Unit) -> usize {
+        let pacing = self.pacing();
+        match unit {
+            Unit::Frame => self.pipeline.publish(pacing).await,
+            Unit::Event => self.pipeline.publish_next(pacing).await,
+        }
     }
 
     async fn obey_loop(

@@ -139,7 +139,11 @@ fn replays(it: &mut Schemas) -> Vec<Route> {
         ("/replay/pause", "Pauses the replay.", it.read::<replay::Empty>()),
         ("/replay/seek", "Seeks to an offset.", it.read::<replay::Seek>()),
         ("/replay/speed", "Changes the playback speed.", it.read::<replay::SetSpeed>()),
-        ("/replay/step", "Plays the next frames that have events, and pauses.", it.read::<replay::Step>()),
+        (
+            "/replay/step",
+            "Plays the next events, or frames that have any, and pauses.",
+            it.read::<replay::Step>(),
+        ),
         ("/replay/loop", "Loops a range.", it.read::<replay::Loop>()),
         ("/replay/load", "Plays another recording.", it.read::<replay::Load>()),
     ];
