@@ -11,6 +11,9 @@ use std::{
 /// For how long a command may wait for a processor without being judged for it.
 const SLACK_MAX: Duration = Duration::from_secs(600);
 
+/// Time that a command waited for a processor from which on a failure says so.
+const BUSY: Duration = Duration::from_secs(20);
+
 /// For how long a command has waited for a processor so far: it has this much longer for everything that it must do
 /// within a time. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,14 @@ impl Slack {
     pub fn total(&self) -> Duration {
         Duration::from_millis(self.0.load(Ordering::Relaxed)).min(SLACK_MAX)
     }
+
+    /// Returns what is said of a failure on a busy machine: a command may have time limits of its own.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let waited = self.total();
+        let note = || format!("this machine was busy: COMMAND waited {} s for a processor", waited.as_secs());
+        (waited >= BUSY).then(note)
+    }
 }
 
 #[cfg(test)]
@@ -37,8 +48,9 @@ mod tests {
         for _ in 0..3 {
             slack.clone().add(Duration::from_millis(1_500));
         }
-        assert_eq!(slack.total(), Duration::from_millis(4_500));
+        assert_eq!((slack.total(), slack.note()), (Duration::from_millis(4_500), None));
         slack.add(SLACK_MAX);
         assert_eq!(slack.total(), SLACK_MAX);
+        assert_eq!(slack.note().unwrap(), "this machine was busy: COMMAND waited 600 s for a processor");
     }
 }

@@ -47,8 +47,6 @@ const SHOW_MAX: Duration = Duration::from_secs(600);
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// Time between two looks at how long a command waited for a processor, while the show goes on.
 const METER_LOOK: Duration = Duration::from_secs(1);
-/// Time that a command waited for a processor from which on a failure says so.
-const BUSY: Duration = Duration::from_secs(20);
 /// Time to exit after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 /// Time for the last output to arrive after the exit.
@@ -159,7 +157,7 @@ impl Plan {
         let library = venue.library();
         if let Some(failure) = failures.last_mut() {
             let defect = library.as_ref().and_then(|library| library.defect(case.name));
-            failure.known = defect.or_else(|| busy(venue.slack().total()));
+            failure.known = defect.or_else(|| venue.slack().note());
         }
         let outcome = Outcome {
             case: case.name,
@@ -186,13 +184,6 @@ impl Plan {
                 Speed::Max => Duration::ZERO,
             }
     }
-}
-
-/// Returns what is said of a failure if the command has waited this long for a processor: it may have time limits of its
-/// own.
-fn busy(slack: Duration) -> Option<String> {
-    let waited = || format!("this machine was busy: COMMAND waited {} s for a processor", slack.as_secs());
-    (slack >= BUSY).then(waited)
 }
 
 /// Returns what a command says if a show is not over in time.
