@@ -68,7 +68,7 @@ async fn read_room(bug: &str) {
         }
     }
     if bug == "stays_away" {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
