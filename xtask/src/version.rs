@@ -20,7 +20,7 @@ pub(crate) fn run(new: &str) -> Result<()> {
         Vec::from_iter(new.split(['-', '+']).next().unwrap_or_default().split('.').map(str::parse::<u32>));
     ensure!(
         parts.len() == 3 && parts.iter().all(Result::is_ok),
-        "`{new}` is no version such as 1.2.3 or 1.2.3-rc.1"
+        "`{new}` is not a version such as 1.2.3 or 1.2.3-rc.1"
     );
     let (root, old) = (root(), version(root())?);
     ensure!(old != new, "the version is {old} already");

@@ -48,7 +48,7 @@ const KNOWN: [Facts; 2] = [
     },
 ];
 
-const UNTOLD: &str = "it raises `TypeError` for a 429 without `RateLimit-Remaining`: which loses the stated wait: catch it, and read `Retry-After` in a response hook of its HTTP client, or wait long";
+const UNTOLD: &str = "it raises `TypeError` for a 429 without `RateLimit-Remaining`, and the stated wait is lost: catch it, and read `Retry-After` in a response hook of its HTTP client, or wait long";
 const DAMAGED: &str = "it raises `EOFError` for one damaged frame, which ends the connection: catch it, and call `connect()` again";
 
 /// Maximum length of a version that is shown, in characters.

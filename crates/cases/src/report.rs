@@ -341,7 +341,8 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
 
 /// Returns the outcomes as JSON:
 /// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"habits":[],"library":"TikTokLive 7.0.1"}`. A skipped case has
-/// `passed:null` and the reason in `skipped`, a failed one `again` and the last lines of `output`; one in which everything is wrong as in `plain` has `as_in_plain`.
+/// `passed:null` and the reason in `skipped`, a failed one `again` and the last lines of its `output`; one in which
+/// everything is wrong as in `plain` has `as_in_plain`.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
     let Counts { passed, failed, skipped } = Counts::of(outcomes);

@@ -6,12 +6,9 @@ use livetape_core::{
     error::{Code, Problem},
     recording::Loss,
 };
-use livetape_engine::source::Tape;
+use livetape_engine::source::{OFFLINE, Tape};
 use livetape_feed::hub::Filter;
 use serde_json::Value;
-
-/// `stream` of events that no server broadcast.
-const STREAM: &str = "offline";
 
 /// A recording that is read without a server.
 ///
@@ -35,7 +32,7 @@ impl Recording {
     /// Opens the recording at this path, or the built-in recording for `demo`.
     ///
     /// # Errors
-    /// If it cannot be read, or is no recording of a version that this crate can read.
+    /// If it cannot be read, or is not a recording that this version can read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Problem> {
         Self::new(Tape::find(path)?)
     }
@@ -49,7 +46,7 @@ impl Recording {
     /// ```
     ///
     /// # Errors
-    /// If it is no recording of a version that this crate can read.
+    /// If it is not a recording that this version can read.
     pub fn from_bytes(bytes: impl Into<bytes::Bytes>) -> Result<Self, Problem> {
         Self::new(Tape::from_bytes("bytes", bytes.into()))
     }
@@ -83,7 +80,7 @@ impl Recording {
                 let mut json = Vec::new();
                 // As on a server, events that a client is not sent are counted too.
                 seq += 1;
-                filter.encode(STREAM, seq, &event, &mut json).then_some(json)
+                filter.encode(OFFLINE, seq, &event, &mut json).then_some(json)
             });
             match json {
                 Some(json) => Some(Ok(serde_json::from_slice(&json).expect("events are JSON"))),

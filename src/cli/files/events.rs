@@ -6,16 +6,13 @@ use std::{
 };
 
 use livetape_core::error::{Problem, exit};
-use livetape_engine::source::Events;
+use livetape_engine::source::{Events, OFFLINE};
 
 use crate::cli::{
     args,
     options::config::tape_or_stdin,
     process::output::{cannot_write, report_loss, warn},
 };
-
-/// `stream` of events that no server broadcast.
-const STREAM: &str = "offline";
 
 pub(crate) fn events(args: &args::Events) -> Result<u8, Problem> {
     let tape = tape_or_stdin(&args.flags, &args.recording)?;
@@ -38,7 +35,7 @@ fn print(events: &mut Events, args: &args::Events) -> io::Result<()> {
             Ok(event) => {
                 seq += 1;
                 line.clear();
-                if filter.encode(STREAM, seq, &event, &mut line) {
+                if filter.encode(OFFLINE, seq, &event, &mut line) {
                     line.push(b'\n');
                     out.write_all(&line)?;
                 }

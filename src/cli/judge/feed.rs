@@ -116,7 +116,8 @@ impl Feed<'_> {
             }
             sleep_until(clock::now() + LOOK).await;
         }
-        sleep_until(clock::now() + self.plan.show_max(&self.staged.tape)).await;
+        let connected = clock::now().max(started + CONNECT_MAX);
+        sleep_until(connected + self.plan.show_max(&self.staged.tape)).await;
         too_long()
     }
 }

@@ -9,5 +9,5 @@ mod tape;
 
 pub use lateness::Lateness;
 pub use replay::{Left, Position, Replay, ReplayOptions, Summary};
-pub use tape::{Events, Gates, STDIN, Step, Tape, unreadable};
+pub use tape::{Events, Gates, OFFLINE, STDIN, Step, Tape, unreadable};
 pub(crate) use tape::{Loaded, in_time, load, shown_name};

@@ -11,6 +11,9 @@ use livetape_core::{
 
 use super::{Step, Tape};
 
+/// `stream` of events that no server broadcast.
+pub const OFFLINE: &str = "offline";
+
 /// The events that a replay broadcasts, in its first generation. An error says why the file cannot be read any
 /// further.
 pub struct Events {

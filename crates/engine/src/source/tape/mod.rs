@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-pub use events::Events;
+pub use events::{Events, OFFLINE};
 use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
 pub use gates::Gates;
