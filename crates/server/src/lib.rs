@@ -162,6 +162,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         tikfinity: tikfinity.as_ref().map(|it| it.url.as_str().into()),
     };
     let app = App {
+        table: router::table,
         shared,
         connections: connections.clone(),
         sockets: sockets.clone(),

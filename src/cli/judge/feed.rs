@@ -9,10 +9,7 @@ use livetape_cases::{
     table::Case,
 };
 use livetape_core::{error::Problem, truth::Truth};
-use livetape_engine::{
-    channels::{Channel, ChannelOptions},
-    source::{Tape, live::NetTransport},
-};
+use livetape_engine::{channels::ChannelOptions, source::Tape};
 use livetape_feed::control::ReplayPhase;
 use livetape_io::clock;
 use livetape_server::staged::{Progress, Staged};
@@ -52,9 +49,7 @@ impl Plan {
         let settings = self.settings();
         let (bound, driver) = Bound::listen(&settings, &Lifecycle::default(), Some(&staged)).await?;
         let options = ChannelOptions { on_end: |_| (), warn: |_| (), ..sources::options(&settings, "") };
-        let transport = NetTransport::new(&options.live)?;
-        let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
-        let show = tokio::spawn(channel.replay(staged.tape.clone()));
+        let show = tokio::spawn(bound.channel(driver, options)?.replay(staged.tape.clone()));
         let Addresses { feed, rest, tikfinity } = &bound.addresses;
         let mut env = vec![("LIVETAPE_URL", feed.clone()), ("LIVETAPE_HTTP", rest.clone())];
         env.extend(tikfinity.clone().map(|url| ("LIVETAPE_TIKFINITY_URL", url)));

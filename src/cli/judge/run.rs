@@ -12,9 +12,9 @@ use livetape_core::{
     offset,
 };
 use livetape_engine::{
-    channels::{Channel, ChannelOptions},
+    channels::ChannelOptions,
     demo::DEMO,
-    source::{Summary, Tape, live::NetTransport},
+    source::{Summary, Tape},
 };
 use livetape_io::clock;
 use livetape_mock::MockTikTok;
@@ -59,10 +59,8 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
         warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
         ..sources::options(&settings, "")
     };
-    let transport = NetTransport::new(&options.live)?;
-    let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
     let over = CancellationToken::new();
-    let (show, is_over) = (channel.replay(tape.clone()), over.clone().drop_guard());
+    let (show, is_over) = (bound.channel(driver, options)?.replay(tape.clone()), over.clone().drop_guard());
     let show = tokio::spawn(async move {
         let _is_over = is_over;
         show.await

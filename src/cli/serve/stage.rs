@@ -54,9 +54,8 @@ pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     start: impl FnOnce(Channel) -> E,
     greet: impl FnOnce(&Addresses),
 ) -> Result<u8, Problem> {
-    let transport = NetTransport::new(&options.live)?;
     let (bound, driver) = Bound::listen(settings, lifecycle, staged).await?;
-    let source = start(Channel::new(bound.hub.clone(), &bound.control, driver, transport, options));
+    let source = start(bound.channel(driver, options)?);
     let stage = bound.open(settings, display, lifecycle, greet)?;
     let ended = match staged {
         Some(staged) => beside(staged, &stage, source).await?,
@@ -133,6 +132,12 @@ impl Bound {
         let bound =
             Self { control, hub, addresses, config, listener, late, tikfinity, webhook, exits_when_done };
         Ok((bound, driver))
+    }
+
+    /// Returns the channel whose hub is served, for a source.
+    pub(crate) fn channel(&self, driver: Driver, options: ChannelOptions) -> Result<Channel, Problem> {
+        let transport = NetTransport::new(&options.live)?;
+        Ok(Channel::new(self.hub.clone(), &self.control, driver, transport, options))
     }
 
     /// Returns a bearer token that the server accepts, if it requires one.

@@ -341,6 +341,17 @@ fn the_smallest_recording_still_fails() {
 }
 
 #[test]
+fn a_case_is_left_out_if_the_smallest_recording_fails_without_it() {
+    let folder = tempdir().unwrap();
+    let small = folder.path().join("small.bin");
+    let small = small.to_str().unwrap();
+    let output = shrink("sum_of_repeat_count", small, &["--case", "names"]);
+    let printed = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}{}", stderr(&output));
+    assert!(printed.contains(&format!("again: livetape test {small} --case plain --expect")), "{printed}");
+}
+
+#[test]
 fn reports_for_ci() {
     let folder = tempdir().unwrap();
     let (junit, summary) = (folder.path().join("report.xml"), folder.path().join("summary.md"));

@@ -23,7 +23,7 @@ pub(crate) async fn root(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     if !interactive::asks_for_upgrade(&headers) {
-        return Ok(page::page(&headers));
+        return Ok(page::page(&app, &headers));
     }
     Ok(read(&app, upgrade?, query::join(&uri)).await)
 }

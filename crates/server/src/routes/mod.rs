@@ -37,6 +37,8 @@ use super::{
 /// State of the handlers.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
+    /// The routes, for their descriptions.
+    pub(crate) table: fn() -> Vec<openapi::Route>,
     pub(crate) shared: Shared,
     pub(crate) connections: Connections,
     pub(crate) sockets: Sockets,

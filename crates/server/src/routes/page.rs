@@ -7,16 +7,16 @@ use axum::{
 
 #[cfg(feature = "page")]
 use super::assets;
-use super::openapi;
+use super::{App, openapi};
 
 /// Returns the dashboard if the client accepts HTML, otherwise a list of paths in plain text.
-pub(crate) fn page(headers: &HeaderMap) -> Response {
+pub(crate) fn page(app: &App, headers: &HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let mut response = match accept {
         #[cfg(feature = "page")]
         accept if accept.contains("text/html") => assets::index(headers),
         _ => {
-            let (version, addresses) = (env!("CARGO_PKG_VERSION"), openapi::addresses());
+            let (version, addresses) = (env!("CARGO_PKG_VERSION"), openapi::addresses(&(app.table)()));
             format!("livetape {version}\n\n{addresses}\n/openapi.json describes bodies and responses.\n")
                 .into_response()
         }

@@ -130,29 +130,6 @@ fn uncut(value: Value) -> Value {
     }
 }
 
-/// Takes the paths from the router's source, and their methods from the `Allow` header of the response to an
-/// unknown method.
-#[tokio::test(start_paused = true)]
-async fn exactly_the_existing_routes_are_described() {
-    let rig = Rig::start();
-    let api = document(&rig, "/openapi.json").await;
-    let router = fs::read_to_string(repository().join("crates/server/src/router.rs")).unwrap();
-    let mut routed = BTreeSet::new();
-    for part in router.split(".route(").skip(1) {
-        let path = part.split('"').nth(1).unwrap();
-        let answer = rig.http("PROPFIND", &path.replace(['{', '}'], ""), "").await;
-        assert_eq!(answer.status, 405, "{path}");
-        let allowed = answer.header("allow").unwrap_or_else(|| panic!("{path}: {answer:?}"));
-        let methods = allowed.split(',').map(|method| method.trim().to_lowercase());
-        routed.extend(methods.filter(|method| method != "head").map(|method| format!("{method} {path}")));
-    }
-    let mut described = BTreeSet::new();
-    for (path, methods) in api["paths"].as_object().unwrap() {
-        described.extend(methods.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
-    }
-    assert_eq!(described, routed);
-}
-
 /// Returns the routes that a text mentions, such as `GET /rooms`, except `/` itself.
 fn addresses(text: &str) -> BTreeSet<String> {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -2,10 +2,7 @@
 
 use livetape_cluster::Cluster;
 use livetape_core::error::{Code, Problem, exit};
-use livetape_engine::{
-    channels::{Channel, ChannelOptions},
-    source::live::NetTransport,
-};
+use livetape_engine::channels::ChannelOptions;
 use livetape_feed::hub::Hub;
 
 use super::{
@@ -25,14 +22,13 @@ pub(crate) async fn serve(
 ) -> Result<u8, Problem> {
     let joining = options_of(settings)?.ok_or_else(|| Problem::new(Code::BadRequest, "--nats is missing"))?;
     let cluster = Cluster::connect(joining).await?;
-    let transport = NetTransport::new(&options.live)?;
     let node = cluster.node().to_owned();
     options.live.close_timeout = options.live.close_timeout.min(cluster.close_timeout());
     // Streams of the cluster have the name of a node and a number: those of this process must differ.
     let hub = |limits| Hub::relayed(String::new(), format!("{node}-here"), limits);
     let (bound, mut driver) = Bound::listen_with(settings, lifecycle, None, hub).await?;
     let membership = cluster.join(bound.hub.clone(), bound.control.clone(), &mut driver).await?;
-    let channel = Channel::new(bound.hub.clone(), &bound.control, driver, transport, options);
+    let channel = bound.channel(driver, options)?;
     let supervising = tokio::spawn(channel.serve_terms(membership.terms));
     membership.ready.await?;
     let stage =
