@@ -28,7 +28,7 @@ const again = [
   { scenarios: [...CUT, ...UPGRADES], column: 'next socket after', from: 2, to: 3, why: 'the client waits 2 s, and looks the room up again.' },
 ]
 
-const CONNECTOR = 'It never reconnects. It stops at any error of the sign server, also a temporary one, and reports a rejected upgrade without its reason.'
+const CONNECTOR = 'It never reconnects, stops at any error of the sign server, also a temporary one, and reports a rejected upgrade without its reason.'
 const PYTHON = `It never reconnects, and stops at any error of the sign server, also a temporary one. A damaged frame ends the connection (\`EOFError\`). It reads JSON
 from a captcha page (\`JSONDecodeError\`). A 429 without \`RateLimit-Remaining\` is a \`TypeError\`.`
 

@@ -8,15 +8,14 @@ const END = 7
 
 const INTRODUCTION = `# Other people's clients against the mock
 
-What the newest version of each published client does, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask codegen peers\` runs them
-and writes this page; every night compares each cell with \`tests/peers/table/expected.json\`, which also has the numbers of events, acks and sockets. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
+What the newest version of each published client does, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. Each night compares this page,
+which \`cargo xtask codegen peers\` writes. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
 
 ## Score
 
 `
 
-const score = (date) => `What each client passed on ${date} of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), as it is: a bot around it counts each id once, and does not
-start the client again. A bot that restarts it passes more.
+const score = (date) => `What each client passed on ${date} of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), in a bot that counts each id once. A bot that starts the client again passes more.
 
 | client | cases | fails |
 |---|---|---|
@@ -25,22 +24,29 @@ start the client again. A bot that restarts it passes more.
 const legend = ([chats, gifts, likes, joins]) => `
 ## Each client
 
-In each cell, the mock's room plays \`recordings/gifts.bin\` for one client at speed 30, unless the scenario sets the speed. After 25 s in which the client
-neither emits nor sends anything but heartbeats, or after 60 s, it is asked to disconnect. It is not restarted.
+The mock's room plays \`recordings/gifts.bin\` for one client at speed 30, unless the scenario sets the speed. After 25 s in which the client
+neither emits nor sends anything but heartbeats, or after 60 s, it is asked to disconnect. It is not started again.
 
 **all**: the ${chats} chats, ${gifts} gifts, ${likes} likes and ${joins} joins of the recording, each once; **some**: fewer; **more**: some of them twice; **none**: no event.
 **↻**: it connected again by itself. *How it ends* has the class of the error that the client raised or reported, or an HTTP
-status; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end.
+status; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. \`tests/peers/table/expected.json\` has the numbers of events, acks and sockets.
 
 Not in the tables: ports for Go, C# and Java, which are not in the registries of npm, PyPI and crates.io; the crate \`tiktoklive\` 0.0.19, whose
-socket uses no proxy (it runs with redirected hosts in \`cargo xtask nightly proxied\`, and emits all but the events in the first answer); \`tiktok-live-api-sdk\`, which has no socket; and \`@eulerstream/euler-websocket-sdk\`,
-which only connects to a service that the mock does not imitate.
+socket uses no proxy (in \`cargo xtask nightly proxied\`, it emits all but the events in the first answer); \`tiktok-live-api-sdk\`, which has no socket; and \`@eulerstream/euler-websocket-sdk\`,
+whose service the mock does not imitate.
 `
 
 /** Writes the document. `results` maps clients to maps of scenarios to texts, `scores` some of them to cells, of this date; `counts` are those of the recording. */
 export function write(clients, results, scores, date, counts) {
-  const rows = [...scores].map(([name, cells]) => `| ${name} | ${cells} |\n`)
+  const rows = [...grouped(scores)].map(([cells, names]) => `| ${names.join(', ')} | ${cells} |\n`)
   return [INTRODUCTION, score(date), ...rows, legend(counts), ...clients.map((client) => section(client, results.get(client.name), counts))].join('')
+}
+
+/** Maps each value to its keys. */
+function grouped(map) {
+  const keys = new Map()
+  for (const [key, value] of map) keys.set(value, [...(keys.get(value) ?? []), key])
+  return keys
 }
 
 function summary(texts, counts) {
@@ -50,12 +56,12 @@ function summary(texts, counts) {
   return `${received + (texts[SOCKETS] > '1' ? ' ↻' : '')} | ${texts[END]}`
 }
 
-/** A section for a client, in which scenarios with the same result share a row. */
+/** A section for a client, in which scenarios with the same result share a row. The longest row names none of them. */
 function section({ name, licence, note }, cells, counts) {
-  const rows = new Map()
-  for (const [scenario, texts] of cells) rows.set(summary(texts, counts), [...(rows.get(summary(texts, counts)) ?? []), scenario])
-  const lines = [...rows].map(([texts, scenarios]) => `| ${texts} | ${scenarios.map((scenario) => `\`${scenario}\``).join(', ')} |\n`)
-  return [`\n### ${name}\n\n${note} Licence: ${licence}.\n\n| events | how it ends | scenarios |\n|---|---|---|\n`, ...lines].join('')
+  const rows = [...grouped(new Map([...cells].map(([scenario, texts]) => [scenario, summary(texts, counts)])))]
+  const [[texts, most]] = rows.toSorted(([, one], [, other]) => other.length - one.length)
+  const lines = rows.filter((row) => row[1] !== most).map(([texts, scenarios]) => `| ${texts} | ${scenarios.map((scenario) => `\`${scenario}\``).join(', ')} |\n`)
+  return [`\n### ${name}\n\n${note} Licence: ${licence}.\n\n| events | how it ends | scenarios |\n|---|---|---|\n`, ...lines, `| ${texts} | the other ${most.length} |\n`].join('')
 }
 
 /** Reads the date of a document's scores. */
@@ -65,7 +71,7 @@ export const readDate = (document) => /\bpassed on (\S+)/.exec(document)?.[1]
 export function readScores(document) {
   const [, part = ''] = document.split('\n## Score\n')
   const rows = part.split('\n## ')[0].split('\n').filter((line) => line.startsWith('| ')).slice(1)
-  return new Map(rows.map((line) => line.slice(2, -2).split(/ \| (.*)/)))
+  return new Map(rows.map((line) => line.slice(2, -2).split(/ \| (.*)/)).flatMap(([names, cells]) => names.split(', ').map((name) => [name, cells])))
 }
 
 /** Writes the expected cells: a line for each. */
