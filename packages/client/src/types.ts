@@ -57,9 +57,9 @@ export interface Reconnecting {
 /** Events that are, or may be, lost. */
 export interface Loss {
   /**
-   * `stream_changed`: the server restarted or was replaced; an unknown number of events after `after` is lost.
+   * `stream_changed`: the server no longer has the stream, for example after a restart; an unknown number of events after `after` is lost. The client starts over.
    * `gap`: the backlog no longer contains events `from` to `to`.
-   * `no_position`: the connection broke before the first event, so the client could not resume.
+   * `no_position`: with `types`, the connection broke before the first event, so the client could not resume.
    * `buffer_full`: a loop over `events()` was too slow; the `count` oldest events were dropped.
    */
   reason: 'stream_changed' | 'gap' | 'no_position' | 'buffer_full'
@@ -120,6 +120,7 @@ export type ClientEvents = {
   streamChanged: [change: StreamChanged]
   /** A replay starts over with the next event, so totals start over too. */
   startOver: [info: StartOver]
+  /** The text of a message that is not a JSON object with a `type`. */
   malformed: [text: string]
   /** Aliases of `connected`, `disconnected`, `roomJoined` and `roomLeft`. */
   connect: [info: Connected]
