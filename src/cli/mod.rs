@@ -13,15 +13,14 @@ mod usage;
 use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use client::{trigger, watch};
-use files::{cat, diff, edit, events, export, import, share, tools};
+use files::{diff, edit, export, import, look, share};
 use judge::{run, shrink, test};
 use livetape_core::error::{Code, Problem, exit};
 use process::{
-    display, file_size,
+    display,
     output::{self, complain},
 };
-use serve::{cluster, live, mock, record, replay};
-use setup::{ca, config, shell, token};
+use serve::{cluster, live, mock, record};
 use tokio::runtime::Builder;
 
 /// Returns every command and flag.
@@ -33,44 +32,44 @@ pub fn command() -> clap::Command {
 /// Runs the command line of this process, and returns its exit code.
 #[must_use]
 pub fn main() -> u8 {
-    file_size::fail_writes_beyond();
+    output::fail_writes_beyond();
     let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,
         Err(error) => return help_or_problem(&error).unwrap_or_else(|problem| complain(&problem)),
     };
     let result = match args.command {
-        Command::Replay(args) => run(replay::replay(args)),
+        Command::Replay(args) => run(live::replay(args)),
         Command::Live(args) => run(live::live(args)),
         Command::Serve(args) => run(live::serve(args)),
         Command::Record(args) => run(record::record(args)),
         Command::Mock(args) => run(mock::mock(args)),
-        Command::Ca(args) => ca::ca(&args),
+        Command::Ca(args) => setup::ca(&args),
         Command::Run(args) => run(run::run(args)),
         Command::Test(args) => run_in(&mut one_thread(), test::test(args)),
         Command::Shrink(args) => run_in(&mut one_thread(), shrink::shrink(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Trigger(args) => run(trigger::trigger(*args)),
-        Command::Events(args) => events::events(&args),
+        Command::Events(args) => look::events(&args),
         Command::Import(args) => import::import(&args),
-        Command::Info(args) => tools::info(&args),
+        Command::Info(args) => look::info(&args),
         Command::Scrub(args) => share::scrub(&args),
         Command::Audit(args) => share::audit(&args),
-        Command::Verify(args) => tools::verify(&args),
+        Command::Verify(args) => look::verify(&args),
         Command::Repair(args) => edit::repair(&args),
         Command::Cut(args) => edit::cut(&args),
         Command::Merge(args) => edit::merge(&args),
         Command::Mark(args) => edit::mark(&args),
-        Command::Cat(args) => cat::cat(&args),
+        Command::Cat(args) => look::cat(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Export(args) => export::export(&args),
         Command::AsScenario(args) => export::as_scenario(&args),
-        Command::Synth(args) => tools::synth(&args),
-        Command::Config(args) => config::config(&args),
+        Command::Synth(args) => look::synth(&args),
+        Command::Config(args) => setup::config(&args),
         Command::Doctor(args) => run(cluster::doctor(args)),
-        Command::Token(args) => token::token(&args),
-        Command::Completions(args) => shell::completions(&args),
-        Command::Man(args) => shell::man(&args),
+        Command::Token(args) => setup::token(&args),
+        Command::Completions(args) => setup::completions(&args),
+        Command::Man(args) => setup::man(&args),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }

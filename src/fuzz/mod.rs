@@ -1,15 +1,13 @@
 //! Fuzzing of everything that parses bytes from outside: the committed corpora, and mutations of them.
 //! `cargo xtask nightly random` runs these tests with fresh seeds.
 
-mod captures;
 mod clients;
 mod corpus;
-mod mutate;
 mod targets;
 
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
-use mutate::mutations;
+use self::corpus::mutations;
 
 /// Number of mutated inputs for each seed.
 const INPUTS: u32 = 64;
@@ -49,7 +47,7 @@ fn shared_recordings() {
 
 #[test]
 fn imports() {
-    fuzz(&captures::captures(), targets::import);
+    fuzz(&corpus::captures(), targets::import);
 }
 
 #[test]

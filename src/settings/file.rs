@@ -1,10 +1,8 @@
 //! Parser of `livetape.toml`. It reports every error at once, each with its line.
 
-mod tokens;
+use std::{collections::HashSet, ops::Range, path::Path};
 
-use std::{ops::Range, path::Path};
-
-use livetape_core::nearest;
+use livetape_core::{nearest, secret::Secret, token::check};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -129,7 +127,7 @@ pub(super) fn apply(
     let mut faults = Vec::new();
     for (section, value) in entries(table.get_ref()) {
         if section.name == "tokens" {
-            settings.tokens = tokens::read(&value, &mut faults);
+            settings.tokens = read_tokens(&value, &mut faults);
             continue;
         }
         let keys: Vec<&'static Key> = KEYS.iter().filter(|key| key.section == section.name).collect();
@@ -182,4 +180,74 @@ fn set(
     (key.set)(settings, text.as_ref())
         .map_err(|message| value.fault(&format!("`{}`: {message}", key.path())))?;
     Ok(key)
+}
+
+/// Keys of a token.
+const TOKEN_KEYS: [&str; 4] = ["token", "name", "user", "recording"];
+
+/// Reads the tables `[[tokens]]`.
+fn read_tokens(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {
+    let Some(items) = tables.items() else {
+        faults.push(tables.fault("`tokens` must be tables: start each with [[tokens]]"));
+        return Vec::new();
+    };
+    let mut seen = HashSet::new();
+    let mut tokens = Vec::new();
+    for item in items {
+        let before = faults.len();
+        let token = read_token(&item, faults);
+        if faults.len() > before {
+            continue;
+        }
+        if !seen.insert(token.token.reveal().to_owned()) {
+            // The message must not repeat the secret.
+            faults.push(item.fault(&format!("the token of `{}` is used twice", token.name)));
+        }
+        tokens.push(token);
+    }
+    tokens
+}
+
+fn read_token(item: &Cell<'_>, faults: &mut Vec<Fault>) -> Token {
+    let mut token = Token::default();
+    let Some(entries) = item.entries() else {
+        faults.push(item.fault("`tokens` must be tables: start each with [[tokens]]"));
+        return token;
+    };
+    for (key, value) in &entries {
+        let Some(text) = value.text() else {
+            match TOKEN_KEYS.contains(&key.name()) {
+                true => faults.push(value.fault(&format!("`{}` must be a string", key.name()))),
+                false => faults.push(key.unknown("[[tokens]]", &TOKEN_KEYS)),
+            }
+            continue;
+        };
+        match key.name() {
+            "token" => match check(text) {
+                Ok(()) => token.token = text.to_owned().into(),
+                Err(message) => faults.push(value.fault(message)),
+            },
+            "name" => text.clone_into(&mut token.name),
+            "user" => token.user = Some(text.to_owned()),
+            "recording" => token.recording = Some(text.to_owned()),
+            _ => faults.push(key.unknown("[[tokens]]", &TOKEN_KEYS)),
+        }
+    }
+    for key in ["token", "name"] {
+        if !entries.iter().any(|(entry, _)| entry.name() == key) {
+            faults.push(item.fault(&format!("`{key}` is missing")));
+        }
+    }
+    token
+}
+
+/// A client of `/ws/{token}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    pub token: Secret,
+    pub name: String,
+    /// TikTok user whose room the token opens.
+    pub user: Option<String>,
+    /// Recording that `/ws/test/{token}` plays.
+    pub recording: Option<String>,
 }

@@ -5,15 +5,9 @@
 //! documentation are generated from it.
 
 mod check;
-mod cluster;
 mod file;
-mod laps;
-mod listen;
-mod nats_urls;
-mod server_url;
 mod show;
 mod table;
-mod token;
 mod value;
 
 use std::{
@@ -25,20 +19,15 @@ use std::{
 };
 
 pub use check::{TOKEN_HINT, is_token};
-pub use file::Fault;
-pub use laps::Laps;
-pub use listen::Listen;
+pub use file::{Fault, Token};
 use livetape_core::error::{Code, Problem};
 use livetape_engine::recorder::FOLDER;
-pub use nats_urls::NatsUrls;
-pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
 pub use table::{
     Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Tikfinity,
     Watch,
 };
-pub use token::Token;
-pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
+pub use value::{Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";

@@ -1,22 +1,11 @@
 //! Commands and flags, as given on the command line.
 
-mod browser;
-mod config;
 #[cfg(test)]
 mod documented;
-mod edit;
 mod files;
 mod flags;
-mod groups;
-mod import;
-mod lifecycle;
-mod look;
-mod rooms;
-mod run;
-mod share;
-mod shell;
-mod synth;
-mod test;
+mod judge;
+mod serving;
 mod trigger;
 
 use std::{
@@ -25,27 +14,26 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use livetape_core::{event::KINDS, nearest::hint};
 use livetape_feed::hub::{Gifts, Since, Types};
 
-pub(super) use config::{Config, ConfigCommand};
-pub(super) use edit::{Cut, Mark, Merge, NewRecording, Repair};
-pub(super) use files::{Info, Verify};
-pub(super) use flags::{
+pub(super) use self::files::Import;
+pub(super) use self::files::Synth;
+pub(super) use self::files::{AsScenario, Cat, Diff, Export, Form};
+pub(super) use self::files::{Audit, Scrub};
+pub(super) use self::files::{Cut, Mark, Merge, NewRecording, Repair};
+pub(super) use self::files::{Info, Verify};
+pub(super) use self::flags::grouped;
+pub(super) use self::flags::{
     Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
     Scope,
 };
-pub(super) use groups::grouped;
-pub(super) use import::Import;
-pub(super) use lifecycle::Lifecycle;
-pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
-pub(super) use rooms::{Live, RecordRoom, ServeIdle};
-pub(super) use run::Run;
-pub(super) use share::{Audit, Scrub};
-pub(super) use shell::{Completions, Man};
-pub(super) use synth::Synth;
-pub(super) use test::{Conditions, Shrink, Test};
-pub(super) use trigger::Trigger;
+pub(super) use self::judge::Run;
+pub(super) use self::judge::{Conditions, Shrink, Test};
+pub(super) use self::serving::Lifecycle;
+pub(super) use self::serving::{Live, RecordRoom, ServeIdle};
+pub(super) use self::trigger::Trigger;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -314,4 +302,53 @@ pub(super) struct Events {
 
 fn parse_types(text: &str) -> Result<Types, String> {
     text.parse().map_err(|name: String| format!("unknown type `{name}`; {}", hint(&name, KINDS)))
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  eval \"$(livetape completions bash)\"         in ~/.bashrc
+  livetape completions zsh > ~/.zfunc/_livetape
+  livetape completions fish > ~/.config/fish/completions/livetape.fish")]
+pub(in crate::cli) struct Completions {
+    /// Shell to print the script for
+    pub(in crate::cli) shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape man | man -l -
+  livetape man replay > livetape-replay.1
+  livetape man config show | man -l -")]
+pub(in crate::cli) struct Man {
+    /// Command to print the page of [default: livetape itself]
+    pub(in crate::cli) command: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape config example > livetape.toml
+  livetape config check
+  livetape config show")]
+pub(in crate::cli) struct Config {
+    #[command(subcommand)]
+    pub(in crate::cli) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ConfigCommand {
+    /// Check the settings and report every error
+    Check {
+        #[arg(
+            help = "Settings file to check [default: livetape.toml]",
+            long_help = "Settings file to check\n\n[default: livetape.toml, here or in the user's folder for configuration] [env: LIVETAPE_CONFIG]"
+        )]
+        file: Option<PathBuf>,
+        /// Settings file to check, instead of the argument FILE
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
+    },
+    /// Print the settings in effect and their origins, with secrets masked
+    Show(Flags<OfNone>),
+    /// Print a settings file with every key and its default
+    Example,
 }

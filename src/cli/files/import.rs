@@ -14,7 +14,7 @@ use livetape_tools::import::{
     Candidate, Error, ImportOptions, Input, Report, Scratch, Source, import_capture,
 };
 
-use super::tools::{stem, valid_user};
+use super::look::{stem, valid_user};
 use crate::cli::{
     args,
     options::config::stdin,

@@ -14,7 +14,7 @@ use livetape_tools::{
     scrub::{self, Auditor, KEY_BYTES, Key, Scrubber, WORD_CHARS_MIN, WORDS_MAX},
 };
 
-use super::tools::unwritable;
+use super::look::unwritable;
 use crate::cli::{
     args,
     options::config::tape_or_stdin,

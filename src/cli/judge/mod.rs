@@ -3,13 +3,10 @@
 
 mod child;
 mod feed;
-mod folder;
 mod plan;
-mod proxy_env;
 mod room;
 pub(super) mod run;
 pub(super) mod shrink;
 pub(super) mod test;
 mod trial;
 mod watch;
-mod whole;

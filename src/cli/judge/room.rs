@@ -34,13 +34,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     plan::Plan,
-    proxy_env,
-    run::{IGNORES_MOCK, IGNORES_PROXY},
+    run::{self, IGNORES_MOCK, IGNORES_PROXY},
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
     watch::Patience,
 };
 use crate::{
-    cli::serve::proxied::{BY_VARIABLES, Fronts},
+    cli::serve::mock::{BY_VARIABLES, Fronts},
     settings::{self, Listen},
 };
 
@@ -77,7 +76,7 @@ impl Plan {
         let proxy_listen = self.is_proxied.then_some(Listen::loopback(0));
         let settings = settings::Mock { proxy_listen, ..settings::Mock::default() };
         let fronts = Fronts::start(&settings, &mock, BY_VARIABLES).await?;
-        let env = proxy_env::of_mock(&mock.url(), fronts.as_ref())?;
+        let env = run::of_mock(&mock.url(), fronts.as_ref())?;
         let venue = RoomVenue {
             plan: self,
             case,

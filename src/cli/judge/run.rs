@@ -1,6 +1,7 @@
-//! `livetape run`: serves a recording, optionally with a mock, while a command runs.
+//! `livetape run`: serves a recording, optionally with a mock, while a command runs, whose environment leads it there.
 
 use std::{
+    env,
     path::{Path, PathBuf},
     pin::pin,
     process::{ExitStatus, Stdio},
@@ -17,28 +18,22 @@ use livetape_engine::{
     source::{Summary, Tape},
 };
 use livetape_io::clock;
-use livetape_mock::MockTikTok;
+use livetape_mock::{MockTikTok, proxy::Opened};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    child::{Child, Start, exit_code, was_terminated},
-    proxy_env,
-};
+use super::child::{Child, Start, exit_code, was_terminated};
 use crate::{
     cli::{
         args,
         options::{config, sources},
         process::{
-            ending::{Action, Ending, Signal},
             output::{report_loss, shown, warn},
-            signals::Signals,
+            signals::{Action, Ending, Signal, Signals},
         },
         serve::{
-            lifecycle::Ready,
-            mock,
-            proxied::{BY_VARIABLES, Fronts},
-            stage::{Bound, Stage},
+            mock::{self, BY_VARIABLES, Fronts},
+            stage::{Bound, Ready, Stage},
         },
     },
     log,
@@ -75,7 +70,7 @@ pub(crate) async fn run(args: args::Run) -> Result<u8, Problem> {
     let env =
         [("LIVETAPE_URL", bound.addresses.feed.clone()), ("LIVETAPE_HTTP", bound.addresses.rest.clone())];
     let mock_env = match mock_url {
-        Some(url) => proxy_env::of_mock(&url, fronts.as_ref())?,
+        Some(url) => of_mock(&url, fronts.as_ref())?,
         None => Vec::new(),
     };
     let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
@@ -360,4 +355,62 @@ fn tell_end(_: &Summary) {
 
 fn too_few(message: String, hint: &str) -> Problem {
     Problem::new(Code::TooFewClients, message).hint(hint)
+}
+
+/// Hosts that clients reach directly: the feed and the mock's sockets.
+const DIRECT: &str = "localhost,127.0.0.1,::1";
+
+/// Returns the variables with the address of a mock, and those of its proxy.
+pub(super) fn of_mock(url: &str, fronts: Option<&Fronts>) -> Result<Vec<(&'static str, String)>, Problem> {
+    let mut variables = Vec::from(["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.to_owned())));
+    if let Some(fronts) = fronts {
+        variables.extend(of_proxy(fronts)?);
+    }
+    Ok(variables)
+}
+
+/// Returns the variables of a proxy.
+fn of_proxy(fronts: &Fronts) -> Result<Vec<(&'static str, String)>, Problem> {
+    let Some(proxy) = fronts.proxy else { return Ok(Vec::new()) };
+    let (url, ca) = (format!("http://{proxy}"), text(&fronts.certificate)?);
+    let (host, port, store) = (proxy.ip(), proxy.port(), text(&fronts.trust_store)?);
+    // Options are added to those of the user.
+    let [java, node] = ["JAVA_TOOL_OPTIONS", "NODE_OPTIONS"]
+        .map(|name| env::var(name).map(|options| options + " ").unwrap_or_default());
+    let java = format!(
+        "{java}-Dhttp.proxyHost={host} -Dhttp.proxyPort={port} -Dhttps.proxyHost={host} -Dhttps.proxyPort={port} \
+         \"-Dhttp.nonProxyHosts=localhost|127.*|[::1]\" \"-Djavax.net.ssl.trustStore={store}\" \
+         -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword={}",
+        Opened::PASSWORD
+    );
+    let proxies = [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "WSS_PROXY",
+        "wss_proxy",
+        "WS_PROXY",
+        "ws_proxy",
+    ]
+    .map(|name| (name, url.clone()));
+    let certificates = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"];
+    let direct = ["NO_PROXY", "no_proxy"].map(|name| (name, DIRECT.to_owned()));
+    // Within quotes, a backslash stands for the character after it.
+    let node = format!(r#"{node}--require "{}""#, text(&fronts.node_guard)?.replace('\\', r"\\"));
+    let others =
+        [("NODE_USE_ENV_PROXY", "1".to_owned()), ("NODE_OPTIONS", node), ("JAVA_TOOL_OPTIONS", java)];
+    let certificates = certificates.map(|name| (name, ca.clone()));
+    Ok(proxies.into_iter().chain(certificates).chain(direct).chain(others).collect())
+}
+
+/// Returns a path as text, which the variables need. Java cannot escape quotes in it.
+fn text(path: &Path) -> Result<String, Problem> {
+    path.to_str().filter(|path| !path.contains('"')).map(str::to_owned).ok_or_else(|| {
+        Problem::new(
+            Code::BadConfig,
+            format!("the path of the CA cannot be used in variables: {}", path.display()),
+        )
+        .hint("choose another folder with --ca-dir DIR")
+    })
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::cli::{
     args,
-    options::folders,
+    options::config,
     process::output::{FileFate, Written, report_loss, say, say_lines, shown, warn, write},
 };
 
@@ -44,7 +44,7 @@ const LISTED_MAX: usize = 50;
 
 pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
     let case = args.conditions.suite()?.find(&args.case)?;
-    let tape = Tape::find_in(&folders::recordings(), &args.recording)?;
+    let tape = Tape::find_in(&config::recordings(), &args.recording)?;
     // Before anything runs, so that the work is not in vain.
     check_output(&args.new.output, args.new.force, &tape)?;
     let plan = Plan::new(args.command, &args.conditions, &args.recording, tape)?;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::cli::{
     args,
-    options::folders,
+    options::config,
     process::output::{self, Written, complain, report_loss, say, say_json, say_lines, shown, warn, write},
 };
 
@@ -35,7 +35,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
         return Err(Problem::new(Code::BadRequest, "no case is left").hint("run `livetape test --list`"));
     }
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
-    let tape = Tape::find_in(&folders::recordings(), recording)?;
+    let tape = Tape::find_in(&config::recordings(), recording)?;
     args.junit.as_deref().map_or(Ok(()), |path| check_report(path, &tape))?;
     let plan = Plan::new(args.command, &args.conditions, recording, tape)?;
     let started = clock::now();

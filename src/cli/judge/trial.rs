@@ -33,12 +33,11 @@ use tokio::{
 };
 
 use super::{
-    child::{Child, Meter, Start, exit_code, was_terminated},
-    folder::Folder,
+    child::{Child, Folder, Meter, Start, exit_code, was_terminated},
     plan::{Manner, Plan},
     watch::{Patience, Still, Watch},
 };
-use crate::cli::process::ending::Signal;
+use crate::cli::process::signals::Signal;
 
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(60);
 /// Maximum time that a show takes longer than the recording: clients read slowly, or change the replay.

@@ -1,4 +1,5 @@
-//! Reads settings from the file, the environment and flags.
+//! Reads settings from the file, the environment and flags. The user's folders for settings and recordings are
+//! where the platform keeps configuration and data.
 
 use std::{
     env,
@@ -15,17 +16,17 @@ use livetape_core::{
 };
 use livetape_engine::{
     demo::DEMO,
+    recorder::FOLDER,
     source::{STDIN, Tape},
 };
 use livetape_io::files;
 
-use super::folders;
 use crate::{
     cli::{
         args::{self, Flags, Scope},
         process::output::warn,
     },
-    settings::{self, KEYS, Resolved, Settings, Sources},
+    settings::{self, FILE, KEYS, Resolved, Settings, Sources},
 };
 
 /// Beginning of the names of all variables.
@@ -87,7 +88,7 @@ pub(crate) fn first(problems: Vec<Problem>) -> Problem {
 
 /// Returns the settings in effect. The file is `file` or that of `LIVETAPE_CONFIG`; without either, the first
 /// of
-/// [`folders::files`] that exists.
+/// [`files`] that exists.
 pub(crate) fn resolve(
     file: Option<&Path>,
     flags: &[(&'static settings::Key, OsString)],
@@ -101,8 +102,8 @@ pub(crate) fn resolve(
         flags,
     })?;
     let Settings { server, watch, .. } = &mut resolved.settings;
-    server.recordings.get_or_insert_with(folders::recordings);
-    watch.ca = watch.ca.take().or_else(folders::ca);
+    server.recordings.get_or_insert_with(recordings);
+    watch.ca = watch.ca.take().or_else(ca);
     Ok(resolved)
 }
 
@@ -131,7 +132,7 @@ fn with_same_words<'a>(own: &str, known: &[&'a str]) -> Option<&'a str> {
 pub(crate) fn read(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, Problem> {
     let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
     let is_named = named.is_some();
-    for path in named.map_or_else(folders::files, |path| vec![path]) {
+    for path in named.map_or_else(files, |path| vec![path]) {
         match files::read_text(&path) {
             Ok(text) => return Ok(Some((path, text))),
             Err(error) if !is_named && is_missing(&error) => {}
@@ -152,4 +153,98 @@ fn is_missing(error: &io::Error) -> bool {
 
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// File in the folder for configuration with the certificates that `watch` and `trigger` trust.
+const CA: &str = "ca.pem";
+
+/// The platform's folders for livetape.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Folders {
+    config: PathBuf,
+    data: PathBuf,
+}
+
+impl Folders {
+    /// Returns the folders of this user; `None` without a home folder.
+    pub(crate) fn find() -> Option<Self> {
+        Self::on(env::consts::OS, |name| env::var_os(name).map(PathBuf::from))
+    }
+
+    /// Relative paths in variables are ignored, as the XDG specification requires.
+    fn on(os: &str, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<Self> {
+        let folder = |name| variable(name).filter(|path| path.is_absolute());
+        let home = |below| Some(folder("HOME")?.join(below));
+        let (config, data) = match os {
+            "windows" => (folder("APPDATA"), folder("LOCALAPPDATA")),
+            "macos" => (home("Library/Application Support"), home("Library/Application Support")),
+            _ => (
+                folder("XDG_CONFIG_HOME").or_else(|| home(".config")),
+                folder("XDG_DATA_HOME").or_else(|| home(".local/share")),
+            ),
+        };
+        Some(Self { config: config?.join("livetape"), data: data?.join("livetape") })
+    }
+
+    /// Returns the path of the CA certificates, whether or not the file exists.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.config.join(CA)
+    }
+}
+
+/// Returns the settings files to look for, in this order.
+pub(crate) fn files() -> Vec<PathBuf> {
+    let user = Folders::find().map(|folders| folders.config.join(FILE));
+    [PathBuf::from(FILE)].into_iter().chain(user).collect()
+}
+
+/// Returns the default directory of recordings: `./recordings` if it exists, otherwise one in the platform's
+/// folder for data.
+pub(crate) fn recordings() -> PathBuf {
+    let user = || Folders::find().map(|folders| folders.data.join(FOLDER));
+    let here = Path::new(FOLDER);
+    if here.is_dir() { here.to_owned() } else { user().unwrap_or_else(|| here.to_owned()) }
+}
+
+/// Returns the default of `--ca-dir`; `None` without a home folder.
+pub(crate) fn ca_dir() -> Option<PathBuf> {
+    Folders::find().map(|folders| folders.data.join("ca"))
+}
+
+/// Returns the default of `--ca`, if the file exists.
+pub(crate) fn ca() -> Option<PathBuf> {
+    Folders::find().map(|folders| folders.ca()).filter(|path| path.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_found(os: &str, variables: &[(&str, &str)], expected: Option<(&str, &str)>) {
+        let get = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, path)| path.into());
+        let found = Folders::on(os, get).map(|folders| (folders.config, folders.data));
+        assert_eq!(found, expected.map(|(config, data)| (config.into(), data.into())), "{os} {variables:?}");
+    }
+
+    #[test]
+    fn each_platform_has_its_own_folders() {
+        let home = [("HOME", "/u")];
+        assert_found("linux", &home, Some(("/u/.config/livetape", "/u/.local/share/livetape")));
+        let xdg = [("HOME", "/u"), ("XDG_CONFIG_HOME", "/c"), ("XDG_DATA_HOME", "/d")];
+        assert_found("linux", &xdg, Some(("/c/livetape", "/d/livetape")));
+        let support = "/u/Library/Application Support/livetape";
+        assert_found("macos", &xdg, Some((support, support)));
+        let windows = [("APPDATA", "/roaming"), ("LOCALAPPDATA", "/local")];
+        assert_found("windows", &windows, Some(("/roaming/livetape", "/local/livetape")));
+    }
+
+    #[test]
+    fn variables_that_are_missing_empty_or_relative_are_ignored() {
+        assert_found("linux", &[], None);
+        assert_found("linux", &[("HOME", "")], None);
+        let relative = [("HOME", "/u"), ("XDG_CONFIG_HOME", "c"), ("XDG_DATA_HOME", "")];
+        assert_found("linux", &relative, Some(("/u/.config/livetape", "/u/.local/share/livetape")));
+        assert_found("windows", &[("HOME", "/u"), ("APPDATA", "/roaming")], None);
+    }
 }

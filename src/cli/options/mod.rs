@@ -1,9 +1,6 @@
 //! From the settings to the options of each part of livetape.
 
 pub(super) mod config;
-pub(super) mod folders;
-pub(super) mod rooms;
 pub(super) mod serving;
 pub(super) mod sources;
 pub(super) mod trust;
-pub(super) mod webhook;

@@ -1,22 +1,30 @@
-//! Options of the server, from the settings. Reads tokens and certificates.
+//! Options of the server and the webhook, from the settings. Reads tokens and certificates.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
 use livetape_core::{
     error::{Code, Problem},
+    retry_after,
     secret::Secret,
 };
+use livetape_engine::source::live::{LiveOptions, NetTransport, Request};
 use livetape_feed::{
-    control::{Sources, TOKENS_MAX, Token},
-    hub,
+    control::{Sources, TOKENS_MAX, Token, WebhookCounts},
+    hub::{self, Filter, Gifts, Hub},
 };
-use livetape_io::{files, net::listen::Listening};
+use livetape_io::{clock, files, net::listen::Listening};
 use livetape_server::{Access, Bounds, Config, OriginSetting, Recordings, Tikfinity, Tls, Tokens, lobby};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    cli::process::{display, output::warn, signals},
+    cli::{
+        args,
+        process::{display, output::warn, signals},
+    },
     log,
-    settings::{self, Settings, TOKEN_HINT, is_token},
+    settings::{self, Address, Settings, TOKEN_HINT, is_token},
+    webhook::{Options, Post, Response, deliver},
 };
 
 /// Mode bits that let the group or everyone read a file.
@@ -193,6 +201,61 @@ impl Addresses {
         let s = if settings.server.tls_cert.is_some() { "s" } else { "" };
         let tikfinity = tikfinity.map(|it| it.url.clone());
         Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}"), tikfinity }
+    }
+}
+
+/// A webhook that is ready to receive events.
+pub(crate) struct Webhook {
+    options: Options,
+    post: Network,
+    pub(crate) counts: Arc<WebhookCounts>,
+}
+
+/// Sends requests over the network, without the proxy for TikTok.
+struct Network {
+    transport: NetTransport,
+    url: String,
+}
+
+impl Post for Network {
+    async fn post(&self, body: Bytes, signature: Option<String>) -> Result<Response, String> {
+        let agent = concat!("livetape/", env!("CARGO_PKG_VERSION")).to_owned();
+        let headers = [("content-type", "application/json".to_owned()), ("user-agent", agent)];
+        let signature = signature.map(|signature| ("x-livetape-signature", signature));
+        let request =
+            Request { url: self.url.clone(), headers: headers.into_iter().chain(signature).collect() };
+        let answer = self.transport.post(&request, body).await.map_err(|error| error.why)?;
+        let retry_after = retry_after::read(|name| answer.header(name), clock::wall());
+        Ok(Response { status: answer.status, retry_after })
+    }
+}
+
+impl Webhook {
+    /// Returns the webhook of the settings, if there is one.
+    pub(crate) fn new(settings: &Settings) -> Result<Option<Self>, Problem> {
+        let Some(Address(url)) = &settings.webhook.url else { return Ok(None) };
+        // The settings contain only known types. An empty list means all of them.
+        let types = settings.webhook.types.join(",").parse().unwrap_or_default();
+        let live = LiveOptions { offline: settings.live.offline, ..LiveOptions::new("") };
+        let transport = NetTransport::new(&live)?;
+        transport.check(url)?;
+        Ok(Some(Self {
+            options: Options {
+                filter: Filter { types, gifts: Gifts::Delta, ..Filter::default() },
+                secret: settings.webhook.secret.clone(),
+                attempts_max: settings.live.max_attempts,
+                seed: settings.server.seed.unwrap_or_else(args::random),
+                drain_max: signals::drain_time(settings.limits.shutdown_time),
+            },
+            post: Network { transport, url: url.to_string() },
+            counts: Arc::default(),
+        }))
+    }
+
+    /// Starts to deliver events.
+    pub(crate) fn start(self, hub: Hub, shutdown: CancellationToken, tasks: &TaskTracker) {
+        let Self { options, post, counts } = self;
+        tasks.spawn(async move { deliver(hub, options, post, &counts, shutdown).await });
     }
 }
 

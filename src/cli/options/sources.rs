@@ -1,16 +1,19 @@
 //! Options of rooms and replays, from the settings. All serving commands share them.
 
-use livetape_core::pace::Speed;
+use livetape_core::{
+    error::{Code, Problem},
+    pace::Speed,
+};
 use livetape_engine::{
     channels::{ChannelOptions, Record},
-    source::{self, Summary},
+    source::{self, Summary, live},
 };
 use livetape_io::clock::Waiting;
 
-use super::{rooms, serving::backlog};
+use super::serving::backlog;
 use crate::{
-    cli::process::display,
-    settings::{Laps, Settings},
+    cli::{args::random, process::display},
+    settings::{self, Laps, Settings, SignForm},
 };
 
 /// Returns the options of the channel; `user` is empty if no room is connected at the start.
@@ -26,7 +29,7 @@ pub(crate) fn options(settings: &Settings, user: &str) -> ChannelOptions {
         play: play(settings),
         on_end: tell,
         wait_clients: settings.server.wait_clients.unwrap_or_default(),
-        ..ChannelOptions::new(rooms::options(&settings.live, user, settings.server.seed))
+        ..ChannelOptions::new(live_options(&settings.live, user, settings.server.seed))
     }
 }
 
@@ -58,6 +61,37 @@ fn tell(summary: &Summary) {
     }
 }
 
+pub(crate) fn live_options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::LiveOptions {
+    let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
+    live::LiveOptions {
+        upstream: url(&settings.upstream),
+        sign_url: url(&settings.sign_url),
+        sign_form: match settings.sign_form {
+            SignForm::Fetch => live::SignForm::Fetch,
+            SignForm::Connect => live::SignForm::Connect,
+        },
+        sign_key: settings.sign_key.clone(),
+        session_cookie: settings.session_cookie.clone(),
+        proxy: url(&settings.proxy),
+        offline: settings.offline,
+        attempts_max: settings.max_attempts,
+        lookups_per_minute: settings.lookups_per_minute,
+        wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
+        seed: seed.unwrap_or_else(random),
+        ..live::LiveOptions::new(user)
+    }
+}
+
+/// Returns the user to connect to, from the command line or the settings.
+pub(crate) fn user(given: Option<&str>, settings: &settings::Live) -> Result<String, Problem> {
+    let user = given.or(settings.user.as_deref()).ok_or_else(|| {
+        Problem::new(Code::InvalidUsername, "no user name given").hint(
+            "name a user on the command line, in LIVETAPE_USER, or as `user` under [live] in livetape.toml",
+        )
+    })?;
+    livetape_core::username::normalise(user)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -65,11 +99,12 @@ mod tests {
     use clap::CommandFactory as _;
     use livetape_core::secret::Secret;
 
-    use super::*;
     use crate::{
         cli::args::Args,
         settings::{self, KEYS, Key, Sources},
     };
+
+    use super::*;
 
     /// Returns a value other than the default.
     fn another(key: &Key) -> &'static str {

@@ -1,5 +1,8 @@
 //! Output of commands: stdout, stderr, and files that get their name when they are complete.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     io::{self, BufWriter, Write as _},
@@ -18,7 +21,6 @@ use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
 use super::signals;
-pub(crate) use super::stderr::warn;
 
 /// Reason for an incomplete file.
 pub(crate) enum Failure {
@@ -251,5 +253,23 @@ pub(crate) fn file_problem(error: &files::Error) -> Problem {
     Problem::new(code, error).hint(error.hint())
 }
 
-#[cfg(test)]
-mod tests;
+/// Prints to stderr, ignoring failures, which cannot be reported.
+pub(crate) fn warn(text: impl fmt::Display) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Number of SIGXFSZ on every supported system.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
+
+/// Makes writes beyond the limit fail, as on a full disk. By default the system would kill the process and
+/// leave the recording unsealed.
+pub(crate) fn fail_writes_beyond() {
+    // A process with a handler is not killed, even after the runtime that installed the handler is dropped.
+    // If it cannot be installed, the default applies.
+    #[cfg(unix)]
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        let _entered = runtime.enter();
+        drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)));
+    }
+}

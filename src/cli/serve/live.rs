@@ -1,13 +1,21 @@
-//! `livetape live` and `livetape serve`.
+//! `livetape live`, `livetape serve` and `livetape replay`.
 
-use livetape_core::error::Problem;
-use livetape_engine::channels::{Channel, ChannelOptions};
+use std::{path::Path, time::Duration};
+
+use livetape_cases::table::Suite;
+use livetape_core::{error::Problem, pace::Speed, terminal::printable};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions},
+    demo::DEMO,
+    source::{ReplayOptions, Tape},
+};
+use livetape_server::staged::Staged;
 
 use super::{cluster, stage};
 use crate::{
     cli::{
         args,
-        options::{config, rooms, serving::Addresses, sources},
+        options::{config, serving::Addresses, sources},
         process::display,
     },
     log,
@@ -16,7 +24,7 @@ use crate::{
 pub(crate) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let user = rooms::user(args.user.as_deref(), &settings.live)?;
+    let user = sources::user(args.user.as_deref(), &settings.live)?;
     let options =
         ChannelOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
     let wait_clients = options.wait_clients;
@@ -50,4 +58,64 @@ pub(crate) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     };
     let idle = |channel: Channel| async { Ok(channel.serve().await) };
     stage::serve(&settings, &args.lifecycle, display::Style::Plain, options, None, idle, greet).await
+}
+
+pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
+    let settings = config::settings(&args.flags)?;
+    let _log = log::start(&settings.log, !settings.server.quiet)?;
+    let mut options = sources::options(&settings, "");
+    let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
+    let recording = named.as_deref().unwrap_or(Path::new(DEMO));
+    let tape = Tape::find_in(&options.play.recordings, recording)?;
+    tape.check_within(options.play.start)?;
+    if args.case.is_some() {
+        // A script waits for clients.
+        options.play.wait_clients = options.play.wait_clients.max(1);
+    }
+    let clients = options.play.wait_clients;
+    let stage = |name: &str| Staged::new(Suite::Feed.find(name)?, &tape, clients);
+    let staged = args.case.as_deref().map(stage).transpose()?;
+    let play = options.play.clone();
+    let announce = |addresses: &Addresses| {
+        if named.is_none() {
+            display::say("💡 No recording given: playing the built-in demo");
+        }
+        greet(&tape, &play, addresses, settings.limits.subscribers);
+        if let Some(staged) = &staged {
+            display::say(&format!("🎬 Case {}: {}", staged.case.name, staged.case.what));
+        }
+    };
+    let played = staged.as_ref().map_or(&tape, |staged| &staged.tape);
+    let show = |channel: Channel| channel.replay(played.clone());
+    let style = display::Style::Plain;
+    stage::serve(&settings, &args.lifecycle, style, options, staged.as_ref(), show, announce).await
+}
+
+fn greet(
+    tape: &Tape,
+    options: &ReplayOptions,
+    Addresses { feed, rest, .. }: &Addresses,
+    subscribers_max: usize,
+) {
+    let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
+    let speed = match options.speed {
+        Speed::Times(times) => format!("{times}×"),
+        Speed::Max => "max".into(),
+    };
+    display::say(&format!("📼 Replaying {}{length}, speed {speed}", printable(&tape.name)));
+    display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+    match options.wait_clients {
+        0 => {}
+        count if count > subscribers_max => display::say("⏳ Waiting for `POST /replay/play`"),
+        count => display::say(&display::waiting(count)),
+    }
+    display::say("🎉 Ready to receive TikTok Live events!");
+    display::say("📺 Press Ctrl+C to stop");
+}
+
+/// `6:42`, or `1:02:03`.
+fn clock_time(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}") } else { format!("{minutes}:{secs:02}") }
 }

@@ -1,23 +1,109 @@
-//! `livetape record`: records a room to a file, without a server.
+//! `livetape record`: records a room, or a tab of a browser, to a file, without a server.
 
-use livetape_core::error::Problem;
+use livetape_core::{
+    error::{Problem, exit},
+    terminal::printable,
+    username::normalise,
+};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions, Ended, Record},
+    source::{
+        browser::{Page, attach, choose, pages},
+        live::NetTransport,
+    },
+};
+use livetape_feed::{
+    control::Control,
+    hub::{CloseReason, Hub, Limits},
+};
 
-use super::{browser, recording::into_file};
+use super::stage::conclude;
 use crate::{
     cli::{
         args,
-        options::{config, rooms},
+        options::{config, sources},
+        process::{display, output::warn, signals},
     },
     log,
+    settings::Settings,
 };
 
 pub(crate) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     if let Some(address) = &args.browser.cdp {
-        return browser::record(&args, &settings, address).await;
+        return record_tab(&args, &settings, address).await;
     }
-    let user = rooms::user(args.user.as_deref(), &settings.live)?;
+    let user = sources::user(args.user.as_deref(), &settings.live)?;
     let lines = [format!("🔴 Recording @{user}")];
     into_file(&settings, &user, &lines, |channel| channel.live(user.clone())).await
+}
+
+/// Prints `lines`, then records and displays the source that `start` runs on a channel.
+async fn into_file<E: Future<Output = Ended>>(
+    settings: &Settings,
+    user: &str,
+    lines: &[String],
+    start: impl FnOnce(Channel) -> E,
+) -> Result<u8, Problem> {
+    let folder = || Record::Folder(settings.server.folder());
+    let options = ChannelOptions {
+        ends_with_source: true,
+        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
+        rotate: settings.record.rotate,
+        sync: settings.record.sync,
+        record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
+        record_only: true,
+        ..ChannelOptions::new(sources::live_options(&settings.live, user, None))
+    };
+    options.check_file()?;
+    let transport = NetTransport::new(&options.live)?;
+    let (control, driver) = Control::new();
+    let hub = Hub::new("record".into(), Limits::default());
+    signals::listen(control.clone(), settings.limits.shutdown_time);
+    display::end_without_reader(control.clone());
+    lines.iter().for_each(|line| display::say(line));
+    display::say("📺 Press Ctrl+C to stop");
+    let shown =
+        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Recording)));
+    let ended = start(Channel::new(hub.clone(), &control, driver, transport, options)).await;
+    hub.close(CloseReason { code: 1000, reason: "recorded".into() });
+    if let Some(shown) = shown {
+        drop(shown.await);
+    }
+    conclude(&ended, exit::DONE)
+}
+
+/// Maximum number of tabs in the list to choose from.
+const PAGES_MAX: usize = 20;
+/// User of the recording if neither the command line nor the page names one.
+const UNKNOWN_USER: &str = "browser";
+
+/// Records a tab of a browser.
+async fn record_tab(args: &args::RecordRoom, settings: &Settings, address: &str) -> Result<u8, Problem> {
+    let address = address.parse()?;
+    let pages = pages(&address).await?;
+    let page = choose(&pages, args.browser.tab).inspect_err(|_| list(&pages))?;
+    let user = match &args.user {
+        None => page.user().unwrap_or(UNKNOWN_USER).to_owned(),
+        Some(user) => normalise(user)?,
+    };
+    let live = attach(&address, page, &user).await?;
+    let lines = [
+        format!("🔴 Recording the tab {}", shown_page(page)),
+        "💡 Reload the page now to record its connections from their start".to_owned(),
+    ];
+    into_file(settings, &user, &lines, |channel| async { channel.show_connected(&user, live).await }).await
+}
+
+fn list(pages: &[Page]) {
+    for (number, page) in (1..).zip(pages).take(PAGES_MAX) {
+        warn(format_args!("  {number}: {}", shown_page(page)));
+    }
+}
+
+/// Returns the title and address of a page, without its query, which may be secret.
+fn shown_page(page: &Page) -> String {
+    let address = page.url.split(['?', '#']).next().unwrap_or_default();
+    printable(&format!("{} ({address})", page.title))
 }

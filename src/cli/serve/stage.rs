@@ -1,6 +1,15 @@
-//! The parts that all serving commands share: hub, listener, display and signals.
+//! The parts that all serving commands share: hub, listener, display and signals; `--ready-file` and
+//! `--exit-with-stdin`, for programs that start a server.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    process,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use livetape_core::{
     error::{Code, Problem, close, exit},
@@ -14,21 +23,26 @@ use livetape_feed::{
     control::{Control, Driver, WebhookCounts},
     hub::{Ends, Hub, Limits},
 };
-use livetape_io::net::listen::Listening;
-use livetape_server::{Config, Server, Tikfinity, staged::Staged};
+use livetape_io::{
+    files::{Draft, check_replaceable},
+    net::listen::Listening,
+};
+use livetape_server::{API_VERSION, Config, Server, Tikfinity, staged::Staged};
+use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::lifecycle::Ready;
+use super::mock::Fronts;
 use crate::{
     cli::{
-        args,
-        options::{
-            serving::{self, Addresses},
-            webhook::Webhook,
+        args::{self, Lifecycle},
+        options::serving::{self, Addresses, Webhook},
+        process::{
+            display,
+            output::{complain, file_problem, warn},
+            signals,
         },
-        process::{display, output::complain, signals, stderr::warn},
     },
     settings::Settings,
 };
@@ -47,7 +61,7 @@ pub(crate) struct Stage {
 /// closes the server. Returns the exit code.
 pub(super) async fn serve<E: Future<Output = Result<Ended, Problem>>>(
     settings: &Settings,
-    lifecycle: &args::Lifecycle,
+    lifecycle: &Lifecycle,
     display: display::Style,
     options: ChannelOptions,
     staged: Option<&Staged>,
@@ -100,7 +114,7 @@ impl Bound {
     /// serving: a client may send it a request at once.
     pub(crate) async fn listen(
         settings: &Settings,
-        lifecycle: &args::Lifecycle,
+        lifecycle: &Lifecycle,
         staged: Option<&Staged>,
     ) -> Result<(Self, Driver), Problem> {
         let hub = |limits| Hub::new(stream_name(settings.server.seed), limits);
@@ -110,7 +124,7 @@ impl Bound {
     /// Like [`Bound::listen`], with another channel.
     pub(super) async fn listen_with(
         settings: &Settings,
-        lifecycle: &args::Lifecycle,
+        lifecycle: &Lifecycle,
         staged: Option<&Staged>,
         hub: impl FnOnce(Limits) -> Hub,
     ) -> Result<(Self, Driver), Problem> {
@@ -150,7 +164,7 @@ impl Bound {
         self,
         settings: &Settings,
         display: display::Style,
-        lifecycle: &args::Lifecycle,
+        lifecycle: &Lifecycle,
         greet: impl FnOnce(&Addresses),
     ) -> Result<Stage, Problem> {
         signals::listen(self.control.clone(), settings.limits.shutdown_time);
@@ -269,6 +283,112 @@ pub(crate) fn conclude(ended: &Ended, otherwise: u8) -> Result<u8, Problem> {
     Ok(ended.exit_code()?.max(otherwise))
 }
 
+/// Advice for a ready file that cannot be written.
+const HINT: &str = "use another path for --ready-file";
+
+/// Content of the ready file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ready<'a> {
+    ws: &'a str,
+    http: &'a str,
+    /// Address of the feed in TikFinity's format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tikfinity: Option<&'a str>,
+    /// Address of the mock that `run --mock` starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mock: Option<String>,
+    /// Address of the mock's proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<String>,
+    /// Address and port of the mock's TLS server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<String>,
+    /// Path of the CA certificate that clients of both must trust.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
+    pid: u32,
+    version: &'static str,
+    api_version: u32,
+}
+
+impl<'a> Ready<'a> {
+    pub(crate) fn new(Addresses { feed, rest, tikfinity }: &'a Addresses) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let tikfinity = tikfinity.as_deref();
+        Self {
+            ws: feed,
+            http: rest,
+            tikfinity,
+            mock: None,
+            proxy: None,
+            tls: None,
+            ca: None,
+            pid: process::id(),
+            version,
+            api_version: API_VERSION,
+        }
+    }
+
+    pub(crate) fn with_mock(self, mock: Option<String>) -> Self {
+        Self { mock, ..self }
+    }
+
+    pub(crate) fn with_fronts(self, fronts: Option<&Fronts>) -> Self {
+        let Some(fronts) = fronts else { return self };
+        let ca = Some(fronts.certificate.display().to_string());
+        Self { proxy: fronts.proxy_url(), tls: fronts.tls.map(|address| address.to_string()), ca, ..self }
+    }
+}
+
+impl Lifecycle {
+    /// Removes the ready file of an earlier process, so that readers do not mistake it for a new one.
+    pub(crate) fn prepare(&self) -> Result<(), Problem> {
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        check_replaceable(path).map_err(|error| file_problem(&error).hint(HINT))?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the ready file, and shuts the server down at the end of standard input, if the flags say so.
+    pub(super) fn begin(&self, ready: &Ready<'_>, control: &Control) -> Result<(), Problem> {
+        self.write(ready)?;
+        let control = control.clone();
+        self.at_end_of_input(move || control.shut_down());
+        Ok(())
+    }
+
+    /// Writes the ready file. Readers see the complete file or none.
+    pub(crate) fn write(&self, ready: &Ready<'_>) -> Result<(), Problem> {
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        let mut json = serde_json::to_vec(ready).expect("texts and numbers are valid JSON");
+        json.push(b'\n');
+        let mut draft = Draft::new(path, true).map_err(|error| file_problem(&error))?;
+        draft.write_all(&json).map_err(|error| unwritable(path, &error))?;
+        draft.keep_unsynced().map_err(|error| file_problem(&error))
+    }
+
+    /// Calls `end` at the end of standard input.
+    pub(crate) fn at_end_of_input(&self, end: impl FnOnce() + Send + 'static) {
+        if !self.exit_with_stdin {
+            return;
+        }
+        // On its own thread, because a read cannot be interrupted when the runtime shuts down.
+        let read = move || {
+            // An input that cannot be read counts as ended.
+            drop(io::copy(&mut io::stdin(), &mut io::sink()));
+            end();
+        };
+        thread::spawn(read);
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(Code::Io, format!("cannot write the ready file {}: {error}", path.display())).hint(HINT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,7 +398,7 @@ mod tests {
     async fn a_server_that_is_stopped_at_once_closes_its_feed() {
         let mut settings = Settings::default();
         settings.server.port = Some(0);
-        let (bound, _) = Bound::listen(&settings, &args::Lifecycle::default(), None).await.unwrap();
+        let (bound, _) = Bound::listen(&settings, &Lifecycle::default(), None).await.unwrap();
         let hub = bound.hub.clone();
         assert_eq!(bound.serve(None).close().await, exit::DONE);
         assert_eq!(hub.close_code(), Some(close::GOING_AWAY));

@@ -1,6 +1,8 @@
-//! The arguments of `live`, `serve` and `record`.
+//! The arguments of `live`, `serve` and `record`, and flags for the program that starts a server.
 
-use super::{Flags, Lifecycle, OfLive, OfRecord, OfServe};
+use std::path::PathBuf;
+
+use super::{Flags, OfLive, OfRecord, OfServe};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -50,7 +52,38 @@ pub(in crate::cli) struct RecordRoom {
     /// With or without @. [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
-    pub(in crate::cli) browser: super::browser::Browser,
+    pub(in crate::cli) browser: Browser,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfRecord>,
+}
+
+/// Browser tab to record instead of a room.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Browser {
+    /// Record a tab of Chrome through its debugging port
+    ///
+    /// Start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER first. [env: LIVETAPE_CDP]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "LIVETAPE_CDP",
+        hide_env = true,
+        help_heading = "Instead of a room"
+    )]
+    pub(in crate::cli) cdp: Option<String>,
+    /// Choose a tab by its number [default: the one with TikTok]
+    #[arg(long, value_name = "N", requires = "cdp", help_heading = "Instead of a room")]
+    pub(in crate::cli) tab: Option<usize>,
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(in crate::cli) struct Lifecycle {
+    /// Write the addresses to this file as JSON when the server is ready
+    #[arg(long, value_name = "FILE", help_heading = "Server", hide_short_help = true)]
+    pub(in crate::cli) ready_file: Option<PathBuf>,
+    /// Exit at the end of standard input
+    ///
+    /// The process then ends with the program that started it.
+    #[arg(long, help_heading = "Server", hide_short_help = true)]
+    pub(in crate::cli) exit_with_stdin: bool,
 }

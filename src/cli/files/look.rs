@@ -1,0 +1,179 @@
+//! `events`, `cat`, `info` and `verify` show what is in a recording; `synth` makes one.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read, Write},
+    path::Path,
+    time::Duration,
+};
+
+use indicatif::ProgressBar;
+use livetape_core::{
+    error::{Code, Problem, exit},
+    recording::{Reader, Record, What},
+};
+use livetape_engine::source::{Events, OFFLINE, unreadable};
+use livetape_io::files;
+use livetape_tools::{cat, info, synth, verify};
+
+use crate::cli::{
+    args,
+    options::config::tape_or_stdin,
+    process::output::{
+        FileFate, Written, cannot_write, progress, report_loss, say, say_json, shown, warn, write,
+    },
+};
+
+pub(crate) fn events(args: &args::Events) -> Result<u8, Problem> {
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    tape.check_within(Duration::ZERO)?;
+    let mut events = tape.events(!args.no_dedup)?;
+    match print_events(&mut events, args) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(exit::DONE),
+        Err(error) => Err(cannot_write(&error)),
+        Ok(()) => Ok(report_loss(&tape.name, events.loss())),
+    }
+}
+
+fn print_events(events: &mut Events, args: &args::Events) -> io::Result<()> {
+    let (mut out, mut line) = (BufWriter::new(io::stdout().lock()), Vec::new());
+    let filter = args.filter.to_filter();
+    // As on a server, events that are not shown are counted too.
+    let mut seq = 0;
+    for event in events {
+        match event {
+            Ok(event) => {
+                seq += 1;
+                line.clear();
+                if filter.encode(OFFLINE, seq, &event, &mut line) {
+                    line.push(b'\n');
+                    out.write_all(&line)?;
+                }
+            }
+            Err(error) => warn(format_args!("⚠️ {error}")),
+        }
+    }
+    out.flush()
+}
+
+/// Interval at which a growing file is checked.
+const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+
+pub(crate) fn cat(args: &args::Cat) -> Result<u8, Problem> {
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    let input: Box<dyn Read> =
+        match tape.path().filter(|_| args.follow) {
+            Some(path) => Box::new(Follow(files::open_regular(path).map_err(|error| {
+                Problem::new(Code::Io, format!("cannot read {}: {error}", path.display()))
+            })?)),
+            None => tape.open()?,
+        };
+    let mut reader = Reader::open(input).map_err(|error| unreadable(&tape.name, &error))?;
+    let (mut out, mut missing) = (BufWriter::new(io::stdout().lock()), 0);
+    loop {
+        let record = reader.next().map_err(|error| unreadable(&tape.name, &error))?;
+        let found = reader.report().missing;
+        let lost = found - std::mem::replace(&mut missing, found);
+        let is_end = matches!(&record, Some(record) if matches!(record.item.what, What::End(_)));
+        let is_over = record.is_none() || (args.follow && is_end);
+        let mut written = print_record(&mut out, args.json, lost, record.as_ref());
+        if args.follow || is_over {
+            written = written.and_then(|()| out.flush());
+        }
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
+            result => result.map_err(|error| cannot_write(&error))?,
+        }
+        if is_over {
+            break;
+        }
+    }
+    Ok(report_loss(&tape.name, reader.report().loss()))
+}
+
+fn print_record(out: &mut impl Write, json: bool, lost: u64, record: Option<&Record>) -> io::Result<()> {
+    match lost {
+        0 => {}
+        lost if json => writeln!(out, "{}", cat::missing_json(lost))?,
+        lost => writeln!(out, "⚠️ {lost} missing here")?,
+    }
+    match record {
+        None => Ok(()),
+        Some(record) if json => writeln!(out, "{}", cat::json(record)),
+        Some(record) => writeln!(out, "{}", cat::text(record)),
+    }
+}
+
+/// A growing file: at its end, reads wait for more bytes.
+struct Follow(File);
+
+impl Read for Follow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer)? {
+                0 if !buffer.is_empty() => std::thread::park_timeout(FOLLOW_EVERY),
+                count => return Ok(count),
+            }
+        }
+    }
+}
+
+pub(crate) fn info(args: &args::Info) -> Result<u8, Problem> {
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    let bar = progress(tape.bytes());
+    let found = info::info(bar.wrap_read(tape.open()?)).map_err(|error| unreadable(&tape.name, &error))?;
+    bar.finish_and_clear();
+    match (args.totals, args.json) {
+        (false, false) => say(&found)?,
+        (false, true) => say_json(&found)?,
+        (true, false) => say(found.totals())?,
+        (true, true) => say_json(&found.truth)?,
+    }
+    let code = report_loss(&tape.name, found.loss);
+    Ok(if found.records == 0 { exit::FAILED } else { code })
+}
+
+pub(crate) fn verify(args: &args::Verify) -> Result<u8, Problem> {
+    let tape = tape_or_stdin(&args.flags, &args.recording)?;
+    let (input, length) = (tape.open()?, tape.bytes());
+    let bar = progress(length);
+    let verdict = verify::verify(bar.wrap_read(input)).map_err(|error| unreadable(&tape.name, &error))?;
+    bar.finish_and_clear();
+    if args.json {
+        say_json(&verdict)?;
+    } else {
+        say(&verdict)?;
+    }
+    Ok(verdict.exit_code())
+}
+
+pub(crate) fn synth(args: &args::Synth) -> Result<u8, Problem> {
+    // The size of a recording of given length is unknown in advance.
+    let bar = args.size.map_or_else(ProgressBar::no_length, progress);
+    let written = write(&args.new.output, args.new.force, |out| {
+        synth::synth(bar.wrap_write(out), &args.options())?;
+        Ok(FileFate::Keep(()))
+    })?;
+    bar.finish_and_clear();
+    if let Written::Broken(code) = written {
+        return Ok(code);
+    }
+    say(format!("📼 {}\n", shown(&args.new.output)))?;
+    Ok(exit::DONE)
+}
+
+pub(super) fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+pub(super) fn valid_user(name: &str) -> Result<String, Problem> {
+    let name = name.trim().trim_start_matches('@').to_owned();
+    if name.is_empty() {
+        return Err(Problem::new(Code::InvalidUsername, "the user name is empty"));
+    }
+    Ok(name)
+}
+
+pub(crate) fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::Io, format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,273 @@
+//! Log of the server, as text or JSON, on stderr or in a rotated file.
+//!
+//! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit in the queue, or
+//! that cannot be written, are counted.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write},
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use livetape_core::{
+    error::{Code, Problem},
+    recording::MAGIC,
+};
+use livetape_engine::log_target::{CLIENTS, TOKENS};
+use livetape_io::files::{append, open_regular};
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{
+    filter::Targets,
+    fmt,
+    layer::{Layer as _, SubscriberExt as _},
+    registry::Registry,
+};
+
+use crate::settings::{Level, Log, LogFormat};
+
+/// Target of lines about a cluster, such as which node owns a channel: that of its crate. Unless a level is
+/// set, they are always logged.
+const CLUSTER: &str = "livetape_cluster";
+
+/// Maximum number of queued lines. Lines beyond it are lost and counted.
+const WAITING_LINES_MAX: usize = 4_096;
+/// Maximum size of a log file before it is rotated, in bytes.
+const FILE_BYTES_MAX: u64 = 10 << 20;
+const OLDER_FILES_MAX: usize = 5;
+
+/// Waits on drop, for about a second at most, until the last lines are written.
+#[derive(Debug)]
+pub struct Guard {
+    worker: Option<WorkerGuard>,
+    /// Whether to report lost lines on stderr at the end; without a file, stderr is what could not be written.
+    has_file: bool,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.worker.take());
+        if self.has_file && lost() > 0 {
+            // A failure to print to stderr cannot be reported.
+            drop(writeln!(io::stderr(), "⚠️ The log is incomplete: {} lines lost", lost()));
+        }
+    }
+}
+
+/// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
+/// too, only errors, [`CLIENTS`], [`TOKENS`] and lines about the cluster go to stderr by default.
+///
+/// # Errors
+/// `io`, if the file cannot be written.
+pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
+    let out: Box<dyn Write + Send> = match &settings.file {
+        None => Box::new(io::stderr()),
+        Some(path) => Box::new(Rotating::open(path, FILE_BYTES_MAX, OLDER_FILES_MAX).map_err(|error| {
+            Problem::new(Code::Io, format!("cannot write the log {}: {error}", path.display()))
+                .hint("choose another --log-file")
+        })?),
+    };
+    let queue = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES_MAX).thread_name("log");
+    let (queue, worker) = queue.finish(LineWriter { out, reported: 0 });
+    // A second start, as in tests, has no effect.
+    drop(DROPPED.set(queue.error_counter()));
+    let level = settings.level.unwrap_or(match (&settings.file, display) {
+        (Some(_), _) => Level::Info,
+        (None, false) => Level::Warn,
+        (None, true) => Level::Error,
+    });
+    let mut filter = filter(level);
+    if settings.level.is_none() {
+        filter = filter.with_target(CLUSTER, LevelFilter::INFO);
+        if display {
+            filter = filter.with_target(CLIENTS, LevelFilter::INFO).with_target(TOKENS, LevelFilter::INFO);
+        }
+    }
+    let lines = fmt::layer().with_writer(queue).with_target(false);
+    let lines = match settings.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+    };
+    drop(tracing::subscriber::set_global_default(Registry::default().with(lines.with_filter(filter))));
+    Ok(Guard { worker: Some(worker), has_file: settings.file.is_some() })
+}
+
+/// Returns a filter for livetape's own lines, because libraries may log secrets.
+fn filter(level: Level) -> Targets {
+    let level = match level {
+        Level::Off => LevelFilter::OFF,
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_target("livetape", level)
+}
+
+/// Number of lines that the queue dropped, for the one log of the process.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+/// Number of lines that could not be written.
+static UNWRITTEN: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of lost lines.
+#[must_use]
+pub fn lost() -> u64 {
+    let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+    UNWRITTEN.load(Ordering::Relaxed).saturating_add(dropped as u64)
+}
+
+/// Writes whole lines. The thread of the queue would ignore failures, so this counts them, and reports lost
+/// lines as soon as it can write again.
+struct LineWriter {
+    out: Box<dyn Write + Send>,
+    /// Number of lost lines that the log has reported.
+    reported: u64,
+}
+
+impl Write for LineWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.out.write_all(escaped(&String::from_utf8_lossy(line)).as_bytes()).is_err() {
+            UNWRITTEN.fetch_add(1, Ordering::Relaxed);
+        } else if lost() > self.reported {
+            self.reported = lost();
+            // With the highest level, so that every filter lets it pass. It goes through the queue too, and
+            // the next report includes it if it is dropped.
+            tracing::error!(total = self.reported, "⚠️ Log lines are missing");
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // After an error, the thread would not end.
+        drop(self.out.flush());
+        Ok(())
+    }
+}
+
+/// Escapes control characters, line breaks and characters that change the direction of text, so that values of
+/// others cannot imitate lines. In JSON, such characters are only in strings, where this escape is valid.
+fn escaped(line: &str) -> String {
+    let mut escaped = String::with_capacity(line.len());
+    for c in line.trim_end_matches('\n').chars() {
+        if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.push('\n');
+    escaped
+}
+
+/// A file that is rotated when it is full.
+struct Rotating {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    bytes_max: u64,
+    /// Number of older files to keep, at least one.
+    kept: usize,
+}
+
+impl Rotating {
+    fn open(path: &Path, bytes_max: u64, kept: usize) -> io::Result<Self> {
+        refuse_recording(path)?;
+        let file = append(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, length, bytes_max, kept })
+    }
+
+    fn older(&self, number: usize) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..self.kept).rev() {
+            if self.older(number).exists() {
+                fs::rename(self.older(number), self.older(number + 1))?;
+            }
+        }
+        fs::rename(&self.path, self.older(1))?;
+        self.file = append(&self.path)?;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+/// Rejects a recording, which a log would damage. Devices and pipes are not read.
+fn refuse_recording(path: &Path) -> io::Result<()> {
+    let Ok(file) = open_regular(path) else { return Ok(()) };
+    let mut start = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    if start == MAGIC { Err(io::Error::other("the file is a recording")) } else { Ok(()) }
+}
+
+impl Write for Rotating {
+    /// Writes a whole line, to this file or the next.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.length > 0 && self.length + line.len() as u64 > self.bytes_max {
+            self.rotate()?;
+        }
+        self.file.write_all(line)?;
+        self.length += line.len() as u64;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let line = "✅ not\na line\u{1b}[2J\r\u{202e}\"x\" \u{85}\n";
+        let expected = "✅ not\\u000aa line\\u001b[2J\\u000d\\u202e\"x\" \\u0085\n";
+        assert_eq!(escaped(line), expected);
+    }
+
+    #[test]
+    fn a_recording_is_not_used_as_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("show.bin");
+        for recording in [&MAGIC[..], livetape_engine::demo::DEMO_BYTES] {
+            fs::write(&path, recording).unwrap();
+            let error = Rotating::open(&path, 10, 2).err().unwrap();
+            assert_eq!(error.to_string(), "the file is a recording");
+            assert!(fs::read(&path).unwrap() == recording);
+        }
+        // Neither of these is a recording.
+        for other in [&b""[..], &MAGIC[..7], b"a log\n"] {
+            fs::write(&path, other).unwrap();
+            Rotating::open(&path, 10, 2).unwrap();
+        }
+    }
+
+    #[test]
+    fn full_files_are_rotated_and_the_oldest_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.log");
+        let mut log = Rotating::open(&path, 10, 2).unwrap();
+        for line in ["first\n", "second\n", "third\n", "4\n", "fifth\n", "a line longer than a file\n"] {
+            log.write_all(line.as_bytes()).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
+        assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\n"));
+        assert_eq!(read("x.log.1").as_deref(), Some("fifth\n"));
+        assert_eq!(read("x.log.2").as_deref(), Some("third\n4\n"));
+        assert_eq!(read("x.log.3"), None);
+        let mut again = Rotating::open(&path, 1_000, 2).unwrap();
+        again.write_all(b"appended\n").unwrap();
+        assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\nappended\n"));
+    }
+}
