@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use livetape_cases::slack::Slack;
 use livetape_core::error::{Code, Problem};
 use livetape_io::clock;
 use tokio::{
@@ -61,13 +60,14 @@ impl Meter {
         Self { at, last }
     }
 
-    /// Adds the time for which it waited for a processor since the last reading, and returns that for which it used
-    /// one.
-    pub(super) fn read(&mut self, now: Instant, work: Work, slack: &Slack) -> Duration {
+    /// Returns the work since the last reading.
+    pub(super) fn read(&mut self, now: Instant, work: Work) -> Work {
         let before = std::mem::replace(self, Self { at: now, last: work });
-        // Several processes may have waited at once.
-        slack.add(work.waited.saturating_sub(before.last.waited).min(now - before.at));
-        work.used.saturating_sub(before.last.used)
+        Work {
+            used: work.used.saturating_sub(before.last.used),
+            // Several processes may have waited at once.
+            waited: work.waited.saturating_sub(before.last.waited).min(now - before.at),
+        }
     }
 }
 

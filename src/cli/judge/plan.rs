@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsString,
     path::Path,
-    sync::{Arc, OnceLock, mpsc},
+    sync::{Arc, OnceLock, atomic::AtomicU64, mpsc},
     thread,
 };
 
@@ -53,6 +53,8 @@ pub(super) struct Plan {
     /// How the command gives its verdict, once it is known.
     pub(super) manner: OnceLock<Manner>,
     pub(super) whole_shows: WholeShows,
+    /// For how long all commands together have waited for a processor, in milliseconds.
+    pub(super) waited_ms: AtomicU64,
     /// Cancelled when the user wants to stop.
     pub(super) stop: CancellationToken,
 }
@@ -95,6 +97,7 @@ impl Plan {
             arguments: arguments(conditions, &command),
             manner: OnceLock::new(),
             whole_shows: WholeShows::start()?,
+            waited_ms: AtomicU64::default(),
             stop: stop_at_signal(),
             recording: recording.to_string_lossy().into_owned(),
             command,

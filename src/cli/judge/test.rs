@@ -1,6 +1,13 @@
 //! `livetape test`: runs a command in every case, and reports whether it was right.
 
-use std::{collections::VecDeque, env, fs, io::Write as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    env, fs,
+    io::Write as _,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use livetape_cases::{
     report::{self, Outcome, PLAIN, Verdict},
@@ -10,7 +17,10 @@ use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::{demo::DEMO, source::Tape};
 use livetape_io::clock;
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     plan::{Manner, Plan, check_output},
@@ -22,6 +32,8 @@ use crate::cli::{
     process::output::{self, Written, complain, report_loss, say, say_json, say_lines, shown, warn, write},
 };
 
+/// Time between two looks at how many commands wait for a processor.
+const CROWD_LOOK: Duration = Duration::from_secs(1);
 /// Number of rooms beside each command that computes: a show at a finite speed is mostly waiting.
 const ROOMS_A_JOB: usize = 4;
 
@@ -160,14 +172,26 @@ impl Session {
                 Suite::Room => jobs * ROOMS_A_JOB,
             };
         }
+        let mut crowd = Crowd::new(clock::now(), jobs);
         loop {
             while running.len() < jobs + waiting
-                && let Some(case) = cases.pop_front().filter(|_| !self.plan.stop.is_cancelled())
+                && !cases.is_empty()
+                && !self.plan.stop.is_cancelled()
+                && (running.len() < jobs || crowd.admits())
+                && let Some(case) = cases.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
                 running.spawn(async move { plan.run(case, plan.tape.clone(), Patience::FULL).await });
             }
-            let Some(ran) = running.join_next().await else { return Ok(self.outcomes) };
+            let ran = tokio::select! { biased;
+                ran = running.join_next() => ran,
+                () = sleep_until(crowd.next_look()) => {
+                    crowd.look(clock::now(), self.plan.waited_ms.load(Ordering::Relaxed));
+                    continue;
+                }
+            };
+            let Some(ran) = ran else { return Ok(self.outcomes) };
+            crowd.leave();
             let ran = ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
             ran.map_or(Ok(()), |ran| self.add(ran.outcome))?;
         }
@@ -202,6 +226,48 @@ impl Session {
     }
 }
 
+/// Decides whether another command may start beside those that compute: on a busy machine, most of its own time limits
+/// would pass while it waits for a processor.
+struct Crowd {
+    at: Instant,
+    waited_ms: u64,
+    jobs: usize,
+    /// Number of commands that may start before the next look.
+    admitted: usize,
+    /// Whether fewer than `jobs` commands waited for a processor at the last look, on average since the one before.
+    is_calm: bool,
+}
+
+impl Crowd {
+    fn new(at: Instant, jobs: usize) -> Self {
+        Self { at, waited_ms: 0, jobs, admitted: jobs, is_calm: true }
+    }
+
+    fn next_look(&self) -> Instant {
+        self.at + CROWD_LOOK
+    }
+
+    /// Takes for how long all commands together have waited for a processor.
+    fn look(&mut self, now: Instant, waited_ms: u64) {
+        let waited = Duration::from_millis(waited_ms.saturating_sub(self.waited_ms));
+        self.is_calm = waited.as_secs_f64() < (now - self.at).as_secs_f64() * self.jobs as f64;
+        self.admitted = if self.is_calm { self.jobs } else { 0 };
+        (self.at, self.waited_ms) = (now, waited_ms);
+    }
+
+    /// Whether another one may start, which is counted.
+    fn admits(&mut self) -> bool {
+        let is_admitted = self.admitted > 0;
+        self.admitted = self.admitted.saturating_sub(1);
+        is_admitted
+    }
+
+    /// One has ended: another takes its place, unless the machine is busy.
+    fn leave(&mut self) {
+        self.admitted += usize::from(self.is_calm);
+    }
+}
+
 /// Prints annotations, and writes a summary, if GitHub Actions runs this.
 fn for_github(outcomes: &[Outcome]) -> Result<(), Problem> {
     if env::var_os("GITHUB_ACTIONS").is_none() {
@@ -219,4 +285,29 @@ fn for_github(outcomes: &[Outcome]) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_machine_gets_no_more_commands() {
+        let start = clock::now();
+        let at = |secs| start + Duration::from_secs(secs);
+        let mut crowd = Crowd::new(start, 2);
+        assert!(
+            crowd.admits() && crowd.admits() && !crowd.admits(),
+            "nothing is known before the first look"
+        );
+        crowd.look(at(1), 1_900);
+        assert!(crowd.admits() && crowd.admits() && !crowd.admits());
+        crowd.leave();
+        assert!(crowd.admits() && !crowd.admits(), "in the place of another");
+        crowd.look(at(2), 1_900 + 2_000);
+        crowd.leave();
+        assert!(!crowd.admits(), "two waited all the time");
+        crowd.look(at(4), 1_900 + 2_000 + 3_999);
+        assert!(crowd.admits());
+    }
 }

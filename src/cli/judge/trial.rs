@@ -5,7 +5,7 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -33,7 +33,7 @@ use tokio::{
 };
 
 use super::{
-    child::{Child, Folder, Meter, Start, exit_code, was_terminated},
+    child::{Child, Folder, Meter, Start, Work, exit_code, was_terminated},
     plan::{Manner, Plan},
     watch::{Patience, Still, Watch},
 };
@@ -312,7 +312,7 @@ impl<V: Venue> Trial<'_, V> {
                 failure = &mut late => return Ok(Over::Late(failure)),
                 () = sleep_until(clock::now() + METER_LOOK) => {}
             }
-            meter.read(clock::now(), child.work(), self.venue.slack());
+            self.note(meter.read(clock::now(), child.work()));
         }
     }
 
@@ -329,8 +329,8 @@ impl<V: Venue> Trial<'_, V> {
             let now = clock::now();
             let is_due = watch.is_due(now);
             if is_due {
-                let used = meter.read(now, child.work(), slack);
-                watch.works(now, used, slack.total());
+                let work = self.note(meter.read(now, child.work()));
+                watch.works(now, work.used, slack.total());
             }
             if watch.is_unfinished(now, self.patience()) {
                 continue;
@@ -349,6 +349,14 @@ impl<V: Venue> Trial<'_, V> {
         let has_result = self.has_result();
         child.stop(Signal::Terminate);
         Ok(Ended { status: waited(child.wait().await)?, itself: false, has_result, still })
+    }
+
+    /// Notes for how long the command waited for a processor.
+    fn note(&self, work: Work) -> Work {
+        self.venue.slack().add(work.waited);
+        let waited = work.waited.as_millis().try_into().unwrap_or(u64::MAX);
+        self.plan.waited_ms.fetch_add(waited, Ordering::Relaxed);
+        work
     }
 
     /// Time for which numbers that are right are watched.
