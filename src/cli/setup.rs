@@ -21,7 +21,7 @@ use super::{
     process::output::{FileFate, Written, cannot_write, complain, say, warn, write},
     serve::{
         cluster,
-        mock::{open_ca, quoted},
+        proxied::{open_ca, quoted},
     },
 };
 use crate::settings::{self, Settings};

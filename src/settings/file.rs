@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::Range, path::Path};
 
-use livetape_core::{nearest, secret::Secret, token::check};
+use livetape_core::{nearest, token::check};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -10,7 +10,7 @@ use toml::{
 
 use super::{
     table::{KEYS, Key, SECTIONS, Settings},
-    value::Form,
+    value::{Form, Token},
 };
 
 /// Hint for values that look like a number or a date at first.
@@ -239,15 +239,4 @@ fn read_token(item: &Cell<'_>, faults: &mut Vec<Fault>) -> Token {
         }
     }
     token
-}
-
-/// A client of `/ws/{token}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Token {
-    pub token: Secret,
-    pub name: String,
-    /// TikTok user whose room the token opens.
-    pub user: Option<String>,
-    /// Recording that `/ws/test/{token}` plays.
-    pub recording: Option<String>,
 }

@@ -19,7 +19,7 @@ use std::{
 };
 
 pub use check::{TOKEN_HINT, is_token};
-pub use file::{Fault, Token};
+pub use file::Fault;
 use livetape_core::error::{Code, Problem};
 use livetape_engine::recorder::FOLDER;
 pub use show::{documentation, example, show};
@@ -27,7 +27,7 @@ pub use table::{
     Cluster, Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Tikfinity,
     Watch,
 };
-pub use value::{Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm};
+pub use value::{Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm, Token};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";

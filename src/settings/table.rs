@@ -8,9 +8,8 @@ use std::{ffi::OsStr, path::PathBuf, time::Duration};
 use livetape_core::{host::HostPort, pace::Speed, retry, secret::Secret};
 use livetape_engine::recorder::{Rotate, SYNC_EVERY, Sync};
 
-use super::{
-    file::Token,
-    value::{Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm, Value},
+use super::value::{
+    Address, Bytes, Form, Laps, Level, Listen, LogFormat, NatsUrls, ServerUrl, SignForm, Token, Value,
 };
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation

@@ -556,6 +556,17 @@ impl Value for NatsUrls {
     }
 }
 
+/// A client of `/ws/{token}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    pub token: Secret,
+    pub name: String,
+    /// TikTok user whose room the token opens.
+    pub user: Option<String>,
+    /// Recording that `/ws/test/{token}` plays.
+    pub recording: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Maximum length of a file, in lines. A file is about a single noun.
-const LINES_MAX: usize = 600;
+const LINES_MAX: usize = 800;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,20 +1,21 @@
 //! What a command said, in its output or in its result file, compared with the truth.
 
-mod number;
 mod output;
-mod result;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use livetape_core::{
     error::{Code, Problem},
     nearest,
     truth::Truth,
 };
-pub use output::{LAST_LINES, Output, Stream};
-pub use result::{RESULT_BYTES_MAX, parse_result};
+use serde_json::{Map, Value};
 
 use crate::report::{Failure, clean, quoted};
+
+pub use self::output::{LAST_LINES, Output, Stream};
 
 /// The only total that is a word.
 pub const TOP_GIFTER: &str = "top_gifter";
@@ -164,14 +165,14 @@ impl Expectation {
             let shown = self.before.clone();
             return line.contains(&shown).then(|| Match { value: String::new(), shown });
         };
-        let line = &number::with_ascii_digits(line);
+        let line = &with_ascii_digits(line);
         if self.before.is_empty() {
             return self.find_token(name, line);
         }
         let places = || line.rmatch_indices(&self.before).map(|(at, before)| &line[at + before.len()..]);
         // A picture before the value does not belong to it.
         let is_before =
-            |c: char| c.is_whitespace() || !(c.is_ascii() || c.is_alphanumeric() || c == number::MINUS_SIGN);
+            |c: char| c.is_whitespace() || !(c.is_ascii() || c.is_alphanumeric() || c == MINUS_SIGN);
         let value = places().find_map(|rest| self.value(name, rest.trim_start_matches(is_before)));
         let value = value.or_else(|| {
             let rest = places().find(|rest| rest.contains(&self.after))?;
@@ -227,7 +228,7 @@ fn bad(message: &str, hint: &str) -> Problem {
 /// Returns the values at the start of a text with their lengths in bytes, the longest first.
 fn tokens(name: &Name, text: &str) -> Vec<(usize, String)> {
     if !name.is_word() {
-        return number::readings(text);
+        return readings(text);
     }
     let id = text.strip_prefix('@').unwrap_or(text);
     let id = &id[..id.find(|c| !is_of_word(c)).unwrap_or(id.len())];
@@ -351,5 +352,138 @@ fn quoted_word(name: &Name, value: &str) -> String {
     if name.is_word() { format!("\"{value}\"") } else { value.to_owned() }
 }
 
-#[cfg(test)]
-mod tests;
+/// Separators of groups of three digits in the locales of JavaScript, Python and Rust.
+const SEPARATORS: [char; 9] = [',', '\'', '_', '.', ' ', '\u{a0}', '\u{202f}', '\u{2009}', '\u{2019}'];
+/// The minus sign of mathematics: programs print it or a hyphen.
+const MINUS_SIGN: char = '\u{2212}';
+const MINUS: [char; 2] = ['-', MINUS_SIGN];
+/// The zeros of other digits: Arabic, Persian, Devanagari, Bengali, Thai and full-width.
+const ZEROS: [char; 6] = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ff10}'];
+
+/// Replaces digits and separators of other scripts.
+fn with_ascii_digits(text: &str) -> Cow<'_, str> {
+    let replaced = |c: char| match c {
+        '\u{66c}' => Some(','),
+        '\u{66b}' => Some('.'),
+        c => ZEROS.into_iter().find_map(|zero| {
+            let digit = u32::from(c).checked_sub(zero.into())?;
+            char::from_digit(digit, 10)
+        }),
+    };
+    if text.is_ascii() || !text.contains(|c| replaced(c).is_some()) {
+        return text.into();
+    }
+    text.chars().map(|c| replaced(c).unwrap_or(c)).collect::<String>().into()
+}
+
+/// Returns the readings of the number at the start of a text, with their lengths in bytes, the longest first:
+/// `1,234` can be read as 1234 or as 1. A fraction of zeros is dropped, and another one kept. A single `.` and
+/// three digits are a group, because all numbers are whole, unless the digits are zeros.
+fn readings(text: &str) -> Vec<(usize, String)> {
+    let unsigned = text.strip_prefix(MINUS).or_else(|| text.strip_prefix('+')).unwrap_or(text);
+    let (signed, first) = (text.len() - unsigned.len(), digits(unsigned));
+    if first == 0 {
+        return Vec::new();
+    }
+    let (whole, is_dotted) = grouped(unsigned, first);
+    let fraction = |whole: usize| match unsigned[whole..].strip_prefix('.').map(digits) {
+        Some(digits) if digits > 0 => whole + 1 + digits,
+        _ => whole,
+    };
+    let mut ends = vec![(whole, if is_dotted { whole } else { fraction(whole) })];
+    ends.extend([(whole, whole), (first, fraction(first)), (first, first)]);
+    ends.dedup();
+    let is_negative = text.starts_with(MINUS);
+    let reading = |(whole, end): (usize, usize)| {
+        let fraction = unsigned[whole..end].trim_end_matches('0').trim_end_matches('.');
+        (signed + end, value(is_negative, &unsigned[..whole], fraction))
+    };
+    ends.into_iter().map(reading).collect()
+}
+
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
+/// Returns the length of the whole number with its groups, and whether dots separate them. `first` is the
+/// number of its first digits.
+fn grouped(text: &str, first: usize) -> (usize, bool) {
+    let separator = text[first..].chars().next().filter(|c| SEPARATORS.contains(c));
+    let Some(separator) = separator.filter(|_| first <= 3 && !text.starts_with('0')) else {
+        return (first, false);
+    };
+    // The last group has three digits; in India, all others have two.
+    let group = |from: usize, length: usize| {
+        let rest = text[from..].strip_prefix(separator).filter(|rest| digits(rest) == length)?;
+        Some(text.len() - rest.len() + length)
+    };
+    let mut end = first;
+    while let Some(next) = group(end, 3) {
+        end = next;
+    }
+    let mut indian = first;
+    while separator == ','
+        && first <= 2
+        && let Some(next) = group(indian, 2)
+    {
+        indian = next;
+    }
+    if indian > first {
+        end = group(indian, 3).unwrap_or(first);
+    }
+    let is_dotted = separator == '.';
+    if is_dotted && text[first..end] == *".000" { (first, false) } else { (end, is_dotted && end > first) }
+}
+
+fn value(is_negative: bool, whole: &str, fraction: &str) -> String {
+    let digits = whole.replace(|c: char| !c.is_ascii_digit(), "");
+    let digits = digits.trim_start_matches('0');
+    let digits = if digits.is_empty() { "0" } else { digits };
+    let sign = if is_negative && (digits, fraction) != ("0", "") { "-" } else { "" };
+    format!("{sign}{digits}{fraction}")
+}
+
+pub const RESULT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Parses the file `LIVETAPE_RESULT`: an object such as `{"diamonds":114,"diamonds.alice":37,"chats":67}`. Values
+/// are numbers, but `top_gifter` is a string.
+///
+/// # Errors
+/// A failure's message, if the file is too large, is not such an object, or has an unknown name or a value of the wrong type.
+pub fn parse_result(bytes: &[u8]) -> Result<Vec<Said>, String> {
+    if bytes.len() > RESULT_BYTES_MAX {
+        return Err(format!(
+            "wrote a LIVETAPE_RESULT of {} bytes; the maximum is {RESULT_BYTES_MAX}",
+            bytes.len()
+        ));
+    }
+    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let object: Map<String, Value> = serde_json::from_slice(json)
+        .map_err(|error| format!("wrote a LIVETAPE_RESULT that is not a JSON object: {error}"))?;
+    if object.is_empty() {
+        return Err("wrote a LIVETAPE_RESULT without numbers".to_owned());
+    }
+    object.into_iter().map(|(name, value)| said(&name, &value)).collect()
+}
+
+fn said(name: &str, value: &Value) -> Result<Said, String> {
+    let name = Name::parse(name).map_err(|problem| {
+        format!("wrote a LIVETAPE_RESULT with an {}: {}", problem.message, problem.hint)
+    })?;
+    let text = match value {
+        Value::Number(number) if !name.is_word() => Some(whole(number)),
+        Value::String(word) if name.is_word() => Some(word.clone()),
+        _ => None,
+    };
+    let kind = if name.is_word() { "string" } else { "number" };
+    let wrong = || format!("wrote a LIVETAPE_RESULT whose {} is not a {kind}", quoted(name.as_str()));
+    Ok(Said { value: text.ok_or_else(wrong)?, name })
+}
+
+/// Returns a number in decimal: 114.0 as `114`.
+fn whole(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
+        Some(float) => format!("{:.0}", float + 0.0),
+        None => number.to_string(),
+    }
+}

@@ -3,16 +3,14 @@
 //! Most texts come from a command or from a recording. Reports leave out control characters, and characters
 //! that change the direction of text.
 
-mod ci;
-mod junit;
+#[cfg(test)]
+mod tests;
 
-use std::{collections::BTreeMap, iter, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, iter, time::Duration};
 
 use livetape_core::terminal::printable;
 use serde_json::{Value, json};
 
-pub use self::ci::{annotations, step_summary};
-pub use self::junit::junit;
 use crate::library::Library;
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
@@ -398,5 +396,111 @@ impl Counts {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Formats an annotation for each failed case, one a line; one for all if every case failed in the same way.
+#[must_use]
+pub fn annotations(outcomes: &[Outcome]) -> String {
+    if let Some(first) = same_failure(outcomes) {
+        return annotation(ALIKE, first);
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Failed);
+    failed.map(|outcome| annotation(outcome.case, outcome)).collect()
+}
+
+fn annotation(title: &str, outcome: &Outcome) -> String {
+    let again = format!("again: {}", outcome.again);
+    let lines = outcome.failures.iter().flat_map(Failure::lines).chain([again]);
+    let text = Vec::from_iter(lines).join("\n");
+    let title = of_command(&format!("livetape test: {title}")).replace(':', "%3A").replace(',', "%2C");
+    format!("::error title={title}::{}\n", of_command(&text))
+}
+
+/// Escapes a text for a workflow command.
+fn of_command(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Formats the outcomes as a Markdown table.
+#[must_use]
+pub fn step_summary(outcomes: &[Outcome]) -> String {
+    let rows = outcomes.iter().map(|outcome| {
+        let verdict = match &outcome.verdict {
+            Verdict::Passed => "✅ passed".to_owned(),
+            Verdict::Failed => "❌ failed".to_owned(),
+            Verdict::Skipped(reason) => format!("⏭️ skipped: {}", cell(&clean(reason))),
+        };
+        let failures =
+            Vec::from_iter(outcome.failures.iter().flat_map(Failure::lines).map(|line| cell(&line)));
+        let (case, seconds) = (cell(outcome.case), outcome.took.as_secs_f64());
+        format!("| {case} | {verdict} | {seconds:.1} s | {} |\n", failures.join("<br>"))
+    });
+    format!("| Case | Verdict | Time | Failures |\n|---|---|---:|---|\n{}", String::from_iter(rows))
+}
+
+/// Escapes a line for a cell: what could be Markdown, HTML, a link or a mention becomes an entity.
+fn cell(line: &str) -> String {
+    let is_plain = |c: char| !c.is_ascii_punctuation() || matches!(c, ',' | '-' | '(' | ')' | '\'' | '"');
+    let entity = |c: char| if is_plain(c) { c.to_string() } else { format!("&#{};", u32::from(c)) };
+    line.chars().map(entity).collect()
+}
+
+const SUITE: &str = "livetape test";
+
+/// `took` is the time of all cases together.
+#[must_use]
+pub fn junit(outcomes: &[Outcome], took: Duration) -> String {
+    let Counts { failed, skipped, .. } = Counts::of(outcomes);
+    let (tests, time) = (outcomes.len(), took.as_secs_f64());
+    let counts = format!(
+        r#"name="{SUITE}" tests="{tests}" failures="{failed}" errors="0" skipped="{skipped}" time="{time:.3}""#
+    );
+    let cases = String::from_iter(outcomes.iter().map(case));
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n<testsuite {counts}>\n{cases}</testsuite>\n</testsuites>\n"
+    )
+}
+
+fn case(outcome: &Outcome) -> String {
+    let (name, time) = (escaped(outcome.case), outcome.took.as_secs_f64());
+    let verdict = match &outcome.verdict {
+        Verdict::Passed => String::new(),
+        Verdict::Skipped(reason) => format!("<skipped message=\"{}\"/>\n", escaped(&clean(reason))),
+        Verdict::Failed => failure(outcome),
+    };
+    let output =
+        String::from_iter(outcome.output.iter().map(|line| escaped(&clean(line)).into_owned() + "\n"));
+    let output = if output.is_empty() { output } else { format!("<system-out>{output}</system-out>\n") };
+    format!(
+        "<testcase classname=\"{SUITE}\" name=\"{name}\" time=\"{time:.3}\">\n{verdict}{output}</testcase>\n"
+    )
+}
+
+/// Returns one element for all failures of a case: many programs read no more.
+fn failure(outcome: &Outcome) -> String {
+    let lines = Vec::from_iter(outcome.failures.iter().flat_map(Failure::lines));
+    let message = lines.first().map(String::as_str).unwrap_or_default();
+    let kind = outcome.failures.first().map(|failure| failure.diagnosis.unwrap_or(&failure.what));
+    let (message, kind) = (escaped(message), clean(kind.unwrap_or_default()));
+    let text = format!("{}\nagain: {}", lines.join("\n"), outcome.again);
+    format!("<failure message=\"{message}\" type=\"{}\">{}</failure>\n", escaped(&kind), escaped(&text))
+}
+
+/// Escapes a text for content and attributes, and leaves out the two characters that XML forbids besides control
+/// characters.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'', '\u{fffe}', '\u{ffff}']) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&apos;"),
+            '\u{fffe}' | '\u{ffff}' => {}
+            _ => escaped.push(c),
+        }
+    }
+    escaped.into()
+}

@@ -7,7 +7,7 @@ use livetape_core::recording::{
     records::{ConnOpen, Gap, Header, Marker},
 };
 
-use super::{
+use crate::{
     edit::{Error, find_marker, mark},
     info::info,
     scrub::Auditor,

@@ -1,4 +1,4 @@
-//! Formats numbers, times and untrusted texts for a terminal.
+//! Formats numbers, times, bars and untrusted texts for a terminal.
 
 use std::time::Duration;
 
@@ -55,6 +55,14 @@ fn is_harmless(c: char) -> bool {
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Returns a bar for each count. Counts above 0 are always visible.
+pub(super) fn bars(counts: &[u64]) -> String {
+    const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let highest = u128::from(counts.iter().copied().max().unwrap_or(0).max(1));
+    let bar = |&count: &u64| BARS[usize::try_from((u128::from(count) * 8).div_ceil(highest)).unwrap_or(8)];
+    counts.iter().map(bar).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +84,11 @@ mod tests {
         assert_eq!(printable("a\x1b[2Jb\u{202e}c", 80), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(printable("日本語です", 7), "日本語…");
         assert_eq!(printable("host_078", 8), "host_078");
+    }
+
+    #[test]
+    fn small_counts_are_visible_and_zero_is_not() {
+        assert_eq!(bars(&[0, 1, 50, 100, u64::MAX >> 1]), " ▁▁▁█");
+        assert_eq!(bars(&[0, 0]), "  ");
     }
 }

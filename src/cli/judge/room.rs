@@ -39,7 +39,7 @@ use super::{
     watch::Patience,
 };
 use crate::{
-    cli::serve::mock::{BY_VARIABLES, Fronts},
+    cli::serve::proxied::{BY_VARIABLES, Fronts},
     settings::{self, Listen},
 };
 

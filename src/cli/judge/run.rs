@@ -32,7 +32,8 @@ use crate::{
             signals::{Action, Ending, Signal, Signals},
         },
         serve::{
-            mock::{self, BY_VARIABLES, Fronts},
+            mock,
+            proxied::{BY_VARIABLES, Fronts},
             stage::{Bound, Ready, Stage},
         },
     },

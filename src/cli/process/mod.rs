@@ -3,3 +3,4 @@
 pub(super) mod display;
 pub(super) mod output;
 pub(super) mod signals;
+mod stderr;

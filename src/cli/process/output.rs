@@ -22,6 +22,8 @@ use terminal_size::{Width, terminal_size_of};
 
 use super::signals;
 
+pub(crate) use super::stderr::warn;
+
 /// Reason for an incomplete file.
 pub(crate) enum Failure {
     /// It cannot be created: no file is left behind.
@@ -251,11 +253,6 @@ pub(crate) fn file_problem(error: &files::Error) -> Problem {
         | files::Error::Other { .. } => Code::Io,
     };
     Problem::new(code, error).hint(error.hint())
-}
-
-/// Prints to stderr, ignoring failures, which cannot be reported.
-pub(crate) fn warn(text: impl fmt::Display) {
-    drop(writeln!(io::stderr(), "{text}"));
 }
 
 /// Number of SIGXFSZ on every supported system.

@@ -3,5 +3,6 @@
 pub(super) mod cluster;
 pub(super) mod live;
 pub(super) mod mock;
+pub(super) mod proxied;
 pub(super) mod record;
 pub(super) mod stage;

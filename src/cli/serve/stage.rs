@@ -33,7 +33,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use super::mock::Fronts;
+use super::proxied::Fronts;
 use crate::{
     cli::{
         args::{self, Lifecycle},

@@ -1,7 +1,6 @@
 //! Changes of shows: each is a function from recorded items to recorded items.
 
 mod batches;
-mod decode;
 mod gifts;
 mod node;
 mod people;
@@ -11,11 +10,18 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 
-pub use decode::{counted, counted_with_repeats, events_of, truth_of, truth_with_repeats};
-use livetape_core::recording::Item;
-pub(crate) use pieces::{Piece, pieces};
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    event::Event,
+    recording::Item,
+    truth::{Added, Tally, Truth},
+};
+
+use crate::mistakes::SlimEvent;
+
+pub(crate) use self::pieces::{Piece, pieces};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -67,4 +73,69 @@ fn in_order(mut items: Vec<Item>) -> Vec<Item> {
         item.offset = last;
     }
     items
+}
+
+/// Decodes items as a replay does, and passes each event to `take`. Returns the decoder at the end, after
+/// `disconnected`.
+fn decode(items: impl IntoIterator<Item = impl Borrow<Item>>, take: impl FnMut(Event)) -> Decoder {
+    decode_with(true, items, take)
+}
+
+fn decode_with(
+    dedup: bool,
+    items: impl IntoIterator<Item = impl Borrow<Item>>,
+    mut take: impl FnMut(Event),
+) -> Decoder {
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup });
+    let mut last = Duration::ZERO;
+    for item in items {
+        let item = item.borrow();
+        last = last.max(item.offset);
+        decoder.handle(item);
+        decoder.take_events().for_each(&mut take);
+    }
+    decoder.flush(last);
+    decoder.disconnect(last, "recording_ended");
+    decoder.take_events().for_each(take);
+    decoder
+}
+
+/// Returns the events that a replay broadcasts, in its first generation.
+#[must_use]
+pub fn events_of(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<Event> {
+    let mut events = Vec::new();
+    decode(items, |event| events.push(event));
+    events
+}
+
+/// Returns what a client should have counted after a replay.
+#[must_use]
+pub fn truth_of(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Truth {
+    let mut tally = Tally::default();
+    decode(items, |event| tally.add(&Added::by(&event)));
+    tally.truth()
+}
+
+/// Returns what clients count by in the events of a replay.
+#[must_use]
+pub fn counted(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<SlimEvent> {
+    let mut events = Vec::new();
+    decode(items, |event| events.push(SlimEvent::of(&event)));
+    events
+}
+
+/// Like [`counted`], but with messages that were sent before.
+#[must_use]
+pub fn counted_with_repeats(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Vec<SlimEvent> {
+    let mut events = Vec::new();
+    decode_with(false, items, |event| events.push(SlimEvent::of(&event)));
+    events
+}
+
+/// Like [`truth_of`], but messages that were sent again count again.
+#[must_use]
+pub fn truth_with_repeats(items: impl IntoIterator<Item = impl Borrow<Item>>) -> Truth {
+    let mut tally = Tally::default();
+    decode_with(false, items, |event| tally.add(&Added::by(&event)));
+    tally.truth()
 }

@@ -14,7 +14,7 @@ use livetape_core::{
 };
 use smol_str::SmolStr;
 
-use super::{decode::decode, *};
+use super::{decode, *};
 use crate::table::FEED;
 
 const DEMO: &[u8] = include_bytes!("../../../../recordings/demo.bin");

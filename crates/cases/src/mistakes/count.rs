@@ -11,7 +11,7 @@ use livetape_core::{
 };
 use smol_str::{SmolStr, format_smolstr};
 
-use super::slim::{Details, SlimEvent};
+use super::{Details, SlimEvent};
 
 /// `giftType` of gifts that can be sent in streaks.
 const STREAKABLE: i32 = 1;

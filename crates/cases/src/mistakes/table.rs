@@ -3,12 +3,11 @@
 use livetape_core::truth::What;
 
 use super::{
-    Show,
+    Details, Show,
     count::{
         Counted, Memory, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price,
         rise, rounded, sent_by, short, social, streak, viewers, without_streak, without_user,
     },
-    slim::Details,
 };
 use crate::report::PLAIN;
 

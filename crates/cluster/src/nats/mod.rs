@@ -4,10 +4,8 @@
 //! JetStream, [`node`] the task between the member, the hub and the channel. [`orders`] passes orders to the
 //! owner, wherever it is, [`report`] shows every node what the others are doing, and [`claims`] are what one node may have at a time.
 
-mod access;
 mod channels;
 mod claims;
-mod command;
 mod doctor;
 mod node;
 mod options;
@@ -69,11 +67,11 @@ impl Cluster {
     pub async fn connect(options: Options) -> Result<Self, Problem> {
         let link = options.connect().await?;
         doctor::message_size(&link)?;
-        access::check(&link, &options.cluster).await?;
+        doctor::check(&link, &options.cluster).await?;
         let store = Store::new(link.client.clone(), &options);
         let ensured = store.ensure().await;
         // The reason why JetStream does not answer, if NATS gave it after the check.
-        access::first_denied(&link.denied)?;
+        doctor::first_denied(&link.denied)?;
         ensured?;
         Ok(Self { options, link, store })
     }
@@ -114,7 +112,7 @@ impl Cluster {
         router.serve().await?;
         tokio::spawn(router.route(from_here));
         let pause = store.read_pause(START_TIME).await;
-        access::first_denied(&link.denied)?;
+        doctor::first_denied(&link.denied)?;
         if let Some(pause) = pause? {
             control.limit().learn(&pause);
         }
@@ -130,10 +128,10 @@ impl Cluster {
         let (denied, denied_later) = (link.denied.clone(), link.denied);
         let ready = Box::pin(async move {
             tokio::select! { biased;
-                () = access::denied(denied.clone()) => {}
+                () = doctor::denied(denied.clone()) => {}
                 ready = ready(has_stream, within) => ready?,
             }
-            access::first_denied(&denied)
+            doctor::first_denied(&denied)
         });
         let (_, always) = watch::channel(true);
         let shutdown = control.shutdown().clone();
@@ -173,10 +171,10 @@ async fn serve(
 /// Waits for what NATS denies; forever, if that is nothing. On a busy machine, the client may tell it after
 /// the check.
 async fn denied_at_start(denied: options::Denied) -> Result<(), Problem> {
-    if timeout(START_TIME, access::denied(denied.clone())).await.is_err() {
+    if timeout(START_TIME, doctor::denied(denied.clone())).await.is_err() {
         std::future::pending::<()>().await;
     }
-    access::first_denied(&denied)
+    doctor::first_denied(&denied)
 }
 
 async fn ready(mut has_stream: watch::Receiver<bool>, within: Duration) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ use livetape_core::{
 };
 use serde::Serialize;
 
-use super::{Error, Source, finish, source::is_of_the_file, write_loss};
+use super::{Error, Source, finish, is_of_the_file, write_loss};
 use crate::text::{clock, count};
 
 /// Maximum number of markers to list if the requested one is not found.

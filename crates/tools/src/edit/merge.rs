@@ -16,7 +16,7 @@ use livetape_core::recording::{
 };
 use serde::Serialize;
 
-use super::{Error, Source, finish, source::is_of_the_file, write_loss};
+use super::{Error, Source, finish, is_of_the_file, write_loss};
 use crate::text::{clock, count};
 
 /// Each is an open file.

@@ -2,23 +2,32 @@
 //! number.
 
 mod cut;
-mod mark;
 mod merge;
-mod repair;
-mod source;
 
-pub use cut::{Cut, cut, find_marker};
+use std::{
+    fmt,
+    io::{Read, Write},
+    time::Duration,
+};
+
 use livetape_core::{
     error::{Code, Problem},
-    offset::{BeyondEnd, EmptyRange},
-    recording::{self, Loss, Writer},
+    offset::{BeyondEnd, EmptyRange, check_within},
+    recording::{
+        self, Body, Flags, Head, Item, Loss, MINOR, Preamble, Reader, Report, What, Writer, record_type,
+        records::{Gap, Marker, gap::Direction},
+    },
 };
-pub use mark::{LABEL_CHARS_MAX, mark};
-use merge::DAY_SECS;
-pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
-pub use repair::{Repaired, repair};
-use source::Source;
-use std::{fmt, io::Write, time::Duration};
+use serde::Serialize;
+
+use self::merge::DAY_SECS;
+use crate::{
+    text::{clock, count, thousands},
+    verify::write_stretches,
+};
+
+pub use self::cut::{Cut, cut, find_marker};
+pub use self::merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -97,4 +106,193 @@ fn known_markers(known: &[String]) -> String {
     } else {
         format!("choose one of {}", known.join(", "))
     }
+}
+
+pub const LABEL_CHARS_MAX: usize = 200;
+
+/// Copies a recording with a marker inserted after all records up to `at`. Returns the missing data.
+///
+/// # Errors
+/// [`Error::BadLabel`], [`Error::BeyondEnd`], and any error in reading or writing.
+pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> Result<Loss, Error> {
+    if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
+        return Err(Error::BadLabel);
+    }
+    let mut source = Source::open(input)?;
+    let minor = match source.reader.report().preamble {
+        Preamble::NewerMinor(minor) => minor,
+        Preamble::Intact | Preamble::Damaged => MINOR,
+    };
+    let mut writer = Writer::transcribe(output, minor)?;
+    let what = What::Marker(Marker { label: label.to_owned() });
+    let mut marker = Some(Item { offset: at, conn: 0, flags: Flags::default(), what });
+    while let Some(head) = source.next()? {
+        if head.offset > at
+            && let Some(marker) = marker.take()
+        {
+            writer.write(&marker)?;
+        }
+        if let Some(gap) = source.gap(head.offset) {
+            writer.write(&gap)?;
+        }
+        match head.record_type {
+            // Its counts are no longer correct.
+            record_type::CHECKPOINT => writer.checkpoint(head.offset)?,
+            record_type::END => {}
+            _ => writer.copy(source.body())?,
+        }
+    }
+    if let Some(marker) = marker {
+        check_within(at, source.reader.report().last_offset)?;
+        writer.write(&marker)?;
+    }
+    if let Some(gap) = source.gap(writer.last_offset()) {
+        writer.write(&gap)?;
+    }
+    let loss = source.reader.report().loss();
+    finish(writer, loss)?;
+    Ok(loss)
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repaired {
+    pub kept: u64,
+    /// State of the original file.
+    pub report: Report,
+}
+
+/// Copies all readable records with their numbers and times, and seals the copy. Missing records stay visible
+/// as gaps in the numbering. Repairing a second time changes nothing.
+///
+/// # Errors
+/// Any error in reading or writing. Damage is not an error.
+pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
+    let mut source = Source::open(input)?;
+    let minor = match source.reader.report().preamble {
+        Preamble::NewerMinor(minor) => minor,
+        Preamble::Intact | Preamble::Damaged => MINOR,
+    };
+    let mut writer = Writer::transcribe(output, minor)?;
+    while let Some(head) = source.next()? {
+        writer.copy_numbered(source.body(), head.rec_no)?;
+    }
+    let (kept, report) = (writer.counts().records, source.reader.report().clone());
+    if report.sealed {
+        writer.flush()?;
+    } else {
+        // Records may be missing after the last one that was kept. A record that was cut off at the end
+        // counts as at least one.
+        writer.skip_to(report.records + report.missing + u64::from(report.tail_bytes > 0));
+        writer.finish()?;
+    }
+    Ok(Repaired { kept, report })
+}
+
+impl Repaired {
+    /// Whether the copy differs from the original.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        let report = &self.report;
+        let is_damaged = report.damaged_bytes > 0 || report.tail_bytes > 0;
+        is_damaged || report.preamble == Preamble::Damaged || report.clamped > 0 || !report.sealed
+    }
+
+    /// Returns the data lost permanently. Damaged bytes do not count separately, because the records in them
+    /// do.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        Loss { bytes: self.report.tail_bytes, ..self.report.loss() }
+    }
+}
+
+impl fmt::Display for Repaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        writeln!(f, "{} kept, last at {}", count(self.kept, "record"), clock(report.last_offset))?;
+        if report.preamble == Preamble::Damaged {
+            writeln!(f, "damaged preamble: rewritten")?;
+        }
+        write_stretches(f, report, "dropped", "lost")?;
+        if report.tail_bytes > 0 {
+            writeln!(f, "truncated at the end: {} dropped", count(report.tail_bytes, "byte"))?;
+        }
+        if report.clamped > 0 {
+            writeln!(f, "timestamps that went back: {}, set to the previous one", thousands(report.clamped))?;
+        }
+        if !report.sealed {
+            writeln!(f, "was not sealed and is sealed now: the end may be missing")?;
+        }
+        Ok(())
+    }
+}
+
+/// The [`Gap::reason`] of unreadable records.
+const DAMAGED: &str = "damaged in the source recording";
+
+/// Reads records one by one, and tracks the missing ones.
+struct Source<R> {
+    reader: Reader<R>,
+    missing: u64,
+}
+
+impl<R: Read> Source<R> {
+    fn open(input: R) -> Result<Self, recording::Error> {
+        Ok(Self { reader: Reader::open(input)?, missing: 0 })
+    }
+
+    fn next(&mut self) -> Result<Option<Head>, recording::Error> {
+        self.reader.next_head()
+    }
+
+    /// Returns the record read last.
+    fn body(&self) -> Body<'_> {
+        self.reader.body().expect("a head was read")
+    }
+
+    /// Returns a Gap for the records found missing since the last call, if there are any.
+    fn gap(&mut self, offset: Duration) -> Option<Item> {
+        let missing = self.reader.report().missing;
+        let records = missing - std::mem::replace(&mut self.missing, missing);
+        let offset_ns = u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
+        let gap = Gap {
+            first_t_ns: offset_ns,
+            last_t_ns: offset_ns,
+            records,
+            direction: Direction::Unknown.into(),
+            reason: DAMAGED.into(),
+            ..Gap::default()
+        };
+        (records > 0).then_some(Item { offset, conn: 0, flags: Flags::default(), what: What::Gap(gap) })
+    }
+
+    /// Copies the record read last to `offset`, instead of `head.offset`.
+    fn copy<W: Write>(
+        &self,
+        head: &Head,
+        offset: Duration,
+        conn: u32,
+        writer: &mut Writer<W>,
+    ) -> Result<(), recording::Error> {
+        let mut item = match head.record_type {
+            record_type::GAP => self.body().item(),
+            _ => return writer.copy_to(self.body(), offset, conn),
+        };
+        if let What::Gap(gap) = &mut item.what {
+            let moved = |t_ns: u64| {
+                let moved = Duration::from_nanos(t_ns).saturating_add(offset).saturating_sub(head.offset);
+                u64::try_from(moved.as_nanos()).unwrap_or(u64::MAX)
+            };
+            (gap.first_t_ns, gap.last_t_ns) = (moved(gap.first_t_ns), moved(gap.last_t_ns));
+        }
+        writer.write(&Item { offset, conn, ..item })
+    }
+}
+
+/// Whether a record describes its file, so that it must be rewritten rather than copied.
+fn is_of_the_file(head: &Head) -> bool {
+    use record_type::{CHECKPOINT, END, HEADER};
+    /// Reserved for an index.
+    const INDEX: u8 = 10;
+    matches!(head.record_type, HEADER | CHECKPOINT | END | INDEX)
 }

@@ -9,8 +9,7 @@ use livetape_core::{
 
 use super::{
     allow,
-    check::Checker,
-    finding::{Finding, Kind, shown},
+    check::{Checker, Finding, Kind, shown},
     http, patterns,
     views::views,
     walk::{Context, message},

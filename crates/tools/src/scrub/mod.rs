@@ -11,34 +11,28 @@ mod audit;
 mod by_construction;
 mod check;
 mod class;
-mod finding;
 mod http;
-mod identities;
 mod json;
 mod key;
-mod keys;
-mod letters;
 mod made_up;
 mod passes;
 mod patterns;
 mod rewriter;
-mod square;
-pub mod stock;
 mod views;
 mod walk;
 
 use bytes::Bytes;
 use serde::Serialize;
 
+pub use self::check::{Finding, Kind as FindingKind};
+pub(crate) use self::made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
+pub use self::made_up::{phrases, square};
+pub use self::passes::IDENTITIES_MAX;
 pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
-pub use finding::{Finding, Kind as FindingKind};
-pub use identities::IDENTITIES_MAX;
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
 pub use passes::{Error, Report, scrub};
-pub use square::square;
-pub use stock::phrases;
 
-use identities::Identities;
+use self::passes::Identities;
 use livetape_core::{
     recording::{
         Flags, Item, Opcode, USER_TAG, What,

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{finding::Kind, made_up::SEC_UID_START};
+use super::{check::Kind, made_up::SEC_UID_START};
 
 /// Number of digits in an international phone number.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 9..=15;

@@ -3,11 +3,10 @@
 use super::{
     Tally, allow,
     class::Class,
-    identities::{Identities, Name},
     json::{self, NESTED_MAX, Values},
     key::{Choices, Key},
-    letters,
     made_up::{self, ID_MIN, SEC_UID_START},
+    passes::{Identities, Name},
     walk::{Leaves, Place, as_text, is_fields, is_tenth, numbers},
 };
 
@@ -43,7 +42,7 @@ impl Rewriter<'_> {
         // Mentions keep referring to the same user.
         while let Some(at) = rest.find('@') {
             let (before, mention) = (&rest[..at], &rest[at + 1..]);
-            letters::write(before, &mut choices, &mut out);
+            made_up::write(before, &mut choices, &mut out);
             let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
             let end = mention.find(|c| !is_part(c)).unwrap_or(mention.len());
             let name = mention[..end].trim_end_matches('.');
@@ -57,7 +56,7 @@ impl Rewriter<'_> {
                 out.push(sign('@', &out));
             }
         }
-        letters::write(rest, &mut choices, &mut out);
+        made_up::write(rest, &mut choices, &mut out);
         out
     }
 
@@ -128,7 +127,7 @@ impl Rewriter<'_> {
             match allow::number(part) {
                 // Names end in years and ages.
                 Some(number) if number < ID_MIN && !keeps_words => {
-                    letters::write(part, &mut choices, &mut out);
+                    made_up::write(part, &mut choices, &mut out);
                 }
                 Some(number) if number < ID_MIN || allow::is_time(number) && !self.is_ours(number) => {
                     out.push_str(part);
@@ -141,7 +140,7 @@ impl Rewriter<'_> {
                     out.push('-');
                 }
                 None if keeps_words && is_word && self.identities.name(part).is_none() => out.push_str(part),
-                None => letters::write(part, &mut choices, &mut out),
+                None => made_up::write(part, &mut choices, &mut out),
             }
             rest = after;
         }
@@ -210,7 +209,7 @@ impl Rewriter<'_> {
 /// mention.
 fn sign(sign: char, before: &str) -> char {
     let is_free = before.is_empty() || before.ends_with(char::is_whitespace);
-    if sign == '@' && is_free { sign } else { letters::SIGN }
+    if sign == '@' && is_free { sign } else { made_up::SIGN }
 }
 
 /// Whether a text is a picture, or the name of an uploaded one: `tos-maliva-avt-0068/1f2e…`.

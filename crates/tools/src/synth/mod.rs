@@ -3,24 +3,19 @@
 //! `show` generates the actions of viewers, and `connection` the network traffic. All numbers are integers
 //! and all randomness comes from one seed, so the same options produce the same bytes everywhere.
 
-mod battle;
 mod connection;
-mod people;
 mod profile;
-mod random;
 mod show;
-mod specials;
-mod words;
 
 use std::{io::Write, time::Duration};
 
+use self::show::Random;
 use connection::RoomState;
 use livetape_core::recording::{
     Error, USER_TAG, Writer,
     records::{Header, header},
 };
 pub use profile::Profile;
-use random::Random;
 use show::Show;
 
 /// User name of the host.

@@ -5,21 +5,25 @@ use std::{
     collections::{BTreeMap, BinaryHeap, VecDeque},
 };
 
-use livetape_core::wire::{
-    Message,
-    compose::{self, Stamp},
+use Special::{
+    Asks, Emote, GoalAdvances, PollEnds, PollOpens, QuestionHidden, QuestionShown, Subscribes, SuperFan,
+    SuperFanBox, SuperFanJoins, Votes,
 };
+use livetape_core::{
+    event::{Id, Person},
+    wire::{
+        Message,
+        compose::{self, Goal, PollStage, Side, Stamp},
+    },
+};
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{
-    ROOM_ID,
-    battle::{Battle, most},
-    people::{self, viewer},
+    ROOM_ID, USER,
     profile::{Profile, Rates},
-    random::Random,
-    specials::{PROGRAM, Special, Specials},
     unix_ms,
-    words::{self, phrase},
 };
+use crate::scrub::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES, square};
 
 /// Interval of updates to the number of viewers, in milliseconds.
 const VIEWERS_EVERY_MS: u64 = 10_000;
@@ -58,7 +62,7 @@ enum Act {
     /// A message of a streak, whose last message is the final.
     Gift {
         viewer: u64,
-        gift: words::Gift,
+        gift: Gift,
         group: i64,
         count: u64,
         left: u64,
@@ -194,7 +198,7 @@ impl Show {
     }
 
     fn gift(&mut self) -> Act {
-        let (viewer, gift) = (self.viewer(), words::gift(&mut self.random));
+        let (viewer, gift) = (self.viewer(), gift(&mut self.random));
         let is_streak = gift.3 == 1;
         let left = if is_streak { 1 + self.random.below(7) * self.random.below(7) / 4 } else { 0 };
         self.messages += 1;
@@ -206,7 +210,7 @@ impl Show {
         let stamp = self.stamp(at_ms);
         Some(match act {
             Act::Chat { viewer: number } => {
-                let (language, text) = phrase(&mut self.random, people::host().unique_id.as_str());
+                let (language, text) = phrase(&mut self.random, host().unique_id.as_str());
                 let chat = compose::chat_in(language, stamp, &viewer(number), &text);
                 self.chats.push_back(chat.clone());
                 if self.chats.len() > HISTORY {
@@ -257,7 +261,7 @@ impl Show {
         &mut self,
         at_ms: u64,
         stamp: Stamp,
-        (number, gift, group, count, left): (u64, words::Gift, i64, u64, u64),
+        (number, gift, group, count, left): (u64, Gift, i64, u64, u64),
     ) -> Option<Message> {
         let (gift_id, name, diamond_count, gift_type) = gift;
         let is_final = group != 0 && left == 0;
@@ -324,5 +328,279 @@ impl Show {
     fn stamp(&mut self, at_ms: u64) -> Stamp {
         self.messages += 1;
         Stamp { msg_id: ROOM_ID + self.messages, room_id: ROOM_ID, create_time: unix_ms(at_ms) }
+    }
+}
+
+/// Id of the first viewer.
+const FIRST_ID: i64 = 6_800_000_000_000_000_000;
+/// Id of the first host.
+const HOST_ID: i64 = 6_700_000_000_000_000_000;
+
+pub(super) fn host() -> Person {
+    person(HOST_ID, USER.into(), "Synthetic Host 🎬".into())
+}
+
+/// Returns the host of another show.
+pub(super) fn rival() -> Person {
+    person(HOST_ID + 1, "synthetic_rival".into(), "Synthetic Rival 🥊".into())
+}
+
+/// Returns the viewer with this number, who is always the same.
+pub(super) fn viewer(number: u64) -> Person {
+    let mut random = Random(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let (first, last) = (*random.pick(&FIRST), *random.pick(&LAST));
+    let unique_id = match random.below(4) {
+        0 => format_smolstr!("{first}{last}{number}"),
+        1 => format_smolstr!("{first}.{last}{number}"),
+        2 => format_smolstr!("{first}_{last}_{number}"),
+        _ => format_smolstr!("{last}{number}.{first}"),
+    };
+    let nickname = format_smolstr!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
+    person(FIRST_ID + i64::try_from(number).unwrap_or(0), unique_id, nickname)
+}
+
+/// Returns the URL of a picture, the same for the same number.
+pub(super) fn picture(number: u64) -> SmolStr {
+    square(Random(number).next()).into()
+}
+
+fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
+    let avatar = picture(user_id.unsigned_abs());
+    Person { user_id: Id(user_id), unique_id, nickname, avatar }
+}
+
+/// `SplitMix64`. Implemented here, so that the numbers never change with a library.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Returns a number below `end`. The bias is negligible.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(super) fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        let at = self.below(all.len() as u64);
+        &all[usize::try_from(at).expect("less than the length")]
+    }
+}
+
+/// Id, name, price and type of a gift, as in `fixtures/webcast/gift-list.json`. Type 1 can be sent in
+/// streaks.
+pub(super) type Gift = (i64, &'static str, i32, i32);
+
+/// Common gifts; cheap ones are listed several times.
+const GIFTS: [Gift; 16] = [
+    (5655, "Rose", 1, 1),
+    (5655, "Rose", 1, 1),
+    (5655, "Rose", 1, 1),
+    (5655, "Rose", 1, 1),
+    (5269, "TikTok", 1, 1),
+    (5269, "TikTok", 1, 1),
+    (5479, "Coffee", 1, 1),
+    (5827, "Ice Cream Cone", 1, 1),
+    (7934, "Heart Me", 1, 4),
+    (5487, "Finger Heart", 5, 1),
+    (5487, "Finger Heart", 5, 1),
+    (8913, "Rosa", 10, 1),
+    (5658, "Perfume", 20, 1),
+    (5879, "Doughnut", 30, 1),
+    (5659, "Paper Crane", 99, 2),
+    (5585, "Confetti", 100, 2),
+];
+const COSTLY_PERCENT: u64 = 3;
+const COSTLY: [Gift; 4] =
+    [(6267, "Corgi", 299, 2), (7168, "Money Gun", 500, 2), (5897, "Swan", 699, 2), (5978, "Train", 899, 2)];
+
+/// Returns a random chat and its language.
+pub(super) fn phrase(random: &mut Random, name: &str) -> (&'static str, String) {
+    let (language, text) = *random.pick(&PHRASES);
+    (language, text.replace("{}", name))
+}
+
+pub(super) fn gift(random: &mut Random) -> Gift {
+    if random.below(100) < COSTLY_PERCENT { *random.pick(&COSTLY) } else { *random.pick(&GIFTS) }
+}
+
+const GIVERS_LISTED: usize = 3;
+/// First number of the other host's viewers, who are not viewers of the show.
+const RIVAL_VIEWERS_FROM: u64 = 1_000_000;
+
+pub(super) struct Battle {
+    battle_id: i64,
+    started_ms: i64,
+    duration_s: i64,
+    /// Points by viewer, for the host and the rival.
+    given: [BTreeMap<u64, i64>; 2],
+    /// The viewer who contributed last.
+    pub(super) last: u64,
+}
+
+impl Battle {
+    pub(super) fn new(battle_id: i64, started_ms: i64, duration_s: i64) -> Self {
+        Self { battle_id, started_ms, duration_s, given: Default::default(), last: 0 }
+    }
+
+    /// Adds a contribution from a viewer of the show.
+    pub(super) fn give(&mut self, viewer: u64, points: i64) {
+        *self.given[0].entry(viewer).or_default() += points;
+        self.last = viewer;
+    }
+
+    /// Adds random contributions from the other host's viewers.
+    pub(super) fn rival_gives(&mut self, random: &mut Random) {
+        for _ in 0..random.below(3) {
+            let viewer = RIVAL_VIEWERS_FROM + random.below(200) * random.below(200) / 200;
+            let points = *random.pick(&[1, 1, 1, 2, 5, 10, 30, 99]);
+            *self.given[1].entry(viewer).or_default() += points;
+        }
+    }
+
+    /// Returns the current scores.
+    pub(super) fn state(&self) -> compose::Battle {
+        let hosts = [host(), rival()];
+        let sides = hosts.into_iter().zip(&self.given).map(|(host, given)| Side {
+            host,
+            points: given.values().sum(),
+            givers: most(given, GIVERS_LISTED).map(|(number, points)| (viewer(number), points)).collect(),
+        });
+        compose::Battle {
+            battle_id: self.battle_id,
+            started_ms: self.started_ms,
+            duration_s: self.duration_s,
+            sides: sides.collect(),
+        }
+    }
+}
+
+/// Returns the top contributors, in descending order.
+pub(super) fn most(given: &BTreeMap<u64, i64>, count: usize) -> impl Iterator<Item = (u64, i64)> {
+    let mut all = Vec::from_iter(given.iter().map(|(&viewer, &points)| (viewer, points)));
+    all.sort_by_key(|&(viewer, points)| (Reverse(points), viewer));
+    all.into_iter().take(count)
+}
+
+/// A rare event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Special {
+    GoalAdvances,
+    Subscribes,
+    SuperFan,
+    SuperFanJoins,
+    SuperFanBox,
+    Emote,
+    Asks,
+    QuestionShown,
+    QuestionHidden,
+    PollOpens,
+    Votes,
+    PollEnds,
+}
+
+/// The events of an act, each at this permille of it.
+pub(super) const PROGRAM: [(u64, Special); 26] = [
+    (30, GoalAdvances),
+    (60, Subscribes),
+    (65, GoalAdvances),
+    (90, Asks),
+    (110, SuperFanJoins),
+    (140, PollOpens),
+    (165, Votes),
+    (190, Votes),
+    (205, Asks),
+    (225, Votes),
+    (240, PollEnds),
+    (300, Subscribes),
+    (305, GoalAdvances),
+    (340, Emote),
+    (380, SuperFan),
+    (420, SuperFanBox),
+    (500, Subscribes),
+    (505, GoalAdvances),
+    (640, Asks),
+    (660, QuestionShown),
+    (720, QuestionHidden),
+    (750, Emote),
+    (800, SuperFanJoins),
+    (850, Subscribes),
+    (855, GoalAdvances),
+    (900, SuperFan),
+];
+
+const SUBSCRIPTIONS_TARGET: i64 = 4;
+/// Number of the emote, which also decides its picture.
+const EMOTE_ID: u64 = 7_000_000_000_000_000_001;
+
+#[derive(Default)]
+pub(super) struct Specials {
+    subscriptions: i64,
+    subscriber: Option<Person>,
+    goal: Option<(i64, String)>,
+    poll_id: i64,
+    options: Vec<(String, i64)>,
+    /// The last question, and who asked it.
+    question: Option<(Stamp, Person, String)>,
+}
+
+impl Specials {
+    /// Returns the message of an event, which `viewer` causes unless the host does.
+    pub(super) fn perform(
+        &mut self,
+        special: Special,
+        stamp: Stamp,
+        viewer: Person,
+        random: &mut Random,
+    ) -> Option<Message> {
+        let host = host();
+        let mut text = || phrase(random, &host.unique_id).1;
+        Some(match special {
+            GoalAdvances => {
+                let (id, description) = self.goal.get_or_insert_with(|| (stamp.msg_id, text()));
+                let (progress, target) = (self.subscriptions, SUBSCRIPTIONS_TARGET);
+                let goal = Goal { id: *id, description, progress, target };
+                compose::subscription_goal(stamp, &goal, self.subscriber.take().as_ref())
+            }
+            Subscribes => {
+                self.subscriptions += 1;
+                let months = self.subscriptions;
+                let message = compose::subscribe(stamp, &viewer, months);
+                self.subscriber = Some(viewer);
+                message
+            }
+            SuperFan => compose::super_fan(stamp, &viewer, false),
+            SuperFanJoins => compose::super_fan(stamp, &viewer, true),
+            SuperFanBox => compose::super_fan_box(stamp, &viewer, 100, 10),
+            Emote => compose::emote(stamp, &viewer, &EMOTE_ID.to_string(), &picture(EMOTE_ID)),
+            Asks => {
+                let text = text();
+                let message = compose::question(stamp, &viewer, &text);
+                self.question = Some((stamp, viewer, text));
+                message
+            }
+            QuestionShown => {
+                let (asked, asker, text) = self.question.as_ref()?;
+                compose::question_selected(stamp, *asked, asker, text)
+            }
+            QuestionHidden => compose::question_hidden(stamp, self.question.take()?.0.msg_id),
+            PollOpens => {
+                self.poll_id = stamp.msg_id;
+                self.options = vec![(text(), 0), (text(), 0)];
+                let options: Vec<_> = self.options.iter().map(|(text, _)| text.clone()).collect();
+                compose::poll(stamp, &host, &text(), &options)
+            }
+            Votes => {
+                for (_, votes) in &mut self.options {
+                    *votes += 1 + i64::try_from(random.below(9)).unwrap_or(0);
+                }
+                compose::poll_stage(stamp, self.poll_id, PollStage::Votes, &self.options)
+            }
+            PollEnds => compose::poll_stage(stamp, self.poll_id, PollStage::End, &self.options),
+        })
     }
 }

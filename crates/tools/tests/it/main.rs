@@ -2,14 +2,11 @@
 
 mod captures;
 mod demo;
-mod diff;
 mod edit;
 mod export;
 mod fixtures;
 mod import;
-mod info;
+mod reports;
 mod scrub;
 mod support;
 mod synth;
-mod timeline;
-mod verify;

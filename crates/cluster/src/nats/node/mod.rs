@@ -1,9 +1,6 @@
 //! The task of a node: performs the actions of the [`Member`], and passes it their results.
 
-mod losses;
-mod reports;
 mod term;
-mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,27 +9,31 @@ use async_nats::{
     header::{NATS_LAST_SEQUENCE, NATS_SEQUENCE},
 };
 use futures_util::StreamExt as _;
-use livetape_core::error::{Code, Problem};
+use livetape_core::{
+    error::{Code, Problem},
+    event::{Data, Event, Failure, Millis},
+};
 use livetape_feed::{
-    control::{Control, Limit, LimitNews, Term},
+    control::{self, Control, Limit, LimitNews, NodeState, Term, live_user},
     hub::{CloseReason, Hub, Mark},
 };
 use livetape_io::clock;
-use term::{Running, changed, ended};
+use serde_json::json;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, Interval, MissedTickBehavior, interval},
+    time::{Instant, Interval, MissedTickBehavior, interval, timeout_at},
 };
 use tracing::{info, warn};
 
+use self::term::{Running, changed, ended};
 use super::{
     Options,
     orders::Owner,
-    report::{Losses, Nodes},
-    store::{Refusals, Store},
+    report::{LogView, Losses, Nodes, Report},
+    store::{MAIN, REFUSED_HINT, Refusals, SILENT, SILENT_HINT, Store},
 };
 use crate::{
-    counts::{Counts, Totals},
+    counts::{self, Counts, Totals},
     ownership::{self, Action, Delivery, Fault, Input, Member},
     progress::{self, Progress},
 };
@@ -326,6 +327,202 @@ impl Node {
             let is_news = told != intent;
             told.clone_from(intent);
             is_news
+        });
+    }
+}
+
+impl Node {
+    /// This node is the owner from here on.
+    fn begin_losses(&mut self) {
+        let stream = self.member.reader().stream();
+        if self.losses.stream != stream {
+            self.losses = Losses { stream: stream.to_owned(), events: 0 };
+        }
+        // It may have left the channel since.
+        self.losses.events = self.losses.events.max(self.progress.told(&self.options.node));
+        self.telling = self.progress.clone();
+        self.tell_losses();
+    }
+
+    /// Counts events that were not stored.
+    fn lose(&mut self, events: u64) {
+        // A replay plays them again.
+        if self.ahead.intent.as_deref().and_then(live_user).is_some() {
+            self.losses.events += events;
+            self.told.totals.lose(events);
+        }
+    }
+
+    /// Tells readers about losses that no owner has told them yet.
+    fn tell_losses(&mut self) {
+        if self.term.is_none() {
+            return;
+        }
+        let here = &*self.options.node;
+        let others = self.nodes.losses().filter(|(node, _)| *node != here);
+        for (node, losses) in others.chain([(here, &self.losses)]) {
+            let told = self.telling.told(node);
+            if losses.stream == self.losses.stream && losses.events > told {
+                let news = progress::Told::new(node, losses.events);
+                let username = self.progress.intent.as_deref().and_then(live_user).unwrap_or_default();
+                self.hub.publish_note(&missing(username.into(), losses.events - told), news.to_note());
+                self.telling.tell(news);
+            }
+        }
+    }
+}
+
+fn missing(username: Arc<str>, events: u64) -> Event {
+    let now = Millis::from(clock::wall());
+    let message = format!(
+        "up to {events} events are missing: their node could not store them before it lost the channel"
+    );
+    let problem =
+        Problem::new(Code::ClusterUnreachable, message).hint("the feed continues with later events");
+    let data = Data::Failure(Failure { retrying: true, ..Failure::from(&problem) });
+    Event { username, user: None, timestamp: now, ts: now, id: None, replay: false, injected: false, data }
+}
+
+impl Node {
+    fn connection_changed(&mut self) {
+        if *self.is_connected.borrow_and_update() {
+            self.read_tail();
+        }
+        self.tell_trouble();
+    }
+
+    fn refusal_changed(&mut self) {
+        let code = Code::ClusterUnreachable.name();
+        let refusals = self.refusals.borrow_and_update().clone();
+        if let Some(why) = refusals.why() {
+            warn!(code, %why, "❌ JetStream refuses messages; this node repeats them until they are accepted");
+        } else if refusals.is_silent() {
+            warn!(code, "❌ JetStream does not answer; this node asks again until it does");
+        } else {
+            info!("JetStream takes messages again");
+        }
+        self.tell_trouble();
+    }
+
+    /// Notifies readers that they receive nothing and why, or that events follow again.
+    fn tell_trouble(&mut self) {
+        let trouble = self.find_trouble();
+        if trouble != self.trouble {
+            match &trouble {
+                Some((message, hint)) => self.hub.notice("error", &notice(message, hint)),
+                None => self.hub.end_notice(),
+            }
+            self.trouble = trouble;
+            self.share_state();
+        }
+    }
+
+    /// Returns a message and a hint.
+    fn find_trouble(&self) -> Option<(String, &'static str)> {
+        if !*self.is_connected.borrow() {
+            let message = "this node cannot reach NATS; the feed continues when it can".to_owned();
+            return Some((message, Code::ClusterUnreachable.hint()));
+        }
+        if let Some(why) = self.refused() {
+            let message = format!("JetStream refuses messages: {why}; the feed continues when it takes them");
+            return Some((message, REFUSED_HINT));
+        }
+        self.silence().map(|what| (format!("{what}; the feed continues when it does"), SILENT_HINT))
+    }
+
+    /// Returns that JetStream does not answer, if so.
+    fn silence(&self) -> Option<String> {
+        self.refusals.borrow().is_silent().then(|| SILENT.to_owned())
+    }
+
+    /// Returns why JetStream refuses the messages of a node.
+    fn refused(&self) -> Option<Arc<str>> {
+        self.refusals.borrow().why().or_else(|| self.nodes.refused())
+    }
+}
+
+/// The message for subscribers while the feed stands still. It has no number, because nobody can assign one.
+fn notice(message: &str, hint: &str) -> Vec<u8> {
+    let code = Code::ClusterUnreachable;
+    let data = json!({ "code": code, "message": message, "hint": hint, "retrying": true });
+    json!({ "type": "error", "data": data }).to_string().into_bytes()
+}
+
+impl Node {
+    /// Takes the report of a node.
+    fn note(&mut self, message: &Message) {
+        let Some(report) = Report::from_bytes(&message.payload) else { return };
+        let Report { channel, state, known, source, pause, refused, losses, .. } = report;
+        if state.node == self.options.node || channel != self.store.channel() {
+            return;
+        }
+        pause.iter().filter(|pause| *pause.node != *self.options.node).for_each(|it| self.limit.learn(it));
+        if let Some((status, replay)) = source
+            && !self.member.is_owner()
+            && self.member.reader().owner().0 == state.node
+        {
+            self.control.mirror(status, replay);
+        }
+        self.compare(&known);
+        self.log_end = self.log_end.max(known.last);
+        self.nodes.note(state, refused, losses);
+        self.tell_losses();
+        self.tell_trouble();
+    }
+
+    /// Compares what another node knows of the log with what this one knows.
+    fn compare(&mut self, known: &LogView) {
+        let reader = self.member.reader();
+        if known.is_ahead_of(reader) {
+            self.read_tail();
+        } else if known.lacks_state_of(reader) {
+            self.member.repeat_state();
+        }
+    }
+
+    /// Sends this node's report to the others.
+    async fn report(&mut self) {
+        let state = NodeState {
+            node: self.options.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            clients: self.hub.subscriber_count(),
+        };
+        let refused = self.refusals.borrow().why();
+        self.nodes.note(state.clone(), refused.clone(), self.losses.clone());
+        counts::update(&mut self.counts, &self.member, std::mem::take(&mut self.log_end));
+        if self.store.channel() != MAIN {
+            self.told.totals.note(&self.options.node, &self.counts);
+        }
+        self.share_state();
+        self.tell_trouble();
+        let pause = self.limit.pause(&self.options.node);
+        let mut report = Report::new(self.store.channel(), state, self.member.reader());
+        report.source = self.term.is_some().then(|| (self.control.status(), self.control.replay()));
+        (report.pause, report.refused, report.losses) = (pause.clone(), refused, self.losses.clone());
+        // NATS may be unreachable, and then the client's queue be full.
+        let within = clock::now() + self.reporting.period() / 4;
+        let told = async {
+            self.store.tell(&format!("node.{}", self.store.channel()), report.to_bytes()).await;
+            if let Some(pause) = &pause {
+                self.store.store_pause(pause).await;
+            }
+        };
+        drop(timeout_at(within, told).await);
+    }
+
+    /// Shows the cluster in `/status` and `/metrics`.
+    fn share_state(&mut self) {
+        let owner = self.told.owners.borrow().clone();
+        let (reachable, nodes) = (*self.is_connected.borrow(), self.nodes.current(self.reporting.period()));
+        let users = self.told.totals.sum();
+        self.control.set_nodes(control::Nodes {
+            name: self.options.cluster.clone(),
+            node: self.options.node.clone(),
+            owner: owner.node,
+            reachable,
+            refused: self.refused().map(|why| why.to_string()).or_else(|| self.silence()),
+            figures: counts::figures(reachable, nodes.len(), &self.counts, &users),
+            nodes,
         });
     }
 }

@@ -1,13 +1,11 @@
 //! Appending to the log: one record at a time, repeated until its outcome is known.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
-use super::{
-    super::record::{Body, Epoch, Record},
-    Action, Member, Phase, Queue, StepDown,
-};
+use super::{Action, Member, Phase, StepDown};
+use crate::ownership::record::{Body, Checkpoint, Encoded, Epoch, PIECE_EVENTS_MAX, Piece, Record};
 
 /// A record whose outcome is not known yet.
 #[derive(Debug)]
@@ -224,5 +222,211 @@ impl Member {
         if let Some(body) = flight.record.body {
             self.publish(flight.record.stream, body);
         }
+    }
+}
+
+/// Size of the first pieces, in bytes.
+const START_BYTES: usize = 16 << 10;
+/// Minimum size up to which events are joined, in bytes.
+const BYTES_MIN: usize = 1 << 10;
+/// A record should be stored within this part of a lease, beyond the latency.
+const LEASE_PARTS: u32 = 16;
+/// The latency counts up to this part of a lease: an answer has to arrive within a quarter.
+const LATENCY_PARTS: u32 = 8;
+
+/// The size up to which events are joined.
+#[derive(Debug)]
+pub(super) struct Pace {
+    bytes: usize,
+    bytes_max: usize,
+    time_max: Duration,
+    /// Time that the last small record took. Nothing else waits for the part of the way that only takes time.
+    latency: Duration,
+    latency_max: Duration,
+}
+
+impl Pace {
+    pub(super) fn new(bytes_max: usize, lease: Duration) -> Self {
+        let (time_max, latency_max) = (lease / LEASE_PARTS, lease / LATENCY_PARTS);
+        let bytes = START_BYTES.min(bytes_max);
+        Self { bytes, bytes_max, time_max, latency: Duration::ZERO, latency_max }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Learns from the time that a record took, or took at least.
+    pub(super) fn took(&mut self, bytes: usize, time: Duration) {
+        if bytes <= BYTES_MIN {
+            self.latency = time.min(self.latency_max);
+        }
+        if time > self.latency + self.time_max {
+            self.bytes = (bytes.min(self.bytes) / 2).max(BYTES_MIN.min(self.bytes_max));
+        } else if bytes > self.bytes / 2 {
+            self.bytes = (self.bytes * 2).min(self.bytes_max);
+        }
+    }
+}
+
+/// Bytes that an event needs in a piece beyond its own: its tag and length.
+const EVENT_OVERHEAD_BYTES: usize = 8;
+
+/// Events and checkpoints, in order.
+#[derive(Debug)]
+pub(super) struct Queue {
+    waiting: VecDeque<Waiting>,
+    events: usize,
+    bytes: usize,
+    /// Number of the next event to be added.
+    next: u64,
+}
+
+#[derive(Debug)]
+enum Waiting {
+    Event(Encoded),
+    Checkpoint(Bytes),
+}
+
+impl Waiting {
+    fn size(&self) -> usize {
+        match self {
+            Self::Event(event) => event.size() + EVENT_OVERHEAD_BYTES,
+            Self::Checkpoint(state) => state.len(),
+        }
+    }
+}
+
+impl Queue {
+    /// Creates a queue whose first event has the number `next`.
+    pub(super) fn new(next: u64) -> Self {
+        Self { waiting: VecDeque::new(), events: 0, bytes: 0, next }
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn events(&self) -> usize {
+        self.events
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, event: Encoded) {
+        self.events += 1;
+        self.next += 1;
+        self.add(Waiting::Event(event));
+    }
+
+    /// Adds the state after all events in the queue.
+    pub(super) fn push_checkpoint(&mut self, state: Bytes) {
+        self.add(Waiting::Checkpoint(state));
+    }
+
+    fn add(&mut self, waiting: Waiting) {
+        self.bytes += waiting.size();
+        self.waiting.push_back(waiting);
+    }
+
+    /// Removes the next record: a checkpoint, or as many events as fit into `bytes_max`, but at least one.
+    pub(super) fn take(&mut self, bytes_max: usize) -> Option<Body> {
+        let first = self.next - self.events as u64;
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        while let Some(waiting) = self.waiting.front() {
+            bytes += waiting.size();
+            let is_full = bytes > bytes_max || events.len() == PIECE_EVENTS_MAX;
+            if !events.is_empty() && (is_full || matches!(waiting, Waiting::Checkpoint(_))) {
+                break;
+            }
+            match self.remove()? {
+                Waiting::Event(event) => events.push(event),
+                Waiting::Checkpoint(state) => {
+                    return Some(Body::Checkpoint(Checkpoint { head: first - 1, state }));
+                }
+            }
+        }
+        (!events.is_empty()).then_some(Body::Piece(Piece { first, events }))
+    }
+
+    fn remove(&mut self) -> Option<Waiting> {
+        let waiting = self.waiting.pop_front()?;
+        self.bytes -= waiting.size();
+        self.events -= usize::from(matches!(waiting, Waiting::Event(_)));
+        Some(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the size of pieces after many, if NATS stores so many bytes a millisecond.
+    fn settled(bytes_per_ms: usize) -> usize {
+        settled_after(Duration::ZERO, bytes_per_ms)
+    }
+
+    /// The same for a NATS that is far away.
+    fn settled_after(latency: Duration, bytes_per_ms: usize) -> usize {
+        let mut pace = Pace::new(256 << 10, Duration::from_millis(1_600));
+        for _ in 0..100 {
+            let bytes = pace.bytes();
+            pace.took(bytes, latency + Duration::from_millis((bytes / bytes_per_ms) as u64));
+        }
+        pace.bytes()
+    }
+
+    #[test]
+    fn a_long_way_to_nats_does_not_shrink_pieces() {
+        let way = Duration::from_millis(160);
+        assert_eq!(settled_after(way, 1 << 20), 256 << 10);
+        assert!((10 << 10..=200 << 10).contains(&settled_after(way, 1 << 10)));
+        assert_eq!(settled_after(way, 1), BYTES_MIN);
+    }
+
+    #[test]
+    fn the_latency_counts_up_to_an_eighth_of_the_lease() {
+        for (millis, expected) in [(300, 2 * BYTES_MIN), (301, BYTES_MIN)] {
+            let mut pace = Pace::new(256 << 10, Duration::from_millis(1_600));
+            pace.took(BYTES_MIN, Duration::from_secs(10));
+            // An eighth, and a sixteenth to be stored.
+            pace.took(BYTES_MIN + 1, Duration::from_millis(millis));
+            assert_eq!(pace.bytes(), expected, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn pieces_grow_and_shrink_so_that_they_take_a_part_of_the_lease() {
+        assert_eq!(settled(1 << 20), 256 << 10);
+        assert!((10 << 10..=200 << 10).contains(&settled(1 << 10)));
+        assert_eq!(settled(1), BYTES_MIN);
+        let mut pace = Pace::new(256 << 10, Duration::from_secs(5));
+        pace.took(100, Duration::ZERO);
+        assert_eq!(pace.bytes(), START_BYTES, "a small piece says nothing about large ones");
+    }
+
+    #[test]
+    fn waiting_events_are_joined_up_to_the_limit_and_the_next_checkpoint() {
+        let event = |size| Encoded { json: vec![b'x'; size].into(), ..Encoded::default() };
+        let mut queue = Queue::new(7);
+        [10, 10, 500, 10].into_iter().for_each(|size| queue.push(event(size)));
+        queue.push_checkpoint(Bytes::from_static(b"state"));
+        queue.push(event(10));
+        let mut taken = Vec::new();
+        while let Some(body) = queue.take(100) {
+            taken.push(match body {
+                Body::Piece(piece) => (piece.first, piece.events.len()),
+                Body::Checkpoint(checkpoint) => (checkpoint.head, 0),
+                Body::Epoch(_) => unreachable!(),
+            });
+        }
+        assert_eq!(taken, [(7, 2), (9, 1), (10, 1), (10, 0), (11, 1)]);
+        assert_eq!((queue.events(), queue.bytes(), queue.next()), (0, 0, 12));
     }
 }

@@ -3,11 +3,9 @@
 
 use std::io::{self, Read};
 
-use super::{
-    super::Error,
-    text::{self, Span},
-    window::Window,
-};
+use memchr::memchr2;
+
+use crate::import::Error;
 
 /// Maximum nesting of brackets, even in skipped parts. Each level takes memory.
 const DEPTH_MAX: u32 = 256;
@@ -80,14 +78,14 @@ impl<R: Read> Json<R> {
         match self.next()? {
             b'{' => self.members(b'}', |json| {
                 json.expect(b'"', "a name is missing")?;
-                text::skip(&mut json.window)?;
+                skip(&mut json.window)?;
                 json.expect(b':', "a colon is missing")?;
                 json.skip()
             }),
             b'[' => self.members(b']', Self::skip),
             b'"' => {
                 self.window.pass(1);
-                text::skip(&mut self.window)
+                skip(&mut self.window)
             }
             b't' => self.word("true"),
             b'f' => self.word("false"),
@@ -126,7 +124,7 @@ impl<R: Read> Json<R> {
     pub(super) fn string_if_short(&mut self) -> Result<Option<String>, Error> {
         match self.string() {
             // The rest of the string has not been read yet.
-            Err(Error::TooLong { .. }) => text::skip(&mut self.window).map(|()| None),
+            Err(Error::TooLong { .. }) => skip(&mut self.window).map(|()| None),
             read => read.map(Some),
         }
     }
@@ -189,10 +187,10 @@ impl<R: Read> Json<R> {
     /// Reads the string that starts here.
     fn text<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Error> {
         self.window.pass(1);
-        let Span { bytes, has_escapes } = text::span(&mut self.window)?;
+        let Span { bytes, has_escapes } = span(&mut self.window)?;
         let written = &self.window.rest()[..bytes];
         let value = if has_escapes {
-            text::unescape(written).map(|(text, is_lone)| {
+            unescape(written).map(|(text, is_lone)| {
                 self.has_lone |= is_lone;
                 read(&text)
             })
@@ -214,7 +212,7 @@ impl<R: Read> Json<R> {
                 None => break self.window.rest().len(),
             }
         };
-        let number = text::number(&self.window.rest()[..bytes]).and_then(read);
+        let number = number(&self.window.rest()[..bytes]).and_then(read);
         let number = number.ok_or_else(|| self.broken("a value is missing"))?;
         self.window.pass(bytes);
         Ok(number)
@@ -260,4 +258,270 @@ impl<R: Read> Json<R> {
 
 fn parse_finite(number: &str) -> Option<f64> {
     number.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// A string in the window, after its opening quote.
+pub(super) struct Span {
+    /// Length up to the closing quote, in bytes.
+    pub(super) bytes: usize,
+    pub(super) has_escapes: bool,
+}
+
+/// Finds the end of a string, reading all of it into the window.
+pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Error> {
+    let (mut seen, mut has_escapes) = (0, false);
+    loop {
+        let rest = window.rest();
+        match memchr2(b'"', b'\\', &rest[seen..]).map(|found| seen + found) {
+            Some(quote) if rest[quote] == b'"' => {
+                check(window, quote)?;
+                return Ok(Span { bytes: quote, has_escapes });
+            }
+            // The byte after a backslash cannot end the string. It may not have been read yet.
+            Some(backslash) if backslash + 1 < rest.len() => (seen, has_escapes) = (backslash + 2, true),
+            found => {
+                seen = found.unwrap_or(rest.len());
+                if !window.more()? {
+                    return Err(window.cut_off());
+                }
+            }
+        }
+    }
+}
+
+/// Skips a string, after its opening quote.
+pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
+    loop {
+        let rest = window.rest();
+        let found = memchr2(b'"', b'\\', rest);
+        let bytes = found.unwrap_or(rest.len());
+        let is_end = found.is_some_and(|found| rest[found] == b'"');
+        check(window, bytes)?;
+        window.pass(bytes);
+        match found {
+            Some(_) if is_end => {
+                window.pass(1);
+                return Ok(());
+            }
+            Some(_) => skip_escape(window)?,
+            None if window.more()? => {}
+            None => return Err(window.cut_off()),
+        }
+    }
+}
+
+fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
+    let wanted = |rest: &[u8]| if rest.get(1) == Some(&b'u') { 6 } else { 2 };
+    while window.rest().len() < wanted(window.rest()) {
+        if !window.more()? {
+            return Err(window.cut_off());
+        }
+    }
+    let bytes = wanted(window.rest());
+    let is_escape = match &window.rest()[1..bytes] {
+        [b'u', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        [letter] => br#""\/bfnrt"#.contains(letter),
+        _ => false,
+    };
+    if !is_escape {
+        return Err(Error::NotJsonAt { at: window.place(), reason: "unknown escape sequence".into() });
+    }
+    window.pass(bytes);
+    Ok(())
+}
+
+/// Rejects control characters in a string.
+fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
+    // Without an early exit, so that many bytes are compared at once.
+    let are_any = window.rest()[..bytes].iter().fold(false, |any, byte| any | (*byte < 0x20));
+    if !are_any {
+        return Ok(());
+    }
+    let reason = "a control character in a string".into();
+    Err(Error::NotJsonAt { at: window.place(), reason })
+}
+
+/// Decodes a string with escapes; returns `None` if one is invalid. Replaces halves of surrogate pairs, and
+/// returns whether there are any: JSON can hold them, but text cannot.
+pub(super) fn unescape(written: &[u8]) -> Option<(String, bool)> {
+    let quoted = [b"\"", written, b"\""].concat();
+    match serde_json::from_slice(&quoted) {
+        Ok(text) => Some((text, false)),
+        Err(_) => serde_json::from_slice(&whole_surrogates(quoted)).ok().map(|text| (text, true)),
+    }
+}
+
+/// Replaces each half of a surrogate pair with U+FFFD.
+fn whole_surrogates(mut text: Vec<u8>) -> Vec<u8> {
+    let unit = |text: &[u8], at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut at = 0;
+    while at < text.len() {
+        at += match (unit(&text, at), unit(&text, at + 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => 12,
+            (Some(0xd800..0xe000), _) => {
+                text[at + 2..at + 6].copy_from_slice(b"fffd");
+                6
+            }
+            _ if text[at] == b'\\' => 2,
+            _ => 1,
+        };
+    }
+    text
+}
+
+/// Returns the number as text; `None` if it is invalid.
+pub(super) fn number(written: &[u8]) -> Option<&str> {
+    let digits = |from: &mut usize| {
+        let first = *from;
+        *from += written[first..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *from - first
+    };
+    let mut at = usize::from(written.first() == Some(&b'-'));
+    let has_zero = written.get(at) == Some(&b'0');
+    let whole = digits(&mut at);
+    if whole == 0 || (has_zero && whole > 1) {
+        return None;
+    }
+    if written.get(at) == Some(&b'.') {
+        at += 1;
+        if digits(&mut at) == 0 {
+            return None;
+        }
+    }
+    if let Some(b'e' | b'E') = written.get(at) {
+        at += 1 + usize::from(matches!(written.get(at + 1), Some(b'+' | b'-')));
+        if digits(&mut at) == 0 {
+            return None;
+        }
+    }
+    std::str::from_utf8(written).ok().filter(|text| text.len() == at)
+}
+
+/// Maximum length of a stored string or of a message on its own line, in bytes: the base64 of the largest
+/// frame with some margin.
+pub(super) const TEXT_BYTES_MAX: u64 = 24 << 20;
+/// Maximum number of bytes to read at once.
+const WINDOW_BYTES: usize = 64 << 10;
+
+/// The bytes around the current position.
+#[derive(Debug)]
+pub(super) struct Window<R> {
+    input: R,
+    /// Buffered bytes, valid up to `end`. The next byte is at `at`.
+    bytes: Vec<u8>,
+    at: usize,
+    end: usize,
+    /// Position of `bytes` in the input.
+    passed: u64,
+}
+
+impl<R: Read> Window<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, bytes: Vec::new(), at: 0, end: 0, passed: 0 }
+    }
+
+    /// Returns the buffered bytes that are not consumed yet. Can be empty before the end.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..self.end]
+    }
+
+    /// Consumes bytes of [`Window::rest`].
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Returns the next byte; `None` at the end.
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, Error> {
+        if self.at == self.end && !self.more()? {
+            return Ok(None);
+        }
+        Ok(Some(self.bytes[self.at]))
+    }
+
+    /// Reads more bytes after [`Window::rest`]; returns `false` at the end.
+    pub(super) fn more(&mut self) -> Result<bool, Error> {
+        self.bytes.copy_within(self.at..self.end, 0);
+        self.passed += self.at as u64;
+        (self.at, self.end) = (0, self.end - self.at);
+        if self.end == self.bytes.len() {
+            if self.end as u64 > TEXT_BYTES_MAX {
+                return Err(Error::TooLong { bytes: TEXT_BYTES_MAX });
+            }
+            self.bytes.resize((self.end * 2).clamp(WINDOW_BYTES, TEXT_BYTES_MAX as usize + WINDOW_BYTES), 0);
+        }
+        loop {
+            match self.input.read(&mut self.bytes[self.end..]) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Read(error)),
+            }
+        }
+    }
+
+    /// Returns the position of the next byte in the input.
+    pub(super) fn place(&self) -> u64 {
+        self.passed + self.at as u64
+    }
+
+    pub(super) fn cut_off(&self) -> Error {
+        Error::CutOff { at: self.passed + self.end as u64 }
+    }
+}
+
+impl Window<io::Empty> {
+    /// Creates a window of bytes already in memory.
+    pub(super) fn whole(bytes: Vec<u8>) -> Self {
+        let end = bytes.len();
+        Self { input: io::empty(), bytes, at: 0, end, passed: 0 }
+    }
+
+    /// Returns the buffer for reuse.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    #[test]
+    fn only_json_numbers_are_accepted() {
+        for text in [
+            "0",
+            "-0",
+            "1",
+            "-1.5",
+            "1757443489.123456",
+            "1e3",
+            "1E-3",
+            "0.1e+2",
+            "1e999",
+            "",
+            "-",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "+1",
+            "1.5.5",
+            "1-1",
+            "--1",
+            "-01",
+            "0.0e0",
+            "1e5.",
+        ] {
+            let is_number = serde_json::from_str::<IgnoredAny>(text).is_ok();
+            assert_eq!(number(text.as_bytes()), is_number.then_some(text), "{text}");
+        }
+    }
 }
