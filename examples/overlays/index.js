@@ -37,7 +37,7 @@ const tell = (text) => (find('told').textContent = text)
 // ── Fields ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 let page = 'alerts'
-/** The value of every field, as text. Values of other overlays and mistaken ones stay here too. */
+/** The values of fields, as text; mistaken ones stay here too. */
 const values = new Map(new URLSearchParams(location.search))
 if (Object.hasOwn(PAGES, values.get('page') ?? '')) page = values.get('page')
 
@@ -78,7 +78,7 @@ function hasFont(font) {
 function noteOf(field, input) {
   const value = valueOf(field)
   const mistake = input.validity?.badInput ? mistakeOf(field[0], '', true, {}) : mistakeIn(field, value)
-  if (mistake) return ['wrong', `${mistake}: left out of the link`]
+  if (mistake) return ['wrong', mistake]
   return field[0] === 'font' && value && !hasFont(cleanOf(field, value)) ? ['doubt', 'not installed here'] : ['', '']
 }
 
@@ -245,6 +245,8 @@ function drawTests() {
 
 find('pages').append(...Object.entries(PAGES).map(([name, [label]]) => {
   const choice = make('input', { type: 'radio', name: 'page', value: name, checked: name === page, onchange: () => {
+    // `max` and `seconds` mean something else in another overlay; looks stay.
+    for (const [name] of PAGES[page][4]) values.delete(name)
     page = name
     draw()
     show()

@@ -60,10 +60,11 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       await fetch(`${url}/inject`, { method: 'POST', headers, body: JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rocket', diamonds: 5 }) })
       await overlay.page.getByText('Rocket').waitFor()
       expect(await overlay.page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe('40px')
-      expect(overlay.complaints).toEqual([])
+      // Unlike OBS, this browser waits for a click before it plays sounds.
+      expect(overlay.complaints.filter((line) => !line.includes('AudioContext'))).toEqual([])
       expect(overlay.foreign(new URL(url).host)).toEqual([])
       // The first answer without a token is 401.
-      expect(visit.complaints.filter((line) => !token || !/401|WebSocket/.test(line))).toEqual([])
+      expect(visit.complaints.filter((line) => !line.includes('AudioContext') && (!token || !/401|WebSocket/.test(line)))).toEqual([])
       await overlay.close()
     }, { env: { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) } })
   })
