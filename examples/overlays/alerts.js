@@ -116,7 +116,7 @@ function next() {
   if (waiting.length > 0) return waiting.shift()
   const { alerts, diamonds } = rest
   rest = { alerts: 0, diamonds: 0 }
-  return { key: '', data: { sender: `and ${alerts.toLocaleString('en')} more` }, says: '', gift: '', count: diamonds && 1, merged: 0, price: diamonds, isFinal: true }
+  return { key: '', data: { sender: `+${alerts.toLocaleString('en')} more` }, says: '', gift: '', count: 1, merged: 0, price: diamonds, isFinal: true }
 }
 
 const draw = drawing(() => {
@@ -125,10 +125,9 @@ const draw = drawing(() => {
   for (const alert of shown) {
     const [count, diamonds] = alert.card.querySelectorAll('.count, .diamonds')
     const text = alert.gift && `×${total(alert).toLocaleString('en')}`
-    if (text === count.textContent) continue
     // A new element repeats the animation.
-    count.replaceWith(element('strong', 'count', text))
-    diamonds.textContent = `${worth(alert).toLocaleString('en')} 💎`
+    if (text !== count.textContent) count.replaceWith(element('strong', 'count', text))
+    diamonds.textContent = worth(alert) > 0 ? `${worth(alert).toLocaleString('en')} 💎` : ''
   }
 })
 
