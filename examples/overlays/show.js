@@ -52,7 +52,7 @@ const SHOW = [
 
 const HOST_IDS = { host: '1', rival: '2' }
 /** How long it takes from a gift of a streak to the next, in ms. */
-const STREAK_MS = 120
+const STREAK_MS = 80
 let made = 0
 
 /** The events of a request, as the feed has them, each with its delay in ms. */
