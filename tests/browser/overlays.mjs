@@ -128,6 +128,11 @@ export async function show({ browser, livetape, pictures }) {
       }
     }
 
+    await choose(page, 'alerts')
+    await button('Play').click()
+    // The round goes on after its beginning.
+    await shown.getByText('followed').waitFor()
+
     // Mistaken values are named, and left out of the link.
     await choose(page, 'chat')
     const size = page.getByLabel('Text size')
