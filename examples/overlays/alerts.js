@@ -1,41 +1,37 @@
-// Gift alerts, one at a time.
+// Alerts for gifts, follows and subscriptions, with a picture, a sound and a queue.
 
 'use strict'
 
-const options = optionsOf({ seconds: 5, min: 0, sound: 1 })
-/** Maximum number of waiting alerts; in a rush the cheapest are dropped. */
+const options = optionsOf({ max: 1, seconds: 5, min: 0, follows: 1, subscribes: 1, shares: 0, pictures: 0, sound: 1, align: 'center' })
+/** Maximum number of waiting alerts; in a rush, the cheapest are merged. */
 const WAITING_MAX = 50
-/** With many alerts waiting, each one is shown for this long at least, in ms. */
+/** With alerts waiting, each one is shown for this long at least, in ms. */
 const SHOWN_MS_MIN = 1200
 /** A streak stays for this long after each gift at least, in ms, so that its next gift finds it. */
 const STREAK_MS_MIN = 3000
+/** How long an alert takes to leave, in ms; the same as in overlay.css. */
+const LEAVING_MS = 300
 /** Number of alerts to remember, so that a late gift of a streak is not a second alert. */
 const PAST_MAX = 500
-const SVG = 'http://www.w3.org/2000/svg'
-const box = document.querySelector('#alert')
+const box = document.querySelector('#alerts')
+const shown = new Set()
 const waiting = []
 const past = new Set()
-let current
-let timer
+/** What was merged, and is shown when nothing else waits. */
+let rest = { alerts: 0, diamonds: 0 }
 
-/** Draws a gift: petals whose number, shape and colours depend on its name only, so nothing is loaded. */
-function paint(name) {
-  let seed = [...name].reduce((sum, letter) => Math.imul(sum ^ letter.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5)
-  const next = (max) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
-    return Math.floor((seed / 2 ** 32) * max)
-  }
-  const [petals, hue, long] = [5 + next(5), next(360), 26 + next(18)]
-  const shapes = Array.from({ length: petals }, (_, index) => {
-    const petal = document.createElementNS(SVG, 'ellipse')
-    for (const [key, value] of Object.entries({ cx: 0, cy: -long / 1.5, rx: 9 + (seed % 7), ry: long / 1.8, fill: `hsl(${(hue + index * 9) % 360} 80% 62%)`, transform: `rotate(${(360 / petals) * index})` })) petal.setAttribute(key, value)
-    return petal
-  })
-  const heart = document.createElementNS(SVG, 'circle')
-  heart.setAttribute('r', 10)
-  heart.setAttribute('fill', `hsl(${(hue + 180) % 360} 85% 70%)`)
-  document.querySelector('#picture').replaceChildren(...shapes, heart)
+/** The alert that an event causes, if it causes one. */
+function alertOf({ type, stream, seq, data }) {
+  const alert = { key: `${stream} ${data.streakId || seq}`, data, says: '', gift: '', count: 0, merged: 0, price: 0, isFinal: data.isFinal !== false }
+  if (type === 'gift') return Number.isFinite(data.repeatCount * data.diamondCount) ? { ...alert, says: 'sent', gift: giftOf(data), count: data.repeatCount, price: data.diamondCount } : undefined
+  if (type === 'subscribe') return { ...alert, says: data.subMonth > 1 ? `subscribed for ${data.subMonth} months` : 'subscribed' }
+  if (data.action === 'follow' && options.follows) return { ...alert, says: 'followed' }
+  if (data.action === 'share' && options.shares) return { ...alert, says: 'shared the LIVE' }
+  return undefined
 }
+
+const total = ({ count, merged }) => count + merged
+const worth = (alert) => total(alert) * alert.price
 
 // Created early: opening the sound device takes longer than a frame.
 const speaker = options.sound ? new AudioContext() : undefined
@@ -66,43 +62,89 @@ async function ring(diamonds) {
   })
 }
 
-function leave() {
-  past.add(current.key)
-  if (past.size > PAST_MAX) past.delete(past.values().next().value)
-  current = undefined
-  box.hidden = true
-  draw()
+/** Takes the cheapest alert out of the queue: into one of the same viewer and gift, or else into the rest. */
+function merge() {
+  // Gifts of a streak that goes on would miss their alert.
+  const ended = waiting.filter(({ isFinal }) => isFinal)
+  const least = (ended.length > 0 ? ended : waiting).reduce((least, alert) => (worth(alert) < worth(least) ? alert : least))
+  waiting.splice(waiting.indexOf(least), 1)
+  remember(least.key)
+  const twin = least.gift && waiting.find(({ data, gift }) => gift === least.gift && data.sender === least.data.sender)
+  if (twin) twin.merged += total(least)
+  else rest = { alerts: rest.alerts + 1, diamonds: rest.diamonds + worth(least) }
 }
 
-/** Restarts the time of the current alert: a streak stays as long as it counts up. */
-function stay() {
-  clearTimeout(timer)
-  const least = current.isFinal ? SHOWN_MS_MIN : STREAK_MS_MIN
-  timer = setTimeout(leave, waiting.length > 5 ? least : Math.max(least, options.seconds * 1000))
+function remember(key) {
+  past.add(key)
+  if (past.size > PAST_MAX) past.delete(past.values().next().value)
+}
+
+function leave(alert) {
+  clearTimeout(alert.timer)
+  shown.delete(alert)
+  remember(alert.key)
+  alert.card.classList.add('gone')
+  setTimeout(() => {
+    alert.card.remove()
+    draw()
+  }, LEAVING_MS)
+}
+
+/** Restarts the time of an alert: a streak stays as long as it counts up, and each one more briefly while others wait. */
+function stay(alert) {
+  clearTimeout(alert.timer)
+  const least = alert.isFinal ? SHOWN_MS_MIN : STREAK_MS_MIN
+  alert.timer = setTimeout(leave, Math.max(least, (options.seconds * 1000) / (1 + waiting.length)), alert)
+}
+
+function show(alert) {
+  const { data, says, gift } = alert
+  const what = element('span', 'what')
+  what.append(says, gift && ' ', ...(gift ? [textElement(gift)] : []))
+  const picture = gift ? pictureElement(data.giftPictureUrl, options.pictures, 'picture', paint(gift)) : avatarElement(data, options.pictures)
+  picture.classList.add('picture')
+  alert.card = element('div', 'alert')
+  alert.card.append(picture, ...(gift ? [avatarElement(data, options.pictures)] : []), nameElement(data), what, element('strong', 'count'), element('span', 'diamonds'))
+  box.append(alert.card)
+  shown.add(alert)
+  // The show of the setup page goes on and on.
+  if (!options.preview || alert.isTest) ring(alert.price)
+  stay(alert)
+}
+
+function next() {
+  if (waiting.length > 0) return waiting.shift()
+  const { alerts, diamonds } = rest
+  rest = { alerts: 0, diamonds: 0 }
+  return { key: '', data: { sender: `+${alerts.toLocaleString('en')} more` }, says: '', gift: '', count: 1, merged: 0, price: diamonds, isFinal: true }
 }
 
 const draw = drawing(() => {
-  if (!current && waiting.length > 0) {
-    current = waiting.shift()
-    paint(current.gift)
-    box.querySelector('.said').replaceChildren(nameElement(current.data), element('span', '', 'sent'), textElement(current.gift))
-    box.hidden = false
-    ring(current.data.diamondCount)
-    stay()
+  // Alerts that leave keep their place for a moment.
+  while (box.childElementCount < Math.max(1, options.max) && (waiting.length > 0 || rest.alerts > 0)) show(next())
+  for (const alert of shown) {
+    const [count, diamonds] = alert.card.querySelectorAll('.count, .diamonds')
+    const text = alert.gift && `×${total(alert).toLocaleString('en')}`
+    // A new element repeats the animation.
+    if (text !== count.textContent) count.replaceWith(element('strong', 'count', text))
+    diamonds.textContent = worth(alert) > 0 ? `${worth(alert).toLocaleString('en')} 💎` : ''
   }
-  if (current) document.querySelector('#count').textContent = `×${current.total.toLocaleString('en')}`
 })
 
-connect(options, ['gift'], ({ type, stream, seq, data }) => {
-  if (type !== 'gift' || !Number.isFinite(data.repeatCount * data.diamondCount)) return
-  const key = `${stream} ${data.streakId || seq}`
-  const known = current?.key === key ? current : waiting.find((alert) => alert.key === key)
-  if (past.has(key) || (!known && data.diamondCount * data.repeatCount < options.min)) return
-  const isFinal = data.isFinal !== false
-  if (known) Object.assign(known, { isFinal, total: Math.max(known.total, data.repeatCount) })
-  else waiting.push({ key, data, isFinal, gift: shorten(data.giftName, NAME_CHARACTERS_MAX) || 'a gift', total: data.repeatCount })
-  const worth = ({ data, total }) => data.diamondCount * total
-  if (waiting.length > WAITING_MAX) waiting.splice(waiting.reduce((least, alert, index) => (worth(alert) < worth(waiting[least]) ? index : least), 0), 1)
-  if (known === current && known) stay()
+box.classList.toggle('many', options.max > 1)
+const types = ['gift', ...(options.follows || options.shares ? ['social'] : []), ...(options.subscribes ? ['subscribe'] : [])]
+connect(options, types, (event) => {
+  const alert = alertOf(event)
+  if (!alert || past.has(alert.key)) return
+  const known = [...shown, ...waiting].find(({ key }) => key === alert.key)
+  if (known) {
+    Object.assign(known, { count: Math.max(known.count, alert.count), isFinal: alert.isFinal })
+    if (shown.has(known)) stay(known)
+  } else if (alert.gift && worth(alert) < options.min) return
+  else if (event.isTest) {
+    waiting.unshift({ ...alert, isTest: true })
+    shown.forEach(leave)
+  } else waiting.push(alert)
+  if (waiting.length > WAITING_MAX) merge()
   draw()
 })

@@ -1,18 +1,20 @@
-// The chat box.
+// The chat.
 
 'use strict'
 
-const options = optionsOf({ max: 12, seconds: 0, avatars: 0 })
+const options = optionsOf({ max: 12, seconds: 0, pictures: 0, align: 'start' })
+/** How long a line takes to leave, in ms; the same as in overlay.css. */
+const LEAVING_MS = 300
 const lines = document.querySelector('#lines')
 
 function leave(line) {
   line.classList.add('gone')
-  setTimeout(() => line.remove(), 500)
+  setTimeout(() => line.remove(), LEAVING_MS)
 }
 
 function make({ data, text }, isRush) {
-  const line = element('div', `line card${isRush ? '' : ' alone'}`)
-  line.append(...avatarElement(data, options.avatars), nameElement(data), element('span', 'text', text))
+  const line = element('div', `line${isRush ? '' : ' alone'}`)
+  line.append(avatarElement(data, options.pictures), nameElement(data), element('span', 'text', text))
   if (options.seconds > 0) setTimeout(leave, options.seconds * 1000, line)
   return line
 }
@@ -21,7 +23,7 @@ function make({ data, text }, isRush) {
 let waiting = []
 const draw = drawing((isRush) => {
   lines.append(...waiting.splice(0).map((chat) => make(chat, isRush)))
-  while (lines.childElementCount > options.max) lines.firstElementChild.remove()
+  while (lines.childElementCount > Math.max(1, options.max)) lines.firstElementChild.remove()
 })
 
 connect(options, ['chat'], ({ data }) => {

@@ -1,4 +1,4 @@
-// The goal bar.
+// Progress towards a goal.
 
 'use strict'
 
@@ -25,11 +25,10 @@ const draw = drawing((isRush) => {
   document.querySelector('.bar').setAttribute('aria-valuenow', String(Math.round(part * 100)))
 })
 
-find('title').textContent = shorten(options.title || options.count, 60)
+find('title').textContent = shorten(options.title, 60) || `${options.count[0].toUpperCase()}${options.count.slice(1)}`
 draw()
-connect(options, [counted], (event) => {
-  if (event.type !== counted) return
-  const more = Number(worth(event.data))
+connect(options, [counted], ({ data }) => {
+  const more = Number(worth(data))
   if (Number.isFinite(more)) sum += more
   draw()
 }, {

@@ -1,78 +1,135 @@
-// Sets up an overlay: options, a live preview, and the link for OBS.
+// Sets up an overlay: a live preview, and the link for OBS.
 
 'use strict'
 
-const SWITCH = { 1: 'on', 0: 'off' }
-const AVATARS = ['avatars', 'Profile pictures (from TikTok)', '0', SWITCH]
-const COMMON = [['size', 'Text size (pixels)', '24', 'number'], ['colour', 'Text colour', '', 'text'], ['accent', 'Accent colour', '', 'text'], ['background', 'Background colour', '', 'text'], ['font', 'Font', '', 'text'], ['align', 'Alignment', 'start', ['start', 'center', 'end']], ['status', 'Connection status', '0', SWITCH]]
-/** The pages with their options: name, label, default, and either choices or an input type. */
-const PAGES = {
-  alerts: ['Gift alerts', [['seconds', 'Seconds on screen', '5', 'number'], ['min', 'Minimum value (diamonds)', '0', 'number'], ['sound', 'Sound', '1', SWITCH]]],
-  chat: ['Chat', [['max', 'Messages on screen', '12', 'number'], ['seconds', 'Seconds on screen (0: no limit)', '0', 'number'], AVATARS]],
-  goal: ['Goal', [['count', 'Count', 'diamonds', ['diamonds', 'gifts', 'likes', 'follows', 'shares', 'subscribes']], ['goal', 'Goal', '1000', 'number'], ['start', 'Initial value', '0', 'number'], ['title', 'Title', '', 'text']]],
-  leaderboard: ['Leaderboard', [['max', 'Viewers on screen', '5', 'number'], ['title', 'Title', 'Top gifters', 'text']]],
-  viewers: ['Viewers', [['total', 'Also show the total', '0', SWITCH]]],
-  gifts: ['Gift list', [['max', 'Gifts on screen', '3', 'number'], ['seconds', 'Seconds on screen', '6', 'number'], ['min', 'Minimum value (diamonds)', '0', 'number'], AVATARS]],
-}
-const find = (id) => document.getElementById(id)
 const INTRODUCTION = find('told').textContent
+const isFile = location.protocol === 'file:'
 const socketOf = (path) => Object.assign(new URL(path, location.href), { protocol: location.protocol.replace('http', 'ws') }).href
+const tell = (text) => (find('told').textContent = text)
 
-/** The settings in the address of this page, which survive a reload. */
-const stored = () => new URLSearchParams(location.search)
+// ── Link and preview ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-function draw() {
-  const [settings, own] = [stored(), PAGES[find('page').value][1]]
-  find('fields').replaceChildren(...[...own, ...COMMON].map(([name, label, value, kind]) => {
-    const field = document.createElement(typeof kind === 'object' ? 'select' : 'input')
-    if (Array.isArray(kind)) field.append(...kind.map((choice) => new Option(choice, choice)))
-    else if (kind === SWITCH) field.append(...Object.entries(SWITCH).map(([choice, text]) => new Option(text, choice)))
-    else Object.assign(field, { type: kind, min: 0, placeholder: 'default' })
-    Object.assign(field, { name, value: settings.get(name) ?? value })
-    // The address may contain anything.
-    if (field.value === '') field.value = value
-    field.dataset.unset = value
-    field.ariaLabel = label
-    const made = document.createElement('label')
-    made.append(label, field)
-    return made
-  }))
-  show()
-}
-
-/** Every option that differs from its default, with its value. */
-const changed = () => [...find('fields').querySelectorAll('input, select')].filter(({ value, dataset }) => value !== dataset.unset).map(({ name, value }) => [name, value])
-
-/** The URL of the overlay. */
-function urlOf(feed) {
-  const url = new URL(`${find('page').value}.html`, location.href)
-  url.search = ''
-  url.searchParams.set('url', feed)
-  if (find('token').value) url.searchParams.set('token', find('token').value)
-  for (const [name, value] of changed()) url.searchParams.set(name, value)
+/** The address of the overlay. */
+function urlOf(feed, more = []) {
+  const url = new URL(`${page}.html`, location.href)
+  const token = find('token').value
+  url.search = new URLSearchParams([...(feed ? [['url', feed]] : []), ...(token && feed ? [['token', token]] : []), ...changed(), ...more])
   return url.href
 }
 
 let timer
+let isLoading = true
+/** A test that waits for the preview. */
+let waitingTest
 function show() {
-  const tape = find('tape').value
-  const page = find('page').selectedIndex > 0 ? [['page', find('page').value]] : []
-  history.replaceState(null, '', `${location.pathname}?${new URLSearchParams([...page, ...changed()])}`.replace(/\?$/, ''))
+  const given = changed()
+  history.replaceState(null, '', `${location.pathname}?${new URLSearchParams([...(page === 'alerts' ? [] : [['page', page]]), ...given])}`.replace(/\?$/, ''))
+  const scale = Number(Object.fromEntries(given).size ?? 24) / 24
+  const [width, height] = PAGES[page].box.map((size) => Math.ceil((size * scale) / 10) * 10)
+  find('width').textContent = width
+  find('height').textContent = height
+  fit(width, height)
   clearTimeout(timer)
   // A page from disk has no server of its own.
-  if (location.protocol === 'file:') return
+  if (isFile) return
+  isLoading = true
   find('link').value = urlOf(socketOf('../'))
   // Each keystroke would restart the preview.
   timer = setTimeout(() => {
-    find('preview').src = urlOf(tape ? socketOf(`../ws/play/${encodeURIComponent(tape)}?speed=10`) : socketOf('../'))
-  }, 300)
+    const source = find('source').value
+    stop()
+    find('preview').src = source === 'show' ? urlOf('', [['preview', '1']]) : urlOf(socketOf(source ? `../ws/play/${encodeURIComponent(source)}?speed=10` : '../'))
+  }, 200)
 }
 
-find('page').append(...Object.entries(PAGES).map(([name, [label]]) => new Option(label, name)))
-if (Object.hasOwn(PAGES, stored().get('page') ?? '')) find('page').value = stored().get('page')
-find('page').onchange = draw
-find('tape').onchange = show
-find('fields').oninput = show
+/** Shows the preview as OBS would, smaller if it has to be. */
+function fit(width, height) {
+  const stage = find('stage')
+  const scale = Math.min(1, stage.clientWidth / width, 440 / height)
+  stage.style.height = `${Math.max(160, height * scale + 32)}px`
+  Object.assign(find('preview').style, { width: `${width}px`, height: `${height}px`, transform: `translate(-50%, -50%) scale(${scale})` })
+}
+new ResizeObserver(() => fit(Number(find('width').textContent), Number(find('height').textContent))).observe(find('shows'))
+
+// ── The show ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const due = new Set()
+/** Calls a function later, unless the show stops before. */
+function later(ms, act) {
+  const one = setTimeout(() => {
+    due.delete(one)
+    act()
+  }, ms)
+  due.add(one)
+}
+const stop = () => {
+  due.forEach(clearTimeout)
+  due.clear()
+}
+const post = (message) => find('preview').contentWindow.postMessage(message, location.origin)
+const play = (request, isTest = false) => eventsOf(request).forEach(([after, event]) => (after > 0 ? later(after, () => post({ event: { ...event, isTest } })) : post({ event: { ...event, isTest } })))
+
+let isPaused = false
+
+/** Plays a round, then the next one; while paused, only its beginning. */
+function round() {
+  stop()
+  post({ startsOver: true })
+  for (const [second, kind, more] of SHOW) {
+    const act = () => play({ ...TESTS[kind][1], ...more })
+    if (second === 0) act()
+    else if (!isPaused) later(second * 1000, act)
+  }
+  if (!isPaused) later(ROUND_MS, round)
+}
+
+function start() {
+  const isShow = find('source').value === 'show'
+  find('pause').hidden = !isShow
+  if (isShow) round()
+  if (waitingTest) play(waitingTest, true)
+  waitingTest = undefined
+}
+
+find('preview').onload = () => {
+  // The empty page that comes first.
+  if (!find('preview').src) return
+  isLoading = false
+  start()
+}
+find('pause').onclick = () => {
+  isPaused = !isPaused
+  find('pause').textContent = isPaused ? 'Play' : 'Pause'
+  stop()
+  if (!isPaused) round()
+}
+
+/** Shows a request in the preview, and if that shows the current feed, to all clients of the server. */
+async function test(request) {
+  if (find('source').value !== '') return isLoading ? (waitingTest = request) : play(request, true)
+  const answer = await ask('../inject', { method: 'POST', body: JSON.stringify(request) }).catch(() => undefined)
+  tell(answer?.ok ? 'Sent to every client of this server, also to OBS.' : ((await answer?.json().catch(() => undefined))?.error?.message ?? 'The server does not answer.'))
+}
+
+function drawTests() {
+  const options = Object.fromEntries(PAGES[page].fields.map((field) => [field[0], field[3] === SWITCH ? valueOf(field) === '1' : valueOf(field)]))
+  const kinds = PAGES[page].tests(options)
+  find('tests').replaceChildren('Test: ', ...kinds.map((kind) => make('button', { type: 'button', onclick: () => test(TESTS[kind][1]) }, TESTS[kind][0])))
+}
+
+// ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+find('pages').append(...Object.entries(PAGES).map(([name, { label }]) => {
+  const choice = make('input', { type: 'radio', name: 'page', value: name, checked: name === page, onchange: () => {
+    // `max` and `seconds` mean something else in another overlay; looks stay.
+    for (const [name] of PAGES[page].fields) values.delete(name)
+    page = name
+    draw()
+    show()
+  } })
+  return make('label', {}, choice, label)
+}))
+find('source').onchange = show
 find('form').onsubmit = (event) => event.preventDefault()
 find('copy').onclick = async () => {
   find('link').select()
@@ -80,37 +137,36 @@ find('copy').onclick = async () => {
   const secret = find('token').value ? 'The link contains the token: keep it secret. ' : ''
   tell(secret + (isCopied ? `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.'))
 }
-const tell = (text) => (find('told').textContent = text)
-const ask = (path) => fetch(path, { headers: find('token').value ? { authorization: `Bearer ${find('token').value}` } : {} })
+const ask = (path, init = {}) => fetch(path, { ...init, headers: find('token').value ? { authorization: `Bearer ${find('token').value}` } : {} })
 
-/** Lists the recordings. While nothing is playing, the first one is the preview. */
+/** Lists the recordings. */
 async function list() {
   const token = find('token').value
-  const [answer, health] = await Promise.all([ask('../recordings'), ask('../health')])
+  const answer = await ask('../recordings')
   // In the meantime, somebody typed on.
   if (find('token').value !== token) return
   if (answer.status === 401) {
     find('locked').hidden = false
-    show()
-    return tell(find('token').value ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token. Enter it above the options.')
+    return tell(token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token. Enter it above the preview.')
   }
   if (!answer.ok) return tell((await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`)
   tell(INTRODUCTION)
   const { recordings } = await answer.json()
-  const tapes = recordings.filter(({ problem }) => !problem).map(({ name }) => new Option(name, name))
-  find('tape').replaceChildren(find('tape').firstElementChild, ...tapes)
-  if (health.ok && (await health.json()).mode === 'idle' && tapes.length > 0) find('tape').value = tapes[0].value
-  show()
+  const [listed, chosen] = [find('source').options, find('source').value]
+  listed.length = 2
+  for (const { name } of recordings.filter(({ problem }) => !problem)) listed.add(new Option(`the recording ${name}`, name))
+  find('source').value = chosen
 }
 
 const update = () => list().catch(() => tell('The server does not answer. Start livetape again, then reload this page.'))
 let asking
 find('token').oninput = () => {
-  find('link').value = location.protocol === 'file:' ? '' : urlOf(socketOf('../'))
+  show()
   clearTimeout(asking)
   // The server need not judge each letter.
   asking = setTimeout(update, 300)
 }
 draw()
-if (location.protocol === 'file:') tell('Opened from disk, this page cannot reach a server. Start `livetape serve`, then open http://127.0.0.1:3000/overlays/ instead.')
+show()
+if (isFile) tell('Opened from disk, this page cannot reach a server. Start `livetape serve`, then open http://127.0.0.1:3000/overlays/ instead.')
 else update()

@@ -14,7 +14,11 @@ const MISTAKES_MS = 20_000
 /** Allowed values of numeric options; the others only have to be positive. */
 const RANGES = { size: [8, 200], max: [1, 100], seconds: [0, 3600] }
 const RANGE = [0, 1e12]
-/** URLs that avatars may have. */
+/** CSS properties of options that are styles. */
+const STYLES = { colour: 'color', accent: 'color', rival: 'color', background: 'background-color', font: 'font-family' }
+/** Values of options that only have a few. */
+const CHOICES = { look: ['card', 'plain'], align: ['start', 'center', 'end'] }
+/** URLs that pictures may have. */
 const PICTURE = /^(https?:\/\/|data:image\/)/
 /** Control characters, bidirectional marks and invisible characters. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
@@ -71,12 +75,23 @@ function drawing(draw) {
   }
 }
 
-/** Creates the user's avatar, if wanted. An avatar that fails to load is removed. */
-function avatarElement({ user }, isWanted) {
-  if (!isWanted || !PICTURE.test(user?.avatar ?? '')) return []
-  const picture = element('img', 'avatar')
-  Object.assign(picture, { alt: '', referrerPolicy: 'no-referrer', src: user.avatar, onerror: () => picture.remove() })
-  return [picture]
+/** A number that depends on a text only. */
+const hashOf = (text) => [...text].reduce((sum, letter) => Math.imul(sum ^ letter.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5)
+
+/** Creates a picture, or `instead` if it is not wanted or does not load. */
+function pictureElement(url, isWanted, className, instead) {
+  if (!isWanted || !PICTURE.test(url ?? '')) return instead
+  const picture = element('img', className)
+  Object.assign(picture, { alt: '', referrerPolicy: 'no-referrer', src: url, onerror: () => picture.replaceWith(instead) })
+  return picture
+}
+
+/** Creates the user's picture, or a disc with the first letter of their name. */
+function avatarElement(data, isWanted) {
+  const disc = element('span', 'avatar')
+  disc.dataset.letter = shorten(nameOf(data), 1).replace('…', '')
+  disc.style.setProperty('--hue', hashOf(nameOf(data)) % 360)
+  return pictureElement(data.user?.avatar, isWanted, 'avatar', disc)
 }
 
 /** Shows mistakes for a while, or for good if the page will never show anything else. */
@@ -89,17 +104,14 @@ function complain(texts, isForGood = false) {
 }
 
 /** Describes the mistake in an option, if there is one. `choices` lists the values of options that only have a few. */
-function mistakeOf(options, key, value, choices) {
+function mistakeOf(key, value, isNumber, choices) {
   const [min, max] = RANGES[key] ?? RANGE
-  const style = { colour: 'color', accent: 'color', background: 'background-color', font: 'font-family' }[key]
-  if (!Object.hasOwn(options, key)) return 'is not an option of this overlay'
   if (choices[key]) return choices[key].includes(value) ? undefined : `is not one of ${choices[key].join(', ')}`
   // The value could contain more than a colour.
-  if (style) return CSS.supports(style, value) ? undefined : 'is not valid in CSS'
+  if (STYLES[key]) return CSS.supports(STYLES[key], value) ? undefined : 'is not valid in CSS'
   if (key === 'url') return URL.canParse(value) && /^wss?:$/.test(new URL(value).protocol) ? undefined : 'is not a ws:// or wss:// address'
-  if (typeof options[key] !== 'number') return undefined
-  const isNumber = value.trim() !== '' && Number.isFinite(Number(value))
-  return isNumber && Number(value) >= min && Number(value) <= max ? undefined : `is not a number from ${min} to ${max}`
+  if (!isNumber || (value.trim() !== '' && Number(value) >= min && Number(value) <= max)) return undefined
+  return `is not a number from ${min} to ${max}`
 }
 
 /** The server of this page; for a file from disk, the default address. */
@@ -107,26 +119,39 @@ const OWN_URL = location.protocol.startsWith('http') ? `${location.origin.replac
 
 /** Reads the options: query parameters override `defaults`. Mistaken values are ignored, and shown for a while. */
 function optionsOf(defaults, ownChoices = {}) {
-  const options = { url: OWN_URL, token: '', types: '', user: '', size: 24, status: 0, align: 'start', colour: '', accent: '', background: '', font: '', ...defaults }
-  const choices = { align: ['start', 'center', 'end'], ...ownChoices }
+  const options = { url: OWN_URL, token: '', types: '', user: '', look: 'card', size: 24, colour: '', accent: '', background: '', font: '', status: 0, preview: 0, ...defaults }
+  const choices = { ...CHOICES, ...ownChoices }
   const mistakes = []
   for (const [key, value] of new URLSearchParams(location.search)) {
-    const mistake = value === '' ? undefined : mistakeOf(options, key, value, choices)
+    const isNumber = typeof options[key] === 'number'
+    const mistake = value === '' ? undefined : Object.hasOwn(options, key) ? mistakeOf(key, value, isNumber, choices) : 'is not an option of this overlay'
     if (mistake) mistakes.push(`${shorten(key, NAME_CHARACTERS_MAX)}=${shorten(value, NAME_CHARACTERS_MAX)} ${mistake}`)
-    else if (value !== '') options[key] = typeof options[key] === 'number' ? Number(value) : value
+    else if (value !== '') options[key] = isNumber ? Number(value) : value
     // Another server's events must not appear instead.
     if (mistake && key === 'url') options.url = ''
   }
   if (mistakes.length > 0) complain(mistakes)
-  const style = document.documentElement.style
-  style.setProperty('--size', `${options.size}px`)
-  for (const key of ['colour', 'accent', 'background', 'font', 'align']) if (options[key]) style.setProperty(`--${key}`, options[key])
+  const root = document.documentElement
+  root.dataset.look = options.look
+  root.style.setProperty('--size', `${options.size}px`)
+  for (const key of [...Object.keys(STYLES), 'align']) if (options[key]) root.style.setProperty(`--${key}`, options[key])
   return options
 }
 
-/** Connects, and reconnects without limit. Calls `show` for each event of `types`. */
+/** Calls `show` for each event of `types`: of the feed, and of the page that has this one in a frame, which can test it. */
 function connect(options, types, show, more = {}) {
-  if (!options.url) return
+  const wanted = options.types ? options.types.split(',') : types
+  const take = (event) => wanted.includes(event.type) && (!options.user || event.username === options.user) && show(event)
+  addEventListener('message', ({ source, origin, data }) => {
+    if (parent === window || source !== parent || origin !== location.origin) return
+    if (data.startsOver) more.onStartOver?.()
+    else if (data.event) take(data.event)
+  })
+  if (!options.preview && options.url) read(options, wanted, take, more)
+}
+
+/** Reads the feed, and reconnects without limit. */
+function read(options, types, take, more) {
   document.addEventListener('securitypolicyviolation', function blocked({ effectiveDirective }) {
     if (effectiveDirective !== 'connect-src') return
     // Each attempt is blocked. Once is enough.
@@ -138,7 +163,7 @@ function connect(options, types, show, more = {}) {
   const client = Livetape.createWebSocketClient({
     url: options.url,
     token: options.token || undefined,
-    types: options.types ? options.types.split(',') : types,
+    types,
     maxReconnectAttempts: Infinity,
     jitter: true,
     ...more,
@@ -168,7 +193,7 @@ function connect(options, types, show, more = {}) {
   })
   client.on('event', (event) => {
     last = undefined
-    if (!options.user || event.username === options.user) show(event)
+    take(event)
   })
   client.connect()
   // For the browser's console.

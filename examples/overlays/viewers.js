@@ -1,8 +1,8 @@
-// The viewer count.
+// The number of viewers.
 
 'use strict'
 
-const options = optionsOf({ total: 0 })
+const options = optionsOf({ total: 0, align: 'start' })
 const box = document.querySelector('#viewers')
 const number = (count) => (Number.isFinite(count) ? count.toLocaleString('en') : '?')
 
@@ -13,7 +13,6 @@ const draw = drawing(() => {
 })
 
 connect(options, ['room_user', 'disconnected'], ({ type, data }) => {
-  if (type === 'disconnected') room = undefined
-  else if (type === 'room_user') room = data
+  room = type === 'room_user' ? data : undefined
   draw()
 }, { since: 0 })

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests of looks, and tests that measure frames: one file at a time, every night. */
-const NIGHT = ['tests/air.test.mjs', 'tests/busy.test.mjs', 'tests/rush.test.mjs']
+const NIGHT = ['tests/air.test.mjs', 'tests/busy.test.mjs']
 
 // One output is committed as examples/livetape-client.js, so it must not depend on the machine, the time or a path.
 export default defineConfig({

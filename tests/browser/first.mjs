@@ -1,4 +1,4 @@
-// The first look: where to connect, who is connected, `/try` and the overlays.
+// The first look: where to connect, who is connected, and `/try`.
 
 import assert from 'node:assert/strict'
 
@@ -22,7 +22,7 @@ export async function connect({ browser, livetape, pictures }) {
     // Chromium draws a tab in the background once a second, and a click waits for two drawings.
     await page.bringToFront()
     await button('Play demo').click()
-    await overlay.locator('#alert:not([hidden]) .name').waitFor()
+    await overlay.locator('.alert .name').waitFor()
     const seconds = (Date.now() - started) / 1000
     assert.ok(seconds < 30, `the first alert took ${seconds} s`)
 
@@ -118,67 +118,5 @@ export async function rooms({ browser, livetape, pictures }) {
       await visit.close()
     }
     return 'broadcast, echo, a room, binary and ping, in two tabs'
-  })
-}
-
-/** Values for options, by their name, else by the type of their field. */
-const VALUES = { font: 'serif', number: '10', text: 'rgb(1, 2, 3)' }
-
-/** Changes every option of an overlay, and returns them as the link should have them. */
-async function changeAll(page) {
-  const wanted = {}
-  for (const field of await page.locator('#fields :is(input, select)').all()) {
-    const { name, type, other } = await field.evaluate(({ name, type, dataset, options = [] }) => ({ name, type, other: [...options].findLast(({ value }) => value !== dataset.unset)?.value }))
-    wanted[name] = other ?? VALUES[name] ?? VALUES[type]
-    await (other === undefined ? field.fill(wanted[name]) : field.selectOption(other))
-  }
-  return wanted
-}
-
-/** Each overlay, set up on its page, on a recording. */
-export async function overlays({ browser, livetape, pictures }) {
-  return withServer(livetape, ['replay', 'recordings/busy.bin', '--port', '0', '--speed', '5', '--loop'], async ({ url }) => {
-    const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
-    const { page } = visit
-    const shown = page.frameLocator('#preview')
-    await visit.axe()
-    for (const [name, sign] of [['alerts', '#alert:not([hidden]) .name'], ['gifts', '.alert'], ['leaderboard', '#board li'], ['goal', '#numbers'], ['chat', '.line'], ['viewers', '#viewers:not(:empty)']]) {
-      await page.getByLabel('Overlay', { exact: true }).selectOption(name)
-      await shown.locator(sign).first().waitFor()
-      await visit.picture(pictures, `overlay-${name}`)
-      const wanted = await changeAll(page)
-      const link = new URL(await page.getByLabel('Link for OBS').inputValue())
-      assert.deepEqual(Object.fromEntries(link.searchParams), { url: `${url.replace('http', 'ws')}/`, ...wanted })
-      await shown.locator('html[style*="--size: 10px; --colour: rgb(1, 2, 3)"] body').waitFor()
-      assert.equal(await shown.locator('.mistakes').count(), 0, 'the overlay understands all options')
-      // The preview is loaded again after each change, and the last load can still be to come.
-      const isShown = () => shown.locator('img.avatar').first().evaluate((picture) => picture.complete && picture.naturalWidth > 0).catch(() => false)
-      if (wanted.avatars) await until('the picture of a viewer', isShown)
-    }
-    await page.getByLabel('Overlay', { exact: true }).selectOption('leaderboard')
-    await page.getByLabel('Preview with').selectOption('demo')
-    await page.getByLabel('Title').fill('<b>Stars</b> & "quotes"')
-    await page.getByLabel('Viewers on screen').fill('2')
-    await shown.getByText('<b>Stars</b> & "quotes"').waitFor()
-    await shown.locator('#board li').nth(1).waitFor()
-    await page.getByRole('button', { name: 'Copy OBS link' }).click()
-    await page.getByText('Copied. In OBS').waitFor()
-    const link = new URL(await clipboard(page))
-    assert.deepEqual([link.pathname, link.searchParams.get('url'), link.searchParams.get('max')], ['/overlays/leaderboard.html', `${url.replace('http', 'ws')}/`, '2'])
-    const alone = await Visit.open(browser, url, { path: link.pathname + link.search, ready: false })
-    await alone.page.locator('#board li').first().waitFor()
-    assert.ok((await alone.page.locator('#board li').count()) <= 2, 'the option counts')
-    assert.equal(await alone.page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgba(0, 0, 0, 0)', 'transparent')
-    // OBS adds custom CSS like this. The policy of the page, which has no other inline styles, has to allow it.
-    await alone.page.evaluate(() => {
-      const style = document.createElement('style')
-      style.append('body { background-color: rgb(1, 2, 3) }')
-      document.head.append(style)
-    })
-    assert.equal(await alone.page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(1, 2, 3)', "OBS's custom CSS applies")
-    await alone.close()
-    visit.clean(/AudioContext/)
-    await visit.close()
-    return '6 overlays, all options, a preview, and the link for OBS'
   })
 }

@@ -1,4 +1,4 @@
-// `node run.mjs <livetape> <folder for screenshots> [names]`: checks the dashboard in Chromium. Prints one line per check.
+// `node run.mjs <livetape> <folder for screenshots> [names]`: checks the dashboard and the pages beside it in Chromium. Prints one line per check.
 
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
@@ -9,12 +9,13 @@ import { addresses } from './addresses.mjs'
 import { busy } from './busy.mjs'
 import { drops } from './drops.mjs'
 import { feed, hostile, resume } from './feed.mjs'
-import { connect, overlays, rooms } from './first.mjs'
+import { connect, rooms } from './first.mjs'
 import { looks } from './looks.mjs'
 import { marks } from './marks.mjs'
 import { mock } from './mock.mjs'
 import { nodes } from './nodes.mjs'
 import { origins } from './origins.mjs'
+import { navigation, overlays, rush, show } from './overlays.mjs'
 import { CONTROLS } from './page.mjs'
 import { inject, recordings, token } from './recordings.mjs'
 import { names } from './names.mjs'
@@ -22,9 +23,9 @@ import { idle, lookup, restart, source, stay } from './source.mjs'
 import { held, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
-const CHECKS = { connect, addresses, rooms, overlays, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy }
+const CHECKS = { connect, addresses, rooms, overlays, show, navigation, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy, rush }
 /** Checks that measure frames: they run alone, after all others. */
-const MEASURED = ['busy']
+const MEASURED = ['busy', 'rush']
 /** Checks that run at once; they mostly wait for pages and servers. */
 const LANES = 3
 /** Controls that no check can use, with the reason. */

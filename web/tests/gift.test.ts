@@ -1,16 +1,15 @@
 import { expect, test } from 'vitest'
-import alerts from '../../examples/overlays/alerts.js?raw'
+import gift from '../../examples/overlays/gift.js?raw'
 import overlay from '../../examples/overlays/overlay.js?raw'
 import { giftOf } from '../src/feed/summary.ts'
 import { paint } from '../src/lib/gift.ts'
 
 const event = (type: string, data: object) => ({ type, data: { ...data }, username: '', ts: '', replay: false, stream: '', seq: 1 })
 
-/** The part of an element that overlays use. */
+/** The part of an element that pictures use. */
 class FakeElement {
   attributes: Record<string, string> = {}
   children: FakeElement[] = []
-  style = { setProperty: (): void => undefined }
   constructor(readonly tag: string) {}
   setAttribute(name: string, value: unknown): void {
     this.attributes[name] = String(value)
@@ -18,24 +17,13 @@ class FakeElement {
   replaceChildren(...children: FakeElement[]): void {
     this.children = children
   }
-  querySelector(): FakeElement {
-    return new FakeElement('div')
-  }
 }
 
-/** Runs the overlay until it has shown an alert for a gift, and returns the shapes of its picture. */
+/** The shapes of the picture that the overlay draws. */
 function overlayShapes(giftName: unknown): { tag: string; attributes: Record<string, string> }[] {
-  const picture = new FakeElement('svg')
-  const document = {
-    documentElement: new FakeElement('html'),
-    createElement: (tag: string) => new FakeElement(tag),
-    createElementNS: (_: string, tag: string) => new FakeElement(tag),
-    querySelector: (query: string) => (query === '#picture' ? picture : new FakeElement('div')),
-  }
-  const location = { protocol: 'file:', search: '?sound=0' }
-  const stubs = 'let show; connect = (_options, _types, handler) => { show = handler }; drawing = (draw) => draw;'
-  const run = new Function('document', 'location', 'setTimeout', `${overlay}\n${stubs}\n${alerts}\nreturn show`)
-  run(document, location, () => 0)({ type: 'gift', stream: 'a', seq: 1, data: { giftName, repeatCount: 1, diamondCount: 1 } })
+  const document = { createElementNS: (_: string, tag: string) => new FakeElement(tag) }
+  const draw = new Function('document', 'location', 'data', `${overlay}\n${gift}\nreturn paint(giftOf(data))`)
+  const picture = draw(document, { protocol: 'file:', search: '' }, { giftName }) as FakeElement
   return picture.children.map(({ tag, attributes }) => ({ tag, attributes }))
 }
 

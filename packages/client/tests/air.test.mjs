@@ -1,20 +1,22 @@
 // What a streamer puts on air: sounds, streaks, motion, names in every script, and mistaken options.
 
+import { readFile } from 'node:fs/promises'
+
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
 import { feedOf } from './feed.mjs'
 import { launch, open } from './pages.mjs'
 
-const OVERLAYS = ['alerts', 'chat', 'gifts', 'goal', 'leaderboard', 'viewers']
+const OVERLAYS = ['alerts', 'chat', 'goal', 'leaderboard', 'battle', 'viewers']
 /** Names that break a layout or the order of their neighbours. */
 const NAMES = ['李小龙在直播间', 'مرحبا بالعالم!', '👩‍👩‍👧‍👦 family', 'さくら🌸', 'שלום abc 123', 'W'.repeat(40), 'Ann']
 const OPTIONS = {
-  alerts: { sound: 0, seconds: 60 },
+  alerts: { sound: 0, seconds: 60, max: 7 },
   chat: { max: 7 },
-  gifts: { max: 7, seconds: 60 },
   goal: { goal: 100, title: 'مرحبا! goal' },
   leaderboard: { max: 7, title: 'מתנות (top)' },
+  battle: {},
   viewers: { total: 1 },
 }
 const TEXTS = ['你好，主播今天唱什么歌？', 'أهلا وسهلا hello (abc) 123!', '🎉🎉 <b>bold</b>', 'こんにちは、元気ですか', 'ok', 'x'.repeat(150), 'plain']
@@ -65,20 +67,20 @@ test('alerts: a streak is one alert that counts up, and a late gift of it is not
   const visit = await source.show('alerts', { sound: 0, seconds: 1 })
   const { page } = visit
   await page.evaluate(() => {
-    globalThis.shown = []
-    new MutationObserver(() => shown.push(`${document.querySelector('.said').innerText} ${document.querySelector('#count').innerText}`)).observe(document.querySelector('#alert'), { childList: true, characterData: true, subtree: true })
+    globalThis.texts = []
+    new MutationObserver(() => texts.push(document.querySelector('#alerts').innerText)).observe(document.querySelector('#alerts'), { childList: true, characterData: true, subtree: true })
   })
   for (let count = 1; count <= 20; count += 1) {
     source.gift('streak', { repeatCount: count, isFinal: count === 20 })
     await new Promise((resolve) => setTimeout(resolve, 60))
   }
   await page.getByText('×20').waitFor()
-  await page.waitForFunction(() => document.querySelector('#alert').hidden)
+  await page.locator('.alert').waitFor({ state: 'detached' })
   source.gift('streak', { repeatCount: 21 })
   source.gift('other', { giftName: 'Rocket' })
   await page.getByText('Rocket').waitFor()
-  const shown = (await page.evaluate(() => globalThis.shown)).map((text) => text.replaceAll(/\s+/g, ' '))
-  const counts = shown.filter((text) => text.includes('Rose')).map((text) => Number(/×(\d+)/.exec(text)[1]))
+  const shown = (await page.evaluate(() => globalThis.texts)).map((text) => text.replaceAll(/\s+/g, ' '))
+  const counts = shown.filter((text) => /Rose ×/.test(text)).map((text) => Number(/×(\d+)/.exec(text)[1]))
   expect(counts.toSorted((a, b) => a - b)).toEqual(counts)
   expect(counts.at(-1)).toBe(20)
   expect(new Set(counts).size).toBeGreaterThan(3)
@@ -88,11 +90,17 @@ test('alerts: a streak is one alert that counts up, and a late gift of it is not
 
 test('nothing moves with reduced motion, and no animation repeats more than three times a second', async () => {
   const source = await feedOf(browser)
+  const css = await readFile(new URL('../../../examples/overlays/overlay.css', import.meta.url), 'utf8')
   for (const name of OVERLAYS) {
     const visit = await source.show(name, name === 'goal' ? { goal: 10 } : name === 'alerts' ? { sound: 0 } : {})
     const { page } = visit
     // Half a period, back and forth, of every animation that repeats.
-    const halves = await page.evaluate(() => [...document.styleSheets].filter(({ href }) => !href).flatMap((sheet) => [...sheet.cssRules]).filter((rule) => Number(rule.style?.animationIterationCount) > 1).map((rule) => parseFloat(rule.style.animationDuration)))
+    const halves = await page.evaluate((css) => {
+      const sheet = new CSSStyleSheet()
+      sheet.replaceSync(css)
+      return [...sheet.cssRules].filter((rule) => Number(rule.style?.animationIterationCount) > 1).map((rule) => parseFloat(rule.style.animationDuration))
+    }, css)
+    expect(halves).not.toEqual([])
     for (const seconds of halves) expect(seconds * 2).toBeGreaterThan(1 / 3)
     await page.emulateMedia({ reducedMotion: 'reduce' })
     await page.evaluate(() => {
@@ -102,6 +110,7 @@ test('nothing moves with reduced motion, and no animation repeats more than thre
     source.gift(`of ${name}`, { repeatCount: 20, repeatDelta: 20 })
     source.send('chat', { sender: 'ann', comment: 'hello' })
     source.send('room_user', { viewerCount: 5 })
+    source.send('battle', battleOf(NAMES[0], NAMES[1]))
     await page.waitForFunction(() => overlayClient.getStats().events > 0)
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect([name, await page.evaluate(() => [moved, document.getAnimations().length])]).toEqual([name, [[], 0]])
@@ -110,25 +119,26 @@ test('nothing moves with reduced motion, and no animation repeats more than thre
   source.close()
 })
 
-for (const width of [1440, 360]) {
-  test(`names and texts of every script stay in their place at ${width} pixels`, async () => {
+/** A battle between hosts of these names. */
+const battleOf = (...names) => ({ battleId: '1', action: 4, startedAt: '2026-01-01T00:00:00Z', timestamp: '2026-01-01T00:00:10Z', durationSeconds: 300, users: names.map((nickname, index) => ({ userId: `${index}`, uniqueId: `host${index}`, nickname, points: 1_234_567 * (index + 1) })) })
+
+for (const [width, look] of [[1440, 'card'], [360, 'card'], [360, 'plain']]) {
+  test(`names and texts of every script stay in their place at ${width} pixels, ${look}`, async () => {
     const source = await feedOf(browser)
     for (const name of OVERLAYS) {
-      const visit = await source.show(name, OPTIONS[name], { width, height: 480 })
+      const visit = await source.show(name, { look, ...OPTIONS[name] }, { width, height: 480 })
       const { page } = visit
       for (const [index, nickname] of NAMES.entries()) {
         const user = { userId: `${index}`, uniqueId: `user${index}`, nickname }
         source.send('chat', { sender: user.uniqueId, user, comment: TEXTS[index] })
         source.gift(`${name} ${index}`, { sender: user.uniqueId, user, giftName: ['バラ', 'وردة', 'Rose'][index % 3], repeatCount: 5 + index, repeatDelta: 5 + index, diamondCount: index < 2 ? 1 : 20 })
         source.send('room_user', { viewerCount: 1_234_567, totalUserCount: 98_765_432 })
-        // The second alert, with a name from right to left, is shown while the picture is taken.
-        if (name === 'alerts' && index === 1) break
+        source.send('battle', battleOf(nickname, NAMES.at(-2)))
       }
       await until('events', () => page.evaluate(() => overlayClient.getStats().events > 0))
       await new Promise((resolve) => setTimeout(resolve, 500))
-      if (name === 'alerts') await page.evaluate(() => leave())
       await page.waitForFunction(() => document.getAnimations().length === 0)
-      await visit.picture(`air-${name}-${width}`)
+      await visit.picture(`air-${name}-${width}-${look}`)
       expect([name, await page.evaluate(misplaced)]).toEqual([name, { wide: false, outside: [], swapped: [], undirected: 0, markup: 0 }])
       expect(visit.complaints).toEqual([])
       expect(visit.foreign(source.host)).toEqual([])
@@ -141,7 +151,7 @@ for (const width of [1440, 360]) {
 /** Runs in a page: finds texts that are cut off, in the wrong order, or not plain text. */
 const misplaced = () => ({
   wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
-  outside: [...document.querySelectorAll('.name, .text, .count, #count, .sum, #viewers, #numbers')].filter((it) => it.getBoundingClientRect().right > innerWidth + 1).map((it) => it.textContent),
+  outside: [...document.querySelectorAll('.name, .text, .count, .sum, .points, #viewers, #numbers')].filter((it) => it.getBoundingClientRect().right > innerWidth + 1).map((it) => it.textContent),
   // Each name is on the left of the text that follows it, whatever its own direction.
   swapped: [...document.querySelectorAll('.name + *')].filter((it) => it.getBoundingClientRect().left < it.previousElementSibling.getBoundingClientRect().left && it.getBoundingClientRect().top < it.previousElementSibling.getBoundingClientRect().bottom).map((it) => it.textContent),
   undirected: [...document.querySelectorAll('.name, .text')].filter((it) => it.dir !== 'auto').length,
@@ -151,7 +161,7 @@ const misplaced = () => ({
 test('alerts: the picture of a gift depends on its name only', async () => {
   const source = await feedOf(browser)
   const visit = await source.show('alerts', { sound: 0 })
-  const paint = (name) => visit.page.evaluate((name) => (globalThis.eval(`paint(${JSON.stringify(name)})`), document.querySelector('#picture').innerHTML), name)
+  const paint = (name) => visit.page.evaluate((name) => globalThis.eval(`paint(${JSON.stringify(name)})`).innerHTML, name)
   const [rose, rocket, again] = [await paint('Rose'), await paint('Rocket'), await paint('Rose')]
   expect(rose).toBe(again)
   expect(rose).not.toBe(rocket)

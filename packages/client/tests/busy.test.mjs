@@ -80,7 +80,7 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
   // The replay waits for all clients and runs for four laps, so that there is enough to measure.
   const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', String(LAPS), '--wait-clients', String(CONNECTIONS + 1)]
   await withServer(LIVETAPE, args, async ({ url, ws, pid }) => {
-    const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % OVERLAYS.length]}.html`, { url: `${ws}/`, avatars: 0, sound: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
+    const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % OVERLAYS.length]}.html`, { url: `${ws}/`, sound: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
     const wall = path.join(folder, 'wall.html')
     await writeFile(wall, `<!doctype html><style>body{margin:0;display:grid;grid-template-columns:repeat(5,1fr);background:#245}iframe{border:0;width:100%;height:220px}</style>${frames.join('')}`)
     const overlays = await browser.open(ofDisk(wall), { width: 1600, height: 900 })

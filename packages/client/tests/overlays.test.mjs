@@ -22,9 +22,9 @@ const host = (url) => new URL(url).host
 const isTransparent = (page) => page.evaluate(() => [document.documentElement, document.body].every((it) => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)'))
 
 const OVERLAYS = {
-  alerts: { options: { seconds: 30, sound: 0 }, recording: 'busy', selector: '.said .name', size: { width: 480, height: 240 } },
+  alerts: { options: { seconds: 30, sound: 0 }, recording: 'busy', selector: '.alert .name', size: { width: 520, height: 320 } },
+  battle: { options: {}, recording: 'battle', selector: '.side .points', size: { width: 640, height: 170 } },
   chat: { options: { max: 8 }, recording: 'demo', selector: '.line', size: { width: 480, height: 400 } },
-  gifts: { options: { seconds: 30 }, recording: 'busy', selector: '.alert', size: { width: 640, height: 220 } },
   goal: { options: { goal: 2000, title: 'Rent for the studio' }, recording: 'busy', selector: '.bar', size: { width: 640, height: 90 } },
   leaderboard: { options: { max: 4 }, recording: 'busy', selector: 'li', size: { width: 480, height: 260 } },
   viewers: { options: { size: 48 }, recording: 'demo', selector: '#viewers:not(:empty)', size: { width: 360, height: 110 } },
@@ -235,16 +235,16 @@ async function hostileServer() {
   return { ws: `ws://127.0.0.1:${server.address().port}`, events, diamonds: 5 * HOSTILE.length, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
 }
 
-const PAGES = { alerts: ['overlays/alerts.html', '.said'], leaderboard: ['overlays/leaderboard.html', 'li'], chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
+const PAGES = { alerts: ['overlays/alerts.html', '.alert'], battle: ['overlays/battle.html', '#battle'], leaderboard: ['overlays/leaderboard.html', 'li'], chat: ['overlays/chat.html', '.line'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
 for (const [name, [address, rows]] of Object.entries(PAGES)) {
   test(`${name}: hostile names, texts and options stay plain text and are truncated`, async () => {
     const server = await hostileServer()
-    const options = { url: `${server.ws}/`, max: 40, seconds: 60, avatars: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
+    const options = { url: `${server.ws}/`, max: 40, seconds: 60, pictures: 1, sound: 0, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
     const visit = await open(browser, example(address, options), { width: 600, height: 900, backdrop: BACKDROP })
     const { page } = visit
     await page.locator(rows).first().waitFor({ state: 'attached' })
     // Three of the texts look empty.
-    const shows = { chat: HOSTILE.length - 3, gifts: HOSTILE.length, 'client-example': 2 * HOSTILE.length }[name] ?? 1
+    const shows = { chat: HOSTILE.length - 3, alerts: HOSTILE.length, 'client-example': 2 * HOSTILE.length }[name] ?? 1
     await until('all of them', async () => (await page.locator(rows).count()) >= shows)
     // All events have arrived and been drawn: nothing will be added.
     if (name === 'client-example') await until('all counted', async () => (await page.locator('#counters').innerText()).startsWith(`${server.events} received`))
@@ -279,7 +279,7 @@ const DRAW_MS_MIN = 100 - 2
 
 for (const [name, { selector, type, last }] of Object.entries({
   chat: { selector: '#lines', type: 'chat', last: 'number 400' },
-  gifts: { selector: '#alerts', type: 'gift', last: '×400' },
+  alerts: { selector: '#alerts', type: 'gift', last: '×400' },
   goal: { selector: '#numbers', type: 'gift', last: '400 / 1,000' },
 })) {
   test(`${name}: batches the redraws of a rush and draws its end`, async () => {
@@ -319,14 +319,19 @@ for (const [name, { selector, type, last }] of Object.entries({
   })
 }
 
-test('gifts: a streak is one alert with a rising count; `min` hides cheap gifts', async () => {
+test('alerts: a streak is one alert with a rising count; `min` hides cheap gifts; follows and subscriptions', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
-    const visit = await open(browser, example('overlays/gifts.html', { url: `${ws}/`, seconds: 60, min: 10 }))
+    const visit = await open(browser, example('overlays/alerts.html', { url: `${ws}/`, seconds: 60, min: 10, max: 5, shares: 0, sound: 0 }))
     await until('a reader', async () => (await (await fetch(`${url}/health`)).json()).clients > 0)
     await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
     await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
     await visit.page.getByText('×50').waitFor()
-    expect(await visit.page.locator('.alert').allInnerTexts()).toEqual([expect.stringMatching(/^ann\s+sent\s+Rocket\s+×50\s+500 💎$/)])
+    await inject(url, { type: 'share', user: 'bob' })
+    await inject(url, { type: 'follow', user: 'bob' })
+    await inject(url, { type: 'subscribe', user: 'eve', months: 3 })
+    await visit.page.getByText('subscribed for 3 months').waitFor()
+    const texts = (await visit.page.locator('.alert').allInnerTexts()).map((text) => text.trim().replaceAll(/\s+/g, ' '))
+    expect(texts).toEqual(['ann sent Rocket ×50 500 💎', 'bob followed', 'eve subscribed for 3 months'])
     await visit.close()
   })
 })

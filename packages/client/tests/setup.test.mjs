@@ -1,5 +1,6 @@
 // The page that sets overlays up.
 
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -12,9 +13,9 @@ beforeAll(async () => (browser = await launch()))
 afterAll(() => browser.close())
 
 /** Options without a field: which server and which events. */
-const NOT_LOOKS = ['url', 'token', 'types', 'user']
+const NOT_LOOKS = ['url', 'token', 'types', 'user', 'preview']
 /** Overlays, and what each shows first. */
-const PREVIEWS = [['Gift alerts', '.said .name'], ['Leaderboard', 'li'], ['Gift list', '.alert'], ['Chat', '.line'], ['Goal', '.bar'], ['Viewers', '#viewers']]
+const PREVIEWS = [['Alerts', '.alert .name'], ['Leaderboard', 'li'], ['Chat', '.line'], ['Goal', '.bar'], ['Battle', '.side'], ['Viewers', '#viewers']]
 
 for (const [server, token] of [['a server', ''], ['a server that requires a token', 'a-secret-of-16-or-more']]) {
   test(`the setup page of ${server} previews recordings, and its link works`, async () => {
@@ -28,25 +29,26 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       }
       await until('recordings', async () => (await page.getByLabel('Preview with').locator('option').count()) > 2)
       for (const [label, rows] of PREVIEWS) {
-        await page.getByLabel('Overlay', { exact: true }).selectOption({ label })
-        await page.getByLabel('Preview with').selectOption('busy')
+        await page.getByRole('radio', { name: label }).check()
+        await page.getByLabel('Preview with').selectOption(label === 'Battle' ? 'battle' : 'busy')
         const fields = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
         // Each choice above loads the preview again, so that this can meet a document that is about to go.
         const row = page.frameLocator('iframe').locator(rows).first()
         const known = () => row.evaluate(() => Object.keys(options))
         await expect
           .poll(async () => (await known()).filter((name) => !NOT_LOOKS.includes(name)).sort(), { message: label, timeout: 20_000 })
-          .toEqual(fields.sort())
+          // The number of viewers has one colour.
+          .toEqual([...fields, ...(label === 'Viewers' ? ['accent'] : [])].sort())
       }
-      await page.getByLabel('Overlay', { exact: true }).selectOption({ label: 'Gift list' })
+      await page.getByRole('radio', { name: 'Alerts' }).check()
       await page.getByLabel('Text size').fill('40')
-      await page.frameLocator('iframe').locator('.alert').first().waitFor()
+      await page.frameLocator('iframe').locator('html[style*="40px"] .alert').first().waitFor()
       await visit.picture('air-builder')
       await page.getByRole('button', { name: 'Copy OBS link' }).click()
       await page.getByText('Copied. In OBS').waitFor()
       const link = await page.evaluate(() => navigator.clipboard.readText())
       await page.reload()
-      expect(await page.getByLabel('Overlay', { exact: true }).inputValue()).toBe('gifts')
+      expect(await page.getByRole('radio', { name: 'Alerts' }).isChecked()).toBe(true)
       expect(await page.getByLabel('Text size').inputValue()).toBe('40')
       // The preview reads the same events, so it has to be gone before the overlay can be told from it.
       await visit.close()
@@ -58,10 +60,11 @@ for (const [server, token] of [['a server', ''], ['a server that requires a toke
       await fetch(`${url}/inject`, { method: 'POST', headers, body: JSON.stringify({ type: 'gift', user: 'ann', gift: 'Rocket', diamonds: 5 }) })
       await overlay.page.getByText('Rocket').waitFor()
       expect(await overlay.page.evaluate(() => getComputedStyle(document.body).fontSize)).toBe('40px')
-      expect(overlay.complaints).toEqual([])
+      // Unlike OBS, this browser waits for a click before it plays sounds.
+      expect(overlay.complaints.filter((line) => !line.includes('AudioContext'))).toEqual([])
       expect(overlay.foreign(new URL(url).host)).toEqual([])
       // The first answer without a token is 401.
-      expect(visit.complaints.filter((line) => !token || !/401|WebSocket/.test(line))).toEqual([])
+      expect(visit.complaints.filter((line) => !line.includes('AudioContext') && (!token || !/401|WebSocket/.test(line)))).toEqual([])
       await overlay.close()
     }, { env: { LIVETAPE_RECORDINGS: path.dirname(recording('busy')), ...(token && { LIVETAPE_TOKEN: token }) } })
   })
@@ -73,6 +76,7 @@ test('the setup page says that a token is missing or wrong', async () => {
     await page.getByText('This server requires a token').waitFor()
     await page.getByLabel('Token of this server').fill('wrong')
     await page.getByText('The server rejected this token').waitFor()
+    await page.getByLabel('Preview with').selectOption('the current feed')
     await page.frameLocator('iframe').getByText('the bearer token is wrong').waitFor()
     await close()
   }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
@@ -95,4 +99,15 @@ test('the page to try rooms runs under its policy, and names the reason if it ca
     expect(visit.complaints.filter((line) => !/401|WebSocket/.test(line))).toEqual([])
     await visit.close()
   }, { env: { LIVETAPE_TOKEN: 'a-secret-of-16-or-more' } })
+})
+
+test('the pages beside the dashboard have its colours, in light and dark', async () => {
+  const read = (address) => readFile(new URL(`../../../${address}`, import.meta.url), 'utf8')
+  const [light, dark] = (await read('web/src/style/colours.css')).split("[data-theme='dark']")
+  const rows = [...(await read('examples/overlays/pages.css')).matchAll(/(--[\w-]+): light-dark\((#\w+), (#\w+)\)/g)]
+  expect(rows.length).toBeGreaterThan(10)
+  for (const [, name, ...values] of rows) {
+    const valueIn = (scheme) => new RegExp(`${name}: (#\\w+)`).exec(scheme)[1]
+    expect([name, ...values]).toEqual([name, valueIn(light), valueIn(dark)])
+  }
 })

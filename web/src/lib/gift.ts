@@ -26,7 +26,7 @@ export interface Picture {
   heart: { r: number; fill: string }
 }
 
-/** Draws the gift with the same shapes as `paint` in `examples/overlays/alerts.js`. */
+/** Draws the gift with the same shapes as `paint` in `examples/overlays/gift.js`. */
 export function paint(name: string): Picture {
   let seed = [...name].reduce((sum, letter) => Math.imul(sum ^ (letter.codePointAt(0) ?? 0), 0x01000193) >>> 0, 0x811c9dc5)
   const next = (max: number): number => {

@@ -1,0 +1,165 @@
+// The fields of the page that sets up overlays: one for each option that changes something.
+
+'use strict'
+
+const SWITCH = 'checkbox'
+// A field is its option's name, a label, the default, and either choices or the type of an input.
+const ALIGN = ['align', 'Alignment', 'start', CHOICES.align]
+const PICTURES = ['pictures', 'Pictures (from TikTok)', '0', SWITCH]
+const STATUS = ['status', 'Show when the connection is lost', '0', SWITCH]
+const COMMON = [['look', 'Look', 'card', CHOICES.look], ['size', 'Text size (pixels)', '24', 'number'], ['font', 'Font', '', 'text']]
+const COLOURS = {
+  colour: ['colour', 'Text colour', '#ffffff', 'color'],
+  accent: ['accent', 'Accent colour', '#ff4d6d', 'color'],
+  rival: ['rival', 'Colour of the rival', '#25d4e8', 'color'],
+  background: ['background', 'Background colour', '#12141bd9', 'color'],
+}
+const GIFTS = ['gift', 'streak']
+/** What a goal can count, and what tests it. */
+const COUNTS = { diamonds: GIFTS, gifts: GIFTS, likes: ['like'], follows: ['follow'], shares: ['share'], subscribes: ['subscribe'] }
+/** The overlays: width and height in OBS for the default size of text, what tests them, and the fields that only they have. */
+const PAGES = {
+  alerts: {
+    label: 'Alerts',
+    box: [520, 320],
+    tests: ({ follows, subscribes, shares }) => [...GIFTS, ...(follows ? ['follow'] : []), ...(subscribes ? ['subscribe'] : []), ...(shares ? ['share'] : [])],
+    fields: [
+      ['seconds', 'Seconds on screen', '5', 'number'],
+      ['max', 'Alerts at once', '1', 'number'],
+      ['min', 'Minimum value of gifts (diamonds)', '0', 'number'],
+      ['follows', 'Follows', '1', SWITCH],
+      ['subscribes', 'Subscriptions', '1', SWITCH],
+      ['shares', 'Shares', '0', SWITCH],
+      ['sound', 'Sound', '1', SWITCH],
+      PICTURES,
+      ['align', 'Alignment', 'center', CHOICES.align],
+    ],
+  },
+  chat: {
+    label: 'Chat',
+    box: [420, 520],
+    tests: () => ['chat'],
+    fields: [['max', 'Messages on screen', '12', 'number'], ['seconds', 'Seconds on screen (0: no limit)', '0', 'number'], PICTURES, ALIGN],
+  },
+  goal: {
+    label: 'Goal',
+    box: [560, 110],
+    tests: ({ count }) => COUNTS[count] ?? [],
+    fields: [['count', 'Count', 'diamonds', Object.keys(COUNTS)], ['goal', 'Goal', '1000', 'number'], ['start', 'Initial value', '0', 'number'], ['title', 'Title', '', 'text']],
+  },
+  leaderboard: {
+    label: 'Leaderboard',
+    box: [420, 300],
+    tests: () => GIFTS,
+    fields: [['title', 'Title', 'Top gifters', 'text'], ['max', 'Viewers on screen', '5', 'number'], PICTURES],
+  },
+  battle: {
+    label: 'Battle',
+    box: [640, 170],
+    tests: () => ['battle', 'points', 'over'],
+    fields: [['seconds', 'Seconds on screen after the end', '15', 'number'], PICTURES],
+  },
+  viewers: {
+    label: 'Viewers',
+    box: [400, 80],
+    tests: () => ['viewers'],
+    fields: [['total', 'Also show the total', '0', SWITCH], ALIGN],
+  },
+}
+const find = (id) => document.getElementById(id)
+const make = (tag, properties, ...children) => {
+  const made = Object.assign(document.createElement(tag), properties)
+  made.append(...children)
+  return made
+}
+
+let page = 'alerts'
+/** The values of fields, as text; mistaken ones stay here too. */
+const values = new Map(new URLSearchParams(location.search))
+if (Object.hasOwn(PAGES, values.get('page') ?? '')) page = values.get('page')
+
+/** Fields of the overlay: only those that change something. */
+function fieldsOf() {
+  const isCard = (values.get('look') ?? 'card') === 'card'
+  const colours = ['colour', ...(page === 'viewers' ? [] : ['accent']), ...(page === 'battle' ? ['rival'] : []), ...(isCard ? ['background'] : [])]
+  return [...PAGES[page].fields, ...COMMON, ...colours.map((name) => COLOURS[name]), STATUS]
+}
+
+const valueOf = ([name, , unset]) => values.get(name) ?? unset
+/** A font whose name is not an identifier needs quotes. */
+const cleanOf = ([name], value) => (name === 'font' && !CSS.supports('font-family', value) ? JSON.stringify(value) : value)
+const mistakeIn = ([name, , unset, kind], value) => (value === unset ? undefined : value === '' ? 'is empty' : mistakeOf(name, cleanOf([name], value), kind === 'number' || kind === SWITCH, Array.isArray(kind) ? { [name]: kind } : {}))
+/** Options that differ from their defaults, without mistaken ones. */
+const changed = () => fieldsOf().filter((field) => valueOf(field) !== field[2] && !mistakeIn(field, valueOf(field))).map((field) => [field[0], cleanOf(field, valueOf(field))])
+
+const canvas = document.createElement('canvas').getContext('2d')
+/** The parts of a CSS colour: `#rrggbb`, and the opacity in per cent. */
+function partsOf(css) {
+  canvas.fillStyle = css
+  const [, rgb, alpha] = /^(#......)$|^rgba\(.*, ([\d.]+)\)$/.exec(canvas.fillStyle)
+  if (rgb) return [rgb, 100]
+  const numbers = canvas.fillStyle.match(/[\d.]+/g).slice(0, 3)
+  return [`#${numbers.map((number) => Number(number).toString(16).padStart(2, '0')).join('')}`, Math.round(Number(alpha) * 100)]
+}
+const colourOf = (rgb, percent) => rgb + (percent === 100 ? '' : Math.round((percent * 255) / 100).toString(16).padStart(2, '0'))
+
+/** Whether a font is installed: a text has another width than without it. */
+function hasFont(font) {
+  const widthIn = (fonts) => {
+    canvas.font = `72px ${fonts}`
+    return canvas.measureText('mmMWli10@ÄЖ').width
+  }
+  return ['monospace', 'serif'].some((other) => widthIn(`${font}, ${other}`) !== widthIn(other))
+}
+
+function noteOf(field, input) {
+  const value = valueOf(field)
+  const mistake = input.validity?.badInput ? mistakeOf(field[0], '', true, {}) : mistakeIn(field, value)
+  if (mistake) return ['wrong', mistake]
+  return field[0] === 'font' && value && !hasFont(cleanOf(field, value)) ? ['doubt', 'not installed here'] : ['', '']
+}
+
+/** Creates the row of a field. */
+function rowOf(field) {
+  const [name, label, unset, kind] = field
+  const value = valueOf(field)
+  const note = make('small', { id: `note-${name}` })
+  let [input, opacity] = []
+  const take = (next) => {
+    values.set(name, next)
+    judge()
+    // A look has colours of its own, and a goal its tests.
+    if (Array.isArray(kind)) draw()
+    show()
+  }
+  const judge = () => {
+    const [className, text] = noteOf(field, input)
+    Object.assign(note, { className, textContent: text })
+    input.ariaInvalid = String(className === 'wrong')
+  }
+  if (Array.isArray(kind)) {
+    input = make('select', {}, ...kind.map((choice) => new Option(choice, choice)))
+    Object.assign(input, { value: kind.includes(value) ? value : unset, onchange: () => take(input.value) })
+  } else if (kind === 'color') {
+    input = make('input', { type: kind })
+    opacity = make('input', { type: 'range', min: 0, max: 100, ariaLabel: `${label}: opacity` })
+    ;[input.value, opacity.value] = partsOf(CSS.supports('color', value) ? value : unset)
+    input.oninput = opacity.oninput = () => take(colourOf(input.value, Number(opacity.value)))
+  } else if (kind === SWITCH) {
+    input = make('input', { type: kind, checked: value === '1', onchange: () => (take(input.checked ? '1' : '0'), drawTests()) })
+  } else {
+    const [min, max] = RANGES[name] ?? RANGE
+    input = make('input', { type: kind, value, placeholder: unset || 'default', oninput: () => take(input.value), ...(kind === 'number' && { min, max, step: 'any' }) })
+  }
+  Object.assign(input, { name, id: name })
+  input.setAttribute('aria-describedby', note.id)
+  judge()
+  return make('div', { className: `row ${kind}` }, make('label', { htmlFor: name }, label), input, ...(opacity ? [opacity] : []), note)
+}
+
+function draw() {
+  const focused = document.activeElement?.id
+  find('fields').replaceChildren(...fieldsOf().map(rowOf))
+  if (focused) find(focused)?.focus()
+  drawTests()
+}

@@ -1,0 +1,259 @@
+// The overlays, the page that sets them up, and the navigation that it shares with the dashboard and `/try`.
+
+import assert from 'node:assert/strict'
+
+import { ask, until, withServer } from '../support/livetape.mjs'
+import { Visit } from './page.mjs'
+
+/** What each overlay shows of the made-up show, and of its tests: the label of a button, and the text that it causes. */
+const OVERLAYS = {
+  alerts: ['.alert .name', { Gift: 'Galaxy', 'Streak of gifts': '×12', Follow: 'followed', Subscription: 'subscribed for 3 months', Share: 'shared the LIVE' }],
+  chat: ['.line .text', { Chat: 'This is a test' }],
+  goal: ['#numbers', { Likes: '15 / 1,000', Follow: '1 / 1,000', Subscription: '1 / 1,000', Share: '1 / 1,000', Gift: '1,012 / 1,000', 'Streak of gifts': '1,024 / 1,000' }],
+  leaderboard: ['#board li', { Gift: '1,000 💎', 'Streak of gifts': '24 💎' }],
+  battle: ['.side .points', { 'Start of a battle': '5:00', Points: '1,240', 'End of the battle': 'Mira wins' }],
+  viewers: ['#viewers:not(:empty)', { Viewers: '1,284' }],
+}
+const LOOKS = ['card', 'plain']
+const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText())
+const choose = (page, name) => page.locator(`#pages input[value=${name}]`).check()
+const linkOf = async (page) => new URL(await page.getByLabel('Link for OBS').inputValue())
+
+/** Changes every option of an overlay but its look, and returns them as the link should have them. */
+async function changeAll(page) {
+  const wanted = {}
+  const names = await page.locator('#fields [name]').evaluateAll((all) => all.map(({ name }) => name))
+  for (const name of names.filter((name) => name !== 'look')) {
+    const field = page.locator(`#fields [name=${name}]`)
+    const { type, choice } = await field.evaluate(({ type, value, options = [] }) => ({ type, choice: [...options].findLast((option) => option.value !== value)?.value }))
+    if (type === 'checkbox') {
+      await field.click()
+      wanted[name] = (await field.isChecked()) ? '1' : '0'
+    } else if (type === 'color') {
+      await field.fill('#010203')
+      await field.locator('~ input').fill('50')
+      wanted[name] = '#01020380'
+    } else {
+      wanted[name] = choice ?? { font: 'serif', number: '10' }[name === 'font' ? name : type] ?? 'My title'
+      await (choice ? field.selectOption(choice) : field.fill(wanted[name]))
+    }
+  }
+  return wanted
+}
+
+/** Options and their links, for each overlay, on a recording. */
+export async function overlays({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', 'recordings/busy.bin', '--port', '0', '--speed', '5', '--loop'], async ({ url }) => {
+    const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
+    const { page } = visit
+    const shown = page.frameLocator('#preview')
+    for (const name of Object.keys(OVERLAYS)) {
+      await choose(page, name)
+      const wanted = await changeAll(page)
+      const feed = `${url.replace('http', 'ws')}/`
+      assert.deepEqual(Object.fromEntries((await linkOf(page)).searchParams), { url: feed, ...wanted })
+      await page.getByLabel('Look').selectOption('plain')
+      assert.equal(await page.getByLabel('Background colour', { exact: true }).count(), 0, 'nothing has a background')
+      const { background, ...rest } = wanted
+      assert.equal(background, '#01020380')
+      assert.deepEqual(Object.fromEntries((await linkOf(page)).searchParams), { url: feed, ...rest, look: 'plain' })
+      await shown.locator('html[data-look=plain][style*="--size: 10px; --colour: #01020380"] body').waitFor()
+      assert.equal(await shown.locator('.mistakes').count(), 0, 'the overlay understands all options')
+      await page.goto(`${url}/overlays/`)
+    }
+    await choose(page, 'leaderboard')
+    await page.getByLabel('Title').fill('<b>Stars</b> & "quotes"')
+    await page.getByLabel('Viewers on screen').fill('2')
+    await page.getByLabel('Pictures').check()
+    await page.getByLabel('Preview with').selectOption('the recording short')
+    await shown.getByText('<b>Stars</b> & "quotes"').waitFor()
+    await page.getByLabel('Preview with').selectOption('the current feed')
+    // The pictures of this recording are in its events.
+    await until('the picture of a viewer', () => shown.locator('img.avatar').first().evaluate((picture) => picture.complete && picture.naturalWidth > 0).catch(() => false))
+    // A test is sent to all clients.
+    await page.getByRole('button', { name: 'Gift', exact: true }).click()
+    await page.getByText('Sent to every client').waitFor()
+    await page.getByRole('button', { name: 'Copy OBS link' }).click()
+    await page.getByText('Copied. In OBS').waitFor()
+    await visit.picture(pictures, 'overlay-leaderboard')
+    const link = new URL(await clipboard(page))
+    const alone = await Visit.open(browser, url, { path: link.pathname + link.search, ready: false })
+    await alone.page.getByText('1,000 💎').first().waitFor()
+    assert.ok((await alone.page.locator('#board li').count()) <= 2, 'the option counts')
+    const colour = () => alone.page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    assert.equal(await colour(), 'rgba(0, 0, 0, 0)', 'transparent')
+    // OBS adds custom CSS like this. The policy of the page, which has no other inline styles, has to allow it.
+    await alone.page.evaluate(() => {
+      const style = document.createElement('style')
+      style.append('body { background-color: rgb(1, 2, 3) }')
+      document.head.append(style)
+    })
+    assert.equal(await colour(), 'rgb(1, 2, 3)', "OBS's custom CSS applies")
+    await alone.close()
+    visit.clean(/AudioContext/)
+    await visit.close()
+    return '6 overlays, all options, the current feed, and the link for OBS'
+  })
+}
+
+/** The made-up show, a test of each kind, mistaken values, and the keyboard; the server has nothing to show. */
+export async function show({ browser, livetape, pictures }) {
+  return withServer(livetape, ['serve', '--port', '0'], async ({ url }) => {
+    const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
+    const { page } = visit
+    const shown = page.frameLocator('#preview')
+    const button = (name) => page.getByRole('button', { name, exact: true })
+    await shown.locator('.alert').first().waitFor()
+    await button('Pause').click()
+    for (const [name, [sign, tests]] of Object.entries(OVERLAYS)) {
+      await choose(page, name)
+      for (const look of LOOKS) {
+        await page.getByLabel('Look').selectOption(look)
+        await shown.locator(`html[data-look=${look}] ${sign}`).first().waitFor()
+        await visit.picture(pictures, `overlay-${name}-${look}`)
+      }
+      if (name === 'alerts') {
+        await visit.axe()
+        await page.getByLabel('Shares').check()
+      }
+      for (const [label, text] of Object.entries(tests)) {
+        if (name === 'goal') {
+          // The preview is loaded again, and paused, it only shows the beginning: 12 diamonds.
+          const counts = { Likes: 'likes', Follow: 'follows', Subscription: 'subscribes', Share: 'shares' }[label] ?? 'diamonds'
+          const count = page.getByLabel('Count')
+          if ((await count.inputValue()) !== counts) await count.selectOption(counts)
+        }
+        await button(label).click()
+        await shown.getByText(text).first().waitFor()
+      }
+    }
+
+    await choose(page, 'alerts')
+    await button('Play').click()
+    // The round goes on after its beginning.
+    await shown.getByText('followed').waitFor()
+
+    // Mistaken values are named, and left out of the link.
+    await choose(page, 'chat')
+    const size = page.getByLabel('Text size')
+    await size.fill('3')
+    await page.getByText('is not a number from 8 to 200').waitFor()
+    assert.equal(await size.getAttribute('aria-invalid'), 'true')
+    assert.equal((await linkOf(page)).searchParams.has('size'), false)
+    await visit.axe()
+    await visit.picture(pictures, 'overlay-mistake')
+    await size.fill('30')
+    assert.equal((await linkOf(page)).searchParams.get('size'), '30')
+    assert.equal(await page.locator('#width').innerText(), '530', 'larger text needs more space')
+    const font = page.getByLabel('Font')
+    await font.fill('no such font 2P')
+    await page.getByText('not installed here').waitFor()
+    assert.equal((await linkOf(page)).searchParams.get('font'), '"no such font 2P"')
+    await font.fill('serif')
+    await page.getByText('not installed here').waitFor({ state: 'detached' })
+    await page.goto(`${url}/overlays/?page=goal&size=1e9&count=votes&accent=gold&colour=url(x)`)
+    assert.deepEqual(Object.fromEntries((await linkOf(page)).searchParams), { url: `${url.replace('http', 'ws')}/`, accent: 'gold' })
+    assert.equal(await page.getByLabel('Accent colour', { exact: true }).inputValue(), '#ffd700')
+
+    // Without a mouse: the next overlay, its preview, and a test.
+    await page.locator('#pages :checked').focus()
+    await page.keyboard.press('ArrowRight')
+    await shown.locator('#board li').first().waitFor()
+    for (let presses = 0; !(await button('Gift').evaluate((it) => it === document.activeElement)); presses += 1) {
+      assert.ok(presses < 10, 'Tab reaches the tests')
+      await page.keyboard.press('Tab')
+    }
+    await page.keyboard.press('Enter')
+    await shown.getByText('Bob with a name').waitFor()
+
+    // On a phone, the preview comes before the options.
+    await page.setViewportSize({ width: 390, height: 844 })
+    const top = (selector) => page.locator(selector).evaluate((it) => it.getBoundingClientRect().top)
+    assert.ok((await top('#preview')) < 400 && (await top('#preview')) < (await top('#fields')), 'the preview comes first')
+    await visit.picture(pictures, 'overlay-390')
+    for (const name of Object.keys(OVERLAYS)) {
+      await page.goto(`${url}/overlays/${name}.html`)
+      // axe takes a transparent page for a white one.
+      await page.addStyleTag({ content: 'html { background: black }' })
+      await visit.axe()
+    }
+    visit.clean(/AudioContext/)
+    await visit.close()
+    return '6 overlays in 2 looks, a test of each kind, mistaken values, a font, the keyboard, and a phone'
+  })
+}
+
+/** Dashboard, overlays and rooms link to each other, in the theme that the dashboard stores. */
+export async function navigation({ browser, livetape }) {
+  return withServer(livetape, ['serve', '--port', '0'], async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await page.evaluate(() => localStorage.setItem('livetape.theme', 'dark'))
+    for (const path of ['/overlays/', '/try']) {
+      for (const [name, there] of [['livetape', '/'], ['Dashboard', '/'], ['Overlays', '/overlays/'], ['Rooms', '/try']]) {
+        await page.goto(url + path)
+        assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark')
+        await page.getByRole('banner').getByRole('link', { name, exact: true }).click()
+        await page.waitForURL(url + there)
+      }
+    }
+    visit.clean(/AudioContext/)
+    await visit.close()
+    return 'from each to each, in one theme'
+  })
+}
+
+/** Number of alerts, and the time between two: 1,000 a minute. */
+const [ALERTS, EVERY_MS] = [120, 60]
+/** Maximum number of waiting alerts and of elements on the page, and time of a task, in ms. */
+const [WAITING_MAX, ELEMENTS_MAX, TASK_MS_MAX] = [50, 50, 50]
+/** Alerts that appear or leave in any second: more would flash. */
+const FLASHES_MAX = 3
+/** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
+const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
+
+/** Runs in the page: records long tasks, changes of light, and the diamonds of alerts that left. */
+function watchRush() {
+  globalThis.rush = { tasks: [], changes: [], left: 0, elements: 0 }
+  new PerformanceObserver((list) => rush.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })
+  const amountOf = (card) => Number(card.querySelector('.diamonds').textContent.replaceAll(/\D/g, ''))
+  new MutationObserver((records) => {
+    for (const { addedNodes, removedNodes } of records) {
+      if (addedNodes.length + removedNodes.length > 0) rush.changes.push(performance.now())
+      for (const card of removedNodes) rush.left += amountOf(card)
+    }
+    rush.elements = Math.max(rush.elements, document.querySelectorAll('*').length)
+  }).observe(document.querySelector('#alerts'), { childList: true })
+}
+
+/** 1,000 alerts a minute: no long task, no flashes, and neither queue nor page grow; what is merged is not lost. */
+export async function rush({ browser, livetape }) {
+  return withServer(livetape, ['serve', '--port', '0'], async ({ url }) => {
+    const visit = await Visit.open(browser, url, { path: '/overlays/alerts.html?seconds=1', ready: false, watched: false })
+    const { page } = visit
+    await until('a reader', async () => (await ask(url, 'health')).clients > 0)
+    await page.evaluate(watchRush)
+    const began = performance.now()
+    for (let number = 0; number < ALERTS; number += 1) {
+      await new Promise((resolve) => setTimeout(resolve, began + number * EVERY_MS - performance.now()))
+      await ask(url, 'inject', { method: 'POST', body: JSON.stringify({ type: 'gift', user: `viewer${number % 25}`, gift: `Gift ${number % 3}`, diamonds: 1 + (number % 3) }) })
+    }
+    const sent = Array.from({ length: ALERTS }, (_, number) => 1 + (number % 3)).reduce((sum, diamonds) => sum + diamonds, 0)
+    await page.waitForFunction((events) => overlayClient.getStats().events >= events, ALERTS)
+    // What has just arrived is drawn in a later frame.
+    const found = await until('every diamond', async () => {
+      const now = await page.evaluate(() => ({ ...rush, queue: waiting.length, merged: rest.alerts, known: past.size, kept: [...shown, ...waiting].reduce((sum, alert) => sum + worth(alert), 0) + rest.diamonds, leaving: [...document.querySelectorAll('.gone .diamonds')].reduce((sum, it) => sum + Number(it.textContent.replaceAll(/\D/g, '')), 0) }))
+      return now.left + now.leaving + now.kept === sent && now
+    })
+    assert.ok(found.queue <= WAITING_MAX && found.queue > 10, `${found.queue} alerts wait`)
+    assert.ok(found.merged > 0 && found.known < ALERTS)
+    assert.ok(found.elements > 0 && found.elements <= ELEMENTS_MAX, `${found.elements} elements`)
+    const perSecond = found.changes.map((at) => found.changes.filter((other) => other >= at && other < at + 1000).length)
+    assert.ok(Math.max(...perSecond) <= FLASHES_MAX, 'flashes')
+    const long = found.tasks.filter((ms) => ms > TASK_MS_MAX)
+    if (JUDGES_TIMES) assert.deepEqual(long, [], 'long tasks')
+    visit.clean(/AudioContext/)
+    await visit.close()
+    return `${ALERTS} alerts in ${((performance.now() - began) / 1000).toFixed(1)} s, ${found.queue} wait, ${found.merged} merged, at most ${found.elements} elements, ${long.length} long tasks`
+  })
+}
