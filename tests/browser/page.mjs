@@ -62,6 +62,8 @@ const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 
 async function serveFrom(folder, context) {
   await context.route(({ pathname }) => pathname === '/' || pathname.startsWith('/assets/'), async (route) => {
     const { pathname } = new URL(route.request().url())
+    // A script that asks for `/` gets a list of addresses.
+    if (pathname === '/' && route.request().resourceType() !== 'document') return route.fallback()
     const file = pathname === '/' ? 'index.html' : pathname
     const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } })
     const headers = { 'content-security-policy': page.headers.get('content-security-policy') }

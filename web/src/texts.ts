@@ -132,6 +132,9 @@ export const texts = {
   range: {
     title: 'Marked range',
     range: (from: string, to: string) => `${from} – ${to}`,
+    count: (kind: string, count: number) => `${kind} ${grouped(count)}`,
+    zoom: 'Zoom here',
+    unselect: 'Deselect the bar',
     events: 'Events',
     eventsTitle: (from: string, to: string) => `Events from ${from} to ${to}`,
     noEvents: 'No events in this range.',
@@ -142,8 +145,14 @@ export const texts = {
     exportTitle: 'Export the range as a recording',
     exported: (name: string) => `${isolate(name)} was added to the recordings`,
     scrub: 'Replace names, ids and texts of people',
+  },
+
+  test: {
+    copy: 'Copy as test',
     test: 'test',
-    copyTest: 'Copy as test',
+    language: 'Language of the test',
+    languages: { vitest: 'Vitest', pytest: 'pytest', rust: 'Rust', shell: 'Shell' },
+    hint: (total: string) => `A test that plays this part of the recording, and compares the ${total} of your client with the right number`,
   },
 
   header: {
@@ -200,7 +209,10 @@ export const texts = {
     faster: 'Faster (>)',
     speed: 'Speed: 0.1 to 1000, or max',
     badSpeed: 'Enter a speed from 0.1 to 1000, or max',
-    timeline: 'Timeline: click to seek, double-click to see the events of a bar, drag to loop a range',
+    timeline: 'Timeline: click to seek and to select a bar, double-click to see its events, drag to loop a range, Ctrl and wheel to zoom',
+    zoom: 'Zoom of the timeline',
+    zoomIn: 'Zoom in',
+    zoomOut: 'Zoom out',
     at: (at: string, of: string) => `${at} of ${of}`,
     loop: (from: string, to: string) => `Loop ${from} – ${to}`,
     clearLoop: 'Stop looping',
