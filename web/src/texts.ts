@@ -147,6 +147,22 @@ export const texts = {
     scrub: 'Replace names, ids and texts of people',
   },
 
+  clientLog: {
+    title: 'Clients',
+    show: 'Client log',
+    close: 'Close the client log',
+    where: 'Where each client is',
+    log: 'What clients did, newest first',
+    at: (position: number, behind: number) => `at event ${grouped(position)}${behind > 0 ? `, ${grouped(behind)} behind` : ''}`,
+    noFeed: 'reads no feed',
+    came: (address: string, again: number) =>
+      `connected to ${isolate(address)}${again > 0 ? ` and was sent ${plural(again, 'earlier event', 'earlier events')}` : ''}`,
+    left: (byServer: boolean, code: number, reason: string, position: number | null, sent: string) =>
+      `${byServer ? 'was disconnected' : 'left'} with ${code}${reason === '' ? '' : ` (${isolate(reason)})`}${position === null ? '' : ` at event ${grouped(position)}`}; ${sent} sent`,
+    here: (names: string) => `The last event sent to ${names}`,
+    more: (count: number) => `+${grouped(count)}`,
+  },
+
   test: {
     copy: 'Copy as test',
     test: 'test',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { moment, momentOf, offsetOf } from '../src/lib/moment.ts'
 import { freeName, nameOf } from '../src/lib/names.ts'
+import { placesIn } from '../src/lib/places.ts'
 import { LANGUAGES, snippet, testSnippet, totalOf } from '../src/lib/snippets.ts'
 import { barAt, bars, countsIn, within, zoomed } from '../src/lib/timeline.ts'
 
@@ -59,6 +60,14 @@ test('every bar of the timeline has a range, without gaps or overlaps', () => {
     fromMs = range.toMs
   }
   expect(fromMs).toBe(10_000)
+})
+
+test('clients are at the last row that they were sent', () => {
+  const rows = [0, 4, 5, 9].map((seq) => ({ seq }))
+  const client = (clientId: string, position: number | null, lag: number | null, path = '/') => ({ clientId, path, position, lag })
+  const clients = [client('early', 3, 9), client('slow', 7, 5), client('slower', 4, 8), client('done', 8, 0), client('other', 5, 2, '/ws/token'), client('talks', null, null, '/ws')]
+  expect([...placesIn(rows, true, clients)]).toEqual([[2, ['slow']], [1, ['slower']], [3, ['done']]])
+  expect([...placesIn(rows, false, clients)]).toEqual([[2, ['slow']], [1, ['slower']]])
 })
 
 describe('the zoom of the timeline', () => {
