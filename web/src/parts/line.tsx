@@ -68,7 +68,7 @@ export const Line = memo(
 function Here({ names }: { names: string[] }) {
   return (
     <span class="here" title={texts.clientLog.here(names.map(plain).join(', '))}>
-      {names.slice(0, HERE_MAX).map((name) => <Foreign key={name} text={name} />)}
+      {names.slice(0, HERE_MAX).map((name) => <span key={name}><Foreign text={name} /> </span>)}
       {names.length > HERE_MAX && texts.clientLog.more(names.length - HERE_MAX)}
     </span>
   )
