@@ -123,7 +123,7 @@ async fn ${title.replaceAll(/\W+/g, '_')}() {
 }
 `
     case 'shell':
-      return `# Of a bot that prints lines such as "${total}: 5"
+      return `# Tests a bot that prints lines such as "${total}: 5"
 livetape cut ${quoted(path)} ${start > 0 ? `--from ${fromMs}ms ` : ''}--to ${toMs}ms -o moment.bin
 livetape test moment.bin --case plain --expect '${total}: {${total}}' -- node bot.js
 `

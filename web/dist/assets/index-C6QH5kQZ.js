@@ -55,7 +55,7 @@ async fn ${l.replaceAll(/\W+/g,`_`)}() {
     drop(tape); // closes the feed
     assert_eq!(bot.await.unwrap(), expected);
 }
-`;case`shell`:return`# Of a bot that prints lines such as "${i}: 5"
+`;case`shell`:return`# Tests a bot that prints lines such as "${i}: 5"
 livetape cut ${u(a)} ${s>0?`--from ${n}ms `:``}--to ${r}ms -o moment.bin
 livetape test moment.bin --case plain --expect '${i}: {${i}}' -- node bot.js
 `}}var Jr=k({inject:!1,recordings:!1,metrics:!1,connections:!1,overlays:!1,mock:!1,truth:!1});function Yr(e){let t=t=>e.split(`
