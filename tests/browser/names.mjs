@@ -45,7 +45,9 @@ const DETAILS = {
   timeline: { bucketMs: 1000, connections: [], durationMs: 60_000, gaps: [], markers: [{ offsetMs: 1000, label: SENT }], missingRecords: 0, total: [1], types: { [SENT]: [1] } },
 }
 const CLUSTER = { cluster: SENT, node: 'a', owner: 'a', reachable: true, refused: null, nodes: [{ node: 'a', version: SENT, clients: 1 }] }
-const CLIENT = { id: 'a', clientId: SENT, path: SENT, filter: SENT, observer: false, position: 1, lag: 0, rooms: [SENT], metadata: {}, createdAt: '2026-01-01T00:00:00Z', lastPing: '2026-01-01T00:00:00Z' }
+const CLIENT = { id: 'a', clientId: SENT, path: SENT, query: '', resent: null, filter: SENT, observer: false, position: 1, lag: 0, rooms: [SENT], metadata: {}, createdAt: '2026-01-01T00:00:00Z', lastPing: '2026-01-01T00:00:00Z' }
+const CLIENTS = [CLIENT, { ...CLIENT, id: 'b', path: '/' }]
+const LEFT = { ...CLIENT, id: 'c', resent: 1, leftAt: '2026-01-01T00:00:01Z', code: 4000, reason: SENT, byServer: true, sentBytes: 1 }
 const REPLAY = { recording: SENT, state: 'paused', offsetMs: 0, durationMs: 60_000, speed: 1, lap: 1, laps: 1, fromMs: 0, toMs: null, generation: 1 }
 const MOCK = { scenario: SENT, url: 'http://127.0.0.1:1', received: 1, entries: [{ atMs: 1, connection: 1, what: SENT, details: SENT, status: 200, fault: SENT }] }
 const CHECK = { canConnect: false, code: 'user_offline', exists: null, live: null, message: SENT, hint: SENT, roomId: null, username: SENT }
@@ -78,7 +80,7 @@ export async function names({ browser, livetape, pictures }) {
       '/status': () => status,
       '/replay': () => REPLAY,
       '/recordings': () => ({ recordings: [RECORDING] }),
-      '/connections': () => ({ connections: [CLIENT] }),
+      '/connections': () => ({ connections: CLIENTS, left: [LEFT] }),
       '/mock': () => ({ running: MOCK }),
     }
     await page.route(({ pathname }) => Object.hasOwn(answers, pathname), (route) => route.fulfill({ json: answers[new URL(route.request().url()).pathname]() }))
@@ -97,10 +99,14 @@ export async function names({ browser, livetape, pictures }) {
     await page.getByRole('textbox', { name: 'TikTok user' }).fill('x')
     await button('Connect').click()
     await page.locator('.refusal', { hasText: 'Cannot connect' }).waitFor()
-    await button('1 client').click()
-    await page.locator('.clients li').waitFor()
+    await button('2 clients').click()
+    await page.locator('.clients li').nth(1).waitFor()
+    await button('Client log').click()
+    await page.locator('.client-log ol li').nth(3).waitFor()
+    await page.locator('article .here').waitFor()
     await isSafe('a room')
     await visit.picture(pictures, 'names')
+    await button('Close the client log').click()
 
     status = { ...status, mode: 'replay', state: 'connected', source: 'replay' }
     await page.locator('.timeline .marker').waitFor()

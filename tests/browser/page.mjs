@@ -56,6 +56,21 @@ export function inked() {
   return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
 }
 
+const TYPES = { html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' }
+
+/** Serves the dashboard from a folder instead of the program, which then need not be built again. */
+async function serveFrom(folder, context) {
+  await context.route(({ pathname }) => pathname === '/' || pathname.startsWith('/assets/'), async (route) => {
+    const { pathname } = new URL(route.request().url())
+    // A script that asks for `/` gets a list of addresses.
+    if (pathname === '/' && route.request().resourceType() !== 'document') return route.fallback()
+    const file = pathname === '/' ? 'index.html' : pathname
+    const page = await fetch(new URL('/', route.request().url()), { headers: { accept: 'text/html' } })
+    const headers = { 'content-security-policy': page.headers.get('content-security-policy') }
+    await route.fulfill({ body: await readFile(path.join(folder, file)), headers, contentType: TYPES[file.split('.').at(-1)] })
+  })
+}
+
 export class Visit {
   #complaints = []
   #asked = []
@@ -73,6 +88,7 @@ export class Visit {
       await context.exposeBinding('tellControl', (_source, what, kind) => void CONTROLS[what].add(kind))
       await context.addInitScript(watchControls)
     }
+    if (process.env.DASHBOARD) await serveFrom(process.env.DASHBOARD, context)
     const visit = new Visit()
     visit.context = context
     visit.page = await context.newPage()

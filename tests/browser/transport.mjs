@@ -8,6 +8,15 @@ import { Visit } from './page.mjs'
 /** An offset as the page shows it. */
 const shownTime = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}.${Math.floor(ms / 100) % 10}`
 
+/** Runs in the page: the middle of the first bar in the right half of the timeline. */
+function barAt() {
+  const canvas = document.querySelector('.timeline canvas')
+  const { left, top, width, height } = canvas.getBoundingClientRect()
+  const { data } = canvas.getContext('2d').getImageData(0, canvas.height - 2, canvas.width, 1)
+  const from = Array.from({ length: canvas.width }, (_, x) => x).find((x) => x > canvas.width / 2 && data[4 * x + 3] > 0)
+  return from !== undefined && [left + ((from + 1) * width) / canvas.width, top + height - 4]
+}
+
 export async function transport({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
@@ -78,9 +87,12 @@ export async function transport({ browser, livetape, pictures }) {
     await exporting.getByLabel('Replace names, ids and texts of people').uncheck()
     const [asked] = await Promise.all([page.waitForRequest(/\/cut$/), exporting.getByRole('button', { name: 'Export…' }).click()])
     assert.equal(asked.postDataJSON().scrub, false, 'not scrubbed if the user says so')
-    await button('Copy as test').click()
-    await page.getByText('Copied the test').waitFor()
-    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /startTape\(\{ recording: "demo", start: \d/)
+    for (const [language, wanted] of [['shell', /cut demo --from \d+ms/], ['rust', /start_at/], ['pytest', /livetape\("demo", start=\d/], ['vitest', /startTape\(\{ recording: "demo", start: \d/]]) {
+      await page.locator('.range-bar select').selectOption(language)
+      await button('Copy as test').click()
+      await page.getByText('Copied the test').waitFor()
+      await until(`a test for ${language}`, async () => wanted.test(await page.evaluate(() => navigator.clipboard.readText())))
+    }
     await other.page.locator('.loop[aria-pressed=true]').waitFor()
     await visit.picture(pictures, 'transport')
     await visit.axe()
@@ -93,6 +105,37 @@ export async function transport({ browser, livetape, pictures }) {
     await events.locator('.peek li').first().waitFor()
     await page.keyboard.press('Escape')
     await events.waitFor({ state: 'detached' })
+
+    // A click on a bar counts its events; the timeline zooms to it, with the wheel, and with buttons.
+    const zoom = page.locator('.zoom .quiet')
+    await page.mouse.click(...(await until('a bar', () => page.evaluate(barAt))))
+    await page.locator('.bar-count').first().waitFor()
+    await page.locator('.bar-shown').waitFor()
+    await button('Zoom here').click()
+    await zoom.waitFor()
+    await visit.picture(pictures, 'zoom')
+    await visit.axe()
+    await button('Deselect the bar').click()
+    await page.locator('.bar-shown').waitFor({ state: 'detached' })
+    await button('Zoom out').click()
+    await until('the whole recording', async () => {
+      if (await button('Zoom out').isEnabled()) await button('Zoom out').click()
+      return (await zoom.count()) === 0
+    })
+    await page.mouse.move(...at(0.5))
+    await page.keyboard.down('Control')
+    await page.mouse.wheel(0, -300)
+    await page.keyboard.up('Control')
+    await zoom.waitFor()
+    const before = await zoom.innerText()
+    await page.mouse.wheel(100, 0)
+    await until('another part', async () => (await zoom.innerText()) !== before)
+    await page.mouse.click(...at(0.75))
+    await reach('a seek in the part that is shown', ({ offsetMs }) => offsetMs / durationMs > 0.5 && offsetMs / durationMs < 0.7)
+    await button('Zoom in').click()
+    await until('a shorter part', async () => (await zoom.innerText()) !== before)
+    while (await button('Zoom out').isEnabled()) await button('Zoom out').click()
+    await zoom.waitFor({ state: 'detached' })
 
     // Speeds: typed, by buttons, and invalid ones.
     const speed = page.getByRole('combobox', { name: /^Speed/ })

@@ -132,6 +132,9 @@ export const texts = {
   range: {
     title: 'Marked range',
     range: (from: string, to: string) => `${from} – ${to}`,
+    count: (kind: string, count: number) => `${kind} ${grouped(count)}`,
+    zoom: 'Zoom here',
+    unselect: 'Deselect the bar',
     events: 'Events',
     eventsTitle: (from: string, to: string) => `Events from ${from} to ${to}`,
     noEvents: 'No events in this range.',
@@ -142,8 +145,30 @@ export const texts = {
     exportTitle: 'Export the range as a recording',
     exported: (name: string) => `${isolate(name)} was added to the recordings`,
     scrub: 'Replace names, ids and texts of people',
+  },
+
+  clientLog: {
+    title: 'Clients',
+    show: 'Client log',
+    close: 'Close the client log',
+    where: 'Where each client is',
+    log: 'What clients did, newest first',
+    at: (position: number, behind: number) => `at event ${grouped(position)}${behind > 0 ? `, ${grouped(behind)} behind` : ''}`,
+    noFeed: 'reads no feed',
+    came: (address: string, again: number) =>
+      `connected to ${isolate(address)}${again > 0 ? ` and was sent ${plural(again, 'earlier event', 'earlier events')}` : ''}`,
+    left: (byServer: boolean, code: number, reason: string, position: number | null, sent: string) =>
+      `${byServer ? 'was disconnected' : 'left'} with ${code}${reason === '' ? '' : ` (${isolate(reason)})`}${position === null ? '' : ` at event ${grouped(position)}`}; ${sent} sent`,
+    here: (names: string) => `The last event sent to ${names}`,
+    more: (count: number) => `+${grouped(count)}`,
+  },
+
+  test: {
+    copy: 'Copy as test',
     test: 'test',
-    copyTest: 'Copy as test',
+    language: 'Language of the test',
+    languages: { vitest: 'Vitest', pytest: 'pytest', rust: 'Rust', shell: 'Shell' },
+    hint: (total: string) => `A test that plays this part of the recording, and compares the ${total} of your client with the right number`,
   },
 
   header: {
@@ -200,7 +225,10 @@ export const texts = {
     faster: 'Faster (>)',
     speed: 'Speed: 0.1 to 1000, or max',
     badSpeed: 'Enter a speed from 0.1 to 1000, or max',
-    timeline: 'Timeline: click to seek, double-click to see the events of a bar, drag to loop a range',
+    timeline: 'Timeline: click to seek and to select a bar, double-click to see its events, drag to loop a range, Ctrl and wheel to zoom',
+    zoom: 'Zoom of the timeline',
+    zoomIn: 'Zoom in',
+    zoomOut: 'Zoom out',
     at: (at: string, of: string) => `${at} of ${of}`,
     loop: (from: string, to: string) => `Loop ${from} – ${to}`,
     clearLoop: 'Stop looping',

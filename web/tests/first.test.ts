@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { moment, momentOf, offsetOf } from '../src/lib/moment.ts'
 import { freeName, nameOf } from '../src/lib/names.ts'
-import { LANGUAGES, snippet, testSnippet } from '../src/lib/snippets.ts'
-import { barAt, bars } from '../src/lib/timeline.ts'
+import { placesIn } from '../src/lib/places.ts'
+import { LANGUAGES, snippet, testSnippet, totalOf } from '../src/lib/snippets.ts'
+import { barAt, bars, countsIn, within, zoomed } from '../src/lib/timeline.ts'
 
 describe('links to a moment', () => {
   test.each([['#t=1m30s', 90_000], ['#t=90', 90_000], ['#t=1:30', 90_000], ['#t=1:02:03.5', 3_723_500], ['#t=1h2m3.5s', 3_723_500], ['#t=0s', 0], ['#t=', undefined], ['', undefined], ['#t=soon', undefined], ['#t=-5', undefined]])('%s', (fragment, ms) => {
@@ -27,8 +28,17 @@ describe('code to copy', () => {
     expect(code).toContain('YOUR_TOKEN')
     expect(snippet(language, 'ws://localhost:3000/', 'http://localhost:3000/overlays/alerts.html', false)).not.toContain('YOUR_TOKEN')
   })
-  test('a test quotes the name of its recording', () => {
-    expect(testSnippet("it's `x`", 1500, 3000)).toContain('recording: "recordings/it\'s `x`.bin", start: 1.5, end: 3,')
+  // Their texts run in packages/testing/tests/copied.test.mjs.
+  test.each([
+    ['vitest', 'recording: "recordings/it\'s `x`.bin", start: 1.5, end: 3,'],
+    ['pytest', '("recordings/it\'s `x`.bin", start=1.5, end=3,'],
+    ['rust', '("recordings/it\'s `x`.bin").start_at(Duration::from_millis(1500))'],
+    ['shell', "cut 'recordings/it'\\''s `x`.bin' --from 1500ms --to 3000ms"],
+  ] as const)('a test for %s quotes the name of its recording', (language, part) => {
+    expect(testSnippet(language, { recording: "it's `x`", fromMs: 1500, toMs: 3000, total: 'chats' })).toContain(part)
+  })
+  test.each([['chat', '', 'chats'], ['social', 'follow', 'follows'], ['social', 'constructor', 'diamonds'], ['gift', undefined, 'diamonds'], ['room', undefined, 'diamonds']])('%s %s is checked by %s', (type, action, total) => {
+    expect(totalOf(type, action)).toBe(total)
   })
 })
 
@@ -43,11 +53,43 @@ test('a free name differs from all others', () => {
 test('every bar of the timeline has a range, without gaps or overlaps', () => {
   const timeline = { durationMs: 10_000, bucketMs: 10, kinds: [{ name: 'chat', counts: Array.from({ length: 1000 }, () => 1) }], markers: [], gaps: [] }
   let fromMs = 0
-  for (const _ of bars(timeline, 300, 64)) {
-    const range = barAt(timeline, 300, fromMs)
+  for (const _ of bars(timeline, 300, 64, { fromMs: 0, toMs: 10_000 })) {
+    const range = barAt(timeline, 300, fromMs, { fromMs: 0, toMs: 10_000 })
     expect(range.fromMs).toBe(fromMs)
     expect(range.toMs).toBeGreaterThan(fromMs)
     fromMs = range.toMs
   }
   expect(fromMs).toBe(10_000)
+})
+
+test('clients are at the last row that they were sent', () => {
+  const rows = [0, 4, 5, 9].map((seq) => ({ seq }))
+  const client = (clientId: string, position: number | null, lag: number | null, path = '/') => ({ clientId, path, position, lag })
+  const clients = [client('early', 3, 9), client('slow', 7, 5), client('slower', 4, 8), client('done', 8, 0), client('other', 5, 2, '/ws/token'), client('talks', null, null, '/ws')]
+  expect([...placesIn(rows, true, clients)]).toEqual([[2, ['slow']], [1, ['slower']], [3, ['done']]])
+  expect([...placesIn(rows, false, clients)]).toEqual([[2, ['slow']], [1, ['slower']]])
+})
+
+describe('the zoom of the timeline', () => {
+  const timeline = { durationMs: 10_000, bucketMs: 10, kinds: [{ name: 'chat', counts: Array.from({ length: 1000 }, (_, at) => at % 2) }, { name: 'gift', counts: [] }], markers: [], gaps: [] }
+  const all = { fromMs: 0, toMs: 10_000 }
+  test('keeps the offset below the pointer in its place', () => {
+    expect(zoomed(timeline, all, 0.5, 5000)).toEqual({ fromMs: 2500, toMs: 7500 })
+    expect(zoomed(timeline, { fromMs: 2500, toMs: 7500 }, 0.5, 2500)).toEqual({ fromMs: 2500, toMs: 5000 })
+  })
+  test('stays in the recording, and ends at ten buckets', () => {
+    expect(zoomed(timeline, { fromMs: 0, toMs: 5000 }, 2, 0)).toEqual(all)
+    expect(zoomed(timeline, { fromMs: 8000, toMs: 10_000 }, 2, 8000)).toEqual({ fromMs: 6000, toMs: 10_000 })
+    expect(zoomed(timeline, all, 0, 0)).toEqual({ fromMs: 0, toMs: 100 })
+    expect(within({ fromMs: -5, toMs: 0 }, 100, 10_000)).toEqual({ fromMs: 0, toMs: 100 })
+  })
+  test('shows bars of fewer buckets', () => {
+    expect(barAt(timeline, 300, 5005, all)).toEqual({ fromMs: 5000, toMs: 5100 })
+    const shown = { fromMs: 5000, toMs: 5100 }
+    expect(barAt(timeline, 300, 5015, shown)).toEqual({ fromMs: 5010, toMs: 5020 })
+    expect(bars(timeline, 300, 64, shown).map(({ x, width }) => [x, width])).toEqual([30, 90, 150, 210, 270].map((x) => [x, 29]))
+  })
+  test('counts the events of a bar by kind', () => {
+    expect(countsIn(timeline, { fromMs: 5000, toMs: 5100 })).toEqual([{ name: 'chat', count: 5 }])
+  })
 })

@@ -110,21 +110,22 @@ describe('pictures', () => {
     markers: [],
     gaps: [],
   })
+  const all = { fromMs: 0, toMs: 1000 }
   test('the highest stack fills the height', () => {
-    const drawn = bars(timeline([[4, 0], [12, 1]]), 200, 64)
+    const drawn = bars(timeline([[4, 0], [12, 1]]), 200, 64, all)
     expect(drawn).toHaveLength(3)
     expect(Math.min(...drawn.map(({ y }) => y))).toBeCloseTo(0)
     expect(drawn.every(({ y, height }) => y >= -1e-9 && y + height <= 64 + 1e-9)).toBe(true)
     expect(drawn[2]?.height).toBeCloseTo(16)
   })
   test('narrow buckets are combined', () => {
-    const drawn = bars(timeline([Array.from({ length: 1000 }, () => 1)]), 300, 64)
+    const drawn = bars(timeline([Array.from({ length: 1000 }, () => 1)]), 300, 64, all)
     expect(drawn.length).toBeLessThanOrEqual(100)
     expect(drawn.every(({ width }) => width >= 2)).toBe(true)
   })
   test('an empty timeline has no bars', () => {
-    expect(bars(timeline([]), 300, 64)).toEqual([])
-    expect(bars(timeline([[1]]), 0, 64)).toEqual([])
+    expect(bars(timeline([]), 300, 64, all)).toEqual([])
+    expect(bars(timeline([[1]]), 0, 64, all)).toEqual([])
   })
   test('a line ends on the right and breaks at unknown values', () => {
     const { stroke } = line([undefined, 1, 2, undefined, 4], 5, 100, 32)

@@ -3,6 +3,8 @@
 export interface Row {
   /** Unique and stable on this page. */
   id: number
+  /** Number of its first event; 0 for rows of the page. */
+  seq: number
   type: string
   group: string
   /** Time of receipt, from the server. */

@@ -99,6 +99,7 @@ export class Store {
     const type = plain(event.type)
     const row: Kept = {
       id: this.rows.end,
+      seq: event.seq,
       type,
       group: groupOf(event.type),
       time: event.ts,

@@ -1,4 +1,6 @@
-/** Code that connects to the feed, to copy. */
+/** Code that connects to the feed, and tests, to copy. */
+
+import { moment } from './moment.ts'
 
 export const LANGUAGES = ['browser', 'node', 'python', 'obs'] as const
 export type Language = (typeof LANGUAGES)[number]
@@ -39,15 +41,91 @@ asyncio.run(main())`
   }
 }
 
-/** Returns a test with `@livetape/testing` that plays a range of a recording. Offsets are in ms. */
-export function testSnippet(recording: string, fromMs: number, toMs: number): string {
-  const name = JSON.stringify(recording === 'demo' ? recording : `recordings/${recording}.bin`)
-  return `import { test } from '@livetape/testing/vitest'
+export const TEST_LANGUAGES = ['vitest', 'pytest', 'rust', 'shell'] as const
+export type TestLanguage = (typeof TEST_LANGUAGES)[number]
 
-test('my overlay shows this moment', async ({ startTape }) => {
-  const tape = await startTape({ recording: ${name}, start: ${fromMs / 1000}, end: ${toMs / 1000}, speed: 'max' })
-  // Connect your overlay to tape.url, then:
-  await tape.waitForClients(1)
+/** Totals of a client that a test can compare with those of the server. */
+export type Total = 'chats' | 'diamonds' | 'likes' | 'joins' | 'follows' | 'shares' | 'subscribes' | 'viewers'
+
+/** What a test plays, and which total it checks at the end. Offsets are in ms. */
+export interface Part {
+  recording: string
+  fromMs: number
+  /** End of the range (exclusive). */
+  toMs: number
+  total: Total
+}
+
+/** The total that an event changes, by its type, or by the action of a `social` event. */
+const TOTALS = new Map<unknown, Total>([
+  ['chat', 'chats'],
+  ['like', 'likes'],
+  ['member', 'joins'],
+  ['subscribe', 'subscribes'],
+  ['room_user', 'viewers'],
+  ['follow', 'follows'],
+  ['share', 'shares'],
+])
+
+/** The total that an event changes; diamonds if there is none. */
+export const totalOf = (type: string, action: unknown): Total => TOTALS.get(type === 'social' ? action : type) ?? 'diamonds'
+
+/** Returns a test of a client, which plays a part of a recording and compares a total with `GET /truth`. */
+export function testSnippet(language: TestLanguage, { recording, fromMs, toMs, total }: Part): string {
+  const path = recording === 'demo' ? recording : `recordings/${recording}.bin`
+  const name = JSON.stringify(path)
+  const [start, end] = [fromMs / 1000, toMs / 1000]
+  const title = `${total} are right at ${moment(toMs)}`
+  const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+  switch (language) {
+    case 'vitest':
+      return `import { expect } from 'vitest'
+import { test } from '@livetape/testing/vitest'
+import { startBot } from './bot.js' // yours: connects to the URL, and adds up
+
+test('${title}', async ({ startTape }) => {
+  const tape = await startTape({ recording: ${name}, ${start > 0 ? `start: ${start}, ` : ''}end: ${end}, speed: 'max' })
+  const bot = startBot(tape.url)
   await tape.finished()
-})`
+  const { ${total} } = await tape.truth()
+  await expect.poll(() => bot.${total}).toBe(${total})
+  bot.stop()
+})
+`
+    case 'pytest':
+      return `import pytest
+from bot import start_my_bot  # yours: connects to the URL, and adds up
+
+
+@pytest.mark.livetape(${name}, ${start > 0 ? `start=${start}, ` : ''}end=${end}, speed="max")
+def test_${title.replaceAll(/\W+/g, '_')}(livetape):
+    bot = start_my_bot(livetape.url)
+    livetape.finished()
+    expected = livetape.truth()["${total}"]
+    livetape.stop()  # closes the feed
+    assert bot.${total}() == expected
+`
+    case 'rust':
+      return `use std::time::Duration;
+
+use livetape_testing::{Speed, Tape};
+
+#[tokio::test]
+async fn ${title.replaceAll(/\W+/g, '_')}() {
+    let end = Duration::from_millis(${toMs});
+    let tape = Tape::replay(${name})${start > 0 ? `.start_at(Duration::from_millis(${fromMs}))` : ''}.end_at(end).speed(Speed::Max).start().await;
+    // Yours: reads the feed until it closes, and returns its total.
+    let bot = tokio::spawn(my_bot(tape.ws_url()));
+    tape.finished().await;
+    let expected = tape.truth().${total};
+    drop(tape); // closes the feed
+    assert_eq!(bot.await.unwrap(), expected);
+}
+`
+    case 'shell':
+      return `# Tests a bot that prints lines such as "${total}: 5"
+livetape cut ${quoted(path)} ${start > 0 ? `--from ${fromMs}ms ` : ''}--to ${toMs}ms -o moment.bin
+livetape test moment.bin --case plain --expect '${total}: {${total}}' -- node bot.js
+`
+  }
 }

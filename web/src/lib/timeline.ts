@@ -22,30 +22,58 @@ const BAR_MIN_PX = 2
 /** Space between bars, in CSS pixels. */
 const SPACE_PX = 1
 
-/** Number of buckets that each bar combines, so that it has its minimum width. */
-const bucketsPerBar = ({ bucketMs, durationMs }: Timeline, width: number): number =>
-  Math.max(1, Math.ceil((BAR_MIN_PX + SPACE_PX) / ((bucketMs / durationMs) * width)))
-
-/** The range of the bar at an offset. */
-export function barAt(timeline: Timeline, width: number, ms: number): { fromMs: number; toMs: number } {
-  const barMs = timeline.bucketMs * bucketsPerBar(timeline, width)
-  const fromMs = Math.floor(ms / barMs) * barMs
-  return { fromMs, toMs: Math.min(fromMs + barMs, timeline.durationMs) }
+/** A part of a recording, in ms. */
+export interface Range {
+  fromMs: number
+  toMs: number
 }
 
-/** Lays out stacked bars. Each stack combines as many buckets as its minimum width needs. */
-export function bars(timeline: Timeline, width: number, height: number): Bar[] {
-  const buckets = Math.max(0, ...timeline.kinds.map(({ counts }) => counts.length))
-  if (buckets === 0 || width <= 0 || timeline.durationMs <= 0) return []
-  const share = (timeline.bucketMs / timeline.durationMs) * width
-  const together = bucketsPerBar(timeline, width)
-  const stacks = Array.from({ length: Math.ceil(buckets / together) }, (_, stack) =>
-    timeline.kinds.map(({ counts }) => sum(counts.slice(stack * together, (stack + 1) * together))),
+/** The shortest range that the timeline zooms to, in buckets. */
+const ZOOM_BUCKETS_MIN = 10
+
+/** Duration of each bar, which combines as many buckets as its minimum width needs, in ms. */
+const barMs = ({ bucketMs }: Timeline, width: number, { fromMs, toMs }: Range): number =>
+  bucketMs * Math.max(1, Math.ceil((BAR_MIN_PX + SPACE_PX) / ((bucketMs / (toMs - fromMs)) * width)))
+
+/** The range of the bar at an offset, while the timeline shows `shown`. */
+export function barAt(timeline: Timeline, width: number, ms: number, shown: Range): Range {
+  const length = barMs(timeline, width, shown)
+  const fromMs = Math.floor(ms / length) * length
+  return { fromMs, toMs: Math.min(fromMs + length, timeline.durationMs) }
+}
+
+/** Number of events of each kind in a range of whole buckets, without kinds that have none. */
+export function countsIn({ bucketMs, kinds }: Timeline, { fromMs, toMs }: Range): { name: string; count: number }[] {
+  const [from, to] = [Math.floor(fromMs / bucketMs), Math.ceil(toMs / bucketMs)]
+  return kinds.map(({ name, counts }) => ({ name, count: sum(counts.slice(from, to)) })).filter(({ count }) => count > 0)
+}
+
+/** Zooms by a factor, so that `centerMs` stays where it is. */
+export function zoomed({ bucketMs, durationMs }: Timeline, { fromMs, toMs }: Range, factor: number, centerMs: number): Range {
+  const length = Math.min(durationMs, Math.max(bucketMs * ZOOM_BUCKETS_MIN, (toMs - fromMs) * factor))
+  return within({ fromMs: centerMs - ((centerMs - fromMs) / (toMs - fromMs)) * length, toMs: 0 }, length, durationMs)
+}
+
+/** Moves a range of this length into the recording. */
+export function within({ fromMs }: Range, length: number, durationMs: number): Range {
+  const from = Math.max(0, Math.min(fromMs, durationMs - length))
+  return { fromMs: from, toMs: from + length }
+}
+
+/** Lays out stacked bars of the range that the timeline shows. */
+export function bars(timeline: Timeline, width: number, height: number, shown: Range): Bar[] {
+  const length = barMs(timeline, width, shown)
+  if (width <= 0 || !(shown.toMs > shown.fromMs)) return []
+  const [first, end] = [Math.floor(shown.fromMs / length), Math.ceil(Math.min(shown.toMs, timeline.durationMs) / length)]
+  const together = length / timeline.bucketMs
+  const stacks = Array.from({ length: Math.max(0, end - first) }, (_, index) =>
+    timeline.kinds.map(({ counts }) => sum(counts.slice((first + index) * together, (first + index + 1) * together))),
   )
   const highest = Math.max(1, ...stacks.map(sum))
+  const scale = width / (shown.toMs - shown.fromMs)
   return stacks.flatMap((stack, index) => {
-    const x = index * together * share
-    const wide = Math.max(BAR_MIN_PX, Math.min(together * share, width - x) - SPACE_PX)
+    const x = ((first + index) * length - shown.fromMs) * scale
+    const wide = Math.max(BAR_MIN_PX, Math.min(length * scale, width - x) - SPACE_PX)
     // Square root scale: a single burst must not flatten all other bars.
     const total = sum(stack)
     const full = Math.sqrt(total / highest) * height

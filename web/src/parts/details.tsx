@@ -3,12 +3,17 @@
 import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { useSignal } from '@preact/signals'
-import { readEvent } from '../feed/event.ts'
+import { type Event, readEvent } from '../feed/event.ts'
 import { giftOf } from '../feed/summary.ts'
+import { offsetOf } from '../lib/moment.ts'
 import { escaped } from '../lib/plain.ts'
+import { type Part, totalOf } from '../lib/snippets.ts'
 import { copy } from '../state/copy.ts'
 import { json } from '../state/feed.ts'
+import { replay } from '../state/server.ts'
+import { startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { CopyTest } from './copytest.tsx'
 import { Gift } from './gift.tsx'
 import { Icon } from './icons.tsx'
 
@@ -20,10 +25,19 @@ const SHOWN_CHARS_MAX = 200_000
 const REPEATED = /~\d+$/
 const say = texts.feed
 
+/** The current recording up to an event; `undefined` if the event is not from it. */
+function partUpTo({ type, data, ts, replay: isReplayed }: Event): Part | undefined {
+  const state = replay.peek()
+  const offset = isReplayed && state ? offsetOf(ts, startedAt.peek(), state.durationMs ?? Infinity) : undefined
+  if (!state || offset === undefined) return undefined
+  return { recording: state.recording, fromMs: 0, toMs: offset + 1, total: totalOf(type, data.action) }
+}
+
 export function Details() {
   const shown = useSignal('')
   const gift = useSignal<string | undefined>(undefined)
   const isRepeated = useSignal(false)
+  const part = useSignal<Part | undefined>(undefined)
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
   useEffect(() => {
@@ -34,6 +48,8 @@ export function Details() {
       const lines = text.split('\n')
       const event = readEvent(lines[0] ?? '')
       gift.value = event && giftOf(event)
+      const last = count === 0 ? undefined : readEvent(lines.at(-1) ?? '')
+      part.value = last && partUpTo(last)
       const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
       isRepeated.value = events.some(({ id }) => REPEATED.test(String(id)))
       shown.value = count === 0 ? say.gone : events.map((line) => escaped(JSON.stringify(line, null, 2))).join('\n')
@@ -74,6 +90,7 @@ export function Details() {
         </button>
       </div>
       {isRepeated.value && <p class="quiet">{say.whyId}</p>}
+      {part.value && <p class="details-test"><CopyTest part={part.value} /></p>}
       <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>
     </aside>
   )

@@ -5,12 +5,16 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { GROUP_NAMES } from '../feed/row.ts'
 import { compact } from '../lib/format.ts'
 import { offsetOf } from '../lib/moment.ts'
+import { placesIn } from '../lib/places.ts'
 import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/virtual.ts'
+import { readers } from '../state/clients.ts'
 import { copy } from '../state/copy.ts'
+import { features } from '../state/features.ts'
 import { clear, hidden, json, look, paused, query, toggle, view } from '../state/feed.ts'
 import { replay } from '../state/server.ts'
 import { startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { ClientLog, isLogOpen } from './clientlog.tsx'
 import { Details, opened } from './details.tsx'
 import { Icon } from './icons.tsx'
 import { Line } from './line.tsx'
@@ -46,11 +50,14 @@ export function Feed() {
           {say.copyAll}
         </button>
         <button type="button" class="button small" onClick={clear}>{say.clear}</button>
+        {features.value.connections && (
+          <button type="button" class="button small" aria-pressed={isLogOpen} onClick={() => (isLogOpen.value = !isLogOpen.value)}>{texts.clientLog.show}</button>
+        )}
       </div>
       <Filters />
       <div class="feed-body">
         <List />
-        {opened.value !== undefined && <Details />}
+        {opened.value !== undefined ? <Details /> : isLogOpen.value && <ClientLog />}
       </div>
       <Footer />
     </section>
@@ -193,6 +200,7 @@ function List() {
 
   const first = seen?.first ?? 0
   const durationMs = replay.value?.durationMs ?? 0
+  const places = placesIn(seen?.rows ?? [], first + (seen?.rows.length ?? 0) === total, readers.value)
   return (
     <div class="list-frame">
       <div
@@ -214,6 +222,7 @@ function List() {
               total={total}
               top={(first + index) * rowHeight.value}
               offset={row.replay ? offsetOf(row.time, startedAt.value, durationMs) : undefined}
+              here={places.get(index)?.join('\n') ?? ''}
             />
           ))}
         </div>

@@ -3,6 +3,7 @@
 import { memo } from './memo.ts'
 import type { Row } from '../feed/row.ts'
 import { clockTime, compact, offsetTime } from '../lib/format.ts'
+import { plain } from '../lib/plain.ts'
 import { hue, initials } from '../lib/person.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
@@ -16,12 +17,17 @@ interface Props {
   top: number
   /** Offset in the recording that is playing, if the event is from it. */
   offset: number | undefined
+  /** Names of the clients whose last event this is, one per line. */
+  here: string
 }
+
+/** Maximum number of clients to name in a row. */
+const HERE_MAX = 2
 
 const say = texts.feed
 
 export const Line = memo(
-  ({ row, at, total, top, offset }: Props) => (
+  ({ row, at, total, top, offset, here }: Props) => (
     <article
       class={`line kind-${row.group} ${row.final === false ? 'running' : ''} ${row.replay && row.type === 'connection_created' ? 'lap' : ''}`}
       style={{ transform: `translateY(${top}px)` }}
@@ -51,11 +57,22 @@ export const Line = memo(
         {row.gift !== undefined && <Gift name={row.gift} />}
         {row.count !== undefined && <Count row={row} />}
         {row.note && <span class="tag">{say[row.note]}</span>}
+        {here !== '' && <Here names={here.split('\n')} />}
       </span>
     </article>
   ),
-  (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.at === b.at && a.top === b.top && a.offset === b.offset,
+  (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.at === b.at && a.top === b.top && a.offset === b.offset && a.here === b.here,
 )
+
+/** The clients whose last event this is. */
+function Here({ names }: { names: string[] }) {
+  return (
+    <span class="here" title={texts.clientLog.here(names.map(plain).join(', '))}>
+      {names.slice(0, HERE_MAX).map((name) => <span key={name}><Foreign text={name} /> </span>)}
+      {names.length > HERE_MAX && texts.clientLog.more(names.length - HERE_MAX)}
+    </span>
+  )
+}
 
 /** A person: the nickname, then the unique id. */
 export function Who({ name, handle }: { name: string; handle: string }) {

@@ -4,13 +4,14 @@ import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import { offsetTime } from '../lib/format.ts'
 import { moment } from '../lib/moment.ts'
-import { testSnippet } from '../lib/snippets.ts'
-import { copy } from '../state/copy.ts'
-import { cutRange } from '../state/recordings.ts'
+import { type Range, countsIn } from '../lib/timeline.ts'
+import { cutRange, timeline } from '../state/recordings.ts'
 import { replay } from '../state/server.ts'
-import { type Range, loop } from '../state/transport.ts'
+import { bar, loop, zoom, zoomTo } from '../state/transport.ts'
 import { texts } from '../texts.ts'
+import { CopyTest } from './copytest.tsx'
 import { Dialog } from './dialogs.tsx'
+import { Icon } from './icons.tsx'
 import { Peek } from './peek.tsx'
 
 const say = texts.range
@@ -21,19 +22,28 @@ const rounded = ({ fromMs, toMs }: Range): Range => ({ fromMs: Math.floor(fromMs
 export function RangeBar() {
   const shown = useSignal<'' | 'export' | 'events'>('')
   const recording = replay.value?.recording
-  if (!loop.value || !recording) return null
-  const range = rounded(loop.value)
+  const marked = loop.value ?? bar.value
+  if (!marked || !recording) return null
+  const range = rounded(marked)
+  const counts = timeline.value ? countsIn(timeline.value, marked) : []
   const close = (): void => {
     shown.value = ''
   }
   return (
     <div class="range-bar" role="group" aria-label={say.title}>
       <span class="quiet">{say.range(offsetTime(range.fromMs, true), offsetTime(range.toMs, true))}</span>
+      {!loop.value && counts.map(({ name, count }) => (
+        <span key={name} class="bar-count"><span class="swatch" style={{ background: `var(--kind-${name})` }} />{say.count(texts.groups[name] ?? name, count)}</span>
+      ))}
       <button type="button" class="button small" onClick={() => (shown.value = 'events')}>{say.events}</button>
+      <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(marked))}>{say.zoom}</button>
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
-      <button type="button" class="button small" onClick={() => void copy(testSnippet(recording, range.fromMs, range.toMs), say.test)}>
-        {say.copyTest}
-      </button>
+      <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
+      {!loop.value && (
+        <button type="button" class="icon-button" aria-label={say.unselect} title={say.unselect} onClick={() => (bar.value = undefined)}>
+          <Icon name="close" />
+        </button>
+      )}
       {shown.value === 'export' && <Export recording={recording} range={range} onClose={close} />}
       {shown.value === 'events' && <Peek recording={recording} range={range} onClose={close} />}
     </div>

@@ -1,18 +1,20 @@
-/** Draws events over time by kind. Click to seek, drag to loop a range. */
+/** Draws events over time by kind. Click to seek, drag to loop a range, turn the wheel to zoom. */
 
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { offsetTime } from '../lib/format.ts'
 import { plain } from '../lib/plain.ts'
-import { type Timeline, barAt, bars } from '../lib/timeline.ts'
+import { type Range, type Timeline, barAt, bars, countsIn } from '../lib/timeline.ts'
 import { now, replay } from '../state/server.ts'
 import { theme } from '../state/theme.ts'
-import { type Range, loop, loopRange, offsetNow, seek } from '../state/transport.ts'
+import { bar, loop, loopRange, offsetNow, pan, seek, shown, zoomBy } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { peeked } from './peek.tsx'
 
 /** Minimum length of a drag, in CSS pixels; a shorter one is a click. */
 const DRAG_MIN_PX = 4
+/** By how much the timeline zooms with each pixel that the wheel is turned. */
+const WHEEL_FACTOR = 1.003
 const say = texts.transport
 
 export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | undefined; durationMs: number }) {
@@ -20,12 +22,16 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
   const pressed = useRef<number | undefined>(undefined)
   const drag = useSignal<Range | undefined>(undefined)
   const hover = useSignal<number | undefined>(undefined)
+  const { fromMs, toMs } = shown.value
+  const lengthMs = toMs - fromMs
 
   const msAt = (clientX: number): number => {
     const { left, width } = track.current?.getBoundingClientRect() ?? { left: 0, width: 1 }
-    return Math.max(0, Math.min(1, (clientX - left) / Math.max(1, width))) * durationMs
+    return fromMs + Math.max(0, Math.min(1, (clientX - left) / Math.max(1, width))) * lengthMs
   }
-  const percent = (ms: number): string => `${durationMs > 0 ? Math.max(0, Math.min(100, (ms / durationMs) * 100)) : 0}%`
+  const part = (ms: number): number => (lengthMs > 0 ? Math.max(0, Math.min(1, (ms - fromMs) / lengthMs)) : 0)
+  const percent = (ms: number): string => `${part(ms) * 100}%`
+  const isShown = (from: number, to = from): boolean => to >= fromMs && from <= toMs
 
   const down = (event: PointerEvent): void => {
     if (event.button !== 0) return
@@ -44,16 +50,35 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     pressed.current = undefined
     const range = drag.value
     drag.value = undefined
+    const clicked = range ? undefined : barOf(msAt(event.clientX))
+    bar.value = timeline && clicked && countsIn(timeline, clicked).length > 0 ? clicked : undefined
     void (range ? loopRange(range) : seek(msAt(event.clientX)))
   }
   const cancel = (): void => {
     pressed.current = undefined
     drag.value = undefined
   }
+  const barOf = (ms: number): Range | undefined => timeline && track.current ? barAt(timeline, track.current.clientWidth, ms, shown.value) : undefined
   const peek = (ms: number): void => {
-    if (timeline && track.current) peeked.value = barAt(timeline, track.current.clientWidth, ms)
+    peeked.value = barOf(ms)
   }
+  // Listened to by hand: the browser would zoom the page, and passive listeners cannot prevent that.
+  const wheel = useRef<(event: WheelEvent) => void>(() => undefined)
+  wheel.current = (event) => {
+    const isZoom = event.ctrlKey || event.metaKey
+    if (!isZoom && event.deltaX === 0) return
+    event.preventDefault()
+    if (isZoom) zoomBy(WHEEL_FACTOR ** event.deltaY, msAt(event.clientX))
+    else pan((event.deltaX / (track.current?.clientWidth ?? 1)) * lengthMs)
+  }
+  useEffect(() => {
+    const element = track.current
+    const turn = (event: WheelEvent): void => wheel.current(event)
+    element?.addEventListener('wheel', turn, { passive: false })
+    return () => element?.removeEventListener('wheel', turn)
+  }, [])
   const range = drag.value ?? loop.value
+  const span = (of: Range) => ({ left: percent(of.fromMs), width: `${(part(of.toMs) - part(of.fromMs)) * 100}%` })
   const at = offsetNow()
   void now.value
   return (
@@ -79,20 +104,21 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
         hover.value = undefined
       }}
     >
-      <Picture timeline={timeline} durationMs={durationMs} />
-      {timeline?.markers.map(({ offsetMs, label }) => (
+      <Picture timeline={timeline} range={shown.value} />
+      {timeline?.markers.filter(({ offsetMs }) => isShown(offsetMs)).map(({ offsetMs, label }) => (
         <span key={`${offsetMs} ${label}`} class="marker" style={{ left: percent(offsetMs) }} title={plain(label)} />
       ))}
-      {timeline?.gaps.map(({ fromMs, toMs }) => (
+      {timeline?.gaps.filter((gap) => isShown(gap.fromMs, gap.toMs)).map((gap) => (
         <span
-          key={`gap ${fromMs}`}
+          key={`gap ${gap.fromMs}`}
           class="gap"
-          style={{ left: percent(fromMs), width: `max(2px, ${percent(toMs - fromMs)})` }}
-          title={say.gap(offsetTime(fromMs), offsetTime(toMs))}
+          style={{ left: percent(gap.fromMs), width: `max(2px, ${(part(gap.toMs) - part(gap.fromMs)) * 100}%)` }}
+          title={say.gap(offsetTime(gap.fromMs), offsetTime(gap.toMs))}
         />
       ))}
-      {range && <span class="range" style={{ left: percent(range.fromMs), width: percent(range.toMs - range.fromMs) }} />}
-      <Playhead durationMs={durationMs} />
+      {bar.value && isShown(bar.value.fromMs, bar.value.toMs) && <span class="bar-shown" style={span(bar.value)} />}
+      {range && isShown(range.fromMs, range.toMs) && <span class="range" style={span(range)} />}
+      <Playhead part={part} isShown={isShown} />
       {hover.value !== undefined && (
         <span class="hover" style={{ left: percent(hover.value) }}>
           <span>{range && drag.value ? say.loop(offsetTime(range.fromMs), offsetTime(range.toMs)) : offsetTime(hover.value)}</span>
@@ -105,14 +131,16 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
 /** Interval between moves of the playhead, in ms. It moves on its own, without redrawing the page. */
 const PLAYHEAD_MS = 50
 
-function Playhead({ durationMs }: { durationMs: number }) {
+function Playhead({ part, isShown }: { part: (ms: number) => number; isShown: (ms: number) => boolean }) {
   const element = useRef<HTMLSpanElement>(null)
   const isPlaying = replay.value?.state === 'playing'
   useEffect(() => {
     const draw = (): void => {
-      const part = durationMs > 0 ? Math.max(0, Math.min(1, offsetNow() / durationMs)) : 0
+      const at = offsetNow()
+      if (!element.current) return
       // A transform does not trigger layout.
-      if (element.current) element.current.style.transform = `translateX(${(part * 100).toFixed(3)}cqw)`
+      element.current.style.transform = `translateX(${(part(at) * 100).toFixed(3)}cqw)`
+      element.current.style.visibility = isShown(at) ? '' : 'hidden'
     }
     draw()
     if (!isPlaying) return undefined
@@ -122,7 +150,7 @@ function Playhead({ durationMs }: { durationMs: number }) {
   return <span ref={element} class="playhead" />
 }
 
-function Picture({ timeline, durationMs }: { timeline: Timeline | undefined; durationMs: number }) {
+function Picture({ timeline, range }: { timeline: Timeline | undefined; range: Range }) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const size = useSignal({ width: 0, height: 0 })
   const hasReplay = useComputed(() => replay.value !== undefined)
@@ -134,10 +162,10 @@ function Picture({ timeline, durationMs }: { timeline: Timeline | undefined; dur
     canvas.current.width = Math.round(width * scale)
     canvas.current.height = Math.round(height * scale)
     context.scale(scale, scale)
-    if (!timeline || durationMs <= 0) return
+    if (!timeline) return
     const style = getComputedStyle(canvas.current)
     const colors = timeline.kinds.map(({ name }) => style.getPropertyValue(`--kind-${name}`) || style.color)
-    for (const { kind, x, y, width: wide, height: high } of bars(timeline, width, height)) {
+    for (const { kind, x, y, width: wide, height: high } of bars(timeline, width, height, range)) {
       context.fillStyle = colors[kind] ?? style.color
       context.fillRect(x, y, wide, high)
     }
@@ -156,7 +184,7 @@ function Picture({ timeline, durationMs }: { timeline: Timeline | undefined; dur
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     scheme.addEventListener('change', draw)
     return () => scheme.removeEventListener('change', draw)
-  }, [timeline, durationMs])
+  }, [timeline, range])
   useSignalEffect(() => {
     void theme.value
     void size.value

@@ -9,16 +9,20 @@ import type { ReplayState } from '../state/rest.ts'
 import { away, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
+  duration,
   isLooping,
   loop,
   offsetNow,
   seek,
   seekBy,
   setSpeed,
+  shown,
   step,
   stepBack,
   toggleLoop,
   togglePlay,
+  zoom,
+  zoomBy,
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Foreign } from './foreign.tsx'
@@ -33,7 +37,7 @@ const say = texts.transport
 export function Transport() {
   const state = replay.value
   if (!state) return null
-  const durationMs = state.durationMs ?? timeline.value?.durationMs ?? 0
+  const durationMs = duration.value
   return (
     <section class="panel transport" aria-label={say.title}>
       <Head state={state} />
@@ -118,7 +122,24 @@ function Head({ state }: { state: ReplayState }) {
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
       <span class="space" />
       <Legend />
+      <Zoom />
     </p>
+  )
+}
+
+/** Buttons that zoom the timeline around the playhead, and the part that it shows. */
+function Zoom() {
+  const { fromMs, toMs } = shown.value
+  const by = (factor: number): void => {
+    const at = offsetNow()
+    zoomBy(factor, at >= fromMs && at <= toMs ? at : (fromMs + toMs) / 2)
+  }
+  return (
+    <span class="zoom" role="group" aria-label={say.zoom}>
+      {zoom.value && <span class="quiet">{texts.range.range(offsetTime(fromMs), offsetTime(toMs))}</span>}
+      <button type="button" class="icon-button" aria-label={say.zoomOut} title={say.zoomOut} disabled={!zoom.value} onClick={() => by(2)}><Icon name="minus" /></button>
+      <button type="button" class="icon-button" aria-label={say.zoomIn} title={say.zoomIn} disabled={!timeline.value} onClick={() => by(0.5)}><Icon name="plus" /></button>
+    </span>
   )
 }
 

@@ -4,7 +4,7 @@ import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
 import { features } from './features.ts'
 import { attempt } from './messages.ts'
-import type { ConnectionView } from './rest.ts'
+import type { ConnectionView, LeftView } from './rest.ts'
 import { health, status } from './server.ts'
 
 /** Maximum number of clients to list; the server returns all of them at once. */
@@ -13,6 +13,25 @@ export const CLIENTS_MAX = 200
 export const clients = signal<readonly ConnectionView[]>([])
 /** Listed clients that are not dashboards or other observers. */
 export const readers = computed(() => clients.value.filter(({ observer }) => !observer))
+/** Clients that have left: the last ones of the server's list. */
+const left = signal<readonly LeftView[]>([])
+
+/** A client that connected, or left. */
+export interface Entry {
+  time: string
+  client: ConnectionView
+  /** `undefined` if it connected. */
+  end: LeftView | undefined
+}
+
+/** What clients did, newest first. A client that connects again is another one with the same name. */
+export const history = computed((): Entry[] => {
+  const gone = left.value.filter(({ observer }) => !observer)
+  const came = [...gone, ...readers.value].map((client) => ({ time: client.createdAt, client, end: undefined }))
+  const went = gone.map((end) => ({ time: end.leftAt, client: end, end }))
+  return [...came, ...went].sort((a, b) => b.time.localeCompare(a.time))
+})
+
 /** Number of clients that read the feed over HTTP: the server counts them, but lists only sockets. */
 export const streams = signal(0)
 /** The number of clients, wherever the page shows one: all that read the feed, and those on `/ws` that do not. Only the former if there are too many to list. */
@@ -24,7 +43,9 @@ let unlisted = 0
 async function refresh(): Promise<void> {
   const open = (status.peek()?.clients ?? 0) + (status.peek()?.observers ?? 0)
   isListed.value = features.peek().connections && open <= CLIENTS_MAX
-  clients.value = isListed.value ? (await ask<{ connections: ConnectionView[] }>('connections')).connections : []
+  const listed = isListed.value ? await ask<{ connections: ConnectionView[]; left?: LeftView[] }>('connections') : { connections: [] }
+  clients.value = listed.connections
+  left.value = listed.left ?? []
   const reading = readers.value.filter(({ position }) => position !== null).length
   const more = isListed.value ? Math.max(0, (health.peek()?.clients ?? 0) - reading) : 0
   // A client that came or left between the two requests is not one that reads over HTTP.

@@ -74,6 +74,48 @@ export interface Health {
   version: string
 }
 
+/** A connection that has left, in responses: its last state, and how it ended. */
+export interface LeftView {
+  /** Address of the client; `null` for a connection in memory. */
+  address: string | null
+  /** Whether the server ended it. */
+  byServer: boolean
+  /** Client id. */
+  clientId: string
+  /** Close code; 1005 if the client sent none, 1006 if it was cut or broke. */
+  code: number
+  /** When it connected. */
+  createdAt: Time
+  /** Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it gets every event. */
+  filter: string
+  /** Unique id of the connection. */
+  id: string
+  /** Number of newer events of its feed, of any type; `null` if it reads no feed. */
+  lag: number | null
+  /** When it last showed that it is alive: by a ping, or a pong to the server's ping. */
+  lastPing: Time
+  /** When it left. */
+  leftAt: Time
+  /** Metadata of the connection. */
+  metadata: Record<string, unknown>
+  /** Whether it is an observer (`observer=1`). */
+  observer: boolean
+  /** Path of the request. */
+  path: string
+  /** `seq` of the last event that was written to it, of any type; `null` if it reads no feed. */
+  position: number | null
+  /** Query of the request as the client sent it, cut after 1,024 bytes. Values of parameters other than those of livetape's feeds are `***`, because they may be secrets. */
+  query: string
+  /** Reason in the close frame. */
+  reason: string
+  /** Number of events, of any type, from the backlog that `since` asked for; `null` if it began without a feed. */
+  resent: number | null
+  /** The rooms that it is in, including the room of the user whose feed it reads. */
+  rooms: Array<string>
+  /** Number of bytes sent to it, the response to its request included. */
+  sentBytes: number
+}
+
 /** Summary of a recording, from its header and end. */
 export interface ListedRecording {
   /** Whether it is part of the program and read-only. */

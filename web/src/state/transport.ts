@@ -2,19 +2,15 @@
 
 import { computed, effect, signal } from '@preact/signals'
 import { offsetOf } from '../lib/moment.ts'
+import { type Range, within, zoomed } from '../lib/timeline.ts'
 import { type Speed, nextSpeed } from '../lib/speed.ts'
 import { texts } from '../texts.ts'
 import { ask } from './api.ts'
 import { before } from './feed.ts'
 import { attempt, notice } from './messages.ts'
-import { recordings } from './recordings.ts'
+import { recordings, timeline } from './recordings.ts'
 import type { ReplayState, Status } from './rest.ts'
-import { away, change, isLive, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
-
-export interface Range {
-  fromMs: number
-  toMs: number
-}
+import { away, change, isLive, now, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
 
 /** Timeout of a command, in ms, including its wait behind earlier ones. */
 const PATIENCE_MS = 15_000
@@ -24,6 +20,34 @@ const LEAVE_PATIENCE_MS = 60_000
 
 /** The range that this page loops, if any. The server does not report the ranges of other pages. */
 export const loop = signal<Range | undefined>(undefined)
+
+/** The bar of the timeline that was clicked. */
+export const bar = signal<Range | undefined>(undefined)
+/** The range that the timeline shows, if not all. */
+export const zoom = signal<Range | undefined>(undefined)
+/** The range that the timeline shows. */
+export const shown = computed((): Range => zoom.value ?? { fromMs: 0, toMs: duration.value })
+/** Duration of the recording, in ms. */
+export const duration = computed(() => replay.value?.durationMs ?? timeline.value?.durationMs ?? 0)
+
+/** Zooms the timeline by a factor around an offset. */
+export function zoomBy(factor: number, centerMs: number): void {
+  if (!timeline.value) return
+  const next = zoomed(timeline.value, shown.value, factor, centerMs)
+  zoom.value = next.toMs - next.fromMs < duration.value ? next : undefined
+}
+
+/** The range to show so that `range` fills half of the timeline. */
+export function zoomTo(range: Range): Range | undefined {
+  if (!timeline.value) return undefined
+  const [length, center] = [range.toMs - range.fromMs, (range.fromMs + range.toMs) / 2]
+  return zoomed(timeline.value, { fromMs: center - length, toMs: center + length }, 1, center)
+}
+
+/** Moves the part that the timeline shows. */
+export function pan(ms: number): void {
+  if (zoom.value) zoom.value = within({ fromMs: zoom.value.fromMs + ms, toMs: 0 }, zoom.value.toMs - zoom.value.fromMs, duration.value)
+}
 
 /** Commands are sent one at a time, in order. */
 let queue: Promise<unknown> = Promise.resolve()
@@ -74,7 +98,7 @@ export const setSpeed = (speed: Speed): Promise<boolean> => give('speed', { spee
 export async function load(recording: string): Promise<void> {
   const user = status.value?.username
   if (isLive() && user) await leave(user)
-  loop.value = undefined
+  loop.value = bar.value = zoom.value = undefined
   await give('load', { recording })
   await refresh()
 }
@@ -159,4 +183,14 @@ export const toggleLoop = (): void => void (isLooping() ? stopLoop() : loopRange
 // Another page may have stopped the loop.
 effect(() => {
   if (replay.value && replay.value.laps !== null) loop.value = undefined
+})
+
+// The timeline follows the playhead out of the part that it shows, but not into another part that the user looks at.
+let wasShown = false
+effect(() => {
+  void now.value
+  const [at, range] = [offsetNow(), zoom.peek()]
+  if (range && wasShown && at >= range.toMs && replay.peek()?.state === 'playing') pan(range.toMs - range.fromMs)
+  const { fromMs, toMs } = shown.peek()
+  wasShown = at >= fromMs && at < toMs
 })
