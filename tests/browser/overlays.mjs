@@ -189,8 +189,9 @@ export async function navigation({ browser, livetape }) {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     await page.evaluate(() => localStorage.setItem('livetape.theme', 'dark'))
-    for (const path of ['/overlays/', '/try']) {
-      for (const [name, there] of [['livetape', '/'], ['Dashboard', '/'], ['Overlays', '/overlays/'], ['Rooms', '/try']]) {
+    const pages = [['Dashboard', '/'], ['Overlays', '/overlays/'], ['Rooms', '/try']]
+    for (const [here, path] of pages) {
+      for (const [name, there] of here === 'Dashboard' ? pages : [['livetape', '/'], ...pages]) {
         await page.goto(url + path)
         assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark')
         await page.getByRole('banner').getByRole('link', { name, exact: true }).click()

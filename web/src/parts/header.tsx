@@ -1,7 +1,8 @@
 import { countdown, duration } from '../lib/format.ts'
-import { needsToken } from '../state/api.ts'
+import { needsToken, url } from '../state/api.ts'
 import { reconnect, view } from '../state/feed.ts'
 import { clientCount } from '../state/clients.ts'
+import { features } from '../state/features.ts'
 import { away, health, mode as current, now, readOnly } from '../state/server.ts'
 import { nextTheme, theme } from '../state/theme.ts'
 import { texts } from '../texts.ts'
@@ -17,6 +18,13 @@ export function Header() {
           <Mark />
           {texts.name}
         </h1>
+        {features.value.overlays && (
+          <nav aria-label={texts.header.pages}>
+            <a href={url('')} aria-current="page">{texts.header.dashboard}</a>
+            <a href={url('overlays/')}>{texts.header.overlays}</a>
+            <a href={url('try')}>{texts.header.rooms}</a>
+          </nav>
+        )}
         {mode && <span class={`pill mode-${mode}`}>{texts.header.mode[mode] ?? mode}</span>}
         <Link />
         <span class="space" />
