@@ -7,7 +7,7 @@ use livetape_feed::{
     control::Control,
     hub::{CloseReason, Hub, Limits},
 };
-use livetape_io::{clock, net::listen::Listening};
+use livetape_io::{clock, net::Listening};
 use livetape_server::{Config, Server, serve as serve_all};
 use tokio::{
     task::JoinHandle,

@@ -1,18 +1,24 @@
-//! Opens and creates files, with error messages for the user.
+//! Opens and creates files, with error messages for the user; drafts, which get their names once complete; and the
+//! disk below, which tests replace.
 
-mod disk;
-mod draft;
 mod spool;
+#[cfg(test)]
+mod tests;
 
+#[cfg(unix)]
+use std::fs::TryLockError;
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
+    fmt,
     fs::{self, File, OpenOptions},
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom, Write},
+    mem,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-pub use disk::{Disk, DiskFile, System};
-pub use draft::{Draft, abandon_drafts};
+use parking_lot::Mutex;
 pub use spool::{Spool, SpoolReader, SpoolWriter};
 
 /// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
@@ -128,7 +134,7 @@ pub fn append(path: &Path) -> io::Result<File> {
     }
     let mut options = OpenOptions::new();
     options.create(true).append(true);
-    disk::for_owner_only(&mut options);
+    for_owner_only(&mut options);
     let file = options.open(path)?;
     require_regular(&file.metadata()?)?;
     Ok(file)
@@ -218,7 +224,7 @@ pub fn remove_left_parts(folder: &Path, name: Option<&OsStr>) {
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         let is_wanted =
             target_of(&path).is_some_and(|target| name.is_none_or(|name| name.as_encoded_bytes() == target));
-        if is_wanted && disk::is_abandoned(&path) {
+        if is_wanted && is_abandoned(&path) {
             let _ = fs::remove_file(&path);
         }
     }
@@ -233,5 +239,323 @@ fn target_of(path: &Path) -> Option<&[u8]> {
     (is_id && !target.is_empty()).then_some(target)
 }
 
-#[cfg(test)]
-mod tests;
+/// Maximum number of partial files with the same name.
+const PARTIALS_MAX: u32 = 1000;
+
+/// Drafts of this process on the system's disk. Locked while one is created or renamed, so that none is
+/// missed.
+static DRAFTS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes every draft of this process, which is about to exit, and blocks new ones. Returns whether there
+/// was any.
+pub fn abandon_drafts() -> bool {
+    let mut drafts = DRAFTS.lock();
+    let parts = mem::take(&mut *drafts);
+    // Until the process exits, other threads could go on writing.
+    mem::forget(drafts);
+    parts.iter().filter(|part| fs::remove_file(part).is_ok()).count() > 0
+}
+
+/// A file that gets its name only once it is complete. A failing tool leaves nothing behind, and a tool can
+/// overwrite the file it reads from.
+#[derive(Debug)]
+pub struct Draft {
+    disk: Arc<dyn Disk>,
+    file: Box<dyn DiskFile>,
+    part: PathBuf,
+    target: PathBuf,
+    force: bool,
+    /// Whether it got its name, so that `part` is free for another draft.
+    renamed: bool,
+}
+
+impl Draft {
+    /// Creates a draft in the folder of `target`, and removes drafts of killed processes for the same file.
+    ///
+    /// # Errors
+    /// The errors of [`create_new`], reported early so that no work is wasted.
+    pub fn new(target: &Path, force: bool) -> Result<Self, Error> {
+        refuse_special(target, target.metadata())?;
+        let mut drafts = DRAFTS.lock();
+        let draft = Self::on(Arc::new(System), target, force)?;
+        drafts.insert(draft.part.clone());
+        drop(drafts);
+        remove_left_parts(target.parent().unwrap_or(target), target.file_name());
+        Ok(draft)
+    }
+
+    /// Like [`Draft::new`], on any disk.
+    ///
+    /// # Errors
+    /// The errors of [`Draft::new`].
+    pub fn on(disk: Arc<dyn Disk>, target: &Path, force: bool) -> Result<Self, Error> {
+        let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
+        check_name(target)?;
+        let part = target.with_file_name(format!(".{}.{}.part", name.display(), std::process::id()));
+        refuse_existing(&*disk, target, force)?;
+        let file = create(&*disk, &part, true).map_err(|error| match error {
+            Error::NoParent { .. } => Error::NoParent { path: target.into() },
+            other => other,
+        })?;
+        Ok(Self { disk, file, part, target: target.into(), force, renamed: false })
+    }
+
+    /// Returns the path of the draft, to read back its contents.
+    #[must_use]
+    pub fn part(&self) -> &Path {
+        &self.part
+    }
+
+    /// Gives the file its name after syncing it to disk, so that a power failure leaves the complete file or
+    /// nothing.
+    ///
+    /// # Errors
+    /// The errors of [`create_new`]. The draft is removed. If only its name could not be synced, the
+    /// file has its name, but may lose it in a power failure.
+    pub fn keep(mut self) -> Result<(), Error> {
+        refuse_existing(&*self.disk, &self.target, self.force)?;
+        self.file.sync().map_err(|error| explain(&self.target, error))?;
+        self.rename()?;
+        self.disk.sync_folder(&self.target).map_err(|error| explain(&self.target, error))
+    }
+
+    /// Gives the file its name without syncing it to disk, for files that need not survive a power failure.
+    ///
+    /// # Errors
+    /// The errors of [`Draft::keep`].
+    pub fn keep_unsynced(mut self) -> Result<(), Error> {
+        refuse_existing(&*self.disk, &self.target, self.force)?;
+        self.rename()
+    }
+
+    fn rename(&mut self) -> Result<(), Error> {
+        self.rename_to(&self.target.clone()).map_err(|error| explain(&self.target, error))
+    }
+
+    fn rename_to(&mut self, target: &Path) -> io::Result<()> {
+        let mut drafts = DRAFTS.lock();
+        self.disk.rename(&self.part, target)?;
+        drafts.remove(&self.part);
+        self.renamed = true;
+        Ok(())
+    }
+
+    /// Keeps the data written before the disk failed as `<name>.partial.<extension>`, because it is
+    /// incomplete. Returns `None` if nothing was written, or if this fails too.
+    pub fn keep_partial(mut self) -> Option<PathBuf> {
+        if self.file.length().ok()? == 0 {
+            return None;
+        }
+        let stem = self.target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let ending =
+            self.target.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
+        let mut names = (1..=PARTIALS_MAX).map(|n| match n {
+            1 => self.target.with_file_name(format!("{stem}.partial{ending}")),
+            n => self.target.with_file_name(format!("{stem}.partial-{n}{ending}")),
+        });
+        let free = names.find(|path| !self.disk.exists(path))?;
+        self.rename_to(&free).ok()?;
+        Some(free)
+    }
+}
+
+fn refuse_existing(disk: &dyn Disk, path: &Path, force: bool) -> Result<(), Error> {
+    if !force && disk.exists(path) {
+        return Err(Error::Exists { path: path.into() });
+    }
+    Ok(())
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Read for Draft {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.file.read(bytes)
+    }
+}
+
+impl Seek for Draft {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // A failure cannot be handled here.
+            let _ = self.disk.remove(&self.part);
+            DRAFTS.lock().remove(&self.part);
+        }
+    }
+}
+
+/// Mode of new files.
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
+/// Maximum number of attempts to create a file that another process removes before it is locked.
+#[cfg(unix)]
+const CREATE_ATTEMPTS: usize = 100;
+
+pub(super) fn for_owner_only(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, OWNER_ONLY);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// Whether no process holds this regular file, so that it may be removed: a process that is still writing a
+/// draft holds a lock on Unix, and elsewhere an open file.
+pub(super) fn is_abandoned(path: &Path) -> bool {
+    #[cfg(unix)]
+    return open_inside(path).is_ok_and(|file| file.try_lock().is_ok());
+    #[cfg(windows)]
+    return path.symlink_metadata().is_ok_and(|found| found.is_file())
+        && std::os::windows::fs::OpenOptionsExt::share_mode(OpenOptions::new().read(true), 0)
+            .open(path)
+            .is_ok();
+    #[cfg(not(any(unix, windows)))]
+    return {
+        let _ = path;
+        false
+    };
+}
+
+/// Opens a file to write and locks it. The lock shows that the file is being written: others do not rename,
+/// replace or delete it. Not where locks would block readers.
+#[cfg(unix)]
+fn open_locked(options: &OpenOptions, path: &Path, force: bool) -> io::Result<File> {
+    let mut file = options.open(path)?;
+    for _ in 0..CREATE_ATTEMPTS {
+        let is_kept = match file.try_lock() {
+            Ok(()) => std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) > 0,
+            Err(TryLockError::WouldBlock) => false,
+            // Not every file system has locks.
+            Err(TryLockError::Error(_)) => true,
+        };
+        if is_kept || !force {
+            break;
+        }
+        // Another process took a draft for abandoned before it was locked, and has removed it or is about to.
+        std::thread::yield_now();
+        file = options.open(path)?;
+    }
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn open_locked(options: &OpenOptions, path: &Path, _: bool) -> io::Result<File> {
+    options.open(path)
+}
+
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Creates a file that only its owner can read and write, and locks it. With `force`, truncates an
+    /// existing file.
+    ///
+    /// # Errors
+    /// Any error of the operating system; `AlreadyExists` for an existing file without `force`.
+    fn create(&self, path: &Path, force: bool) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Whether something has this name.
+    fn exists(&self, path: &Path) -> bool;
+
+    /// Renames a file, and replaces an existing one.
+    ///
+    /// # Errors
+    /// Any error of the operating system.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// # Errors
+    /// Any error of the operating system.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in the folder of `path` survive a power failure, if the file system supports this.
+    ///
+    /// # Errors
+    /// Errors of the device.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+pub trait DiskFile: Read + Write + Seek + fmt::Debug + Send {
+    /// Makes the written data survive a power failure.
+    ///
+    /// # Errors
+    /// Errors of the device. The data may be lost, even if a later call succeeds.
+    fn sync(&self) -> io::Result<()>;
+
+    /// # Errors
+    /// Any error of the operating system.
+    fn length(&self) -> io::Result<u64>;
+}
+
+/// The disk of the operating system.
+#[derive(Clone, Copy, Debug)]
+pub struct System;
+
+impl Disk for System {
+    fn create(&self, path: &Path, force: bool) -> io::Result<Box<dyn DiskFile>> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        if force {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
+        // The file may contain personal data or a secret.
+        for_owner_only(&mut options);
+        Ok(Box::new(open_locked(&options, path, force)?))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        tests::SYNCED.with_borrow_mut(|synced| synced.push("folder"));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A folder that others own may be unreadable, and not every file system can sync one.
+        #[cfg(unix)]
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            Err(error) if is_unsupported(&error) => {}
+            result => result?,
+        }
+        #[cfg(not(unix))]
+        let _ = folder;
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn is_unsupported(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+}
+
+impl DiskFile for File {
+    fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        tests::SYNCED.with_borrow_mut(|synced| synced.push("file"));
+        self.sync_data()
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.metadata().map(|metadata| metadata.len())
+    }
+}

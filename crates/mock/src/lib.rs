@@ -54,7 +54,7 @@ use livetape_core::{error::Problem, recording::Loss};
 use livetape_io::{
     clock,
     net::{
-        listen::Listening,
+        Listening,
         memory::{MemoryConnector, listener},
     },
 };

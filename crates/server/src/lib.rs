@@ -1,6 +1,6 @@
 //! HTTP and WebSocket server: the event feed and the REST API, on top of the hub and the control handle.
 //!
-//! [`serve`] takes a bound listener: [`Listening`](livetape_io::net::listen::Listening) for sockets,
+//! [`serve`] takes a bound listener: [`Listening`](livetape_io::net::Listening) for sockets,
 //! [`memory::listener`](livetape_io::net::memory::listener) for tests. Each request passes [`access`](Access)
 //! before its handler. The [`lobby`] holds the rooms and messages of clients, and [`staged`] plays a case.
 
@@ -25,7 +25,7 @@ use livetape_feed::{
 };
 use livetape_io::{
     clock, files,
-    net::{accept::Listener, peer::Peer},
+    net::{Listener, Peer},
 };
 use observe::{statistics, trace};
 pub use routes::fallback::masked;

@@ -17,7 +17,7 @@ use livetape_feed::{
     control::Control,
     hub::{Hub, Limits},
 };
-use livetape_io::net::{accept::Listener, listen::Listening, memory, peer::Peer};
+use livetape_io::net::{Listener, Listening, Peer, memory};
 use livetape_server::{Config, Server, staged::Staged};
 use tokio::{io::DuplexStream, runtime::Handle};
 

@@ -14,7 +14,7 @@ use livetape_feed::{
     control::{Control, Driver, ReplayOrder},
     hub::{Hub, Limits},
 };
-use livetape_io::net::listen::Listening;
+use livetape_io::net::Listening;
 use livetape_server::{Event, Handlers, Server};
 use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;

@@ -13,7 +13,7 @@ use livetape_feed::{
     control::{Sources, TOKENS_MAX, Token, WebhookCounts},
     hub::{self, Filter, Gifts, Hub},
 };
-use livetape_io::{clock, files, net::listen::Listening};
+use livetape_io::{clock, files, net::Listening};
 use livetape_server::{Access, Bounds, Config, OriginSetting, Recordings, Tikfinity, Tls, Tokens, lobby};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

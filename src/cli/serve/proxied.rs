@@ -10,7 +10,7 @@ use livetape_core::{
     error::{Code, Problem},
     terminal::printable,
 };
-use livetape_io::{clock, net::listen::Listening};
+use livetape_io::{clock, net::Listening};
 use livetape_mock::{
     MockTikTok,
     proxy::{Ca, DOMAINS, Front, Hosts, Mode, Opened, is_answered},

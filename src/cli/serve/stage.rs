@@ -25,7 +25,7 @@ use livetape_feed::{
 };
 use livetape_io::{
     files::{Draft, check_replaceable},
-    net::listen::Listening,
+    net::Listening,
 };
 use livetape_server::{API_VERSION, Config, Server, Tikfinity, staged::Staged};
 use serde::Serialize;

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use super::disk::for_owner_only;
+use super::for_owner_only;
 
 /// `FILE_FLAG_DELETE_ON_CLOSE` of Windows.
 #[cfg(windows)]

@@ -113,13 +113,13 @@ fn an_input_is_read_several_times() {
         second.read_to_end(&mut whole).unwrap();
         assert_eq!((spool.bytes(), bytes), (length as u64, [0, 1, 2, 3]));
         assert!(whole == content, "{length}");
-        assert_eq!(first.seek(io::SeekFrom::End(-2)).unwrap(), length as u64 - 2);
+        assert_eq!(first.seek(SeekFrom::End(-2)).unwrap(), length as u64 - 2);
         whole.clear();
         first.read_to_end(&mut whole).unwrap();
         assert_eq!(whole, content[length - 2..]);
-        assert_eq!(first.seek(io::SeekFrom::End(9)).unwrap(), length as u64 + 9);
+        assert_eq!(first.seek(SeekFrom::End(9)).unwrap(), length as u64 + 9);
         assert_eq!(first.read(&mut bytes).unwrap(), 0);
-        assert!(first.seek(io::SeekFrom::Current(-10 - i64::try_from(length).unwrap())).is_err());
+        assert!(first.seek(SeekFrom::Current(-10 - i64::try_from(length).unwrap())).is_err());
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use livetape_core::error::Problem;
 use livetape_io::{
     clock,
-    net::{accept::Listener, peer::Peer},
+    net::{Listener, Peer},
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _},

@@ -5,7 +5,7 @@ mod admin;
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use livetape_io::{clock, net::accept::Listener};
+use livetape_io::{clock, net::Listener};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     join, select,

@@ -13,7 +13,7 @@ use livetape_feed::{
 };
 use livetape_io::{
     clock,
-    net::{accept::Listener as _, listen::Listening},
+    net::{Listener as _, Listening},
 };
 use livetape_server::{Config, Server, serve};
 use tokio::{

@@ -10,7 +10,7 @@ use livetape_feed::{
     control::{Control, Driver, Sources},
     hub::{Hub, Limits},
 };
-use livetape_io::net::listen::Listening;
+use livetape_io::net::Listening;
 use livetape_mock::MockTikTok;
 use livetape_server::{Config, Server, serve};
 use tokio::task::JoinHandle;

@@ -1,7 +1,7 @@
-//! Listening TCP sockets. A loopback address means both 127.0.0.1 and ::1, because `localhost` can resolve to
-//! either.
+//! Listeners: TCP sockets and in-memory connections.
 
 use std::{
+    future::Future,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
@@ -9,13 +9,60 @@ use std::{
 
 use livetape_core::error::{Code, Problem};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     select,
-    time::{timeout, timeout_at},
+    time::{sleep_until, timeout, timeout_at},
 };
 
-use super::accept::Listener;
 use crate::clock;
+
+/// Pause after a failure that is not about one connection, such as too many open files.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Listener that accepts connections and retries after failures.
+pub trait Listener: Send + 'static {
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Addr: Send;
+
+    fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send;
+}
+
+impl Listener for TcpListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match Self::accept(self).await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(_) => sleep_until(clock::now() + FAILURE_PAUSE).await,
+            }
+        }
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
+}
+
+pub trait Peer {
+    fn ip(&self) -> Option<IpAddr>;
+}
+
+impl Peer for SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(self.ip().to_canonical())
+    }
+}
+
+impl Peer for Option<IpAddr> {
+    fn ip(&self) -> Option<IpAddr> {
+        *self
+    }
+}
 
 /// Number of attempts to find a port that is free on both 127.0.0.1 and ::1.
 const PORT_TRIES: usize = 8;
@@ -161,5 +208,80 @@ async fn either(one: &mut TcpListener, other: &mut TcpListener) -> (TcpStream, S
         biased;
         accepted = Listener::accept(one) => accepted,
         accepted = Listener::accept(other) => accepted,
+    }
+}
+
+/// A listener without sockets, for servers and clients in one process. Exact to the byte under a paused clock.
+pub mod memory {
+    use std::{io, net::IpAddr};
+
+    use tokio::{
+        io::{DuplexStream, duplex},
+        sync::mpsc,
+    };
+
+    use super::Listener;
+
+    /// Maximum number of connections waiting to be accepted.
+    const WAITING_MAX: usize = 64;
+
+    /// Returns a listener and its connector. Each connection buffers up to `buffer_bytes` unread bytes in each
+    /// direction.
+    #[must_use]
+    pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
+        let (sender, accepted) = mpsc::channel(WAITING_MAX);
+        (MemoryListener { accepted }, MemoryConnector { sender, buffer_bytes })
+    }
+
+    #[derive(Debug)]
+    pub struct MemoryListener {
+        accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
+    }
+
+    /// Opens connections to a server in the same process. Clones connect to the same server.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let (listener, connector) = livetape_io::net::memory::listener(1024);
+    /// let stream = connector.connect().await.unwrap();
+    /// drop(listener);
+    /// assert!(connector.connect().await.is_err());
+    /// # }
+    /// ```
+    #[derive(Clone, Debug)]
+    pub struct MemoryConnector {
+        sender: mpsc::Sender<(DuplexStream, Option<IpAddr>)>,
+        buffer_bytes: usize,
+    }
+
+    impl MemoryConnector {
+        /// # Errors
+        /// `ConnectionRefused` if the server is gone.
+        pub async fn connect(&self) -> io::Result<DuplexStream> {
+            self.connect_from(None).await
+        }
+
+        /// Opens a connection that appears to come from this address, or from none.
+        ///
+        /// # Errors
+        /// See [`MemoryConnector::connect`].
+        pub async fn connect_from(&self, address: Option<IpAddr>) -> io::Result<DuplexStream> {
+            let (client, server) = duplex(self.buffer_bytes);
+            self.sender.send((server, address)).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+            Ok(client)
+        }
+    }
+
+    impl Listener for MemoryListener {
+        type Io = DuplexStream;
+        type Addr = Option<IpAddr>;
+
+        async fn accept(&mut self) -> (DuplexStream, Option<IpAddr>) {
+            match self.accepted.recv().await {
+                Some(accepted) => accepted,
+                // All connectors are gone.
+                None => std::future::pending().await,
+            }
+        }
     }
 }
