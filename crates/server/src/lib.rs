@@ -6,7 +6,6 @@
 
 mod access;
 pub mod lobby;
-mod observe;
 mod router;
 mod routes;
 pub mod staged;
@@ -27,12 +26,10 @@ use livetape_io::{
     clock, files,
     net::{Listener, Peer},
 };
-use observe::{statistics, trace};
-pub use routes::fallback::masked;
 #[cfg(feature = "mock")]
 pub use routes::mock::scenario;
-pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
+pub use routes::{masked, recordings::Recordings};
 pub use state::API_VERSION;
 use state::Shared;
 use tokio::{
@@ -40,17 +37,15 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval_at, timeout_at},
 };
 use tracing::{info, warn};
-use transport::connections::Connections;
-pub use transport::{limits::Bounds, tls::Tls};
+use transport::Connections;
+pub use transport::{Bounds, tls::Tls};
+use ws::registry::{Feeds, Sockets};
 pub use ws::{
+    Limits, check_close,
     door::{Attempt, Door},
-    end::check_close,
     handlers::{HandledPath, Handlers},
-    handshake::Handshake,
-    hooks::{Event, HandlerLimits, Last, Reply, Wanted, What},
-    limits::Limits,
+    hooks::{Event, HandlerLimits, Handshake, Last, Reply, Wanted, What},
 };
-use ws::{feeds::Feeds, registry::Sockets};
 
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -174,7 +169,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         mock: Arc::default(),
         handlers: config.handlers,
     };
-    let ids = trace::Ids::new(&hub.name_here(), app.metrics.clone());
+    let ids = router::Ids::new(&hub.name_here(), app.metrics.clone());
     let router = router::router(app.clone(), config.access, ids.clone(), bounds.body_bytes_max);
     let (mut tikfinity, tikfinity_router) = match tikfinity {
         Some(Tikfinity { listener, access, .. }) => {
@@ -189,7 +184,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
             biased;
             () = shutdown.cancelled() => break,
             _ = heartbeat.tick() => sockets.heartbeat(),
-            _ = statistics.tick() => statistics::log(&app),
+            _ = statistics.tick() => log_statistics(&app),
             (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
             (io, peer) = accept(tikfinity.as_mut()) => {
                 connections.without_tls().spawn(io, peer.ip(), tikfinity_router.clone(), shutdown.clone());
@@ -198,7 +193,7 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
     }
     drop((listener, tikfinity));
     info!("🔔 Shutting down");
-    statistics::log(&app);
+    log_statistics(&app);
     sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + bounds.drain_max;
@@ -211,6 +206,26 @@ pub async fn serve_both<L: Listener<Addr: Peer>>(
         warn!("❌ Temporary files of an upload are left behind; the next start removes them");
     }
     info!("🔔 Stopped");
+}
+
+/// Logs what was broadcast so far: at intervals, and at shutdown.
+fn log_statistics(app: &App) {
+    let hub = &app.shared.hub;
+    let (stats, counts) = app.sockets.with(|lobby| (lobby.stats(), lobby.counts().clone()));
+    info!(
+        connections = stats.total_connections,
+        rooms = stats.total_rooms,
+        subscribers = app.shared.subscriber_count(),
+        events = hub.head(),
+        event_bytes = hub.bytes_read(),
+        slow = hub.slow_count(),
+        received = counts.received,
+        sent = counts.sent,
+        refused = counts.refused.values().sum::<u64>(),
+        turned_away = app.connections.refused().iter().map(|(_, count)| count).sum::<u64>(),
+        log_lines_lost = (app.lost_log_lines)(),
+        "📡 Broadcast statistics"
+    );
 }
 
 /// Returns an interval whose first tick comes after one period.

@@ -1,30 +1,45 @@
 //! Every method of every path: its handler, and how `/openapi.json` and the list of addresses describe it.
+//! Around them, request ids and log lines.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::get,
+};
+use livetape_engine::log_target::CLIENTS;
 use livetape_feed::{
     control::{Check, InjectRequest, Injected, ReplayState, Status},
     hub::TruthAt,
 };
+use livetape_io::clock;
 use livetape_tools::timeline::BUCKETS_MAX;
-
-use super::{
-    access::{self, Access, bearer},
-    lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
-    observe::trace,
-    routes::{
-        App, connect, connections, fallback, feed, handled, inject, interactive, metrics, ndjson,
-        openapi::{self, Route},
-        query::{FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
-        recordings, replay, rooms, schema, status, token,
-    },
-};
+use tracing::{Instrument as _, debug, error_span, info, warn};
 
 #[cfg(feature = "page")]
-use super::routes::assets;
+use crate::routes::assets;
 #[cfg(feature = "mock")]
-use super::routes::mock;
+use crate::routes::mock;
+use crate::{
+    access::{self, Access, bearer},
+    lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
+    routes::{
+        self, App, clients, masked,
+        metrics::{self, Metrics},
+        ndjson,
+        openapi::{self, Route},
+        query::{self, FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
+        recordings, replay, schema, sockets, status,
+    },
+    state::{Asker, Refused, Traffic},
+};
 
 /// Media type of a recording.
 const FILE: &str = "application/octet-stream";
@@ -73,35 +88,35 @@ pub(super) fn table() -> Vec<Route> {
 
 fn feeds() -> Vec<Route> {
     vec![
-        Route::get("/", feed::root, "The event feed over a WebSocket; without an upgrade, the dashboard.")
+        Route::get("/", sockets::root, "The event feed over a WebSocket; without an upgrade, the dashboard.")
             .takes(&FEED)
             .takes(&MAIN)
             .upgrades()
             .or_serves(&["text/html", "text/plain"]),
-        Route::get("/ws", interactive::talk, "The feed and messages between clients, over a WebSocket.")
+        Route::get("/ws", sockets::talk, "The feed and messages between clients, over a WebSocket.")
             .takes(&FEED)
             .takes(&TALK)
             .upgrades(),
         Route::get(
             "/ws/{token}",
-            token::room,
+            sockets::room,
             "The feed of the token's user, whose room is connected on demand.",
         )
         .takes(&FEED)
         .upgrades(),
         Route::get(
             "/ws/test/{token}",
-            token::replay,
+            sockets::replay,
             "A private replay of the token's recording, from its start.",
         )
         .takes(&FEED)
         .takes(&REPLAY)
         .upgrades(),
-        Route::get("/ws/play/{recording}", token::play, "A private replay of a recording.")
+        Route::get("/ws/play/{recording}", sockets::play, "A private replay of a recording.")
             .takes(&FEED)
             .takes(&PLAY)
             .upgrades(),
-        Route::get("/ws/echo", interactive::echo, "Echoes each message, over a WebSocket.").upgrades(),
+        Route::get("/ws/echo", sockets::echo, "Echoes each message, over a WebSocket.").upgrades(),
         #[cfg(feature = "page")]
         Route::get("/assets/{name}", assets::asset, "A file of the dashboard."),
         #[cfg(feature = "page")]
@@ -135,12 +150,12 @@ fn sources() -> Vec<Route> {
             "State and counters of the source, if this is the current user.",
         )
         .writes::<status::Overview>(),
-        Route::get("/test/{user}", connect::test, "Checks whether this user is live and can be connected.")
+        Route::get("/test/{user}", status::test, "Checks whether this user is live and can be connected.")
             .writes::<Check>(),
-        Route::post("/connect/{user}", connect::connect, "Connects to this user's room.").writes::<Status>(),
-        Route::delete("/connect/{user}", connect::disconnect, "Disconnects from this user's room.")
+        Route::post("/connect/{user}", status::connect, "Connects to this user's room.").writes::<Status>(),
+        Route::delete("/connect/{user}", status::disconnect, "Disconnects from this user's room.")
             .writes::<Status>(),
-        Route::post("/inject", inject::inject, "Injects a message into the feed.")
+        Route::post("/inject", status::inject, "Injects a message into the feed.")
             .takes(&[WAIT_CLIENTS])
             .reads::<InjectRequest>()
             .writes::<Injected>(),
@@ -207,79 +222,142 @@ fn recordings() -> Vec<Route> {
 /// Clients, their rooms and messages.
 fn clients() -> Vec<Route> {
     vec![
-        Route::get("/rooms", rooms::list, "Lists the rooms.").writes::<rooms::Rooms>(),
-        Route::post("/rooms", rooms::create, "Creates a room.")
+        Route::get("/rooms", clients::rooms, "Lists the rooms.").writes::<clients::Rooms>(),
+        Route::post("/rooms", clients::create_room, "Creates a room.")
             .reads::<NewRoom>()
             .creates()
             .writes::<RoomView>(),
-        Route::get("/rooms/{id}", rooms::get, "Returns a room.").writes::<RoomView>(),
-        Route::delete("/rooms/{id}", rooms::delete, "Deletes a room.").writes::<RoomView>(),
-        Route::post("/rooms/{id}/messages", rooms::send_message, "Sends a message to a room.")
-            .reads::<rooms::NewMessage>()
-            .writes::<rooms::Delivered>(),
+        Route::get("/rooms/{id}", clients::room, "Returns a room.").writes::<RoomView>(),
+        Route::delete("/rooms/{id}", clients::delete_room, "Deletes a room.").writes::<RoomView>(),
+        Route::post("/rooms/{id}/messages", clients::send_to_room, "Sends a message to a room.")
+            .reads::<clients::NewMessage>()
+            .writes::<clients::Delivered>(),
         Route::post(
             "/broadcast",
-            rooms::broadcast,
+            clients::broadcast,
             "Sends a message to all clients, or only to those in a room or with given metadata.",
         )
-        .reads::<rooms::NewBroadcast>()
-        .writes::<rooms::Delivered>(),
-        Route::get("/connections", connections::list, "Lists the connections.")
+        .reads::<clients::NewBroadcast>()
+        .writes::<clients::Delivered>(),
+        Route::get("/connections", clients::connections, "Lists the connections.")
             .takes(&[ROOM])
-            .writes::<connections::Connections>(),
-        Route::get("/connections/{id}", connections::get, "Returns a connection.").writes::<ConnectionView>(),
+            .writes::<clients::Connections>(),
+        Route::get("/connections/{id}", clients::connection, "Returns a connection.")
+            .writes::<ConnectionView>(),
         Route::put(
             "/connections/{id}/metadata",
-            connections::put_metadata,
+            clients::put_metadata,
             "Replaces the metadata of a connection.",
         )
         .reads_object()
         .writes::<ConnectionView>(),
-        Route::post("/connections/close", connections::dismiss_all, "Closes all connections but observers.")
-            .reads::<connections::Close>()
-            .writes::<connections::Connections>(),
-        Route::post("/connections/{id}/close", connections::dismiss, "Closes a connection.")
-            .reads::<connections::Close>()
+        Route::post("/connections/close", clients::dismiss_all, "Closes all connections but observers.")
+            .reads::<clients::Close>()
+            .writes::<clients::Connections>(),
+        Route::post("/connections/{id}/close", clients::dismiss, "Closes a connection.")
+            .reads::<clients::Close>()
             .writes::<ConnectionView>(),
-        Route::post("/connections/{id}/messages", connections::tell, "Sends a message to a connection.")
-            .reads::<rooms::NewMessage>()
-            .writes::<rooms::Delivered>(),
-        Route::put("/connections/{id}/rooms/{room}", connections::join, "Adds a connection to a room.")
+        Route::post("/connections/{id}/messages", clients::tell, "Sends a message to a connection.")
+            .reads::<clients::NewMessage>()
+            .writes::<clients::Delivered>(),
+        Route::put("/connections/{id}/rooms/{room}", clients::join, "Adds a connection to a room.")
             .writes::<ConnectionView>(),
-        Route::delete(
-            "/connections/{id}/rooms/{room}",
-            connections::leave,
-            "Removes a connection from a room.",
-        )
-        .writes::<ConnectionView>(),
-        Route::get("/stats", connections::stats, "Number of connections and rooms.").writes::<LobbyStats>(),
+        Route::delete("/connections/{id}/rooms/{room}", clients::leave, "Removes a connection from a room.")
+            .writes::<ConnectionView>(),
+        Route::get("/stats", clients::stats, "Number of connections and rooms.").writes::<LobbyStats>(),
     ]
 }
 
 /// Routes of the listener in TikFinity's format.
-pub(super) fn tikfinity(app: App, access: Access, ids: trace::Ids) -> Router {
+pub(super) fn tikfinity(app: App, access: Access, ids: Ids) -> Router {
     Router::new()
-        .route("/", get(feed::tikfinity))
+        .route("/", get(sockets::tikfinity))
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
-        .fallback(fallback::not_found)
-        .method_not_allowed_fallback(fallback::method_not_allowed)
+        .fallback(routes::not_found)
+        .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(from_fn_with_state((Arc::new(access), Arc::default()), access::check))
-        .layer(from_fn_with_state(ids, trace::trace))
+        .layer(from_fn_with_state(ids, trace))
         .with_state(app)
 }
 
-pub(super) fn router(app: App, access: Access, ids: trace::Ids, body_bytes_max: usize) -> Router {
+pub(super) fn router(app: App, access: Access, ids: Ids, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
     let routes = table().into_iter();
     routes
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
-        .fallback(fallback::unknown)
-        .method_not_allowed_fallback(fallback::method_not_allowed)
+        .fallback(routes::unknown)
+        .method_not_allowed_fallback(routes::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
-        .layer(from_fn_with_state(app.clone(), handled::intercept))
+        .layer(from_fn_with_state(app.clone(), sockets::intercept))
         .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
         .layer(from_fn_with_state((access, Arc::default()), access::check))
-        .layer(from_fn_with_state(ids, trace::trace))
+        .layer(from_fn_with_state(ids, trace))
         .with_state(app)
+}
+
+/// Maximum length of a logged path, in characters.
+const PATH_CHARS_MAX: usize = 1_000;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Generator of request ids: unique within a process, and globally in combination with the stream name.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    process: Arc<str>,
+    next: Arc<AtomicU64>,
+    metrics: Metrics,
+}
+
+impl Ids {
+    pub(crate) fn new(stream: &str, metrics: Metrics) -> Self {
+        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)), metrics }
+    }
+
+    fn take(&self) -> String {
+        format!("{}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Middleware that counts, runs and logs a request. Of queries, only those of clients are logged, without values
+/// that may be secret.
+async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response {
+    let id = ids.take();
+    let started = clock::now();
+    let method = request.method().clone();
+    let uri = request.uri().clone();
+    let path: String = masked(uri.path()).chars().take(PATH_CHARS_MAX).collect();
+    let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
+    let from = from.map(|from| from.to_string()).unwrap_or_default();
+    let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
+    // At the highest level, so that every line logged inside carries the id.
+    let span = error_span!("request", id = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let took_ms = u64::try_from((clock::now() - started).as_millis()).unwrap_or(u64::MAX);
+    let status = response.status();
+    let refused = response.extensions().get::<Refused>().copied();
+    if let Some(Refused { code, cause }) = refused {
+        ids.metrics.count_refused(code, cause);
+    }
+    let _inside = span.enter();
+    let (status_code, code) = (status.as_u16(), refused.map_or("", |refused| refused.code.name()));
+    let cause = refused.map_or("", |refused| refused.cause);
+    let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
+    if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
+        traffic.is_client(span.clone());
+        let query = uri.query().filter(|query| !query.is_empty());
+        let query = query.map(|query| format!("?{}", query::shown(query))).unwrap_or_default();
+        info!(target: CLIENTS, path = path + &query, from, "✅ Client connected");
+    } else if status.is_server_error() && code.is_empty() {
+        warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
+    } else if !code.is_empty() {
+        info!(%method, path, status = status_code, code, cause, from, took_ms, "❌ Request rejected");
+    } else if matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        debug!(%method, path, status = status_code, from, took_ms, "📨 Request");
+    } else {
+        info!(%method, path, status = status_code, from, took_ms, "📨 Request");
+    }
+    response
 }

@@ -24,7 +24,7 @@ use serde_json::json;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::Access;
-use crate::state::refusal::Refusal;
+use crate::state::Refusal;
 
 /// Subprotocol that the server selects when a client offers it along with its token.
 const PROTOCOL: &str = "livetape";

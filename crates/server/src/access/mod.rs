@@ -5,10 +5,11 @@
 //! rebinding, where a foreign domain name resolves to this machine.
 
 pub(super) mod bearer;
-mod origin;
-mod refused;
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Request, State},
@@ -16,18 +17,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use bearer::Tokens;
 use livetape_core::error::{Code, Problem};
 use livetape_engine::log_target::CLIENTS;
+use parking_lot::Mutex;
 use tracing::warn;
 
-use super::{
-    access::{
-        bearer::Tokens,
-        origin::{Host, canonical},
-        refused::Logged,
-    },
-    state::refusal::Refusal,
-};
+use crate::state::Refusal;
 
 /// Hosts, origins and tokens that are allowed in addition to loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -249,4 +245,204 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a Head
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     Some(values.next().is_none().then_some(first))
+}
+
+/// A host without its port, parsed rather than matched by prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Host {
+    Address(IpAddr),
+    /// In lower case, without a trailing dot.
+    Name(String),
+}
+
+impl Host {
+    /// Parses `host`, `host:port`, `[v6]` or `[v6]:port`. Returns `None` for anything else, including user
+    /// names.
+    fn parse(authority: &str) -> Option<Self> {
+        let (host, port) = match authority.rfind(']') {
+            Some(end) => authority.split_at(end + 1),
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        if !port.is_empty() {
+            port.strip_prefix(':')
+                .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?
+                .parse::<u16>()
+                .ok()?;
+        }
+        if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            return Some(Self::Address(IpAddr::V6(address.parse::<Ipv6Addr>().ok()?).to_canonical()));
+        }
+        match host.parse() {
+            Ok(address) => Some(Self::Address(IpAddr::V4(address))),
+            Err(_) => name(host),
+        }
+    }
+
+    /// Parses the host of an HTTP or HTTPS origin such as `http://host:port`.
+    fn of_origin(origin: &str) -> Option<Self> {
+        let (scheme, authority) = origin.split_once("://")?;
+        let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+        http.then(|| Self::parse(authority)).flatten()
+    }
+
+    /// Whether the host is certainly this machine: a loopback address, `localhost` or a subdomain of it.
+    /// Browsers never look these names up in DNS.
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Address(address) => address.is_loopback(),
+            Self::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+}
+
+/// Returns an origin as browsers write it: in lower case, without the default port.
+fn canonical(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    let port = if origin.starts_with("https:") { ":443" } else { ":80" };
+    origin.strip_suffix(port).map(str::to_owned).unwrap_or(origin)
+}
+
+fn name(host: &str) -> Option<Host> {
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    name.split('.').all(label).then_some(Host::Name(name))
+}
+
+/// Maximum length of a logged origin, in bytes.
+const ORIGIN_BYTES_MAX: usize = 256;
+/// Maximum number of rejected origins to log. A site can have any number of subdomains.
+const LOGGED_MAX: usize = 32;
+
+/// Rejected origins that a listener has logged.
+#[derive(Debug, Default)]
+pub(crate) struct Logged(Mutex<Vec<String>>);
+
+impl Logged {
+    /// Returns whether to log that a request of this origin was rejected: each origin once.
+    fn is_news(&self, origin: &str) -> bool {
+        if origin.is_empty() || origin.len() > ORIGIN_BYTES_MAX {
+            return false;
+        }
+        let origin = canonical(origin);
+        let mut logged = self.0.lock();
+        let is_news = logged.len() < LOGGED_MAX && !logged.contains(&origin);
+        if is_news {
+            logged.push(origin);
+        }
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_hosts_are_recognised() {
+        let loopback = [
+            "localhost",
+            "LocalHost:3000",
+            "localhost.",
+            "localhost.:3000",
+            "a.localhost",
+            "A.B.LOCALHOST.:1",
+            "127.0.0.1",
+            "127.0.0.1:3000",
+            "127.9.8.7",
+            "[::1]",
+            "[::1]:3000",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]:80",
+        ];
+        for host in loopback {
+            assert!(Host::parse(host).is_some_and(|host| host.is_loopback()), "{host}");
+        }
+    }
+
+    #[test]
+    fn lookalikes_of_loopback_are_rejected() {
+        let others = [
+            "",
+            ".",
+            "..",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evil-localhost",
+            "xlocalhost",
+            ".localhost",
+            "a..localhost",
+            "localhost..",
+            "127.0.0.1.",
+            "127.1",
+            "0x7f.0.0.1",
+            "2130706433",
+            "0177.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "10.0.0.1",
+            "[::2]",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[::1]:",
+            "[::1%lo]",
+            "localhost:",
+            "localhost:x",
+            "localhost:99999",
+            "localhost:-1",
+            "localhost:+1",
+            "localhost:80:80",
+            "localhost@evil.example",
+            "evil.example@localhost",
+            "user:pw@localhost",
+            "localhost/",
+            "localhost#",
+            "localhost\\",
+            "localhost%00",
+            "local host",
+            "ｌocalhost",
+            "localhost,evil.example",
+        ];
+        for host in others {
+            assert!(!Host::parse(host).is_some_and(|host| host.is_loopback()), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_origin_consists_of_a_scheme_and_a_host() {
+        let origin = |origin| Host::of_origin(origin).is_some_and(|host| host.is_loopback());
+        for good in ["http://localhost", "HTTPS://LOCALHOST:5173", "http://[::1]:5173", "http://127.0.0.1:80"]
+        {
+            assert!(origin(good), "{good}");
+        }
+        let bad = [
+            "null",
+            "",
+            "localhost",
+            "//localhost",
+            "file://localhost",
+            "chrome-extension://localhost",
+            "http://localhost.evil.example",
+            "http://localhost@evil.example",
+            "http://evil.example@localhost",
+            "http://localhost/",
+            "http://localhost http://evil.example",
+            "http://evil.example",
+        ];
+        for bad in bad {
+            assert!(!origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_rejected_origin_is_logged_once_up_to_a_limit() {
+        let logged = Logged::default();
+        let is_news = |origin: &str| logged.is_news(origin);
+        assert!(is_news("null") && !is_news("null") && is_news("https://a.example"));
+        assert!(!is_news("https://A.example:443") && !is_news("") && !is_news(&"x".repeat(257)));
+        let logged = (0..100).filter(|number| is_news(&format!("https://{number}.example"))).count();
+        assert_eq!((logged, is_news("null")), (LOGGED_MAX - 2, false));
+    }
 }

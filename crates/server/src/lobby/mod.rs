@@ -7,40 +7,31 @@
 //! A room created by joining it is removed when its last member leaves. A room created over REST stays until
 //! it is deleted. The room of a user exists as long as a channel shows the user: see [`Feed`].
 
-mod ask;
-mod conduct;
-mod connection;
-mod direct;
-mod effect;
-mod handled;
-mod limits;
+mod commands;
 mod message;
-mod room;
-mod rooms;
-mod talk;
+mod state;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
-pub use ask::{Audience, LobbyStats};
-use conduct::Conduct;
-use connection::Connection;
-pub use connection::{ConnectionView, Opening, Role};
-pub use effect::{Counts, Effect, Payload};
-pub use handled::Intent;
-pub use limits::Limits;
+use bytes::Bytes;
+pub use commands::{Audience, Intent, LobbyStats};
 use livetape_core::{
-    error::{Cause, Code, Problem},
+    error::{Cause, Code, Problem, close},
     event::Millis,
+    terminal::is_invisible,
 };
-use message::{Sender, ServerMessage, System};
+use message::{ClientMessage, Ping, RoomMessageRequest, Sender, ServerMessage, SetMetadata, System};
 pub use message::{error, schemas};
-use room::Room;
-pub use room::{FEED_PREFIX, Feed, Metadata, NewRoom, RoomView};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, value::RawValue};
+use state::{Conduct, Connection, Room};
+pub use state::{ConnectionView, FEED_PREFIX, Feed, Limits, Metadata, NewRoom, Opening, Role, RoomView};
 use uuid::Uuid;
 
 /// Name of the server as the sender of messages.
@@ -63,6 +54,61 @@ pub struct Moment {
 pub struct Stats {
     /// Resident set size in bytes, if the system reports it.
     pub rss: Option<u64>,
+}
+
+/// An action to perform, in order, before the next input to the lobby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Send {
+        /// Recipients, without duplicates.
+        to: Vec<Key>,
+        payload: Payload,
+    },
+    /// Close a connection after everything already sent to it.
+    Close { key: Key, code: u16, reason: String },
+    /// Log that a room was created.
+    Created {
+        /// Id of the room.
+        room: String,
+    },
+    /// Change the feed that a connection reads.
+    Read {
+        key: Key,
+        /// Stream of the feed; `None` for no feed.
+        stream: Option<String>,
+    },
+}
+
+/// A message, shared by all recipients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// JSON in valid UTF-8.
+    Text(Bytes),
+    /// A client's binary message, unchanged.
+    Binary(Bytes),
+}
+
+impl Payload {
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "never needed")]
+    pub fn len(&self) -> usize {
+        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
+        bytes.len()
+    }
+}
+
+/// Counters since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    pub opened: u64,
+    pub closed: u64,
+    /// Number of messages from clients, including pings and pongs, excluding messages on `/ws/echo`.
+    pub received: u64,
+    /// Number of messages to clients, excluding events: one for each recipient.
+    pub sent: u64,
+    /// Number of rejected messages, by code.
+    pub refused: BTreeMap<Code, u64>,
 }
 
 /// The connections and rooms of a server.
@@ -291,7 +337,7 @@ impl Lobby {
         others
     }
 
-    fn send(&mut self, to: Vec<Key>, text: bytes::Bytes) {
+    fn send(&mut self, to: Vec<Key>, text: Bytes) {
         self.send_payload(to, Payload::Text(text));
     }
 
@@ -301,6 +347,404 @@ impl Lobby {
             self.effects.push(Effect::Send { to, payload });
         }
     }
+}
+
+/// Messages from clients, and who receives them.
+impl Lobby {
+    pub fn text(&mut self, key: Key, text: &str) {
+        if !self.admit(key) {
+            return;
+        }
+        match ClientMessage::read(text, self.limits.json_depth_max) {
+            Err(problem) => self.refuse(key, &problem),
+            Ok(ClientMessage::JoinRoom(of)) => self.join(key, &of.room_id),
+            Ok(ClientMessage::LeaveRoom(of)) => self.leave(key, &of.room_id),
+            Ok(ClientMessage::RoomMessage(to)) => self.room_message(key, &to),
+            Ok(ClientMessage::Ping(ping)) => self.ping(key, &ping),
+            Ok(ClientMessage::SetMetadata(set)) => self.set_metadata(key, set),
+            Ok(ClientMessage::Plain(message)) => self.plain(key, message),
+        }
+    }
+
+    /// Forwards a binary message unchanged to the other members of the client's rooms.
+    pub fn binary(&mut self, key: Key, bytes: Bytes) {
+        if !self.admit(key) {
+            return;
+        }
+        let connection = &self.connections[&key];
+        if connection.rooms.is_empty() {
+            let problem = match self.feeds.iter().find(|(feed, _)| connection.reads(feed)) {
+                Some((feed, _)) => read_only(&feed.room_id()),
+                None => Problem::new(
+                    Code::NotInRoom,
+                    "you are in no room, so nobody would receive this binary message",
+                ),
+            };
+            return self.refuse(key, &problem);
+        }
+        self.send_payload(self.roommates(key), Payload::Binary(bytes));
+    }
+
+    /// Counts a message. Returns whether it should be processed.
+    fn admit(&mut self, key: Key) -> bool {
+        self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.role.has_rooms())
+    }
+
+    /// Counts a message, and rejects it if the client exceeds its rate.
+    fn is_within_rate(&mut self, key: Key) -> bool {
+        let Some(connection) = self.connections.get_mut(&key).filter(|it| !it.is_leaving) else {
+            return false;
+        };
+        self.counts.received += 1;
+        let may_talk = connection.conduct.may_talk(self.now.uptime);
+        if !may_talk {
+            let most = self.limits.messages_per_second;
+            let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages per second"));
+            self.refuse(key, &problem);
+        }
+        may_talk
+    }
+
+    /// Rejects a message, and closes the connection after too many rejections.
+    fn refuse(&mut self, key: Key, problem: &Problem) {
+        self.refuse_with(key, problem.code, error(problem));
+    }
+
+    fn count_refused(&mut self, code: Code) {
+        *self.counts.refused.entry(code).or_default() += 1;
+    }
+
+    fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
+        self.count_refused(code);
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let bearable = connection.conduct.is_bearable(self.now.uptime);
+        connection.is_leaving = !bearable;
+        if connection.role.has_rooms() {
+            self.send(vec![key], said);
+        }
+        if !bearable {
+            self.effects.push(Effect::Close { key, code: close::POLICY, reason: code.name().to_owned() });
+        }
+    }
+
+    fn plain(&mut self, key: Key, message: &RawValue) {
+        let connection = &self.connections[&key];
+        let to = if connection.rooms.is_empty() { self.talkers_but(key) } else { self.roommates(key) };
+        let (from, timestamp) = (connection.client_id.as_str(), self.now.wall);
+        let echo = ServerMessage::Echo { from: Sender::Server, message, timestamp }.encode();
+        let broadcast = ServerMessage::Broadcast { message, from_client_id: from, from, timestamp }.encode();
+        self.send(vec![key], echo);
+        self.send(to, broadcast);
+    }
+
+    /// Returns the other members of a connection's rooms, without duplicates.
+    fn roommates(&self, key: Key) -> Vec<Key> {
+        let rooms = self.connections[&key].rooms.iter().filter_map(|id| self.rooms.get(id));
+        let mut others: BTreeSet<Key> = rooms.flat_map(|room| self.accepted(room)).collect();
+        others.remove(&key);
+        others.into_iter().collect()
+    }
+
+    fn room_message(&mut self, key: Key, RoomMessageRequest { room_id, message }: &RoomMessageRequest) {
+        let room = match self.room(room_id) {
+            Ok(room) if room.members.contains(&key) => room,
+            Ok(_) => {
+                let problem = Problem::new(Code::NotInRoom, format!("you are not in the room `{room_id}`"));
+                return self.refuse(key, &problem);
+            }
+            Err(problem) => return self.refuse(key, &problem),
+        };
+        let (to, said) = (self.accepted(room), self.said(key, room_id, message));
+        self.send(to, said);
+    }
+
+    /// Encodes a room message from a connection.
+    fn said(&self, key: Key, room_id: &str, message: &RawValue) -> Bytes {
+        let from = self.connections[&key].client_id.as_str();
+        let timestamp = self.now.wall;
+        ServerMessage::RoomMessage { room_id, message, from_client_id: from, from, timestamp }.encode()
+    }
+
+    fn ping(&mut self, key: Key, ping: &Ping) {
+        self.touch(key);
+        let pong = ServerMessage::Pong {
+            from: Sender::Server,
+            timestamp: ping.timestamp,
+            server_time: self.now.wall,
+        }
+        .encode();
+        self.send(vec![key], pong);
+    }
+
+    fn set_metadata(&mut self, key: Key, SetMetadata { key: name, value }: SetMetadata) {
+        let mut changed = self.connections[&key].metadata.clone();
+        match value {
+            Value::Null => drop(changed.remove(&name)),
+            value => drop(changed.insert(name, value)),
+        }
+        match self.check_metadata(&changed) {
+            Err(problem) => self.refuse(key, &problem),
+            Ok(()) => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    connection.metadata = changed;
+                }
+            }
+        }
+    }
+
+    fn check_metadata(&self, metadata: &Metadata) -> Result<(), Problem> {
+        let (keys_max, bytes_max) = (self.limits.metadata_keys_max, self.limits.metadata_bytes_max);
+        let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
+        if metadata.len() > keys_max || bytes > bytes_max {
+            let message = format!("metadata is limited to {keys_max} keys and {bytes_max} bytes of JSON");
+            return Err(Problem::new(Code::TooLarge, message));
+        }
+        Ok(())
+    }
+}
+
+/// Creating, joining, leaving and deleting rooms.
+impl Lobby {
+    /// Lets a client join a room, which is created if missing.
+    fn join(&mut self, key: Key, room_id: &str) {
+        if let Err(Problem { code, message, hint, .. }) = self.try_join(key, room_id, Code::BadMessage) {
+            let said = ServerMessage::RoomJoinError {
+                from: Sender::Server,
+                room_id,
+                code,
+                message: &message,
+                hint: &hint,
+            }
+            .encode();
+            self.refuse_with(key, code, said);
+        }
+    }
+
+    /// Joins a room and tells the client. `invalid` is the code for an invalid room id.
+    fn try_join(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
+        if let Some(feed) = self.feed(room_id) {
+            let is_in = self.connections[&key].reads(feed);
+            let first = feed.streams.first().cloned();
+            self.say_joined(key, room_id);
+            if !is_in {
+                self.read(key, first);
+            }
+            return Ok(());
+        }
+        self.enter(key, room_id, invalid)?;
+        self.say_joined(key, room_id);
+        Ok(())
+    }
+
+    fn say_joined(&mut self, key: Key, room_id: &str) {
+        let said = ServerMessage::RoomJoined {
+            from: Sender::Server,
+            room_id,
+            data: room_id,
+            timestamp: self.now.wall,
+        }
+        .encode();
+        self.send(vec![key], said);
+    }
+
+    fn enter(&mut self, key: Key, room_id: &str, invalid: Code) -> Result<(), Problem> {
+        let is_new = !self.rooms.contains_key(room_id);
+        if is_new {
+            self.check_room_id(room_id, invalid)?;
+        } else if self.rooms[room_id].members.contains(&key) {
+            return Ok(());
+        }
+        let connection = self.connections.get_mut(&key).ok_or_else(|| unknown(room_id))?;
+        if connection.rooms.len() >= self.limits.rooms_per_connection_max {
+            let most = self.limits.rooms_per_connection_max;
+            return Err(Problem::new(Code::Capacity, format!("a connection can join at most {most} rooms"))
+                .hint("leave a room first"));
+        }
+        if is_new && self.rooms.len() >= self.limits.rooms_max {
+            return Err(too_many_rooms(self.limits.rooms_max));
+        }
+        let created_at = self.now.wall;
+        let room = self.rooms.entry(room_id.to_owned()).or_insert_with(|| Room {
+            name: room_id.to_owned(),
+            description: None,
+            max_connections: None,
+            metadata: Metadata::new(),
+            created_at,
+            members: BTreeSet::new(),
+            is_kept: false,
+        });
+        if room.max_connections.is_some_and(|most| room.members.len() >= most as usize) {
+            return Err(Problem::new(Code::RoomFull, format!("the room `{room_id}` is full")));
+        }
+        if is_new {
+            self.effects.push(Effect::Created { room: room_id.to_owned() });
+        }
+        room.members.insert(key);
+        connection.rooms.push(room_id.to_owned());
+        Ok(())
+    }
+
+    fn leave(&mut self, key: Key, room_id: &str) {
+        if let Err(problem) = self.try_leave(key, room_id, None) {
+            self.refuse(key, &problem);
+        }
+    }
+
+    /// Leaves a room and tells the client. `reason` says why, if the client did not ask to leave.
+    fn try_leave(&mut self, key: Key, room_id: &str, reason: Option<&'static str>) -> Result<(), Problem> {
+        match self.feed(room_id) {
+            Some(feed) if self.connections[&key].reads(feed) => self.read(key, None),
+            Some(_) => return Err(not_in(room_id)),
+            None => match self.rooms.get(room_id) {
+                None => return Err(unknown(room_id)),
+                Some(room) if !room.members.contains(&key) => return Err(not_in(room_id)),
+                Some(_) => self.remove_member(room_id, key),
+            },
+        }
+        self.say_left(vec![key], room_id, reason);
+        Ok(())
+    }
+
+    fn say_left(&mut self, to: Vec<Key>, room_id: &str, reason: Option<&'static str>) {
+        let said = ServerMessage::RoomLeft {
+            from: Sender::Server,
+            room_id,
+            data: room_id,
+            reason,
+            timestamp: self.now.wall,
+        }
+        .encode();
+        self.send(to, said);
+    }
+
+    /// Changes the feed that a connection reads.
+    fn read(&mut self, key: Key, stream: Option<String>) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.reading.clone_from(&stream);
+        self.effects.push(Effect::Read { key, stream });
+    }
+
+    fn remove_member(&mut self, room_id: &str, key: Key) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.rooms.retain(|it| it != room_id);
+        }
+        let Some(room) = self.rooms.get_mut(room_id) else { return };
+        room.members.remove(&key);
+        if room.members.is_empty() && !room.is_kept {
+            self.rooms.remove(room_id);
+        }
+    }
+
+    /// Creates a room that stays until deleted. `id` is used if `new` contains none.
+    ///
+    /// # Errors
+    /// `room_exists`, `capacity`, `too_large` or `bad_request`.
+    pub fn create_room(&mut self, new: NewRoom, id: Uuid) -> Result<RoomView, Problem> {
+        let id = new.id.unwrap_or_else(|| format!("room_{}", id.simple()));
+        if id.starts_with(FEED_PREFIX) {
+            let message =
+                format!("rooms with the prefix `{FEED_PREFIX}` are created by connecting their user");
+            return Err(Problem::new(Code::BadRequest, message).hint("choose another id, or omit it"));
+        }
+        self.check_room_id(&id, Code::BadRequest)?;
+        if self.rooms.contains_key(&id) {
+            return Err(Problem::new(Code::RoomExists, format!("room `{id}` already exists")));
+        }
+        if self.rooms.len() >= self.limits.rooms_max {
+            return Err(too_many_rooms(self.limits.rooms_max));
+        }
+        let name = new.name.unwrap_or_else(|| id.clone());
+        let most = self.limits.room_text_bytes_max;
+        if name.len() > most || new.description.as_ref().is_some_and(|text| text.len() > most) {
+            return Err(Problem::new(
+                Code::TooLarge,
+                format!("the name or description is longer than {most} bytes"),
+            ));
+        }
+        self.check_metadata(&new.metadata)?;
+        let room = Room {
+            name,
+            description: new.description,
+            max_connections: new.max_connections,
+            metadata: new.metadata,
+            created_at: self.now.wall,
+            members: BTreeSet::new(),
+            is_kept: true,
+        };
+        self.rooms.insert(id.clone(), room);
+        self.effects.push(Effect::Created { room: id.clone() });
+        self.room_view(&id)
+    }
+
+    /// Deletes a room and notifies its members.
+    ///
+    /// # Errors
+    /// `unknown_room`, or `read_only_room` for the room of a user.
+    pub fn delete_room(&mut self, id: &str) -> Result<RoomView, Problem> {
+        let view = self.room_view(id)?;
+        self.room(id)?;
+        let members = self.rooms.remove(id).map(|room| room.members).unwrap_or_default();
+        for key in &members {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.rooms.retain(|it| it != id);
+            }
+        }
+        self.say_left(members.into_iter().collect(), id, Some("deleted"));
+        Ok(view)
+    }
+
+    /// Whether a room exists, or can be created by joining it.
+    #[must_use]
+    pub fn may_join(&self, id: &str) -> bool {
+        let exists = self.feed(id).is_some() || self.rooms.contains_key(id);
+        exists || self.check_room_id(id, Code::BadMessage).is_ok()
+    }
+
+    fn check_room_id(&self, id: &str, code: Code) -> Result<(), Problem> {
+        if id.starts_with(FEED_PREFIX) {
+            return Err(unknown(id));
+        }
+        let most = self.limits.room_id_bytes_max;
+        if id.is_empty() || id.len() > most || id.chars().any(is_invisible) {
+            let message = format!("a room id must have 1 to {most} bytes and no control characters");
+            return Err(Problem::new(code, message));
+        }
+        Ok(())
+    }
+
+    /// Returns a room that clients can send messages to.
+    fn room(&self, id: &str) -> Result<&Room, Problem> {
+        if self.feed(id).is_some() {
+            return Err(read_only(id));
+        }
+        self.rooms.get(id).ok_or_else(|| unknown(id))
+    }
+
+    fn feed(&self, room_id: &str) -> Option<&Feed> {
+        self.feeds.iter().map(|(feed, _)| feed).find(|feed| feed.is_room(room_id))
+    }
+}
+
+fn unknown(id: &str) -> Problem {
+    let problem = Problem::new(Code::UnknownRoom, format!("unknown room `{id}`"));
+    match id.strip_prefix(FEED_PREFIX) {
+        Some(_) => problem.hint("rooms with this prefix belong to users: see GET /rooms"),
+        None => problem,
+    }
+}
+
+fn not_in(id: &str) -> Problem {
+    Problem::new(Code::NotInRoom, format!("you are not in the room `{id}`"))
+}
+
+fn too_many_rooms(most: usize) -> Problem {
+    Problem::new(Code::Capacity, format!("the maximum number of rooms, {most}, already exists"))
+}
+
+/// Builds the error for messages to a user's room.
+fn read_only(room: &str) -> Problem {
+    let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
+    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients can only read"))
 }
 
 /// # Errors
@@ -313,6 +757,3 @@ pub fn check_client_id(given: &str, chars_max: usize) -> Result<(), Problem> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

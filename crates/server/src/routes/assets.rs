@@ -11,7 +11,7 @@ use axum::{
 use livetape_core::error::{Code, Problem};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use crate::state::refusal::Refusal;
+use crate::state::Refusal;
 
 #[derive(RustEmbed)]
 #[folder = "web/dist"]

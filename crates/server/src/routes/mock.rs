@@ -14,8 +14,8 @@ use rust_embed::RustEmbed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{App, body::parse_body};
-use crate::state::refusal::Refusal;
+use super::{App, parse_body};
+use crate::state::Refusal;
 
 /// Maximum number of log entries in a response.
 const ENTRIES_MAX: usize = 200;

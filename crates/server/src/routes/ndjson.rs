@@ -17,12 +17,8 @@ use serde::Deserialize;
 use tokio::{select, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, query};
-use crate::{
-    state::refusal::Refusal,
-    transport::connections::Reset,
-    ws::{door::Denied, failure},
-};
+use super::{App, query, sockets};
+use crate::{state::Refusal, transport::Reset, ws::door::Denied};
 
 pub(crate) async fn events(
     State(app): State<App>,
@@ -111,7 +107,7 @@ fn slow_line(stream: &str, last: Option<&Bytes>) -> Bytes {
     let problem = Problem::new(Code::SlowConsumer, "fell too far behind");
     let seq =
         last.and_then(|json| serde_json::from_slice::<Positioned>(json).ok()).map_or(0, |last| last.seq);
-    let mut line = failure::event(&problem, None, Some((stream, seq)));
+    let mut line = sockets::failure(&problem, None, Some((stream, seq)));
     line.push(b'\n');
     line.into()
 }

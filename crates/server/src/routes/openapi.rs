@@ -20,7 +20,7 @@ use super::{
     query::{Param, Values},
     schema,
 };
-use crate::{lobby, state::refusal};
+use crate::{lobby, state};
 
 /// One method of a path: what handles it, and what describes it.
 pub(crate) struct Route {
@@ -202,7 +202,7 @@ impl Schemas {
 
 fn document(table: &[Route]) -> Value {
     let mut schemas = Schemas::new();
-    let failure = schemas.write.subschema_for::<refusal::ErrorBody>().to_value();
+    let failure = schemas.write.subschema_for::<state::ErrorBody>().to_value();
     let mut paths = Map::new();
     for route in table {
         let operation = route.operation(&mut schemas, &failure);

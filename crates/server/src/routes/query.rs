@@ -436,6 +436,19 @@ mod tests {
                 "raw=1&raw=1"
             ]
             .map(|query| check(query).unwrap_err()),
+            @r#"
+        [
+            "unknown parameter `typs`; did you mean `types`?",
+            "unknown type `gfit`; did you mean `gift`?",
+            "`gifts` has the invalid value `dleta`; did you mean `delta`?",
+            "`raw` has the invalid value `yes`; choose one of: 1, 0",
+            "`on_gap` has the invalid value `jump`; choose one of: close, skip",
+            "`format` has the invalid value `tikfinty`; did you mean `tikfinity`?",
+            "`since` must be 0 or STREAM:SEQ, from `stream` and `seq` of the last event, not `5`; see GET /openapi.json for valid requests",
+            "unknown parameter `x`; choose one of: since, types, gifts, raw, on_gap, format, observer",
+            "`raw` is given twice; see GET /openapi.json for valid requests",
+        ]
+        "#
         );
     }
 }

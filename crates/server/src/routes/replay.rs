@@ -20,13 +20,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    App,
-    body::parse_body,
-    offset::{Offset, read_offset},
-    query, recordings,
-};
-use crate::state::refusal::Refusal;
+use super::{App, Offset, parse_body, query, read_offset, recordings};
+use crate::state::Refusal;
 
 type ReplayResult = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;

@@ -1,23 +1,34 @@
-//! `/health`, `/ready` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
+//! `/health`, `/ready` and `/status`: the state of the server and its source. `/connect`, `/test` and
+//! `/inject`: orders to the source. `/shutdown`: stops the server.
 
-use std::iter;
+use std::{iter, time::Duration};
 
 use axum::{
     Extension, Json,
-    extract::{Path, State, rejection::PathRejection},
+    body::Bytes,
+    extract::{
+        Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
+    http::Uri,
+};
+use livetape_core::{
+    error::{Code, Problem},
+    inject::parse,
 };
 use livetape_feed::{
-    control::{LookupState, Mode, NodesStatus, Status, not_current},
+    control::{Check, Injected, LookupState, Mode, NodesStatus, Status, not_current, shutting_down},
     hub::Hub,
 };
 use livetape_io::clock;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::{select, time::sleep_until};
 
-use super::{App, connect};
+use super::{App, parse_body, path_params, query};
 use crate::{
     access::bearer::ReadOnly,
-    state::{API_VERSION, refusal::Refusal},
+    state::{API_VERSION, Refusal},
 };
 
 /// Response of `GET /health`.
@@ -122,11 +133,8 @@ pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
     Overview::main(&app, app.shared.control.status(), None)
 }
 
-pub(crate) async fn status_of(
-    State(app): State<App>,
-    user: Result<Path<String>, PathRejection>,
-) -> Result<Json<Overview>, Refusal> {
-    let user = connect::name(user)?;
+pub(crate) async fn status_of(State(app): State<App>, user: User) -> Result<Json<Overview>, Refusal> {
+    let user = path_params(user)?;
     let (status, channels) = (app.shared.control.status(), app.shared.control.channels());
     let hub = channels.find(&user);
     if status.is_of(&user) {
@@ -147,4 +155,62 @@ pub(crate) struct ShuttingDown {
 pub(crate) async fn shutdown(State(app): State<App>) -> Json<ShuttingDown> {
     app.shared.control.shut_down();
     Json(ShuttingDown { status: "shutting_down" })
+}
+
+type User = Result<Path<String>, PathRejection>;
+
+/// Responds once the first attempt has succeeded or failed.
+pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
+    Ok(Json(app.shared.control.connect(path_params(user)?).await?))
+}
+
+pub(crate) async fn disconnect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
+    Ok(Json(app.shared.control.disconnect(path_params(user)?).await?))
+}
+
+pub(crate) async fn test(State(app): State<App>, user: User) -> Result<Json<Check>, Refusal> {
+    Ok(Json(app.shared.control.test(path_params(user)?).await?))
+}
+
+const WAIT_CLIENTS_MAX: Duration = Duration::from_secs(30);
+
+pub(crate) async fn inject(
+    State(app): State<App>,
+    uri: Uri,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Injected>, Refusal> {
+    let wait_clients = wait_clients(&uri, app.shared.subscribers_max)?;
+    let request = parse(parse_body(body)?)?;
+    wait_for(&app, wait_clients).await?;
+    Ok(Json(app.shared.control.inject(request).await?))
+}
+
+/// Number of clients to wait for before injecting.
+fn wait_clients(uri: &Uri, clients_max: usize) -> Result<usize, Problem> {
+    let mut wait_clients = 0;
+    for (key, value) in query::pairs(uri)? {
+        if key != "wait_clients" {
+            return Err(query::unknown_key(&key, &["wait_clients"]));
+        }
+        wait_clients = value.parse().ok().filter(|&count| count <= clients_max).ok_or_else(|| {
+            let message = format!("`wait_clients` is not a valid number: `{value}`");
+            Problem::new(Code::BadRequest, message).hint(format!("write a number from 0 to {clients_max}"))
+        })?;
+    }
+    Ok(wait_clients)
+}
+
+async fn wait_for(app: &App, clients: usize) -> Result<(), Problem> {
+    select! {
+        biased;
+        () = app.shared.hub.wait_for_subscribers(clients) => Ok(()),
+        () = app.shared.control.shutdown().cancelled() => {
+            Err(shutting_down())
+        }
+        () = sleep_until(clock::now() + WAIT_CLIENTS_MAX) => {
+            let (there, seconds) = (app.shared.hub.subscriber_count(), WAIT_CLIENTS_MAX.as_secs());
+            let message = format!("{there} of {clients} clients were connected after {seconds} s");
+            Err(Problem::new(Code::TooFewClients, message))
+        }
+    }
 }

@@ -1,13 +1,493 @@
-//! Connections below HTTP: admission, time limits, TLS.
+//! Connections below HTTP: tasks that end together, limits, and bodies in time.
 
 pub(super) mod admission;
-pub(super) mod body;
-pub(super) mod connections;
-pub(super) mod limits;
-pub(super) mod metered;
-pub(super) mod rejected;
 #[cfg(feature = "tls")]
 pub(super) mod tls;
+
+use std::{
+    future::poll_fn,
+    io,
+    net::IpAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use admission::{Admission, ConnectionSlot, Full};
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderValue, Method, StatusCode, header},
+};
+use hyper::{
+    Request,
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use livetape_io::clock;
+use parking_lot::Mutex;
+use tls::Tls;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    select,
+    time::{Instant, Sleep, sleep_until, timeout, timeout_at},
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use tower_service::Service as _;
+
+use crate::state::{Asker, Meter, Traffic};
+
+/// No TLS: the feature `tls` is off.
 #[cfg(not(feature = "tls"))]
-#[path = "no_tls.rs"]
-pub(super) mod tls;
+pub(super) mod tls {
+    use std::future::Ready;
+
+    /// A certificate with its key. Cannot exist without the feature `tls`.
+    #[derive(Clone, Debug)]
+    pub enum Tls {}
+
+    impl Tls {
+        pub(super) fn accept<I>(&self, _: I) -> Ready<Option<I>> {
+            match *self {}
+        }
+    }
+}
+
+/// Limits of connections and requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub connections_max: usize,
+    /// Maximum number of concurrent connections from one address, loopback excluded. An IPv6 /64 network
+    /// counts as one address.
+    pub connections_per_address_max: usize,
+    /// Maximum time for a TLS handshake.
+    pub handshake_max: Duration,
+    /// Maximum time until a request head has arrived, from the start of the connection or the last response.
+    pub head_max: Duration,
+    /// Maximum time between two chunks of a request body.
+    pub body_gap_max: Duration,
+    pub head_bytes_max: usize,
+    pub body_bytes_max: usize,
+    /// Maximum time for flushing sockets when the server shuts down.
+    pub drain_max: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections_max: 12_000,
+            connections_per_address_max: 256,
+            handshake_max: Duration::from_secs(10),
+            head_max: Duration::from_secs(30),
+            body_gap_max: Duration::from_secs(10),
+            head_bytes_max: 16 * 1024,
+            body_bytes_max: 64 * 1024,
+            drain_max: Duration::from_secs(5),
+        }
+    }
+}
+
+/// All connections of a server. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    tasks: TaskTracker,
+    abort: CancellationToken,
+    admission: Admission,
+    bounds: Bounds,
+    tls: Option<Tls>,
+}
+
+/// Request extension that drops the connection when cancelled, even with unsent data. Also cancelled when the
+/// connection ends or is upgraded.
+#[derive(Clone, Debug)]
+pub(crate) struct Reset(pub CancellationToken);
+
+/// Everything that a connection needs to serve requests.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    reset: Reset,
+    asker: Asker,
+    shutdown: CancellationToken,
+    bounds: Bounds,
+}
+
+impl Connections {
+    pub(crate) fn new(bounds: Bounds, tls: Option<Tls>) -> Self {
+        let admission = Admission::new(&bounds);
+        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls }
+    }
+
+    /// Returns the same connections, for a listener that only serves plain HTTP.
+    pub(crate) fn without_tls(&self) -> Self {
+        Self { tls: None, ..self.clone() }
+    }
+
+    /// Serves HTTP on `io` until either side ends it. When `shutdown` is cancelled, the request in progress
+    /// is still answered. At the connection limit, the client gets a 503.
+    pub(crate) fn spawn<I>(&self, io: I, asker: Option<IpAddr>, router: Router, shutdown: CancellationToken)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let slot = match self.admission.enter(asker) {
+            Ok(slot) => slot,
+            Err(full) => return self.turn_away(io, full),
+        };
+        let reset = self.abort.child_token();
+        let (bounds, tls) = (self.bounds, self.tls.clone());
+        self.tasks.spawn(async move {
+            let _ended = reset.clone().drop_guard();
+            let reset = Reset(reset);
+            let service = Service { router, reset: reset.clone(), asker: Asker(asker), shutdown, bounds };
+            select! {
+                biased;
+                () = reset.0.cancelled() => {}
+                () = secure(io, slot, tls, service) => {}
+            }
+        });
+    }
+
+    /// Rejects a connection, with a response only without TLS: a handshake costs more than the connection
+    /// would.
+    fn turn_away<I>(&self, io: I, full: Full)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
+        // Log the rejections 1, 2, 4, 8, …, so that a flood does not flood the log, too.
+        if refused.is_power_of_two() {
+            tracing::warn!(refused, why = full.name(), "❌ Connection rejected: too many");
+        }
+        let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
+        let aborted = self.abort.clone();
+        self.tasks.spawn(async move {
+            let _slot = slot;
+            select! {
+                biased;
+                () = aborted.cancelled() => {}
+                () = admission::reject(io, full) => {}
+            }
+        });
+    }
+
+    pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
+        self.admission.refused()
+    }
+
+    /// Returns a token that keeps the server waiting for an upgraded connection until dropped.
+    pub(crate) fn token(&self) -> TaskTrackerToken {
+        self.tasks.token()
+    }
+
+    /// Cancelled when all connections must be dropped.
+    pub(crate) fn aborted(&self) -> &CancellationToken {
+        &self.abort
+    }
+
+    pub(crate) fn abort(&self) {
+        self.abort.cancel();
+    }
+
+    /// Waits until the last connection has ended.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Spawns a task that the server waits for as it does for connections.
+    pub(crate) fn spawn_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+}
+
+/// Runs the TLS handshake if TLS is configured, then serves HTTP.
+async fn secure<I>(io: I, slot: ConnectionSlot, tls: Option<Tls>, service: Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = tls else { return converse(io, slot, service).await };
+    let shaken = async {
+        let deadline = clock::now() + service.bounds.handshake_max;
+        select! {
+            biased;
+            // No request has arrived yet.
+            () = service.shutdown.cancelled() => None,
+            shaken = timeout_at(deadline, tls.accept(io)) => shaken.ok().flatten(),
+        }
+    };
+    if let Some(io) = shaken.await {
+        converse(io, slot, service).await;
+    }
+}
+
+async fn converse<I>(io: I, slot: ConnectionSlot, service: Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Service { router, reset, asker, shutdown, bounds } = service;
+    let (unread, traffic) = (Unread::default(), Traffic::default());
+    let io = Metered::new(io, &traffic, unread.clone(), slot);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(reset.clone());
+        request.extensions_mut().insert(asker);
+        request.extensions_mut().insert(traffic.clone());
+        // A router is always ready, so `poll_ready` is not needed.
+        let is_upload = request.method() == Method::PUT && request.uri().path().starts_with("/recordings/");
+        // With `Expect: 100-continue`, reading the body would ask the client to send it.
+        let is_sent = !request.headers().contains_key(header::EXPECT);
+        let (head, body) = request.into_parts();
+        // Requests without a body, such as those for WebSockets, need no memory for it.
+        let timed = |body| SharedBody::new(Timed::new(body, is_upload, bounds.body_gap_max));
+        let body = (!body.is_end_stream()).then(|| timed(body));
+        let sent = body.clone().map_or_else(Body::empty, Body::new);
+        let answer = router.clone().call(Request::from_parts(head, sent));
+        let unread = unread.clone();
+        async move {
+            let mut answer = answer.await?;
+            if let Some(body) = body
+                && answer.status() != StatusCode::SWITCHING_PROTOCOLS
+                && !body.skip(is_sent).await
+            {
+                unread.note();
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head_max)
+        .max_buf_size(bounds.head_bytes_max)
+        .serve_connection(TokioIo::new(io), answer)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    // Errors are caused by the client, which has been notified if possible.
+    select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// Maximum number of bytes read after a response that ends the connection.
+const UNREAD_BYTES_MAX: usize = 4 << 20;
+/// Maximum time for reading them.
+const UNREAD_TIME_MAX: Duration = Duration::from_secs(10);
+const READ_BYTES: usize = 8 * 1024;
+
+/// Whether the connection ends with a request that was not read to its end. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// An accepted connection. It holds its slot until dropped, upgraded or not.
+struct Metered<I> {
+    io: I,
+    meter: Meter,
+    unread: Unread,
+    unread_bytes: usize,
+    unread_timer: Option<Pin<Box<Sleep>>>,
+    _slot: ConnectionSlot,
+}
+
+impl<I> Metered<I> {
+    fn new(io: I, traffic: &Traffic, unread: Unread, slot: ConnectionSlot) -> Self {
+        Self { io, meter: traffic.meter(), unread, unread_bytes: 0, unread_timer: None, _slot: slot }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Metered<I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = Pin::new(&mut this.io).poll_read(cx, buf);
+        this.meter.received(buf.filled().len() - before);
+        read
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Metered<I> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.meter.sent(Pin::new(&mut this.io).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.meter.sent(Pin::new(&mut this.io).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    /// Closing a socket with unread data would discard the response, so this first reads until the client
+    /// closes the connection, within limits.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
+        if !this.unread.0.load(Ordering::Relaxed) {
+            return Poll::Ready(shut);
+        }
+        let due = || Box::pin(sleep_until(clock::now() + UNREAD_TIME_MAX));
+        let timer = this.unread_timer.get_or_insert_with(due);
+        while this.unread_bytes < UNREAD_BYTES_MAX && timer.as_mut().poll(cx).is_pending() {
+            let mut ignored = [0; READ_BYTES];
+            let mut ignored = ReadBuf::new(&mut ignored);
+            let read = ready!(Pin::new(&mut this.io).poll_read(cx, &mut ignored));
+            if read.is_err() || ignored.filled().is_empty() {
+                break;
+            }
+            this.unread_bytes += ignored.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Maximum total time for the body of a request.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+/// Maximum total time for an upload: enough for 2 GiB at 5 Mbit/s.
+const UPLOAD_TIME_MAX: Duration = Duration::from_secs(60 * 60);
+/// Maximum length of an unread remainder that is skipped, in bytes.
+const SKIPPED_BYTES_MAX: u64 = 64 * 1024;
+
+/// A body that the handler reads, and afterwards the connection. Clones share it.
+#[derive(Clone)]
+struct SharedBody(Arc<Mutex<Timed>>);
+
+impl SharedBody {
+    fn new(body: Timed) -> Self {
+        Self(Arc::new(Mutex::new(body)))
+    }
+
+    /// Skips what the handler left unread, if it is short and `is_sent`. Returns whether the connection can
+    /// serve another request.
+    async fn skip(self, is_sent: bool) -> bool {
+        let (length, time_max) = {
+            let body = self.0.lock();
+            if body.is_end_stream() || body.is_failed {
+                return body.is_end_stream();
+            }
+            (body.size_hint().exact(), body.gap_max)
+        };
+        if !is_sent || length.is_none_or(|bytes| bytes > SKIPPED_BYTES_MAX) {
+            return false;
+        }
+        let skipped = async {
+            while let Some(frame) = poll_fn(|cx| Pin::new(&mut *self.0.lock()).poll_frame(cx)).await {
+                if frame.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        timeout(time_max, skipped).await.unwrap_or(false)
+    }
+}
+
+impl HttpBody for SharedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut *self.0.lock()).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.lock().size_hint()
+    }
+}
+
+/// A body that fails when no data arrives for too long, or when it takes too long in total.
+struct Timed {
+    body: Incoming,
+    gap_max: Duration,
+    deadline: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+    is_over: bool,
+    is_failed: bool,
+}
+
+impl Timed {
+    fn new(body: Incoming, is_upload: bool, gap_max: Duration) -> Self {
+        let time_max = if is_upload { UPLOAD_TIME_MAX } else { BODY_TIME_MAX };
+        Self {
+            body,
+            gap_max,
+            deadline: clock::now() + time_max,
+            timer: None,
+            is_over: false,
+            is_failed: false,
+        }
+    }
+
+    fn poll_in_time(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let late = || Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))));
+        if clock::now() >= self.deadline {
+            return late();
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.timer = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
+        }
+        let (gap_max, deadline) = (self.gap_max, self.deadline);
+        let due = || deadline.min(clock::now() + gap_max);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due())));
+        ready!(timer.as_mut().poll(cx));
+        late()
+    }
+}
+
+impl HttpBody for Timed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        let frame = ready!(this.poll_in_time(cx));
+        this.is_over |= frame.is_none();
+        this.is_failed |= frame.as_ref().is_some_and(Result::is_err);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

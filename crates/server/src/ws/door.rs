@@ -1,4 +1,5 @@
-//! What clients of the main channel get instead of the feed, if a case says so, and a record of their attempts.
+//! What clients of the main channel get instead of the feed, if a case says so, and a record of their
+//! attempts.
 
 use std::{
     collections::VecDeque,

@@ -1,8 +1,8 @@
-//! Registry of open sockets: the lobby they are in, and the outbox of each.
+//! Registry of open sockets: the lobby they are in, the outbox of each, and the last that have left.
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     net::IpAddr,
     sync::{
         Arc, OnceLock,
@@ -17,9 +17,14 @@ use livetape_core::{
     event::Millis,
 };
 use livetape_engine::log_target::CLIENTS;
-use livetape_feed::hub::{Filter, Format, Gifts, Join, Progress, Reader, Subscriber, Types};
+use livetape_feed::{
+    control::Control,
+    hub::{Filter, Format, Gifts, Hub, Join, Progress, Reader, Subscriber, Types},
+};
 use livetape_io::clock;
 use parking_lot::{Mutex, MutexGuard};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
     time::Instant,
@@ -29,18 +34,14 @@ use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
 use super::{
-    channel_writer::Writers,
-    end::End,
-    feeds::Feeds,
+    End, Limits, PROTOCOL_ERROR,
     hooks::{Hooked, Hooking},
-    left::{Departures, LeftView, code_and_reason},
-    limits::Limits,
-    message_writer::{Direct, MessageWriters},
-    outbox::Outbox,
+    outbox::{Direct, MessageWriters, Outbox},
+    shared_sink::Writers,
 };
 use crate::{
-    lobby::{self, ConnectionView, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
-    state::traffic::Traffic,
+    lobby::{self, ConnectionView, Effect, Feed, Key, Lobby, Moment, Opening, Payload, Role, Stats},
+    state::Traffic,
 };
 
 /// All open sockets. Clones share them.
@@ -487,6 +488,94 @@ impl Drop for SocketHandle {
         state.sockets.remove(&self.key);
         state.lobby.close(self.key);
         self.sockets.deliver(state);
+    }
+}
+
+/// The channels that clients may read by name: the main one, with one user at a time, and the rooms of
+/// tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Feeds {
+    main: Hub,
+    control: Control,
+}
+
+impl Feeds {
+    pub(crate) fn new(main: Hub, control: Control) -> Self {
+        Self { main, control }
+    }
+
+    /// Returns the current users and the streams of their events.
+    fn current(&self) -> Vec<Feed> {
+        let main = self.control.username().map(|user| (user, self.main.stream().to_string()));
+        let mut feeds: Vec<Feed> =
+            main.into_iter().map(|(user, stream)| Feed { user, streams: vec![stream] }).collect();
+        for room in self.control.channels().statuses() {
+            let (Some(user), stream) = (room.user, room.hub.stream().to_string()) else { continue };
+            // The users of tokens' channels differ, so only the main channel can show the same.
+            match feeds.first_mut().filter(|main| main.is_of(&user)) {
+                Some(main) => main.streams.push(stream),
+                None => feeds.push(Feed { user, streams: vec![stream] }),
+            }
+        }
+        feeds
+    }
+
+    /// Returns the channel with this stream, and whether it is the main one.
+    fn channel(&self, stream: &str) -> Option<(Hub, bool)> {
+        if *self.main.stream() == *stream {
+            return Some((self.main.clone(), true));
+        }
+        let rooms = self.control.channels().statuses().into_iter();
+        let mut hubs = rooms.filter(|room| room.user.is_some()).map(|room| room.hub);
+        hubs.find(|hub| *hub.stream() == *stream).map(|hub| (hub, false))
+    }
+}
+
+/// Maximum number of connections that have left in the list.
+pub(crate) const LEFT_MAX: usize = 100;
+/// Reason that the library puts in place of a close code that must not be sent, such as 1005.
+const INVALID_CODE: &str = "Protocol violation";
+
+/// A connection that has left, in responses: its last state, and how it ended.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeftView {
+    #[serde(flatten)]
+    pub(super) connection: ConnectionView,
+    /// When it left.
+    left_at: Millis,
+    /// Close code; 1005 if the client sent none, 1006 if it was cut or broke.
+    pub(super) code: u16,
+    /// Reason in the close frame.
+    pub(super) reason: String,
+    /// Whether the server ended it.
+    pub(super) by_server: bool,
+    /// Number of bytes sent to it, the response to its request included.
+    pub(super) sent_bytes: u64,
+}
+
+/// The last connections that have left, oldest first.
+#[derive(Debug, Default)]
+struct Departures(VecDeque<LeftView>);
+
+impl Departures {
+    fn push(&mut self, left: LeftView) {
+        if self.0.len() >= LEFT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(left);
+    }
+
+    fn views(&self) -> Vec<LeftView> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+fn code_and_reason(frame: Option<&CloseFrame>) -> (u16, String) {
+    match frame {
+        Some(frame) if frame.reason == INVALID_CODE => (close::PROTOCOL, PROTOCOL_ERROR.to_owned()),
+        Some(frame) => (frame.code.into(), frame.reason.to_string()),
+        None => (close::NO_CODE, String::new()),
     }
 }
 

@@ -10,7 +10,7 @@ use livetape_io::files::{self, Draft};
 use livetape_tools::import::{Error, ImportOptions, Input, Report, Scratch, Source, import_capture};
 use tokio_util::sync::CancellationToken;
 
-use super::report::ImportReport;
+use super::ImportReport;
 
 /// Maximum number of candidate connections in a message.
 const CANDIDATES_MAX: usize = 5;

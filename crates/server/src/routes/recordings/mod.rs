@@ -1,40 +1,51 @@
-//! `/recordings`: lists, reads and changes recordings. Takes names rather than paths, because the client may
-//! be a web page.
+//! `/recordings`: lists, reads, renames, deletes and cuts recordings. Takes names rather than paths, because
+//! the client may be a web page.
 
-mod cache;
 #[cfg(feature = "import")]
 mod capture;
-mod change;
-mod excerpt;
-mod report;
 mod shelf;
 mod transfer;
 
-use std::path::PathBuf;
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, BufWriter, Write as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{
         Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
+        rejection::{BytesRejection, PathRejection, QueryRejection},
     },
+    http::StatusCode,
 };
-pub(crate) use change::{Deleted, Rename, delete, rename};
-pub(crate) use excerpt::{Cut, cut};
 use livetape_core::{
     error::{Code, Problem},
-    recording::is_plain_name,
+    recording::{NAME_BYTES_MAX, is_plain_name},
 };
 use livetape_engine::recorder::FOLDER;
-use livetape_tools::{info::Info, timeline::BUCKETS_MAX};
+use livetape_io::files::{self, Disk as _, Draft};
+use livetape_tools::{
+    edit,
+    info::Info,
+    scrub::{self, KEY_BYTES, Key, Scrubber},
+    timeline::BUCKETS_MAX,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shelf::Whole;
+use serde_json::Value;
+use shelf::{Changing, Whole, refuse_written};
 pub(crate) use shelf::{ListedRecording, Shelf};
+use transfer::unwritable;
 pub(crate) use transfer::{download, upload};
+use uuid::Uuid;
 
-use super::App;
-use crate::state::refusal::Refusal;
+use super::{App, Offset, parse_body, path_params, read_offset};
+use crate::state::Refusal;
 
 /// Where recordings are stored, and limits of uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,8 +142,7 @@ async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 }
 
 fn read_name(name: Name) -> Result<String, Problem> {
-    let Path(name) = name.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
-    plain(name).map_err(|message| Problem::new(Code::BadRequest, message))
+    plain(path_params(name)?).map_err(|message| Problem::new(Code::BadRequest, message))
 }
 
 fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
@@ -149,4 +159,209 @@ pub(crate) fn plain(name: String) -> Result<String, String> {
         return Ok(name);
     }
     Err(format!("`{}` is not the name of a recording", name.escape_debug()))
+}
+
+/// Body of `PATCH /recordings/{name}`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rename {
+    /// New name of the recording.
+    #[schemars(extend("pattern" = NAME_PATTERN), length(max = NAME_BYTES_MAX))]
+    name: String,
+}
+
+/// Response of `DELETE /recordings/{name}`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Deleted {
+    /// Name of the deleted recording.
+    deleted: String,
+}
+
+pub(crate) async fn rename(
+    State(app): State<App>,
+    name: Name,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ListedRecording>, Refusal> {
+    let name = read_name(name)?;
+    let Rename { name: new } = parse_body(body)?;
+    let new = plain(new).map_err(|message| Problem::new(Code::BadRequest, message))?;
+    let from = app.hold(&name)?;
+    let to = (new != name).then(|| app.hold(&new)).transpose()?;
+    let shelf = app.shelf;
+    let entry = on_thread(move || {
+        let result = move_file(&shelf, &name, &new);
+        drop((from, to));
+        result
+    });
+    Ok(Json(entry.await??))
+}
+
+fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecording, Problem> {
+    let (from, to) = (shelf.path(name), shelf.path(new));
+    refuse_written(name, &from)?;
+    shelf.version(name)?;
+    if new != name {
+        if to.symlink_metadata().is_ok() {
+            return Err(exists(new, "choose another name, or delete that recording first"));
+        }
+        fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
+        files::System.sync_folder(&to).map_err(|error| shelf.explain(new, &error))?;
+    }
+    shelf.entry(new)
+}
+
+pub(crate) async fn delete(State(app): State<App>, name: Name) -> Result<Json<Deleted>, Refusal> {
+    let deleted = read_name(name)?;
+    let changing = app.hold(&deleted)?;
+    let shelf = app.shelf;
+    let name = deleted.clone();
+    let done = on_thread(move || {
+        let path = shelf.path(&name);
+        let result = refuse_written(&name, &path)
+            .and_then(|()| shelf.version(&name))
+            .and_then(|_| fs::remove_file(&path).map_err(|error| shelf.explain(&name, &error)));
+        drop(changing);
+        result
+    });
+    done.await??;
+    Ok(Json(Deleted { deleted }))
+}
+
+impl App {
+    /// Locks a name while its file changes. Fails for the recording that is being replayed, because a seek
+    /// reads its file again.
+    fn hold(&self, name: &str) -> Result<Changing, Problem> {
+        let changing = self.shelf.change(name)?;
+        if self.replays(name) {
+            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being replayed")));
+        }
+        Ok(changing)
+    }
+}
+
+fn exists(name: &str, hint: &str) -> Problem {
+    Problem::new(Code::OutputExists, format!("recording `{name}` already exists")).hint(hint)
+}
+
+/// Body of `POST /recordings/{name}/cut`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cut {
+    /// Name of the new recording.
+    #[schemars(extend("pattern" = NAME_PATTERN), length(max = NAME_BYTES_MAX))]
+    name: String,
+    /// Start of the range; the start of the recording by default.
+    #[schemars(with = "Option<Offset>")]
+    from: Option<Value>,
+    /// End of the range (exclusive); the end of the recording by default.
+    #[schemars(with = "Option<Offset>")]
+    to: Option<Value>,
+    /// Whether to replace names, ids and texts of people.
+    #[serde(default = "yes")]
+    scrub: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+struct Range {
+    start: Duration,
+    end: Option<Duration>,
+    scrub: bool,
+}
+
+pub(crate) async fn cut(
+    State(app): State<App>,
+    name: Name,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
+    let name = read_name(name)?;
+    let Cut { name: new, from, to, scrub } = parse_body(body)?;
+    let new = plain(new).map_err(|message| Problem::new(Code::BadRequest, message))?;
+    let read = |value: Option<Value>| {
+        let bad = |message| Problem::new(Code::BadRequest, message);
+        value.map(|value| read_offset(&value).map_err(bad)).transpose()
+    };
+    let (start, end) = (read(from)?.unwrap_or_default(), read(to)?);
+    let changing = app.hold(&new)?;
+    let shelf = app.shelf;
+    let made = on_thread(move || make(&shelf, &changing, &name, &new, &Range { start, end, scrub }));
+    Ok((StatusCode::CREATED, Json(made.await??)))
+}
+
+fn make(
+    shelf: &Arc<Shelf>,
+    _changing: &Changing,
+    name: &str,
+    new: &str,
+    range: &Range,
+) -> Result<ListedRecording, Problem> {
+    shelf.version(name)?;
+    fs::create_dir_all(&shelf.options.directory).map_err(|error| shelf.explain(new, &error))?;
+    let path = shelf.path(new);
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(new, "choose another name, or delete that recording first"));
+    }
+    let mut draft = Draft::new(&path, false).map_err(|error| unwritable(shelf, new, error))?;
+    if range.scrub {
+        // Scrubbing reads the range twice.
+        let named = Draft::new(&path.with_extension("named"), true);
+        let mut named = named.map_err(|error| unwritable(shelf, new, error))?;
+        write_range(shelf, name, new, range, &mut named)?;
+        let open =
+            || File::open(named.part()).map(BufReader::new).map_err(|error| shelf.explain(new, &error));
+        let mut out = BufWriter::new(&mut draft);
+        scrub::scrub(open()?, open()?, &mut out, Scrubber::new(random_key()))
+            .map_err(|error| Problem::new(Code::BadRecording, format!("cannot scrub {name}: {error}")))?;
+        out.flush().map_err(|error| shelf.explain(new, &error))?;
+    } else {
+        write_range(shelf, name, new, range, &mut draft)?;
+    }
+    draft.keep().map_err(|error| unwritable(shelf, new, error))?;
+    shelf.entry(new)
+}
+
+fn write_range(
+    shelf: &Arc<Shelf>,
+    name: &str,
+    new: &str,
+    range: &Range,
+    draft: &mut Draft,
+) -> Result<(), Problem> {
+    let mut out = BufWriter::new(draft);
+    edit::cut(shelf.bytes(name)?, &mut out, range.start, range.end).map_err(|error| match error {
+        edit::Error::Recording(error) => Problem::new(error.code(), format!("cannot cut {name}: {error}")),
+        error => Problem::new(Code::BadRequest, format!("cannot cut {name}: {error}")),
+    })?;
+    out.flush().map_err(|error: io::Error| shelf.explain(new, &error))
+}
+
+/// Makes a key that is used once and never stored, so that nobody can link the replaced names.
+fn random_key() -> Key {
+    let mut bytes = [0; KEY_BYTES];
+    for half in bytes.chunks_mut(KEY_BYTES / 2) {
+        half.copy_from_slice(Uuid::new_v4().as_bytes());
+    }
+    Key::new(&bytes)
+}
+
+/// Result of importing a capture.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ImportReport {
+    /// Format of the capture.
+    pub(super) format: &'static str,
+    /// Name and version of the program that wrote it, if known.
+    producer: String,
+    /// Number of frames in the recording.
+    pub(super) frames: u64,
+    /// Number of messages in the frames.
+    pub(super) messages: u64,
+    /// Number of lines left out.
+    bad_lines: u64,
+    /// Whether all of the capture is in the recording, and readable.
+    complete: bool,
+    /// The same report in words.
+    pub(super) summary: String,
 }

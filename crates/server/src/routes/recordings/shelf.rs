@@ -1,7 +1,7 @@
-//! The directory of recordings, plus the built-in one.
+//! The directory of recordings, plus the built-in one, and what is known of its files until they change.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     fs::{self, File, TryLockError},
     io::{self, BufReader, Cursor, Read},
     path::{Path, PathBuf},
@@ -28,12 +28,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    Recordings,
-    cache::{Cache, Version},
-    on_thread,
-    report::ImportReport,
-};
+use super::{ImportReport, Recordings, on_thread};
 
 /// Maximum number of listed files; the rest are counted.
 const LISTED_MAX: usize = 1000;
@@ -255,7 +250,7 @@ impl Shelf {
         }
     }
 
-    pub(super) fn missing(&self, name: &str) -> Problem {
+    fn missing(&self, name: &str) -> Problem {
         missing(&self.options.directory, name)
     }
 
@@ -295,6 +290,40 @@ fn millis(time: SystemTime) -> Millis {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into()
 }
 
+/// A version of a file, identified by name, length and modification time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// The most recent values, up to a maximum, each for one version of a file.
+#[derive(Debug)]
+struct Cache<T> {
+    max: usize,
+    values: Mutex<VecDeque<(Version, T)>>,
+}
+
+impl<T: Clone> Cache<T> {
+    fn new(max: usize) -> Self {
+        Self { max, values: Mutex::default() }
+    }
+
+    fn get(&self, version: &Version) -> Option<T> {
+        let values = self.values.lock();
+        values.iter().find(|(known, _)| known == version).map(|(_, value)| value.clone())
+    }
+
+    /// Stores a value and drops values for other versions of the same file.
+    fn put(&self, version: Version, value: T) {
+        let mut values = self.values.lock();
+        values.retain(|(known, _)| known.name != version.name);
+        values.truncate(self.max - 1);
+        values.push_front((version, value));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,5 +340,27 @@ mod tests {
         let missing = shelf.explain("show", &error(io::ErrorKind::NotFound));
         assert_eq!(missing.code, Code::RecordingNotFound);
         assert!(!missing.to_string().contains("/srv"), "{missing}");
+    }
+
+    fn version(name: &str, bytes: u64) -> Version {
+        Version { name: name.into(), bytes, modified: None }
+    }
+
+    #[test]
+    fn a_changed_file_misses_the_cache() {
+        let cache = Cache::new(2);
+        cache.put(version("a", 1), 'a');
+        assert_eq!((cache.get(&version("a", 1)), cache.get(&version("a", 2))), (Some('a'), None));
+        cache.put(version("a", 2), 'A');
+        assert_eq!((cache.get(&version("a", 1)), cache.get(&version("a", 2))), (None, Some('A')));
+    }
+
+    #[test]
+    fn the_oldest_entry_is_evicted_first() {
+        let cache = Cache::new(2);
+        for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
+            cache.put(version(name, 1), at);
+        }
+        assert_eq!(["a", "b", "c"].map(|name| cache.get(&version(name, 1))), [None, Some(1), Some(2)]);
     }
 }

@@ -26,13 +26,10 @@ use tokio::{io::AsyncReadExt as _, sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    App, Name, Shelf,
-    change::exists,
-    on_thread, read_name, read_query,
-    report::ImportReport,
+    App, ImportReport, Name, Shelf, exists, on_thread, read_name, read_query,
     shelf::{Changing, ListedRecording, refuse_written},
 };
-use crate::state::refusal::Refusal;
+use crate::state::Refusal;
 
 /// Maximum time between two chunks of an upload.
 const SILENCE_MAX: Duration = Duration::from_secs(30);

@@ -1,10 +1,15 @@
-//! `/connections` and `/stats`: the open WebSockets, and the last that have left.
+//! `/connections`, `/rooms`, `/broadcast` and `/stats`: the open WebSockets and the last that have left,
+//! their rooms, and messages to them.
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection, rejection::PathRejection},
-    http::Uri,
+    extract::{
+        Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
+    http::{HeaderValue, StatusCode, Uri, header::LOCATION},
+    response::{IntoResponse as _, Response},
 };
 use livetape_core::{
     error::{Code, Problem, close},
@@ -12,21 +17,16 @@ use livetape_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Value, json, value::RawValue};
+use uuid::Uuid;
 
-use super::{
-    App,
-    body::parse_body,
-    connect::name,
-    query,
-    rooms::{Delivered, NewMessage},
-};
+use super::{App, parse_body, path_params, query};
 use crate::{
-    lobby::{ConnectionView, Lobby, LobbyStats, Metadata},
-    state::refusal::Refusal,
+    lobby::{Audience, ConnectionView, Lobby, LobbyStats, Metadata, NewRoom, RoomView},
+    state::Refusal,
     ws::{
-        end::check_close,
-        left::{LEFT_MAX, LeftView},
+        check_close,
+        registry::{LEFT_MAX, LeftView},
     },
 };
 
@@ -45,7 +45,7 @@ pub(crate) struct Connections {
     left: Option<Vec<LeftView>>,
 }
 
-pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Connections>, Refusal> {
+pub(crate) async fn connections(State(app): State<App>, uri: Uri) -> Result<Json<Connections>, Refusal> {
     let mut room = None;
     for (key, value) in query::pairs(&uri)? {
         match key.as_str() {
@@ -66,8 +66,8 @@ fn one(
     Ok(Json(view))
 }
 
-pub(crate) async fn get(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
-    let id = name(id)?;
+pub(crate) async fn connection(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
+    let id = path_params(id)?;
     one(&app, |lobby| lobby.connection_view(&id))
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn put_metadata(
     id: Id,
     body: RawBody,
 ) -> Result<Json<ConnectionView>, Refusal> {
-    let id = name(id)?;
+    let id = path_params(id)?;
     let metadata: Metadata = parse_body(body)?;
     one(&app, |lobby| lobby.put_metadata(&id, metadata))
 }
@@ -132,7 +132,7 @@ pub(crate) async fn dismiss(
     id: Id,
     body: RawBody,
 ) -> Result<Json<ConnectionView>, Refusal> {
-    let id = name(id)?;
+    let id = path_params(id)?;
     let (code, reason) = parse_body::<Close>(body)?.check()?;
     one(&app, |lobby| lobby.dismiss(&id, code, reason))
 }
@@ -144,22 +144,104 @@ pub(crate) async fn dismiss_all(State(app): State<App>, body: RawBody) -> Result
 }
 
 pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Delivered>, Refusal> {
-    let id = name(id)?;
+    let id = path_params(id)?;
     let NewMessage { message } = parse_body(body)?;
     app.sockets.with(|lobby| lobby.tell(&id, &message))?;
     Ok(Json(Delivered { recipients: 1 }))
 }
 
 pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
-    let (id, room) = name(path)?;
+    let (id, room) = path_params(path)?;
     one(&app, |lobby| lobby.join_room(&id, &room))
 }
 
 pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
-    let (id, room) = name(path)?;
+    let (id, room) = path_params(path)?;
     one(&app, |lobby| lobby.leave_room(&id, &room))
 }
 
 pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {
     Json(app.sockets.with(|lobby| lobby.stats()))
+}
+
+/// Response of `GET /rooms`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Rooms {
+    rooms: Vec<RoomView>,
+}
+
+pub(crate) async fn rooms(State(app): State<App>) -> Json<Rooms> {
+    Json(Rooms { rooms: app.sockets.with(|lobby| lobby.room_views()) })
+}
+
+pub(crate) async fn create_room(State(app): State<App>, body: RawBody) -> Result<Response, Refusal> {
+    let new: NewRoom = parse_body(body)?;
+    let room = app.sockets.with(|lobby| lobby.create_room(new, Uuid::new_v4()))?;
+    let address = format!("/rooms/{}", percent_encode(&room.id));
+    let mut answer = (StatusCode::CREATED, Json(room)).into_response();
+    if let Ok(address) = HeaderValue::try_from(address) {
+        answer.headers_mut().insert(LOCATION, address);
+    }
+    Ok(answer)
+}
+
+pub(crate) async fn room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
+    let id = path_params(id)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.room_view(&id))?))
+}
+
+pub(crate) async fn delete_room(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
+    let id = path_params(id)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.delete_room(&id))?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewMessage {
+    /// Any JSON.
+    #[schemars(with = "Value")]
+    pub(super) message: Box<RawValue>,
+}
+
+/// Number of clients that received the server's message.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Delivered {
+    pub(super) recipients: usize,
+}
+
+pub(crate) async fn send_to_room(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<Delivered>, Refusal> {
+    let id = path_params(id)?;
+    let NewMessage { message } = parse_body(body)?;
+    let recipients = app.sockets.with(|lobby| lobby.send_to_room(&id, &message))?;
+    Ok(Json(Delivered { recipients }))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewBroadcast {
+    /// Any JSON.
+    #[schemars(with = "Value")]
+    message: Box<RawValue>,
+    room: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Delivered>, Refusal> {
+    let NewBroadcast { message, room, metadata } = parse_body(body)?;
+    let audience = Audience { room, metadata };
+    let recipients = app.sockets.with(|lobby| lobby.broadcast(&audience, &message))?;
+    Ok(Json(Delivered { recipients }))
+}
+
+fn percent_encode(segment: &str) -> String {
+    let write = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    segment.bytes().map(write).collect()
 }

@@ -1,0 +1,458 @@
+//! Addresses of WebSockets. `/`: the feed, or a page without an upgrade. `/ws`: the feed and client
+//! messages. `/ws/echo`: returns each message to its sender. `/ws/{token}`, `/ws/test/{token}`: the channel
+//! that a token opens. `/ws/play/{recording}`: a private replay without a token. And the paths that the
+//! embedding program handles.
+//!
+//! Browsers cannot read the response to a rejected upgrade. Problems with a token or its room are therefore
+//! sent over the socket: an `error` event, then the close frame.
+
+use std::{borrow::Cow, pin::pin, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{FromRequestParts as _, Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use livetape_core::{
+    error::{Code, Problem},
+    event::{Data, Event, Failure, Millis, finish_json},
+};
+use livetape_engine::log_target::CLIENTS;
+use livetape_feed::{
+    control::{self, ChannelGuard, PrivateReplay, Requested},
+    hub::{Format, Hub, Join, Reader},
+};
+use livetape_io::clock;
+use tokio::select;
+use tracing::info;
+use tungstenite::{Message, protocol::WebSocketConfig};
+
+#[cfg(feature = "page")]
+use super::assets;
+use super::{App, openapi, query};
+use crate::{
+    access::bearer::{Authenticated, Removed, protocols},
+    lobby::{self, Role},
+    state::{Asker, Refusal},
+    ws::{
+        door::Denied,
+        hooks::{Handshake, Hooking, select_protocol},
+        registry::JoinRequest,
+        session::{self, Session, TurnedAway, WakeFilter},
+        stream::Upgrade,
+    },
+};
+
+/// Read buffer of each socket, in bytes. Small, because each read zeroes it; longer messages get a buffer of
+/// their size.
+const READ_BUFFER_BYTES: usize = 384;
+/// Read buffer on `/ws/echo`, in bytes. Large, because messages there are long.
+const ECHO_BUFFER_BYTES: usize = 16 * 1024;
+
+type MaybeUpgrade = Result<Upgrade, Refusal>;
+
+/// The parameters of an incoming WebSocket.
+struct SocketRequest {
+    pub(crate) path: Cow<'static, str>,
+    pub(crate) role: Role,
+    pub(crate) client_id: Option<String>,
+    /// Hub to subscribe to at once, and how to join it or another one later.
+    pub(crate) feed: Option<Hub>,
+    pub(crate) join: Join,
+    /// Held as long as the socket is open.
+    guard: Option<ChannelGuard>,
+    /// How the socket is hooked, if its path is handled.
+    pub(crate) hooking: Option<Hooking>,
+}
+
+/// `GET /`: the feed, or a page if the request asks for no upgrade.
+pub(crate) async fn root(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    if !asks_for_upgrade(&headers) {
+        return Ok(page(&app, &headers));
+    }
+    Ok(read(&app, upgrade?, query::join(&uri)).await)
+}
+
+/// `GET /` on the listener in TikFinity's format: the feed in this format. Overlays add parameters of their
+/// own, so unknown ones are ignored.
+pub(crate) async fn tikfinity(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let join = query::known(&uri).map(|mut join| {
+        join.filter.format = Format::Tikfinity;
+        join
+    });
+    Ok(read(&app, upgrade, join).await)
+}
+
+async fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Response {
+    let join = match join {
+        Ok(join) => join,
+        Err(problem) => return turn_away(app, upgrade, Role::Reads, problem),
+    };
+    let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
+    let request =
+        SocketRequest { path: "/".into(), role, client_id: None, feed, join, guard: None, hooking: None };
+    open(app, upgrade, request).await
+}
+
+/// Returns the dashboard if the client accepts HTML, otherwise a list of paths in plain text.
+fn page(app: &App, headers: &HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let mut response = match accept {
+        #[cfg(feature = "page")]
+        accept if accept.contains("text/html") => assets::index(headers),
+        _ => {
+            let (version, addresses) = (env!("CARGO_PKG_VERSION"), openapi::addresses(&(app.table)()));
+            format!("livetape {version}\n\n{addresses}\n/openapi.json describes bodies and responses.\n")
+                .into_response()
+        }
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `GET /ws`.
+pub(crate) async fn talk(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let query::Talk { join, client_id, feed } = match query::talk(&uri, app.shared.client_id_chars_max) {
+        Ok(talk) => talk,
+        Err(problem) => return Ok(turn_away(&app, upgrade, Role::Talks, problem)),
+    };
+    let feed = feed.then(|| app.shared.hub.clone());
+    let (path, role) = ("/ws".into(), Role::Talks);
+    let request = SocketRequest { path, role, client_id, feed, join, guard: None, hooking: None };
+    Ok(open(&app, upgrade, request).await)
+}
+
+/// `GET /ws/echo`.
+pub(crate) async fn echo(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let (path, role, join) = ("/ws/echo".into(), Role::Echoes, Join::default());
+    let slot = match query::none(&uri).and_then(|()| app.sockets.echo_slot()) {
+        Ok(slot) => slot,
+        Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
+    };
+    let request = SocketRequest { path, role, client_id: None, feed: None, join, guard: None, hooking: None };
+    let session = admit(&app, &upgrade, request);
+    Ok(begin(&app, upgrade, role, session, slot))
+}
+
+type Token = Result<Path<String>, PathRejection>;
+
+/// `GET /ws/{token}`: the room of the token's user.
+pub(crate) async fn room(
+    State(app): State<App>,
+    token: Token,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let opened = match query::join_room(&uri) {
+        Ok(join) => app.shared.control.channels().open(&segment(token)).await.map(|guard| (join, guard)),
+        Err(problem) => Err(problem.into()),
+    };
+    Ok(answer(&app, upgrade, "/ws/{token}", opened).await)
+}
+
+/// `GET /ws/test/{token}`: the token's recording, replayed from the start for this socket alone.
+pub(crate) async fn replay(
+    State(app): State<App>,
+    token: Token,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let opened = match query::join_replay(&uri) {
+        Ok((join, speed)) => {
+            app.shared.control.channels().replay(&segment(token), speed).await.map(|guard| (join, guard))
+        }
+        Err(problem) => Err(problem.into()),
+    };
+    Ok(answer(&app, upgrade, "/ws/test/{token}", opened).await)
+}
+
+/// `GET /ws/play/{recording}`: a private replay of a recording.
+pub(crate) async fn play(
+    State(app): State<App>,
+    name: Token,
+    asker: Option<Extension<Asker>>,
+    authenticated: Option<Extension<Authenticated>>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let is_local = asker.is_none_or(|Extension(asker)| asker.is_local());
+    let opened = match query::join_play(&uri) {
+        _ if !is_local && authenticated.is_none() => Err(no_token().into()),
+        Ok(query::Play { join, speed, start, case }) => {
+            let replay = PrivateReplay { recording: Requested::Named(segment(name)), speed, start, case };
+            app.shared.control.channels().play(replay).await.map(|guard| (join, guard))
+        }
+        Err(problem) => Err(problem.into()),
+    };
+    Ok(answer(&app, upgrade, "/ws/play/{recording}", opened).await)
+}
+
+/// Builds the error for a private replay from beyond loopback, on a server without bearer tokens.
+fn no_token() -> Problem {
+    Problem::new(Code::Unauthorized, "beyond loopback, private replays require a bearer token")
+        .hint("set a token on the server (`server.token_file`), and send it")
+}
+
+async fn answer(
+    app: &App,
+    upgrade: Upgrade,
+    path: &'static str,
+    opened: Result<(Join, ChannelGuard), control::Refusal>,
+) -> Response {
+    match opened {
+        Ok((join, guard)) => {
+            let (role, feed) = (Role::Reads, Some(guard.hub.clone()));
+            open(
+                app,
+                upgrade,
+                SocketRequest {
+                    path: path.into(),
+                    role,
+                    client_id: None,
+                    feed,
+                    join,
+                    guard: Some(guard),
+                    hooking: None,
+                },
+            )
+            .await
+        }
+        Err(refusal) => turn_away(app, upgrade, Role::Reads, refusal),
+    }
+}
+
+/// A segment that does not decode matches no token.
+fn segment(token: Token) -> String {
+    token.map(|Path(token)| token).unwrap_or_default()
+}
+
+/// Middleware that takes the sockets of handled paths, before any route of the same path.
+pub(crate) async fn intercept(State(app): State<App>, request: Request, next: Next) -> Response {
+    let handlers = app.handlers.as_ref().filter(|_| asks_for_upgrade(request.headers()));
+    let Some(mut hooking) = handlers.and_then(|handlers| handlers.path(request.uri().path())) else {
+        return next.run(request).await;
+    };
+    let (mut parts, _) = request.into_parts();
+    let upgrade = match Upgrade::from_request_parts(&mut parts, &app).await {
+        Ok(upgrade) => upgrade,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let protocol = select_protocol(&protocols(&parts.headers), &hooking.protocols).cloned();
+    let role = Role::Handled;
+    let mut response = match query::client_id(&parts.uri, app.shared.client_id_chars_max) {
+        Err(problem) => turn_away(&app, upgrade, role, problem),
+        Ok(client_id) => {
+            let (path, join) = (parts.uri.path().to_owned().into(), Join::default());
+            *hooking.handshake = Handshake { protocol: protocol.clone(), ..handshake(parts) };
+            let request = SocketRequest {
+                path,
+                role,
+                client_id,
+                feed: None,
+                join,
+                guard: None,
+                hooking: Some(hooking),
+            };
+            open(&app, upgrade, request).await
+        }
+    };
+    if let Some(protocol) = protocol.and_then(|name| HeaderValue::try_from(name).ok()) {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    response
+}
+
+/// Returns the request as the client sent it, except for tokens of this server.
+fn handshake(mut parts: Parts) -> Handshake {
+    let address = parts.extensions.get::<Asker>().and_then(|asker| asker.0);
+    if let Some(Removed { uri, authorization }) = parts.extensions.remove() {
+        parts.uri = uri;
+        parts.headers.extend(authorization.map(|value| (header::AUTHORIZATION, value)));
+    }
+    Handshake::new(&parts.uri, &parts.headers, address.map(|address| address.to_canonical()))
+}
+
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Returns the upgrade, or 426 if the request asks for none.
+fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgrade {
+    if !asks_for_upgrade(headers) {
+        return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into());
+    }
+    upgrade
+}
+
+/// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
+/// response to a failed upgrade.
+async fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
+    let (role, guard) = (request.role, request.guard.take());
+    if let Err(denied) = let_in(app, &request) {
+        return match denied {
+            Denied::Http(refusal) => Refusal(refusal).into_response(),
+            Denied::Socket { problem, is_told: true } => turn_away(app, upgrade, role, problem),
+            Denied::Socket { problem, is_told: false } => {
+                begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: None })), ())
+            }
+        };
+    }
+    if let Some(hub) = &request.feed {
+        hub.reach(request.join.since.as_ref()).await;
+    }
+    // Join before sending the 101: a client that has read it misses no later event.
+    let session = admit(app, &upgrade, request);
+    begin(app, upgrade, role, session, guard)
+}
+
+/// Asks the case, if one runs, whether a client of the main channel gets the feed.
+fn let_in(app: &App, request: &SocketRequest) -> Result<(), Denied> {
+    let reads = request.feed.as_ref().is_some_and(|hub| hub.stream() == app.shared.hub.stream());
+    match &app.door {
+        Some(door) if reads && request.join.reader == Reader::Client => {
+            door.enter(request.join.since.as_ref(), true)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Responds with 101, then reports the rejection.
+fn turn_away(app: &App, upgrade: Upgrade, role: Role, why: impl Into<control::Refusal>) -> Response {
+    begin(app, upgrade, role, Err(turned_away(role, why.into())), ())
+}
+
+/// Returns a rejection with the message that the client gets before the close frame: a lobby error on `/ws`,
+/// elsewhere an event. It belongs to no stream, so that no client takes it for a position.
+fn turned_away(role: Role, why: control::Refusal) -> Box<TurnedAway> {
+    let control::Refusal { problem, retry_after, .. } = why;
+    let told = match role {
+        Role::Talks | Role::Handled => text(lobby::error(&problem).into()),
+        // Clients start over by themselves, so this is not a failure to show to people.
+        Role::Reads | Role::Echoes if problem.code == Code::UnknownPosition => None,
+        Role::Reads | Role::Echoes => text(failure(&problem, retry_after, None)),
+    };
+    Box::new(TurnedAway { problem, told })
+}
+
+/// Wraps JSON in a text message.
+fn text(json: Vec<u8>) -> Option<Message> {
+    String::from_utf8(json).ok().map(|json| Message::Text(json.into()))
+}
+
+/// Responds with 101 and runs the session. `held` is dropped when the socket has closed.
+fn begin(
+    app: &App,
+    upgrade: Upgrade,
+    role: Role,
+    session: Result<Box<Session>, Box<TurnedAway>>,
+    held: impl Send + 'static,
+) -> Response {
+    if let Err(turned_away) = &session {
+        let problem = &turned_away.problem;
+        app.metrics.count_turned_away(problem);
+        let (code, cause, why) = (problem.code.name(), problem.cause(), problem.message.as_str());
+        info!(target: CLIENTS, code, cause, why, "❌ Client rejected");
+    }
+    let limits = app.sockets.limits();
+    let (most, buffer) = match role {
+        Role::Echoes if session.is_ok() => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
+        _ => (limits.message_bytes_max, READ_BUFFER_BYTES),
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(buffer)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    let token = app.connections.token();
+    let aborted = app.connections.aborted().clone();
+    upgrade.answer(config, async move |stream| {
+        let _until_the_end = (token, held);
+        let aborted = pin!(aborted.cancelled());
+        let mut aborted = WakeFilter::new(aborted);
+        select! {
+            biased;
+            () = &mut aborted => {}
+            () = session::converse(stream, session) => {}
+        }
+    })
+}
+
+fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
+    let SocketRequest { path, role, client_id, feed, join, guard: _, hooking } = request;
+    let reading = feed.as_ref().map(|hub| hub.stream().to_string());
+    let again = Join { since: None, ..join.clone() };
+    let request = JoinRequest {
+        client_id,
+        address: upgrade.address,
+        path,
+        query: query::shown(&upgrade.query),
+        role,
+        reading,
+        join: again,
+        hooking,
+        traffic: upgrade.traffic.clone(),
+    };
+    let subscribe = || feed.map(|hub| app.shared.join(&hub, &join)).transpose();
+    let admitted = app.sockets.enter(request, subscribe);
+    admitted
+        .map(|(handle, feed)| Box::new(Session { handle, feed }))
+        .map_err(|problem| turned_away(role, problem.into()))
+}
+
+/// Builds an `error` event, for clients that expect feed messages but could not join or fell behind, in the same
+/// shape as failures of a source. `position` is the subscriber's, if it has
+/// joined a stream.
+pub(super) fn failure(
+    problem: &Problem,
+    retry_after: Option<Duration>,
+    position: Option<(&str, u64)>,
+) -> Vec<u8> {
+    let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    let data = Data::Failure(Failure { retry_after_ms, ..Failure::from(problem) });
+    let now = Millis::from(clock::wall());
+    let failure = Event {
+        username: "".into(),
+        user: None,
+        timestamp: now,
+        ts: now,
+        id: None,
+        replay: false,
+        injected: false,
+        data,
+    };
+    let Some((stream, seq)) = position else { return failure.to_json_alone() };
+    let mut json = Vec::new();
+    failure.begin_json(stream, &mut json);
+    finish_json(seq, &mut json);
+    json
+}

@@ -1,0 +1,203 @@
+//! State that handlers share: the main channel, the control handle and limits; error responses; and the
+//! client of each connection with its traffic.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+};
+
+use axum::{
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
+    },
+    response::{IntoResponse, Response},
+};
+use livetape_core::error::{Cause, Code, Problem};
+use livetape_engine::log_target::CLIENTS;
+use livetape_feed::{
+    control::{self, Control},
+    hub::{Hub, Join, Subscriber},
+};
+use livetape_io::clock;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::time::Instant;
+use tracing::{Span, info};
+
+/// Version of the feed and the REST API. Incompatible changes increase it.
+pub const API_VERSION: u32 = 1;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Hub,
+    pub(crate) control: Control,
+    pub(crate) started: Instant,
+    pub(crate) subscribers_max: usize,
+    pub(crate) client_id_chars_max: usize,
+    /// URL of the feed in TikFinity's format, if a second listener serves it.
+    pub(crate) tikfinity: Option<Arc<str>>,
+}
+
+impl Shared {
+    /// Adds a subscriber to `hub`, up to the server's maximum.
+    pub(crate) fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
+        let max = self.subscribers_max;
+        if self.subscriber_count() + self.hub.observer_count() >= max {
+            let message = format!("the maximum number of subscribers, {max}, is connected");
+            let problem = Problem::capacity(Cause::Subscribers, message);
+            return Err(problem.hint("try again later, or raise `limits.subscribers`"));
+        }
+        hub.join(join)
+    }
+
+    /// Number of clients that subscribe to any of this server's channels.
+    pub(crate) fn subscriber_count(&self) -> usize {
+        self.hub.subscriber_count() + self.control.channels().subscriber_count()
+    }
+}
+
+/// An error that converts into a response.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub control::Refusal);
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErrorBody<'a> {
+    error: ErrorDetails<'a>,
+    /// Whether livetape retries by itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retrying: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ErrorDetails<'a> {
+    code: Code,
+    message: &'a str,
+    hint: &'a str,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl From<control::Refusal> for Refusal {
+    fn from(refusal: control::Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let control::Refusal { problem, retrying, retry_after } = &self.0;
+        let Problem { code, message, hint, .. } = problem;
+        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = ErrorBody { error: ErrorDetails { code: *code, message, hint }, retrying: *retrying };
+        let mut json = serde_json::to_vec(&body).unwrap_or_default();
+        // For clients that read lines.
+        json.push(b'\n');
+        let mut answer = (status, [(CONTENT_TYPE, "application/json")], json).into_response();
+        answer.extensions_mut().insert(Refused { code: *code, cause: problem.cause() });
+        if *code == Code::WebsocketVersion {
+            let headers = answer.headers_mut();
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        if let Some(wait) = retry_after {
+            // Whole seconds, rounded up so that clients do not retry too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
+    }
+}
+
+/// Response extension with the reason for a rejection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: Code,
+    /// See [`Problem::cause`].
+    pub(crate) cause: &'static str,
+}
+
+/// Request extension with the client's address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker(pub Option<IpAddr>);
+
+impl Asker {
+    /// Whether the client is on this machine. A connection in memory has no address.
+    pub(crate) fn is_local(self) -> bool {
+        self.0.is_none_or(|address| address.to_canonical().is_loopback())
+    }
+}
+
+/// The counters of one connection, in the extensions of its requests. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traffic(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    received: AtomicU64,
+    sent: AtomicU64,
+    client: OnceLock<Client>,
+}
+
+/// A client that opened a WebSocket or reads `/events`.
+#[derive(Debug)]
+struct Client {
+    request: Span,
+    since: Instant,
+}
+
+/// Held by the connection, upgraded or not. Logs the traffic when dropped.
+#[derive(Debug)]
+pub(crate) struct Meter(Traffic);
+
+impl Traffic {
+    /// Marks the connection as that of a client. `request` is the span of the request that made it one.
+    pub(crate) fn is_client(&self, request: Span) {
+        // Set only once: no request follows an upgrade or `/events` on the same connection.
+        let _ = self.0.client.set(Client { request, since: clock::now() });
+    }
+
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        Meter(self.clone())
+    }
+}
+
+impl Meter {
+    pub(crate) fn received(&self, bytes: usize) {
+        self.0.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts the bytes of a completed write and returns its result.
+    pub(crate) fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.0.0.sent.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
+        written
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let counts = &self.0.0;
+        let Some(Client { request, since }) = counts.client.get() else { return };
+        let _inside = request.enter();
+        let received_bytes = counts.received.load(Ordering::Relaxed);
+        let sent_bytes = counts.sent.load(Ordering::Relaxed);
+        let seconds = (clock::now() - *since).as_secs();
+        info!(target: CLIENTS, received_bytes, sent_bytes, seconds, "❌ Client disconnected");
+    }
+}
