@@ -1,4 +1,5 @@
-//! The only module that reads a clock, and timers. Monotonic time comes from tokio, so that tests can pause it.
+//! The only module that reads a clock, and timers. Monotonic time comes from tokio, so that tests can pause
+//! it.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! Opens and creates files, with error messages for the user; drafts, which get their names once complete; and the
-//! disk below, which tests replace.
+//! Opens and creates files, with error messages for the user; drafts, which get their names once complete;
+//! and the disk below, which tests replace.
 
 mod spool;
 #[cfg(test)]

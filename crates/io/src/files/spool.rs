@@ -1,5 +1,5 @@
-//! Input that can be read only once, such as standard input, and what may be too large for memory. More than a little is
-//! kept in a file without a name.
+//! Input that can be read only once, such as standard input, and what may be too large for memory. More than
+//! a little is kept in a file without a name.
 
 use std::{
     env,

@@ -1,9 +1,19 @@
-//! Access by host and origin.
+//! Access by host and origin, and by bearer tokens, in all the ways a client can send them.
 
+use futures_util::StreamExt as _;
 use livetape_feed::hub::Limits;
-use livetape_server::{Access, Config};
+use livetape_server::{Access, Config, Tokens};
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{
+        Error,
+        client::IntoClientRequest as _,
+        handshake::client::Response,
+        http::{HeaderName, HeaderValue},
+    },
+};
 
-use crate::support::{HttpResponse, Rig};
+use crate::support::{HttpResponse, Rig, Socket, chat, read_all};
 
 fn with_access(access: Access) -> Rig {
     Rig::with(Limits::default(), Config { access, ..Config::default() })
@@ -176,4 +186,175 @@ fn invalid_hosts_and_origins_are_rejected() {
     for origin in ["overlay.example", "https://overlay.example/", "*", "NULL", ""] {
         assert!(check("a", origin).unwrap_err().contains("is not an origin"), "{origin}");
     }
+}
+
+// Bearer tokens, in all the ways a client can send them.
+
+const TOKEN: &str = "first-token-of-two";
+const SECOND: &str = "second-token-of-two";
+const WRONG: &str = "first-token-of-twp";
+
+fn guarded() -> Rig {
+    let tokens = Tokens::new([TOKEN, SECOND].map(|token| token.to_owned().into()).into());
+    Rig::with(
+        Limits::default(),
+        Config { access: Access { tokens, ..Access::default() }, ..Config::default() },
+    )
+}
+
+async fn ask_with(rig: &Rig, line: &str, header: &str) -> HttpResponse {
+    rig.raw(&format!("{line} HTTP/1.1\r\nhost: localhost\r\n{header}connection: close\r\n\r\n")).await
+}
+
+async fn open(
+    rig: &Rig,
+    query: &str,
+    header: Option<(&str, &str)>,
+) -> Result<(Socket, Response), Box<Error>> {
+    let mut request = format!("ws://localhost/{query}").into_client_request().unwrap();
+    if let Some((name, value)) = header {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    client_async(request, rig.connect().await).await.map_err(Box::new)
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_authorized_by_a_token() {
+    let rig = guarded();
+    for header in
+        [format!("authorization: Bearer {TOKEN}\r\n"), format!("authorization: bearer {SECOND}\r\n")]
+    {
+        assert_eq!(ask_with(&rig, "GET /status", &header).await.status, 200, "{header}");
+    }
+    assert_eq!(ask_with(&rig, &format!("GET /status?token={SECOND}"), "").await.status, 200);
+    for (target, header) in [
+        ("/status".to_owned(), String::new()),
+        ("/status".to_owned(), format!("authorization: Bearer {WRONG}\r\n")),
+        ("/status".to_owned(), format!("authorization: Basic {TOKEN}\r\n")),
+        ("/status".to_owned(), format!("authorization: {TOKEN}\r\n")),
+        ("/status".to_owned(), "authorization: Bearer \r\n".to_owned()),
+        (format!("/status?token={WRONG}"), String::new()),
+        (format!("/status?TOKEN={TOKEN}"), String::new()),
+        (format!("/status?token={}", "a".repeat(1_000)), String::new()),
+        // But not for an upgrade.
+        ("/status".to_owned(), format!("sec-websocket-protocol: bearer.{TOKEN}\r\n")),
+        ("/nowhere".to_owned(), String::new()),
+    ] {
+        let answer = ask_with(&rig, &format!("GET {target}"), &header).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"), "{target} {header}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"livetape\""));
+        assert!(!answer.body.contains(WRONG) && !answer.body.contains(TOKEN), "{}", answer.body);
+    }
+    assert_eq!(ask_with(&rig, "POST /shutdown", "content-length: 0\r\n").await.status, 401);
+    assert!(!rig.control.shutdown().is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_token_only_health_and_readiness_are_visible() {
+    let rig = guarded();
+    let answer = ask_with(&rig, "GET /health", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
+    let whole = ask_with(&rig, &format!("GET /health?token={TOKEN}"), "").await;
+    assert!(whole.body.contains("uptime"), "{}", whole.body);
+    assert!(ask_with(&rig, "GET /", "").await.body.contains("livetape"));
+    assert_eq!(ask_with(&rig, "POST /health", "content-length: 0\r\n").await.status, 401);
+    let ready = ask_with(&rig, "GET /ready", "").await;
+    assert_eq!((ready.status, ready.body.as_str()), (200, r#"{"status":"ok"}"#));
+    assert_eq!(ask_with(&rig, "POST /ready", "content-length: 0\r\n").await.status, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_are_authorized_by_a_token() {
+    let rig = guarded();
+    let query = format!("?since=0&token={TOKEN}");
+    let bearer = format!("Bearer {TOKEN}");
+    let alone = format!("bearer.{TOKEN}");
+    let beside = format!("livetape, bearer.{TOKEN}");
+    let behind = format!("bearer.{SECOND},  livetape");
+    let ways = [
+        (query.as_str(), None, None),
+        ("?since=0", Some(("authorization", bearer.as_str())), None),
+        ("?since=0", Some(("sec-websocket-protocol", alone.as_str())), Some(alone.as_str())),
+        ("?since=0", Some(("sec-websocket-protocol", beside.as_str())), Some("livetape")),
+        ("?since=0", Some(("sec-websocket-protocol", behind.as_str())), Some("livetape")),
+    ];
+    rig.hub.publish(&[chat("hello")]);
+    for (query, header, chosen) in ways {
+        let (mut socket, response) = open(&rig, query, header).await.unwrap();
+        let protocol = response.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap());
+        assert_eq!(protocol, chosen, "{header:?}");
+        assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("hello"));
+    }
+    let wrong = format!("livetape, bearer.{WRONG}");
+    for (query, header) in [
+        ("", None),
+        ("", Some(("sec-websocket-protocol", "livetape"))),
+        ("", Some(("sec-websocket-protocol", wrong.as_str()))),
+        ("?token=nonsense", None),
+    ] {
+        match *open(&rig, query, header).await.unwrap_err() {
+            Error::Http(response) => assert_eq!(response.status(), 401, "{header:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A client that sends tokens also works with a server that requires none.
+#[tokio::test(start_paused = true)]
+async fn an_unneeded_token_is_ignored() {
+    let rig = Rig::start();
+    assert_eq!(ask_with(&rig, "GET /status?token=x", "authorization: Bearer x\r\n").await.status, 200);
+    let (_socket, response) =
+        open(&rig, "?token=x", Some(("sec-websocket-protocol", "livetape, bearer.x"))).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "livetape");
+    let (mut refused, _) = open(&rig, "?nonsense=1&token=x", None).await.unwrap();
+    let log = read_all(&mut refused).await;
+    assert_eq!(log.close, Some((1008, "bad_request".to_owned())), "other parameters are still read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preflight_needs_no_token() {
+    let rig = guarded();
+    let headers = "origin: http://localhost:5173\r\naccess-control-request-method: DELETE\r\naccess-control-request-headers: authorization\r\n";
+    let answer = ask_with(&rig, "OPTIONS /connect/ann", headers).await;
+    assert_eq!(answer.status, 204);
+    assert!(answer.header("access-control-allow-methods").unwrap().contains("DELETE"));
+    assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
+    // The browser lets the page read the response.
+    let answer = ask_with(&rig, "GET /status", "origin: http://localhost:5173\r\n").await;
+    assert_eq!(
+        (answer.status, answer.header("access-control-allow-origin")),
+        (401, Some("http://localhost:5173"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_for_reading_reads_the_feed_and_controls_nothing() {
+    let tokens = Tokens::new(vec![TOKEN.to_owned().into()]).with_read_only(Some(SECOND.to_owned().into()));
+    let access = Access { tokens, ..Access::default() };
+    let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
+    let header = format!("authorization: Bearer {SECOND}\r\n");
+    for (line, status) in [
+        ("GET /status", 200),
+        ("GET /recordings", 200),
+        ("HEAD /health", 200),
+        ("POST /shutdown", 403),
+        ("POST /connect/ann", 403),
+        ("DELETE /recordings/show", 403),
+        ("GET /test/ann", 403),
+        ("GET /ws/echo", 403),
+    ] {
+        let answer = ask_with(&rig, line, &header).await;
+        assert_eq!(answer.status, status, "{line}");
+        assert!(status == 200 || answer.code() == "read_only_token", "{line}");
+    }
+    for (token, read_only) in [(TOKEN, false), (SECOND, true)] {
+        let answer = ask_with(&rig, "GET /health", &format!("authorization: Bearer {token}\r\n")).await;
+        assert!(answer.body.contains(&format!("\"readOnly\":{read_only}")), "{answer:?}");
+    }
+    let protocol = format!("livetape, bearer.{SECOND}");
+    let header = Some(("sec-websocket-protocol", protocol.as_str()));
+    assert!(open(&rig, "?since=0", header).await.is_ok());
+    assert!(open(&rig, "ws", header).await.is_err());
 }

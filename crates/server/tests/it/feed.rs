@@ -1,14 +1,27 @@
-//! The feed that a subscriber receives, over WebSocket and as NDJSON.
+//! The feed over WebSocket and as NDJSON: what subscribers and observers receive, whenever they join, and
+//! its end.
 
 use std::time::Duration;
 
-use futures_util::SinkExt as _;
-use livetape_core::event::{ConnectionCreated, Data, Gift, Unknown};
-use livetape_feed::hub::{CloseReason, Limits};
+use futures_util::{SinkExt as _, StreamExt as _};
+use livetape_core::{
+    event::{ConnectionCreated, Data, Gift, Unknown},
+    pace::Speed,
+};
+use livetape_engine::source::{ReplayOptions, Tape};
+use livetape_feed::{
+    control::ReplayPhase,
+    hub::{CloseReason, Limits},
+};
 use livetape_io::clock;
 use livetape_server::{Bounds, Config};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
+use crate::support::{
+    As, ROOMS, Rig, Setup, chat, chats, event, is_quiet, json, read, read_all, recording, seqs,
+    session_items, wait,
+};
 
 fn done() -> CloseReason {
     CloseReason { code: 1000, reason: "recording_ended".into() }
@@ -207,4 +220,318 @@ async fn a_client_beyond_the_limit_gets_the_reason() {
     wait(Duration::from_millis(1)).await;
     let _socket = rig.ws("").await;
     assert_eq!(rig.hub.subscriber_count(), 1);
+}
+
+// The feed: slow subscribers, pacing and the end.
+
+const SLOW: Option<(u16, &str)> = Some((4101, "slow_consumer"));
+
+fn close(log: &crate::support::Log) -> Option<(u16, &str)> {
+    log.close.as_ref().map(|(code, reason)| (*code, reason.as_str()))
+}
+
+/// Publishes frames of four events, one frame per millisecond.
+async fn publish(rig: &Rig, count: usize) {
+    for frame in chats(count).chunks(4) {
+        rig.hub.publish(frame);
+        wait(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_subscriber_is_closed_and_resumes_without_loss() {
+    let rig = Rig::ring(128);
+    let mut slow = rig.ws("").await;
+    publish(&rig, 120).await;
+    let log = read_all(&mut slow).await;
+    assert_eq!(close(&log), SLOW);
+    let mut seen = log.seqs();
+    let last = *seen.last().unwrap();
+    assert!(last < 120, "{last}");
+    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    seen.extend(read_all(&mut rig.ws(&format!("?since=s:{last}")).await).await.seqs());
+    assert_eq!(seen, (1..=120).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_socket_is_reset_after_ten_seconds_and_others_continue() {
+    let rig = Rig::ring(128);
+    let mut stalled = rig.ws("").await;
+    let mut fast = rig.ws("").await;
+    let reading = tokio::spawn(async move { read(&mut fast, 400).await });
+    publish(&rig, 400).await;
+    assert_eq!(seqs(&reading.await.unwrap()), (1..=400).collect::<Vec<_>>());
+    wait(Duration::from_secs(11)).await;
+    let log = read_all(&mut stalled).await;
+    assert_eq!(log.close, None, "the close frame never got through");
+    assert!(!log.texts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_resumes_reading_in_time_gets_its_close_frame() {
+    let rig = Rig::ring(128);
+    let mut stalled = rig.ws("").await;
+    publish(&rig, 400).await;
+    wait(Duration::from_secs(9)).await;
+    assert_eq!(close(&read_all(&mut stalled).await), SLOW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_ndjson_client_gets_a_final_error_line() {
+    let rig = Rig::ring(128);
+    let mut stream = events(&rig).await;
+    publish(&rig, 400).await;
+    let mut body = String::new();
+    stream.read_to_string(&mut body).await.unwrap();
+    let last = body.lines().rfind(|line| line.starts_with('{')).unwrap();
+    let last = json(last);
+    assert_eq!((&last["type"], &last["data"]["code"]), (&"error".into(), &"slow_consumer".into()));
+    let schema = crate::openapi::document(&rig, "/schema/events.json").await;
+    crate::openapi::closed(crate::openapi::of_type(&schema, "error")).check(&last).unwrap();
+    let lines = body.lines().filter(|line| line.starts_with('{'));
+    let seqs: Vec<u64> = lines.map(|line| json(line)["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs[seqs.len() - 2..], [last["seq"].as_u64().unwrap(); 2], "it goes on behind the last one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_ndjson_connection_is_dropped_after_ten_seconds() {
+    let rig = Rig::ring(128);
+    let mut stream = events(&rig).await;
+    publish(&rig, 2000).await;
+    wait(Duration::from_secs(11)).await;
+    let mut body = String::new();
+    stream.read_to_string(&mut body).await.unwrap();
+    assert!(!body.contains("slow_consumer") && !body.ends_with("0\r\n\r\n"), "truncated");
+    let gone = stream.write_all(b"x").await.unwrap_err();
+    assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
+}
+
+/// Requests the feed without reading the response.
+async fn events(rig: &Rig) -> tokio::io::DuplexStream {
+    let before = rig.hub.subscriber_count();
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    rig.hub.wait_for_subscribers(before + 1).await;
+    stream
+}
+
+#[tokio::test(start_paused = true)]
+async fn pacing_loses_no_events_for_a_slow_reader() {
+    let rig = Rig::ring(64);
+    let mut slow = rig.ws("").await;
+    let start = clock::now();
+    let hub = rig.hub.clone();
+    let publishing = tokio::spawn(async move {
+        for frame in chats(600).chunks(100) {
+            hub.publish_paced(frame).await;
+        }
+        hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+    });
+    let mut seen = Vec::new();
+    for _ in 0..12 {
+        seen.extend(seqs(&read(&mut slow, 50).await));
+        wait(Duration::from_secs(5)).await;
+    }
+    let end = read_all(&mut slow).await;
+    assert_eq!(seen, (1..=600).collect::<Vec<_>>());
+    assert_eq!((end.texts.len(), close(&end)), (0, Some((1000, "recording_ended"))));
+    assert!(clock::now() - start >= Duration::from_secs(60));
+    publishing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_delivers_queued_events_and_closes_with_1001() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    let mut stream = events(&rig).await;
+    rig.hub.publish(&chats(300));
+    rig.control.shut_down();
+    let log = read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), close(&log)), (300, Some((1001, "shutting_down"))));
+    let mut body = String::new();
+    stream.read_to_string(&mut body).await.unwrap();
+    assert!(body.contains("\"seq\":300}") && body.ends_with("0\r\n\r\n"), "{body}");
+    rig.serving.await.unwrap();
+    assert!(rig.connector.connect().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_take_longer_than_five_seconds_are_dropped() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    let _stream = events(&rig).await;
+    let _idle = rig.connect().await;
+    rig.hub.publish(&chats(300));
+    let start = clock::now();
+    rig.control.shut_down();
+    rig.serving.await.unwrap();
+    assert_eq!((clock::now() - start).as_secs(), 5);
+    while let Some(Ok(message)) = socket.next().await {
+        assert!(message.is_text());
+    }
+}
+
+// The events that subscribers receive when they join before, during and after a replay.
+
+/// Longer than `recordings/short.bin`.
+const SHOW: Duration = Duration::from_secs(3_600);
+
+fn summaries(texts: &[String]) -> Vec<(Value, Value, Value)> {
+    let summary = |text: &String| {
+        let event = json(text);
+        (event["seq"].clone(), event["type"].clone(), event["data"]["reason"].clone())
+    };
+    texts.iter().map(summary).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
+    let rig = Setup::channels(ROOMS).start(As::Replay);
+    wait(SHOW).await;
+    let head = usize::try_from(rig.hub.head()).unwrap();
+    let state = vec![
+        (json!(1), json!("connection_created"), Value::Null),
+        (json!(head), json!("disconnected"), json!("recording_ended")),
+    ];
+    let mut late = rig.ws("").await;
+    assert_eq!(summaries(&read(&mut late, 2).await), state);
+    assert!(is_quiet(&mut late));
+    let mut talker = rig.ws("ws").await;
+    assert_eq!(summaries(&read(&mut talker, 3).await)[1..], state);
+    let mut all = rig.ws("?since=0&gifts=delta&raw=1").await;
+    assert_eq!(read(&mut all, head).await.len(), head);
+
+    // A seek starts a new generation for all subscribers; later ones get its state.
+    rig.control.order(livetape_feed::control::ReplayOrder::Seek(Duration::ZERO)).await.unwrap();
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(summaries(&read(&mut late, 1).await)[0].1, "connection_created");
+    let mut new = rig.ws("").await;
+    let again = summaries(&read(&mut new, 1).await);
+    assert_eq!((&again[0].0, &again[0].1), (&json!(head + 1), &json!("connection_created")));
+    rig.end().await;
+}
+
+// `observer=1`: observers neither hold up nor start a replay, and the server never waits for them.
+
+fn tape(session: u32) -> Tape {
+    Tape::from_bytes("test", recording(&session_items(session)))
+}
+
+fn phase(rig: &Rig) -> Option<ReplayPhase> {
+    rig.control.replay().map(|replay| replay.state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_replay_starts_with_a_client_or_play() {
+    for starts_with_play in [true, false] {
+        let mut rig = Rig::start();
+        rig.replay(tape(3), ReplayOptions { wait_clients: 1, speed: Speed::Max, ..ReplayOptions::default() });
+        let mut tab = rig.ws("?observer=1").await;
+        let mut talker = rig.ws("ws?observer=1").await;
+        assert_eq!(json(&read(&mut talker, 1).await[0])["type"], "welcome");
+        wait(Duration::from_secs(20)).await;
+        assert_eq!(phase(&rig), Some(ReplayPhase::Waiting));
+        assert!(is_quiet(&mut tab));
+        if starts_with_play {
+            assert_eq!(rig.http("POST", "/replay/play", "").await.status, 200);
+        } else {
+            drop(rig.ws("").await);
+        }
+        assert_eq!(json(&read(&mut tab, 1).await[0])["type"], "connection_created");
+        rig.control.shut_down();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_speed_max_stalled_observers_are_not_waited_for() {
+    let mut rig = Rig::ring(64);
+    let options = ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() };
+    let _deaf = rig.ws("?observer=1").await;
+    let start = clock::now();
+    rig.replay(tape(2), options);
+    let mut reader = rig.ws("?since=0").await;
+    let log = read_all(&mut reader).await;
+    assert_eq!(log.close, Some((1000, "recording_ended".to_owned())));
+    rig.summary().await;
+    assert!(clock::now() - start < Duration::from_secs(5), "{:?}", clock::now() - start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_are_listed_separately_from_clients() {
+    let rig = Rig::start();
+    let counts = async || {
+        let status = rig.http("GET", "/status", "").await.json();
+        (status["clients"].clone(), status["observers"].clone())
+    };
+    assert_eq!(counts().await, (json!(0), json!(0)));
+    let sockets = [rig.ws("").await, rig.ws("?observer=1").await, rig.ws("ws?observer=1").await];
+    let silent = rig.ws("ws?observer=1&feed=0").await;
+    assert_eq!(counts().await, (json!(1), json!(2)));
+    let connections = rig.http("GET", "/connections", "").await.json();
+    let observers: Vec<&Value> =
+        connections["connections"].as_array().unwrap().iter().map(|it| &it["observer"]).collect();
+    assert_eq!(observers, [false, true, true, true]);
+    assert_eq!(rig.http("GET", "/health", "").await.json()["clients"], 1);
+    let metrics = rig.http("GET", "/metrics", "").await.body;
+    for line in ["livetape_subscribers 1", "livetape_observers 2"] {
+        assert!(metrics.lines().any(|it| it == line), "{line}\n{metrics}");
+    }
+    drop((sockets, silent));
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(counts().await, (json!(0), json!(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_take_slots_like_clients() {
+    let config = Config { subscribers_max: 2, ..Default::default() };
+    let rig = Rig::with(Limits::default(), config);
+    let _two = [rig.ws("?observer=1").await, rig.ws("").await];
+    for query in ["?observer=1", ""] {
+        assert_eq!(read_all(&mut rig.ws(query).await).await.close, Some((4102, "capacity".to_owned())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn observers_skip_gaps() {
+    let rig = Rig::ring(8);
+    rig.hub.publish(&chats(12));
+    let mut tab = rig.ws("?since=s:2&observer=1").await;
+    assert_eq!(read(&mut tab, 1).await, [r#"{"type":"gap","from":3,"to":4}"#]);
+    let answer = rig.http("GET", "/events?observer=1&since=s:13", "").await;
+    assert_eq!((answer.status, answer.code().as_str()), (410, "unknown_position"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_report_their_filter() {
+    let rig = Rig::start();
+    let queries = ["", "?types=gift,chat&gifts=final", "?raw=1", "ws?gifts=delta", "?format=tikfinity"];
+    let mut sockets = Vec::new();
+    for query in queries {
+        sockets.push(rig.ws(query).await);
+    }
+    let connections = rig.http("GET", "/connections", "").await.json();
+    let filters: Vec<_> =
+        connections["connections"].as_array().unwrap().iter().map(|it| &it["filter"]).collect();
+    // In the order of the table of events.
+    assert_eq!(filters, ["", "types=chat,gift&gifts=final", "raw=1", "gifts=delta", "format=tikfinity"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_report_how_far_they_have_read() {
+    let rig = Rig::start();
+    // The first reads nothing, and the second drops all events by its filter.
+    let _sockets = [rig.ws("").await, rig.ws("?types=gift").await, rig.ws("ws/echo").await];
+    let places = async || {
+        wait(Duration::from_millis(1)).await;
+        let connections = rig.http("GET", "/connections", "").await.json();
+        let place = |it: &Value| [it["position"].as_u64(), it["lag"].as_u64()];
+        connections["connections"].as_array().unwrap().iter().map(place).collect::<Vec<_>>()
+    };
+    assert_eq!(places().await, [[Some(0), Some(0)], [Some(0), Some(0)], [None, None]]);
+    let long = vec![chat(&"x".repeat(10_000)); 200];
+    rig.hub.publish(&long);
+    let found = places().await;
+    assert_eq!(found[1..], [[Some(200), Some(0)], [None, None]]);
+    let [Some(position), Some(lag)] = found[0] else { panic!("{found:?}") };
+    assert!(lag > 50 && position + lag == 200, "{found:?}");
 }

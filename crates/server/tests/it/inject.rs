@@ -1,19 +1,25 @@
-//! `/inject` into a replay, and its REST responses.
+//! `/inject` into a replay, while idle and in a live room, and its REST responses.
 
 use std::time::Duration;
 
 use livetape_core::{
+    error::Code,
     event::Id,
-    recording::{Item, What, records},
+    recording::{Item, Reader, What, records},
 };
-use livetape_engine::source::ReplayOptions;
+use livetape_engine::{
+    channels::{ChannelOptions, Record},
+    source::ReplayOptions,
+};
 use livetape_feed::{
     control::{Driver, InjectRequest, Injected, Order, ReplayOrder},
     hub::{Filter, Gifts},
 };
 use serde_json::{Value, json};
 
-use crate::support::{Rig, decode, item, session_items, wait};
+use crate::support::{As, Rig, Setup, decode, item, session_items, wait};
+
+// `/inject` without a replay: while idle, and in a live room.
 
 fn request(json: Value) -> InjectRequest {
     serde_json::from_value(json).unwrap()
@@ -202,4 +208,65 @@ async fn injecting_reports_the_recipients_and_waits_for_clients() {
         assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{query}");
     }
     rig.control.shut_down();
+}
+
+fn chat() -> InjectRequest {
+    request(json!({ "type": "chat", "user": "ann", "comment": "made up" }))
+}
+
+fn made_up(rig: &Rig) -> Vec<Value> {
+    let log = rig.log();
+    log.iter().map(|(_, event)| event.clone()).filter(|event| event["data"]["comment"] == "made up").collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn injecting_works_while_idle() {
+    let rig = Setup::fixture("stays-open").start(As::Serve);
+    rig.at_ms(1).await;
+    let first = rig.control.inject(chat()).await.unwrap();
+    let second = rig.control.inject(chat()).await.unwrap();
+    assert_eq!((first.seqs, second.seqs, second.delivered), (vec![1], vec![2], 1));
+    assert_ne!(first.ids, second.ids);
+    rig.at_ms(2).await;
+    let events = made_up(&rig);
+    assert_eq!((events.len(), &events[0]["username"], &events[0]["replay"]), (2, &json!(""), &json!(false)));
+    assert!(events.iter().all(|event| event["injected"] == true), "{events:?}");
+    assert_eq!(rig.control.status().counts.events["chat"], 2);
+    rig.outlined(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_room_rejects_injection() {
+    let rig = Setup::fixture("stays-open").start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    let refusal = rig.control.inject(chat()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::InjectRefused);
+    rig.at_ms(100).await;
+    assert!(made_up(&rig).is_empty());
+    rig.outlined(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn allowed_injections_are_not_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("live.bin");
+    let record = Some(Record::File(path.clone()));
+    let allow = |options| ChannelOptions { record, allow_inject: true, ..options };
+    let rig = Setup::fixture("stays-open").options(allow).start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    rig.at_ms(5_000).await;
+    let injected = rig.control.inject(chat()).await.unwrap();
+    assert_eq!((injected.seqs.len(), injected.delivered, injected.offset_ms), (1, 1, 5_000));
+    rig.at_ms(5_001).await;
+    let events = made_up(&rig);
+    assert_eq!((events.len(), &events[0]["username"]), (1, &json!("ann")));
+    rig.control.disconnect("ann".into()).await.unwrap();
+    let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
+    let mut frames = 0;
+    while let Some(record) = reader.next().unwrap() {
+        assert!(!record.item.flags.is_injected());
+        frames += u32::from(matches!(record.item.what, What::Frame(_)));
+    }
+    assert!(frames > 0);
+    rig.outlined(10).await;
 }

@@ -1,15 +1,18 @@
-//! `/openapi.json` and `/schema/events.json` match the server.
+//! `/openapi.json` and `/schema/events.json` match the server: addresses, requests, responses and events.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, time::Duration};
 
+use futures_util::SinkExt as _;
 use livetape_core::event::KINDS;
 use livetape_engine::source::{Step, Tape};
 use livetape_feed::hub::Filter;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     schema::Schema,
-    support::{HttpResponse, Rig, decode, repository::repository},
+    support::{As, HttpResponse, ROOMS, Rig, Setup, decode, read_all, repository::repository, wait},
 };
 
 pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
@@ -43,7 +46,7 @@ pub(crate) fn of_type(schema: &Value, kind: &str) -> Value {
     let all = schema["$defs"].as_object().unwrap();
     let is_of = |(_, it): &(&String, &Value)| it["properties"]["type"]["const"] == kind;
     let (name, _) = all.iter().find(is_of).unwrap();
-    let (mut used, mut names) = (serde_json::Map::new(), vec![name.clone()]);
+    let (mut used, mut names) = (Map::new(), vec![name.clone()]);
     while let Some(name) = names.pop() {
         if !used.contains_key(&name) {
             let text = all[&name].to_string();
@@ -373,4 +376,331 @@ fn assert_properties_are_objects(schema: &Value) {
     }
     let values = schema.as_object().into_iter().flat_map(|map| map.values());
     values.chain(schema.as_array().into_iter().flatten()).for_each(assert_properties_are_objects);
+}
+
+// The schemas of request bodies in `/openapi.json` accept exactly what the server accepts.
+
+/// Valid bodies that contain every property of a schema, for each of its variants.
+fn bodies() -> Vec<(&'static str, &'static str, Value)> {
+    let who = json!({ "uniqueId": "ann", "nickname": "Ann", "avatar": "" });
+    let injected = [
+        json!({ "type": "chat", "user": who, "comment": "hi" }),
+        json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": 2, "combo": true, "diamonds": 1, "pictureUrl": "" }),
+        json!({ "type": "like", "user": "ann", "count": 2, "total": 5 }),
+        json!({ "type": "member", "user": "ann", "memberCount": 5 }),
+        json!({ "type": "follow", "user": "ann", "followCount": 5 }),
+        json!({ "type": "share", "user": "ann", "shareCount": 5 }),
+        json!({ "type": "subscribe", "user": "ann", "months": 2 }),
+        json!({ "type": "question", "user": "ann", "question": "?" }),
+        json!({ "type": "emote", "user": "ann", "emoteId": "1", "pictureUrl": "" }),
+        json!({ "type": "envelope", "user": "ann", "diamonds": 5, "people": 2 }),
+        json!({ "type": "battle", "user": "ann", "opponent": "ben", "points": 1, "opponentPoints": 2, "over": true }),
+        json!({ "type": "poll", "user": "ann", "question": "?", "options": ["yes", "no"] }),
+        json!({ "type": "end" }),
+        json!({ "type": "raw", "method": "WebcastChatMessage", "payload": "GgJoaQ==" }),
+        json!({ "type": "room_user", "viewerCount": 5 }),
+    ];
+    let mut bodies = vec![
+        ("PATCH", "/recordings/{name}", json!({ "name": "other" })),
+        ("POST", "/recordings/{name}/cut", json!({ "name": "part", "from": 1, "to": "1h", "scrub": false })),
+        ("POST", "/broadcast", json!({ "message": 1, "room": "a", "metadata": { "team": "red" } })),
+        // With `abort`, the others may not be given.
+        ("POST", "/connections/{id}/close", json!({ "code": 1000, "reason": "bye" })),
+        ("POST", "/connections/{id}/close", json!({ "abort": false })),
+        ("POST", "/connections/close", json!({ "reason": "bye" })),
+        ("POST", "/connections/{id}/messages", json!({ "message": 1 })),
+        ("POST", "/mock", json!({ "scenario": "none" })),
+        ("POST", "/replay/load", json!({ "recording": "none" })),
+        ("POST", "/replay/loop", json!({ "laps": 3, "from": 1, "to": "1h" })),
+        ("POST", "/replay/pause", json!({})),
+        ("POST", "/replay/play", json!({})),
+        ("POST", "/replay/seek", json!({ "offset": "1m30s" })),
+        ("POST", "/replay/speed", json!({ "speed": 2 })),
+        ("POST", "/replay/step", json!({ "count": 1 })),
+        (
+            "POST",
+            "/rooms",
+            json!({ "id": "a", "name": "A", "description": "", "maxConnections": 5, "metadata": {} }),
+        ),
+        ("POST", "/rooms/{id}/messages", json!({ "message": 1 })),
+        ("PUT", "/connections/{id}/metadata", json!({ "team": "red" })),
+    ];
+    bodies.extend(injected.map(|body| ("POST", "/inject", body)));
+    bodies
+}
+
+/// Values at the boundaries of types and ranges, and texts in the forms that the server reads.
+fn values() -> Vec<Value> {
+    let numbers =
+        [0, 1, -1, 123, 999, 1000, 1004, 5000, 65_536, i64::from(i32::MAX), i64::from(i32::MAX) + 1];
+    let texts = [
+        "",
+        " ",
+        "a",
+        " a",
+        "a b",
+        "a/b",
+        ".a",
+        "a\n",
+        "user:ann",
+        "max",
+        "1",
+        "1.5",
+        "-1",
+        "1m30s",
+        "1m 30s ",
+        "00:01:30.5",
+        "1:60",
+        "30s1m",
+        "5ms",
+        "1h5ms",
+        "1.",
+        "null",
+        "GgJoaQ==",
+        "GgJoaQ",
+    ];
+    let mut values = vec![
+        json!(null),
+        json!(true),
+        json!(0.05),
+        json!(1.5),
+        json!(4_294_967_295_u32),
+        json!(4_294_967_296_u64),
+        json!(i64::MIN),
+        json!(i64::MAX),
+        json!(u64::MAX),
+        json!(1e300),
+        json!([]),
+        json!([null]),
+        json!([null, null]),
+        json!(["a", "b"]),
+        json!(["a", "b", "c"]),
+        json!(vec!["a"; 11]),
+        json!({}),
+        json!({ "a": 1 }),
+        json!({ "uniqueId": " " }),
+        json!({ "uniqueId": "ann", "nickname": null }),
+        json!({ "uniqueId": "ann", "a": 1 }),
+    ];
+    values.extend(numbers.map(Value::from));
+    values.extend(texts.map(Value::from));
+    values
+}
+
+/// Parts of messages about two fields that do not go together, which a schema cannot compare.
+const RELATIONS: [&str; 3] = ["is not after its start", "is not another host", "has neither code nor reason"];
+
+/// Returns the body with each of its properties removed or replaced, one at a time, and bodies of other
+/// types.
+fn variations(body: &Value) -> Vec<Value> {
+    let body = body.as_object().unwrap();
+    let with = |key: &str, value: Option<Value>| {
+        let mut changed: Map<String, Value> = body.clone();
+        match value {
+            Some(value) => drop(changed.insert(key.to_owned(), value)),
+            None => drop(changed.remove(key)),
+        }
+        Value::Object(changed)
+    };
+    let mut all = values();
+    all.push(Value::Object(body.clone()));
+    all.push(with("nosuchkey", Some(1.into())));
+    for key in body.keys() {
+        all.push(with(key, None));
+        all.extend(values().into_iter().map(|value| with(key, Some(value))));
+    }
+    all
+}
+
+fn schema(api: &Value, method: &str, path: &str) -> Schema {
+    let content = &api["paths"][path][method.to_lowercase()]["requestBody"]["content"];
+    let mut schema = content["application/json"]["schema"].clone();
+    assert!(schema.is_object(), "{method} {path}");
+    schema["components"] = json!({ "schemas": api["components"]["schemas"] });
+    Schema::new(&schema)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_valid_exactly_if_the_server_accepts_it() {
+    let mut rig = Rig::start();
+    // Orders fail instead of waiting for a source.
+    drop(rig.take_driver());
+    let api = document(&rig, "/openapi.json").await;
+    let mut wrong = Vec::new();
+    for (method, path, body) in bodies() {
+        let schema = schema(&api, method, path);
+        let address = path.replace(['{', '}'], "");
+        for body in variations(&body) {
+            let answer = rig.http(method, &address, &body.to_string()).await;
+            if RELATIONS.iter().any(|part| answer.body.contains(part)) {
+                continue;
+            }
+            let (is_valid, is_accepted) = (schema.check(&body).is_ok(), answer.status != 400);
+            if is_valid != is_accepted {
+                wrong.push(format!(
+                    "{method} {path} {body}: valid {is_valid}, {} {}",
+                    answer.status, answer.body
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Every JSON body is tested above.
+#[tokio::test(start_paused = true)]
+async fn every_request_with_a_body_is_tested() {
+    let api = document(&Rig::start(), "/openapi.json").await;
+    let tested = bodies();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation["requestBody"]["content"].get("application/json").is_some() {
+                let is_it = |it: &(&str, &str, Value)| it.0.eq_ignore_ascii_case(method) && it.1 == path;
+                assert!(tested.iter().any(is_it), "{method} {path}");
+            }
+        }
+    }
+}
+
+// Responses and messages of busy servers match `/openapi.json`.
+
+async fn ask(rooms: &Rig, method: &str, path: &str, body: &str) -> HttpResponse {
+    let mut io = rooms.connector.connect().await.unwrap();
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
+    io.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    io.read_to_end(&mut answer).await.unwrap();
+    HttpResponse::parse(&answer)
+}
+
+/// A user who is live, one who is offline, and injected messages.
+#[tokio::test(start_paused = true)]
+async fn room_responses_match_their_schemas() {
+    let rooms = Setup::channels(ROOMS).start(As::Serve);
+    let api = ask(&rooms, "GET", "/openapi.json", "").await.json();
+    let chat = r#"{"type":"chat","user":"zoe","comment":"hi"}"#;
+    let requests = [
+        (200, "GET", "/test/ann", "/test/{user}", ""),
+        (200, "GET", "/test/offline", "/test/{user}", ""),
+        (400, "POST", "/connect/a%20b", "/connect/{user}", ""),
+        (200, "POST", "/inject", "/inject", chat),
+        (200, "POST", "/connect/ann", "/connect/{user}", ""),
+        (200, "GET", "/status", "/status", ""),
+        (200, "GET", "/status/ann", "/status/{user}", ""),
+        (200, "GET", "/health", "/health", ""),
+        (409, "POST", "/inject", "/inject", chat),
+        (404, "DELETE", "/connect/ben", "/connect/{user}", ""),
+        (200, "DELETE", "/connect/ann", "/connect/{user}", ""),
+        (409, "POST", "/connect/offline", "/connect/{user}", ""),
+    ];
+    for (status, method, path, route, body) in requests {
+        let answer = ask(&rooms, method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        let responses = &api["paths"][route][method.to_lowercase()]["responses"];
+        fits(&api, responses.get(status.to_string()).unwrap_or(&responses["default"]), &answer);
+    }
+    rooms.end().await;
+}
+
+/// Messages in both directions on `/ws` match the document.
+#[tokio::test(start_paused = true)]
+async fn messages_between_clients_match_their_schemas() {
+    let rig = Rig::start();
+    let api = document(&rig, "/openapi.json").await;
+    let of = |name: &str| {
+        let mut schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        schema["components"] = json!({ "schemas": api["components"]["schemas"] });
+        Schema::new(&schema)
+    };
+    let (said, asked) = (of("ServerMessage"), of("ClientMessage"));
+    let mut ann = rig.try_ws("ws?feed=0&client_id=ann").await.unwrap();
+    let mut ben = rig.try_ws("ws?feed=0&client_id=ben").await.unwrap();
+    let messages = [
+        json!({ "type": "join_room", "room_id": "a" }),
+        json!({ "type": "room_message", "room_id": "a", "message": { "x": [1] } }),
+        json!({ "type": "set_metadata", "key": "k", "value": [1] }),
+        json!({ "type": "ping", "timestamp": 5 }),
+        json!({ "type": "leave_room", "room_id": "a" }),
+        json!({ "type": "join_room", "room_id": "user:nobody" }),
+        json!({ "type": "leave_room", "room_id": "none" }),
+    ];
+    for message in messages {
+        asked.check(&message).unwrap();
+        ann.send(Message::text(message.to_string())).await.unwrap();
+    }
+    ann.send(Message::text(r#"{"type":"anything","a":1}"#)).await.unwrap();
+    assert!(asked.check(&json!({ "type": "join_room" })).is_err(), "a room is named");
+    wait(Duration::from_secs(31)).await;
+    drop(ann);
+    wait(Duration::from_secs(1)).await;
+    rig.control.shut_down();
+    let mut seen = BTreeSet::new();
+    for text in read_all(&mut ben).await.texts {
+        let message: Value = serde_json::from_str(&text).unwrap();
+        said.check(&message).unwrap();
+        seen.insert(message["type"].as_str().unwrap().to_owned());
+    }
+    let expected = ["broadcast", "client_disconnected", "system", "welcome"];
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+// What `/schema/events.json` tells generators of code: which schema a type has, and which fields are always
+// there.
+
+/// With a discriminator, a program looks at one schema instead of a hundred.
+#[tokio::test(start_paused = true)]
+async fn each_type_of_message_names_its_only_schema() {
+    let rig = Rig::start();
+    let events = document(&rig, "/schema/events.json").await;
+    let api = document(&rig, "/openapi.json").await;
+    for (message, document, path) in [
+        (&events, &events, "/$defs"),
+        (&api["components"]["schemas"]["Message"], &api, "/components/schemas"),
+    ] {
+        assert_eq!(message["discriminator"]["propertyName"], "type");
+        let mapping = message["discriminator"]["mapping"].as_object().unwrap();
+        let types: BTreeSet<&str> = mapping.keys().map(String::as_str).collect();
+        assert_eq!(types, KINDS.iter().copied().chain(["gap"]).collect());
+        let listed: BTreeSet<&str> =
+            message["oneOf"].as_array().unwrap().iter().map(|it| it["$ref"].as_str().unwrap()).collect();
+        let mapped: BTreeSet<&str> = mapping.values().map(|it| it.as_str().unwrap()).collect();
+        assert_eq!((listed.len(), &listed), (types.len(), &mapped));
+        for (kind, reference) in mapping {
+            let reference = reference.as_str().unwrap();
+            assert!(reference.starts_with(&format!("#{path}/")), "{reference}");
+            let schema = document.pointer(&reference[1..]).unwrap();
+            // An outage of a node also has the type `error`.
+            let parts = schema["anyOf"].as_array().cloned().unwrap_or_else(|| vec![schema.clone()]);
+            for part in parts {
+                let part = part["$ref"].as_str().map_or(&part, |it| document.pointer(&it[1..]).unwrap());
+                assert_eq!(part["properties"]["type"]["const"], **kind);
+            }
+        }
+    }
+}
+
+/// Fields without a value are either absent or `null`, and the schema tells which.
+#[tokio::test(start_paused = true)]
+async fn optional_properties_are_never_null() {
+    fn check(schema: &Value, at: &str) {
+        let required = schema["required"].as_array();
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            let is_required = required.is_some_and(|it| it.iter().any(|it| it == key));
+            let null = json!("null");
+            let types = property["type"].as_array().is_some_and(|it| it.contains(&null));
+            let options =
+                property["anyOf"].as_array().is_some_and(|it| it.contains(&json!({ "type": null })));
+            assert!(is_required || !(types || options), "{at}/{key}: {property}");
+        }
+        for (key, part) in schema.as_object().into_iter().flatten() {
+            check(part, &format!("{at}/{key}"));
+        }
+    }
+    let schema = document(&Rig::start(), "/schema/events.json").await;
+    check(&schema, "");
+    for kind in ["Chat", "Gift", "Like", "Member", "Social", "EmoteChat", "Question", "Subscribe"] {
+        let required = schema["$defs"][format!("{kind}Data")]["required"].as_array().unwrap();
+        assert!(["sender", "user"].iter().all(|key| required.iter().any(|it| it == key)), "{kind}");
+    }
 }

@@ -1,5 +1,5 @@
-//! The task of a socket and the writer of its channel both write to it, without losing, repeating or mixing
-//! up events.
+//! The task of a socket and the writer of its channel both write to it, and the WebSocket library pongs and
+//! close frames: without losing, repeating, mixing up or reordering any.
 
 use std::sync::Arc;
 
@@ -8,9 +8,18 @@ use livetape_core::retry::SplitMix;
 use livetape_feed::hub::CloseReason;
 use livetape_io::clock;
 use tokio::{io::DuplexStream, task::yield_now};
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{
+        Bytes, Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
 
-use crate::support::{Rig, chats, json, seed};
+use crate::support::{Rig, chat, chats, json, read, read_all, seed, seqs};
+
+// The WebSocket library writes pongs and close frames; events bypass it. These tests check the order of
+// events and such frames.
 
 const EVENTS: usize = 3_000;
 const CLIENTS: u64 = 12;
@@ -151,7 +160,65 @@ async fn open_publish_and_close(turns: usize) {
     rig.hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
     let mut socket = opening.await.unwrap().unwrap().0;
     let start = clock::now();
-    let log = crate::support::read_all(&mut socket).await;
+    let log = read_all(&mut socket).await;
     assert_eq!((log.texts.len(), log.close), (1, Some((1011, "user_offline".to_owned()))), "{turns}");
     assert_eq!(clock::now(), start, "{turns}");
+}
+
+/// More events than the pipe and the queue before it can hold.
+const QUEUED: u64 = 400;
+
+fn publish(rig: &Rig) {
+    chats(QUEUED as usize).chunks(10).for_each(|frame| rig.hub.publish(frame));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_during_a_backlog_is_answered_between_whole_events() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    publish(&rig);
+    let mut texts = read(&mut socket, 3).await;
+    for payload in ["a", "b"] {
+        socket.send(Message::Ping(Bytes::from(payload))).await.unwrap();
+    }
+    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    let mut pongs = Vec::new();
+    while let Some(Ok(message)) = socket.next().await {
+        match message {
+            Message::Text(text) => texts.push(text.to_string()),
+            Message::Pong(payload) => pongs.push(payload),
+            _ => {}
+        }
+    }
+    assert_eq!(seqs(&texts), (1..=QUEUED).collect::<Vec<_>>());
+    // At least the newest ping must be answered; older ones need not be.
+    assert_eq!(pongs.last(), Some(&Bytes::from("b")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_during_a_backlog_gets_the_reply_and_nothing_after_it() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    publish(&rig);
+    let mut seen = seqs(&read(&mut socket, 3).await);
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "enough".into() };
+    socket.send(Message::Close(Some(frame))).await.unwrap();
+    let log = read_all(&mut socket).await;
+    seen.extend(log.seqs());
+    assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>());
+    assert_eq!(log.close, Some((1000, "enough".to_owned())));
+    rig.hub.wait_for_nobody().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_every_length_arrive() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    let lengths = [0, 1, 100, 65_000, 65_300, 65_400, 70_000, 300_000];
+    let events: Vec<_> = lengths.iter().map(|length| chat(&"x".repeat(*length))).collect();
+    rig.hub.publish(&events);
+    let texts = read(&mut socket, lengths.len()).await;
+    let whole = texts.iter().map(|text| text.matches('x').count());
+    assert_eq!(whole.collect::<Vec<_>>(), lengths);
+    assert_eq!(seqs(&texts), (1..=lengths.len() as u64).collect::<Vec<_>>());
 }

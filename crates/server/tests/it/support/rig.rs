@@ -1,19 +1,31 @@
-//! livetape in memory under a paused clock: hub, control and server, and the source that a test starts.
+//! livetape in memory under a paused clock: hub, control and server, the source that a test starts, and its
+//! builder; also a server on a port.
 
-use std::time::Duration;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use livetape_core::recording::Item;
 use livetape_engine::{
-    channels::Ended,
-    source::{Replay, ReplayOptions, Summary, Tape},
+    channels::{Channel, ChannelOptions, Ended},
+    source::{
+        Replay, ReplayOptions, Summary, Tape,
+        live::{self, MemoryTransport},
+    },
 };
 use livetape_feed::{
-    control::{Control, Driver, ReplayOrder, ReplayState},
-    hub::{CloseReason, Filter, Hub, Limits, Next},
+    control::{Control, Driver, ReplayOrder, ReplayState, Sources, Token},
+    hub::{CloseReason, Filter, Gifts, Hub, Join, Limits, Next},
 };
-use livetape_io::net::memory;
-use livetape_mock::{Happened, MockTikTok};
-use livetape_server::Config;
+use livetape_io::{
+    clock,
+    net::{Listening, memory},
+};
+use livetape_mock::{Happened, MEMORY_WALL_MS, MockTikTok, Scenario, ScenarioFile};
+use livetape_server::{Config, Server, serve};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
@@ -23,17 +35,15 @@ use tokio::{
 use tokio_tungstenite::{client_async, tungstenite::Error};
 
 use super::{
-    clients::Socket,
-    http::HttpResponse,
+    HttpResponse, Socket,
     log::{json, read_all},
     mock::Mock,
     recording::recording,
-    setup::Setup,
-    timeline::{Timeline, outline},
+    repository::repository,
 };
 
 /// Capacity of each in-memory connection, in bytes.
-pub(crate) const SOCKET_BYTES: usize = 4 * 1024;
+const SOCKET_BYTES: usize = 4 * 1024;
 /// Maximum time of a request and its answer. Longer than any timeout of the server, so that a test fails
 /// instead of hanging.
 const EXCHANGE_MAX: Duration = Duration::from_secs(3600);
@@ -44,13 +54,13 @@ pub(crate) struct Rig {
     pub(crate) control: Control,
     pub(crate) connector: memory::MemoryConnector,
     pub(crate) serving: JoinHandle<()>,
-    pub(super) started: Instant,
+    started: Instant,
     /// Driver of the source, until a source takes it.
-    pub(super) driver: Option<Driver>,
-    pub(super) timeline: Option<Timeline>,
-    pub(super) mock: Option<Mock>,
+    driver: Option<Driver>,
+    timeline: Option<Timeline>,
+    mock: Option<Mock>,
     pub(crate) channel: Option<JoinHandle<Ended>>,
-    pub(super) replay: Option<JoinHandle<Summary>>,
+    replay: Option<JoinHandle<Summary>>,
 }
 
 impl Rig {
@@ -237,5 +247,329 @@ impl Rig {
         self.serving.await.unwrap();
         self.control.channels().ended().await;
         self.channel.unwrap().await.unwrap()
+    }
+}
+
+/// Base URL of the in-memory upstream.
+pub(crate) const UPSTREAM: &str = "http://mock.localhost";
+
+/// Rooms that play everything at once and stay open, and users who cannot be connected to.
+pub(crate) const ROOMS: &str = r#"
+speed = "max"
+end = "stay"
+user = [
+    { name = "ann" }, { name = "ben" }, { name = "cid" }, { name = "dan" }, { name = "eve" },
+    { name = "offline", state = "offline" },
+    { name = "nobody", state = "not_found" },
+    { name = "adult", state = "age_restricted" },
+]
+"#;
+
+/// The command that the server emulates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum As {
+    /// `livetape live USER`
+    Live,
+    /// `livetape serve`
+    Serve,
+    /// `livetape replay short`
+    Replay,
+}
+
+/// Tokens: `t-<user>` opens the room of a user, and so does `t2-ann` for ann. Each has a recording for
+/// `/ws/test`.
+pub(crate) fn tokens() -> Vec<Token> {
+    let token = |secret: &str, user: Option<&str>, recording: Option<&str>| Token {
+        secret: secret.to_owned().into(),
+        client: format!("client of {}", user.unwrap_or("nobody")),
+        user: user.map(str::to_owned),
+        recording: recording.map(str::to_owned),
+    };
+    let demo = Some("demo");
+    let mut tokens = vec![
+        token("t2-ann", Some("@Ann"), demo),
+        token("t-none", None, None),
+        token("t-missing", Some(" "), Some("recordings/missing.bin")),
+        token("t-bad", None, Some("Cargo.toml")),
+    ];
+    for user in ["ann", "ben", "cid", "offline", "nobody", "adult"] {
+        tokens.push(token(&format!("t-{user}"), Some(user), demo));
+    }
+    tokens
+}
+
+/// Returns a short recording in memory: the paused clock does not wait for a thread that reads ahead.
+pub(crate) fn short() -> Tape {
+    Tape::from_bytes("short", std::fs::read(repository().join("recordings/short.bin")).unwrap().into())
+}
+
+impl Mock {
+    /// Returns a transport to the mock, for a live source.
+    pub(crate) fn transport(&self) -> MemoryTransport {
+        let connector = self.connector.clone();
+        MemoryTransport::new(move || {
+            let connector = connector.clone();
+            async move { connector.connect().await }
+        })
+    }
+}
+
+/// Builder for a [`Rig`]: without a source, or with a channel and a mock.
+pub(crate) struct Setup {
+    pub(crate) stream: &'static str,
+    pub(crate) limits: Limits,
+    pub(crate) config: Config,
+    pub(crate) sources: Sources,
+    /// Filter of the subscriber whose events are logged; `None` starts a server instead.
+    pub(crate) filter: Option<Filter>,
+    pub(crate) scenario: ScenarioFile,
+    /// `USER` of `livetape live USER`.
+    pub(crate) user: &'static str,
+    pub(crate) options: ChannelOptions,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let live = live::LiveOptions {
+            upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
+            seed: 7,
+            wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
+            ..live::LiveOptions::new("")
+        };
+        let mut options = ChannelOptions::new(live);
+        options.play.recordings = repository().join("recordings");
+        Self {
+            stream: "s",
+            limits: Limits::default(),
+            config: Config::default(),
+            sources: Sources::default(),
+            filter: None,
+            scenario: Scenario::default().into(),
+            user: "demo",
+            options,
+        }
+    }
+}
+
+impl Setup {
+    /// A scenario of the mock, with one subscriber whose events are logged.
+    pub(crate) fn scenario(scenario: ScenarioFile) -> Self {
+        let filter = Filter { raw: true, gifts: Gifts::Delta, ..Filter::default() };
+        Self { scenario, filter: Some(filter), ..Self::default() }
+    }
+
+    /// Like [`Setup::scenario`], with a file of `fixtures/scenarios`.
+    pub(crate) fn fixture(name: &str) -> Self {
+        Self::scenario(Mock::scenario(&format!("{name}.toml")))
+    }
+
+    /// A main channel `main`, and additional channels for [`tokens`].
+    pub(crate) fn channels(toml: &str) -> Self {
+        let scenario = Scenario::parse(toml).unwrap().into();
+        let sources = Sources { tokens: tokens(), ..Sources::default() };
+        Self { stream: "main", user: "ann", scenario, sources, ..Self::default() }
+    }
+
+    /// Sets the maximum number of live rooms.
+    pub(crate) fn places(self, max_live: usize) -> Self {
+        self.sources(|sources| Sources { max_live, ..sources })
+    }
+
+    pub(crate) fn sources(mut self, change: impl FnOnce(Sources) -> Sources) -> Self {
+        self.sources = change(self.sources);
+        self
+    }
+
+    pub(crate) fn options(mut self, change: impl FnOnce(ChannelOptions) -> ChannelOptions) -> Self {
+        self.options = change(self.options);
+        self
+    }
+
+    pub(crate) fn sign_url(self, sign_url: Option<live::Url>) -> Self {
+        self.options(|options| ChannelOptions {
+            live: live::LiveOptions { sign_url, ..options.live },
+            ..options
+        })
+    }
+
+    /// Starts a server without a source; the test gets the driver.
+    pub(crate) fn idle(self) -> Rig {
+        let hub = Hub::new(self.stream.to_owned(), self.limits);
+        let (control, driver) = Control::with(self.sources).unwrap();
+        let (listener, connector) = memory::listener(SOCKET_BYTES);
+        let started = clock::now();
+        let timeline = self.filter.map(|filter| Timeline::of(&hub, filter, started));
+        let server = Server { hub: hub.clone(), control: control.clone(), config: self.config };
+        // The log is about the source alone: a server would close the hub earlier and send heartbeats.
+        let serving = match &timeline {
+            Some(_) => tokio::spawn(async {}),
+            None => tokio::spawn(serve(listener, server)),
+        };
+        Rig {
+            hub,
+            control,
+            connector,
+            serving,
+            started,
+            driver: Some(driver),
+            timeline,
+            mock: None,
+            channel: None,
+            replay: None,
+        }
+    }
+
+    /// Starts a server with a mock upstream, and creates its channel.
+    pub(crate) fn channel(mut self) -> (Rig, Channel) {
+        let mock = Mock::new(std::mem::replace(&mut self.scenario, Scenario::default().into()));
+        let (transport, options) = (mock.transport(), self.options.clone());
+        let mut rig = self.idle();
+        let driver = rig.take_driver();
+        rig.mock = Some(mock);
+        let channel = Channel::new(rig.hub.clone(), &rig.control, driver, transport, options);
+        (rig, channel)
+    }
+
+    /// Starts a server with a channel and a mock upstream.
+    pub(crate) fn start(mut self, start: As) -> Rig {
+        self.options.ends_with_source = start == As::Live;
+        let user = self.user.to_owned();
+        let (mut rig, channel) = self.channel();
+        rig.channel = Some(tokio::spawn(async move {
+            match start {
+                As::Live => channel.live(user).await,
+                As::Serve => channel.serve().await,
+                As::Replay => channel.replay(short()).await.unwrap(),
+            }
+        }));
+        rig
+    }
+}
+
+/// The log of one subscriber: virtual milliseconds and event.
+struct Timeline {
+    log: Arc<Mutex<Vec<(u64, Value)>>>,
+    /// Returns the time and the reason of the end.
+    reader: JoinHandle<(u64, Next)>,
+}
+
+impl Timeline {
+    pub(crate) fn of(hub: &Hub, filter: Filter, started: Instant) -> Self {
+        let log = Arc::default();
+        let reader = tokio::spawn(read(hub.clone(), filter, started, Arc::clone(&log)));
+        Self { log, reader }
+    }
+
+    fn so_far(&self) -> Vec<(u64, Value)> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until the hub closes.
+    pub(crate) async fn finish(self) -> (Vec<(u64, Value)>, u64, Next) {
+        let (ms, next) = self.reader.await.unwrap();
+        (std::mem::take(&mut self.log.lock().unwrap()), ms, next)
+    }
+}
+
+async fn read(hub: Hub, filter: Filter, started: Instant, log: Arc<Mutex<Vec<(u64, Value)>>>) -> (u64, Next) {
+    let mut subscriber = hub.join(&Join { filter, ..Join::default() }).unwrap();
+    let mut batch: Vec<Bytes> = Vec::new();
+    loop {
+        let next = subscriber.next(&mut batch).await;
+        let ms = u64::try_from(clock::now().duration_since(started).as_millis()).unwrap();
+        let events = batch.drain(..).map(|json| (ms, serde_json::from_slice(&json).unwrap()));
+        log.lock().unwrap().extend(events);
+        if !matches!(next, Next::Events) {
+            return (ms, next);
+        }
+    }
+}
+
+/// Formats a log: one line for each state event, and one line for all other events in between.
+pub(crate) fn outline(log: &[(u64, Value)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut others: Option<(u64, u64, usize, usize)> = None;
+    for (ms, event) in log {
+        let Some(told) = state(event) else {
+            let unknown = usize::from(event["type"] == "unknown" && !event["data"]["fault"].is_null());
+            let (first, _, count, faults) = others.unwrap_or((*ms, *ms, 0, 0));
+            others = Some((first, *ms, count + 1, faults + unknown));
+            continue;
+        };
+        lines.extend(others.take().map(sum_up));
+        lines.push(format!("{ms:>7} ms  {told}"));
+    }
+    lines.extend(others.map(sum_up));
+    lines
+}
+
+fn sum_up((first, last, count, faults): (u64, u64, usize, usize)) -> String {
+    let faulty = if faults == 0 { String::new() } else { format!(", {faults} of them unreadable") };
+    format!("{first:>7} ms  {count} events{faulty}, the last at {last} ms")
+}
+
+fn state(event: &Value) -> Option<String> {
+    let data = &event["data"];
+    Some(match event["type"].as_str()? {
+        "connection_created" => format!("connection_created {}", data["roomId"]),
+        "connection_closed" => {
+            format!("connection_closed {} {} willRetry={}", data["code"], data["reason"], data["willRetry"])
+        }
+        "disconnected" => format!("disconnected {}", data["reason"]),
+        "error" => format!(
+            "error {} attempt={} retrying={} retryAfterMs={} {}",
+            data["code"], data["attempt"], data["retrying"], data["retryAfterMs"], data["message"]
+        ),
+        _ => return None,
+    })
+}
+
+pub(crate) struct Served {
+    pub(crate) hub: Hub,
+    pub(crate) control: Control,
+    pub(crate) driver: Driver,
+    pub(crate) address: SocketAddr,
+    pub(crate) serving: JoinHandle<()>,
+}
+
+impl Served {
+    pub(crate) async fn start(config: Config) -> Self {
+        Self::with("s", Sources::default(), config).await
+    }
+
+    pub(crate) async fn with(stream: &str, sources: Sources, config: Config) -> Self {
+        let listener = Listening::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = listener.addresses()[0];
+        let (control, driver) = Control::with(sources).unwrap();
+        let hub = Hub::new(stream.to_owned(), Limits::default());
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
+        Self { hub, control, driver, address, serving: tokio::spawn(serve(listener, server)) }
+    }
+}
+
+/// A server and its channel, like `livetape serve --upstream <mock>`.
+pub(crate) struct Supervised {
+    pub(crate) control: Control,
+    pub(crate) address: SocketAddr,
+    serving: JoinHandle<()>,
+    channel: JoinHandle<Ended>,
+}
+
+impl Supervised {
+    pub(crate) async fn start(mock: &MockTikTok, sources: Sources) -> Self {
+        let served = Served::with("main", sources, Config::default()).await;
+        let Served { hub, control, driver, address, serving } = served;
+        let upstream = Some(live::Url::parse(&mock.url()).unwrap());
+        let live = live::LiveOptions { upstream, ..live::LiveOptions::new("") };
+        let transport = live::NetTransport::new(&live).unwrap();
+        let channel = Channel::new(hub, &control, driver, transport, ChannelOptions::new(live));
+        Self { control, address, serving, channel: tokio::spawn(channel.serve()) }
+    }
+
+    pub(crate) async fn end(self) -> Ended {
+        self.control.shut_down();
+        let (served, ended, ()) = tokio::join!(self.serving, self.channel, self.control.channels().ended());
+        served.unwrap();
+        ended.unwrap()
     }
 }

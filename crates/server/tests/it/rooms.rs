@@ -1,0 +1,520 @@
+//! Live rooms of the mock: every scenario, recordings as scenarios, REST commands, and everything over real
+//! sockets.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use livetape_core::{
+    error::Code,
+    recording::{Reader, What},
+    wire,
+};
+use livetape_engine::{
+    channels::{Channel, ChannelOptions, Record},
+    source::{self, Tape, live},
+};
+use livetape_feed::{
+    control::{Mode, Refusal, ReplayOrder, SourceState, Sources},
+    hub::{self, Filter, Gifts, Hub, Join, Next},
+};
+use livetape_mock::{Scenario, ScenarioFile, Seen};
+use livetape_server::Config;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::support::{
+    As, Rig, Served, Setup, UPSTREAM, close, demo::over_tcp, json, mock::Mock, read_all, scenarios::names,
+};
+
+// `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code
+// and the exit code.
+
+/// Virtual seconds after which Ctrl-C ends a scenario that continues.
+const SECS_MAX: u64 = 1_200;
+
+/// Scenarios about the sign server run with a sign server.
+async fn play(name: &str) -> Vec<String> {
+    let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
+    Setup::fixture(name).sign_url(sign_url).start(As::Live).outlined(SECS_MAX).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_scenario_gives_the_expected_result() {
+    let mut transcript = String::new();
+    for file in names() {
+        let name = file.trim_end_matches(".toml");
+        transcript += &format!("# {name}\n{}\n\n", play(name).await.join("\n"));
+    }
+    insta::assert_snapshot!(transcript);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_in_the_address_of_the_sign_server_changes_nothing() {
+    let play = async |query: &str| {
+        let sign_url = live::Url::parse(&format!("{UPSTREAM}{query}")).ok();
+        Setup::fixture("sign-500-once").sign_url(sign_url).start(As::Live).outlined(SECS_MAX).await
+    };
+    let expected = play("").await;
+    assert!(expected.iter().any(|line| line.contains("connection_created")), "{expected:?}");
+    for query in ["?key=hunter2", "/?key=hunter2&x=1#top"] {
+        assert_eq!(play(query).await, expected, "{query}");
+    }
+}
+
+// livetape follows a user whose state changes over time.
+
+/// Waits until the user is live. The first connection ends with the LIVE; the second waits for the next one.
+#[tokio::test(start_paused = true)]
+async fn a_source_waits_for_each_live_of_a_user() {
+    let wait = |options: ChannelOptions| {
+        let live = live::LiveOptions { wait_live: Some(live::WAIT_LIVE_MIN), ..options.live };
+        ChannelOptions { live, ..options }
+    };
+    let rig = Setup::fixture("goes-live").options(wait).start(As::Serve);
+    for ms in [0, 95_000] {
+        rig.at_ms(ms).await;
+        let refusal = rig.control.connect("demo".into()).await.unwrap_err();
+        assert!(refusal.problem.code == Code::UserOffline && refusal.retrying, "{refusal:?}");
+    }
+    insta::assert_snapshot!(rig.outlined(150).await.join("\n"));
+}
+
+// A recording as a scenario: connections behave as they did when it was recorded.
+
+/// Outlines the events, without random times.
+fn outline(lines: &[String]) -> Vec<String> {
+    let words = |line: &String| {
+        let told = line.split_once("ms  ").unwrap().1;
+        let count = if told.starts_with("error") { 4 } else { 2 };
+        Vec::from_iter(told.split(' ').take(count)).join(" ")
+    };
+    lines.iter().map(words).collect()
+}
+
+async fn check(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
+    let record = Some(Record::File(file.clone()));
+    let setup = Setup::fixture(name).sign_url(sign_url.clone());
+    let first = setup
+        .options(|options| ChannelOptions { record, ..options })
+        .start(As::Live)
+        .outlined(SECS_MAX)
+        .await;
+
+    let input = File::open(&file).unwrap();
+    let made = Scenario::of_recording(input, "show.bin").unwrap();
+    let path = folder.path().join("show.toml");
+    std::fs::write(&path, made.to_string()).unwrap();
+    let setting = ScenarioFile::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}\n{made}"));
+    assert_eq!(setting.scenario, made.scenario, "{name}: the file says the same");
+    let again = Setup::scenario(setting).sign_url(sign_url).start(As::Live).outlined(SECS_MAX).await;
+    assert_eq!(outline(&again), outline(&first), "{name}:\n{made}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recorded_scenarios_are_replayed_identically() {
+    for name in [
+        "rate-limited-twice",
+        "rate-limited-http-date",
+        "not-found-once",
+        "sign-500-once",
+        "sign-503-twice",
+        "sign-500-then-429",
+        "handshake-blocked-once",
+        "close-4404",
+        "drop",
+        "stream-ended",
+    ] {
+        check(name).await;
+    }
+}
+
+// Record → mock → live → record: the mock plays exactly the recorded frames.
+
+/// Returns the received `msg` frames of each connection, in order.
+fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
+    let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
+    let mut frames = BTreeMap::<u32, Vec<Bytes>>::new();
+    while let Some(record) = reader.next().unwrap() {
+        let What::Frame(frame) = record.item.what else { continue };
+        let is_message = || wire::read_push(&frame.bytes, &mut Vec::new()).payload_type == "msg";
+        if !record.item.flags.is_sent() && is_message() {
+            frames.entry(record.item.conn).or_default().push(frame.bytes);
+        }
+    }
+    assert!(reader.report().is_whole() && reader.report().sealed);
+    frames
+}
+
+/// Plays `setting` and records it.
+async fn record(setting: ScenarioFile, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
+    let record = Some(Record::File(path.to_owned()));
+    let record = |options| ChannelOptions { record, ..options };
+    Setup::scenario(setting).options(record).start(As::Live).outlined(1_200).await;
+    frames(path)
+}
+
+fn played(path: &Path) -> ScenarioFile {
+    let text = format!("recording = {:?}\n", path.display().to_string());
+    Scenario::parse(&text).unwrap().into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn recording_a_replay_gives_the_same_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["stream-ended", "close-4404", "drop-mid-frame"] {
+        let first_path = folder.path().join(format!("{name}-1.bin"));
+        let first = record(Mock::scenario(&format!("{name}.toml")), &first_path).await;
+        let second = record(played(&first_path), &folder.path().join(format!("{name}-2.bin"))).await;
+        let sizes = |frames: &BTreeMap<u32, Vec<Bytes>>| frames.values().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&first), sizes(&second), "{name}");
+        assert!(first == second, "{name}: other bytes");
+        assert!(sizes(&first).iter().sum::<usize>() > 100, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("first.bin");
+    let record = |options| ChannelOptions { record: Some(Record::File(path.clone())), ..options };
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    rig.control.connect("ben".into()).await.unwrap();
+    rig.outlined(5).await;
+    let info = livetape_tools::info::info(File::open(&path).unwrap()).unwrap();
+    let users: Vec<_> = info.connections.iter().map(|connection| connection.user.as_str()).collect();
+    assert_eq!((users, info.sealed), (vec!["ann"], true));
+
+    // An existing file is never overwritten, and this is checked before any request.
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
+    let refusal = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::OutputExists);
+    assert!(!refusal.problem.message.contains('/'), "a client is not told where it is: {refusal:?}");
+    rig.at_ms(1_000).await;
+    assert!(rig.mock().received().is_empty(), "{:?}", rig.mock().received());
+    rig.outlined(5).await;
+}
+
+// REST commands: connect, replace, disconnect and test.
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_connected_replaced_and_disconnected() {
+    let rig = Setup::fixture("stays-open").start(As::Serve);
+    assert_eq!(rig.control.status().state, SourceState::Idle);
+    let status = rig.control.connect("@Ann".into()).await.unwrap();
+    assert_eq!((status.state, status.username.as_deref()), (SourceState::Connected, Some("Ann")));
+    // Connecting to the same user again changes nothing.
+    assert_eq!(
+        rig.control.connect("https://www.tiktok.com/@ann/live".into()).await.unwrap().username,
+        status.username
+    );
+    let status = rig.control.connect("ben".into()).await.unwrap();
+    assert_eq!(status.username.as_deref(), Some("ben"));
+    let refusal = rig.control.disconnect("ann".into()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::NotFound);
+    let status = rig.control.disconnect("@BEN".into()).await.unwrap();
+    assert_eq!((status.state, status.username), (SourceState::Idle, None));
+    rig.at_ms(10_000).await;
+    let kinds: Vec<String> = rig
+        .outline()
+        .iter()
+        .filter_map(|line| line.split(" ms  ").nth(1).map(str::to_owned))
+        .filter(|line| line.starts_with("dis") || line.starts_with("connection_created"))
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .filter(|line| line.starts_with("disconnected"))
+        .collect();
+    assert_eq!(kinds, ["disconnected \"replaced\"", "disconnected \"deleted\""]);
+    assert_ne!(rig.control.status().state, SourceState::Connected);
+    rig.outlined(20).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_failure_is_returned_and_sockets_stay_open() {
+    let rig = Setup::fixture("rate-limited-twice").start(As::Serve);
+    let Refusal { problem, retrying, retry_after } = rig.control.connect("demo".into()).await.unwrap_err();
+    assert_eq!((problem.code, retrying), (Code::RateLimited, true));
+    assert!(retry_after.is_some_and(|wait| wait.as_secs() >= 2), "{retry_after:?}");
+    // While it retries, another request gets the same answer; a request for another user causes no lookup.
+    assert!(rig.control.connect("demo".into()).await.unwrap_err().retrying);
+    let other = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!((other.problem.code, other.retrying), (Code::RateLimited, false));
+    let check = rig.control.test("ann".into()).await.unwrap();
+    assert_eq!((check.can_connect, check.code), (false, Some(Code::RateLimited)));
+    rig.at_ms(6_000).await;
+    assert_eq!(rig.control.status().state, SourceState::Connected);
+    assert_eq!(rig.control.connect("demo".into()).await.unwrap().attempt, 3);
+    rig.outlined(10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_serve_a_final_failure_disconnects_and_closes_nothing() {
+    let rig = Setup::fixture("offline").start(As::Serve);
+    let refusal = rig.control.connect("demo".into()).await.unwrap_err();
+    assert_eq!((refusal.problem.code, refusal.retrying), (Code::UserOffline, false));
+    rig.at_ms(100).await;
+    assert!(rig.outline().last().unwrap().ends_with("disconnected \"user_offline\""), "{:?}", rig.outline());
+    assert_eq!(rig.hub.subscriber_count(), 1);
+    assert!(rig.outlined(1).await.last().unwrap().contains("closed 1001"));
+}
+
+fn held(scenario_name: &str) -> Rig {
+    let hold = |options| ChannelOptions { wait_clients: 2, ..options };
+    Setup::fixture(scenario_name).options(hold).start(As::Live)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_is_made_before_enough_subscribers_joined() {
+    let rig = held("offline");
+    rig.at_ms(60_000).await;
+    assert!(rig.mock().received().is_empty() && rig.outline().is_empty(), "{:?}", rig.mock().received());
+    let status = rig.control.status();
+    assert_eq!((status.mode, status.username.as_deref()), (Mode::Live, Some("demo")));
+    let _observer = rig.hub.join(&Join { reader: hub::Reader::Observer, ..Join::default() }).unwrap();
+    rig.at_ms(61_000).await;
+    assert!(rig.mock().received().is_empty(), "observers do not count");
+    let mut second = rig.hub.join(&Join::default()).unwrap();
+    let mut batch = Vec::new();
+    assert_eq!(second.next(&mut batch).await, Next::Events);
+    assert!(batch[0].starts_with(br#"{"type":"error""#), "{batch:?}");
+    drop(second);
+    let lines = rig.outlined(120).await;
+    assert!(lines.last().unwrap().contains("closed 1011 user_offline, exit 1"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_are_processed_while_waiting_for_subscribers() {
+    let rig = held("stays-open");
+    rig.at_ms(1_000).await;
+    let problem = rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap_err();
+    assert_eq!(problem.code, Code::RoomRunning);
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
+    assert_eq!(rig.control.disconnect("demo".into()).await.unwrap().mode, Mode::Idle);
+    rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap();
+    rig.outlined(2).await;
+
+    let rig = held("stays-open");
+    rig.at_ms(1_000).await;
+    let status = rig.control.connect("demo".into()).await.unwrap();
+    assert_eq!(status.state, SourceState::Connected, "who asks for it does not wait");
+    rig.outlined(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_report_the_reason_without_connecting() {
+    for (name, code, exists, live) in [
+        ("stays-open", None, Some(true), Some(true)),
+        ("offline", Some(Code::UserOffline), Some(true), Some(false)),
+        ("not-found", Some(Code::UserNotFound), Some(false), Some(false)),
+        ("age-restricted", Some(Code::AgeRestricted), Some(true), None),
+        ("captcha", Some(Code::Blocked), None, None),
+    ] {
+        let rig = Setup::fixture(name).start(As::Serve);
+        let check = rig.control.test("demo".into()).await.unwrap();
+        assert_eq!((check.code, check.exists, check.can_connect), (code, exists, code.is_none()), "{name}");
+        if live.is_some() {
+            assert_eq!(check.live, live, "{name}");
+        }
+        assert_eq!(rig.control.status().state, SourceState::Idle, "{name}");
+        rig.outlined(1).await;
+    }
+    let rig = Setup::fixture("stays-open").start(As::Serve);
+    for bad in ["", " ", "../etc", "a b"] {
+        assert_eq!(rig.control.test(bad.into()).await.unwrap().code, Some(Code::InvalidUsername), "{bad}");
+        assert_eq!(rig.control.connect(bad.into()).await.unwrap_err().problem.code, Code::InvalidUsername);
+    }
+    rig.outlined(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_makes_room_for_a_live_user_when_its_own_is_disconnected() {
+    let rig = Setup::fixture("stays-open").start(As::Replay);
+    rig.at_ms(2_000).await;
+    let refusal = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!((refusal.problem.code, refusal.problem.code.http_status()), (Code::ReplayRunning, 409));
+    // `/test` still reports whether a user can be connected.
+    assert!(rig.control.test("ann".into()).await.unwrap().can_connect);
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
+    let user = rig.control.status().username.unwrap();
+    assert_eq!(rig.control.disconnect(user).await.unwrap().state, SourceState::Idle);
+    assert_eq!(rig.control.replay(), None);
+    let refusal = rig.control.order(ReplayOrder::Play).await.unwrap_err();
+    assert_eq!(refusal.code, Code::NoReplay);
+    let status = rig.control.connect("ann".into()).await.unwrap();
+    assert_eq!((status.source, status.state), (Some("live"), SourceState::Connected));
+    rig.at_ms(2_010).await;
+    let log = rig.log();
+    let state =
+        |event: &&Value| ["connection_created", "disconnected"].iter().any(|kind| event["type"] == *kind);
+    let states: Vec<_> = log
+        .iter()
+        .map(|(_, event)| event)
+        .filter(state)
+        .map(|event| {
+            (event["type"].as_str().unwrap(), event["username"].as_str().unwrap(), event["replay"] == true)
+        })
+        .collect();
+    let expected = [
+        ("connection_created", "sage_jaguar8227", true),
+        ("disconnected", "sage_jaguar8227", true),
+        ("connection_created", "ann", false),
+    ];
+    assert_eq!(states, expected);
+    rig.outlined(3).await;
+}
+
+// Numbers that subscribers with a filter miss.
+
+type Events = Arc<Mutex<BTreeMap<u64, Value>>>;
+
+/// Reads all events that a filter passes.
+fn read(hub: &Hub, gifts: Gifts) -> Events {
+    let filter = Filter { raw: true, gifts, ..Filter::default() };
+    let mut subscriber = hub.join(&Join { filter, ..Join::default() }).unwrap();
+    let events = Events::default();
+    let read = Arc::clone(&events);
+    tokio::spawn(async move {
+        let mut batch = Vec::new();
+        while let Next::Events = subscriber.next(&mut batch).await {
+            for line in batch.drain(..) {
+                let event: Value = serde_json::from_slice(&line).unwrap();
+                events.lock().unwrap().insert(event["seq"].as_u64().unwrap(), event);
+            }
+        }
+    });
+    read
+}
+
+/// The second connection joins in the middle of a streak, and the third plays the recording from its start:
+/// it repeats totals that the second one missed, but which are lower than what it saw.
+const RESTARTED: &str = r#"
+seed = 1
+speed = 4
+after = "again"
+
+[[fault]]
+at = "socket"
+kind = "drop"
+attempt = 1
+after_ms = 96000
+
+[[fault]]
+at = "socket"
+kind = "drop"
+attempt = 2
+after_ms = 401000
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn each_missing_number_is_of_an_event_that_the_filter_hides() {
+    let mut setup = Setup::scenario(Scenario::parse(RESTARTED).unwrap().into());
+    setup.filter = None;
+    let rig = setup.start(As::Live);
+    let (raw, delta) = (read(&rig.hub, Gifts::Raw), read(&rig.hub, Gifts::Delta));
+    rig.at_ms(190_000).await;
+    assert_eq!(rig.upgrades(), 3);
+    let (raw, delta) = (raw.lock().unwrap().clone(), delta.lock().unwrap().clone());
+    let gift = |event: &Value| {
+        let data = &event["data"];
+        let of = ["repeatDelta", "isFinal", "inferred"].map(|name| data[name].clone());
+        (event["type"].as_str().unwrap().to_owned(), of)
+    };
+    let hidden = |from: &BTreeMap<u64, Value>, by: &BTreeMap<u64, Value>| {
+        by.iter().filter(|(seq, _)| !from.contains_key(seq)).map(|(_, event)| gift(event)).collect::<Vec<_>>()
+    };
+    let (by_delta, by_raw) = (hidden(&delta, &raw), hidden(&raw, &delta));
+    // Between them, the two see every number.
+    let last = *raw.keys().chain(delta.keys()).max().unwrap();
+    assert!((1..=last).all(|seq| raw.contains_key(&seq) || delta.contains_key(&seq)));
+    let adds_nothing = ("gift".to_owned(), [json!(0), json!(false), Value::Null]);
+    assert!(by_delta.len() >= 2 && by_delta.iter().all(|it| *it == adds_nothing), "{by_delta:?}");
+    let inferred_final = ("gift".to_owned(), [json!(0), json!(true), json!(true)]);
+    assert!(!by_raw.is_empty() && by_raw.iter().all(|it| *it == inferred_final), "{by_raw:?}");
+}
+
+// Everything over real sockets: mock → live → two subscribers, recorded, then replayed to a third one. Apart
+// from its source, the replay is the same as the room.
+
+/// Reads to the close; returns the events and the code.
+fn subscribe(server: &Served) -> JoinHandle<(Vec<Value>, u16)> {
+    let url = format!("ws://{}/?raw=1", server.address);
+    tokio::spawn(async move {
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let log = read_all(&mut socket).await;
+        (log.texts.iter().map(|text| json(text)).collect(), close(&log).0)
+    })
+}
+
+fn options(live: live::LiveOptions, record: Option<Record>) -> ChannelOptions {
+    ChannelOptions { ends_with_source: true, record, ..ChannelOptions::new(live) }
+}
+
+#[tokio::test]
+async fn a_room_and_its_recording_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let scenario = "speed = \"max\"\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 1\ntimes = 1\n";
+    let mock = over_tcp(scenario).await;
+
+    let server = Served::with("same", Sources::default(), Config::default()).await;
+    let (first, second) = (subscribe(&server), subscribe(&server));
+    let Served { hub, control, driver, serving, .. } = server;
+    hub.wait_for_subscribers(2).await;
+    let upstream = live::Url::parse(&mock.url()).unwrap();
+    let live = live::LiveOptions { upstream: Some(upstream), ..live::LiveOptions::new("demo") };
+    let transport = live::NetTransport::new(&live).unwrap();
+    let options_live = options(live, Some(Record::File(file.clone())));
+    let ended = Channel::new(hub, &control, driver, transport, options_live).live("demo".into()).await;
+    assert_eq!(ended.exit_code(), Ok(0), "{ended:?}");
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    control.shut_down();
+    serving.await.unwrap();
+    assert_eq!(first, second);
+    assert_eq!(first.1, 1000);
+    mock.expect(Seen::Ack, 150..);
+    // The rate-limited lookup, the one a second later, and the one after the end.
+    mock.expect(Seen::request("/api-live/user/room/"), 3);
+    mock.verify();
+
+    let server = Served::with("same", Sources::default(), Config::default()).await;
+    let third = subscribe(&server);
+    let Served { hub, control, driver, serving, .. } = server;
+    hub.wait_for_subscribers(1).await;
+    let play = source::ReplayOptions {
+        speed: livetape_core::pace::Speed::Max,
+        exit_when_done: true,
+        ..source::ReplayOptions::default()
+    };
+    let idle = ChannelOptions { play, ..options(live::LiveOptions::new(""), None) };
+    let transport = live::NetTransport::new(&idle.live).unwrap();
+    let channel = Channel::new(hub, &control, driver, transport, idle);
+    let tape = Tape::find(file.to_str().unwrap()).unwrap();
+    channel.replay(tape).await.unwrap();
+    let (mut replayed, code) = third.await.unwrap();
+    control.shut_down();
+    serving.await.unwrap();
+    assert_eq!(code, 1000);
+
+    for event in &mut replayed {
+        assert_eq!(event["replay"], true);
+        event["replay"] = false.into();
+        if event["data"]["source"] == "replay" {
+            event["data"]["source"] = "live".into();
+        }
+        if event["data"]["reason"] == "recording_ended" {
+            event["data"]["reason"] = "stream_ended".into();
+        }
+    }
+    assert!(first.0.len() > 800, "{} events", first.0.len());
+    for (number, (live, replayed)) in first.0.iter().zip(&replayed).enumerate() {
+        assert_eq!(live, replayed, "event {number}");
+    }
+    assert_eq!(first.0.len(), replayed.len());
+}

@@ -1,0 +1,429 @@
+//! `/ws` and `/ws/echo`: messages between clients, the feed alongside, their order, and the end of sockets.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use livetape_core::retry::SplitMix;
+use livetape_feed::hub::CloseReason;
+use livetape_io::clock;
+use livetape_server::{Config, Limits, lobby};
+use serde_json::{Value, json};
+use tokio::task::yield_now;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{Rig, Socket, chat, chats, is_quiet, json, read, read_all, seed, seqs, wait};
+
+/// Connects a client called `name`, without the feed, and reads its welcome.
+pub(crate) async fn client(rig: &Rig, name: &str) -> Socket {
+    let mut socket = rig.ws(&format!("ws?feed=0&client_id={name}")).await;
+    assert_eq!(next(&mut socket).await["type"], "welcome");
+    socket
+}
+
+/// Returns the next message.
+pub(crate) async fn next(socket: &mut Socket) -> Value {
+    json(&read(socket, 1).await[0])
+}
+
+/// Returns the next message, skipping those about clients that connect and disconnect.
+pub(crate) async fn next_said(socket: &mut Socket) -> Value {
+    loop {
+        let message = next(socket).await;
+        if !["client_connected", "client_disconnected"].contains(&message["type"].as_str().unwrap()) {
+            return message;
+        }
+    }
+}
+
+pub(crate) fn with_lobby(lobby: lobby::Limits) -> Rig {
+    Rig::with(livetape_feed::hub::Limits::default(), Config { lobby, ..Config::default() })
+}
+
+// The feed on `/ws`, alongside client messages. Joining and leaving its user's room turns it on and off.
+
+fn join(room: &str) -> Message {
+    json!({"type": "join_room", "room_id": room}).to_string().into()
+}
+
+fn leave(room: &str) -> Message {
+    json!({"type": "leave_room", "room_id": room}).to_string().into()
+}
+
+fn show(rig: &Rig) {
+    rig.driver().update_status(|status| status.username = Some("ann".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ws_offers_the_feed_with_the_same_queries() {
+    let rig = Rig::start();
+    rig.hub.publish(&chats(600));
+    let mut all = rig.ws("ws?since=0&types=chat").await;
+    assert_eq!(next(&mut all).await["feed"], true);
+    assert_eq!(seqs(&read(&mut all, 600).await), (1..=600).collect::<Vec<_>>());
+    let mut some = rig.ws("ws?since=s:598").await;
+    next(&mut some).await;
+    assert_eq!(seqs(&read(&mut some, 2).await), [599, 600]);
+    let log = read_all(&mut rig.ws("ws?since=t:1").await).await;
+    assert_eq!(log.close, Some((4001, "unknown_position".to_owned())));
+    assert_eq!(log.texts.len(), 1, "an error that says why");
+    rig.hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+    assert_eq!(read_all(&mut some).await.close, Some((1000, "recording_ended".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn joining_and_leaving_the_users_room_turns_the_feed_on_and_off() {
+    let rig = Rig::start();
+    show(&rig);
+    let mut socket = client(&rig, "bob").await;
+    rig.hub.publish(&[chat("unheard")]);
+    socket.send(join("user:ann")).await.unwrap();
+    assert_eq!(next(&mut socket).await["type"], "room_joined");
+    rig.hub.publish(&[chat("heard")]);
+    assert_eq!(next(&mut socket).await["seq"], 2);
+    socket.send(leave("user:ann")).await.unwrap();
+    assert_eq!(next(&mut socket).await["type"], "room_left");
+    rig.hub.publish(&[chat("unheard")]);
+    assert_eq!(rig.hub.subscriber_count(), 0);
+    socket.send(leave("user:ann")).await.unwrap();
+    assert_eq!(next(&mut socket).await["code"], "not_in_room");
+    assert!(is_quiet(&mut socket));
+}
+
+#[tokio::test(start_paused = true)]
+async fn current_users_are_rooms() {
+    let rig = Rig::start();
+    let mut before = rig.ws("ws?client_id=before").await;
+    assert_eq!(next(&mut before).await["rooms"], json!([]));
+    show(&rig);
+    let mut after = rig.ws("ws?client_id=after").await;
+    assert_eq!(next(&mut after).await["rooms"], json!(["user:ann"]));
+    let _reader = rig.ws("").await;
+    let room = rig.http("GET", "/rooms/user:ann", "").await.json();
+    assert_eq!((&room["readOnly"], &room["connectionsCount"]), (&json!(true), &json!(3)));
+    after.send(b"\0".to_vec().into()).await.unwrap();
+    assert_eq!(next_said(&mut after).await["code"], "read_only_room");
+    rig.driver().forget_user();
+    assert_eq!(rig.http("GET", "/rooms/user:ann", "").await.code(), "unknown_room");
+    rig.hub.publish(&[chat("of the next user")]);
+    assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_of_the_feed_is_closed_here_too() {
+    let rig = Rig::ring(128);
+    let mut slow = rig.ws("ws").await;
+    for frame in chats(400).chunks(4) {
+        rig.hub.publish(frame);
+        wait(Duration::from_millis(1)).await;
+    }
+    assert_eq!(read_all(&mut slow).await.close, Some((4101, "slow_consumer".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_turns_the_feed_of_a_client_on_and_off() {
+    let rig = Rig::start();
+    show(&rig);
+    let mut ann = rig.ws("ws?client_id=ann&feed=0").await;
+    assert_eq!(next(&mut ann).await["type"], "welcome");
+    let room = "/connections/ann/rooms/user:ann";
+    assert_eq!(rig.http("PUT", room, "").await.json()["rooms"], json!(["user:ann"]));
+    assert_eq!(next(&mut ann).await["type"], "room_joined");
+    rig.hub.publish(&[chat("on")]);
+    assert_eq!(next(&mut ann).await["data"]["comment"], "on");
+    assert_eq!(rig.http("DELETE", room, "").await.json()["rooms"], json!([]));
+    let left = next(&mut ann).await;
+    assert_eq!((&left["type"], &left["reason"]), (&json!("room_left"), &json!("removed")));
+    assert_eq!(rig.http("DELETE", room, "").await.code(), "not_in_room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_changes_no_rooms_of_connections_without_messages() {
+    let rig = Rig::start();
+    let _feed = rig.ws("").await;
+    let id = rig.http("GET", "/connections", "").await.json()["connections"][0]["id"].clone();
+    let id = id.as_str().unwrap();
+    for (method, path, body) in
+        [("POST", "messages", r#"{"message":1}"#), ("PUT", "rooms/a", ""), ("DELETE", "rooms/a", "")]
+    {
+        let answer = rig.http(method, &format!("/connections/{id}/{path}"), body).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{method} {path}");
+    }
+    assert_eq!(rig.http("GET", "/rooms", "").await.json()["rooms"], json!([]));
+}
+
+// Messages are written by the sender, by message writers and by the socket's task, without losing, repeating
+// or reordering any.
+
+/// Number of readers: more than the sender writes to by itself.
+const READERS: u64 = 8;
+const MESSAGES: u64 = 1_000;
+
+/// Reads all messages, with pauses until the pipe is full, and pings to get answers in between.
+async fn read_slowly(mut socket: Socket, mut random: SplitMix) {
+    let mut pongs = 0;
+    for number in 0..MESSAGES {
+        match random.up_to(99) {
+            0..10 => {
+                for _ in 0..random.up_to(200) {
+                    yield_now().await;
+                }
+            }
+            10..15 => {
+                socket.send(r#"{"type":"ping"}"#.into()).await.unwrap();
+                pongs += 1;
+            }
+            _ => {}
+        }
+        let message = loop {
+            let message = next(&mut socket).await;
+            match message["type"].as_str().unwrap() {
+                "broadcast" => break message,
+                "pong" => pongs -= 1,
+                _ => {}
+            }
+        };
+        assert_eq!(message["message"], number);
+    }
+    while pongs > 0 {
+        pongs -= i32::from(next_said(&mut socket).await["type"] == "pong");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_reader_gets_every_message_once_in_order() {
+    let seed = seed();
+    let lobby = lobby::Limits { messages_per_second: 10_000, ..lobby::Limits::default() };
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), Config { lobby, ..Config::default() });
+    let mut readers = Vec::new();
+    for number in 0..READERS {
+        // Some also read events, so that the channel's writer takes part.
+        let name = format!("reader{number}");
+        let socket = match number % 2 {
+            0 => client(&rig, &name).await,
+            _ => rig.ws(&format!("ws?client_id={name}")).await,
+        };
+        readers.push(tokio::spawn(read_slowly(socket, SplitMix(seed ^ number))));
+    }
+    let mut talker = client(&rig, "talker").await;
+    for number in 0..MESSAGES {
+        talker.send(number.to_string().into()).await.unwrap();
+        assert_eq!(next_said(&mut talker).await["type"], "echo");
+        if number % 3 == 0 {
+            rig.hub.publish_paced(&chats(1)).await;
+        }
+    }
+    for reader in readers {
+        reader.await.unwrap();
+    }
+}
+
+// The end of sockets: by the client, by request, and with the server.
+
+fn texts(log: &crate::support::Log) -> Vec<String> {
+    let kind = |text: &String| json(text)["type"].as_str().unwrap().to_owned();
+    log.texts.iter().map(kind).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_is_announced_before_1001() {
+    let rig = Rig::start();
+    let mut talker = client(&rig, "ann").await;
+    let mut reader = rig.ws("ws?client_id=bob").await;
+    let mut echo = rig.ws("ws/echo").await;
+    rig.hub.publish(&chats(300));
+    rig.control.shut_down();
+    let gone = Some((1001, "shutting_down".to_owned()));
+    let log = read_all(&mut talker).await;
+    assert_eq!((texts(&log), &log.close), (vec!["client_connected".to_owned(), "system".to_owned()], &gone));
+    assert_eq!(json(&log.texts[1])["event"], "shutdown");
+    let log = read_all(&mut reader).await;
+    assert_eq!((texts(&log).iter().filter(|kind| *kind == "chat").count(), &log.close), (300, &gone));
+    assert!(texts(&log).contains(&"system".to_owned()));
+    assert_eq!(read_all(&mut echo).await.close, gone);
+    rig.serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_closes_with_code_and_reason_after_earlier_messages() {
+    let rig = Rig::start();
+    for (path, code) in [("ws?feed=0", 4000), ("", 1000), ("ws/echo", 3999)] {
+        let mut socket = rig.ws(path).await;
+        let all = rig.http("GET", "/connections", "").await.json();
+        let [connection] = &all["connections"].as_array().unwrap()[..] else { panic!("{all}") };
+        assert_eq!(connection["path"], format!("/{}", path.trim_end_matches("?feed=0")));
+        let id = connection["id"].as_str().unwrap();
+        let order = format!(r#"{{"code":{code},"reason":"enough"}}"#);
+        assert_eq!(rig.http("POST", &format!("/connections/{id}/close"), &order).await.status, 200);
+        assert_eq!(read_all(&mut socket).await.close, Some((code, "enough".to_owned())), "{path}");
+        wait(Duration::from_millis(1)).await;
+        assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_closes_after_the_events_before() {
+    let rig = Rig::start();
+    for path in ["", "ws", "?types=chat"] {
+        let mut socket = rig.ws(path).await;
+        // More than the buffers of the connection take.
+        rig.hub.publish(&chats(1_000));
+        let closed = rig.http("POST", "/connections/close", r#"{"code":1011,"reason":"enough"}"#).await;
+        assert_eq!(closed.status, 200);
+        let log = read_all(&mut socket).await;
+        assert_eq!(texts(&log).iter().filter(|kind| *kind == "chat").count(), 1_000, "{path}");
+        assert_eq!(log.close, Some((1011, "enough".to_owned())), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_closes_all_connections_but_observers() {
+    let rig = Rig::start();
+    for (order, expected) in [
+        (r#"{"code":1011,"reason":"all"}"#, Some((1011, "all".to_owned()))),
+        ("", Some((1000, String::new()))),
+        (r#"{"abort":true}"#, None),
+    ] {
+        let mut clients = [rig.ws("").await, rig.ws("ws").await, rig.ws("ws/echo").await];
+        let mut observer = rig.ws("?observer=1").await;
+        let answer = rig.http("POST", "/connections/close", order).await;
+        assert_eq!(answer.status, 200, "{order}");
+        assert_eq!(answer.json()["connections"].as_array().unwrap().len(), clients.len(), "{order}");
+        for client in &mut clients {
+            assert_eq!(read_all(client).await.close, expected, "{order}");
+        }
+        wait(Duration::from_millis(1)).await;
+        let left = rig.http("GET", "/connections", "").await.json();
+        assert_eq!(left["connections"].as_array().unwrap().len(), 1, "{left}");
+        rig.hub.publish(&[chat("still here")]);
+        assert!(read(&mut observer, 1).await[0].contains("still here"));
+    }
+    let nobody = rig.http("POST", "/connections/close", "").await;
+    assert_eq!(nobody.json(), serde_json::json!({ "connections": [] }));
+    assert_eq!(rig.http("POST", "/connections/close", r#"{"code":1006}"#).await.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_cuts_connections_without_a_close_frame() {
+    let rig = Rig::start();
+    for path in ["ws?feed=0", "", "ws/echo"] {
+        let mut socket = rig.ws(path).await;
+        let all = rig.http("GET", "/connections", "").await.json();
+        let id = all["connections"][0]["id"].as_str().unwrap();
+        let close = format!("/connections/{id}/close");
+        for invalid in [
+            r#"{"code":1006}"#,
+            r#"{"abort":true,"code":4000}"#,
+            r#"{"abort":true,"code":1000}"#,
+            r#"{"abort":true,"reason":"x"}"#,
+        ] {
+            let refused = rig.http("POST", &close, invalid).await;
+            assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{invalid}");
+            assert!(refused.body.contains(r#"{\"abort\":true}"#), "{}", refused.body);
+        }
+        assert_eq!(rig.http("POST", &close, r#"{"abort":true}"#).await.status, 200);
+        let log = read_all(&mut socket).await;
+        assert_eq!(log.close, None, "{path}");
+        wait(Duration::from_millis(1)).await;
+        assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_is_cut_at_once() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("ws?feed=0&client_id=ann").await;
+    // More than the buffers of the connection take.
+    let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(30_000));
+    for _ in 0..20 {
+        assert_eq!(rig.http("POST", "/connections/ann/messages", &long).await.status, 200);
+    }
+    rig.http("POST", "/connections/ann/close", r#"{"abort":true}"#).await;
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/connections/ann", "").await.code(), "not_found");
+    assert_eq!(read_all(&mut socket).await.close, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn departed_and_silent_clients_are_announced() {
+    let rig = Rig::start();
+    let mut ann = client(&rig, "ann").await;
+    let mut bob = client(&rig, "bob").await;
+    let _silent = client(&rig, "cleo").await;
+    bob.close(None).await.unwrap();
+    read_all(&mut bob).await;
+    let names = async |socket: &mut _, count| {
+        let texts = read(socket, count).await;
+        texts
+            .iter()
+            .map(|text| format!("{} {}", json(text)["type"], json(text)["client_id"]))
+            .collect::<Vec<_>>()
+    };
+    let connected = |name: &str| format!("\"client_connected\" \"{name}\"");
+    let gone = |name: &str| format!("\"client_disconnected\" \"{name}\"");
+    assert_eq!(names(&mut ann, 3).await, [connected("bob"), connected("cleo"), gone("bob")]);
+    let started = clock::now();
+    loop {
+        let message = next(&mut ann).await;
+        if message["type"] != "system" {
+            assert_eq!(message["client_id"], "cleo");
+            break;
+        }
+    }
+    assert_eq!((clock::now() - started).as_secs(), 60, "two intervals");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_come_as_often_as_configured() {
+    let sockets = Limits { heartbeat_interval: Duration::from_secs(7), ..Limits::default() };
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), Config { sockets, ..Config::default() });
+    let started = clock::now();
+    let mut ann = client(&rig, "ann").await;
+    for beat in 1..=5 {
+        let message = next(&mut ann).await;
+        assert_eq!((&message["event"], &message["uptime"]), (&"heartbeat".into(), &(beat * 7).into()));
+        assert_eq!((clock::now() - started).as_secs(), beat * 7);
+        assert_eq!(message["active_connections"], 1);
+        assert!(message["memory"]["rss"].as_u64().is_some_and(|bytes| bytes > 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn echo_returns_everything_in_order_without_a_rate_limit() {
+    let rig = Rig::start();
+    let mut talker = client(&rig, "ann").await;
+    let socket = rig.ws("ws/echo").await;
+    let (mut writing, mut reading) = futures_util::StreamExt::split(socket);
+    let message = |i: usize| match i % 3 {
+        0 => Message::text(format!("{i}{}", "x".repeat(i))),
+        1 => Message::binary(vec![0xff; i]),
+        _ => Message::text("no JSON: {"),
+    };
+    let sending = tokio::spawn(async move {
+        for i in 0..2000 {
+            writing.send(message(i)).await.unwrap();
+        }
+        writing.send(Message::binary(vec![7; 16 * 1024 * 1024])).await.unwrap();
+    });
+    for i in 0..2000 {
+        assert_eq!(futures_util::StreamExt::next(&mut reading).await.unwrap().unwrap(), message(i));
+    }
+    let long = futures_util::StreamExt::next(&mut reading).await.unwrap().unwrap();
+    assert_eq!(long.len(), 16 * 1024 * 1024);
+    sending.await.unwrap();
+    assert!(is_quiet(&mut talker), "nobody else hears of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_echo_is_closed_after_ten_seconds() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("ws/echo").await;
+    for _ in 0..3 {
+        // More than the connection can buffer.
+        let _ = tokio::time::timeout(Duration::from_millis(1), socket.send(Message::text("x".repeat(9000))))
+            .await;
+    }
+    wait(Duration::from_secs(9)).await;
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
+    wait(Duration::from_secs(2)).await;
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 0);
+}

@@ -1,0 +1,461 @@
+//! `/ws` and `/ws/echo`: invalid messages and floods get the right close code, and do not affect other
+//! clients.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use livetape_feed::hub::MAX_STALL;
+use livetape_server::{Config, Limits, lobby};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::{
+        CloseFrame,
+        frame::{
+            Frame, FrameHeader,
+            coding::{Control, Data, OpCode},
+        },
+    },
+};
+
+use crate::{
+    support::{Rig, Socket, is_quiet, json, read, read_all, wait},
+    talk::{client, next, next_said, with_lobby},
+};
+
+/// Sends a message and returns type and code of the answer.
+async fn answer(socket: &mut Socket, message: impl Into<Message>) -> String {
+    socket.send(message.into()).await.unwrap();
+    let said = next_said(socket).await;
+    let text = |key: &str| said[key].as_str().unwrap_or_default().to_owned();
+    format!("{} {}", text("type"), text("code"))
+}
+
+fn asking(kind: &str, room: &str) -> String {
+    json!({"type": kind, "room_id": room, "message": "hi"}).to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_invalid_message_is_reported() {
+    let rig = with_lobby(lobby::Limits { strikes_max: 100, ..lobby::Limits::default() });
+    rig.driver().update_status(|status| status.username = Some("ann".to_owned()));
+    let made = rig.http("POST", "/rooms", r#"{"id":"small","maxConnections":0}"#).await;
+    assert_eq!(made.status, 201);
+    let mut other = client(&rig, "other").await;
+    other.send(asking("join_room", "theirs").into()).await.unwrap();
+    assert_eq!(next(&mut other).await["type"], "room_joined");
+    let mut socket = client(&rig, "ann").await;
+    assert_eq!(next(&mut other).await["type"], "client_connected");
+
+    let deep = "[".repeat(10_000) + &"]".repeat(5_000);
+    let table: Vec<(Message, &str)> = vec![
+        ("{".into(), "error bad_message"),
+        ("hello".into(), "error bad_message"),
+        (deep.into(), "error bad_message"),
+        (json!({"type": "join_room"}).to_string().into(), "error bad_message"),
+        (json!({"type": "room_message", "room_id": "theirs"}).to_string().into(), "error bad_message"),
+        (json!({"type": "set_metadata", "key": 5, "value": 5}).to_string().into(), "error bad_message"),
+        (
+            json!({"type": "set_metadata", "key": "k", "value": "x".repeat(9_000)}).to_string().into(),
+            "error too_large",
+        ),
+        (br#"{"type":"join_room","room_id":"theirs"}"#.to_vec().into(), "error not_in_room"),
+        (asking("join_room", "user:nobody").into(), "room_join_error unknown_room"),
+        (asking("join_room", "small").into(), "room_join_error room_full"),
+        (asking("join_room", &"x".repeat(200)).into(), "room_join_error bad_message"),
+        (asking("leave_room", "nowhere").into(), "error unknown_room"),
+        (asking("leave_room", "theirs").into(), "error not_in_room"),
+        (asking("room_message", "nowhere").into(), "error unknown_room"),
+        (asking("room_message", "theirs").into(), "error not_in_room"),
+        (asking("room_message", "user:ann").into(), "error read_only_room"),
+    ];
+    for (message, expected) in table {
+        assert_eq!(answer(&mut socket, message.clone()).await, expected, "{message}");
+    }
+    assert!(is_quiet(&mut other), "nobody else hears of it");
+    assert_eq!(answer(&mut socket, "[1]").await, "echo ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_keep_sending_invalid_messages_are_closed_with_1008() {
+    let rig = Rig::start();
+    let mut other = client(&rig, "other").await;
+    let mut socket = client(&rig, "ann").await;
+    for _ in 0..11 {
+        socket.send("{".into()).await.unwrap();
+    }
+    let log = read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), log.close), (11, Some((1008, "bad_message".to_owned()))));
+    let seen = [next(&mut other).await, next(&mut other).await].map(|it| it["type"].clone());
+    assert_eq!(seen, ["client_connected", "client_disconnected"]);
+    assert!(is_quiet(&mut other));
+}
+
+#[tokio::test(start_paused = true)]
+async fn overlong_and_invalid_text_closes_at_once() {
+    let rig = Rig::start();
+    let mut other = client(&rig, "other").await;
+    let frame = |bytes: Vec<u8>| Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true));
+    let long = json!({"text": "x".repeat(1024 * 1024)}).to_string();
+    for (path, message, close) in [
+        ("ws?feed=0", Message::text(long.clone()), (1009, "too_large")),
+        ("ws?feed=0", Message::binary(vec![0; 16 * 1024 + 1]), (1009, "too_large")),
+        ("ws?feed=0", frame(vec![b'"', 0xff, b'"']), (1007, "not_utf8")),
+        ("ws/echo", frame(vec![0xc0, 0x80]), (1007, "not_utf8")),
+        ("", Message::text(long), (1009, "too_large")),
+    ] {
+        let mut socket = rig.ws(path).await;
+        socket.feed(message).await.unwrap();
+        // The server stops reading before the end.
+        let _ = tokio::time::timeout(Duration::from_millis(1), socket.flush()).await;
+        assert_eq!(read_all(&mut socket).await.close, Some((close.0, close.1.to_owned())), "{path}");
+    }
+    other.send("1".into()).await.unwrap();
+    assert_eq!(next_said(&mut other).await["type"], "echo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_id_is_unique_and_freed_on_close() {
+    let rig = Rig::start();
+    let ann = client(&rig, "ann").await;
+    let log = read_all(&mut rig.ws("ws?client_id=ann&feed=0").await).await;
+    let told: Value = json(&log.texts[0]);
+    assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("client_id_taken")));
+    assert_eq!((log.texts.len(), log.close), (1, Some((1008, "client_id_taken".to_owned()))));
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
+    drop(ann);
+    wait(Duration::from_millis(1)).await;
+    client(&rig, "ann").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
+    let rig = Rig::start();
+    for path in ["/ws", "/ws/echo"] {
+        let answer = rig.http("GET", path, "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "upgrade_required"), "{path}");
+        assert_eq!(answer.json()["error"]["message"], "WebSocket upgrade required");
+    }
+    for query in ["client_id=a%20b", "client_id=", "clientid=a", "feed=maybe", "since=x"] {
+        let log = read_all(&mut rig.ws(&format!("ws?{query}")).await).await;
+        let told: Value = json(&log.texts[0]);
+        assert_eq!(
+            (&told["type"], &told["code"], &told["from"]),
+            (&json!("error"), &json!("bad_request"), &json!("server"))
+        );
+        assert_eq!((log.texts.len(), log.close), (1, Some((1008, "bad_request".to_owned()))), "{query}");
+    }
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_handshake_times_out_after_half_a_minute() {
+    let rig = Rig::start();
+    let mut ann = client(&rig, "ann").await;
+    let mut half_open = Vec::new();
+    for head in ["", "GET /ws HT", "GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n"] {
+        let mut stream = rig.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        half_open.push(stream);
+    }
+    // A client that sends one byte per second.
+    let mut drip = rig.connect().await;
+    let dripping = tokio::spawn(async move {
+        for byte in
+            "GET /ws HTTP/1.1\r\nhost: localhost\r\nx-name: ".bytes().chain(std::iter::repeat_n(b'x', 100))
+        {
+            if drip.write_all(&[byte]).await.is_err() {
+                return true;
+            }
+            wait(Duration::from_secs(1)).await;
+        }
+        false
+    });
+    wait(Duration::from_secs(31)).await;
+    for mut stream in half_open {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(!answer.contains("101"), "{answer}");
+    }
+    assert!(dripping.await.unwrap(), "truncated");
+    ann.send("1".into()).await.unwrap();
+    while next(&mut ann).await["type"] != "echo" {}
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_with_a_wrong_code_is_a_protocol_error() {
+    let rig = Rig::start();
+    let mut socket = client(&rig, "ann").await;
+    let frame = Frame::close(Some(CloseFrame { code: 1005.into(), reason: "".into() }));
+    socket.send(Message::Frame(frame)).await.unwrap();
+    assert_eq!(read_all(&mut socket).await.close.map(|(code, _)| code), Some(1002));
+}
+
+// Floods of all kinds, which do not affect other clients.
+
+#[tokio::test(start_paused = true)]
+async fn a_message_flood_is_rejected_and_closed() {
+    let rig = Rig::start();
+    let mut other = client(&rig, "other").await;
+    let flooder = client(&rig, "ann").await;
+    let (mut writing, mut reading) = futures_util::StreamExt::split(flooder);
+    let flood = tokio::spawn(async move {
+        let mut sent = 0;
+        while sent < 5000 && writing.send("1".into()).await.is_ok() {
+            sent += 1;
+        }
+    });
+    let (mut echoes, mut errors, mut close) = (0, 0, None);
+    while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
+        match message {
+            Message::Text(text) => match json(&text)["code"].as_str() {
+                None => echoes += 1,
+                Some(code) => {
+                    assert_eq!(code, "rate_exceeded");
+                    errors += 1;
+                }
+            },
+            Message::Close(frame) => close = frame,
+            _ => {}
+        }
+    }
+    assert_eq!((echoes, errors), (100, 11));
+    assert_eq!(
+        close.map(|it| (u16::from(it.code), it.reason.to_string())),
+        Some((1008, "rate_exceeded".into()))
+    );
+    flood.await.unwrap();
+    for heard in 0..100 {
+        assert_eq!(next_said(&mut other).await["type"], "broadcast", "{heard}");
+    }
+    other.send("2".into()).await.unwrap();
+    assert_eq!(next_said(&mut other).await["type"], "echo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages() {
+    const SENT_MAX: usize = 100_000;
+    for reads in [true, false] {
+        let rig = Rig::start();
+        let (mut writing, mut reading) = futures_util::StreamExt::split(client(&rig, "ann").await);
+        let text = serde_json::json!("x".repeat(4000)).to_string();
+        let flood = tokio::spawn(async move {
+            let mut sent = 0;
+            while sent < SENT_MAX && writing.send(text.clone().into()).await.is_ok() {
+                sent += 1;
+            }
+            sent
+        });
+        // The clock advances when all tasks wait: the server no longer reads, and the client does not either.
+        wait(MAX_STALL / 2).await;
+        if reads {
+            let mut close = None;
+            while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
+                if let Message::Close(frame) = message {
+                    close = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
+                }
+            }
+            assert_eq!(close, Some((1008, "rate_exceeded".into())));
+        } else {
+            wait(MAX_STALL * 2).await;
+            assert!(flood.is_finished(), "a socket that is not read is dropped");
+        }
+        assert!(flood.await.unwrap() < SENT_MAX);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_on_the_feed_is_closed_too() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    let limits = lobby::Limits::default();
+    // The accepted messages, the rejected ones, and the one that closes the socket.
+    for _ in 0..=limits.message_burst() + limits.strikes_max {
+        socket.send("1".into()).await.unwrap();
+    }
+    let log = read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), log.close), (0, Some((1008, "rate_exceeded".to_owned()))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
+    const CONNECTIONS_MAX: usize = 50;
+    const CONNECTS: usize = 200;
+    let rig = with_lobby(lobby::Limits { connections_max: CONNECTIONS_MAX, ..lobby::Limits::default() });
+    let mut first = client(&rig, "first").await;
+    let (mut inside, mut refused) = (Vec::new(), 0);
+    for i in 0..CONNECTS {
+        let path = if i % 2 == 0 { "ws?feed=0" } else { "" };
+        let mut socket = rig.ws(path).await;
+        if inside.len() < CONNECTIONS_MAX - 1 {
+            inside.push(socket);
+        } else {
+            assert_eq!(read_all(&mut socket).await.close, Some((4102, "capacity".to_owned())));
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, CONNECTS - inside.len());
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], CONNECTIONS_MAX);
+    drop(inside);
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
+    for _ in 0..25 {
+        assert_eq!(next(&mut first).await["type"], "client_connected");
+    }
+    for left in (0..25).rev() {
+        let message = next(&mut first).await;
+        assert_eq!(message["type"], "client_disconnected", "{left}");
+    }
+    client(&rig, "again").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_client_is_closed_with_4101_without_delaying_others() {
+    let sockets = Limits { waiting_bytes_max: 64 * 1024, ..Limits::default() };
+    let lobby = lobby::Limits { messages_per_second: 1000, ..lobby::Limits::default() };
+    let config = Config { sockets, lobby, ..Config::default() };
+    let rig = Rig::with(livetape_feed::hub::Limits::default(), config);
+    let mut stalled = client(&rig, "stalled").await;
+    let mut reader = client(&rig, "reader").await;
+    let mut talker = client(&rig, "talker").await;
+    let text = serde_json::json!("x".repeat(1000)).to_string();
+    let mut gone = 0;
+    for _ in 0..200 {
+        talker.send(text.clone().into()).await.unwrap();
+        assert_eq!(next_said(&mut talker).await["type"], "echo");
+        loop {
+            let message = next(&mut reader).await;
+            match message["type"].as_str() {
+                Some("broadcast") => break,
+                Some("client_disconnected") if message["client_id"] == "stalled" => gone += 1,
+                other => assert_eq!(other, Some("client_connected")),
+            }
+        }
+    }
+    assert_eq!(gone, 1);
+    let log = read_all(&mut stalled).await;
+    assert_eq!(log.close, Some((4101, "slow_consumer".to_owned())));
+    assert!(log.texts.len() < 80, "{}", log.texts.len());
+}
+
+/// An empty client frame.
+fn empty(opcode: OpCode, is_final: bool) -> Message {
+    let header = FrameHeader { is_final, opcode, mask: Some([0; 4]), ..FrameHeader::default() };
+    Message::Frame(Frame::from_payload(header, Vec::new().into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_frames_count_as_messages() {
+    let ping = empty(OpCode::Control(Control::Ping), true);
+    let pong = empty(OpCode::Control(Control::Pong), true);
+    let nothing = empty(OpCode::Data(Data::Continue), false);
+    for path in ["", "ws?feed=0", "ws/echo"] {
+        for (kind, frame) in [("ping", &ping), ("pong", &pong), ("continuation", &nothing)] {
+            let rig = Rig::start();
+            let (mut writing, mut reading) = futures_util::StreamExt::split(rig.ws(path).await);
+            let first = empty(OpCode::Data(Data::Text), false);
+            let frame = frame.clone();
+            let flood = tokio::spawn(async move {
+                let mut sent = 0;
+                let _ = writing.send(first).await;
+                while sent < 100_000 && writing.send(frame.clone()).await.is_ok() {
+                    sent += 1;
+                }
+                sent
+            });
+            let mut close = None;
+            while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
+                if let Message::Close(frame) = message {
+                    close = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
+                }
+            }
+            assert_eq!(close, Some((1008, "rate_exceeded".into())), "{kind} on /{path}");
+            assert!(flood.await.unwrap() < 100_000, "it is not read on: {kind} on /{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_empty_frames_are_tolerated() {
+    let rig = Rig::start();
+    let mut socket = client(&rig, "ann").await;
+    for round in 0..20 {
+        socket.send(empty(OpCode::Data(Data::Text), false)).await.unwrap();
+        for _ in 0..10 {
+            socket.send(empty(OpCode::Data(Data::Continue), false)).await.unwrap();
+        }
+        let mut last = Frame::message(&b"[1]"[..], OpCode::Data(Data::Continue), true);
+        last.header_mut().mask = Some([0; 4]);
+        socket.send(Message::Frame(last)).await.unwrap();
+        assert_eq!(next_said(&mut socket).await["type"], "echo", "{round}");
+        wait(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overlong_length_closes_with_1002() {
+    let rig = Rig::start();
+    let text = |length: &[u8]| [&[0x81][..], length, &[0; 4], b"[1]"].concat();
+    for (bytes, close) in [
+        (text(&[0x80 | 126, 0, 3]), 1002),
+        (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 3]), 1002),
+        (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
+        (text(&[0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 3]), 1009),
+    ] {
+        // In one write, or byte by byte.
+        for piece in [1, bytes.len() + 9] {
+            let mut socket = client(&rig, "ann").await;
+            let sent = [&text(&[0x80 | 3])[..], &bytes].concat();
+            let stream = socket.get_mut();
+            for piece in sent.chunks(piece) {
+                let _ = tokio::io::AsyncWriteExt::write_all(stream, piece).await;
+                tokio::task::yield_now().await;
+            }
+            let log = read_all(&mut socket).await;
+            assert_eq!(log.close.map(|it| it.0), Some(close), "{bytes:?}");
+            let is_answered = log.texts.iter().any(|text| json(text)["type"] == "echo");
+            assert!(is_answered || piece > 1, "the message before it is answered: {bytes:?}");
+            wait(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_few_echoes_are_open_at_the_same_time() {
+    let rig = Rig::start();
+    let mut echoes = Vec::new();
+    for _ in 0..Limits::default().echo_sockets_max {
+        let mut echo = rig.ws("ws/echo").await;
+        echo.send("hi".into()).await.unwrap();
+        assert_eq!(read(&mut echo, 1).await, ["hi"]);
+        echoes.push(echo);
+    }
+    assert_eq!(echoes.len(), 8);
+    for _ in 0..3 {
+        let (error, close) = rig.refusal("ws/echo").await;
+        assert_eq!((&error["code"], close), (&"capacity".into(), (4102, "capacity".to_owned())));
+    }
+    // Other sockets have their own limits.
+    client(&rig, "ann").await;
+    drop(echoes.pop());
+    wait(Duration::from_secs(1)).await;
+    let mut echo = rig.ws("ws/echo").await;
+    echo.send("hi".into()).await.unwrap();
+    assert_eq!(read(&mut echo, 1).await, ["hi"]);
+}
+
+/// While it is closed, a rejected socket may only send what any other socket may.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_echo_does_not_store_a_long_message() {
+    let rig = Rig::start();
+    let mut echoes = Vec::new();
+    for _ in 0..Limits::default().echo_sockets_max {
+        echoes.push(rig.ws("ws/echo").await);
+    }
+    let mut rejected = rig.ws("ws/echo").await;
+    // The server closes the connection as soon as it reads the length.
+    let sent = rejected.send(Message::binary(vec![0; 8 << 20])).await;
+    assert!(sent.is_err(), "{sent:?}");
+}

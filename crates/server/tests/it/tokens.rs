@@ -1,0 +1,656 @@
+//! `/ws/{token}`: when rooms are connected and disconnected, who shares them, and every rejection: its
+//! limit, its error before the close, and its transcript over real sockets.
+
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt as _};
+use livetape_core::error::Code;
+use livetape_engine::{
+    channels::{ChannelOptions, LINGER},
+    source::live::LiveOptions,
+};
+use livetape_feed::{
+    control::{Control, SourceState, Sources, Token},
+    hub::{self, Join, Since},
+};
+use livetape_server::{Config, Limits, lobby};
+use serde_json::Value;
+use tokio::{net::TcpStream, task::JoinSet};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+
+use crate::support::{
+    As, ROOMS, Rig, Setup, Supervised, chats, close, demo::over_tcp, json, read, read_all, seqs, tokens,
+    told, wait,
+};
+
+/// Number of events in the room of `ROOMS`, including `connection_created`.
+const EVENTS: usize = 100;
+
+#[tokio::test(start_paused = true)]
+async fn tokens_with_the_same_user_share_one_connection() {
+    for start in [As::Serve, As::Replay] {
+        let rig = Setup::channels(ROOMS).start(start);
+        wait(Duration::from_secs(1)).await;
+        assert_eq!((rig.requests(), rig.control.channels().users()), (0, vec![]), "nobody has come yet");
+        let mut first = rig.ws("ws/t-ann").await;
+        let one = read(&mut first, EVENTS).await;
+        let requests = rig.requests();
+        let created = json(&one[0]);
+        assert_eq!((&created["type"], &created["username"]), (&"connection_created".into(), &"ann".into()));
+        assert_eq!(created["data"]["source"], "live");
+        assert_eq!(created["seq"], 1);
+        assert!(seqs(&one).is_sorted_by(|a, b| a < b));
+
+        // `@Ann` is the same user and receives the same events from the first one on.
+        let mut second = rig.ws("ws/t2-ann?since=0").await;
+        assert_eq!(read(&mut second, EVENTS).await, one);
+        assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
+
+        let channels = rig.control.channels();
+        assert_eq!(channels.users(), ["ann"]);
+        let status = channels.status("@ANN").unwrap();
+        assert_eq!((status.state, status.source), (SourceState::Connected, Some("live")));
+        assert!(status.counts.events.values().sum::<u64>() >= EVENTS as u64);
+        let one_channel = &channels.statuses()[0];
+        assert_eq!((one_channel.hub.subscriber_count(), one_channel.user.as_deref()), (2, Some("ann")));
+        assert_eq!(channels.find("ann").unwrap().stream().to_string(), created["stream"]);
+        assert_ne!(created["stream"], "main", "it is a channel of its own");
+        // The main channel is not affected.
+        assert_ne!(rig.control.status().username.as_deref(), Some("ann"));
+        rig.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backlog_of_a_tokens_channel_is_configurable() {
+    let backlog = hub::Limits { events_max: 8, ..hub::Limits::default() };
+    let rig =
+        Setup::channels(ROOMS).options(|options| ChannelOptions { backlog, ..options }).start(As::Serve);
+    let _socket = rig.ws("ws/t-ann").await;
+    wait(Duration::from_secs(1)).await;
+    let hub = rig.control.channels().find("ann").unwrap();
+    let goes_on = |behind: u64| {
+        let since = Since::After { stream: hub.stream().to_string(), seq: hub.head() - behind };
+        hub.join(&Join { since: Some(since), ..Join::default() }).is_ok()
+    };
+    assert!(hub.head() > 8 && goes_on(8) && !goes_on(9));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_of_tokens_are_included_in_the_counters() {
+    let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
+    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
+    let _socket = rig.ws("ws/t-ann").await;
+    wait(Duration::from_secs(60)).await;
+    let upstream = rig.control.upstream();
+    assert_eq!((upstream.reconnects, upstream.failures), (1, [(Code::ConnectionLost, 1)].into()));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reloading_a_page_causes_no_request_and_loses_no_event() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    let mut socket = rig.ws("ws/t-ann").await;
+    let seen = read(&mut socket, EVENTS).await;
+    let last = json(&seen[EVENTS - 1]);
+    drop(socket);
+    let (requests, hub) = (rig.requests(), rig.control.channels().find("ann").unwrap());
+    wait(LINGER - Duration::from_secs(1)).await;
+    let position = format!("{}:{}", last["stream"].as_str().unwrap(), last["seq"]);
+    let mut again = rig.ws(&format!("ws/t-ann?since={position}")).await;
+    hub.publish(&chats(2));
+    let behind = read(&mut again, 10).await;
+    let all = read(&mut rig.ws("ws/t-ann?since=0").await, EVENTS + 10).await;
+    assert!([seen.clone(), behind].concat() == all, "no gap, no repeat");
+    // The thirty seconds start with the end of the last socket.
+    wait(2 * LINGER).await;
+    drop(again);
+    wait(LINGER - Duration::from_secs(1)).await;
+    assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
+    assert_eq!(rig.control.channels().users(), ["ann"]);
+    wait(Duration::from_secs(2)).await;
+    assert!(rig.control.channels().users().is_empty(), "it was left");
+
+    // A later socket opens a new channel, which does not know the old position.
+    let log = read_all(&mut rig.ws(&format!("ws/t-ann?since={position}")).await).await;
+    assert_eq!((log.texts.len(), close(&log)), (0, (4001, "unknown_position")));
+    let mut fresh = rig.ws("ws/t-ann?since=0").await;
+    let created = json(&read(&mut fresh, 1).await[0]);
+    assert_eq!(created["seq"], 1);
+    assert_ne!(created["stream"], last["stream"]);
+    assert_eq!(rig.upgrades(), 2);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    let mut ann = rig.ws("ws/t-ann").await;
+    read(&mut ann, EVENTS).await;
+    let requests = rig.requests();
+    let refusal = rig.refusal("ws/t-ben").await;
+    assert_eq!(told(&refusal), "\"capacity\" retrying=false 4102 capacity");
+    let refused = rig.control.connect("ben".into()).await.unwrap_err();
+    assert_eq!((refused.problem.code, refused.problem.code.http_status()), (Code::Capacity, 503));
+    assert_eq!(rig.requests(), requests, "the upstream was not even asked");
+    assert_eq!(rig.control.channels().users(), ["ann"]);
+    // While it is kept, it still occupies its slot.
+    drop(ann);
+    wait(LINGER / 2).await;
+    assert_eq!(rig.refusal("ws/t-ben").await.1.0, 4102);
+    wait(LINGER).await;
+    let mut ben = rig.ws("ws/t-ben").await;
+    assert_eq!(json(&read(&mut ben, 1).await[0])["username"], "ben");
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
+    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
+    rig.control.connect("ben".into()).await.unwrap();
+    let mut ann = rig.ws("ws/t-ann").await;
+    let mut cid = rig.ws("ws/t-cid").await;
+    for (socket, name) in [(&mut ann, "ann"), (&mut cid, "cid")] {
+        let events = read(socket, EVENTS).await;
+        assert!(events.iter().all(|event| json(event)["username"] == name));
+    }
+    assert_eq!(rig.refusal("ws/t-offline").await.1.0, 4102, "three places, three rooms");
+    for user in ["dan", "eve"] {
+        rig.control.connect(user.into()).await.unwrap();
+        assert_eq!(rig.control.channels().users(), ["ann", "cid"]);
+    }
+    rig.control.disconnect("eve".into()).await.unwrap();
+    // Its slot is free again.
+    assert_eq!(rig.refusal("ws/t-offline").await.1, (1011, "user_offline".into()));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn upstream_failures_are_reported_and_close_only_the_token() {
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
+    let mut ann = rig.ws("ws/t-ann").await;
+    read(&mut ann, 1).await;
+    for (token, expected) in [
+        ("t-offline", "\"user_offline\" retrying=false 1011 user_offline"),
+        ("t-nobody", "\"user_not_found\" retrying=false 1011 user_not_found"),
+        ("t-adult", "\"age_restricted\" retrying=false 1011 age_restricted"),
+    ] {
+        assert_eq!(told(&rig.refusal(&format!("ws/{token}")).await), expected);
+    }
+    assert_eq!(rig.control.channels().users(), ["ann"], "those that failed are forgotten");
+    assert_eq!(rig.control.status().state, SourceState::Idle);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_ends_closes_with_1000() {
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
+    let log = read_all(&mut rig.ws("ws/t-ann").await).await;
+    let last: Vec<Value> = log.texts.iter().rev().take(1).map(|text| json(text)).collect();
+    assert_eq!(
+        (&last[0]["type"], &last[0]["data"]["reason"]),
+        (&"disconnected".into(), &"stream_ended".into())
+    );
+    assert_eq!(close(&log), (1000, "stream_ended"));
+    wait(Duration::from_secs(1)).await;
+    assert!(rig.control.channels().users().is_empty());
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_applies_to_all_rooms() {
+    let scenario = format!(
+        "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
+    );
+    let rig = Setup::channels(&scenario).places(3).start(As::Serve);
+    let mut ann = rig.ws("ws/t-ann").await;
+    let error = json(&read(&mut ann, 1).await[0]);
+    assert_eq!((&error["data"]["code"], &error["data"]["retrying"]), (&"rate_limited".into(), &true.into()));
+    let requests = rig.requests();
+    let ann = tokio::spawn(async move { read(&mut ann, 1).await });
+    wait(Duration::from_secs(20)).await;
+    let refusal = rig.refusal("ws/t-ben").await;
+    assert_eq!(told(&refusal), "\"rate_limited\" retrying=false 1008 rate_limited");
+    let wait_ms = refusal.0["retryAfterMs"].as_u64().unwrap();
+    assert!((35_000..=41_000).contains(&wait_ms), "{wait_ms}");
+    assert_eq!(rig.control.connect("cid".into()).await.unwrap_err().problem.code, Code::RateLimited);
+    assert_eq!(rig.control.test("cid".into()).await.unwrap().code, Some(Code::RateLimited));
+    // Sockets for the same user wait with it and receive the earlier errors too.
+    let mut along = rig.ws("ws/t2-ann").await;
+    assert_eq!(json(&read(&mut along, 1).await[0]), error);
+    assert_eq!(rig.requests(), requests);
+    wait(Duration::from_secs(60)).await;
+    assert_eq!(json(&ann.await.unwrap()[0])["type"], "connection_created");
+    let mut ben = rig.ws("ws/t-ben").await;
+    assert_eq!(json(&read(&mut ben, 1).await[0])["type"], "connection_created");
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permanent_rate_limit_closes_with_1008() {
+    let scenario =
+        "[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\nstatus = 429\nretry_after = 1\n";
+    let rig = Setup::channels(scenario).start(As::Serve);
+    let log = read_all(&mut rig.ws("ws/t-ann").await).await;
+    let errors: Vec<Value> = log.texts.iter().map(|text| json(text)["data"].clone()).collect();
+    assert!(errors.iter().all(|error| error["code"] == "rate_limited"), "{errors:?}");
+    let retrying: Vec<_> = errors.iter().map(|error| error["retrying"] == true).collect();
+    assert_eq!(retrying, [true, true, true, true, false]);
+    assert_eq!(close(&log), (1008, "rate_limited"));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_socket_is_closed_and_its_room_stays_open() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    let mut slow = rig.ws("ws/t-ann").await;
+    let mut fast = rig.ws("ws/t2-ann").await;
+    read(&mut fast, EVENTS).await;
+    let hub = rig.control.channels().find("ann").unwrap();
+    let before = hub.head();
+    for frame in chats(20_000).chunks(100) {
+        hub.publish(frame);
+        let got = read(&mut fast, frame.len()).await;
+        assert!(!got.is_empty());
+    }
+    assert!(hub.head() >= before + 20_000);
+    assert_eq!(close(&read_all(&mut slow).await), (4101, "slow_consumer"));
+    assert_eq!(rig.control.channels().users(), ["ann"]);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
+    let mut ann = rig.ws("ws/t-ann").await;
+    let mut test = rig.ws("ws/test/t-ann").await;
+    read(&mut ann, EVENTS).await;
+    read(&mut test, 1).await;
+    let control = rig.control.clone();
+    control.shut_down();
+    let (ann, test) = tokio::join!(read_all(&mut ann), read_all(&mut test));
+    for log in [&ann, &test] {
+        assert_eq!(close(log), (1001, "shutting_down"));
+    }
+    // Requests from now on are rejected.
+    let refusal = control.channels().open("t-ann").await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::ShuttingDown);
+    control.channels().ended().await;
+    let last = rig.mock().received().pop().unwrap();
+    assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
+    assert!(control.channels().statuses().is_empty());
+    rig.end().await;
+}
+
+// Invalid tokens and invalid requests with tokens. No response contains a token.
+
+/// Messages shown to the user who runs the server.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[tokio::test(start_paused = true)]
+async fn unknown_tokens_and_those_without_a_user_get_an_error_and_1008() {
+    let tell: fn(&str) = |line| TOLD.lock().unwrap().push(line.to_owned());
+    let rig = Setup::channels("").sources(|sources| Sources { tell, ..sources }).start(As::Serve);
+    let unknown = "\"unauthorized\" retrying=false 1008 unauthorized";
+    for path in
+        ["ws/nobody-has-it", "ws/T-ANN", "ws/t-an", "ws/t-ann%20", "ws/%ff", "ws/t-nobody-has-it?types=gift"]
+    {
+        assert_eq!(told(&rig.refusal(path).await), unknown, "{path}");
+    }
+    let no_user = "\"invalid_username\" retrying=false 1008 invalid_username";
+    assert_eq!(told(&rig.refusal("ws/t-none").await), no_user);
+    assert_eq!(told(&rig.refusal("ws/t-missing").await), no_user);
+    let expected = ["nobody", " "].map(|user| format!("⚠️ TikTok username not given for client of {user}"));
+    assert_eq!(*TOLD.lock().unwrap(), expected);
+    assert_eq!(rig.requests(), 0);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_of_another_channel_is_unknown_here() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    for path in ["ws/t-ann?since=main:0", "ws/test/t-ann?since=main:0"] {
+        let log = read_all(&mut rig.ws(path).await).await;
+        assert_eq!(close(&log), (4001, "unknown_position"), "{path}");
+    }
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejections_do_not_reveal_tokens() {
+    let rig = Rig::start();
+    for (method, target, status, code) in [
+        ("GET", "/ws/s3cret", 400, "upgrade_required"),
+        ("GET", "/ws/test/s3cret", 400, "upgrade_required"),
+        ("POST", "/ws/s3cret", 405, "method_not_allowed"),
+        ("DELETE", "/ws/test/s3cret", 405, "method_not_allowed"),
+        ("GET", "/ws/s3cret/more", 404, "not_found"),
+        ("GET", "/x/ws/s3cret", 404, "not_found"),
+        ("GET", "/ws/test/s3cret/more", 404, "not_found"),
+    ] {
+        let answer = rig.http(method, target, "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {target}");
+        assert!(!answer.body.contains("s3cret"), "{}", answer.body);
+    }
+    for target in
+        ["ws/s3cret?typs=gift", "ws/s3cret?speed=2", "ws/test/s3cret?speed=fast", "ws/test/s3cret?speed=0"]
+    {
+        let log = read_all(&mut rig.ws(target).await).await;
+        assert_eq!(close(&log), (1008, "bad_request"), "{target}");
+        assert_eq!(json(&log.texts[0])["data"]["code"], "bad_request");
+        assert!(!log.texts[0].contains("s3cret"), "{log:?}");
+    }
+}
+
+#[test]
+fn invalid_tokens_prevent_the_start() {
+    let token = |secret: &str, user: &str| Token {
+        secret: secret.to_owned().into(),
+        client: "stage".into(),
+        user: Some(user.into()),
+        recording: None,
+    };
+    let refuse = |tokens| Control::with(Sources { tokens, ..Sources::default() }).err().unwrap();
+    assert_eq!(refuse(vec![token("test", "ann")]).code, Code::BadRequest);
+    assert_eq!(refuse(vec![token("same", "ann"), token("same", "ben")]).code, Code::BadRequest);
+    assert_eq!(refuse(vec![token("fine", "a b")]).code, Code::InvalidUsername);
+}
+
+// The documented behaviour of tokens as a transcript, over real sockets with the real clock.
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Returns the next event, or the close.
+async fn text(socket: &mut Socket) -> String {
+    loop {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Text(text) => return text.to_string(),
+            Message::Close(frame) => {
+                let frame = frame.unwrap();
+                return format!("closed {} {}", u16::from(frame.code), frame.reason);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Removes the parts of an event that differ between runs.
+fn line(text: &str) -> String {
+    let Ok(mut event) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    for key in ["ts", "stream"] {
+        event.as_object_mut().unwrap().remove(key);
+    }
+    let data = event["data"].as_object_mut().unwrap();
+    data.remove("timestamp");
+    // The delay is random.
+    data.entry("retryAfterMs").and_modify(|wait| *wait = wait.is_u64().into());
+    event.to_string()
+}
+
+#[tokio::test]
+async fn transcript_of_every_rejection() {
+    let mock = over_tcp(ROOMS).await;
+    let sources = Sources { tokens: tokens(), max_replays: 1, ..Sources::default() };
+    let server = Supervised::start(&mock, sources).await;
+    let open = async |path: &str| {
+        tokio_tungstenite::connect_async(format!("ws://{}/{path}", server.address)).await.unwrap().0
+    };
+
+    let mut transcript = Vec::new();
+    // A socket that stays open occupies the only slot of its kind.
+    let mut test = open("ws/test/t-ann").await;
+    assert_eq!(json(&text(&mut test).await)["type"], "connection_created");
+    for path in [
+        "ws/nobody-has-it",
+        "ws/t-none",
+        "ws/t-offline",
+        "ws/t-nobody",
+        "ws/t-adult",
+        "ws/t-ann",
+        "ws/t-ben",
+        "ws/test/nobody-has-it",
+        "ws/test/t-ann",
+        "ws/test/t-none",
+        "ws/t-ann?since=main:1",
+    ] {
+        transcript.push(format!("> {path}"));
+        let mut socket = open(path).await;
+        if path == "ws/t-ann" {
+            transcript.push(line(&text(&mut socket).await));
+            continue;
+        }
+        loop {
+            let text = text(&mut socket).await;
+            transcript.push(line(&text));
+            if text.starts_with("closed") {
+                break;
+            }
+        }
+    }
+    drop(test);
+    insta::assert_snapshot!(transcript.join("\n"));
+
+    let status = server.control.channels().status("ann").unwrap();
+    assert_eq!(status.username.as_deref(), Some("ann"));
+    let ended = tokio::time::timeout(Duration::from_secs(60), server.end()).await.unwrap();
+    assert_eq!(ended.exit_code(), Ok(0));
+}
+
+// Every limit that closes a socket with 4102 says which one it is: to the client, and in the metrics. Those
+// of a cluster are in `tests/cluster` (`rooms.rs`, `shown.rs`).
+
+/// A cause: its label, how to reach the limit, the sockets that reach it, the socket beyond it, and the
+/// message.
+type Row = (&'static str, fn(Setup) -> Setup, &'static [&'static str], &'static str, &'static str);
+
+const ROWS: [Row; 6] = [
+    (
+        "subscribers",
+        |setup| Setup { config: Config { subscribers_max: 1, ..Config::default() }, ..setup },
+        &[""],
+        "ws/t-ann",
+        "the maximum number of subscribers, 1, is connected",
+    ),
+    (
+        "sockets",
+        |setup| {
+            let lobby = lobby::Limits { connections_max: 1, ..lobby::Limits::default() };
+            Setup { config: Config { lobby, ..Config::default() }, ..setup }
+        },
+        &[""],
+        "ws/t-ann",
+        "the maximum number of sockets, 1, is open",
+    ),
+    (
+        "live_rooms",
+        |setup| setup.places(1),
+        &["ws/t-ann"],
+        "ws/t-ben",
+        "another live room is already connected, and the maximum is one",
+    ),
+    (
+        "replays",
+        |setup| setup.sources(|sources| Sources { max_replays: 1, ..sources }),
+        &["ws/test/t-ann"],
+        "ws/test/t-ann",
+        "the maximum number of private replays, 1, is already running",
+    ),
+    (
+        "echo_sockets",
+        |setup| {
+            let sockets = Limits { echo_sockets_max: 1, ..Limits::default() };
+            Setup { config: Config { sockets, ..Config::default() }, ..setup }
+        },
+        &["ws/echo"],
+        "ws/echo",
+        "the maximum number of sockets on `/ws/echo`, 1, is already open",
+    ),
+    (
+        "lookups",
+        |setup| {
+            setup.options(|options| ChannelOptions {
+                live: LiveOptions { lookups_per_minute: Some(1), ..options.live },
+                ..options
+            })
+        },
+        &[],
+        "ws/t-ann",
+        "the budget of 1 look-ups per minute is spent, try again in 60 s",
+    ),
+];
+
+#[tokio::test(start_paused = true)]
+async fn every_cause_of_4102_names_itself() {
+    for (cause, limit, before, beyond, message) in ROWS {
+        let rig = limit(Setup::channels(ROOMS)).start(As::Serve);
+        if cause == "lookups" {
+            // As many as may be queued.
+            for _ in 0..11 {
+                let _ = rig.control.limit().queue();
+            }
+        }
+        let mut open = Vec::new();
+        for path in before {
+            open.push(rig.ws(path).await);
+        }
+        let refusal = rig.refusal(beyond).await;
+        assert_eq!(told(&refusal), "\"capacity\" retrying=false 4102 capacity", "{cause}");
+        assert_eq!(refusal.0["message"], message, "{cause}");
+        drop(open);
+        let metrics = rig.http("GET", "/metrics", "").await.body;
+        let line = format!("livetape_sockets_turned_away_total{{code=\"capacity\",cause=\"{cause}\"}} 1\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+        rig.end().await;
+    }
+}
+
+/// A client must not take the error for an event of a stream, from which it could resume.
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_refused_socket_has_no_position() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
+    for path in ["ws/nobody-has-it", "?typs=gift", "ws/t-offline?since=-1"] {
+        let log = read_all(&mut rig.ws(path).await).await;
+        let error = json(&log.texts[0]);
+        assert_eq!(error["type"], "error");
+        assert_eq!((error.get("stream"), error.get("seq")), (None, None), "{error}");
+        assert!(error["data"]["hint"].is_string(), "{error}");
+    }
+    rig.end().await;
+}
+
+// A client of an unavailable room receives the `error` before the close, whenever it joins.
+
+const TASKS: usize = 10;
+
+/// Returns the last `error` before the close, and the close.
+async fn last_words<E: Debug>(
+    mut socket: impl Stream<Item = Result<Message, E>> + Unpin,
+) -> (Option<String>, u16) {
+    let mut error = None;
+    while let Some(message) = socket.next().await {
+        match message.unwrap() {
+            Message::Text(text) if json(&text)["type"] == "error" => {
+                error = json(&text)["data"]["code"].as_str().map(str::to_owned);
+            }
+            Message::Close(frame) => return (error, frame.unwrap().code.into()),
+            _ => {}
+        }
+    }
+    (error, 1006)
+}
+
+fn expect_error((error, close): &(Option<String>, u16), code: &str) {
+    assert_eq!((error.as_deref(), *close), (Some(code), 1011));
+}
+
+/// With threads and the real clock: the room fails while sockets connect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_of_a_thousand_get_the_error_before_the_close() {
+    let rig = Arc::new(Setup::channels(ROOMS).start(As::Serve));
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let rig = Arc::clone(&rig);
+        tasks.spawn(async move {
+            for _ in 0..1000 / TASKS {
+                expect_error(&last_words(rig.ws("ws/t-offline").await).await, "user_offline");
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
+    let rig = Arc::new(Setup::channels(ROOMS).places(2).start(As::Serve));
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let rig = Arc::clone(&rig);
+        tasks.spawn(async move {
+            for _ in 0..30 {
+                let control = rig.control.clone();
+                let connecting = tokio::spawn(async move { control.connect("offline".to_owned()).await });
+                let (error, close) = last_words(rig.ws("ws/t-offline").await).await;
+                let got_error = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
+                // Rooms that are about to end may still occupy slots.
+                assert!(
+                    got_error || (error.as_deref(), close) == (Some("capacity"), 4102),
+                    "{error:?} {close}"
+                );
+                connecting.await.unwrap().unwrap_err();
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+}
+
+/// Over TCP, on many connections at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_get_the_error_before_the_close_over_sockets() {
+    let mock = over_tcp(ROOMS).await;
+    let server = Supervised::start(&mock, Sources { tokens: tokens(), ..Sources::default() }).await;
+    let address = server.address;
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        tasks.spawn(async move {
+            for (path, code) in [("t-offline", "user_offline"), ("test/t-missing", "recording_not_found")] {
+                for _ in 0..20 {
+                    let url = format!("ws://{address}/ws/{path}");
+                    let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+                    expect_error(&last_words(socket).await, code);
+                }
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    server.end().await;
+}
+
+/// `livetape live` with a room that fails: before the first attempt, between attempts, and after the last
+/// one.
+#[tokio::test(start_paused = true)]
+async fn the_error_precedes_the_close_on_the_main_channel_at_any_time() {
+    let scenario = include_str!("../../../../fixtures/scenarios/handshake-blocked.toml");
+    let rig = Setup::channels(scenario).start(As::Live);
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        for path in ["", "ws"] {
+            tasks.spawn(last_words(rig.ws(path).await));
+        }
+        wait(Duration::from_millis(50)).await;
+    }
+    while let Some(task) = tasks.join_next().await {
+        expect_error(&task.unwrap(), "blocked");
+    }
+    assert_eq!(told(&rig.refusal("").await), "\"blocked\" retrying=false 1011 blocked");
+}
