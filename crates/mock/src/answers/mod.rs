@@ -1,29 +1,30 @@
-//! Maps requests to answers.
+//! Maps requests to answers, good or faulty.
 
-mod euler;
-mod faulty;
-mod lookup;
-mod page;
-mod rooms;
 mod sign;
+mod tiktok;
 
-use faulty::faulty;
+use std::time::Duration;
+
 use livetape_core::host;
+use serde_json::json;
 
 use crate::{
     http::{Request, Response},
     room::script::Resolved,
     scenario::{Endpoint, FaultKind, Refusal},
-    state::{MockState, networks::Purpose},
+    state::{
+        MockState,
+        memory::{Purpose, TooMany},
+    },
 };
 
 /// Path of the WebSocket (docs/protocol.md §1.7).
-pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
+const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 
 /// Path of TikTok's own counterpart to the sign response (docs/protocol.md §1).
 const FETCH_PATH: &str = "/webcast/im/fetch";
 /// Path of a stub's push server, which rejects every socket.
-pub(super) const FALLBACK_PATH: &str = "/ws-fallback/";
+const FALLBACK_PATH: &str = "/ws-fallback/";
 
 /// Action to take on a request.
 #[derive(Debug)]
@@ -147,29 +148,27 @@ fn whole(response: Response) -> Action {
 fn well(mock: &MockState, request: &Request, asked: Parsed, fault: Option<&FaultKind>) -> Action {
     let known = asked.known;
     whole(match asked.route {
-        Route::Lookup => lookup::lookup(mock, request, known, fault),
-        Route::Page => page::page(mock, known, fault),
-        Route::Profile => page::profile(mock, known, fault),
-        Route::Home => page::home(mock, fault),
-        Route::CheckAlive => rooms::check_alive(mock, request),
-        Route::RoomInfo => rooms::room_info(mock, known),
-        Route::AnchorInfo => euler::anchor_info(mock, known),
-        Route::Gifts => rooms::gifts(mock),
-        Route::RoomGifts => euler::room_gifts(known),
-        Route::GiftGallery => euler::gift_gallery(mock, known.as_ref()),
-        Route::RateLimits => euler::rate_limits(),
-        Route::RoomId => euler::room_id(mock, known, fault),
-        Route::SignUrl => euler::sign_url(mock, request),
+        Route::Lookup => tiktok::lookup(mock, request, known, fault),
+        Route::Page => tiktok::page(mock, known, fault),
+        Route::Profile => tiktok::profile(mock, known, fault),
+        Route::Home => tiktok::home(mock, fault),
+        Route::CheckAlive => tiktok::check_alive(mock, request),
+        Route::RoomInfo => tiktok::room_info(mock, known),
+        Route::AnchorInfo => sign::anchor_info(mock, known),
+        Route::Gifts => tiktok::gifts(mock),
+        Route::RoomGifts => sign::room_gifts(known),
+        Route::GiftGallery => sign::gift_gallery(mock, known.as_ref()),
+        Route::RateLimits => sign::rate_limits(),
+        Route::RoomId => sign::room_id(mock, known, fault),
+        Route::SignUrl => sign::sign_url(mock, request),
         Route::Sign => sign::sign(mock, request, known, fault),
-        Route::Fallback => faulty::fallback(mock),
+        Route::Fallback => fallback(mock),
         Route::Socket => match known {
             Some(known) if request.is_upgrade() => return Action::Upgrade(Box::new(known)),
             Some(_) => Response::text(400, "this address needs a WebSocket upgrade"),
-            None => faulty::refused(&Refusal {
-                status: 200,
-                handshake_status: 400,
-                message: "room_id is missing".into(),
-            }),
+            None => {
+                refused(&Refusal { status: 200, handshake_status: 400, message: "room_id is missing".into() })
+            }
         },
     })
 }
@@ -214,4 +213,91 @@ fn asked(mock: &MockState, request: &Request) -> Option<Parsed> {
         },
     };
     Some(Parsed { route, known })
+}
+
+const HTML: &str = "<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>";
+/// The markers that blocked pages share (docs/protocol.md §1.2).
+const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</title></head><body>\
+    <script id=\"slardar-config\" type=\"application/json\">{}</script>Please wait...\
+    <p id=\"wci\" class=\"_wafchallengeid\"></p></body></html>";
+
+/// Answers a request as the fault demands.
+fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind) -> Action {
+    use FaultKind as K;
+    let delivery = match fault {
+        K::Stall => return Action::Stall,
+        K::Reset => return Action::Reset,
+        K::Status { status, message, retry_after } => {
+            return whole(error(*status, message.as_deref(), *retry_after));
+        }
+        K::RateLimited { message, label, retry_after, headers } => {
+            let (wait, wall_ms) = (Duration::from_secs(*retry_after), mock.wall_ms());
+            return whole(TooMany { message, label, headers, wait, max: 5, wall_ms }.response());
+        }
+        K::Empty => return whole(Response::new(200, "application/protubuf", "")),
+        K::Html => return whole(Response::html(HTML)),
+        K::Captcha => return whole(Response::html(CAPTCHA)),
+        K::Endless => {
+            let spaces = Response::new(200, "application/octet-stream", vec![b' '; 16 * 1024]);
+            return Action::Send(spaces, Delivery::Endless);
+        }
+        K::Refuse(refusal) => return whole(refused(refusal)),
+        K::CutBody => Delivery::Half,
+        K::Dribble { bytes_per_ms } => Delivery::Slow(*bytes_per_ms),
+        // These change the content of the answer.
+        K::NotFound | K::Offline | K::Stub(_) | K::MissingCookie | K::MissingCursor | K::BadProtobuf => {
+            Delivery::Whole
+        }
+        // These start once a socket is open.
+        K::Drop
+        | K::Close { .. }
+        | K::CloseFrame
+        | K::Cut
+        | K::Frames(..)
+        | K::RepeatHistory
+        | K::NoHeartbeat => Delivery::Whole,
+    };
+    match well(mock, request, asked, Some(fault)) {
+        Action::Send(response, _) => Action::Send(response, delivery),
+        other @ (Action::Upgrade(_) | Action::Stall | Action::Reset) => other,
+    }
+}
+
+/// The answer of a stub's push server: as in the scenario's stub, or the most common real one
+/// (docs/protocol.md §1.6).
+fn fallback(mock: &MockState) -> Response {
+    let state = mock.memory.lock();
+    let mut faults = state.script.scenario.faults.iter();
+    let refusal = faults
+        .find_map(|fault| if let FaultKind::Stub(refusal) = &fault.kind { Some(refusal) } else { None });
+    refused(refusal.unwrap_or(&Refusal::stub()))
+}
+
+/// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
+fn refused(refusal: &Refusal) -> Response {
+    Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new(), wait: None }
+        .with("Handshake-Status", refusal.handshake_status.to_string())
+        .with("Handshake-Msg", &*refusal.message)
+        .with("X-Tt-Logid", "00000000000000000000000000000000")
+}
+
+/// Error bodies as seen from real servers (docs/protocol.md §1.6).
+fn error(status: u16, message: Option<&str>, retry_after: Option<u64>) -> Response {
+    let message_or = |usual| message.unwrap_or(usual);
+    let body = match status {
+        401 => json!({ "code": 401, "message": message_or("The provided API Key is invalid.") }),
+        402 => json!({ "code": 402, "message": message_or("This feature needs a premium plan.") }),
+        403 => json!({ "code": 403, "message": message_or("Access was denied to this resource.") }),
+        500 => {
+            json!({ "message": message_or("A 403 error occurred whilst fetching the webcast URL."), "code": 500 })
+        }
+        503 => json!({ "code": 503, "error": message_or("API is not ready for connections yet.") }),
+        _ => json!({ "code": status, "message": message_or("The request could not be served.") }),
+    };
+    let response = Response::json(status, &body);
+    match retry_after {
+        Some(seconds) => Response { wait: Some(Duration::from_secs(seconds)), ..response }
+            .with("Retry-After", seconds.to_string()),
+        None => response,
+    }
 }

@@ -1,6 +1,7 @@
-//! Accepts connections, and passes them to the mock once they are decrypted.
+//! Accepts connections, and passes them to the mock once they are decrypted. Reports about clients in lines,
+//! limited in number.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use livetape_core::error::Problem;
@@ -8,6 +9,7 @@ use livetape_io::{
     clock,
     net::{Listener, Peer},
 };
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -19,15 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ca::Ca,
-    domains::Target,
     head::{self, Forwarded, Requested},
-    hosts::{Hosts, Route},
-    prefixed::Prefixed,
-    refused::Refused,
-    reports::{Report, Reports},
-    stream::Stream,
-    tls::{self, Certificates},
-    tunnel,
+    hosts::{self, Hosts, Refused, Route, Target},
+    tls::{self, Certificates, Prefixed, Stream},
 };
 use crate::{MockTikTok, Wire};
 
@@ -139,7 +135,7 @@ impl Front {
         let io = Prefixed { read, io };
         match far {
             // How a tunnel ends only concerns its two sides.
-            Some(far) => drop(tunnel::copy(io, far, request_bytes).await),
+            Some(far) => drop(hosts::copy(io, far, request_bytes).await),
             None if is_connect && target.is_tls => self.decrypt(io, Some(target.host), from).await,
             None => self.answer(from, Stream::plain(io)).await,
         }
@@ -157,7 +153,7 @@ impl Front {
             Route::Pass if asked.forwarded.as_ref().is_some_and(|it| it.body.is_none()) => {
                 Err(Refused::Bad("WebSockets and chunked bodies to hosts of --pass need CONNECT"))
             }
-            Route::Pass => tunnel::connect(&self.hosts, host, *port).await.map(Some),
+            Route::Pass => hosts::connect(&self.hosts, host, *port).await.map(Some),
         }
     }
 
@@ -191,5 +187,55 @@ impl Front {
         let sockets =
             if is_local { self.mock.url().replacen("http", "ws", 1) } else { REAL_SOCKETS.to_owned() };
         self.mock.serve(io, from, sockets).await;
+    }
+}
+
+/// Maximum number of different lines. Further ones count together.
+const LINES_MAX: usize = 256;
+
+/// Counts each line, and reports it the first, second, fourth, eighth, … time.
+#[derive(Debug)]
+struct Reports {
+    counts: Mutex<HashMap<String, u64>>,
+    report: Report,
+}
+
+/// Shows a line, and how often it occurred.
+pub type Report = fn(line: &str, count: u64);
+
+impl Reports {
+    fn new(report: Report) -> Self {
+        Self { counts: Mutex::default(), report }
+    }
+
+    fn add(&self, line: &str) {
+        if let Some(count) = self.count(line) {
+            (self.report)(line, count);
+        }
+    }
+
+    /// Returns the count of a line if it has to be reported.
+    fn count(&self, line: &str) -> Option<u64> {
+        // Held for a few instructions, never across an `.await`.
+        let mut counts = self.counts.lock();
+        let line = if counts.contains_key(line) || counts.len() < LINES_MAX { line } else { "" };
+        let count = counts.entry(line.to_owned()).or_default();
+        *count += 1;
+        count.is_power_of_two().then_some(*count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_reported_less_and_less_often() {
+        let reports = Reports::new(|_, _| {});
+        let reported: Vec<_> = (0..100).filter_map(|_| reports.count("a")).collect();
+        assert_eq!(reported, [1, 2, 4, 8, 16, 32, 64]);
+        assert_eq!(reports.count("b"), Some(1));
+        let lines = (0..10_000).filter(|at| reports.count(&at.to_string()).is_some()).count();
+        assert!(lines < LINES_MAX + 20, "{lines}");
     }
 }

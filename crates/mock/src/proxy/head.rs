@@ -5,10 +5,7 @@ use hyper::Uri;
 use livetape_core::host;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::{
-    domains::{PORT, TLS_PORT, Target},
-    refused::Refused,
-};
+use super::hosts::{PORT, Refused, TLS_PORT, Target};
 
 /// Maximum length of a request head, in bytes. Sign requests carry whole cookie jars.
 const HEAD_BYTES_MAX: usize = 32 << 10;

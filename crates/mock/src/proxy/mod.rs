@@ -11,19 +11,11 @@
 //! Only the hosts of TikTok and of sign servers are answered; the [`Ca`] cannot sign for any other.
 
 mod ca;
-mod domains;
 mod front;
 mod head;
 mod hosts;
-mod prefixed;
-mod refused;
-mod reports;
-mod stream;
 mod tls;
-mod tunnel;
 
 pub use ca::{Ca, Opened};
-pub use domains::{DOMAINS, is_answered};
-pub use front::{Front, Mode};
-pub use hosts::Hosts;
-pub use reports::Report;
+pub use front::{Front, Mode, Report};
+pub use hosts::{DOMAINS, Hosts, is_answered};

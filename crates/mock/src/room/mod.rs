@@ -1,16 +1,12 @@
 //! A room and its clock.
 
-mod reading;
-pub(crate) mod scenario_file;
 pub(crate) mod script;
 pub(crate) mod show;
-mod time;
 
 use std::{sync::Arc, time::Duration};
 
-use livetape_core::{pace::Speed, wire::Message};
+use livetape_core::{offset::OFFSET_MAX, pace::Speed, wire::Message};
 use show::{RoomShow, Segment};
-use time::RoomTime;
 use tokio::time::Instant;
 
 use crate::scenario::{After, Clock, Compress, End};
@@ -207,5 +203,35 @@ impl RoomState {
         let is_last = segment + 1 == self.settings.show.segments.len();
         (self.held, self.ended) = (!is_last, is_last);
         self.batch_taken = None;
+    }
+}
+
+/// Converts between offsets and instants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoomTime {
+    pub(crate) at: Instant,
+    pub(crate) offset: Duration,
+    pub(crate) speed: Speed,
+}
+
+impl RoomTime {
+    /// Returns when an offset is due. Past offsets are due immediately, and absurd ones of a recording after
+    /// a year.
+    pub(crate) fn due(&self, offset: Duration) -> Instant {
+        match self.speed {
+            Speed::Max => self.at,
+            Speed::Times(times) => {
+                let wait = offset.saturating_sub(self.offset).min(OFFSET_MAX).div_f64(times);
+                self.at.checked_add(wait).unwrap_or(self.at)
+            }
+        }
+    }
+
+    /// Returns the offset at `now`.
+    fn shown(&self, now: Instant) -> Duration {
+        match self.speed {
+            Speed::Max => self.offset,
+            Speed::Times(times) => self.offset + now.saturating_duration_since(self.at).mul_f64(times),
+        }
     }
 }

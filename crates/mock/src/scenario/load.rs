@@ -52,19 +52,19 @@ impl Scenario {
     }
 
     /// Parses a list of networks from TOML: tables `[[network]]`, as in a scenario.
-    pub(in super::super) fn parse_networks(text: &str) -> Result<Vec<Network>, ScenarioError> {
+    pub(crate) fn parse_networks(text: &str) -> Result<Vec<Network>, ScenarioError> {
         let Networks { networks } = read(text)?;
         // The same checks as in a scenario.
         Self::parse(text).map(|_| networks)
     }
 
     /// Serialises a list of networks as [`Self::parse_networks`] reads it.
-    pub(in super::super) fn networks_to_toml(networks: Vec<Network>) -> String {
+    pub(crate) fn networks_to_toml(networks: Vec<Network>) -> String {
         to_toml(&Networks { networks })
     }
 
     /// Validates a scenario that was not parsed from TOML.
-    pub(in super::super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         check::check(self).map_err(|(_, message)| message)
     }
 
@@ -82,7 +82,7 @@ impl Scenario {
 
     /// Reports an error at the table of this user in `text`, for mistakes that only reading the recordings
     /// reveals.
-    pub(in super::super) fn error_at_user(text: &str, index: Option<usize>, message: &str) -> ScenarioError {
+    pub(crate) fn error_at_user(text: &str, index: Option<usize>, message: &str) -> ScenarioError {
         let spans: Spans = toml::from_str(text).unwrap_or_default();
         let table = index.map_or(check::Table::Top, check::Table::User);
         ScenarioError::at(text, spans.of(table), message)

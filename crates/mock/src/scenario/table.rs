@@ -1,4 +1,4 @@
-//! The TOML form of a fault: one table with the keys of all kinds.
+//! The TOML form of a fault: one table with the keys of all kinds. Also that of speeds and times.
 
 use std::collections::BTreeMap;
 
@@ -226,4 +226,85 @@ pub(super) fn one_or_more<'de, D: serde::Deserializer<'de>>(
     }
 
     deserializer.deserialize_any(OneOrMore)
+}
+
+/// A speed in TOML: a number or `"max"`.
+pub(super) mod speed {
+    use livetape_core::pace::Speed;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "a number or \"max\"")]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+
+    pub(in crate::scenario) fn serialize<S: Serializer>(
+        speed: &Speed,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        speed.serialize(serializer)
+    }
+
+    pub(in crate::scenario) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Speed, D::Error> {
+        let text = match Written::deserialize(deserializer)? {
+            Written::Number(number) => number.to_string(),
+            Written::Text(text) => text,
+        };
+        text.parse().map_err(D::Error::custom)
+    }
+
+    /// The same for an optional speed.
+    pub(in crate::scenario) mod option {
+        use super::{Deserializer, Serializer, Speed};
+
+        pub(in crate::scenario) fn serialize<S: Serializer>(
+            speed: &Option<Speed>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serde::Serialize::serialize(speed, serializer)
+        }
+
+        pub(in crate::scenario) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Speed>, D::Error> {
+            super::deserialize(deserializer).map(Some)
+        }
+    }
+}
+
+/// A time in TOML: `30s`, `1m30s`, or a number of seconds.
+pub(super) mod time {
+    use std::time::Duration;
+
+    use livetape_core::offset;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "a time such as \"1m30s\", or a number of seconds")]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+
+    pub(in crate::scenario) fn serialize<S: Serializer>(
+        time: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&offset::shown(*time))
+    }
+
+    pub(in crate::scenario) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let text = match Written::deserialize(deserializer)? {
+            Written::Number(number) => number.to_string(),
+            Written::Text(text) => text,
+        };
+        let time = offset::parse(&text).map_err(D::Error::custom)?;
+        Ok(Duration::new(time.as_secs(), time.subsec_millis() * 1_000_000))
+    }
 }

@@ -1,36 +1,31 @@
-//! One WebSocket: plays the room and handles the client's messages.
+//! One WebSocket: plays the room and handles the client's messages. Tracks acks, so that the mock does not
+//! close too early: a slow decoder lags behind the bytes sent, and many clients discard unread data when the
+//! server closes the connection.
 
-mod acks;
 mod frames;
-mod listen;
-mod made;
-mod mangle;
 mod play;
-mod wrong;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use acks::Acks;
-use bytes::BytesMut;
-use frames::Messages;
-use listen::{Goodbye, listen};
+use bytes::{Bytes, BytesMut};
+use frames::{Maker, Messages};
+use livetape_core::wire::{self, Push};
 use livetape_io::clock;
-use made::Maker;
 use play::{Ended, Player, Progress};
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncRead, AsyncWriteExt as _},
     select,
     sync::{mpsc, watch},
-    time::timeout_at,
+    time::{Instant, timeout_at},
 };
 use tungstenite::handshake::derive_accept_key;
 
 use crate::{
     http::{Request, Response},
-    link::connection::{ClientConnection, Wire},
+    link::{ClientConnection, Wire},
     room::script::Resolved,
     state::journal::{By, Happened, bounded},
 };
@@ -136,7 +131,7 @@ fn is_signed(request: &Request) -> bool {
 /// Returns the head of the 101 response.
 fn upgraded(request: &Request) -> Option<Vec<u8>> {
     let key = request.header("sec-websocket-key")?;
-    let mut response = Response { status: 101, headers: vec![], body: bytes::Bytes::new(), wait: None }
+    let mut response = Response { status: 101, headers: vec![], body: Bytes::new(), wait: None }
         .with("Upgrade", "websocket")
         .with("Connection", "Upgrade")
         .with("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()));
@@ -145,4 +140,117 @@ fn upgraded(request: &Request) -> Option<Vec<u8>> {
         response = response.with("Sec-WebSocket-Protocol", PROTOCOL);
     }
     Some(response.bare_head().into_bytes())
+}
+
+/// An answer that the player has to send.
+#[derive(Debug)]
+enum Reply {
+    /// Echo a heartbeat.
+    Heartbeat(Push),
+    /// Answer a client that entered.
+    Enter,
+    /// Answer a ping.
+    Pong(Bytes),
+}
+
+/// How the client's half of a connection ended.
+#[derive(Debug)]
+struct Goodbye {
+    pub(super) code: u16,
+    pub(super) reason: String,
+    /// Payload of its close frame.
+    pub(super) close: Option<Bytes>,
+}
+
+impl Goodbye {
+    /// The connection ended without a close frame.
+    fn gone() -> Self {
+        Self { code: 1006, reason: String::new(), close: None }
+    }
+
+    fn read(close: Bytes) -> Self {
+        let code = close.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]));
+        let reason = String::from_utf8_lossy(close.get(2..).unwrap_or_default()).into_owned();
+        Self { code, reason, close: Some(close) }
+    }
+}
+
+/// Reads and logs messages until the client leaves.
+async fn listen<R: AsyncRead + Unpin>(
+    messages: &mut Messages<R>,
+    connection: &ClientConnection,
+    replies: &mpsc::Sender<Reply>,
+    acks: &watch::Sender<Acks>,
+    no_heartbeat: &AtomicBool,
+) -> Goodbye {
+    while let Some((opcode, payload)) = messages.next().await {
+        let reply = match opcode {
+            frames::CLOSE => return Goodbye::read(payload),
+            frames::PING => Some(Reply::Pong(payload)),
+            frames::BINARY => hear(connection, acks, &payload),
+            frames::TEXT => {
+                connection.mock.log(connection.number, Happened::Other { payload_type: "text".into() });
+                None
+            }
+            _ => None,
+        };
+        let is_mute = matches!(reply, Some(Reply::Heartbeat(_))) && no_heartbeat.load(Ordering::Relaxed);
+        if let Some(reply) = reply.filter(|_| !is_mute) {
+            // A client that does not read gets no answers. That must not block reading from it.
+            let _ = replies.try_send(reply);
+        }
+    }
+    Goodbye::gone()
+}
+
+fn hear(connection: &ClientConnection, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<Reply> {
+    let push = wire::read_push(bytes, &mut Vec::new());
+    let text = || bounded(&String::from_utf8_lossy(&push.payload));
+    let (happened, reply) = match push.payload_type.as_str() {
+        "hb" => (Happened::Heartbeat, Some(Reply::Heartbeat(push))),
+        "im_enter_room" => {
+            acks.send_modify(|acks| acks.hear(None, connection.mock.clock.now()));
+            (Happened::Enter, Some(Reply::Enter))
+        }
+        "ack" => {
+            acks.send_modify(|acks| acks.hear(Some(push.log_id), connection.mock.clock.now()));
+            (Happened::Ack { log_id: push.log_id, internal_ext: text() }, None)
+        }
+        other => (Happened::Other { payload_type: bounded(other) }, None),
+    };
+    connection.mock.log(connection.number, happened);
+    reply
+}
+
+/// How long to wait for the next ack of an acking client before closing.
+const ACK_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Acks {
+    /// Log id of the last frame that requests an ack, until the client sends it.
+    owed: Option<u64>,
+    /// When the client last sent an ack or entered the room.
+    heard: Option<Instant>,
+}
+
+impl Acks {
+    /// Records that a frame requesting this ack was sent.
+    fn owe(&mut self, log_id: u64) {
+        self.owed = Some(log_id);
+    }
+
+    /// Records that the client acked this frame, or entered the room (`None`).
+    fn hear(&mut self, log_id: Option<u64>, now: Instant) {
+        if log_id.is_none() || self.owed.is_some() {
+            self.heard = Some(now);
+        }
+        self.owed = self.owed.filter(|owed| Some(*owed) != log_id);
+    }
+
+    /// Returns when to close, given the time at which the last frame was written.
+    fn close_at(&self, written: Instant, close_after: Duration) -> Instant {
+        let Some(heard) = self.heard else { return written + close_after };
+        let wait = if self.owed.is_some() { close_after.max(ACK_MAX) } else { close_after };
+        heard.max(written) + wait
+    }
 }

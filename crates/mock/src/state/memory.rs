@@ -1,25 +1,26 @@
-//! The mutable state of a mock: rooms, rate-limit windows, fault counters and the log.
+//! The mutable state of a mock: rooms, rate-limit windows and 429 answers, fault counters, networks of
+//! connections, and the log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{
+    MockClock,
     journal::{Journal, Sent},
-    mock_clock::MockClock,
-    networks::Networks,
-    windows::Windows,
 };
 use crate::{
+    http::Response,
     random::Random,
     room::{
         Joined, RoomState,
         script::{Resolved, Script},
     },
-    scenario::{Endpoint, Fault, FaultKind, Repeat, Scenario},
+    scenario::{Endpoint, Fault, FaultKind, Form, Header, Limit, Network, Per, Repeat, Scenario},
 };
 
 /// Maximum number of rooms to remember. Beyond it, the first is evicted, and starts over on its next request.
@@ -169,4 +170,197 @@ impl Memory {
 /// Whether a fault applies to a user or room.
 fn concerns(fault: &Fault, known: Option<&Resolved>) -> bool {
     fault.user.as_ref().is_none_or(|user| known.is_some_and(|known| known.is(user)))
+}
+
+/// The networks in use, and the number of connections that each matched and affected.
+#[derive(Debug)]
+pub(crate) struct Networks {
+    list: Vec<(Arc<Network>, u32, u32)>,
+    seed: u64,
+    /// Number of lists so far. A connection chooses again from a new list.
+    edition: u64,
+}
+
+/// What a connection is for, as its latest request says.
+#[derive(Debug, Default)]
+pub(crate) struct Purpose {
+    /// `None` for unknown paths.
+    pub(crate) at: Option<Endpoint>,
+    pub(crate) known: Option<Resolved>,
+}
+
+/// The network of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Passage {
+    pub(crate) network: Option<Arc<Network>>,
+    /// Number of the connection's random sequences.
+    number: u64,
+    /// Indexes of the networks that have counted the connection.
+    counted: BTreeSet<usize>,
+    edition: u64,
+}
+
+impl Networks {
+    fn new(scenario: &Scenario) -> Self {
+        Self { list: Vec::new(), seed: 0, edition: 0 }.replaced(scenario.networks.clone(), scenario.seed)
+    }
+
+    /// Returns the list that follows.
+    pub(crate) fn replaced(&self, networks: Vec<Network>, seed: u64) -> Self {
+        let list = networks.into_iter().map(|network| (Arc::new(network), 0, 0)).collect();
+        Self { list, seed, edition: self.edition + 1 }
+    }
+
+    pub(crate) fn to_toml(&self) -> String {
+        let networks = self.list.iter().map(|(network, ..)| (**network).clone()).collect();
+        Scenario::networks_to_toml(networks)
+    }
+
+    /// Chooses the network for a connection with this purpose. Returns whether it is another one than before.
+    /// One that is ending takes no network that only affects some connections, so that the next one can.
+    pub(crate) fn choose(&mut self, purpose: &Purpose, passage: &mut Passage, is_ending: bool) -> bool {
+        let mut is_new = false;
+        if passage.edition != self.edition {
+            is_new = passage.network.is_some();
+            *passage = Passage { edition: self.edition, ..Passage::default() };
+        }
+        for is_special in [true, false] {
+            let keeps = |network: &Arc<Network>| network.is_special() || !is_special;
+            if passage.network.as_ref().is_some_and(keeps) {
+                return is_new;
+            }
+            if let Some((network, number)) = self.first(is_special, purpose, &mut passage.counted, is_ending)
+            {
+                (passage.network, passage.number, is_new) = (Some(network), number, true);
+            }
+        }
+        is_new
+    }
+
+    /// Counts a connection in each network that matches. Returns the first that affects it, with a number
+    /// that no other connection has.
+    fn first(
+        &mut self,
+        is_special: bool,
+        purpose: &Purpose,
+        counted: &mut BTreeSet<usize>,
+        is_ending: bool,
+    ) -> Option<(Arc<Network>, u64)> {
+        let mut found = None;
+        for (index, (network, seen, affected)) in self.list.iter_mut().enumerate() {
+            let is_match = network.is_special() == is_special && purpose.is_for(network);
+            let is_limited = network.repeat() != Repeat::Always;
+            if !is_match || is_ending && is_limited || !counted.insert(index) {
+                continue;
+            }
+            *seen = seen.saturating_add(1);
+            if found.is_none() && network.repeat().is_due(*seen, *affected) {
+                *affected += 1;
+                found = Some((Arc::clone(network), (index as u64) << 34 | u64::from(*seen) << 1));
+            }
+        }
+        found
+    }
+
+    /// Returns the random numbers of a connection: from the client, and to it.
+    pub(crate) fn random(&self, passage: &Passage) -> [Random; 2] {
+        // Connections and answers must not share random sequences with networks.
+        [0, 1].map(|direction| Random::new(self.seed, 1 << 62 | passage.number | direction))
+    }
+}
+
+impl Purpose {
+    fn is_for(&self, network: &Network) -> bool {
+        let is_place = network.at.is_empty() || self.at.is_some_and(|at| network.at.contains(&at));
+        let is_user = |user: &String| self.known.as_ref().is_some_and(|known| known.is(user));
+        is_place && network.user.as_ref().is_none_or(is_user)
+    }
+}
+
+/// Maximum number of keys and addresses counted separately. Beyond it, expired windows are removed, or else
+/// the first.
+const CLIENTS_MAX: usize = 10_000;
+
+/// The windows of one limit, by key or address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Windows(BTreeMap<String, (Instant, u32)>);
+
+impl Windows {
+    /// Counts a request. Returns how long to wait if it exceeds the limit.
+    pub(crate) fn hit(&mut self, limit: &Limit, key: &str, address: &str, now: Instant) -> Option<Duration> {
+        let length = Duration::from_secs(limit.seconds);
+        let who = match limit.per {
+            Per::Key if !key.is_empty() => format!("key {key}"),
+            Per::Key | Per::Address => format!("address {address}"),
+            Per::All => String::new(),
+        };
+        if self.0.len() >= CLIENTS_MAX && !self.0.contains_key(&who) {
+            self.0.retain(|_, (start, _)| now < *start + length);
+            if self.0.len() >= CLIENTS_MAX {
+                self.0.pop_first();
+            }
+        }
+        let window = self.0.entry(who).or_insert((now, 0));
+        if now >= window.0 + length {
+            *window = (now, 0);
+        }
+        window.1 = window.1.saturating_add(1);
+        (window.1 > limit.max).then(|| window.0 + length - now)
+    }
+}
+
+/// The content of a 429 answer.
+#[derive(Clone, Debug)]
+pub(crate) struct TooMany<'a> {
+    pub(crate) message: &'a str,
+    pub(crate) label: &'a str,
+    pub(crate) headers: &'a BTreeMap<Header, Form>,
+    pub(crate) wait: Duration,
+    /// Number of requests allowed per window.
+    pub(crate) max: u32,
+    /// The mock's wall clock, in Unix milliseconds.
+    pub(crate) wall_ms: u64,
+}
+
+impl TooMany<'_> {
+    pub(crate) fn response(&self) -> Response {
+        let mut body = serde_json::json!({ "code": 429, "message": self.message });
+        if !self.label.is_empty() {
+            body["limit_label"] = self.label.into();
+        }
+        let mut response = Response::json(429, &body);
+        // A number of requests is not a time.
+        response.wait = self.headers.values().any(|form| *form != Form::Count).then_some(self.wait);
+        for (header, form) in self.headers {
+            response = response.with(header.name(), self.value(*header, *form));
+        }
+        response
+    }
+
+    /// Formats a header value. Waits are rounded up to whole seconds, because an early retry would be
+    /// rejected again.
+    fn value(&self, header: Header, form: Form) -> String {
+        let until = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX).saturating_add(self.wall_ms);
+        let epoch = until.div_ceil(1000);
+        match form {
+            Form::Count if header == Header::RatelimitLimit => self.max.to_string(),
+            Form::Count => "0".into(),
+            Form::Delta => self.wait.as_millis().div_ceil(1000).to_string(),
+            Form::Epoch => epoch.to_string(),
+            Form::Date => http_date(epoch),
+        }
+    }
+}
+
+/// Formats an HTTP date: `Fri, 20 Nov 2026 10:33:40 GMT`
+pub(crate) fn http_date(unix_seconds: u64) -> String {
+    let seconds = i64::try_from(unix_seconds).unwrap_or_default();
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// Formats a timestamp: `20261120103340`
+pub(crate) fn compact_date(unix_seconds: u64) -> String {
+    let seconds = i64::try_from(unix_seconds).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y%m%d%H%M%S").to_string()
 }

@@ -1,11 +1,8 @@
-//! The state shared by all connections of a mock.
+//! The state shared by all connections of a mock, its clock, which tests can advance, and the hosts that it
+//! answers for.
 
-mod hosts;
 pub(crate) mod journal;
-mod memory;
-pub(crate) mod mock_clock;
-pub(crate) mod networks;
-pub(crate) mod windows;
+pub(crate) mod memory;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -13,13 +10,18 @@ use std::{
 };
 
 use journal::{Happened, LogEntry};
-use memory::Memory;
-use mock_clock::{ELAPSED_MAX, MockClock};
+use livetape_core::{host, offset};
+use livetape_io::clock;
+use memory::{Memory, TooMany};
 use parking_lot::Mutex;
-use tokio::{sync::watch, time::Instant};
-use windows::TooMany;
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
+    MockTikTok,
     http::{Request, Response},
     random::Random,
     room::script::{Recordings, Resolved, Script},
@@ -77,7 +79,7 @@ impl MockState {
 
     /// Whether the mock answers for the host of a request.
     pub(crate) fn is_answered(&self, request: &Request) -> bool {
-        !request.is_absolute || hosts::is_answered(request.host_name(), &self.addresses)
+        !request.is_absolute || is_answered(request.host_name(), &self.addresses)
     }
 
     /// Returns the mock's wall clock, in Unix milliseconds. One that the scenario sets starts again with each
@@ -198,4 +200,105 @@ impl MockState {
 
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Maximum time since the start or the last reset that advancing the clock can reach.
+const ELAPSED_MAX: Duration = offset::OFFSET_MAX;
+/// Maximum time by which the clock can be advanced, all calls together: times stay in the range of every
+/// format.
+const ADVANCE_MAX: Duration = offset::OFFSET_MAX.saturating_mul(1_000);
+
+/// The runtime's clock, plus the time by which it was advanced. Rooms, changes of users, rate limits and the
+/// wall clock follow it. Timeouts and networks follow the runtime's clock, because they concern real
+/// connections.
+#[derive(Debug, Default)]
+pub(crate) struct MockClock {
+    advanced: watch::Sender<Duration>,
+}
+
+impl MockClock {
+    pub(crate) fn now(&self) -> Instant {
+        clock::now() + self.advanced()
+    }
+
+    /// Returns the time by which it was advanced.
+    pub(crate) fn advanced(&self) -> Duration {
+        *self.advanced.borrow()
+    }
+
+    /// Advances the clock. Returns whether that stays below the maximum.
+    fn advance(&self, by: Duration) -> bool {
+        let mut is_valid = true;
+        self.advanced.send_if_modified(|advanced| {
+            match advanced.checked_add(by).filter(|sum| *sum <= ADVANCE_MAX) {
+                Some(sum) => *advanced = sum,
+                None => is_valid = false,
+            }
+            is_valid
+        });
+        is_valid
+    }
+
+    /// Sleeps until the clock shows `deadline`.
+    pub(crate) async fn sleep_until(&self, deadline: Instant) {
+        let mut advances = self.advanced.subscribe();
+        loop {
+            let advanced = *advances.borrow_and_update();
+            let Some(deadline) = deadline.checked_sub(advanced) else { return };
+            select! {
+                biased;
+                Ok(()) = advances.changed() => {}
+                () = sleep_until(deadline) => return,
+            }
+        }
+    }
+}
+
+impl MockTikTok {
+    /// Advances the mock's clock, as if this time had passed: rooms send the frames that are now due, users
+    /// change their state, and rate limits expire. Under a paused clock, advancing the clock of tokio has the
+    /// same effect.
+    ///
+    /// # Panics
+    /// If this would be more than a year after the start, the last reset or the last new scenario.
+    #[track_caller]
+    pub fn advance(&self, by: Duration) {
+        assert!(self.mock.advance(by), "a mock's clock can be advanced by at most a year after a reset");
+    }
+}
+
+/// Whether a mock that listens on the addresses `own` answers for a host. Hosts only matter in absolute addresses:
+/// `GET http://www.tiktok.com/@ann HTTP/1.1`.
+fn is_answered(host: &str, own: &[IpAddr]) -> bool {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        let is_own = |own: &IpAddr| *own == address || own.is_unspecified();
+        return address.is_loopback() || own.iter().any(is_own);
+    }
+    let is_known = |host: &str| host == "localhost" || host::DOMAINS.iter().any(|it| host::is_in(host, it));
+    host::name(host).is_some_and(|host| is_known(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_answers_for_tiktok_sign_servers_and_itself() {
+        let own = ["192.0.2.1".parse().unwrap()];
+        for host in [
+            "tiktok.com",
+            "WWW.TikTok.com.",
+            "a.eulerstream.com",
+            "localhost",
+            "127.9.9.9",
+            "::1",
+            "192.0.2.1",
+        ] {
+            assert!(is_answered(host, &own), "{host}");
+        }
+        for host in ["", "evil.com", "tiktok.com.evil.com", "eviltiktok.com", "192.0.2.2", "a b"] {
+            assert!(!is_answered(host, &own), "{host}");
+        }
+        assert!(is_answered("192.0.2.2", &["0.0.0.0".parse().unwrap()]));
+    }
 }

@@ -1,11 +1,12 @@
 //! Checks beyond the TOML format: contradictory keys, and faults that can never occur.
 
-mod networks;
-mod users;
+use livetape_core::{
+    offset::{self, OFFSET_MAX},
+    pace::Speed,
+    ws_frame::REASON_BYTES_MAX,
+};
 
-use livetape_core::{offset::OFFSET_MAX, ws_frame::REASON_BYTES_MAX};
-
-use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, table::Name};
+use super::{Change, Endpoint, Fault, FaultKind, Network, Repeat, Scenario, Start, State, User, table::Name};
 
 /// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +51,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
             format!("`tt_target_idc` must be the value of a cookie, not `{}`", scenario.tt_target_idc),
         ));
     }
-    users::check(scenario)?;
-    networks::check(scenario)?;
+    check_users(scenario)?;
+    check_networks(scenario)?;
     for (index, limit) in scenario.limits.iter().enumerate() {
         let wrong = |message: &str| Err((Table::Limit(index), message.to_owned()));
         match () {
@@ -168,4 +169,146 @@ fn hides(before: &Fault, later: &Fault) -> bool {
     let goes_on = before.at == [Endpoint::Socket]
         && matches!(before.kind, K::Dribble { .. } | K::Frames(..) | K::RepeatHistory | K::NoHeartbeat);
     (before.repeat, before.start) == (Repeat::Always, Start::Now) && same_user && same_place && !goes_on
+}
+
+/// Maximum number of changes of a user.
+const CHANGES_MAX: usize = 1000;
+
+fn check_users(scenario: &Scenario) -> Result<(), Wrong> {
+    if scenario.others == Some(State::NotFoundOnce) {
+        return Err((Table::Top, "`others` cannot be `not_found_once`: list the user".into()));
+    }
+    for (index, user) in scenario.users.iter().enumerate() {
+        let wrong = |message: String| Err((Table::User(index), message));
+        let others = &scenario.users[..index];
+        if user.name.is_empty() || user.name.contains(['@', '/', ' ']) {
+            return wrong(format!("`{}` is not a user name", user.name));
+        }
+        if others.iter().any(|other| other.name.eq_ignore_ascii_case(&user.name)) {
+            return wrong(format!("the user `{}` is listed twice", user.name));
+        }
+        let taken = |other: &&User| other.room_ids().any(|id| user.room_ids().any(|own| own == id));
+        if let Some(other) = others.iter().find(taken) {
+            let id = user.room_ids().find(|id| other.room_ids().any(|it| it == *id)).unwrap_or_default();
+            return wrong(format!(
+                "the users `{}` and `{}` have the same `room_id`, {id}",
+                other.name, user.name
+            ));
+        }
+        if user.room_id.is_some_and(|id| id <= 0) {
+            return wrong("a `room_id` must be greater than 0".into());
+        }
+        user.speed.map_or(Ok(()), Speed::check).or_else(wrong)?;
+        check_changes(user).map_err(|(change, message)| (Table::Change(index, change), message))?;
+    }
+    Ok(())
+}
+
+/// Checks the changes of a user. Returns the index of the first wrong one.
+fn check_changes(user: &User) -> Result<(), (usize, String)> {
+    let mut state = user.state;
+    for (index, change) in user.changes.iter().enumerate() {
+        let checked = check_change(user, &user.changes[..index], state, change);
+        checked.map_err(|message| (index, message))?;
+        state = change.state;
+    }
+    Ok(())
+}
+
+/// Checks a change, given those before it and the state that they lead to.
+fn check_change(user: &User, earlier: &[Change], before: State, change: &Change) -> Result<(), String> {
+    let Change { at, state, room_id, recording, speed } = change;
+    let name = &user.name;
+    if earlier.len() >= CHANGES_MAX {
+        return Err(format!("the user `{name}` has more than {CHANGES_MAX} changes"));
+    }
+    if at.is_zero() {
+        return Err("a change at 0 is the state at the start: set the `state` of the user".into());
+    }
+    if *at > OFFSET_MAX {
+        return Err("`at` is more than a year".into());
+    }
+    if let Some(last) = earlier.last().filter(|last| last.at >= *at) {
+        let (at, last) = (offset::shown(*at), offset::shown(last.at));
+        return Err(format!("the changes of `{name}` must be in order of time: {at} is not after {last}"));
+    }
+    if let Some(id) = room_id {
+        if *id <= 0 {
+            return Err("a `room_id` must be greater than 0".into());
+        }
+        let mut used = user.room_id.into_iter().chain(earlier.iter().filter_map(|change| change.room_id));
+        if used.any(|used| used == *id) {
+            return Err(format!("the `room_id` {id} is used before: each LIVE has its own"));
+        }
+    }
+    if state.is_away() && room_id.is_some() {
+        return Err("`room_id` does not apply to a user without a stream".into());
+    }
+    if !change.starts_live(before) && (recording.is_some() || speed.is_some()) {
+        return Err(
+            "`recording` and `speed` need a new LIVE: set `room_id`, or an offline user before".into()
+        );
+    }
+    speed.map_or(Ok(()), Speed::check)
+}
+
+/// Maximum number of networks.
+const NETWORKS_MAX: usize = 1000;
+/// Maximum of each delay, in milliseconds: ten minutes, longer than the timeout of any client.
+const DELAY_MS_MAX: u64 = 10 * 60 * 1000;
+
+fn check_networks(scenario: &Scenario) -> Result<(), Wrong> {
+    let networks = &scenario.networks;
+    for (index, network) in networks.iter().enumerate() {
+        let wrong = |message: String| Err((Table::Network(index), message));
+        check_network(network).or_else(|message| wrong(message.into()))?;
+        if index >= NETWORKS_MAX {
+            return wrong(format!("there are more than {NETWORKS_MAX} networks"));
+        }
+        if let Some(before) = networks[..index].iter().position(|before| hides_network(before, network)) {
+            let number = before + 1;
+            return wrong(format!(
+                "no connection has this network: network {number} comes first and has no limit"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_network(network: &Network) -> Result<(), &'static str> {
+    let without_effect = Network {
+        at: network.at.clone(),
+        user: network.user.clone(),
+        times: network.times,
+        attempt: network.attempt,
+        ..Network::default()
+    };
+    let rules = [
+        (
+            *network == without_effect,
+            "this network has no effect: set `latency_ms`, `jitter_ms`, `bytes_per_ms`, `close_ms`, `cut_after_bytes` or \
+             `cut_after_ms`",
+        ),
+        (network.times.is_some() && network.attempt.is_some(), "set either `attempt` or `times`"),
+        (
+            network.times == Some(0) || network.attempt == Some(0),
+            "`attempt` and `times` must be at least 1: no connection has this network",
+        ),
+        (network.latency_ms > DELAY_MS_MAX, "`latency_ms` is more than ten minutes"),
+        (network.jitter_ms > DELAY_MS_MAX, "`jitter_ms` is more than ten minutes"),
+        (network.close_ms > DELAY_MS_MAX, "`close_ms` is more than ten minutes"),
+        (network.bytes_per_ms == Some(0), "`bytes_per_ms` is 0"),
+        (network.cut_after_ms.is_some_and(|ms| ms > WAIT_MAX * 1000), "`cut_after_ms` is more than a year"),
+    ];
+    let wrong = rules.into_iter().find(|(is_wrong, _)| *is_wrong);
+    wrong.map_or(Ok(()), |(_, message)| Err(message))
+}
+
+/// Whether `before` affects every connection that `later` could affect.
+fn hides_network(before: &Network, later: &Network) -> bool {
+    let same_place =
+        before.at.is_empty() || !later.at.is_empty() && later.at.iter().all(|at| before.at.contains(at));
+    let same_user = before.user.is_none() || before.user == later.user;
+    let same_rank = before.is_special() == later.is_special();
+    before.repeat() == Repeat::Always && same_rank && same_place && same_user
 }

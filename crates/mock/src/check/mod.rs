@@ -1,4 +1,0 @@
-//! Expectations of tests about their clients.
-
-pub(crate) mod expect;
-mod verify;
