@@ -5,44 +5,44 @@
 //! [`Channels`].
 
 mod channels;
-mod claims;
-mod driver;
 mod limit;
-mod lookups;
 mod nodes;
 mod orders;
-mod registry;
 mod state;
-mod tokens;
-mod upstream;
 
 use std::{sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
-
-pub use channels::{Beside, ChannelRequests, Channels, PrivateReplay, Request, Requested};
-pub use claims::{Asked, Claim, Claims, Joined, Joining, Wanted, What};
-pub use limit::{Limit, LimitNews, PAUSE_MAX, Pause};
 use livetape_core::{
     error::{Code, Problem},
     inject::Injector,
 };
 use livetape_io::clock;
-pub use lookups::{ANSWER_KEPT, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, LookedUp, LookupState, QUEUE_MAX};
-pub use nodes::{Figure, NodeState, Nodes, NodesStatus, Term, followed_user, live_user};
-pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, not_current};
-pub use registry::{ChannelGuard, ChannelRegistry, ListedReplay, OpenChannel, RegistryEntry};
-pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};
-pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
+use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
-use upstream::Tally;
-pub use upstream::{RecorderQueue, Upstream, WebhookCounts};
 
+use state::Tally;
+
+pub use channels::{
+    Beside, ChannelGuard, ChannelRegistry, ChannelRequests, Channels, ListedReplay, MAX_LIVE, MAX_REPLAYS,
+    OpenChannel, PrivateReplay, RegistryEntry, Request, Requested, Sources, TOKENS_MAX, Token,
+};
+pub use limit::{
+    ANSWER_KEPT, LOOKUPS_BURST, LOOKUPS_PER_MINUTE, Limit, LimitNews, LookedUp, LookupState, PAUSE_MAX,
+    Pause, QUEUE_MAX,
+};
 pub use livetape_core::{
     counts::Counts,
     inject::{InjectRequest, InjectUser, Injected},
     pace::Speed,
+};
+pub use nodes::{
+    Asked, Claim, Claims, Figure, Joined, Joining, NodeState, Nodes, NodesStatus, Term, Wanted, What,
+    followed_user, live_user,
+};
+pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, not_current};
+pub use state::{
+    Lateness, Mode, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream, WebhookCounts,
 };
 
 /// Maximum number of orders in the queue of a source. Further requests wait until it takes one.
@@ -256,6 +256,80 @@ impl Control {
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
         &self.shutdown
+    }
+}
+
+impl Driver {
+    /// Waits for the next order. Tests are passed to the tester instead and never returned.
+    pub async fn next_order(&mut self) -> Option<Order> {
+        loop {
+            match self.orders.recv().await? {
+                Order::Test(user, answer) => (self.tester)(user, answer),
+                order => return Some(order),
+            }
+        }
+    }
+
+    /// Returns `None` after the first call.
+    pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
+        self.channel_requests.take()
+    }
+
+    #[must_use]
+    pub fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Shares connections and slots with other processes.
+    pub fn set_claims(&mut self, claims: Claims) {
+        self.claims = claims;
+    }
+
+    #[must_use]
+    pub fn view(&self) -> View {
+        View { shared: Arc::clone(&self.shared) }
+    }
+
+    pub fn injector(&mut self) -> &mut Injector {
+        &mut self.injector
+    }
+
+    pub fn set_tester(&mut self, tester: Tester) {
+        self.tester = tester;
+    }
+
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.lock().status()
+    }
+
+    pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
+        self.shared.lock().update_status(change);
+    }
+
+    /// Resets the status to idle, but keeps the counters.
+    pub fn forget_user(&self) {
+        self.update_status(|status| {
+            let counts = std::mem::take(&mut status.counts);
+            *status = Status { counts, ..Status::default() };
+        });
+    }
+
+    pub fn set_lateness(&self, lateness: Lateness) {
+        self.shared.lock().lateness = lateness;
+    }
+
+    pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
+        change(&mut self.upstream.0.lock());
+    }
+
+    pub fn set_replay(&self, state: Option<ReplayState>) {
+        self.shared.lock().replay = state;
     }
 }
 

@@ -2,9 +2,6 @@
 //! until the others could have them, too: only then [`Hub::accept`] puts them into the ring, as it does with
 //! events of other processes.
 
-mod encoding;
-mod too_large;
-
 use std::{
     collections::VecDeque,
     slice,
@@ -12,21 +9,29 @@ use std::{
 };
 
 use bytes::Bytes;
-use livetape_core::{event::Event, truth::Added};
+use livetape_core::{
+    error::{Code, Problem},
+    event::{Data, Event, Failure},
+    truth::Added,
+};
 use parking_lot::Mutex;
+use serde::de::IgnoredAny;
 use tokio::sync::Notify;
-pub use too_large::EVENT_BYTES_MAX;
+use tracing::warn;
 
 use super::{
-    CloseReason, Delivery, Hub, Limits,
-    audience::Audience,
-    encode::Encoder,
-    entry::{Entry, StateRole},
-    limits::Window,
-    line::{Line, View},
-    ring::Ring,
-    state::ChannelState,
+    CloseReason, Delivery, Hub, Limits, Window,
+    entry::{Encoder, Entry, Line, StateRole, View},
+    filter::Audience,
+    ring::{ChannelState, Ring},
 };
+
+/// Bits of [`Encoding::audience`] beside those of [`Audience`].
+const BEGINS: u32 = 1 << 16;
+const ENDS: u32 = 1 << 17;
+/// Maximum size of an event that several processes share, in bytes: it fits into a message of 1 MiB, together
+/// with the description of its source.
+pub const EVENT_BYTES_MAX: usize = 952 << 10;
 
 /// Events that wait for acceptance.
 #[derive(Debug)]
@@ -173,7 +178,7 @@ impl Queue {
     fn push(&mut self, entry: &Entry, event: &Event, stream: &str, note: Option<Arc<str>>) {
         let mut encoding = entry.encoding(event.kind());
         if encoding.len() > EVENT_BYTES_MAX {
-            encoding = too_large::replaced(event, encoding.len(), stream, self.head);
+            encoding = too_large(event, encoding.len(), stream, self.head);
         }
         self.head += 1;
         self.events += 1;
@@ -386,4 +391,67 @@ impl Hub {
             relay.change(change);
         }
     }
+}
+
+impl Entry {
+    fn encoding(&self, kind: &str) -> Encoding {
+        let role = match self.state_role {
+            StateRole::Begins => BEGINS,
+            StateRole::Ends => ENDS,
+            StateRole::Passes => 0,
+        };
+        let flags = self.audience.bits() | role;
+        Encoding {
+            json: self.line.view(View::Json),
+            json_of_final: self.line_of_final.as_ref().map(|line| line.view(View::Json)).unwrap_or_default(),
+            audience: [&flags.to_le_bytes(), kind.as_bytes()].concat().into(),
+        }
+    }
+
+    fn read(event: &Encoding, stream: &str, seq: u64) -> Result<Self, Unfit> {
+        let (flags, kind) = event.audience.split_first_chunk().ok_or(Unfit::Foreign)?;
+        let (flags, kind) = (u32::from_le_bytes(*flags), str::from_utf8(kind).map_err(|_| Unfit::Foreign)?);
+        let end = format!(r#","stream":"{stream}","seq":{seq}}}"#);
+        let line = |json: &Bytes| {
+            let is_json = serde_json::from_slice::<IgnoredAny>(json).is_ok();
+            (is_json && json.ends_with(end.as_bytes())).then(|| Line::new(json)).ok_or(Unfit::Foreign)
+        };
+        let of_final = Some(&event.json_of_final).filter(|json| !json.is_empty());
+        Ok(Self {
+            line: line(&event.json)?,
+            line_of_final: of_final.map(line).transpose()?,
+            audience: Audience::from_bits(kind, flags),
+            state_role: match (flags & BEGINS != 0, flags & ENDS != 0) {
+                (true, _) => StateRole::Begins,
+                (false, true) => StateRole::Ends,
+                (false, false) => StateRole::Passes,
+            },
+            added: Added::default(),
+        })
+    }
+}
+
+/// Returns an event in the place of one that is too large, so that every reader learns that it is missing.
+fn too_large(event: &Event, bytes: usize, stream: &str, head: u64) -> Encoding {
+    let (code, kind) = (Code::TooLarge, event.kind());
+    warn!(code = code.name(), kind, bytes, "❌ Skipped an event that is too large for a shared channel");
+    let message = format!(
+        "an event of type `{kind}` is missing: it has {bytes} bytes, and the maximum in a shared channel is {EVENT_BYTES_MAX}"
+    );
+    let problem =
+        Problem::new(code, message).hint("a process that shares no channel receives such events, too");
+    // The feed continues.
+    let failure = Failure { retrying: true, ..Failure::from(&problem) };
+    // Its id and origin count for the successor.
+    let event = Event {
+        username: Arc::clone(&event.username),
+        user: None,
+        id: event.id.clone(),
+        data: Data::Failure(failure),
+        ..*event
+    };
+    let mut encoder = Encoder::default();
+    let window = Window { events: 1, bytes: EVENT_BYTES_MAX as u64 };
+    let entry = encoder.encode(stream, head, slice::from_ref(&event), window).next();
+    entry.map(|entry| entry.encoding(event.kind())).unwrap_or_default()
 }

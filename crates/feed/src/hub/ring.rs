@@ -1,12 +1,20 @@
-//! The newest events of a channel, within its limits.
+//! State of a channel: its newest events, and the cursors of its subscribers.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 use livetape_core::truth::Tally;
+use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    entry::Entry,
-    limits::{Limits, Window},
+    CloseReason, Filter, Join, Limits, Next, Reader, Window,
+    entry::{Entry, StateRole},
 };
 
 /// Events and the total number of bytes up to each. A *position* is the number of the last event before it: 0
@@ -99,5 +107,177 @@ impl Ring {
         let skip = position.checked_sub(self.tail()).map_or(usize::MAX, |skip| skip as usize);
         let first = skip.min(self.slots.len());
         (position + 1..).zip(self.slots.range(first..).map(|slot| &slot.entry))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct ChannelState {
+    /// Name of the channel in its events.
+    pub stream: Arc<str>,
+    pub ring: Ring,
+    /// Events that describe the current state, for subscribers without `since`: the latest event that started
+    /// one, and the event that ended it.
+    pub current: Vec<Entry>,
+    pub closed: Option<CloseReason>,
+    /// Event without a number that is sent to new subscribers, too.
+    pub notice: Option<Entry>,
+    cursors: HashMap<u64, Arc<Cursor>>,
+    cursors_ever: u64,
+    /// Lower bound for the positions of all cursors, so that publishing need not check each of them.
+    slowest_at_least: u64,
+}
+
+impl ChannelState {
+    pub(super) fn new(stream: Arc<str>, limits: Limits) -> Self {
+        Self {
+            stream,
+            ring: Ring::new(limits),
+            current: Vec::new(),
+            closed: None,
+            notice: None,
+            cursors: HashMap::new(),
+            cursors_ever: 0,
+            slowest_at_least: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        match entry.state_role {
+            StateRole::Begins => self.current = vec![entry.clone()],
+            StateRole::Ends => {
+                self.current.retain(|told| told.state_role == StateRole::Begins);
+                self.current.push(entry.clone());
+            }
+            StateRole::Passes => {}
+        }
+        self.ring.push(entry);
+    }
+
+    /// Adds a cursor and returns its id.
+    pub(super) fn add(&mut self, cursor: Arc<Cursor>) -> u64 {
+        self.slowest_at_least = self.slowest_at_least.min(cursor.position());
+        self.cursors_ever += 1;
+        self.cursors.insert(self.cursors_ever, cursor);
+        self.cursors_ever
+    }
+
+    pub(super) fn remove(&mut self, id: u64) -> Option<Arc<Cursor>> {
+        self.cursors.remove(&id)
+    }
+
+    pub(super) fn cursors(&self) -> &HashMap<u64, Arc<Cursor>> {
+        &self.cursors
+    }
+
+    pub(super) fn below(&self, floor: u64) -> impl Iterator<Item = &Arc<Cursor>> {
+        self.cursors.values().filter(move |cursor| cursor.position() < floor)
+    }
+
+    /// Removes the cursors of `readers`, and returns them.
+    pub(super) fn dismiss(
+        &mut self,
+        reason: &CloseReason,
+        readers: impl Fn(Reader) -> bool,
+    ) -> Vec<Arc<Cursor>> {
+        let dismissed = self.cursors.extract_if(|_, cursor| readers(cursor.reader));
+        dismissed.map(|(_, cursor)| cursor).inspect(|cursor| cursor.dismiss(reason)).collect()
+    }
+
+    /// Marks the cursors below `floor` that are `late` as slow, removes and returns them.
+    pub(super) fn drop_below(&mut self, floor: u64, late: impl Fn(&Cursor) -> bool) -> Vec<Arc<Cursor>> {
+        let mut dropped = Vec::new();
+        if floor <= self.slowest_at_least {
+            return dropped;
+        }
+        self.cursors.retain(|_, cursor| {
+            let keep = cursor.position() >= floor || !late(cursor);
+            if !keep {
+                cursor.fall_behind();
+                dropped.push(Arc::clone(cursor));
+            }
+            keep
+        });
+        let positions = self.cursors.values().map(|cursor| cursor.position());
+        self.slowest_at_least = positions.min().unwrap_or(self.ring.head());
+        dropped
+    }
+}
+
+/// State that a subscriber shares with publishers.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    /// Number of the last event that is known to be written. Starts at the head, so that the unread
+    /// backlog of a new subscriber does not count as lag.
+    position: AtomicU64,
+    /// Time of the last progress, in microseconds since `started`.
+    touched: AtomicU64,
+    started: Instant,
+    /// Whether it fell behind or was dismissed. Cheaper to check than the token, which takes a lock.
+    is_over: AtomicBool,
+    /// Whether the end of a client was counted.
+    pub is_counted: AtomicBool,
+    dismissed: OnceLock<Box<CloseReason>>,
+    /// Cancelled when it fell behind or was dismissed.
+    pub slow: CancellationToken,
+    /// Number of events in the backlog that the subscriber started with.
+    pub resent: u64,
+    pub reader: Reader,
+    pub filter: Filter,
+}
+
+impl Cursor {
+    pub(super) fn new(position: u64, resent: u64, join: &Join, now: Instant) -> Self {
+        Self {
+            position: AtomicU64::new(position),
+            touched: AtomicU64::new(0),
+            started: now,
+            is_over: AtomicBool::new(false),
+            is_counted: AtomicBool::new(false),
+            dismissed: OnceLock::new(),
+            slow: CancellationToken::new(),
+            resent,
+            reader: join.reader,
+            filter: join.filter,
+        }
+    }
+
+    fn fall_behind(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.slow.cancel();
+    }
+
+    pub(super) fn dismiss(&self, reason: &CloseReason) {
+        self.dismissed.get_or_init(|| Box::new(reason.clone()));
+        self.fall_behind();
+    }
+
+    /// Returns the end of its feed, if it fell behind or was dismissed.
+    pub(super) fn end(&self) -> Option<Next> {
+        let is_over = self.is_over.load(Ordering::SeqCst);
+        is_over.then(|| self.dismissed.get().map_or(Next::Slow, |reason| Next::Closed((**reason).clone())))
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn touched(&self) -> Instant {
+        self.started + Duration::from_micros(self.touched.load(Ordering::SeqCst))
+    }
+
+    /// Records that everything up to `position` is written. Returns whether this reaches `mark` for the first
+    /// time. Loads the mark last: a publisher stores it first and loads positions after that, so at least one
+    /// of the two sees the other.
+    pub(super) fn advance(&self, position: u64, mark: &AtomicU64, now: Instant) -> bool {
+        let micros = u64::try_from((now - self.started).as_micros()).unwrap_or(u64::MAX);
+        self.touched.store(micros, Ordering::SeqCst);
+        let before = self.position.fetch_max(position, Ordering::SeqCst);
+        let mark = mark.load(Ordering::SeqCst);
+        before < mark && mark <= position
+    }
+
+    /// Whether it is a client that was not counted before.
+    pub(super) fn count(&self) -> bool {
+        self.reader == Reader::Client && !self.is_counted.swap(true, Ordering::SeqCst)
     }
 }
