@@ -1,10 +1,10 @@
-//! How the main channel or that of a token comes to a room: it opens one, or becomes the guest of a channel
-//! that has.
+//! How the main channel or that of a token comes to a room: it looks up the user, then opens a room, or becomes the
+//! guest of a channel that has.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use livetape_core::{
-    error::{Code, Problem},
+    error::{Cause, Code, Problem},
     username::normalise,
 };
 use livetape_feed::control::{Answer, ChannelGuard, MockRoom, QUEUE_MAX, Refusal, Status};
@@ -13,11 +13,11 @@ use tokio::time::timeout_at;
 use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use super::{Channel, State, why};
+use super::{Channel, Leaving, State, why};
 use crate::{
     log_target::{CLIENTS, TOKENS},
     room::{Attachment, Permit, Room, check_known},
-    source::live::{self, Live, LiveOptions},
+    source::live::{self, Check, Live, LiveOptions},
 };
 
 /// Interval at which the main channel checks that the channel of its user's tokens is open, and that channel
@@ -282,6 +282,85 @@ impl Channel {
             ..LiveOptions::default()
         })))
     }
+
+    /// Starts to look up `user`, one look-up at a time. If a token already has that room open, it replaces
+    /// the current room at once. `has_slot`: the current room leaves its slot to the next one.
+    pub(super) fn look_up(
+        &self,
+        user: String,
+        answer: Answer<Status>,
+        has_slot: bool,
+        candidate: &mut Option<Candidate>,
+    ) -> Option<Leaving> {
+        if self.rooms.has(&user) {
+            return Some(Leaving::Replaced(user, answer, Permit::default()));
+        }
+        if let Err(refusal) = self.may_look_up(&user, candidate.as_ref()) {
+            answer.refuse(refusal);
+            return None;
+        }
+        let mut options = LiveOptions { user: user.clone(), ..self.options.live.clone() };
+        let transport = self.transport.clone();
+        let slots = self.rooms.slots.clone();
+        // Another process may have to leave the room first.
+        let claims_later = self.is_shared_with_token(&options.user);
+        let search = Box::pin(async move {
+            let slot = if has_slot { None } else { Some(slots.take(false).await?) };
+            let claim = if claims_later { None } else { Some(slots.claim(&options.user, false).await?) };
+            let permit = Permit { slot, claim, ..Permit::default() };
+            options.turn = Some(options.limit.admit(Duration::ZERO)?);
+            Ok(FoundUser { permit, check: live::check(&options, transport).await })
+        });
+        *candidate = Some(Candidate { user, answer, search });
+        None
+    }
+
+    fn may_look_up(&self, user: &str, before: Option<&Candidate>) -> Result<(), Refusal> {
+        if let Some(Candidate { user, .. }) = before {
+            let problem = Problem::capacity(Cause::LookupRunning, format!("`{user}` is being looked up"));
+            return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
+        }
+        check_known(user, &self.options.live)
+    }
+
+    /// Replaces the current room, or rejects the order if the user cannot be connected to.
+    pub(super) fn take_found(
+        &self,
+        candidate: Option<Candidate>,
+        found: Result<FoundUser, Refusal>,
+    ) -> Option<Leaving> {
+        let Candidate { user, answer, .. } = candidate?;
+        let FoundUser { permit, check: Check { why, wait, .. } } = match found {
+            Ok(found) => found,
+            Err(refusal) => {
+                answer.refuse(refusal);
+                return None;
+            }
+        };
+        let limit = &self.options.live.limit;
+        let Some(problem) = why else {
+            // The current room ends for it.
+            let permit = Permit { turn: Some(limit.overdraw()), ..permit };
+            return Some(Leaving::Replaced(user, answer, permit));
+        };
+        if let Some(wait) = wait {
+            limit.set(wait);
+        }
+        answer.refuse(Refusal { problem, retrying: false, retry_after: wait });
+        None
+    }
+}
+
+/// A user who is being looked up, and the order to connect.
+pub(super) struct Candidate {
+    pub(super) user: String,
+    pub(super) answer: Answer<Status>,
+    search: Pin<Box<dyn Future<Output = Result<FoundUser, Refusal>> + Send>>,
+}
+
+pub(super) struct FoundUser {
+    permit: Permit,
+    check: Check,
 }
 
 #[cfg(feature = "live")]
@@ -293,4 +372,12 @@ fn url_of(room: &MockRoom) -> Result<live::Url, Problem> {
 #[cfg(not(feature = "live"))]
 fn url_of(_: &MockRoom) -> Result<live::Url, Problem> {
     Err(Problem::new(Code::NotFound, "this server does not connect to rooms"))
+}
+
+/// Waits for the look-up in progress; forever, if there is none.
+pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Result<FoundUser, Refusal> {
+    match candidate {
+        Some(candidate) => candidate.search.as_mut().await,
+        None => std::future::pending().await,
+    }
 }

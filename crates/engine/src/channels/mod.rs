@@ -24,43 +24,45 @@
 //!
 //! Its clients need it, and so does the main channel while it shows the same user. Which of the two opened
 //! the room decides only whose orders end it: see `room`. A state processes its own orders, and returns the
-//! next state: `idle.rs` is `Idle` and `Held`, `connect.rs` and `show.rs` are `Room`, and `play.rs` is
-//! `Tape`.
+//! next state: `Idle` and `Held` are here, `connect.rs` and `show.rs` are `Room`, and `show.rs` is also `Tape`.
 
-mod backlog;
-mod candidate;
 mod connect;
-mod idle;
-mod options;
-mod play;
-mod recording;
-mod requests;
 mod show;
-mod status;
 mod terms;
-mod test;
 mod tokens;
 
-use connect::{Origin, Wanted};
-use livetape_core::error::{Problem, close};
-use livetape_feed::{
-    control::{Answer, Control, Driver, RegistryEntry, Status},
-    hub::{CloseReason, Hub},
+use std::{path::PathBuf, pin::Pin, time::Duration};
+
+use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
+    error::{Code, Problem, close, exit},
+    recording::{Flags, Item, Loss, What, records::Header},
+    username::normalise,
 };
-pub use options::{ChannelOptions, Ended, Record};
-use play::Played;
-use requests::RequestTask;
-pub use tokens::LINGER;
-use tokens::TokenChannels;
+use livetape_feed::{
+    control::{
+        Answer, Check, Control, Driver, InjectRequest, Injected, Order, Refusal, RegistryEntry, ReplayOrder,
+        ReplayState, SourceState, Status, Tester, not_current, nothing_replayed,
+    },
+    hub::{CloseReason, Hub, Limits},
+};
+use livetape_io::clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    pipeline::{Pacing, Pipeline},
     room::{Permit, Rooms},
     source::{
-        Replay, Tape,
-        live::{Live, Outcome, SharedTransport},
+        self, Loaded, Replay, Summary, Tape, live as room_source,
+        live::{self, Live, Outcome, SharedTransport},
+        load,
     },
 };
+use connect::{Origin, Wanted};
+use show::Played;
+use tokens::{RequestTask, TokenChannels};
+
+pub use tokens::LINGER;
 
 /// Why a room is left before it ends.
 enum Leaving {
@@ -156,7 +158,7 @@ impl Channel {
         let (transport, limit) = (transport.into(), driver.limit().clone());
         limit.set_budget(options.live.lookup_budget());
         options.live.limit = limit;
-        driver.set_tester(test::tester(transport.clone(), options.live.clone()));
+        driver.set_tester(tester(transport.clone(), options.live.clone()));
         let shutdown = control.shutdown().clone();
         let requests = driver.take_channel_requests();
         let max_live = requests.as_ref().map_or(1, |requests| requests.max_live);
@@ -251,6 +253,250 @@ impl Channel {
             tokio::spawn(requests.run());
         }
     }
+
+    /// Waits for an order that starts something.
+    async fn idle(&mut self) -> State {
+        let mut opening: Option<Opening> = None;
+        loop {
+            let order = tokio::select! { biased;
+                () = self.shutdown.cancelled() => return State::Over,
+                order = self.driver.next_order() => order,
+                loaded = opened(&mut opening) => {
+                    let Some(Opening { answer, .. }) = opening.take() else { continue };
+                    match loaded {
+                        Ok(loaded) => return State::Tape(Played::tape(loaded.tape, Some(answer))),
+                        Err(problem) => answer.refuse(problem),
+                    }
+                    continue;
+                }
+            };
+            match order {
+                None => return State::Over,
+                Some(Order::Replay(ReplayOrder::Load(name), answer)) => {
+                    let loaded = Box::pin(load(self.options.play.recordings.clone(), name));
+                    let before = opening.replace(Opening { loaded, answer });
+                    before.into_iter().for_each(Opening::give_up);
+                }
+                Some(Order::Connect(user, answer)) => {
+                    opening.into_iter().for_each(Opening::give_up);
+                    return Wanted::user(user, Some(answer)).into();
+                }
+                Some(Order::ConnectMock(room, answer)) => match self.mock(&room) {
+                    Ok(origin) => {
+                        opening.into_iter().for_each(Opening::give_up);
+                        return Wanted { origin, ..Wanted::user(room.user, Some(answer)) }.into();
+                    }
+                    Err(problem) => answer.refuse(problem),
+                },
+                Some(order) => self.take_other_order(order).await,
+            }
+        }
+    }
+
+    /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
+    /// not wait. Tokens are served in the meantime, but not with the slot of this room.
+    async fn hold(&mut self, user: String) -> State {
+        let permit = Permit { slot: self.rooms.slots.take(false).await.ok(), ..Permit::default() };
+        self.start_channels();
+        self.driver.update_status(|status| {
+            *status = Status {
+                state: SourceState::Connecting,
+                source: Some("live"),
+                username: Some(user.clone()),
+                ..Status::default()
+            };
+        });
+        loop {
+            let order = tokio::select! { biased;
+                () = self.shutdown.cancelled() => return State::Over,
+                order = self.driver.next_order() => order,
+                () = self.hub.wait_for_subscribers(self.options.wait_clients) => {
+                    return Wanted::of(user, Origin::TikTok(permit), None).into();
+                }
+            };
+            match order {
+                None => return State::Over,
+                Some(Order::Connect(user, answer)) => {
+                    // The order may be refused, or be for another user.
+                    self.driver.forget_user();
+                    return Wanted::of(user, Origin::TikTok(permit), Some(answer)).into();
+                }
+                Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
+                    self.forget_user(answer);
+                    return State::Idle;
+                }
+                Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
+                    answer.refuse(room_running(&user));
+                }
+                Some(Order::ConnectMock(_, answer)) => answer.refuse(room_running(&user)),
+                Some(order) => self.take_other_order(order).await,
+            }
+        }
+    }
+
+    /// Processes an order that starts nothing.
+    async fn take_other_order(&mut self, order: Order) {
+        match order {
+            Order::Inject(request, answer) => self.inject_idle(&request, answer).await,
+            Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => self.forget_user(answer),
+            Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),
+            order => order.refuse(nothing_replayed()),
+        }
+    }
+
+    /// Injects while nothing is connected, for trying out an overlay. Uses the current time and no room.
+    async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
+        let counts = self.driver.status().counts;
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
+        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
+        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
+        let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
+        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+        pipeline.handle(&anchor, Pacing::Free).await;
+        let (injected, _) =
+            pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
+        pipeline.report(&self.driver);
+        answer.accept(injected);
+    }
+
+    fn forget_user(&self, answer: Answer<Status>) {
+        self.driver.forget_user();
+        answer.accept(self.driver.status());
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ChannelOptions {
+    /// Options for connecting to rooms; the user is filled in later.
+    pub live: room_source::LiveOptions,
+    /// Whether sockets close when the source ends: true for `live`, false for `serve`.
+    pub ends_with_source: bool,
+    /// Where to record connected rooms; `None` disables recording.
+    pub record: Option<Record>,
+    /// When a recording continues in a new file.
+    pub rotate: Option<crate::recorder::Rotate>,
+    /// How much of a recording a power failure may destroy.
+    pub sync: crate::recorder::Sync,
+    pub record_bytes_max: Option<u64>,
+    /// Whether to end when the recorder fails, as in `record`. Otherwise serving continues without it.
+    pub record_only: bool,
+    /// Whether events may be injected into a live room.
+    pub allow_inject: bool,
+    /// Called when the recorder fails.
+    pub warn: fn(&Problem),
+    /// Backlog limits of each additional channel.
+    pub backlog: Limits,
+    /// How to play the first recording; later ones are played with [`source::ReplayOptions::for_another`].
+    pub play: source::ReplayOptions,
+    /// Called at each end of a recording.
+    pub on_end: fn(&Summary),
+    /// Number of subscribers to wait for before [`Channel::live`] connects.
+    pub wait_clients: usize,
+}
+
+impl ChannelOptions {
+    /// Returns options that keep serving when a source ends and record nothing.
+    #[must_use]
+    pub fn new(live: room_source::LiveOptions) -> Self {
+        Self {
+            live,
+            ends_with_source: false,
+            record: None,
+            rotate: None,
+            sync: crate::recorder::Sync::default(),
+            record_bytes_max: None,
+            record_only: false,
+            allow_inject: false,
+            warn: |_| (),
+            backlog: Limits::default(),
+            play: source::ReplayOptions::default(),
+            on_end: |_| (),
+            wait_clients: 0,
+        }
+    }
+
+    /// Checks that the file to record to can be created, before anything begins.
+    ///
+    /// # Errors
+    /// [`livetape_core::error::Code::OutputExists`], or the reason why it cannot be created.
+    pub fn check_file(&self) -> Result<(), Problem> {
+        match &self.record {
+            Some(Record::File(path)) => crate::recorder::check_new(path, self.rotate.is_some()),
+            Some(Record::Folder(_)) | None => Ok(()),
+        }
+    }
+}
+
+/// Destination of recordings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// `<user>-<utc>.bin` in this directory.
+    Folder(PathBuf),
+    File(PathBuf),
+}
+
+/// Result of a channel.
+#[derive(Clone, Debug, Default)]
+pub struct Ended {
+    /// Failure of the last source, already reported in an `error` event.
+    pub problem: Option<Problem>,
+    /// Reason why nothing was attempted; not reported yet.
+    pub refused: Option<Problem>,
+    /// Whether a replay lost anything, already reported at its end.
+    pub is_lossy: bool,
+    /// What rooms and their recordings lost.
+    pub loss: Loss,
+    pub recordings: Vec<PathBuf>,
+    /// Why a recording failed.
+    pub recorder: Option<Problem>,
+    /// Length of a recording that reached its maximum, in bytes.
+    pub full_bytes: Option<u64>,
+}
+
+impl Ended {
+    /// # Errors
+    /// The problem that has not been reported yet.
+    pub fn exit_code(&self) -> Result<u8, Problem> {
+        match (&self.refused, &self.problem) {
+            (Some(refused), _) => Err(refused.clone()),
+            (None, Some(problem)) => Ok(problem.code.exit_code()),
+            (None, None) if self.is_lossy || self.loss.is_some() || self.recorder.is_some() => Ok(exit::LOST),
+            (None, None) => Ok(exit::DONE),
+        }
+    }
+
+    /// Adds the result of a later term.
+    fn and(self, later: Self) -> Self {
+        let mut loss = self.loss;
+        loss += later.loss;
+        let recordings = self.recordings.into_iter().chain(later.recordings).collect();
+        Self {
+            problem: later.problem.or(self.problem),
+            refused: later.refused.or(self.refused),
+            is_lossy: self.is_lossy || later.is_lossy,
+            loss,
+            recordings,
+            recorder: later.recorder.or(self.recorder),
+            full_bytes: later.full_bytes.or(self.full_bytes),
+        }
+    }
+}
+
+/// A recording that is being opened while orders are still processed, and the order for it.
+struct Opening {
+    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
+    answer: Answer<ReplayState>,
+}
+
+impl Opening {
+    fn give_up(self) {
+        let problem = Problem::new(
+            Code::RecordingBusy,
+            "another command replaced this one before the recording was open",
+        )
+        .hint("load it again: POST /replay/load");
+        self.answer.refuse(problem);
+    }
 }
 
 /// Builds the close reason of sockets: the code of the failure, or a normal close.
@@ -259,4 +505,78 @@ fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
         Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
         None => CloseReason { code: close::NORMAL, reason: reason.into() },
     }
+}
+
+/// Waits for the recording that is being opened; forever, if there is none.
+async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
+    match opening {
+        Some(opening) => opening.loaded.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Builds the error for loading a recording while `user` is connected.
+fn room_running(user: &str) -> Problem {
+    Problem::new(Code::RoomRunning, format!("the room of `{user}` is connected"))
+        .hint(format!("disconnect the room first: DELETE /connect/{user}"))
+}
+
+/// Returns a function that processes tests over `transport`, each in its own task.
+fn tester(transport: SharedTransport, options: live::LiveOptions) -> Tester {
+    Box::new(move |user, answer: Answer<Check>| {
+        let (transport, options) = (transport.clone(), options.clone());
+        tokio::spawn(async move {
+            answer.accept(test(user, transport, options).await);
+        });
+    })
+}
+
+async fn test(user: String, transport: SharedTransport, options: live::LiveOptions) -> Check {
+    let limit = options.limit.clone();
+    let name = match normalise(&user) {
+        Ok(name) => name,
+        Err(problem) => return refused(user, problem),
+    };
+    let (found, known_for) = match limit.known(&name, false) {
+        Some(known) => (live::Check::from(known.clone()), Some(known.left)),
+        None => {
+            let turn = match limit.admit(Duration::ZERO) {
+                Ok(turn) => Some(turn),
+                Err(refusal) => return refused(name, refusal),
+            };
+            let options = live::LiveOptions { user: name.clone(), turn, ..options };
+            (live::check(&options, transport).await, None)
+        }
+    };
+    if let Some(wait) = found.wait {
+        limit.set(wait);
+    }
+    let problem = found.why;
+    Check {
+        username: name,
+        exists: found.exists,
+        live: found.live,
+        room_id: found.room_id.map(|room_id| room_id.to_string()),
+        can_connect: found.can_connect,
+        code: problem.as_ref().map(|problem| problem.code),
+        message: problem.as_ref().map(|problem| problem.message.clone()),
+        hint: problem.map(|problem| problem.hint),
+        retry_after_ms: found.wait.or(known_for).map(millis),
+    }
+}
+
+fn refused(username: String, refusal: impl Into<Refusal>) -> Check {
+    let Refusal { problem, retry_after, .. } = refusal.into();
+    Check {
+        username,
+        code: Some(problem.code),
+        message: Some(problem.message),
+        hint: Some(problem.hint),
+        retry_after_ms: retry_after.map(millis),
+        ..Check::default()
+    }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,39 +1,48 @@
-//! A channel that shows a room: passes its items to the recorder and the pipeline until the room ends or is
-//! left.
+//! A channel that shows a room or a recording: passes its items to the recorder and the pipeline, and reports the
+//! status, until the source ends or is left.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use livetape_core::{
     decoder::{self, Decoder},
     error::{Code, Problem},
-    recording::{Flags, Item, What},
+    recording::{
+        Flags, Item, Loss, What,
+        records::{self, Gap, Header},
+    },
     username::normalise,
 };
 use livetape_feed::{
     control::{
-        Answer, Driver, InjectRequest, Injected, Order, ReplayOrder, Status, not_current, nothing_replayed,
+        Answer, Driver, InjectRequest, Injected, Order, Refusal, ReplayOrder, ReplayState, SourceState,
+        Status, not_current, nothing_replayed, shutting_down,
     },
     hub::CloseReason,
 };
 use livetape_io::clock;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::{info, warn};
 
 use super::{
-    Channel, Leaving, State,
-    backlog::Backlog,
-    candidate::{Candidate, looked_up},
-    connect::{Origin, Shown, Wanted},
-    idle::room_running,
-    status::{RoomStatus, replaced_by},
-    why,
+    Channel, Leaving, Record, State,
+    connect::{Candidate, Origin, Shown, Wanted, looked_up},
+    room_running, why,
 };
 use crate::{
+    log_target::TOKENS,
     pipeline::{Pacing, Pipeline},
-    recorder::Recorder,
+    recorder::{Recorder, RecorderOptions, Target},
     room::{End, Permit, Slot},
-    source::live::Outcome,
+    source::{
+        Left, Position, Replay, Tape,
+        live::{Outcome, RECORDER_BYTES_MAX},
+    },
 };
+
+/// [`Header::source`] of a recorded replay.
+const REPLAY: &str = "replay";
+/// Maximum time for processing frames after the shutdown began; the rest becomes a Gap record.
+const HANDLED_MAX: Duration = Duration::from_secs(1);
 
 /// How a room ended for this channel.
 struct LiveEnd {
@@ -251,6 +260,325 @@ impl Channel {
             () = self.hub.drain(reason) => {}
         }
     }
+
+    /// Plays a recording until the server shuts down or the recording is disconnected.
+    ///
+    /// # Errors
+    /// If the recording cannot be read, or the replay cannot be recorded. Nothing was played then.
+    pub(super) async fn play(
+        &mut self,
+        played: Played,
+    ) -> Result<State, (Problem, Option<Answer<ReplayState>>)> {
+        let Played { tape, answer, continued } = played;
+        self.start_channels();
+        let another = self.options.play.for_another();
+        let mut options = std::mem::replace(&mut self.options.play, another);
+        if let Some((position, _)) = &continued {
+            (options.start, options.speed) = (position.pass_start, position.speed);
+        }
+        let recorder = match self.record_replay(&tape) {
+            Ok(recorder) => recorder,
+            Err(problem) => return Err((problem, answer)),
+        };
+        let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
+        let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, self.options.on_end);
+        let summary = match replay {
+            Ok(replay) => {
+                let tap = recorder.as_ref().map(Recorder::tap);
+                let continued = continued.map(|(position, passed)| (*position, passed));
+                let replay = replay.after_generation(self.generation).continuing(continued);
+                replay.recorded(tap).answering(answer).run().await
+            }
+            Err(problem) => {
+                self.finish_recorder(recorder, true, Loss::default()).await;
+                return Err((problem, answer));
+            }
+        };
+        self.generation = summary.generation;
+        self.ended.is_lossy |= summary.loss.is_some();
+        self.finish_recorder(recorder, true, Loss::default()).await;
+        Ok(match summary.left {
+            Left::Done | Left::ShutDown => State::Over,
+            Left::Stopped => State::Idle,
+        })
+    }
+
+    /// Starts recording the replay, if configured.
+    fn record_replay(&mut self, tape: &Tape) -> Result<Option<Recorder>, Problem> {
+        if self.options.record.is_none() {
+            return Ok(None);
+        }
+        let header = Header { source: REPLAY.to_owned(), ..tape.header()? };
+        self.start_recorder(&tape.name, header)
+    }
+
+    pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
+        let target = match &self.options.record {
+            None => return Ok(None),
+            Some(Record::File(path)) => Target::File(path.clone()),
+            Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
+        };
+        // The offsets of a replay are those of its recording, so no wall clock belongs to them.
+        let is_replay = header.source == REPLAY;
+        let defaults = RecorderOptions::default();
+        let options = RecorderOptions {
+            rotate: self.options.rotate,
+            sync: self.options.sync,
+            bytes_max: self.options.record_bytes_max,
+            queue_bytes_max: RECORDER_BYTES_MAX,
+            wall: defaults.wall.filter(|_| !is_replay),
+            ..defaults
+        };
+        let recorder = Recorder::start(&target, header, &options)?;
+        self.driver.update_upstream(|upstream| upstream.begin_recording(Arc::new(recorder.gauge())));
+        let at = if is_replay { "" } else { "@" };
+        info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
+        // A file holds one room, so later rooms are not recorded.
+        self.options.record.take_if(|record| matches!(record, Record::File(_)));
+        Ok(Some(recorder))
+    }
+
+    /// Seals a recording, and counts what its source and the recorder lost.
+    async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool, mut loss: Loss) {
+        let Some(recorder) = recorder else {
+            self.ended.loss += loss;
+            return;
+        };
+        let files = recorder.files();
+        // Sealing waits for the disk.
+        let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
+        // `record` keeps no file if it never reached the room.
+        if self.options.record_only && !was_connected && matches!(finished, Ok(Ok(_))) {
+            files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
+            return;
+        }
+        self.ended.loss += loss;
+        self.ended.recordings.extend(files.paths());
+        match finished {
+            Ok(Ok(summary)) => {
+                loss.records += summary.lost;
+                self.ended.loss.records += summary.lost;
+                let (path, lost) = (shown(files.paths().pop()), loss.records + loss.undecoded);
+                info!(path, lost, "📼 Recording sealed");
+                self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
+            }
+            Ok(Err(problem)) => self.ended.recorder = Some(problem),
+            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder failed")),
+        }
+    }
+}
+
+/// A recording to play.
+pub(super) struct Played {
+    pub(super) tape: Tape,
+    /// The order that loaded it.
+    pub(super) answer: Option<Answer<ReplayState>>,
+    /// Where another process left off, and the number of events that it broadcast.
+    pub(super) continued: Option<(Box<Position>, u64)>,
+}
+
+impl Played {
+    pub(super) fn tape(tape: Tape, answer: Option<Answer<ReplayState>>) -> Self {
+        Self { tape, answer, continued: None }
+    }
+}
+
+/// The deadline for frames, and the frames that missed it.
+#[derive(Default)]
+pub(super) struct Backlog {
+    until: Option<Instant>,
+    gap: Option<Gap>,
+}
+
+impl Backlog {
+    /// Starts the deadline. Only the first call counts.
+    pub(super) fn shut_down(&mut self) {
+        self.until.get_or_insert_with(|| clock::now() + HANDLED_MAX);
+    }
+
+    /// Whether `item` must be dropped because the deadline has passed. Counts it if so.
+    fn drops(&mut self, item: &Item) -> bool {
+        let What::Frame(frame) = &item.what else { return false };
+        if self.until.is_none_or(|until| clock::now() < until) {
+            return false;
+        }
+        let offset_ns = u64::try_from(item.offset.as_nanos()).unwrap_or(u64::MAX);
+        let reason = || "the server was shut down".to_owned();
+        let first = || Gap { first_t_ns: offset_ns, reason: reason(), ..Gap::default() };
+        let gap = self.gap.get_or_insert_with(first);
+        gap.last_t_ns = offset_ns;
+        gap.records += 1;
+        gap.bytes += frame.bytes.len() as u64;
+        true
+    }
+
+    /// Converts the dropped frames into a Gap item at `offset`.
+    fn into_gap(self, offset: Duration) -> Option<Item> {
+        let gap = |gap| Item { offset, conn: 0, flags: Flags::default(), what: What::Gap(gap) };
+        self.gap.map(gap)
+    }
+}
+
+/// Logs a line about a room. Those of tokens have their own target, because no terminal displays their
+/// events. As guests, they log nothing: the main channel logs the same.
+macro_rules! log {
+    ($room:expr, $level:ident, $($line:tt)*) => {
+        if !$room.is_of_token {
+            $level!($($line)*);
+        } else if $room.is_opener {
+            $level!(target: TOKENS, $($line)*);
+        }
+    };
+}
+
+/// Status of the room, and the orders that wait for the first attempt.
+struct RoomStatus {
+    user: String,
+    is_of_token: bool,
+    /// Whether failures are counted here: a room counts once, for the channel that opened it.
+    is_opener: bool,
+    was_connected: bool,
+    /// Orders to connect that wait for the first attempt to succeed or fail.
+    waiting: Vec<Answer<Status>>,
+    /// Why the last attempt failed.
+    refusal: Option<Refusal>,
+}
+
+impl RoomStatus {
+    fn new(
+        driver: &Driver,
+        user: &str,
+        answer: Option<Answer<Status>>,
+        is_opener: bool,
+        is_of_token: bool,
+    ) -> Self {
+        let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
+        let room = Self { user, is_of_token, is_opener, was_connected: false, waiting, refusal: None };
+        log!(room, info, "🔴 Connecting to TikTok Live: @{}", room.user);
+        driver.update_status(|status| {
+            let counts = std::mem::take(&mut status.counts);
+            *status = Status {
+                state: SourceState::Connecting,
+                source: Some("live"),
+                username: Some(room.user.clone()),
+                counts,
+                ..Status::default()
+            };
+        });
+        room
+    }
+
+    /// Handles another order for the same user.
+    fn join(&mut self, driver: &Driver, answer: Answer<Status>) {
+        match (driver.status().state, &self.refusal) {
+            (SourceState::Connected, _) => answer.accept(driver.status()),
+            (_, Some(refusal)) => answer.refuse(refusal.clone()),
+            (_, None) => self.waiting.push(answer),
+        }
+    }
+
+    /// Updates the status from an item.
+    fn note(&mut self, driver: &Driver, item: &Item) {
+        match &item.what {
+            What::ConnOpen(open) => self.note_open(driver, open),
+            What::Status(status) => self.note_status(driver, status),
+            What::ConnClose(close) => self.note_close(driver, close),
+            _ => {}
+        }
+    }
+
+    /// Ends the room and rejects waiting orders with `problem`, or because a later order ended it.
+    fn end(&mut self, driver: &Driver, problem: Option<Problem>, leaving: Option<&Leaving>) {
+        driver.update_status(|status| match leaving {
+            // The channel connects to this user again.
+            Some(Leaving::ClaimLost(_)) => {
+                (status.state, status.next_retry_ms) = (SourceState::Ended, None);
+            }
+            _ => status.end(),
+        });
+        log!(self, info, "🔔 TikTok Live client ended for @{}", self.user);
+        let problem = match leaving {
+            Some(Leaving::Replaced(other, ..)) => replaced_by(&self.user, other),
+            Some(Leaving::Deleted(_)) => given_up(&self.user, "cancelled by a request to disconnect"),
+            Some(Leaving::ShutDown) => shutting_down(),
+            Some(Leaving::RecorderEnded | Leaving::ClaimLost(_)) | None => problem.unwrap_or_else(|| {
+                let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
+                Problem::new(Code::ConnectionLost, message)
+            }),
+        };
+        for answer in self.waiting.drain(..) {
+            answer.refuse(problem.clone());
+        }
+    }
+
+    fn note_open(&mut self, driver: &Driver, open: &records::ConnOpen) {
+        self.refusal = None;
+        log!(
+            self,
+            info,
+            attempt = open.attempt,
+            room = open.room_id,
+            "✅ TikTok Live client started for @{}",
+            self.user
+        );
+        if std::mem::replace(&mut self.was_connected, true) && self.is_opener {
+            driver.update_upstream(|upstream| upstream.reconnects += 1);
+        }
+        driver.update_status(|status| {
+            status.state = SourceState::Connected;
+            status.room_id = Some(open.room_id.to_string());
+            status.attempt = open.attempt;
+            status.next_retry_ms = None;
+        });
+        for answer in self.waiting.drain(..) {
+            answer.accept(driver.status());
+        }
+    }
+
+    fn note_close(&self, driver: &Driver, close: &records::ConnClose) {
+        let (code, will_retry) = (close.code, close.will_retry);
+        log!(self, info, code, will_retry, "❌ Connection to @{} closed", self.user);
+        driver.update_status(|status| match will_retry {
+            true => status.state = SourceState::Retrying,
+            false => status.end(),
+        });
+    }
+
+    fn note_status(&mut self, driver: &Driver, failed: &records::Status) {
+        driver.update_status(|status| {
+            status.attempt = failed.attempt;
+            match failed.retrying {
+                true => (status.state, status.next_retry_ms) = (SourceState::Retrying, failed.retry_after_ms),
+                false => status.end(),
+            }
+        });
+        let code = Code::from_name(&failed.code).unwrap_or(Code::ConnectionLost);
+        if self.is_opener {
+            driver.update_upstream(|upstream| *upstream.failures.entry(code).or_default() += 1);
+        }
+        let (attempt, retrying, retry_after_ms) = (failed.attempt, failed.retrying, failed.retry_after_ms);
+        let (name, why) = (code.name(), failed.detail.as_str());
+        log!(
+            self,
+            warn,
+            code = name,
+            attempt,
+            retrying,
+            retry_after_ms,
+            why,
+            "❌ TikTok Live failed for @{}",
+            self.user
+        );
+        let refusal = Refusal {
+            problem: Problem::new(code, &failed.detail),
+            retrying: failed.retrying,
+            retry_after: failed.retry_after_ms.map(Duration::from_millis),
+        };
+        for answer in self.waiting.drain(..) {
+            answer.refuse(refusal.clone());
+        }
+        self.refusal = Some(refusal);
+    }
 }
 
 /// Injects into the live room at `offset`, without recording it. Returns the frame.
@@ -281,4 +609,49 @@ async fn failure(failed: &mut Option<watch::Receiver<Option<Problem>>>) -> Probl
         return problem;
     }
     std::future::pending().await
+}
+
+fn shown(path: Option<PathBuf>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+/// Builds the error for an order to connect `user` that a later order for `other` replaced.
+fn replaced_by(user: &str, other: &str) -> Problem {
+    given_up(user, &format!("replaced by one to `{other}`"))
+}
+
+fn given_up(user: &str, why: &str) -> Problem {
+    Problem::new(Code::RoomRunning, format!("the attempt to connect to `{user}` was {why}"))
+        .hint(format!("connect again: POST /connect/{user}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use livetape_core::recording::{Frame, Opcode};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_after_the_deadline_are_dropped_and_counted() {
+        let frame = Frame { opcode: Opcode::BINARY, bytes: vec![7; 10].into() };
+        let what = What::Frame(frame);
+        let item = |secs| Item {
+            offset: Duration::from_secs(secs),
+            conn: 1,
+            flags: Flags::default(),
+            what: what.clone(),
+        };
+        let mut backlog = Backlog::default();
+        tokio::time::advance(HANDLED_MAX).await;
+        assert!(!backlog.drops(&item(1)), "the server is not shutting down");
+        backlog.shut_down();
+        assert!(!backlog.drops(&item(2)));
+        tokio::time::advance(HANDLED_MAX).await;
+        assert!(backlog.drops(&item(3)) && backlog.drops(&item(4)));
+        let What::Gap(gap) = backlog.into_gap(Duration::from_secs(5)).unwrap().what else { panic!() };
+        assert_eq!(
+            (gap.records, gap.bytes, gap.first_t_ns, gap.last_t_ns),
+            (2, 20, 3_000_000_000, 4_000_000_000)
+        );
+    }
 }

@@ -19,7 +19,7 @@ use livetape_io::clock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use super::{Channel, Ended, State, connect::Wanted, play::Played};
+use super::{Channel, Ended, State, connect::Wanted, show::Played};
 use crate::{
     pipeline::{Pacing, Pipeline},
     source::{Position, load},

@@ -4,10 +4,8 @@
 //! too slow, items are dropped and a Gap record reports them. If writing fails, the recording ends there and
 //! stays readable, and [`Recorder::failure`] returns the reason.
 
-mod anchors;
-mod name;
+mod files;
 mod options;
-mod parts;
 mod queue;
 mod writer_thread;
 
@@ -19,10 +17,6 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::Mutex;
-use tokio::sync::watch;
-
-pub use livetape_core::recording::FOLDER;
 use livetape_core::{
     error::{Code, Problem},
     recording::{Flags, Item, What, Writer, records::Header},
@@ -34,16 +28,19 @@ use livetape_io::{
     clock,
     files::{Disk, DiskFile, System},
 };
-pub use name::{Target, default_path};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use files::{Parts, first_header, part_path};
+use queue::Queue;
+use writer_thread::WriterThread;
+
+pub use files::{Files, Target, check_new, default_path};
+pub use livetape_core::recording::FOLDER;
 pub use options::{
     FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions, Rotate, SYNC_EVERY, Sync,
 };
-pub use parts::{Files, check_new};
 pub use writer_thread::Summary;
-
-use parts::{Parts, first_header, part_path};
-use queue::Queue;
-use writer_thread::WriterThread;
 
 /// The [`Header::source`] of a recorded live room. Injected items are not recorded there.
 pub const LIVE: &str = "live";
@@ -221,7 +218,7 @@ impl Ready {
     ) -> Result<Self, Problem> {
         let header = complete(header, options);
         let first = |path: &Path| options.rotate.map_or_else(|| path.to_owned(), |_| part_path(path, 0));
-        let (file, path) = name::create(&*disk, target, options.sync, first)?;
+        let (file, path) = files::create(&*disk, target, options.sync, first)?;
         let (name, files) = (path.display().to_string(), Files::default());
         files.add(first(&path));
         let (header, parts) = match options.rotate {
@@ -308,7 +305,7 @@ fn complete(header: Header, options: &RecorderOptions) -> Header {
         header.tool_version = env!("CARGO_PKG_VERSION").to_owned();
     }
     if header.wall_anchor_ns.is_none() {
-        header.wall_anchor_ns = options.wall.map(|wall| anchors::nanoseconds(wall()));
+        header.wall_anchor_ns = options.wall.map(|wall| writer_thread::nanoseconds(wall()));
     }
     header
 }

@@ -2,12 +2,10 @@
 
 #[cfg(feature = "live")]
 pub mod browser;
-mod lateness;
 pub mod live;
 mod replay;
 mod tape;
 
-pub use lateness::Lateness;
-pub use replay::{Left, Position, Replay, ReplayOptions, Summary};
+pub use replay::{Lateness, Left, Position, Replay, ReplayOptions, Summary};
 pub use tape::{Events, Gates, OFFLINE, STDIN, Step, Tape, unreadable};
 pub(crate) use tape::{Loaded, in_time, load, shown_name};

@@ -5,14 +5,18 @@
 //! the browser.
 
 mod devtools;
-mod tabs;
 
-use std::time::Duration;
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
 
-use devtools::Tab;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
     error::{Code, Problem},
+    recognise::user_in,
     recording::{
         Flags, Item, USER_TAG, What,
         records::{
@@ -20,16 +24,18 @@ use livetape_core::{
             header::{Privacy, Timing},
         },
     },
+    redact::redact_text,
 };
 use livetape_io::clock;
-pub use tabs::{Address, Page, choose, pages};
+use serde::Deserialize;
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use tungstenite::{Message, protocol::WebSocketConfig};
 
-use super::live::{Batches, Live, Outcome};
+use super::live::{Batches, Live, LiveOptions, NetTransport, Outcome, Request, Transport};
+use devtools::Tab;
 
 /// Maximum length of a message from the browser, in bytes: the largest frame in base64, with headroom for the
 /// page's other traffic.
@@ -39,54 +45,9 @@ const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reason in the `disconnected` event when the tab was closed.
 const TAB_CLOSED: &str = "tab_closed";
+const PAGES_MAX: usize = 1000;
 
 type Socket = WebSocketStream<TcpStream>;
-
-/// Attaches to a tab that shows the LIVE of `user`. No traffic is missed once this returns.
-///
-/// # Errors
-/// [`Code::ConnectionLost`] if the browser does not respond.
-pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, Problem> {
-    let wall_anchor = clock::wall();
-    let mut watch = Watch { socket: open(address, page).await?, tab: Tab::new(user), epoch: clock::now() };
-    let enabled = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, watch.until_enabled()).await;
-    match enabled {
-        Ok(true) => {}
-        Ok(false) => return Err(lost("the tab was closed")),
-        Err(_) => return Err(lost("the tab did not respond within 10 s")),
-    }
-    let (sender, batches) = Batches::channel();
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(watch.run(sender, stop.clone()));
-    let header = Header {
-        source: "cdp".to_owned(),
-        wall_anchor_ns: i64::try_from(wall_anchor.as_nanos()).ok(),
-        timing: Timing::Original.into(),
-        privacy: Privacy::Private.into(),
-        tags: [(USER_TAG.to_owned(), user.to_owned())].into(),
-        ..Header::default()
-    };
-    Ok(Live::over(header, batches, task, stop))
-}
-
-async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
-    let url = format!("ws://{address}{}", page.path);
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let opening = async {
-        let stream = TcpStream::connect(address.0).await.map_err(|error| lost(&error.to_string()))?;
-        let opened = tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await;
-        opened.map(|(socket, _)| socket).map_err(|error| lost(&error.to_string()))
-    };
-    let opened = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, opening).await;
-    opened.unwrap_or_else(|_| Err(lost("the browser did not respond within 10 s")))
-}
-
-fn lost(why: &str) -> Problem {
-    Problem::new(Code::ConnectionLost, format!("cannot attach to the tab: {why}"))
-        .hint("check that the tab is open and that no other program is attached to the browser")
-}
 
 /// A tab and the connection to it.
 struct Watch {
@@ -185,5 +146,220 @@ impl Watch {
         // If the source was stopped in the meantime, nobody receives these.
         let _ = out.send(items).await;
         outcome
+    }
+}
+
+/// Loopback address of a browser's debugging port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(SocketAddr);
+
+impl FromStr for Address {
+    type Err = Problem;
+
+    /// Parses a port, or an address with a port.
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let bare =
+            text.trim().trim_start_matches("http://").trim_start_matches("ws://").trim_end_matches('/');
+        let named = bare.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        let port = bare.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let Some(address) = port.or_else(|| named.as_deref().unwrap_or(bare).parse().ok()) else {
+            let shown = redact_text(&format!("http://{bare}")).replacen("http://", "", 1);
+            let shown = shown.split(['?', '#']).next().unwrap_or_default();
+            return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not the address of a browser"))
+                .hint("use the address of its debugging port, e.g. --cdp 127.0.0.1:9222"));
+        };
+        if !address.ip().is_loopback() {
+            let message = format!("{} is not a loopback address", address.ip());
+            return Err(Problem::new(Code::BadRequest, message)
+                .hint("use a tunnel to a loopback port: anyone who can reach the debugging port controls the browser"));
+        }
+        Ok(Self(address))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A browser tab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub title: String,
+    pub url: String,
+    /// Path to attach to, on the browser's address.
+    path: String,
+}
+
+impl Page {
+    /// Returns the user whose LIVE the tab shows, according to its URL.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        user_in(&self.url)
+    }
+
+    fn is_tiktok(&self) -> bool {
+        let host = self.url.split('/').nth(2).unwrap_or_default();
+        let host = host.split(':').next().unwrap_or_default();
+        self.user().is_some() || host == "tiktok.com" || host.ends_with(".tiktok.com")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[derive(Default)]
+struct Target {
+    r#type: String,
+    title: String,
+    url: String,
+    web_socket_debugger_url: String,
+}
+
+/// Attaches to a tab that shows the LIVE of `user`. No traffic is missed once this returns.
+///
+/// # Errors
+/// [`Code::ConnectionLost`] if the browser does not respond.
+pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, Problem> {
+    let wall_anchor = clock::wall();
+    let mut watch = Watch { socket: open(address, page).await?, tab: Tab::new(user), epoch: clock::now() };
+    let enabled = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, watch.until_enabled()).await;
+    match enabled {
+        Ok(true) => {}
+        Ok(false) => return Err(lost("the tab was closed")),
+        Err(_) => return Err(lost("the tab did not respond within 10 s")),
+    }
+    let (sender, batches) = Batches::channel();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(watch.run(sender, stop.clone()));
+    let header = Header {
+        source: "cdp".to_owned(),
+        wall_anchor_ns: i64::try_from(wall_anchor.as_nanos()).ok(),
+        timing: Timing::Original.into(),
+        privacy: Privacy::Private.into(),
+        tags: [(USER_TAG.to_owned(), user.to_owned())].into(),
+        ..Header::default()
+    };
+    Ok(Live::over(header, batches, task, stop))
+}
+
+async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
+    let url = format!("ws://{address}{}", page.path);
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let opening = async {
+        let stream = TcpStream::connect(address.0).await.map_err(|error| lost(&error.to_string()))?;
+        let opened = tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await;
+        opened.map(|(socket, _)| socket).map_err(|error| lost(&error.to_string()))
+    };
+    let opened = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, opening).await;
+    opened.unwrap_or_else(|_| Err(lost("the browser did not respond within 10 s")))
+}
+
+fn lost(why: &str) -> Problem {
+    Problem::new(Code::ConnectionLost, format!("cannot attach to the tab: {why}"))
+        .hint("check that the tab is open and that no other program is attached to the browser")
+}
+
+/// # Errors
+/// [`Code::ConnectionLost`] if no browser responds at `address`.
+pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
+    let none = |why: &str| {
+        Problem::new(Code::ConnectionLost, format!("no browser responded at {address}: {why}"))
+            .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER")
+    };
+    let transport = NetTransport::new(&LiveOptions::new(""))?;
+    let request = Request { url: format!("http://{address}/json/list"), headers: Vec::new() };
+    let asking = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, transport.get(&request));
+    let answer = asking
+        .await
+        .map_err(|_| none("it took longer than 10 s"))?
+        .map_err(|unreached| none(&unreached.why))?;
+    let targets: Vec<Target> =
+        serde_json::from_slice(&answer.body).map_err(|_| none("it is not a browser"))?;
+    Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())
+}
+
+fn page(target: Target) -> Option<Page> {
+    let Target { r#type, title, url, web_socket_debugger_url: socket } = target;
+    // Ignore the host that the browser reports and keep the one that was asked.
+    let path = socket.strip_prefix("ws://")?.find('/').map(|at| socket["ws://".len() + at..].to_owned())?;
+    (r#type == "page").then_some(Page { title, url, path })
+}
+
+/// Selects a tab: the one with this number (from 1), else the only TikTok tab, else the only tab.
+///
+/// # Errors
+/// [`Code::BadRequest`] if the choice is ambiguous or no such tab exists.
+pub fn choose(pages: &[Page], number: Option<usize>) -> Result<&Page, Problem> {
+    if let Some(number) = number {
+        let found = number.checked_sub(1).and_then(|at| pages.get(at));
+        return found.ok_or_else(|| {
+            Problem::new(Code::BadRequest, format!("unknown tab {number}: the browser has {}", pages.len()))
+        });
+    }
+    let tiktok: Vec<&Page> = pages.iter().filter(|page| page.is_tiktok()).collect();
+    match (&tiktok[..], pages) {
+        ([page], _) => Ok(page),
+        ([], [page]) => Ok(page),
+        (_, []) => Err(Problem::new(Code::BadRequest, "the browser has no tab").hint("open a tab")),
+        (found, _) => {
+            let which = if found.is_empty() { "none shows TikTok" } else { "several show TikTok" };
+            Err(Problem::new(Code::BadRequest, format!("the browser has {} tabs, and {which}", pages.len()))
+                .hint("choose one with --tab N"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_browsers_on_this_machine_are_allowed() {
+        for (text, expected) in [
+            ("127.0.0.1:9222", "127.0.0.1:9222"),
+            ("9222", "127.0.0.1:9222"),
+            ("http://localhost:9222/", "127.0.0.1:9222"),
+            ("[::1]:9222", "[::1]:9222"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), expected);
+        }
+        for bad in ["192.0.2.1:9222", "0.0.0.0:9222", "example.com:9222", "", "127.0.0.1"] {
+            assert_eq!(bad.parse::<Address>().unwrap_err().code, Code::BadRequest, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tab_is_selected_by_number_or_because_it_is_the_only_one() {
+        let page = |url: &str| Page { title: String::new(), url: url.into(), path: "/x".into() };
+        let [other, ann, ben] =
+            ["https://example.com/", "https://www.tiktok.com/@ann/live", "http://127.0.0.1:1/@ben/live"]
+                .map(page);
+        let found = |pages: &[Page], number| choose(pages, number).map(|page| page.url.clone()).ok();
+        assert_eq!(found(&[other.clone(), ann.clone()], None), Some(ann.url.clone()));
+        assert_eq!(found(std::slice::from_ref(&other), None), Some(other.url.clone()));
+        assert_eq!(found(&[ann.clone(), ben.clone()], None), None);
+        assert_eq!(found(&[ann.clone(), ben.clone()], Some(2)), Some(ben.url.clone()));
+        assert_eq!(
+            (
+                found(&[], None),
+                found(std::slice::from_ref(&ann), Some(0)),
+                found(&[ann, other.clone(), other], Some(4))
+            ),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn the_host_that_the_browser_reports_is_ignored() {
+        let target = |socket: &str| Target {
+            r#type: "page".into(),
+            web_socket_debugger_url: socket.into(),
+            ..Target::default()
+        };
+        assert_eq!(page(target("ws://192.0.2.1:1/devtools/page/A")).unwrap().path, "/devtools/page/A");
+        assert_eq!(page(target("wss://x/devtools/page/A")), None);
     }
 }

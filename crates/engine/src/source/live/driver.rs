@@ -1,31 +1,43 @@
-//! Connection attempts in a loop, until the room ends, retrying is pointless or the source is stopped.
-
-mod connect;
-mod talk;
+//! Connection attempts in a loop, until the room ends, retrying is pointless or the source is stopped: from a user name
+//! to an open socket, and the frames that it brings.
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
     error::{Code, close},
     recording::{
-        Item, What,
-        records::{ConnClose, Status},
+        Flags, Frame, Item, Opcode, What,
+        records::{ConnClose, ConnOpen, Status, conn_close::Who, http::Role},
     },
     retry::{Decision, Retry, SplitMix},
+    session::{self, RATE_BYTES_MAX, Session},
 };
+use livetape_io::clock;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tungstenite::{
+    Error, Message,
+    http::HeaderMap,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
 
-use self::talk::{End, Lost};
 use super::{
     LiveOptions, Outcome, SharedTransport, WAIT_LIVE_MIN,
-    failure::Failure,
     lookup::look_up,
-    upstream::{Turn, Upstream},
+    sign::{self, Signed},
+    transport::{Received, Socket, Unreached},
+    upstream::{self, Failure, Turn, Upstream, within},
+    url,
 };
 
 /// Reason in the `disconnected` event when the room has ended.
-pub(super) const STREAM_ENDED: &str = "stream_ended";
+const STREAM_ENDED: &str = "stream_ended";
+/// HTTP status of a successful upgrade.
+const SWITCHING_PROTOCOLS: u32 = 101;
+/// Maximum time for sending a frame; beyond it, the socket counts as dead.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Drives the connection to one user's room.
 pub(super) struct Driver {
@@ -194,5 +206,291 @@ impl Driver {
         if !self.upstream.held.is_empty() && self.out.send(self.upstream.held.take()).await.is_err() {
             self.stop.cancel();
         }
+    }
+
+    /// Looks up the user and opens the socket.
+    async fn connect(&mut self) -> Result<Link, Failure> {
+        let user = self.options.username()?;
+        let session_cookie = self.options.session_cookie();
+        let cookie = session_cookie.as_deref().unwrap_or_default();
+        let room_id = look_up(&mut self.upstream, &user, cookie).await?.live()?;
+        let target = self.find_target(room_id).await?;
+        let cookie = [Some(target.cookie.clone()), session_cookie]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
+        let opened = upstream::open_socket(&mut self.upstream, target.url.clone(), &cookie).await?;
+        self.note_open(user, &target, &opened.headers);
+        let mut session = Session::new(target.room_id);
+        if let Some(signed) = &target.signed {
+            let body = self.note_initial_batch(signed);
+            session.handle_initial_batch(&body);
+        }
+        session.handle_opened(self.upstream.now());
+        Ok(Link { socket: opened.socket, session, received: opened.received })
+    }
+
+    /// Uses the sign server if configured, otherwise connects directly. Falls back only if the sign server is
+    /// unavailable, not if it rejects the request.
+    async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
+        if self.options.uses_sign_server() {
+            match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
+                Ok(signed) => {
+                    let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
+                    return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
+                }
+                Err(failure) if failure.may_fall_back => self.note_fallback(&failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let cookie = match &self.cookie {
+            Some(cookie) => cookie.clone(),
+            None => sign::get_cookie(&mut self.upstream).await?,
+        };
+        self.cookie = Some(cookie.clone());
+        let url = sign::direct_url(&self.upstream.origins.socket, room_id, &mut self.random);
+        Ok(SocketTarget { url, cookie, room_id, signed: None })
+    }
+
+    fn note_open(&mut self, unique_id: String, target: &SocketTarget, headers: &HeaderMap) {
+        let open = ConnOpen {
+            room_id: target.room_id,
+            unique_id,
+            attempt: self.retry.attempt(),
+            url: url::shown(&target.url),
+            handshake_status: SWITCHING_PROTOCOLS,
+            headers: self.upstream.redact.headers(headers),
+        };
+        self.upstream.note(What::ConnOpen(open));
+    }
+
+    /// Records the first batch after the opening, so that its messages belong to the room that the opening
+    /// names.
+    fn note_initial_batch(&mut self, signed: &Signed) -> Bytes {
+        self.upstream.note_http(Role::InitialBatch, &signed.request, &signed.answer, true);
+        signed.answer.body.clone()
+    }
+
+    fn note_fallback(&mut self, failure: &Failure) {
+        let detail = format!("{}; connecting without it", failure.detail);
+        let failure = Failure { detail, ..failure.clone() };
+        self.note_status(&failure, Some(Duration::ZERO));
+    }
+
+    /// Discards state that the next attempt should not reuse.
+    fn forget(&mut self, code: Code) {
+        if matches!(code, Code::Blocked | Code::HandshakeRefused) {
+            self.cookie = None;
+        }
+    }
+
+    /// Runs the session until it ends. Sends acks before frames are forwarded, so that they never wait for
+    /// slow readers.
+    async fn talk(&mut self, link: Link) -> End {
+        let Link { mut socket, mut session, received } = link;
+        let (stop, out) = (self.stop.clone(), self.out.clone());
+        let mut broken = None;
+        let outcome = loop {
+            tokio::select! { biased;
+                () = stop.cancelled() => return self.close_stopped(socket).await,
+                why = self.transmit(&mut socket, &mut session) => broken = broken.or(why),
+            }
+            if let Some(outcome) = session.outcome() {
+                break outcome.clone();
+            }
+            let due = session.poll_timeout().map(|due| self.upstream.at(due));
+            let is_full = self.upstream.held.is_full();
+            tokio::select! { biased;
+                () = stop.cancelled() => return self.close_stopped(socket).await,
+                () = clock::passed(due) => {
+                    let now = self.upstream.now();
+                    if is_full {
+                        // The pause in reading was ours, so the silence does not show that the room is dead.
+                        session.handle_sign_of_life(now);
+                    }
+                    session.handle_timeout(now);
+                }
+                permit = out.reserve(), if !self.upstream.held.is_empty() => {
+                    let Ok(permit) = permit else { return self.close_stopped(socket).await };
+                    permit.send(self.upstream.held.take());
+                }
+                message = socket.next(), if !is_full => {
+                    if let Some(Ok(message)) = &message {
+                        session.handle_read(self.upstream.now(), received.take(), message.len());
+                    }
+                    self.receive(message, &mut session, broken.as_deref());
+                }
+            }
+        };
+        match outcome {
+            session::Outcome::Ended(_) => {
+                self.close(socket, STREAM_ENDED).await;
+                End::Ended
+            }
+            session::Outcome::Closed(code, reason) => {
+                End::Lost(Box::new(Lost::closed(code, reason, session.healthy_for())))
+            }
+            session::Outcome::Stale => End::Lost(Box::new(Lost::stale(session.healthy_for()))),
+            session::Outcome::Flood => End::Lost(Box::new(Lost::flood(session.healthy_for()))),
+        }
+    }
+
+    /// Sends what waits. Returns why the connection is broken; what arrived before can still be read.
+    async fn transmit(&mut self, socket: &mut Socket, session: &mut Session) -> Option<String> {
+        let mut broken = None;
+        while let Some(bytes) = session.poll_transmit() {
+            match within(SEND_TIMEOUT, socket.send(Message::Binary(bytes.clone()))).await {
+                Some(Ok(())) => self.note_frame(Opcode::BINARY, bytes, Flags::SENT),
+                // Keep reading: the server's last messages and its close frame may still be unread.
+                Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
+                Some(Err(error @ Error::Io(_))) => broken = Some(Unreached::of_socket(&error).why),
+                Some(Err(error)) => {
+                    session.handle_closed(close::ABNORMAL, &Unreached::of_socket(&error).why);
+                    break;
+                }
+                None => {
+                    session.handle_closed(close::ABNORMAL, "nothing could be sent for 10 s");
+                    break;
+                }
+            }
+        }
+        broken
+    }
+
+    /// Passes on a message. `broken` tells why no more can be sent: reading only finds the end.
+    fn receive(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+        session: &mut Session,
+        broken: Option<&str>,
+    ) {
+        let now = self.upstream.now();
+        match message {
+            Some(Ok(Message::Binary(bytes))) => {
+                session.handle_frame(now, &bytes);
+                self.note_frame(Opcode::BINARY, bytes, 0);
+            }
+            Some(Ok(Message::Text(text))) => {
+                session.handle_sign_of_life(now);
+                session.handle_bytes(now, text.len());
+                self.note_frame(Opcode::TEXT, Bytes::from(text), 0);
+            }
+            Some(Ok(Message::Close(frame))) => {
+                let (code, reason) = frame.map_or((close::NO_CODE, String::new()), |frame| {
+                    (frame.code.into(), frame.reason.to_string())
+                });
+                session.handle_closed(code, &reason);
+            }
+            // The library answers pings. They do not show that the room is alive.
+            Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => session.handle_bytes(now, bytes.len()),
+            Some(Ok(Message::Frame(_))) => {}
+            Some(Err(Error::Io(error))) if error.kind() == Received::TOO_MUCH => session.handle_flood(),
+            Some(Err(error)) => {
+                session.handle_closed(close::ABNORMAL, broken.unwrap_or(&Unreached::of_socket(&error).why));
+            }
+            None => session.handle_closed(close::ABNORMAL, broken.unwrap_or("closed without a close frame")),
+        }
+    }
+
+    fn note_frame(&mut self, opcode: Opcode, bytes: Bytes, flags: u8) {
+        self.upstream.note_flagged(What::Frame(Frame { opcode, bytes }), flags);
+    }
+
+    async fn close_stopped(&mut self, socket: Socket) -> End {
+        self.close(socket, "stopped").await;
+        End::Stopped
+    }
+
+    /// Closes the socket, and records the frames that arrive before the server closes it, too.
+    async fn close(&mut self, mut socket: Socket, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        let time_max = self.options.close_timeout;
+        let closing = async {
+            if socket.close(Some(frame)).await.is_err() {
+                return;
+            }
+            while let Some(Ok(message)) = socket.next().await {
+                if let Message::Binary(bytes) = message
+                    && !self.upstream.held.is_full()
+                {
+                    self.note_frame(Opcode::BINARY, bytes, 0);
+                }
+            }
+        };
+        // If the server does not respond in time, drop the connection.
+        within(time_max, closing).await;
+        let close = ConnClose {
+            code: close::NORMAL.into(),
+            reason: reason.to_owned(),
+            who: Who::Us.into(),
+            will_retry: false,
+        };
+        self.upstream.note(What::ConnClose(close));
+    }
+}
+
+struct Link {
+    socket: Socket,
+    session: Session,
+    received: Received,
+}
+
+/// How to open the socket.
+struct SocketTarget {
+    url: String,
+    cookie: String,
+    room_id: i64,
+    signed: Option<Signed>,
+}
+
+/// A lost connection, and how long it was healthy.
+struct Lost {
+    close: ConnClose,
+    failure: Failure,
+    healthy: Duration,
+}
+
+enum End {
+    Ended,
+    Stopped,
+    Lost(Box<Lost>),
+}
+
+impl Lost {
+    fn closed(code: u16, reason: String, healthy: Duration) -> Self {
+        let is_network = code == close::ABNORMAL;
+        let detail = match (is_network, reason.is_empty()) {
+            (true, _) => format!("the connection to the room broke: {reason}"),
+            (false, true) => format!("TikTok closed the connection with {code}"),
+            (false, false) => format!("TikTok closed the connection with {code} ({reason})"),
+        };
+        let who = if is_network { Who::Network } else { Who::Upstream };
+        Self::new(code, reason, who, detail, healthy)
+    }
+
+    fn stale(healthy: Duration) -> Self {
+        let reason = "no frame for 60 s";
+        Self::new(
+            close::ABNORMAL,
+            reason.to_owned(),
+            Who::Us,
+            format!("the room is silent: {reason}"),
+            healthy,
+        )
+    }
+
+    /// Not retried, because the upstream would send as much after reconnecting.
+    fn flood(healthy: Duration) -> Self {
+        let reason = format!("more than {} MiB per second", RATE_BYTES_MAX >> 20);
+        let lost = Self::new(close::POLICY, reason, Who::Us, String::new(), healthy);
+        let detail = format!("the upstream sends {}", lost.close.reason);
+        Self { failure: Failure::new(Code::UpstreamFlood, detail), ..lost }
+    }
+
+    fn new(code: u16, reason: String, who: Who, detail: String, healthy: Duration) -> Self {
+        // `will_retry` is set later, when the next attempt is known.
+        let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
+        Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
     }
 }

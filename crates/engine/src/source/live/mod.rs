@@ -7,28 +7,17 @@
 //!    └──────────────── retry ◄────────────────────┘
 //! ```
 
-mod batches;
-mod bounds;
-mod check;
-mod direct;
 mod driver;
-mod failure;
-mod held;
 mod lookup;
-mod options;
-mod redact;
 mod sign;
-mod socket;
 mod transport;
 mod upstream;
 mod url;
 
-pub(crate) use batches::Batches;
-pub use bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, RECORDER_BYTES_MAX};
-pub use check::{Check, check};
-pub use livetape_core::secret::Secret;
+use std::{fmt, mem::size_of, time::Duration};
+
 use livetape_core::{
-    error::Problem,
+    error::{Code, Problem},
     recording::{
         Item, USER_TAG,
         records::{
@@ -36,19 +25,62 @@ use livetape_core::{
             header::{Privacy, Timing},
         },
     },
-    username,
+    retry, username,
 };
+use livetape_feed::control::{LOOKUPS_PER_MINUTE, Limit};
 use livetape_io::clock;
-pub use options::{CLOSE_TIMEOUT, LiveOptions, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use url::is_loopback;
+
+pub use livetape_core::secret::Secret;
+pub use lookup::{Check, check};
+#[cfg(feature = "live")]
+pub use reqwest::Url;
 #[cfg(feature = "live")]
 pub use transport::NetTransport;
 pub use transport::{
     Counted, HttpResponse, MemoryTransport, OpenError, Opened, Received, Request, SharedTransport, Stream,
     Transport, Unreached,
 };
+pub(crate) use upstream::Batches;
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
+
+/// Default maximum time for the close handshake.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Minimum interval of look-ups while a user is not live.
+pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
+/// Maximum length of a WebSocket message or frame, in bytes. The largest one seen in practice is 120 KB.
+pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// Maximum length of a response body, in bytes; the rest is not read. The largest page seen in practice is
+/// about 400 KB.
+pub const BODY_BYTES_MAX: usize = 2 << 20;
+/// Maximum size of unsent data on a socket (acks, heartbeats and pongs), in bytes.
+const UNSENT_BYTES_MAX: usize = 256 << 10;
+/// Maximum number of held items, and of bytes in their frames. Beyond either, the socket is not read.
+const HELD_ITEMS_MAX: usize = 256;
+const HELD_BYTES_MAX: usize = 2 << 20;
+/// Maximum number of batches, each of what was held, that wait to be received: by the room, and by each of
+/// its channels.
+pub(crate) const BATCHES_WAITING_MAX: usize = 1;
+/// Maximum size of items from a live room that wait for a slow disk, in bytes: four of the largest messages,
+/// or a minute of a busy room.
+pub const RECORDER_BYTES_MAX: usize = 4 << 20;
+/// Frames of a batch: held items, and one frame that exceeds their limit.
+const BATCH_BYTES: usize = HELD_BYTES_MAX + FRAME_BYTES_MAX;
+/// Number of batches of a room: held, waiting for the room, taken by it, waiting for a channel, and being
+/// decoded. Channels share frames.
+const BATCHES: usize = 3 + 2 * BATCHES_WAITING_MAX;
+/// Memory of a socket: the message being assembled and the frame being read; unsent data; batches.
+const SOCKET_BYTES: usize = 2 * FRAME_BYTES_MAX + UNSENT_BYTES_MAX + BATCHES * BATCH_BYTES;
+/// Bodies of one attempt: two look-ups, room info and the sign server's batch, plus one of them compressed.
+const BODIES_BYTES: usize = 5 * BODY_BYTES_MAX;
+const _: () = assert!(
+    SOCKET_BYTES + BODIES_BYTES + RECORDER_BYTES_MAX + BATCHES * HELD_ITEMS_MAX * size_of::<Item>()
+        <= 32 << 20,
+    "more than 32 MiB"
+);
 
 /// How a live source ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +179,182 @@ impl Live {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => Outcome::Stopped,
         }
+    }
+}
+
+#[derive(Clone)]
+pub struct LiveOptions {
+    /// User as entered: `name`, `@name` or a URL.
+    pub user: String,
+    /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
+    pub upstream: Option<Url>,
+    /// URL of the sign server. With a URL or a key, the sign server is asked first; with neither, only
+    /// TikTok.
+    pub sign_url: Option<Url>,
+    pub sign_key: Option<Secret>,
+    pub sign_form: SignForm,
+    /// Value of the `sessionid` cookie of a logged-in user. Sent to TikTok, never to the sign server.
+    pub session_cookie: Option<Secret>,
+    /// Proxy for requests and sockets: `http://`, `socks5://` or `socks5h://`, optionally with user and
+    /// password.
+    pub proxy: Option<Url>,
+    /// Whether only loopback addresses may be contacted.
+    pub offline: bool,
+    /// Maximum number of consecutive attempts; at least 1.
+    pub attempts_max: u32,
+    /// Interval of look-ups until the user is live; with `None`, the source fails if the user is not live.
+    pub wait_live: Option<Duration>,
+    /// Seed of the waits between attempts: the same seed gives the same waits.
+    pub seed: u64,
+    /// Wall time of offset 0, since the Unix epoch; `None` reads the clock.
+    pub wall_anchor: Option<Duration>,
+    /// Whether it continues a room that was connected before: then a user who is offline has ended it.
+    pub continues: bool,
+    /// Maximum number of look-ups per minute; `None` for the default, and for no limit if all servers are on
+    /// loopback.
+    pub lookups_per_minute: Option<u32>,
+    /// When TikTok may be contacted. Attempts wait for it.
+    pub limit: Limit,
+    /// When the first look-up may begin, if it was reserved.
+    pub turn: Option<Instant>,
+    /// Maximum time for the close handshake. Without an answer, the connection is dropped.
+    pub close_timeout: Duration,
+}
+
+/// A URL. Cannot exist without the feature `live`, because nothing opens connections then.
+#[cfg(not(feature = "live"))]
+#[derive(Clone)]
+pub enum Url {}
+
+#[cfg(not(feature = "live"))]
+impl Url {
+    fn as_str(&self) -> &str {
+        match *self {}
+    }
+
+    fn scheme(&self) -> &str {
+        match *self {}
+    }
+
+    fn host_str(&self) -> Option<&str> {
+        match *self {}
+    }
+
+    fn query_pairs(&self) -> std::iter::Empty<(String, String)> {
+        match *self {}
+    }
+}
+
+/// Request format of a sign server. The response format is the same for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignForm {
+    /// `GET /webcast/fetch?room_id=…`: used by most clients.
+    #[default]
+    Fetch,
+    /// `GET /webcast/rooms/{room id}/connect`: used by Node clients since 2.4.
+    Connect,
+}
+
+impl LiveOptions {
+    /// Returns the defaults: TikTok itself, no sign server, [`retry::ATTEMPTS`] attempts.
+    pub fn new(user: impl Into<String>) -> Self {
+        Self {
+            user: user.into(),
+            upstream: None,
+            sign_url: None,
+            sign_key: None,
+            sign_form: SignForm::default(),
+            session_cookie: None,
+            proxy: None,
+            offline: false,
+            attempts_max: retry::ATTEMPTS,
+            wait_live: None,
+            seed: 0,
+            wall_anchor: None,
+            continues: false,
+            lookups_per_minute: None,
+            limit: Limit::default(),
+            turn: None,
+            close_timeout: CLOSE_TIMEOUT,
+        }
+    }
+
+    /// Returns the bare user name, if all options are valid.
+    fn username(&self) -> Result<String, Problem> {
+        for url in self.upstream.iter().chain(&self.sign_url) {
+            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+                let problem = Problem::new(Code::BadRequest, "not the address of an upstream or sign server");
+                return Err(problem.hint("use an address that starts with http:// or https://"));
+            }
+        }
+        for (secret, name) in [(&self.sign_key, "key"), (&self.session_cookie, "session cookie")] {
+            if secret.as_ref().is_some_and(|secret| !secret.is_header_value()) {
+                let message = format!("the {name} is empty or has invalid characters");
+                return Err(Problem::new(Code::BadRequest, message).hint("use one line of printable ASCII"));
+            }
+        }
+        username::normalise(&self.user)
+    }
+
+    /// Returns the session cookie in the form of a `Cookie` header.
+    fn session_cookie(&self) -> Option<String> {
+        Some(format!("sessionid={}", self.session_cookie.as_ref()?.reveal()))
+    }
+
+    /// Returns the maximum number of look-ups per minute; `None` for no limit.
+    #[must_use]
+    pub fn lookup_budget(&self) -> Option<u32> {
+        // Without a URL of its own, the sign server has that of the upstream.
+        let here =
+            |url: &Url| url.host_str().is_some_and(|host| is_loopback(host) || host.ends_with(".localhost"));
+        let is_local = self.upstream.as_ref().is_some_and(here) && self.sign_url.as_ref().is_none_or(here);
+        self.lookups_per_minute.or((!is_local).then_some(LOOKUPS_PER_MINUTE))
+    }
+
+    fn uses_sign_server(&self) -> bool {
+        self.sign_url.is_some() || self.sign_key.is_some()
+    }
+}
+
+impl Default for LiveOptions {
+    /// Returns the defaults without a user, which the caller must set.
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl fmt::Debug for LiveOptions {
+    /// Omits URLs, which may contain passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveOptions")
+            .field("user", &self.user)
+            .field("sign_form", &self.sign_form)
+            .field("offline", &self.offline)
+            .field("attempts_max", &self.attempts_max)
+            .field("wait_live", &self.wait_live)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Base URLs of the servers, for use with [`url::with_path`].
+#[derive(Clone)]
+struct Origins {
+    www: String,
+    webcast: String,
+    socket: String,
+    sign: String,
+}
+
+impl Origins {
+    fn new(options: &LiveOptions) -> Self {
+        let text = |url: &Url| url.as_str().split('#').next().unwrap_or_default().to_owned();
+        let upstream = options.upstream.as_ref().map(text);
+        let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());
+        let socket = or("https://webcast-ws.tiktok.com").replacen("http", "ws", 1);
+        let sign = options.sign_url.as_ref().map_or_else(|| or("https://api.eulerstream.com"), text);
+        let webcast = or("https://webcast.tiktok.com");
+        Self { www: or("https://www.tiktok.com"), webcast, socket, sign }
     }
 }
 

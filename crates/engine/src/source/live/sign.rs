@@ -1,4 +1,5 @@
-//! Connecting through a sign server, which returns the first batch, the socket URL and cookies.
+//! How a socket is addressed: by a sign server, which returns the first batch, the socket URL and cookies, or without one,
+//! by a cookie of TikTok and a URL without cursor and signature, which follows the crate piratetok-live-rs 0.5.0.
 
 use std::time::Duration;
 
@@ -12,10 +13,9 @@ use livetape_core::{
 use serde_json::Value;
 
 use super::{
-    LiveOptions, SignForm, direct,
-    failure::{Failure, RATE_LIMITED},
+    LiveOptions, SignForm,
     transport::{HttpResponse, Request},
-    upstream::{USER_AGENT, Upstream},
+    upstream::{Failure, RATE_LIMITED, USER_AGENT, Upstream, browser_headers},
     url,
 };
 
@@ -23,6 +23,9 @@ use super::{
 /// client.
 const STUB_TEXT: &[u8] = b"Connected through Euler Stream fallback proxy";
 const STUB_HOST: &str = "ws-fallback.eulerstream.com";
+/// Maximum number of requests for the cookie, because not every response sets it.
+const COOKIE_TRIES: u32 = 8;
+const COOKIE_EVERY: Duration = Duration::from_millis(750);
 
 /// Response of the sign server.
 #[derive(Debug)]
@@ -146,8 +149,8 @@ fn explanation(body: &Bytes) -> String {
 /// Builds the URL as npm tiktok-live-connector does: the server's parameters take precedence, and the version
 /// appears a second time.
 fn socket_url(info: &BatchInfo, room_id: i64, random: &mut SplitMix) -> String {
-    let (room_id, last_rtt) = (room_id.to_string(), direct::last_rtt(random));
-    let ours = direct::parameters(&room_id, &last_rtt, "0").into_iter();
+    let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));
+    let ours = parameters(&room_id, &last_rtt, "0").into_iter();
     let resume = [("cursor", info.cursor.as_str()), ("internal_ext", info.internal_ext.as_str())];
     let theirs: Vec<_> =
         info.route_params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -157,5 +160,234 @@ fn socket_url(info: &BatchInfo, room_id: i64, random: &mut SplitMix) -> String {
     url::with_query(&info.push_server, kept.chain(theirs).chain([("version_code", "270000")]))
 }
 
+/// Requests the cookie: `ttwid=…`.
+pub(super) async fn get_cookie(upstream: &mut Upstream) -> Result<String, Failure> {
+    let request = Request { url: url::with_path(&upstream.origins.www, "/"), headers: browser_headers("") };
+    let mut due = upstream.now();
+    for _ in 0..COOKIE_TRIES {
+        tokio::time::sleep_until(upstream.at(due)).await;
+        due += COOKIE_EVERY;
+        // The body of the page is long and not needed.
+        let answer = upstream.get(Role::Unknown, &request, false).await?;
+        if answer.status == 429 {
+            return Err(Failure::rate_limited(&answer, upstream.wall()));
+        }
+        if let Some(cookie) = ttwid(&answer) {
+            upstream.redact.hide(&cookie);
+            return Ok(cookie);
+        }
+    }
+    Err(Failure::new(Code::Blocked, format!("TikTok sent no cookie in {COOKIE_TRIES} responses")))
+}
+
+fn ttwid(answer: &HttpResponse) -> Option<String> {
+    let cookies = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()).map(str::trim);
+    pairs.find(|pair| pair.strip_prefix("ttwid=").is_some_and(|value| !value.is_empty())).map(str::to_owned)
+}
+
+pub(super) fn direct_url(origin: &str, room_id: i64, random: &mut SplitMix) -> String {
+    let base = url::with_path(origin, "/webcast/im/ws_proxy/ws_reuse_supplement/");
+    let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));
+    url::with_query(&base, parameters(&room_id, &last_rtt, "1"))
+}
+
+/// Parameters that every client sends, in the order that working clients use.
+pub(super) fn parameters<'a>(
+    room_id: &'a str,
+    last_rtt: &'a str,
+    ws_direct: &'a str,
+) -> [(&'a str, &'a str); 28] {
+    [
+        ("version_code", "180800"),
+        ("device_platform", "web"),
+        ("cookie_enabled", "true"),
+        ("screen_width", "1920"),
+        ("screen_height", "1080"),
+        ("browser_language", "en-US"),
+        ("browser_platform", "Linux x86_64"),
+        ("browser_name", "Mozilla"),
+        ("browser_version", "5.0 (X11)"),
+        ("browser_online", "true"),
+        ("tz_name", "Etc/UTC"),
+        ("app_name", "tiktok_web"),
+        ("sup_ws_ds_opt", "1"),
+        ("update_version_code", "2.0.0"),
+        ("compress", "gzip"),
+        ("webcast_language", "en"),
+        ("ws_direct", ws_direct),
+        ("aid", "1988"),
+        ("live_id", "12"),
+        ("app_language", "en"),
+        ("client_enter", "1"),
+        ("room_id", room_id),
+        ("identity", "audience"),
+        ("history_comment_count", "6"),
+        ("last_rtt", last_rtt),
+        ("heartbeat_duration", "10000"),
+        ("resp_content_type", "protobuf"),
+        ("did_rule", "3"),
+    ]
+}
+
+/// Returns a random value from 100.000 to 200.000 ms.
+fn last_rtt(random: &mut SplitMix) -> String {
+    let micros = 100_000 + random.up_to(100_000);
+    format!("{}.{:03}", micros / 1000, micros % 1000)
+}
+
 #[cfg(test)]
-mod tests;
+mod tests {
+    use livetape_core::wire::Batch;
+
+    use super::*;
+
+    #[test]
+    fn the_socket_url_contains_the_room_and_is_reproducible() {
+        let url = direct_url("wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1));
+        assert!(url.starts_with(
+            "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?version_code=180800&"
+        ));
+        assert!(url.contains("&browser_version=5.0%20%28X11%29&") && url.contains("&room_id=7&"), "{url}");
+        assert_eq!(url, direct_url("wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1)));
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_other_cookies() {
+        let mut answer = HttpResponse::default();
+        assert_eq!(ttwid(&answer), None);
+        for cookie in
+            ["tt_csrf_token=1; Path=/", "ttwid=; Path=/", "ttwid=1%7Cabc; Domain=.tiktok.com; HttpOnly"]
+        {
+            answer.headers.append("set-cookie", cookie.parse().unwrap());
+        }
+        assert_eq!(ttwid(&answer).as_deref(), Some("ttwid=1%7Cabc"));
+    }
+
+    fn info() -> BatchInfo {
+        BatchInfo {
+            cursor: "1_2".into(),
+            internal_ext: "ext:1".into(),
+            push_server: "wss://host/path".into(),
+            route_params: vec![
+                ("wrss".into(), "a b".into()),
+                ("aid".into(), "7".into()),
+                ("imprp".into(), String::new()),
+            ],
+            ..Default::default()
+        }
+    }
+
+    fn answer(status: u16, body: impl Into<Bytes>) -> HttpResponse {
+        let mut answer = HttpResponse { status, body: body.into(), ..HttpResponse::default() };
+        answer.headers.insert("x-set-tt-cookie", "ttwid=1; msToken=2".parse().unwrap());
+        answer
+    }
+
+    fn good(info: BatchInfo) -> Bytes {
+        wire::write_batch(&Batch { info, ..Default::default() })
+    }
+
+    #[track_caller]
+    fn check(answer: &HttpResponse, code: Code, may_fall_back: bool) {
+        let failure = read(answer, Duration::ZERO).unwrap_err();
+        assert_eq!((failure.code, failure.may_fall_back), (code, may_fall_back), "{}", failure.detail);
+    }
+
+    #[test]
+    fn rejections_map_to_error_codes() {
+        check(
+            &answer(401, r#"{"code":401,"message":"The provided API Key is invalid."}"#),
+            Code::SignUnauthorized,
+            false,
+        );
+        check(&answer(402, ""), Code::SignUnauthorized, false);
+        check(&answer(403, ""), Code::SignUnauthorized, false);
+        check(&answer(404, "<html>"), Code::SignFailed, false);
+        check(&answer(420, ""), Code::SignFailed, false);
+        for body in [
+            r#"{"message":"A 403 error occurred whilst fetching the webcast URL.","code":500}"#,
+            r#"{"code":500,"error":"Internal Server Error - 1"}"#,
+            "",
+        ] {
+            check(&answer(500, body), Code::SignFailed, true);
+        }
+        check(
+            &answer(503, r#"{"code":503,"error":"API is not ready for connections yet."}"#),
+            Code::SignFailed,
+            true,
+        );
+    }
+
+    #[test]
+    fn invalid_responses_map_to_error_codes() {
+        check(&answer(200, ""), Code::SignEmpty, false);
+        check(&answer(200, "<!doctype html><title>hello</title>"), Code::SignEmpty, false);
+        check(&answer(200, good(BatchInfo { cursor: String::new(), ..info() })), Code::SignEmpty, false);
+        check(&answer(200, good(BatchInfo { push_server: String::new(), ..info() })), Code::SignEmpty, false);
+        let stub = BatchInfo { push_server: format!("wss://{STUB_HOST}/?token=x"), ..info() };
+        check(&answer(200, good(stub)), Code::SignEmpty, true);
+        let text = BatchInfo { internal_ext: String::from_utf8(STUB_TEXT.to_vec()).unwrap(), ..info() };
+        check(&answer(200, good(text)), Code::SignEmpty, true);
+        let mut without = answer(200, good(info()));
+        without.headers.clear();
+        check(&without, Code::SignEmpty, false);
+    }
+
+    #[test]
+    fn a_rate_limit_includes_the_servers_message() {
+        let body = r#"{"message":"You have reached the rate limit.","limit_label":"rate_limit_account_day"}"#;
+        let mut limited = answer(429, body);
+        limited.headers.insert("retry-after", "7".parse().unwrap());
+        let failure = read(&limited, Duration::ZERO).unwrap_err();
+        let detail = format!("{RATE_LIMITED} (rate_limit_account_day: You have reached the rate limit.)");
+        assert_eq!((failure.code, failure.detail), (Code::RateLimited, detail));
+        assert_eq!((failure.wait, failure.may_fall_back), (Some(Duration::from_secs(7)), false));
+        assert_eq!(read(&answer(429, ""), Duration::ZERO).unwrap_err().detail, RATE_LIMITED);
+    }
+
+    #[test]
+    fn the_socket_url_comes_from_the_server() {
+        let (read, cookie) = read(&answer(200, good(info())), Duration::ZERO).unwrap();
+        assert_eq!(cookie, "ttwid=1; msToken=2");
+        let url = socket_url(&read, 7, &mut SplitMix(1));
+        assert!(url.starts_with("wss://host/path?version_code=180800&"), "{url}");
+        assert!(url.ends_with("&aid=7&wrss=a%20b&version_code=270000"), "{url}");
+        assert!(url.contains("&room_id=7&") && url.contains("&cursor=1_2&internal_ext=ext%3A1&"), "{url}");
+        assert!(!url.contains("imprp") && !url.contains("aid=1988"), "{url}");
+    }
+
+    #[test]
+    fn the_key_is_sent_in_a_header_only() {
+        let options = LiveOptions { sign_key: Some("the-key".parse().unwrap()), ..LiveOptions::new("ann") };
+        for sign_form in [SignForm::Fetch, SignForm::Connect] {
+            let options = LiveOptions { sign_form, ..options.clone() };
+            let request = request("http://host", &options, 7);
+            assert!(
+                !request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key")
+            );
+            assert!(request.headers.contains(&("x-api-key", "the-key".to_owned())));
+        }
+        assert!(request("http://host", &options, 7).url.starts_with("http://host/webcast/fetch?"));
+    }
+
+    #[test]
+    fn the_address_may_have_a_key_of_its_own() {
+        let url = |sign_form| {
+            request("http://host/?key=k", &LiveOptions { sign_form, ..LiveOptions::new("ann") }, 7).url
+        };
+        assert!(url(SignForm::Fetch).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
+        assert!(
+            url(SignForm::Connect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&")
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_causes_a_panic(status in 0_u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+            for status in [200, status] {
+                let _ = read(&answer(status, body.clone()), Duration::ZERO);
+            }
+        }
+    }
+}

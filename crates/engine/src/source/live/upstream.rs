@@ -1,26 +1,26 @@
-//! Sends requests to the upstream with timeouts, and records every exchange.
+//! Sends requests to the upstream with timeouts, records every exchange without its secrets, and says why one failed.
 
-use std::{future::Future, time::Duration};
+use std::{collections::VecDeque, fmt, future::Future, time::Duration};
 
 use livetape_core::{
-    error::Code,
+    error::{Code, Problem, without_wait},
     recording::{
         Flags, Item, What,
-        records::{Http, http::Role},
+        records::{Http, HttpHeader, http::Role},
     },
-    wire,
+    redact::{Place, is_harmless, redact_text},
+    retry_after, wire,
 };
 use livetape_feed::control::Limit;
 use livetape_io::clock;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tungstenite::http::HeaderMap;
 
 use super::{
-    LiveOptions,
-    bounds::BODY_BYTES_MAX,
-    failure::Failure,
-    held::Held,
-    options::{Origins, Url},
-    redact::Redact,
+    BATCHES_WAITING_MAX, BODY_BYTES_MAX, HELD_BYTES_MAX, HELD_ITEMS_MAX, LiveOptions, Origins, Secret, Url,
     transport::{HttpResponse, OpenError, Opened, Request, SharedTransport, Unreached},
     url,
 };
@@ -28,10 +28,19 @@ use super::{
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time for opening a WebSocket.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// User agent of a browser, because TikTok rejects some devices without one.
 pub(super) const USER_AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+/// Error messages in the wording of other clients, which users know.
+pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
+pub(super) const NOT_FOUND: &str = "User not found or invalid";
+pub(super) const OFFLINE: &str = "User is not currently live";
+/// Value of `handshake-status` for a device that TikTok blocks.
+const DEVICE_BLOCKED: &str = "415";
+/// Maximum length of a header value and of a failure's detail, in characters.
+const TEXT_CHARS_MAX: usize = 500;
+/// Minimum length of a secret, in bytes. Shorter ones would match unrelated text.
+const SECRET_BYTES_MIN: usize = 4;
 
 /// When a look-up may begin. All count against the budget.
 #[derive(Clone, Copy, Debug)]
@@ -169,6 +178,179 @@ impl Upstream {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    pub(super) detail: String,
+    /// Time to wait, according to the server.
+    pub(super) wait: Option<Duration>,
+    /// Whether connecting without the sign server may succeed: it is unavailable or broken, but did not
+    /// reject the request.
+    pub(super) may_fall_back: bool,
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, detail: impl fmt::Display) -> Self {
+        Self { code, detail: detail.to_string(), wait: None, may_fall_back: false }
+    }
+
+    /// Too many requests, with the wait time from the response headers. `wall` is the time since the Unix
+    /// epoch.
+    pub(super) fn rate_limited(answer: &HttpResponse, wall: Duration) -> Self {
+        let wait = answer.wait(wall);
+        Self { wait, ..Self::new(Code::RateLimited, RATE_LIMITED) }
+    }
+
+    pub(super) fn may_fall_back(self) -> Self {
+        Self { may_fall_back: true, ..self }
+    }
+}
+
+impl HttpResponse {
+    /// Time to wait, according to the server.
+    pub(super) fn wait(&self, wall: Duration) -> Option<Duration> {
+        retry_after::read(|name| self.header(name), wall)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::new(problem.code, problem.message)
+    }
+}
+
+impl From<Unreached> for Failure {
+    fn from(unreached: Unreached) -> Self {
+        Self::new(unreached.code, unreached.why)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let Some(wait) = failure.wait else { return Self::new(failure.code, failure.detail) };
+        let message = format!("{}; the server requires a wait of {}", failure.detail, length(wait));
+        Self::new(failure.code, message).hint(without_wait(failure.code.hint()))
+    }
+}
+
+/// Removes known secrets from text of servers, which may quote what they received.
+#[derive(Clone, Default)]
+pub(super) struct Redact {
+    secrets: Vec<String>,
+}
+
+impl Redact {
+    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut redact = Self::default();
+        for secret in secrets {
+            redact.hide(secret.reveal());
+        }
+        redact
+    }
+
+    /// Adds a secret. For cookies, each value is added, too.
+    pub(super) fn hide(&mut self, secret: &str) {
+        let values = secret.split(';').filter_map(|part| part.split_once('=')).map(|(_, value)| value.trim());
+        for text in values.chain([secret]) {
+            if text.len() >= SECRET_BYTES_MIN && !self.secrets.iter().any(|known| known == text) {
+                self.secrets.push(text.to_owned());
+            }
+        }
+    }
+
+    /// Removes known secrets, values whose names are not known to be harmless, and control characters.
+    /// Truncates the text to the maximum length.
+    pub(super) fn text(&self, text: &str) -> String {
+        let mut text = redact_text(text).into_owned();
+        for secret in &self.secrets {
+            text = text.replace(secret, "***");
+        }
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_CHARS_MAX).collect()
+    }
+
+    /// Returns the headers that may be recorded.
+    pub(super) fn headers(&self, headers: &HeaderMap) -> Vec<HttpHeader> {
+        let headers = headers.iter().filter(|(name, _)| is_harmless(Place::Header, name.as_str().as_bytes()));
+        let header =
+            |(name, value): (&tungstenite::http::HeaderName, &tungstenite::http::HeaderValue)| HttpHeader {
+                name: name.as_str().to_owned(),
+                value: self.text(&String::from_utf8_lossy(value.as_bytes())),
+            };
+        headers.map(header).collect()
+    }
+}
+
+/// Held items, in order, and the size of their frames in bytes.
+#[derive(Default)]
+pub(super) struct Held {
+    items: Vec<Item>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(super) fn push(&mut self, item: Item) {
+        if let What::Frame(frame) = &item.what {
+            self.bytes += frame.bytes.len();
+        }
+        self.items.push(item);
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Item> {
+        std::mem::take(self).items
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether the socket must not be read until items are sent.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() >= HELD_ITEMS_MAX || self.bytes >= HELD_BYTES_MAX
+    }
+}
+
+/// The receiving end, which also returns items one by one.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    receiver: mpsc::Receiver<Vec<Item>>,
+    /// Received items that were not returned yet.
+    items: VecDeque<Item>,
+}
+
+impl Batches {
+    pub(crate) fn channel() -> (mpsc::Sender<Vec<Item>>, Self) {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+        (sender, Self { receiver, items: VecDeque::new() })
+    }
+
+    /// Returns the next item, or `None` at the end. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Item> {
+        while self.items.is_empty() {
+            self.receive().await?;
+        }
+        self.items.pop_front()
+    }
+
+    /// Returns the items that were received together, or `None` at the end. Cancel safe.
+    pub(crate) async fn next_batch(&mut self) -> Option<Vec<Item>> {
+        if self.items.is_empty() {
+            return self.receiver.recv().await;
+        }
+        Some(std::mem::take(&mut self.items).into())
+    }
+
+    /// Receives a batch to return later, or returns `None` at the end. Cancel safe.
+    pub(crate) async fn receive(&mut self) -> Option<()> {
+        self.items.extend(self.receiver.recv().await?);
+        Some(())
+    }
+
+    /// Takes no further batches. Those that wait are still returned.
+    pub(crate) fn close(&mut self) {
+        self.receiver.close();
+    }
+}
+
 fn host(request: &Request) -> String {
     let shown = url::shown(&request.url);
     shown.split('/').nth(2).unwrap_or_default().to_owned()
@@ -193,4 +375,104 @@ pub(super) fn browser_headers(cookie: &str) -> Vec<(&'static str, String)> {
         headers.push(("cookie", cookie.to_owned()));
     }
     headers
+}
+
+/// Formats a duration for people, rounded up.
+fn length(wait: Duration) -> String {
+    let seconds = wait.as_millis().div_ceil(1000);
+    if seconds > 120 { format!("{} min", seconds.div_ceil(60)) } else { format!("{seconds} s") }
+}
+
+/// Opens the socket. TikTok uses no subprotocol.
+pub(super) async fn open_socket(
+    upstream: &mut Upstream,
+    url: String,
+    cookie: &str,
+) -> Result<Opened, Failure> {
+    let headers = vec![
+        ("user-agent", USER_AGENT.to_owned()),
+        ("referer", "https://www.tiktok.com/".to_owned()),
+        ("origin", "https://www.tiktok.com".to_owned()),
+        ("accept-language", "en-US,en;q=0.9".to_owned()),
+        ("cache-control", "no-cache".to_owned()),
+        ("cookie", cookie.to_owned()),
+    ];
+    let wall = upstream.wall();
+    upstream.open(&Request { url, headers }).await.map_err(|error| match error {
+        OpenError::Unreached(unreached) => unreached.into(),
+        OpenError::Refused(answer) => refusal(&answer, wall),
+    })
+}
+
+/// Converts a rejection into a failure. TikTok rejects with status 200 and puts the reason into custom
+/// headers.
+fn refusal(answer: &HttpResponse, wall: Duration) -> Failure {
+    let (status, message) = (answer.header("handshake-status"), answer.header("handshake-msg"));
+    let said = [status, message].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let separator = if said.is_empty() { "" } else { ": " };
+    let detail = format!("TikTok rejected the WebSocket with {}{separator}{said}", answer.status);
+    if status == Some(DEVICE_BLOCKED) || message.is_some_and(|message| message.contains("DEVICE_BLOCKED")) {
+        return Failure::new(Code::Blocked, detail);
+    }
+    match answer.status {
+        429 => Failure::rate_limited(answer, wall),
+        500.. => Failure { wait: answer.wait(wall), ..Failure::new(Code::ConnectionLost, detail) },
+        _ => Failure::new(Code::HandshakeRefused, detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, headers: &[(&'static str, &str)], code: Code) {
+        let mut answer = HttpResponse { status, ..HttpResponse::default() };
+        for (name, value) in headers {
+            answer.headers.insert(*name, value.parse().unwrap());
+        }
+        assert_eq!(refusal(&answer, Duration::ZERO).code, code, "{status} {headers:?}");
+    }
+
+    #[test]
+    fn rejections_map_to_error_codes() {
+        check(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], Code::Blocked);
+        check(200, &[("handshake-msg", "DEVICE_BLOCKED")], Code::Blocked);
+        check(
+            200,
+            &[("handshake-status", "417"), ("handshake-msg", "illegal secret key")],
+            Code::HandshakeRefused,
+        );
+        check(
+            200,
+            &[("handshake-status", "417"), ("handshake-msg", "illegal app_id")],
+            Code::HandshakeRefused,
+        );
+        check(200, &[], Code::HandshakeRefused);
+        check(400, &[], Code::HandshakeRefused);
+        check(403, &[], Code::HandshakeRefused);
+        check(429, &[], Code::RateLimited);
+        check(503, &[], Code::ConnectionLost);
+    }
+
+    #[test]
+    fn secrets_are_removed_from_text_of_servers() {
+        let mut redact = Redact::new(&[Secret::from("key-1234".to_owned())]);
+        redact.hide("ttwid=abcdef; other=xy");
+        let text = redact.text("the key key-1234 and\nabcdef are bad; xy");
+        assert_eq!(text, "the key *** and *** are bad; xy");
+        let text = redact.text("go to wss://host/?msToken=planted&room_id=7, sessionid=planted");
+        assert_eq!(text, "go to wss://host/?msToken=***&room_id=7, sessionid=***");
+        assert_eq!(redact.text(&"a".repeat(10_000)).len(), TEXT_CHARS_MAX);
+    }
+
+    #[test]
+    fn cookies_are_not_recorded() {
+        let mut headers = HeaderMap::new();
+        for name in ["set-cookie", "x-set-tt-cookie", "authorization", "retry-after", "handshake-msg"] {
+            headers.insert(name, "v".parse().unwrap());
+        }
+        let kept: Vec<_> =
+            Redact::default().headers(&headers).into_iter().map(|header| header.name).collect();
+        assert_eq!(kept, ["retry-after", "handshake-msg"]);
+    }
 }

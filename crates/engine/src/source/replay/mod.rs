@@ -4,16 +4,12 @@
 //! Deadlines belong to items of the recording and to gift streaks. They are offsets, so speed, pauses and
 //! idle limits change the times of broadcasts, but not their order.
 
-mod due;
-mod loading;
-mod options;
 mod orders;
 mod position;
-mod state;
 
-use std::time::Duration;
+use std::{collections::VecDeque, fmt, path::PathBuf, pin::Pin, time::Duration};
 
-use due::Due;
+use hdrhistogram::Histogram;
 use livetape_core::{
     decoder::{self, Decoder},
     error::{Code, Problem, close},
@@ -21,25 +17,21 @@ use livetape_core::{
     recording::{Item, Loss, What},
 };
 use livetape_feed::{
-    control::{Answer, Driver, ReplayPhase, ReplayState},
+    control::{Answer, Driver, Refusal, ReplayPhase, ReplayState},
     hub::{CloseReason, Hub},
 };
 use livetape_io::clock::{self, Timer, Waiting};
-use loading::{Loading, finished};
-pub use options::{Left, ReplayOptions, Summary};
-use position::CatchUp;
-pub use position::Position;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Lateness,
-    tape::{Fed, Feed, Tape},
-};
+use super::tape::{Fed, Feed, Loaded, Tape, load};
 use crate::{
     pipeline::{Pacing, Pipeline},
-    recorder::Tap,
+    recorder::{FOLDER, Tap},
 };
+use position::CatchUp;
+
+pub use position::Position;
 
 /// Minimum length of a lap, so that an empty recording does not loop without a pause.
 const LAP_MIN: Duration = Duration::from_millis(10);
@@ -49,6 +41,10 @@ const FRAMES_AT_ONCE: usize = 32;
 const EVENTS_AT_ONCE: usize = 64;
 /// Number of played items after which counts are reported to `/status`, even if the replay never waits.
 const REPORT_EVERY: u32 = 256;
+/// Maximum lateness that is measured, in microseconds: an hour.
+const LATE_US_MAX: u64 = 3_600_000_000;
+/// Number of frames at the start and at the end whose mean lateness is compared to calculate the drift.
+const DRIFT_FRAMES: usize = 100;
 
 pub struct Replay<'a> {
     tape: Tape,
@@ -396,6 +392,246 @@ impl<'a> Replay<'a> {
     }
 }
 
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    pub speed: Speed,
+    /// Total number of laps; `None` loops without end.
+    pub laps: Option<u32>,
+    /// Start of each lap.
+    pub start: Duration,
+    /// End of each lap; `None` for the end of the recording.
+    pub end: Option<Duration>,
+    /// Maximum length of a gap; longer gaps are shortened to this.
+    pub idle_limit: Option<Duration>,
+    pub waiting: Waiting,
+    /// Number of subscribers to wait for before the first frame.
+    pub wait_clients: usize,
+    /// Whether to close the subscribers and return at the end.
+    pub exit_when_done: bool,
+    /// Directory with the recordings that can be loaded by name.
+    pub recordings: PathBuf,
+}
+
+impl Default for ReplayOptions {
+    fn default() -> Self {
+        Self {
+            speed: Speed::Times(1.0),
+            laps: Some(1),
+            start: Duration::ZERO,
+            end: None,
+            idle_limit: None,
+            waiting: Waiting::default(),
+            wait_clients: 0,
+            exit_when_done: false,
+            recordings: FOLDER.into(),
+        }
+    }
+}
+
+impl ReplayOptions {
+    /// Returns the options for a recording that is loaded later: played whole and once.
+    #[must_use]
+    pub fn for_another(&self) -> Self {
+        let Self { laps, start, end, .. } = Self::default();
+        Self { laps, start, end, ..self.clone() }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub recording: String,
+    pub events: u64,
+    /// Time since the replay first started playing, including pauses.
+    pub took: Duration,
+    /// Lateness of the frames; empty at speed `max`.
+    pub lateness: Lateness,
+    pub loss: Loss,
+    /// Number of the last generation on this channel.
+    pub generation: u32,
+    pub left: Left,
+}
+
+/// Why a replay ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Left {
+    /// The recording ended, and `exit_when_done` is set.
+    #[default]
+    Done,
+    ShutDown,
+    /// Its user was disconnected.
+    Stopped,
+}
+
+#[derive(Clone, Debug)]
+pub struct Lateness {
+    all: Histogram<u64>,
+    first: Vec<u64>,
+    last: VecDeque<u64>,
+}
+
+impl Default for Lateness {
+    fn default() -> Self {
+        let all = Histogram::new_with_bounds(1, LATE_US_MAX, 3).expect("constant bounds are valid");
+        Self { all, first: Vec::new(), last: VecDeque::new() }
+    }
+}
+
+impl Lateness {
+    pub fn record(&mut self, late: Duration) {
+        let us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+        self.all.saturating_record(us);
+        if self.first.len() < DRIFT_FRAMES {
+            self.first.push(us);
+        }
+        self.last.push_back(us);
+        if self.last.len() > DRIFT_FRAMES {
+            self.last.pop_front();
+        }
+    }
+
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.all.len()
+    }
+
+    /// `share` is between 0 and 1.
+    #[must_use]
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        self.all.value_at_quantile(share) as f64 / 1e3
+    }
+
+    #[must_use]
+    pub fn max_ms(&self) -> f64 {
+        self.all.max() as f64 / 1e3
+    }
+
+    /// Difference between the mean lateness of the last frames and that of the first, in milliseconds. A
+    /// drift grows with the length of the recording.
+    #[must_use]
+    pub fn drift_ms(&self) -> f64 {
+        let mean = |sum: u64, count: usize| sum as f64 / count.max(1) as f64 / 1e3;
+        mean(self.last.iter().sum(), self.last.len()) - mean(self.first.iter().sum(), self.first.len())
+    }
+}
+
+impl fmt::Display for Lateness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (p50, p99, max) = (self.quantile_ms(0.5), self.quantile_ms(0.99), self.max_ms());
+        write!(
+            f,
+            "lateness p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms, drift {:+.2} ms",
+            self.drift_ms()
+        )
+    }
+}
+
+/// The next thing to do, and its offset.
+enum Due {
+    Item(Duration),
+    Deadline(Duration),
+    End(Duration),
+}
+
+impl Due {
+    fn offset(&self) -> Duration {
+        match *self {
+            Self::Item(offset) | Self::Deadline(offset) | Self::End(offset) => offset,
+        }
+    }
+}
+
+impl Replay<'_> {
+    /// Returns the next due thing, also behind a closed gate: orders must not wait for clients. Finals of gift
+    /// streaks precede the item at the same offset.
+    async fn next_due(&mut self) -> Option<Due> {
+        if self.phase == ReplayPhase::Ended {
+            return None;
+        }
+        let end = self.options.end.unwrap_or(Duration::MAX);
+        let next = loop {
+            match self.feed.ahead_of_gates().await {
+                Some(Fed::Item(item)) => break Some(item.offset),
+                Some(Fed::Missing(_) | Fed::Failed(_) | Fed::Before(_)) => self.take_note(),
+                None => break None,
+            }
+        };
+        let here = self.idle.position().0;
+        let deadline = self.pipeline.decoder().next_deadline();
+        Some(match (next, deadline) {
+            (None, _) => Due::End(here),
+            (Some(next), Some(deadline)) if deadline <= next && deadline < end => Due::Deadline(deadline),
+            (Some(next), _) if next >= end => Due::End(end.max(here)),
+            (Some(next), _) => Due::Item(next),
+        })
+    }
+
+    fn take_note(&mut self) {
+        match self.feed.pop() {
+            Some(Fed::Missing(loss)) => self.count_missing(loss),
+            Some(Fed::Failed(_)) => self.count_missing(Loss::ONE),
+            _ => {}
+        }
+    }
+
+    fn count_missing(&mut self, loss: Loss) {
+        let (pass, most) = &mut self.missing;
+        *pass += loss;
+        let new = pass.since(most);
+        *most += new;
+        self.pipeline.decoder().count_missing(&new);
+    }
+
+    /// Starts opening a recording. Only the last one requested is played.
+    fn load(&mut self, name: String, answer: Answer<ReplayState>) {
+        self.forget_loading();
+        let loaded = Box::pin(load(self.options.recordings.clone(), name));
+        self.loading = Some(Loading { loaded, answer });
+    }
+
+    /// Rejects the pending load, because a later order replaced it.
+    fn forget_loading(&mut self) {
+        if let Some(Loading { answer, .. }) = self.loading.take() {
+            let problem = Problem::new(
+                Code::RecordingBusy,
+                "another command replaced this one before the recording was open",
+            )
+            .hint("load it again: POST /replay/load");
+            answer.refuse(problem);
+        }
+    }
+
+    /// Plays the opened recording and answers the order.
+    async fn take_loaded(&mut self, loaded: Result<Loaded, Problem>) {
+        let Some(Loading { answer, .. }) = self.loading.take() else { return };
+        let result = match loaded {
+            Ok(loaded) => {
+                self.put_in(loaded).await;
+                Ok(self.state())
+            }
+            Err(problem) => Err(Refusal::from(problem)),
+        };
+        self.report();
+        answer.send(result);
+    }
+
+    async fn put_in(&mut self, Loaded { tape, duration, feed }: Loaded) {
+        if !matches!(self.phase, ReplayPhase::Waiting | ReplayPhase::Ended) {
+            self.pipeline.finish(self.idle.position().0, Some("replaced"), self.pacing()).await;
+        }
+        (self.duration, self.tape) = (duration, tape);
+        self.identify().await;
+        self.reset();
+        self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
+        self.play_if_awaited();
+    }
+}
+
+/// A recording that is being opened, and the order that asked for it.
+struct Loading {
+    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
+    answer: Answer<ReplayState>,
+}
+
 fn timer(waiting: Waiting) -> Result<Timer, Problem> {
     Timer::new(waiting).map_err(|error| {
         Problem::new(Code::BadConfig, format!("--precise does not work here: {error}"))
@@ -406,4 +642,12 @@ fn timer(waiting: Waiting) -> Result<Timer, Problem> {
 async fn sleep_until(timer: &Timer, epoch: Instant, at: Option<Duration>) {
     let Some(at) = at else { return std::future::pending().await };
     timer.sleep_until(epoch + at).await;
+}
+
+/// Waits for the recording that is being opened, if any.
+async fn finished(loading: &mut Option<Loading>) -> Result<Loaded, Problem> {
+    match loading {
+        Some(loading) => loading.loaded.as_mut().await,
+        None => std::future::pending().await,
+    }
 }

@@ -1,38 +1,41 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
-mod case;
-mod events;
 mod feed;
-mod gates;
-mod load;
-mod name;
 
 use std::{
-    io::{BufReader, Cursor, Read, Seek as _, SeekFrom},
-    path::Path,
+    collections::VecDeque,
+    fmt,
+    fs::File,
+    io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use bytes::Bytes;
-pub use events::{Events, OFFLINE};
-use feed::Reading;
-pub(crate) use feed::{Fed, Feed};
-pub use gates::Gates;
+use livetape_cases::{change, table::Case};
 use livetape_core::{
+    decoder::{Decoder, DecoderOptions},
     error::{Code, Problem},
+    event::Event,
     offset::check_within,
-    recording::{self, Item, Loss, Reader, What, records::Header},
+    recording::{self, Item, Loss, MINOR, Reader, What, Writer, is_plain_name, records::Header},
 };
-use livetape_io::files::Spool;
-pub(crate) use load::{Loaded, in_time, load};
-pub(crate) use name::shown_name;
-use name::{Finding, cannot_read};
+use livetape_io::{
+    clock,
+    files::{self, Spool},
+};
+use livetape_tools::missing::missing;
+use tokio::time::timeout_at;
 
 use crate::{
     demo::{DEMO, DEMO_BYTES},
     recorder::FOLDER,
 };
+use feed::Reading;
+
+pub use feed::Gates;
+pub(crate) use feed::{Fed, Feed};
 
 pub const STDIN: &str = "-";
 /// File name of the built-in recording in the repository.
@@ -40,6 +43,10 @@ const DEMO_FILE: &str = "demo.bin";
 /// Number of bytes at the end of a file that are read to find the duration.
 const TAIL_BYTES: u64 = 256 << 10;
 const READ_BUFFER_BYTES: usize = 128 << 10;
+/// Maximum time for opening a recording and finding its first record.
+const OPEN_WAIT: Duration = Duration::from_secs(5);
+/// `stream` of events that no server broadcast.
+pub const OFFLINE: &str = "offline";
 
 /// An element of a tape.
 #[derive(Debug)]
@@ -326,6 +333,178 @@ impl Tape {
             }
         })
     }
+
+    /// Returns the recording as a case changes it.
+    ///
+    /// # Errors
+    /// `bad_request` if it has more than `bytes_max`; any failure of reading it.
+    pub fn changed(&self, case: &Case, bytes_max: u64) -> Result<Self, Problem> {
+        if self.bytes() > bytes_max {
+            let message =
+                format!("{} has more than {} MiB, the maximum for a case", self.name, bytes_max >> 20);
+            return Err(Problem::new(Code::BadRequest, message).hint("use a part of it: `livetape cut`"));
+        }
+        let mut tape = self.clone();
+        if let Some(change) = case.change {
+            let items = self.items()?.filter(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
+            tape = Self::from_items(&self.name, &change::change(change, items.collect()))?;
+        }
+        tape.case = Some(case.name);
+        Ok(tape)
+    }
+
+    /// # Errors
+    /// If an item cannot be written.
+    pub fn from_items(name: &str, items: &[Item]) -> Result<Self, Problem> {
+        let spool = Spool::written(|file| {
+            let written = || {
+                let mut writer = Writer::transcribe(file, MINOR)?;
+                items.iter().try_for_each(|item| writer.write(item))?;
+                writer.finish().map(drop)
+            };
+            written().map_err(io::Error::other::<recording::Error>)
+        });
+        let unwritable =
+            |error| Problem::new(Code::Io, format!("cannot write the changed recording: {error}"));
+        Ok(Self::new(name, Storage::Spool(spool.map_err(unwritable)?)))
+    }
+
+    /// Lets replays wait at these places.
+    #[must_use]
+    pub fn with_gates(self, gates: Gates) -> Self {
+        Self { gates: Some(gates), ..self }
+    }
+
+    /// # Errors
+    /// Any failure of reading it.
+    pub fn items(&self) -> Result<impl Iterator<Item = Item> + use<>, Problem> {
+        let item = |step| match step {
+            Step::Item(item) => Some(item),
+            _ => None,
+        };
+        Ok(self.steps()?.filter_map(item))
+    }
+
+    /// Decodes the recording. `dedup` is whether messages that TikTok sent twice are left out.
+    ///
+    /// # Errors
+    /// Same as [`Tape::find`].
+    pub fn events(&self, dedup: bool) -> Result<Events, Problem> {
+        let decoder = Decoder::new(DecoderOptions { replay: true, dedup });
+        Ok(Events { steps: Box::new(self.steps()?), decoder, decoded: VecDeque::new() })
+    }
+}
+
+/// Location of a recording.
+#[derive(Clone, Debug)]
+enum Finding {
+    /// A path that the user entered.
+    Path(PathBuf),
+    /// A name in the folder of recordings. Symbolic links must not lead out of it.
+    Named(PathBuf),
+}
+
+impl Finding {
+    /// Finds a recording by path, or by name in `folder`; `called` is its name in messages.
+    fn path_or_name(folder: &Path, path: &Path, called: &str) -> Result<Self, Problem> {
+        if path.is_dir() {
+            let problem =
+                Problem::new(Code::BadRecording, format!("{called} is a directory, not a recording"));
+            return Err(problem.hint("name a file in it"));
+        }
+        if path.exists() {
+            return Ok(Self::Path(path.into()));
+        }
+        // Outside the folder, `show.bin` means `show`.
+        let name = path.to_str().filter(|name| is_plain_name(name));
+        let file = name.map(|name| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
+        let file = file.filter(|file| file.is_file());
+        file.map(Self::Named).ok_or_else(|| {
+            let problem = missing(folder, called);
+            let is_path = Path::new(called).components().count() > 1;
+            if is_path { problem.hint("check the path") } else { problem }
+        })
+    }
+
+    fn name(folder: &Path, name: &str) -> Result<Self, Problem> {
+        if !is_plain_name(name) {
+            return Err(Problem::new(
+                Code::RecordingNotFound,
+                format!("`{}` is not the name of a recording", name.escape_debug()),
+            ));
+        }
+        let file = named(folder, name);
+        if file.symlink_metadata().is_err() { Err(missing(folder, name)) } else { Ok(Self::Named(file)) }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Path(path) | Self::Named(path) => path,
+        }
+    }
+
+    fn open(&self) -> io::Result<File> {
+        match self {
+            Self::Path(path) => files::open_regular(path),
+            Self::Named(path) => files::open_inside(path),
+        }
+    }
+}
+
+/// A recording that is ready to be played.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) tape: Tape,
+    pub(crate) duration: Option<Duration>,
+    /// Positioned at the start, with the first chunk read.
+    pub(crate) feed: Feed,
+}
+
+/// The events that a replay broadcasts, in its first generation. An error says why the file cannot be read any
+/// further.
+pub struct Events {
+    steps: Box<dyn Iterator<Item = Step> + Send>,
+    decoder: Decoder,
+    decoded: VecDeque<Event>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    /// Returns what is missing in the part that was read.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.decoder.counts().loss()
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.decoded.pop_front() {
+                return Some(Ok(event));
+            }
+            match self.steps.next()? {
+                Step::Item(item) => self.decoder.handle(&item),
+                Step::Missing(loss) => self.decoder.count_missing(&loss),
+                Step::Failed(error) => {
+                    self.decoder.count_missing(&Loss::ONE);
+                    return Some(Err(error));
+                }
+                Step::End(offset) => {
+                    self.decoder.flush(offset);
+                    self.decoder.disconnect(offset, "recording_ended");
+                }
+            }
+            self.decoded.extend(self.decoder.take_events());
+        }
+    }
 }
 
 /// Returns the offset of the last record, or `None` if there is none.
@@ -342,4 +521,74 @@ fn last_offset(input: impl Read) -> Option<Duration> {
 #[must_use]
 pub fn unreadable(name: &str, error: &recording::Error) -> Problem {
     Problem::new(error.code(), format!("cannot read {name}: {error}"))
+}
+
+/// Returns the display name of a recording: its file name without the extension.
+pub(crate) fn shown_name(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn named(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.bin"))
+}
+
+/// Explains why a recording cannot be opened. The message contains no path except the user's own.
+fn cannot_read(called: &str, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            Problem::new(Code::RecordingNotFound, format!("recording {called} not found"))
+        }
+        io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
+            Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
+                .hint("copy the content to a regular file")
+        }
+        _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
+    }
+}
+
+/// Opens a recording by name, like [`Tape::find_by_name`].
+pub(crate) async fn load(folder: PathBuf, name: String) -> Result<Loaded, Problem> {
+    let called = name.clone();
+    in_time(&called, move || {
+        let tape = Tape::find_by_name(&folder, &name)?;
+        let (duration, mut feed) = (tape.duration(), tape.feed(Duration::ZERO)?);
+        feed.fill();
+        Ok(Loaded { tape, duration, feed })
+    })
+    .await
+}
+
+/// Runs file access on a thread for blocking work, and waits at most [`OPEN_WAIT`] for it.
+pub(crate) async fn in_time<T: Send + 'static>(
+    called: &str,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let io = |why: &str| Problem::new(Code::Io, format!("cannot open {called}: {why}"));
+    match timeout_at(clock::now() + OPEN_WAIT, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => Err(io("reading failed")),
+        Err(_) => Err(io(&format!("the disk did not respond within {} s", OPEN_WAIT.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_does_not_respond_times_out() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let opened = in_time("show", move || {
+            let _ = held.recv();
+            Ok(())
+        });
+        let mut opened = std::pin::pin!(opened);
+        assert!(futures_util::poll!(&mut opened).is_pending());
+        tokio::time::advance(OPEN_WAIT).await;
+        let problem = opened.now_or_never().expect("it waits longer").unwrap_err();
+        assert_eq!(problem.message, "cannot open show: the disk did not respond within 5 s");
+        drop(release);
+    }
 }

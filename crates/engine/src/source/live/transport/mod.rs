@@ -1,38 +1,44 @@
 //! Transports to the upstream: over the network, or to a server in the same process.
 
-mod counted;
-mod memory;
 #[cfg(feature = "live")]
 mod network;
-#[cfg(feature = "live")]
-mod proxy;
 #[cfg(feature = "live")]
 mod reach;
 mod why;
 
-use std::{fmt, io, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
 
-use bytes::Bytes;
-pub use counted::{Counted, Received};
+use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-pub use memory::MemoryTransport;
-#[cfg(feature = "live")]
-pub use network::NetTransport;
-use tokio::io::{AsyncRead, AsyncWrite};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use livetape_core::session::UNFINISHED_BYTES_MAX;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::task::AbortOnDropHandle;
 use tungstenite::{
     Error,
     client::IntoClientRequest as _,
-    http::{HeaderMap, HeaderName, HeaderValue, Response},
+    http::{self, HeaderMap, HeaderName, HeaderValue, Response, Uri},
     protocol::WebSocketConfig,
 };
 
-pub use why::Unreached;
+use super::{BODY_BYTES_MAX, FRAME_BYTES_MAX, UNSENT_BYTES_MAX, url};
 
-use super::{
-    bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, UNSENT_BYTES_MAX},
-    url,
-};
+#[cfg(feature = "live")]
+pub use network::NetTransport;
+pub use why::Unreached;
 
 /// Size of the write buffer, in bytes.
 const WRITE_BYTES: usize = 16 << 10;
@@ -135,6 +141,142 @@ impl From<io::Error> for OpenError {
     }
 }
 
+/// Result of an upgrade in the library.
+type Handshake = Result<(Socket, Response<Option<Vec<u8>>>), Error>;
+
+/// Number of bytes read since the last call to `take`. Clones share the counter.
+#[derive(Clone, Debug, Default)]
+pub struct Received(Arc<AtomicUsize>);
+
+impl Received {
+    /// Error kind of a read after more than [`UNFINISHED_BYTES_MAX`] bytes without a message.
+    pub(super) const TOO_MUCH: io::ErrorKind = io::ErrorKind::QuotaExceeded;
+
+    pub(super) fn take(&self) -> usize {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+pub struct Counted {
+    io: Box<dyn Stream>,
+    received: Received,
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted").field("received", &self.received).finish_non_exhaustive()
+    }
+}
+
+impl Counted {
+    fn new(io: impl Stream + 'static) -> (Self, Received) {
+        let received = Received::default();
+        (Self { io: Box::new(io), received: received.clone() }, received)
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        if this.received.0.fetch_add(read, Ordering::Relaxed) > UNFINISHED_BYTES_MAX {
+            return Poll::Ready(Err(Received::TOO_MUCH.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
+
+type Connecting = BoxFuture<'static, io::Result<Box<dyn Stream>>>;
+
+/// A transport that gets each connection from a function. Ignores hosts and TLS.
+///
+/// ```
+/// use livetape_engine::source::live::MemoryTransport;
+///
+/// let transport = MemoryTransport::new(|| async {
+///     let (_server, client) = tokio::io::duplex(64 << 10);
+///     Ok(client)
+/// });
+/// # drop(transport);
+/// ```
+pub struct MemoryTransport {
+    connect: Box<dyn Fn() -> Connecting + Send + Sync>,
+}
+
+impl MemoryTransport {
+    pub fn new<F, S>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: Stream + 'static,
+    {
+        Self {
+            connect: Box::new(move || {
+                let connecting = connect();
+                Box::pin(async { Ok(Box::new(connecting.await?) as Box<dyn Stream>) })
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for MemoryTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryTransport")
+    }
+}
+
+impl Transport for MemoryTransport {
+    fn get<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<HttpResponse, Unreached>> {
+        Box::pin(async {
+            let stream = (self.connect)().await.map_err(|error| Unreached::of(&error))?;
+            let request = request_of(request)?;
+            let text = |error: hyper::Error| Unreached::of(&error);
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
+            let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+            let response = sender.send_request(request).await.map_err(text)?;
+            let (head, body) = response.into_parts();
+            let body = read(body).await.map_err(text)?;
+            Ok(HttpResponse { status: head.status.as_u16(), headers: head.headers, body })
+        })
+    }
+
+    fn open<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Opened, OpenError>> {
+        Box::pin(async {
+            let upgrade = upgrade(request)?;
+            let (stream, received) = Counted::new((self.connect)().await?);
+            let (stream, config) = (MaybeTlsStream::Plain(stream), Some(socket_config()));
+            opened(tokio_tungstenite::client_async_with_config(upgrade, stream, config).await, received)
+        })
+    }
+}
+
 fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
@@ -160,9 +302,6 @@ fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
     Ok(headers)
 }
 
-/// Result of an upgrade in the library.
-type Handshake = Result<(Socket, Response<Option<Vec<u8>>>), Error>;
-
 fn opened(result: Handshake, received: Received) -> Result<Opened, OpenError> {
     match result {
         Ok((socket, response)) => Ok(Opened { socket, headers: response.into_parts().0.headers, received }),
@@ -175,6 +314,31 @@ fn opened(result: Handshake, received: Received) -> Result<Opened, OpenError> {
         }
         Err(error) => Err(OpenError::Unreached(Unreached::of_socket(&error))),
     }
+}
+
+fn request_of(request: &Request) -> Result<http::Request<Empty<Bytes>>, Unreached> {
+    let uri: Uri = request.url.parse().map_err(|_| Unreached::new("not an address"))?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut made = http::Request::get(path)
+        .header("host", uri.authority().map_or("", |authority| authority.as_str()))
+        .body(Empty::new())
+        .map_err(|_| Unreached::new("not an address"))?;
+    made.headers_mut().extend(header_map(request)?);
+    Ok(made)
+}
+
+async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            let room = BODY_BYTES_MAX - bytes.len();
+            bytes.extend_from_slice(&data[..data.len().min(room)]);
+        }
+        if bytes.len() == BODY_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(bytes.freeze())
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::rustls;
 use tungstenite::error::{CapacityError, ProtocolError};
 
+use super::super::FRAME_BYTES_MAX;
 #[cfg(feature = "live")]
 use super::reach::{NotLoopback, Reach};
-use crate::source::live::bounds::FRAME_BYTES_MAX;
 
 /// Why a request failed or a connection was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,8 +18,6 @@
 //! [`LINGER`](crate::channels::LINGER) after the last client has left, but not while the main channel is a
 //! guest.
 
-mod slots;
-
 use std::{
     collections::BTreeMap,
     pin::pin,
@@ -29,20 +27,19 @@ use std::{
 
 use futures_util::future::select_all;
 use livetape_core::{
-    error::{Code, Problem},
+    error::{Cause, Code, Problem},
     recording::{Item, Snapshot, What, records::Header},
 };
-use livetape_feed::control::{Claim, Claims, Limit};
+use livetape_feed::control::{self, Claim, Claims, Limit, Refusal};
 use livetape_io::clock;
 use parking_lot::Mutex;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::Instant,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-pub(crate) use self::slots::{Permit, Slot, Slots, check_known};
-use crate::source::live::{Batches, Live, Outcome};
+use crate::source::live::{Batches, Live, LiveOptions, Outcome};
 
 /// Maximum number of injections that wait for the room.
 const INJECTIONS_WAITING_MAX: usize = 16;
@@ -51,6 +48,7 @@ const OPENER: u64 = 0;
 
 /// A request to become a guest.
 type Request = oneshot::Sender<Attachment>;
+
 /// An injected item, and the number of the channel that it is from.
 type Injection = (u64, Item);
 
@@ -375,6 +373,68 @@ impl Attachment {
     }
 }
 
+/// What was obtained for a room so far.
+#[derive(Debug, Default)]
+pub(crate) struct Permit {
+    pub(crate) reserved: Option<Reserved>,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) claim: Option<Claim>,
+    /// When its user may be looked up.
+    pub(crate) turn: Option<Instant>,
+}
+
+/// The slots for live rooms, of this process and those that share its claims.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    claims: Claims,
+    free: Arc<Semaphore>,
+    max_live: usize,
+}
+
+/// A slot for a live room, released on drop.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    _here: OwnedSemaphorePermit,
+    claim: Claim,
+}
+
+impl Slot {
+    pub(crate) fn claim(&self) -> &Claim {
+        &self.claim
+    }
+}
+
+impl Slots {
+    pub(crate) fn new(max_live: usize, claims: Claims) -> Self {
+        let max_live = max_live.clamp(1, Semaphore::MAX_PERMITS);
+        Self { claims, free: Arc::new(Semaphore::new(max_live)), max_live }
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Takes a slot for a live room. `waits`: for processes that are gone.
+    pub(crate) async fn take(&self, waits: bool) -> Result<Slot, Refusal> {
+        let _here = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
+            let max = self.max_live;
+            let message = match max {
+                1 => "another live room is already connected, and the maximum is one".to_owned(),
+                _ => format!("the maximum number of live rooms, {max}, is already connected"),
+            };
+            Problem::capacity(Cause::LiveRooms, message)
+                .hint("try again when a room has ended, or raise `server.max_live`")
+        })?;
+        let claim = self.claims.take(control::What::Slot(self.max_live), waits).await?;
+        Ok(Slot { _here, claim })
+    }
+
+    /// Claims the connection to a user, so that no other process connects, too.
+    pub(crate) async fn claim(&self, user: &str, waits: bool) -> Result<Claim, Refusal> {
+        self.claims.take(control::What::User(user.to_owned()), waits).await
+    }
+}
+
 /// Waits for the next request of a guest; forever, if none can come. Cancel safe.
 async fn requested(reserved: &mut Option<Reserved>) -> Request {
     let request = match reserved {
@@ -403,6 +463,12 @@ fn failure_at(failed: &Item, now: Duration) -> Item {
         status.retry_after_ms = status.retry_after_ms.map(|wait| wait.saturating_sub(over));
     }
     item
+}
+
+/// Rejects a user whom the upstream does not know, or who is not live, according to its last answer.
+pub(crate) fn check_known(user: &str, options: &LiveOptions) -> Result<(), Refusal> {
+    let known = options.limit.known(user, options.wait_live.is_some());
+    known.map_or(Ok(()), |known| Err(known.into()))
 }
 
 #[cfg(test)]

@@ -3,9 +3,6 @@
 //!
 //! The client also attaches to workers and cross-site frames opened by the tab, before they run.
 
-mod protocol;
-mod sockets;
-
 use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,17 +11,18 @@ use livetape_core::{
     observer::{Observer, Socket},
     recognise::role_of,
     recording::{
-        Item,
-        records::{Http, HttpHeader},
+        Item, Opcode,
+        records::{ConnClose, Http, HttpHeader, conn_close::Who},
     },
 };
-use protocol::{Incoming, Params, command};
-use sockets::Key;
+use serde::Deserialize;
 
 /// Maximum number of pending exchanges, and of requested bodies. Beyond it, the first are forgotten.
 const EXCHANGES_MAX: usize = 256;
 /// Id of the command that enables network events.
 const ENABLE: u64 = 1;
+/// Maximum number of sockets to track. Beyond it, the first are forgotten.
+const SOCKETS_MAX: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(super) struct Tab {
@@ -185,6 +183,121 @@ impl Tab {
         let offset = self.clock.offset(None, now);
         self.observer.exchange(offset, http, 0);
     }
+
+    fn socket_event(&mut self, method: &str, key: Key, params: Params, now: Duration) {
+        match method {
+            "Network.webSocketCreated" => {
+                self.sockets.insert(key, Socket::new(params.url));
+                if self.sockets.len() > SOCKETS_MAX {
+                    self.sockets.pop_first();
+                }
+            }
+            "Network.webSocketHandshakeResponseReceived" => self.opened(&key, params, now),
+            "Network.webSocketFrameReceived" => self.frame(key, params, false, now),
+            "Network.webSocketFrameSent" => self.frame(key, params, true, now),
+            "Network.webSocketFrameError" => {
+                let offset = self.clock.offset(params.timestamp, now);
+                if let Some(socket) = self.sockets.get(&key) {
+                    self.observer.trouble(offset, socket, params.error_message);
+                }
+            }
+            "Network.webSocketClosed" => self.close(&key, Some(params.timestamp), now),
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, key: &Key, params: Params, now: Duration) {
+        let Some(socket) = self.sockets.get_mut(key).filter(|socket| socket.is_webcast()) else { return };
+        let offset = self.clock.offset(params.timestamp, now);
+        let header = |(name, value): (String, String)| HttpHeader { name, value };
+        let headers = params.response.headers.into_iter().map(header).collect();
+        self.observer.open(offset, socket, params.response.status as u32, headers);
+    }
+
+    fn frame(&mut self, key: Key, params: Params, is_sent: bool, now: Duration) {
+        let opcode = Opcode(params.response.opcode as u8);
+        let bytes = match opcode {
+            Opcode::TEXT => Bytes::from(params.response.payload_data),
+            _ => match STANDARD.decode(&params.response.payload_data) {
+                Ok(bytes) => bytes.into(),
+                Err(_) => {
+                    self.unreadable += 1;
+                    return;
+                }
+            },
+        };
+        let offset = self.clock.offset(params.timestamp, now);
+        // A socket opened before watching started has no known URL, so its frames identify it.
+        let socket = self.sockets.entry(key).or_default();
+        self.observer.frame(offset, socket, is_sent, opcode, bytes);
+    }
+
+    /// Handles the loss of a socket, or its end after a close frame.
+    fn close(&mut self, key: &Key, timestamp: Option<Option<f64>>, now: Duration) {
+        let offset = self.clock.offset(timestamp.flatten(), now);
+        let (code, who) = if timestamp.is_some() { (1005, Who::Unknown) } else { (1006, Who::Network) };
+        if let Some(mut socket) = self.sockets.remove(key) {
+            let close = ConnClose { code, who: who.into(), ..ConnClose::default() };
+            self.observer.close(offset, &mut socket, close);
+        }
+    }
+}
+
+/// Identifies a request within an attached session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    session: String,
+    request: String,
+}
+
+/// A message from the browser, with the fields of all kinds of messages in use.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Incoming {
+    id: Option<u64>,
+    method: String,
+    #[serde(rename = "sessionId")]
+    session: Option<String>,
+    params: Params,
+    result: Option<CommandResult>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Params {
+    request_id: String,
+    session_id: String,
+    url: String,
+    reason: String,
+    error_message: String,
+    timestamp: Option<f64>,
+    response: Response,
+}
+
+/// An HTTP response or a frame.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Response {
+    url: String,
+    status: f64,
+    headers: BTreeMap<String, String>,
+    opcode: f64,
+    payload_data: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CommandResult {
+    body: String,
+    #[serde(rename = "base64Encoded")]
+    is_base64: bool,
+}
+
+/// Formats a command. `params` is JSON.
+fn command(id: u64, session: Option<&str>, method: &str, params: &str) -> String {
+    let session = session.map(|session| format!(r#","sessionId":{}"#, serde_json::json!(session)));
+    let session = session.unwrap_or_default();
+    format!(r#"{{"id":{id},"method":"{method}","params":{params}{session}}}"#)
 }
 
 #[cfg(test)]
