@@ -4,32 +4,30 @@
 //! The name of the stream selects a block of the range, so that injected messages in a recording and newly
 //! injected ones do not collide.
 
-mod check;
-mod gifts;
 mod kinds;
-mod more;
-mod who;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
-use self::gifts::known_gift;
-pub use self::{
-    kinds::{KINDS, parse},
-    who::{InjectUser, InjectUserDetails},
-};
-use super::{
+use crate::{
+    error::{Code, Problem},
     event::{Id, Person},
+    nearest::choices,
     recording::{Flags, Frame, Item, Opcode, What},
     wire::{
         Batch, BatchInfo, Message, Push,
-        compose::{self, Stamp},
+        compose::{self, Battle, Side, Stamp},
         write_batch, write_push, zip,
     },
 };
+
+pub use kinds::{KINDS, parse};
 
 /// First reserved message id. TikTok's ids contain the time of their creation, and reach this one in November
 /// 2037.
@@ -44,7 +42,6 @@ const LIKES_A_MESSAGE: i32 = 15;
 pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
 /// Maximum number of gifts per request.
 pub const GIFTS_MAX: i32 = 1_000_000;
-
 /// Maximum number of months of a subscription.
 const MONTHS_MAX: i64 = 10_000;
 /// Number of answers in a poll.
@@ -52,6 +49,20 @@ const OPTIONS_MIN: usize = 2;
 const OPTIONS_MAX: usize = 10;
 /// Base64 with padding.
 const BASE64: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
+/// First reserved user id.
+const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
+/// Gifts known by name: id, name and diamonds. Requests can give the price of others.
+const GIFTS: [(i64, &str, i32); 7] = [
+    (5269, "TikTok", 1),
+    (5479, "Coffee", 1),
+    (5487, "Finger Heart", 5),
+    (5655, "Rose", 1),
+    (5658, "Perfume", 20),
+    (5827, "Ice Cream Cone", 1),
+    (5879, "Doughnut", 30),
+];
+/// Length of a battle, in seconds.
+const BATTLE_SECS: i64 = 300;
 
 /// An event to inject.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -263,6 +274,37 @@ impl InjectRequest {
             | Self::Poll { user, .. } => Some(user),
         }
     }
+
+    /// Validates the request, such as number ranges and names.
+    ///
+    /// # Errors
+    /// `bad_request`.
+    pub fn check(&self) -> Result<(), Problem> {
+        let within = |name: &str, value: i64, min: i64, max: i64| {
+            let wrong =
+                || wrong(format!("`{name}` is {value}"), format!("choose a number from {min} to {max}"));
+            (min..=max).contains(&value).then_some(()).ok_or_else(wrong)
+        };
+        match self {
+            Self::Gift { count, diamonds, .. } => {
+                within("count", i64::from(*count), 1, i64::from(GIFTS_MAX))?;
+                within("diamonds", i64::from(diamonds.unwrap_or(0)), 0, i64::from(i32::MAX))?;
+            }
+            Self::Like { count, total, .. } => {
+                within("count", i64::from(*count), 1, i64::from(LIKES_MAX))?;
+                within("total", total.unwrap_or(0), 0, i64::MAX)?;
+            }
+            Self::Subscribe { months, .. } => within("months", *months, 1, MONTHS_MAX)?,
+            Self::RoomUser { viewer_count } => within("viewerCount", *viewer_count, 0, i64::MAX)?,
+            other => check_others(other)?,
+        }
+        match self.who() {
+            Some(who) if who.unique_id().trim().is_empty() => {
+                Err(wrong("`user` has no name", "name a user, for example `ann`"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Injector {
@@ -286,17 +328,6 @@ impl Injector {
         let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: frame(messages, target.now_ms) });
         (Item { offset: target.offset, conn: target.conn, flags: Flags(Flags::INJECTED), what }, ids)
     }
-}
-
-fn frame(messages: Vec<Message>, now_ms: i64) -> Bytes {
-    let info = BatchInfo { now_ms, ..BatchInfo::default() };
-    write_push(&Push {
-        payload_type: "msg".into(),
-        payload_encoding: "pb".into(),
-        compress_type: "gzip".into(),
-        payload: zip(&write_batch(&Batch { messages, info })),
-        ..Push::default()
-    })
 }
 
 /// Assigns the ids of messages.
@@ -341,7 +372,7 @@ impl Stamps<'_> {
             InjectRequest::RoomUser { viewer_count } => {
                 vec![compose::room_user(self.next(), *viewer_count, *viewer_count, &[])]
             }
-            other => more::messages(self, &person, other),
+            other => rare_messages(self, &person, other),
         }
     }
 
@@ -386,12 +417,177 @@ impl Stamps<'_> {
     }
 }
 
+/// A user: a name, or several fields.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum InjectUser {
+    /// Unique id, also used as the displayed name.
+    Name(#[schemars(regex(pattern = r"\S"))] String),
+    /// Several fields.
+    Person(#[serde(deserialize_with = "object")] InjectUserDetails),
+}
+
+/// A user with several fields.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InjectUserDetails {
+    /// Name in the profile's URL.
+    #[schemars(regex(pattern = r"\S"))]
+    unique_id: String,
+    /// Displayed name; defaults to the unique id.
+    nickname: Option<String>,
+    /// URL of the profile picture.
+    #[serde(default)]
+    avatar: String,
+}
+
+impl InjectUser {
+    fn unique_id(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Person(detail) => &detail.unique_id,
+        }
+    }
+
+    /// Builds the user. The same name always has the same id.
+    fn person(&self) -> Person {
+        let unique_id = SmolStr::new(self.unique_id());
+        let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
+        let (nickname, avatar) = match self {
+            Self::Name(_) => (None, ""),
+            Self::Person(detail) => (detail.nickname.as_deref(), detail.avatar.as_str()),
+        };
+        let nickname = nickname.map_or_else(|| unique_id.clone(), SmolStr::new);
+        Person { user_id, nickname, unique_id, avatar: avatar.into() }
+    }
+}
+
+fn frame(messages: Vec<Message>, now_ms: i64) -> Bytes {
+    let info = BatchInfo { now_ms, ..BatchInfo::default() };
+    write_push(&Push {
+        payload_type: "msg".into(),
+        payload_encoding: "pb".into(),
+        compress_type: "gzip".into(),
+        payload: zip(&write_batch(&Batch { messages, info })),
+        ..Push::default()
+    })
+}
+
 fn one() -> i32 {
     1
 }
 
 fn one_month() -> i64 {
     1
+}
+
+/// Reads an object. Serde would also read a list, as the fields in their order.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<InjectUserDetails, D::Error> {
+    let fields = Map::<String, Value>::deserialize(deserializer)?;
+    InjectUserDetails::deserialize(Value::Object(fields)).map_err(D::Error::custom)
+}
+
+/// Validates the fields of rarely injected kinds.
+fn check_others(request: &InjectRequest) -> Result<(), Problem> {
+    match request {
+        InjectRequest::Envelope { diamonds, people, .. } if *diamonds < 1 || *people < 1 => {
+            Err(wrong(format!("{diamonds} `diamonds` for {people} `people`"), "set both to 1 or more"))
+        }
+        InjectRequest::Battle { points, opponent_points, .. } if *points < 0 || *opponent_points < 0 => {
+            Err(wrong("`points` or `opponentPoints` is negative", "set both to 0 or more"))
+        }
+        InjectRequest::Battle { user, opponent, .. } if is_same(user, opponent) => {
+            Err(wrong("`opponent` is not another host", "name a host other than `user`"))
+        }
+        InjectRequest::Poll { options, .. } if !(OPTIONS_MIN..=OPTIONS_MAX).contains(&options.len()) => {
+            let hint = format!("send {OPTIONS_MIN} to {OPTIONS_MAX} answers");
+            Err(wrong(format!("the length of `options` is {}", options.len()), hint))
+        }
+        InjectRequest::Raw { method, .. } if method.is_empty() => {
+            Err(wrong("`method` is empty", "name a message, for example `WebcastChatMessage`"))
+        }
+        InjectRequest::Raw { payload, .. } if STANDARD.decode(payload).is_err() => {
+            Err(wrong("`payload` is not base64", "encode the protobuf of the message in base64"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_same(user: &InjectUser, opponent: &InjectUser) -> bool {
+    user.unique_id() == opponent.unique_id() || opponent.unique_id().trim().is_empty()
+}
+
+/// Returns the error for an invalid field.
+fn wrong(message: impl fmt::Display, hint: impl fmt::Display) -> Problem {
+    Problem::new(Code::BadRequest, message).hint(hint)
+}
+
+fn known_gift(name: &str, diamonds: Option<i32>, picture_url: &str) -> compose::Gift {
+    let known = GIFTS.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
+    // The id of an unknown gift is derived from its name, in a range above TikTok's.
+    let made_up = || 1_000_000_000 + i64::from(crc32fast::hash(name.as_bytes()));
+    compose::Gift {
+        gift_id: known.map_or_else(made_up, |known| known.0),
+        name: known.map_or(name, |known| known.1).to_owned(),
+        diamond_count: diamonds.or(known.map(|known| known.2)).unwrap_or(1),
+        picture_url: picture_url.to_owned(),
+        ..compose::Gift::default()
+    }
+}
+
+/// Rejects a gift that is not known by name, unless the request gives its price.
+///
+/// # Errors
+/// `bad_request` with the nearest name.
+fn check_gift(name: &str, diamonds: Option<i32>) -> Result<(), Problem> {
+    if diamonds.is_some() || GIFTS.iter().any(|(_, known, _)| known.eq_ignore_ascii_case(name)) {
+        return Ok(());
+    }
+    let hint =
+        format!("{}; or set `diamonds` for any other gift", choices(name, &GIFTS.map(|(_, name, _)| name)));
+    Err(Problem::new(Code::BadRequest, format!("unknown gift `{name}`")).hint(hint))
+}
+
+/// Returns the messages of a request; none for the kinds that [`Stamps::messages`] handles.
+fn rare_messages(stamps: &mut Stamps<'_>, person: &Person, request: &InjectRequest) -> Vec<Message> {
+    match request {
+        InjectRequest::Emote { emote_id, picture_url, .. } => {
+            vec![compose::emote(stamps.next(), person, emote_id, picture_url)]
+        }
+        InjectRequest::Envelope { diamonds, people, .. } => {
+            vec![compose::envelope(stamps.next(), person, *diamonds, *people)]
+        }
+        InjectRequest::Poll { question, options, .. } => {
+            vec![compose::poll(stamps.next(), person, question, options)]
+        }
+        InjectRequest::End {} => vec![compose::control(stamps.next(), compose::ENDED)],
+        InjectRequest::Raw { method, payload } => {
+            let payload = STANDARD.decode(payload).unwrap_or_default().into();
+            let msg_id = stamps.next().msg_id;
+            vec![Message { method: method.as_str().into(), payload, msg_id, is_history: false }]
+        }
+        InjectRequest::Battle { opponent, points, opponent_points, over, .. } => {
+            let side = |host: &Person, points| Side { host: host.clone(), points, givers: Vec::new() };
+            let sides = vec![side(person, *points), side(&opponent.person(), *opponent_points)];
+            fight(stamps, person, sides, *over)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the start or end of a battle, and its points if there are any.
+fn fight(stamps: &mut Stamps<'_>, person: &Person, sides: Vec<Side>, over: bool) -> Vec<Message> {
+    let stamp = stamps.next();
+    // The id is derived from the hosts, so that the end of a battle matches its start.
+    let hosts: String = sides.iter().flat_map(|side| [side.host.unique_id.as_str(), "/"]).collect();
+    let Id(battle_id) = Id(RESERVED_USERS + i64::from(crc32fast::hash(hosts.as_bytes())));
+    let has_points = sides.iter().any(|side| side.points > 0);
+    let battle = Battle { battle_id, started_ms: stamp.create_time, duration_s: BATTLE_SECS, sides };
+    let mut messages = vec![compose::battle(stamp, &battle, over)];
+    if has_points {
+        messages.push(compose::armies(stamps.next(), &battle, person, over));
+    }
+    messages
 }
 
 #[cfg(test)]

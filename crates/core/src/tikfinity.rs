@@ -2,95 +2,15 @@
 //!
 //! Overlays for TikFinity expect these names and types. Fields that livetape does not know are absent.
 
-mod user;
-
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Error, value::RawValue};
-use user::User;
 
 use crate::event::{Data, Event, SocialAction};
 
 /// Stands for the id of a TikFinity account. Clients read it from every event, so it must be present.
 const ACCOUNT_ID: u32 = 1;
-
-/// Whether TikFinity has a name for the event.
-#[must_use]
-pub fn has_name(event: &Event) -> bool {
-    match &event.data {
-        Data::Chat(_)
-        | Data::Gift(_)
-        | Data::Like(_)
-        | Data::Member(_)
-        | Data::Subscribe(_)
-        | Data::RoomUser(_) => true,
-        Data::Social(social) => social.action != SocialAction::Other,
-        _ => false,
-    }
-}
-
-/// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other
-/// formats have no extra work. A gift's JSON is the one that counts since the streak's previous final.
-///
-/// # Errors
-/// If `json` is not an event that [has a name](has_name). Nothing is appended then.
-pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-    let native: Native<'_> = serde_json::from_slice(json)?;
-    let text = native.data.get();
-    let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
-    let common = Common {
-        user: user.map(User::from),
-        msg_id: native.id,
-        create_time: millis(timestamp)?,
-        tikfinity_user_id: ACCOUNT_ID,
-        tikfinity_username: &native.username,
-        display_type,
-        label,
-    };
-    match (native.kind, action) {
-        ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
-        ("gift", _) => {
-            let gift: Gift<'_> = serde_json::from_str(text)?;
-            // Clients drop ids they have already seen, and expect that there is one.
-            let own_id = || format!("{}-{}", gift.streak_id, gift.repeat_count).into();
-            let msg_id = common.msg_id.or_else(|| gift.inferred.then(own_id));
-            to_writer(out, "gift", &GiftTwice::from(gift), Common { msg_id, ..common })
-        }
-        ("like", _) => write::<Like>("like", text, common, out),
-        ("member", _) => write::<Member>("member", text, common, out),
-        ("social", Some("follow")) => write::<Social>("follow", text, common, out),
-        ("social", Some("share")) => write::<Social>("share", text, common, out),
-        ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
-        ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
-        (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
-    }
-}
-
-/// Returns the milliseconds since 1970, in decimal.
-fn millis(timestamp: &str) -> Result<String, Error> {
-    let timestamp: jiff::Timestamp = timestamp.parse().map_err(serde::de::Error::custom)?;
-    Ok(timestamp.as_millisecond().to_string())
-}
-
-/// Writes an event whose fields only need other names.
-fn write<'a, D: Deserialize<'a> + Serialize>(
-    event: &'static str,
-    text: &'a str,
-    common: Common<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
-    to_writer(out, event, &serde_json::from_str::<D>(text)?, common)
-}
-
-fn to_writer(
-    out: &mut Vec<u8>,
-    event: &'static str,
-    data: &impl Serialize,
-    common: Common<'_>,
-) -> Result<(), Error> {
-    serde_json::to_writer(out, &Outer { event, data: Inner { data, common } })
-}
 
 /// An event as other subscribers receive it.
 #[derive(Deserialize)]
@@ -111,7 +31,7 @@ struct Native<'a> {
 struct Base<'a> {
     timestamp: &'a str,
     #[serde(borrow)]
-    user: Option<user::Native<'a>>,
+    user: Option<NativeUser<'a>>,
     action: Option<&'a str>,
     #[serde(borrow)]
     display_type: Option<Cow<'a, str>>,
@@ -302,4 +222,244 @@ impl<'a> From<NativeViewer<'a>> for TopViewer<'a> {
         let user = Viewer { user_id, unique_id, nickname, profile_picture_url: avatar };
         Self { user, coin_count: coin_count.parse().unwrap_or_default() }
     }
+}
+
+/// The user as other subscribers receive it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeUser<'a> {
+    user_id: &'a str,
+    #[serde(borrow)]
+    unique_id: Cow<'a, str>,
+    #[serde(borrow)]
+    nickname: Cow<'a, str>,
+    #[serde(borrow)]
+    avatar: Cow<'a, str>,
+    #[serde(borrow)]
+    avatar_medium: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    avatar_large: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    sec_uid: Cow<'a, str>,
+    #[serde(borrow)]
+    bio: Cow<'a, str>,
+    is_moderator: bool,
+    is_subscriber: bool,
+    follower_count: Option<i64>,
+    following_count: Option<i64>,
+    follow_status: Option<i64>,
+    top_gifter_rank: Option<i64>,
+    is_new_gifter: bool,
+    gifter_level: Option<i64>,
+    team_level: Option<i64>,
+    #[serde(borrow)]
+    badges: Vec<NativeBadge<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NativeBadge<'a> {
+    scene_type: i32,
+    display_type: i32,
+    level: Option<i64>,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+    #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    image_url: Cow<'a, str>,
+    #[serde(borrow)]
+    privilege_id: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct User<'a> {
+    user_id: &'a str,
+    sec_uid: Cow<'a, str>,
+    unique_id: Cow<'a, str>,
+    nickname: Cow<'a, str>,
+    profile_picture_url: Cow<'a, str>,
+    /// 0 none, 1 follows the host, 2 both follow each other.
+    follow_role: i64,
+    user_badges: Vec<Badge<'a>>,
+    user_scene_types: Vec<i32>,
+    user_details: Details<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follow_info: Option<FollowInfo>,
+    is_moderator: bool,
+    is_new_gifter: bool,
+    is_subscriber: bool,
+    /// `null` for most users, as in TikFinity.
+    top_gifter_rank: Option<i64>,
+    gifter_level: i64,
+    team_member_level: i64,
+}
+
+/// `type` is `image`, `privilege`, or the key of a text.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Badge<'a> {
+    r#type: Cow<'a, str>,
+    badge_scene_type: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_type: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    privilege_id: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details<'a> {
+    bio_description: Cow<'a, str>,
+    profile_picture_urls: Vec<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FollowInfo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    following_count: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follower_count: Option<i64>,
+    follow_status: i64,
+}
+
+impl<'a> From<NativeUser<'a>> for User<'a> {
+    fn from(native: NativeUser<'a>) -> Self {
+        let NativeUser { follower_count, following_count, .. } = native;
+        let small = Some(native.avatar.clone()).filter(|url| !url.is_empty());
+        let pictures = [small, native.avatar_medium, native.avatar_large];
+        Self {
+            user_id: native.user_id,
+            sec_uid: native.sec_uid,
+            unique_id: native.unique_id,
+            nickname: native.nickname,
+            profile_picture_url: native.avatar,
+            follow_role: native.follow_status.unwrap_or_default(),
+            user_scene_types: native.badges.iter().map(|badge| badge.scene_type).collect(),
+            user_badges: native.badges.into_iter().flat_map(badges).collect(),
+            user_details: Details {
+                bio_description: native.bio,
+                profile_picture_urls: pictures.into_iter().flatten().collect(),
+            },
+            follow_info: native.follow_status.map(|follow_status| FollowInfo {
+                following_count,
+                follower_count,
+                follow_status,
+            }),
+            is_moderator: native.is_moderator,
+            is_new_gifter: native.is_new_gifter,
+            is_subscriber: native.is_subscriber,
+            top_gifter_rank: native.top_gifter_rank,
+            gifter_level: native.gifter_level.unwrap_or_default(),
+            team_member_level: native.team_level.unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether TikFinity has a name for the event.
+#[must_use]
+pub fn has_name(event: &Event) -> bool {
+    match &event.data {
+        Data::Chat(_)
+        | Data::Gift(_)
+        | Data::Like(_)
+        | Data::Member(_)
+        | Data::Subscribe(_)
+        | Data::RoomUser(_) => true,
+        Data::Social(social) => social.action != SocialAction::Other,
+        _ => false,
+    }
+}
+
+/// Appends TikFinity's form of an event, given its JSON. Nothing else of the event is needed, so other
+/// formats have no extra work. A gift's JSON is the one that counts since the streak's previous final.
+///
+/// # Errors
+/// If `json` is not an event that [has a name](has_name). Nothing is appended then.
+pub fn convert(json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    let native: Native<'_> = serde_json::from_slice(json)?;
+    let text = native.data.get();
+    let Base { timestamp, user, action, display_type, label } = serde_json::from_str(text)?;
+    let common = Common {
+        user: user.map(User::from),
+        msg_id: native.id,
+        create_time: millis(timestamp)?,
+        tikfinity_user_id: ACCOUNT_ID,
+        tikfinity_username: &native.username,
+        display_type,
+        label,
+    };
+    match (native.kind, action) {
+        ("chat", _) => write::<Chat<'_>>("chat", text, common, out),
+        ("gift", _) => {
+            let gift: Gift<'_> = serde_json::from_str(text)?;
+            // Clients drop ids they have already seen, and expect that there is one.
+            let own_id = || format!("{}-{}", gift.streak_id, gift.repeat_count).into();
+            let msg_id = common.msg_id.or_else(|| gift.inferred.then(own_id));
+            to_writer(out, "gift", &GiftTwice::from(gift), Common { msg_id, ..common })
+        }
+        ("like", _) => write::<Like>("like", text, common, out),
+        ("member", _) => write::<Member>("member", text, common, out),
+        ("social", Some("follow")) => write::<Social>("follow", text, common, out),
+        ("social", Some("share")) => write::<Social>("share", text, common, out),
+        ("subscribe", _) => write::<Subscribe>("subscribe", text, common, out),
+        ("room_user", _) => write::<RoomUser<'_>>("roomUser", text, common, out),
+        (kind, _) => Err(serde::de::Error::custom(format_args!("TikFinity has no name for `{kind}`"))),
+    }
+}
+
+/// Returns the milliseconds since 1970, in decimal.
+fn millis(timestamp: &str) -> Result<String, Error> {
+    let timestamp: jiff::Timestamp = timestamp.parse().map_err(serde::de::Error::custom)?;
+    Ok(timestamp.as_millisecond().to_string())
+}
+
+/// Writes an event whose fields only need other names.
+fn write<'a, D: Deserialize<'a> + Serialize>(
+    event: &'static str,
+    text: &'a str,
+    common: Common<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    to_writer(out, event, &serde_json::from_str::<D>(text)?, common)
+}
+
+fn to_writer(
+    out: &mut Vec<u8>,
+    event: &'static str,
+    data: &impl Serialize,
+    common: Common<'_>,
+) -> Result<(), Error> {
+    serde_json::to_writer(out, &Outer { event, data: Inner { data, common } })
+}
+
+/// Returns an entry for each part of a badge: its picture or text, and its level.
+fn badges(native: NativeBadge<'_>) -> impl Iterator<Item = Badge<'_>> {
+    let NativeBadge { scene_type: badge_scene_type, display_type, level, text, key, image_url, privilege_id } =
+        native;
+    let display_type = Some(display_type).filter(|&code| code != 0);
+    let shown = if image_url.is_empty() {
+        let r#type = key.unwrap_or(Cow::Borrowed("text"));
+        let name = Some(text).filter(|name| !name.is_empty());
+        name.map(|name| Badge { r#type, badge_scene_type, name: Some(name), ..Badge::default() })
+    } else {
+        let (r#type, url) = ("image".into(), Some(image_url));
+        Some(Badge { r#type, badge_scene_type, display_type, url, ..Badge::default() })
+    };
+    let privilege = level.filter(|&level| level > 0).map(|level| Badge {
+        r#type: "privilege".into(),
+        badge_scene_type,
+        privilege_id,
+        level: Some(level),
+        ..Badge::default()
+    });
+    shown.into_iter().chain(privilege)
 }

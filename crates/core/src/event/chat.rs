@@ -1,10 +1,10 @@
-//! Comments and emotes.
+//! What people write and say: comments, emotes, captions, questions, pinned and deleted messages.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::{Id, Millis, Person};
+use super::{Data, Id, Millis, Person, User};
 
 /// Data of a `chat` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
@@ -65,4 +65,110 @@ pub struct CommentTray {
     pub count: i64,
     /// Time of writing; `null` if unknown.
     pub written_at: Option<Millis>,
+}
+
+/// Data of a `caption` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caption {
+    /// Id of the sentence. A newer caption of the same sentence replaces the older one.
+    pub sentence_id: Id,
+    /// Version of the sentence.
+    pub sequence_id: Id,
+    /// Whether the sentence is final.
+    pub definite: bool,
+    /// Start time of the speech; `null` if unknown.
+    pub started_at: Option<Millis>,
+    /// Duration of the speech, in milliseconds.
+    pub duration_ms: i64,
+    /// The sentence in each language.
+    pub texts: Vec<CaptionText>,
+}
+
+/// A caption in one language.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CaptionText {
+    /// Language code.
+    pub language: SmolStr,
+    /// Spoken text.
+    pub text: SmolStr,
+}
+
+/// Data of a `question` or `question_selected` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// Id of the question.
+    pub question_id: Id,
+    /// Text of the question.
+    pub question_text: SmolStr,
+    /// Time of asking; `null` if unknown.
+    pub asked_at: Option<Millis>,
+}
+
+/// Data of a `question_slide_down` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionSlideDown {
+    /// Id of the hidden question.
+    pub question_id: Id,
+}
+
+/// Data of a `question_delete` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionDelete {
+    /// Id of the deleted question.
+    pub question_id: Id,
+    /// Id of the user who asked the question or of the one who deleted it; it is not known which.
+    pub user_id: Id,
+}
+
+/// Data of a `question_switch` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionSwitch {
+    /// Whether viewers can ask questions.
+    pub on: bool,
+}
+
+/// Data of a `pin` event. `user` pinned the message.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pin {
+    /// Id of the pin.
+    pub pin_id: Id,
+    /// 1 pinned, 2 removed.
+    pub action: i32,
+    /// Method of the pinned message.
+    pub method: SmolStr,
+    /// Time of pinning; `null` if unknown.
+    pub pinned_at: Option<Millis>,
+    /// Display time in seconds; 0 for unlimited.
+    pub display_seconds: i64,
+    /// The pinned message; `null` if it is not included.
+    pub pinned: Option<Pinned>,
+}
+
+/// A pinned message.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pinned {
+    /// The `type` of the message's own event.
+    pub r#type: &'static str,
+    /// Author of the message.
+    pub user: Option<User>,
+    /// The `data` of the message's own event.
+    pub data: Box<Data>,
+}
+
+/// Data of a `delete` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delete {
+    /// Ids of the deleted messages.
+    pub message_ids: Vec<Id>,
+    /// Ids of the users whose messages are all deleted.
+    pub user_ids: Vec<Id>,
 }

@@ -1,10 +1,10 @@
-//! Goals and polls.
+//! Goals, polls, rankings and subscriptions.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use super::{Id, Millis, Person};
+use super::{Id, Millis, Person, RoomNotify, Text};
 
 /// Data of a `goal` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
@@ -114,4 +114,164 @@ pub enum PollState {
     Updated,
     /// The poll ended.
     Ended,
+}
+
+/// Data of a `rank` event: the host's positions in rankings.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rank {
+    /// TikTok's code for the group of rankings.
+    pub group_type: i64,
+    /// The positions.
+    pub ranks: Vec<RankEntry>,
+}
+
+/// A position in a ranking.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RankEntry {
+    /// TikTok's code for the ranking: 1 weekly, 8 daily.
+    pub rank_type: i64,
+    /// Position of the host; 0 outside the ranking.
+    pub own_rank: i64,
+    /// Displayed text.
+    pub text: Option<Text>,
+    /// Remaining time of the ranking, in seconds.
+    pub countdown_seconds: i64,
+}
+
+/// Data of a `rank_text` event: `user` rose in the ranking of top gifters.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RankText {
+    /// TikTok's code for the place of the display.
+    pub scene: i32,
+    /// Previous position; 0 if there was none.
+    pub before: i64,
+    /// New position.
+    pub after: i64,
+    /// Text displayed to the other viewers.
+    pub text: Option<Text>,
+    /// Text displayed to the viewer who rose.
+    pub self_text: Option<Text>,
+    /// Id of the viewer who rose.
+    pub user_id: Id,
+}
+
+/// Data of an `hourly_rank` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HourlyRank {
+    /// Text key of the ranking, e.g. `pm_mt_Live_WR`.
+    pub rank_type: SmolStr,
+    /// Displayed English text.
+    pub label: SmolStr,
+}
+
+/// Data of an `hourly_rank_reward` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HourlyRankReward {
+    /// The winners.
+    pub winners: Vec<RankWinner>,
+}
+
+/// A winner of a ranking.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RankWinner {
+    /// User id of the winner.
+    pub user_id: Id,
+    /// Id of the reward.
+    pub asset_id: i64,
+    /// Displayed notice; `null` if there is none.
+    pub notice: Option<RoomNotify>,
+}
+
+/// Data of a `weekly_rank_reward` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WeeklyRankReward {
+    /// User id of the winner.
+    pub user_id: Id,
+    /// The ranking, e.g. `daily_rank`.
+    pub source: SmolStr,
+    /// URL of the reward's picture.
+    pub icon_url: SmolStr,
+    /// Displayed notice; `null` if there is none.
+    pub notice: Option<RoomNotify>,
+}
+
+/// Data of a `game_rank_notify` event.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GameRankNotify {
+    /// 0 entered or left the ranking, 1 changed position, 2 encouragement.
+    pub msg_type: i32,
+    /// Displayed text.
+    pub text: Option<Text>,
+}
+
+/// Data of a `sub_pin_event` event: the subscription goal is pinned to the screen.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubPinEvent {
+    /// 1 pinned, 2 removed.
+    pub action: i32,
+    /// Id of the card.
+    pub card_id: Id,
+    /// Id of the goal.
+    pub goal_id: Id,
+    /// Description written by the host.
+    pub description: SmolStr,
+    /// Current number of subscriptions.
+    pub progress: i64,
+    /// Target number of subscriptions.
+    pub target: i64,
+    /// Id of the user who pinned it.
+    pub operator_user_id: Id,
+}
+
+/// Data of a `sub_wave` event: several subscriptions follow each other quickly.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubWave {
+    /// TikTok's code for the change.
+    pub message_type: i32,
+    /// The new subscriber; `null` if there is none.
+    pub newcomer: Option<Person>,
+    /// Number of subscriptions in the wave.
+    pub wave_count: i64,
+    /// Target number of subscriptions in the wave.
+    pub target_count: i64,
+    /// Total number of the host's subscribers.
+    pub total_count: i64,
+    /// TikTok's code for the stage.
+    pub status: i32,
+    /// Start time; `null` if unknown.
+    pub started_at: Option<Millis>,
+    /// End time; `null` if unknown.
+    pub ends_at: Option<Millis>,
+    /// The participants.
+    pub thanked: Vec<Person>,
+}
+
+/// Data of a `sub_timer_sticker` event: subscriptions add time to a timer.
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubTimerSticker {
+    /// Id of the timer.
+    pub timer_id: Id,
+    /// TikTok's code for the kind of change.
+    pub change_type: i32,
+    /// TikTok's code for the operation on the timer.
+    pub operation: i32,
+    /// TikTok's code for the state of the timer.
+    pub status: i32,
+    /// Displayed title.
+    pub title: SmolStr,
+    /// Total time, in an unknown unit.
+    pub total_time: i64,
+    /// Remaining time, in an unknown unit.
+    pub remaining_time: i64,
 }

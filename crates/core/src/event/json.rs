@@ -1,18 +1,14 @@
 //! A fast JSON serialiser for serde, with the same output as `serde_json`. Most of an event is text that
 //! needs no escaping: each string is scanned in a vectorisable loop and copied in one go.
 
-#[cfg(test)]
-mod tests;
-
 use serde::{Serialize, Serializer, ser};
 use serde_json::Error;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// Appends the JSON of `value`.
-pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Error> {
-    value.serialize(Writer { out })
-}
+const LIST: Brackets = (b'[', b"]");
+const OBJECT: Brackets = (b'{', b"}");
+/// Field names up to this length, in bytes, are written in a single copy with the punctuation around them.
+const NAME_BYTES_MAX: usize = 60;
 
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
@@ -28,11 +24,6 @@ struct Parts<'a> {
 
 /// The opening bracket, and the closing one.
 type Brackets = (u8, &'static [u8]);
-
-const LIST: Brackets = (b'[', b"]");
-const OBJECT: Brackets = (b'{', b"}");
-/// Field names up to this length, in bytes, are written in a single copy with the punctuation around them.
-const NAME_BYTES_MAX: usize = 60;
 
 impl<'a> Writer<'a> {
     fn raw(self, text: &str) -> Result<(), Error> {
@@ -94,67 +85,6 @@ impl Parts<'_> {
         self.out.extend_from_slice(close);
         Ok(())
     }
-}
-
-/// Appends a quoted string.
-fn text(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    if bytes.is_empty() {
-        return out.extend_from_slice(b"\"\"");
-    }
-    out.reserve(bytes.len() + 2);
-    out.push(b'"');
-    if has_special(bytes) {
-        bytes.iter().for_each(|&byte| escape(byte, out));
-    } else {
-        out.extend_from_slice(bytes);
-    }
-    out.push(b'"');
-}
-
-/// Scans 16 or 8 bytes at a time. The last chunk may overlap the one before it.
-fn has_special(bytes: &[u8]) -> bool {
-    if let Some(last) = bytes.last_chunk::<16>() {
-        let mut found = last.map(is_special);
-        for chunk in bytes.as_chunks::<16>().0 {
-            for (found, &byte) in found.iter_mut().zip(chunk) {
-                *found |= is_special(byte);
-            }
-        }
-        return found.iter().fold(false, |any, found| any | found);
-    }
-    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => is_any_special(first) | is_any_special(last),
-        _ => bytes.iter().any(|&byte| is_special(byte)),
-    }
-}
-
-/// Without early exits or branches, so that the compiler vectorises the loop.
-fn is_any_special<const N: usize>(bytes: &[u8; N]) -> bool {
-    bytes.iter().fold(false, |found, &byte| found | is_special(byte))
-}
-
-fn is_special(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
-}
-
-fn escape(byte: u8, out: &mut Vec<u8>) {
-    let short = match byte {
-        b'"' => b'"',
-        b'\\' => b'\\',
-        0x08 => b'b',
-        0x09 => b't',
-        0x0a => b'n',
-        0x0c => b'f',
-        0x0d => b'r',
-        ..0x20 => {
-            let digit = |nibble: u8| HEX[usize::from(nibble)];
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
-            return;
-        }
-        _ => return out.push(byte),
-    };
-    out.extend_from_slice(&[b'\\', short]);
 }
 
 macro_rules! numbers {
@@ -359,5 +289,129 @@ impl ser::SerializeMap for Parts<'_> {
 
     fn end(self) -> Result<(), Error> {
         self.close()
+    }
+}
+
+/// Appends the JSON of `value`.
+pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Error> {
+    value.serialize(Writer { out })
+}
+
+/// Appends a quoted string.
+fn text(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() {
+        return out.extend_from_slice(b"\"\"");
+    }
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    if has_special(bytes) {
+        bytes.iter().for_each(|&byte| escape(byte, out));
+    } else {
+        out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+}
+
+/// Scans 16 or 8 bytes at a time. The last chunk may overlap the one before it.
+fn has_special(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let mut found = last.map(is_special);
+        for chunk in bytes.as_chunks::<16>().0 {
+            for (found, &byte) in found.iter_mut().zip(chunk) {
+                *found |= is_special(byte);
+            }
+        }
+        return found.iter().fold(false, |any, found| any | found);
+    }
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => is_any_special(first) | is_any_special(last),
+        _ => bytes.iter().any(|&byte| is_special(byte)),
+    }
+}
+
+/// Without early exits or branches, so that the compiler vectorises the loop.
+fn is_any_special<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | is_special(byte))
+}
+
+fn is_special(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+fn escape(byte: u8, out: &mut Vec<u8>) {
+    let short = match byte {
+        b'"' => b'"',
+        b'\\' => b'\\',
+        0x08 => b'b',
+        0x09 => b't',
+        0x0a => b'n',
+        0x0c => b'f',
+        0x0d => b'r',
+        ..0x20 => {
+            let digit = |nibble: u8| HEX[usize::from(nibble)];
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
+            return;
+        }
+        _ => return out.push(byte),
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    enum Any {
+        Unit,
+        New(Option<i64>),
+        Tuple(i8, char),
+        Struct { text: String, map: BTreeMap<String, bool>, numbers: BTreeMap<i32, f64> },
+    }
+
+    #[derive(Serialize)]
+    struct Flat {
+        first: u64,
+        #[serde(flatten)]
+        rest: Inner,
+        nothing: (),
+    }
+
+    #[derive(Serialize)]
+    struct Inner {
+        list: Vec<Any>,
+        none: Option<Any>,
+    }
+
+    fn same(value: &impl Serialize) -> bool {
+        let mut ours = b"before".to_vec();
+        write(value, &mut ours).unwrap();
+        ours[6..] == serde_json::to_vec(value).unwrap()[..]
+    }
+
+    proptest! {
+        #[test]
+        fn strings_serialize_as_in_serde_json(text in "[\\x00-\\x7f\u{80}\u{2028}\u{1f600}]{0,80}", plain in ".{0,80}") {
+            prop_assert!(same(&text) && same(&plain));
+        }
+
+        #[test]
+        fn all_other_types_serialize_as_in_serde_json(
+            number in any::<i64>(), fraction in any::<f64>(), char in any::<char>(), text in any::<String>()
+        ) {
+            let map = BTreeMap::from([(text.clone(), true), (String::new(), false)]);
+            let numbers = BTreeMap::from([(-1, fraction), (i32::MAX, 0.0)]);
+            let of_struct = Any::Struct { text, map, numbers };
+            let list = vec![Any::Unit, Any::New(Some(number)), Any::New(None), Any::Tuple(-7, char), of_struct];
+            let flat = Flat { first: u64::MAX, rest: Inner { list, none: None }, nothing: () };
+            prop_assert!(same(&flat));
+            let empty = (Vec::<u8>::new(), BTreeMap::<String, u8>::new());
+            prop_assert!(same(&empty));
+        }
     }
 }

@@ -1,64 +1,41 @@
 //! The JSON of events, as subscribers receive it.
 
 mod battle;
-mod battle_notices;
 mod business;
-mod captions;
 mod chat;
-mod decor;
 mod gift;
-mod gift_notices;
 mod goals;
-mod hints;
 mod json;
 mod kinds;
-mod links;
-mod moderation;
 mod notices;
-mod partners;
-mod pins;
-mod questions;
-mod ranks;
 mod room;
 mod scalar;
-mod schema;
-mod state;
-mod subscriptions;
-mod text;
 mod user;
 mod viewers;
 
 use std::sync::{Arc, LazyLock};
 
-pub use battle::*;
-pub use battle_notices::*;
-pub use business::*;
-pub use captions::*;
-pub use chat::*;
-pub use decor::*;
-pub use gift::*;
-pub use gift_notices::*;
-pub use goals::*;
-pub use hints::*;
-pub use kinds::*;
-pub use links::*;
-pub use moderation::*;
-pub use notices::*;
-pub use partners::*;
-pub use pins::*;
-pub use questions::*;
-pub use ranks::*;
-pub use room::*;
-use scalar::is_zero;
-pub use scalar::{Id, Millis};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::{Value, json};
 use smol_str::SmolStr;
-pub use state::*;
-pub use subscriptions::*;
-pub use text::*;
+
+use scalar::is_zero;
+
+pub use battle::*;
+pub use business::*;
+pub use chat::*;
+pub use gift::*;
+pub use goals::*;
+pub use kinds::*;
+pub use notices::*;
+pub use room::*;
+pub use scalar::{Id, Millis};
 pub use user::*;
 pub use viewers::*;
+
+/// Placeholder for a user that is missing from the message.
+static UNKNOWN_USER: LazyLock<User> = LazyLock::new(User::default);
 
 /// A broadcast event. The hub assigns its sequence number.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,9 +107,6 @@ struct UserDataJson<'a, D> {
     timestamp: Millis,
 }
 
-/// Placeholder for a user that is missing from the message.
-static UNKNOWN_USER: LazyLock<User> = LazyLock::new(User::default);
-
 impl Event {
     /// Returns the value of `type`.
     #[must_use]
@@ -188,11 +162,35 @@ pub fn finish_json(seq: u64, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Returns the schema of an event with `data` of type `D`, including the fields that are written by hand.
+fn of_kind<D: JsonSchema + 'static>(
+    generator: &mut SchemaGenerator,
+    kind: &'static str,
+    doc: &str,
+) -> Schema {
+    let mut schema = EventJson::<'static, D>::json_schema(generator);
+    schema.insert("description".into(), doc.trim().into());
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("type".into(), json!({ "const": kind }));
+        // `finish_json` appends this field.
+        let seq = json!({
+            "description": "Sequence number, from 1. Gaps belong to events that were filtered out.",
+            "type": "integer",
+            "minimum": 1,
+        });
+        properties.insert("seq".into(), seq);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.push("seq".into());
+    }
+    schema
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn json(data: Data) -> serde_json::Value {
+    fn json(data: Data) -> Value {
         let (timestamp, ts) = (Millis(5), Millis(5));
         let (replay, injected) = (false, false);
         let event =

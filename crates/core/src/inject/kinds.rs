@@ -3,7 +3,7 @@
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::{InjectRequest, InjectUser, gifts::check_gift};
+use super::{InjectRequest, InjectUser, check_gift};
 use crate::{
     error::{Code, Problem},
     nearest,

@@ -6,7 +6,7 @@ use crate::{
     event::{Data, Event},
 };
 
-fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
+fn events(injector: &mut Injector, json: Value) -> Vec<Event> {
     let request: InjectRequest = serde_json::from_value(json).unwrap();
     request.check().unwrap();
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
@@ -18,7 +18,7 @@ fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
     decoder.take_events().collect()
 }
 
-fn gifts(json: serde_json::Value) -> Vec<(i32, i32, bool)> {
+fn gifts(json: Value) -> Vec<(i32, i32, bool)> {
     let of = |event: Event| match event.data {
         Data::Gift(gift) => (gift.repeat_count, gift.repeat_delta, gift.is_final),
         other => panic!("{other:?}"),
@@ -124,7 +124,7 @@ fn every_type_decodes_to_its_event() {
         let (mut json, user) = (vec![], event.user.clone());
         event.begin_json("s", &mut json);
         json.push(b'}');
-        let mut event: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let mut event: Value = serde_json::from_slice(&json).unwrap();
         let fields = event["data"].as_object_mut().unwrap();
         // The same or empty in all of them.
         fields.retain(|key, value| !["user", "sender"].contains(&&**key) && !is_empty(value));
@@ -155,7 +155,7 @@ fn every_type_decodes_to_its_event() {
     "#);
 }
 
-fn is_empty(value: &serde_json::Value) -> bool {
+fn is_empty(value: &Value) -> bool {
     use serde_json::json;
     [json!(null), json!(0), json!(false), json!(""), json!([])].contains(value)
 }

@@ -1,10 +1,11 @@
-//! Items: the content of recordings, and the output of sources.
+//! Items: the content of recordings, and the output of sources; the state at a position, and names of recordings.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 
-use super::records;
+use super::records::{self, ConnOpen, Header};
+use crate::terminal::is_invisible;
 
 /// Default directory of recordings.
 pub const FOLDER: &str = "recordings";
@@ -14,6 +15,13 @@ pub const USER_TAG: &str = "user";
 pub const PART_OF_TAG: &str = "part_of";
 /// Header tag with the number of the part, from 0.
 pub const PART_TAG: &str = "part";
+/// Maximum number of connections to remember. Beyond it, the first are forgotten.
+const CONNECTIONS_MAX: usize = 65_536;
+/// Name of the built-in recording, as in `livetape replay demo`.
+pub const DEMO: &str = "demo";
+/// Maximum length of a name, in bytes. File systems allow 255, including the extension and the suffix of a
+/// draft.
+pub const NAME_BYTES_MAX: usize = 200;
 
 /// An item with its number in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +49,8 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "proto/recording.proto describes each of them")]
 pub enum What {
-    Header(records::Header),
-    ConnOpen(records::ConnOpen),
+    Header(Header),
+    ConnOpen(ConnOpen),
     Frame(Frame),
     ConnClose(records::ConnClose),
     Http(records::Http),
@@ -112,5 +120,107 @@ impl Flags {
     #[must_use]
     pub fn is_injected(self) -> bool {
         self.0 & Self::INJECTED != 0
+    }
+}
+
+/// The header and the open connections.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    header: Option<Header>,
+    open: BTreeMap<u32, (Flags, ConnOpen)>,
+}
+
+impl Snapshot {
+    /// Updates the state with the next item.
+    pub fn take(&mut self, item: &Item) {
+        match &item.what {
+            What::Header(header) => {
+                self.header.get_or_insert_with(|| header.clone());
+            }
+            What::ConnOpen(open) => {
+                self.open.insert(item.conn, (item.flags, open.clone()));
+                if self.open.len() > CONNECTIONS_MAX {
+                    self.open.pop_first();
+                }
+            }
+            What::ConnClose(_) => drop(self.open.remove(&item.conn)),
+            _ => {}
+        }
+    }
+
+    /// Returns the first header.
+    #[must_use]
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// Returns the header for a file that starts at offset `start` of this one.
+    #[must_use]
+    pub fn header_from(&self, start: Duration) -> Header {
+        let header = self.header.clone().unwrap_or_default();
+        let later = i64::try_from(start.as_nanos()).unwrap_or(i64::MAX);
+        let wall_anchor_ns = header.wall_anchor_ns.map(|wall_ns| wall_ns.saturating_add(later));
+        Header { wall_anchor_ns, ..header }
+    }
+
+    /// Whether this connection is open.
+    #[must_use]
+    pub fn is_open(&self, conn: u32) -> bool {
+        self.open.contains_key(&conn)
+    }
+
+    /// Returns an opening at `offset` for each open connection.
+    pub fn openings(&self, offset: Duration) -> impl Iterator<Item = Item> {
+        self.open.iter().map(move |(&conn, (flags, open))| Item {
+            offset,
+            conn,
+            flags: *flags,
+            what: What::ConnOpen(open.clone()),
+        })
+    }
+}
+
+/// Whether a name stays within the folder of recordings, and can be displayed unchanged.
+#[must_use]
+pub fn is_plain_name(name: &str) -> bool {
+    let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
+    fits && !name.starts_with('.') && !name.contains(|c: char| is_invisible(c) || "/\\:\"%".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_be_paths() {
+        for good in ["demo", "ann-20231205T155634Z", "x.y", "ライブ 1", &"x".repeat(NAME_BYTES_MAX)] {
+            assert!(is_plain_name(good), "{good}");
+        }
+        assert!(!is_plain_name("quiet%20"));
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".x",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "a\0b",
+            "a\nb",
+            "\u{85}",
+            "a\"b",
+            " ",
+            "quiet ",
+            "\u{a0}x",
+            "bidi\u{202e}",
+            "a\u{61c}b",
+            "a\u{200e}b",
+            "a\u{2028}b",
+            "a\u{2069}b",
+            &long,
+        ] {
+            assert!(!is_plain_name(bad), "{bad:?}");
+        }
     }
 }

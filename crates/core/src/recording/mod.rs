@@ -3,29 +3,20 @@
 //! [`Writer`] appends one record per call; everything written before a crash stays readable. [`Reader`]
 //! returns the intact records, continues after damage, and lists the missing data in its [`Report`].
 
-mod body;
-mod error;
 mod item;
 mod layout;
-mod loss;
-mod name;
 mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../generated/records.rs"]
 pub mod records;
 mod report;
-mod resync;
-mod snapshot;
-mod window;
 mod writer;
 
-pub use body::{Body, record_type, write_payload};
-pub use error::Error;
-pub use item::{FOLDER, Flags, Frame, Item, Opcode, PART_OF_TAG, PART_TAG, Record, USER_TAG, What};
-pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
-pub use loss::Loss;
-pub use name::{DEMO, NAME_BYTES_MAX, is_plain_name};
+pub use item::{
+    DEMO, FOLDER, Flags, Frame, Item, NAME_BYTES_MAX, Opcode, PART_OF_TAG, PART_TAG, Record, Snapshot,
+    USER_TAG, What, is_plain_name,
+};
+pub use layout::{BODY_BYTES_MAX, Body, Error, MAGIC, MAJOR, MINOR, record_type, write_payload};
 pub use reader::{Head, Reader};
-pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
-pub use snapshot::Snapshot;
+pub use report::{DAMAGE_LISTED_MAX, Damage, Loss, Preamble, Report};
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

@@ -1,20 +1,30 @@
 //! Reads the records of a file, despite damage.
 
 use std::{
-    io::{Read, Seek},
+    io::{self, Read, Seek},
     time::Duration,
 };
 
+use memchr::memmem;
+
 use super::{
     Body, Error, Flags, Preamble, Record, Report, What,
-    body::record_type,
-    layout::{BODY_BYTES_MAX, HEAD_BYTES, MAJOR, MINOR, PREAMBLE_BYTES, RecordHead, read_preamble},
+    layout::{
+        BODY_BYTES_MAX, HEAD_BYTES, MAJOR, MINOR, PREAMBLE_BYTES, RECORD_BYTES_MIN, RecordHead, SYNC,
+        read_preamble, record_type,
+    },
     report::Damage,
-    window::Window,
 };
 
 /// Maximum search for the first record after a damaged preamble, in bytes: the two largest records.
 const FIRST_RECORD_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;
+/// Budget for checksums of candidates longer than [`CANDIDATE_BYTES_FREE`] in one file, in bytes. Overlapping
+/// candidates would otherwise take quadratic time.
+const SEARCH_BYTES_MAX: u64 = 4 << 30;
+/// Maximum length of candidates that are checked outside the budget, in bytes.
+const CANDIDATE_BYTES_FREE: usize = 16 << 10;
+/// Minimum number of bytes to read at once.
+const READ_BYTES: usize = 64 << 10;
 
 /// Reads a recording from any stream, in memory bounded by the largest record. Damage is skipped and listed
 /// in [`Reader::report`].
@@ -29,7 +39,7 @@ pub struct Reader<R> {
     reported: u64,
     pub(super) report: Report,
     /// Bytes that the search for records may still spend on checksums of long candidates.
-    pub(super) search_budget: u64,
+    search_budget: u64,
 }
 
 /// The fields of a record other than its payload.
@@ -66,7 +76,7 @@ impl<R: Read> Reader<R> {
             current: 0,
             reported: 0,
             report: Report::default(),
-            search_budget: super::resync::SEARCH_BYTES_MAX,
+            search_budget: SEARCH_BYTES_MAX,
         };
         reader.window.ensure(PREAMBLE_BYTES).map_err(Error::Read)?;
         if reader.window.bytes().is_empty() {
@@ -85,7 +95,7 @@ impl<R: Read> Reader<R> {
 
     /// Finds the first record after a damaged preamble: directly after it, or within
     /// [`FIRST_RECORD_BYTES_MAX`].
-    fn open_damaged(mut self) -> std::io::Result<Option<Self>> {
+    fn open_damaged(mut self) -> io::Result<Option<Self>> {
         self.report.preamble = Preamble::Damaged;
         if self.verified(PREAMBLE_BYTES)?.is_some_and(|head| head.rec_no == 0) {
             self.window.consume(PREAMBLE_BYTES);
@@ -147,7 +157,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Returns the length of the record at the start of the window, if it can be skipped.
-    fn skippable(&mut self, from: Duration, kept: &impl Fn(u8) -> bool) -> std::io::Result<Option<usize>> {
+    fn skippable(&mut self, from: Duration, kept: &impl Fn(u8) -> bool) -> io::Result<Option<usize>> {
         let Some(head) = self.head_at(0)? else { return Ok(None) };
         let expected = head.sync && u64::from(head.rec_no) == self.expected;
         let Some(bytes) = head.record_bytes().filter(|_| expected) else { return Ok(None) };
@@ -171,7 +181,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Returns the head at `at` in the window, if a record with a valid checksum starts there.
-    pub(super) fn verified(&mut self, at: usize) -> std::io::Result<Option<RecordHead>> {
+    pub(super) fn verified(&mut self, at: usize) -> io::Result<Option<RecordHead>> {
         let Some(head) = self.head_at(at)? else { return Ok(None) };
         let Some(bytes) = head.record_bytes().filter(|_| head.sync) else { return Ok(None) };
         if !self.window.ensure(at + bytes)? {
@@ -182,7 +192,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Returns the unchecked head at `at` in the window, or `None` if the file ends before the head does.
-    pub(super) fn head_at(&mut self, at: usize) -> std::io::Result<Option<RecordHead>> {
+    fn head_at(&mut self, at: usize) -> io::Result<Option<RecordHead>> {
         self.window.ensure(at + HEAD_BYTES)?;
         Ok(self.window.bytes().get(at..).and_then(RecordHead::read))
     }
@@ -235,13 +245,129 @@ impl<R: Read> Reader<R> {
             self.reported = damage.position + damage.bytes;
         }
     }
-}
 
-/// Returns the number of lost records that a Gap reports.
-fn lost_in(gap: &Body<'_>) -> u64 {
-    match gap.item().what {
-        What::Gap(gap) => gap.lost(),
-        _ => 0,
+    /// Skips the damaged record at the start of the window, and everything else that is unreadable.
+    fn resync(&mut self) -> io::Result<()> {
+        if let Some(bytes) = self.damaged_record()? {
+            self.damaged(Damage { position: self.window.position(), bytes: bytes as u64, missing: 1 });
+            self.expected += 1;
+            self.window.consume(bytes);
+        } else if self.is_cut_off()? {
+            self.report.tail_bytes = self.window.bytes().len() as u64;
+            self.window.consume(self.window.bytes().len());
+        } else {
+            self.search(SYNC.len(), u64::MAX)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the length of the damaged record at the start of the window, if it can be determined.
+    fn damaged_record(&mut self) -> io::Result<Option<usize>> {
+        let Some(head) = self.head_at(0)? else { return Ok(None) };
+        if let Some(bytes) = self.with_mended_length(head)? {
+            return Ok(Some(bytes));
+        }
+        let stated = head.record_bytes();
+        if let Some(bytes) = stated
+            && self.followed_by(bytes, self.expected + 1)?
+        {
+            return Ok(stated);
+        }
+        let ours = head.sync || u64::from(head.rec_no) == self.expected;
+        match stated.filter(|_| ours) {
+            Some(bytes) if self.ends_at(bytes)? => Ok(stated),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the length of the record at the start of the window, if one flipped bit in the length is its
+    /// only damage.
+    fn with_mended_length(&mut self, head: RecordHead) -> io::Result<Option<usize>> {
+        let mut heads = Vec::from_iter(
+            (0..u32::BITS).map(|bit| RecordHead { body_len: head.body_len ^ (1 << bit), ..head }),
+        );
+        heads.sort_by_key(|head| head.body_len);
+        for head in heads {
+            let Some(bytes) = head.record_bytes() else { continue };
+            let leads_on = self.followed_by(bytes, self.expected + 1)? || self.ends_at(bytes)?;
+            if leads_on && head.fits(&self.window.bytes()[HEAD_BYTES..bytes]) {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the file ends at `at`.
+    fn ends_at(&mut self, at: usize) -> io::Result<bool> {
+        Ok(!self.window.ensure(at + 1)? && self.window.bytes().len() == at)
+    }
+
+    /// Whether the head of record `rec_no` is at `at`.
+    fn followed_by(&mut self, at: usize, rec_no: u64) -> io::Result<bool> {
+        let next = self.head_at(at)?.filter(|next| next.sync && next.record_bytes().is_some());
+        Ok(next.is_some_and(|next| u64::from(next.rec_no) == rec_no))
+    }
+
+    /// Whether the file ends within the record at the start of the window, whose head is intact.
+    fn is_cut_off(&mut self) -> io::Result<bool> {
+        let Some(head) = self.head_at(0)? else { return Ok(true) };
+        let intact = head.sync && u64::from(head.rec_no) == self.expected;
+        match head.record_bytes().filter(|_| intact) {
+            Some(bytes) => Ok(!self.window.ensure(bytes)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Moves to the next record after the first `skip` bytes. Returns `false` if there is none in the rest of
+    /// the file, or within `bytes_max` bytes.
+    pub(super) fn search(&mut self, skip: usize, bytes_max: u64) -> io::Result<bool> {
+        let start = self.window.position();
+        self.window.ensure(skip)?;
+        self.window.consume(skip.min(self.window.bytes().len()));
+        loop {
+            if let Some(at) = memmem::find(self.window.bytes(), &SYNC) {
+                self.window.consume(at);
+                if let Some(rec_no) = self.candidate(start)? {
+                    let bytes = self.window.position() - start;
+                    self.damaged(Damage { position: start, bytes, missing: rec_no - self.expected });
+                    self.expected = rec_no;
+                    return Ok(true);
+                }
+                self.window.consume(SYNC.len());
+                continue;
+            }
+            // A sync word may begin in the last bytes.
+            let searched = self.window.bytes().len().saturating_sub(SYNC.len() - 1);
+            self.window.consume(searched);
+            if self.window.position() - start > bytes_max || !self.window.more()? {
+                self.window.consume(self.window.bytes().len());
+                self.report.tail_bytes = self.window.position() - start;
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Returns the number of the record at the start of the window, if it plausibly belongs to this
+    /// recording. `start` is the position of the damage.
+    fn candidate(&mut self, start: u64) -> io::Result<Option<u64>> {
+        let Some(head) = self.head_at(0)? else { return Ok(None) };
+        let (Some(bytes), rec_no) = (head.record_bytes(), u64::from(head.rec_no)) else { return Ok(None) };
+        if rec_no < self.expected || !self.may_check(bytes) || self.verified(0)?.is_none() {
+            return Ok(None);
+        }
+        // The most records that fit into the damaged stretch, plus one that began before it.
+        let lost_max = (self.window.position() - start) / RECORD_BYTES_MIN as u64 + 1;
+        let plausible = rec_no - self.expected <= lost_max
+            || self.ends_at(bytes)?
+            || self.followed_by(bytes, rec_no + 1)?;
+        Ok(plausible.then_some(rec_no))
+    }
+
+    fn may_check(&mut self, bytes: usize) -> bool {
+        let cost = if bytes > CANDIDATE_BYTES_FREE { bytes as u64 } else { 0 };
+        let left = self.search_budget.checked_sub(cost);
+        self.search_budget = left.unwrap_or(self.search_budget);
+        left.is_some()
     }
 }
 
@@ -260,13 +386,114 @@ impl<R: Read + Seek> Reader<R> {
     }
 }
 
+/// Buffers a stream from `position` on, as far as needed. It grows with the data received, never with the
+/// value of a length field.
+#[derive(Debug)]
+pub(super) struct Window<R> {
+    source: R,
+    /// Fully initialised, so that it need not be cleared before each read.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    position: u64,
+    ended: bool,
+}
+
+impl<R> Window<R> {
+    pub(super) fn new(source: R) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, end: 0, position: 0, ended: false }
+    }
+
+    /// Returns the buffered bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Returns the position of [`Window::bytes`] in the stream.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Advances by `count` buffered bytes.
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+        self.position += count as u64;
+        assert!(self.start <= self.end, "only buffered bytes can be consumed");
+    }
+}
+
+impl<R: Read> Window<R> {
+    /// Buffers at least `count` bytes; returns `false` if the stream ends before.
+    fn ensure(&mut self, count: usize) -> io::Result<bool> {
+        while self.bytes().len() < count {
+            let missing = count - self.bytes().len();
+            let available = self.bytes().len();
+            // A large window is moved less often than once per READ_BYTES.
+            if !self.read(missing.min(available).max(available / 4).max(READ_BYTES))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads up to `count` more bytes; returns `false` at the end of the stream.
+    fn read(&mut self, count: usize) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let wanted = self.end + count;
+        if self.buffer.len() < wanted {
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+            self.buffer.resize(wanted, 0);
+        }
+        let got = read_some(&mut self.source, &mut self.buffer[self.end..])?;
+        self.end += got;
+        self.ended = got == 0;
+        Ok(!self.ended)
+    }
+
+    /// Reads at least one more byte; returns `false` at the end of the stream.
+    pub(super) fn more(&mut self) -> io::Result<bool> {
+        self.read(READ_BYTES)
+    }
+}
+
+impl<R: Seek> Window<R> {
+    /// Seeks to a position of the stream.
+    pub(super) fn seek(&mut self, position: u64) -> io::Result<()> {
+        self.source.seek(io::SeekFrom::Start(position))?;
+        (self.start, self.end, self.position, self.ended) = (0, 0, position, false);
+        Ok(())
+    }
+}
+
+/// Returns the number of lost records that a Gap reports.
+fn lost_in(gap: &Body<'_>) -> u64 {
+    match gap.item().what {
+        What::Gap(gap) => gap.lost(),
+        _ => 0,
+    }
+}
+
+fn read_some(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::*;
-    use crate::recording::{Frame, Item, Opcode, Writer, records};
+    use super::super::{Frame, Item, Opcode, Writer, records};
 
     fn recording(count: u64) -> Vec<u8> {
         let mut writer = Writer::new(Vec::new(), &records::Header::default()).unwrap();
@@ -316,5 +543,23 @@ mod tests {
             };
             prop_assert_eq!(numbers(kept), numbers(all));
         }
+    }
+
+    #[test]
+    fn memory_grows_only_with_received_data() {
+        let mut window = Window::new(&[1; 100_000][..]);
+        assert!(!window.ensure(16 << 20).unwrap());
+        assert_eq!(window.bytes().len(), 100_000);
+        assert!(window.buffer.capacity() <= 4 * READ_BYTES, "{}", window.buffer.capacity());
+    }
+
+    #[test]
+    fn a_long_stream_is_not_kept() {
+        let mut window = Window::new(io::repeat(1).take(100 << 20));
+        while window.ensure(300).unwrap() {
+            window.consume(300);
+        }
+        assert_eq!(window.position() + window.bytes().len() as u64, 100 << 20);
+        assert!(window.buffer.capacity() <= 2 * READ_BYTES, "{}", window.buffer.capacity());
     }
 }

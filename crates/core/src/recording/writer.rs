@@ -4,8 +4,7 @@ use std::{borrow::Cow, io::Write, time::Duration};
 
 use super::{
     Body, Error, Flags, Item, What,
-    body::{record_type, write_body},
-    layout::{BODY_BYTES_MAX, HEAD_BYTES, MAJOR, MINOR, write_head, write_preamble},
+    layout::{BODY_BYTES_MAX, HEAD_BYTES, MAJOR, MINOR, record_type, write_body, write_head, write_preamble},
     records::{Checkpoint, Counts, End, Header, Http},
 };
 

@@ -12,10 +12,8 @@ use std::{borrow::Cow, cmp::Reverse, ops::Range};
 
 use super::{
     MASK,
-    escapes::Layer,
     harmless::{Place, is_harmless},
-    quote::Quote,
-    value::{self, Opened, Separator, Style, is_in_pair},
+    value::{self, Layer, Opened, Quote, Separator, Style, is_in_pair},
 };
 
 /// Budget for scanning bytes repeatedly, so that maliciously nested brackets cannot take quadratic time.

@@ -1,4 +1,4 @@
-//! The inner layer: a batch of messages.
+//! The inner layer: a batch of messages, and the limit on the list entries in it.
 
 use std::mem;
 
@@ -7,10 +7,21 @@ use prost::Message as _;
 use smol_str::SmolStr;
 
 use super::{
-    BATCH_MESSAGES_MAX, Fault, FaultKind, RawField, RawFields, RawValue, Unzipper,
+    BATCH_ENTRIES_MAX, BATCH_MESSAGES_MAX, Fault, FaultKind, Kind, RawField, RawFields, RawValue, Schema,
+    Unzipper,
     merge::{fields, merge},
     used, webcast,
 };
+
+/// Maximum length of a batch that prost decodes as a whole, in bytes: longer than any real one seen. Empty
+/// messages, of two bytes, take 36 times as much memory.
+const AT_ONCE_BYTES_MAX: usize = 128 << 10;
+/// Number of the field with the messages.
+const MESSAGES_FIELD: u32 = 1;
+/// Number of the payload field in a message.
+const PAYLOAD_FIELD: u32 = 2;
+/// Minimum length of an entry on the wire, in bytes: a key and the length 0.
+const ENTRY_BYTES_MIN: usize = 2;
 
 /// The messages of a batch, and its other fields.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,15 +66,34 @@ pub struct Message {
     pub is_history: bool,
 }
 
-/// Maximum length of a batch that prost decodes as a whole, in bytes: longer than any real one seen. Empty
-/// messages, of two bytes, take 36 times as much memory.
-const AT_ONCE_BYTES_MAX: usize = 128 << 10;
+/// Number of list entries that may still be decoded of a batch. An empty entry takes two bytes on the wire and
+/// hundreds in memory.
+#[derive(Debug)]
+pub struct EntriesLeft(Option<usize>);
 
-/// Number of the field with the messages.
-const MESSAGES_FIELD: u32 = 1;
+/// A payload has more entries than are left.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {BATCH_ENTRIES_MAX} list entries in the batch")]
+pub(super) struct TooMany;
 
-/// Number of the payload field in a message.
-const PAYLOAD_FIELD: u32 = 2;
+impl EntriesLeft {
+    /// Returns the limit for the messages of a batch: [`BATCH_ENTRIES_MAX`].
+    #[must_use]
+    pub fn of(messages: &[Message]) -> Self {
+        let bytes = messages.iter().map(|message| message.payload.len()).sum::<usize>();
+        // Too small a batch to exceed the limit, as nearly all real ones are, needs no counting.
+        Self((bytes / ENTRY_BYTES_MIN > BATCH_ENTRIES_MAX).then_some(BATCH_ENTRIES_MAX))
+    }
+
+    /// Takes the entries of a payload, unless it has too many.
+    pub(super) fn take(&mut self, payload: &[u8], method: &str) -> Result<(), TooMany> {
+        let Some(left) = &mut self.0 else { return Ok(()) };
+        *left = left
+            .checked_sub(Schema::of_method(method).map_or(0, |schema| count(payload, schema)))
+            .ok_or(TooMany)?;
+        Ok(())
+    }
+}
 
 /// Decompresses and decodes a batch. If the compressed stream is broken, so is the batch in it: that is one
 /// fault.
@@ -191,9 +221,24 @@ pub fn write_batch(batch: &Batch) -> Bytes {
     Bytes::from(batch.encode_to_vec())
 }
 
+/// Counts the messages in lists, up to the first malformed field, where decoding stops as well.
+fn count(bytes: &[u8], schema: &Schema) -> usize {
+    let mut entries = 0;
+    for field in RawFields::of(bytes) {
+        let kind = schema.field(field.number).map(|field| field.kind);
+        if let (Some(kind), Some(value)) = (kind, field.bytes()) {
+            entries += usize::from(matches!(kind, Kind::Messages(_)));
+            entries += kind.schema().map_or(0, |inner| count(value, inner));
+        }
+    }
+    entries
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use super::super::{Fault, FaultKind, Reading, read_in_batch, read_message};
 
     fn message(method: &str, payload: &'static [u8]) -> Message {
         Message { method: method.into(), payload: payload.into(), msg_id: 7, is_history: true }
@@ -246,5 +291,53 @@ mod tests {
         let read = read_batch(&write_batch(&many), &mut faults);
         assert_eq!((read.messages.len(), read.info), (BATCH_MESSAGES_MAX, batch().info));
         assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::TooManyMessages));
+    }
+
+    fn message_of(method: &str, payload: &[&[u8]]) -> Message {
+        Message { method: method.into(), payload: payload.concat().into(), ..Default::default() }
+    }
+
+    /// Field 2 of a `RoomUserSeq`, empty.
+    const VIEWER: [u8; 2] = [0x12, 0];
+
+    fn viewers(count: usize) -> Vec<u8> {
+        VIEWER.repeat(count)
+    }
+
+    fn is_read(message: &Message, left: &mut EntriesLeft) -> bool {
+        matches!(read_in_batch(message, left, &mut vec![]), Reading::Known(_))
+    }
+
+    #[test]
+    fn entries_of_entries_count_and_other_fields_do_not() {
+        let schema = Schema::named("RoomUserSeq").unwrap();
+        let count = |bytes: &[u8]| count(bytes, schema);
+        assert_eq!(count(&viewers(3)), 3);
+        // A viewer with a user with two badges.
+        assert_eq!(count(&[0x12, 8, 0x12, 6, 0x82, 4, 0, 0x82, 4, 0]), 3);
+        assert_eq!(count(&[0x12, 2, 0x7a, 0, 0x7a, 0, 0x18, 1, 0x12]), 1);
+    }
+
+    #[test]
+    fn the_messages_of_a_batch_share_a_limit() {
+        let method = "WebcastRoomUserSeqMessage";
+        let messages = [BATCH_ENTRIES_MAX - 1, 2, 1, 1].map(|count| message_of(method, &[&viewers(count)]));
+        let mut left = EntriesLeft::of(&messages);
+        assert_eq!(messages.each_ref().map(|it| is_read(it, &mut left)), [true, false, true, false]);
+        assert!(is_read(&messages[1], &mut EntriesLeft::of(&messages[1..])), "each batch has its own limit");
+    }
+
+    #[test]
+    fn repairing_a_text_does_not_lift_the_limit() {
+        // A viewer with a user with a nickname of one invalid byte.
+        let viewer = [0x12, 5, 0x12, 3, 0x1a, 1, 0xff];
+        let read = |count| {
+            let message = message_of("WebcastRoomUserSeqMessage", &[&viewer, &viewers(count)]);
+            let mut faults: Vec<Fault> = vec![];
+            let is_known = matches!(read_message(&message, &mut faults), Reading::Known(_));
+            (is_known, faults.iter().map(|fault| fault.kind).collect::<Vec<_>>())
+        };
+        assert_eq!(read(BATCH_ENTRIES_MAX / 3), (true, vec![FaultKind::BadUtf8]));
+        assert_eq!(read(BATCH_ENTRIES_MAX + 1), (false, vec![FaultKind::BadMessage]));
     }
 }

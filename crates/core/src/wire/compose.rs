@@ -1,18 +1,14 @@
 //! Composes messages for tests, synthetic recordings and injection. They are real protobuf, which
 //! [`super::read_message`] decodes.
 
-mod battle;
-mod host;
-mod rare;
-
-pub use battle::{Battle, Side, armies, battle};
 use bytes::Bytes;
-pub use host::{Goal, question_hidden, question_selected, subscription_goal, super_fan};
-pub use rare::{PollStage, emote, envelope, poll, poll_stage, super_fan_box};
 
 use super::{
     Message,
-    webcast::{self, Common, Image, Text, TextPiece, User, text_piece},
+    webcast::{
+        self, BattleArmy, BattleSettings, Common, Image, Text, TextPiece, User, battle_army::Giver,
+        goal_update, link_mic_armies, link_mic_battle, text_piece,
+    },
 };
 use crate::event::Person;
 
@@ -25,6 +21,36 @@ const SUBSCRIBE: &str = "WebcastSubNotifyMessage";
 const QUESTION: &str = "WebcastQuestionNewMessage";
 const ROOM_USER: &str = "WebcastRoomUserSeqMessage";
 const CONTROL: &str = "WebcastControlMessage";
+/// Action of [`control`] that ends the room.
+pub const ENDED: i32 = 3;
+const BATTLE: &str = "WebcastLinkMicBattle";
+const ARMIES: &str = "WebcastLinkMicArmies";
+/// [`webcast::LinkMicBattle::action`]
+const OPEN: i32 = 4;
+const FINISH: i32 = 5;
+const GOAL: &str = "WebcastGoalUpdateMessage";
+const QUESTION_SELECTED: &str = "WebcastQuestionSelectedMessage";
+const QUESTION_SLIDE_DOWN: &str = "WebcastQuestionSlideDownMessage";
+const BARRAGE: &str = "WebcastBarrageMessage";
+/// A goal of subscriptions, in the fields `type`.
+const SUBSCRIPTIONS: i32 = 2;
+/// [`webcast::Barrage::msg_type`]: none of the others.
+const OTHER: i32 = 100;
+/// Time that a barrage is displayed, in milliseconds.
+const BARRAGE_MS: i64 = 5_000;
+const EMOTE: &str = "WebcastEmoteChatMessage";
+const ENVELOPE: &str = "WebcastEnvelopeMessage";
+const POLL: &str = "WebcastPollMessage";
+/// [`webcast::Envelope::display`]: a new envelope.
+const NEW: i32 = 1;
+/// Time until an envelope opens, in seconds.
+const OPENS_AFTER_SECS: i64 = 60;
+/// [`webcast::envelope::Info::business_type`]: a box for super fans.
+const SUPER_FANS: i32 = 19;
+/// [`webcast::Poll::message_type`] of votes.
+const VOTES: i32 = 2;
+/// Length of a poll, in milliseconds.
+const POLL_MS: i64 = 60_000;
 
 /// The fields that all messages share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +101,64 @@ impl Default for Gift {
             receiver_id: 0,
         }
     }
+}
+
+/// A battle.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Battle {
+    /// Id of the battle.
+    pub battle_id: i64,
+    /// Start time, in Unix milliseconds.
+    pub started_ms: i64,
+    /// Duration, in seconds.
+    pub duration_s: i64,
+    /// The hosts.
+    pub sides: Vec<Side>,
+}
+
+/// A host in a battle.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Side {
+    /// The host.
+    pub host: Person,
+    /// Score of the host.
+    pub points: i64,
+    /// Contributors and their points, in order of rank.
+    pub givers: Vec<(Person, i64)>,
+}
+
+impl Battle {
+    fn settings(&self, is_over: bool) -> Option<BattleSettings> {
+        Some(BattleSettings {
+            battle_id: self.battle_id,
+            start_time_ms: self.started_ms,
+            duration_s: self.duration_s,
+            status: if is_over { 3 } else { 1 },
+            end_time_ms: 0,
+        })
+    }
+}
+
+/// A goal of subscriptions.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal<'a> {
+    /// Id of the goal.
+    pub id: i64,
+    /// Description written by the host.
+    pub description: &'a str,
+    /// Current number.
+    pub progress: i64,
+    /// Number that the host aims for.
+    pub target: i64,
+}
+
+/// A later stage of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollStage {
+    /// Viewers voted.
+    Votes,
+    /// The poll ended.
+    End,
 }
 
 /// A comment in English.
@@ -238,9 +322,6 @@ pub fn room_user(
     message(stamp, ROOM_USER, &payload)
 }
 
-/// Action of [`control`] that ends the room.
-pub const ENDED: i32 = 3;
-
 /// A change of the room's state: paused (1), resumed (2), ended (3) or suspended (4).
 #[must_use]
 pub fn control(stamp: Stamp, action: i32) -> Message {
@@ -283,4 +364,217 @@ fn user(person: &Person) -> Option<User> {
 
 fn image(url: &str) -> Option<Image> {
     (!url.is_empty()).then(|| Image { urls: vec![url.to_owned()], uri: String::new() })
+}
+
+/// The start of a battle, or its end with results.
+#[must_use]
+pub fn battle(stamp: Stamp, battle: &Battle, is_over: bool) -> Message {
+    let most = battle.sides.iter().map(|side| side.points).max().unwrap_or_default();
+    let result = |side: &Side| {
+        let user_id = side.host.user_id.0;
+        let result = i32::from(side.points < most);
+        let result = link_mic_battle::Result { user_id, result, score: side.points };
+        link_mic_battle::ResultEntry { user_id, result: Some(result) }
+    };
+    let army =
+        |side: &Side| link_mic_battle::ArmyEntry { user_id: side.host.user_id.0, army: Some(army(side)) };
+    let sides = battle.sides.iter().filter(|_| is_over);
+    let payload = webcast::LinkMicBattle {
+        common: common(stamp, BATTLE, None),
+        battle_id: battle.battle_id,
+        settings: battle.settings(is_over),
+        action: if is_over { FINISH } else { OPEN },
+        results: sides.clone().map(result).collect(),
+        armies: sides.map(army).collect(),
+        users: battle.sides.iter().map(|side| battle_user(&side.host)).collect(),
+    };
+    message(stamp, BATTLE, &payload)
+}
+
+/// The scores of a battle, last changed by `from`.
+#[must_use]
+pub fn armies(stamp: Stamp, battle: &Battle, from: &Person, is_over: bool) -> Message {
+    let entry =
+        |side: &Side| link_mic_armies::Entry { host_user_id: side.host.user_id.0, army: Some(army(side)) };
+    let payload = webcast::LinkMicArmies {
+        common: common(stamp, ARMIES, None),
+        battle_id: battle.battle_id,
+        armies: battle.sides.iter().map(entry).collect(),
+        trigger_reason: if is_over { 2 } else { 1 },
+        from_user_id: from.user_id.0,
+        settings: battle.settings(is_over),
+        ..Default::default()
+    };
+    message(stamp, ARMIES, &payload)
+}
+
+fn army(side: &Side) -> BattleArmy {
+    let giver = |(person, score): &(Person, i64)| Giver {
+        user_id: person.user_id.0,
+        score: *score,
+        nickname: person.nickname.to_string(),
+        avatar: image(&person.avatar),
+    };
+    BattleArmy { givers: side.givers.iter().map(giver).collect(), score: side.points }
+}
+
+fn battle_user(host: &Person) -> link_mic_battle::UserEntry {
+    let user = link_mic_battle::BaseUser {
+        user_id: host.user_id.0,
+        nickname: host.nickname.to_string(),
+        avatar: image(&host.avatar),
+        unique_id: host.unique_id.to_string(),
+    };
+    let info = link_mic_battle::UserInfo { user: Some(user) };
+    link_mic_battle::UserEntry { user_id: host.user_id.0, info: Some(info) }
+}
+
+/// The state of a goal, after a subscription of `contributor`.
+#[must_use]
+pub fn subscription_goal(stamp: Stamp, goal: &Goal<'_>, contributor: Option<&Person>) -> Message {
+    let Goal { id, description, progress, target } = *goal;
+    let part = goal_update::SubGoal { r#type: SUBSCRIPTIONS, progress, target, ..Default::default() };
+    let goal = goal_update::Goal {
+        id,
+        r#type: SUBSCRIPTIONS,
+        status: 2,
+        sub_goals: vec![part],
+        description: description.to_owned(),
+        contributor_count: i32::try_from(progress).unwrap_or(i32::MAX),
+        ..Default::default()
+    };
+    let key = "live_goal_indicator_sub_goal".to_owned();
+    let contributed = i64::from(contributor.is_some());
+    let payload = webcast::GoalUpdate {
+        common: common(stamp, GOAL, None),
+        indicator: Some(goal_update::Indicator { key, operation: 3 }),
+        goal: Some(goal),
+        contributor_id: contributor.map_or(0, |person| person.user_id.0),
+        contributor_unique_id: contributor.map(|person| person.unique_id.to_string()).unwrap_or_default(),
+        contribute_count: contributed,
+        contribute_score: contributed,
+        ..Default::default()
+    };
+    message(stamp, GOAL, &payload)
+}
+
+/// The host shows the question that `person` asked at `asked`.
+#[must_use]
+pub fn question_selected(stamp: Stamp, asked: Stamp, person: &Person, text: &str) -> Message {
+    let question = webcast::Question {
+        question_id: asked.msg_id,
+        text: text.to_owned(),
+        create_time: asked.create_time / 1000,
+        user: user(person),
+        ..Default::default()
+    };
+    let common = common(stamp, QUESTION_SELECTED, None);
+    message(stamp, QUESTION_SELECTED, &webcast::QuestionSelected { common, question: Some(question) })
+}
+
+/// The host hides a question.
+#[must_use]
+pub fn question_hidden(stamp: Stamp, question_id: i64) -> Message {
+    let common = common(stamp, QUESTION_SLIDE_DOWN, None);
+    message(stamp, QUESTION_SLIDE_DOWN, &webcast::QuestionSlideDown { common, question_id })
+}
+
+/// A text about a super fan scrolls across the video. Only its text key is known; the rest is made up.
+#[must_use]
+pub fn super_fan(stamp: Stamp, person: &Person, has_joined: bool) -> Message {
+    let (key, pattern) = if has_joined {
+        ("ttlive_superfan_commentnotif_superfanjoined", "{0:user} joined")
+    } else {
+        ("ttlive_superfan", "{0:user} is a Super Fan")
+    };
+    let payload = webcast::Barrage {
+        common: common(stamp, BARRAGE, None),
+        msg_type: OTHER,
+        content: Some(text(key, pattern, vec![user_piece(person)])),
+        duration_ms: BARRAGE_MS,
+        ..Default::default()
+    };
+    message(stamp, BARRAGE, &payload)
+}
+
+/// A viewer sends an emote.
+#[must_use]
+pub fn emote(stamp: Stamp, person: &Person, emote_id: &str, picture_url: &str) -> Message {
+    let emote = webcast::Emote { emote_id: emote_id.to_owned(), image: image(picture_url) };
+    let payload = webcast::EmoteChat {
+        common: common(stamp, EMOTE, None),
+        user: user(person),
+        emotes: vec![emote],
+        ..Default::default()
+    };
+    message(stamp, EMOTE, &payload)
+}
+
+/// A viewer sends an envelope of diamonds, which `people` may open.
+#[must_use]
+pub fn envelope(stamp: Stamp, person: &Person, diamonds: i32, people: i32) -> Message {
+    envelope_of(0, stamp, person, (diamonds, people))
+}
+
+/// Like [`envelope`], for super fans.
+#[must_use]
+pub fn super_fan_box(stamp: Stamp, person: &Person, diamonds: i32, people: i32) -> Message {
+    envelope_of(SUPER_FANS, stamp, person, (diamonds, people))
+}
+
+fn envelope_of(business_type: i32, stamp: Stamp, person: &Person, (diamonds, people): (i32, i32)) -> Message {
+    let info = webcast::envelope::Info {
+        envelope_id: stamp.msg_id.to_string(),
+        sender_name: person.nickname.to_string(),
+        diamond_count: diamonds,
+        people_count: people,
+        opens_at: stamp.create_time / 1000 + OPENS_AFTER_SECS,
+        sender_id: person.user_id.0.to_string(),
+        create_time: stamp.create_time.to_string(),
+        room_id: stamp.room_id.to_string(),
+        business_type,
+    };
+    let common = common(stamp, ENVELOPE, None);
+    message(stamp, ENVELOPE, &webcast::Envelope { common, info: Some(info), display: NEW })
+}
+
+/// The host starts a poll.
+#[must_use]
+pub fn poll(stamp: Stamp, host: &Person, question: &str, options: &[String]) -> Message {
+    let option =
+        |(index, text): (i32, &String)| webcast::poll::Option { votes: 0, text: text.clone(), index };
+    let start = webcast::poll::Start {
+        start_time: stamp.create_time,
+        end_time: stamp.create_time + POLL_MS,
+        options: (0..).zip(options).map(option).collect(),
+        title: question.to_owned(),
+        operator: user(host),
+    };
+    let payload = webcast::Poll {
+        common: common(stamp, POLL, None),
+        poll_id: stamp.msg_id,
+        start: Some(start),
+        ..Default::default()
+    };
+    message(stamp, POLL, &payload)
+}
+
+/// The state of a poll: each answer with its votes.
+#[must_use]
+pub fn poll_stage(stamp: Stamp, poll_id: i64, stage: PollStage, options: &[(String, i64)]) -> Message {
+    let option = |(index, (text, votes)): (i32, &(String, i64))| webcast::poll::Option {
+        votes: *votes,
+        text: text.clone(),
+        index,
+    };
+    let options = (0..).zip(options).map(option).collect();
+    let payload = webcast::Poll { common: common(stamp, POLL, None), poll_id, ..Default::default() };
+    let payload = match stage {
+        PollStage::Votes => {
+            let update = Some(webcast::poll::Update { options });
+            webcast::Poll { message_type: VOTES, update, ..payload }
+        }
+        PollStage::End => webcast::Poll { end: Some(webcast::poll::End { end_type: 0, options }), ..payload },
+    };
+    message(stamp, POLL, &payload)
 }

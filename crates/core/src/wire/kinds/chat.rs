@@ -1,15 +1,12 @@
-//! Comments, emotes and captions.
+//! What people write and say: comments, emotes, captions, questions, pinned and deleted messages.
 
 use super::{
+    super::Message,
     Kind, Known,
-    common::{time, url},
-    user::{person, user_with},
+    common::{person, time, url, user, user_with},
     webcast,
 };
-use crate::{
-    event::{self, Data, Id},
-    wire::Message,
-};
+use crate::event::{self, Data, Id, Pinned};
 
 impl Kind for webcast::Chat {
     fn parts(self, message: &Message) -> Known {
@@ -66,6 +63,86 @@ impl Kind for webcast::CommentTray {
     }
 }
 
+impl Kind for webcast::QuestionNew {
+    fn parts(self, _: &Message) -> Known {
+        let (asker, question) = question(self.question);
+        Known { common: self.common, user: asker, data: Data::Question(question) }
+    }
+}
+
+impl Kind for webcast::QuestionSelected {
+    fn parts(self, _: &Message) -> Known {
+        let (asker, question) = question(self.question);
+        Known { common: self.common, user: asker, data: Data::QuestionSelected(question) }
+    }
+}
+
+impl Kind for webcast::QuestionSlideDown {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::QuestionSlideDown(event::QuestionSlideDown { question_id: Id(self.question_id) });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::QuestionDelete {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::QuestionDelete(event::QuestionDelete {
+            question_id: Id(self.question_id),
+            user_id: Id(self.user_id),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::QuestionSwitch {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::QuestionSwitch(event::QuestionSwitch { on: self.on });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::RoomPin {
+    fn parts(self, message: &Message) -> Known {
+        let pinned = self.chat.map(|chat| chat.parts(message));
+        let pinned = pinned.or_else(|| self.gift.map(|gift| gift.parts(message)));
+        let pinned = pinned.or_else(|| self.social.map(|social| social.parts(message)));
+        let pinned = pinned.or_else(|| self.member.map(|member| member.parts(message)));
+        let pinned = pinned.or_else(|| self.like.map(|like| like.parts(message)));
+        let data = Data::Pin(event::Pin {
+            pin_id: Id(self.pin_id),
+            action: self.action,
+            method: self.method.into(),
+            pinned_at: time(self.pin_time),
+            display_seconds: self.display_duration_s,
+            pinned: pinned.map(|parts| Pinned {
+                r#type: parts.data.kind(),
+                user: parts.user,
+                data: Box::new(parts.data),
+            }),
+        });
+        Known { common: self.common, user: self.operator.map(user), data }
+    }
+}
+
+impl Kind for webcast::ImDelete {
+    fn parts(self, _: &Message) -> Known {
+        let ids = |ids: Vec<i64>| ids.into_iter().map(Id).collect();
+        let data =
+            Data::Delete(event::Delete { message_ids: ids(self.msg_ids), user_ids: ids(self.user_ids) });
+        Known { common: self.common, user: None, data }
+    }
+}
+
 fn emote(emote: webcast::Emote) -> event::Emote {
     event::Emote { emote_id: emote.emote_id.into(), image_url: url(emote.image) }
+}
+
+fn question(question: Option<webcast::Question>) -> (Option<event::User>, event::Question) {
+    let question = question.unwrap_or_default();
+    let data = event::Question {
+        question_id: Id(question.question_id),
+        question_text: question.text.into(),
+        asked_at: time(question.create_time),
+    };
+    (question.user.map(user), data)
 }

@@ -1,9 +1,223 @@
-//! Conversions that many payloads share: pictures, numbers in strings, times.
+//! What many payloads share: users, texts that clients assemble from a pattern and pieces, pictures, numbers and times.
+
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::{millis, webcast};
-use crate::event;
+use super::{
+    millis,
+    webcast::{self, user::FollowInfo},
+};
+use crate::event::{self, Badge, Id, Person, User};
+
+/// Text on the badge of a top gifter, before the rank: `No. 1` (data).
+const RANK_PREFIX: &str = "No. ";
+/// Maximum length of an assembled text, in bytes. A small message could otherwise repeat a long piece a
+/// thousand times.
+const TEXT_BYTES_MAX: usize = 4096;
+/// Texts of TikTok's app that most messages contain, and that are too long for `SmolStr` to hold without an
+/// allocation.
+const FREQUENT: [&str; 5] = [
+    "webcast_aweme_gift_send_message",
+    "{0:user} sent {1:gift} {2:string}",
+    "pm_main_follow_message_viewer_2",
+    "{0:user} followed the LIVE creator",
+    "{0:user} shared the LIVE",
+];
+
+/// Kinds of badges.
+mod scene {
+    pub(super) const MODERATOR: i32 = 1;
+    /// Its key is `live_ng_im`, its text `New gifter` (data).
+    pub(super) const NEW_GIFTER: i32 = 2;
+    pub(super) const SUBSCRIBER: i32 = 4;
+    pub(super) const TOP_GIFTER: i32 = 6;
+    pub(super) const NEW_SUBSCRIBER: i32 = 7;
+    pub(super) const GIFTER_LEVEL: i32 = 8;
+    pub(super) const TEAM_LEVEL: i32 = 10;
+    pub(super) const HOST: i32 = 12;
+}
+
+/// What the badges say about a user.
+#[derive(Default)]
+struct Marks {
+    is_moderator: bool,
+    is_subscriber: bool,
+    is_new_gifter: bool,
+    is_host: bool,
+    top_gifter_rank: Option<i64>,
+    gifter_level: Option<i64>,
+    team_level: Option<i64>,
+}
+
+impl Marks {
+    /// Reads the badges in reverse order: the first of a kind counts, and overwrites the others.
+    fn of(badges: &[Badge]) -> Self {
+        let mut marks = Self::default();
+        for badge in badges.iter().rev() {
+            match badge.scene_type {
+                scene::MODERATOR => marks.is_moderator = true,
+                scene::SUBSCRIBER | scene::NEW_SUBSCRIBER => marks.is_subscriber = true,
+                scene::NEW_GIFTER => marks.is_new_gifter = true,
+                scene::HOST => marks.is_host = true,
+                scene::TOP_GIFTER => {
+                    let rank = badge.text.strip_prefix(RANK_PREFIX).and_then(number);
+                    marks.top_gifter_rank = rank.or(marks.top_gifter_rank);
+                }
+                scene::GIFTER_LEVEL => marks.gifter_level = badge.level,
+                scene::TEAM_LEVEL => marks.team_level = badge.level,
+                _ => {}
+            }
+        }
+        marks
+    }
+}
+
+/// Converts a user.
+pub(super) fn user(user: webcast::User) -> User {
+    let badges: Arc<[Badge]> = match user.badges {
+        // Unlike an empty list, this needs no allocation.
+        none if none.is_empty() => Arc::default(),
+        some => some.into_iter().map(badge).collect(),
+    };
+    let marks = Marks::of(&badges);
+    let attributes = user.attributes.unwrap_or_default();
+    let subscribed = user.subscribe_info.is_some_and(|info| info.is_subscribed_to_host);
+    let club = user.fans_club.and_then(|club| club.data).unwrap_or_default();
+    let follow = |get: fn(&FollowInfo) -> i64| user.follow_info.as_ref().map(get);
+    User {
+        user_id: Id(user.id),
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
+        avatar: url(user.avatar),
+        avatar_medium: url(user.avatar_medium),
+        avatar_large: url(user.avatar_large),
+        sec_uid: user.sec_uid.into(),
+        bio: user.bio.into(),
+        verified: user.verified,
+        is_moderator: attributes.is_admin || attributes.is_super_admin || marks.is_moderator,
+        is_subscriber: subscribed || marks.is_subscriber,
+        is_host: marks.is_host,
+        follower_count: follow(|info| info.follower_count),
+        following_count: follow(|info| info.following_count),
+        follow_status: follow(|info| info.follow_status),
+        top_gifter_rank: marks.top_gifter_rank,
+        is_new_gifter: marks.is_new_gifter,
+        gifter_level: marks.gifter_level,
+        team_level: Some(i64::from(club.level)).filter(|level| *level > 0).or(marks.team_level),
+        team_name: club.club_name.into(),
+        badges,
+    }
+}
+
+/// Converts a user with additional flags about their relation to the host.
+pub(super) fn user_with(
+    user: Option<webcast::User>,
+    identity: Option<webcast::UserIdentity>,
+) -> Option<User> {
+    let (mut user, identity) = (self::user(user?), identity.unwrap_or_default());
+    user.is_moderator |= identity.is_moderator;
+    user.is_subscriber |= identity.is_subscriber;
+    user.is_host |= identity.is_host;
+    Some(user)
+}
+
+/// Converts the short form of a user.
+pub(super) fn person(user: webcast::Person) -> Person {
+    Person {
+        user_id: Id(user.id),
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
+        avatar: url(user.avatar),
+    }
+}
+
+fn badge(badge: webcast::Badge) -> Badge {
+    let level = badge.privilege.as_ref().and_then(|privilege| number(&privilege.level));
+    let privilege_id = badge.privilege.map(|privilege| privilege.id).filter(|id| id != "0");
+    let text = badge.text.unwrap_or_default();
+    let combined = badge.combined.unwrap_or_default();
+    let texts = [
+        combined.string,
+        combined.text.map(|text| text.default_pattern).unwrap_or_default(),
+        text.default_pattern,
+        badge.string.map(|string| string.text).unwrap_or_default(),
+    ];
+    let picture = |image: Option<webcast::Image>| image.unwrap_or_default().urls;
+    let pictures = [picture(combined.icon), picture(badge.image.and_then(|badge| badge.image))];
+    Badge {
+        scene_type: badge.scene_type,
+        display_type: badge.display_type,
+        level,
+        text: first(texts),
+        key: text.key.into(),
+        image_url: first(pictures),
+        privilege_id: privilege_id.unwrap_or_default().into(),
+    }
+}
+
+/// Returns the first nonempty text. A badge has one display type, and only its fields are filled.
+fn first<const N: usize>(texts: [String; N]) -> SmolStr {
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().into()
+}
+
+/// Assembles a text; returns `None` if there is none.
+pub(super) fn text(text: Option<webcast::Text>) -> Option<event::Text> {
+    let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
+    Some(event::Text { text: fill(&text.default_pattern, &text.pieces), key: text.key.into() })
+}
+
+/// Assembles the display text of a message.
+pub(super) fn display_text(common: Option<webcast::Common>) -> Option<event::Text> {
+    text(common?.display_text)
+}
+
+/// Returns the first user mentioned in a text.
+pub(super) fn named_user(text: Option<&webcast::Text>) -> Option<webcast::User> {
+    text?.pieces.iter().find_map(|piece| piece.user_value.as_ref()?.user.clone())
+}
+
+/// Inserts the pieces into a pattern: `{0:user} sent {1:gift}`. Other braces stay unchanged.
+fn fill(pattern: &str, pieces: &[webcast::TextPiece]) -> String {
+    let (mut filled, mut rest) = (String::new(), pattern);
+    while filled.len() <= TEXT_BYTES_MAX {
+        let Some((before, place, after)) = next_place(rest) else {
+            filled.push_str(rest);
+            break;
+        };
+        filled.push_str(before);
+        filled.push_str(pieces.get(place).map_or("", piece));
+        rest = after;
+    }
+    filled.truncate(filled.floor_char_boundary(TEXT_BYTES_MAX));
+    filled
+}
+
+/// Splits at the first placeholder, `{number:type}`.
+fn next_place(pattern: &str) -> Option<(&str, usize, &str)> {
+    let mut from = 0;
+    loop {
+        let open = from + pattern[from..].find('{')?;
+        let close = open + pattern[open..].find('}')?;
+        let place = pattern[open + 1..close].split_once(':').and_then(|(number, _)| number.parse().ok());
+        match place {
+            Some(place) => return Some((&pattern[..open], place, &pattern[close + 1..])),
+            None => from = open + 1,
+        }
+    }
+}
+
+/// Returns the text of a piece; empty for pictures.
+fn piece(piece: &webcast::TextPiece) -> &str {
+    let user = piece.user_value.as_ref().and_then(|value| value.user.as_ref());
+    let gift = piece.gift_value.as_ref().and_then(|value| value.name.as_ref());
+    let pattern = piece.pattern_value.as_ref().or(gift);
+    match (user, pattern) {
+        (Some(user), _) => &user.nickname,
+        (None, Some(pattern)) => &pattern.default_pattern,
+        (None, None) => &piece.string_value,
+    }
+}
 
 /// Returns the last URL of a picture; empty if there is none. All URLs show the same picture. The first ones
 /// are webp on several hosts; the last is a jpeg if there is one. Established client libraries also use the
@@ -16,16 +230,6 @@ pub(super) fn url(image: Option<webcast::Image>) -> SmolStr {
 pub(super) fn stamp(common: Option<&webcast::Common>) -> Option<webcast::Stamp> {
     common.map(|common| webcast::Stamp { room_id: common.room_id, create_time: common.create_time })
 }
-
-/// Texts of TikTok's app that most messages contain, and that are too long for `SmolStr` to hold without an
-/// allocation.
-const FREQUENT: [&str; 5] = [
-    "webcast_aweme_gift_send_message",
-    "{0:user} sent {1:gift} {2:string}",
-    "pm_main_follow_message_viewer_2",
-    "{0:user} followed the LIVE creator",
-    "{0:user} shared the LIVE",
-];
 
 /// Converts the fields that all messages share, and the key and pattern of the text with which the client
 /// displays a message.
@@ -54,6 +258,135 @@ pub(super) fn number(text: &str) -> Option<i64> {
 }
 
 /// Parses an id that is sent as a string; returns 0 if it is invalid.
-pub(super) fn id(text: &str) -> event::Id {
-    event::Id(number(text).unwrap_or(0))
+pub(super) fn id(text: &str) -> Id {
+    Id(number(text).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use super::webcast::badge::Privilege;
+
+    fn with_badge(scene_type: i32, level: &str) -> webcast::User {
+        let privilege = Some(Privilege { level: level.into(), ..Default::default() });
+        let badge = webcast::Badge { scene_type, privilege, ..Default::default() };
+        webcast::User { badges: vec![badge], ..Default::default() }
+    }
+
+    #[test]
+    fn badges_identify_moderators_subscribers_and_levels() {
+        assert_eq!(user(webcast::User::default()), User::default());
+        assert!(user(with_badge(1, "0")).is_moderator);
+        assert!(user(with_badge(4, "0")).is_subscriber);
+        assert!(user(with_badge(7, "0")).is_subscriber);
+        assert!(user(with_badge(12, "0")).is_host);
+        assert_eq!(user(with_badge(8, "23")).gifter_level, Some(23));
+        assert_eq!(user(with_badge(10, "4")).team_level, Some(4));
+        let other = user(with_badge(2, "0"));
+        assert!(!other.is_moderator && !other.is_subscriber && !other.is_host);
+        assert_eq!(user(with_badge(8, "many")).gifter_level, None, "a badge without a number has no level");
+    }
+
+    #[test]
+    fn badges_identify_new_and_top_gifters() {
+        assert!(user(with_badge(2, "0")).is_new_gifter && !user(with_badge(1, "0")).is_new_gifter);
+        let rank = |scene_type: i32, string: &str| {
+            let combined =
+                Some(webcast::badge::CombinedBadge { string: string.into(), ..Default::default() });
+            let badge = webcast::Badge { scene_type, combined, ..Default::default() };
+            user(webcast::User { badges: vec![badge], ..Default::default() }).top_gifter_rank
+        };
+        assert_eq!(
+            [rank(6, "No. 2"), rank(6, ""), rank(6, "2"), rank(8, "No. 2")],
+            [Some(2), None, None, None]
+        );
+    }
+
+    #[test]
+    fn of_several_badges_the_first_counts() {
+        let badges = ["3", "7"].map(|level| webcast::Badge {
+            scene_type: scene::GIFTER_LEVEL,
+            privilege: Some(Privilege { level: level.into(), ..Default::default() }),
+            ..Default::default()
+        });
+        let levels = user(webcast::User { badges: badges.into(), ..Default::default() }).gifter_level;
+        assert_eq!(levels, Some(3));
+    }
+
+    #[test]
+    fn badges_name_their_kind() {
+        let text = webcast::badge::TextBadge {
+            key: "pm_mt_moderator_im".into(),
+            default_pattern: "Moderator".into(),
+        };
+        let privilege = |id: &str| Some(Privilege { id: id.into(), level: "0".into() });
+        let with = |id: &str| webcast::Badge {
+            display_type: 2,
+            scene_type: scene::MODERATOR,
+            text: Some(text.clone()),
+            privilege: privilege(id),
+            ..Default::default()
+        };
+        let known = badge(with("7138381176787506980"));
+        assert_eq!((known.display_type, &*known.key, &*known.text), (2, "pm_mt_moderator_im", "Moderator"));
+        assert_eq!((&*known.privilege_id, &*badge(with("0")).privilege_id), ("7138381176787506980", ""));
+    }
+
+    #[test]
+    fn attributes_and_identity_count_as_well() {
+        let attributes = webcast::user::Attributes { is_admin: true, ..Default::default() };
+        let admin = webcast::User { attributes: Some(attributes), ..Default::default() };
+        assert!(user(admin).is_moderator);
+        let identity =
+            webcast::UserIdentity { is_moderator: true, is_subscriber: true, ..Default::default() };
+        let somebody = user_with(Some(webcast::User::default()), Some(identity)).unwrap();
+        assert!(somebody.is_moderator && somebody.is_subscriber && !somebody.is_host);
+        assert_eq!(user_with(None, Some(identity)), None);
+        let info = webcast::user::SubscribeInfo { is_subscribed_to_host: true };
+        let subscriber = webcast::User { subscribe_info: Some(info), ..Default::default() };
+        assert!(user(subscriber).is_subscriber);
+    }
+
+    #[test]
+    fn follow_numbers_are_set_or_unknown() {
+        let info = FollowInfo { follower_count: 7, following_count: 0, follow_status: 2 };
+        let known = user(webcast::User { follow_info: Some(info), ..Default::default() });
+        assert_eq!(
+            (known.follower_count, known.following_count, known.follow_status),
+            (Some(7), Some(0), Some(2))
+        );
+        assert_eq!(user(webcast::User::default()).follower_count, None);
+    }
+
+    fn string(text: &str) -> webcast::TextPiece {
+        webcast::TextPiece { string_value: text.into(), ..Default::default() }
+    }
+
+    fn ann() -> webcast::TextPiece {
+        let user = webcast::User { nickname: "Ann".into(), ..Default::default() };
+        let user_value = Some(Box::new(webcast::text_piece::UserValue { user: Some(user) }));
+        webcast::TextPiece { user_value, ..Default::default() }
+    }
+
+    #[test]
+    fn pieces_replace_their_placeholders() {
+        assert_eq!(fill("{0:user} is No. {1:string}!", &[ann(), string("2")]), "Ann is No. 2!");
+        assert_eq!(fill("{1:string}{0:user}{7:string}", &[ann(), string("2")]), "2Ann");
+        assert_eq!(fill("no place", &[]), "no place");
+        assert_eq!(fill("{}, {x:y}, { {0:s}", &[string("a")]), "{}, {x:y}, { a");
+        assert_eq!(fill("{0:string", &[string("a")]), "{0:string");
+    }
+
+    #[test]
+    fn the_length_of_a_text_is_bounded() {
+        let long = fill(&"{0:string}".repeat(10_000), &[string(&"\u{e9}".repeat(10_000))]);
+        assert!(long.len() <= TEXT_BYTES_MAX && long.len() > TEXT_BYTES_MAX - 2);
+    }
+
+    #[test]
+    fn an_empty_text_is_none() {
+        assert_eq!(text(None), None);
+        assert_eq!(text(Some(webcast::Text::default())), None);
+    }
 }

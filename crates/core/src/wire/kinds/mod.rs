@@ -1,27 +1,14 @@
 //! Decodes one message: method and protobuf to user, time and data.
 
 mod battle;
-mod battle_notices;
 mod business;
 mod chat;
 mod common;
-mod decor;
 mod gift;
-mod gift_notices;
 mod goals;
-mod hints;
-mod links;
-mod moderation;
 mod notices;
-mod partners;
-mod pins;
-mod questions;
-mod ranks;
 mod room;
-mod subscriptions;
 mod table;
-mod text;
-mod user;
 mod viewers;
 
 use std::{error::Error, slice};

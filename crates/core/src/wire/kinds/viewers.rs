@@ -1,15 +1,12 @@
 //! Viewers: their actions and their number.
 
 use super::{
+    super::Message,
     Kind, Known,
-    common::{labelled, url},
-    user::user,
+    common::{labelled, url, user},
     webcast,
 };
-use crate::{
-    event::{self, Data, Id, SocialAction},
-    wire::Message,
-};
+use crate::event::{self, Data, Id, SocialAction};
 
 impl Kind for webcast::Like {
     fn parts(self, _: &Message) -> Known {
