@@ -4,6 +4,5 @@ mod decoder;
 mod kinds;
 mod recording;
 mod redaction;
-mod sessions;
 mod support;
 mod wire;

@@ -1,11 +1,10 @@
 //! The recorder reports every loss and never blocks its callers.
 
 mod kill;
-mod on_disk;
-mod parts;
 mod secrets;
 
 use std::{
+    fs,
     io::{self, Write},
     path::Path,
     sync::{
@@ -21,13 +20,14 @@ use livetape_core::{
     recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
 };
 use livetape_engine::{
-    recorder::{Flush, Output, Recorder, RecorderOptions, Sync, Target},
+    recorder::{Flush, Output, Recorder, RecorderOptions, Rotate, Sync, Target},
     source,
 };
 use livetape_feed::control::RecorderQueue as _;
 use livetape_io::clock;
+use livetape_tools::edit::{Input, merge};
 
-use crate::support::{item, session_items};
+use crate::support::{item, messages::show, session_items};
 
 /// The header of a recording of this user's room.
 fn live_header(user: &str) -> records::Header {
@@ -147,7 +147,7 @@ fn recorded_items_are_read_back() {
     items.iter().for_each(|item| recorder.record(item));
     let summary = recorder.finish().unwrap();
 
-    let bytes = std::fs::read(&path).unwrap();
+    let bytes = fs::read(&path).unwrap();
     let (read_back, report) = read(&bytes);
     assert_eq!(read_back, items);
     assert!(report.sealed && report.is_whole(), "{report:?}");
@@ -310,10 +310,10 @@ fn existing_files_are_never_overwritten() {
     assert!(paths.iter().all(|path| path.parent() == Some(folder.path())), "{paths:?}");
 
     let path = folder.path().join("kept.bin");
-    std::fs::write(&path, "kept").unwrap();
+    fs::write(&path, "kept").unwrap();
     let refused = start(&Target::File(path.clone())).unwrap_err();
     assert_eq!((refused.code, refused.hint.as_str()), (Code::OutputExists, "choose another name"));
-    assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+    assert_eq!(fs::read(&path).unwrap(), b"kept");
     let refused = start(&Target::File(Path::new("no/such/folder.bin").into())).unwrap_err();
     assert!(refused.message.contains("does not exist"), "{refused}");
 }
@@ -336,4 +336,151 @@ fn a_recording_stops_before_it_is_too_long_and_is_sealed() {
     assert!((MOST - (4 << 10) - FRAME + 1..=MOST).contains(&summary.bytes), "{}", summary.bytes);
     let (_, report) = read(&disk.bytes());
     assert!(report.is_whole() && report.sealed);
+}
+
+#[test]
+fn records_are_flushed_when_due() {
+    let long = Duration::from_secs(3600);
+    for (flush, is_held_back) in
+        [(Flush::Each, false), (Flush::Every(long), false), (Flush::Bytes(4000), true)]
+    {
+        let disk = Disk::default();
+        let recorder = start(&disk, &RecorderOptions { flush, ..options() });
+        eventually(|| !disk.bytes().is_empty());
+        (0..5).for_each(|n| recorder.record(&numbered(n)));
+        if is_held_back {
+            std::thread::park_timeout(Duration::from_millis(20));
+            assert_eq!(disk.items(), []);
+            (5..40).for_each(|n| recorder.record(&numbered(n)));
+        }
+        eventually(|| disk.items().len() >= 5);
+        drop(recorder);
+    }
+}
+
+#[test]
+fn a_recording_is_synced_if_configured() {
+    let disk = Disk::default();
+    // Syncing also flushes.
+    let (sync, flush) = (Sync::Every(Duration::from_millis(20)), Flush::Bytes(1 << 20));
+    let recorder = start(&disk, &RecorderOptions { sync, flush, ..options() });
+    let syncs = || disk.syncs.load(Ordering::Relaxed);
+    for n in 0..3 {
+        let before = syncs();
+        recorder.record(&numbered(n));
+        eventually(|| syncs() > before && disk.items().len() as u64 > n);
+    }
+    let before = syncs();
+    recorder.finish().unwrap();
+    assert!(syncs() > before, "the end is not synced");
+}
+
+#[test]
+fn the_end_of_a_recording_is_synced_unless_disabled() {
+    let syncs = |sync| {
+        let disk = Disk::default();
+        let recorder = start(&disk, &RecorderOptions { sync, ..options() });
+        (0..3).for_each(|n| recorder.record(&numbered(n)));
+        recorder.finish().unwrap();
+        disk.syncs.load(Ordering::Relaxed)
+    };
+    assert_eq!(syncs(Sync::Every(Duration::from_secs(3600))), 1);
+    assert_eq!(syncs(RecorderOptions::default().sync), 1, "by default as well");
+    assert!(syncs(Sync::Each) > 3);
+    assert_eq!(syncs(Sync::Off), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::Folder { folder: folder.path().into(), user: "ann".into() };
+    let recorder = Recorder::start(&target, live_header("ann"), &options()).unwrap();
+    let permissions = recorder.path().unwrap().metadata().unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_gauge_seals_the_recording_of_a_process_that_exits_at_once() {
+    let disk = Disk::default();
+    let recorder = start(&disk, &options());
+    (0..5).for_each(|n| recorder.record(&numbered(n)));
+    recorder.gauge().seal().await;
+    assert!(read(&disk.bytes()).1.sealed);
+    assert_eq!(disk.items().len(), 5);
+}
+
+fn record(path: &Path, items: &[Item], rotate: Option<Rotate>) -> Vec<std::path::PathBuf> {
+    let options = RecorderOptions { rotate, wall: None, ..RecorderOptions::default() };
+    let header = records::Header { wall_anchor_ns: Some(1_704_067_200_123_456_789), ..live_header("ann") };
+    let recorder = Recorder::start(&Target::File(path.into()), header, &options).unwrap();
+    items.iter().for_each(|item| recorder.record(item));
+    let files = recorder.files();
+    let summary = recorder.finish().unwrap();
+    assert_eq!((summary.lost, summary.duration), (0, items.last().unwrap().offset));
+    files.paths()
+}
+
+/// Returns the items, without the metadata of each file.
+fn happened(bytes: &[u8]) -> Vec<Item> {
+    let (items, report) = read(bytes);
+    assert!(report.is_whole() && report.sealed);
+    let is_of_the_file = |item: &Item| {
+        matches!(item.what, What::Header(_) | What::Checkpoint(_) | What::End(_) | What::ClockAnchor(_))
+    };
+    items.into_iter().filter(|item| !is_of_the_file(item)).collect()
+}
+
+fn check(items: &[Item], rotate: Rotate, parts_min: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = record(&folder.path().join("whole.bin"), items, None);
+    let parts = record(&folder.path().join("show.bin"), items, Some(rotate));
+    assert!(parts.len() >= parts_min, "{rotate:?}: {} parts", parts.len());
+    for (at, part) in parts.iter().enumerate() {
+        assert_eq!(part.file_name().unwrap().to_str().unwrap(), format!("show.{at:03}.bin"));
+        let first = happened(&fs::read(part).unwrap()).remove(0);
+        assert!(matches!(first.what, What::ConnOpen(_)), "{}: {first:?}", part.display());
+    }
+    let input = |path: &std::path::PathBuf| Input {
+        name: path.display().to_string(),
+        file: fs::File::open(path).unwrap(),
+        offset: None,
+    };
+    let mut merged = Vec::new();
+    merge(parts.iter().map(input).collect(), &mut merged, false).unwrap();
+    assert_eq!(happened(&merged), happened(&fs::read(&whole[0]).unwrap()), "{rotate:?}");
+    let header = |bytes: &[u8]| match read_all(bytes).0.remove(0).item.what {
+        What::Header(header) => header,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(header(&merged), header(&fs::read(&whole[0]).unwrap()));
+}
+
+#[test]
+fn parts_by_size_add_up_to_the_whole() {
+    check(&session_items(1), Rotate::Bytes(64 << 10), 8);
+}
+
+#[test]
+fn parts_by_time_add_up_to_the_whole() {
+    check(&session_items(2), Rotate::Every(Duration::from_secs(20)), 5);
+    // With a closed and an open connection.
+    check(&show()[..12], Rotate::Every(Duration::from_secs(1)), 4);
+}
+
+#[test]
+fn an_existing_part_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("show.001.bin");
+    fs::write(&taken, "mine").unwrap();
+    let options =
+        RecorderOptions { rotate: Some(Rotate::Every(Duration::from_secs(1))), ..RecorderOptions::default() };
+    let target = Target::File(folder.path().join("show.bin"));
+    let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
+    session_items(2).iter().for_each(|item| recorder.record(item));
+    let problem = recorder.finish().unwrap_err();
+    assert!(problem.message.contains("show.001.bin already exists"), "{problem}");
+    assert_eq!(fs::read(&taken).unwrap(), b"mine");
+    let first = fs::read(folder.path().join("show.000.bin")).unwrap();
+    assert!(read(&first).1.records > 2, "earlier records stay");
 }

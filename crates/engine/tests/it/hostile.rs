@@ -1,8 +1,10 @@
-//! Upstreams that are slow, silent, or alive without saying anything.
+//! Malicious upstreams that wait or make livetape wait, in memory and to the millisecond. Those that could cost memory
+//! attack the program, in the tests of the root.
 
+use Then::{Again, Backoff, GivesUp};
 use futures_util::future::join_all;
-use livetape_core::error::Code;
-use livetape_engine::source::live::{LiveOptions, Url};
+use livetape_core::{error::Code, recording::What};
+use livetape_engine::source::live::{LiveOptions, Outcome, Url};
 use tungstenite::{
     Message,
     protocol::frame::{
@@ -12,8 +14,8 @@ use tungstenite::{
 };
 
 use crate::{
-    live::{API, FETCH, PAGE, assert_failed, codes, live, msg, options, room, run},
-    support::scripted::{Act, Reply, Server},
+    live::{API, FETCH, PAGE, SOCKET, assert_failed, codes, cookie, ended, live, msg, options, room, run},
+    support::scripted::{Act, Reply, Server, status},
 };
 
 const BODY: Reply = Reply::Dribble("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", "x");
@@ -78,4 +80,67 @@ async fn a_room_that_never_reads_acks_is_abandoned() {
     assert_failed(&outcome, Code::ConnectionLost);
     let (at_ms, code, retrying) = codes(&items)[0];
     assert!((10_000..25_000).contains(&at_ms) && (code, retrying) == ("connection_lost", false), "{at_ms}");
+}
+
+/// What a form leads to. The wall time of the response is 2026-11-20T10:00:00Z.
+#[derive(Debug, PartialEq)]
+enum Then {
+    /// The next attempt, after this many seconds.
+    Again(u64),
+    /// The next attempt, after our own delay, 10 to 20 s.
+    Backoff,
+    /// No further attempt: the wait is longer than 15 minutes.
+    GivesUp,
+}
+
+const FORMS: &[(&str, &str, Then)] = &[
+    ("retry-after", "30", Again(30)),
+    ("retry-after", "  30  ", Again(30)),
+    ("retry-after", "30.0", Again(30)),
+    ("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT", Again(30)),
+    ("retry-after", "Friday, 20-Nov-26 10:00:30 GMT", Again(30)),
+    ("retry-after", "Fri Nov 20 10:00:30 2026", Again(30)),
+    ("retry-after", "2026-11-20T10:00:30Z", Again(30)),
+    ("x-ratelimit-reset", "1795168830", Again(30)),
+    ("x-ratelimit-reset", "1795168830000", Again(30)),
+    ("ratelimit-reset", "30", Again(30)),
+    ("RateLimit-Reset", "1795168830", Again(30)),
+    ("retry-after", "900", Again(900)),
+    ("retry-after", "901", GivesUp),
+    ("retry-after", "99999999999999999999999999", GivesUp),
+    ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT", GivesUp),
+    ("retry-after", "", Backoff),
+    ("retry-after", "0", Backoff),
+    ("retry-after", "-30", Backoff),
+    ("retry-after", "1e9", Backoff),
+    ("retry-after", "30, 60", Backoff),
+    ("retry-after", "soon", Backoff),
+    ("retry-after", "Thu, 19 Nov 2026 10:00:00 GMT", Backoff),
+    ("retry-after", "Fri, 99 Nov 2026 99:99:99 GMT", Backoff),
+    ("retry-after", "\u{fffd}", Backoff),
+];
+
+#[tokio::test(start_paused = true)]
+async fn every_form_of_retry_after_has_a_bounded_wait() {
+    for (name, value, expected) in FORMS {
+        let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+        let api = vec![status(429, &[(name, value)], ""), room(2)];
+        let server = Server::new([(API, api), ("/", vec![cookie()]), (SOCKET, socket)]);
+        let (items, outcome) = run(&server, options()).await;
+        let opened = items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
+        let found = match opened.map(|item| item.offset) {
+            None => GivesUp,
+            // Random, unlike waits that the server asks for.
+            Some(offset) if (10..20).contains(&offset.as_secs()) && offset.subsec_millis() > 0 => Backoff,
+            Some(offset) => {
+                assert_eq!(offset.subsec_nanos(), 0, "{name}: {value}: {offset:?}");
+                Again(offset.as_secs())
+            }
+        };
+        assert_eq!(found, *expected, "{name}: {value}");
+        match found {
+            GivesUp => assert_failed(&outcome, Code::RateLimited),
+            _ => assert_eq!(outcome, Outcome::Ended("stream_ended"), "{name}: {value}"),
+        }
+    }
 }
