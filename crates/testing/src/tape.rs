@@ -7,7 +7,7 @@ use livetape_core::{
     truth::Truth,
 };
 use livetape_feed::{
-    control::{Control, ReplayOrder, ReplayPhase},
+    control::{Control, ReplayOrder, ReplayPhase, Unit},
     hub::{CloseReason, Hub},
 };
 use livetape_io::net::memory;
@@ -197,7 +197,7 @@ impl Tape {
     /// If `frames` is not between 1 and 10,000.
     #[track_caller]
     pub fn step(&self, frames: u32) -> impl Future<Output = ()> + use<'_> {
-        self.order(ReplayOrder::Step(frames))
+        self.order(ReplayOrder::Step(frames, Unit::Frames))
     }
 
     /// Disconnects every client with this WebSocket close code. Clients may reconnect at once.

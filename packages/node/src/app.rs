@@ -11,7 +11,7 @@ use livetape_engine::{
     source::{Tape, live::NetTransport},
 };
 use livetape_feed::{
-    control::{Control, Driver, ReplayOrder},
+    control::{Control, Driver, ReplayOrder, Unit},
     hub::{Hub, Limits},
 };
 use livetape_io::net::Listening;
@@ -271,7 +271,8 @@ fn read_order(order: &str, value: Option<&str>) -> Result<ReplayOrder, Problem> 
         "speed" => ReplayOrder::Speed(speed(&value)?),
         "step" => {
             let frames = value.as_u64().and_then(|frames| u32::try_from(frames).ok());
-            ReplayOrder::Step(frames.ok_or_else(|| bad(format!("`{value}` is not a number of frames")))?)
+            let frames = frames.ok_or_else(|| bad(format!("`{value}` is not a number of frames")))?;
+            ReplayOrder::Step(frames, Unit::Frames)
         }
         "load" => ReplayOrder::Load(value.as_str().unwrap_or_default().to_owned()),
         other => return Err(bad(format!("unknown order `{other}`"))),

@@ -40,7 +40,7 @@ pub use nodes::{
     Asked, Claim, Claims, Figure, Joined, Joining, NodeState, Nodes, NodesStatus, Term, Wanted, What,
     followed_user, live_user,
 };
-pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, not_current};
+pub use orders::{Answer, Check, MockRoom, Order, Refusal, ReplayOrder, STEPS_MAX, Unit, not_current};
 pub use state::{
     Lateness, Mode, RecorderQueue, ReplayPhase, ReplayState, SourceState, Status, Upstream, WebhookCounts,
 };

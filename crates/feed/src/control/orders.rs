@@ -147,15 +147,13 @@ pub fn not_current(user: &str) -> Problem {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum ReplayOrder {
     Play,
-    /// Pause: nothing is broadcast until `Play`, `Step`, `StepEvents` or `Seek`.
+    /// Pause: nothing is broadcast until `Play`, `Step` or `Seek`.
     Pause,
     /// Seek to an offset; starts a new generation.
     Seek(Duration),
     Speed(Speed),
-    /// Pause, then broadcast this many further frames that contain events.
-    Step(u32),
-    /// Pause, then broadcast this many further events, also from the middle of a frame.
-    StepEvents(u32),
+    /// Pause, then broadcast this many more of these.
+    Step(u32, Unit),
     Loop {
         /// Total number of laps, counting from now; `None` repeats without end.
         laps: Option<u32>,
@@ -170,6 +168,16 @@ pub enum ReplayOrder {
 /// Maximum number of frames or events of one order to step.
 pub const STEPS_MAX: u32 = 10_000;
 
+/// What a step counts. Steps of events stop in the middle of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Frames that contain events.
+    #[default]
+    Frames,
+    Events,
+}
+
 impl ReplayOrder {
     /// Checks what does not depend on the recording.
     ///
@@ -178,7 +186,7 @@ impl ReplayOrder {
     pub(super) fn check(&self) -> Result<(), Problem> {
         let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
         match *self {
-            Self::Step(count) | Self::StepEvents(count) if !(1..=STEPS_MAX).contains(&count) => {
+            Self::Step(count, _) if !(1..=STEPS_MAX).contains(&count) => {
                 bad(format!("`count`: {count} is not a number of steps from 1 to {STEPS_MAX}"))
             }
             Self::Loop { laps: Some(0), .. } => {

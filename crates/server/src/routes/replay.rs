@@ -13,7 +13,7 @@ use livetape_core::{
     recording::NAME_BYTES_MAX,
 };
 use livetape_feed::{
-    control::{ReplayOrder, ReplayState, STEPS_MAX, Speed},
+    control::{ReplayOrder, ReplayState, STEPS_MAX, Speed, Unit},
     hub::TruthAt,
 };
 use schemars::JsonSchema;
@@ -63,13 +63,7 @@ pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> ReplayResult
 }
 
 pub(crate) async fn step(State(app): State<App>, body: RawBody) -> ReplayResult {
-    send_order(app, body, |Step { count, unit }| {
-        Ok(match unit {
-            Unit::Frames => ReplayOrder::Step(count),
-            Unit::Events => ReplayOrder::StepEvents(count),
-        })
-    })
-    .await
+    send_order(app, body, |Step { count, unit }| Ok(ReplayOrder::Step(count, unit))).await
 }
 
 pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> ReplayResult {
@@ -117,17 +111,8 @@ pub(crate) struct Step {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = STEPS_MAX))]
     count: u32,
-    /// What is counted. Steps of events stop in the middle of a frame.
     #[serde(default)]
     unit: Unit,
-}
-
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Unit {
-    #[default]
-    Frames,
-    Events,
 }
 
 #[derive(Deserialize, JsonSchema)]

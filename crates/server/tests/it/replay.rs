@@ -7,7 +7,7 @@ use livetape_cases::table::CASES;
 use livetape_core::{error::Code, pace::Speed, recording::Loss};
 use livetape_engine::source::{Replay, ReplayOptions, Tape};
 use livetape_feed::{
-    control::{Control, ReplayOrder, ReplayPhase, SourceState},
+    control::{Control, ReplayOrder, ReplayPhase, SourceState, Unit},
     hub::{Filter, Gifts, Hub, Join, Limits},
 };
 use livetape_server::staged::Staged;
@@ -144,7 +144,7 @@ async fn a_late_replay_pauses_where_it_got_to() {
     tokio::time::advance(Duration::from_secs(30)).await;
     let paused = pause.await.unwrap();
     assert_eq!(show.log().len(), logged, "nothing is played after the order to pause");
-    let stepped = show.order(ReplayOrder::Step(1)).await;
+    let stepped = show.order(ReplayOrder::Step(1, Unit::Frames)).await;
     assert_eq!(stepped.offset_ms, paused.offset_ms + 1, "from {paused:?} to {stepped:?}");
 }
 
@@ -155,7 +155,9 @@ async fn a_replay_that_waits_at_a_gate_obeys_orders() {
     let staged = Staged::new(&CASES[0], &tape, 1).unwrap();
     let show = Rig::play_tape(staged.tape, once(), Filter::default());
     show.at_ms(10_000).await;
-    for order in [ReplayOrder::Pause, ReplayOrder::Step(1), ReplayOrder::Seek(Duration::from_secs(5))] {
+    for order in
+        [ReplayOrder::Pause, ReplayOrder::Step(1, Unit::Frames), ReplayOrder::Seek(Duration::from_secs(5))]
+    {
         let state = timeout(Duration::from_secs(1), show.order(order)).await.expect("answered at once");
         assert_eq!(state.state, ReplayPhase::Paused);
     }
@@ -295,7 +297,7 @@ async fn a_step_broadcasts_one_frame_with_events() {
     show.order(ReplayOrder::Pause).await;
     let mut last = 0;
     while show.control.replay().is_some_and(|replay| replay.state != ReplayPhase::Ended) {
-        let state = show.order(ReplayOrder::Step(1)).await;
+        let state = show.order(ReplayOrder::Step(1, Unit::Frames)).await;
         assert!(state.offset_ms >= last, "{state:?}");
         last = state.offset_ms;
     }
@@ -312,7 +314,7 @@ async fn a_step_can_broadcast_one_event_of_a_frame() {
     let (mut before, mut frames) = (show.log().len(), 0);
     while show.control.replay().is_some_and(|replay| replay.state != ReplayPhase::Ended) {
         let offset = show.control.replay().unwrap().offset_ms;
-        frames += usize::from(show.order(ReplayOrder::StepEvents(1)).await.offset_ms != offset);
+        frames += usize::from(show.order(ReplayOrder::Step(1, Unit::Events)).await.offset_ms != offset);
         let now = show.log().len();
         assert!(now <= before + 1 || show.control.replay().unwrap().state == ReplayPhase::Ended);
         before = now;
@@ -334,9 +336,11 @@ async fn a_frame_that_is_stepped_through_is_completed() {
     let items = session_items(3);
     let reference = ids(&Rig::play(&items, once()).played().await);
     let mut whole = 0;
-    for next in [ReplayOrder::Step(1), ReplayOrder::Play, ReplayOrder::Seek(Duration::from_secs(5))] {
+    for next in
+        [ReplayOrder::Step(1, Unit::Frames), ReplayOrder::Play, ReplayOrder::Seek(Duration::from_secs(5))]
+    {
         let show = Rig::play(&items, once());
-        show.order(ReplayOrder::StepEvents(3)).await;
+        show.order(ReplayOrder::Step(3, Unit::Events)).await;
         let stepped = show.log();
         let chat = serde_json::from_str(r#"{"type": "chat", "user": "a", "comment": "hi"}"#).unwrap();
         show.control.inject(chat).await.unwrap();
@@ -345,7 +349,7 @@ async fn a_frame_that_is_stepped_through_is_completed() {
         show.order(next.clone()).await;
         let frame = ids(&show.log());
         match next {
-            ReplayOrder::Step(_) => whole = frame.len(),
+            ReplayOrder::Step(_, _) => whole = frame.len(),
             ReplayOrder::Seek(_) => assert_eq!(frame.len(), whole),
             _ => assert_eq!(ids(&show.played().await), reference),
         }
@@ -364,7 +368,7 @@ async fn a_step_in_a_loop_without_events_ends_after_a_lap() {
     let (from, to) = (quiet[0].offset + Duration::from_millis(1), Some(quiet[1].offset));
     show.order(ReplayOrder::Loop { laps: None, from, to }).await;
     let before = show.log().len();
-    let state = show.order(ReplayOrder::Step(10_000)).await;
+    let state = show.order(ReplayOrder::Step(10_000, Unit::Frames)).await;
     assert_eq!((state.state, state.from_ms), (ReplayPhase::Paused, u64::try_from(from.as_millis()).unwrap()));
     assert!(
         show.log()[before..].iter().all(|(_, event)| event["type"] == "connection_created"),
@@ -472,8 +476,8 @@ async fn invalid_orders_are_rejected() {
     let from = Duration::from_secs(5);
     for order in [
         ReplayOrder::Seek(Duration::from_secs(10_000)),
-        ReplayOrder::Step(0),
-        ReplayOrder::Step(u32::MAX),
+        ReplayOrder::Step(0, Unit::Frames),
+        ReplayOrder::Step(u32::MAX, Unit::Frames),
         ReplayOrder::Loop { laps: Some(0), from, to: None },
         ReplayOrder::Loop { laps: None, from, to: Some(from) },
         ReplayOrder::Loop { laps: None, from: Duration::from_secs(10_000), to: None },

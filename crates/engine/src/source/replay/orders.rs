@@ -8,7 +8,7 @@ use livetape_core::{
 };
 use livetape_feed::control::{
     self, Driver, InjectRequest, Injected, Order, Refusal, ReplayOrder, ReplayPhase, ReplayState,
-    SourceState, not_current,
+    SourceState, Unit, not_current,
 };
 use livetape_io::clock;
 
@@ -18,13 +18,6 @@ use super::{super::Lateness, Due, Left, Replay, ReplayOptions, Summary, Tape};
 const OFFSET_UNIT: Duration = Duration::from_millis(1);
 /// Interval between reports of the lateness.
 const LATENESS_EVERY: Duration = Duration::from_secs(1);
-
-/// What a step plays.
-#[derive(Clone, Copy)]
-enum Unit {
-    Frame,
-    Event,
-}
 
 impl Replay<'_> {
     /// Executes or rejects an order, and answers it. Breaks if the replay is over.
@@ -91,12 +84,8 @@ impl Replay<'_> {
                 self.clock.set_speed(self.now(), speed);
                 Ok(())
             }
-            ReplayOrder::Step(count) => {
-                self.obey_step(count, Unit::Frame).await;
-                Ok(())
-            }
-            ReplayOrder::StepEvents(count) => {
-                self.obey_step(count, Unit::Event).await;
+            ReplayOrder::Step(count, unit) => {
+                self.obey_step(count, unit).await;
                 Ok(())
             }
             ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
@@ -185,8 +174,8 @@ impl Replay<'_> {
     async fn publish(&mut self, unit: Unit) -> usize {
         let pacing = self.pacing();
         match unit {
-            Unit::Frame => self.pipeline.publish(pacing).await,
-            Unit::Event => self.pipeline.publish_next(pacing).await,
+            Unit::Frames => self.pipeline.publish(pacing).await,
+            Unit::Events => self.pipeline.publish_next(pacing).await,
         }
     }
 
