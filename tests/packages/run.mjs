@@ -8,6 +8,7 @@ import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import test, { after } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 import { ask, start } from '../support/livetape.mjs'
@@ -60,6 +61,16 @@ async function plays(livetape) {
   assert.equal(feed.trim().split('\n').length, stdout.trim().split('\n').length)
   assert.equal(await server.ended, 0)
 }
+
+test('the Homebrew formula has the address and the checksum of the archive, and installs files of it', async () => {
+  const archive = file('.tar.gz')
+  const { stdout: formula } = await run('node', [fileURLToPath(new URL('../../packages/homebrew/formula.mjs', import.meta.url)), 'OWNER/livetape', 'SHA256SUMS'], packages)
+  const { stdout: sum } = await run('sha256sum', [archive])
+  assert.ok(formula.includes(`/v${VERSION}/${path.basename(archive)}"\n      sha256 "${sum.split(' ')[0]}"\n`), formula)
+  const { stdout: contents } = await run('tar', ['--list', '--file', archive])
+  const installed = [...formula.matchAll(/\.install (?:Dir\[)?"([^"*]*)/g)].map(([, name]) => name)
+  for (const name of installed) assert.ok(contents.includes(`/${name}`), name)
+})
 
 test('the checksums match', async () => {
   await run('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], packages)
