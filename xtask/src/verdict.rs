@@ -1,5 +1,5 @@
-//! Checks `livetape test` with the bots of `examples/bots`, which pass every case, and with those of
-//! `tests/bots`, in which a bug is planted: each fails the cases in `tests/bots/expected.json`, and no other.
+//! Checks `livetape test` with the bots of `examples`, which pass every case, and with those of `tests/bots`, in which a
+//! bug is planted: each fails the cases in `tests/bots/expected.json`, and no other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -94,7 +94,7 @@ struct Stage {
 impl Stage {
     fn set() -> Result<Self> {
         let (root, target) = (root().canonicalize()?, target()?);
-        let (examples, client) = (root.join("examples/bots"), root.join("packages/client"));
+        let (examples, client) = (root.join("examples"), root.join("packages/client"));
         let livetape = env::var_os("LIVETAPE_BIN").context("run `cargo xtask ci verdict`")?.into();
         status(Command::new("node").args(["node_modules/vite/bin/vite.js", "build"]).current_dir(&client))?;
         let python = target.join("python/bin/python");
@@ -103,13 +103,19 @@ impl Stage {
             let link = bots.join("node_modules").join(name);
             status(Command::new("node").args(["--eval", LINK]).args([folder, link]))?;
         }
-        for name in ["bot.mjs", "bot.py", "minimal.mjs", "minimal-browser.mjs"] {
-            fs::copy(examples.join(name), bots.join(name))?;
+        for (folder, names) in [
+            ("projects/node", &["bot.mjs", "main.mjs"][..]),
+            ("projects/python", &["bot.py"]),
+            ("bots", &["minimal.mjs", "minimal-browser.mjs"]),
+        ] {
+            for name in names {
+                fs::copy(examples.join(folder).join(name), bots.join(name))?;
+            }
         }
-        let manifest = examples.join("rust/Cargo.toml");
+        let manifest = examples.join("projects/rust/Cargo.toml");
         let build = ["build", "--quiet", "--locked", "--manifest-path"];
         status(cargo().args(build).arg(manifest).arg("--target-dir").arg(&built))?;
-        let rust = built.join("debug").join(format!("bot{}", env::consts::EXE_SUFFIX));
+        let rust = built.join("debug").join(format!("show-bot{}", env::consts::EXE_SUFFIX));
         let listed = output(Command::new(&livetape).args(["test", "--list", "--json"]))?;
         let listed: Vec<Value> = serde_json::from_str(&listed)?;
         let cases = listed.iter().map(|case| text(&case["name"])).collect::<Result<_>>()?;
@@ -120,7 +126,7 @@ impl Stage {
     fn references(&self, all: bool) -> Result<Vec<Test>> {
         let flag = output(Command::new("node").args(["--eval", FLAG]))?;
         let bots: [(_, _, Vec<&OsStr>); 5] = [
-            ("bot.mjs", NUMBERS, vec!["node".as_ref()]),
+            ("main.mjs", NUMBERS, vec!["node".as_ref()]),
             ("bot.py", NUMBERS, vec![self.python.as_ref()]),
             ("bot in Rust", NUMBERS, vec![self.rust.as_ref()]),
             ("minimal.mjs", MINIMAL, vec!["node".as_ref()]),

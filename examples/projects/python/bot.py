@@ -1,4 +1,4 @@
-"""Counts what viewers do in a LIVE. Run it with `livetape run demo --exit-when-done -- python bot.py`."""
+"""Counts what viewers do in a LIVE: `livetape run demo --exit-when-done -- python bot.py`."""
 
 import asyncio
 import contextlib
@@ -56,6 +56,17 @@ class Bot:
         self.printed = ""
         self.timer: asyncio.TimerHandle | None = None
 
+    async def run(self, url: str, token: str | None = None) -> None:
+        """Count until the source ends. A broken connection is opened again, after up to 5 s."""
+        # Without `types`, every event moves the position, so a reconnect always resumes where the connection broke.
+        client = livetape.connect(url, token=token, max_attempts=math.inf, max_delay=5)
+        try:
+            async with client:
+                async for event in client:
+                    self.receive(event)
+        finally:
+            self.print()
+
     def receive(self, event: livetape.Event) -> None:
         # A lap or seek of a replay changes the end of the ids, a restart of its server the stream. Totals then start over.
         # An inferred end of a streak has no id of its own.
@@ -78,31 +89,19 @@ class Bot:
 
 
 async def main() -> int:
-    bot = Bot()
     task = asyncio.current_task()
     with contextlib.suppress(NotImplementedError):  # Windows
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, task.cancel)
-    # Without `types`, every event moves the position, so a reconnect always resumes where the connection broke.
-    client = livetape.connect(
-        os.environ.get("LIVETAPE_URL", "ws://127.0.0.1:3000/"),
-        token=os.environ.get("LIVETAPE_TOKEN"),
-        max_attempts=math.inf,
-        max_delay=5,
-    )
     try:
-        async with client:
-            async for event in client:
-                bot.receive(event)
+        await Bot().run(os.environ.get("LIVETAPE_URL", "ws://127.0.0.1:3000/"), os.environ.get("LIVETAPE_TOKEN"))
     except asyncio.CancelledError:
         return 0
     except livetape.LivetapeError as error:
         print(error, file=sys.stderr)
         return 1
-    else:
-        return 0
-    finally:
-        bot.print()
+    return 0
 
 
-sys.exit(asyncio.run(main()))
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

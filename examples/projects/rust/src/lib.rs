@@ -1,6 +1,6 @@
-//! Counts what viewers do in a LIVE. Run it with `cargo build && livetape run demo --exit-when-done -- target/debug/bot`.
+//! Counts what viewers do in a LIVE.
 
-use std::{env, io, process::ExitCode, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
@@ -17,33 +17,39 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const LOST: u16 = 1006;
 
 #[derive(Default)]
-struct Totals {
-    chats: u64,
-    gifts: i64,
-    diamonds: i64,
-    likes: i64,
-    follows: u64,
+pub struct Totals {
+    pub chats: u64,
+    pub gifts: i64,
+    pub diamonds: i64,
+    pub likes: i64,
+    pub follows: u64,
     /// In the order of their first gift.
-    gifters: Vec<(String, i64)>,
+    pub gifters: Vec<(String, i64)>,
 }
 
 #[derive(Default)]
-struct Bot {
-    totals: Totals,
+pub struct Bot {
+    url: String,
+    token: Option<String>,
+    pub totals: Totals,
     /// Stream and number of the last event.
     position: Option<(String, u64)>,
     /// Stream and generation of the replay.
     pass: Option<(String, String)>,
     /// Failed connections in a row.
     failures: u32,
-    printed: String,
 }
 
 impl Bot {
-    /// Connects until the source ends or the server rejects the bot for good.
-    async fn run(&mut self) -> ExitCode {
+    pub fn new(url: String, token: Option<String>) -> Self {
+        Self { url, token, ..Self::default() }
+    }
+
+    /// Connects until the source ends or the server rejects the bot for good. Returns the close code or HTTP status.
+    /// Meanwhile shows the totals again and again.
+    pub async fn run(&mut self, mut show: impl FnMut(&Totals)) -> u16 {
         loop {
-            let code = self.read().await.unwrap_or_else(|error| {
+            let code = self.read(&mut show).await.unwrap_or_else(|error| {
                 eprintln!("{error}");
                 match error {
                     Error::Http(response) => response.status().as_u16(),
@@ -51,8 +57,10 @@ impl Bot {
                 }
             });
             match code {
-                1000 => return ExitCode::SUCCESS,
-                401 | 403 | 404 | 1008 | 1009 => return ExitCode::FAILURE,
+                1000 | 401 | 403 | 404 | 1008 | 1009 => {
+                    show(&self.totals);
+                    return code;
+                }
                 4001 => self.position = None,
                 _ => {}
             }
@@ -62,13 +70,13 @@ impl Bot {
     }
 
     /// Reads one connection to its end, and returns its close code.
-    async fn read(&mut self) -> Result<u16, Error> {
-        let mut url = env::var("LIVETAPE_URL").unwrap_or_else(|_| "ws://127.0.0.1:3000/".into());
+    async fn read(&mut self, show: &mut impl FnMut(&Totals)) -> Result<u16, Error> {
+        let mut url = self.url.clone();
         if let Some((stream, seq)) = &self.position {
             url += &format!("?since={stream}:{seq}");
         }
         let mut request = url.into_client_request()?;
-        if let Ok(token) = env::var("LIVETAPE_TOKEN") {
+        if let Some(token) = &self.token {
             request.headers_mut().insert("authorization", HeaderValue::try_from(format!("Bearer {token}"))?);
         }
         let (mut socket, _) =
@@ -84,7 +92,7 @@ impl Bot {
                     None => return Ok(LOST),
                 },
                 _ = ticks.tick() => {
-                    self.print();
+                    show(&self.totals);
                     if heard.elapsed() > SILENCE_MAX {
                         return Ok(LOST);
                     }
@@ -121,14 +129,6 @@ impl Bot {
         }
         self.totals.add(&event["type"], &event["data"]);
     }
-
-    fn print(&mut self) {
-        let line = self.totals.line();
-        if line != self.printed {
-            println!("{line}");
-        }
-        self.printed = line;
-    }
 }
 
 impl Totals {
@@ -155,21 +155,16 @@ impl Totals {
             _ => {}
         }
     }
+}
 
-    fn line(&self) -> String {
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { chats, gifts, diamonds, likes, follows, gifters } = self;
         // Of several viewers with the most diamonds, `rev` finds the one who gave first.
         let top = gifters.iter().rev().max_by_key(|(_, sum)| sum).map_or("", |(name, _)| name);
-        format!(
+        write!(
+            f,
             "chats: {chats} gifts: {gifts} diamonds: {diamonds} likes: {likes} follows: {follows} top_gifter: {top}"
         )
     }
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let mut bot = Bot::default();
-    let code = bot.run().await;
-    bot.print();
-    code
 }

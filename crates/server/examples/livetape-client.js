@@ -1,0 +1,1 @@
+../../../examples/livetape-client.js
