@@ -261,11 +261,10 @@ async fn conclude(
     if !reached.is_minimal {
         warn(format_args!("💡 not the smallest: {} runs were not enough; raise --runs", reached.runs));
     }
-    // What a case does to a show is often not needed for the few messages that are left.
-    let mut cases = vec![plan.suite.find("plain")?, case];
-    cases.dedup_by_key(|case| case.name);
+    // What a case does to a show is often not needed for the few messages that are left. What it does to a connection is.
+    let plain = case.change.map(|_| plan.suite.find("plain")).transpose()?;
     let mut failed = None;
-    for case in cases {
+    for case in plain.into_iter().chain([case]) {
         let Some(ran) = plan.run(case, small.clone(), Patience::FULL).await? else {
             warn("❌ stopped by a signal: the recording was not run again");
             return Ok(exit::INTERRUPTED);
