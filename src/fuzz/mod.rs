@@ -7,7 +7,7 @@ mod targets;
 
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
-use self::corpus::mutations;
+use corpus::mutations;
 
 /// Number of mutated inputs for each seed.
 const INPUTS: u32 = 64;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::report::{Failure, clean, quoted};
 
-pub use self::output::{LAST_LINES, Output, Stream};
+pub use output::{LAST_LINES, Output, Stream};
 
 /// The only total that is a word.
 pub const TOP_GIFTER: &str = "top_gifter";

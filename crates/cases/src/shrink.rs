@@ -23,7 +23,7 @@ use std::{
 
 use livetape_core::recording::Item;
 
-use self::show::{Gone, Show, Unit};
+use show::{Gone, Show, Unit};
 
 #[derive(Debug)]
 pub struct Shrink {

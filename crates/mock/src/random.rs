@@ -1,21 +1,20 @@
 //! Reproducible pseudorandom numbers.
 
-/// `SplitMix64`, one per connection, so that one client's activity does not affect the numbers of another.
+use livetape_core::retry::SplitMix;
+
+/// One sequence per connection, so that one client's activity does not affect the numbers of another.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(super) struct Random(SplitMix);
 
 impl Random {
     /// Creates the sequence with this number, such as that of a connection.
     pub(super) fn new(seed: u64, number: u64) -> Self {
         // Multiplying keeps neighbouring numbers from producing similar sequences.
-        Self(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95))
+        Self(SplitMix(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95)))
     }
 
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.next_bits()
     }
 
     /// Returns an id like TikTok's: 19 digits, positive as an `i64`.

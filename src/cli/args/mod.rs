@@ -18,22 +18,17 @@ use clap_complete::Shell;
 use livetape_core::{event::KINDS, nearest::hint};
 use livetape_feed::hub::{Gifts, Since, Types};
 
-pub(super) use self::files::Import;
-pub(super) use self::files::Synth;
-pub(super) use self::files::{AsScenario, Cat, Diff, Export, Form};
-pub(super) use self::files::{Audit, Scrub};
-pub(super) use self::files::{Cut, Mark, Merge, NewRecording, Repair};
-pub(super) use self::files::{Info, Verify};
-pub(super) use self::flags::grouped;
-pub(super) use self::flags::{
-    Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
-    Scope,
+pub(super) use files::{
+    AsScenario, Audit, Cat, Cut, Diff, Export, Form, Import, Info, Mark, Merge, NewRecording, Repair, Scrub,
+    Synth, Verify,
 };
-pub(super) use self::judge::Run;
-pub(super) use self::judge::{Conditions, Shrink, Test};
-pub(super) use self::serving::Lifecycle;
-pub(super) use self::serving::{Live, RecordRoom, ServeIdle};
-pub(super) use self::trigger::Trigger;
+pub(super) use flags::{
+    Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
+    Scope, grouped,
+};
+pub(super) use judge::{Conditions, Run, Shrink, Test};
+pub(super) use serving::{Lifecycle, Live, RecordRoom, ServeIdle};
+pub(super) use trigger::Trigger;
 
 #[derive(Debug, Parser)]
 #[command(

@@ -21,7 +21,7 @@ use livetape_core::{
 
 use crate::mistakes::SlimEvent;
 
-pub(crate) use self::pieces::{Piece, pieces};
+pub(crate) use pieces::{Piece, pieces};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -67,6 +67,13 @@ struct SocketRequest {
     pub(crate) hooking: Option<Hooking>,
 }
 
+impl SocketRequest {
+    fn reader(path: &'static str, hub: Hub, join: Join, guard: Option<ChannelGuard>) -> Self {
+        let (path, feed) = (path.into(), Some(hub));
+        Self { path, role: Role::Reads, client_id: None, feed, join, guard, hooking: None }
+    }
+}
+
 /// `GET /`: the feed, or a page if the request asks for no upgrade.
 pub(crate) async fn root(
     State(app): State<App>,
@@ -101,10 +108,7 @@ async fn read(app: &App, upgrade: Upgrade, join: Result<Join, Problem>) -> Respo
         Ok(join) => join,
         Err(problem) => return turn_away(app, upgrade, Role::Reads, problem),
     };
-    let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
-    let request =
-        SocketRequest { path: "/".into(), role, client_id: None, feed, join, guard: None, hooking: None };
-    open(app, upgrade, request).await
+    open(app, upgrade, SocketRequest::reader("/", app.shared.hub.clone(), join, None)).await
 }
 
 /// Returns the dashboard if the client accepts HTML, otherwise a list of paths in plain text.
@@ -232,21 +236,8 @@ async fn answer(
 ) -> Response {
     match opened {
         Ok((join, guard)) => {
-            let (role, feed) = (Role::Reads, Some(guard.hub.clone()));
-            open(
-                app,
-                upgrade,
-                SocketRequest {
-                    path: path.into(),
-                    role,
-                    client_id: None,
-                    feed,
-                    join,
-                    guard: Some(guard),
-                    hooking: None,
-                },
-            )
-            .await
+            let request = SocketRequest::reader(path, guard.hub.clone(), join, Some(guard));
+            open(app, upgrade, request).await
         }
         Err(refusal) => turn_away(app, upgrade, Role::Reads, refusal),
     }

@@ -20,14 +20,14 @@ use livetape_core::{
 };
 use serde::Serialize;
 
-use self::merge::DAY_SECS;
 use crate::{
     text::{clock, count, thousands},
     verify::write_stretches,
 };
+use merge::DAY_SECS;
 
-pub use self::cut::{Cut, cut, find_marker};
-pub use self::merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
+pub use cut::{Cut, cut, find_marker};
+pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -34,17 +34,15 @@ use std::{
 use livetape_core::recording::{self, records::header};
 use serde::Serialize;
 
-use self::{
-    lines::{Content, Lines, LookAhead},
-    merge::Target,
-};
 use crate::text::{clock, count, printable, thousands};
+use lines::{Content, Lines, LookAhead};
+use merge::Target;
 
-pub use self::captured::Scratch;
-pub use self::choose::{Candidate, import_capture};
-pub use self::format::{CaptureFormat, Row};
-pub use self::lines::LINE_BYTES_MAX;
-pub use self::source::{Input, Source};
+pub use captured::Scratch;
+pub use choose::{Candidate, import_capture};
+pub use format::{CaptureFormat, Row};
+pub use lines::LINE_BYTES_MAX;
+pub use source::{Input, Source};
 
 /// Maximum number of bad lines in a report. All are counted.
 pub const BAD_LINES_LISTED_MAX: usize = 10;

@@ -24,15 +24,13 @@ mod walk;
 use bytes::Bytes;
 use serde::Serialize;
 
-pub use self::check::{Finding, Kind as FindingKind};
-pub(crate) use self::made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
-pub use self::made_up::{phrases, square};
-pub use self::passes::IDENTITIES_MAX;
 pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
+pub use check::{Finding, Kind as FindingKind};
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
-pub use passes::{Error, Report, scrub};
+pub(crate) use made_up::{DECORATION, FIRST, LAST, NICKNAMES, PHRASES};
+pub use made_up::{phrases, square};
+pub use passes::{Error, IDENTITIES_MAX, Report, scrub};
 
-use self::passes::Identities;
 use livetape_core::{
     recording::{
         Flags, Item, Opcode, USER_TAG, What,
@@ -41,6 +39,7 @@ use livetape_core::{
     },
     redact::redact,
 };
+use passes::Identities;
 use rewriter::{Collector, Rewriter};
 use walk::{Context, Leaves as _, Place, as_text, message};
 

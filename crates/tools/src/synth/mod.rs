@@ -9,14 +9,16 @@ mod show;
 
 use std::{io::Write, time::Duration};
 
-use self::show::Random;
 use connection::RoomState;
-use livetape_core::recording::{
-    Error, USER_TAG, Writer,
-    records::{Header, header},
+use livetape_core::{
+    recording::{
+        Error, USER_TAG, Writer,
+        records::{Header, header},
+    },
+    retry::SplitMix,
 };
 pub use profile::Profile;
-use show::Show;
+use show::{Random, Show};
 
 /// User name of the host.
 pub const USER: &str = "synthetic_host";
@@ -56,7 +58,7 @@ pub fn synth<W: Write>(output: W, options: &SynthOptions) -> Result<W, Error> {
         Length::Minutes(minutes) => minutes.clamp(1, MINUTES_MAX) * 60_000,
         Length::Bytes(_) => ACT_MINUTES * 60_000,
     };
-    let mut show = Show::new(Random(options.seed), options.profile, act_ms);
+    let mut show = Show::new(Random(SplitMix(options.seed)), options.profile, act_ms);
     let mut room = RoomState::new(act_ms);
     let mut from_ms = 0;
     loop {

@@ -11,6 +11,7 @@ use Special::{
 };
 use livetape_core::{
     event::{Id, Person},
+    retry::SplitMix,
     wire::{
         Message,
         compose::{self, Goal, PollStage, Side, Stamp},
@@ -347,7 +348,7 @@ pub(super) fn rival() -> Person {
 
 /// Returns the viewer with this number, who is always the same.
 pub(super) fn viewer(number: u64) -> Person {
-    let mut random = Random(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut random = Random(SplitMix(number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
     let (first, last) = (*random.pick(&FIRST), *random.pick(&LAST));
     let unique_id = match random.below(4) {
         0 => format_smolstr!("{first}{last}{number}"),
@@ -361,7 +362,7 @@ pub(super) fn viewer(number: u64) -> Person {
 
 /// Returns the URL of a picture, the same for the same number.
 pub(super) fn picture(number: u64) -> SmolStr {
-    square(Random(number).next()).into()
+    square(SplitMix(number).next_bits()).into()
 }
 
 fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
@@ -369,15 +370,12 @@ fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
     Person { user_id: Id(user_id), unique_id, nickname, avatar }
 }
 
-/// `SplitMix64`. Implemented here, so that the numbers never change with a library.
-pub(super) struct Random(pub(super) u64);
+/// Numbers that never change with a library: the committed recordings were made with them.
+pub(super) struct Random(pub(super) SplitMix);
 
 impl Random {
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.next_bits()
     }
 
     /// Returns a number below `end`. The bias is negligible.

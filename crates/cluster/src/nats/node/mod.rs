@@ -25,7 +25,6 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use self::term::{Running, changed, ended};
 use super::{
     Options,
     orders::Owner,
@@ -37,6 +36,7 @@ use crate::{
     ownership::{self, Action, Delivery, Fault, Input, Member},
     progress::{self, Progress},
 };
+use term::{Running, changed, ended};
 
 /// Maximum number of answers that wait for the task.
 const ANSWERS_MAX: usize = 64;

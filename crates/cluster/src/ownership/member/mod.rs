@@ -19,11 +19,9 @@ mod types;
 
 use std::{collections::VecDeque, time::Duration};
 
-use self::publish::Pace;
-use self::publish::Queue;
 use bytes::Bytes;
 pub use lease::{Ask, Lease, MARGIN_MAX, RETRY_MAX, margin};
-use publish::InFlight;
+use publish::{InFlight, Pace, Queue};
 pub use types::{
     Action, CHECKPOINT_BYTES, CHECKPOINT_EVENTS, CHECKPOINT_TIME, Input, LEASE, LeaseReply, Options,
     PIECE_BYTES_MAX, Refusal, StepDown, WAITING_BYTES_MAX, WAITING_EVENTS_MAX,

@@ -16,7 +16,6 @@ use base64::Engine as _;
 use bytes::Bytes;
 use livetape_core::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
 
-use self::json::{Json, List, Object, TEXT_BYTES_MAX};
 use super::{
     Error,
     captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit},
@@ -24,6 +23,7 @@ use super::{
     source::Unpacked,
     times::parse_date,
 };
+use json::{Json, List, Object, TEXT_BYTES_MAX};
 
 /// Why a string is not Unicode.
 const LONE: &str = "half of a surrogate pair";
