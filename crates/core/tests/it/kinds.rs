@@ -180,7 +180,7 @@ fn every_recorded_payload_is_decoded_without_a_fault() {
     }
 }
 
-/// Snapshots of the longest payload of each method, as an event. Review them when a schema changes.
+/// The longest payload of each method, as an event. Review the snapshot when a schema changes.
 #[test]
 fn the_longest_payload_of_every_method_is_decoded() {
     let mut longest = BTreeMap::<String, Message>::new();
@@ -190,22 +190,24 @@ fn the_longest_payload_of_every_method_is_decoded() {
             *held = message;
         }
     }
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("snapshots/kinds");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    for (method, message) in longest {
-        let json = if is_known(&method) {
+    let events: BTreeMap<String, Value> = longest
+        .into_iter()
+        .map(|(method, message)| {
+            if !is_known(&method) {
+                let json = json!({ "unknown": &method, "bytes": message.payload.len() });
+                return (method, json);
+            }
             let read = known(&message);
             let (room, created) = (Id(read.room_id()), millis(read.create_time()).map(Millis));
             let mut event = outward(read);
             event["data"].as_object_mut().unwrap().remove("timestamp");
-            json!({ "type": event["type"], "room": room, "created": created, "data": shorten(event["data"].take()) })
-        } else {
-            json!({ "unknown": method, "bytes": message.payload.len() })
-        };
-        settings.bind(|| insta::assert_json_snapshot!(method, json));
-    }
+            (method, json!({ "type": event["type"], "room": room, "created": created, "data": shorten(event["data"].take()) }))
+        })
+        .collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_json_snapshot!("kinds", events));
 }
 
 /// Shortens long lists and texts, which keeps snapshots readable.

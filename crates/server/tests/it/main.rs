@@ -3,7 +3,6 @@
 mod access;
 mod bounds;
 mod channels;
-mod compatibility;
 mod cross_site;
 mod dashboard;
 mod feed;
