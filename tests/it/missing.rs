@@ -16,7 +16,7 @@ use livetape_tools::{
 };
 use proptest::prelude::*;
 
-use crate::support::{boundaries::boundaries, messages::show, recording, session_items};
+use crate::support::{boundaries, messages::show, recording, session_items};
 
 /// Returns whether each tool reports missing records in `bytes`.
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::support::{
-    captured::{START_MS, STARTED, URL, frames},
+    captures::{START_MS, STARTED, URL, frames},
     process::livetape,
 };
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{
-    expected::assert_expected,
+    assert_expected,
     process::{Running, run, stderr, stdout, text},
 };
 

@@ -4,7 +4,7 @@ use livetape_core::{event::Event, recording::Item};
 use livetape_feed::hub::Filter;
 use serde_json::Value;
 
-use super::decoded::decoded;
+use livetape_samples::decoded;
 
 /// Returns all events of `items` as JSON, in order.
 pub(crate) fn decode(items: &[Item], filter: &Filter, dedup: bool) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::repository::repository;
+use livetape_samples::repository;
 
 pub(crate) fn scenario_path(name: &str) -> PathBuf {
     repository().join("fixtures/scenarios").join(name)

@@ -11,16 +11,11 @@ use livetape_core::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    decode,
-    expected::assert_expected,
-    is_sent,
-    items::item,
+    assert_expected, assert_same, decode, expected_session, is_sent, item,
     messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
     },
-    same::assert_same,
-    sessions::{expected_session, session_items},
-    take,
+    session_items, take,
 };
 
 fn decoder() -> Decoder {

@@ -10,7 +10,7 @@ use livetape_core::{
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
 
-use crate::support::{fixture::fixture, payloads::messages};
+use crate::support::{fixture, payloads};
 
 /// Decodes a message, which must be valid.
 fn known(message: &Message) -> Known {
@@ -146,7 +146,7 @@ fn every_expected_field_matches() {
     assert_eq!(methods.len(), 16);
 
     let mut mismatches = vec![];
-    for message in messages().iter().filter(|message| methods.contains(message.method.as_str())) {
+    for message in payloads().iter().filter(|message| methods.contains(message.method.as_str())) {
         let key = (message.method.to_string(), common_msg_id(&message.payload));
         let ours = as_expected(&message.method, &outward(known(message)));
         let candidates = expected.get_mut(&key).unwrap_or_else(|| panic!("{key:?} is not expected"));
@@ -166,7 +166,7 @@ const UNKNOWN: [&str; 2] = ["WebcastEcShortItemRefreshMessage", "WebcastEcTaskRe
 #[test]
 fn every_recorded_method_but_two_is_known() {
     let methods: BTreeSet<String> =
-        messages().into_iter().map(|message| message.method.to_string()).collect();
+        payloads().into_iter().map(|message| message.method.to_string()).collect();
     let unknown: Vec<&str> = methods.iter().map(String::as_str).filter(|method| !is_known(method)).collect();
     assert_eq!(unknown, UNKNOWN);
     // Of those that the protocol notes emphasize, the only one without a payload.
@@ -175,7 +175,7 @@ fn every_recorded_method_but_two_is_known() {
 
 #[test]
 fn every_recorded_payload_is_decoded_without_a_fault() {
-    for message in messages().iter().filter(|message| is_known(&message.method)) {
+    for message in payloads().iter().filter(|message| is_known(&message.method)) {
         known(message);
     }
 }
@@ -184,7 +184,7 @@ fn every_recorded_payload_is_decoded_without_a_fault() {
 #[test]
 fn the_longest_payload_of_every_method_is_decoded() {
     let mut longest = BTreeMap::<String, Message>::new();
-    for message in messages() {
+    for message in payloads() {
         let held = longest.entry(message.method.to_string()).or_default();
         if message.payload.len() > held.payload.len() {
             *held = message;

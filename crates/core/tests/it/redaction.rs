@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use crate::{
     recording::any_items,
-    support::{items::item, sessions::session_items},
+    support::{item, session_items},
 };
 
 proptest! {

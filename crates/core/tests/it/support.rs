@@ -1,36 +1,21 @@
 //! Shared by these tests: recorded data, and decoded events.
 
-#[path = "../../../../tests/it/support/boundaries.rs"]
-pub(crate) mod boundaries;
-#[path = "../../../../tests/it/support/decoded.rs"]
-mod decoded;
-#[path = "../../../../tests/it/support/expected.rs"]
-pub(crate) mod expected;
-#[path = "../../../../tests/it/support/fixture.rs"]
-pub(crate) mod fixture;
-#[path = "../../../../tests/it/support/items.rs"]
-pub(crate) mod items;
-#[path = "../../../../tests/it/support/messages.rs"]
-pub(crate) mod messages;
-#[path = "../../../../tests/it/support/payloads.rs"]
-pub(crate) mod payloads;
-#[path = "../../../../tests/it/support/repository.rs"]
-mod repository;
-#[path = "../../../../tests/it/support/same.rs"]
-pub(crate) mod same;
-#[path = "../../../../tests/it/support/sessions.rs"]
-pub(crate) mod sessions;
+pub(crate) use livetape_samples::{
+    assert_expected, assert_same, boundaries, expected_session, fixture, item, messages, payloads,
+    session_items,
+};
 
 use livetape_core::{
     decoder::Decoder,
     event::{Event, finish_json},
     recording::Item,
 };
+use livetape_samples::decoded;
 use serde_json::Value;
 
 /// Returns all events of `items` as JSON, in order.
 pub(crate) fn decode(items: &[Item], dedup: bool) -> Vec<Value> {
-    numbered(decoded::decoded(items, dedup))
+    numbered(decoded(items, dedup))
 }
 
 /// Takes the pending events of `decoder`.

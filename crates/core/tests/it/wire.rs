@@ -15,7 +15,7 @@ use livetape_core::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::Value;
 
-use crate::support::{fixture::fixture, payloads::messages};
+use crate::support::{fixture, payloads};
 
 #[test]
 fn whole_sessions_are_read() {
@@ -173,7 +173,7 @@ fn a_broken_message_costs_none_of_the_others() {
 /// A batch in truncated gzip still yields its complete messages.
 #[test]
 fn a_truncated_gzip_yields_its_complete_messages() {
-    let recorded: Vec<Message> = messages().into_iter().take(50).collect();
+    let recorded: Vec<Message> = payloads().into_iter().take(50).collect();
     let zipped = zip(&write_batch(&Batch { messages: recorded.clone(), ..Default::default() }));
     let mut faults = vec![];
     let unzipped = unzip(zipped.slice(..zipped.len() * 3 / 4), &mut faults);
@@ -272,6 +272,6 @@ proptest! {
 
 fn one_of_each_method() -> Vec<Message> {
     let all: BTreeMap<String, Message> =
-        messages().into_iter().map(|message| (message.method.to_string(), message)).collect();
+        payloads().into_iter().map(|message| (message.method.to_string(), message)).collect();
     all.into_values().collect()
 }

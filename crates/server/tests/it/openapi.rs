@@ -1,6 +1,10 @@
 //! `/openapi.json` and `/schema/events.json` match the server: addresses, requests, responses and events.
 
-use std::{collections::BTreeSet, fs, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
 
 use futures_util::SinkExt as _;
 use livetape_core::event::KINDS;
@@ -12,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     schema::Schema,
-    support::{As, HttpResponse, ROOMS, Rig, Setup, decode, read_all, repository::repository, wait},
+    support::{As, HttpResponse, ROOMS, Rig, Setup, decode, read_all, repository, wait},
 };
 
 pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
@@ -76,7 +80,7 @@ async fn every_type_of_event_has_a_schema() {
 async fn every_recorded_event_fits_its_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
     let raw = Filter { raw: true, ..Filter::default() };
-    let mut validators = std::collections::BTreeMap::new();
+    let mut validators = BTreeMap::new();
     for name in ["demo", "cut-streaks", "gifts", "short"] {
         let tape = Tape::find(repository().join(format!("recordings/{name}.bin"))).unwrap();
         let items: Vec<_> = tape
@@ -101,7 +105,8 @@ async fn every_recorded_event_fits_its_schema() {
 async fn every_kind_of_message_fits_its_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
     let text = fs::read_to_string(repository().join("crates/core/tests/it/snapshots/kinds.snap")).unwrap();
-    let snapshots: BTreeMap<String, Value> = serde_json::from_str(text.rsplit("---\n").next().unwrap()).unwrap();
+    let snapshots: BTreeMap<String, Value> =
+        serde_json::from_str(text.rsplit("---\n").next().unwrap()).unwrap();
     let mut seen = BTreeSet::new();
     for snapshot in snapshots.values() {
         let Some(kind) = snapshot["type"].as_str() else { continue };

@@ -23,9 +23,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::{
     openapi::fits,
     support::{
-        HttpResponse, Rig, eventually,
-        make::{chrome, flow, flowing},
-        repository::repository,
+        HttpResponse, Rig,
+        captures::{chrome, flow, flowing},
+        eventually, repository,
     },
 };
 

@@ -14,9 +14,7 @@ use livetape_server::staged::Staged;
 use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::support::{
-    Rig, expected::assert_expected, messages::show, recording, repository::repository, session_items,
-};
+use crate::support::{Rig, assert_expected, messages::show, recording, repository, session_items};
 
 // Replays of files: loading them, missing records, and their ends.
 

@@ -19,9 +19,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::client_async;
 use tungstenite::client::IntoClientRequest as _;
 
-use crate::support::{
-    Rig, assert_same, chat, decode, event, payloads::messages, read_all, shipped_recordings,
-};
+use crate::support::{Rig, assert_same, chat, decode, event, payloads, read_all, shipped_recordings};
 
 const TIKFINITY: Filter = Filter {
     types: livetape_feed::hub::Types::ALL,
@@ -56,7 +54,7 @@ fn converted(event: &Event) -> Option<Value> {
 
 /// Returns an event for each payload of the fixtures.
 fn fixtures() -> Vec<Event> {
-    let known = messages().into_iter().filter_map(|message| match read_message(&message, &mut vec![]) {
+    let known = payloads().into_iter().filter_map(|message| match read_message(&message, &mut vec![]) {
         Reading::Known(known) => Some(known),
         _ => None,
     });

@@ -11,8 +11,7 @@ use livetape_tools::{
 use serde_json::Value;
 
 use crate::support::{
-    boundaries::boundaries,
-    decode, filtered, item,
+    boundaries, decode, filtered, item,
     messages::{self, show},
     recording, seed, session_items,
 };

@@ -14,7 +14,7 @@ use livetape_tools::{
     verify::verify,
 };
 
-use crate::support::{decode, repository::repository};
+use crate::support::{decode, repository};
 
 /// The built-in recording.
 const DEMO: &str = "demo.bin";

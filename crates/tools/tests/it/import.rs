@@ -12,7 +12,7 @@ use livetape_tools::{
 };
 use serde_json::Value;
 
-use crate::support::{expected_session, fixture::fixture};
+use crate::support::{expected_session, fixture};
 
 fn options() -> ImportOptions {
     ImportOptions { name: "show".into(), ..ImportOptions::default() }

@@ -16,7 +16,7 @@ use livetape_core::recording::{
 };
 use proptest::prelude::*;
 
-use crate::support::boundaries::boundaries;
+use crate::support::boundaries;
 
 /// A received frame.
 fn frame(offset_ms: u64, bytes: impl Into<Bytes>) -> Item {

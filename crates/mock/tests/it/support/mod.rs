@@ -4,10 +4,6 @@
 mod demo;
 #[path = "../../../../../tests/it/support/mock.rs"]
 mod mock;
-#[path = "../../../../../tests/it/support/recording.rs"]
-mod recording;
-#[path = "../../../../../tests/it/support/repository.rs"]
-mod repository;
 #[path = "../../../../../tests/it/support/reserved.rs"]
 mod reserved;
 #[path = "../../../../../tests/it/support/room.rs"]
@@ -16,6 +12,8 @@ mod room;
 pub(crate) mod scenarios;
 #[path = "../../../../../tests/it/support/tunnel.rs"]
 pub(crate) mod tunnel;
+
+pub(crate) use livetape_samples::recording;
 
 use std::{io::Cursor, time::Duration};
 
@@ -29,7 +27,6 @@ use livetape_core::{
 use livetape_io::clock;
 use livetape_mock::Scenario;
 pub(crate) use mock::Mock;
-pub(crate) use recording::recording;
 pub(crate) use reserved::Reserved;
 pub(crate) use room::{ROOM, SOCKET, batch};
 use tokio::{

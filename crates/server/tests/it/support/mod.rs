@@ -1,62 +1,35 @@
 //! Shared by these tests: [`Rig`] is livetape in memory, [`Setup`] configures it, `Served` is a server on a
 //! port.
 
-#[path = "../../../../../tests/it/support/captured.rs"]
-mod captured;
-#[path = "../../../../../tests/it/support/decoded.rs"]
-mod decoded;
 #[path = "../../../../../tests/it/support/demo.rs"]
 pub(crate) mod demo;
-#[path = "../../../../../tests/it/support/expected.rs"]
-pub(crate) mod expected;
 #[path = "../../../../../tests/it/support/filtered.rs"]
 mod filtered;
-#[path = "../../../../../tests/it/support/fixture.rs"]
-mod fixture;
-#[path = "../../../../../tests/it/support/items.rs"]
-mod items;
 #[path = "../../../../../tests/it/support/log.rs"]
 mod log;
-#[path = "../../../../../tests/it/support/make.rs"]
-pub(crate) mod make;
-#[path = "../../../../../tests/it/support/messages.rs"]
-pub(crate) mod messages;
 #[path = "../../../../../tests/it/support/mock.rs"]
 pub(crate) mod mock;
-#[path = "../../../../../tests/it/support/payloads.rs"]
-pub(crate) mod payloads;
-#[path = "../../../../../tests/it/support/recording.rs"]
-mod recording;
-#[path = "../../../../../tests/it/support/repository.rs"]
-pub(crate) mod repository;
 mod rig;
-#[path = "../../../../../tests/it/support/same.rs"]
-mod same;
 #[path = "../../../../../tests/it/support/scenarios.rs"]
 pub(crate) mod scenarios;
-#[path = "../../../../../tests/it/support/seed.rs"]
-mod seed;
-#[path = "../../../../../tests/it/support/sessions.rs"]
-mod sessions;
+
+pub(crate) use livetape_samples::{
+    assert_expected, assert_same, captures, item, messages, payloads, recording, repository, seed,
+    session_items,
+};
 
 use std::{collections::BTreeSet, fs, time::Duration};
 
 pub(crate) use filtered::decode;
 use futures_util::{FutureExt as _, StreamExt as _};
-pub(crate) use items::item;
 use livetape_core::{
     event::{Chat, Data, Event, Millis},
     recording::{Item, Reader},
 };
 use livetape_io::clock;
 pub(crate) use log::{Log, close, json, read_all};
-pub(crate) use recording::recording;
-use repository::repository;
 pub(crate) use rig::{As, ROOMS, Rig, Served, Setup, Supervised, UPSTREAM, short, tokens};
-pub(crate) use same::assert_same;
-pub(crate) use seed::seed;
 use serde_json::Value;
-pub(crate) use sessions::session_items;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 

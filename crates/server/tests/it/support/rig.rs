@@ -38,8 +38,7 @@ use super::{
     HttpResponse, Socket,
     log::{json, read_all},
     mock::Mock,
-    recording::recording,
-    repository::repository,
+    recording, repository,
 };
 
 /// Capacity of each in-memory connection, in bytes.

@@ -8,10 +8,8 @@ use livetape_tools::import::{Error, ImportOptions, Input, Scratch, Source};
 use serde_json::json;
 
 use super::{
-    captured::{START_MS, STARTED, URL, frames},
-    error, import, imported,
-    make::{chrome, entry, har, messages},
-    offsets_ms, options,
+    captures::{START_MS, STARTED, URL, chrome, entry, frames, har, messages},
+    error, import, imported, offsets_ms, options,
 };
 
 #[test]

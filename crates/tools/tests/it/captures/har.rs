@@ -14,10 +14,8 @@ use serde_json::json;
 
 use super::{
     assert_same_events,
-    captured::{START_MS, STARTED, URL, frames},
-    events, header, import, imported,
-    make::{chrome, entry, har, messages},
-    offsets_ms, options,
+    captures::{START_MS, STARTED, URL, chrome, entry, frames, har, messages},
+    events, header, import, imported, offsets_ms, options,
 };
 
 /// An entry of an HTTP response.

@@ -16,8 +16,8 @@ use livetape_tools::{
 use serde_json::Value;
 
 use crate::support::{
-    captured::{self, START_MS, session},
-    decode, item, make,
+    captures::{self, START_MS, session},
+    decode, item,
 };
 
 fn options() -> ImportOptions {

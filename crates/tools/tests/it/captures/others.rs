@@ -9,10 +9,8 @@ use proptest::prelude::*;
 
 use super::{
     assert_same_events,
-    captured::{START_MS, frames},
-    error, events, header, import, imported,
-    make::{chrome, flow, flowing, messages},
-    offsets_ms, options,
+    captures::{START_MS, chrome, flow, flowing, frames, messages},
+    error, events, header, import, imported, offsets_ms, options,
 };
 
 #[test]
@@ -144,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
     #[test]
     fn no_truncated_capture_passes_for_complete(at in any::<prop::sample::Index>()) {
-        let (har, lines) = (chrome().into_bytes(), crate::support::fixture::fixture("session-3.jsonl").into_bytes());
+        let (har, lines) = (chrome().into_bytes(), crate::support::fixture("session-3.jsonl").into_bytes());
         let (lines_end, frames_end) = (ends(&lines, true), ends(&piratetok(), false));
         for (name, whole, may_end) in [
             ("har", har.clone(), vec![]),

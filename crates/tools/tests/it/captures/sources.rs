@@ -13,10 +13,8 @@ use livetape_tools::import::{Input, Scratch, Source};
 
 use super::{
     assert_same_events,
-    captured::{STARTED, URL},
-    import,
-    make::{chrome, entry, har, messages},
-    options,
+    captures::{STARTED, URL, chrome, entry, har, messages},
+    import, options,
 };
 
 /// Files in memory; the first is the capture.

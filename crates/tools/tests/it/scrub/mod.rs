@@ -18,7 +18,7 @@ use livetape_core::{
 use livetape_tools::scrub::{Error, Key, PROFILE, Report, Scrubber, scrub};
 use serde_json::Value;
 
-use crate::support::{fixture::fixture, item, recording, session_items};
+use crate::support::{fixture, item, recording, session_items};
 
 fn key(byte: u8) -> Key {
     Key::new(&[byte; 32])

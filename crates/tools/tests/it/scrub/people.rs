@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::io::Read as _;
 
 use super::{TESTED, Tested, items, put};
-use crate::support::{decode, fixture::fixture};
+use crate::support::{decode, fixture};
 
 /// Minimum length of a text; shorter ones occur by chance.
 const CHARS_MIN: usize = 6;

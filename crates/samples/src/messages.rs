@@ -6,53 +6,53 @@ use livetape_core::{
     wire::{self, Batch, Message, Push, compose},
 };
 
-use super::items::item;
+use crate::item;
 
-pub(crate) const ROOM: i64 = 7_300_000_000_000_000_001;
+pub const ROOM: i64 = 7_300_000_000_000_000_001;
 
-/// 2024-01-01T00:00:00Z, the time of offset 0 in `recording::recording`.
-pub(crate) const ANCHOR_MS: i64 = 1_704_067_200_000;
+/// 2024-01-01T00:00:00Z, the time of offset 0 in [`recording`](crate::recording()).
+pub const ANCHOR_MS: i64 = 1_704_067_200_000;
 
-pub(crate) fn person(name: &str) -> Person {
+pub fn person(name: &str) -> Person {
     let user_id = Id(i64::from(crc32fast::hash(name.as_bytes())));
     Person { user_id, unique_id: name.into(), nickname: name.to_uppercase().into(), avatar: "".into() }
 }
 
-pub(crate) fn stamp(msg_id: i64, at_ms: u64) -> compose::Stamp {
+pub fn stamp(msg_id: i64, at_ms: u64) -> compose::Stamp {
     compose::Stamp { msg_id, room_id: ROOM, create_time: ANCHOR_MS + i64::try_from(at_ms).unwrap() }
 }
 
-pub(crate) fn chat(msg_id: i64, at_ms: u64, name: &str, text: &str) -> Message {
+pub fn chat(msg_id: i64, at_ms: u64, name: &str, text: &str) -> Message {
     compose::chat(stamp(msg_id, at_ms), &person(name), text)
 }
 
-pub(crate) fn rose(msg_id: i64, at_ms: u64, name: &str, count: i32, end: bool, group_id: i64) -> Message {
+pub fn rose(msg_id: i64, at_ms: u64, name: &str, count: i32, end: bool, group_id: i64) -> Message {
     let gift = compose::Gift { repeat_count: count, repeat_end: end, group_id, ..compose::Gift::default() };
     compose::gift(stamp(msg_id, at_ms), &person(name), &gift)
 }
 
-pub(crate) fn history(message: Message) -> Message {
+pub fn history(message: Message) -> Message {
     Message { is_history: true, ..message }
 }
 
 /// Opens a connection to `room_id`.
-pub(crate) fn open(conn: u32, at_ms: u64, user: &str, room_id: i64) -> Item {
+pub fn open(conn: u32, at_ms: u64, user: &str, room_id: i64) -> Item {
     let open = records::ConnOpen { room_id, unique_id: user.into(), attempt: 1, ..Default::default() };
     Item { conn, ..item(at_ms, What::ConnOpen(open)) }
 }
 
-pub(crate) fn close(conn: u32, at_ms: u64, code: u32, will_retry: bool) -> Item {
+pub fn close(conn: u32, at_ms: u64, code: u32, will_retry: bool) -> Item {
     let close = records::ConnClose { code, will_retry, reason: "bye".into(), ..Default::default() };
     Item { conn, ..item(at_ms, What::ConnClose(close)) }
 }
 
 /// Encodes a batch.
-pub(crate) fn batch(messages: Vec<Message>) -> bytes::Bytes {
+pub fn batch(messages: Vec<Message>) -> bytes::Bytes {
     wire::write_batch(&Batch { messages, ..Batch::default() })
 }
 
 /// Builds a frame with a batch.
-pub(crate) fn frame(at_ms: u64, messages: Vec<Message>) -> Item {
+pub fn frame(at_ms: u64, messages: Vec<Message>) -> Item {
     let push = Push {
         log_id: at_ms + 1,
         payload_type: "msg".into(),
@@ -65,17 +65,17 @@ pub(crate) fn frame(at_ms: u64, messages: Vec<Message>) -> Item {
 }
 
 /// Builds a frame of arbitrary bytes.
-pub(crate) fn raw_frame(at_ms: u64, bytes: impl Into<bytes::Bytes>) -> Item {
+pub fn raw_frame(at_ms: u64, bytes: impl Into<bytes::Bytes>) -> Item {
     item(at_ms, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
 }
 
 /// Moves an item to another connection.
-pub(crate) fn on(conn: u32, item: Item) -> Item {
+pub fn on(conn: u32, item: Item) -> Item {
     Item { conn, flags: Flags::default(), ..item }
 }
 
 /// Chat, a like burst, a streak without its final, silence, a reconnect with history, an end.
-pub(crate) fn show() -> Vec<Item> {
+pub fn show() -> Vec<Item> {
     let like = compose::like(stamp(13, 900), &person("bob"), 15, 1_500);
     let follow = compose::follow(stamp(14, 901), &person("carol"), 1);
     let unknown = Message {

@@ -1,12 +1,40 @@
-//! Generates captures in the formats of their producers, from a session.
+//! Captures in the formats of their producers, generated from a recorded session.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use livetape_core::recording::{Frame, Item, What};
 use serde_json::{Value, json};
 
-use super::captured::{START_MS, STARTED, URL, frames};
+use crate::session_items;
+
+/// Time of the captures, in Unix ms: 2025-09-09T18:44:49Z.
+pub const START_MS: i64 = 1_757_443_489_000;
+pub const STARTED: &str = "2025-09-09T18:44:49.000Z";
+pub const URL: &str = "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?aid=1988&room_id=7000000000000000001&msToken=planted-token-1&X-Bogus=planted-bogus&device_id=777123456";
+
+/// Items of the session that captures are generated from, on connection 1.
+pub fn session() -> Vec<Item> {
+    let mut items = session_items(2);
+    for item in &mut items {
+        if let What::ConnOpen(open) = &mut item.what {
+            open.room_id = 7_000_000_000_000_000_001;
+        }
+    }
+    items
+}
+
+/// Offset in ms, whether the client sent it, bytes.
+pub fn frames() -> Vec<(u64, bool, Vec<u8>)> {
+    let frame = |item: &Item| match &item.what {
+        What::Frame(Frame { bytes, .. }) => {
+            Some((item.offset.as_millis() as u64, item.flags.is_sent(), bytes.to_vec()))
+        }
+        _ => None,
+    };
+    session().iter().filter_map(frame).collect()
+}
 
 /// Generates `_webSocketMessages`; `time` converts Unix ms to the format's times.
-pub(crate) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
+pub fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
     let message = |(offset_ms, sent, bytes): (u64, bool, Vec<u8>)| {
         let kind = if sent { "send" } else { "receive" };
         let time = time(START_MS as f64 + offset_ms as f64);
@@ -16,7 +44,7 @@ pub(crate) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
 }
 
 /// An entry in Chrome's order: messages before the URL.
-pub(crate) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
+pub fn entry(url: &str, started: &str, messages: &[Value]) -> String {
     format!(
         r#"{{"_connectionId":"1","_resourceType":"websocket","_webSocketMessages":{},"cache":{{}},"request":{},"response":{},"startedDateTime":"{started}","time":1.5}}"#,
         serde_json::to_string_pretty(messages).unwrap(),
@@ -25,7 +53,7 @@ pub(crate) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
     )
 }
 
-pub(crate) fn har(producer: &str, version: &str, entries: &[String]) -> String {
+pub fn har(producer: &str, version: &str, entries: &[String]) -> String {
     format!(
         r#"{{
   "log": {{
@@ -40,12 +68,12 @@ pub(crate) fn har(producer: &str, version: &str, entries: &[String]) -> String {
 }
 
 /// A HAR as Chrome exports it.
-pub(crate) fn chrome() -> String {
+pub fn chrome() -> String {
     har("WebInspector", "537.36", &[entry(URL, STARTED, &messages(|ms| ms / 1e3))])
 }
 
 /// Encodes a typed netstring.
-pub(crate) enum Net {
+pub enum Net {
     Text(String),
     Bytes(Vec<u8>),
     Int(i64),
@@ -57,7 +85,7 @@ pub(crate) enum Net {
 }
 
 impl Net {
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let (value, kind) = match self {
             Self::Text(text) => (text.clone().into_bytes(), b';'),
             Self::Bytes(bytes) => (bytes.clone(), b','),
@@ -79,10 +107,10 @@ impl Net {
 }
 
 /// Bytes, whether a client sent them, Unix ms, dropped, injected.
-pub(crate) type Flowing = (Vec<u8>, bool, f64, bool, bool);
+pub type Flowing = (Vec<u8>, bool, f64, bool, bool);
 
 /// A flow of mitmproxy, with fields in the order of version 11.
-pub(crate) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8> {
+pub fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8> {
     let message = |(bytes, sent, ms, dropped, injected): Flowing| {
         let (dropped, injected) = (Net::Bool(dropped), Net::Bool(injected));
         Net::List(vec![
@@ -127,7 +155,7 @@ pub(crate) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) ->
 }
 
 /// Converts the session to the messages of a flow.
-pub(crate) fn flowing() -> Vec<Flowing> {
+pub fn flowing() -> Vec<Flowing> {
     let at = |offset_ms: u64| START_MS as f64 + offset_ms as f64;
     frames().into_iter().map(|(offset_ms, sent, bytes)| (bytes, sent, at(offset_ms), false, false)).collect()
 }
