@@ -108,7 +108,6 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
         ("subscribers", limits.subscribers == 0),
         ("message_bytes", limits.message_bytes.0 == 0),
         ("messages_per_second", limits.messages_per_second == 0),
-        ("ping_interval", limits.ping_interval.is_zero()),
     ];
     for (name, _) in zeros.into_iter().filter(|(_, is_zero)| *is_zero) {
         bad(

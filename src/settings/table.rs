@@ -175,8 +175,6 @@ settings! {
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
         /// Accept at most this many subscribers at once, observers included
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
-        /// Reject request bodies longer than this
-        body_bytes: Bytes = Bytes(64 << 10), "", "LIVETAPE_BODY_BYTES";
         /// Reject WebSocket messages longer than this
         message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
@@ -191,14 +189,6 @@ settings! {
         ///
         /// A socket that was silent may send twice as many at once.
         messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
-        /// Allow at most this many rooms, not counting the rooms of feeds
-        rooms: usize = 1_000, "", "LIVETAPE_MAX_ROOMS";
-        /// Reject uploaded recordings larger than this
-        upload_bytes: Bytes = Bytes(2 << 30), "", "LIVETAPE_UPLOAD_BYTES";
-        /// Ping sockets at this interval
-        ///
-        /// A socket that is silent for two intervals is closed.
-        ping_interval: Duration = secs(30), "", "LIVETAPE_PING_INTERVAL";
         /// Force the exit if a graceful shutdown takes longer than this
         ///
         /// Sockets that are still open are dropped up to half a second earlier.

@@ -87,8 +87,8 @@ origins = ["a", 1]
 token_file = ""
 [limits]
 connections = -1
-ping_interval = "soon"
-body_bytes = "64K"
+shutdown_time = "soon"
+message_bytes = "64K"
 xyz = 1
 [log]
 level = "loud"
@@ -135,7 +135,7 @@ fn contradictory_settings_are_reported() {
         "[server]\ntoken = \"short\"",
         "[server]\ntoken = \"0123456789 abcdef\"",
         "[server]\nread_token = \"0123456789abcdef\"",
-        "[limits]\nconnections = 0\nping_interval = 0",
+        "[limits]\nconnections = 0\nmessage_bytes = 0",
         "[limits]\nbacklog_events = 63\nbacklog_bytes = \"255KiB\"",
         "[limits]\nbacklog_events = 4194305\nbacklog_bytes = 1073741825",
         "[replay]\nstart = 5\nend = 5\nidle_limit = 0",
@@ -175,7 +175,7 @@ fn secrets_are_not_shown() {
 
 #[test]
 fn shown_settings_can_be_parsed_again() {
-    let file = "[log]\nlevel = \"debug\"\n[limits]\nbody_bytes = 65537\nping_interval = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\n";
+    let file = "[log]\nlevel = \"debug\"\n[limits]\nmessage_bytes = 65537\nshutdown_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\n";
     let resolved = resolve(file, &[], &[]).unwrap();
     let again = resolve(&settings::show(&resolved), &[], &[]).unwrap();
     assert_eq!(again.settings, resolved.settings);

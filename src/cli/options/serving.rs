@@ -54,7 +54,6 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
         bounds: Bounds {
             connections_max: limits.connections,
             connections_per_address_max: limits.connections_per_address,
-            body_bytes_max: limits.body_bytes.0,
             drain_max: signals::drain_time(limits.shutdown_time),
             ..Bounds::default()
         },
@@ -62,18 +61,16 @@ pub(crate) fn config(settings: &Settings) -> Result<Config, Problem> {
         subscribers_max: limits.subscribers,
         sockets: livetape_server::Limits {
             message_bytes_max: limits.message_bytes.0,
-            ping_interval: limits.ping_interval,
             heartbeat_interval: server.heartbeat,
             ..livetape_server::Limits::default()
         },
         lobby: lobby::Limits {
             connections_max: limits.connections,
-            rooms_max: limits.rooms,
             messages_per_second: limits.messages_per_second,
             ..lobby::Limits::default()
         },
         lost_log_lines: log::lost,
-        recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
+        recordings: Recordings { directory: server.folder(), ..Recordings::default() },
         handlers: None,
     })
 }
