@@ -65,7 +65,7 @@ impl Meter {
         let before = std::mem::replace(self, Self { at: now, last: work });
         Work {
             used: work.used.saturating_sub(before.last.used),
-            // Several processes may have waited at once.
+            // Several processes and threads may have waited at once.
             waited: work.waited.saturating_sub(before.last.waited).min(now - before.at),
         }
     }
@@ -216,11 +216,7 @@ impl Child {
                 let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
                 let is_in_group = fields.get(2)?.parse().ok() == group;
                 let used = is_in_group.then(|| Some(number(11)? + number(12)?))??;
-                // Of its first thread. Some kernels do not say it.
-                let schedule = fs::read_to_string(entry.path().join("schedstat")).unwrap_or_default();
-                let waited =
-                    schedule.split(' ').nth(1).and_then(|nanos| nanos.parse().ok()).unwrap_or_default();
-                Some((Duration::from_millis(used * TICK_MS), Duration::from_nanos(waited)))
+                Some((Duration::from_millis(used * TICK_MS), waited(&entry.path())))
             });
             let (used, waited): (Vec<_>, Vec<_>) = works.unzip();
             Work { used: used.iter().sum(), waited: waited.iter().sum() }
@@ -259,6 +255,17 @@ impl Child {
     fn send(&mut self, _: Signal) {
         self.kill();
     }
+}
+
+/// Returns for how long the threads of a process, which still run, have waited for a processor. Some kernels do not say it.
+#[cfg(target_os = "linux")]
+fn waited(process: &Path) -> Duration {
+    let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+    let waits = threads.filter_map(|thread| {
+        let schedule = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        schedule.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+    });
+    waits.sum()
 }
 
 #[cfg(unix)]
@@ -354,5 +361,38 @@ impl Drop for Folder {
             let _ = guard.stdin.take().map(|mut stdin| stdin.write_all(b"\n"));
             let _ = guard.wait();
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// Maximum number of times that a thread looks at how long all have waited: about ten seconds.
+    const LOOKS_MAX: usize = 100_000;
+
+    #[test]
+    fn threads_that_wait_for_a_processor_are_counted() {
+        let own = Path::new("/proc/self");
+        let (before, is_over) = (waited(own), AtomicBool::new(false));
+        let spin = || while !is_over.load(Ordering::Relaxed) {};
+        // The first thread, whose waits are those of the process, only joins them.
+        let has_waited = thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().unwrap().get() {
+                scope.spawn(spin);
+            }
+            let looks = scope.spawn(|| {
+                let has = (0..LOOKS_MAX).any(|_| waited(own) > before + Duration::from_millis(20));
+                is_over.store(true, Ordering::Relaxed);
+                has
+            });
+            looks.join().unwrap()
+        });
+        assert!(has_waited);
     }
 }
