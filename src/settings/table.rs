@@ -72,38 +72,37 @@ settings! {
         listen: Listen = Listen::loopback(3000), "--listen ADDR", "LIVETAPE_LISTEN";
         /// Override the port of --listen [0: any free port]
         port: Option<u16> = None, "--port N", "LIVETAPE_PORT";
-        /// Accept requests for these hosts in addition to loopback, on any port
+        /// Accept requests for these hosts besides loopback, on any port
         hosts: Vec<String> = Vec::new(), "", "LIVETAPE_HOSTS";
-        /// Accept requests from web pages of these origins in addition to loopback
+        /// Accept requests from web pages of these origins besides loopback
         ///
-        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of any site can
-        /// read the feed.
+        /// E.g. https://overlay.example. `null` lets pages from disk and sandboxed frames of any site read the feed.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
         /// Require this bearer token for requests and sockets
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Accept this bearer token for requests that only read
         ///
-        /// It can read the feed and the REST API, but not control the server, send messages to clients or look up users at TikTok.
+        /// It cannot control the server, send messages or look up users at TikTok.
         read_token: Option<Secret> = None, "", "LIVETAPE_READ_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
-        /// A server accepts any of them. `livetape watch` and `livetape trigger` send the first.
+        /// Servers accept any; `livetape watch` and `livetape trigger` send the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
         /// Listen beyond loopback without a token
         ///
-        /// Anyone who can reach the port can then control and stop the server.
+        /// Anyone who reaches the port can then control the server.
         insecure: bool = false, "--insecure", "LIVETAPE_INSECURE";
         /// Serve https:// and wss:// with this certificate chain (PEM)
         tls_cert: Option<PathBuf> = None, "--tls-cert FILE", "LIVETAPE_TLS_CERT";
         /// Read the private key of the certificate from this file (PEM)
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
-        /// Set the directory of recordings [default: recordings]
+        /// Look up and store recordings in this directory [default: recordings]
         ///
-        /// Recordings are looked up here by name, and new ones are stored here. If ./recordings does not exist, the default is a folder of the user: see `livetape config show`.
+        /// Without ./recordings, the default is a folder of the user: see `livetape config show`.
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
-        /// Send a heartbeat with statistics to sockets on /ws at this interval
+        /// Send a heartbeat to sockets on /ws at this interval
         heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
         /// Hold the first frame until N subscribers are connected
         ///
@@ -121,11 +120,11 @@ settings! {
         enabled: bool = false, "--tikfinity", "LIVETAPE_TIKFINITY";
         /// Listen on this port or address for it
         ///
-        /// Overlays usually only know the default. No token is required here.
+        /// Overlays usually only know the default. No token is required.
         listen: Listen = Listen::loopback(21213), "", "LIVETAPE_TIKFINITY_LISTEN";
-        /// Let web pages of these origins read it, in addition to pages on loopback and local files in OBS
+        /// Let web pages of these origins read it, besides loopback and local files in OBS
         ///
-        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of any site can read it.
+        /// E.g. https://overlay.example. `null` lets pages from disk and sandboxed frames of any site read it.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_TIKFINITY_ORIGINS";
     }
 
@@ -133,11 +132,11 @@ settings! {
     webhook: Webhook {
         /// POST each event to this URL
         ///
-        /// For example http://127.0.0.1:8080/events. Each event is sent at most --max-attempts times.
+        /// Each is sent at most --max-attempts times.
         url: Option<Address> = None, "--webhook URL", "LIVETAPE_WEBHOOK_URL";
         /// Sign requests with this secret
         ///
-        /// The header X-Livetape-Signature contains `sha256=` and the HMAC-SHA256 of the body, in hex.
+        /// The header X-Livetape-Signature is `sha256=` and the HMAC-SHA256 of the body, in hex.
         secret: Option<Secret> = None, "", "LIVETAPE_WEBHOOK_SECRET";
         /// Send only these types of event [default: all]
         types: Vec<String> = Vec::new(), "", "LIVETAPE_WEBHOOK_TYPES";
@@ -147,17 +146,17 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// For example nats://127.0.0.1:4222. NATS needs JetStream. Separate the URLs of a cluster of NATS servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
+        /// E.g. nats://127.0.0.1:4222, with JetStream; several servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
         nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
-        /// Log in to NATS with this credentials file, or with the seed of an NKey in this file
+        /// Log in to NATS with the credentials or the seed of an NKey in this file
         creds: Option<PathBuf> = None, "--nats-creds FILE", "LIVETAPE_NATS_CREDS";
-        /// Trust only the certificates in this file, not those of the system, for TLS to NATS (PEM)
+        /// Trust only the certificates in this file for TLS to NATS (PEM)
         ca: Option<PathBuf> = None, "--nats-ca FILE", "LIVETAPE_NATS_CA";
         /// Let another machine take over after this time without a sign of life [500ms to 1m]
         ///
-        /// All machines of a cluster need the same value.
+        /// All machines need the same value.
         lease: Duration = secs(5), "", "LIVETAPE_CLUSTER_LEASE";
         /// Store each message on this many NATS servers [1 to 5]
         ///
@@ -167,19 +166,19 @@ settings! {
 
     /// Limits of the server.
     limits: Limits {
-        /// Accept at most this many connections at once
+        /// Accept at most this many connections
         connections: usize = 12_000, "", "LIVETAPE_MAX_CONNECTIONS";
-        /// Accept at most this many connections at once from one address
+        /// Accept at most this many connections from one address
         ///
-        /// All IPv6 addresses of a /64 network count as one. Loopback addresses are not limited.
+        /// An IPv6 /64 network counts as one. Loopback is not limited.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
-        /// Accept at most this many subscribers at once, observers included
+        /// Accept at most this many subscribers, observers included
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
         /// Reject WebSocket messages longer than this
         message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
         ///
-        /// A subscriber that falls behind by more than half of them is disconnected (4101).
+        /// A subscriber more than half of them behind is disconnected (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
         /// Keep at most this much JSON per channel [256KiB to 1GiB]
         ///
@@ -187,11 +186,11 @@ settings! {
         backlog_bytes: Bytes = Bytes(8 << 20), "", "LIVETAPE_BACKLOG_BYTES";
         /// Accept this many messages per second from each socket
         ///
-        /// A socket that was silent may send twice as many at once.
+        /// After silence, twice as many at once.
         messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
         /// Force the exit if a graceful shutdown takes longer than this
         ///
-        /// Sockets that are still open are dropped up to half a second earlier.
+        /// Open sockets are dropped up to half a second earlier.
         shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }
 
@@ -205,31 +204,31 @@ settings! {
         level: Option<Level> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
         /// Write the log to this file instead of the terminal
         ///
-        /// A file that reaches 10MiB becomes FILE.1, and five old files are kept.
+        /// At 10MiB it becomes FILE.1; five old files are kept.
         file: Option<PathBuf> = None, "--log-file FILE", "LIVETAPE_LOG_FILE";
     }
 
     /// Connections to live rooms.
     live: Live {
-        /// Connect to this user's room if the command line names none
+        /// Connect to this user's room if none is given
         user: Option<String> = None, "", "LIVETAPE_USER";
         /// Connect to this server instead of TikTok
         ///
-        /// For example http://127.0.0.1:3100 for `livetape mock`.
+        /// E.g. http://127.0.0.1:3100 for `livetape mock`.
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
         /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";
         /// Choose the sign server's API: fetch or connect
         ///
-        /// `fetch` calls /webcast/fetch, `connect` calls /webcast/rooms/ID/connect.
+        /// They call /webcast/fetch and /webcast/rooms/ID/connect.
         sign_form: SignForm = SignForm::Fetch, "--sign-form FORM", "LIVETAPE_SIGN_FORM";
         /// Use this API key of the sign server
         ///
-        /// Prefer the environment variable: other users can see command lines.
+        /// Prefer the variable: other users see command lines.
         sign_key: Option<Secret> = None, "--sign-key KEY", "LIVETAPE_SIGN_KEY";
         /// Use this TikTok session cookie, for rooms that need a login
         ///
-        /// Prefer the environment variable: other users can see command lines.
+        /// Prefer the variable: other users see command lines.
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
         /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
@@ -239,7 +238,7 @@ settings! {
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// Send all upstream traffic through this proxy
         ///
-        /// For example http://127.0.0.1:8888 or socks5://127.0.0.1:1080.
+        /// E.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080.
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
         /// Contact only loopback addresses, as `livetape run` does by default
         offline: bool = false, "--offline", "LIVETAPE_OFFLINE";
@@ -249,39 +248,39 @@ settings! {
         stay: bool = false, "--stay", "LIVETAPE_STAY";
         /// Record the first room (or replay) to this file
         ///
-        /// It is synced to disk according to --sync.
+        /// --sync applies.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
     /// Replays of recordings.
     replay: Replay {
-        /// Play this recording if the command line names none [default: demo]
+        /// Play this recording if none is given [default: demo]
         recording: Option<String> = None, "", "LIVETAPE_RECORDING";
         /// Play at this speed: 0.1 to 1000, or max
         ///
         /// `max` plays as fast as the slowest subscriber reads.
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
-        /// Play N times in total, or repeat until stopped
+        /// Play N times in total, or until stopped
         ///
-        /// Without N, or with `endless`, it repeats until stopped. Applies only to the first recording played.
+        /// Without N, or with `endless`: until stopped. Only for the first recording.
         r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
-        /// Applies only to the first recording played.
+        /// Only for the first recording.
         start: Duration = Duration::ZERO, "--start OFFSET", "LIVETAPE_START";
         /// End at this offset
         ///
-        /// Applies only to the first recording played.
+        /// Only for the first recording.
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
         /// Spend CPU time on exact timing (Linux)
         ///
-        /// Frames are then hundredths of a millisecond late instead of tenths.
+        /// Frames are hundredths of a millisecond late instead of tenths.
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
         /// Close the sockets (1000) and exit at the end
         ///
-        /// Exits with 3 if a client did not read to the end, or the server ended its connection before. One line reports the number of clients that left by themselves.
+        /// Exits with 3 if a client did not read to the end, or was dropped before.
         exit_when_done: bool = false, "--exit-when-done", "LIVETAPE_EXIT_WHEN_DONE";
     }
 
@@ -293,7 +292,7 @@ settings! {
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
         /// Start a new file after this size or time
         ///
-        /// For example 100MB or 30m. The files are named show.000.bin, show.001.bin, …
+        /// E.g. 100MB or 30m. The files are show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// Sync to disk at this interval, after each record, or never
         ///
@@ -301,7 +300,7 @@ settings! {
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
         /// Stop and seal the recording at this size, e.g. 2GiB
         ///
-        /// With --rotate, this limits the total size of all files.
+        /// With --rotate: of all files together.
         max_size: Option<Bytes> = None, "--max-size SIZE", "LIVETAPE_MAX_SIZE";
     }
 
@@ -309,7 +308,7 @@ settings! {
     mock: Mock {
         /// Play this recording in every room
         ///
-        /// Use a file, the name of a recording, or `demo`. [default: the scenario's recording, or demo]
+        /// A file or a name. [default: the scenario's recording, or demo]
         play: Option<String> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
         /// Script users, rooms and failures with this TOML file
         scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
@@ -323,7 +322,7 @@ settings! {
         seed: Option<u64> = None, "--seed N", "LIVETAPE_MOCK_SEED";
         /// Also answer as an HTTP proxy on a port or ADDR:PORT
         ///
-        /// For clients whose hosts cannot be changed: set it as their proxy. The mock answers for the hosts of TikTok and of sign servers, and refuses all others.
+        /// For clients with fixed hosts. Answers for TikTok and sign servers, and refuses all other hosts.
         proxy_listen: Option<Listen> = None, "--proxy-listen ADDR", "LIVETAPE_MOCK_PROXY_LISTEN";
         /// Also answer with TLS on a port or ADDR:PORT
         ///
@@ -331,21 +330,21 @@ settings! {
         tls: Option<Listen> = None, "--tls ADDR", "LIVETAPE_MOCK_TLS";
         /// Let clients of the proxy reach HOST or HOST:PORT
         ///
-        /// Their requests pass unchanged and leave this machine. Without a port: 80 and 443. Repeat the flag for several hosts.
+        /// Requests pass unchanged and leave this machine. Without a port: 80 and 443. Repeat the flag for several hosts.
         pass: Vec<HostPort> = Vec::new(), "--pass HOST", "LIVETAPE_MOCK_PASS";
         /// Keep the CA of the proxy in this folder
         ///
-        /// The default is the folder ca in the user's folder for data. `livetape ca` shows how clients trust it.
+        /// The default is ca in the user's folder for data. `livetape ca` shows how clients trust it.
         ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_MOCK_CA_DIR";
     }
 
     /// Terminal client.
     watch: Watch {
-        /// Connect to this server if the command line names none
+        /// Connect to this server if none is given
         url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
-        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority. The default is ca.pem in the user's folder for configuration, if it exists.
+        /// For your own wss:// server: its certificate (e.g. from `openssl req -x509`) or its authority's. The default is ca.pem in the user's folder for configuration, if it exists.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }
