@@ -170,6 +170,11 @@ impl Child {
         self.send(signal);
     }
 
+    /// Leaves it this much more time to exit, after a signal.
+    pub(super) fn extend(&mut self, time: Duration) {
+        self.deadline = self.deadline.and_then(|at| at.checked_add(time));
+    }
+
     /// Kills the processes that it started and left behind, after its own end.
     pub(crate) fn kill_others(&self) {
         #[cfg(unix)]
@@ -371,10 +376,29 @@ mod tests {
         thread,
     };
 
+    use tokio::{io::AsyncReadExt as _, time::timeout};
+
     use super::*;
 
     /// Maximum number of times that a thread looks at how long all have waited: about ten seconds.
     const LOOKS_MAX: usize = 100_000;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_to_exit_can_be_extended() {
+        let command = ["sh", "-c", "trap '' TERM; echo; while :; do sleep 1000; done"].map(Into::into);
+        let grace = Duration::from_secs(5);
+        let start = Start { command: &command, env: &[], stdin: Stdio::null(), is_piped: true, grace };
+        let mut child = Child::start(start).unwrap();
+        let mut line = [0];
+        child.take_output().0.unwrap().read_exact(&mut line).await.unwrap();
+        let began = clock::now();
+        child.stop(Signal::Terminate);
+        assert!(timeout(Duration::from_secs(4), child.wait()).await.is_err());
+        child.extend(Duration::from_secs(10));
+        let status = child.wait().await.unwrap();
+        assert_eq!((exit_code(status), clock::now() - began), (137, Duration::from_secs(15)));
+        child.kill_others();
+    }
 
     #[test]
     fn threads_that_wait_for_a_processor_are_counted() {

@@ -348,7 +348,14 @@ impl<V: Venue> Trial<'_, V> {
         };
         let has_result = self.has_result();
         child.stop(Signal::Terminate);
-        Ok(Ended { status: waited(child.wait().await)?, itself: false, has_result, still })
+        let status = loop {
+            if let Ok(status) = timeout(METER_LOOK, child.wait()).await {
+                break waited(status)?;
+            }
+            let now = clock::now();
+            child.extend(self.note(meter.read(now, child.work())).waited);
+        };
+        Ok(Ended { status, itself: false, has_result, still })
     }
 
     /// Notes for how long the command waited for a processor.
