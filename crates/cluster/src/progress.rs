@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use livetape_feed::hub::{EVENT_BYTES_MAX, Encoding, Mark, Staged};
+use livetape_feed::hub::{EVENT_BYTES_MAX, Encoding, Mark, Unpublished};
 
 use crate::ownership::{Encoded, record::CONTENT_BYTES_MAX};
 
@@ -94,16 +94,16 @@ impl Progress {
     }
 }
 
-/// Encodes staged events for the log. Returns the last mark, if no event follows it.
-pub(crate) fn encode(before: Option<Mark>, staged: Vec<Staged>) -> (Vec<Encoded>, Option<Mark>) {
+/// Encodes unpublished events for the log. Returns the last mark, if no event follows it.
+pub(crate) fn encode(before: Option<Mark>, unpublished: Vec<Unpublished>) -> (Vec<Encoded>, Option<Mark>) {
     let (mut events, mut last) = (Vec::new(), before);
-    for staged in staged {
-        match staged {
-            Staged::Mark(mark) => {
+    for unpublished in unpublished {
+        match unpublished {
+            Unpublished::Mark(mark) => {
                 let passed = mark.passed.or(last.as_ref().and_then(|last| last.passed));
                 last = Some(Mark { passed, ..mark });
             }
-            Staged::Event { encoding: Encoding { json, json_of_final, audience }, injected, note } => {
+            Unpublished::Event { encoding: Encoding { json, json_of_final, audience }, injected, note } => {
                 let mark = last.take();
                 let change = if mark.is_none() && !injected {
                     Bytes::new()
@@ -129,17 +129,17 @@ pub(crate) fn decode(events: Vec<Encoded>) -> Vec<Encoding> {
 mod tests {
     use super::*;
 
-    fn event(injected: bool) -> Staged {
-        Staged::Event { encoding: Encoding::default(), injected, note: None }
+    fn event(injected: bool) -> Unpublished {
+        Unpublished::Event { encoding: Encoding::default(), injected, note: None }
     }
 
-    fn mark(text: &str, passed: Option<u64>) -> Staged {
-        Staged::Mark(Mark { text: text.into(), passed })
+    fn mark(text: &str, passed: Option<u64>) -> Unpublished {
+        Unpublished::Mark(Mark { text: text.into(), passed })
     }
 
     #[test]
     fn a_successor_counts_the_events_of_the_source() {
-        let staged = vec![
+        let unpublished = vec![
             mark("a", Some(0)),
             event(false),
             event(true),
@@ -151,7 +151,7 @@ mod tests {
             event(false),
             mark("d", None),
         ];
-        let (events, last) = encode(None, staged);
+        let (events, last) = encode(None, unpublished);
         let mut progress = Progress::default();
         let seen: Vec<_> = events
             .iter()
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn losses_that_readers_know_are_part_of_the_progress() {
         let mut progress = Progress::default();
-        let told = |node: &str, lost| Staged::Event {
+        let told = |node: &str, lost| Unpublished::Event {
             encoding: Encoding::default(),
             injected: true,
             note: Some(Told::new(node, lost).to_note()),

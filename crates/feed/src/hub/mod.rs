@@ -40,7 +40,7 @@ use relay::Relay;
 use ring::{ChannelState, Cursor, Ring};
 
 pub use filter::{Filter, Format, Gifts, OnGap, Since, Types};
-pub use relay::{EVENT_BYTES_MAX, Encoding, Mark, Staged, Unfit};
+pub use relay::{EVENT_BYTES_MAX, Encoding, Mark, Unfit, Unpublished};
 pub use subscriber::{Batches, Next, Progress, Subscriber};
 
 /// Maximum time for a process to read events of a shared channel that a client has already received from

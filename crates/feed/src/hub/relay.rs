@@ -57,14 +57,14 @@ struct Queue {
     marked: u64,
     /// Texts of those that are not stored yet, or not known to be.
     marks: VecDeque<Arc<str>>,
-    staged: VecDeque<Staged>,
+    unpublished: VecDeque<Unpublished>,
     events: u64,
     bytes: u64,
 }
 
 /// Something that waits to be published by its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Staged {
+pub enum Unpublished {
     Event {
         encoding: Encoding,
         /// Whether it was injected, so that the source does not count it.
@@ -132,7 +132,7 @@ impl Relay {
             return events.len();
         }
         let entries = encoder.encode(&state.stream, queue.head, events, window);
-        let staged = entries.len();
+        let unpublished = entries.len();
         for (entry, event) in entries.zip(events) {
             queue.push(&entry, event, &state.stream, None);
             if let Some(delivery) = delivery.as_deref_mut().filter(|_| event.injected) {
@@ -141,7 +141,7 @@ impl Relay {
         }
         drop(queue);
         self.changed.notify_waiters();
-        staged
+        unpublished
     }
 
     fn stage_note(&self, encoder: &mut Encoder, event: &Event, note: Arc<str>, state: &ChannelState) {
@@ -184,7 +184,7 @@ impl Queue {
         self.events += 1;
         self.bytes += encoding.len() as u64;
         let injected = event.injected || note.is_some();
-        self.staged.push_back(Staged::Event { encoding, injected, note });
+        self.unpublished.push_back(Unpublished::Event { encoding, injected, note });
     }
 
     fn has_capacity(&self, window: Window) -> bool {
@@ -225,7 +225,7 @@ impl Hub {
                 let text: Arc<str> = text().into();
                 queue.marked += 1;
                 queue.marks.push_back(Arc::clone(&text));
-                queue.staged.push_back(Staged::Mark(Mark { text, passed }));
+                queue.unpublished.push_back(Unpublished::Mark(Mark { text, passed }));
             }
         });
     }
@@ -248,30 +248,30 @@ impl Hub {
     }
 
     /// Waits until something can be published.
-    pub async fn staged(&self) {
+    pub async fn unpublished(&self) {
         let Some(relay) = &self.shared.relay else { return std::future::pending().await };
-        relay.until(|queue| !queue.staged.is_empty()).await;
+        relay.until(|queue| !queue.unpublished.is_empty()).await;
     }
 
     /// Whether something can be published.
     #[must_use]
-    pub fn has_staged(&self) -> bool {
-        self.shared.relay.as_ref().is_some_and(|relay| !relay.queue.lock().staged.is_empty())
+    pub fn has_unpublished(&self) -> bool {
+        self.shared.relay.as_ref().is_some_and(|relay| !relay.queue.lock().unpublished.is_empty())
     }
 
-    /// Takes the oldest staged items: at most this many events and bytes, but at least one event.
-    pub fn take_staged(&self, events_max: usize, bytes_max: usize) -> Vec<Staged> {
+    /// Takes the oldest unpublished items: at most this many events and bytes, but at least one event.
+    pub fn take_unpublished(&self, events_max: usize, bytes_max: usize) -> Vec<Unpublished> {
         let (mut taken, mut events, mut bytes) = (Vec::new(), 0, 0);
         self.change_relay(|queue| {
-            while let Some(next) = queue.staged.front() {
-                if let Staged::Event { encoding, .. } = next {
+            while let Some(next) = queue.unpublished.front() {
+                if let Unpublished::Event { encoding, .. } = next {
                     if events > 0 && (events == events_max || bytes + encoding.len() > bytes_max) {
                         break;
                     }
                     events += 1;
                     bytes += encoding.len();
                 }
-                taken.extend(queue.staged.pop_front());
+                taken.extend(queue.unpublished.pop_front());
             }
             queue.events -= events as u64;
             queue.bytes -= bytes as u64;
@@ -279,7 +279,7 @@ impl Hub {
         taken
     }
 
-    /// Waits until little enough is staged for more. Returns at once in a channel of one process, and if this
+    /// Waits until little enough is unpublished for more. Returns at once in a channel of one process, and if this
     /// process may not publish.
     pub async fn relay_capacity(&self) {
         if let Some(relay) = &self.shared.relay {
@@ -295,7 +295,7 @@ impl Hub {
         queue.is_open.then_some(queue.term)
     }
 
-    /// Waits until everything that is staged now was accepted, or `term` has ended. Returns whether it was
+    /// Waits until everything that is unpublished now was accepted, or `term` has ended. Returns whether it was
     /// accepted.
     pub fn relay_settled(&self, term: u64) -> impl Future<Output = bool> {
         let head = self.shared.relay.as_ref().map_or(0, |relay| relay.queue.lock().head);

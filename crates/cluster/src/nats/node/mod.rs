@@ -178,7 +178,7 @@ impl Node {
                 () = ended(&mut self.term) => self.term_ended(),
                 () = changed(&mut self.may_own) => self.reconsider(),
                 Some(message) = self.free.next() => self.freed(&message),
-                () = hub.staged(), if can_offer => {}
+                () = hub.unpublished(), if can_offer => {}
                 Some(message) = self.reports.next() => self.note(&message),
                 _ = self.reporting.tick() => self.report().await,
                 () = self.pauses.wait() => self.report().await,

@@ -108,8 +108,8 @@ impl Node {
         // The process may have been stopped since: then nothing is taken.
         self.tell(Input::Tick);
         if self.member.is_owner() && self.term.is_some() && self.member.has_room() {
-            let staged = self.hub.take_staged(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
-            let (events, mark) = progress::encode(self.mark.take(), staged);
+            let unpublished = self.hub.take_unpublished(TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX);
+            let (events, mark) = progress::encode(self.mark.take(), unpublished);
             self.mark = mark;
             if !events.is_empty() {
                 self.offer_events(events);
@@ -200,7 +200,7 @@ impl Node {
             return false;
         }
         let has_ended = self.term.as_ref().is_some_and(|term| term.has_ended);
-        if has_ended && !self.hub.has_staged() {
+        if has_ended && !self.hub.has_unpublished() {
             self.term = None;
             self.is_handing_over = self.member.is_owner();
             self.tell(Input::Stop);

@@ -12,12 +12,12 @@ fn shared(events_max: u64) -> Hub {
     Hub::relayed("s".to_owned(), "here".to_owned(), limits)
 }
 
-fn encodings(staged: Vec<Staged>) -> Vec<Encoding> {
-    let encoding = |staged| match staged {
-        Staged::Event { encoding, .. } => Some(encoding),
-        Staged::Mark(_) => None,
+fn encodings(unpublished: Vec<Unpublished>) -> Vec<Encoding> {
+    let encoding = |unpublished| match unpublished {
+        Unpublished::Event { encoding, .. } => Some(encoding),
+        Unpublished::Mark(_) => None,
     };
-    staged.into_iter().filter_map(encoding).collect()
+    unpublished.into_iter().filter_map(encoding).collect()
 }
 
 /// Publishes events in one process, and returns them as another receives them.
@@ -26,7 +26,7 @@ fn sent(events: &[Event]) -> Vec<Encoding> {
     hub.open_relay(0);
     hub.publish(events);
     assert_eq!((hub.head(), hub.backlog().len()), (0, 0), "nothing is accepted yet");
-    encodings(hub.take_staged(100, 1 << 20))
+    encodings(hub.take_unpublished(100, 1 << 20))
 }
 
 #[test]
@@ -55,11 +55,11 @@ fn a_process_that_may_not_publish_discards() {
     let hub = shared(100);
     hub.publish(&chats(2));
     hub.mark(|| "mark".to_owned(), Some(0));
-    assert!(!hub.has_staged());
+    assert!(!hub.has_unpublished());
     hub.open_relay(7);
     hub.publish(&chats(2));
     assert_eq!(hub.close_relay(), 2);
-    assert!(!hub.has_staged() && hub.head() == 0);
+    assert!(!hub.has_unpublished() && hub.head() == 0);
 }
 
 #[test]
@@ -141,13 +141,13 @@ async fn a_full_queue_makes_the_source_wait() {
     hub.open_relay(0);
     hub.publish(&chats(2));
     assert_eq!(hub.relay_capacity().now_or_never(), None);
-    let staged = encodings(hub.take_staged(1, 1 << 20));
-    assert_eq!(staged.len(), 1);
+    let unpublished = encodings(hub.take_unpublished(1, 1 << 20));
+    assert_eq!(unpublished.len(), 1);
     hub.relay_capacity().await;
     let term = hub.relay_term().unwrap();
     assert_eq!(hub.relay_settled(term).now_or_never(), None);
-    hub.accept(1, &staged).unwrap();
-    hub.accept(2, &encodings(hub.take_staged(9, 1 << 20))).unwrap();
+    hub.accept(1, &unpublished).unwrap();
+    hub.accept(2, &encodings(hub.take_unpublished(9, 1 << 20))).unwrap();
     assert!(hub.relay_settled(term).await);
 }
 
