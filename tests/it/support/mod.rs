@@ -6,7 +6,6 @@
 pub(crate) mod demo;
 mod log;
 pub(crate) mod process;
-mod reserved;
 pub(crate) mod room;
 #[cfg(target_os = "linux")]
 pub(crate) mod tunnel;
@@ -16,4 +15,3 @@ pub(crate) use livetape_samples::{
 };
 
 pub(crate) use log::{close, json, read_all};
-pub(crate) use reserved::Reserved;
