@@ -33,6 +33,7 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["replay", "demo", "--start", "9h"], 2, "9h is beyond the end of the recording"),
         (&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml"),
         (&["live"], 2, "no user name given"),
+        (&["live", "../etc", "--port", "0"], 2, "user name"),
         (&["watch", "99999"], 2, "99999 is not a port"),
         (&["watch", "9"], 1, "cannot connect to ws://127.0.0.1:9/: no server listens there"),
         (&["diff", "--events", "-", "x"], 2, "this command cannot read events from standard input"),
