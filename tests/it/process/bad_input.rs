@@ -34,6 +34,7 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml"),
         (&["live"], 2, "no user name given"),
         (&["live", "../etc", "--port", "0"], 2, "user name"),
+        (&["mock", "--port", "0", "--pass", "10.0.0.1"], 2, "`10.0.0.1` is not"),
         (&["watch", "99999"], 2, "99999 is not a port"),
         (&["watch", "9"], 1, "cannot connect to ws://127.0.0.1:9/: no server listens there"),
         (&["diff", "--events", "-", "x"], 2, "this command cannot read events from standard input"),
