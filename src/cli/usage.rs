@@ -126,6 +126,7 @@ mod tests {
             ("replay demo --speed -1", "invalid value '-1'"),
             ("replay demo --start -5s", "invalid value '-5s'"),
             ("run demo --clients -1 -- true", "invalid value '-1'"),
+            ("run demo --until-idle 0 -- true", "invalid value '0'"),
             ("trigger chat --repeat 2 --every -1s", "invalid value '-1s'"),
             ("trigger chat --every 1s", "--repeat"),
             ("import x.har --rate 0", "invalid value '0'"),

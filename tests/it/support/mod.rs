@@ -10,8 +10,6 @@ pub(crate) mod room;
 #[cfg(target_os = "linux")]
 pub(crate) mod tunnel;
 
-pub(crate) use livetape_samples::{
-    assert_expected, boundaries, captures, messages, recording, session_items,
-};
+pub(crate) use livetape_samples::{boundaries, captures, messages, recording, session_items};
 
 pub(crate) use log::{close, json, read_all};
