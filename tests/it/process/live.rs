@@ -83,6 +83,20 @@ async fn record_stops_at_the_requested_size() {
     assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn record_names_each_part() {
+    let mock = over_tcp("speed = \"max\"\nend = \"control\"\n").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (url, file) = (mock.url(), folder.path().join("show.bin"));
+    let args = ["record", "demo", "--upstream", &url, "-q", "-o", text(&file), "--rotate", "64KB"];
+    let output = output(livetape(&args)).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    let parts = Vec::from_iter(said.lines().filter_map(|line| Some(line.split_once("📼 ")?.1)));
+    assert!(parts[0].ends_with("show.000.bin") && parts[1].ends_with("show.001.bin"), "{parts:?}");
+    assert!(parts.iter().all(|part| run(&["verify", part]).status.success()), "{parts:?}");
+}
+
 /// A limit on the file size simulates a full disk: the written part stays, and losses are reported.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
