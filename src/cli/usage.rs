@@ -129,6 +129,8 @@ mod tests {
             ("run demo --until-idle 0 -- true", "invalid value '0'"),
             ("trigger chat --repeat 2 --every -1s", "invalid value '-1s'"),
             ("trigger chat --every 1s", "--repeat"),
+            ("trigger chat --repeat 0", "invalid value '0'"),
+            ("trigger gift --count 99999999999999999999", "invalid value"),
             ("import x.har --rate 0", "invalid value '0'"),
             ("import x.har --format pcap", "invalid value 'pcap'"),
             ("events demo --types gfit", "unknown type `gfit`; did you mean `gift`?"),
