@@ -41,6 +41,7 @@ fn each_kind_of_error_has_its_exit_code() {
         (&["scrub", "demo", "-o", "-"], 2, "- is not the name of a file\n💡 name a file; write ./- if its"),
         (&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address"),
         (&["record", "--cdp", "127.0.0.1:9"], 1, "no browser responded at 127.0.0.1:9"),
+        (&["trigger", "chat", "--url", "9"], 1, "cannot connect to http://127.0.0.1:9"),
         (&["trigger", "gfit"], 2, "did you mean `gift`?"),
         (&["trigger", "gift", "--gift", "Rsoe"], 2, "unknown gift `Rsoe`\n💡 did you mean `Rose`?"),
         (&["trigger", "raw", "--method", "M", "--payload", "no-such-file"], 2, "no-such-file"),
@@ -93,9 +94,13 @@ fn a_recording_without_a_readable_record_is_a_failure_everywhere() {
 fn a_port_in_use_is_reported_with_a_hint() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    for (own, tikfinity, hint) in [(&*port, "0", "--port"), ("0", &*port, "LIVETAPE_TIKFINITY_LISTEN")] {
-        let mut command = livetape(&["replay", "demo", "--port", own, "--tikfinity"]);
-        let output = command.env("LIVETAPE_TIKFINITY_LISTEN", tikfinity).output().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (args, tikfinity, hint) in [
+        (&["replay", "demo", "--port", &port][..], "0", "--port"),
+        (&["replay", "demo", "--port", "0", "--tikfinity"], &*port, "LIVETAPE_TIKFINITY_LISTEN"),
+        (&["mock", "--port", "0", "--ca-dir", text(folder.path()), "--tls", &port], "0", "with --tls ADDR"),
+    ] {
+        let output = livetape(args).env("LIVETAPE_TIKFINITY_LISTEN", tikfinity).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         let said = stderr(&output);
         assert!(said.contains(&port) && said.contains(hint), "{said}");

@@ -2,40 +2,31 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Stdio},
+    io::pipe,
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 
-use crate::support::process::{livetape, run, stderr, text};
+use crate::support::process::{Running, livetape, run, stderr, text};
 
-/// Every serving command; `run` has its own tests.
-const SERVING: [&[&str]; 4] = [
-    &["replay", "demo"],
-    &["live", "ann", "--upstream", "http://127.0.0.1:9", "--wait-clients", "1"],
-    &["serve"],
-    &["mock"],
+/// Every serving command, and a part of its line when it is ready; `run` has its own tests.
+const SERVING: [(&[&str], &str); 4] = [
+    (&["replay", "demo"], "Ctrl+C"),
+    (&["live", "ann", "--upstream", "http://127.0.0.1:9", "--wait-clients", "1"], "Waiting"),
+    (&["serve"], "Ctrl+C"),
+    (&["mock"], "Ctrl+C"),
 ];
-
-/// Starts a command on a free port, and waits for the line that says that it is ready.
-fn start(args: &[&str], more: &[&str]) -> Child {
-    let args = [args, more, &["--port", "0"]].concat();
-    let mut child = livetape(&args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let ready =
-        lines.map_while(Result::ok).find(|line| ["Ctrl+C", "Waiting"].iter().any(|it| line.contains(it)));
-    assert!(ready.is_some(), "{args:?}");
-    child
-}
 
 #[test]
 fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ready.json");
-    for args in SERVING {
+    for (args, last) in SERVING {
         fs::write(&file, "left by an earlier process").unwrap();
-        let mut child = start(args, &["--ready-file", text(&file), "--exit-with-stdin"]);
+        let (input, end) = pipe().unwrap();
+        let flags = ["--port", "0", "--ready-file", text(&file), "--exit-with-stdin"];
+        let server = Running::spawn(livetape(&[args, &flags].concat()).stdin(input), last);
         let ready: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         let http = ready["http"].as_str().unwrap();
         let port = http.strip_prefix("http://127.0.0.1:").unwrap();
@@ -43,9 +34,9 @@ fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
         assert_eq!(ready["ws"], format!("ws://127.0.0.1:{port}/"));
         let version = env!("CARGO_PKG_VERSION");
         let others = [&ready["pid"], &ready["version"], &ready["apiVersion"], &ready["mock"]];
-        assert_eq!(others, [&child.id().into(), &version.into(), &1.into(), &Value::Null]);
-        drop(child.stdin.take());
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+        assert_eq!(others, [&server.id().into(), &version.into(), &1.into(), &Value::Null]);
+        drop(end);
+        assert_eq!(server.wait().0.code(), Some(0), "{args:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }

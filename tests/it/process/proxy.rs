@@ -145,17 +145,6 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
     assert_eq!(stderr(&output), expected);
 }
 
-#[test]
-fn a_port_of_a_proxy_in_use_is_reported_with_its_flag() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let output = run(&["mock", "--port", "0", "--ca-dir", text(folder.path()), "--tls", &port]);
-    assert_eq!(output.status.code(), Some(1));
-    let hint = "💡 choose another address or port with --tls ADDR";
-    assert!(stderr(&output).contains(hint), "{}", stderr(&output));
-}
-
 /// The feed and the REST API are reached directly, TikTok through the proxy, and nothing else at all.
 #[test]
 fn a_command_reaches_the_mock_with_its_hosts_unchanged() {

@@ -4,15 +4,18 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-use crate::support::process::{Running, text};
+use crate::support::{
+    json,
+    process::{Running, text},
+};
 
 /// Reads a feed up to the end of the recording; returns all events.
 async fn read(server: &Running, path: &str) -> Vec<Value> {
     let (mut socket, _) = connect_async(format!("ws://{}/{path}", server.address)).await.unwrap();
     let mut events = Vec::<Value>::new();
     while events.last().is_none_or(|event| event["type"] != "disconnected") {
-        if let Message::Text(json) = socket.next().await.unwrap().unwrap() {
-            events.push(serde_json::from_str(&json).unwrap());
+        if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
+            events.push(json(&text));
         }
     }
     events

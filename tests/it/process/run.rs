@@ -6,9 +6,10 @@ use std::{
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
-use serde_json::Value;
-
-use crate::support::process::{livetape, program, run, stderr, stdout, text};
+use crate::support::{
+    json,
+    process::{livetape, program, run, stderr, stdout, text},
+};
 
 /// Prints the addresses that the command is given.
 const ADDRESSES: &str = "echo $LIVETAPE_URL $LIVETAPE_HTTP $LIVETAPE_MOCK_URL $SIGN_API_URL";
@@ -67,9 +68,7 @@ fn a_client_gets_the_show_and_the_terminal_is_its_own() {
     let flags = ["short", "--speed", "max", "--exit-when-done", "--seed", "7"];
     let output = run_with(&flags, &[&program(), "watch", "--json", "--gifts", "delta", "--raw"]);
     assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()));
-    let events = |output: &Output| -> Vec<Value> {
-        stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let events = |output: &Output| stdout(output).lines().map(json).collect::<Vec<_>>();
     let mut expected = events(&run(&["events", "short", "--gifts", "delta", "--raw"]));
     for event in &mut expected {
         event["stream"] = "0000000000000007".into();
@@ -90,27 +89,34 @@ fn a_mock_runs_beside_the_server() {
 }
 
 #[test]
-fn a_command_that_never_connects_fails_with_a_count() {
-    let output = run_with(&["demo", "--connect-time", "200ms"], &["sleep", "600"]);
-    assert_eq!(code(&output), Some(1));
-    let said = stderr(&output);
-    assert!(said.contains("❌ the clients did not connect within 200ms: 0 of 1 clients"), "{said}");
-    assert!(said.contains("💡 connect to LIVETAPE_URL"), "{said}");
-    let args = [&program(), "watch", "--observe"];
-    let output = run_with(&["demo", "--connect-time", "5s", "--mock", "demo", "--clients", "2"], &args);
-    let said = stderr(&output);
-    assert!(said.contains("0 of 2 clients, 1 observer, 0 entries in the log of the mock"), "{said}");
+fn a_command_that_does_not_connect_fails_with_a_count() {
+    let offline = "demo --mock fixtures/scenarios/offline.toml --clients 2";
+    let live =
+        "$0 live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL > /dev/null 2>&1; exit 5";
+    let neither = "`sh` exited with 0 and used neither the mock nor the feed\n💡 ";
+    for (flags, script, expected, message, hint) in [
+        ("demo --connect-time 200ms", "exec sleep 600", 1, "within 200ms: 0 of 1 clients", "LIVETAPE_URL"),
+        (
+            "demo --connect-time 5s --mock demo --clients 2",
+            "exec $0 watch --observe",
+            1,
+            "0 of 2 clients, 1 observer, 0 entries in the log of the mock",
+            "",
+        ),
+        ("demo", "true", 1, "before its clients connected: 0 of 1 clients", ""),
+        (offline, live, 5, "`sh` exited with 5 before its clients connected: ", ""),
+        ("short --mock=demo", "true", 1, neither, "LIVETAPE_MOCK_URL"),
+        ("short --mock-proxy", "true", 1, neither, "HTTPS_PROXY"),
+    ] {
+        let output = run_with(&Vec::from_iter(flags.split(' ')), &["sh", "-c", script, &program()]);
+        let said = stderr(&output);
+        assert_eq!(code(&output), Some(expected), "{flags}: {said}");
+        assert!(said.contains(message) && said.contains(hint), "{flags}: {said}");
+    }
 }
 
 #[test]
-fn a_command_that_uses_neither_mock_nor_feed_fails() {
-    for (flag, hint) in [("--mock=demo", "LIVETAPE_MOCK_URL"), ("--mock-proxy", "HTTPS_PROXY")] {
-        let output = run_with(&["short", flag], &["true"]);
-        let said = stderr(&output);
-        assert_eq!(code(&output), Some(1), "{said}");
-        let message = "`true` exited with 0 and used neither the mock nor the feed\n💡 ";
-        assert!(said.contains(message) && said.contains(hint), "{said}");
-    }
+fn a_command_that_uses_the_mock_or_the_feed_need_not_use_both() {
     let live = "live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL";
     for (mock, script) in [
         ("fixtures/scenarios/offline.toml", format!("{} {live}", program())),
@@ -135,22 +141,6 @@ fn the_end_of_the_recording_is_reported_if_sockets_stay_open() {
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     let expected = "🏁 The recording has ended; sockets stay open, `--exit-when-done` closes them\n";
     assert_eq!(stderr(&output), expected);
-}
-
-#[test]
-fn a_command_that_exits_before_it_connects_fails() {
-    let output = run_with(&["demo"], &["true"]);
-    let said = stderr(&output);
-    assert_eq!(code(&output), Some(1), "{said}");
-    assert!(said.contains("before its clients connected: 0 of 1 clients"), "{said}");
-    // It used the mock, but not the feed.
-    let live = "live demo --port 0 --max-attempts 1 --upstream $LIVETAPE_MOCK_URL";
-    let script = format!("{} {live} > /dev/null 2>&1; exit 5", program());
-    let flags = ["demo", "--mock", "fixtures/scenarios/offline.toml", "--clients", "2"];
-    let output = run_with(&flags, &["sh", "-c", &script]);
-    let said = stderr(&output);
-    assert_eq!(code(&output), Some(5), "{said}");
-    assert!(said.contains("`sh` exited with 5 before its clients connected: "), "{said}");
 }
 
 /// As a bot that throws at its start: advice on addresses would hide its error.

@@ -33,12 +33,8 @@ async fn rest_runs_a_scenario_and_shows_its_requests_and_faults() {
     let file = folder.path().join("ann.bin");
     let args = ["serve", "--quiet", "--record", text(&file)];
     let server = start(&args, &[("LIVETAPE_UPSTREAM", &tiktok.url())], "Press Ctrl+C");
-    let (_, listed) = ask(&server, "GET", "/mock/scenarios", "").await;
-    let files = std::fs::read_dir("fixtures/scenarios").unwrap().count() - 1;
-    let listed = listed["scenarios"].as_array().unwrap();
-    assert_eq!(listed.len(), files);
-    let is_named = |it: &&Value| it["name"] == "rate-limited-forever";
-    assert!(listed.iter().find(is_named).unwrap()["description"].as_str().unwrap().contains("429"));
+    let listed = ask(&server, "GET", "/mock/scenarios", "").await.1;
+    assert!(listed["scenarios"].as_array().unwrap().iter().any(|it| it["name"] == "rate-limited-forever"));
     assert_eq!(ask(&server, "POST", "/mock", r#"{"scenario":"../README"}"#).await.0, 404);
     assert_eq!(ask(&server, "GET", "/mock", "").await.1["running"], Value::Null);
 
