@@ -119,4 +119,25 @@ mod tests {
         let (message, _) = failed("livetape synth -o x --minutes 0");
         assert!(message.ends_with(": 0 is not between 1 and 44640"), "{message}");
     }
+
+    #[test]
+    fn values_of_flags_are_checked() {
+        for (line, expected) in [
+            ("replay demo --speed -1", "invalid value '-1'"),
+            ("replay demo --start -5s", "invalid value '-5s'"),
+            ("run demo --clients -1 -- true", "invalid value '-1'"),
+            ("run demo --until-idle 0 -- true", "invalid value '0'"),
+            ("trigger chat --repeat 2 --every -1s", "invalid value '-1s'"),
+            ("trigger chat --every 1s", "--repeat"),
+            ("trigger chat --repeat 0", "invalid value '0'"),
+            ("trigger gift --count 99999999999999999999", "invalid value"),
+            ("import x.har --rate 0", "invalid value '0'"),
+            ("import x.har --format pcap", "invalid value 'pcap'"),
+            ("events demo --types gfit", "unknown type `gfit`; did you mean `gift`?"),
+            ("replay ", "a value is required"),
+        ] {
+            let (message, _) = failed(&format!("livetape {line}"));
+            assert!(message.contains(expected), "{line}: {message}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Links and paths in documents and comments must exist.
+//! Links and paths in documents and comments must exist, and tables must be those of the code.
 
 use std::{
     collections::BTreeSet,
@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+
+use livetape_cases::table::{Case, FEED, Group, Suite};
 
 /// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
@@ -195,4 +197,30 @@ fn every_table_row_has_as_many_cells_as_the_head() {
             }
         }
     }
+}
+
+/// The tables of `docs/cases.md`; `LIVETAPE_DOCS=update` writes them.
+#[test]
+fn the_document_has_the_cases() {
+    const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
+    let row = |case: &Case| format!("| `{}` | {} | {} |\n", case.name, case.what, case.right);
+    let on_demand = Suite::Feed.cases().filter(|case| case.group == Group::Replay);
+    let tables = [
+        FEED.iter().map(row).collect::<String>(),
+        on_demand.map(row).collect(),
+        Suite::Room.cases().map(row).collect(),
+    ];
+    let path = root().join("docs/cases.md");
+    let document = fs::read_to_string(&path).unwrap();
+    let mut parts = document.split(HEAD);
+    let mut expected = parts.next().unwrap().to_owned();
+    for (part, table) in parts.zip(tables) {
+        let (_, rest) = part.split_once("\n\n").unwrap();
+        expected += &[HEAD, &table, "\n", rest].concat();
+    }
+    if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
+        fs::write(&path, &expected).unwrap();
+    }
+    assert_eq!(document.matches(HEAD).count(), 3);
+    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it the_document_has");
 }

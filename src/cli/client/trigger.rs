@@ -267,7 +267,8 @@ mod tests {
             assert_eq!(of(server, 0).unwrap(), "http://127.0.0.1:3000/inject", "{server}");
         }
         assert_eq!(of("wss://tape.example", 2).unwrap(), "https://tape.example/inject?wait_clients=2");
-        for server in ["ftp://127.0.0.1", "http://", "", "a b"] {
+        let ports = ["0", "99999", "ws://99999/", "127.0.0.1:99999"];
+        for server in ["ftp://127.0.0.1", "http://", "", "a b"].into_iter().chain(ports) {
             assert!(of(server, 0).is_err(), "{server}");
         }
     }

@@ -13,19 +13,13 @@ use crate::support::{
     process::livetape,
 };
 
-/// Size of the HAR. To measure another size, run
-/// `LIVETAPE_HAR_MB=200 cargo test --test it process::import_memory -- --nocapture`.
+/// Size of the HAR.
 const HAR_BYTES: u64 = 36 << 20;
 /// Maximum memory, without the pages of the program's own file: how many of them are resident depends on the build.
 const MEMORY_BYTES_MAX: u64 = 8 << 20;
 
-fn har_bytes() -> u64 {
-    let megabytes = std::env::var("LIVETAPE_HAR_MB").ok().map(|text| text.parse::<u64>().unwrap());
-    megabytes.map_or(HAR_BYTES, |megabytes| megabytes * 1_000_000)
-}
-
-/// Writes a HAR of Chrome with about this many bytes, repeating the frames of the session.
-fn write_har(file: File, bytes: u64) {
+/// Writes a HAR of Chrome, repeating the frames of the session.
+fn write_har(file: File) {
     let mut out = BufWriter::new(file);
     let frames: Vec<String> = frames().iter().map(|(_, _, bytes)| STANDARD.encode(bytes)).collect();
     let mut time = START_MS as f64 / 1e3;
@@ -36,7 +30,7 @@ fn write_har(file: File, bytes: u64) {
     )
     .unwrap();
     for (at, data) in frames.iter().cycle().enumerate() {
-        if written > bytes {
+        if written > HAR_BYTES {
             break;
         }
         let comma = if at == 0 { "" } else { "," };
@@ -52,8 +46,7 @@ fn write_har(file: File, bytes: u64) {
 fn a_large_har_is_imported_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let (har, out) = (folder.path().join("large.har"), folder.path().join("large.bin"));
-    let bytes = har_bytes();
-    write_har(File::create(&har).unwrap(), bytes);
+    write_har(File::create(&har).unwrap());
     let mut command = livetape(&["import", har.to_str().unwrap(), "-o", out.to_str().unwrap()]);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
@@ -66,7 +59,7 @@ fn a_large_har_is_imported_in_little_memory() {
         std::thread::yield_now();
     }
     assert!(child.wait().unwrap().success() && looks > 100 && peak > 0);
-    assert!(out.metadata().unwrap().len() > bytes / 2);
-    println!("{bytes} bytes of HAR, {peak} bytes of memory");
+    assert!(out.metadata().unwrap().len() > HAR_BYTES / 2);
+    println!("{HAR_BYTES} bytes of HAR, {peak} bytes of memory");
     assert!(peak <= MEMORY_BYTES_MAX, "{peak} bytes of memory");
 }

@@ -2,41 +2,31 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    process::{Child, Command, Stdio},
+    io::pipe,
+    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 
-use crate::support::process::{livetape, run, stderr, text};
+use crate::support::process::{Running, livetape, run, stderr, text};
 
-/// Every serving command; `run` has its own tests.
-const SERVING: [&[&str]; 4] = [
-    &["replay", "demo"],
-    &["live", "ann", "--upstream", "http://127.0.0.1:9", "--wait-clients", "1"],
-    &["serve"],
-    &["mock"],
+/// Every serving command, and a part of its line when it is ready; `run` has its own tests.
+const SERVING: [(&[&str], &str); 4] = [
+    (&["replay", "demo"], "Ctrl+C"),
+    (&["live", "ann", "--upstream", "http://127.0.0.1:9", "--wait-clients", "1"], "Waiting"),
+    (&["serve"], "Ctrl+C"),
+    (&["mock"], "Ctrl+C"),
 ];
-
-/// Starts a command on a free port, and waits for the line that says that it is ready.
-fn start(args: &[&str], more: &[&str]) -> Child {
-    let args = [args, more, &["--port", "0"]].concat();
-    let mut child = livetape(&args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let ready =
-        lines.map_while(Result::ok).find(|line| ["Ctrl+C", "Waiting"].iter().any(|it| line.contains(it)));
-    assert!(ready.is_some(), "{args:?}");
-    child
-}
 
 #[test]
 fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ready.json");
-    for args in SERVING {
+    for (args, last) in SERVING {
         fs::write(&file, "left by an earlier process").unwrap();
-        let mut child = start(args, &["--ready-file", text(&file), "--exit-with-stdin"]);
+        let (input, end) = pipe().unwrap();
+        let flags = ["--port", "0", "--ready-file", text(&file), "--exit-with-stdin"];
+        let server = Running::spawn(livetape(&[args, &flags].concat()).stdin(input), last);
         let ready: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         let http = ready["http"].as_str().unwrap();
         let port = http.strip_prefix("http://127.0.0.1:").unwrap();
@@ -44,25 +34,20 @@ fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
         assert_eq!(ready["ws"], format!("ws://127.0.0.1:{port}/"));
         let version = env!("CARGO_PKG_VERSION");
         let others = [&ready["pid"], &ready["version"], &ready["apiVersion"], &ready["mock"]];
-        assert_eq!(others, [&child.id().into(), &version.into(), &1.into(), &Value::Null]);
-        drop(child.stdin.take());
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+        assert_eq!(others, [&server.id().into(), &version.into(), &1.into(), &Value::Null]);
+        drop(end);
+        assert_eq!(server.wait().0.code(), Some(0), "{args:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }
 
-#[test]
-fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
+#[tokio::test]
+async fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ready.json");
     let args = ["replay", "demo", "--wait-clients", "1", "--quiet", "--port", "0", "--exit-with-stdin"];
-    let mut child = livetape(&args)
-        .arg("--ready-file")
-        .arg(&file)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = livetape(&[&args[..], &["--ready-file", text(&file)]].concat());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let ready = loop {
         match fs::read(&file) {
             Ok(ready) => break ready,
@@ -70,13 +55,8 @@ fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
         }
     };
     let ready: Value = serde_json::from_slice(&ready).unwrap();
-    let address = ready["http"].as_str().unwrap().strip_prefix("http://").unwrap();
-    let mut socket = TcpStream::connect(address).unwrap();
-    let head = format!("POST /replay/play HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n");
-    socket.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let url = format!("{}/replay/play", ready["http"].as_str().unwrap());
+    assert_eq!(reqwest::Client::new().post(url).send().await.unwrap().status(), 200);
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -91,48 +71,27 @@ fn the_ready_file_of_run_names_the_mock() {
     assert!(ready["mock"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{ready}");
 }
 
-#[test]
-fn without_the_flag_the_end_of_input_is_ignored() {
-    let mut child = start(&["serve"], &[]);
-    drop(child.stdin.take());
-    assert!(child.try_wait().unwrap().is_none());
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-}
-
-#[test]
-fn a_ready_file_that_cannot_be_written_is_reported() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("missing/ready.json");
-    for (file, message) in [
-        (text(folder.path()), "is a directory\n💡 use another path for --ready-file"),
-        (text(&missing), "create the directory first"),
-    ] {
-        for args in SERVING {
-            let output = run(&[args, &["--port", "0", "--ready-file", file]].concat());
-            assert!(output.status.code() != Some(0) && stderr(&output).contains(message), "{output:?}");
-        }
-    }
-}
-
 #[cfg(unix)]
 #[test]
-fn a_ready_file_replaces_only_a_regular_file() {
+fn a_ready_file_that_cannot_be_written_is_reported() {
     use std::os::unix::fs::{FileTypeExt as _, symlink};
 
     let folder = tempfile::tempdir().unwrap();
-    let (fifo, link, target) =
-        (folder.path().join("fifo"), folder.path().join("link"), folder.path().join("target"));
+    let [missing, fifo, link, target] =
+        ["missing/ready.json", "fifo", "link", "target"].map(|name| folder.path().join(name));
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     fs::write(&target, "other data").unwrap();
     symlink(&target, &link).unwrap();
-    for file in [&fifo, &link] {
-        let run_args = ["run", "demo", "--clients", "0", "--ready-file", text(file), "--", "true"];
-        let serve_args = ["serve", "--port", "0", "--exit-with-stdin", "--ready-file", text(file)];
-        for args in [&run_args[..], &serve_args] {
+    for (file, message) in [
+        (text(folder.path()), "is a directory\n💡 use another path for --ready-file"),
+        (text(&missing), "create the directory first"),
+        (text(&fifo), "is not a regular file"),
+        (text(&link), "is not a regular file"),
+    ] {
+        let run_args = ["run", "demo", "--clients", "0", "--ready-file", file, "--", "true"];
+        for args in [&run_args[..], &["serve", "--port", "0", "--ready-file", file]] {
             let output = run(args);
-            assert_eq!(output.status.code(), Some(1), "{args:?}");
-            assert!(stderr(&output).contains("is not a regular file"), "{}", stderr(&output));
+            assert!(output.status.code() != Some(0) && stderr(&output).contains(message), "{output:?}");
         }
     }
     assert!(fifo.symlink_metadata().unwrap().file_type().is_fifo());

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     path::Path,
     process::Stdio,
@@ -73,73 +73,48 @@ fn proxied(env: &HashMap<String, String>) -> ClientBuilder {
         .proxy(Proxy::http(proxy("http_proxy")).unwrap().no_proxy(direct))
 }
 
-/// A mock with a proxy and a TLS server, and the address of each.
-struct Proxied {
-    mock: Running,
-    proxy: String,
-    tls: String,
-    ca: String,
-}
-
-impl Proxied {
-    fn start(folder: &Path, flags: &[&str]) -> Self {
-        let ready = folder.join("ready.json");
-        let (ca, ready_text) = (folder.join("ca"), text(&ready));
-        let args =
-            ["mock", "--proxy-listen", "0", "--tls", "0", "--ca-dir", text(&ca), "--ready-file", ready_text];
-        let mock = Running::start(&[&args, flags].concat());
-        let ready: Value = serde_json::from_slice(&fs::read(ready).unwrap()).unwrap();
-        let field = |name: &str| ready[name].as_str().unwrap().to_owned();
-        Self { mock, proxy: field("proxy"), tls: field("tls"), ca: field("ca") }
-    }
-
-    /// A client that uses the proxy.
-    fn client(&self) -> ClientBuilder {
-        trusting(&self.ca).proxy(Proxy::all(&self.proxy).unwrap())
-    }
-}
-
 #[test]
 fn a_client_reaches_the_mock_through_the_proxy_and_over_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let proxied = Proxied::start(folder.path(), &[]);
-    let greeting = proxied.mock.greeting.join("\n");
+    let (ready, ca) = (folder.path().join("ready.json"), folder.path().join("ca"));
+    let front = ["mock", "--proxy-listen", "0", "--tls", "0", "--ca-dir", text(&ca)];
+    let passed = ["--pass", "one.invalid", "--pass", "two.invalid", "--ready-file", text(&ready)];
+    let mock = Running::start(&[&front[..], &passed].concat());
+    let ready: Value = serde_json::from_slice(&fs::read(ready).unwrap()).unwrap();
+    let [proxy, tls, ca] = ["proxy", "tls", "ca"].map(|name| ready[name].as_str().unwrap());
+    let greeting = mock.greeting.join("\n");
     for line in [
-        format!("🔀 Proxy for tiktok.com and eulerstream.com on {}", proxied.proxy),
-        format!("    HTTPS_PROXY={} SSL_CERT_FILE={} COMMAND", proxied.proxy, proxied.ca),
-        format!("🔒 TLS for tiktok.com and eulerstream.com on {}", proxied.tls),
-        format!("🔑 Clients must trust {}; run `livetape ca --ca-dir ", proxied.ca),
+        format!("🔀 Proxy for tiktok.com and eulerstream.com on {proxy}"),
+        format!("    HTTPS_PROXY={proxy} SSL_CERT_FILE={ca} COMMAND"),
+        format!("🔒 TLS for tiktok.com and eulerstream.com on {tls}"),
+        format!("🔑 Clients must trust {ca}; run `livetape ca --ca-dir "),
     ] {
         assert!(greeting.contains(&line), "{greeting}");
     }
-    let (page, tls) = ("https://www.tiktok.com/@ann/live", proxied.tls.parse::<SocketAddr>().unwrap());
-    let redirected = trusting(&proxied.ca).resolve("www.tiktok.com", tls);
+    let behind = |client: ClientBuilder| client.proxy(Proxy::all(proxy).unwrap());
+    let (page, tls) = ("https://www.tiktok.com/@ann/live", tls.parse::<SocketAddr>().unwrap());
+    let redirected = trusting(ca).resolve("www.tiktok.com", tls);
     let redirected_page = format!("https://www.tiktok.com:{}/@ann/live", tls.port());
-    for (client, url) in [
-        (proxied.client(), page),
-        (redirected, &redirected_page),
-        (proxied.client(), "http://www.tiktok.com/@ann/live"),
-    ] {
+    for (client, url) in [(behind(trusting(ca)), page), (redirected, &*redirected_page)] {
         let answer = get(client, url).unwrap();
         assert!(answer.contains("\"uniqueId\":\"ann\""), "{url}: {answer}");
     }
-    let refused = tunnel(&proxied.proxy, "example.com:443");
-    assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
-    for _ in 0..5 {
-        let error = get(trusting_nobody().proxy(Proxy::all(&proxied.proxy).unwrap()), page).unwrap_err();
-        assert!(error.contains("UnknownIssuer"), "{error}");
+    for host in ["one.invalid", "two.invalid"] {
+        let body = get(behind(trusting(ca)), &format!("http://{host}/")).unwrap();
+        assert!(body.starts_with(&format!("cannot connect to {host}: ")), "{body}");
     }
-    proxied.mock.signal("INT");
-    let (status, log) = proxied.mock.wait_for_log();
+    let refused = tunnel(proxy, "example.com:443");
+    assert!(refused.starts_with("HTTP/1.1 502 "), "{refused}");
+    let error = get(behind(trusting_nobody()), page).unwrap_err();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+    mock.signal("INT");
+    let (status, log) = mock.wait_for_log();
     assert_eq!(status.code(), Some(0));
     let refused = "❌ refused example.com: livetape answers only for tiktok.com and eulerstream.com; to let requests to it leave \
                    this machine, add --pass example.com";
-    assert_eq!(log.matches(refused).count(), 1, "{log}");
-    // The first, second and fourth time.
     let rejected = "❌ www.tiktok.com: the client rejected the certificate (UnknownCA); `livetape ca`, with the same \
                     --ca-dir, shows how to trust it";
-    assert_eq!(log.matches(rejected).count(), 3, "{log}");
-    assert_eq!(log.lines().count(), 4, "{log}");
+    assert!(log.contains(refused) && log.contains(rejected), "{log}");
 }
 
 #[test]
@@ -163,54 +138,11 @@ fn ca_prints_the_certificate_and_how_to_trust_it() {
     // A mock uses the same one.
     let output = livetape(&["ca"]).env("LIVETAPE_MOCK_CA_DIR", &ca).output().unwrap();
     assert_eq!(stdout(&output), fs::read_to_string(&pem).unwrap());
-}
-
-#[test]
-fn without_a_home_folder_the_ca_needs_a_folder() {
     let output = livetape(&["ca"]).env_remove("HOME").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let expected =
         "❌ no folder for the CA: this user has no home folder\n💡 choose a folder with --ca-dir DIR\n";
     assert_eq!(stderr(&output), expected);
-}
-
-#[test]
-fn invalid_hosts_and_addresses_are_usage_errors() {
-    for (flag, value) in
-        [("--pass", "10.0.0.1"), ("--pass", "a b"), ("--proxy-listen", "x"), ("--tls", "1.2.3.4")]
-    {
-        let output = run(&["mock", "--port", "0", flag, value]);
-        assert_eq!(output.status.code(), Some(2), "{flag} {value}");
-        assert!(stderr(&output).contains(&format!("`{value}` is not")), "{}", stderr(&output));
-    }
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let output = run(&["mock", "--port", "0", "--ca-dir", text(folder.path()), "--tls", &port]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("💡 choose another address or port with --tls ADDR"),
-        "{}",
-        stderr(&output)
-    );
-}
-
-#[test]
-fn pass_can_be_repeated() {
-    let host = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = host.local_addr().unwrap().port();
-    let folder = tempfile::tempdir().unwrap();
-    let pass = format!("localhost:{port}");
-    let proxied = Proxied::start(folder.path(), &["--pass", &pass, "--pass", "other.invalid"]);
-    let answer = std::thread::spawn(move || {
-        let (mut stream, _) = host.accept().unwrap();
-        stream.read_exact(&mut [0; 16]).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi").unwrap();
-    });
-    assert_eq!(get(proxied.client(), &format!("http://{pass}/")), Ok("hi".to_owned()));
-    answer.join().unwrap();
-    let body = get(proxied.client(), "http://other.invalid/").unwrap();
-    assert!(body.starts_with("cannot connect to other.invalid: "), "{body}");
 }
 
 /// The feed and the REST API are reached directly, TikTok through the proxy, and nothing else at all.

@@ -9,7 +9,6 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use livetape_cases::table::Suite;
 use serde_json::Value;
 use tempfile::tempdir;
 use tokio_tungstenite::connect_async;
@@ -231,14 +230,4 @@ fn a_recording_has_one_room() {
     let output = run(&["test", both, "--suite", "room", "--", "true"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("has 2 rooms, and --suite room plays only one"), "{}", stderr(&output));
-}
-
-#[test]
-fn the_list_is_the_table() {
-    let list = run(&["test", "--list", "--json", "--suite", "room"]);
-    let list: Value = serde_json::from_str(&stdout(&list)).unwrap();
-    let listed = Vec::from_iter(list.as_array().unwrap().iter().map(|case| (&case["name"], &case["suite"])));
-    let cases = Suite::Room.cases().map(|case| case.name);
-    assert!(listed.iter().all(|(_, suite)| **suite == "room"));
-    assert_eq!(Vec::from_iter(listed.iter().map(|(name, _)| name.as_str().unwrap())), Vec::from_iter(cases));
 }

@@ -4,23 +4,11 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::Path,
-    process::Stdio,
-    sync::Arc,
+    process::{Command, Stdio},
 };
 
-use futures_util::StreamExt as _;
 use livetape::settings::is_token;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed};
-use serde_json::Value;
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
-use tokio_tungstenite::{
-    Connector, connect_async_tls_with_config,
-    tungstenite::{Error, client::IntoClientRequest as _, handshake::client::Request},
-};
 
 use crate::support::process::{Running, livetape, run, stderr, stdout, text};
 
@@ -38,60 +26,39 @@ fn files(folder: &Path) -> [String; 3] {
     names.map(|path| text(&path).to_owned())
 }
 
-fn trust(certificate: &str) -> Connector {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Connector::Rustls(Arc::new(config))
+/// Returns a command that prints the first event of a server behind TLS.
+fn watch(server: &Running, more: &[&str]) -> Command {
+    let url = format!("wss://{}/?since=0", server.address);
+    livetape(&[&["watch", &url, "--json", "--types", "connection_created"], more].concat())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_feed_behind_tls_and_a_token() {
-    let folder = tempfile::tempdir().unwrap();
-    let [cert, key, tokens] = files(folder.path());
-    let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key, "--token-file", &tokens];
-    let server = tokio::task::block_in_place(|| Running::start(&args));
-    let url = format!("wss://{}/?since=0", server.address);
-    assert!(server.greeting.iter().any(|line| line.contains("https://")), "{:?}", server.greeting);
-    let connect = async |request: Request| {
-        connect_async_tls_with_config(request, None, false, Some(trust(&cert))).await
-    };
-
-    let refused = connect(url.as_str().into_client_request().unwrap()).await.unwrap_err();
-    let Error::Http(answer) = refused else { panic!("{refused}") };
-    assert_eq!(answer.status(), 401);
-    let said: Value = serde_json::from_slice(answer.body().as_deref().unwrap_or_default()).unwrap();
-    assert_eq!(said["error"]["code"], "unauthorized");
-
-    let token = fs::read_to_string(&tokens).unwrap().lines().nth(1).unwrap().to_owned();
-    let mut request = url.as_str().into_client_request().unwrap();
-    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-    let (mut socket, _) = connect(request).await.unwrap();
-    assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("connection_created"));
-
-    let watch = |more: &[&str]| {
-        livetape(&[&["watch", &url, "--json", "--types", "connection_created"], more].concat())
-    };
-    let distrusted = tokio::task::block_in_place(|| watch(&["--token-file", &tokens]).output().unwrap());
-    assert_eq!(distrusted.status.code(), Some(1));
-    assert!(stderr(&distrusted).contains("ertificate"), "{}", stderr(&distrusted));
-    let nobody = tokio::task::block_in_place(|| watch(&["--ca", &cert]).output().unwrap());
-    assert!(stderr(&nobody).contains("bearer token"), "{}", stderr(&nobody));
-    let no_ca = tokio::task::block_in_place(|| watch(&["--ca", &key]).output().unwrap());
-    assert_eq!(no_ca.status.code(), Some(2));
-    assert!(stderr(&no_ca).contains("--ca"), "{}", stderr(&no_ca));
-
-    let mut watching =
-        watch(&["--ca", &cert, "--token-file", &tokens]).stdout(Stdio::piped()).spawn().unwrap();
+/// Asserts that `watch` prints the first event.
+fn assert_shown(mut watch: Command) {
+    let mut watching = watch.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(watching.stdout.take().unwrap()).read_line(&mut line).unwrap();
     watching.kill().unwrap();
     watching.wait().unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["type"], "connection_created");
+    assert!(line.contains("connection_created"), "{line}");
+}
+
+#[test]
+fn a_feed_behind_tls_and_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key, tokens] = files(folder.path());
+    let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key, "--token-file", &tokens];
+    let server = Running::start(&args);
+    assert!(server.greeting.iter().any(|line| line.contains("https://")), "{:?}", server.greeting);
+    for (flag, file, code, said) in [
+        ("--token-file", &tokens, 1, "ertificate"),
+        ("--ca", &cert, 1, "bearer token"),
+        ("--ca", &key, 2, "--ca"),
+    ] {
+        let output = watch(&server, &[flag, file]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{flag} {file}");
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+    assert_shown(watch(&server, &["--ca", &cert, "--token-file", &tokens]));
 }
 
 #[test]
@@ -107,13 +74,12 @@ fn beyond_loopback_only_with_a_token_or_on_purpose() {
         let server = Running::start(&[&beyond[..], more].concat());
         assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
     }
-    fs::write(&tokens, "# nothing\n").unwrap();
-    let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());
-    assert_eq!(output.status.code(), Some(2));
-    fs::write(&tokens, "short\n").unwrap();
-    let output = run(&["serve", "--port", "0", "--token-file", &tokens]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: not a token"));
+    for (content, said) in [("# nothing\n", "no token in "), ("short\n", ":1: not a token\n")] {
+        fs::write(&tokens, content).unwrap();
+        let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(said) && !stderr(&output).contains("short"), "{}", stderr(&output));
+    }
 }
 
 #[cfg(unix)]
@@ -143,8 +109,8 @@ fn files_with_secrets_that_others_can_read_cause_a_warning() {
 }
 
 /// `openssl req -x509` creates a certificate of an authority, for any names.
-#[tokio::test(flavor = "multi_thread")]
-async fn watch_trusts_the_certificate_that_openssl_makes() {
+#[test]
+fn watch_trusts_the_certificate_that_openssl_makes() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str| {
         let mut params = CertificateParams::new(vec!["tape.example".to_owned()]).unwrap();
@@ -156,17 +122,9 @@ async fn watch_trusts_the_certificate_that_openssl_makes() {
         files.map(|path| text(&path).to_owned())
     };
     let ([cert, key], [other, _]) = (make("ours"), make("other"));
-    let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key];
-    let server = tokio::task::block_in_place(|| Running::start(&args));
-    let url = format!("wss://{}/?since=0", server.address);
-    let watch = |ca: &str| livetape(&["watch", &url, "--json", "--types", "connection_created", "--ca", ca]);
-    let mut watching = watch(&cert).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(watching.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    watching.kill().unwrap();
-    watching.wait().unwrap();
-    assert!(line.contains("connection_created"), "{line}");
-    let distrusted = tokio::task::block_in_place(|| watch(&other).output().unwrap());
+    let server = Running::start(&["replay", "demo", "--tls-cert", &cert, "--tls-key", &key]);
+    assert_shown(watch(&server, &["--ca", &cert]));
+    let distrusted = watch(&server, &["--ca", &other]).output().unwrap();
     assert_eq!(distrusted.status.code(), Some(1));
     assert!(stderr(&distrusted).contains("--ca FILE"), "{}", stderr(&distrusted));
 }
@@ -174,35 +132,27 @@ async fn watch_trusts_the_certificate_that_openssl_makes() {
 /// An address may hold a password or a token; errors never repeat them.
 #[test]
 fn errors_about_addresses_omit_their_secrets() {
-    let urls = [
+    let check = |args: &[&str]| {
+        let output = run(args);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", output.status);
+        let said = stdout(&output) + &stderr(&output);
+        assert!(said.contains('❌') && !said.contains("SECRET"), "{args:?}: {said}");
+    };
+    let room = ["live", "ann", "--port", "0", "--max-attempts", "1", "--upstream"];
+    for url in [
         "ws://u:SECRETPW@127.0.0.1:1/?token=SECRETTOK",
         "wxs://u:SECRETPW@h/?token=SECRETTOK",
         "u:SECRETPW@127.0.0.1:1/?key=SECRETKEY#SECRETTOK",
         "ws://u:SECRETPW@127.0.0.1:99999/?token=SECRETTOK",
         "ws://u:SECRETPW@99999/?token=SECRETTOK",
         "u:SECRETPW@[/?token=SECRETTOK",
-    ];
-    for url in urls {
-        let mut all = vec![vec!["watch", url], vec!["record", "--cdp", url]];
-        all.push(vec!["watch", "127.0.0.1:1/ws/SECRETTOK"]);
-        let unused = ["--upstream", "http://127.0.0.1:1"];
-        let room = ["live", "ann", "--port", "0", "--max-attempts", "1"];
-        for flags in [&["--upstream", url][..], &["--proxy", url], &["--sign-url", url]] {
-            let upstream = if flags[0] == unused[0] { &[][..] } else { &unused };
-            all.push([&room, upstream, flags].concat());
+    ] {
+        check(&["watch", url]);
+        check(&["record", "--cdp", url]);
+        check(&[&room[..], &[url]].concat());
+        for flag in ["--proxy", "--sign-url"] {
+            check(&[&room[..], &["http://127.0.0.1:1", flag, url]].concat());
         }
-        for args in all {
-            let output = run(&args);
-            assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", output.status);
-            let said = stdout(&output) + &stderr(&output);
-            assert!(said.contains('❌'), "{args:?}: {said}");
-            assert!(!said.contains("SECRET"), "{args:?}: {said}");
-        }
-        let shown = livetape(&["config", "show"]).env("LIVETAPE_URL", url).output().unwrap();
-        assert!(
-            !stdout(&shown).contains("SECRETPW") && !stdout(&shown).contains("=SECRET"),
-            "{}",
-            stdout(&shown)
-        );
     }
+    check(&["watch", "127.0.0.1:1/ws/SECRETTOK"]);
 }

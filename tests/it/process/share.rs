@@ -26,21 +26,13 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     }
     let output = scrub(text(&one), text(&two));
     assert!(stdout(&output).contains("copied unchanged"), "{}", stdout(&output));
-    assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap());
     assert_eq!(scrub(show, text(&one)).status.code(), Some(1), "it is there already");
 
-    let audit = run(&["audit", text(&one), "--json"]);
-    assert_eq!(audit.status.code(), Some(0), "{}", stdout(&audit));
-    let json: serde_json::Value = serde_json::from_str(&stdout(&audit)).unwrap();
-    assert_eq!(json["findings"], serde_json::json!([]));
-
-    fs::write(&words, "share/5\nab\n").unwrap();
-    let audit = run(&["audit", text(&one), "--words", text(&words)]);
-    assert_eq!(audit.status.code(), Some(2), "{}", stderr(&audit));
-    fs::write(&words, "share/5\n").unwrap();
-    let audit = run(&["audit", text(&one), "--words", text(&words)]);
-    assert_eq!(audit.status.code(), Some(1), "{}", stdout(&audit));
-
+    for (content, expected) in [("share/5\nab\n", 2), ("share/5\n", 1), ("", 0)] {
+        fs::write(&words, content).unwrap();
+        let audit = run(&["audit", text(&one), "--words", text(&words)]);
+        assert_eq!(audit.status.code(), Some(expected), "{}{}", stdout(&audit), stderr(&audit));
+    }
     fs::write(&key, "no key").unwrap();
     let output = run(&["scrub", show, "-o", text(&two), "--key-file", text(&key), "--force"]);
     assert_eq!(output.status.code(), Some(2));

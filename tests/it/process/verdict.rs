@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use livetape_cases::table::{Case, FEED, Group, Suite};
+use livetape_cases::table::{Case, FEED, Suite};
 use livetape_io::clock;
 use serde_json::Value;
 use tempfile::tempdir;
@@ -221,15 +221,14 @@ fn a_bot_that_is_right_passes() {
 }
 
 #[test]
-fn a_bot_that_reads_lines_passes() {
-    let output = judge("reads_lines", &["plain", "cut", "closed", "position-lost", "burst"], &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
-}
-
-#[test]
-fn a_bot_that_prints_its_totals_again_and_again_passes() {
-    let output = judge("repeats_totals", &["plain", "cut"], &[]);
-    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+fn bots_that_read_lines_or_print_their_totals_again_and_again_pass() {
+    for (kind, cases) in [
+        ("reads_lines", &["plain", "cut", "closed", "position-lost", "burst"][..]),
+        ("repeats_totals", &["plain", "cut"]),
+    ] {
+        let output = judge(kind, cases, &[]);
+        assert_eq!(output.status.code(), Some(0), "{kind}: {}", stdout(&output));
+    }
 }
 
 #[test]
@@ -483,32 +482,13 @@ fn pipe(folder: &Path) -> PathBuf {
 
 #[test]
 fn the_list_is_the_table() {
-    let list: Value = serde_json::from_str(&stdout(&run(&["test", "--list", "--json"]))).unwrap();
-    let names = Vec::from_iter(list.as_array().unwrap().iter().map(|case| case["name"].as_str().unwrap()));
-    assert_eq!(names, Vec::from_iter(FEED.iter().map(|case| case.name)));
-}
-
-/// The tables of `docs/cases.md`; `LIVETAPE_DOCS=update` writes them.
-#[test]
-fn the_document_has_the_cases() {
-    const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
-    let row = |case: &Case| format!("| `{}` | {} | {} |\n", case.name, case.what, case.right);
-    let on_demand = Suite::Feed.cases().filter(|case| case.group == Group::Replay);
-    let tables = [
-        FEED.iter().map(row).collect::<String>(),
-        on_demand.map(row).collect(),
-        Suite::Room.cases().map(row).collect(),
-    ];
-    let document = fs::read_to_string("docs/cases.md").unwrap();
-    let mut parts = document.split(HEAD);
-    let mut expected = parts.next().unwrap().to_owned();
-    for (part, table) in parts.zip(tables) {
-        let (_, rest) = part.split_once("\n\n").unwrap();
-        expected += &[HEAD, &table, "\n", rest].concat();
-    }
-    if env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
-        fs::write("docs/cases.md", &expected).unwrap();
-    }
-    assert_eq!(document.matches(HEAD).count(), 3);
-    assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it the_document_has");
+    let listed = |flags: &[&str]| {
+        let list = stdout(&run(&[&["test", "--list", "--json"], flags].concat()));
+        let list: Vec<Value> = serde_json::from_str(&list).unwrap();
+        Vec::from_iter(list.iter().map(|case| (case["name"].clone(), case["suite"].clone())))
+    };
+    let row = |case: &Case, suite: &str| -> (Value, Value) { (case.name.into(), suite.into()) };
+    assert_eq!(listed(&[]), Vec::from_iter(FEED.iter().map(|case| row(case, "feed"))));
+    let rooms = Suite::Room.cases().map(|case| row(case, "room"));
+    assert_eq!(listed(&["--suite", "room"]), Vec::from_iter(rooms));
 }

@@ -6,14 +6,10 @@
 pub(crate) mod demo;
 mod log;
 pub(crate) mod process;
-mod reserved;
 pub(crate) mod room;
 #[cfg(target_os = "linux")]
 pub(crate) mod tunnel;
 
-pub(crate) use livetape_samples::{
-    assert_expected, boundaries, captures, messages, recording, session_items,
-};
+pub(crate) use livetape_samples::{boundaries, captures, messages, recording, session_items};
 
 pub(crate) use log::{close, json, read_all};
-pub(crate) use reserved::Reserved;

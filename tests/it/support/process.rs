@@ -69,15 +69,10 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a server on a free port and waits until it is ready.
     pub(crate) fn start(args: &[&str]) -> Self {
-        Self::start_until(args, "Press Ctrl+C")
+        Self::start_with(args, &[], "Press Ctrl+C")
     }
 
-    /// Like [`Running::start`], but waits for a line that contains `last`.
-    pub(crate) fn start_until(args: &[&str], last: &str) -> Self {
-        Self::start_with(args, &[], last)
-    }
-
-    /// Like [`Running::start_until`], with additional environment variables.
+    /// Like [`Running::start`], with additional environment variables, but waits for a line that contains `last`.
     pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
         let mut command = livetape(&args);
@@ -186,7 +181,7 @@ pub(crate) async fn finish(server: Running) -> (ExitStatus, Vec<String>) {
 pub(crate) async fn start(args: Vec<String>) -> Running {
     let start = move || {
         let args: Vec<_> = args.iter().map(String::as_str).collect();
-        Running::start_until(&args, "Connecting to TikTok Live")
+        Running::start_with(&args, &[], "Connecting to TikTok Live")
     };
     tokio::task::spawn_blocking(start).await.unwrap()
 }
