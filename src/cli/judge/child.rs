@@ -404,7 +404,11 @@ mod tests {
     fn threads_that_wait_for_a_processor_are_counted() {
         let own = Path::new("/proc/self");
         let (before, is_over) = (waited(own), AtomicBool::new(false));
-        let spin = || while !is_over.load(Ordering::Relaxed) {};
+        let spin = || {
+            while !is_over.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        };
         // The first thread, whose waits are those of the process, only joins them.
         let has_waited = thread::scope(|scope| {
             for _ in 0..thread::available_parallelism().unwrap().get() {

@@ -69,7 +69,6 @@ enum Over {
     Show,
     /// The command did not connect, or the show does not go on.
     Late(Failure),
-    Stopped,
 }
 
 /// What a command runs beside: a server, and what it does to its clients.
@@ -259,32 +258,23 @@ impl<V: Venue> Trial<'_, V> {
         let mut reading = JoinSet::new();
         reading.spawn(read(stdout, Stream::Stdout, Arc::clone(&printed)));
         reading.spawn(read(stderr, Stream::Stderr, Arc::clone(&printed)));
-        let over = self.wait(&mut child).await?;
-        let mut failures = Vec::new();
-        let ended = match over {
-            Over::Stopped => {
-                child.kill();
-                let _ = child.wait().await;
-                child.kill_others();
-                Child::kill_strays(self.folder);
-                return Ok(None);
-            }
-            Over::Exited(status) => {
-                Ended { status, itself: true, has_result: self.has_result(), still: None }
-            }
-            Over::Show => self.end(&mut child, &printed).await?,
-            Over::Late(failure) => {
-                failures.push(failure);
-                let has_result = self.has_result();
-                child.stop(Signal::Terminate);
-                Ended { status: waited(child.wait().await)?, itself: false, has_result, still: None }
-            }
+        let ended = tokio::select! { biased;
+            () = self.plan.stop.cancelled() => None,
+            ended = self.run(&mut child, &printed) => Some(ended?),
         };
+        if ended.is_none() {
+            child.kill();
+            let _ = child.wait().await;
+        }
         // They would keep the pipes open.
         child.kill_others();
         Child::kill_strays(self.folder);
         let _ = timeout(LAST_OUTPUT, async { while reading.join_next().await.is_some() {} }).await;
         reading.shutdown().await;
+        // The signal may have reached the command first.
+        let Some((ended, mut failures)) = ended.filter(|_| !self.plan.stop.is_cancelled()) else {
+            return Ok(None);
+        };
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
         if failures.is_empty() {
             failures = self.failures(&ended, &output).await;
@@ -299,6 +289,23 @@ impl<V: Venue> Trial<'_, V> {
         Ok(Some(Judged { failures, output, manner, ended_wrongly }))
     }
 
+    /// Runs the command until everything that is judged is over, and ends it. Returns what it did wrong meanwhile.
+    async fn run(&self, child: &mut Child, printed: &Printed) -> Result<(Ended, Vec<Failure>), Problem> {
+        match self.wait(child).await? {
+            Over::Exited(status) => {
+                let has_result = self.has_result();
+                Ok((Ended { status, itself: true, has_result, still: None }, Vec::new()))
+            }
+            Over::Show => Ok((self.end(child, printed).await?, Vec::new())),
+            Over::Late(failure) => {
+                let has_result = self.has_result();
+                child.stop(Signal::Terminate);
+                let status = waited(child.wait().await)?;
+                Ok((Ended { status, itself: false, has_result, still: None }, vec![failure]))
+            }
+        }
+    }
+
     /// Waits until the command exits, or everything that is judged is over.
     async fn wait(&self, child: &mut Child) -> Result<Over, Problem> {
         let (performed, late) = (self.venue.perform(), self.venue.late());
@@ -306,7 +313,6 @@ impl<V: Venue> Trial<'_, V> {
         let mut meter = Meter::new(clock::now(), child.work());
         loop {
             tokio::select! { biased;
-                () = self.plan.stop.cancelled() => return Ok(Over::Stopped),
                 status = child.wait() => return Ok(Over::Exited(waited(status)?)),
                 () = &mut performed => return Ok(Over::Show),
                 failure = &mut late => return Ok(Over::Late(failure)),

@@ -433,14 +433,18 @@ fn a_killed_livetape_leaves_no_processes_and_no_files() {
 
 #[test]
 fn who_stops_it_is_told_what_was_written() {
-    for (args, said, is_written) in [
-        (["test", "demo", "--case", "plain", "--junit"], "the other cases did not run", true),
-        (["shrink", "demo", "--case", "plain", "-o"], "no recording was written", false),
+    let at_once = "echo started > $0; sleep infinity";
+    let after_the_show = "$1 watch --json | while read -r it; do case $it in *recording_ended*) echo started > $0;; esac; done";
+    for (args, script, said, is_written) in [
+        (["test", "demo", "--case", "plain", "--junit"], at_once, "the other cases did not run", true),
+        (["test", "demo", "--case", "plain", "--junit"], after_the_show, "the other cases did not run", true),
+        (["shrink", "demo", "--case", "plain", "-o"], at_once, "no recording was written", false),
     ] {
         let folder = tempdir().unwrap();
         let (alive, written) = (pipe(folder.path()), folder.path().join("written"));
         let mut command = livetape(&args);
-        command.arg(&written).args(["--", "sh", "-c", "echo started > $0; sleep infinity"]).arg(&alive);
+        let program = command.get_program().to_owned();
+        command.arg(&written).args(["--", "sh", "-c", script]).arg(&alive).arg(program);
         let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         assert_eq!(fs::read_to_string(&alive).unwrap(), "started\n");
         let interrupt = ["-INT", &running.id().to_string()];
