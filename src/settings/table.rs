@@ -146,7 +146,7 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// E.g. nats://127.0.0.1:4222, with JetStream; several servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
+        /// E.g. nats://127.0.0.1:4222, with JetStream; several servers with commas. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
         nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
@@ -159,8 +159,6 @@ settings! {
         /// All machines need the same value.
         lease: Duration = secs(5), "", "LIVETAPE_CLUSTER_LEASE";
         /// Store each message on this many NATS servers [1 to 5]
-        ///
-        /// More than one needs a cluster of NATS servers.
         replicas: usize = 1, "", "LIVETAPE_CLUSTER_REPLICAS";
     }
 

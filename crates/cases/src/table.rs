@@ -175,13 +175,13 @@ pub const CASES: &[Case] = &[
     show(
         "names",
         Some(Change::Names),
-        "nicknames and texts with HTML, right-to-left and combining letters, emoji, 1,000 characters or none; several users share one",
+        "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one",
         "the same numbers",
     ),
     show(
         "missing",
         Some(Change::Missing),
-        "messages without user, text or details of the gift",
+        "messages without user, text or gift details",
         "what is there counts, but no gifter without `uniqueId`",
     ),
     show(
@@ -204,7 +204,7 @@ pub const CASES: &[Case] = &[
     connection(
         "late",
         Script { late: Duration::from_secs(3), ..Script::NONE },
-        "the first attempt to connect is reset, and so is every other one for 3 s",
+        "attempts to connect are reset for 3 s",
         "the client connects within 30 s after that",
     ),
     connection(
@@ -312,7 +312,7 @@ pub const CASES: &[Case] = &[
     room_show(
         "names",
         Some(Change::Names),
-        "nicknames and texts with HTML, right-to-left and combining letters, emoji, 1,000 characters or none; several users share one",
+        "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one",
         "the same numbers",
     ),
     Case {
@@ -320,7 +320,7 @@ pub const CASES: &[Case] = &[
         ..room_show(
             "missing",
             Some(Change::Missing),
-            "messages without user, text or details of the gift",
+            "messages without user, text or gift details",
             "what is there counts, but no gifter without `uniqueId`; a message without an id may count again",
         )
     },
@@ -424,13 +424,13 @@ pub const CASES: &[Case] = &[
         "captcha",
         Course::Never,
         "lookups and the page return a captcha page",
-        "the client finds another way, or sends at most 30 requests of a kind a minute",
+        "another way, or at most 30 requests of a kind a minute",
     ),
     scenario(
         "sign-stub",
         Course::Never,
-        "the sign server returns the address of a server that no client can use",
-        "the client finds another way, or sends at most 30 requests of a kind a minute",
+        "the sign server returns an unusable address",
+        "another way, or at most 30 requests of a kind a minute",
     ),
     scenario(
         "rate-limited-forever",
@@ -442,18 +442,18 @@ pub const CASES: &[Case] = &[
         "laps",
         breaks(&[at(100, How::StartOver)]),
         "the recording is played twice",
-        "totals start over with each lap: a new `connection_created` with `replay: true` says so",
+        "totals start over at each `connection_created` with `replay: true`",
     ),
     replay(
         "seek",
         breaks(&[at(50, How::StartOver)]),
         "someone seeks back to the start",
-        "totals start over: a new `connection_created` with `replay: true` says so",
+        "totals start over at `connection_created` with `replay: true`",
     ),
     replay(
         "restart",
         breaks(&[at(50, How::Restart)]),
-        "closed with 1001; the server starts again, with another `stream`, and so does the recording",
+        "closed with 1001; server and recording start again, with another `stream`",
         "back within 30 s, without `since` after 4001; totals start over",
     ),
 ];
