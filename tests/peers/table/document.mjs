@@ -28,9 +28,7 @@ The mock's room plays \`recordings/gifts.bin\` at speed 30, unless the scenario 
 **all**: the ${chats} chats, ${gifts} gifts, ${likes} likes and ${joins} joins of the recording, each once; **some**: fewer; **more**: some of them twice; **none**: no event.
 **↻**: it connected again by itself. *How it ends* has the class of the error that the client raised or reported; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. \`tests/peers/table/expected.json\` has the numbers.
 
-Not in the tables: ports for Go, C# and Java; the crate \`tiktoklive\` 0.0.19, whose
-socket uses no proxy; \`tiktok-live-api-sdk\`, which has no socket; and \`@eulerstream/euler-websocket-sdk\`,
-whose service the mock does not imitate.
+Not in the tables: ports for Go, C# and Java; the crate \`tiktoklive\` 0.0.19; \`tiktok-live-api-sdk\`; \`@eulerstream/euler-websocket-sdk\`.
 `
 
 /** Writes the document. `results` maps clients to maps of scenarios to texts, `scores` some of them to cells, of this date; `counts` are those of the recording. */
