@@ -98,7 +98,7 @@ settings! {
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
         /// Look up and store recordings in this directory [default: recordings]
         ///
-        /// Without ./recordings, the default is a folder of the user: see `livetape config show`.
+        /// If that is missing: a folder of the user.
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
@@ -120,7 +120,7 @@ settings! {
         enabled: bool = false, "--tikfinity", "LIVETAPE_TIKFINITY";
         /// Listen on this port or address for it
         ///
-        /// Overlays usually only know the default. No token is required.
+        /// No token is required.
         listen: Listen = Listen::loopback(21213), "", "LIVETAPE_TIKFINITY_LISTEN";
         /// Let web pages of these origins read it, besides loopback and local files in OBS
         ///
@@ -146,7 +146,7 @@ settings! {
     cluster: Cluster {
         /// Share the feed with other machines over NATS
         ///
-        /// E.g. nats://127.0.0.1:4222, with JetStream; several servers with commas. All machines with the same --cluster show the same feed. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
+        /// E.g. nats://127.0.0.1:4222, with JetStream; several servers with commas. Log in with --nats-creds, or with nats://USER:PASSWORD@HOST or nats://TOKEN@HOST in LIVETAPE_NATS.
         nats: Option<NatsUrls> = None, "--nats URL", "LIVETAPE_NATS";
         /// Name the cluster: letters, digits and dashes
         name: String = "livetape".to_owned(), "--cluster NAME", "LIVETAPE_CLUSTER";
@@ -159,8 +159,6 @@ settings! {
         /// All machines need the same value.
         lease: Duration = secs(5), "", "LIVETAPE_CLUSTER_LEASE";
         /// Store each message on this many NATS servers [1 to 5]
-        ///
-        /// More than one needs a cluster of NATS servers.
         replicas: usize = 1, "", "LIVETAPE_CLUSTER_REPLICAS";
     }
 
@@ -181,8 +179,6 @@ settings! {
         /// A subscriber more than half of them behind is disconnected (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
         /// Keep at most this much JSON per channel [256KiB to 1GiB]
-        ///
-        /// A private replay keeps at most 2MiB.
         backlog_bytes: Bytes = Bytes(8 << 20), "", "LIVETAPE_BACKLOG_BYTES";
         /// Accept this many messages per second from each socket
         ///
@@ -275,8 +271,6 @@ settings! {
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
         /// Spend CPU time on exact timing (Linux)
-        ///
-        /// Frames are hundredths of a millisecond late instead of tenths.
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
         /// Close the sockets (1000) and exit at the end
         ///
@@ -295,8 +289,6 @@ settings! {
         /// E.g. 100MB or 30m. The files are show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// Sync to disk at this interval, after each record, or never
-        ///
-        /// A power cut loses at most the records since the last sync.
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
         /// Stop and seal the recording at this size, e.g. 2GiB
         ///
@@ -322,7 +314,7 @@ settings! {
         seed: Option<u64> = None, "--seed N", "LIVETAPE_MOCK_SEED";
         /// Also answer as an HTTP proxy on a port or ADDR:PORT
         ///
-        /// For clients with fixed hosts. Answers for TikTok and sign servers, and refuses all other hosts.
+        /// For clients with fixed hosts. Answers only for TikTok and sign servers.
         proxy_listen: Option<Listen> = None, "--proxy-listen ADDR", "LIVETAPE_MOCK_PROXY_LISTEN";
         /// Also answer with TLS on a port or ADDR:PORT
         ///
@@ -334,7 +326,7 @@ settings! {
         pass: Vec<HostPort> = Vec::new(), "--pass HOST", "LIVETAPE_MOCK_PASS";
         /// Keep the CA of the proxy in this folder
         ///
-        /// The default is ca in the user's folder for data. `livetape ca` shows how clients trust it.
+        /// [default: ca in the user's folder for data]
         ca_dir: Option<PathBuf> = None, "--ca-dir DIR", "LIVETAPE_MOCK_CA_DIR";
     }
 
@@ -344,7 +336,7 @@ settings! {
         url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
-        /// For your own wss:// server: its certificate (e.g. from `openssl req -x509`) or its authority's. The default is ca.pem in the user's folder for configuration, if it exists.
+        /// For your own wss:// server: its certificate or its authority's. [default: ca.pem in the user's folder for configuration, if it exists]
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

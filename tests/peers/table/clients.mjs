@@ -29,8 +29,7 @@ const again = [
 ]
 
 const CONNECTOR = 'It never reconnects, stops at any error of the sign server, also a temporary one, and reports a rejected upgrade without its reason.'
-const PYTHON = `It never reconnects, and stops at any error of the sign server, also a temporary one. A damaged frame ends the connection (\`EOFError\`). It reads JSON
-from a captcha page (\`JSONDecodeError\`). A 429 without \`RateLimit-Remaining\` is a \`TypeError\`.`
+const PYTHON = 'It never reconnects, and stops at any error of the sign server, also a temporary one, or at a damaged frame.'
 
 /** Returns the clients; `target` has those that are not in `node_modules`. */
 export const clients = (target) => {
@@ -48,7 +47,7 @@ export const clients = (target) => {
       name: 'piratetok-live-rs 0.5.0',
       licence: '0BSD',
       command: [path.join(target, 'peers-piratetok-rs/debug/livetape-peers-piratetok')],
-      note: `It uses no sign server. It reconnects after 2, 4, 8 … s, up to five times, and does not retry a lookup.`,
+      note: 'It uses no sign server, reconnects after 2, 4, 8 … s, up to five times, and does not retry a lookup.',
       varies: [...again, slow],
     },
     {
@@ -56,7 +55,7 @@ export const clients = (target) => {
       licence: '0BSD',
       command: python('peers-piratetok', 'piratetok.py'),
       ca: path.join(target, 'peers-ca'),
-      note: 'Its hosts are fixed: it runs through the proxy. It uses no sign server. It reconnects after 2, 4, 8 … s, up to five times, and does not retry a lookup.',
+      note: 'As above, through the proxy.',
       varies: [...again],
     },
   ]

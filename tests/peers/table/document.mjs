@@ -8,14 +8,13 @@ const END = 7
 
 const INTRODUCTION = `# Other people's clients against the mock
 
-What the newest version of each published client does, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. Each night compares this page,
-which \`cargo xtask codegen peers\` writes. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
+What the newest version of each published client does, unmodified, in every [scenario](../fixtures/scenarios/README.md) of \`livetape mock\`. \`cargo xtask codegen peers\` writes this page. [tests/peers](../tests/peers/README.md) states how each client is pointed at the mock.
 
 ## Score
 
 `
 
-const score = (date) => `What each client passed on ${date} of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), in a bot that counts each id once. A bot that starts the client again passes more.
+const score = (date) => `What each client passed on ${date} of [\`livetape test --suite room\`](verdict.md#clients-of-tiktok), in a bot that counts each id once.
 
 | client | cases | fails |
 |---|---|---|
@@ -24,16 +23,12 @@ const score = (date) => `What each client passed on ${date} of [\`livetape test 
 const legend = ([chats, gifts, likes, joins]) => `
 ## Each client
 
-The mock's room plays \`recordings/gifts.bin\` for one client at speed 30, unless the scenario sets the speed. After 25 s in which the client
-neither emits nor sends anything but heartbeats, or after 60 s, it is asked to disconnect. It is not started again.
+The mock's room plays \`recordings/gifts.bin\` at speed 30, unless the scenario sets the speed. After 25 s of silence, or 60 s, the client is asked to disconnect.
 
 **all**: the ${chats} chats, ${gifts} gifts, ${likes} likes and ${joins} joins of the recording, each once; **some**: fewer; **more**: some of them twice; **none**: no event.
-**↻**: it connected again by itself. *How it ends* has the class of the error that the client raised or reported, or an HTTP
-status; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. \`tests/peers/table/expected.json\` has the numbers of events, acks and sockets.
+**↻**: it connected again by itself. *How it ends* has the class of the error that the client raised or reported; **waits**: no answer and no error for 25 s; **keeps trying**: more than one socket, and none open at the end. \`tests/peers/table/expected.json\` has the numbers.
 
-Not in the tables: ports for Go, C# and Java, which are not in the registries of npm, PyPI and crates.io; the crate \`tiktoklive\` 0.0.19, whose
-socket uses no proxy (in \`cargo xtask nightly proxied\`, it emits all but the events in the first answer); \`tiktok-live-api-sdk\`, which has no socket; and \`@eulerstream/euler-websocket-sdk\`,
-whose service the mock does not imitate.
+Not in the tables: ports for Go, C# and Java; the crate \`tiktoklive\` 0.0.19; \`tiktok-live-api-sdk\`; \`@eulerstream/euler-websocket-sdk\`.
 `
 
 /** Writes the document. `results` maps clients to maps of scenarios to texts, `scores` some of them to cells, of this date; `counts` are those of the recording. */
