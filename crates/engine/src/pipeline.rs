@@ -192,6 +192,11 @@ impl Pipeline {
         !self.held.is_empty()
     }
 
+    /// Discards these events, because the next generation has them again.
+    pub fn drop_held(&mut self) {
+        self.held.clear();
+    }
+
     /// Number of these events, apart from those that only some subscribers see.
     #[must_use]
     pub fn held(&self) -> usize {

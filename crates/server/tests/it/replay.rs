@@ -389,9 +389,11 @@ async fn steps_back(items: &[Item]) {
     assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Ended);
     let last = || key(show.log().last().unwrap());
     for (generation, before) in (2..).zip(shown[..shown.len() - 1].iter().rev()) {
+        let sent = show.log().len();
         let state = show.order(ReplayOrder::Step(-1, Unit::Events)).await;
         assert_eq!((state.state, state.generation), (ReplayPhase::Paused, generation));
         assert_eq!(last(), *before, "{generation}");
+        assert_eq!(show.log()[sent].1["type"], "connection_created", "no rest of the frame");
     }
     assert_eq!(show.order(ReplayOrder::Step(-1, Unit::Events)).await.offset_ms, 0);
     // Forwards, each event follows once.

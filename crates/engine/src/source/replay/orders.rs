@@ -189,6 +189,7 @@ impl Replay<'_> {
 
     /// Seeks to a point. While the replay plays, the rest of its frame follows at once.
     async fn go_to(&mut self, point: Point, unit: Unit) -> Result<(), Problem> {
+        self.pipeline.drop_held();
         self.obey_seek(point.offset).await?;
         for _ in 0..point.steps {
             self.step(unit).await;
