@@ -32,9 +32,9 @@ export function Stats() {
         <Tile name={say.diamonds} kind="gift" value={tell(totals?.diamonds)} of={({ diamonds }) => diamonds} format={compact} />
         <Tile name={say.rate} kind="chat" value={rate(latest?.rate ?? 0)} of={(sample) => sample.rate} format={rate} />
       </div>
-      <Leaderboard />
       <GoalBoard />
       <BattleBoard />
+      <Leaderboard />
       <Nodes />
       <Counted />
     </section>

@@ -43,8 +43,8 @@ export function Transport() {
       <TimelineBar timeline={timeline.value} durationMs={durationMs} />
       <div class="deck">
         <Button icon="start" label={say.start} onClick={() => void seek(0)} />
-        <Button icon="previous" label={say.previous} disabled={state.state !== 'playing' && state.offsetMs === 0} onClick={() => void step(-1)} />
         <Button icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
+        <Button icon="previous" label={say.previous} disabled={state.state !== 'playing' && state.offsetMs === 0} onClick={() => void step(-1)} />
         <button
           type="button"
           class="icon-button play"
