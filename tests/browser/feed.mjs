@@ -39,6 +39,11 @@ export async function feed({ browser, livetape, pictures }) {
       assert.notEqual(await isOpen(), before, 'opened or closed')
     }
 
+    // The goal and the battle, as their last events report them.
+    const board = (name) => page.getByRole('list', { name }).locator('li').allInnerTexts()
+    assert.match((await board(/^Goal: /)).join(), /^LIVE Fest Clappers\s+\d+ of 50$/)
+    assert.deepEqual((await board('Battle, over')).map((line) => line.split(/\s*\n\s*/)).map((side) => side.at(-1)), ['2,958', '500'])
+
     // A streak is a single row, which counts up.
     await page.keyboard.press('/')
     assert.equal(await page.evaluate(() => document.activeElement.id), 'search')

@@ -18,7 +18,7 @@ function barAt() {
 }
 
 export async function transport({ browser, livetape, pictures }) {
-  return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
+  return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url, ws }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     const other = await Visit.open(browser, url)
@@ -194,23 +194,37 @@ export async function transport({ browser, livetape, pictures }) {
     await reach('k to play', (now) => now.state === 'playing')
     await press('k')
     await reach('k to pause', (now) => now.state === 'paused')
-    // Steps back to the frame before, as often as there were steps.
-    const steps = [(await replay()).offsetMs]
-    const seq = async () => (await ask(url, 'truth')).seq
-    for (let count = 0; count < 3; count += 1) {
-      // A frame may have several events.
-      do {
-        const before = await seq()
-        await press('.')
-        await until('an event', async () => (await seq()) > before)
-      } while ((await replay()).offsetMs === steps.at(-1))
-      steps.push((await replay()).offsetMs)
+    // Steps back, as often as there were steps: each shows the event before again, in a generation of its own.
+    await page.evaluate((feed) => (new WebSocket(`${feed}?observer=1`).onmessage = ({ data }) => (globalThis.lastEvent = JSON.parse(data))), ws)
+    const last = () => page.evaluate(() => globalThis.lastEvent)
+    // Later generations append `~` and their number to ids.
+    const shows = async ({ type, ts, id }) => {
+      const now = await last()
+      return now.type === type && now.ts === ts && now.id?.split('~')[0] === id?.split('~')[0]
     }
-    await page.locator('.time strong', { hasText: shownTime(steps[3]) }).waitFor()
-    await press(',')
-    await reach(', to go back', ({ offsetMs }) => offsetMs === steps[2])
-    await button('Frame before (,)').click()
-    await reach('the button to go back', ({ offsetMs }) => offsetMs === steps[1])
+    const steps = []
+    for (let count = 0; count < 5; count += 1) {
+      const { seq } = await ask(url, 'truth')
+      await press('.')
+      const event = await until('an event', async () => {
+        const now = await last()
+        return now?.seq > seq && now
+      })
+      steps.push({ event, offsetMs: (await replay()).offsetMs })
+    }
+    await page.locator('.time strong', { hasText: shownTime(steps[4].offsetMs) }).waitFor()
+    const back = async (act, { event, offsetMs }) => {
+      const { generation } = await replay()
+      await act()
+      await reach('a step back', (now) => now.generation === generation + 1 && now.offsetMs === offsetMs && now.state === 'paused')
+      await until('the event before', () => shows(event))
+    }
+    await back(() => press(','), steps[3])
+    await back(() => button('Previous event (,)').click(), steps[2])
+    await back(() => press(','), steps[1])
+    await press('.')
+    await until('the event after it again', () => shows(steps[2].event))
+    await back(() => press(','), steps[1])
     for (const preset of [0.5, 2, 5, 20, 'max', 1]) {
       await button(preset === 'max' ? preset : `${preset}×`).click()
       await reach('a preset', (now) => now.speed === preset)
@@ -221,8 +235,9 @@ export async function transport({ browser, livetape, pictures }) {
     const link = await page.evaluate(() => navigator.clipboard.readText())
     await press('Home')
     await reach('the start', ({ offsetMs }) => offsetMs === 0)
+    await until('no event before the start', () => button('Previous event (,)').isDisabled())
     await other.page.goto(link)
-    await reach('the moment of the link', ({ offsetMs }) => Math.abs(offsetMs - steps[1]) < 100)
+    await reach('the moment of the link', ({ offsetMs }) => Math.abs(offsetMs - steps[1].offsetMs) < 100)
     await press('End')
     await reach('the end', ({ offsetMs }) => offsetMs >= durationMs - 1000)
 

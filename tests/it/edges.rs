@@ -29,7 +29,7 @@ const ROWS: &[Row] = &[
     }),
     ("frames of a step", 10_000, |frames| {
         let (control, _driver) = Control::new();
-        let order = control.order(ReplayOrder::Step(frames as u32, Unit::Frames)).now_or_never().unwrap();
+        let order = control.order(ReplayOrder::Step(frames as i32, Unit::Frames)).now_or_never().unwrap();
         order.unwrap_err().code == Code::NoReplay
     }),
     ("bytes of a close reason", 123, |bytes| check_close(1000, &"x".repeat(bytes)).is_ok()),

@@ -19,6 +19,7 @@ export const titles: Record<string, string> = {
   slow_consumer: 'Client too slow',
   capacity: 'Server is busy',
   no_replay: 'No replay running',
+  other_generation: 'Event of an earlier lap',
   replay_running: 'A replay is running',
   room_running: 'A room is connected',
   port_in_use: 'Port in use',

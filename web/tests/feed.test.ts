@@ -140,6 +140,49 @@ describe('the store', () => {
     store.take(json('connection_created', { roomId: '1' }))
     expect(store.totals).toMatchObject({ likes: undefined, diamonds: 0, failure: undefined })
   })
+  test('shows the goal as last reported, until the source connects again', () => {
+    const store = new Store()
+    const goal = (progress: number): string =>
+      json('goal', { description: ' A new\u202e chair ', subGoals: [{ goalType: 1, giftName: 'Rose', progress, target: 50 }, { goalType: 2, giftName: '', target: '4' }, 'x'] })
+    expect(store.totals.goal).toBeUndefined()
+    store.take(goal(9))
+    store.take(goal(10))
+    expect(store.totals.goal).toEqual({
+      description: 'A new chair',
+      parts: [
+        { gift: 'Rose', isSubscriptions: false, progress: 10, target: 50 },
+        { gift: '', isSubscriptions: true, progress: 0, target: 4 },
+      ],
+    })
+    store.take(json('goal', {}))
+    expect(store.totals.goal).toEqual({ description: '', parts: [] })
+    store.take(json('connection_created', { roomId: '1' }))
+    expect(store.totals.goal).toBeUndefined()
+  })
+  test('keeps the score of a battle, with the names of its hosts', () => {
+    const store = new Store()
+    const battle = (action: number, ...points: (number | null)[]): string =>
+      json('battle', { battleId: '7', action, users: [{ userId: '1', nickname: 'Ann', points: points[0] ?? null }, { userId: '2', uniqueId: 'ben', points: points[1] ?? null }] })
+    const score = (battleId: string, first: number, second: number): string =>
+      json('battle_score', { battleId, teams: [{ hostUserId: '1', points: first }, { hostUserId: '2', points: second }] })
+    const shown = () => store.totals.battle && [store.totals.battle.isOver, ...store.totals.battle.sides.map(({ name, points }) => `${name} ${points}`)]
+    const taken = (...all: string[]) => {
+      for (const each of all) store.take(each)
+      return shown()
+    }
+    expect(taken(battle(1))).toBeUndefined()
+    expect(taken(battle(4))).toEqual([false, 'Ann 0', 'ben 0'])
+    expect(taken(score('7', 5, 8), score('7', 9, 8))).toEqual([false, 'Ann 9', 'ben 8'])
+    expect(taken(battle(5, 12, null))).toEqual([true, 'Ann 12', 'ben 8'])
+    // The last score comes after the end.
+    expect(taken(score('7', 12, 10))).toEqual([true, 'Ann 12', 'ben 10'])
+    // Another battle, whose start is not in the feed.
+    expect(taken(score('8', 1, 2))).toEqual([false, '1 1', '2 2'])
+    expect(taken(battle(3))).toBeUndefined()
+    expect(taken(battle(6, 3, 4))).toEqual([true, 'Ann 3', 'ben 4'])
+    expect(taken(json('connection_created', { roomId: '1' }))).toBeUndefined()
+    expect(taken(json('battle', { battleId: 5, action: 4, users: [null, 'x', {}] }))).toEqual([false, ' 0'])
+  })
   test('adds up lost events', () => {
     const store = new Store()
     store.take('{"type":"gap","from":5,"to":9}')

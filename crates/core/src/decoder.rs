@@ -255,6 +255,12 @@ impl Decoder {
         }
     }
 
+    /// Returns the offset of a time of receipt, in whole milliseconds.
+    #[must_use]
+    pub fn offset(&self, ts: Millis) -> Duration {
+        Duration::from_millis(u64::try_from(ts.0.saturating_sub(self.anchor_ms)).unwrap_or_default())
+    }
+
     fn ts(&self, offset: Duration) -> Millis {
         Millis(self.anchor_ms.saturating_add(i64::try_from(offset.as_millis()).unwrap_or(i64::MAX)))
     }

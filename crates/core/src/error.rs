@@ -172,6 +172,8 @@ codes! {
     Capacity = "capacity", 503, 4102, 1, "try again later";
     /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
+    /// The event is not one of the current generation.
+    OtherGeneration = "other_generation", 409, 1008, 1, "choose an event since the last lap, seek or load";
     /// A room cannot be connected while a recording is replayed.
     ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/RECORDING";
     /// A room is connected, so a recording cannot be loaded; or a later request replaced this one.

@@ -191,6 +191,17 @@ impl Pipeline {
     pub fn holds(&self) -> bool {
         !self.held.is_empty()
     }
+
+    /// Discards these events, because the next generation has them again.
+    pub fn drop_held(&mut self) {
+        self.held.clear();
+    }
+
+    /// Number of these events, apart from those that only some subscribers see.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.iter().filter(|event| is_ordinary(event)).count()
+    }
 }
 
 async fn send(hub: &Hub, shutdown: &CancellationToken, events: &[Event], pacing: Pacing) -> usize {
@@ -217,7 +228,8 @@ async fn send(hub: &Hub, shutdown: &CancellationToken, events: &[Event], pacing:
     events.iter().filter(|event| is_ordinary(event)).count()
 }
 
-fn is_ordinary(event: &Event) -> bool {
+/// Whether a subscriber with default filters sees the event.
+pub(crate) fn is_ordinary(event: &Event) -> bool {
     match &event.data {
         Data::Unknown(_) => false,
         Data::Gift(gift) => !gift.inferred,

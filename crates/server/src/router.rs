@@ -168,13 +168,14 @@ fn replays() -> Vec<Route> {
         Route::get("/replay", replay::state, "State of the replay."),
         Route::post("/replay/play", replay::play, "Starts or resumes the replay.").reads::<replay::Empty>(),
         Route::post("/replay/pause", replay::pause, "Pauses the replay.").reads::<replay::Empty>(),
-        Route::post("/replay/seek", replay::seek, "Seeks to an offset.").reads::<replay::Seek>(),
+        Route::post("/replay/seek", replay::seek, "Seeks to an offset, or to the point before an event.")
+            .reads::<replay::Seek>(),
         Route::post("/replay/speed", replay::speed, "Changes the playback speed.")
             .reads::<replay::SetSpeed>(),
         Route::post(
             "/replay/step",
             replay::step,
-            "Plays the next events, or frames that have any, and pauses.",
+            "Plays the next events, or frames that have any, or goes back by some, and pauses.",
         )
         .reads::<replay::Step>(),
         Route::post("/replay/loop", replay::repeat, "Loops a range.").reads::<replay::Loop>(),

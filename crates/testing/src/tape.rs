@@ -197,7 +197,7 @@ impl Tape {
     /// If `frames` is not between 1 and 10,000.
     #[track_caller]
     pub fn step(&self, frames: u32) -> impl Future<Output = ()> + use<'_> {
-        self.order(ReplayOrder::Step(frames, Unit::Frames))
+        self.order(ReplayOrder::Step(i32::try_from(frames).unwrap_or(i32::MAX), Unit::Frames))
     }
 
     /// Disconnects every client with this WebSocket close code. Clients may reconnect at once.

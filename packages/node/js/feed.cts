@@ -153,7 +153,7 @@ export class Replay {
     return this.#order('speed', speed)
   }
 
-  /** Pauses, then plays the next frames that contain events. */
+  /** Pauses, then plays the next frames that contain events. A negative number goes back. */
   step(frames = 1): Promise<ReplayState> {
     return this.#order('step', frames)
   }

@@ -270,7 +270,7 @@ fn read_order(order: &str, value: Option<&str>) -> Result<ReplayOrder, Problem> 
         "seek" => ReplayOrder::Seek(offset(&value)?),
         "speed" => ReplayOrder::Speed(speed(&value)?),
         "step" => {
-            let frames = value.as_u64().and_then(|frames| u32::try_from(frames).ok());
+            let frames = value.as_i64().and_then(|frames| i32::try_from(frames).ok());
             let frames = frames.ok_or_else(|| bad(format!("`{value}` is not a number of frames")))?;
             ReplayOrder::Step(frames, Unit::Frames)
         }

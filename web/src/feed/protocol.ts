@@ -21,7 +21,6 @@ export type Order =
   /** The page has drawn the last view and wants the next. */
   | { do: 'drawn' }
   | { do: 'json'; ask: number; row?: number }
-  | { do: 'before'; ask: number; time: string }
 
 /** The visible part of the feed. */
 export interface View {
@@ -45,4 +44,4 @@ export interface View {
   link: LinkState
 }
 
-export type Report = View | { is: 'json'; ask: number; text: string; count: number } | { is: 'before'; ask: number; time: string | undefined }
+export type Report = View | { is: 'json'; ask: number; text: string; count: number }

@@ -160,16 +160,6 @@ export class Store {
     })
   }
 
-  /** Returns the time of the last replayed event before `time`. The rows of several laps are not in order. */
-  before(time: string): string | undefined {
-    let found: string | undefined
-    for (let position = this.rows.first; position < this.rows.end; position += 1) {
-      const row = this.rows.at(position) as Kept
-      if (row.replay && row.group !== 'source' && row.time < time && row.time > (found ?? '')) found = row.time
-    }
-    return found
-  }
-
   /** Returns the JSON of one row, or of all matching rows, one per line. */
   json(id?: number): { text: string; count: number } {
     if (id !== undefined) {

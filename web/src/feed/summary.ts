@@ -26,7 +26,7 @@ export function cut(line: string, max: number): string {
 const said = (value: unknown): string => plain(text(value))
 
 /** A name: what is left of a text without white space around it, shortened. */
-const named = (value: unknown): string => cut(said(value).trim(), NAME_CHARS_MAX)
+export const named = (value: unknown): string => cut(said(value).trim(), NAME_CHARS_MAX)
 
 const SENTENCES: Record<string, (data: Fields) => string> = {
   chat: (data) => said(data.comment),

@@ -1,5 +1,6 @@
 /** Totals of the feed. */
 
+import { type Battle, type Goal, battleOf, goalOf } from './boards.ts'
 import { type Event, number, text } from './event.ts'
 
 export interface Failure {
@@ -18,6 +19,9 @@ export interface Totals {
   likes: number | undefined
   diamonds: number
   gifts: number
+  /** `undefined` until an event reports it, and without a battle. */
+  goal: Goal | undefined
+  battle: Battle | undefined
   /** Last failure of the source since it was connected. */
   failure: Failure | undefined
   /** Number of messages that were not events. */
@@ -35,6 +39,8 @@ export const nothing = (): Totals => ({
   likes: undefined,
   diamonds: 0,
   gifts: 0,
+  goal: undefined,
+  battle: undefined,
   failure: undefined,
   malformed: 0,
   lost: 0,
@@ -44,12 +50,13 @@ export const nothing = (): Totals => ({
 })
 
 /** Adds an event. A new connection, lap or seek resets the totals: sums over two laps mean nothing. */
-export function add(totals: Totals, { type, data, stream, seq }: Event): void {
+export function add(totals: Totals, event: Event): void {
+  const { type, data, stream, seq } = event
   if (stream !== '') totals.stream = stream
   if (seq > 0) totals.seq = seq
   switch (type) {
     case 'connection_created':
-      Object.assign(totals, { viewers: undefined, likes: undefined, diamonds: 0, gifts: 0, failure: undefined })
+      Object.assign(totals, { viewers: undefined, likes: undefined, diamonds: 0, gifts: 0, goal: undefined, battle: undefined, failure: undefined })
       break
     case 'room_user':
       totals.viewers = number(data.viewerCount) ?? totals.viewers
@@ -61,6 +68,13 @@ export function add(totals: Totals, { type, data, stream, seq }: Event): void {
     case 'gift':
       totals.diamonds += number(data.diamonds) ?? 0
       totals.gifts += number(data.repeatDelta) ?? 0
+      break
+    case 'goal':
+      totals.goal = goalOf(event)
+      break
+    case 'battle':
+    case 'battle_score':
+      totals.battle = battleOf(event, totals.battle)
       break
     case 'error':
       // It is not about the room: events are missing, or a node cannot reach its cluster, which the status shows.

@@ -127,9 +127,6 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
       if (hasty) show()
       else if (dirty) changed()
       return
-    case 'before':
-      post({ is: 'before', ask: order.ask, time: store.before(order.time) })
-      return
     case 'json':
       post({ is: 'json', ask: order.ask, ...store.json(order.row) })
       return

@@ -2,7 +2,7 @@
 
 import { paused } from '../state/feed.ts'
 import { readOnly, replay } from '../state/server.ts'
-import { changeSpeed, seek, seekBy, seekTenth, step, stepBack, toggleLoop, togglePlay } from '../state/transport.ts'
+import { changeSpeed, seek, seekBy, seekTenth, step, toggleLoop, togglePlay } from '../state/transport.ts'
 import { showHelp } from './dialogs.tsx'
 
 export const SEEK_MS = 5000
@@ -24,7 +24,7 @@ const inReplay: Record<string, (far: boolean) => void> = {
   j: () => void seekBy(-SEEK_JL_MS),
   l: () => void seekBy(SEEK_JL_MS),
   '.': () => void step(),
-  ',': () => void stepBack(),
+  ',': () => void step(-1),
   '<': () => changeSpeed(false),
   '>': () => changeSpeed(true),
   ArrowLeft: (far) => void seekBy(far ? -SEEK_FAR_MS : -SEEK_MS),

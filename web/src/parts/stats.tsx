@@ -32,6 +32,8 @@ export function Stats() {
         <Tile name={say.diamonds} kind="gift" value={tell(totals?.diamonds)} of={({ diamonds }) => diamonds} format={compact} />
         <Tile name={say.rate} kind="chat" value={rate(latest?.rate ?? 0)} of={(sample) => sample.rate} format={rate} />
       </div>
+      <GoalBoard />
+      <BattleBoard />
       <Leaderboard />
       <Nodes />
       <Counted />
@@ -74,6 +76,43 @@ function Leaderboard() {
           </li>
         ))}
       </ol>
+    </>
+  )
+}
+
+function GoalBoard() {
+  const goal = view.value?.totals.goal
+  if (!goal || goal.parts.length === 0) return null
+  return (
+    <>
+      <h3 id="goal-title"><Sentence text={say.goal(goal.description)} /></h3>
+      <ul class="leaders" aria-labelledby="goal-title">
+        {goal.parts.map(({ gift, isSubscriptions, progress, target }, index) => (
+          <li key={index}>
+            <Foreign class="leader-name" text={gift || (isSubscriptions ? say.subscriptions : say.gifts)} />
+            <span class="points">{say.progress(progress, target)}</span>
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}
+
+function BattleBoard() {
+  const battle = view.value?.totals.battle
+  if (!battle) return null
+  return (
+    <>
+      <h3 id="battle-title">{battle.isOver ? say.battleOver : say.battle}</h3>
+      <ul class="leaders" aria-labelledby="battle-title">
+        {battle.sides.map(({ id, name, points }, index) => (
+          <li key={index}>
+            <span class="avatar" style={{ '--hue': hue(id) }} aria-hidden="true">{initials(name)}</span>
+            <Foreign class="leader-name" text={name} />
+            <span class="points">{grouped(points)}</span>
+          </li>
+        ))}
+      </ul>
     </>
   )
 }

@@ -18,7 +18,6 @@ import {
   setSpeed,
   shown,
   step,
-  stepBack,
   toggleLoop,
   togglePlay,
   zoom,
@@ -44,8 +43,8 @@ export function Transport() {
       <TimelineBar timeline={timeline.value} durationMs={durationMs} />
       <div class="deck">
         <Button icon="start" label={say.start} onClick={() => void seek(0)} />
-        <Button icon="previous" label={say.previous} onClick={() => void stepBack()} />
         <Button icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
+        <Button icon="previous" label={say.previous} disabled={state.state !== 'playing' && state.offsetMs === 0} onClick={() => void step(-1)} />
         <button
           type="button"
           class="icon-button play"
@@ -105,9 +104,9 @@ export function followLinks(): void {
   effect(follow)
 }
 
-function Button({ icon, label, onClick }: { icon: IconName; label: string; onClick: () => void }) {
+function Button({ icon, label, disabled, onClick }: { icon: IconName; label: string; disabled?: boolean; onClick: () => void }) {
   return (
-    <button type="button" class="icon-button" aria-label={label} title={label} onClick={onClick}>
+    <button type="button" class="icon-button" aria-label={label} title={label} disabled={disabled} onClick={onClick}>
       <Icon name={icon} />
     </button>
   )

@@ -13,15 +13,9 @@ const worker = new Worker(new URL('../feed/worker.ts', import.meta.url), { type:
 const tell = (order: Order): void => worker.postMessage(order)
 
 let asked = 0
-const befores = new Map<number, (time: string | undefined) => void>()
 const answers = new Map<number, (answer: { text: string; count: number }) => void>()
 
 worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
-  if (report.is === 'before') {
-    befores.get(report.ask)?.(report.time)
-    befores.delete(report.ask)
-    return
-  }
   if (report.is === 'json') {
     answers.get(report.ask)?.(report)
     answers.delete(report.ask)
@@ -57,13 +51,6 @@ export function json(row?: number): Promise<{ text: string; count: number }> {
     answers.set(asked, resolve)
     tell(order)
   })
-}
-
-/** Returns the time of the last known event before a time, both in ISO 8601. */
-export function before(time: string): Promise<string | undefined> {
-  asked += 1
-  tell({ do: 'before', ask: asked, time })
-  return new Promise((resolve) => befores.set(asked, resolve))
 }
 
 export function toggle(group: string): void {

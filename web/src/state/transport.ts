@@ -1,13 +1,10 @@
 /** Replay commands. The server answers each with the resulting state, which the page shows at once. */
 
 import { computed, effect, signal } from '@preact/signals'
-import { offsetOf } from '../lib/moment.ts'
 import { type Range, within, zoomed } from '../lib/timeline.ts'
 import { type Speed, nextSpeed } from '../lib/speed.ts'
-import { texts } from '../texts.ts'
 import { ask } from './api.ts'
-import { before } from './feed.ts'
-import { attempt, notice } from './messages.ts'
+import { attempt } from './messages.ts'
 import { recordings, timeline } from './recordings.ts'
 import type { ReplayState, Status } from './rest.ts'
 import { away, change, isLive, now, orders, refresh, replay, replayAt, setReplay, setStatus, status } from './server.ts'
@@ -87,8 +84,9 @@ const seconds = (ms: number): number => Math.round(ms) / 1000
 
 export const play = (): Promise<boolean> => give('play', undefined, { state: 'playing' })
 export const pause = (): Promise<boolean> => give('pause', undefined, { state: 'paused' })
-export function step(unit: 'frames' | 'events' = 'events'): Promise<boolean> {
-  const stepped = give('step', { count: 1, unit }, { state: 'paused' })
+/** Pauses, and plays the next event; with -1 goes back, so that the event before the last is shown again. */
+export function step(count: 1 | -1 = 1): Promise<boolean> {
+  const stepped = give('step', { count, unit: 'events' }, { state: 'paused' })
   steps = stepped.catch(() => undefined)
   return stepped
 }
@@ -126,18 +124,6 @@ export const startedAt = computed(() => {
   const started = recordings.value.find(({ name }) => name === replay.value?.recording)?.started
   return started ? Date.parse(started) : undefined
 })
-
-/** Pauses and goes back to the events before the current offset, among those that this page has seen. */
-export async function stepBack(): Promise<void> {
-  await steps
-  await pause()
-  const started = startedAt.value
-  const found = started === undefined ? undefined : await before(new Date(started + offsetNow()).toISOString())
-  const offset = found === undefined ? undefined : offsetOf(found, started, replay.value?.durationMs ?? 0)
-  if (offset === undefined) return notice(texts.transport.noEarlier)
-  await seek(offset)
-  await step('frames')
-}
 
 /** Seeks to a tenth of the recording. */
 export const seekTenth = (tenth: number): Promise<boolean> => seek(((replay.value?.durationMs ?? 0) * tenth) / 10)

@@ -151,9 +151,12 @@ pub enum ReplayOrder {
     Pause,
     /// Seek to an offset; starts a new generation.
     Seek(Duration),
+    /// Seek to the point before an event of this generation; starts a new one.
+    SeekEvent(u64),
     Speed(Speed),
-    /// Pause, then broadcast this many more of these.
-    Step(u32, Unit),
+    /// Pause, then broadcast this many more of these. If negative, seek back instead, so that this many fewer
+    /// were broadcast, and broadcast the last of them again.
+    Step(i32, Unit),
     Loop {
         /// Total number of laps, counting from now; `None` repeats without end.
         laps: Option<u32>,
@@ -165,8 +168,8 @@ pub enum ReplayOrder {
     Load(String),
 }
 
-/// Maximum number of frames or events of one order to step.
-pub const STEPS_MAX: u32 = 10_000;
+/// Maximum number of frames or events of one order to step, in either direction.
+pub const STEPS_MAX: i32 = 10_000;
 
 /// What a step counts. Steps of events stop in the middle of a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -186,9 +189,9 @@ impl ReplayOrder {
     pub(super) fn check(&self) -> Result<(), Problem> {
         let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
         match *self {
-            Self::Step(count, _) if !(1..=STEPS_MAX).contains(&count) => {
-                bad(format!("`count`: {count} is not a number of steps from 1 to {STEPS_MAX}"))
-            }
+            Self::Step(count, _) if count == 0 || !(-STEPS_MAX..=STEPS_MAX).contains(&count) => bad(format!(
+                "`count`: {count} is not a number of steps from 1 to {STEPS_MAX}, or from -1 to -{STEPS_MAX} back"
+            )),
             Self::Loop { laps: Some(0), .. } => {
                 bad("`laps` must be at least 1; omit it to repeat until stopped".into())
             }

@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use livetape_core::{
     error::{Code, Problem},
     event::Event,
@@ -381,6 +382,15 @@ impl Hub {
     pub fn ends(&self) -> Ends {
         let head = self.head();
         self.shared.tally.lock().ends(head)
+    }
+
+    /// Returns the JSON of an event; `None` if it is not in the backlog.
+    #[must_use]
+    pub fn event(&self, seq: u64) -> Option<Bytes> {
+        let state = self.shared.state.read();
+        let before = seq.checked_sub(1).filter(|before| *before < state.ring.head())?;
+        let (_, entry) = state.ring.after(before).next()?;
+        Some(entry.line.view(entry::View::Json))
     }
 
     /// Returns the truth after event `until`, or after the newest event.

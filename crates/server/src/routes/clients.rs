@@ -16,11 +16,11 @@ use livetape_core::{
     ws_frame::REASON_BYTES_MAX,
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use uuid::Uuid;
 
-use super::{App, parse_body, path_params, query};
+use super::{App, given, parse_body, path_params, query};
 use crate::{
     lobby::{Audience, ConnectionView, Lobby, LobbyStats, Metadata, NewRoom, RoomView},
     state::Refusal,
@@ -97,11 +97,6 @@ pub(crate) struct Close {
     /// Cuts the connection at once, without a close frame: clients report 1006.
     #[serde(default)]
     abort: bool,
-}
-
-/// Reads a code, which may be left out, but not null.
-fn given<'de, D: Deserializer<'de>>(code: D) -> Result<Option<u16>, D::Error> {
-    u16::deserialize(code).map(Some)
 }
 
 impl Close {

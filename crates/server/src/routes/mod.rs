@@ -36,7 +36,7 @@ use livetape_core::{
 use metrics::Metrics;
 use recordings::Shelf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category};
 
 use crate::{
@@ -198,6 +198,11 @@ pub(super) fn read_offset(value: &Value) -> Result<Duration, String> {
             Err(format!("`{other}` is not an offset: write it like \"1m30s\", or as a number of seconds"))
         }
     }
+}
+
+/// Reads a value that may be left out, but not null.
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
 }
 
 #[cfg(test)]

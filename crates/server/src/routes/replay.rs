@@ -18,9 +18,9 @@ use livetape_feed::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{App, Offset, parse_body, query, read_offset, recordings};
+use super::{App, Offset, given, parse_body, query, read_offset, recordings};
 use crate::state::Refusal;
 
 type ReplayResult = Result<Json<ReplayState>, Refusal>;
@@ -55,7 +55,11 @@ pub(crate) async fn pause(State(app): State<App>, body: RawBody) -> ReplayResult
 }
 
 pub(crate) async fn seek(State(app): State<App>, body: RawBody) -> ReplayResult {
-    send_order(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
+    send_order(app, body, |seek| match seek {
+        Seek::Offset(offset) => read_offset(&offset).map(ReplayOrder::Seek),
+        Seek::Seq(seq) => Ok(ReplayOrder::SeekEvent(seq)),
+    })
+    .await
 }
 
 pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> ReplayResult {
@@ -92,10 +96,35 @@ async fn send_order<T: DeserializeOwned>(
 pub(crate) struct Empty {}
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "SeekFields")]
+pub(crate) enum Seek {
+    Offset(Value),
+    Seq(u64),
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Seek {
+#[schemars(rename = "Seek", extend("oneOf" = json!([{ "required": ["offset"] }, { "required": ["seq"] }])))]
+struct SeekFields {
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Offset")]
-    offset: Value,
+    offset: Option<Value>,
+    /// Number of an event of this generation: seeks to the point before it.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "u64", range(max = u64::MAX))]
+    seq: Option<u64>,
+}
+
+impl TryFrom<SeekFields> for Seek {
+    type Error = &'static str;
+
+    fn try_from(fields: SeekFields) -> Result<Self, Self::Error> {
+        match fields {
+            SeekFields { offset: Some(offset), seq: None } => Ok(Self::Offset(offset)),
+            SeekFields { offset: None, seq: Some(seq) } => Ok(Self::Seq(seq)),
+            _ => Err("it must have either `offset` or `seq`"),
+        }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -109,8 +138,9 @@ pub(crate) struct SetSpeed {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
     #[serde(default = "one")]
-    #[schemars(range(min = 1, max = STEPS_MAX))]
-    count: u32,
+    /// Not 0. Negative numbers step back.
+    #[schemars(range(min = -STEPS_MAX, max = STEPS_MAX), extend("not" = json!({ "const": 0 })))]
+    count: i32,
     #[serde(default)]
     unit: Unit,
 }
@@ -134,7 +164,7 @@ pub(crate) struct Load {
     recording: String,
 }
 
-fn one() -> u32 {
+fn one() -> i32 {
     1
 }
 

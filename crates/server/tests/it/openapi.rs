@@ -418,6 +418,7 @@ fn bodies() -> Vec<(&'static str, &'static str, Value)> {
         ("POST", "/replay/pause", json!({})),
         ("POST", "/replay/play", json!({})),
         ("POST", "/replay/seek", json!({ "offset": "1m30s" })),
+        ("POST", "/replay/seek", json!({ "seq": 1 })),
         ("POST", "/replay/speed", json!({ "speed": 2 })),
         ("POST", "/replay/step", json!({ "count": 1 })),
         (

@@ -4,7 +4,11 @@ use std::{pin::pin, time::Duration};
 
 use futures_util::future::poll_immediate;
 use livetape_cases::table::CASES;
-use livetape_core::{error::Code, pace::Speed, recording::Loss};
+use livetape_core::{
+    error::Code,
+    pace::Speed,
+    recording::{Item, Loss},
+};
 use livetape_engine::source::{Replay, ReplayOptions, Tape};
 use livetape_feed::{
     control::{Control, ReplayOrder, ReplayPhase, SourceState, Unit},
@@ -355,6 +359,112 @@ async fn a_frame_that_is_stepped_through_is_completed() {
     }
 }
 
+/// What identifies an event in any generation.
+fn key((_, event): &(u64, Value)) -> String {
+    let id = event["id"].as_str().unwrap_or_default();
+    format!("{} {} {}", event["ts"], event["type"], id.split('~').next().unwrap())
+}
+
+/// A show whose events before the pause are further away than what is searched first.
+fn show_with_a_pause() -> Vec<Item> {
+    let mut items = show();
+    let half = items.len() / 2;
+    items[half..].iter_mut().for_each(|item| item.offset += Duration::from_secs(86_400));
+    items
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_back_shows_the_event_before_again() {
+    for items in [session_items(3), show_with_a_pause()] {
+        steps_back(&items).await;
+    }
+}
+
+async fn steps_back(items: &[Item]) {
+    let show = Rig::play(items, ReplayOptions { exit_when_done: false, ..once() });
+    show.order(ReplayOrder::Step(10_000, Unit::Events)).await;
+    let shown = Vec::from_iter(show.log().iter().map(key));
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Ended);
+    let last = || key(show.log().last().unwrap());
+    for (generation, before) in (2..).zip(shown[..shown.len() - 1].iter().rev()) {
+        let sent = show.log().len();
+        let state = show.order(ReplayOrder::Step(-1, Unit::Events)).await;
+        assert_eq!((state.state, state.generation), (ReplayPhase::Paused, generation));
+        assert_eq!(last(), *before, "{generation}");
+        assert_eq!(show.log()[sent].1["type"], "connection_created", "no rest of the frame");
+    }
+    assert_eq!(show.order(ReplayOrder::Step(-1, Unit::Events)).await.offset_ms, 0);
+    // Forwards, each event follows once.
+    let passed = show.log().len();
+    show.order(ReplayOrder::Step(10_000, Unit::Events)).await;
+    assert_eq!(Vec::from_iter(show.log()[passed..].iter().map(key)), shown);
+    for back in [2, 7] {
+        show.order(ReplayOrder::Step(10_000, Unit::Events)).await;
+        show.order(ReplayOrder::Step(-back, Unit::Events)).await;
+        assert_eq!(last(), shown[shown.len() - 1 - back as usize]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_back_by_a_frame_shows_the_whole_frame() {
+    let show = Rig::play(&session_items(3), once());
+    show.order(ReplayOrder::Pause).await;
+    let mut frames = Vec::new();
+    for _ in 0..30 {
+        let before = show.log().len();
+        show.order(ReplayOrder::Step(1, Unit::Frames)).await;
+        frames.push(Vec::from_iter(show.log()[before..].iter().map(key)));
+    }
+    assert!(frames.iter().any(|frame| frame.len() > 1));
+    // In the middle of the next frame.
+    show.order(ReplayOrder::Step(1, Unit::Events)).await;
+    for frame in frames.iter().rev() {
+        let before = show.log().len();
+        show.order(ReplayOrder::Step(-1, Unit::Frames)).await;
+        // In a new generation, nothing is known to be repeated.
+        let again = Vec::from_iter(show.log()[before..].iter().map(key));
+        assert!(frame.iter().all(|event| again.contains(event)), "{again:#?} {frame:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seek_to_an_event_shows_it_next() {
+    let show = Rig::play(&session_items(3), once());
+    show.order(ReplayOrder::Step(40, Unit::Events)).await;
+    let shown = show.log();
+    let in_reverse =
+        [39, 38, 20, 3, 2, 0].map(|index: usize| (index, shown[index].1["seq"].as_u64().unwrap()));
+    for (index, _) in in_reverse {
+        // The same events again, in a generation of their own.
+        show.order(ReplayOrder::Seek(Duration::ZERO)).await;
+        let first = show.log().len();
+        show.order(ReplayOrder::Step(40, Unit::Events)).await;
+        let seq = show.log()[first + index].1["seq"].as_u64().unwrap();
+        let state = show.order(ReplayOrder::SeekEvent(seq)).await;
+        assert_eq!(state.state, ReplayPhase::Paused);
+        show.order(ReplayOrder::Step(1, Unit::Events)).await;
+        assert_eq!(key(show.log().last().unwrap()), key(&shown[index]), "{index}");
+    }
+    let head = show.log().last().unwrap().1["seq"].as_u64().unwrap();
+    for seq in [0, in_reverse[0].1, head + 1, u64::MAX] {
+        let problem = show.control.order(ReplayOrder::SeekEvent(seq)).await.unwrap_err();
+        assert_eq!(problem.code, Code::OtherGeneration, "{seq}");
+    }
+    // Injected events are in no recording: their offset is.
+    let chat = serde_json::from_str(r#"{"type": "chat", "user": "a", "comment": "hi"}"#).unwrap();
+    let injected = show.control.inject(chat).await.unwrap();
+    let state = show.order(ReplayOrder::SeekEvent(injected.seqs[0])).await;
+    assert_eq!(state.offset_ms, injected.offset_ms);
+    // While it plays, it goes on from there.
+    show.order(ReplayOrder::Step(2, Unit::Events)).await;
+    let (seq, before) = (show.log().last().unwrap().1["seq"].as_u64().unwrap(), show.log().len());
+    show.order(ReplayOrder::Play).await;
+    let state = show.order(ReplayOrder::SeekEvent(seq)).await;
+    assert_eq!(state.state, ReplayPhase::Playing);
+    show.at_ms(10_000_000).await;
+    assert!(show.log().len() > before + 40);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_step_in_a_loop_without_events_ends_after_a_lap() {
     let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 1, ..once() });
@@ -475,7 +585,8 @@ async fn invalid_orders_are_rejected() {
     for order in [
         ReplayOrder::Seek(Duration::from_secs(10_000)),
         ReplayOrder::Step(0, Unit::Frames),
-        ReplayOrder::Step(u32::MAX, Unit::Frames),
+        ReplayOrder::Step(i32::MAX, Unit::Frames),
+        ReplayOrder::Step(i32::MIN, Unit::Events),
         ReplayOrder::Loop { laps: Some(0), from, to: None },
         ReplayOrder::Loop { laps: None, from, to: Some(from) },
         ReplayOrder::Loop { laps: None, from: Duration::from_secs(10_000), to: None },

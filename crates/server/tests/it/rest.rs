@@ -181,6 +181,8 @@ async fn orders_reach_the_replay() {
         ("speed", r#"{"speed":"max"}"#),
         ("step", ""),
         ("step", r#"{"count":3}"#),
+        ("step", r#"{"count":-2,"unit":"events"}"#),
+        ("seek", r#"{"seq":7}"#),
         ("loop", ""),
         ("loop", r#"{"laps":3,"from":"10s","to":"1m"}"#),
         ("load", r#"{"recording":"demo"}"#),
@@ -200,7 +202,9 @@ async fn bad_orders_are_rejected() {
         POST /replay/play { → the body is not JSON: line 1, column 1 → send JSON as described in GET /openapi.json
         POST /replay/play {"speed":2} → the body is not valid: unknown field `speed`, there are no fields at line 1 column 8 → send JSON as described in GET /openapi.json
         POST /replay/play [1] → the body is not valid: a list, expected an object → send JSON as described in GET /openapi.json
-        POST /replay/seek → the body is not valid: missing field `offset` at line 1 column 2 → send JSON as described in GET /openapi.json
+        POST /replay/seek → the body is not valid: it must have either `offset` or `seq` → send JSON as described in GET /openapi.json
+        POST /replay/seek {"offset":5,"seq":5} → the body is not valid: it must have either `offset` or `seq` → send JSON as described in GET /openapi.json
+        POST /replay/seek {"seq":-5} → the body is not valid: invalid value: integer `-5`, expected a whole number, 0 or more at line 1 column 9 → send JSON as described in GET /openapi.json
         POST /replay/seek {"offset":"-5s"} → `-5s` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds → see GET /openapi.json for valid requests
         POST /replay/seek {"offset":-5} → -5.0 is not an offset: write a number of seconds, from 0 to a year → see GET /openapi.json for valid requests
         POST /replay/seek {"offset":1e300} → 1e300 is not an offset: write a number of seconds, from 0 to a year → see GET /openapi.json for valid requests
@@ -209,8 +213,9 @@ async fn bad_orders_are_rejected() {
         POST /replay/speed {"speed":0} → `0` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
         POST /replay/speed {"speed":"fast"} → `fast` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
         POST /replay/speed {"speed":1001} → `1001` is not a speed: use a number from 0.1 to 1000, or `max` → see GET /openapi.json for valid requests
-        POST /replay/step {"count":0} → `count`: 0 is not a number of steps from 1 to 10000 → see GET /openapi.json for valid requests
-        POST /replay/step {"count":-1} → the body is not valid: invalid value: integer `-1`, expected a whole number, 0 or more at line 1 column 11 → send JSON as described in GET /openapi.json
+        POST /replay/step {"count":0} → `count`: 0 is not a number of steps from 1 to 10000, or from -1 to -10000 back → see GET /openapi.json for valid requests
+        POST /replay/step {"count":-10001} → `count`: -10001 is not a number of steps from 1 to 10000, or from -1 to -10000 back → see GET /openapi.json for valid requests
+        POST /replay/step {"count":1.5} → the body is not valid: invalid type: floating point `1.5`, expected a whole number at line 1 column 12 → send JSON as described in GET /openapi.json
         POST /replay/loop {"laps":0} → `laps` must be at least 1; omit it to repeat until stopped → see GET /openapi.json for valid requests
         POST /replay/loop {"from":"10s","to":"5s"} → the end of the range, 5s, is not after its start, 10s → choose a later end
         POST /replay/load {"recording":"../secret"} → `../secret` is not the name of a recording → see GET /openapi.json for valid requests

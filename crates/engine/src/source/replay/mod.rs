@@ -68,6 +68,8 @@ pub struct Replay<'a> {
     pass_start: Duration,
     /// When the first item of this pass was shown, or would have been.
     pass_began: Duration,
+    /// Number of the last event before this pass.
+    pass_after: u64,
     phase: ReplayPhase,
     lap: u32,
     /// What is missing in this pass, and the maximum over all passes of this recording, so that laps count it
@@ -108,6 +110,7 @@ impl<'a> Replay<'a> {
             idle: IdleLimit::new(options.idle_limit, options.start, Duration::ZERO),
             pass_start: options.start,
             pass_began: Duration::ZERO,
+            pass_after: hub.head(),
             on_end: Box::new(on_end),
             loaded_for: None,
             epoch: clock::now(),
@@ -363,6 +366,7 @@ impl<'a> Replay<'a> {
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
         (self.pass_start, self.pass_began) = (offset, shown);
+        self.pass_after = self.hub.head();
         let generation = self.pipeline.decoder().generation() + 1;
         self.tell_position(generation, true);
         self.pipeline.start_generation(offset, &before, self.pacing()).await;

@@ -12,7 +12,13 @@ use livetape_feed::control::{
 };
 use livetape_io::clock;
 
-use super::{super::Lateness, Due, Left, Replay, ReplayOptions, Summary, Tape};
+use super::{
+    super::{
+        Lateness,
+        tape::{Point, Told},
+    },
+    Due, Left, Replay, ReplayOptions, Summary, Tape,
+};
 
 /// Unit of offsets in answers.
 const OFFSET_UNIT: Duration = Duration::from_millis(1);
@@ -80,14 +86,12 @@ impl Replay<'_> {
                 Ok(())
             }
             ReplayOrder::Seek(offset) => self.obey_seek(offset).await,
+            ReplayOrder::SeekEvent(seq) => self.obey_seek_event(seq).await,
             ReplayOrder::Speed(speed) => {
                 self.clock.set_speed(self.now(), speed);
                 Ok(())
             }
-            ReplayOrder::Step(count, unit) => {
-                self.obey_step(count, unit).await;
-                Ok(())
-            }
+            ReplayOrder::Step(count, unit) => self.obey_step(count, unit).await,
             ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
             // Handled in `take_order`, because opening a file must not block.
             ReplayOrder::Load(_) => Ok(()),
@@ -138,13 +142,59 @@ impl Replay<'_> {
         }
     }
 
-    async fn obey_step(&mut self, count: u32, unit: Unit) {
+    /// Seeks to the point before an event of this pass. Events before a lap, seek or load may be from elsewhere.
+    async fn obey_seek_event(&mut self, seq: u64) -> Result<(), Problem> {
+        if self.hub.is_relayed() {
+            let message = "this channel is shared with other processes, which number its events together";
+            return Err(Problem::new(Code::BadRequest, message).hint("seek to an offset"));
+        }
+        let event = Some(seq).filter(|seq| *seq > self.pass_after).and_then(|seq| self.hub.event(seq));
+        let told = event.and_then(|json| serde_json::from_slice::<Told>(&json).ok());
+        let Some(told) = told else {
+            let generation = self.pipeline.decoder().generation();
+            let message =
+                format!("event {seq} is not one of generation {generation}, or no longer in the backlog");
+            return Err(Problem::new(Code::OtherGeneration, message));
+        };
+        let offset = self.pipeline.decoder().offset(told.ts);
+        let point = self.tape.point_before(told, offset).await?;
+        self.go_to(point, Unit::Events).await
+    }
+
+    async fn obey_step(&mut self, count: i32, unit: Unit) -> Result<(), Problem> {
         self.obey_pause().await;
+        if count < 0 {
+            return self.step_back(count.unsigned_abs() as usize, unit).await;
+        }
         for _ in 0..count {
             if !self.step(unit).await {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Seeks to the point after which `count` of the events or frames sent so far follow again. What is before it in
+    /// its frame is sent again, so that the last one is seen.
+    async fn step_back(&mut self, count: usize, unit: Unit) -> Result<(), Problem> {
+        let not_sent = if unit == Unit::Events { self.pipeline.held() } else { 0 };
+        // The last event is the end itself, which no recording has.
+        let ends = usize::from(self.phase == ReplayPhase::Ended);
+        let point = self.tape.point_back(self.feed.place(), unit, not_sent + count - ends).await?;
+        if self.phase == ReplayPhase::Ended {
+            self.phase = ReplayPhase::Paused;
+        }
+        self.go_to(point, unit).await
+    }
+
+    /// Seeks to a point. While the replay plays, the rest of its frame follows at once.
+    async fn go_to(&mut self, point: Point, unit: Unit) -> Result<(), Problem> {
+        self.pipeline.drop_held();
+        self.obey_seek(point.offset).await?;
+        for _ in 0..point.steps {
+            self.step(unit).await;
+        }
+        Ok(())
     }
 
     /// Advances to the next ordinary event, or to the end of the next frame that has any. Returns `false` if there is

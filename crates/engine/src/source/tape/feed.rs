@@ -111,6 +111,8 @@ pub struct Feed {
     gates: Option<Gates>,
     /// Number of items taken so far.
     taken: usize,
+    /// Offset of the last item taken, or of the start, and the number of items taken that have it.
+    place: (Duration, usize),
 }
 
 impl std::fmt::Debug for Feed {
@@ -127,16 +129,16 @@ enum Supply {
 impl Feed {
     /// Reads on demand, without another thread, which is exact with a paused clock.
     pub(super) fn here(reading: Reading) -> Self {
-        Self::new(Supply::Here(Box::new(reading)))
+        Self::new(reading.from, Supply::Here(Box::new(reading)))
     }
 
     /// Reads ahead on a separate thread.
     pub(super) fn ahead(reading: Reading) -> Result<Self, Problem> {
-        Ok(Self::new(Supply::Thread(read_ahead(reading)?)))
+        Ok(Self::new(reading.from, Supply::Thread(read_ahead(reading)?)))
     }
 
-    fn new(supply: Supply) -> Self {
-        Self { supply, ready: VecDeque::new(), gates: None, taken: 0 }
+    fn new(from: Duration, supply: Supply) -> Self {
+        Self { supply, ready: VecDeque::new(), gates: None, taken: 0, place: (from, 0) }
     }
 
     pub(super) fn with_gates(self, gates: Option<Gates>) -> Self {
@@ -183,8 +185,17 @@ impl Feed {
     /// Takes the element that [`Feed::peek`] returned.
     pub(crate) fn pop(&mut self) -> Option<Fed> {
         let fed = self.ready.pop_front();
-        self.taken += usize::from(matches!(fed, Some(Fed::Item(_))));
+        if let Some(Fed::Item(item)) = &fed {
+            self.taken += 1;
+            let before = if self.place.0 == item.offset { self.place.1 } else { 0 };
+            self.place = (item.offset, before + 1);
+        }
         fed
+    }
+
+    /// Returns the offset of the last item taken, or of the start, and the number of items taken that have it.
+    pub(crate) fn place(&self) -> (Duration, usize) {
+        self.place
     }
 }
 

@@ -1,6 +1,7 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
 mod feed;
+mod points;
 
 use std::{
     collections::VecDeque,
@@ -36,6 +37,7 @@ use feed::Reading;
 
 pub use feed::Gates;
 pub(crate) use feed::{Fed, Feed};
+pub(crate) use points::{Point, Told};
 
 pub const STDIN: &str = "-";
 /// File name of the built-in recording in the repository.
