@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 import time
+from email.utils import parsedate_to_datetime
 
 from TikTokLive import TikTokLiveClient
 from TikTokLive.client.errors import UserOfflineError
@@ -31,6 +32,7 @@ streaks = {}
 last_data = 0.0
 is_over = False
 wait = WAIT_S
+not_before = 0.0
 
 
 def count(event, total, number):
@@ -82,6 +84,19 @@ async def on_data(_):
     last_data = time.monotonic()
 
 
+async def on_response(response):
+    """Notes the wait that a response states, in seconds or as a date: errors of the library have only some of them."""
+    global not_before
+    if told := response.headers.get("retry-after"):
+        seconds = int(told) if told.isdigit() else parsedate_to_datetime(told).timestamp() - time.time()
+        # A little later than told: clocks differ.
+        not_before = time.monotonic() + seconds + 0.1
+
+
+for http in (client.web.httpx_client, client.web.signer.sdk_client.get_async_httpx_client()):
+    http.event_hooks = {"response": [on_response]}
+
+
 async def watch():
     """Connects, and waits for the end of the connection."""
     global last_data, wait
@@ -99,28 +114,18 @@ async def watch():
             wait = WAIT_S
 
 
-def stated(error):
-    """Returns the wait in seconds that an error states."""
-    response = getattr(error, "response", None)
-    told = response.headers.get("retry-after", "") if response is not None else ""
-    return float(told) if told.isdigit() else 0
-
-
 async def main():
     global wait
     while not is_over:
-        told = 0
         try:
             await watch()
         except UserOfflineError:
             # The user may go live later, but not within seconds.
-            told = WAIT_S_MAX
+            wait = WAIT_S_MAX
         except Exception as error:
             print(type(error).__name__, error, file=sys.stderr)
-            # A little later than told: clocks differ.
-            told = stated(error) + 0.1
         if not is_over:
-            await asyncio.sleep(max(told, wait))
+            await asyncio.sleep(max(wait, not_before - time.monotonic()))
         wait = min(2 * wait, WAIT_S_MAX)
 
 
