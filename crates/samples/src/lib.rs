@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
-    event::Event,
+    event::{Chat, Data, Event, Millis},
     recording::{Flags, Frame, Item, Opcode, What, Writer, records},
     wire::Message,
 };
@@ -185,4 +185,24 @@ fn differences(path: &str, found: Option<&Value>, expected: Option<&Value>) -> V
             vec![format!("{path} is {}, not {}", shown(found), shown(expected))]
         }
     }
+}
+
+/// Builds an event of the host `ann`.
+pub fn event(data: Data) -> Event {
+    let time = Millis(1_757_443_453_511);
+    Event {
+        username: "ann".into(),
+        user: None,
+        timestamp: time,
+        ts: time,
+        id: None,
+        replay: true,
+        injected: false,
+        data,
+    }
+}
+
+/// Builds a chat.
+pub fn chat(comment: &str) -> Event {
+    event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
 }

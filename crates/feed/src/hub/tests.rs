@@ -9,9 +9,10 @@ use bytes::{Buf as _, Bytes};
 use futures_util::FutureExt as _;
 use livetape_core::{
     error::Code,
-    event::{Chat, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Millis, Unknown},
+    event::{ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Unknown},
 };
 use livetape_io::clock;
+use livetape_samples::{chat, event};
 use tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Data::Text, OpCode},
@@ -22,24 +23,6 @@ use super::*;
 /// Returns a channel `s` with capacity for `events_max` events.
 fn hub(events_max: u64) -> Hub {
     Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() })
-}
-
-fn event(data: Data) -> Event {
-    let time = Millis(1_757_443_453_511);
-    Event {
-        username: "ann".into(),
-        user: None,
-        timestamp: time,
-        ts: time,
-        id: None,
-        replay: true,
-        injected: false,
-        data,
-    }
-}
-
-fn chat(comment: &str) -> Event {
-    event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
 }
 
 fn chats(count: usize) -> Vec<Event> {

@@ -14,8 +14,8 @@ mod rig;
 pub(crate) mod scenarios;
 
 pub(crate) use livetape_samples::{
-    assert_expected, assert_same, captures, item, messages, payloads, recording, repository, seed,
-    session_items,
+    assert_expected, assert_same, captures, chat, event, item, messages, payloads, recording, repository,
+    seed, session_items,
 };
 
 use std::{collections::BTreeSet, fs, time::Duration};
@@ -23,7 +23,7 @@ use std::{collections::BTreeSet, fs, time::Duration};
 pub(crate) use filtered::decode;
 use futures_util::{FutureExt as _, StreamExt as _};
 use livetape_core::{
-    event::{Chat, Data, Event, Millis},
+    event::Event,
     recording::{Item, Reader},
 };
 use livetape_io::clock;
@@ -89,24 +89,6 @@ pub(crate) fn eventually(is_done: impl Fn() -> bool) -> impl Future<Output = ()>
         }
         panic!("it did not happen: {caller}");
     }
-}
-
-pub(crate) fn event(data: Data) -> Event {
-    let time = Millis(1_757_443_453_511);
-    Event {
-        username: "ann".into(),
-        user: None,
-        timestamp: time,
-        ts: time,
-        id: None,
-        replay: true,
-        injected: false,
-        data,
-    }
-}
-
-pub(crate) fn chat(comment: &str) -> Event {
-    event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
 }
 
 /// Returns chats of about 300 bytes each.
