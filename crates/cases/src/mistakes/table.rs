@@ -103,6 +103,15 @@ pub(super) const TABLE: &[Mistake] = &[
         "with several messages",
         |_, _, _, counted| gift(counted, |gift| gift.repeat_count),
     ),
+    obvious(
+        "repeated_total",
+        GIFTS,
+        "taking a message that repeats the total of its streak, such as `repeatEnd`, for a new streak",
+        "with such a message",
+        |_, _, _, counted| {
+            gift(counted, |gift| if gift.repeat_delta > 0 { gift.repeat_delta } else { gift.repeat_count })
+        },
+    ),
     mistake(
         "only_repeat_end",
         &["diamonds", "gifts", "streaks", "gifters", "top_gifter"],

@@ -62,9 +62,19 @@ fn name_of(events: &[Event], breaks: &[usize], what: &str, got: i64) -> Option<&
 #[test]
 fn bots_with_one_mistake_are_recognised() {
     type Bot = fn(&[Event]) -> i64;
-    let bots: [(&str, Bot); 6] = [
+    let bots: [(&str, Bot); 7] = [
         ("sum_of_repeat_count", |events| {
             gifts(events).map(|(.., gift)| i64::from(gift.repeat_count * gift.diamond_count)).sum()
+        }),
+        ("repeated_total", |events| {
+            let mut last = BTreeMap::new();
+            let added = gifts(events).map(|(.., gift)| {
+                let in_streak = !gift.streak_id.is_empty();
+                let before = last.insert(&gift.streak_id, gift.repeat_count).filter(|_| in_streak).unwrap_or(0);
+                let more = gift.repeat_count - before;
+                i64::from(if more > 0 { more } else { gift.repeat_count } * gift.diamond_count)
+            });
+            added.sum()
         }),
         ("only_repeat_end", |events| {
             let ended = gifts(events).filter(|(.., gift)| gift.gift_type != 1 || gift.repeat_end);
