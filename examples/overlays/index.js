@@ -18,6 +18,8 @@ function urlOf(feed, more = []) {
 }
 
 let timer
+/** The link that was copied. */
+let copied
 let isLoading = true
 /** A test that waits for the preview. */
 let waitingTest
@@ -34,6 +36,10 @@ function show() {
   if (isFile) return
   isLoading = true
   find('link').value = urlOf(socketOf('../'))
+  if (copied && copied !== find('link').value) {
+    copied = undefined
+    tell(INTRODUCTION)
+  }
   // Each keystroke would restart the preview.
   timer = setTimeout(() => {
     const source = find('source').value
@@ -108,32 +114,41 @@ find('pause').onclick = () => {
 async function test(request) {
   if (find('source').value !== '') return isLoading ? (waitingTest = request) : play(request, true)
   const answer = await ask('../inject', { method: 'POST', body: JSON.stringify(request) }).catch(() => undefined)
-  tell(answer?.ok ? 'Sent to every client of this server, also to OBS.' : ((await answer?.json().catch(() => undefined))?.error?.message ?? 'The server does not answer.'))
+  tell(answer?.ok ? 'Sent.' : ((await answer?.json().catch(() => undefined))?.error?.message ?? 'The server does not answer.'))
 }
 
 function drawTests() {
   const options = Object.fromEntries(PAGES[page].fields.map((field) => [field[0], field[3] === SWITCH ? valueOf(field) === '1' : valueOf(field)]))
   const kinds = PAGES[page].tests(options)
-  find('tests').replaceChildren('Test: ', ...kinds.map((kind) => make('button', { type: 'button', onclick: () => test(TESTS[kind][1]) }, TESTS[kind][0])))
+  const label = find('source').value === '' ? 'Test, sent to every client of this server, also to OBS: ' : 'Test: '
+  find('tests').replaceChildren(label, ...kinds.map((kind) => make('button', { type: 'button', onclick: () => test(TESTS[kind][1]) }, TESTS[kind][0])))
 }
 
 // ── The page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** The values of the other overlays' own fields. */
+const kept = {}
 find('pages').append(...Object.entries(PAGES).map(([name, { label }]) => {
   const choice = make('input', { type: 'radio', name: 'page', value: name, checked: name === page, onchange: () => {
     // `max` and `seconds` mean something else in another overlay; looks stay.
-    for (const [name] of PAGES[page].fields) values.delete(name)
+    kept[page] = PAGES[page].fields.map(([name]) => [name, values.get(name)])
+    for (const [name] of kept[page]) values.delete(name)
     page = name
+    for (const [name, value] of kept[page] ?? []) if (value !== undefined) values.set(name, value)
     draw()
     show()
   } })
   return make('label', {}, choice, label)
 }))
-find('source').onchange = show
+find('source').onchange = () => {
+  drawTests()
+  show()
+}
 find('form').onsubmit = (event) => event.preventDefault()
 find('copy').onclick = async () => {
   find('link').select()
-  const isCopied = await navigator.clipboard?.writeText(find('link').value).then(() => true, () => false)
+  copied = find('link').value
+  const isCopied = await navigator.clipboard?.writeText(copied).then(() => true, () => false)
   const secret = find('token').value ? 'The link contains the token: keep it secret. ' : ''
   tell(secret + (isCopied ? `Copied. ${INTRODUCTION}` : 'The browser refused: copy the selected link by hand.'))
 }

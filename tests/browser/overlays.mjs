@@ -72,7 +72,7 @@ export async function overlays({ browser, livetape, pictures }) {
     await until('the picture of a viewer', () => shown.locator('img.avatar').first().evaluate((picture) => picture.complete && picture.naturalWidth > 0).catch(() => false))
     // A test is sent to all clients.
     await page.getByRole('button', { name: 'Gift', exact: true }).click()
-    await page.getByText('Sent to every client').waitFor()
+    await page.getByText('Sent.', { exact: true }).waitFor()
     await page.getByRole('button', { name: 'Copy OBS link' }).click()
     await page.getByText('Copied. In OBS').waitFor()
     await visit.picture(pictures, 'overlay-leaderboard')

@@ -159,7 +159,7 @@ export const texts = {
       `connected to ${isolate(address)}${again > 0 ? ` and was sent ${plural(again, 'earlier event', 'earlier events')}` : ''}`,
     left: (byServer: boolean, code: number, reason: string, position: number | null, sent: string) =>
       `${byServer ? 'was disconnected' : 'left'} with ${code}${reason === '' ? '' : ` (${isolate(reason)})`}${position === null ? '' : ` at event ${grouped(position)}`}; ${sent} sent`,
-    here: (names: string) => `The last event sent to ${names}`,
+    here: (names: string) => `Up to here, everything that ${names} asked for was sent`,
     more: (count: number) => `+${grouped(count)}`,
   },
 
@@ -219,6 +219,8 @@ export const texts = {
     previous: 'Previous event (,)',
     link: 'Copy a link to this moment',
     linkName: 'link',
+    linkHere: 'link, which works only on this computer',
+    followed: (at: string) => `The link moved the replay of all clients to ${at}`,
     badMoment: 'The link names no time such as 1m30s',
     presets: 'Common speeds',
     back: 'Back 5 seconds (←)',
@@ -278,6 +280,8 @@ export const texts = {
     whyId: 'Its id ends in ~ and a number, because the replay was restarted or moved. So clients that drop duplicate ids still receive the event.',
     details: 'Event',
     copyOne: 'Copy JSON',
+    goTo: 'Play from here',
+    goToHint: 'Moves the replay of all clients to the moment before this event',
     close: 'Close',
     gone: 'This row has been removed from the page.',
   },

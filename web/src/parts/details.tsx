@@ -10,8 +10,8 @@ import { escaped } from '../lib/plain.ts'
 import { type Part, totalOf } from '../lib/snippets.ts'
 import { copy } from '../state/copy.ts'
 import { json } from '../state/feed.ts'
-import { replay } from '../state/server.ts'
-import { startedAt } from '../state/transport.ts'
+import { readOnly, replay } from '../state/server.ts'
+import { seekEvent, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyTest } from './copytest.tsx'
 import { Gift } from './gift.tsx'
@@ -38,6 +38,7 @@ export function Details() {
   const gift = useSignal<string | undefined>(undefined)
   const isRepeated = useSignal(false)
   const part = useSignal<Part | undefined>(undefined)
+  const seq = useSignal(0)
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
   useEffect(() => {
@@ -50,6 +51,7 @@ export function Details() {
       gift.value = event && giftOf(event)
       const last = count === 0 ? undefined : readEvent(lines.at(-1) ?? '')
       part.value = last && partUpTo(last)
+      seq.value = last?.seq ?? 0
       const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
       isRepeated.value = events.some(({ id }) => REPEATED.test(String(id)))
       shown.value = count === 0 ? say.gone : events.map((line) => escaped(JSON.stringify(line, null, 2))).join('\n')
@@ -81,6 +83,11 @@ export function Details() {
       <div class="details-head">
         <h3>{say.details}</h3>
         {gift.value !== undefined && <Gift name={gift.value} />}
+        {part.value && (
+          <button type="button" class="button small" title={say.goToHint} disabled={readOnly.value} onClick={() => void seekEvent(seq.value)}>
+            {say.goTo}
+          </button>
+        )}
         <button type="button" class="button small" onClick={() => void copyIt()}>
           <Icon name="copy" />
           {say.copyOne}

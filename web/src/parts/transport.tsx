@@ -2,7 +2,7 @@ import { effect, useSignal } from '@preact/signals'
 import { offsetTime, speedText } from '../lib/format.ts'
 import { moment, momentOf, writtenMoment } from '../lib/moment.ts'
 import { PRESETS, SPEEDS, type Speed, readSpeed } from '../lib/speed.ts'
-import { failure, retract } from '../state/messages.ts'
+import { failure, notice, retract } from '../state/messages.ts'
 import { copy } from '../state/copy.ts'
 import { timeline } from '../state/recordings.ts'
 import type { ReplayState } from '../state/rest.ts'
@@ -57,7 +57,7 @@ export function Transport() {
         <Button icon="step" label={say.step} onClick={() => void step()} />
         <Button icon="ahead" label={say.ahead} onClick={() => void seekBy(SEEK_MS)} />
         <Time durationMs={durationMs} />
-        <Button icon="link" label={say.link} onClick={() => void copy(linkNow(), say.linkName)} />
+        <Button icon="link" label={say.link} onClick={() => void copy(linkNow(), isLoopback(location.hostname) ? say.linkHere : say.linkName)} />
         <span class="space" />
         <Loop />
         <SpeedField state={state} />
@@ -77,18 +77,20 @@ export function Transport() {
   )
 }
 
+const isLoopback = (host: string): boolean => /^(127\.|\[::1\]$)|(^|\.)localhost$/.test(host)
+
 /** A link to the current moment. */
 const linkNow = (): string => `${location.href.replace(/#.*$/, '')}#t=${moment(offsetNow())}`
 
 /** Seeks to the moment in the address of the page, at the start and whenever it changes. */
 export function followLinks(): void {
-  let followed = ''
   const follow = (): void => {
     const at = momentOf(location.hash)
-    if (at === undefined || !replay.value || location.hash === followed) return
-    followed = location.hash
+    if (at === undefined || !replay.value) return
+    // Otherwise each reload would move the replay of all clients.
+    history.replaceState(null, '', location.pathname + location.search)
     // Outside the effect, which would otherwise depend on everything that seeking reads.
-    queueMicrotask(() => void seek(at))
+    queueMicrotask(() => void seek(at).then((isDone) => isDone && notice(say.followed(offsetTime(at, true)))))
   }
   const complain = (): void => {
     const written = writtenMoment(location.hash)
@@ -96,7 +98,6 @@ export function followLinks(): void {
     if (written && momentOf(location.hash) === undefined) failure(say.badMoment, `t=${written}`)
   }
   addEventListener('hashchange', () => {
-    followed = ''
     complain()
     follow()
   })

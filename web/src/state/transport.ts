@@ -138,6 +138,9 @@ export function seek(ms: number): Promise<boolean> {
   return give('seek', { offset: seconds(offsetMs) }, { offsetMs })
 }
 
+/** Seeks to the point before an event of the current generation. */
+export const seekEvent = (seq: number): Promise<boolean> => give('seek', { seq })
+
 /** Seeks relative to the current offset. Waits for pending steps, as only the server knows where a step ends. */
 export async function seekBy(ms: number): Promise<boolean> {
   await steps
