@@ -22,7 +22,7 @@ export const eventTexts = {
   disconnected: {
     '': 'disconnected',
     deleted: 'disconnected on request',
-    replaced: 'disconnected to connect another user',
+    replaced: 'disconnected for another user or recording',
     recording_ended: 'the recording ended',
     stream_ended: 'the LIVE ended',
   } as Record<string, string>,

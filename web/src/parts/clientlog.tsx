@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals'
 import { bytes, clockTime } from '../lib/format.ts'
-import { type Entry, history, readers } from '../state/clients.ts'
+import { type Entry, clientCount, history, isListed, readers } from '../state/clients.ts'
 import type { ConnectionView } from '../state/rest.ts'
 import { texts } from '../texts.ts'
 import { Foreign, Sentence } from './foreign.tsx'
@@ -30,7 +30,7 @@ export function ClientLog() {
             </li>
           ))}
         </ul>
-        {history.value.length === 0 && <p class="quiet">{texts.connect.nobody}</p>}
+        {history.value.length === 0 && <p class="quiet">{isListed.value ? texts.connect.nobody : texts.connect.tooMany(clientCount.value)}</p>}
         <ol aria-label={say.log}>
           {history.value.map((entry) => (
             <li key={`${entry.client.id} ${entry.end ? 'left' : ''}`}>

@@ -97,7 +97,7 @@ export function Details() {
         </button>
       </div>
       {isRepeated.value && <p class="quiet">{say.whyId}</p>}
-      {part.value && <p class="details-test"><CopyTest part={part.value} /></p>}
+      {part.value && <p><CopyTest part={part.value} /></p>}
       <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>
     </aside>
   )

@@ -36,7 +36,7 @@ export const history = computed((): Entry[] => {
 export const streams = signal(0)
 /** The number of clients, wherever the page shows one: all that read the feed, and those on `/ws` that do not. Only the former if there are too many to list. */
 export const clientCount = computed(() => (isListed.value ? readers.value.length + streams.value : (health.value?.clients ?? 0)))
-const isListed = signal(true)
+export const isListed = signal(true)
 /** The difference at the previous poll. */
 let unlisted = 0
 
