@@ -70,7 +70,8 @@ fn bots_with_one_mistake_are_recognised() {
             let mut last = BTreeMap::new();
             let added = gifts(events).map(|(.., gift)| {
                 let in_streak = !gift.streak_id.is_empty();
-                let before = last.insert(&gift.streak_id, gift.repeat_count).filter(|_| in_streak).unwrap_or(0);
+                let before =
+                    last.insert(&gift.streak_id, gift.repeat_count).filter(|_| in_streak).unwrap_or(0);
                 let more = gift.repeat_count - before;
                 i64::from(if more > 0 { more } else { gift.repeat_count } * gift.diamond_count)
             });
