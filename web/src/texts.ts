@@ -135,6 +135,7 @@ export const texts = {
     count: (kind: string, count: number) => `${kind} ${grouped(count)}`,
     zoom: 'Zoom here',
     unselect: 'Deselect the bar',
+    unloop: 'Stop looping the range',
     events: 'Events',
     eventsTitle: (from: string, to: string) => `Events from ${from} to ${to}`,
     noEvents: 'No events in this range.',

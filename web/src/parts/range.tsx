@@ -7,7 +7,7 @@ import { moment } from '../lib/moment.ts'
 import { type Range, countsIn } from '../lib/timeline.ts'
 import { cutRange, timeline } from '../state/recordings.ts'
 import { replay } from '../state/server.ts'
-import { bar, loop, zoom, zoomTo } from '../state/transport.ts'
+import { bar, loop, stopLoop, zoom, zoomTo } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyTest } from './copytest.tsx'
 import { Dialog } from './dialogs.tsx'
@@ -25,6 +25,7 @@ export function RangeBar() {
   const marked = loop.value ?? bar.value
   if (!marked || !recording) return null
   const range = rounded(marked)
+  const unmark = loop.value ? say.unloop : say.unselect
   const counts = timeline.value ? countsIn(timeline.value, marked) : []
   const close = (): void => {
     shown.value = ''
@@ -39,11 +40,9 @@ export function RangeBar() {
       <button type="button" class="button small" onClick={() => (zoom.value = zoomTo(marked))}>{say.zoom}</button>
       <button type="button" class="button small" onClick={() => (shown.value = 'export')}>{say.export}</button>
       <CopyTest part={{ recording, ...range, total: 'diamonds' }} />
-      {!loop.value && (
-        <button type="button" class="icon-button" aria-label={say.unselect} title={say.unselect} onClick={() => (bar.value = undefined)}>
-          <Icon name="close" />
-        </button>
-      )}
+      <button type="button" class="icon-button" aria-label={unmark} title={unmark} onClick={() => (loop.value ? void stopLoop() : (bar.value = undefined))}>
+        <Icon name="close" />
+      </button>
       {shown.value === 'export' && <Export recording={recording} range={range} onClose={close} />}
       {shown.value === 'events' && <Peek recording={recording} range={range} onClose={close} />}
     </div>

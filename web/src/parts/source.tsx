@@ -27,8 +27,8 @@ const say = texts.source
 export const userOf = (typed: string): string =>
   /tiktok\.com\/@([^/?#\s]+)/i.exec(typed)?.[1] ?? typed.trim().replace(/^@/, '')
 
-/** What is connected; empty if nothing is. */
-const connection = computed(() => (status.value?.state === 'connected' ? `${mode.value} ${status.value.username}` : ''))
+/** What is connected, or is about to be; empty if nothing is. */
+const connection = computed(() => (['connected', 'connecting'].includes(status.value?.state ?? '') ? `${mode.value} ${status.value?.username}` : ''))
 
 export function Source() {
   const typed = useSignal('')
@@ -65,7 +65,7 @@ export function Source() {
     await refresh()
   }
 
-  // The message goes away once something else is connected. A user who is still connected does not make another user’s failure go away.
+  // The message goes away once something else connects. A user who is still connected does not make another user’s failure go away.
   useEffect(() => {
     if (connection.value !== '') refusal.value = undefined
   }, [connection.value])

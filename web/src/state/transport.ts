@@ -15,8 +15,13 @@ const PATIENCE_MS = 15_000
 /** Timeout of leaving a room, in ms. */
 const LEAVE_PATIENCE_MS = 60_000
 
-/** The range that this page loops, if any. The server does not report the ranges of other pages. */
-export const loop = signal<Range | undefined>(undefined)
+/** The range that repeats until somebody stops it, if it is not the whole recording. */
+export const loop = computed((): Range | undefined => {
+  const { laps, fromMs = 0, toMs = null, durationMs } = replay.value ?? { laps: 1, durationMs: null }
+  const end = toMs ?? durationMs
+  const isPart = fromMs > 0 || (end !== null && end < (durationMs ?? Infinity))
+  return laps === null && end !== null && isPart ? { fromMs, toMs: end } : undefined
+})
 
 /** The bar of the timeline that was clicked. */
 export const bar = signal<Range | undefined>(undefined)
@@ -96,7 +101,7 @@ export const setSpeed = (speed: Speed): Promise<boolean> => give('speed', { spee
 export async function load(recording: string): Promise<void> {
   const user = status.value?.username
   if (isLive() && user) await leave(user)
-  loop.value = bar.value = zoom.value = undefined
+  bar.value = zoom.value = undefined
   await give('load', { recording })
   await refresh()
 }
@@ -157,22 +162,15 @@ export const isLooping = (): boolean => replay.value?.laps === null
 /** Loops a range, or the whole recording. */
 export async function loopRange(range?: Range): Promise<void> {
   const body = range ? { from: seconds(range.fromMs), to: seconds(range.toMs) } : {}
-  loop.value = range
-  await give('loop', body, { laps: null })
+  await give('loop', body, { laps: null, fromMs: range?.fromMs ?? 0, toMs: range?.toMs ?? null })
 }
 
 /** Stops looping and plays to the end. */
 export async function stopLoop(): Promise<void> {
-  loop.value = undefined
   await give('loop', { laps: 1 }, { laps: 1 })
 }
 
 export const toggleLoop = (): void => void (isLooping() ? stopLoop() : loopRange())
-
-// Another page may have stopped the loop.
-effect(() => {
-  if (replay.value && replay.value.laps !== null) loop.value = undefined
-})
 
 // The timeline follows the playhead out of the part that it shows, but not into another part that the user looks at.
 let wasShown = false
