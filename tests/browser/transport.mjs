@@ -94,6 +94,7 @@ export async function transport({ browser, livetape, pictures }) {
       await until(`a test for ${language}`, async () => wanted.test(await page.evaluate(() => navigator.clipboard.readText())))
     }
     await other.page.locator('.loop[aria-pressed=true]').waitFor()
+    await other.page.getByRole('button', { name: 'Stop looping the range' }).waitFor()
     await visit.picture(pictures, 'transport')
     await visit.axe()
     for (const laps of [1, null, 1]) {
@@ -238,6 +239,8 @@ export async function transport({ browser, livetape, pictures }) {
     await until('no event before the start', () => button('Previous event (,)').isDisabled())
     await other.page.goto(link)
     await reach('the moment of the link', ({ offsetMs }) => Math.abs(offsetMs - steps[1].offsetMs) < 100)
+    await other.page.getByText('The link moved the replay').waitFor()
+    assert.equal(new URL(other.page.url()).hash, '', 'a reload does not move it again')
     await press('End')
     await reach('the end', ({ offsetMs }) => offsetMs >= durationMs - 1000)
 
