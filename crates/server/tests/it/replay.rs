@@ -466,6 +466,14 @@ async fn a_seek_to_an_event_shows_it_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_user_is_known_wherever_a_replay_starts() {
+    let show = Rig::play(&session_items(3), ReplayOptions { start: Duration::from_secs(5), ..once() });
+    show.order(ReplayOrder::Step(1, Unit::Events)).await;
+    let user = show.log()[0].1["username"].as_str().unwrap().to_owned();
+    assert_eq!(show.control.status().username, Some(user));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_step_in_a_loop_without_events_ends_after_a_lap() {
     let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 1, ..once() });
     show.order(ReplayOrder::Pause).await;

@@ -244,7 +244,10 @@ impl<'a> Replay<'a> {
             self.feed.ahead_of_gates().await
         {
             match self.feed.pop() {
-                Some(Fed::Before(item) | Fed::Item(item)) => before.push(item),
+                Some(Fed::Before(item) | Fed::Item(item)) => {
+                    self.note_user(&item);
+                    before.push(item);
+                }
                 Some(Fed::Missing(loss)) => self.count_missing(loss),
                 _ => {}
             }
