@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 
+import { watchFrames } from '../support/frames.mjs'
 import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
@@ -61,6 +62,15 @@ export async function overlays({ browser, livetape, pictures }) {
       assert.equal(await shown.locator('.mistakes').count(), 0, 'the overlay understands all options')
       await page.goto(`${url}/overlays/`)
     }
+    // Another overlay has another link, and its own fields.
+    await choose(page, 'alerts')
+    await page.getByLabel('Follows').uncheck()
+    await page.getByRole('button', { name: 'Copy OBS link' }).click()
+    await page.getByText('Copied. In OBS').waitFor()
+    await choose(page, 'chat')
+    await page.getByText('Copied. In OBS').waitFor({ state: 'detached' })
+    await choose(page, 'alerts')
+    assert.deepEqual([...(await linkOf(page)).searchParams.keys()], ['url', 'follows'])
     await choose(page, 'leaderboard')
     await page.getByLabel('Title').fill('<b>Stars</b> & "quotes"')
     await page.getByLabel('Viewers on screen').fill('2')
@@ -212,18 +222,6 @@ const [WAITING_MAX, ELEMENTS_MAX, TASK_MS_MAX, FRAME_MS_MAX, BUSY_MAX] = [50, 50
 const FLASHES_MAX = 3
 /** Whether times are judged: not by CI, whose machine may be slow or busy, but by `cargo xtask nightly times`. */
 const JUDGES_TIMES = process.env.JUDGE_TIMES === '1'
-
-/** Runs in the page: records the times between frames. */
-function watchFrames() {
-  globalThis.gaps = []
-  let last
-  const frame = (now) => {
-    if (last !== undefined) gaps.push(now - last)
-    last = now
-    requestAnimationFrame(frame)
-  }
-  requestAnimationFrame(frame)
-}
 
 /** Runs in the page: records long tasks, changes of light, and the diamonds of alerts that left. */
 function watchRush() {

@@ -93,7 +93,7 @@ fn each_crate_depends_only_on_those_below_it() {
         let earlier = |own: &&str| FLOORS[..at].iter().any(|(name, ..)| name == own);
         assert!(below.iter().all(earlier), "crates/{name} uses a crate that is not below it");
         let manifest = read(&format!("crates/{name}/Cargo.toml"));
-        // Tests may use what stands above.
+        // Tests may use crates of floors above.
         let (_, rest) = manifest.split_once("[dependencies]").unwrap();
         let dependencies = rest.split("[dev-dependencies]").next().unwrap();
         for line in dependencies.lines() {

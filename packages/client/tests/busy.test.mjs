@@ -7,8 +7,9 @@ import { setTimeout } from 'node:timers/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
+import { watchFrames } from '../../../tests/support/frames.mjs'
 import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
-import { example, ofDisk, watchFrames } from './pages.mjs'
+import { example, ofDisk } from './pages.mjs'
 import { JUDGES_TIMES, RETRIES } from './measured.mjs'
 import { launchQuiet } from './quiet.mjs'
 

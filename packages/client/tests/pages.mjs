@@ -57,15 +57,3 @@ export async function open(browser, url, { width = 480, height = 360, backdrop }
   const foreign = (...servers) => asked.filter((address) => !['file:', 'blob:'].includes(new URL(address).protocol) && !servers.includes(new URL(address).host))
   return { page, complaints, foreign, picture, close: () => context.close() }
 }
-
-/** Runs in a page: measures the time between frames. */
-export const watchFrames = () => {
-  globalThis.gaps = []
-  let last
-  const frame = (now) => {
-    if (last !== undefined) gaps.push(now - last)
-    last = now
-    requestAnimationFrame(frame)
-  }
-  requestAnimationFrame(frame)
-}

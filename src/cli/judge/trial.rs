@@ -297,12 +297,7 @@ impl<V: Venue> Trial<'_, V> {
                 Ok((Ended { status, itself: true, has_result, still: None }, Vec::new()))
             }
             Over::Show => Ok((self.end(child, printed).await?, Vec::new())),
-            Over::Late(failure) => {
-                let has_result = self.has_result();
-                child.stop(Signal::Terminate);
-                let status = waited(child.wait().await)?;
-                Ok((Ended { status, itself: false, has_result, still: None }, vec![failure]))
-            }
+            Over::Late(failure) => Ok((self.stop(child, None).await?, vec![failure])),
         }
     }
 
@@ -352,14 +347,19 @@ impl<V: Venue> Trial<'_, V> {
                 break still;
             }
         };
+        self.stop(child, still).await
+    }
+
+    /// Asks the command to exit, with as much more time as it waits for a processor.
+    async fn stop(&self, child: &mut Child, still: Option<Still>) -> Result<Ended, Problem> {
         let has_result = self.has_result();
+        let mut meter = Meter::new(clock::now(), child.work());
         child.stop(Signal::Terminate);
         let status = loop {
             if let Ok(status) = timeout(METER_LOOK, child.wait()).await {
                 break waited(status)?;
             }
-            let now = clock::now();
-            child.extend(self.note(meter.read(now, child.work())).waited);
+            child.extend(self.note(meter.read(clock::now(), child.work())).waited);
         };
         Ok(Ended { status, itself: false, has_result, still })
     }
