@@ -3,6 +3,7 @@
 // Each line of `bugs` replaces a part of `right`. `planted.py` has the same bugs.
 
 import { createRequire } from 'node:module'
+import { crc32 } from 'node:zlib'
 
 // Node 20 has no WebSocket.
 const WebSocket = globalThis.WebSocket ?? createRequire(new URL('../../packages/client/package.json', import.meta.url))('ws')
@@ -12,7 +13,7 @@ const PRINT_MS = 100
 const [NEVER_MS, TIGHT_MS, SILENCE_MS] = [2 ** 31 - 1, 50, 10_000]
 const FINAL = [1000, 1008, 1009]
 
-const totals = { chats: 0, gifts: 0, diamonds: 0, likes: 0, follows: 0 }
+const totals = { chats: 0, gifts: 0, diamonds: 0, likes: 0, follows: 0, empty_texts: 0, texts: 0 }
 /** Name and diamonds of each viewer, in the order of their first gift. */
 const gifters = new Map()
 
@@ -30,6 +31,9 @@ const right = {
   likes: ({ likeCount }) => totals.likes + likeCount,
   /** Key of the viewer in the ranking. */
   gifter: ({ sender }) => sender,
+  text: ({ comment }) => comment,
+  /** Who is printed as the author of comments. */
+  author: ({ sender }) => sender,
   /** Time until the next connection, in ms; nothing if there is none. */
   delay: (code, attempt) => (FINAL.includes(code) ? undefined : Math.min(1000 * 2 ** attempt, 5000)),
   /** Called before an event is counted. */
@@ -91,6 +95,8 @@ const bugs = {
   like_total: { likes: ({ totalLikeCount }) => totalLikeCount },
   like_total_minus_base: { likes: ({ totalLikeCount, likeCount }) => totalLikeCount - (base ??= totalLikeCount - likeCount) },
   // People.
+  empty_texts: { text: ({ text }) => text ?? '' },
+  nicknames_for_ids: { author: ({ user }) => user?.nickname ?? '' },
   numbers_by_nickname: { gifter: ({ user }) => user.nickname },
   parse_ids_as_numbers: {
     gifter: ({ user }) => Number(user.userId),
@@ -149,7 +155,11 @@ function print() {
 }
 
 function count({ type, data }) {
-  if (type === 'chat') totals.chats += 1
+  if (type === 'chat') {
+    totals.chats += 1
+    totals.empty_texts += bot.text(data) === ''
+    totals.texts = (totals.texts + crc32(`${bot.author(data)} ${bot.text(data)}`)) % 2 ** 32
+  }
   else if (type === 'like') totals.likes = bot.likes(data)
   else if (type === 'social' && data.action === 'follow') totals.follows += 1
   else if (type === 'gift') {

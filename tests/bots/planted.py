@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import traceback
+import zlib
 from urllib.request import urlopen
 
 from websockets.asyncio.client import connect
@@ -33,7 +34,7 @@ class State:
         self.start_over()
 
     def start_over(self):
-        self.totals = dict.fromkeys(("chats", "gifts", "diamonds", "likes", "follows"), 0)
+        self.totals = dict.fromkeys(("chats", "gifts", "diamonds", "likes", "follows", "empty_texts", "texts"), 0)
         self.gifters = {}  # name and diamonds of each viewer, in the order of their first gift
 
     def is_first(self, key):
@@ -108,6 +109,15 @@ class Right:
         return gift["sender"]
 
     @staticmethod
+    def text(chat):
+        return chat["comment"]
+
+    @staticmethod
+    def author(chat):
+        """Who is printed as the author of a comment."""
+        return chat["sender"]
+
+    @staticmethod
     def delay(code, attempt, was_open):
         """Time until the next connection, in seconds; nothing if there is none."""
         return None if code in FINAL else min(2**attempt, 5)
@@ -177,6 +187,8 @@ BUGS = {
     "like_total": {"likes": lambda like: like["totalLikeCount"]},
     "like_total_minus_base": {"likes": minus_base},
     # People.
+    "empty_texts": {"text": lambda chat: chat.get("text", "")},
+    "nicknames_for_ids": {"author": lambda chat: (chat["user"] or {}).get("nickname", "")},
     "numbers_by_nickname": {"gifter": lambda gift: gift["user"]["nickname"]},
     "parse_ids_as_numbers": {
         "gifter": lambda gift: float(gift["user"]["userId"]),
@@ -230,7 +242,10 @@ def show():
 def count(event):
     data = event["data"]
     if event["type"] == "chat":
+        text = Bot.text(data)
         it.totals["chats"] += 1
+        it.totals["empty_texts"] += text == ""
+        it.totals["texts"] = (it.totals["texts"] + zlib.crc32(f"{Bot.author(data)} {text}".encode())) % 2**32
     elif event["type"] == "like":
         it.totals["likes"] = Bot.likes(data)
     elif event["type"] == "social" and data["action"] == "follow":

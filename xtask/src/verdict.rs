@@ -44,7 +44,8 @@ const LANGUAGES: usize = 3;
 const NUMBERS: &[&str] = &["chats", "gifts", "diamonds", "likes", "follows", "top_gifter"];
 const DEMO: &str = "demo";
 const MINIMAL: &[&str] = &["diamonds"];
-const PLANTED: &[&str] = &["chats", "gifts", "diamonds", "likes", "follows", "gifters", "top_gifter"];
+const PLANTED: &[&str] =
+    &["chats", "empty_texts", "texts", "gifts", "diamonds", "likes", "follows", "gifters", "top_gifter"];
 /// Prints the flag that Node 20 needs for a WebSocket.
 const FLAG: &str = "if (!globalThis.WebSocket) console.log('--experimental-websocket')";
 /// Links a folder, also on Windows.

@@ -19,10 +19,19 @@ pub use output::{LAST_LINES, Output, Stream};
 
 /// The only total that is a word.
 pub const TOP_GIFTER: &str = "top_gifter";
+pub(crate) const TOP_GIFTER_NAME: &str = "top_gifter_name";
+/// Totals that are texts of any length.
+const TEXTS: [&str; 2] = [TOP_GIFTER_NAME, "last_chat"];
+/// Totals that are not between two others: they are only compared if nothing was lost.
+const UNORDERED: [&str; 3] = [TEXTS[0], TEXTS[1], "texts"];
+/// What programs print for a text that is not there.
+const ABSENT: [&str; 5] = ["", "undefined", "null", "None", "nil"];
 /// Prefix of the names of users' diamonds.
 const OF_USER: &str = "diamonds.";
 /// Maximum length of a printed value that is not a number, in characters.
 const WORD_CHARS_MAX: usize = 40;
+/// Maximum length of a text in a message, in characters.
+const TEXT_CHARS_MAX: usize = 80;
 /// Maximum number of right words in a message.
 const WORDS_SHOWN_MAX: usize = 3;
 
@@ -44,12 +53,17 @@ impl Name {
         Err(problem.hint(nearest::hint(text, &known)))
     }
 
+    /// Returns the name of a total.
+    pub(crate) fn of_total(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the value: a number in decimal, or the `uniqueId` of the top gifter. Users without gifts have 0.
+    /// Returns the value: a number in decimal, a `uniqueId` or a text. Users without gifts have 0.
     #[must_use]
     pub fn value(&self, truth: &Truth) -> String {
         if let Some(user) = self.0.strip_prefix(OF_USER) {
@@ -90,6 +104,24 @@ impl Name {
 
     fn is_word(&self) -> bool {
         self.0 == TOP_GIFTER
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        TEXTS.contains(&self.as_str())
+    }
+
+    /// Returns a value as it is read from the output.
+    pub(crate) fn read(&self, value: &str) -> String {
+        if self.is_text() {
+            return folded(value);
+        }
+        let end = if self.is_word() { value.find(|c| !is_of_word(c)) } else { None };
+        value[..end.unwrap_or(value.len())].to_owned()
+    }
+
+    /// Returns the value that a command says if nothing was counted.
+    fn zero(&self) -> &'static str {
+        if self.is_text() { "" } else { "0" }
     }
 }
 
@@ -165,6 +197,12 @@ impl Expectation {
             let shown = self.before.clone();
             return line.contains(&shown).then(|| Match { value: String::new(), shown });
         };
+        if name.is_text() {
+            // The text may contain what is around it.
+            let (_, rest) = line.split_once(&self.before)?;
+            let text = if self.after.is_empty() { rest } else { rest.rsplit_once(&self.after)?.0 };
+            return Some(self.found(text.trim().to_owned()));
+        }
         let line = &with_ascii_digits(line);
         if self.before.is_empty() {
             return self.find_token(name, line);
@@ -263,6 +301,11 @@ impl<'a> Right<'a> {
             return Vec::from_iter(self.words().into_iter().take(WORDS_SHOWN_MAX)).join("\" or \"");
         }
         let [least, most] = self.ends(name);
+        if name.is_text() {
+            let mut chars = least.chars();
+            let start = String::from_iter(chars.by_ref().take(TEXT_CHARS_MAX));
+            return if chars.next().is_none() { start } else { start + "…" };
+        }
         if least == most { least } else { format!("{least} to {most}") }
     }
 
@@ -279,12 +322,31 @@ impl<'a> Right<'a> {
             return is_open || self.words().contains(got);
         }
         let [least, most] = &self.ends(name);
+        if UNORDERED.contains(&name.as_str()) && least != most {
+            return true;
+        }
+        if name.is_text() {
+            return self.is_text(name, least, got);
+        }
         let number = |text: &str| text.parse::<i128>().ok();
         match (number(least), number(most), number(got)) {
             // The number of viewers can also decrease.
             (Some(one), Some(other), Some(got)) => (one.min(other)..=one.max(other)).contains(&got),
             _ => least == got,
         }
+    }
+
+    /// Whether `got` is the text: white space, and all after the first line, may differ.
+    fn is_text(self, name: &Name, right: &str, got: &str) -> bool {
+        let got = folded(got);
+        // Each of several users with the most diamonds is right, and a nickname may be empty.
+        let is_open = name.as_str() == TOP_GIFTER_NAME
+            && (right.is_empty() || self.least.top_gifters().any(|other| *other != self.least.top_gifter));
+        let is_absent = ABSENT.contains(&right) && ABSENT.contains(&&*got);
+        is_open
+            || is_absent
+            || got == folded(right)
+            || got == folded(right.lines().next().unwrap_or_default())
     }
 
     fn ends(self, name: &Name) -> [String; 2] {
@@ -320,7 +382,7 @@ impl Expectation {
             }
             (None, Some(_)) => None,
             (Some(name), None) => {
-                let is_zero = right.is(name, "0");
+                let is_zero = right.is(name, name.zero());
                 let right = right.value(name);
                 let text = quoted(&format!("{}…{}", self.before, self.after));
                 let message = format!("did not print {text}, right is {}", quoted_word(name, &right));
@@ -349,7 +411,12 @@ fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Fa
 }
 
 fn quoted_word(name: &Name, value: &str) -> String {
-    if name.is_word() { format!("\"{value}\"") } else { value.to_owned() }
+    if name.is_word() || name.is_text() { format!("\"{value}\"") } else { value.to_owned() }
+}
+
+/// Replaces white space by single spaces.
+fn folded(text: &str) -> String {
+    Vec::from_iter(text.split_whitespace()).join(" ")
 }
 
 /// Separators of groups of three digits in the locales of JavaScript, Python and Rust.
@@ -446,7 +513,7 @@ fn value(is_negative: bool, whole: &str, fraction: &str) -> String {
 pub const RESULT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Parses the file `LIVETAPE_RESULT`: an object such as `{"diamonds":114,"diamonds.alice":37,"chats":67}`. Values
-/// are numbers, but `top_gifter` is a string.
+/// are numbers, but names and texts are strings.
 ///
 /// # Errors
 /// A failure's message, if the file is too large, is not such an object, or has an unknown name or a value of the wrong type.
@@ -470,12 +537,13 @@ fn said(name: &str, value: &Value) -> Result<Said, String> {
     let name = Name::parse(name).map_err(|problem| {
         format!("wrote a LIVETAPE_RESULT with an {}: {}", problem.message, problem.hint)
     })?;
+    let is_string = name.is_word() || name.is_text();
     let text = match value {
-        Value::Number(number) if !name.is_word() => Some(whole(number)),
-        Value::String(word) if name.is_word() => Some(word.clone()),
+        Value::Number(number) if !is_string => Some(whole(number)),
+        Value::String(word) if is_string => Some(word.clone()),
         _ => None,
     };
-    let kind = if name.is_word() { "string" } else { "number" };
+    let kind = if is_string { "string" } else { "number" };
     let wrong = || format!("wrote a LIVETAPE_RESULT whose {} is not a {kind}", quoted(name.as_str()));
     Ok(Said { value: text.ok_or_else(wrong)?, name })
 }

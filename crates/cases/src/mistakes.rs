@@ -17,7 +17,7 @@ use self::{
     table::{Mistake, TABLE},
 };
 use crate::{
-    expect::{Name, TOP_GIFTER},
+    expect::{Name, TOP_GIFTER, TOP_GIFTER_NAME},
     report::{Candidate, REPEATED, listed, moment},
 };
 
@@ -64,6 +64,8 @@ impl<'a> Show<'a> {
 
     /// Returns the value that a client with this mistake prints.
     fn value(&self, mistake: &Mistake, name: &Name) -> String {
+        let printed = mistake.prints.map(Name::of_total);
+        let name = printed.as_ref().unwrap_or(name);
         let mut tally = Tally::default();
         for (Counted { added, .. }, times) in self.counted(mistake) {
             (0..times).for_each(|_| tally.add(&added));
@@ -110,17 +112,18 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
     let Ok(name) = Name::parse(what) else { return Explanation::default() };
     let truth = show.truth();
     let is_tie = what == TOP_GIFTER && truth.top_gifters().skip(1).any(|other| *other != truth.top_gifter);
-    if got == "0" || got.is_empty() || is_tie || name.value(&truth) == got {
+    let got = &*name.read(got);
+    let right = name.read(&name.value(&truth));
+    if got == "0" || got.is_empty() && !name.is_text() || is_tie || right == got {
         return Explanation::default();
     }
     let gives = |mistake: &&Mistake| {
-        mistake.is_about(what) && is_possible(mistake) && show.value(mistake, &name) == got
+        mistake.is_about(what) && is_possible(mistake) && name.read(&show.value(mistake, &name)) == got
     };
     let all = Vec::from_iter(TABLE.iter().filter(gives));
     let mut candidates = BTreeMap::new();
     for Mistake { name, doing, shown_by, .. } in all.iter().copied() {
-        // A name can be right by chance.
-        let shown_by = if what == TOP_GIFTER { "" } else { shown_by };
+        let shown_by = if BY_CHANCE.contains(&what) { "" } else { shown_by };
         candidates.entry(*name).or_insert(Candidate { doing, shown_by });
     }
     let (obvious, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|mistake| mistake.is_obvious());
@@ -140,6 +143,8 @@ fn explain_by(show: &Show<'_>, what: &str, got: &str, is_possible: impl Fn(&Mist
     Explanation { candidates, found, several }
 }
 
+/// Totals that can be right by chance, because few events determine them.
+const BY_CHANCE: [&str; 5] = ["viewers", TOP_GIFTER, TOP_GIFTER_NAME, "likes_total", "last_chat"];
 /// Mistakes about fields that only the feed has, and no client library.
 const OF_FEED: [&str; 2] = ["every_final", "only_last_increment"];
 /// A mistake of clients without the feed's `repeatDelta`, which have to remember each streak.
@@ -231,7 +236,7 @@ fn streak_id(event: &SlimEvent) -> Option<&str> {
 /// Describes where the numbers part: how many streaks or events differ, by how much, and the first of them. Empty
 /// for numbers that are not sums.
 fn parting(show: &Show<'_>, mistake: &Mistake, name: &Name) -> String {
-    if matches!(name.as_str(), "viewers" | "gifters" | "top_gifter") {
+    if BY_CHANCE.contains(&name.as_str()) || matches!(name.as_str(), "gifters" | "texts") {
         return String::new();
     }
     let differing = differing(show, mistake, name);
@@ -243,7 +248,7 @@ fn parting(show: &Show<'_>, mistake: &Mistake, name: &Name) -> String {
     format!(
         ": {which} {}, {} {too}\n{}",
         mistake.which,
-        counted(by.unsigned_abs(), name.unit()),
+        counted(by.unsigned_abs(), &name.unit().replace('_', " ")),
         first(show, event)
     )
 }

@@ -12,6 +12,8 @@ use super::event::{Data, Event, SocialAction};
 const USERS_MAX: usize = 100_000;
 /// Maximum length of a `uniqueId` whose diamonds are counted apart, in bytes. TikTok's have up to 24 letters.
 const NAME_BYTES_MAX: usize = 64;
+/// Maximum length of a gifter's nickname that is kept, in bytes; a longer one counts as empty.
+const NICKNAME_BYTES_MAX: usize = 4096;
 
 /// Totals of the current generation of a replay: each lap, seek and load begins another one. They are the same
 /// whatever a client filters, and however often it reconnects.
@@ -29,6 +31,8 @@ pub struct Truth {
     pub diamonds: i64,
     /// Likes: the sum of `likeCount`.
     pub likes: i64,
+    /// Last `totalLikeCount`; 0 if there was none yet. It also counts likes that were not sent.
+    pub likes_total: i64,
     /// Follows.
     pub follows: u64,
     /// Shares.
@@ -43,6 +47,14 @@ pub struct Truth {
     pub gifters: u64,
     /// `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift.
     pub top_gifter: SmolStr,
+    /// Nickname of `top_gifter` with the last gift.
+    pub top_gifter_name: SmolStr,
+    /// Text of the last comment; empty if there was none yet.
+    pub last_chat: SmolStr,
+    /// Comments without text.
+    pub empty_texts: u64,
+    /// Sum of the CRC-32 of `uniqueId comment` of all comments, modulo 2^32.
+    pub texts: u32,
     /// Diamonds of each user, by `uniqueId`: the first 100,000 users.
     pub users: BTreeMap<SmolStr, i64>,
 }
@@ -57,7 +69,7 @@ impl Truth {
 
     /// Returns the totals by name, without the users.
     #[must_use]
-    pub fn totals(&self) -> [(&'static str, String); 13] {
+    pub fn totals(&self) -> [(&'static str, String); 18] {
         [
             ("events", self.events.to_string()),
             ("chats", self.chats.to_string()),
@@ -65,6 +77,7 @@ impl Truth {
             ("streaks", self.streaks.to_string()),
             ("diamonds", self.diamonds.to_string()),
             ("likes", self.likes.to_string()),
+            ("likes_total", self.likes_total.to_string()),
             ("follows", self.follows.to_string()),
             ("shares", self.shares.to_string()),
             ("joins", self.joins.to_string()),
@@ -72,6 +85,10 @@ impl Truth {
             ("viewers", self.viewers.to_string()),
             ("gifters", self.gifters.to_string()),
             ("top_gifter", self.top_gifter.to_string()),
+            ("top_gifter_name", self.top_gifter_name.to_string()),
+            ("last_chat", self.last_chat.to_string()),
+            ("empty_texts", self.empty_texts.to_string()),
+            ("texts", self.texts.to_string()),
         ]
     }
 }
@@ -82,8 +99,8 @@ pub struct Tally {
     truth: Truth,
     /// Generation of the last event that says it.
     generation: u32,
-    /// Users in the order of their first gift.
-    gifters: Vec<SmolStr>,
+    /// The rank of each user by the time of the first gift, and the nickname with the last one.
+    gifters: BTreeMap<SmolStr, (usize, SmolStr)>,
 }
 
 /// What an event adds to the truth.
@@ -104,11 +121,18 @@ pub enum What {
     /// No other than the number of events.
     Event,
     /// A comment.
-    Chat,
+    Chat {
+        /// Its text.
+        text: SmolStr,
+        /// What it adds to `texts`.
+        checksum: u32,
+    },
     /// Gifts.
     Gift {
         /// `uniqueId` of the user.
         sender: SmolStr,
+        /// Nickname of the user.
+        nickname: SmolStr,
         /// Number of gifts.
         gifts: i32,
         /// Value of these gifts.
@@ -116,8 +140,13 @@ pub enum What {
         /// Whether a streak begins with them.
         begins: bool,
     },
-    /// This many likes.
-    Likes(i32),
+    /// Likes.
+    Likes {
+        /// How many.
+        likes: i32,
+        /// All of the room, with those that were not sent.
+        total: i64,
+    },
     /// A follow.
     Follow,
     /// A share.
@@ -157,14 +186,17 @@ impl What {
     fn of(event: &Event) -> Self {
         match &event.data {
             Data::Unknown(_) => Self::Nothing,
-            Data::Chat(_) => Self::Chat,
+            Data::Chat(chat) => {
+                Self::chat(event.user.as_ref().map_or("", |user| &user.unique_id), &chat.comment)
+            }
             Data::Gift(gift) => Self::Gift {
                 sender: event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default(),
+                nickname: event.user.as_ref().map(|user| user.nickname.clone()).unwrap_or_default(),
                 gifts: gift.repeat_delta,
                 diamonds: gift.diamonds,
                 begins: begins(&gift.streak_id, gift.repeat_delta, gift.repeat_count),
             },
-            Data::Like(like) => Self::Likes(like.like_count),
+            Data::Like(like) => Self::Likes { likes: like.like_count, total: like.total_like_count },
             Data::Social(social) => match social.action {
                 SocialAction::Follow => Self::Follow,
                 SocialAction::Share => Self::Share,
@@ -175,6 +207,16 @@ impl What {
             Data::RoomUser(room) => Self::Viewers(room.viewer_count),
             _ => Self::Event,
         }
+    }
+
+    /// Returns what a comment adds.
+    #[must_use]
+    pub fn chat(unique_id: &str, text: &SmolStr) -> Self {
+        let mut hasher = crc32fast::Hasher::new();
+        for part in [unique_id, " ", text] {
+            hasher.update(part.as_bytes());
+        }
+        Self::Chat { text: text.clone(), checksum: hasher.finalize() }
     }
 }
 
@@ -194,14 +236,22 @@ impl Tally {
         match &added.what {
             What::Nothing => return,
             What::Event => {}
-            What::Chat => truth.chats += 1,
-            What::Gift { sender, gifts, diamonds, begins } => {
+            What::Chat { text, checksum } => {
+                truth.chats += 1;
+                truth.empty_texts += u64::from(text.is_empty());
+                truth.texts = truth.texts.wrapping_add(*checksum);
+                truth.last_chat = text.clone();
+            }
+            What::Gift { sender, nickname, gifts, diamonds, begins } => {
                 truth.gifts = truth.gifts.saturating_add((*gifts).into());
                 truth.diamonds = truth.diamonds.saturating_add(*diamonds);
                 truth.streaks += u64::from(*begins);
-                self.add_gifter(sender, *diamonds);
+                self.add_gifter(sender, nickname, *diamonds);
             }
-            What::Likes(likes) => truth.likes = truth.likes.saturating_add((*likes).into()),
+            What::Likes { likes, total } => {
+                truth.likes = truth.likes.saturating_add((*likes).into());
+                truth.likes_total = *total;
+            }
             What::Follow => truth.follows += 1,
             What::Share => truth.shares += 1,
             What::Join => truth.joins += 1,
@@ -211,13 +261,16 @@ impl Tally {
         self.truth.events += 1;
     }
 
-    fn add_gifter(&mut self, sender: &SmolStr, diamonds: i64) {
+    fn add_gifter(&mut self, sender: &SmolStr, nickname: &SmolStr, diamonds: i64) {
         let users = &mut self.truth.users;
-        if let Some(sum) = users.get_mut(sender) {
+        let nickname =
+            if nickname.len() <= NICKNAME_BYTES_MAX { nickname.clone() } else { SmolStr::default() };
+        if let (Some(sum), Some((_, last))) = (users.get_mut(sender), self.gifters.get_mut(sender)) {
             *sum = sum.saturating_add(diamonds);
+            *last = nickname;
         } else if users.len() < USERS_MAX && !sender.is_empty() && sender.len() <= NAME_BYTES_MAX {
+            self.gifters.insert(sender.clone(), (users.len(), nickname));
             users.insert(sender.clone(), diamonds);
-            self.gifters.push(sender.clone());
         }
     }
 
@@ -226,8 +279,10 @@ impl Tally {
     pub fn truth(&self) -> Truth {
         let mut truth = self.truth.clone();
         truth.gifters = truth.users.len() as u64;
-        let top = self.gifters.iter().enumerate().max_by_key(|(at, name)| (truth.users[*name], Reverse(*at)));
-        truth.top_gifter = top.map(|(_, name)| name.clone()).unwrap_or_default();
+        let top = self.gifters.iter().max_by_key(|(name, (rank, _))| (truth.users[*name], Reverse(*rank)));
+        if let Some((name, (_, nickname))) = top {
+            (truth.top_gifter, truth.top_gifter_name) = (name.clone(), nickname.clone());
+        }
         truth
     }
 }

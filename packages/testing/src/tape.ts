@@ -91,6 +91,8 @@ export interface Truth {
   diamonds: number
   /** Likes: the sum of `likeCount`. */
   likes: number
+  /** Last `totalLikeCount`, which also counts likes that were not sent. */
+  likes_total: number
   follows: number
   shares: number
   /** Viewers who joined: `member` events whose `actionId` is 1. */
@@ -102,6 +104,14 @@ export interface Truth {
   gifters: number
   /** `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift. */
   top_gifter: string
+  /** Nickname of `top_gifter`. */
+  top_gifter_name: string
+  /** Text of the last comment. */
+  last_chat: string
+  /** Comments without text. */
+  empty_texts: number
+  /** Sum of the CRC-32 of `uniqueId comment` of all comments, modulo 2^32. */
+  texts: number
   /** Diamonds of each user, by `uniqueId`: the first 100,000 users. */
   users: Record<string, number>
 }

@@ -116,8 +116,9 @@ With --suite room, instead of LIVETAPE_URL and LIVETAPE_HTTP:
   LIVETAPE_MOCK_URL       the mock TikTok; also as SIGN_API_URL. The user is `demo`
   with --mock-proxy       the variables of `livetape run --mock-proxy`
 
-Numbers: events, chats, gifts, streaks, diamonds, likes, follows, shares, joins,
-subscribes, viewers, gifters, top_gifter, diamonds.NAME
+Numbers: events, chats, gifts, streaks, diamonds, likes, likes_total, follows, shares,
+joins, subscribes, viewers, gifters, empty_texts, texts, diamonds.NAME
+Texts: top_gifter, top_gifter_name, last_chat
 
 Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs

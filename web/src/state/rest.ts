@@ -272,6 +272,8 @@ export interface TruthAt {
   chats: number
   /** Value of all gifts: the sum of `diamonds`. */
   diamonds: number
+  /** Comments without text. */
+  empty_texts: number
   /** Messages of the room that a client without filters receives. */
   events: number
   /** Follows. */
@@ -282,8 +284,12 @@ export interface TruthAt {
   gifts: number
   /** Viewers who joined: `member` events whose `actionId` is 1. */
   joins: number
+  /** Text of the last comment; empty if there was none yet. */
+  last_chat: string
   /** Likes: the sum of `likeCount`. */
   likes: number
+  /** Last `totalLikeCount`; 0 if there was none yet. It also counts likes that were not sent. */
+  likes_total: number
   /** Number of the last counted event; 0 before the first. */
   seq: number
   /** Shares. */
@@ -294,8 +300,12 @@ export interface TruthAt {
   stream: string
   /** Subscriptions. */
   subscribes: number
+  /** Sum of the CRC-32 of `uniqueId comment` of all comments, modulo 2^32. */
+  texts: number
   /** `uniqueId` of the user with the most diamonds, or the first of them; empty if nobody sent a gift. */
   top_gifter: string
+  /** Nickname of `top_gifter` with the last gift. */
+  top_gifter_name: string
   /** Diamonds of each user, by `uniqueId`: the first 100,000 users. */
   users: Record<string, number>
   /** Last number of viewers; 0 if there was none yet. */

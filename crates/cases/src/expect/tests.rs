@@ -76,6 +76,9 @@ fn values_are_found_in_many_outputs() {
         ("top: {top_gifter}", "top: @a_b.c.\n", "a_b.c"),
         ("top: '{top_gifter}'", "top: 'alice'", "alice"),
         ("{top_gifter} leads", "now bob leads", "bob"),
+        ("last: {last_chat}", "last: a 1,234 last: b  \n", "a 1,234 last: b"),
+        ("<{last_chat}>", "\u{1b}[1m<\u{1b}[m\u{661}> said <ann>", "\u{661}> said <ann"),
+        ("name: {top_gifter_name}", "name: \u{202e}nnA", "\u{202e}nnA"),
     ];
     for (expected, printed, right) in table {
         assert_eq!(value(expected, printed).as_deref(), Some(right), "{expected} in {printed:?}");

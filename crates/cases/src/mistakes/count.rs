@@ -72,20 +72,23 @@ pub(super) fn gift_and_diamonds(counted: &mut Counted<'_>, count: impl FnOnce(&G
     // The truth leaves out inferred finals; these clients do not, unless they add nothing either.
     if (gifts, diamonds) != (gift.repeat_delta, gift.diamonds) {
         let begins = begins(&gift.streak_id, gifts, gift.repeat_count);
-        counted.added.what = What::Gift { sender: sender(counted.event), gifts, diamonds, begins };
+        let (sender, nickname) = sender(counted.event);
+        counted.added.what = What::Gift { sender, nickname, gifts, diamonds, begins };
     }
     usize::from(gifts > 0)
 }
 
-fn sender(event: &SlimEvent) -> SmolStr {
-    event.user.as_ref().map(|user| user.unique_id.clone()).unwrap_or_default()
+/// Returns the `uniqueId` and the nickname of the user.
+fn sender(event: &SlimEvent) -> (SmolStr, SmolStr) {
+    event.user.as_ref().map(|user| (user.unique_id.clone(), user.nickname.clone())).unwrap_or_default()
 }
 
 /// Counts each message as a streak.
 pub(super) fn streak(counted: &mut Counted<'_>) -> usize {
     if let Details::Gift(gift) = &counted.event.details {
         let (diamonds, begins) = (gift.diamond_count.into(), !gift.streak_id.is_empty());
-        counted.added.what = What::Gift { sender: sender(counted.event), gifts: 1, diamonds, begins };
+        let (sender, nickname) = sender(counted.event);
+        counted.added.what = What::Gift { sender, nickname, gifts: 1, diamonds, begins };
     }
     1
 }
@@ -137,7 +140,29 @@ pub(super) fn likes(counted: &mut Counted<'_>, count: impl FnOnce(i64, i64) -> i
     let Details::Likes { own, total } = counted.event.details else { return 1 };
     let count = count(own.into(), total);
     let count = i32::try_from(count).unwrap_or(if count < 0 { i32::MIN } else { i32::MAX });
-    counted.added.what = What::Likes(count);
+    counted.added.what = What::Likes { likes: count, total };
+    1
+}
+
+/// Adds up likes instead of taking the total.
+pub(super) fn sum_of_likes(memory: &mut Memory, counted: &mut Counted<'_>) -> usize {
+    if let What::Likes { likes, total } = &mut counted.added.what {
+        *total = memory.total.unwrap_or_default().saturating_add((*likes).into());
+        memory.total = Some(*total);
+    }
+    1
+}
+
+/// Takes another `uniqueId` and text for a comment.
+pub(super) fn chat(
+    counted: &mut Counted<'_>,
+    other: impl FnOnce(SmolStr, SmolStr, SmolStr) -> (SmolStr, SmolStr),
+) -> usize {
+    if let What::Chat { text, .. } = &counted.added.what {
+        let (unique_id, nickname) = sender(counted.event);
+        let (unique_id, text) = other(unique_id, nickname, text.clone());
+        counted.added.what = What::chat(&unique_id, &text);
+    }
     1
 }
 

@@ -5,11 +5,15 @@ use livetape_core::truth::What;
 use super::{
     Details, Show,
     count::{
-        Counted, Memory, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes, price,
-        rise, rounded, sent_by, short, social, streak, viewers, without_streak, without_user,
+        Counted, Memory, chat, forgotten, gift, gift_and_diamonds, growth, is_end, is_first, joins, likes,
+        price, rise, rounded, sent_by, short, social, streak, sum_of_likes, viewers, without_streak,
+        without_user,
     },
 };
-use crate::report::PLAIN;
+use crate::{
+    expect::{TOP_GIFTER, TOP_GIFTER_NAME},
+    report::PLAIN,
+};
 
 pub(super) struct Mistake {
     /// Its code. Variants of a mistake have the same code.
@@ -21,6 +25,8 @@ pub(super) struct Mistake {
     /// Which streaks or events it counts wrong.
     pub(super) which: &'static str,
     pub(super) count: Count,
+    /// The total that the client prints instead, if that is the mistake.
+    pub(super) prints: Option<&'static str>,
     /// Name of the case that every client with it fails; empty for those that depend on the kind of break.
     pub(super) shown_by: &'static str,
 }
@@ -42,6 +48,10 @@ impl Mistake {
         self.shown_by == PLAIN
     }
 
+    const fn prints(self, total: &'static str) -> Self {
+        Self { prints: Some(total), ..self }
+    }
+
     const fn shown_by(self, case: &'static str) -> Self {
         Self { shown_by: case, ..self }
     }
@@ -50,11 +60,11 @@ impl Mistake {
 const GIFTS: &[&str] = &["diamonds", "gifts", "top_gifter"];
 const DIAMONDS: &[&str] = &["diamonds", "top_gifter"];
 /// Numbers that are sums over events.
-const SUMS: &[&str] =
-    &["events", "chats", "gifts", "streaks", "diamonds", "likes", "follows", "shares", "joins", "subscribes"];
-const ALL: &[&str] = &[
+const SUMS: &[&str] = &[
     "events",
     "chats",
+    "empty_texts",
+    "texts",
     "gifts",
     "streaks",
     "diamonds",
@@ -63,9 +73,27 @@ const ALL: &[&str] = &[
     "shares",
     "joins",
     "subscribes",
+];
+const TEXTS: &[&str] = &["last_chat", "empty_texts", "texts"];
+const ALL: &[&str] = &[
+    "events",
+    "chats",
+    "last_chat",
+    "empty_texts",
+    "texts",
+    "gifts",
+    "streaks",
+    "diamonds",
+    "likes",
+    "likes_total",
+    "follows",
+    "shares",
+    "joins",
+    "subscribes",
     "viewers",
     "gifters",
     "top_gifter",
+    "top_gifter_name",
 ];
 
 const fn mistake(
@@ -75,7 +103,7 @@ const fn mistake(
     which: &'static str,
     count: Count,
 ) -> Mistake {
-    Mistake { name, totals, doing, which, count, shown_by: "" }
+    Mistake { name, totals, doing, which, count, prints: None, shown_by: "" }
 }
 
 /// A mistake that the plain show already reveals.
@@ -402,6 +430,57 @@ pub(super) const TABLE: &[Mistake] = &[
         |_, _, _, counted| likes(counted, |_, _| 1),
     ),
     obvious(
+        "sum_of_likes",
+        &["likes_total"],
+        "adding up `likeCount` instead of taking the last `totalLikeCount`",
+        "with another rise of the total",
+        |memory, _, _, counted| sum_of_likes(memory, counted),
+    ),
+    obvious(
+        "empty_text",
+        TEXTS,
+        "reading texts from a field that is empty",
+        "with a text",
+        |_, _, _, counted| chat(counted, |unique_id, _, _| (unique_id, "".into())),
+    ),
+    obvious(
+        "empty_text",
+        TEXTS,
+        "reading texts from a field that is not there (`undefined`)",
+        "with a text",
+        |_, _, _, counted| chat(counted, |unique_id, _, _| (unique_id, "undefined".into())),
+    ),
+    obvious(
+        "empty_text",
+        TEXTS,
+        "reading texts from a field that is not there (`None`)",
+        "with a text",
+        |_, _, _, counted| chat(counted, |unique_id, _, _| (unique_id, "None".into())),
+    ),
+    obvious(
+        "nickname_for_id",
+        &["texts"],
+        "taking `nickname` for `uniqueId`",
+        "of users with another nickname",
+        |_, _, _, counted| chat(counted, |_, nickname, text| (nickname, text)),
+    ),
+    mistake(
+        "nickname_for_id",
+        &[TOP_GIFTER],
+        "printing `nickname` instead of `uniqueId`",
+        "",
+        |_, _, _, _| 1,
+    )
+    .prints(TOP_GIFTER_NAME),
+    mistake(
+        "id_for_nickname",
+        &[TOP_GIFTER_NAME],
+        "printing `uniqueId` instead of `nickname`",
+        "",
+        |_, _, _, _| 1,
+    )
+    .prints(TOP_GIFTER),
+    obvious(
         "every_member",
         &["joins"],
         "counting every `member` event as a join",
@@ -470,7 +549,7 @@ pub(super) const TABLE: &[Mistake] = &[
         .shown_by("big"),
     mistake(
         "ids_rounded",
-        &["chats", "streaks", "likes", "follows", "shares", "joins", "subscribes"],
+        &["chats", "empty_texts", "texts", "streaks", "likes", "follows", "shares", "joins", "subscribes"],
         SKIPPED,
         "with such an id",
         skip_rounded,

@@ -33,12 +33,19 @@ fn sum<'a>(events: impl Iterator<Item = &'a Value>, field: &str) -> i64 {
 fn counted(events: &[Value]) -> Value {
     let of = |kind: &'static str| events.iter().filter(move |event| event["type"] == kind);
     let social = |action: &'static str| of("social").filter(move |event| event["data"]["action"] == action);
-    let mut users = BTreeMap::<&str, (i64, usize)>::new();
+    let mut users = BTreeMap::<&str, (i64, usize, &str)>::new();
     for (at, gift) in of("gift").enumerate() {
-        let name = gift["data"]["user"]["uniqueId"].as_str().unwrap();
-        users.entry(name).or_insert((0, at)).0 += gift["data"]["diamonds"].as_i64().unwrap();
+        let user = &gift["data"]["user"];
+        let gifter = users.entry(user["uniqueId"].as_str().unwrap()).or_insert((0, at, ""));
+        gifter.0 += gift["data"]["diamonds"].as_i64().unwrap();
+        gifter.2 = user["nickname"].as_str().unwrap();
     }
-    let top = users.iter().max_by_key(|(_, (diamonds, at))| (*diamonds, Reverse(*at)));
+    let top = users.iter().max_by_key(|(_, (diamonds, at, _))| (*diamonds, Reverse(*at)));
+    let text = |chat: &'_ Value| chat["data"]["comment"].as_str().unwrap().to_owned();
+    let texts = of("chat").fold(0_u32, |sum, chat| {
+        let sender = chat["data"]["sender"].as_str().unwrap();
+        sum.wrapping_add(crc32fast::hash(format!("{sender} {}", text(chat)).as_bytes()))
+    });
     let streaks: BTreeSet<_> =
         of("gift").filter_map(|gift| gift["data"]["streakId"].as_str()).filter(|id| !id.is_empty()).collect();
     json!({
@@ -46,7 +53,11 @@ fn counted(events: &[Value]) -> Value {
         "gifts": sum(of("gift"), "repeatDelta"),
         "streaks": streaks.len(),
         "diamonds": sum(of("gift"), "diamonds"),
+        "last_chat": of("chat").next_back().map(text).unwrap_or_default(),
+        "empty_texts": of("chat").filter(|chat| text(chat).is_empty()).count(),
+        "texts": texts,
         "likes": sum(of("like"), "likeCount"),
+        "likes_total": of("like").next_back().map_or(json!(0), |like| like["data"]["totalLikeCount"].clone()),
         "follows": social("follow").count(),
         "shares": social("share").count(),
         "joins": of("member").filter(|event| event["data"]["actionId"] == 1).count(),
@@ -54,7 +65,8 @@ fn counted(events: &[Value]) -> Value {
         "viewers": of("room_user").next_back().map_or(json!(0), |event| event["data"]["viewerCount"].clone()),
         "gifters": users.len(),
         "top_gifter": top.map_or("", |(name, _)| name),
-        "users": users.iter().map(|(name, (diamonds, _))| (*name, *diamonds)).collect::<BTreeMap<_, _>>(),
+        "top_gifter_name": top.map_or("", |(_, (.., nickname))| nickname),
+        "users": users.iter().map(|(name, (diamonds, ..))| (*name, *diamonds)).collect::<BTreeMap<_, _>>(),
     })
 }
 
