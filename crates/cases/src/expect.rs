@@ -354,6 +354,11 @@ impl<'a> Right<'a> {
     }
 }
 
+/// Whether a value is a name or a text.
+pub(crate) fn is_string(name: &str) -> bool {
+    name == TOP_GIFTER || TEXTS.contains(&name)
+}
+
 /// Compares what a command said with what is right. Returns a failure for each difference, without a diagnosis.
 /// What it never said is 0. If nobody sent a gift, the top gifter is not compared.
 #[must_use]
@@ -411,7 +416,7 @@ fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Fa
 }
 
 fn quoted_word(name: &Name, value: &str) -> String {
-    if name.is_word() || name.is_text() { format!("\"{value}\"") } else { value.to_owned() }
+    if is_string(name.as_str()) { format!("\"{value}\"") } else { value.to_owned() }
 }
 
 /// Replaces white space by single spaces.
@@ -537,7 +542,7 @@ fn said(name: &str, value: &Value) -> Result<Said, String> {
     let name = Name::parse(name).map_err(|problem| {
         format!("wrote a LIVETAPE_RESULT with an {}: {}", problem.message, problem.hint)
     })?;
-    let is_string = name.is_word() || name.is_text();
+    let is_string = is_string(name.as_str());
     let text = match value {
         Value::Number(number) if !is_string => Some(whole(number)),
         Value::String(word) if is_string => Some(word.clone()),

@@ -2,6 +2,7 @@
 //! on top of the core.
 
 pub mod change;
+pub mod combine;
 pub mod expect;
 pub mod library;
 pub mod mistakes;

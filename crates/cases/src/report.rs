@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::BTreeMap, iter, time::Duration};
 use livetape_core::terminal::printable;
 use serde_json::{Value, json};
 
-use crate::library::Library;
+use crate::{expect::is_string, library::Library};
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
 pub const PLAIN: &str = "plain";
@@ -26,8 +26,8 @@ pub struct Outcome {
     pub took: Duration,
     /// What was wrong; empty unless the case failed.
     pub failures: Vec<Failure>,
-    /// Whether all of it was wrong by the same amount in `plain`, so that this case says nothing new.
-    pub is_as_in_plain: bool,
+    /// The case in which all of it was wrong in the same way, so that this one says nothing new.
+    pub same_as: Option<&'static str>,
     /// The client library, if it told its name to a room.
     pub library: Option<Library>,
     /// Whether the command crashed, or did not end as it should: its output may say why.
@@ -36,6 +36,8 @@ pub struct Outcome {
     pub output: Vec<String>,
     /// The command line that repeats the case: one line, without invisible characters.
     pub again: String,
+    /// File with the smallest recording that fails, of a show at random.
+    pub kept: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +93,12 @@ impl Outcome {
             verdict: Verdict::Skipped(why.to_owned()),
             took: Duration::ZERO,
             failures: Vec::new(),
-            is_as_in_plain: false,
+            same_as: None,
             library: None,
             ended_wrongly: false,
             output: Vec::new(),
             again: String::new(),
+            kept: None,
         }
     }
 
@@ -105,7 +108,7 @@ impl Outcome {
         if self.case == plain.case || self.failures.is_empty() {
             return;
         }
-        self.is_as_in_plain = true;
+        self.same_as = Some(plain.case);
         for failure in &mut self.failures {
             match plain.failures.iter().find(|other| other.is_like(failure)) {
                 Some(other) => {
@@ -115,10 +118,10 @@ impl Outcome {
                     if !is_narrower {
                         (failure.diagnosis, failure.candidates) = (other.diagnosis, other.candidates.clone());
                     }
-                    failure.detail = Some(AS_IN_PLAIN.to_owned());
+                    failure.detail = Some(same_as(plain.case));
                 }
                 None => {
-                    self.is_as_in_plain = false;
+                    self.same_as = None;
                     if plain.verdict == Verdict::Passed {
                         failure.exclude_obvious();
                     }
@@ -128,7 +131,9 @@ impl Outcome {
     }
 }
 
-const AS_IN_PLAIN: &str = "the same as in plain";
+fn same_as(case: &str) -> String {
+    format!("the same as in {case}")
+}
 
 impl Failure {
     /// Whether another failure is about the same and differs by the same amount.
@@ -166,7 +171,7 @@ impl Failure {
 
     fn json(&self) -> Value {
         let value = |value: &Option<String>| match value.as_ref().map(|text| (text, text.parse::<i64>())) {
-            Some((_, Ok(number))) if self.what != "top_gifter" => json!(number),
+            Some((_, Ok(number))) if !is_string(&self.what) => json!(number),
             Some((text, _)) => json!(clean(text)),
             None => Value::Null,
         };
@@ -209,12 +214,12 @@ pub fn line(outcome: &Outcome, width: usize) -> String {
         Verdict::Skipped(reason) => ("skip", Some(clean(reason))),
     };
     let lines = outcome.failures.iter().flat_map(Failure::lines);
-    let same = outcome.is_as_in_plain.then(|| AS_IN_PLAIN.to_owned());
-    let mut lines = reason.into_iter().chain(same).chain(lines.filter(|_| !outcome.is_as_in_plain));
+    let same = outcome.same_as.map(same_as);
+    let mut lines = reason.into_iter().chain(same).chain(lines.filter(|_| outcome.same_as.is_none()));
     let (seconds, first) = (outcome.took.as_secs_f64(), lines.next().unwrap_or_default());
     let mut text =
         format!("  {verdict:<6}{:<width$}{seconds:>7.1} s  {first}", outcome.case).trim_end().to_owned();
-    let is_new = outcome.verdict == Verdict::Failed && !outcome.is_as_in_plain;
+    let is_new = outcome.verdict == Verdict::Failed && outcome.same_as.is_none();
     for line in lines {
         text += &format!("\n        {line}");
     }
@@ -340,7 +345,8 @@ fn same_failure(outcomes: &[Outcome]) -> Option<&Outcome> {
 /// Returns the outcomes as JSON:
 /// `{"passed":24,"failed":2,"skipped":0,"cases":[…],"conclusion":null,"habits":[],"library":"TikTokLive 7.0.1"}`. A skipped case has
 /// `passed:null` and the reason in `skipped`, a failed one `again` and the last lines of its `output`; one in which
-/// everything is wrong as in `plain` has `as_in_plain`.
+/// everything is wrong as in `plain` has `as_in_plain`, and as in another one `same_as`. A show at random can have the file
+/// that is `kept` of it.
 #[must_use]
 pub fn json(outcomes: &[Outcome]) -> Value {
     let Counts { passed, failed, skipped } = Counts::of(outcomes);
@@ -361,8 +367,13 @@ fn case_json(outcome: &Outcome) -> Value {
     let passed = outcome.verdict == Verdict::Passed;
     let mut case =
         json!({ "name": outcome.case, "passed": passed, "seconds": seconds, "failures": failures });
-    if outcome.is_as_in_plain {
-        case["as_in_plain"] = json!(true);
+    match outcome.same_as {
+        Some(PLAIN) => case["as_in_plain"] = json!(true),
+        Some(other) => case["same_as"] = json!(other),
+        None => {}
+    }
+    if let Some(file) = &outcome.kept {
+        case["kept"] = json!(file);
     }
     if outcome.verdict == Verdict::Failed {
         case["again"] = json!(outcome.again);

@@ -1,7 +1,10 @@
 //! Scripts of the feed's connection: what a client's attempts to connect get, and where an open connection
 //! breaks.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use livetape_core::{
     decoder::{Decoder, DecoderOptions},
@@ -87,12 +90,16 @@ impl How {
     }
 }
 
+/// Of how many parts a [`Place`] is the share.
+pub(crate) const SHARES: usize = 1000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// After this many hundredths of the events.
-    Percent(u8),
-    /// After the first message of the first streak with several, or else in the middle.
-    InStreak,
+    /// After this many thousandths of the events.
+    Share(u16),
+    /// Between two messages of a streak, this many thousandths of these places after the first; without one, in the
+    /// middle.
+    InStreak(u16),
 }
 
 /// How a connection breaks, or a show.
@@ -134,30 +141,31 @@ pub struct Spot {
 pub fn spots(items: impl IntoIterator<Item = Item>, breaks: &[Break]) -> Vec<Spot> {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut here, mut spots) = (Spot::default(), Vec::new());
-    // Where the first message of each streak was, until its second.
-    let (mut begun, mut in_streak) = (HashMap::new(), None);
+    // Where the last message of each streak was, and after which a streak goes on.
+    let (mut last, mut in_streak) = (HashMap::new(), BTreeSet::new());
     for item in items {
         decoder.handle(&item);
         here = Spot { items: here.items + 1, offset: item.offset, ..here };
         for event in decoder.take_events() {
             here.events += 1;
             if let Data::Gift(gift) = &event.data
-                && in_streak.is_none()
                 && !gift.streak_id.is_empty()
             {
-                in_streak =
-                    begun.insert(gift.streak_id.clone(), spots.len()).filter(|first| *first < spots.len());
+                let before = last.insert(gift.streak_id.clone(), spots.len());
+                in_streak.extend(before.filter(|before| *before < spots.len()));
             }
         }
         spots.push(here);
     }
+    let of = |share: u16, all: usize| all * usize::from(share) / SHARES;
     let spot = |place| match place {
-        Place::Percent(percent) => {
-            let due = here.events * usize::from(percent) / 100;
+        Place::Share(share) => {
+            let due = of(share, here.events);
             spots.iter().find(|spot| spot.events >= due).copied()
         }
-        Place::InStreak => {
-            in_streak.and_then(|at: usize| spots.get(at)).or(spots.get(spots.len() / 2)).copied()
+        Place::InStreak(share) => {
+            let at = in_streak.iter().nth(of(share, in_streak.len())).copied();
+            spots.get(at.unwrap_or(spots.len() / 2)).copied()
         }
     };
     breaks.iter().map(|it| spot(it.at).unwrap_or_default()).collect()

@@ -28,7 +28,8 @@ pub struct Case {
     pub right: &'static str,
     /// The first version with this case.
     pub since: &'static str,
-    pub change: Option<Change>,
+    /// Changes of the recording, one after the other.
+    pub changes: &'static [Change],
     pub script: Script,
     pub room: Room,
 }
@@ -48,6 +49,12 @@ impl Case {
     #[must_use]
     pub fn waits(&self) -> bool {
         self.script.waits() || self.room.scenario == Some("stall")
+    }
+
+    /// Whether nothing happens in it for many seconds.
+    pub(crate) fn waits_alone(&self) -> bool {
+        let is_silent = |it: &Break| matches!(it.how, How::Silence(_));
+        self.script.breaks.iter().any(is_silent) || self.room.scenario == Some("stall")
     }
 }
 
@@ -92,13 +99,18 @@ pub enum Group {
     Replay,
 }
 
-const fn show(name: &'static str, change: Option<Change>, what: &'static str, right: &'static str) -> Case {
+const fn show(
+    name: &'static str,
+    changes: &'static [Change],
+    what: &'static str,
+    right: &'static str,
+) -> Case {
     let (suite, group, since, script, room) = (Suite::Feed, Group::Show, "0.1", Script::NONE, Room::PLAIN);
-    Case { name, suite, group, what, right, since, change, script, room }
+    Case { name, suite, group, what, right, since, changes, script, room }
 }
 
 const fn connection(name: &'static str, script: Script, what: &'static str, right: &'static str) -> Case {
-    Case { group: Group::Connection, script, ..show(name, None, what, right) }
+    Case { group: Group::Connection, script, ..show(name, &[], what, right) }
 }
 
 const fn replay(name: &'static str, script: Script, what: &'static str, right: &'static str) -> Case {
@@ -107,25 +119,25 @@ const fn replay(name: &'static str, script: Script, what: &'static str, right: &
 
 const fn room_show(
     name: &'static str,
-    change: Option<Change>,
+    changes: &'static [Change],
     what: &'static str,
     right: &'static str,
 ) -> Case {
-    Case { suite: Suite::Room, ..show(name, change, what, right) }
+    Case { suite: Suite::Room, ..show(name, changes, what, right) }
 }
 
 /// A scenario of the mock, whose name is also the case's.
 const fn scenario(name: &'static str, course: Course, what: &'static str, right: &'static str) -> Case {
     let room = Room { scenario: Some(name), course };
-    Case { group: Group::Connection, room, ..room_show(name, None, what, right) }
+    Case { group: Group::Connection, room, ..room_show(name, &[], what, right) }
 }
 
 const fn breaks(breaks: &'static [Break]) -> Script {
     Script { breaks, ..Script::NONE }
 }
 
-const fn at(percent: u8, how: How) -> Break {
-    Break { at: Place::Percent(percent), how }
+const fn at(percent: u16, how: How) -> Break {
+    Break { at: Place::Share(10 * percent), how }
 }
 
 /// More often than clients try that count attempts for their whole life.
@@ -133,7 +145,7 @@ const OFTEN_CLOSED: [Break; 11] = {
     let mut breaks = [at(8, How::Close(1011)); 11];
     let mut number = 1;
     while number < breaks.len() {
-        breaks[number].at = Place::Percent(8 * (number as u8 + 1));
+        breaks[number].at = Place::Share(80 * (number as u16 + 1));
         number += 1;
     }
     breaks
@@ -141,63 +153,63 @@ const OFTEN_CLOSED: [Break; 11] = {
 
 /// All cases, in the order in which they run.
 pub const CASES: &[Case] = &[
-    show(PLAIN, None, "the recording as it is", "what was sent"),
+    show(PLAIN, &[], "the recording as it is", "what was sent"),
     show(
         "interleaved",
-        Some(Change::Interleaved),
+        &[Change::Interleaved],
         "two users send the same gift at once, and one user two gifts",
         "each streak counts: `streakId` tells them apart",
     ),
     show(
         "again",
-        Some(Change::Again),
+        &[Change::Again],
         "a user sends the same gift again, in a shorter streak",
         "both streaks count: the second has another `streakId`",
     ),
     show(
         "new-room",
-        Some(Change::NewRoom),
+        &[Change::NewRoom],
         "the host ends the LIVE and begins another",
         "both rooms count; the totals of likes and viewers start over with the new `roomId`",
     ),
     show(
         "no-final",
-        Some(Change::NoFinal),
+        &[Change::NoFinal],
         "no streak's last message arrives",
         "all gifts count: see `repeatDelta`",
     ),
     show(
         "late-final",
-        Some(Change::LateFinal),
+        &[Change::LateFinal],
         "each streak's last message arrives 90 s later",
         "a gift counts once: see `repeatDelta`",
     ),
     show(
         "names",
-        Some(Change::Names),
+        &[Change::Names],
         "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one",
         "the same numbers",
     ),
     show(
         "missing",
-        Some(Change::Missing),
+        &[Change::Missing],
         "messages without user, text or gift details",
         "what is there counts, but no gifter without `uniqueId`",
     ),
     show(
         "big",
-        Some(Change::Big),
+        &[Change::Big],
         "ids above 2^53, and gifts worth more than 2^31 diamonds",
         "the same: ids are strings, and the sum exceeds 32 bits",
     ),
     Case {
         script: breaks(&[at(25, How::Newer), at(50, How::Newer), at(75, How::Newer)]),
-        ..show("unknown", None, "an event type and keys that nobody knows yet", "the same numbers")
+        ..show("unknown", &[], "an event type and keys that nobody knows yet", "the same numbers")
     },
-    show("burst", Some(Change::Burst(5_000)), "5,000 events at once", "all of them count"),
+    show("burst", &[Change::Burst(5_000)], "5,000 events at once", "all of them count"),
     show(
         "retrying",
-        Some(Change::Retrying),
+        &[Change::Retrying],
         "three `error` events with `retrying: true`, then the room",
         "the client stays: livetape itself connects again",
     ),
@@ -239,7 +251,7 @@ pub const CASES: &[Case] = &[
     ),
     connection(
         "cut-in-streak",
-        breaks(&[Break { at: Place::InStreak, how: How::Cut }]),
+        breaks(&[Break { at: Place::InStreak(0), how: How::Cut }]),
         "cut within a streak",
         "back within 30 s; the streak keeps its `streakId`",
     ),
@@ -281,37 +293,37 @@ pub const CASES: &[Case] = &[
     ),
     room_show(
         PLAIN,
-        None,
+        &[],
         "the recording as it is",
         "what was sent; a message sent twice, with one id, counts once",
     ),
     room_show(
         "interleaved",
-        Some(Change::Interleaved),
+        &[Change::Interleaved],
         "two users send the same gift at once, and one user two gifts",
         "each streak counts: `groupId` tells them apart",
     ),
     room_show(
         "again",
-        Some(Change::Again),
+        &[Change::Again],
         "a user sends the same gift again, in a shorter streak",
         "both streaks count: the second has another `groupId`",
     ),
     room_show(
         "no-final",
-        Some(Change::NoFinal),
+        &[Change::NoFinal],
         "no streak's last message arrives",
         "the highest `repeatCount` of each streak counts",
     ),
     room_show(
         "late-final",
-        Some(Change::LateFinal),
+        &[Change::LateFinal],
         "each streak's last message arrives 90 s later",
         "a gift counts once: the late message has the `groupId` of its streak",
     ),
     room_show(
         "names",
-        Some(Change::Names),
+        &[Change::Names],
         "nicknames and texts with HTML, right-to-left letters, emoji, 1,000 characters or none; several users share one",
         "the same numbers",
     ),
@@ -319,23 +331,23 @@ pub const CASES: &[Case] = &[
         room: Room { course: Course::Repeats, ..Room::PLAIN },
         ..room_show(
             "missing",
-            Some(Change::Missing),
+            &[Change::Missing],
             "messages without user, text or gift details",
             "what is there counts, but no gifter without `uniqueId`; a message without an id may count again",
         )
     },
     room_show(
         "big",
-        Some(Change::Big),
+        &[Change::Big],
         "ids above 2^53, and gifts worth more than 2^31 diamonds",
         "the same: ids are 64-bit numbers, and the sum exceeds 32 bits",
     ),
     Case {
         room: Room { scenario: Some("unknown-method"), course: Course::Whole },
-        ..room_show("unknown", None, "a message with a method that nobody knows yet", "the same numbers")
+        ..room_show("unknown", &[], "a message with a method that nobody knows yet", "the same numbers")
     },
     // A library may need many seconds for more, and bots have time limits of their own.
-    room_show("burst", Some(Change::Burst(2_000)), "2,000 messages at once", "all of them count"),
+    room_show("burst", &[Change::Burst(2_000)], "2,000 messages at once", "all of them count"),
     scenario("duplicates", Course::Whole, "ten frames are sent twice", "each message counts once, by its id"),
     scenario(
         "repeated-history",
@@ -483,7 +495,7 @@ const _: () = {
 pub const CHANGES: [&str; count_changes()] = {
     let (mut names, mut at, mut count) = ([""; count_changes()], 0, 0);
     while at < FEED.len() {
-        if FEED[at].change.is_some() {
+        if !FEED[at].changes.is_empty() {
             names[count] = FEED[at].name;
             count += 1;
         }
@@ -495,7 +507,7 @@ pub const CHANGES: [&str; count_changes()] = {
 const fn count_changes() -> usize {
     let (mut at, mut count) = (0, 0);
     while at < FEED.len() {
-        count += FEED[at].change.is_some() as usize;
+        count += !FEED[at].changes.is_empty() as usize;
         at += 1;
     }
     count

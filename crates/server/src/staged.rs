@@ -43,8 +43,8 @@ pub struct Staged {
     pub door: Door,
     pub slack: Slack,
     gates: Gates,
-    /// Where each break happens.
-    places: Arc<[Spot]>,
+    /// The breaks, in the order in which they happen.
+    breaks: Arc<[(Spot, How)]>,
     progress: Arc<Mutex<Progress>>,
     /// Number of clients that the show waits for.
     clients: usize,
@@ -79,17 +79,19 @@ impl Staged {
     /// `bad_request` if the recording is too long to be changed; any failure of reading it.
     pub fn new(case: &'static Case, tape: &Tape, clients: usize) -> Result<Self, Problem> {
         let changed = tape.changed(case, RECORDING_BYTES_MAX)?;
-        let places: Arc<[Spot]> = match case.script.breaks {
-            [] => Arc::default(),
-            breaks => script::spots(changed.items()?, breaks).into(),
+        let spots = match case.script.breaks {
+            [] => Vec::new(),
+            breaks => script::spots(changed.items()?, breaks),
         };
+        let mut breaks = Vec::from_iter(spots.into_iter().zip(case.script.breaks.iter().map(|it| it.how)));
+        breaks.sort_by_key(|(spot, _)| spot.items);
         // The first one is before everything.
-        let gates = Gates::new(iter::once(0).chain(places.iter().map(|place| place.items)));
+        let gates = Gates::new(iter::once(0).chain(breaks.iter().map(|(spot, _)| spot.items)));
         let door = Door::default();
         door.deny(case.script.refused.iter().copied(), case.script.always);
         let tape = changed.with_gates(gates.clone());
         let (progress, slack) = (Arc::default(), Slack::default());
-        Ok(Self { case, tape, door, slack, gates, places, progress, clients, gives_up: false })
+        Ok(Self { case, tape, door, slack, gates, breaks: breaks.into(), progress, clients, gives_up: false })
     }
 
     /// Stops if clients do not come back in time. Otherwise the show waits for them.
@@ -102,9 +104,9 @@ impl Staged {
     /// recording starts over.
     #[must_use]
     pub fn breaks(&self, starts_over: bool) -> Vec<usize> {
-        let breaks = self.places.iter().zip(self.case.script.breaks);
-        let breaks = breaks.filter(|(_, it)| it.how != How::Newer && it.how.starts_over() == starts_over);
-        breaks.map(|(place, _)| place.events).collect()
+        let breaks = self.breaks.iter();
+        let breaks = breaks.filter(|(_, how)| *how != How::Newer && how.starts_over() == starts_over);
+        breaks.map(|(spot, _)| spot.events).collect()
     }
 
     #[must_use]
@@ -117,9 +119,9 @@ impl Staged {
     pub async fn perform(&self, hub: &Hub, control: &Control, tell: impl Fn(&str)) {
         if self.is_let_in().await {
             self.begin(hub).await;
-            for (index, spot) in self.places.iter().enumerate() {
+            for index in 0..self.breaks.len() {
                 self.gates.reached(index + 1).await;
-                if !self.break_at(index, *spot, hub, control, &tell).await {
+                if !self.break_at(index, hub, control, &tell).await {
                     return;
                 }
             }
@@ -230,15 +232,8 @@ impl Staged {
     }
 
     /// Breaks all connections, and waits until as many are back. Returns whether they are.
-    async fn break_at(
-        &self,
-        index: usize,
-        spot: Spot,
-        hub: &Hub,
-        control: &Control,
-        tell: &impl Fn(&str),
-    ) -> bool {
-        let how = self.case.script.breaks[index].how;
+    async fn break_at(&self, index: usize, hub: &Hub, control: &Control, tell: &impl Fn(&str)) -> bool {
+        let (spot, how) = self.breaks[index];
         let _ = control.order(ReplayOrder::Pause).await;
         self.confirmed(hub).await;
         let before = hub.subscriber_count();
@@ -276,7 +271,7 @@ impl Staged {
         let connections =
             if before == 1 { "1 connection was".into() } else { format!("{before} connections were") };
         tell(&format!("{connections} {done} at {at}"));
-        let breaks = self.case.script.breaks.len();
+        let breaks = self.breaks.len();
         let number = if breaks == 1 { String::new() } else { format!(" ({} of {breaks})", index + 1) };
         let what = format!("come back after its connection was {done} at {at}{number}");
         self.lock(|progress| progress.awaited = Some(what.clone()));

@@ -22,7 +22,7 @@ pub const fn cases() -> &'static [Case] {
 }
 
 pub(crate) fn find(name: &str, at: &Location<'_>) -> &'static Case {
-    Suite::Feed.find(name).map_err(|problem| format!("{problem}: {}", problem.hint)).or_fail(at)
+    Suite::Feed.find_combined(name).map_err(|problem| format!("{problem}: {}", problem.hint)).or_fail(at)
 }
 
 /// Returns the case that the environment names.

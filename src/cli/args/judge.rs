@@ -1,8 +1,13 @@
 //! The arguments of `run`, `test` and `shrink`.
 
-use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
-use livetape_cases::table::Suite;
+use livetape_cases::{combine::Seed, table::Suite};
 use livetape_core::{
     error::{Code, Problem},
     offset,
@@ -123,6 +128,7 @@ Texts: top_gifter, top_gifter_name, last_chat
 Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
+  livetape test demo --random 200 --expect 'gifts: {gifts}' -- node bot.mjs
   livetape test show.bin --junit report.xml -- npm test
   livetape test demo --suite room -- node tiktok-bot.mjs
   livetape test --list
@@ -140,7 +146,8 @@ pub(in crate::cli) struct Test {
     pub(in crate::cli) command: Vec<OsString>,
     /// Run only this case
     ///
-    /// Repeatable. laps, seek and restart run only if they are named.
+    /// Repeatable. laps, seek and restart run only if they are named. `names+cut@412` is both at once, the cut after
+    /// 412 thousandths of the show.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) case: Vec<String>,
     /// Leave this case out
@@ -148,6 +155,14 @@ pub(in crate::cli) struct Test {
     /// Repeatable.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) skip: Vec<String>,
+    /// Run N shows with several changes and breaks at once, at random places
+    ///
+    /// The smallest show that fails is kept in a folder beside the recording, and runs first the next time.
+    #[arg(long, value_name = "N", conflicts_with_all = ["case", "skip", "list"], value_parser = shows)]
+    pub(in crate::cli) random: Option<NonZeroU32>,
+    /// With --random: the seed of an earlier run, for the same shows
+    #[arg(long, value_name = "SEED", requires = "random", value_parser = Seed::parse)]
+    pub(in crate::cli) seed: Option<(Seed, bool)>,
     #[command(flatten)]
     pub(in crate::cli) conditions: Conditions,
     /// List the cases
@@ -159,6 +174,14 @@ pub(in crate::cli) struct Test {
     /// Also write the result to this file, as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) junit: Option<PathBuf>,
+}
+
+/// Maximum number of shows at random.
+const RANDOM_MAX: u32 = 10_000;
+
+fn shows(text: &str) -> Result<NonZeroU32, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= RANDOM_MAX);
+    count.ok_or_else(|| format!("use a number from 1 to {RANDOM_MAX}"))
 }
 
 fn suite(name: &str) -> Result<Suite, String> {

@@ -4,6 +4,7 @@
 mod child;
 mod feed;
 mod plan;
+mod random;
 mod room;
 pub(super) mod run;
 pub(super) mod shrink;

@@ -8,11 +8,7 @@ use std::{
     thread,
 };
 
-use livetape_cases::{
-    change::truth_of,
-    expect::Expectation,
-    table::{Case, Suite},
-};
+use livetape_cases::{change::truth_of, expect::Expectation, table::Suite};
 use livetape_core::{
     error::{Code, Problem},
     pace::Speed,
@@ -27,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{
     args,
     process::{
-        output::{file_problem, shown},
+        output::{file_problem, say, say_lines, shown},
         signals::Signals,
     },
 };
@@ -55,6 +51,8 @@ pub(super) struct Plan {
     pub(super) whole_shows: WholeShows,
     /// For how long all commands together have waited for a processor, in milliseconds.
     pub(super) waited_ms: AtomicU64,
+    /// Whether stdout is for JSON.
+    pub(super) is_quiet: bool,
     /// Cancelled when the user wants to stop.
     pub(super) stop: CancellationToken,
 }
@@ -78,6 +76,7 @@ impl Plan {
         conditions: &args::Conditions,
         recording: &Path,
         tape: Tape,
+        is_quiet: bool,
     ) -> Result<Arc<Self>, Problem> {
         let suite = conditions.suite()?;
         let usual = match suite {
@@ -98,6 +97,7 @@ impl Plan {
             manner: OnceLock::new(),
             whole_shows: WholeShows::start()?,
             waited_ms: AtomicU64::default(),
+            is_quiet,
             stop: stop_at_signal(),
             recording: recording.to_string_lossy().into_owned(),
             command,
@@ -105,14 +105,23 @@ impl Plan {
         }))
     }
 
+    /// Prints text for people.
+    pub(super) fn say(&self, text: String) -> Result<(), Problem> {
+        if self.is_quiet { Ok(()) } else { say(text) }
+    }
+
+    pub(super) fn say_lines(&self, text: &str) -> Result<(), Problem> {
+        if self.is_quiet { Ok(()) } else { say_lines(text) }
+    }
+
     /// Returns the command line that repeats a case.
-    pub(super) fn again(&self, recording: &str, case: &Case) -> String {
+    pub(super) fn again(&self, recording: &str, case: &str) -> String {
         let suite = match (self.suite, self.is_proxied) {
             (Suite::Feed, _) => "",
             (Suite::Room, false) => " --suite room",
             (Suite::Room, true) => " --mock-proxy",
         };
-        format!("livetape test {}{suite} --case {}{}", quoted(recording), case.name, self.arguments)
+        format!("livetape test {}{suite} --case {}{}", quoted(recording), case, self.arguments)
     }
 }
 

@@ -1,10 +1,16 @@
 //! `livetape shrink`: finds the smallest recording with which a command still fails in the same way.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use livetape_cases::{
     change::events_of,
-    report::{self, Failure, Outcome, moment},
+    combine::Combination,
+    report::{self, Failure, Outcome, PLAIN, moment},
     shrink::{Candidate, Shrink},
     table::Case,
 };
@@ -27,7 +33,7 @@ use super::{
 use crate::cli::{
     args,
     options::config,
-    process::output::{FileFate, Written, report_loss, say, say_lines, shown, warn, write},
+    process::output::{FileFate, Written, report_loss, say, shown, warn, write},
 };
 
 /// Number of runs that have to fail in the same way before anything is removed.
@@ -37,43 +43,64 @@ const RUNS_A_JOB: usize = 3;
 /// Time without output after which a command has said everything. The smallest recording is judged again, with the
 /// patience of a verdict.
 const QUIET: Duration = Duration::from_millis(400);
+/// Maximum number of runs for a show at random.
+const KEPT_RUNS_MAX: usize = 200;
 /// Minimum time for a command to exit or to write its result, if it did so with the whole recording.
 const AS_BEFORE: Duration = Duration::from_secs(5);
 /// Maximum number of events that are listed.
 const LISTED_MAX: usize = 50;
 
 pub(crate) async fn shrink(args: args::Shrink) -> Result<u8, Problem> {
-    let case = args.conditions.suite()?.find(&args.case)?;
+    let case = args.conditions.suite()?.find_combined(&args.case)?;
     let tape = Tape::find_in(&config::recordings(), &args.recording)?;
     // Before anything runs, so that the work is not in vain.
     check_output(&args.new.output, args.new.force, &tape)?;
-    let plan = Plan::new(args.command, &args.conditions, &args.recording, tape)?;
+    let plan = Plan::new(args.command, &args.conditions, &args.recording, tape, false)?;
     let started = clock::now();
     let first = match first_runs(&plan, case).await? {
         Ok(first) => first,
         Err(code) => return Ok(code),
     };
-    let search = Search {
-        plan: Arc::clone(&plan),
-        case,
-        way: first.way,
-        patience: first.patience,
-        shrink: Shrink::new(plan.tape.items()?.collect(), plan.speed != Speed::Max),
-        runs: RUNS_BEFORE,
-        runs_max: usize::try_from(args.runs).unwrap_or(usize::MAX),
-    };
-    let at_a_time = match args.conditions.jobs() {
-        1 => 1,
-        jobs => jobs * RUNS_A_JOB,
-    };
-    let way = search.way.clone();
-    let reached = search.run(at_a_time).await?;
-    conclude(&plan, case, &way, &args.new, &reached, started).await
+    let runs_max = usize::try_from(args.runs).unwrap_or(usize::MAX);
+    let target = Target::File(&args.new);
+    first
+        .smallest(&plan, case, runs_max, args.conditions.jobs(), &target, started)
+        .await
+        .map(|kept| kept.code)
+}
+
+/// Finds the smallest show with which the command still fails as it did in a case, and keeps it in a folder. `None` if it
+/// does not always fail so.
+pub(super) async fn keep(
+    plan: &Arc<Plan>,
+    case: &'static Case,
+    outcome: &Outcome,
+    jobs: usize,
+    folder: &Path,
+) -> Result<Option<Kept>, Problem> {
+    let started = clock::now();
+    let Ok(first) = again(plan, case, outcome).await? else { return Ok(None) };
+    let case = first.fewest_parts(plan, case, &plan.tape).await?;
+    let target = Target::Folder(folder);
+    first.smallest(plan, case, KEPT_RUNS_MAX, jobs, &target, started).await.map(Some)
+}
+
+/// Where the smallest recording is written.
+enum Target<'a> {
+    File(&'a args::NewRecording),
+    /// To a file with the name of the case.
+    Folder(&'a Path),
+}
+
+/// The smallest recording, written.
+pub(super) struct Kept {
+    pub(super) path: PathBuf,
+    pub(super) code: u8,
 }
 
 /// A way to fail: the same in two runs means that they have the same cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Way {
+pub(super) struct Way {
     what: String,
     /// The text that is missing, or the exit code.
     is: Option<String>,
@@ -82,7 +109,7 @@ struct Way {
 }
 
 impl Way {
-    fn of(failure: &Failure) -> Self {
+    pub(super) fn of(failure: &Failure) -> Self {
         let is = match failure.what.as_str() {
             "output" => failure.expected.clone(),
             "exit" => failure.got.clone(),
@@ -98,7 +125,7 @@ impl Way {
         (&what, &is) == (&self.what, &self.is) && self.mistake.is_none_or(is_mistake)
     }
 
-    fn is_among(&self, failures: &[Failure]) -> bool {
+    pub(super) fn is_among(&self, failures: &[Failure]) -> bool {
         failures.iter().any(|failure| self.explains(failure))
     }
 }
@@ -113,24 +140,23 @@ struct First {
 /// Runs the command with the whole recording, several times. Returns how it fails, or the exit code if it does
 /// not, or not always in the same way.
 async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8>, Problem> {
-    let give_up = |why: &str| {
-        warn(why);
-        Ok(Err(exit::FAILED))
+    let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else {
+        return Ok(Err(stopped()));
     };
-    let stopped = || {
-        warn("❌ stopped by a signal: no recording was written");
-        Ok(Err(exit::INTERRUPTED))
-    };
-    let Some(ran) = plan.run(case, plan.tape.clone(), Patience::FULL).await? else { return stopped() };
     let _ = plan.manner.set(ran.manner);
-    say_lines(&report::line(&ran.outcome, plan.suite.width()))?;
+    plan.say_lines(&report::line(&ran.outcome, plan.suite.width()))?;
     if ran.outcome.failures.is_empty() {
-        return give_up("❌ COMMAND passed: there is no failure to look for");
+        return Ok(Err(give_up("COMMAND passed: there is no failure to look for")));
     }
     if !ran.has_connected {
-        return give_up("❌ COMMAND never connected: no message is the cause");
+        return Ok(Err(give_up("COMMAND never connected: no message is the cause")));
     }
-    let as_before = AS_BEFORE.max(ran.outcome.took * 2);
+    again(plan, case, &ran.outcome).await
+}
+
+/// Runs the command again as often as it has to fail in the same way.
+async fn again(plan: &Plan, case: &'static Case, outcome: &Outcome) -> Result<Result<First, u8>, Problem> {
+    let as_before = AS_BEFORE.max(outcome.took * 2);
     let patience = Patience {
         as_before,
         quiet: QUIET,
@@ -138,17 +164,142 @@ async fn first_runs(plan: &Plan, case: &'static Case) -> Result<Result<First, u8
         second_thoughts: Duration::ZERO,
         ..Patience::FULL
     };
-    let mut ways = Vec::from_iter(ran.outcome.failures.iter().map(Way::of));
+    let mut ways = Vec::from_iter(outcome.failures.iter().map(Way::of));
     for _ in 1..RUNS_BEFORE {
-        let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else { return stopped() };
+        let Some(ran) = plan.run(case, plan.tape.clone(), patience).await? else { return Ok(Err(stopped())) };
         if ran.outcome.failures.is_empty() {
-            return give_up("❌ COMMAND failed and then passed: a single run of it proves nothing");
+            return Ok(Err(give_up("COMMAND failed and then passed: a single run of it proves nothing")));
         }
         ways.retain(|way| way.is_among(&ran.outcome.failures));
     }
-    match ways.into_iter().next() {
-        Some(way) => Ok(Ok(First { way, patience })),
-        None => give_up("❌ COMMAND failed in different ways: a single run of it proves nothing"),
+    Ok(match ways.into_iter().next() {
+        Some(way) => Ok(First { way, patience }),
+        None => Err(give_up("COMMAND failed in different ways: a single run of it proves nothing")),
+    })
+}
+
+fn give_up(why: &str) -> u8 {
+    warn(format_args!("❌ {why}"));
+    exit::FAILED
+}
+
+fn stopped() -> u8 {
+    warn("❌ stopped by a signal: no recording was written");
+    exit::INTERRUPTED
+}
+
+impl First {
+    /// Finds the smallest recording, and writes it.
+    async fn smallest(
+        self,
+        plan: &Arc<Plan>,
+        case: &'static Case,
+        runs_max: usize,
+        jobs: usize,
+        target: &Target<'_>,
+        started: Instant,
+    ) -> Result<Kept, Problem> {
+        let search = Search {
+            plan: Arc::clone(plan),
+            case,
+            way: self.way.clone(),
+            patience: self.patience,
+            shrink: Shrink::new(plan.tape.items()?.collect(), plan.speed != Speed::Max),
+            runs: RUNS_BEFORE,
+            runs_max,
+        };
+        let reached = search.run(if jobs == 1 { 1 } else { jobs * RUNS_A_JOB }).await?;
+        self.conclude(plan, case, target, &reached, started).await
+    }
+
+    /// Returns the case with as few of its changes and breaks as needed. What a case does to a show is often not needed
+    /// for the few messages that are left.
+    async fn fewest_parts(
+        &self,
+        plan: &Plan,
+        case: &'static Case,
+        tape: &Tape,
+    ) -> Result<&'static Case, Problem> {
+        let fails = async |case| {
+            let ran = plan.run(case, tape.clone(), self.patience).await?;
+            Ok::<_, Problem>(ran.is_some_and(|ran| self.way.is_among(&ran.outcome.failures)))
+        };
+        // Others stand alone.
+        let Ok(mut all) = Combination::parse(plan.suite, case.name) else { return Ok(case) };
+        let mut part = 0;
+        while let Some(less) = all.without(part) {
+            match fails(less.case()?).await? {
+                true => all = less,
+                false => part += 1,
+            }
+            if part >= all.parts() {
+                break;
+            }
+        }
+        let (fewest, plain) = (all.case()?, plan.suite.find(PLAIN)?);
+        let may_be_plain = all.parts() == 1 && !fewest.changes.is_empty();
+        Ok(if may_be_plain && fails(plain).await? { plain } else { fewest })
+    }
+
+    /// Judges the smallest recording once more, writes it, and reports what is left.
+    async fn conclude(
+        &self,
+        plan: &Plan,
+        case: &'static Case,
+        target: &Target<'_>,
+        reached: &Reached,
+        started: Instant,
+    ) -> Result<Kept, Problem> {
+        let small = Tape::from_items(&plan.tape.name, &reached.items)?;
+        let case =
+            if plan.stop.is_cancelled() { case } else { self.fewest_parts(plan, case, &small).await? };
+        let (path, force) = match target {
+            Target::File(new) => (new.output.clone(), new.force),
+            Target::Folder(folder) => (folder.join(format!("{}.bin", case.name)), true),
+        };
+        let done = |code| Ok(Kept { path: path.clone(), code });
+        let mut bytes = small.open()?;
+        let written = write(&path, force, |out| {
+            io::copy(&mut bytes, out)?;
+            Ok(FileFate::Keep(()))
+        })?;
+        if let Written::Broken(code) = written {
+            return done(code);
+        }
+        let took = (clock::now() - started).as_secs_f64();
+        plan.say(format!(
+            "📼 {}: {} left, after {} runs in {took:.0} s\n",
+            shown(&path),
+            messages(reached.messages),
+            reached.runs
+        ))?;
+        if !plan.is_quiet {
+            list(&reached.items)?;
+        }
+        let again = plan.again(&path.to_string_lossy(), case.name);
+        if plan.stop.is_cancelled() {
+            plan.say(report::again(&again) + "\n")?;
+            warn("❌ stopped by a signal: the recording may not be the smallest");
+            return done(exit::INTERRUPTED);
+        }
+        if !reached.is_minimal {
+            let more =
+                if matches!(target, Target::File(_)) { "raise --runs" } else { "see `livetape shrink`" };
+            warn(format_args!("💡 not the smallest: {} runs were not enough; {more}", reached.runs));
+        }
+        let Some(ran) = plan.run(case, small.clone(), Patience::FULL).await? else {
+            warn("❌ stopped by a signal: the recording was not run again");
+            return done(exit::INTERRUPTED);
+        };
+        let mut outcome = Outcome { again, ..ran.outcome };
+        // A smaller show may have failures of its own.
+        outcome.failures.retain(|failure| self.way.explains(failure));
+        if outcome.failures.is_empty() {
+            warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
+            return done(exit::FAILED);
+        }
+        plan.say_lines(&report::line(&outcome, plan.suite.width()))?;
+        done(report_loss(&plan.tape.name, plan.tape.loss().await))
     }
 }
 
@@ -223,66 +374,6 @@ impl Search {
         let tape = Tape::from_items(&plan.tape.name, &self.shrink.items(&candidate))?;
         Ok(async move { (candidate, plan.run(case, tape, patience).await) })
     }
-}
-
-/// Judges the smallest recording once more, writes it, and reports what is left.
-async fn conclude(
-    plan: &Plan,
-    case: &'static Case,
-    way: &Way,
-    new: &args::NewRecording,
-    reached: &Reached,
-    started: Instant,
-) -> Result<u8, Problem> {
-    let small = Tape::from_items(&plan.tape.name, &reached.items)?;
-    let mut bytes = small.open()?;
-    let written = write(&new.output, new.force, |out| {
-        io::copy(&mut bytes, out)?;
-        Ok(FileFate::Keep(()))
-    })?;
-    if let Written::Broken(code) = written {
-        return Ok(code);
-    }
-    let took = (clock::now() - started).as_secs_f64();
-    say(format!(
-        "📼 {}: {} left, after {} runs in {took:.0} s\n",
-        shown(&new.output),
-        messages(reached.messages),
-        reached.runs
-    ))?;
-    list(&reached.items)?;
-    let output = new.output.to_string_lossy();
-    let again = |case| plan.again(&output, case);
-    if plan.stop.is_cancelled() {
-        say(report::again(&again(case)) + "\n")?;
-        warn("❌ stopped by a signal: the recording may not be the smallest");
-        return Ok(exit::INTERRUPTED);
-    }
-    if !reached.is_minimal {
-        warn(format_args!("💡 not the smallest: {} runs were not enough; raise --runs", reached.runs));
-    }
-    // What a case does to a show is often not needed for the few messages that are left. What it does to a connection is.
-    let plain = case.change.map(|_| plan.suite.find("plain")).transpose()?;
-    let mut failed = None;
-    for case in plain.into_iter().chain([case]) {
-        let Some(ran) = plan.run(case, small.clone(), Patience::FULL).await? else {
-            warn("❌ stopped by a signal: the recording was not run again");
-            return Ok(exit::INTERRUPTED);
-        };
-        let mut outcome = Outcome { again: again(case), ..ran.outcome };
-        // A smaller show may have failures of its own.
-        outcome.failures.retain(|failure| way.explains(failure));
-        if !outcome.failures.is_empty() {
-            failed = Some(outcome);
-            break;
-        }
-    }
-    let Some(outcome) = failed else {
-        warn("❌ COMMAND did not fail in this way with it this time: it does not fail always");
-        return Ok(exit::FAILED);
-    };
-    say_lines(&report::line(&outcome, plan.suite.width()))?;
-    Ok(report_loss(&plan.tape.name, plan.tape.loss().await))
 }
 
 /// Prints a line for each event.

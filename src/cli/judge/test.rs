@@ -24,18 +24,23 @@ use tokio::{
 
 use super::{
     plan::{Manner, Plan, check_output},
+    random::AtRandom,
+    shrink::Way,
+    trial::Ran,
     watch::Patience,
 };
 use crate::cli::{
     args,
     options::config,
-    process::output::{self, Written, complain, report_loss, say, say_json, say_lines, shown, warn, write},
+    process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
 };
 
+/// Number of shows at random after which progress is told.
+const TOLD_AFTER: usize = 50;
 /// Time between two looks at how many commands wait for a processor.
 const CROWD_LOOK: Duration = Duration::from_secs(1);
-/// Number of rooms beside each command that computes: a show at a finite speed is mostly waiting.
-const ROOMS_A_JOB: usize = 4;
+/// Number of rooms, and of shows at random, beside each command that computes: they are mostly waiting.
+const WAITING_A_JOB: usize = 4;
 
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     let suite = args.conditions.suite()?;
@@ -49,23 +54,35 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&config::recordings(), recording)?;
     args.junit.as_deref().map_or(Ok(()), |path| check_report(path, &tape))?;
-    let plan = Plan::new(args.command, &args.conditions, recording, tape)?;
+    let plan = Plan::new(args.command, &args.conditions, recording, tape, args.json)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
-    let mut outcomes = Session { plan: Arc::clone(&plan), is_quiet: args.json, outcomes: Vec::new() }
-        .run(cases.clone(), jobs)
-        .await?;
+    let at_random = args.random.map(|count| AtRandom::new(&plan, count.get(), args.seed)).transpose()?;
+    let shows = match &at_random {
+        Some(at_random) => at_random.shows()?,
+        None => cases.into_iter().map(|case| Show::of(&plan, case)).collect(),
+    };
+    let order = Vec::from_iter(shows.iter().map(|show| (show.case.name, show.kept.clone())));
+    let session = Session { plan: Arc::clone(&plan), outcomes: Vec::new() };
+    let mut outcomes = session.run(shows, jobs, at_random.is_some()).await?;
     let why = if plan.stop.is_cancelled() { "stopped by a signal" } else { "COMMAND never connected" };
-    let has_run = |case: &&Case| outcomes.iter().any(|outcome| outcome.case == case.name);
-    let left = Vec::from_iter(cases.into_iter().filter(|case| !has_run(case)));
-    outcomes.extend(left.into_iter().map(|case| Outcome::skipped(case.name, why)));
+    let place = |case, kept: &Option<String>| order.iter().position(|show| (show.0, &show.1) == (case, kept));
+    let has_run = |(case, kept): &(&'static str, Option<String>)| {
+        outcomes.iter().any(|outcome| (outcome.case, &outcome.kept) == (*case, kept))
+    };
+    let left = Vec::from_iter(order.iter().filter(|show| !has_run(show)));
+    let skipped =
+        left.into_iter().map(|(case, kept)| Outcome { kept: kept.clone(), ..Outcome::skipped(case, why) });
+    outcomes.extend(skipped);
     // Reports do not depend on which case ended first.
-    outcomes.sort_by_key(|outcome| suite.cases().position(|case| case.name == outcome.case));
+    outcomes.sort_by_cached_key(|outcome| place(outcome.case, &outcome.kept));
     let took = clock::now() - started;
+    plan.say_lines(&report::summary(&outcomes, took))?;
+    if let Some(at_random) = &at_random {
+        at_random.keep_failures(&mut outcomes, jobs).await?;
+    }
     if args.json {
         say_json(&report::json(&outcomes))?;
-    } else {
-        say_lines(&report::summary(&outcomes, took))?;
     }
     let written = write_junit(args.junit.as_deref(), &outcomes, took);
     for_github(&outcomes)?;
@@ -113,15 +130,22 @@ fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 
 
 /// Returns the cases that the arguments choose.
 fn chosen(suite: Suite, args: &args::Test) -> Result<VecDeque<&'static Case>, Problem> {
-    for name in args.case.iter().chain(&args.skip) {
-        suite.find(name)?;
-    }
-    let is_chosen = |case: &&Case| {
-        let is = |name: &String| name == case.name;
-        let by_default = args.case.is_empty() && case.group != Group::Replay;
-        (by_default || args.case.iter().any(is)) && !args.skip.iter().any(is)
+    let find = |names: &[String]| {
+        names.iter().map(|name| suite.find_combined(name)).collect::<Result<Vec<_>, Problem>>()
     };
-    Ok(suite.cases().filter(is_chosen).collect())
+    let (named, skipped) = (find(&args.case)?, find(&args.skip)?);
+    let is_chosen = |case: &&Case| {
+        let by_default = named.is_empty() && case.group != Group::Replay;
+        (by_default || named.contains(case)) && !skipped.contains(case)
+    };
+    let mut cases = VecDeque::from_iter(suite.cases().filter(is_chosen));
+    // Combinations follow the rows of the table.
+    for case in named.iter().copied() {
+        if is_chosen(&case) && !cases.contains(&case) {
+            cases.push_back(case);
+        }
+    }
+    Ok(cases)
 }
 
 fn list(cases: &VecDeque<&'static Case>, is_json: bool) -> Result<u8, Problem> {
@@ -137,51 +161,72 @@ fn list(cases: &VecDeque<&'static Case>, is_json: bool) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
+/// A case that is to be run.
+pub(super) struct Show {
+    pub(super) case: &'static Case,
+    pub(super) tape: Tape,
+    /// The file that is kept of an earlier failure.
+    pub(super) kept: Option<String>,
+}
+
+impl Show {
+    pub(super) fn of(plan: &Plan, case: &'static Case) -> Self {
+        Self { case, tape: plan.tape.clone(), kept: None }
+    }
+}
+
 /// All cases of one command.
 struct Session {
     plan: Arc<Plan>,
-    is_quiet: bool,
     outcomes: Vec<Outcome>,
 }
 
 impl Session {
     /// Runs the first case alone: it finds out whether the command runs at all. Then runs the others, `jobs` at a
     /// time.
-    async fn run(mut self, mut cases: VecDeque<&'static Case>, jobs: usize) -> Result<Vec<Outcome>, Problem> {
-        let Some(first) = cases.pop_front() else { return Ok(self.outcomes) };
-        let Some(ran) = self.plan.run(first, self.plan.tape.clone(), Patience::FULL).await? else {
+    async fn run(
+        mut self,
+        mut shows: VecDeque<Show>,
+        jobs: usize,
+        at_random: bool,
+    ) -> Result<Vec<Outcome>, Problem> {
+        let Some(first) = shows.pop_front() else { return Ok(self.outcomes) };
+        let Some(ran) = self.plan.run(first.case, first.tape, Patience::FULL).await? else {
             return Ok(self.outcomes);
         };
         let (has_connected, manner) = (ran.has_connected, ran.manner);
         let _ = self.plan.manner.set(manner);
-        self.add(ran.outcome)?;
-        if !has_connected && !cases.is_empty() {
+        self.add(ran.outcome, false)?;
+        if !has_connected && !shows.is_empty() {
             warn("💡 COMMAND never connected, so no other case ran");
             return Ok(self.outcomes);
         }
-        if manner == Manner::Exits && first.name == PLAIN && first.suite == Suite::Feed {
-            cases = self.skip_endless(cases)?;
+        if manner == Manner::Exits && first.case.name == PLAIN && first.case.suite == Suite::Feed {
+            shows = self.skip_endless(shows)?;
         }
         let mut running = JoinSet::new();
         // Those that mostly wait do so beside the others.
         let mut waiting = 0;
         if jobs > 1 {
-            cases.make_contiguous().sort_by_key(|case| !case.waits());
+            // Kept ones stay first.
+            shows
+                .make_contiguous()
+                .sort_by_key(|show| (show.kept.is_none(), !at_random && !show.case.waits()));
             waiting = match self.plan.suite {
-                Suite::Feed => cases.iter().filter(|case| case.waits()).count(),
-                Suite::Room => jobs * ROOMS_A_JOB,
+                Suite::Feed if !at_random => shows.iter().filter(|show| show.case.waits()).count(),
+                Suite::Feed | Suite::Room => jobs * WAITING_A_JOB,
             };
         }
         let mut crowd = Crowd::new(clock::now(), jobs);
         loop {
             while running.len() < jobs + waiting
-                && !cases.is_empty()
+                && !shows.is_empty()
                 && !self.plan.stop.is_cancelled()
                 && (running.len() < jobs || crowd.admits())
-                && let Some(case) = cases.pop_front()
+                && let Some(Show { case, tape, kept }) = shows.pop_front()
             {
                 let plan = Arc::clone(&self.plan);
-                running.spawn(async move { plan.run(case, plan.tape.clone(), Patience::FULL).await });
+                running.spawn(async move { (plan.run(case, tape, Patience::FULL).await, kept) });
             }
             let ran = tokio::select! { biased;
                 ran = running.join_next() => ran,
@@ -192,35 +237,57 @@ impl Session {
             };
             let Some(ran) = ran else { return Ok(self.outcomes) };
             crowd.leave();
-            let ran = ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-            ran.map_or(Ok(()), |ran| self.add(ran.outcome))?;
+            let (ran, kept) = ran.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            let Some(Ran { mut outcome, .. }) = ran? else { continue };
+            if let Some(file) = &kept {
+                outcome.again = self.plan.again(file, outcome.case);
+            }
+            if at_random {
+                outcome.same_as = self.earlier(&outcome);
+            }
+            self.add(Outcome { kept, ..outcome }, at_random)?;
         }
     }
 
-    fn add(&mut self, mut outcome: Outcome) -> Result<(), Problem> {
+    /// Returns the show at random that failed in the same way before.
+    fn earlier(&self, outcome: &Outcome) -> Option<&'static str> {
+        let way = Way::of(outcome.failures.first()?);
+        let is_same = |earlier: &&Outcome| {
+            earlier.case != PLAIN && earlier.same_as.is_none() && way.is_among(&earlier.failures)
+        };
+        self.outcomes.iter().find(is_same).map(|earlier| earlier.case)
+    }
+
+    /// Prints an outcome, but of the shows at random only those that say something.
+    fn add(&mut self, mut outcome: Outcome, is_at_random: bool) -> Result<(), Problem> {
         // It runs first.
         if let Some(plain) = self.outcomes.first().filter(|first| first.case == PLAIN) {
+            let earlier = outcome.same_as;
             outcome.compare_with_plain(plain);
+            outcome.same_as = outcome.same_as.or(earlier);
         }
-        if !self.is_quiet {
-            say_lines(&report::line(&outcome, self.plan.suite.width()))?;
-            // Once, and what a crash printed.
-            let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
-            let output = report::output(&outcome);
-            if !output.is_empty() && !outcome.is_as_in_plain && (outcome.ended_wrongly || !is_shown) {
-                say(output + "\n")?;
-            }
+        if !is_at_random || outcome.verdict != Verdict::Passed || outcome.kept.is_some() {
+            self.plan.say_lines(&report::line(&outcome, self.plan.suite.width()))?;
+        }
+        // Once, and what a crash printed.
+        let is_shown = self.outcomes.iter().any(|shown| !shown.output.is_empty());
+        let output = report::output(&outcome);
+        if !output.is_empty() && outcome.same_as.is_none() && (outcome.ended_wrongly || !is_shown) {
+            self.plan.say(output + "\n")?;
         }
         self.outcomes.push(outcome);
+        if is_at_random && self.outcomes.len().is_multiple_of(TOLD_AFTER) {
+            warn(format_args!("🎲 {} shows", self.outcomes.len()));
+        }
         Ok(())
     }
 
     /// Skips the cases without a show, for a command that ends by itself at the end of one.
-    fn skip_endless(&mut self, cases: VecDeque<&'static Case>) -> Result<VecDeque<&'static Case>, Problem> {
-        let (endless, others): (VecDeque<&'static Case>, VecDeque<&'static Case>) =
-            cases.into_iter().partition(|case| case.script.always.is_some());
-        for case in endless {
-            self.add(Outcome::skipped(case.name, "COMMAND ends by itself"))?;
+    fn skip_endless(&mut self, shows: VecDeque<Show>) -> Result<VecDeque<Show>, Problem> {
+        let (endless, others): (VecDeque<_>, VecDeque<_>) =
+            shows.into_iter().partition(|show| show.case.script.always.is_some());
+        for show in endless {
+            self.add(Outcome::skipped(show.case.name, "COMMAND ends by itself"), false)?;
         }
         Ok(others)
     }

@@ -163,10 +163,11 @@ impl Plan {
             verdict: if failures.is_empty() { Verdict::Passed } else { Verdict::Failed },
             took: clock::now() - started,
             failures,
-            is_as_in_plain: false,
+            same_as: None,
+            kept: None,
             library,
             ended_wrongly,
-            again: self.again(&self.recording, case),
+            again: self.again(&self.recording, case.name),
         };
         Ok(Some(Ran { outcome, has_connected: venue.has_connected(), manner }))
     }

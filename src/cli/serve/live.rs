@@ -73,7 +73,7 @@ pub(crate) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         options.play.wait_clients = options.play.wait_clients.max(1);
     }
     let clients = options.play.wait_clients;
-    let stage = |name: &str| Staged::new(Suite::Feed.find(name)?, &tape, clients);
+    let stage = |name: &str| Staged::new(Suite::Feed.find_combined(name)?, &tape, clients);
     let staged = args.case.as_deref().map(stage).transpose()?;
     let play = options.play.clone();
     let announce = |addresses: &Addresses| {

@@ -9,7 +9,7 @@ use livetape_core::{
 
 use super::{
     batches::{Batches, Streaks, frames, streak_of},
-    stage::{Stage, group_id, person, spots},
+    stage::{Stage, person, spots},
 };
 
 /// Time by which the last message of a streak is late: more than the decoder waits for it.
@@ -96,7 +96,7 @@ fn add(items: Vec<Item>, all: &[Sent]) -> Vec<Item> {
             diamond_count,
             repeat_count,
             repeat_end,
-            group_id: group_id(group),
+            group_id: stage.group_id(group),
             ..Gift::default()
         };
         let message = compose::gift(stage.stamp(step), &person(who), &gift);

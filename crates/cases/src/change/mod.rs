@@ -47,6 +47,13 @@ pub enum Change {
     Retrying,
 }
 
+impl Change {
+    /// Whether it makes a show much longer.
+    pub(crate) fn is_long(self) -> bool {
+        matches!(self, Self::Burst(_))
+    }
+}
+
 /// Returns the items of a show after a change. The same items give the same result. Offsets never decrease.
 #[must_use]
 pub fn change(change: Change, items: Vec<Item>) -> Vec<Item> {

@@ -43,6 +43,8 @@ pub(super) struct Spot {
     pub(super) offset: Duration,
     /// Time of its last message, in Unix milliseconds; 0 if no message had one.
     pub(super) time_ms: i64,
+    /// How many of the ids from [`FIRST_ID`] on are taken by messages up to here: an earlier change made them.
+    taken: i64,
     /// The last values of [`TOTALS`].
     pub(super) totals: [i64; TOTALS.len()],
 }
@@ -52,6 +54,8 @@ pub(super) struct Spot {
 pub(super) struct Stage {
     /// At least one.
     spots: Vec<Spot>,
+    /// Numbers of ids before this show's, and of those given out.
+    taken: i64,
     made: i64,
     /// Each with the index of the item before it.
     added: Vec<(usize, Item)>,
@@ -61,7 +65,7 @@ impl Stage {
     /// Finds the middle by time; `None` if the show has no batch.
     pub(super) fn find(items: &[Item]) -> Option<Self> {
         let mut spots = spots(items);
-        let end = spots.last()?.offset;
+        let Spot { offset: end, taken, .. } = *spots.last()?;
         let from = match spots.partition_point(|spot| spot.offset < end / 2) {
             // Without times.
             0 if end.is_zero() => spots.len() / 2,
@@ -70,7 +74,7 @@ impl Stage {
         spots.drain(..from);
         let Spot { conn, offset, .. } = *spots.first()?;
         spots.retain(|spot| spot.conn == conn && spot.offset <= offset.saturating_add(WITHIN));
-        Some(Self { spots, made: 0, added: Vec::new() })
+        Some(Self { spots, taken, made: taken, added: Vec::new() })
     }
 
     pub(super) fn middle(&self) -> Spot {
@@ -86,6 +90,11 @@ impl Stage {
         let Spot { room_id, time_ms, .. } = self.spot(step);
         self.made += 1;
         Stamp { msg_id: FIRST_ID + self.made, room_id, create_time: time_ms }
+    }
+
+    /// Returns the id of the invented streak with this number.
+    pub(super) fn group_id(&self, number: i64) -> i64 {
+        FIRST_ID + self.taken + number
     }
 
     /// Adds messages. Each step is after the next batch of the connection; steps beyond the last are together.
@@ -107,6 +116,7 @@ impl Stage {
 
 impl Spot {
     fn learn(&mut self, message: &Message) {
+        self.taken = self.taken.max(message.msg_id.saturating_sub(FIRST_ID));
         if !message.is_history
             && let Some(time_ms) = known(message).and_then(|known| wire::millis(known.create_time()))
         {
@@ -163,9 +173,4 @@ pub(super) fn person(number: i64) -> Person {
         nickname: format_smolstr!("Viewer {number}"),
         ..Person::default()
     }
-}
-
-/// Returns the id of the invented streak with this number.
-pub(super) fn group_id(number: i64) -> i64 {
-    FIRST_ID + number
 }

@@ -28,7 +28,7 @@ fn read(bytes: &[u8]) -> Vec<Item> {
 }
 
 fn all() -> impl Iterator<Item = Change> {
-    FEED.iter().filter_map(|case| case.change)
+    FEED.iter().flat_map(|case| case.changes).copied()
 }
 
 /// Runs `check` with the events of each recording before and after a change.

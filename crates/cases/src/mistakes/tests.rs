@@ -111,7 +111,7 @@ fn a_mistake_is_shown_by_its_case() {
     const NONE_IN_DEMO: [&str; 3] = ["subscribes", "joins", "empty_texts"];
     for mistake in TABLE.iter().filter(|mistake| !mistake.shown_by.is_empty()) {
         let case = FEED.iter().find(|case| case.name == mistake.shown_by).unwrap();
-        let events = case.change.map_or_else(|| DEMO.clone(), |it| events_of(change(it, ITEMS.clone())));
+        let events = events_of(case.changes.iter().fold(ITEMS.clone(), |items, it| change(*it, items)));
         let events = slim(&events);
         let show = Show::new(&events, &[], &[]);
         let truth = show.truth();

@@ -18,7 +18,8 @@ fn outcome(case: &'static str, verdict: Verdict, millis: u64, failures: Vec<Fail
         verdict,
         took: Duration::from_millis(millis),
         failures,
-        is_as_in_plain: false,
+        same_as: None,
+        kept: None,
         library: None,
         ended_wrongly: false,
         output: Vec::new(),
@@ -206,7 +207,7 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     other.expected = Some("115".to_owned());
     let mut same = failed("cut", vec![other]);
     same.compare_with_plain(&plain);
-    assert!(same.is_as_in_plain);
+    assert_eq!(same.same_as, Some("plain"));
     assert_eq!(line(&same, 14), "  FAIL  cut               1.0 s  the same as in plain");
     assert_eq!(Vec::from_iter(same.failures[0].candidates.keys()), [&"same_gift"]);
     // Two mistakes explain `plain`, and this case leaves one.
@@ -227,7 +228,7 @@ fn what_is_wrong_as_in_plain_has_no_other_cause() {
     assert!(other.candidates.len() == 1 && other.detail.is_some());
     let mut more = failed("cut", vec![wrong(115, &["counted_again"]), wrong(120, &["counted_again"])]);
     more.compare_with_plain(&plain);
-    assert!(!more.is_as_in_plain);
+    assert_eq!(more.same_as, None);
     assert_eq!(Vec::from_iter(more.failures[1].candidates.keys()), [&"counted_again"]);
 }
 

@@ -172,7 +172,7 @@ fn private(uri: &Uri, extra: &[Param]) -> Result<Play, Problem> {
 /// Returns the name of a case that changes the recording.
 fn case(name: &str) -> Result<&'static str, Problem> {
     let case = Suite::Feed.find(name)?;
-    if case.change.is_some() {
+    if !case.changes.is_empty() {
         return Ok(case.name);
     }
     let problem = bad_request(format!(

@@ -347,9 +347,10 @@ impl Tape {
             return Err(Problem::new(Code::BadRequest, message).hint("use a part of it: `livetape cut`"));
         }
         let mut tape = self.clone();
-        if let Some(change) = case.change {
+        if !case.changes.is_empty() {
             let items = self.items()?.filter(|item| !matches!(item.what, What::Checkpoint(_) | What::End(_)));
-            tape = Self::from_items(&self.name, &change::change(change, items.collect()))?;
+            let changed = case.changes.iter().fold(items.collect(), |items, it| change::change(*it, items));
+            tape = Self::from_items(&self.name, &changed)?;
         }
         tape.case = Some(case.name);
         Ok(tape)
