@@ -357,6 +357,47 @@ fn a_case_is_named_if_the_smallest_recording_needs_it() {
 }
 
 #[test]
+fn a_random_show_that_fails_is_kept_and_runs_first_the_next_time() {
+    let folder = tempdir().unwrap();
+    let show = folder.path().join("show.bin");
+    fs::copy("recordings/demo.bin", &show).unwrap();
+    let kept = folder.path().join("show.feed-failures");
+    let program = env::current_exe().unwrap();
+    let judge = |bug: &str, flags: &[&str]| {
+        let args = ["test", show.to_str().unwrap(), "--expect", "diamonds: {diamonds}", "--random", "3"];
+        let command = ["--", program.to_str().unwrap(), "--exact", "process::verdict::bot", "--nocapture"];
+        livetape(&[&args, flags, &command].concat()).env("BUG", bug).output().unwrap()
+    };
+    let output = judge("again_after_reconnect", &["--seed", "7"]);
+    let printed = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}{}", stderr(&output));
+    let name = fs::read_dir(&kept).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let case = name.strip_suffix(".bin").unwrap();
+    let again = format!("again: livetape test {}/{name} --case {case} ", kept.display());
+    assert!(printed.contains(&again), "{printed}");
+    // One break is enough, and nothing else of the show.
+    assert!(!case.contains('+') && case.contains('@'), "{case}");
+    let events = stdout(&run(&["events", kept.join(&name).to_str().unwrap()]));
+    assert!(events.lines().count() <= 8, "{events}");
+
+    let json = |output: &Output| serde_json::from_str::<Value>(&stdout(output)).unwrap();
+    let report = json(&judge("again_after_reconnect", &["--seed", "8", "--json"]));
+    let first = &report["cases"][1];
+    assert_eq!((&first["name"], &first["passed"]), (&case.into(), &false.into()), "{report:#}");
+    let fixed = judge("", &["--seed", "8-zzzz"]);
+    assert_eq!(fixed.status.code(), Some(0), "{}", stdout(&fixed));
+    assert!(stdout(&fixed).contains("fixed: ") && stderr(&fixed).contains("another version of livetape"));
+    fs::rename(kept.join(&name), kept.join("cutt.bin")).unwrap();
+    let wrong = judge("", &[]);
+    let said = stderr(&wrong);
+    assert!(
+        said.contains("cutt.bin: unknown case \"cutt\"") && said.contains("did you mean `cut`"),
+        "{said}"
+    );
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
 fn reports_for_ci() {
     let folder = tempdir().unwrap();
     let (junit, summary) = (folder.path().join("report.xml"), folder.path().join("summary.md"));
@@ -380,6 +421,8 @@ fn bad_input_is_one_clear_line() {
         (&["--expect", "{diamonds.nobody}", "--", "true"], 2, "sent no gift"),
         (&["--", "no-such-command"], 127, "`no-such-command` not found"),
         (&["--case", "cut", "--skip", "cut", "--", "true"], 2, "no case is left"),
+        (&["--random", "0", "--", "true"], 2, "use a number from 1 to 10000"),
+        (&["--case", "names+offline", "--", "true"], 2, "offline only stands alone"),
         (&["--junit", "no/such/folder.xml", "--", "true"], 2, "the folder no/such does not exist"),
         (
             &["--junit", "/dev/full", "--", "true"],
