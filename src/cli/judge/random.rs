@@ -5,7 +5,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use livetape_cases::{
@@ -14,6 +13,7 @@ use livetape_cases::{
 };
 use livetape_core::error::{Code, Problem};
 use livetape_engine::source::Tape;
+use livetape_io::clock;
 
 use super::{plan::Plan, shrink::keep, test::Show};
 use crate::cli::process::output::{shown, warn};
@@ -84,7 +84,7 @@ impl AtRandom {
             let file = outcome.kept.as_deref().unwrap_or_default();
             match outcome.verdict {
                 Verdict::Passed => {
-                    self.plan.say(format!("fixed: {file}; keep it as a test, or remove it\n"))?
+                    self.plan.say(format!("fixed: {file}; keep it as a test, or remove it\n"))?;
                 }
                 Verdict::Failed => self.plan.say(format!("still failing: {file}\n"))?,
                 Verdict::Skipped(_) => {}
@@ -134,7 +134,6 @@ fn unusable(folder: &Path, error: &io::Error) -> Problem {
 }
 
 fn by_chance() -> u32 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Short to type.
-    now.subsec_nanos() / 1000 % 1_000_000
+    clock::wall().subsec_micros()
 }
