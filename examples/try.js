@@ -1,4 +1,4 @@
-// Rooms, broadcast and echo by hand.
+// Rooms, broadcast and echo by hand: connects and joins the room by itself.
 
 'use strict'
 
@@ -6,16 +6,26 @@
 const SHOWN_MAX = 500
 /** Maximum number of characters shown of a message. */
 const CHARACTERS_MAX = 4000
+/** Time between two attempts to connect, in ms. */
+const RETRY_MS = 3000
 const find = (id) => document.getElementById(id)
 let socket
+/** Whether the server accepted the room. */
+let isInRoom = false
+let timer
 
-function show(sign, text) {
+function tell(text, isWrong = false) {
+  find('state').textContent = text
+  find('state').classList.toggle('wrong', isWrong)
+}
+
+function show(sign, text, isWrong = false) {
   const line = document.createElement('li')
   // Only text, never markup: other clients write the messages.
   for (const [tag, content] of [['time', new Date().toTimeString().slice(0, 8)], ['span', sign], ['code', text.slice(0, CHARACTERS_MAX)]]) {
     line.appendChild(document.createElement(tag)).textContent = content
   }
-  line.classList.toggle('error', /"type":"(error|room_join_error)"/.test(text))
+  line.classList.toggle('error', isWrong)
   find('log').append(line)
   while (find('log').childElementCount > SHOWN_MAX) find('log').firstElementChild.remove()
   line.scrollIntoView({ block: 'nearest' })
@@ -23,8 +33,8 @@ function show(sign, text) {
 
 function enable() {
   const isOpen = socket?.readyState === WebSocket.OPEN
-  for (const field of document.querySelectorAll('#room button, #say button')) field.disabled = !isOpen
-  find('connect').querySelector('button').textContent = isOpen ? 'Disconnect' : 'Connect'
+  for (const button of document.querySelectorAll('button[form=say], #say button')) button.disabled = !isOpen || (!isInRoom && ['room', 'binary'].includes(button.value))
+  find('leave').disabled = !isOpen || !isInRoom
 }
 
 function send(message) {
@@ -34,39 +44,63 @@ function send(message) {
   show('→', isBinary ? `${message.length} bytes` : json)
 }
 
+/** Says what a message of the server means for this page. */
+function take({ type, message, hint, room_id }) {
+  if (type === 'welcome') send({ type: 'join_room', room_id: find('name').value })
+  if (type === 'room_joined') tell(`Connected, in the room ${room_id}`)
+  if (type === 'room_left') tell('Connected, in no room')
+  if (type === 'error' || type === 'room_join_error') tell([message, hint].filter(Boolean).join('; '), true)
+  if (['room_joined', 'room_left', 'room_join_error'].includes(type)) isInRoom = type === 'room_joined'
+  enable()
+}
+
 function connect() {
+  clearTimeout(timer)
   // `feed=0`: messages of clients only, without the event feed.
   const url = new URL(location.protocol.startsWith('http') ? './ws' : new URLSearchParams(location.search).get('url') ?? 'http://127.0.0.1:3000/ws', location.href)
+  const [token, client] = [find('token').value, find('client').value.trim()]
   url.protocol = url.protocol.replace('http', 'ws')
-  url.search = new URLSearchParams({ feed: '0', ...(find('client').value && { client_id: find('client').value }), ...(find('token').value && { token: find('token').value }) })
-  find('state').textContent = 'Connecting…'
+  url.search = new URLSearchParams({ feed: '0', ...(client && { client_id: client }), ...(token && { token }) })
   const opened = new WebSocket(url)
+  socket?.close(1000)
   socket = opened
+  isInRoom = false
+  enable()
   opened.binaryType = 'arraybuffer'
-  let hasOpened = false
-  opened.onopen = () => {
-    hasOpened = true
-    find('state').textContent = 'Connected'
-    enable()
+  let [hasOpened, isRefused] = [false, false]
+  opened.onopen = () => (hasOpened = true)
+  opened.onmessage = ({ data }) => {
+    if (opened !== socket) return
+    if (typeof data !== 'string') return show('←', `${data.byteLength} bytes: ${new TextDecoder().decode(data)}`)
+    const message = JSON.parse(data)
+    isRefused ||= message.type === 'error'
+    show('←', data, ['error', 'room_join_error'].includes(message.type))
+    take(message)
   }
-  opened.onmessage = ({ data }) => show('←', typeof data === 'string' ? data : `${data.byteLength} bytes: ${new TextDecoder().decode(data)}`)
-  opened.onclose = ({ code, reason }) => {
-    find('state').textContent = `Closed with ${code}${reason ? `: ${reason}` : ''}`
+  opened.onclose = async () => {
+    if (opened !== socket) return
+    isInRoom = false
     enable()
+    // The message before says what to change.
+    if (isRefused) return
     // Browsers hide why a socket did not open.
-    if (!hasOpened) Livetape.explain(url.href, find('token').value).then((error) => error && opened === socket && (find('state').textContent = [error.message, error.hint].filter(Boolean).join(': ')))
+    const error = hasOpened ? undefined : await Livetape.explain(url.href, token)
+    if (opened !== socket) return
+    if (error?.code === 'unauthorized') {
+      find('locked').hidden = false
+      return tell(token ? 'The server rejected this token: enter the one that it was started with.' : 'This server requires a token: enter it here.', true)
+    }
+    if (error && error.code !== 'connection_failed') return tell([error.message, error.hint].filter(Boolean).join('; '), true)
+    tell('The server does not answer. Is livetape still running? This page keeps trying.', true)
+    timer = setTimeout(connect, RETRY_MS)
   }
 }
 
-find('connect').onsubmit = (event) => {
+find('who').onsubmit = (event) => {
   event.preventDefault()
-  if (socket && socket.readyState <= WebSocket.OPEN) socket.close(1000)
-  else connect()
+  connect()
 }
-find('room').onsubmit = (event) => {
-  event.preventDefault()
-  send({ type: event.submitter.value, room_id: find('name').value })
-}
+find('leave').onclick = () => send({ type: 'leave_room', room_id: find('name').value })
 find('say').onsubmit = (event) => {
   event.preventDefault()
   const message = find('message').value
@@ -76,6 +110,6 @@ find('say').onsubmit = (event) => {
     ping: { type: 'ping', timestamp: Date.now() },
     binary: new TextEncoder().encode(message),
   }
-  send(made[event.submitter.value])
+  send(made[event.submitter?.value ?? 'room'])
 }
-enable()
+connect()

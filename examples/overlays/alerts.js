@@ -116,7 +116,7 @@ function next() {
   if (waiting.length > 0) return waiting.shift()
   const { alerts, diamonds } = rest
   rest = { alerts: 0, diamonds: 0 }
-  return { key: '', data: { sender: `+${alerts.toLocaleString('en')} more` }, says: '', gift: '', count: 1, merged: 0, price: diamonds, isFinal: true }
+  return { key: '', data: { sender: `+${countOf(alerts)} more` }, says: '', gift: '', count: 1, merged: 0, price: diamonds, isFinal: true }
 }
 
 const draw = drawing(() => {
@@ -124,10 +124,10 @@ const draw = drawing(() => {
   while (box.childElementCount < Math.max(1, options.max) && (waiting.length > 0 || rest.alerts > 0)) show(next())
   for (const alert of shown) {
     const [count, diamonds] = alert.card.querySelectorAll('.count, .diamonds')
-    const text = alert.gift && `×${total(alert).toLocaleString('en')}`
+    const text = alert.gift && `×${countOf(total(alert))}`
     // A new element repeats the animation.
     if (text !== count.textContent) count.replaceWith(element('strong', 'count', text))
-    diamonds.textContent = worth(alert) > 0 ? `${worth(alert).toLocaleString('en')} 💎` : ''
+    diamonds.textContent = worth(alert) > 0 ? `${countOf(worth(alert))} 💎` : ''
   }
 })
 

@@ -44,7 +44,7 @@ const draw = drawing(() => {
   find('clock').replaceChildren(element('span', 'text', clockText()))
   find('sides').replaceChildren(...battle.sides.map((side) => {
     const made = element('div', `side${battle.isOver && side.points === best ? ' won' : ''}`)
-    made.append(avatarElement(side, options.pictures), nameElement(side), element('strong', 'points', side.points.toLocaleString('en')))
+    made.append(avatarElement(side, options.pictures), nameElement(side), element('strong', 'points', countOf(side.points)))
     return made
   }))
   // Shares keep their elements, so that they move.

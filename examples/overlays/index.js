@@ -17,6 +17,8 @@ function urlOf(feed, more = []) {
   return url.href
 }
 
+/** Height of the line that says that the connection is lost, for the default size of text, in pixels. */
+const STATUS_PX = 30
 let timer
 /** The link that was copied. */
 let copied
@@ -27,7 +29,7 @@ function show() {
   const given = changed()
   history.replaceState(null, '', `${location.pathname}?${new URLSearchParams([...(page === 'alerts' ? [] : [['page', page]]), ...given])}`.replace(/\?$/, ''))
   const scale = Number(Object.fromEntries(given).size ?? 24) / 24
-  const [width, height] = PAGES[page].box.map((size) => Math.ceil((size * scale) / 10) * 10)
+  const [width, height] = PAGES[page].box.map((size, side) => Math.ceil(((size + (side && STATUS_PX * Number(Object.fromEntries(given).status ?? 0))) * scale) / 10) * 10)
   find('width').textContent = width
   find('height').textContent = height
   fit(width, height)
@@ -160,10 +162,11 @@ async function list() {
   const answer = await ask('../recordings')
   // In the meantime, somebody typed on.
   if (find('token').value !== token) return
-  if (answer.status === 401) {
-    find('locked').hidden = false
-    return tell(token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token. Enter it above the preview.')
-  }
+  const isRefused = answer.status === 401
+  if (isRefused) find('locked').hidden = false
+  find('token').ariaInvalid = String(isRefused && token !== '')
+  find('refused').textContent = isRefused ? (token ? 'The server rejected this token. Enter the one that it was started with.' : 'This server requires a token.') : ''
+  if (isRefused) return
   if (!answer.ok) return tell((await answer.json()).error?.message ?? `The server answered with status ${answer.status}.`)
   tell(INTRODUCTION)
   const { recordings } = await answer.json()
@@ -173,7 +176,23 @@ async function list() {
   find('source').value = chosen
 }
 
-const update = () => list().catch(() => tell('The server does not answer. Start livetape again, then reload this page.'))
+/** How often the page looks whether the server is there, in ms. */
+const LOOK_MS = 3000
+const update = () => list().then(() => isGone(false), () => isGone(true))
+function isGone(is) {
+  const wasGone = !find('gone').hidden
+  find('gone').hidden = !is
+  find('copy').disabled = is
+  // The preview of a feed has lost its connection.
+  if (wasGone && !is) show()
+}
+/** Looks whether the server is there. When it is back, its recordings may be others. */
+async function look() {
+  const isThere = await fetch('../health').then(() => true, () => false)
+  if (isThere && !find('gone').hidden) await update()
+  else isGone(!isThere)
+  setTimeout(look, LOOK_MS)
+}
 let asking
 find('token').oninput = () => {
   show()
@@ -184,4 +203,7 @@ find('token').oninput = () => {
 draw()
 show()
 if (isFile) tell('Opened from disk, this page cannot reach a server. Start `livetape serve`, then open http://127.0.0.1:3000/overlays/ instead.')
-else update()
+else {
+  update()
+  setTimeout(look, LOOK_MS)
+}

@@ -12,7 +12,7 @@ const ranked = () => [...viewers.values()].sort((a, b) => b.sum - a.sum)
 const draw = drawing(() => {
   const lines = ranked().slice(0, Math.max(1, options.max)).map(({ data, sum }, index) => {
     const line = element('li', '')
-    line.append(element('span', 'rank', String(index + 1)), avatarElement(data, options.pictures), nameElement(data), element('span', 'sum', `${sum.toLocaleString('en')} 💎`))
+    line.append(element('span', 'rank', String(index + 1)), avatarElement(data, options.pictures), nameElement(data), element('span', 'sum', `${countOf(sum)} 💎`))
     return line
   })
   document.querySelector('#board').replaceChildren(...lines)

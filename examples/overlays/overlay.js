@@ -75,6 +75,11 @@ function drawing(draw) {
   }
 }
 
+/** Numbers from here on are shortened, so that they fit. */
+const LONG = 100_000
+/** Formats a number: `12,345`, `1.2M`. */
+const countOf = (number) => number.toLocaleString('en', Math.abs(number) < LONG ? {} : { notation: 'compact', maximumFractionDigits: 1 })
+
 /** A number that depends on a text only. */
 const hashOf = (text) => [...text].reduce((sum, letter) => Math.imul(sum ^ letter.codePointAt(0), 0x01000193) >>> 0, 0x811c9dc5)
 
@@ -150,6 +155,13 @@ function connect(options, types, show, more = {}) {
   if (!options.preview && options.url) read(options, wanted, take, more)
 }
 
+/** The address of the feed, with what this overlay is called in the dashboard's list of clients. */
+function addressOf({ url, count, look }) {
+  const address = new URL(url)
+  if (!address.searchParams.has('name')) address.searchParams.set('name', [document.title, count, look].filter(Boolean).join(', '))
+  return address.href
+}
+
 /** Reads the feed, and reconnects without limit. */
 function read(options, types, take, more) {
   document.addEventListener('securitypolicyviolation', function blocked({ effectiveDirective }) {
@@ -161,9 +173,10 @@ function read(options, types, take, more) {
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)
   const client = Livetape.createWebSocketClient({
-    url: options.url,
+    url: addressOf(options),
     token: options.token || undefined,
-    types,
+    // A replay that starts over says so at once, before there is anything to count.
+    types: more.onStartOver ? [...types, 'connection_created'] : types,
     maxReconnectAttempts: Infinity,
     jitter: true,
     ...more,

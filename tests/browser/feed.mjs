@@ -67,13 +67,20 @@ export async function feed({ browser, livetape, pictures }) {
       const all = await rows()
       return all > 100 && all
     })
-    await page.locator('.chip.kind-other').click()
+    await page.locator('.chip.kind-gift').click()
     await until('fewer rows', async () => (await rows()) < before)
+    assert.deepEqual([...new Set(await page.locator('article').evaluateAll((all) => all.map(({ className }) => /kind-\w+/.exec(className)[0])))], ['kind-gift'], 'a chip shows only its events')
+    await page.locator('.chip.kind-gift').click()
+    await until('all rows', async () => (await rows()) === before)
+    // More than one; all but one; and all again.
     await page.locator('.chip.kind-other').click()
-    for (const [wanted, details] of [[0, 'none'], [before, 'all']]) {
-      for (const chip of await page.locator('.filters .chip').all()) await chip.click()
-      await until(`${details} of the rows`, async () => (await rows()) === wanted)
-    }
+    await page.locator('.chip.kind-chat').click()
+    await page.locator('.footer .filtered', { hasText: 'only Other, Chat' }).waitFor()
+    await page.getByRole('button', { name: 'All', exact: true }).click()
+    await page.locator('.chip.kind-other').click({ modifiers: ['Alt'] })
+    await page.locator('.footer .filtered', { hasText: 'without Other' }).waitFor()
+    await page.getByRole('button', { name: 'All', exact: true }).click()
+    await until('all of the rows', async () => (await rows()) === before)
 
     // With the keyboard only: move to a row, open it, copy it.
     await page.locator('.list').focus()
@@ -132,7 +139,7 @@ export async function feed({ browser, livetape, pictures }) {
     // What arrives while a cleared list is paused is counted, and is not called filtered out.
     await page.keyboard.press('p')
     await page.getByRole('button', { name: 'Clear' }).click()
-    await page.locator('.chip.kind-like').click()
+    await page.locator('.chip.kind-like').click({ modifiers: ['Alt'] })
     for (const more of [{ type: 'chat', comment: 'late' }, { type: 'follow' }, { type: 'like' }]) await ask(url, 'inject', { method: 'POST', body: JSON.stringify({ user: 'late', ...more }) })
     await page.getByText('The list is paused. New events appear when you resume it.').waitFor()
     await page.getByText('2 new events while paused').waitFor()
@@ -144,6 +151,7 @@ export async function feed({ browser, livetape, pictures }) {
     await page.locator('article', { hasText: 'followed the host' }).waitFor()
     await page.locator('.footer span', { hasText: '2 of 3 rows' }).waitFor()
     await page.locator('.chip.kind-like').click()
+    await page.locator('.footer .filtered').waitFor({ state: 'detached' })
 
     // Themes.
     for (const wanted of ['light', 'dark', undefined]) {

@@ -59,6 +59,8 @@ export async function connect({ browser, livetape, pictures }) {
     leave.abort()
     await streaming.body?.cancel().catch(() => undefined)
     await until('two clients', async () => (await counts()).join() === '2 clients,2 clients,2')
+    // Each has a number; an overlay says which one it is.
+    await page.locator('.clients li', { hasText: /^#\d+ Alerts, card\s*Chrome/ }).waitFor()
     const row = page.locator('.clients li', { hasText: 'types=gift&gifts=final' })
     await row.waitFor()
     await row.getByText(/^at #\d/).waitFor()
@@ -95,11 +97,21 @@ export async function rooms({ browser, livetape, pictures }) {
     const [first, second] = [await Visit.open(browser, url, { path: '/try', ready: false }), await Visit.open(browser, url, { path: '/try', ready: false })]
     const press = ({ page }, name) => page.getByRole('button', { name, exact: true }).click()
     const line = ({ page }, text) => page.locator('#log li', { hasText: text }).first().waitFor()
-    await first.page.getByLabel('Client ID').fill('first-tab')
+    const state = ({ page }, text) => page.locator('#state', { hasText: text }).waitFor()
+    // One action: the pages have connected and joined by themselves.
+    await state(second, 'in the room general')
+    await press(first, 'Send to room')
+    await line(second, '"type":"room_message"')
+    const name = first.page.getByLabel('Your name')
+    await name.fill('two words')
+    await press(first, 'Change')
+    await state(first, 'must have 1 to 64 letters')
+    await name.fill('first-tab')
     for (const visit of [first, second]) {
       await visit.page.getByLabel('Room', { exact: true }).fill('red')
-      await press(visit, 'Connect')
-      await line(visit, '"type":"welcome"')
+      await press(visit, 'Change')
+      await state(visit, 'in the room red')
+      await visit.page.getByText('Other messages').click()
     }
     const hostile = '<img src=x onerror="document.title=1">'
     await first.page.getByLabel('Message', { exact: true }).fill(hostile)
@@ -108,23 +120,16 @@ export async function rooms({ browser, livetape, pictures }) {
     await line(second, '"type":"broadcast"')
     await line(second, '"first-tab"')
     assert.equal(await second.page.title(), 'livetape: try rooms', 'no script ran')
-    for (const visit of [first, second]) {
-      await press(visit, 'Join')
-      await line(visit, '"type":"room_joined"')
-    }
-    await line(second, '"room_id":"red"')
-    await press(second, 'Send to room')
-    await line(first, '"type":"room_message"')
     await press(first, 'Send as binary')
     await line(second, `bytes: ${hostile}`)
     await press(first, 'Ping')
     await line(first, '"type":"pong"')
     await first.axe()
     await first.picture(pictures, 'try')
-    await press(first, 'Leave')
+    await press(first, 'Leave the room')
     await line(first, '"type":"room_left"')
-    await press(first, 'Disconnect')
-    await first.page.getByText('Closed with 1000').waitFor()
+    await state(first, 'in no room')
+    assert.equal(await first.page.getByRole('button', { name: 'Send to room' }).isDisabled(), true)
     for (const visit of [first, second]) {
       visit.clean()
       await visit.close()

@@ -45,7 +45,7 @@ const DETAILS = {
   timeline: { bucketMs: 1000, connections: [], durationMs: 60_000, gaps: [], markers: [{ offsetMs: 1000, label: SENT }], missingRecords: 0, total: [1], types: { [SENT]: [1] } },
 }
 const CLUSTER = { cluster: SENT, node: 'a', owner: 'a', reachable: true, refused: null, nodes: [{ node: 'a', version: SENT, clients: 1 }] }
-const CLIENT = { id: 'a', clientId: SENT, path: SENT, query: '', resent: null, filter: SENT, observer: false, position: 1, lag: 0, rooms: [SENT], metadata: {}, createdAt: '2026-01-01T00:00:00Z', lastPing: '2026-01-01T00:00:00Z' }
+const CLIENT = { id: 'a', number: 1, origin: SENT, agent: SENT, clientId: SENT, path: SENT, query: '', resent: null, filter: SENT, observer: false, position: 1, lag: 0, rooms: [SENT], metadata: {}, createdAt: '2026-01-01T00:00:00Z', lastPing: '2026-01-01T00:00:00Z' }
 const CLIENTS = [CLIENT, { ...CLIENT, id: 'b', path: '/' }]
 const LEFT = { ...CLIENT, id: 'c', resent: 1, leftAt: '2026-01-01T00:00:01Z', code: 4000, reason: SENT, byServer: true, sentBytes: 1 }
 const REPLAY = { recording: SENT, state: 'paused', offsetMs: 0, durationMs: 60_000, speed: 1, lap: 1, laps: 1, fromMs: 0, toMs: null, generation: 1 }

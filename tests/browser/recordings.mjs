@@ -147,6 +147,11 @@ async function onlyReads(browser, url, token, pictures) {
 async function tokenElsewhere(browser, url, token) {
   const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
   const { page } = visit
+  // What is wrong stands beside the field.
+  const field = page.locator('#locked')
+  await field.getByText('This server requires a token.').waitFor()
+  await page.getByLabel('Token of this server').fill('a wrong one')
+  await field.getByText('The server rejected this token').waitFor()
   await page.getByLabel('Token of this server').fill(token)
   await page.getByLabel('Token of this server').press('Enter')
   await page.getByLabel('Preview with').locator('option', { hasText: 'short' }).waitFor({ state: 'attached' })
@@ -154,8 +159,12 @@ async function tokenElsewhere(browser, url, token) {
   await page.getByText('keep it secret').waitFor()
   assert.equal(new URL(await page.evaluate(() => navigator.clipboard.readText())).searchParams.get('token'), token)
   await page.goto(`${url}/try`)
+  await page.getByText('This server requires a token: enter it here.').waitFor()
+  await page.getByLabel('Token').fill('a wrong one')
+  await page.getByRole('button', { name: 'Change' }).click()
+  await page.getByText('The server rejected this token').waitFor()
   await page.getByLabel('Token').fill(token)
-  await page.getByRole('button', { name: 'Connect', exact: true }).click()
+  await page.getByRole('button', { name: 'Change' }).click()
   await page.locator('#log li', { hasText: '"type":"welcome"' }).waitFor()
   visit.clean(REFUSED, /WebSocket connection to/)
   await visit.close()

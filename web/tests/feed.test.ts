@@ -20,7 +20,7 @@ describe('streaks', () => {
     for (const [count, delta, final] of [[1, 1], [3, 2], [3, 0, true], [3, 0, true]] as const) store.take(gift('s', count, delta, final))
     store.take(gift('t', 1, 1))
     expect(store.window(0, 9)).toMatchObject([
-      { count: 3, added: 0, diamonds: 3, final: true, version: 3 },
+      { count: 3, added: 0, diamonds: 3, final: true, version: 4 },
       { count: 1, added: 1, diamonds: 1, final: false },
     ])
     expect(parts(store.window(0, 1)[0]?.text ?? '')).toEqual(['sent ', 'Rose', ''])
@@ -40,14 +40,14 @@ describe('streaks', () => {
   })
   test('start a new row when theirs was removed', () => {
     const streaks = new Streaks()
-    const part = { streakId: 's', repeatCount: 1, repeatDelta: 1, diamonds: 1, isFinal: false }
+    const part = { streakId: 's', time: '', repeatCount: 1, repeatDelta: 1, diamonds: 1, isFinal: false }
     expect(streaks.add(part, 0, 0).isNew).toBe(true)
     expect(streaks.add(part, 1, 0).isNew).toBe(false)
     expect(streaks.add(part, 2, 1).isNew).toBe(true)
   })
   test('are bounded', () => {
     const streaks = new Streaks()
-    const part = (id: number) => ({ streakId: String(id), repeatCount: 1, repeatDelta: 1, diamonds: 1, isFinal: false })
+    const part = (id: number) => ({ streakId: String(id), time: '', repeatCount: 1, repeatDelta: 1, diamonds: 1, isFinal: false })
     for (let id = 0; id <= STREAKS_MAX; id += 1) streaks.add(part(id), id, 0)
     expect(streaks.add(part(0), 1, 0).isNew).toBe(true)
     expect(streaks.add(part(STREAKS_MAX), 1, 0).isNew).toBe(false)
@@ -177,7 +177,7 @@ describe('the store', () => {
     // The last score comes after the end.
     expect(taken(score('7', 12, 10))).toEqual([true, 'Ann 12', 'ben 10'])
     // Another battle, whose start is not in the feed.
-    expect(taken(score('8', 1, 2))).toEqual([false, '1 1', '2 2'])
+    expect(taken(score('8', 1, 2))).toEqual([false, 'Ann 1', 'ben 2'])
     expect(taken(battle(3))).toBeUndefined()
     expect(taken(battle(6, 3, 4))).toEqual([true, 'Ann 3', 'ben 4'])
     expect(taken(json('connection_created', { roomId: '1' }))).toBeUndefined()
@@ -188,6 +188,78 @@ describe('the store', () => {
     store.take('{"type":"gap","from":5,"to":9}')
     expect(store.totals.lost).toBe(5)
     expect(store.window(0, 1)[0]?.text).toContain('5 events missing')
+  })
+})
+
+describe('the rows of a replay that is moved', () => {
+  const at = (second: number): string => `2026-01-01T00:00:0${second}.000Z`
+  const said = (second: number, comment: string, generation = 1): string =>
+    json('chat', { sender: 'ann', comment }, { ts: at(second), replay: true, id: `${comment}${generation > 1 ? `~${generation}` : ''}` })
+  const begins = (second: number, generation = 1, roomId = '1'): string =>
+    json('connection_created', { roomId, source: 'replay', ...(generation > 1 && { generation }) }, { ts: at(second), replay: true })
+  const rose = (second: number, count: number, delta: number, generation = 1): string =>
+    json('gift', { sender: 'ann', giftName: 'Rose', streakId: `s${generation > 1 ? `~${generation}` : ''}`, repeatCount: count, repeatDelta: delta, diamonds: delta }, { ts: at(second), replay: true, id: `g${count}` })
+  const shown = (store: Store): string[] => store.window(0, 99).map(({ type, text, count }) => (type === 'chat' ? text : `${type}${count ? ` ${count}` : ''}`))
+  const taken = (...all: string[]): Store => {
+    const store = new Store()
+    for (const each of all) store.take(each)
+    return store
+  }
+
+  test('end where it is: nothing is repeated', () => {
+    const store = taken(begins(0), said(1, 'a'), said(2, 'b'), said(3, 'c'), begins(2, 2))
+    expect(shown(store)).toEqual(['connection_created', 'a'])
+    expect(store.last()).toMatchObject({ row: { text: 'a' }, index: 1 })
+    store.take(said(2, 'b', 2))
+    expect(shown(store)).toEqual(['connection_created', 'a', 'b'])
+    expect([store.last()?.row.text, store.groups.chat, store.groups.source]).toEqual(['b', 2, 1])
+    // Positions are used again, versions are not: each row is drawn.
+    expect(new Set(store.window(0, 9).map(({ version }) => version)).size).toBe(3)
+  })
+  test('show where it skips a part, or another recording begins', () => {
+    const store = taken(begins(0), said(1, 'a'), begins(3, 2), said(4, 'd', 2), begins(5, 3, '2'), said(6, 'x', 3))
+    expect(shown(store)).toEqual(['connection_created', 'a', 'connection_created', 'd', 'connection_created', 'x'])
+    store.take(begins(0, 4, '2'))
+    expect(shown(store)).toEqual(['connection_created'])
+  })
+  test('are gone at the start of the recording, before its first event', () => {
+    const store = taken(begins(1), said(2, 'a'), rose(3, 1, 1))
+    store.rewind(1, at(0))
+    expect(store.shown).toBe(3)
+    store.rewind(2, at(0))
+    expect([store.shown, store.totals.diamonds]).toEqual([0, 0])
+    store.take(begins(1, 2))
+    expect(shown(store)).toEqual(['connection_created'])
+  })
+  test('have one start where several moves met no event', () => {
+    const store = taken(begins(0), said(1, 'a'), begins(3, 2), begins(5, 3), said(6, 'x', 3))
+    expect(shown(store)).toEqual(['connection_created', 'a', 'connection_created', 'x'])
+  })
+  test('stay while the list is paused', () => {
+    const store = taken(begins(0), said(1, 'a'), said(2, 'b'))
+    const held = store.rows.end
+    store.take(said(3, 'c'), held)
+    store.take(begins(0, 2), held)
+    expect(shown(store)).toEqual(['connection_created', 'a', 'b', 'connection_created'])
+  })
+  test('stay when a recorded connection is replaced', () => {
+    expect(shown(taken(begins(0), said(1, 'a'), begins(1), said(2, 'b')))).toEqual(['connection_created', 'a', 'connection_created', 'b'])
+  })
+  test('show a streak as it was then', () => {
+    const store = taken(begins(0), said(1, 'a'), rose(2, 1, 1), rose(3, 2, 1), rose(4, 5, 3), begins(4, 2))
+    expect(store.window(2, 1)).toMatchObject([{ count: 2, added: 1, diamonds: 2 }])
+    // Its first gift in this pass counts all.
+    store.take(rose(4, 5, 5, 2))
+    expect(store.window(2, 9)).toMatchObject([{ count: 5, diamonds: 5 }])
+    store.take(begins(1, 3))
+    expect(shown(store)).toEqual(['connection_created'])
+  })
+  test('still tell what is true in the room; sums start over', () => {
+    const viewers = (second: number, viewerCount: number): string => json('room_user', { viewerCount }, { ts: at(second), replay: true })
+    const store = taken(begins(0), viewers(1, 10), rose(2, 1, 1), viewers(3, 30), begins(3, 2))
+    expect(store.totals).toMatchObject({ viewers: 10, diamonds: 0, since: at(3) })
+    store.take(begins(5, 3))
+    expect(store.totals.viewers).toBeUndefined()
   })
 })
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { labelOf, programOf } from '../src/lib/client.ts'
 import { moment, momentOf, offsetOf } from '../src/lib/moment.ts'
 import { freeName, nameOf } from '../src/lib/names.ts'
 import { placesIn } from '../src/lib/places.ts'
+import { plain } from '../src/lib/plain.ts'
 import { LANGUAGES, snippet, testSnippet, totalOf } from '../src/lib/snippets.ts'
 import { barAt, bars, countsIn, within, zoomed } from '../src/lib/timeline.ts'
 
@@ -64,10 +66,23 @@ test('every bar of the timeline has a range, without gaps or overlaps', () => {
 
 test('clients are at the last row that they were sent', () => {
   const rows = [0, 4, 5, 9].map((seq) => ({ seq }))
-  const client = (clientId: string, position: number | null, lag: number | null, path = '/') => ({ clientId, path, position, lag })
+  const client = (clientId: string, position: number | null, lag: number | null, path = '/') => ({ number: 1, query: '', agent: '', clientId, path, position, lag })
   const clients = [client('early', 3, 9), client('slow', 7, 5), client('slower', 4, 8), client('done', 8, 0), client('other', 5, 2, '/ws/token'), client('talks', null, null, '/ws')]
-  expect([...placesIn(rows, true, clients)]).toEqual([[2, ['slow']], [1, ['slower']], [3, ['done']]])
-  expect([...placesIn(rows, false, clients)]).toEqual([[2, ['slow']], [1, ['slower']]])
+  expect([...placesIn(rows, true, clients)]).toEqual([[2, ['#1 \u2068slow\u2069']], [1, ['#1 \u2068slower\u2069']], [3, ['#1 \u2068done\u2069']]])
+  expect([...placesIn(rows, false, clients)]).toEqual([[2, ['#1 \u2068slow\u2069']], [1, ['#1 \u2068slower\u2069']]])
+})
+
+test('a client is named by its number, and by what it says about itself', () => {
+  const chrome = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36'
+  for (const [query, clientId, agent, label, program] of [
+    ['types=gift&name=Goal%2C+plain', 'client_12345678', chrome, '#7 Goal, plain', 'Chrome'],
+    ['', 'client_12345678', chrome.replace('Chrome', 'OBS/31.0 Chrome'), '#7 OBS', 'OBS'],
+    ['', 'ann', 'Python/3.12 websockets/14.1', '#7 ann', 'Python'],
+    ['', 'client_12345678', 'my-bot/1.0', '#7 my-bot', 'my-bot'],
+    ['', 'client_12345678', '', '#7', ''],
+  ] as const) {
+    expect([plain(labelOf({ number: 7, query, clientId, agent })), programOf({ agent })]).toEqual([label, program])
+  }
 })
 
 describe('the zoom of the timeline', () => {

@@ -445,7 +445,12 @@ impl Decoder {
     fn announce(&mut self, conn: u32, offset: Duration) {
         let connection = self.connection(conn);
         let source = if self.options.replay { "replay" } else { "live" };
-        let data = Data::ConnectionCreated(ConnectionCreated { room_id: Id(connection.room_id), source });
+        let generation = Some(self.generation).filter(|generation| *generation > 1);
+        let data = Data::ConnectionCreated(ConnectionCreated {
+            room_id: Id(connection.room_id),
+            source,
+            generation,
+        });
         let event = self.state_event(connection.username, offset, data);
         self.push(event);
     }

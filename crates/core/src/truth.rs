@@ -274,6 +274,12 @@ impl Tally {
         }
     }
 
+    /// Returns the generation of the counted events; 0 without one.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// Returns the totals.
     #[must_use]
     pub fn truth(&self) -> Truth {

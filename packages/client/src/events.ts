@@ -1113,6 +1113,8 @@ export interface ConnectionClosedData {
 
 /** Data of a `connection_created` event. */
 export interface ConnectionCreatedData {
+  /** Generation of the replay, which begins with this event or goes on; absent in the first one. */
+  generation?: number
   /** Id of the room. */
   roomId: Id
   /** `uniqueId` of the acting user. */

@@ -10,8 +10,9 @@ export class Passes {
 
   /** Whether this is the first event of another pass than the last one, so that totals have to start over. */
   isNext({ stream, id, replay, data }: LivetapeEvent): boolean {
-    // An inferred final has no message, and so no id of its own.
-    const marked = id ?? (data as { streakId?: string }).streakId
+    const { streakId, generation } = data as { streakId?: string; generation?: number }
+    // An inferred final has no message, and so no id of its own; `connection_created` has a number.
+    const marked = id ?? streakId ?? (generation && `~${generation}`)
     if (!marked) return false
     const before = this.#last
     // A live room goes on where it was.

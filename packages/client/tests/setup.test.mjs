@@ -87,14 +87,11 @@ test('the page to try rooms runs under its policy, and names the reason if it ca
     const visit = await open(browser, `${url}/try`)
     const { page } = visit
     const state = page.locator('#state')
-    await page.getByRole('button', { name: 'Connect' }).click()
-    await page.getByText('this server requires a bearer token').waitFor()
+    await page.getByText('This server requires a token: enter it here.').waitFor()
     await page.locator('#token').fill('a-secret-of-16-or-more')
-    await page.getByRole('button', { name: 'Connect' }).click()
-    await page.getByText('Connected', { exact: true }).waitFor()
-    await page.getByRole('button', { name: 'Join' }).click()
+    await page.getByRole('button', { name: 'Change' }).click()
     await page.getByText('"room_joined"').waitFor()
-    expect(await state.innerText()).toBe('Connected')
+    expect(await state.innerText()).toBe('Connected, in the room general')
     // The first attempt was rejected.
     expect(visit.complaints.filter((line) => !/401|WebSocket/.test(line))).toEqual([])
     await visit.close()

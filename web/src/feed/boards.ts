@@ -7,6 +7,8 @@ import { named } from './summary.ts'
 const LINES_MAX = 8
 /** `goalType` of subscriptions. */
 const SUBSCRIPTIONS = 2
+/** Maximum number of hosts whose names are remembered. */
+const HOSTS_MAX = 1000
 /** `action` of a `battle` event. */
 const [OPENED, FINISHED, CUT_SHORT] = [4, 5, 6]
 
@@ -40,8 +42,8 @@ export const goalOf = ({ data }: Event): Goal => ({
   })),
 })
 
-/** Returns the score after an event, or `undefined` if the battle is only planned or called off. Scores name no hosts, and the last comes after the end. */
-export function battleOf({ type, data }: Event, last: Battle | undefined): Battle | undefined {
+/** Returns the score after an event, or `undefined` if the battle is only planned or called off. Scores name no hosts, who are in `hosts` by their ids, and the last comes after the end. */
+export function battleOf({ type, data }: Event, last: Battle | undefined, hosts: Map<string, string>): Battle | undefined {
   const id = text(data.battleId)
   const before = last?.id === id ? last : undefined
   const action = number(data.action)
@@ -51,7 +53,8 @@ export function battleOf({ type, data }: Event, last: Battle | undefined): Battl
   const sides = list(isScore ? data.teams : data.users).map((side) => {
     const host = text(side.userId) || text(side.hostUserId)
     const known = before?.sides.find((other) => other.id === host)
-    const name = named(side.nickname) || named(side.uniqueId) || known?.name || host
+    const name = named(side.nickname) || named(side.uniqueId) || hosts.get(host) || ''
+    if (name !== '' && hosts.size < HOSTS_MAX) hosts.set(host, name)
     return { id: host, name, points: number(side.points) ?? known?.points ?? 0 }
   })
   return { id, isOver, sides }

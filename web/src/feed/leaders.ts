@@ -11,7 +11,7 @@ export interface Leader {
 /** Maximum number of people to remember; those with the fewest diamonds are forgotten first. */
 export const PEOPLE_MAX = 5000
 /** Number of people shown. */
-const SHOWN = 5
+export const SHOWN = 5
 
 const byDiamonds = (a: Leader, b: Leader): number => b.diamonds - a.diamonds
 

@@ -18,6 +18,8 @@ export type Order =
   | { do: 'filter'; filter: Filter }
   | { do: 'pause'; paused: boolean }
   | { do: 'clear' }
+  /** The replay was moved to its start, whose time is `ts`. */
+  | { do: 'rewind'; generation: number; ts: string }
   /** The page has drawn the last view and wants the next. */
   | { do: 'drawn' }
   | { do: 'json'; ask: number; row?: number }
@@ -40,6 +42,8 @@ export interface View {
   /** Number of events by group. */
   groups: Record<string, number>
   totals: Totals
+  /** The row of the last event, and its index among the rows that match the filter; -1 if it does not. */
+  last: { row: Row; index: number } | undefined
   leaders: readonly Leader[]
   link: LinkState
 }

@@ -35,6 +35,8 @@ export interface Row {
 /** A row as the worker stores it. */
 export interface Kept extends Row {
   json: string
+  /** Number of its events. */
+  events: number
   /** Lowercase text to search. */
   hay: string
 }

@@ -8,7 +8,7 @@ import type { Filter } from './protocol.ts'
 import { type Kept, type Row, groupOf } from './row.ts'
 import { Streaks } from './streaks.ts'
 import { giftOf, person, summary } from './summary.ts'
-import { type Totals, add, nothing } from './totals.ts'
+import { type Totals, add, nothing, startOver } from './totals.ts'
 
 /** Maximum number of rows; the oldest are removed first. */
 export const ROWS_MAX = 100_000
@@ -18,6 +18,12 @@ export const CHARS_MAX = 96 * 1024 * 1024
 const COPY_CHARS_MAX = 32 * 1024 * 1024
 /** Maximum number of events in a row of folded events. */
 export const FOLDED_MAX = 100
+
+/** Types of events whose last one says what is true in the room, and the number of rows to search for them. */
+const LASTING = ['room_user', 'like', 'goal', 'battle', 'battle_score']
+const RECALLED_MAX = 10_000
+
+const shownOf = ({ json: _json, hay: _hay, events: _events, ...row }: Kept): Row => row
 
 /** Types that come in bursts and say little: consecutive ones share a row. */
 const isNoise = (type: string): boolean => type.startsWith('link')
@@ -32,6 +38,15 @@ export class Store {
   readonly leaders = new Leaders()
   #filter: Filter = { hidden: [], query: '' }
   #chars = 0
+  /** Number of changes of rows. Positions are used again after rows were removed, versions are not. */
+  #changes = 0
+  /** Names of the hosts of battles, by their ids. */
+  #hosts = new Map<string, string>()
+  /** The room and pass of the replay. */
+  #room = ''
+  #pass = ''
+  /** Position of the row of the last event. */
+  newest = -1
   totals: Totals = nothing()
   groups: Record<string, number> = {}
   forgotten = 0
@@ -45,17 +60,24 @@ export class Store {
     return this.#shown.first
   }
 
-  /** Parses and stores a message. Returns `undefined` if it is not an event. */
-  take(json: string): Event | undefined {
+  /** Parses and stores a message. Returns `undefined` if it is not an event. Rows before `held` stay when a replay goes back. */
+  take(json: string, held = 0): Event | undefined {
     const event = readEvent(json)
     if (!event) {
       this.totals.malformed += 1
       return undefined
     }
-    add(this.totals, event)
+    add(this.totals, event, this.#hosts)
     const group = groupOf(event.type)
     this.groups[group] = (this.groups[group] ?? 0) + 1
-    if (event.type === 'connection_created') this.leaders.clear()
+    if (event.type === 'connection_created') {
+      this.leaders.clear()
+      const room = `${event.username} ${text(event.data.roomId)}`
+      if (event.replay && this.#goBack(room, `${event.stream} ${event.generation}`, event.ts, held)) {
+        this.groups[group] -= 1
+        return event
+      }
+    }
     if (event.type === 'gift') this.leaders.add(person(event), number(event.data.diamonds) ?? 0)
     if (event.type === 'gift' && text(event.data.streakId) !== '') this.#takeGift(event, json)
     else if (isNoise(event.type) && this.#fold(event, json)) this.#makeRoom()
@@ -67,19 +89,80 @@ export class Store {
     const { data } = event
     const part = {
       streakId: text(data.streakId),
+      time: event.ts,
       repeatCount: number(data.repeatCount) ?? 1,
       repeatDelta: number(data.repeatDelta) ?? 0,
       diamonds: number(data.diamonds) ?? 0,
       isFinal: data.isFinal === true,
     }
-    const { streak, isNew } = this.#streaks.add(part, this.rows.end, this.rows.first)
-    const { count, added, diamonds, final } = streak
+    const { row: at, state: { count, added, diamonds, final }, isNew } = this.#streaks.add(part, this.rows.end, this.rows.first)
     if (isNew) return this.#push({ ...this.#row(event, json), count, added, diamonds, final })
-    const row = this.rows.at(streak.row)
+    const row = this.rows.at(at)
     if (!row) return
     this.#chars += json.length - row.json.length
-    Object.assign(row, { count, added, diamonds, final, json, version: row.version + 1 })
+    this.#change(at, row, { count, added, diamonds, final, json, events: row.events + 1 })
     this.#makeRoom()
+  }
+
+  #change(at: number, row: Kept, change: Partial<Kept>): void {
+    Object.assign(row, change, { version: (this.#changes += 1) })
+    this.newest = at
+  }
+
+  /** When another pass of a replay begins: removes the rows after its start, which it shows again. Returns whether the rows before it lead up to it. */
+  #goBack(room: string, pass: string, ts: string, held: number): boolean {
+    const [isSameRoom, isSamePass] = [room === this.#room, pass === this.#pass]
+    this.#room = room
+    this.#pass = pass
+    if (isSamePass) return false
+    if (!isSameRoom) {
+      this.#streaks.clear()
+      return false
+    }
+    const isAfter = (row: Kept | undefined): boolean => row?.replay === true && row.time >= ts
+    // Of a pass without events, nothing stays.
+    const goes = (row: Kept | undefined): boolean => isAfter(row) || row?.type === 'gap' || row?.type === 'connection_created'
+    let end = this.rows.end
+    while (end > Math.max(held, this.rows.first) && goes(this.rows.at(end - 1))) end -= 1
+    const changed = this.#streaks.goBack(ts, end)
+    const removed = this.rows.slice(end, this.rows.end)
+    const isBack = removed.some(isAfter) || changed.length > 0
+    for (const { group, events, json } of removed) {
+      this.groups[group] = (this.groups[group] ?? 0) - events
+      this.#chars -= json.length
+    }
+    this.rows.cut(end)
+    this.#shown.cut(this.#shown.lowerBound((position) => position < end))
+    for (const { row: at, state: { count, added, diamonds, final } } of changed) {
+      const row = this.rows.at(at)
+      if (row) this.#change(at, row, { count, added, diamonds, final })
+    }
+    this.newest = end - 1
+    const last = this.rows.at(end - 1)
+    const leadsHere = isBack && last?.replay === true && !isAfter(last)
+    if (leadsHere) this.#recall()
+    return leadsHere
+  }
+
+  /** Takes the replay back to its start, before the first event of the pass: the recording has none at once. */
+  rewind(generation: number, ts: string): void {
+    if (this.#room === '' || this.#pass === `${this.totals.stream} ${generation}`) return
+    this.leaders.clear()
+    startOver(this.totals, ts)
+    this.#goBack(this.#room, `${this.totals.stream} ${generation}`, ts, 0)
+  }
+
+  /** Reports again what the rows say about the room: not sums, but what is true until another event says something else. */
+  #recall(): void {
+    const last = new Map<string, Kept>()
+    for (let at = this.rows.end - 1; at >= Math.max(this.rows.first, this.rows.end - RECALLED_MAX) && last.size < LASTING.length; at -= 1) {
+      const row = this.rows.at(at) as Kept
+      if (LASTING.includes(row.type) && !last.has(row.type)) last.set(row.type, row)
+    }
+    for (const { json } of [...last.values()].reverse()) {
+      const event = readEvent(json)
+      if (event) add(this.totals, event, this.#hosts)
+    }
   }
 
   /** Adds the event to the last row, if that is one of its kind. The row keeps the JSON of each event, one per line. */
@@ -89,7 +172,8 @@ export class Store {
     if (!row || !isNoise(row.type) || count > FOLDED_MAX) return false
     const { type, time, text, hay } = this.#row(event, json)
     this.#chars += json.length + 1
-    Object.assign(row, { type, time, text, count, json: `${row.json}\n${json}`, hay: `${row.hay}\n${hay}`, version: row.version + 1 })
+    const more = { type, time, text, count, json: `${row.json}\n${json}`, hay: `${row.hay}\n${hay}`, events: row.events + 1 }
+    this.#change(this.rows.end - 1, row, more)
     return true
   }
 
@@ -108,7 +192,8 @@ export class Store {
       handle,
       text: line,
       replay: event.replay,
-      version: 0,
+      version: (this.#changes += 1),
+      events: 1,
       json,
       hay: `${name}\n@${handle}\n${parts(line).join('')}\n${type}`.toLowerCase(),
     }
@@ -120,6 +205,7 @@ export class Store {
 
   #push(row: Kept): void {
     const position = this.rows.push(row)
+    this.newest = position
     this.#chars += row.json.length
     if (this.#passes(row)) this.#shown.push(position)
     this.#makeRoom()
@@ -155,9 +241,16 @@ export class Store {
   window(first: number, count: number): Row[] {
     const from = this.#shown.first + first
     return this.#shown.slice(from, from + count).map((position) => {
-      const { json: _json, hay: _hay, ...row } = this.rows.at(position) as Kept
-      return row
+      return shownOf(this.rows.at(position) as Kept)
     })
+  }
+
+  /** The row of the last event, and its index among the matching rows; -1 if it does not match the filter. */
+  last(): { row: Row; index: number } | undefined {
+    const row = this.rows.at(this.newest)
+    if (!row) return undefined
+    const at = this.#shown.lowerBound((position) => position < this.newest)
+    return { row: shownOf(row), index: this.#shown.at(at) === this.newest ? at - this.#shown.first : -1 }
   }
 
   /** Returns the JSON of one row, or of all matching rows, one per line. */

@@ -41,7 +41,7 @@ const SENTENCES: Record<string, (data: Fields) => string> = {
   envelope: (data) => say.envelope(number(data.diamondCount) ?? 0),
   question: (data) => said(data.questionText),
   live_intro: (data) => said(data.description),
-  connection_created: (data) => say.connected(named(data.roomId), named(data.source)),
+  connection_created: (data) => (number(data.generation) ? say.starts : say.connected(named(data.roomId), named(data.source))),
   connection_closed: (data) => say.closed(text(data.reason), data.willRetry === true),
   disconnected: (data) => ended(text(data.reason)),
   error: (data) => say.error(named(titleOf(text(data.code), text(data.title))), text(data.message)),

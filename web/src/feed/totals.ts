@@ -32,6 +32,8 @@ export interface Totals {
   losses: number
   stream: string
   seq: number
+  /** When the source was connected, or where the last pass of the replay begins. */
+  since: string
 }
 
 export const nothing = (): Totals => ({
@@ -47,16 +49,22 @@ export const nothing = (): Totals => ({
   losses: 0,
   stream: '',
   seq: 0,
+  since: '',
 })
 
-/** Adds an event. A new connection, lap or seek resets the totals: sums over two laps mean nothing. */
-export function add(totals: Totals, event: Event): void {
-  const { type, data, stream, seq } = event
+/** Another connection, or another pass of a replay, begins: sums over two passes mean nothing. */
+export function startOver(totals: Totals, since: string): void {
+  Object.assign(totals, { viewers: undefined, likes: undefined, diamonds: 0, gifts: 0, goal: undefined, battle: undefined, failure: undefined, since })
+}
+
+/** Adds an event. */
+export function add(totals: Totals, event: Event, hosts: Map<string, string>): void {
+  const { type, data, stream, seq, ts } = event
   if (stream !== '') totals.stream = stream
   if (seq > 0) totals.seq = seq
   switch (type) {
     case 'connection_created':
-      Object.assign(totals, { viewers: undefined, likes: undefined, diamonds: 0, gifts: 0, goal: undefined, battle: undefined, failure: undefined })
+      startOver(totals, ts)
       break
     case 'room_user':
       totals.viewers = number(data.viewerCount) ?? totals.viewers
@@ -74,7 +82,7 @@ export function add(totals: Totals, event: Event): void {
       break
     case 'battle':
     case 'battle_score':
-      totals.battle = battleOf(event, totals.battle)
+      totals.battle = battleOf(event, totals.battle, hosts)
       break
     case 'error':
       // It is not about the room: events are missing, or a node cannot reach its cluster, which the status shows.

@@ -62,6 +62,7 @@ function show(): void {
     forgotten: store.forgotten,
     groups: store.groups,
     totals: store.totals,
+    last: store.last(),
     leaders: store.leaders.top,
     link: connection.state,
   }
@@ -77,7 +78,7 @@ function connect(url: string, protocols: string[]): void {
   connection?.close()
   connection = new Connection(url, protocols, {
     message(json) {
-      const event = store.take(json)
+      const event = store.take(json, heldAt)
       if (event) connection?.seen(event.stream, event.seq, event.type === 'error')
       if (event && isFirst && event.seq > 1) note(eventTexts.backlogFrom(event.seq))
       isFirst &&= !event
@@ -121,6 +122,9 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
     case 'clear':
       store.clear()
       heldAt = heldAt === undefined ? undefined : store.rows.end
+      break
+    case 'rewind':
+      store.rewind(order.generation, order.ts)
       break
     case 'drawn':
       busy = false

@@ -38,6 +38,11 @@ export class Ring<T> {
     return item
   }
 
+  /** Removes the items from a position on. */
+  cut(end: number): void {
+    if (end < this.end) this.#items.length = Math.max(0, end - this.#first) + this.#dead
+  }
+
   at(position: number): T | undefined {
     return position < this.#first ? undefined : this.#items[this.#dead + position - this.#first]
   }

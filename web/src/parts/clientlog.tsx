@@ -2,10 +2,11 @@
 
 import { signal } from '@preact/signals'
 import { bytes, clockTime } from '../lib/format.ts'
+import { labelOf } from '../lib/client.ts'
 import { type Entry, clientCount, history, isListed, readers } from '../state/clients.ts'
 import type { ConnectionView } from '../state/rest.ts'
 import { texts } from '../texts.ts'
-import { Foreign, Sentence } from './foreign.tsx'
+import { Sentence } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
 const say = texts.clientLog
@@ -25,7 +26,7 @@ export function ClientLog() {
         <ul aria-label={say.where}>
           {readers.value.map((client) => (
             <li key={client.id}>
-              <Foreign class="client-name" text={client.clientId} />
+              <span class="client-name"><Sentence text={labelOf(client)} /></span>
               <span class={client.lag ? 'lagging' : 'quiet'}>{where(client)}</span>
             </li>
           ))}
@@ -34,7 +35,7 @@ export function ClientLog() {
         <ol aria-label={say.log}>
           {history.value.map((entry) => (
             <li key={`${entry.client.id} ${entry.end ? 'left' : ''}`}>
-              <time class="quiet">{clockTime(entry.time)}</time> <Foreign class="client-name" text={entry.client.clientId} />{' '}
+              <time class="quiet">{clockTime(entry.time)}</time> <span class="client-name"><Sentence text={labelOf(entry.client)} /></span>{' '}
               <Sentence text={what(entry)} />
             </li>
           ))}

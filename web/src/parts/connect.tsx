@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals'
 import { clockTime } from '../lib/format.ts'
+import { labelOf, nameOf, programOf } from '../lib/client.ts'
 import { LANGUAGES, type Language, snippet } from '../lib/snippets.ts'
 import { socketUrl, token, url } from '../state/api.ts'
 import { CLIENTS_MAX, clientCount, clients, close, readers, streams } from '../state/clients.ts'
@@ -10,7 +11,7 @@ import { features } from '../state/features.ts'
 import type { ConnectionView } from '../state/rest.ts'
 import { health, mode, readOnly, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
-import { Foreign } from './foreign.tsx'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Icon } from './icons.tsx'
 
 const say = texts.connect
@@ -120,7 +121,9 @@ function Row({ client }: { client: ConnectionView }) {
   const since = clockTime(client.createdAt).slice(0, 8)
   return (
     <li>
-      <Foreign class="client-name" text={client.clientId} />
+      <span class="client-name" title={say.identity(client.clientId, client.agent)}><Sentence text={labelOf(client)} /></span>
+      {nameOf(client) && programOf(client) && <Foreign class="tag" text={programOf(client)} />}
+      {client.origin && client.origin !== location.origin && <Foreign class="quiet" text={client.origin} />}
       <code><Foreign text={client.path} /></code>
       <Foreign class="quiet client-filter" text={client.filter || say.everything} />
       <span class="quiet">{say.since(since)}</span>

@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
-import { useSignal } from '@preact/signals'
+import { effect, useSignal } from '@preact/signals'
 import { type Event, readEvent } from '../feed/event.ts'
 import { giftOf } from '../feed/summary.ts'
 import { offsetOf } from '../lib/moment.ts'
@@ -11,7 +11,7 @@ import { type Part, totalOf } from '../lib/snippets.ts'
 import { copy } from '../state/copy.ts'
 import { json } from '../state/feed.ts'
 import { readOnly, replay } from '../state/server.ts'
-import { seekEvent, startedAt } from '../state/transport.ts'
+import { cursor, seek, seekEvent, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { CopyTest } from './copytest.tsx'
 import { Gift } from './gift.tsx'
@@ -19,6 +19,14 @@ import { Icon } from './icons.tsx'
 
 /** ID of the open row. */
 export const opened = signal<number | undefined>(undefined)
+// A step, or another move of a paused replay, shows the event that it leads to.
+let wasAt: number | undefined
+effect(() => {
+  const at = cursor.value?.row.id
+  if (at !== undefined && wasAt !== undefined && at !== wasAt && opened.peek() !== undefined) opened.value = at
+  wasAt = at
+})
+
 /** Maximum number of characters shown; copying always copies everything. */
 const SHOWN_CHARS_MAX = 200_000
 /** The id of an event in a second or later pass over its recording. */
@@ -38,9 +46,11 @@ export function Details() {
   const gift = useSignal<string | undefined>(undefined)
   const isRepeated = useSignal(false)
   const part = useSignal<Part | undefined>(undefined)
-  const seq = useSignal(0)
+  const goTo = useRef<() => void>(() => undefined)
   const panel = useRef<HTMLElement>(null)
   const row = opened.value
+  // A streak keeps its row.
+  const version = cursor.value?.row.id === row ? cursor.value?.row.version : 0
   useEffect(() => {
     let isWanted = true
     void json(row).then(({ text, count }) => {
@@ -51,7 +61,12 @@ export function Details() {
       gift.value = event && giftOf(event)
       const last = count === 0 ? undefined : readEvent(lines.at(-1) ?? '')
       part.value = last && partUpTo(last)
-      seq.value = last?.seq ?? 0
+      goTo.current = () => {
+        const [from, state] = [part.value, replay.peek()]
+        // The server knows the events of this pass by their numbers.
+        if (last && last.generation === state?.generation) void seekEvent(last.seq)
+        else if (from) void seek(from.toMs - 1)
+      }
       const events = count === 0 ? [] : lines.map((line) => JSON.parse(line) as { id?: unknown })
       isRepeated.value = events.some(({ id }) => REPEATED.test(String(id)))
       shown.value = count === 0 ? say.gone : events.map((line) => escaped(JSON.stringify(line, null, 2))).join('\n')
@@ -59,7 +74,7 @@ export function Details() {
     return () => {
       isWanted = false
     }
-  }, [row])
+  }, [row, version])
   const close = (): void => {
     // A row that opened the panel with enter keeps the focus.
     const losesFocus = panel.current?.contains(document.activeElement) || document.activeElement === document.body
@@ -84,7 +99,7 @@ export function Details() {
         <h3>{say.details}</h3>
         {gift.value !== undefined && <Gift name={gift.value} />}
         {part.value && (
-          <button type="button" class="button small" title={say.goToHint} disabled={readOnly.value} onClick={() => void seekEvent(seq.value)}>
+          <button type="button" class="button small" title={say.goToHint} disabled={readOnly.value} onClick={() => goTo.current()}>
             {say.goTo}
           </button>
         )}

@@ -10,9 +10,9 @@ import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/v
 import { readers } from '../state/clients.ts'
 import { copy } from '../state/copy.ts'
 import { features } from '../state/features.ts'
-import { clear, hidden, json, look, paused, query, toggle, view } from '../state/feed.ts'
+import { choose, chosen, clear, hidden, json, look, paused, query, view } from '../state/feed.ts'
 import { replay } from '../state/server.ts'
-import { startedAt } from '../state/transport.ts'
+import { cursor, startedAt } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { ClientLog, isLogOpen } from './clientlog.tsx'
 import { Details, opened } from './details.tsx'
@@ -72,14 +72,17 @@ const copyAll = async (): Promise<void> => {
 function Filters() {
   const groups = view.value?.groups ?? {}
   return (
-    <div class="filters" role="group" aria-label={say.filters}>
+    <div class={`filters ${chosen.value.length > 0 ? 'some' : ''}`} role="group" aria-label={say.filters}>
+      <span class="quiet" aria-hidden="true">{say.only}</span>
+      <button type="button" class="chip" aria-pressed={chosen.value.length === 0} onClick={() => (chosen.value = [])}>{say.all}</button>
       {GROUP_NAMES.map((group) => (
         <button
           key={group}
           type="button"
           class={`chip kind-${group}`}
-          aria-pressed={!hidden.value.includes(group)}
-          onClick={() => toggle(group)}
+          aria-pressed={chosen.value.includes(group)}
+          title={say.onlyHint(texts.groups[group] ?? group)}
+          onClick={({ altKey }) => choose(group, altKey)}
         >
           <span class="swatch" />
           {texts.groups[group]}
@@ -198,6 +201,15 @@ function List() {
   }
   useEffect(focusWanted, [seen])
 
+  const current = cursor.value
+  // The list follows the cursor, also in rows that the user has scrolled away.
+  useLayoutEffect(() => {
+    const element = scroller.current
+    if (!element || !current || current.index < 0 || follow.value) return
+    element.scrollTop = scrollTopToShow(current.index, element.scrollTop, element.clientHeight, rowHeight.value)
+    report()
+  }, [current?.row.id, current?.row.version])
+
   const first = seen?.first ?? 0
   const durationMs = replay.value?.durationMs ?? 0
   const places = placesIn(seen?.rows ?? [], first + (seen?.rows.length ?? 0) === total, readers.value)
@@ -218,6 +230,7 @@ function List() {
             <Line
               key={row.id}
               row={row}
+              isCurrent={row.id === current?.row.id}
               at={first + index}
               total={total}
               top={(first + index) * rowHeight.value}
@@ -245,6 +258,8 @@ function List() {
   )
 }
 
+const named = (groups: readonly string[]): string => groups.map((group) => texts.groups[group] ?? group).join(', ')
+
 /** Number of rows, and of everything that is missing. */
 function Footer() {
   const seen = view.value
@@ -253,6 +268,7 @@ function Footer() {
   return (
     <p class="footer">
       <span>{say.rows(seen.total, seen.held)}</span>
+      {hidden.value.length > 0 && <strong class="filtered">{hidden.value.length < chosen.value.length ? say.without(named(hidden.value)) : say.onlyShown(named(chosen.value))}</strong>}
       {seen.waiting > 0 && <span>{say.whilePaused(seen.waiting)}</span>}
       {seen.forgotten > 0 && <span>{say.forgotten(seen.forgotten)}</span>}
       {lost > 0 && <strong>{say.lost(lost)}</strong>}

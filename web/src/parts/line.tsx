@@ -3,7 +3,6 @@
 import { memo } from './memo.ts'
 import type { Row } from '../feed/row.ts'
 import { clockTime, compact, offsetTime } from '../lib/format.ts'
-import { plain } from '../lib/plain.ts'
 import { hue, initials } from '../lib/person.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
@@ -12,6 +11,8 @@ import { Gift } from './gift.tsx'
 
 interface Props {
   row: Row
+  /** Whether a paused replay is at this event. */
+  isCurrent: boolean
   at: number
   total: number
   top: number
@@ -27,9 +28,10 @@ const HERE_MAX = 2
 const say = texts.feed
 
 export const Line = memo(
-  ({ row, at, total, top, offset, here }: Props) => (
+  ({ row, isCurrent, at, total, top, offset, here }: Props) => (
     <article
-      class={`line kind-${row.group} ${row.final === false ? 'running' : ''} ${row.replay && row.type === 'connection_created' ? 'lap' : ''}`}
+      class={`line kind-${row.group} ${row.final === false ? 'running' : ''} ${row.replay && row.type === 'connection_created' ? 'lap' : ''} ${isCurrent ? 'current' : ''}`}
+      aria-current={isCurrent ? 'true' : undefined}
       style={{ transform: `translateY(${top}px)` }}
       data-at={at}
       tabIndex={-1}
@@ -61,14 +63,14 @@ export const Line = memo(
       </span>
     </article>
   ),
-  (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.at === b.at && a.top === b.top && a.offset === b.offset && a.here === b.here,
+  (a, b) => a.row.id === b.row.id && a.row.version === b.row.version && a.isCurrent === b.isCurrent && a.at === b.at && a.top === b.top && a.offset === b.offset && a.here === b.here,
 )
 
 /** The clients whose last event this is. */
 function Here({ names }: { names: string[] }) {
   return (
-    <span class="here" title={texts.clientLog.here(names.map(plain).join(', '))}>
-      {names.slice(0, HERE_MAX).map((name) => <span key={name}><Foreign text={name} /> </span>)}
+    <span class="here" title={texts.clientLog.here(names.join(', '))}>
+      {names.slice(0, HERE_MAX).map((name) => <span key={name}><Sentence text={name} /> </span>)}
       {names.length > HERE_MAX && texts.clientLog.more(names.length - HERE_MAX)}
     </span>
   )

@@ -120,7 +120,7 @@ function Refusal({ check, onAnyway, onDismiss }: { check: Answer; onAnyway: () =
         <Hint code={check.code ?? ''} told={check.hint ?? ''} />
         {(check.retryAt ?? 0) > now.value && <span class="countdown"> {say.again(countdown((check.retryAt ?? 0) - now.value))}</span>}
       </p>
-      <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>
+      {check.code !== 'invalid_username' && <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>}
       <button type="button" class="button small" onClick={onDismiss}>{say.dismiss}</button>
     </div>
   )

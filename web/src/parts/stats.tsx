@@ -1,20 +1,25 @@
 /** Statistics of the room, and the server’s counters. */
 
-import { bytes, compact, duration, grouped, rate } from '../lib/format.ts'
+import { bytes, compact, duration, grouped, offsetTime, rate } from '../lib/format.ts'
 import { hue, initials } from '../lib/person.ts'
+import { type Leader, SHOWN as LEADERS_SHOWN } from '../feed/leaders.ts'
+import { offsetOf } from '../lib/moment.ts'
 import { plain } from '../lib/plain.ts'
 import { view } from '../state/feed.ts'
 import { lateness } from '../state/metrics.ts'
-import { type Sample, eventsOf, samples } from '../state/samples.ts'
-import type { NodeState } from '../state/rest.ts'
+import { type Sample, diamondsNow, eventsOf, samples } from '../state/samples.ts'
+import type { NodeState, TruthAt } from '../state/rest.ts'
 import { clientCount } from '../state/clients.ts'
-import { health, status } from '../state/server.ts'
+import { health, replay, status } from '../state/server.ts'
+import { startedAt } from '../state/transport.ts'
 import { truth } from '../state/truth.ts'
 import { texts } from '../texts.ts'
 import { Foreign, Sentence } from './foreign.tsx'
 import { Spark } from './spark.tsx'
 
 const say = texts.stats
+/** From this offset on, totals are not those of the whole recording, in ms: its first event may be a little late. */
+const MOVED_MS_MIN = 1000
 /** Enough of a node's name to tell nodes apart, in characters. */
 const NODE_CHARS = 8
 
@@ -29,7 +34,7 @@ export function Stats() {
       <div class="tiles">
         <Tile name={say.viewers} kind="viewers" value={tell(totals?.viewers)} of={({ viewers }) => viewers} format={compact} />
         <Tile name={say.likes} kind="like" value={tell(totals?.likes)} of={({ likes }) => likes} format={compact} />
-        <Tile name={say.diamonds} kind="gift" value={tell(totals?.diamonds)} of={({ diamonds }) => diamonds} format={compact} />
+        <Tile name={say.diamonds} kind="gift" value={compact(diamondsNow())} of={({ diamonds }) => diamonds} format={compact} />
         <Tile name={say.rate} kind="chat" value={rate(latest?.rate ?? 0)} of={(sample) => sample.rate} format={rate} />
       </div>
       <GoalBoard />
@@ -45,10 +50,11 @@ export function Stats() {
 function Expected() {
   const told = truth.value
   if (!told) return null
+  const since = offsetOf(view.value?.totals.since ?? '', startedAt.value, replay.value?.durationMs ?? Infinity) ?? 0
   const rows = Object.entries(say.truths).map(([key, name]) => [name, told[key as keyof typeof say.truths]] as const)
   return (
     <>
-      <h3 title={say.truthHint}>{say.truth}</h3>
+      <h3 title={say.truthHint}>{since >= MOVED_MS_MIN ? say.truthSince(offsetTime(since)) : say.truth}</h3>
       <dl class="facts-list truth">
         {rows.map(([name, value]) => (
           <div key={name}>
@@ -61,8 +67,14 @@ function Expected() {
   )
 }
 
+/** The users with the most diamonds, by the names that this page knows. */
+function leadersOf({ users }: TruthAt, known: readonly Leader[]): Leader[] {
+  const most = Object.entries(users).filter(([, diamonds]) => diamonds > 0).sort(([, a], [, b]) => b - a).slice(0, LEADERS_SHOWN)
+  return most.map(([id, diamonds]) => ({ key: id, name: plain(id), handle: '', ...known.find(({ name, handle }) => (handle || name) === id), diamonds }))
+}
+
 function Leaderboard() {
-  const leaders = view.value?.leaders ?? []
+  const leaders = truth.value ? leadersOf(truth.value, view.value?.leaders ?? []) : (view.value?.leaders ?? [])
   if (leaders.length === 0) return null
   return (
     <>
@@ -107,8 +119,8 @@ function BattleBoard() {
       <ul class="leaders" aria-labelledby="battle-title">
         {battle.sides.map(({ id, name, points }, index) => (
           <li key={index}>
-            <span class="avatar" style={{ '--hue': hue(id) }} aria-hidden="true">{initials(name)}</span>
-            <Foreign class="leader-name" text={name} />
+            <span class="avatar" style={{ '--hue': hue(id) }} aria-hidden="true">{initials(name || say.host(index + 1))}</span>
+            <Foreign class="leader-name" text={name || say.host(index + 1)} />
             <span class="points">{grouped(points)}</span>
           </li>
         ))}

@@ -13,12 +13,15 @@ import { peeked } from './peek.tsx'
 
 /** Minimum length of a drag, in CSS pixels; a shorter one is a click. */
 const DRAG_MIN_PX = 4
+/** How long a click waits for a second one before it seeks, in ms: a double click only looks. */
+const DOUBLE_MS = 250
 /** By how much the timeline zooms with each pixel that the wheel is turned. */
 const WHEEL_FACTOR = 1.003
 const say = texts.transport
 
 export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | undefined; durationMs: number }) {
   const track = useRef<HTMLDivElement>(null)
+  const click = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
   const pressed = useRef<number | undefined>(undefined)
   const drag = useSignal<Range | undefined>(undefined)
   const hover = useSignal<number | undefined>(undefined)
@@ -52,7 +55,18 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
     drag.value = undefined
     const clicked = range ? undefined : barOf(msAt(event.clientX))
     bar.value = timeline && clicked && countsIn(timeline, clicked).length > 0 ? clicked : undefined
-    void (range ? loopRange(range) : seek(msAt(event.clientX)))
+    const isSecond = click.current !== undefined
+    clearTimeout(click.current)
+    click.current = undefined
+    const ms = msAt(event.clientX)
+    if (range) void loopRange(range)
+    else if (isSecond) peek(ms)
+    else {
+      click.current = setTimeout(() => {
+        click.current = undefined
+        void seek(ms)
+      }, DOUBLE_MS)
+    }
   }
   const cancel = (): void => {
     pressed.current = undefined
@@ -92,7 +106,6 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
       aria-valuemax={Math.round(durationMs / 1000)}
       aria-valuenow={Math.min(Math.round(at / 1000), Math.round(durationMs / 1000))}
       aria-valuetext={say.at(offsetTime(at), offsetTime(durationMs))}
-      onDblClick={({ clientX }) => peek(msAt(clientX))}
       onKeyDown={(event) => {
         if (event.key === 'Enter') peek(offsetNow())
       }}

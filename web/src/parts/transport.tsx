@@ -1,5 +1,5 @@
 import { effect, useSignal } from '@preact/signals'
-import { offsetTime, speedText } from '../lib/format.ts'
+import { compact, offsetTime, speedText } from '../lib/format.ts'
 import { moment, momentOf, writtenMoment } from '../lib/moment.ts'
 import { PRESETS, SPEEDS, type Speed, readSpeed } from '../lib/speed.ts'
 import { failure, notice, retract } from '../state/messages.ts'
@@ -9,6 +9,7 @@ import type { ReplayState } from '../state/rest.ts'
 import { away, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
+  cursor,
   duration,
   isLooping,
   loop,
@@ -24,9 +25,11 @@ import {
   zoomBy,
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
-import { Foreign } from './foreign.tsx'
+import { opened } from './details.tsx'
+import { Foreign, Sentence } from './foreign.tsx'
 import { Icon, type IconName } from './icons.tsx'
 import { SEEK_MS } from './keys.ts'
+import { Who } from './line.tsx'
 import { Peek, peeked } from './peek.tsx'
 import { RangeBar } from './range.tsx'
 import { TimelineBar } from './timeline.tsx'
@@ -45,15 +48,7 @@ export function Transport() {
         <Button icon="start" label={say.start} onClick={() => void seek(0)} />
         <Button icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
         <Button icon="previous" label={say.previous} disabled={state.state !== 'playing' && state.offsetMs === 0} onClick={() => void step(-1)} />
-        <button
-          type="button"
-          class="icon-button play"
-          aria-label={state.state === 'playing' ? say.pause : say.play}
-          title={state.state === 'playing' ? say.pause : say.play}
-          onClick={togglePlay}
-        >
-          <Icon name={state.state === 'playing' ? 'pause' : 'play'} />
-        </button>
+        <Play state={state} />
         <Button icon="step" label={say.step} onClick={() => void step()} />
         <Button icon="ahead" label={say.ahead} onClick={() => void seekBy(SEEK_MS)} />
         <Time durationMs={durationMs} />
@@ -62,6 +57,7 @@ export function Transport() {
         <Loop />
         <SpeedField state={state} />
       </div>
+      <Current />
       <RangeBar />
       {peeked.value && (
         <Peek
@@ -74,6 +70,24 @@ export function Transport() {
         />
       )}
     </section>
+  )
+}
+
+/** Plays or pauses; at the end, says that it plays again. */
+function Play({ state: { state } }: { state: ReplayState }) {
+  if (state === 'ended') {
+    return (
+      <button type="button" class="button primary play-again" title={say.againHint} onClick={togglePlay}>
+        <Icon name="play" />
+        {say.again}
+      </button>
+    )
+  }
+  const label = state === 'playing' ? say.pause : say.play
+  return (
+    <button type="button" class="icon-button play" aria-label={label} title={label} onClick={togglePlay}>
+      <Icon name={state === 'playing' ? 'pause' : 'play'} />
+    </button>
   )
 }
 
@@ -103,6 +117,21 @@ export function followLinks(): void {
   })
   complain()
   effect(follow)
+}
+
+/** The event that a paused replay is at, also if the list does not show it. */
+function Current() {
+  const at = cursor.value
+  if (!at || at.row.seq === 0) return null
+  const { id, type, name, handle, text, count } = at.row
+  return (
+    <button type="button" class="at-event" title={texts.feed.open} onClick={() => (opened.value = id)}>
+      <span class="quiet">{say.current}</span> <Foreign class="type" text={type} /> <Who name={name} handle={handle} />
+      <bdi class="text"><Sentence text={text} /></bdi>
+      {count !== undefined && <strong class="count">{texts.feed.total(compact(count))}</strong>}
+      {at.index < 0 && <span class="tag">{say.filteredOut}</span>}
+    </button>
+  )
 }
 
 function Button({ icon, label, disabled, onClick }: { icon: IconName; label: string; disabled?: boolean; onClick: () => void }) {

@@ -1,12 +1,15 @@
 /** The page’s side of the feed worker. */
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
+import { GROUP_NAMES } from '../feed/row.ts'
 import type { Order, Report, View } from '../feed/protocol.ts'
 import { protocols, socketUrl, token } from './api.ts'
 
 export const view = signal<View | undefined>(undefined)
 export const paused = signal(false)
-export const hidden = signal<readonly string[]>([])
+/** The groups of event types that are shown; all if none is chosen. */
+export const chosen = signal<readonly string[]>([])
+export const hidden = computed(() => (chosen.value.length === 0 ? [] : GROUP_NAMES.filter((group) => !chosen.value.includes(group))))
 export const query = signal('')
 
 const worker = new Worker(new URL('../feed/worker.ts', import.meta.url), { type: 'module' })
@@ -41,6 +44,7 @@ export function start(): void {
 export const look = (first: number, count: number, follow: boolean): void =>
   tell({ do: 'look', first, count, follow: follow ? 1 : 0 })
 export const reconnect = (): void => tell({ do: 'reconnect' })
+export const rewind = (generation: number, ts: string): void => tell({ do: 'rewind', generation, ts })
 export const clear = (): void => tell({ do: 'clear' })
 
 /** Returns the JSON of one row, or of all rows that match the filter. */
@@ -53,8 +57,9 @@ export function json(row?: number): Promise<{ text: string; count: number }> {
   })
 }
 
-export function toggle(group: string): void {
-  hidden.value = hidden.value.includes(group)
-    ? hidden.value.filter((name) => name !== group)
-    : [...hidden.value, group]
+/** Shows only this group, or this group too; `isOut`: all that are shown, but not this one. */
+export function choose(group: string, isOut: boolean): void {
+  const before = isOut && chosen.value.length === 0 ? GROUP_NAMES : chosen.value
+  const next = isOut || before.includes(group) ? before.filter((name) => name !== group) : [...before, group]
+  chosen.value = next.length === GROUP_NAMES.length ? [] : next
 }

@@ -26,6 +26,8 @@ export interface Check {
 export interface ConnectionView {
   /** Address of the client; `null` for a connection in memory. */
   address: string | null
+  /** Header `User-Agent` of the request, cut after 256 bytes; empty if absent. */
+  agent: string
   /** Client id. */
   clientId: string
   /** When it connected. */
@@ -40,8 +42,12 @@ export interface ConnectionView {
   lastPing: Time
   /** Metadata of the connection. */
   metadata: Record<string, unknown>
+  /** Number of the connection, from 1: they are counted as they open, and no number is used again. */
+  number: number
   /** Whether it is an observer (`observer=1`). */
   observer: boolean
+  /** Header `Origin` of the request, cut after 256 bytes; empty if absent. */
+  origin: string
   /** Path of the request. */
   path: string
   /** `seq` of the last event that was written to it, of any type; `null` if it reads no feed. */
@@ -78,6 +84,8 @@ export interface Health {
 export interface LeftView {
   /** Address of the client; `null` for a connection in memory. */
   address: string | null
+  /** Header `User-Agent` of the request, cut after 256 bytes; empty if absent. */
+  agent: string
   /** Whether the server ended it. */
   byServer: boolean
   /** Client id. */
@@ -98,8 +106,12 @@ export interface LeftView {
   leftAt: Time
   /** Metadata of the connection. */
   metadata: Record<string, unknown>
+  /** Number of the connection, from 1: they are counted as they open, and no number is used again. */
+  number: number
   /** Whether it is an observer (`observer=1`). */
   observer: boolean
+  /** Header `Origin` of the request, cut after 256 bytes; empty if absent. */
+  origin: string
   /** Path of the request. */
   path: string
   /** `seq` of the last event that was written to it, of any type; `null` if it reads no feed. */

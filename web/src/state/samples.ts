@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals'
 import type { Counts } from './rest.ts'
 import { view } from './feed.ts'
+import { truth } from './truth.ts'
 
 export interface Sample {
   viewers: number | undefined
@@ -18,6 +19,9 @@ export const samples = signal<readonly Sample[]>([])
 
 export const eventsOf = ({ events }: Counts): number => Object.values(events).reduce((sum, count) => sum + count, 0)
 
+/** Diamonds so far: what clients should have counted, or what this page has. */
+export const diamondsNow = (): number => truth.value?.diamonds ?? view.value?.totals.diamonds ?? 0
+
 let before: { at: number; events: number } | undefined
 
 /** Takes the event rate from the server’s counters: the backlog that this page reads first would distort it. */
@@ -31,7 +35,7 @@ export function takeSample(counts: Counts): void {
   const sample: Sample = {
     viewers: totals?.viewers,
     likes: totals?.likes,
-    diamonds: totals?.diamonds ?? 0,
+    diamonds: diamondsNow(),
     rate,
   }
   samples.value = [...samples.value, sample].slice(-SAMPLES_MAX)

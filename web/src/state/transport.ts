@@ -4,6 +4,7 @@ import { computed, effect, signal } from '@preact/signals'
 import { type Range, within, zoomed } from '../lib/timeline.ts'
 import { type Speed, nextSpeed } from '../lib/speed.ts'
 import { ask } from './api.ts'
+import { paused, rewind, view } from './feed.ts'
 import { attempt } from './messages.ts'
 import { recordings, timeline } from './recordings.ts'
 import type { ReplayState, Status } from './rest.ts'
@@ -50,6 +51,9 @@ export function zoomTo(range: Range): Range | undefined {
 export function pan(ms: number): void {
   if (zoom.value) zoom.value = within({ fromMs: zoom.value.fromMs + ms, toMs: 0 }, zoom.value.toMs - zoom.value.fromMs, duration.value)
 }
+
+/** The event that a paused replay is at: the last one that it sent. */
+export const cursor = computed(() => (replay.value?.state === 'playing' ? undefined : replay.value && view.value?.last))
 
 /** Commands are sent one at a time, in order. */
 let queue: Promise<unknown> = Promise.resolve()
@@ -171,6 +175,12 @@ export async function stopLoop(): Promise<void> {
 }
 
 export const toggleLoop = (): void => void (isLooping() ? stopLoop() : loopRange())
+
+// At its start, a recording may have no event that tells of the move. A paused list stays as it is.
+effect(() => {
+  const { state, generation = 1, offsetMs } = replay.value ?? {}
+  if (state === 'paused' && offsetMs === 0 && startedAt.value !== undefined && !paused.peek()) rewind(generation, new Date(startedAt.value).toISOString())
+})
 
 // The timeline follows the playhead out of the part that it shows, but not into another part that the user looks at.
 let wasShown = false

@@ -1,17 +1,24 @@
 /** What a client of the replay should have counted by now. */
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { ask } from './api.ts'
 import { features } from './features.ts'
 import type { TruthAt } from './rest.ts'
-import { mode, status } from './server.ts'
+import { mode, replay, status } from './server.ts'
 
 /** `undefined` without a replay of this server alone: nobody counts then. */
 export const truth = signal<TruthAt | undefined>(undefined)
 
-/** Reads it after each answer of `/status`. */
+/** Changes when the replay is moved. */
+const place = computed(() => {
+  const { generation, state, offsetMs } = replay.value ?? {}
+  return `${generation} ${state} ${state === 'playing' ? '' : offsetMs}`
+})
+
+/** Reads it after each answer of `/status`, and when the replay is moved. */
 export function start(): void {
   effect(() => {
+    void place.value
     if (!status.value || mode.value !== 'replay' || status.value.cluster || !features.value.truth) {
       truth.value = undefined
       return

@@ -93,6 +93,9 @@ pub struct ConnectionCreated {
     pub room_id: Id,
     /// `live` or `replay`.
     pub source: &'static str,
+    /// Generation of the replay, which begins with this event or goes on; absent in the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
 }
 
 /// Data of a `connection_closed` event.

@@ -417,7 +417,7 @@ impl Hub {
         };
         let stream = Arc::clone(&state.stream);
         drop(state);
-        Ok(TruthAt { stream, seq, truth: tally.truth() })
+        Ok(TruthAt { stream, seq, truth: tally.truth(), generation: tally.generation() })
     }
 }
 
@@ -663,6 +663,9 @@ pub struct TruthAt {
     /// The totals.
     #[serde(flatten)]
     pub truth: Truth,
+    /// Generation of the counted events; 0 without one.
+    #[serde(skip)]
+    pub generation: u32,
 }
 
 /// The sequence numbers of injected events, and the clients that receive them.

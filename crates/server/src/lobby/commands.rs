@@ -214,10 +214,13 @@ impl Lobby {
         ConnectionView {
             key,
             id: connection.id,
+            number: key.number(),
             client_id: connection.client_id.clone(),
             address: connection.address,
             path: connection.path.clone(),
             query: connection.query.clone(),
+            origin: connection.origin.clone(),
+            agent: connection.agent.clone(),
             observer: connection.is_observer,
             filter: connection.filter.clone(),
             // The hub knows them.

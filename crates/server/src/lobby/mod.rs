@@ -41,6 +41,14 @@ pub const SERVER: &str = "server";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(u64);
 
+impl Key {
+    /// Returns the number of the connection, from 1.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// The time of an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
@@ -195,6 +203,8 @@ impl Lobby {
             address: opening.address,
             path: opening.path,
             query: opening.query,
+            origin: opening.origin,
+            agent: opening.agent,
             role: opening.role,
             reading: opening.reading,
             is_observer: opening.is_observer,

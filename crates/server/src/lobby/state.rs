@@ -46,6 +46,8 @@ pub struct Opening {
     pub path: Cow<'static, str>,
     /// Query of the request, in the form for responses.
     pub query: String,
+    pub origin: String,
+    pub agent: String,
     pub role: Role,
     /// Stream of the feed that it reads, if any.
     pub reading: Option<String>,
@@ -61,6 +63,8 @@ pub(super) struct Connection {
     pub(super) address: Option<IpAddr>,
     pub(super) path: Cow<'static, str>,
     pub(super) query: String,
+    pub(super) origin: String,
+    pub(super) agent: String,
     pub(super) role: Role,
     pub(super) reading: Option<String>,
     pub(super) is_observer: bool,
@@ -91,6 +95,8 @@ pub struct ConnectionView {
     /// Unique id of the connection.
     #[schemars(with = "String")]
     pub id: Uuid,
+    /// Number of the connection, from 1: they are counted as they open, and no number is used again.
+    pub number: u64,
     /// Client id.
     pub client_id: String,
     /// Address of the client; `null` for a connection in memory.
@@ -100,6 +106,10 @@ pub struct ConnectionView {
     /// Query of the request as the client sent it, cut after 1,024 bytes. Values of parameters other than
     /// those of livetape's feeds are `***`, because they may be secrets.
     pub query: String,
+    /// Header `Origin` of the request, cut after 256 bytes; empty if absent.
+    pub origin: String,
+    /// Header `User-Agent` of the request, cut after 256 bytes; empty if absent.
+    pub agent: String,
     /// Whether it is an observer (`observer=1`).
     pub observer: bool,
     /// Filter of the feed that it reads, as query parameters, such as `types=gift&gifts=final`; empty if it

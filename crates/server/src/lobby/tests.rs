@@ -45,6 +45,8 @@ impl Rig {
             address: None,
             path: "/ws".into(),
             query: String::new(),
+            origin: String::new(),
+            agent: String::new(),
             role: Role::Talks,
             reading: None,
             is_observer: false,
@@ -281,6 +283,8 @@ fn client_ids_are_generated_from_the_id_and_unique() {
             filter: String::new(),
             address: None,
             query: String::new(),
+            origin: String::new(),
+            agent: String::new(),
         };
         rig.lobby.open(opening).map_err(|problem| problem.code.name())
     };

@@ -47,9 +47,11 @@ pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
 
 /// Maximum length of a query in responses, in bytes.
 const SHOWN_BYTES_MAX: usize = 1024;
+/// Maximum length of the name that a client gives itself, in characters.
+const NAME_CHARS_MAX: usize = 64;
 
 /// Parameters of every feed.
-pub(crate) const FEED: [Param; 6] = [
+pub(crate) const FEED: [Param; 7] = [
     Param::new(
         "since",
         "0 for the whole backlog, or STREAM:SEQ to resume after that event",
@@ -64,6 +66,11 @@ pub(crate) const FEED: [Param; 6] = [
         Values::OneOf(OnGap::NAMES),
     ),
     Param::new("format", "format of the events: native or tikfinity", Values::OneOf(Format::NAMES)),
+    Param::new(
+        "name",
+        "name of the client for people, in `query` of `/connections`",
+        Values::Pattern("^.{1,64}$"),
+    ),
 ];
 const OBSERVER: Param =
     Param::new("observer", "1 to observe: not counted as a client, never waited for, and skips gaps", FLAG);
@@ -281,6 +288,9 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
         "format" => join.filter.format = choice(key, value, Format::named, Format::NAMES)?,
+        // Only people read it.
+        "name" if (1..=NAME_CHARS_MAX).contains(&value.chars().count()) => {}
+        "name" => return Err(bad_request(format!("`name` must have 1 to {NAME_CHARS_MAX} characters"))),
         _ => {
             let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
@@ -383,6 +393,7 @@ mod tests {
             assert!(!read(name, "none"), "{name}");
         }
         assert!(read("client_id", &"x".repeat(64)) && !read("client_id", &"x".repeat(65)));
+        assert!(read("name", &"x".repeat(64)) && !read("name", &"x".repeat(65)) && !read("name", ""));
         assert!(read("since", "ab:7") && !read("since", ":7") && !read("since", "ab:x"));
     }
 
@@ -445,7 +456,7 @@ mod tests {
             "`on_gap` has the invalid value `jump`; choose one of: close, skip",
             "`format` has the invalid value `tikfinty`; did you mean `tikfinity`?",
             "`since` must be 0 or STREAM:SEQ, from `stream` and `seq` of the last event, not `5`; see GET /openapi.json for valid requests",
-            "unknown parameter `x`; choose one of: since, types, gifts, raw, on_gap, format, observer",
+            "unknown parameter `x`; choose one of: since, types, gifts, raw, on_gap, format, name, observer",
             "`raw` is given twice; see GET /openapi.json for valid requests",
         ]
         "#

@@ -11,6 +11,7 @@ use axum::{
 use livetape_core::{
     error::{Code, Problem},
     recording::NAME_BYTES_MAX,
+    truth::Truth,
 };
 use livetape_feed::{
     control::{ReplayOrder, ReplayState, STEPS_MAX, Speed, Unit},
@@ -42,8 +43,13 @@ pub(crate) async fn truth(State(app): State<App>, uri: Uri) -> Result<Json<Truth
         })?;
         until = Some(seq);
     }
-    app.shared.control.replay().ok_or_else(no_replay)?;
-    Ok(Json(app.shared.hub.truth(until)?))
+    let replay = app.shared.control.replay().ok_or_else(no_replay)?;
+    let mut at = app.shared.hub.truth(until)?;
+    // The replay was moved, and has sent nothing to count from there.
+    if until.is_none() && at.generation < replay.generation {
+        at.truth = Truth::default();
+    }
+    Ok(Json(at))
 }
 
 pub(crate) async fn play(State(app): State<App>, body: RawBody) -> ReplayResult {

@@ -407,6 +407,8 @@ fn admit(app: &App, upgrade: &Upgrade, request: SocketRequest) -> Result<Box<Ses
         address: upgrade.address,
         path,
         query: query::shown(&upgrade.query),
+        origin: upgrade.origin.clone(),
+        agent: upgrade.agent.clone(),
         role,
         reading,
         join: again,

@@ -94,6 +94,8 @@ pub(crate) struct JoinRequest {
     pub(crate) path: Cow<'static, str>,
     /// Query of the request, in the form for responses.
     pub(crate) query: String,
+    pub(crate) origin: String,
+    pub(crate) agent: String,
     pub(crate) role: Role,
     /// Stream that the socket reads, if any.
     pub(crate) reading: Option<String>,
@@ -182,7 +184,19 @@ impl Sockets {
         request: JoinRequest,
         subscribe: impl FnOnce() -> Result<Option<Subscriber>, Problem>,
     ) -> Result<(SocketHandle, Option<Subscriber>), Problem> {
-        let JoinRequest { client_id, address, path, query, role, reading, join, hooking, traffic } = request;
+        let JoinRequest {
+            client_id,
+            address,
+            path,
+            query,
+            origin,
+            agent,
+            role,
+            reading,
+            join,
+            hooking,
+            traffic,
+        } = request;
         self.shared.message_writers.enter();
         let is_observer = join.reader == Reader::Observer;
         let filter = parameters(&join.filter);
@@ -192,7 +206,19 @@ impl Sockets {
         let id = Uuid::new_v4();
         let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
         let client_id = client_id.or(preferred.filter(|it| state.lobby.is_free(it)));
-        let opening = Opening { id, client_id, address, path, query, role, reading, is_observer, filter };
+        let opening = Opening {
+            id,
+            client_id,
+            address,
+            path,
+            query,
+            origin,
+            agent,
+            role,
+            reading,
+            is_observer,
+            filter,
+        };
         let key = state.lobby.open(opening)?;
         if hooking.as_ref().is_some_and(|hooking| hooking.wanted.connect) {
             state.lobby.hold(key);
@@ -596,6 +622,8 @@ mod tests {
             address: None,
             path: "/".into(),
             query: String::new(),
+            origin: String::new(),
+            agent: String::new(),
             role: Role::Reads,
             reading: Some("s".into()),
             join: Join::default(),

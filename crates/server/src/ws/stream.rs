@@ -44,6 +44,9 @@ const VERSION: &str = "13";
 /// Length of a decoded `Sec-WebSocket-Key`, in bytes.
 const KEY_BYTES: usize = 16;
 
+/// Maximum length of a header that says what the client is, in bytes; the rest is cut off.
+const SAID_BYTES_MAX: usize = 256;
+
 /// A valid request for a WebSocket upgrade.
 pub(crate) struct Upgrade {
     accept: String,
@@ -52,6 +55,9 @@ pub(crate) struct Upgrade {
     pub(crate) query: String,
     /// Address of the client; `None` for a connection in memory.
     pub(crate) address: Option<IpAddr>,
+    /// Headers of the request that say what the client is; empty if absent.
+    pub(crate) origin: String,
+    pub(crate) agent: String,
     pub(crate) traffic: Traffic,
 }
 
@@ -71,11 +77,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         if !STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
             return Err(bad(format!("`Sec-WebSocket-Key` is not {KEY_BYTES} bytes in base64")).into());
         }
+        let said = |name| {
+            let value = parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+            let value = String::from_utf8_lossy(&value[..value.len().min(SAID_BYTES_MAX)]);
+            value.into_owned()
+        };
         let extensions = &parts.extensions;
         let masked = extensions.get::<MaskedQuery>().map(|query| query.0.as_str());
         Ok(Self {
             accept: derive_accept_key(key),
             on_upgrade,
+            origin: said(header::ORIGIN),
+            agent: said(header::USER_AGENT),
             query: masked.or(parts.uri.query()).unwrap_or_default().to_owned(),
             address: extensions
                 .get::<Asker>()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use livetape_core::{error::Code, event::Event, pace::Speed};
-use livetape_engine::source::ReplayOptions;
+use livetape_engine::source::{ReplayOptions, Tape};
 use livetape_feed::{
     control::ReplayOrder,
     hub::{Filter, Gifts, Hub, Limits},
@@ -142,10 +142,16 @@ async fn another_generation_starts_over() {
     whole.played().await;
     let expected = hub.truth(None).unwrap().truth;
     let options = ReplayOptions { wait_clients: 0, ..ReplayOptions::default() };
-    let rig = Rig::play(&items, ReplayOptions { speed: Speed::Times(100.0), ..options });
+    let mut rig = Rig::start();
+    let tape = Tape::from_bytes("test", recording(&items));
+    rig.replay(tape, ReplayOptions { speed: Speed::Times(100.0), ..options });
     rig.at_ms(2_000).await;
     assert!(rig.hub.truth(None).unwrap().truth.events > 0);
+    rig.order(ReplayOrder::Pause).await;
     rig.order(ReplayOrder::Seek(std::time::Duration::ZERO)).await;
+    let moved = rig.http("GET", "/truth", "").await.json();
+    assert_eq!((&moved["events"], &moved["users"]), (&json!(0), &json!({})), "before the first event");
+    rig.order(ReplayOrder::Play).await;
     rig.order(ReplayOrder::Speed(Speed::Max)).await;
     rig.at_ms(60_000).await;
     assert_eq!(rig.hub.truth(None).unwrap().truth, expected);
