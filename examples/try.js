@@ -90,7 +90,8 @@ function connect() {
       find('locked').hidden = false
       return tell(token ? 'The server rejected this token: enter the one that it was started with.' : 'This server requires a token: enter it here.', true)
     }
-    if (error && error.code !== 'connection_failed') return tell([error.message, error.hint].filter(Boolean).join('; '), true)
+    // A page from disk is not one that the server lets in.
+    if (error && (error.code !== 'connection_failed' || location.protocol === 'file:')) return tell([error.message, error.hint].filter(Boolean).join('; '), true)
     tell('The server does not answer. Is livetape still running? This page keeps trying.', true)
     timer = setTimeout(connect, RETRY_MS)
   }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 
 import { watchFrames } from '../support/frames.mjs'
-import { ask, until, withServer } from '../support/livetape.mjs'
+import { ask, start, until, withServer } from '../support/livetape.mjs'
+import { proxy } from '../support/wire.mjs'
 import { Visit } from './page.mjs'
 
 /** What each overlay shows of the made-up show, and of its tests: the label of a button, and the text that it causes. */
@@ -190,6 +191,52 @@ export async function show({ browser, livetape, pictures }) {
     visit.clean(/AudioContext/)
     await visit.close()
     return '6 overlays in 2 looks, a test of each kind, mistaken values, a font, the keyboard, and a phone'
+  })
+}
+
+/** The setup page notices that the server is gone, and that it is back. A status has a line of its own, and long numbers fit. */
+export async function gone({ browser, livetape, pictures }) {
+  return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
+    const serve = () => start(livetape, ['replay', 'demo', '--port', '0'], { cwd })
+    const first = await serve()
+    let { port } = first
+    const address = await proxy(() => port)
+    const url = address.ws.replace('ws', 'http')
+    const visit = await Visit.open(browser, url, { path: '/overlays/', ready: false })
+    const { page } = visit
+    const said = page.getByRole('alert').filter({ hasText: 'The server does not answer' })
+    const listed = page.getByLabel('Preview with').locator('option', { hasText: 'demo' })
+    await listed.waitFor({ state: 'attached' })
+    const goal = await Visit.open(browser, url, { path: '/overlays/goal.html?status=1&goal=1e12', width: 560, height: 140, ready: false })
+    await goal.page.getByText('/ 1T').waitFor()
+    const alerts = await Visit.open(browser, url, { path: '/overlays/alerts.html', width: 520, height: 320, ready: false })
+    await ask(url, 'inject', { method: 'POST', body: JSON.stringify({ type: 'gift', user: 'a'.repeat(24), gift: 'Golden Mountain of Everything', diamonds: 987_654_321, count: 1_000_000 }) })
+    const alert = alerts.page.locator('.alert', { hasText: 'Golden Mountain' })
+    await alert.getByText('×1M').waitFor()
+    const sizes = await alert.evaluate((it) => [it.scrollWidth - it.clientWidth, it.getBoundingClientRect().right - innerWidth])
+    assert.ok(sizes.every((over) => over <= 0), `breaks out by ${sizes}`)
+    await alerts.picture(pictures, 'overlay-long')
+    port = 0
+    await first.stop()
+    await said.waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Copy OBS link' }).isDisabled(), true)
+    await visit.axe()
+    await visit.picture(pictures, 'overlay-gone')
+    const status = goal.page.locator('.status', { hasText: 'disconnected' })
+    await status.waitFor()
+    await goal.picture(pictures, 'overlay-status')
+    const [panel, line] = await Promise.all([goal.page.locator('#goal').boundingBox(), status.boundingBox()])
+    assert.ok(panel.y + panel.height <= line.y && line.y + line.height <= 140, 'the status has a line of its own')
+    const second = await serve()
+    port = second.port
+    await said.waitFor({ state: 'hidden' })
+    await page.getByRole('button', { name: 'Copy OBS link' }).click()
+    await page.getByText('Copied. In OBS').waitFor()
+    visit.clean(/AudioContext|Failed to load resource|WebSocket connection to/)
+    for (const one of [visit, goal, alerts]) await one.close()
+    await second.stop()
+    await address.close()
+    return 'said, and taken back; a status below the goal; long numbers'
   })
 }
 

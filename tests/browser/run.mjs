@@ -15,7 +15,7 @@ import { marks } from './marks.mjs'
 import { mock } from './mock.mjs'
 import { nodes } from './nodes.mjs'
 import { origins } from './origins.mjs'
-import { navigation, overlays, rush, show } from './overlays.mjs'
+import { gone, navigation, overlays, rush, show } from './overlays.mjs'
 import { CONTROLS } from './page.mjs'
 import { inject, recordings, token } from './recordings.mjs'
 import { names } from './names.mjs'
@@ -23,7 +23,7 @@ import { idle, lookup, restart, source, stay } from './source.mjs'
 import { held, transport } from './transport.mjs'
 
 // Short checks come last, so that all lanes end at about the same time.
-const CHECKS = { connect, addresses, rooms, overlays, show, navigation, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, nodes, token, origins, hostile, resume, held, stay, busy, rush }
+const CHECKS = { connect, addresses, rooms, overlays, show, navigation, feed, transport, marks, recordings, drops, inject, looks, names, source, lookup, idle, mock, restart, gone, nodes, token, origins, hostile, resume, held, stay, busy, rush }
 /** Checks that measure frames: they run alone, after all others. */
 const MEASURED = ['busy', 'rush']
 /** Checks that run at once; they mostly wait for pages and servers. */

@@ -102,8 +102,10 @@ export async function transport({ browser, livetape, pictures }) {
       await reach('the loop to change', (now) => now.laps === laps)
     }
     // The events of a bar.
+    const { offsetMs: looksFrom } = await replay()
     await page.mouse.dblclick(...at(0.5))
     await events.locator('.peek li').first().waitFor()
+    assert.equal((await replay()).offsetMs, looksFrom, 'a double click only looks')
     await page.keyboard.press('Escape')
     await events.waitFor({ state: 'detached' })
 
@@ -203,6 +205,10 @@ export async function transport({ browser, livetape, pictures }) {
       const now = await last()
       return now.type === type && now.ts === ts && now.id?.split('~')[0] === id?.split('~')[0]
     }
+    const current = page.locator('article.current')
+    // The details follow, and no row is repeated.
+    await page.locator('.at-event').click()
+    const [details, footer] = [page.locator('.details pre'), page.locator('.footer span').first()]
     const steps = []
     for (let count = 0; count < 5; count += 1) {
       const { seq } = await ask(url, 'truth')
@@ -211,14 +217,18 @@ export async function transport({ browser, livetape, pictures }) {
         const now = await last()
         return now?.seq > seq && now
       })
-      steps.push({ event, offsetMs: (await replay()).offsetMs })
+      await details.filter({ hasText: new RegExp(`"seq": ${event.seq}\\b`) }).waitFor()
+      await current.waitFor()
+      steps.push({ event, offsetMs: (await replay()).offsetMs, rows: await footer.innerText() })
     }
     await page.locator('.time strong', { hasText: shownTime(steps[4].offsetMs) }).waitFor()
-    const back = async (act, { event, offsetMs }) => {
+    const back = async (act, { event, offsetMs, rows }) => {
       const { generation } = await replay()
       await act()
       await reach('a step back', (now) => now.generation === generation + 1 && now.offsetMs === offsetMs && now.state === 'paused')
       await until('the event before', () => shows(event))
+      await until('as many rows as before', async () => (await footer.innerText()) === rows)
+      await details.filter({ hasText: `"ts": "${event.ts}"` }).waitFor()
     }
     await back(() => press(','), steps[3])
     await back(() => button('Previous event (,)').click(), steps[2])
@@ -226,6 +236,15 @@ export async function transport({ browser, livetape, pictures }) {
     await press('.')
     await until('the event after it again', () => shows(steps[2].event))
     await back(() => press(','), steps[1])
+    // What the filter hides is named all the same.
+    await page.locator('.at-event .type', { hasText: steps[1].event.type }).waitFor()
+    const kind = await current.evaluate(({ className }) => /kind-(\w+)/.exec(className)[1])
+    await page.locator(`.chip.kind-${kind}`).click({ modifiers: ['Alt'] })
+    await page.locator('.at-event', { hasText: 'not in the filtered list' }).waitFor()
+    await visit.axe()
+    await button('All').click()
+    await current.waitFor()
+    await page.locator('.details').getByRole('button', { name: 'Close' }).click()
     for (const preset of [0.5, 2, 5, 20, 'max', 1]) {
       await button(preset === 'max' ? preset : `${preset}×`).click()
       await reach('a preset', (now) => now.speed === preset)
@@ -270,8 +289,11 @@ export async function held({ browser, livetape }) {
     await page.getByRole('button', { name: 'Play replay (space)' }).click()
     await until('the replay to start', async () => (await ask(url, 'replay')).state === 'playing')
     await page.locator('article').nth(3).waitFor()
+    await page.getByRole('button', { name: 'max', exact: true }).click()
+    await page.getByRole('button', { name: 'Play again' }).click()
+    await until('another pass', async () => (await ask(url, 'replay')).generation === 2)
     visit.clean()
     await visit.close()
-    return 'the page is an observer, and Play starts the replay'
+    return 'the page is an observer, and Play starts the replay, also at its end'
   })
 }

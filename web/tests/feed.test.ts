@@ -235,6 +235,21 @@ describe('the rows of a replay that is moved', () => {
     const store = taken(begins(0), said(1, 'a'), begins(3, 2), begins(5, 3), said(6, 'x', 3))
     expect(shown(store)).toEqual(['connection_created', 'a', 'connection_created', 'x'])
   })
+  test('show a start between parts that it skipped', () => {
+    const store = taken(begins(0), said(1, 'a'), begins(7, 2), said(8, 'x', 2), begins(4, 3), said(5, 'b', 3))
+    expect(shown(store)).toEqual(['connection_created', 'a', 'connection_created', 'b'])
+  })
+  test('report a gap until the events before it go', () => {
+    const gap = '{"type":"gap","from":5,"to":9}'
+    const store = taken(begins(0), said(1, 'a'), gap, begins(2, 2))
+    expect(shown(store)).toEqual(['connection_created', 'a', 'gap', 'connection_created'])
+    store.take(begins(1, 3))
+    expect(shown(store)).toEqual(['connection_created'])
+  })
+  test('stay when the server restarts', () => {
+    const other = begins(0).replace('"stream":"a"', '"stream":"b"')
+    expect(shown(taken(begins(0), said(1, 'a'), other))).toEqual(['connection_created', 'a', 'connection_created'])
+  })
   test('stay while the list is paused', () => {
     const store = taken(begins(0), said(1, 'a'), said(2, 'b'))
     const held = store.rows.end

@@ -203,7 +203,6 @@ test('a page from disk that the server refuses names the reason and the way out'
 test('the page to try rooms, opened from disk, names the page that livetape serves', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     const visit = await open(browser, example('try.html', { url: `${ws}/ws` }))
-    await visit.page.getByRole('button', { name: 'Connect' }).click()
     await visit.page.getByText(`open ${url}/try instead`).waitFor()
     expect(await visit.page.locator('#state').innerText()).not.toContain('LIVETAPE_ORIGINS')
     await visit.close()

@@ -72,8 +72,8 @@ export class Store {
     this.groups[group] = (this.groups[group] ?? 0) + 1
     if (event.type === 'connection_created') {
       this.leaders.clear()
-      const room = `${event.username} ${text(event.data.roomId)}`
-      if (event.replay && this.#goBack(room, `${event.stream} ${event.generation}`, event.ts, held)) {
+      const room = `${event.stream} ${event.username} ${text(event.data.roomId)}`
+      if (event.replay && this.#goBack(room, `${event.generation}`, event.ts, held)) {
         this.groups[group] -= 1
         return event
       }
@@ -114,19 +114,18 @@ export class Store {
     const [isSameRoom, isSamePass] = [room === this.#room, pass === this.#pass]
     this.#room = room
     this.#pass = pass
-    if (isSamePass) return false
-    if (!isSameRoom) {
-      this.#streaks.clear()
-      return false
-    }
+    if (!isSameRoom) this.#streaks.clear()
+    if (!isSameRoom || isSamePass) return false
     const isAfter = (row: Kept | undefined): boolean => row?.replay === true && row.time >= ts
-    // Of a pass without events, nothing stays.
-    const goes = (row: Kept | undefined): boolean => isAfter(row) || row?.type === 'gap' || row?.type === 'connection_created'
     let end = this.rows.end
-    while (end > Math.max(held, this.rows.first) && goes(this.rows.at(end - 1))) end -= 1
+    for (let at = end - 1; at >= Math.max(held, this.rows.first); at -= 1) {
+      const row = this.rows.at(at)
+      // Of a pass without events, nothing stays. A gap goes with the events before it.
+      if (isAfter(row) || (row?.type === 'connection_created' && at === end - 1)) end = at
+      else if (row?.type !== 'gap') break
+    }
     const changed = this.#streaks.goBack(ts, end)
     const removed = this.rows.slice(end, this.rows.end)
-    const isBack = removed.some(isAfter) || changed.length > 0
     for (const { group, events, json } of removed) {
       this.groups[group] = (this.groups[group] ?? 0) - events
       this.#chars -= json.length
@@ -138,18 +137,20 @@ export class Store {
       if (row) this.#change(at, row, { count, added, diamonds, final })
     }
     this.newest = end - 1
+    // Before the start of a pass, events may be missing.
+    const isSeen = changed.length > 0 || (isAfter(removed[0]) && removed[0]?.type !== 'connection_created')
     const last = this.rows.at(end - 1)
-    const leadsHere = isBack && last?.replay === true && !isAfter(last)
+    const leadsHere = isSeen && last?.replay === true && !isAfter(last)
     if (leadsHere) this.#recall()
     return leadsHere
   }
 
   /** Takes the replay back to its start, before the first event of the pass: the recording has none at once. */
   rewind(generation: number, ts: string): void {
-    if (this.#room === '' || this.#pass === `${this.totals.stream} ${generation}`) return
+    if (this.#room === '' || this.#pass === `${generation}`) return
     this.leaders.clear()
     startOver(this.totals, ts)
-    this.#goBack(this.#room, `${this.totals.stream} ${generation}`, ts, 0)
+    this.#goBack(this.#room, `${generation}`, ts, 0)
   }
 
   /** Reports again what the rows say about the room: not sums, but what is true until another event says something else. */
