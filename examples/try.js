@@ -19,16 +19,27 @@ function tell(text, isWrong = false) {
   find('state').classList.toggle('wrong', isWrong)
 }
 
-function show(sign, text, isWrong = false) {
+/** What a message of the server says, in words. */
+const WORDS = {
+  welcome: ({ client_id }) => `Connected as ${client_id}`,
+  room_joined: ({ room_id }) => `Joined the room ${room_id}`,
+  room_left: ({ room_id }) => `Left the room ${room_id}`,
+  room_message: ({ from, room_id, message }) => `${from} to ${room_id}: ${message}`,
+  broadcast: ({ from, message }) => `${from} to everyone: ${message?.message ?? ''}`,
+  error: ({ message }) => message,
+  room_join_error: ({ message }) => message,
+}
+
+function show(sign, text, words = '', isWrong = false) {
   const line = document.createElement('li')
   // Only text, never markup: other clients write the messages.
-  for (const [tag, content] of [['time', new Date().toTimeString().slice(0, 8)], ['span', sign], ['code', text.slice(0, CHARACTERS_MAX)]]) {
-    line.appendChild(document.createElement(tag)).textContent = content
+  for (const [tag, content] of [['time', new Date().toTimeString().slice(0, 8)], ['span', sign], ['bdi', words], ['code', text.slice(0, CHARACTERS_MAX)]]) {
+    if (content) line.appendChild(document.createElement(tag)).textContent = content
   }
   line.classList.toggle('error', isWrong)
   find('log').append(line)
   while (find('log').childElementCount > SHOWN_MAX) find('log').firstElementChild.remove()
-  line.scrollIntoView({ block: 'nearest' })
+  find('log').scrollTop = find('log').scrollHeight
 }
 
 function enable() {
@@ -74,7 +85,7 @@ function connect() {
     if (typeof data !== 'string') return show('←', `${data.byteLength} bytes: ${new TextDecoder().decode(data)}`)
     const message = JSON.parse(data)
     isRefused ||= message.type === 'error'
-    show('←', data, ['error', 'room_join_error'].includes(message.type))
+    show('←', data, WORDS[message.type]?.(message), ['error', 'room_join_error'].includes(message.type))
     take(message)
   }
   opened.onclose = async () => {

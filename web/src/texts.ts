@@ -100,6 +100,7 @@ export const texts = {
   start: {
     title: 'Start here',
     demo: 'Play demo',
+    overlay: 'Set up an overlay for OBS',
     drop: 'Drop a recording, HAR, zipped HAR, mitmproxy flows or JSON lines anywhere on this page.',
     user: 'Connect a TikTok user',
     mock: 'Run a mock TikTok',

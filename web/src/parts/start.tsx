@@ -1,6 +1,8 @@
 /** What to do while nothing is connected or playing. */
 
 import { useSignal } from '@preact/signals'
+import { url } from '../state/api.ts'
+import { features } from '../state/features.ts'
 import { run, scenarios } from '../state/mock.ts'
 import { recordings } from '../state/recordings.ts'
 import { isLive, replay, status } from '../state/server.ts'
@@ -30,6 +32,7 @@ export function Start() {
         </button>
       )}
       <ul class="quiet">
+        {features.value.overlays && <li><a href={url('overlays/')}>{say.overlay}</a></li>}
         <li>{say.drop}</li>
         <li>
           <button type="button" class="link" onClick={() => document.querySelector<HTMLElement>('.connect input')?.focus()}>{say.user}</button>

@@ -57,7 +57,6 @@ export function Transport() {
         <Loop />
         <SpeedField state={state} />
       </div>
-      <Current />
       <RangeBar />
       {peeked.value && (
         <Peek
@@ -149,6 +148,7 @@ function Head({ state }: { state: ReplayState }) {
       {!away.value && <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>}
       {state.case !== undefined && <span class="quiet">{say.case(state.case)}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
+      <Current />
       <span class="space" />
       <Legend />
       <Zoom />
