@@ -290,8 +290,24 @@ export async function held({ browser, livetape }) {
     await until('the replay to start', async () => (await ask(url, 'replay')).state === 'playing')
     await page.locator('article').nth(3).waitFor()
     await page.getByRole('button', { name: 'max', exact: true }).click()
+    const total = async () => [await page.locator('.truth dd').first().innerText(), await page.locator('.tile-value').nth(2).innerText()]
+    const { diamonds } = await until('the totals of all', async () => {
+      const truth = await ask(url, 'truth')
+      return truth.diamonds > 100 && (await total()).every((text) => text === String(truth.diamonds)) && truth
+    })
     await page.getByRole('button', { name: 'Play again' }).click()
     await until('another pass', async () => (await ask(url, 'replay')).generation === 2)
+    // After a seek, also a paused one, totals count from there, everywhere.
+    await page.getByRole('button', { name: 'Play again' }).waitFor()
+    await page.getByRole('button', { name: '1×', exact: true }).click()
+    await page.locator('body').press('5')
+    await until('a seek', async () => (await ask(url, 'replay')).generation === 3)
+    await page.locator('body').press('k')
+    await page.getByText('Your client should show, since 3:21').waitFor()
+    await until('the totals since then', async () => {
+      const truth = await ask(url, 'truth')
+      return truth.diamonds < diamonds && (await total()).every((text) => text === String(truth.diamonds))
+    })
     visit.clean()
     await visit.close()
     return 'the page is an observer, and Play starts the replay, also at its end'

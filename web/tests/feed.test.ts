@@ -263,6 +263,7 @@ describe('the rows of a replay that is moved', () => {
   test('show a streak as it was then', () => {
     const store = taken(begins(0), said(1, 'a'), rose(2, 1, 1), rose(3, 2, 1), rose(4, 5, 3), begins(4, 2))
     expect(store.window(2, 1)).toMatchObject([{ count: 2, added: 1, diamonds: 2 }])
+    expect(store.groups.gift).toBe(2)
     // Its first gift in this pass counts all.
     store.take(rose(4, 5, 5, 2))
     expect(store.window(2, 9)).toMatchObject([{ count: 5, diamonds: 5 }])

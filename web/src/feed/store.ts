@@ -132,9 +132,11 @@ export class Store {
     }
     this.rows.cut(end)
     this.#shown.cut(this.#shown.lowerBound((position) => position < end))
-    for (const { row: at, state: { count, added, diamonds, final } } of changed) {
+    for (const { row: at, state: { count, added, diamonds, final }, lost } of changed) {
       const row = this.rows.at(at)
-      if (row) this.#change(at, row, { count, added, diamonds, final })
+      if (!row) continue
+      this.#change(at, row, { count, added, diamonds, final, events: row.events - lost })
+      this.groups[row.group] = (this.groups[row.group] ?? 0) - lost
     }
     this.newest = end - 1
     // Before the start of a pass, events may be missing.
