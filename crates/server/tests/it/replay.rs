@@ -43,6 +43,11 @@ fn as_first_generation(events: &[Value], suffix: &str, first: u64) -> Vec<Value>
         assert!(event["seq"].as_u64().unwrap() >= seq);
         event.get_mut("id").map(strip);
         event["data"].get_mut("streakId").filter(|id| **id != "").map(strip);
+        if let Some(data) = event["data"].as_object_mut()
+            && let Some(generation) = data.remove("generation")
+        {
+            assert_eq!(format!("~{generation}"), suffix);
+        }
     }
     events
 }
