@@ -72,6 +72,10 @@ export async function feed({ browser, livetape, pictures }) {
     assert.deepEqual([...new Set(await page.locator('article').evaluateAll((all) => all.map(({ className }) => /kind-\w+/.exec(className)[0])))], ['kind-gift'], 'a chip shows only its events')
     await page.locator('.chip.kind-gift').click()
     await until('all rows', async () => (await rows()) === before)
+    // Each, until all are chosen.
+    for (const chip of await page.locator('.filters .chip[class*=kind-]').all()) await chip.click()
+    await until('all kinds', async () => (await page.getByRole('button', { name: 'All', exact: true }).getAttribute('aria-pressed')) === 'true')
+    await until('all rows again', async () => (await rows()) === before)
     // More than one; all but one; and all again.
     await page.locator('.chip.kind-other').click()
     await page.locator('.chip.kind-chat').click()

@@ -255,6 +255,9 @@ export async function navigation({ browser, livetape }) {
         await page.waitForURL(url + there)
       }
     }
+    await page.goto(url)
+    await page.getByRole('link', { name: 'Set up an overlay for OBS' }).click()
+    await page.waitForURL(`${url}/overlays/`)
     visit.clean(/AudioContext/)
     await visit.close()
     return 'from each to each, in one theme'
