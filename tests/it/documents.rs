@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use livetape_cases::table::{Case, FEED, Group, Suite};
+use livetape_cases::table::{Case, Suite};
 
 /// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
@@ -204,11 +204,14 @@ fn every_table_row_has_as_many_cells_as_the_head() {
 fn the_document_has_the_cases() {
     const HEAD: &str = "| case | what happens | what is right |\n|---|---|---|\n";
     let row = |case: &Case| format!("| `{}` | {} | {} |\n", case.name, case.what, case.right);
-    let on_demand = Suite::Feed.cases().filter(|case| case.group == Group::Replay);
+    let cases = |suite: Suite, is_default| {
+        suite.cases().filter(move |case| case.group.is_default() == is_default).map(row).collect::<String>()
+    };
     let tables = [
-        FEED.iter().map(row).collect::<String>(),
-        on_demand.map(row).collect(),
-        Suite::Room.cases().map(row).collect(),
+        cases(Suite::Feed, true),
+        cases(Suite::Feed, false),
+        cases(Suite::Room, true),
+        cases(Suite::Room, false),
     ];
     let path = root().join("docs/cases.md");
     let document = fs::read_to_string(&path).unwrap();
@@ -221,6 +224,6 @@ fn the_document_has_the_cases() {
     if std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update") {
         fs::write(&path, &expected).unwrap();
     }
-    assert_eq!(document.matches(HEAD).count(), 3);
+    assert_eq!(document.matches(HEAD).count(), 4);
     assert!(document == expected, "run LIVETAPE_DOCS=update cargo test --test it the_document_has");
 }

@@ -172,11 +172,21 @@ impl Stage {
         Ok(vec![right, wrong, room])
     }
 
-    /// Returns the tests of planted bugs: some in the cases for CI, or each in all.
+    /// Returns the tests of planted bugs: some in the cases for CI, or each in all. Those of a client of rooms are tested
+    /// with `all`, in the cases of their table.
     fn planted(&self, all: bool) -> Result<Vec<Test>> {
         let folder = root().join("tests/bots").canonicalize()?;
-        let bugs = bugs(&fs::read_to_string(folder.join("expected.json"))?)?;
+        let [feed, room] = ["expected.json", "expected-room.json"].map(|name| folder.join(name));
+        let (bugs, of_rooms) = (bugs(&fs::read_to_string(feed)?)?, bugs(&fs::read_to_string(room)?)?);
         let mut tests = Vec::new();
+        let client = folder.join("planted-room.mjs");
+        for bug in of_rooms.into_iter().filter(|_| all) {
+            let bot = ["node".as_ref(), client.as_os_str()];
+            let (show, numbers) = ([DEMO, "--suite", "room"], ["chats", "gifts", "diamonds", "likes"]);
+            let mut test = self.test(bug.name.clone(), &show, &numbers, bug.ci, bug.fails, &bot)?;
+            test.command.env("BUG", &bug.name);
+            tests.push(test);
+        }
         for (program, name) in [("node".as_ref(), "planted.mjs"), (self.python.as_os_str(), "planted.py")] {
             let bot: [&OsStr; 2] = [program, &folder.join(name).into_os_string()];
             let mut list = Command::new(program);

@@ -225,7 +225,7 @@ impl fmt::Display for Part {
 /// Whether a show with this row can have others.
 fn is_combinable(row: &Case) -> bool {
     let is_closed = row.script.always.is_some() || row.room.course == Course::Never;
-    row.name != PLAIN && row.group != Group::Replay && !is_closed
+    row.name != PLAIN && row.group.is_default() && !is_closed
 }
 
 /// Whether a row takes longer than others: a client waits or reads for seconds.

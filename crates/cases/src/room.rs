@@ -19,6 +19,9 @@ const EARLY_MAX: Duration = Duration::from_millis(100);
 /// may wait for six heartbeats, which are a minute, before it takes the connection for lost.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
 
+/// Time for which a client may have two WebSockets: it closes one of them.
+const TWO_MAX: Duration = Duration::from_secs(5);
+
 /// What happens in a room of the mock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
@@ -56,8 +59,12 @@ pub enum Seen {
     Opened,
     /// A WebSocket ended before the room did: how, after `its connection was`.
     Broken(&'static str),
-    /// The room sends nothing more on a WebSocket that stays open.
+    /// The room sends nothing more on a WebSocket that stays open, but perhaps pongs.
     Silent,
+    /// A request for a WebSocket is answered late.
+    Late,
+    /// A room sends only the number of viewers.
+    Quiet,
     /// A WebSocket ended because the client or the room did.
     Left,
 }
@@ -83,6 +90,11 @@ pub struct Conduct {
     /// Number of open WebSockets, and of those ever opened.
     open: usize,
     opened: usize,
+    /// Since when the room is quiet.
+    quiet: Option<Duration>,
+    /// Whether a request for a WebSocket was answered late, and since when there are two.
+    was_late: bool,
+    two: Option<Duration>,
     /// When the room was over, and the number of attempts to open a WebSocket before.
     ended: Option<(Duration, usize)>,
     attempts: usize,
@@ -152,7 +164,16 @@ impl Conduct {
             }
             Seen::Opened => {
                 (self.open, self.opened, self.awaited) = (self.open + 1, self.opened + 1, None);
+                if let Some(quiet) = self.quiet.take() {
+                    let after = (at - quiet).as_secs();
+                    self.complain(
+                        None,
+                        &format!("connected again {after} s after the room became quiet: viewer counts and replies to heartbeats arrived"),
+                    );
+                }
             }
+            Seen::Late => self.was_late = true,
+            Seen::Quiet => self.quiet = Some(at),
             Seen::Broken(how) => {
                 self.open = self.open.saturating_sub(1);
                 let what = format!("come back after its connection was {how}");
@@ -165,6 +186,8 @@ impl Conduct {
             }
             Seen::Left => self.open = self.open.saturating_sub(1),
         }
+        let has_two = self.was_late && self.open > 1;
+        self.two = has_two.then(|| self.two.unwrap_or(at));
     }
 
     fn wait_for(&mut self, what: String, from: Duration, within: Duration) {
@@ -234,6 +257,10 @@ impl Conduct {
         // After a room that ends, lookups are usual.
         if is_over && course != Course::Ends {
             self.before_end.get_or_insert(self.requested);
+        }
+        if self.two.is_some_and(|since| now > since + TWO_MAX) {
+            (self.two, self.was_late) = (None, false);
+            self.complain(None, "had two WebSockets at once after the upgrade of one was answered late");
         }
         let Some(first) = self.requests.values().filter_map(|times| times.first()).min().copied() else {
             return false;
@@ -380,6 +407,30 @@ mod tests {
         let told = || after([(0, refused(Some(60)))]);
         assert!(!told().is_done(ms(89_000), Course::Whole, false));
         assert!(told().is_done(ms(90_001), Course::Whole, false));
+    }
+
+    #[test]
+    fn a_quiet_room_is_not_lost() {
+        let quiet = [(0, ok(SOCKET)), (0, Seen::Opened), (5_000, Seen::Quiet)];
+        assert!(after(quiet.clone()).complaints.is_empty());
+        let impatient = [(95_000, Seen::Left), (96_000, Seen::Opened), (97_000, Seen::Opened)];
+        let message = "connected again 91 s after the room became quiet: viewer counts and replies to heartbeats arrived";
+        assert_eq!(messages(&after(quiet.into_iter().chain(impatient))), [message]);
+    }
+
+    #[test]
+    fn one_connection_counts_after_a_late_upgrade() {
+        let judged = |seen: &[(u64, Seen)], now| {
+            let mut conduct = after(seen.to_vec());
+            conduct.is_done(ms(now), Course::Whole, false);
+            messages(&conduct).len()
+        };
+        let two = [(0, Seen::Late), (10_000, Seen::Opened), (20_000, Seen::Opened)];
+        assert_eq!((judged(&two, 25_000), judged(&two, 25_001)), (0, 1));
+        // Without a late upgrade, only numbers are judged.
+        assert_eq!(judged(&two[1..], 60_000), 0);
+        let one = [(0, Seen::Late), (10_000, Seen::Opened), (20_000, Seen::Opened), (21_000, Seen::Left)];
+        assert_eq!(judged(&one, 60_000), 0);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use livetape_core::{
 
 /// Time in which a client must be back after a break.
 pub const BACK_MAX: Duration = Duration::from_secs(30);
+/// Time within which a client must be back after a connection on which not even pings arrive: two of those that the
+/// server sends every 30 s, and [`BACK_MAX`].
+pub const DEAF_MAX: Duration = Duration::from_secs(60).saturating_add(BACK_MAX);
 /// Time for which attempts are counted after the end of a show.
 pub const AFTER_END: Duration = Duration::from_secs(15);
 pub const ATTEMPTS_AFTER_END_MAX: usize = 2;
@@ -55,7 +58,7 @@ impl Script {
     /// Whether a client mostly waits.
     #[must_use]
     pub fn waits(&self) -> bool {
-        let is_silent = self.breaks.iter().any(|it| matches!(it.how, How::Silence(_)));
+        let is_silent = self.breaks.iter().any(|it| matches!(it.how, How::Silence(_) | How::Deaf));
         let is_at_start = !self.late.is_zero() || !self.refused.is_empty() || self.always.is_some();
         is_at_start || self.ends || is_silent || self.breaks.len() > 1
     }
@@ -111,6 +114,8 @@ pub enum How {
     Cut,
     /// The server sends nothing for this time.
     Silence(Duration),
+    /// The server sends nothing more on it, not even pings, but answers those of the client.
+    Deaf,
     /// The server closes it with 1011, and forgets all positions: a client that asks for one gets 4001.
     LosePosition,
     /// A message of an unknown type is sent, and from then on each event has an unknown key.

@@ -45,16 +45,17 @@ pub enum Suite {
 }
 
 impl Case {
-    /// Whether a client mostly waits. In a room, none does more than where nothing arrives.
+    /// Whether a client mostly waits. In a room, it does so where nothing arrives.
     #[must_use]
     pub fn waits(&self) -> bool {
-        self.script.waits() || self.room.scenario == Some("stall")
+        self.script.waits() || self.waits_alone()
     }
 
     /// Whether nothing happens in it for many seconds.
     pub(crate) fn waits_alone(&self) -> bool {
-        let is_silent = |it: &Break| matches!(it.how, How::Silence(_));
-        self.script.breaks.iter().any(is_silent) || self.room.scenario == Some("stall")
+        let is_silent = |it: &Break| matches!(it.how, How::Silence(_) | How::Deaf);
+        let is_still = matches!(self.room.scenario, Some("stall" | "deaf" | "quiet" | "hang"));
+        self.script.breaks.iter().any(is_silent) || is_still || self.group == Group::Incident
     }
 }
 
@@ -95,8 +96,20 @@ impl Suite {
 pub enum Group {
     Show,
     Connection,
-    /// The replay: only cases that are named run.
+    /// The replay. Like those of the next groups, it runs only if it is named.
     Replay,
+    /// What only some clients can know.
+    Optional,
+    /// A day on which something failed for everyone.
+    Incident,
+}
+
+impl Group {
+    /// Whether its cases run without being named.
+    #[must_use]
+    pub const fn is_default(self) -> bool {
+        matches!(self, Self::Show | Self::Connection)
+    }
 }
 
 const fn show(
@@ -130,6 +143,11 @@ const fn room_show(
 const fn scenario(name: &'static str, course: Course, what: &'static str, right: &'static str) -> Case {
     let room = Room { scenario: Some(name), course };
     Case { group: Group::Connection, room, ..room_show(name, &[], what, right) }
+}
+
+/// A day on which something failed for everyone, as a scenario of the mock.
+const fn incident(name: &'static str, course: Course, what: &'static str, right: &'static str) -> Case {
+    Case { group: Group::Incident, ..scenario(name, course, what, right) }
 }
 
 const fn breaks(breaks: &'static [Break]) -> Script {
@@ -348,6 +366,18 @@ pub const CASES: &[Case] = &[
     },
     // A library may need many seconds for more, and bots have time limits of their own.
     room_show("burst", &[Change::Burst(2_000)], "2,000 messages at once", "all of them count"),
+    room_show(
+        "thinned",
+        &[Change::Thinned],
+        "the total of likes moves on, and nine of ten messages with likes are missing",
+        "the sum of the likes that were sent: the total counts those of everyone",
+    ),
+    room_show(
+        "guests",
+        &[Change::Guests],
+        "a user sends the same gift to two guests of the host at once",
+        "both streaks count, each by its `groupId`",
+    ),
     scenario("duplicates", Course::Whole, "ten frames are sent twice", "each message counts once, by its id"),
     scenario(
         "repeated-history",
@@ -404,6 +434,24 @@ pub const CASES: &[Case] = &[
         Course::Partial,
         "nothing more arrives on the first WebSocket, not even replies to heartbeats",
         "back within 90 s; what was not acked may be missing",
+    ),
+    scenario(
+        "deaf",
+        Course::Partial,
+        "the first WebSocket answers pings and sends nothing more, not even replies to heartbeats",
+        "back within 90 s: several heartbeats, of 10 s each, have no reply; a pong is none",
+    ),
+    scenario(
+        "quiet",
+        Course::Whole,
+        "for 120 s, only viewer counts and replies to heartbeats arrive",
+        "the client stays: whatever arrives shows that the connection lives",
+    ),
+    scenario(
+        "hang",
+        Course::Partial,
+        "the first upgrade is answered after 20 s, when the room begins",
+        "one WebSocket: a client that tries again closes the first; what was not acked may be missing",
     ),
     scenario(
         "bad-gzip",
@@ -468,6 +516,33 @@ pub const CASES: &[Case] = &[
         "closed with 1001; server and recording start again, with another `stream`",
         "back within 30 s, without `since` after 4001; totals start over",
     ),
+    Case {
+        group: Group::Optional,
+        ..connection(
+            "deaf",
+            breaks(&[at(50, How::Deaf)]),
+            "nothing more is sent, not even pings; those of the client are answered",
+            "back within 90 s, by a client that sees the server's pings, which come every 30 s: browsers hide them",
+        )
+    },
+    incident(
+        "2026-03-02",
+        Course::Whole,
+        "the list of gifts returns 403 all day",
+        "the client connects without it: messages have the names and prices of gifts",
+    ),
+    incident(
+        "2026-09-09",
+        Course::Partial,
+        "a connection is lost after a while; the sign server then returns two stubs, 500, and works again",
+        "the client tries again until it is back; what was not acked may be missing",
+    ),
+    incident(
+        "2026-09-17",
+        Course::Whole,
+        "the room is quiet for 100 s, soon after the start",
+        "the client stays, as in `quiet`",
+    ),
 ];
 
 /// The cases of the feed that run by default, which come first.
@@ -485,7 +560,7 @@ const fn count_feed() -> usize {
 const _: () = {
     let mut at = FEED.len();
     while at < CASES.len() {
-        let is_named_only = matches!(CASES[at].group, Group::Replay);
+        let is_named_only = !CASES[at].group.is_default();
         assert!(matches!(CASES[at].suite, Suite::Room) || is_named_only, "cases of the feed come first");
         at += 1;
     }

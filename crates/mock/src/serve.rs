@@ -147,7 +147,12 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: ClientConnection) {
                     return;
                 }
             }
-            Action::Upgrade(known) => return socket::open(io, buffer, connection, &request, &known).await,
+            Action::Upgrade(known, delay) => {
+                if delay.is_zero() || is_patient(&mut io, &mut buffer, delay).await {
+                    socket::open(io, buffer, connection, &request, &known).await;
+                }
+                return;
+            }
             Action::Stall => return wait_for_the_end(&mut io).await,
             Action::Reset => return io.reset(),
         }
@@ -157,7 +162,7 @@ async fn answer_all<I: Wire>(mut io: Link<I>, connection: ClientConnection) {
 fn log(connection: &ClientConnection, request: &Request, answer: &Action, fault: Option<&FaultKind>) {
     let (status, wait) = match answer {
         Action::Send(response, _) => (response.status, response.wait),
-        Action::Upgrade(_) => (101, None),
+        Action::Upgrade(..) => (101, None),
         Action::Stall | Action::Reset => (0, None),
     };
     let happened = Happened::Request {
@@ -194,6 +199,18 @@ async fn refuse<I: AsyncRead + AsyncWrite + Unpin>(io: &mut I, response: &Respon
 async fn wait_for_the_end<I: AsyncRead + Unpin>(io: &mut I) {
     let mut nowhere = [0; 1024];
     while matches!(io.read(&mut nowhere).await, Ok(1..)) {}
+}
+
+/// Waits before an answer. Returns whether the client is still there.
+async fn is_patient<I: AsyncRead + Unpin>(io: &mut I, buffer: &mut BytesMut, delay: Duration) -> bool {
+    let deadline = clock::now() + delay;
+    loop {
+        select! {
+            biased;
+            read = io.read_buf(buffer), if buffer.is_empty() => if !matches!(read, Ok(1..)) { return false },
+            () = sleep_until(deadline) => return true,
+        }
+    }
 }
 
 /// Sends a complete response. TLS needs the flush.

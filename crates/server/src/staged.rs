@@ -5,8 +5,8 @@ use std::{iter, sync::Arc, time::Duration};
 use livetape_cases::{
     report::{Failure, Habit, moment},
     script::{
-        self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, Answer, BACK_MAX, How, RATE_OVER,
-        RECENT_MAX, REFUSED_FOR, Spot,
+        self, AFTER_END, ATTEMPTS_A_MINUTE_MAX, ATTEMPTS_AFTER_END_MAX, Answer, BACK_MAX, DEAF_MAX, How,
+        RATE_OVER, RECENT_MAX, REFUSED_FOR, Spot,
     },
     slack::Slack,
     table::Case,
@@ -234,6 +234,7 @@ impl Staged {
     /// Breaks all connections, and waits until as many are back. Returns whether they are.
     async fn break_at(&self, index: usize, hub: &Hub, control: &Control, tell: &impl Fn(&str)) -> bool {
         let (spot, how) = self.breaks[index];
+        let known = self.door.attempts().len();
         let _ = control.order(ReplayOrder::Pause).await;
         self.confirmed(hub).await;
         let before = hub.subscriber_count();
@@ -256,6 +257,7 @@ impl Staged {
                 sleep_until(clock::now() + time).await;
                 format!("silent for {} s", time.as_secs())
             }
+            How::Deaf => "sent nothing more, not even pings,".to_owned(),
             How::Newer => {
                 hub.publish_foreign(script::NEWER_MESSAGE, script::NEWER_MEMBERS);
                 "sent something unknown".to_owned()
@@ -275,7 +277,10 @@ impl Staged {
         let number = if breaks == 1 { String::new() } else { format!(" ({} of {breaks})", index + 1) };
         let what = format!("come back after its connection was {done} at {at}{number}");
         self.lock(|progress| progress.awaited = Some(what.clone()));
-        if let Err(complaint) = self.are_back(hub, before, &what).await {
+        // A deaf connection stays open, so only others show that a client is back.
+        let (is_deaf, within) = if how == How::Deaf { (true, DEAF_MAX) } else { (false, BACK_MAX) };
+        let since = is_deaf.then_some(known);
+        if let Err(complaint) = self.are_back(hub, before, since, within, &what).await {
             tell(&format!("❌ a client {complaint}"));
             self.complain(&complaint);
             if self.gives_up {
@@ -294,26 +299,36 @@ impl Staged {
     }
 
     /// Waits until as many clients as before have the feed, within a time after the break, and after each attempt that
-    /// was rejected since.
+    /// was rejected since. With `since`, only later attempts than these count.
     ///
     /// # Errors
     /// What they did instead.
-    async fn are_back(&self, hub: &Hub, before: usize, what: &str) -> Result<(), String> {
+    async fn are_back(
+        &self,
+        hub: &Hub,
+        before: usize,
+        since: Option<usize>,
+        within: Duration,
+        what: &str,
+    ) -> Result<(), String> {
         let (broken, slack) = (clock::now(), self.slack.total());
         loop {
             let attempts = self.door.attempts();
             let rejected = attempts.iter().rfind(|attempt| !attempt.is_let_in);
             let last = rejected.map_or(broken, |attempt| attempt.at.max(broken));
-            if clock::now() > last + BACK_MAX + (self.slack.total() - slack) {
-                return Err(format!("did not {what} within {} s", BACK_MAX.as_secs()));
+            if clock::now() > last + within + (self.slack.total() - slack) {
+                return Err(format!("did not {what} within {} s", within.as_secs()));
             }
             let lost = attempts.iter().filter(|attempt| attempt.is_lost).count();
             if lost > LOST_MAX * before.max(1) {
                 return Err(format!("asked {lost} times for a position that it was told is unknown"));
             }
-            if timeout(LOOK, hub.wait_for_subscribers(before)).await.is_ok() {
+            let come = |known: usize| attempts[known..].iter().filter(|it| it.is_let_in).count();
+            let has_come = since.is_none_or(|known| come(known) >= before);
+            if timeout(LOOK, hub.wait_for_subscribers(before)).await.is_ok() && has_come {
                 return Ok(());
             }
+            sleep_until(clock::now() + if has_come { Duration::ZERO } else { LOOK }).await;
         }
     }
 

@@ -41,6 +41,6 @@ pub use livetape_io::net::memory::MemoryConnector;
 #[doc(inline)]
 pub use livetape_mock::{
     After, By, Change, Clock, Compress, End, Endpoint, Fault, FaultKind, Form, FrameFault, Happened, Header,
-    Limit, LogEntry, Network, Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start, State,
-    Times, User,
+    Limit, LogEntry, Lost, Network, Per, Recorded, Refusal, Repeat, ScenarioError, ScenarioFile, Start,
+    State, Times, User,
 };

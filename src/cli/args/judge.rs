@@ -146,8 +146,8 @@ pub(in crate::cli) struct Test {
     pub(in crate::cli) command: Vec<OsString>,
     /// Run only this case
     ///
-    /// Repeatable. laps, seek and restart run only if they are named. `names+cut@412` is both at once, the cut after
-    /// 412 thousandths of the show.
+    /// Repeatable. laps, seek, restart and deaf, and with --suite room incidents such as 2026-09-09, run only if they
+    /// are named. `names+cut@412` is both at once, the cut after 412 thousandths of the show.
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) case: Vec<String>,
     /// Leave this case out

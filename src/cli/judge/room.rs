@@ -14,17 +14,18 @@ use livetape_cases::{
     report::Failure,
     room::{Conduct, Course, Seen},
     slack::Slack,
-    table::Case,
+    table::{Case, Group},
 };
 use livetape_core::{
     error::{Code, Problem},
+    offset,
     recording::{Flags, Frame, Item, Opcode, What},
     truth::Truth,
     wire,
 };
 use livetape_engine::{demo::DEMO, source::Tape};
 use livetape_io::clock;
-use livetape_mock::{By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile};
+use livetape_mock::{By, End, Happened, LogEntry, MockTikTok, Scenario, ScenarioFile, Start};
 use livetape_server::{
     scenario,
     staged::{Progress, RECORDING_BYTES_MAX},
@@ -50,6 +51,15 @@ impl Plan {
         tape: Tape,
         patience: Patience,
     ) -> Result<Option<Ran>, Problem> {
+        let played = script(case)?;
+        let (takes, lasts) = (script_time(&played), tape.duration().unwrap_or_default());
+        if case.group == Group::Incident && lasts < takes {
+            let (takes, lasts) = (offset::shown(takes), offset::shown(lasts));
+            let message =
+                format!("{} lasts {lasts}, and the script of {} takes {takes}", tape.name, case.name);
+            return Err(Problem::new(Code::BadRequest, message).hint("use a longer recording, such as demo"));
+        }
+        let speed = if case.group == Group::Incident { played.speed } else { self.speed };
         let prepare = move || {
             let tape = tape.changed(case, RECORDING_BYTES_MAX)?;
             let repeated = match case.room.course {
@@ -62,11 +72,11 @@ impl Plan {
         let (tape, right, repeated) = self.whole_shows.run(prepare).await?;
         let started = clock::now();
         let script = Scenario {
-            speed: self.speed,
+            speed,
             end: End::Control,
             close_after_ms: READ_MAX_MS,
             recording: DEMO.into(),
-            ..script(case)?
+            ..played
         };
         let played = tape.clone();
         let scenario = ScenarioFile::from(script).with_opener(DEMO, move || played.open());
@@ -97,6 +107,15 @@ fn script(case: &Case) -> Result<Scenario, Problem> {
     let Some(name) = case.room.scenario else { return Ok(Scenario::default()) };
     let text = scenario(name).unwrap_or_default();
     Scenario::parse(&text).map_err(|error| Problem::new(Code::BadRequest, error.to_string()))
+}
+
+/// Returns the time of the room's clock that a scenario takes.
+fn script_time(scenario: &Scenario) -> Duration {
+    let starts = scenario.faults.iter().filter_map(|fault| match fault.start {
+        Start::Ms(ms) => Some(Duration::from_millis(ms)),
+        Start::Now | Start::Frames(_) | Start::Events(_) => None,
+    });
+    starts.max().unwrap_or_default()
 }
 
 /// The mock of a case.
@@ -149,12 +168,17 @@ impl Log {
             Happened::Request { path, fault: Some(fault), .. } if fault == "refuse" => {
                 Some(Seen::Refused(path, "a rejected upgrade".to_owned(), None))
             }
+            Happened::Request { path, fault: Some(fault), .. } if fault == "hang" => {
+                self.conduct.see(self.at, Seen::Request(path));
+                Some(Seen::Late)
+            }
             Happened::Request { path, status, wait, .. } => Some(match status {
                 100..=399 => Seen::Request(path),
                 _ => Seen::Refused(path, status.to_string(), wait),
             }),
             Happened::Upgrade { .. } => Some(Seen::Opened),
-            Happened::Fault { kind } if kind == "stall" => {
+            Happened::Fault { kind } if kind == "quiet" => Some(Seen::Quiet),
+            Happened::Fault { kind } if kind == "stall" || kind == "deaf" => {
                 self.silent.insert(connection);
                 Some(Seen::Silent)
             }
@@ -324,5 +348,22 @@ impl RoomVenue<'_> {
     /// Returns what a command that sends nothing should do.
     fn hint(&self) -> &'static str {
         if self.plan.is_proxied { IGNORES_PROXY } else { IGNORES_MOCK }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use livetape_cases::table::Suite;
+
+    use super::*;
+
+    #[test]
+    fn every_case_has_its_scenario_and_incidents_fit_into_the_demo() {
+        let demo = Tape::find(DEMO).unwrap().duration().unwrap();
+        for case in Suite::Room.cases() {
+            let scenario = script(case).unwrap();
+            assert!(case.room.scenario.is_none() || scenario != Scenario::default(), "{}", case.name);
+            assert!(case.group != Group::Incident || script_time(&scenario) < demo, "{}", case.name);
+        }
     }
 }

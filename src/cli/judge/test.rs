@@ -11,7 +11,7 @@ use std::{
 
 use livetape_cases::{
     report::{self, Outcome, PLAIN, Verdict},
-    table::{Case, Group, Suite},
+    table::{Case, Suite},
 };
 use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::{demo::DEMO, source::Tape};
@@ -46,6 +46,11 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     let suite = args.conditions.suite()?;
     let cases = chosen(suite, &args)?;
     if args.list {
+        let named = suite.cases().filter(|case| !case.group.is_default() && !cases.contains(case));
+        let named = Vec::from_iter(named.map(|case| case.name)).join(", ");
+        if !args.json && !named.is_empty() {
+            warn(format_args!("💡 only if named by --case: {named}"));
+        }
         return list(&cases, args.json);
     }
     if cases.is_empty() {
@@ -135,7 +140,7 @@ fn chosen(suite: Suite, args: &args::Test) -> Result<VecDeque<&'static Case>, Pr
     };
     let (named, skipped) = (find(&args.case)?, find(&args.skip)?);
     let is_chosen = |case: &&Case| {
-        let by_default = named.is_empty() && case.group != Group::Replay;
+        let by_default = named.is_empty() && case.group.is_default();
         (by_default || named.contains(case)) && !skipped.contains(case)
     };
     let mut cases = VecDeque::from_iter(suite.cases().filter(is_chosen));

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use livetape_cases::script::How;
 use livetape_core::{
     error::{Code, Problem, close, exit},
     secret::Secret,
@@ -109,6 +110,9 @@ pub(crate) struct Bound {
     exits_when_done: bool,
 }
 
+/// Interval of pings in a case without them: longer than it takes.
+const NO_PINGS: Duration = Duration::from_secs(86_400);
+
 impl Bound {
     /// Listens on the address of the settings, and returns the driver for a source. Create the source before
     /// serving: a client may send it a request at once.
@@ -129,7 +133,11 @@ impl Bound {
         hub: impl FnOnce(Limits) -> Hub,
     ) -> Result<(Self, Driver), Problem> {
         lifecycle.prepare()?;
-        let config = Config { door: staged.map(|it| it.door.clone()), ..serving::config(settings)? };
+        let mut config = Config { door: staged.map(|it| it.door.clone()), ..serving::config(settings)? };
+        let breaks = staged.map_or(&[][..], |it| it.case.script.breaks);
+        if breaks.iter().any(|it| it.how == How::Deaf) {
+            config.sockets.ping_interval = NO_PINGS;
+        }
         let webhook = Webhook::new(settings)?;
         let (control, driver) = Control::with(serving::token_sources(settings))?;
         driver.update_upstream(|upstream| {

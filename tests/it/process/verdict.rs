@@ -16,7 +16,7 @@ use tempfile::tempdir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::sleep_until,
+    time::{sleep_until, timeout},
 };
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
@@ -24,6 +24,8 @@ use crate::support::process::{livetape, run, stderr, stdout};
 
 /// Time between two attempts of the bot to connect.
 const DELAY: Duration = Duration::from_millis(200);
+/// Time without a message or a ping after which a bot that watches its connection leaves it.
+const SILENCE: Duration = Duration::from_secs(3);
 /// A time after which a bot is ended whose numbers are still wrong: it may answer a ping 10 s late, be quiet for 1 s, and
 /// correct them for 5 s.
 const LONGER_THAN_WRONG: Duration = Duration::from_secs(20);
@@ -88,7 +90,8 @@ impl Bot {
                 }
             } else if let Ok((mut socket, _)) = connect_async(format!("{url}{since}")).await {
                 self.connections += 1;
-                while let Some(Ok(message)) = socket.next().await {
+                let patience = if Self::has("watches") { SILENCE } else { Duration::from_secs(3_600) };
+                while let Ok(Some(Ok(message))) = timeout(patience, socket.next()).await {
                     match message {
                         Message::Text(text) if self.count(&serde_json::from_str(&text).unwrap()) => {
                             return self.end().await;
@@ -289,6 +292,24 @@ fn a_replay_that_starts_over_is_judged_if_it_is_named() {
         }
     }
     assert!(!stdout(&run(&["test", "--list"])).contains("laps"));
+}
+
+#[test]
+fn a_bot_that_leaves_a_deaf_connection_passes() {
+    let output = judge("watches", &["deaf"], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn a_recording_that_is_shorter_than_an_incident_is_rejected() {
+    let folder = tempdir().unwrap();
+    let short = folder.path().join("short.bin");
+    let short = short.to_str().unwrap();
+    assert_eq!(run(&["cut", "demo", "--to", "30s", "-o", short]).status.code(), Some(0));
+    let output = run(&["test", short, "--suite", "room", "--case", "2026-09-09", "--", "true"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = ", and the script of 2026-09-09 takes 1m40s";
+    assert!(stderr(&output).contains(message), "{}", stderr(&output));
 }
 
 #[test]

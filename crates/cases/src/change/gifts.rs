@@ -54,6 +54,20 @@ const AGAIN: &[Sent] = &[
     (1, ROSE, 2, 3, false),
     (1, ROSE, 2, 3, true),
 ];
+/// Two streaks at once for the guests [`GUEST_IDS`], and one for the host.
+const GUESTS: &[Sent] = &[
+    (1, ROSE, 1, 1, false),
+    (1, ROSE, 2, 1, false),
+    (1, ROSE, 1, 3, false),
+    (1, ROSE, 2, 2, false),
+    (2, ROSE, 3, 1, false),
+    (1, ROSE, 1, 3, true),
+    (1, ROSE, 2, 2, true),
+    (2, ROSE, 3, 4, false),
+    (2, ROSE, 3, 4, true),
+];
+/// User ids of those who receive the first and the second streak. The host has none here, as in most messages.
+const GUEST_IDS: [i64; 2] = [9_200_000_000_000_000_001, 9_200_000_000_000_000_002];
 /// Together more than 2^31 diamonds.
 const BIG: &[Sent] = &[
     (1, UNIVERSE, 1, 1, false),
@@ -72,20 +86,26 @@ const BIG: &[Sent] = &[
 
 /// Adds streaks that alternate message by message.
 pub(super) fn interleaved(items: Vec<Item>) -> Vec<Item> {
-    add(items, INTERLEAVED)
+    add(items, INTERLEAVED, &[])
 }
 
 /// Adds two streaks of one person and gift, of which the second is shorter.
 pub(super) fn again(items: Vec<Item>) -> Vec<Item> {
-    add(items, AGAIN)
+    add(items, AGAIN, &[])
 }
 
 /// Adds the largest gifts.
 pub(super) fn big(items: Vec<Item>) -> Vec<Item> {
-    add(items, BIG)
+    add(items, BIG, &[])
 }
 
-fn add(items: Vec<Item>, all: &[Sent]) -> Vec<Item> {
+/// Adds gifts to guests.
+pub(super) fn guests(items: Vec<Item>) -> Vec<Item> {
+    add(items, GUESTS, &GUEST_IDS)
+}
+
+/// Adds gifts. The first streaks are for these users.
+fn add(items: Vec<Item>, all: &[Sent], receivers: &[i64]) -> Vec<Item> {
     let Some(mut stage) = Stage::find(&items) else { return items };
     for (step, &(who, (gift_id, name, diamond_count), group, repeat_count, repeat_end)) in
         all.iter().enumerate()
@@ -97,6 +117,7 @@ fn add(items: Vec<Item>, all: &[Sent]) -> Vec<Item> {
             repeat_count,
             repeat_end,
             group_id: stage.group_id(group),
+            receiver_id: (1..).zip(receivers).find(|(number, _)| *number == group).map_or(0, |(_, id)| *id),
             ..Gift::default()
         };
         let message = compose::gift(stage.stamp(step), &person(who), &gift);

@@ -45,6 +45,10 @@ pub enum Change {
     Burst(u16),
     /// Three failures that are retried, before the room connects.
     Retrying,
+    /// Most messages with likes are missing, while their total moves on.
+    Thinned,
+    /// A user sends the same gift to two guests of the host, and another one to the host.
+    Guests,
 }
 
 impl Change {
@@ -69,6 +73,8 @@ pub fn change(change: Change, items: Vec<Item>) -> Vec<Item> {
         Change::Big => people::big_ids(gifts::big(items)),
         Change::Burst(number) => room::burst(items, number.into()),
         Change::Retrying => room::retrying(items),
+        Change::Thinned => room::thinned(items),
+        Change::Guests => gifts::guests(items),
     })
 }
 

@@ -33,6 +33,10 @@ const FAILURE_WAIT_MS: u64 = 2_000;
 /// What is added to the id of a room for that of the host's next LIVE.
 const NEXT_ROOM: i64 = 1 << 40;
 
+/// Of so many messages with likes, one arrives in a thinned room.
+const LIKES_A_MESSAGE: usize = 10;
+const LIKE: &str = "WebcastLikeMessage";
+
 fn item(offset: Duration, conn: u32, what: What) -> Item {
     Item { offset, conn, flags: Flags(Flags::EDITED), what }
 }
@@ -52,6 +56,18 @@ pub(super) fn retrying(mut items: Vec<Item>) -> Vec<Item> {
         item(offset, 0, What::Status(status))
     });
     items.splice(at..at, failures);
+    items
+}
+
+/// Removes most messages with likes. Their total has all.
+pub(super) fn thinned(mut items: Vec<Item>) -> Vec<Item> {
+    let (mut batches, mut number) = (Batches::default(), 0_usize);
+    for item in &mut items {
+        batches.extract(item, |message| {
+            number += usize::from(message.method == LIKE);
+            message.method == LIKE && number % LIKES_A_MESSAGE != 1
+        });
+    }
     items
 }
 

@@ -28,7 +28,7 @@ fn read(bytes: &[u8]) -> Vec<Item> {
 }
 
 fn all() -> impl Iterator<Item = Change> {
-    FEED.iter().flat_map(|case| case.changes).copied()
+    FEED.iter().flat_map(|case| case.changes).copied().chain([Change::Thinned, Change::Guests])
 }
 
 /// Runs `check` with the events of each recording before and after a change.
@@ -84,6 +84,7 @@ fn changes_add_exactly_what_they_say() {
             (Change::Big, [12, 0, 49_991, 5, 2_249_545_009, 0, 0, 0, 0, 0, 5]),
             (Change::Burst(5_000), [5_000, 2_000, 500, 0, 500, 1_500, 0, 0, 1_000, 0, 251]),
             (Change::Retrying, [0; 11]),
+            (Change::Guests, [9, 0, 9, 3, 9, 0, 0, 0, 0, 0, 2]),
         ];
         for (one, added) in expected {
             let truth = truth_of(change(one, read(bytes)));
@@ -164,6 +165,38 @@ fn streaks_alternate() {
         let streaks: Vec<_> = added.map(|event| gift(event).unwrap().streak_id.clone()).collect();
         let turns = streaks.windows(2).filter(|pair| pair[0] != pair[1]).count();
         assert_eq!((streaks.len(), turns), (14, 13));
+    });
+}
+
+#[test]
+fn likes_are_missing_and_their_total_moves_on() {
+    compare(Change::Thinned, |plain, changed| {
+        let likes = |events: &[Event]| {
+            let likes = events.iter().filter_map(|event| match &event.data {
+                Data::Like(like) => Some((like.like_count, like.total_like_count)),
+                _ => None,
+            });
+            Vec::from_iter(likes)
+        };
+        let (plain, changed) = (likes(&plain), likes(&changed));
+        assert_eq!(changed.len(), plain.len().div_ceil(10));
+        assert!(changed.iter().all(|like| plain.contains(like)));
+        let rise = |likes: &[(i32, i64)]| likes[likes.len() - 1].1 - likes[0].1;
+        let sum = changed.iter().map(|(count, _)| i64::from(*count)).sum::<i64>();
+        assert!(rise(&changed) > 3 * sum, "{} {sum}", rise(&changed));
+    });
+}
+
+#[test]
+fn gifts_to_guests_name_their_receivers() {
+    compare(Change::Guests, |_, changed| {
+        let added = changed.iter().filter(|event| unique_id(event).starts_with("livetape"));
+        let mut gifts = BTreeMap::new();
+        for gift in added.filter_map(gift) {
+            let receiver = gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0);
+            *gifts.entry(receiver).or_insert(0) += gift.repeat_delta;
+        }
+        assert_eq!(Vec::from_iter(gifts.values()), [&4, &3, &2]);
     });
 }
 

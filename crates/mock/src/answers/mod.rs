@@ -31,8 +31,8 @@ const FALLBACK_PATH: &str = "/ws-fallback/";
 pub(super) enum Action {
     /// Send a response.
     Send(Response, Delivery),
-    /// Open a WebSocket.
-    Upgrade(Box<Resolved>),
+    /// Open a WebSocket, after a delay.
+    Upgrade(Box<Resolved>, Duration),
     /// Send nothing and keep the connection open.
     Stall,
     /// Reset the connection.
@@ -155,16 +155,18 @@ fn well(mock: &MockState, request: &Request, asked: Parsed, fault: Option<&Fault
         Route::CheckAlive => tiktok::check_alive(mock, request),
         Route::RoomInfo => tiktok::room_info(mock, known),
         Route::AnchorInfo => sign::anchor_info(mock, known),
-        Route::Gifts => tiktok::gifts(mock),
-        Route::RoomGifts => sign::room_gifts(known),
-        Route::GiftGallery => sign::gift_gallery(mock, known.as_ref()),
+        Route::Gifts => tiktok::gifts(mock, fault),
+        Route::RoomGifts => sign::room_gifts(known, fault),
+        Route::GiftGallery => sign::gift_gallery(mock, known.as_ref(), fault),
         Route::RateLimits => sign::rate_limits(),
         Route::RoomId => sign::room_id(mock, known, fault),
         Route::SignUrl => sign::sign_url(mock, request),
         Route::Sign => sign::sign(mock, request, known, fault),
         Route::Fallback => fallback(mock),
         Route::Socket => match known {
-            Some(known) if request.is_upgrade() => return Action::Upgrade(Box::new(known)),
+            Some(known) if request.is_upgrade() => {
+                return Action::Upgrade(Box::new(known), Duration::ZERO);
+            }
             Some(_) => Response::text(400, "this address needs a WebSocket upgrade"),
             None => {
                 refused(&Refusal { status: 200, handshake_status: 400, message: "room_id is missing".into() })
@@ -245,21 +247,36 @@ fn faulty(mock: &MockState, request: &Request, asked: Parsed, fault: &FaultKind)
         K::CutBody => Delivery::Half,
         K::Dribble { bytes_per_ms } => Delivery::Slow(*bytes_per_ms),
         // These change the content of the answer.
-        K::NotFound | K::Offline | K::Stub(_) | K::MissingCookie | K::MissingCursor | K::BadProtobuf => {
-            Delivery::Whole
-        }
+        K::NotFound
+        | K::Offline
+        | K::NoGifts
+        | K::Stub(_)
+        | K::MissingCookie
+        | K::MissingCursor
+        | K::BadProtobuf
         // These start once a socket is open.
-        K::Drop
+        | K::Drop
         | K::Close { .. }
         | K::CloseFrame
         | K::Cut
         | K::Frames(..)
         | K::RepeatHistory
-        | K::NoHeartbeat => Delivery::Whole,
+        | K::NoHeartbeat
+        | K::Deaf
+        | K::Hang { .. }
+        | K::Quiet { .. }
+        | K::Lose(_) => Delivery::Whole,
     };
-    match well(mock, request, asked, Some(fault)) {
-        Action::Send(response, _) => Action::Send(response, delivery),
-        other @ (Action::Upgrade(_) | Action::Stall | Action::Reset) => other,
+    match (well(mock, request, asked, Some(fault)), fault) {
+        (Action::Send(response, _), _) => Action::Send(response, delivery),
+        (Action::Upgrade(known, _), K::Hang { for_ms }) => {
+            let delay = Duration::from_millis(*for_ms);
+            if !known.is_away() {
+                mock.memory.lock().room(&known).hold(mock.clock.now(), delay);
+            }
+            Action::Upgrade(known, delay)
+        }
+        (other, _) => other,
     }
 }
 

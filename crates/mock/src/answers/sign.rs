@@ -183,22 +183,27 @@ pub(super) fn anchor_info(mock: &MockState, known: Option<Resolved>) -> Response
 }
 
 /// The gifts of a room, in the order of its gift panel.
-pub(super) fn room_gifts(known: Option<Resolved>) -> Response {
+pub(super) fn room_gifts(known: Option<Resolved>, fault: Option<&FaultKind>) -> Response {
     let Some(known) = known else { return not_found(json!({ "response": null })) };
     let room_id = known.room_id.to_string();
-    let page_gifts: Vec<Value> = tiktok::gift_ids().map(Value::from).collect();
+    let page_gifts = (fault != Some(&FaultKind::NoGifts)).then(|| Vec::from_iter(tiktok::gift_ids()));
     let gifts = json!({ "room_id": room_id, "page_gifts": page_gifts, "gift_overrides": {} });
     Response::json(200, &json!({ "code": 200, "message": "", "response": gifts }))
 }
 
 /// The gift gallery of a user, always empty.
-pub(super) fn gift_gallery(mock: &MockState, known: Option<&Resolved>) -> Response {
+pub(super) fn gift_gallery(
+    mock: &MockState,
+    known: Option<&Resolved>,
+    fault: Option<&FaultKind>,
+) -> Response {
     if known.and_then(|known| tiktok::status(mock, known, None)).is_none() {
         return not_found(json!({ "data": null }));
     }
     let now = mock.wall_ms() / 1000;
+    let gifts: Option<[Value; 0]> = (fault != Some(&FaultKind::NoGifts)).then_some([]);
     let data = json!({
-        "normal_gifts": [], "current_timestamp": now,
+        "normal_gifts": gifts, "current_timestamp": now,
         "current_period_starts_at": now, "current_period_ends_at": now,
     });
     Response::json(200, &json!({ "code": 200, "message": "", "data": data }))

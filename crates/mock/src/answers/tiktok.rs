@@ -225,7 +225,7 @@ pub(super) fn gift_ids() -> impl Iterator<Item = i64> {
     GIFTS.into_iter().map(|(id, ..)| id)
 }
 
-pub(super) fn gifts(mock: &MockState) -> Response {
+pub(super) fn gifts(mock: &MockState, fault: Option<&FaultKind>) -> Response {
     let gift = |(id, name, diamonds, kind)| {
         let image = json!({ "url_list": [] });
         json!({
@@ -233,7 +233,7 @@ pub(super) fn gifts(mock: &MockState) -> Response {
             "type": kind, "combo": kind == 1, "image": image, "icon": image,
         })
     };
-    let gifts: Vec<Value> = GIFTS.into_iter().map(gift).collect();
+    let gifts = (fault != Some(&FaultKind::NoGifts)).then(|| Vec::from_iter(GIFTS.into_iter().map(gift)));
     Response::json(200, &json!({ "data": { "gifts": gifts }, "extra": extra(mock), "status_code": 0 }))
 }
 

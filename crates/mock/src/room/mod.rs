@@ -188,6 +188,14 @@ impl RoomState {
         batch.map(|(_, batch)| batch)
     }
 
+    /// Stops the clock for this long. If it has not started, it does so after that.
+    pub(crate) fn hold(&mut self, now: Instant, length: Duration) {
+        if self.time.is_none() {
+            self.start(0, now);
+        }
+        self.time = self.time.map(|time| time.held(now, length));
+    }
+
     /// Records that a frame of a segment was sent.
     pub(crate) fn sent(&mut self, segment: usize, frame: usize) {
         if segment == self.segment {
@@ -225,6 +233,12 @@ impl RoomTime {
                 self.at.checked_add(wait).unwrap_or(self.at)
             }
         }
+    }
+
+    /// Returns the time of a clock that stops now, for this long.
+    pub(crate) fn held(&self, now: Instant, length: Duration) -> Self {
+        let at = now.max(self.at).checked_add(length).unwrap_or(now);
+        Self { at, offset: self.shown(now), speed: self.speed }
     }
 
     /// Returns the offset at `now`.

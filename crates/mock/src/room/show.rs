@@ -20,6 +20,8 @@ use tracing::warn;
 
 /// Method of the messages that are sent as history.
 const CHAT: &str = "WebcastChatMessage";
+/// Method of messages with the number of viewers.
+const VIEWERS: &str = "WebcastRoomUserSeqMessage";
 
 /// The rooms of a recording.
 #[derive(Clone, Debug)]
@@ -144,6 +146,15 @@ impl RoomShow {
             messages.take(count).map(|chat| Message { is_history: true, ..chat }).collect();
         chats.reverse();
         chats
+    }
+
+    /// Returns the last number of viewers before a frame of a segment.
+    pub(crate) fn viewers(&self, segment: usize, frame: usize) -> Option<Message> {
+        let last_first = self.segments[segment].frames[..frame].iter().rev();
+        let messages = last_first
+            .filter_map(|frame| self.batch(frame))
+            .flat_map(|batch| wire::read_batch(&batch, &mut Vec::new()).messages.into_iter().rev());
+        messages.into_iter().find(|message| message.method == VIEWERS)
     }
 
     /// Returns the batch of a segment for a signing response, and the last frame at which a client can join and

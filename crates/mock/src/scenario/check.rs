@@ -1,8 +1,10 @@
 //! Checks beyond the TOML format: contradictory keys, and faults that can never occur.
 
 use livetape_core::{
+    nearest::nearest,
     offset::{self, OFFSET_MAX},
     pace::Speed,
+    wire,
     ws_frame::REASON_BYTES_MAX,
 };
 
@@ -30,6 +32,8 @@ const WAIT_MAX: u64 = OFFSET_MAX.as_secs();
 const MESSAGE_CHARS_MIN: usize = 19;
 /// Maximum number of frames that one fault affects.
 const FRAMES_MAX: u32 = 1000;
+/// Maximum number of methods, and of senders, of lost messages.
+const NAMES_MAX: usize = 100;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if scenario.history > HISTORY_MAX {
@@ -91,7 +95,7 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     if matches!(fault.repeat, Repeat::Times(0) | Repeat::Attempt(0)) {
         return Err("`attempt` and `times` must be at least 1: this fault never happens".into());
     }
-    let starts_now = fault.at != [Endpoint::Socket] || matches!(fault.kind, FaultKind::Refuse(_));
+    let starts_now = fault.at != [Endpoint::Socket] || fault.kind.is_answer();
     if starts_now && fault.start != Start::Now {
         return Err(format!(
             "{name:?} at {:?} happens before the room's clock starts: remove `after_…`",
@@ -129,9 +133,31 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
         (matches!(fault.kind, K::Dribble { bytes_per_ms: 0 }), "`bytes_per_ms` is 0"),
         (matches!(fault.kind, K::Frames(_, 0)), "`count` is 0"),
         (matches!(fault.kind, K::Frames(_, count) if count > FRAMES_MAX), "`count` is more than 1000"),
+        (matches!(fault.kind, K::Hang { for_ms: 0 } | K::Quiet { for_ms: 0 }), "`for_ms` is 0"),
+        (
+            matches!(fault.kind, K::Hang { for_ms } | K::Quiet { for_ms } if for_ms > WAIT_MAX * 1000),
+            "`for_ms` is more than a year",
+        ),
+        (
+            matches!(&fault.kind, K::Lose(lost) if !(lost.share > 0.0 && lost.share <= 1.0)),
+            "`share` must be more than 0, and at most 1",
+        ),
+        (
+            matches!(&fault.kind, K::Lose(lost) if lost.methods.len().max(lost.senders.len()) > NAMES_MAX),
+            "`methods` or `senders` has more than 100 names",
+        ),
     ];
-    let wrong = rules.into_iter().find(|(is_wrong, _)| *is_wrong);
-    wrong.map_or(Ok(()), |(_, message)| Err(message.into()))
+    if let Some((_, message)) = rules.into_iter().find(|(is_wrong, _)| *is_wrong) {
+        return Err(message.into());
+    }
+    let K::Lose(lost) = &fault.kind else { return Ok(()) };
+    // A recording can have others, too.
+    let unknown = lost.methods.iter().filter(|method| !wire::is_known(method));
+    let known = Vec::from_iter(wire::known_methods());
+    match unknown.filter_map(|method| Some((method, nearest(method, &known)?))).next() {
+        Some((method, meant)) => Err(format!("unknown method `{method}`: did you mean `{meant}`?")),
+        None => Ok(()),
+    }
 }
 
 /// Whether this kind of fault can occur at this endpoint.
@@ -149,6 +175,7 @@ pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
         K::NotFound => matches!(at, E::Lookup | E::Page | E::RoomId | E::Profile),
         K::Offline => matches!(at, E::Lookup | E::Page | E::RoomId),
         K::Stub(_) | K::MissingCursor | K::BadProtobuf => at == E::Sign,
+        K::NoGifts => at == E::Gifts,
         K::MissingCookie => matches!(at, E::Sign | E::Cookie | E::Profile),
         K::Refuse(_)
         | K::Drop
@@ -157,7 +184,11 @@ pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
         | K::Cut
         | K::Frames(..)
         | K::RepeatHistory
-        | K::NoHeartbeat => at == E::Socket,
+        | K::NoHeartbeat
+        | K::Deaf
+        | K::Hang { .. }
+        | K::Quiet { .. }
+        | K::Lose(_) => at == E::Socket,
     }
 }
 
@@ -167,7 +198,17 @@ fn hides(before: &Fault, later: &Fault) -> bool {
     let same_user = before.user.is_none() || before.user == later.user;
     let same_place = later.at.iter().all(|at| before.at.contains(at));
     let goes_on = before.at == [Endpoint::Socket]
-        && matches!(before.kind, K::Dribble { .. } | K::Frames(..) | K::RepeatHistory | K::NoHeartbeat);
+        && matches!(
+            before.kind,
+            K::Dribble { .. }
+                | K::Frames(..)
+                | K::RepeatHistory
+                | K::NoHeartbeat
+                | K::Hang { .. }
+                | K::Quiet { .. }
+                | K::Lose(_)
+        )
+        && !(before.kind.is_answer() && later.kind.is_answer());
     (before.repeat, before.start) == (Repeat::Always, Start::Now) && same_user && same_place && !goes_on
 }
 

@@ -235,6 +235,8 @@ pub enum FaultKind {
     Stub(Refusal),
     /// Sign, cookie and profile: the response lacks the cookie.
     MissingCookie,
+    /// Gifts: the list is `null`.
+    NoGifts,
     /// Sign: the response lacks the cursor.
     MissingCursor,
     /// Sign: bytes that are not valid protobuf.
@@ -269,9 +271,28 @@ pub enum FaultKind {
     RepeatHistory,
     /// Socket: heartbeats are not answered.
     NoHeartbeat,
+    /// Socket: nothing but pongs is sent, and the connection stays open.
+    Deaf,
+    /// Socket: the upgrade is answered late. The room's clock waits for it.
+    Hang {
+        /// Delay of the answer, in milliseconds.
+        for_ms: u64,
+    },
+    /// Socket: the room's clock stops, and only viewer counts and replies to heartbeats are sent.
+    Quiet {
+        /// How long the clock stops, in milliseconds.
+        for_ms: u64,
+    },
+    /// Socket: some messages are never sent.
+    Lose(Lost),
 }
 
 impl FaultKind {
+    /// Whether it changes the answer to a request for an upgrade.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Refuse(_) | Self::Hang { .. })
+    }
+
     /// Creates a fault with this status. A 429 asks the client to wait for 5 seconds.
     #[must_use]
     pub fn status(status: u16) -> Self {
@@ -287,6 +308,27 @@ impl FaultKind {
         let retry_after = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         let message = DEFAULT_MESSAGE.into();
         Self::RateLimited { message, label: String::new(), retry_after, headers: Header::all() }
+    }
+}
+
+/// Messages that a client is not sent. The same seed always loses the same ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lost {
+    /// Their methods; empty for all.
+    pub methods: Vec<String>,
+    /// Names of their users; empty for all messages.
+    pub senders: Vec<String>,
+    /// How many of them are lost: more than 0, at most 1.
+    pub share: f64,
+    /// Whether clients with a session cookie receive all.
+    pub anonymous: bool,
+}
+
+impl Lost {
+    /// Returns all messages.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { methods: vec![], senders: vec![], share: 1.0, anonymous: false }
     }
 }
 

@@ -10,7 +10,7 @@ mod table;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Refusal, Repeat, Start};
+pub use fault::{Endpoint, Fault, FaultKind, FrameFault, Lost, Refusal, Repeat, Start};
 use livetape_core::pace::Speed;
 pub use load::ScenarioError;
 pub use recorded::Recorded;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_MESSAGE, Endpoint, Fault, FaultKind as Kind, Form, FrameFault as Frame, Header, Refusal, Repeat,
-    Start,
+    DEFAULT_MESSAGE, Endpoint, Fault, FaultKind as Kind, Form, FrameFault as Frame, Header, Lost, Refusal,
+    Repeat, Start,
 };
 
 /// Keys of a fault. Defaults are omitted.
@@ -32,7 +32,16 @@ pub(super) struct FaultTable {
     reason: Option<String>,
     bytes_per_ms: Option<u32>,
     count: Option<u32>,
+    for_ms: Option<u64>,
+    methods: Option<Vec<String>>,
+    senders: Option<Vec<String>>,
+    share: Option<f64>,
+    anonymous: Option<bool>,
 }
+
+/// Usual times of an upgrade that is answered late, and of a quiet room, in milliseconds.
+const HANG_MS: u64 = 20_000;
+const QUIET_MS: u64 = 120_000;
 
 /// Maps each name to a pattern that matches all kinds with this name, and to the kind with default values.
 macro_rules! names {
@@ -71,6 +80,7 @@ names! {
     Offline: Kind::Offline => Kind::Offline;
     Stub: Kind::Stub(_) => Kind::Stub(Refusal::stub());
     MissingCookie: Kind::MissingCookie => Kind::MissingCookie;
+    NoGifts: Kind::NoGifts => Kind::NoGifts;
     MissingCursor: Kind::MissingCursor => Kind::MissingCursor;
     BadProtobuf: Kind::BadProtobuf => Kind::BadProtobuf;
     Refuse: Kind::Refuse(_) => Kind::Refuse(Refusal::blocked());
@@ -88,6 +98,10 @@ names! {
     Reorder: Kind::Frames(Frame::Reorder, _) => Kind::Frames(Frame::Reorder, 2);
     RepeatHistory: Kind::RepeatHistory => Kind::RepeatHistory;
     NoHeartbeat: Kind::NoHeartbeat => Kind::NoHeartbeat;
+    Deaf: Kind::Deaf => Kind::Deaf;
+    Hang: Kind::Hang { .. } => Kind::Hang { for_ms: HANG_MS };
+    Quiet: Kind::Quiet { .. } => Kind::Quiet { for_ms: QUIET_MS };
+    Lose: Kind::Lose(_) => Kind::Lose(Lost::all());
 }
 
 impl TryFrom<FaultTable> for Fault {
@@ -162,6 +176,13 @@ impl FaultTable {
             set(reason, &mut self.reason);
         } else if let Kind::Frames(_, count) = &mut kind {
             set(count, &mut self.count);
+        } else if let Kind::Hang { for_ms } | Kind::Quiet { for_ms } = &mut kind {
+            set(for_ms, &mut self.for_ms);
+        } else if let Kind::Lose(lost) = &mut kind {
+            set(&mut lost.methods, &mut self.methods);
+            set(&mut lost.senders, &mut self.senders);
+            set(&mut lost.share, &mut self.share);
+            set(&mut lost.anonymous, &mut self.anonymous);
         }
         Ok(kind)
     }
@@ -188,6 +209,16 @@ impl FaultTable {
                 (self.code, self.reason) = (unless(code, &1000), unless(reason, &String::new()));
             }
             (Kind::Frames(_, count), Kind::Frames(_, usual)) => self.count = unless(count, &usual),
+            (Kind::Hang { for_ms }, Kind::Hang { for_ms: usual })
+            | (Kind::Quiet { for_ms }, Kind::Quiet { for_ms: usual }) => {
+                self.for_ms = unless(for_ms, &usual);
+            }
+            (Kind::Lose(lost), Kind::Lose(usual)) => {
+                self.methods = unless(lost.methods, &usual.methods);
+                self.senders = unless(lost.senders, &usual.senders);
+                self.share = unless(lost.share, &usual.share);
+                self.anonymous = unless(lost.anonymous, &usual.anonymous);
+            }
             _ => {}
         }
     }

@@ -58,6 +58,12 @@ impl Maker {
         self.batch(messages, offset)
     }
 
+    /// A message that was sent before, with another id.
+    pub(super) fn again(&mut self, message: Message, offset: Duration) -> Bytes {
+        let message = Message { msg_id: self.random.id(), ..message };
+        self.batch(vec![message], offset)
+    }
+
     /// The end of the stream.
     pub(super) fn ended(&mut self, offset: Duration) -> Bytes {
         let create_time = self.wall_at(offset);

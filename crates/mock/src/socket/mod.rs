@@ -3,6 +3,7 @@
 //! server closes the connection.
 
 mod frames;
+mod losses;
 mod play;
 
 use std::{
@@ -27,6 +28,7 @@ use crate::{
     http::{Request, Response},
     link::{ClientConnection, Wire},
     room::script::Resolved,
+    scenario::{Fault, FaultKind},
     state::journal::{By, Happened, bounded},
 };
 
@@ -34,6 +36,8 @@ use crate::{
 const CLOSE_MAX: Duration = Duration::from_secs(30);
 /// Maximum number of answers waiting to be written. Further ones are dropped.
 const REPLIES_MAX: usize = 64;
+/// Cookie of clients that are logged in.
+const SESSION: &str = "sessionid";
 /// The only known subprotocol (docs/protocol.md §3.2).
 const PROTOCOL: &str = "echo-protocol";
 
@@ -51,8 +55,10 @@ pub(super) async fn open<I: Wire>(
         return;
     };
     let replaced = connection.mock.replaced();
-    let (epoch, joined, faults) =
+    let (epoch, joined, mut faults) =
         connection.mock.memory.lock().join(known, connection.mock.clock.now(), is_signed(request));
+    let is_anonymous = |fault: &Fault| matches!(&fault.kind, FaultKind::Lose(lost) if lost.anonymous);
+    faults.retain(|(_, fault)| !(is_anonymous(fault) && has_session(request)));
     connection
         .mock
         .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
@@ -126,6 +132,14 @@ pub(super) async fn open<I: Wire>(
 /// (docs/protocol.md §3.1).
 fn is_signed(request: &Request) -> bool {
     ["cursor", "internal_ext", "imprp", "wrss"].iter().any(|name| request.param(name).is_some())
+}
+
+/// Whether the client is logged in.
+fn has_session(request: &Request) -> bool {
+    let cookies = request.header("cookie").unwrap_or_default().split(';');
+    cookies
+        .filter_map(|cookie| cookie.trim().split_once('='))
+        .any(|(name, value)| name == SESSION && !value.is_empty())
 }
 
 /// Returns the head of the 101 response.

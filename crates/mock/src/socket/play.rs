@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     Acks, Goodbye, Reply,
     frames::{self, Maker, Mangler},
+    losses::Losses,
 };
 use crate::{
     link::{ClientConnection, dribble},
@@ -93,6 +94,7 @@ pub(super) struct Progress {
     pub(super) events: u64,
     pub(super) mangler: Mangler,
     pub(super) bytes_per_ms: Option<u32>,
+    pub(super) losses: Losses,
 }
 
 impl<O: AsyncWrite + Unpin> Player<'_, O> {
@@ -115,6 +117,15 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         self.check_user()?;
         let show = Arc::clone(&self.joined.settings.show);
         let frames = &show.segments[self.joined.segment].frames;
+        // Losses from the start concern the history, too.
+        let is_loss = |fault: &Fault| matches!(fault.kind, FaultKind::Lose(_)) && fault.start == Start::Now;
+        let faults = std::mem::take(&mut self.faults);
+        let (losses, faults) = faults.into_iter().partition::<Vec<_>, _>(|(_, fault)| is_loss(fault));
+        self.faults = faults;
+        for (index, fault) in losses {
+            self.go_wrong(&(index, fault, None), Duration::ZERO).await?;
+        }
+        self.progress.losses.take_from(&mut self.joined.history);
         if !self.joined.history.is_empty() {
             let (history, offset) = (std::mem::take(&mut self.joined.history), self.offset());
             let frame = self.maker.history(history, offset);
@@ -136,12 +147,16 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             let Some(frame) = frames.get(self.progress.at) else { return self.finish(end).await };
             self.wait(frame.offset).await?;
             let Ok(bytes) = show.read(frame.span) else { return Ok(Ended::Break) };
+            let (bytes, push) = match self.progress.losses.thinned(&bytes) {
+                Some(thinned) => (thinned.clone(), Push::Made(thinned)),
+                None => (bytes, Push::Recorded(Arc::clone(&show), frame.span)),
+            };
             let recorded = self.maker.recorded(&bytes);
             let framed = (frame.opcode, recorded.clone());
             let mangled = self.progress.mangler.mangle(framed, &mut self.maker, frame.offset);
             let copies = mangled.iter().filter(|(_, bytes)| *bytes == recorded).count();
             for _ in 0..copies.max(1) {
-                self.keep(Push::Recorded(Arc::clone(&show), frame.span), copies > 0);
+                self.keep(push.clone(), copies > 0);
             }
             for (opcode, bytes) in mangled {
                 // A client may be unable to ack a damaged frame.
@@ -299,7 +314,8 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             // The recording contains the answer; it is sent at its own time.
             Reply::Enter if self.joined.answers_enter() => return Ok(()),
             Reply::Enter => {
-                let batch = self.joined.initial_batch.take();
+                let batch =
+                    self.joined.initial_batch.take().map(|batch| self.progress.losses.thinned_batch(batch));
                 let entered = self.maker.entered(batch, offset);
                 self.keep(Push::Made(entered.clone()), true);
                 (frames::BINARY, entered)
@@ -329,6 +345,8 @@ async fn sleep(clock: &MockClock, deadline: Option<Instant>) {
 
 /// How long a client may take to obey a `close` push frame.
 const CLOSE_FRAME_MAX: Duration = Duration::from_secs(5);
+/// Time between two numbers of viewers in a quiet room.
+const VIEWERS_EVERY: Duration = Duration::from_secs(10);
 
 /// A due fault: its index, and the offset to wait for.
 type Due = (usize, Fault, Option<Duration>);
@@ -386,9 +404,23 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             }
             FaultKind::Dribble { bytes_per_ms } => self.progress.bytes_per_ms = Some(*bytes_per_ms),
             FaultKind::NoHeartbeat => self.no_heartbeat.store(true, Ordering::Relaxed),
+            FaultKind::Deaf => {
+                while let Some(reply) = self.replies.recv().await {
+                    if let Reply::Pong(payload) = reply {
+                        self.write(frames::PONG, &payload).await?;
+                    }
+                }
+            }
+            FaultKind::Quiet { for_ms } => self.be_quiet(Duration::from_millis(*for_ms), next).await?,
+            FaultKind::Lose(lost) => {
+                let seed = self.connection.mock.memory.lock().script.scenario.seed;
+                self.progress.losses.add(seed, *index, lost.clone());
+            }
             FaultKind::RepeatHistory => {
                 let settings = &self.joined.settings;
-                let chats = settings.show.history(self.joined.segment, self.progress.at, settings.history);
+                let mut chats =
+                    settings.show.history(self.joined.segment, self.progress.at, settings.history);
+                self.progress.losses.take_from(&mut chats);
                 let frame = self.maker.history(chats, next);
                 self.keep(Push::Made(frame.clone()), true);
                 self.write(frames::BINARY, &frame).await?;
@@ -404,13 +436,39 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             | FaultKind::CutBody
             | FaultKind::NotFound
             | FaultKind::Offline
+            | FaultKind::NoGifts
             | FaultKind::Stub(_)
             | FaultKind::MissingCookie
             | FaultKind::MissingCursor
             | FaultKind::BadProtobuf
-            | FaultKind::Refuse(_) => {}
+            | FaultKind::Refuse(_)
+            | FaultKind::Hang { .. } => {}
         }
         Ok(None)
+    }
+
+    /// Stops the clock, and sends only the number of viewers again and again.
+    async fn be_quiet(&mut self, length: Duration, offset: Duration) -> Result<(), Stopped> {
+        let now = self.now();
+        let Some(end) = now.checked_add(length) else { return Ok(()) };
+        self.joined.time = self.joined.time.held(now, length);
+        if let Some(room) = self.connection.mock.memory.lock().joined(self.epoch, self.known) {
+            room.hold(now, length);
+        }
+        let viewers = self.joined.settings.show.viewers(self.joined.segment, self.progress.at);
+        loop {
+            let next = end.min(self.now() + VIEWERS_EVERY);
+            self.answer_until(Some(next)).await?;
+            if next == end {
+                return Ok(());
+            }
+            if let Some(viewers) = viewers.clone() {
+                let frame = self.maker.again(viewers, offset);
+                self.keep(Push::Made(frame.clone()), true);
+                self.owe(Some(wire::read_push(&frame, &mut Vec::new()).log_id));
+                self.write(frames::BINARY, &frame).await?;
+            }
+        }
     }
 
     /// Writes half of the next frame.

@@ -20,7 +20,7 @@ use crate::{
         Joined, RoomState,
         script::{Resolved, Script},
     },
-    scenario::{Endpoint, Fault, FaultKind, Form, Header, Limit, Network, Per, Repeat, Scenario},
+    scenario::{Endpoint, Fault, Form, Header, Limit, Network, Per, Repeat, Scenario},
 };
 
 /// Maximum number of rooms to remember. Beyond it, the first is evicted, and starts over on its next request.
@@ -109,8 +109,8 @@ impl Memory {
     pub(crate) fn http_fault(&mut self, at: Endpoint, known: Option<&Resolved>) -> Option<Fault> {
         let mut found = None;
         for (fault, (seen, fired)) in self.script.scenario.faults.iter().zip(&mut self.faults) {
-            // Of the faults at the socket, only a refusal replaces the HTTP answer.
-            let is_answer = (at == Endpoint::Socket) == matches!(fault.kind, FaultKind::Refuse(_));
+            // Of the faults at the socket, only these change the HTTP answer.
+            let is_answer = (at == Endpoint::Socket) == fault.kind.is_answer();
             if !fault.at.contains(&at) || !is_answer || !concerns(fault, known) {
                 continue;
             }
@@ -142,7 +142,7 @@ impl Memory {
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
         let matching = faults.filter(|(_, (fault, (_, fired)))| {
             fault.at.contains(&Endpoint::Socket)
-                && !matches!(fault.kind, FaultKind::Refuse(_))
+                && !fault.kind.is_answer()
                 && concerns(fault, Some(known))
                 && fault.repeat.is_due(joined.attempt, *fired)
         });

@@ -180,12 +180,17 @@ fn each_kind_accepts_only_its_own_keys() {
         ("reason = \"gone\"", "close"),
         ("bytes_per_ms = 9", "dribble"),
         ("count = 7", "bad_gzip truncated unknown_method duplicate reorder"),
+        ("for_ms = 7", "hang quiet"),
+        ("methods = [\"WebcastLikeMessage\"]", "lose"),
+        ("senders = [\"ann\"]", "lose"),
+        ("share = 0.5", "lose"),
+        ("anonymous = true", "lose"),
     ];
     let kinds = "limited status empty html captcha endless cut_body not_found offline stub missing_cookie \
         missing_cursor bad_protobuf refuse stall reset dribble drop close close_frame cut bad_gzip truncated \
-        unknown_method duplicate reorder repeat_history no_heartbeat";
+        unknown_method duplicate reorder repeat_history no_heartbeat no_gifts deaf hang quiet lose";
     for kind in kinds.split_whitespace() {
-        let at = ["sign", "socket", "lookup"].into_iter();
+        let at = ["sign", "socket", "lookup", "gifts"].into_iter();
         let of = |at: &str, key: &str| {
             let (name, status) = match kind {
                 "limited" => ("status", "status = 429\n"),

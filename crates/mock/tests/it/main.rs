@@ -3,6 +3,7 @@
 mod admin;
 mod endpoints;
 mod http;
+mod liveness;
 mod loading;
 mod network;
 mod proxy;

@@ -25,6 +25,11 @@ const ENTRIES_MAX: usize = 200;
 #[folder = "fixtures/scenarios"]
 struct Files;
 
+/// Days on which something failed for everyone, as scenarios.
+#[derive(RustEmbed)]
+#[folder = "fixtures/incidents"]
+struct Incidents;
+
 /// A mock that this server started.
 #[derive(Debug)]
 struct Running {
@@ -200,8 +205,9 @@ pub(crate) async fn stop(State(app): State<App>) -> Json<MockView> {
     Json(app.mock.view())
 }
 
-/// Returns the text of an included scenario.
+/// Returns the text of an included scenario or incident.
 pub fn scenario(name: &str) -> Option<String> {
-    let file = Files::get(&format!("{name}.toml"))?;
+    let name = format!("{name}.toml");
+    let file = Files::get(&name).or_else(|| Incidents::get(&name))?;
     String::from_utf8(file.data.into_owned()).ok()
 }
