@@ -8,10 +8,10 @@ const here = fileURLToPath(new URL('..', import.meta.url))
 const node = (program, ...args) => [process.execPath, path.join(here, program), ...args]
 
 /** Scenarios that end or stop the socket before the stream ends. */
-const CUT = ['close-4404', 'close-frame', 'close-hb', 'close-third', 'drop', 'drop-mid-frame', 'network-cut', 'network-slow-close', 'reset', 'stall']
+const CUT = ['close-4404', 'close-frame', 'close-hb', 'close-third', 'drop', 'drop-mid-frame', 'network-cut', 'network-slow-close', 'reset', 'stall', 'deaf', 'quiet']
 const UPGRADES = ['handshake-400', 'handshake-403', 'handshake-blocked', 'handshake-blocked-once', 'handshake-illegal-key', 'sign-stub', 'sign-stub-400']
 /** Those after which a client that reconnects receives later events. */
-const REJOINED = CUT.filter((scenario) => !['close-frame', 'stall'].includes(scenario))
+const REJOINED = CUT.filter((scenario) => !['close-frame', 'stall', 'deaf', 'quiet'].includes(scenario))
 /** Frames before a cut. */
 const FRAMES = 22
 
