@@ -130,7 +130,7 @@ Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
   livetape test demo --random 200 --expect 'gifts: {gifts}' -- node bot.mjs
-  livetape test show.bin --junit report.xml -- npm test
+  livetape test show.bin --junit report.xml --html report.html -- npm test
   livetape test demo --suite room -- node tiktok-bot.mjs
   livetape test demo --page overlay.html --text '#total' --expect '{diamonds}'
   livetape test --list
@@ -144,7 +144,7 @@ pub(in crate::cli) struct Test {
     /// [default: demo]
     pub(in crate::cli) recording: Option<PathBuf>,
     /// Command to test, with its arguments
-    #[arg(last = true, required_unless_present_any = ["list", "page"], conflicts_with = "page", value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present_any = ["list", "page", "result"], conflicts_with = "page", value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<OsString>,
     /// Run only this case
     ///
@@ -176,6 +176,16 @@ pub(in crate::cli) struct Test {
     /// Also write the result to this file, as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) junit: Option<PathBuf>,
+    /// Also write the result to this file, as a page for an issue
+    ///
+    /// The file needs neither a server nor scripts.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Make the page of --html from the results of --json, and run nothing
+    ///
+    /// Repeatable, for a page about several programs.
+    #[arg(long, value_name = "FILE", requires = "html", conflicts_with_all = ["command", "page", "list", "json", "junit"])]
+    pub(in crate::cli) result: Vec<PathBuf>,
 }
 
 /// Maximum number of shows at random.

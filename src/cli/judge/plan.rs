@@ -47,6 +47,8 @@ pub(super) struct Plan {
     /// What the command connects to, and whether through a proxy.
     pub(super) suite: Suite,
     pub(super) is_proxied: bool,
+    /// What is tested, for people: the command or the page.
+    pub(super) tested: String,
     /// The end of the command line that repeats a case.
     arguments: String,
     /// How the command gives its verdict, once it is known.
@@ -84,6 +86,8 @@ impl Plan {
         let suite = conditions.suite()?;
         page::check(conditions)?;
         let arguments = arguments(conditions, &command);
+        let words = Vec::from_iter(command.iter().map(|part| quoted(&part.to_string_lossy())));
+        let tested = conditions.page.clone().unwrap_or(words.join(" "));
         let (mut page, manner) = (None, OnceLock::new());
         if let Some(shown) = &conditions.page {
             let planned = page::plan(shown, &conditions.text)?;
@@ -105,6 +109,7 @@ impl Plan {
             speed: conditions.speed.unwrap_or(usual),
             clients: conditions.clients.get(),
             has_tikfinity: conditions.tikfinity,
+            tested,
             arguments,
             manner,
             whole_shows: WholeShows::start()?,

@@ -41,12 +41,14 @@ impl Findings {
         fs::write(folder.join(FILE), serde_json::to_vec(self)?)
     }
 
-    /// Adds an error, unless it is known.
-    pub(super) fn add(&mut self, message: String, detail: Option<String>) {
+    /// Adds an error, unless it is known. Returns whether it was added.
+    pub(super) fn add(&mut self, message: &str, detail: Option<&str>) -> bool {
         let is_known = self.errors.iter().any(|known| known.message == message);
-        if !is_known && self.errors.len() < ERRORS_MAX {
-            self.errors.push(Finding { message, detail });
+        let is_new = !is_known && self.errors.len() < ERRORS_MAX;
+        if is_new {
+            self.errors.push(Finding { message: message.to_owned(), detail: detail.map(str::to_owned) });
         }
+        is_new
     }
 
     pub(super) fn end(&mut self, message: String, hint: &str) {
@@ -86,7 +88,8 @@ mod tests {
             Vec::from_iter(failures.into_iter().map(|failure| failure.message))
         };
         let mut findings = Findings { unmatched: vec!["#x".to_owned()], ..Findings::default() };
-        (0..9).for_each(|number| findings.add(format!("threw {}", number / 2), None));
+        let added = (0..9).filter(|number| findings.add(&format!("threw {}", number / 2), None));
+        assert_eq!(added.count(), 3);
         assert_eq!(
             whats(findings, false),
             ["threw 0", "threw 1", "threw 2", "has nothing that matches `#x`", "printed 1, right is 2"]

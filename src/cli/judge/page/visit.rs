@@ -260,7 +260,7 @@ impl Visit<'_> {
             ));
         }
         if found.markup {
-            self.add(AS_HTML.to_owned(), Some(AS_TEXT.to_owned()));
+            self.add(AS_HTML, Some(AS_TEXT));
         }
         if let (Some(text), Some(selector)) = (found.text, self.texts.get(found.index)) {
             self.findings.unmatched.retain(|unmatched| unmatched != selector);
@@ -272,9 +272,10 @@ impl Visit<'_> {
         Ok(())
     }
 
-    fn add(&mut self, message: String, detail: Option<String>) {
-        warn(format_args!("❌ {message}"));
-        self.findings.add(message, detail);
+    fn add(&mut self, message: &str, detail: Option<&str>) {
+        if self.findings.add(message, detail) {
+            warn(format_args!("❌ {message}"));
+        }
     }
 
     fn console(&self, params: &Value) {
@@ -326,17 +327,17 @@ impl Visit<'_> {
             _ => String::new(),
         };
         let message = format!("{how}: {}{place}", self.own(first));
-        self.add(message, None);
+        self.add(&message, None);
     }
 
     fn dialog(&mut self, params: &Value) {
         let [kind, text] = ["type", "message"].map(|key| params[key].as_str().unwrap_or_default());
         match (kind, text) {
             // The script in a name of the case `names`.
-            ("alert", "1") => self.add(AS_HTML.to_owned(), Some(AS_TEXT.to_owned())),
+            ("alert", "1") => self.add(AS_HTML, Some(AS_TEXT)),
             _ => {
                 let detail = "nobody can answer it on a stream, and the page waits for it";
-                self.add(format!("opened a dialog of the type {kind}: {text}"), Some(detail.to_owned()));
+                self.add(&format!("opened a dialog of the type {kind}: {text}"), Some(detail));
             }
         }
     }
