@@ -14,7 +14,7 @@ use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use client::{trigger, watch};
 use files::{diff, edit, export, import, look, share};
-use judge::{run, shrink, test};
+use judge::{page, run, shrink, test};
 use livetape_core::error::{Code, Problem, exit};
 use process::{
     display,
@@ -47,6 +47,7 @@ pub fn main() -> u8 {
         Command::Ca(args) => setup::ca(&args),
         Command::Run(args) => run(run::run(args)),
         Command::Test(args) => run_in(&mut one_thread(), test::test(args)),
+        Command::Page(args) => run_in(&mut one_thread(), page::visit(args)),
         Command::Shrink(args) => run_in(&mut one_thread(), shrink::shrink(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Trigger(args) => run(trigger::trigger(*args)),

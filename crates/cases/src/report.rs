@@ -3,6 +3,7 @@
 //! Most texts come from a command or from a recording. Reports leave out control characters, and characters
 //! that change the direction of text.
 
+mod html;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use livetape_core::terminal::printable;
 use serde_json::{Value, json};
 
 use crate::{expect::is_string, library::Library};
+pub use html::{About, html};
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
 pub const PLAIN: &str = "plain";
@@ -151,9 +153,10 @@ impl Failure {
 
     /// Leaves out the mistakes that `plain`, which passed, would have shown.
     fn exclude_obvious(&mut self) {
+        let had_any = !self.candidates.is_empty();
         self.candidates.retain(|_, mistake| mistake.shown_by != PLAIN);
         // The diagnosis is about the others, if there are any.
-        if self.candidates.is_empty() {
+        if had_any && self.candidates.is_empty() {
             (self.diagnosis, self.detail) = (None, None);
         }
     }

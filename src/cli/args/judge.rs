@@ -97,11 +97,12 @@ fn silence(text: &str) -> Result<Duration, String> {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "livetape test [OPTIONS] [RECORDING] -- COMMAND...",
+    override_usage = "livetape test [OPTIONS] [RECORDING] -- COMMAND...\n       livetape test [OPTIONS] [RECORDING] --page FILE_OR_URL",
     after_help = "Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
   livetape test demo --suite room -- node tiktok-bot.mjs
+  livetape test demo --page overlay.html --text '#total' --expect '{diamonds}'
   livetape test --list",
     after_long_help = "Each case runs COMMAND once, beside a server of its own. It is over when the
 show has ended, COMMAND has read all of it and prints nothing more; COMMAND then
@@ -129,8 +130,9 @@ Examples:
   livetape test demo --expect 'diamonds: {diamonds}' -- node bot.mjs
   livetape test demo --case cut --case no-final -- python bot.py
   livetape test demo --random 200 --expect 'gifts: {gifts}' -- node bot.mjs
-  livetape test show.bin --junit report.xml -- npm test
+  livetape test show.bin --junit report.xml --html report.html -- npm test
   livetape test demo --suite room -- node tiktok-bot.mjs
+  livetape test demo --page overlay.html --text '#total' --expect '{diamonds}'
   livetape test --list
 
 Exit code: 0 if all cases passed, 1 if one failed, 126 or 127 if COMMAND cannot
@@ -142,7 +144,7 @@ pub(in crate::cli) struct Test {
     /// [default: demo]
     pub(in crate::cli) recording: Option<PathBuf>,
     /// Command to test, with its arguments
-    #[arg(last = true, required_unless_present = "list", value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present_any = ["list", "page", "result"], conflicts_with = "page", value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<OsString>,
     /// Run only this case
     ///
@@ -174,6 +176,16 @@ pub(in crate::cli) struct Test {
     /// Also write the result to this file, as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) junit: Option<PathBuf>,
+    /// Also write the result to this file, as a page for an issue
+    ///
+    /// The file needs neither a server nor scripts.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: Option<PathBuf>,
+    /// Make the page of --html from the results of --json, and run nothing
+    ///
+    /// Repeatable, for a page about several programs.
+    #[arg(long, value_name = "FILE", requires = "html", conflicts_with_all = ["command", "page", "list", "json", "junit"])]
+    pub(in crate::cli) result: Vec<PathBuf>,
 }
 
 /// Maximum number of shows at random.
@@ -207,6 +219,16 @@ pub(in crate::cli) struct Conditions {
     /// In the last line with the text around the placeholder, the number must be right. Repeatable.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) expect: Vec<String>,
+    /// Page to test in place of COMMAND: a file or an address
+    ///
+    /// An installed Chromium shows it, or the browser whose path is in CHROMIUM. A query may contain {LIVETAPE_URL}.
+    #[arg(long, value_name = "FILE_OR_URL")]
+    pub(in crate::cli) page: Option<String>,
+    /// CSS selector of the page's text that --expect is compared with
+    ///
+    /// Repeatable: then each line begins with its selector, `#total: 114`. Without it, the console is compared.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(in crate::cli) text: Vec<String>,
     /// Playback speed: a factor or max [default: max; 20 for rooms]
     #[arg(long, value_name = "X")]
     pub(in crate::cli) speed: Option<Speed>,
@@ -224,6 +246,11 @@ pub(in crate::cli) struct Conditions {
 }
 
 impl Conditions {
+    /// Whether COMMAND connects to the mock.
+    pub(in crate::cli) fn is_of_rooms(&self) -> bool {
+        self.mock_proxy || self.suite == Some(Suite::Room)
+    }
+
     /// What COMMAND connects to.
     ///
     /// # Errors
@@ -239,6 +266,16 @@ impl Conditions {
             Err(Problem::new(Code::BadRequest, wrong).hint("leave one of them out"))
         })
     }
+}
+
+/// The page of a case.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Page {
+    #[arg(long)]
+    pub(in crate::cli) browser: PathBuf,
+    #[arg(long)]
+    pub(in crate::cli) text: Vec<String>,
+    pub(in crate::cli) page: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -259,7 +296,7 @@ pub(in crate::cli) struct Shrink {
     /// Recording with which COMMAND fails: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
     /// Command that fails, with its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required_unless_present = "page", conflicts_with = "page", value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<OsString>,
     /// The case of `livetape test` in which it fails
     #[arg(long, value_name = "NAME", default_value = "plain")]

@@ -26,7 +26,7 @@ pub(super) use flags::{
     Flags, OfCa, OfDoctor, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfRun, OfServe, OfTools, OfWatch,
     Scope, grouped,
 };
-pub(super) use judge::{Conditions, Run, Shrink, Test};
+pub(super) use judge::{Conditions, Page, Run, Shrink, Test};
 pub(super) use serving::{Lifecycle, Live, RecordRoom, ServeIdle};
 pub(super) use trigger::Trigger;
 
@@ -70,6 +70,9 @@ pub(super) enum Command {
     Run(Run),
     /// Judge a command in changed shows and broken connections
     Test(Test),
+    /// Show the page of a case (`test --page` runs it)
+    #[command(hide = true)]
+    Page(Page),
     /// Find the smallest recording with which a command fails
     Shrink(Shrink),
     /// Print the events of a running server

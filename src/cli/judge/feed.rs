@@ -16,6 +16,7 @@ use livetape_server::staged::{Progress, Staged};
 use tokio::time::sleep_until;
 
 use super::{
+    page,
     plan::Plan,
     trial::{CONNECT_MAX, Gather, LOOK, Ran, Sent, Venue, exited_first, never_connected, too_long},
     watch::Patience,
@@ -72,6 +73,9 @@ impl Plan {
         settings.replay.speed = self.speed;
         settings.tikfinity.enabled = self.has_tikfinity;
         settings.tikfinity.listen = Listen::loopback(0);
+        let origin = self.page.as_ref().and_then(|page| page.origin.clone());
+        settings.server.origins.extend(origin.clone());
+        settings.tikfinity.origins.extend(origin);
         settings
     }
 }
@@ -86,6 +90,10 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
+    fn hint(&self) -> &'static str {
+        if self.plan.page.is_some() { page::HINT } else { HINT }
+    }
+
     fn is_over(&self) -> bool {
         self.stage.control.replay().is_some_and(|replay| replay.state == ReplayPhase::Ended)
     }
@@ -96,7 +104,7 @@ impl Feed<'_> {
         let within = format!("within {} s", CONNECT_MAX.as_secs());
         while !self.has_connected() {
             if clock::now() >= started + CONNECT_MAX + self.slack().total() {
-                return never_connected(&within, HINT);
+                return never_connected(&within, self.hint());
             }
             sleep_until(clock::now() + LOOK).await;
         }
@@ -139,7 +147,7 @@ impl Venue for Feed<'_> {
 
     fn never_connected(&self, code: u8) -> Failure {
         match self.staged.case.script.late.as_secs() {
-            0 => exited_first(code, HINT),
+            0 => exited_first(code, self.hint()),
             late => {
                 let message = format!("exited with {code} instead of trying again after {late} s");
                 Failure::new("connection", &message)

@@ -3,6 +3,7 @@
 
 mod child;
 mod feed;
+pub(super) mod page;
 mod plan;
 mod random;
 mod room;

@@ -20,6 +20,7 @@ use livetape_io::files;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::page::{self, Page};
 use crate::cli::{
     args,
     process::{
@@ -34,6 +35,8 @@ const ROOM_SPEED: f64 = 20.0;
 /// How a command is run, and what is right.
 pub(super) struct Plan {
     pub(super) command: Vec<OsString>,
+    /// What it shows, if it is a page.
+    pub(super) page: Option<Page>,
     /// The recording as it was named.
     pub(super) recording: String,
     pub(super) tape: Tape,
@@ -44,6 +47,8 @@ pub(super) struct Plan {
     /// What the command connects to, and whether through a proxy.
     pub(super) suite: Suite,
     pub(super) is_proxied: bool,
+    /// What is tested, for people: the command or the page.
+    pub(super) tested: String,
     /// The end of the command line that repeats a case.
     arguments: String,
     /// How the command gives its verdict, once it is known.
@@ -72,13 +77,24 @@ impl Plan {
     /// # Errors
     /// `bad_request` if flags contradict each other, or an expectation is wrong.
     pub(super) fn new(
-        command: Vec<OsString>,
+        mut command: Vec<OsString>,
         conditions: &args::Conditions,
         recording: &Path,
         tape: Tape,
         is_quiet: bool,
     ) -> Result<Arc<Self>, Problem> {
         let suite = conditions.suite()?;
+        page::check(conditions)?;
+        let arguments = arguments(conditions, &command);
+        let words = Vec::from_iter(command.iter().map(|part| quoted(&part.to_string_lossy())));
+        let tested = conditions.page.clone().unwrap_or(words.join(" "));
+        let (mut page, manner) = (None, OnceLock::new());
+        if let Some(shown) = &conditions.page {
+            let planned = page::plan(shown, &conditions.text)?;
+            (page, command) = (Some(planned.0), planned.1);
+            // No page exits.
+            let _ = manner.set(Manner::Stays);
+        }
         let usual = match suite {
             Suite::Feed => Speed::Max,
             Suite::Room => {
@@ -93,14 +109,16 @@ impl Plan {
             speed: conditions.speed.unwrap_or(usual),
             clients: conditions.clients.get(),
             has_tikfinity: conditions.tikfinity,
-            arguments: arguments(conditions, &command),
-            manner: OnceLock::new(),
+            tested,
+            arguments,
+            manner,
             whole_shows: WholeShows::start()?,
             waited_ms: AtomicU64::default(),
             is_quiet,
             stop: stop_at_signal(),
             recording: recording.to_string_lossy().into_owned(),
             command,
+            page,
             tape,
         }))
     }
@@ -198,6 +216,13 @@ fn arguments(conditions: &args::Conditions, command: &[OsString]) -> String {
     }
     if conditions.tikfinity {
         arguments += " --tikfinity";
+    }
+    if let Some(page) = &conditions.page {
+        arguments += &format!(" --page {}", quoted(page));
+        for selector in &conditions.text {
+            arguments += &format!(" --text {}", quoted(selector));
+        }
+        return arguments;
     }
     arguments += " --";
     for part in command {

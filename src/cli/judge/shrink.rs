@@ -44,7 +44,7 @@ const RUNS_A_JOB: usize = 3;
 /// patience of a verdict.
 const QUIET: Duration = Duration::from_millis(400);
 /// Maximum number of runs for a show at random.
-const KEPT_RUNS_MAX: usize = 200;
+const KEPT_RUNS_MAX: usize = 500;
 /// Minimum time for a command to exit or to write its result, if it did so with the whole recording.
 const AS_BEFORE: Duration = Duration::from_secs(5);
 /// Maximum number of events that are listed.

@@ -2,9 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    env, fs,
-    io::Write as _,
-    path::Path,
+    env, fmt, fs,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    slice,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -15,8 +16,8 @@ use livetape_cases::{
 };
 use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::{demo::DEMO, source::Tape};
-use livetape_io::clock;
-use serde_json::json;
+use livetape_io::{clock, files};
+use serde_json::{Value, json};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
@@ -35,6 +36,8 @@ use crate::cli::{
     process::output::{self, Written, complain, report_loss, say, say_json, shown, warn, write},
 };
 
+/// Maximum size of a result to merge, in bytes.
+const RESULT_BYTES_MAX: u64 = 16 << 20;
 /// Number of shows at random after which progress is told.
 const TOLD_AFTER: usize = 50;
 /// Time between two looks at how many commands wait for a processor.
@@ -43,6 +46,9 @@ const CROWD_LOOK: Duration = Duration::from_secs(1);
 const WAITING_A_JOB: usize = 4;
 
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
+    if let (Some(path), false) = (&args.html, args.result.is_empty()) {
+        return merge(&args.result, path);
+    }
     let suite = args.conditions.suite()?;
     let cases = chosen(suite, &args)?;
     if args.list {
@@ -58,7 +64,9 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     }
     let recording = args.recording.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&config::recordings(), recording)?;
-    args.junit.as_deref().map_or(Ok(()), |path| check_report(path, &tape))?;
+    for path in args.junit.iter().chain(&args.html) {
+        check_report(path, &tape)?;
+    }
     let plan = Plan::new(args.command, &args.conditions, recording, tape, args.json)?;
     let started = clock::now();
     let jobs = args.conditions.jobs();
@@ -86,10 +94,18 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     if let Some(at_random) = &at_random {
         at_random.keep_failures(&mut outcomes, jobs).await?;
     }
+    let mut result = report::json(&outcomes);
+    result["tested"] = plan.tested.as_str().into();
+    result["recording"] = plan.recording.as_str().into();
+    result["suite"] = suite.name().into();
+    result["version"] = env!("CARGO_PKG_VERSION").into();
     if args.json {
-        say_json(&report::json(&outcomes))?;
+        say_json(&result)?;
     }
-    let written = write_junit(args.junit.as_deref(), &outcomes, took);
+    let junit = write_report(args.junit.as_deref(), || report::junit(&outcomes, took));
+    // It has the form that the page expects.
+    let html = write_report(args.html.as_deref(), || report::html(&[result], &about).unwrap_or_default());
+    let written = junit.max(html);
     for_github(&outcomes)?;
     let lost = report_loss(&plan.tape.name, plan.tape.loss().await);
     let has_failed = outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed);
@@ -109,18 +125,44 @@ fn check_report(path: &Path, tape: &Tape) -> Result<(), Problem> {
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         let message = format!("the folder {} does not exist", shown(folder));
         return Err(
-            Problem::new(Code::BadRequest, message).hint("create it, or use another path for --junit")
+            Problem::new(Code::BadRequest, message).hint("create it, or use another path for the report")
         );
     }
-    check_output(path, true, tape).map_err(|problem| problem.hint("use another path for --junit"))
+    check_output(path, true, tape).map_err(|problem| problem.hint("use another path for the report"))
 }
 
-/// Writes a report for CI. Returns the exit code.
-fn write_junit(path: Option<&Path>, outcomes: &[Outcome], took: Duration) -> u8 {
+/// Returns what happens in a case, and what is right. Results of older versions name no suite.
+fn about(suite: &str, name: &str) -> Option<[&'static str; 2]> {
+    let suites =
+        [Suite::Feed, Suite::Room].into_iter().filter(|known| suite.is_empty() || known.name() == suite);
+    suites.flat_map(Suite::cases).find(|case| case.name == name).map(|case| [case.what, case.right])
+}
+
+/// Makes a page of the results of several programs.
+fn merge(results: &[PathBuf], page: &Path) -> Result<u8, Problem> {
+    let result = |path: &PathBuf| -> Result<Value, Problem> {
+        let hint = "use a file that `livetape test … --json` has written";
+        let unreadable = |error: &dyn fmt::Display| {
+            Problem::new(Code::BadRequest, format!("cannot read the result {}: {error}", shown(path)))
+                .hint(hint)
+        };
+        let mut text = Vec::new();
+        let file = files::open_regular(path).map_err(|error| unreadable(&error))?;
+        file.take(RESULT_BYTES_MAX).read_to_end(&mut text).map_err(|error| unreadable(&error))?;
+        let result = serde_json::from_slice(&text).map_err(|error| unreadable(&error))?;
+        report::html(slice::from_ref(&result), &about).map_err(|error| unreadable(&error))?;
+        Ok(result)
+    };
+    let results = results.iter().map(result).collect::<Result<Vec<_>, Problem>>()?;
+    Ok(write_report(Some(page), || report::html(&results, &about).unwrap_or_default()))
+}
+
+/// Writes a report for people or CI. Returns the exit code.
+fn write_report(path: Option<&Path>, text: impl FnOnce() -> String) -> u8 {
     let Some(path) = path else { return exit::DONE };
-    let xml = report::junit(outcomes, took);
+    let text = text();
     let written = write(path, true, |out| {
-        out.write_all(xml.as_bytes())?;
+        out.write_all(text.as_bytes())?;
         Ok(output::FileFate::Keep(()))
     });
     match written {

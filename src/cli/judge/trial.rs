@@ -34,6 +34,7 @@ use tokio::{
 
 use super::{
     child::{Child, Folder, Meter, Start, Work, exit_code, was_terminated},
+    page::Findings,
     plan::{Manner, Plan},
     watch::{Patience, Still, Watch},
 };
@@ -253,7 +254,10 @@ impl<V: Venue> Trial<'_, V> {
         let command = &self.plan.command;
         let start = Start { command, env, stdin: Stdio::null(), is_piped: true, grace: GRACE };
         let mut child = Child::start(start)?;
-        let output = Output::new(&self.plan.expectations);
+        let mut output = Output::new(&self.plan.expectations);
+        if self.plan.page.as_ref().is_some_and(|page| page.has_texts) {
+            output = output.comparing(Stream::Stdout);
+        }
         let printed = Arc::new(Printed { output: Mutex::new((output, clock::now())) });
         let (stdout, stderr) = child.take_output();
         let mut reading = JoinSet::new();
@@ -277,16 +281,19 @@ impl<V: Venue> Trial<'_, V> {
             return Ok(None);
         };
         let output = printed.with(|(output, _)| std::mem::replace(output, Output::new(&[])));
-        if failures.is_empty() {
+        let found = self.plan.page.as_ref().map(|_| Findings::read(self.folder)).unwrap_or_default();
+        if failures.is_empty() && !found.has_ended() {
             failures = self.failures(&ended, &output).await;
         }
+        let has_left = found.has_ended();
+        failures = found.join(failures, self.is_plain);
         let manner = match (ended.itself, ended.has_result) {
             (true, _) => Manner::Exits,
             (false, true) => Manner::WritesResult,
             (false, false) => Manner::Stays,
         };
         let has_crashed = ended.itself && exit_code(ended.status) != exit::DONE;
-        let ended_wrongly = has_crashed || failures.iter().any(|failure| failure.what == "exit");
+        let ended_wrongly = has_left || has_crashed || failures.iter().any(|failure| failure.what == "exit");
         Ok(Some(Judged { failures, output, manner, ended_wrongly }))
     }
 

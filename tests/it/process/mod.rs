@@ -15,6 +15,7 @@ mod live;
 mod log;
 mod missing;
 mod mock;
+mod page;
 mod pipes;
 mod proxy;
 #[cfg(target_os = "linux")]

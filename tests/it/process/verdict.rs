@@ -333,6 +333,39 @@ fn the_report_names_the_mistake_and_how_to_see_it_again() {
     assert!(printed.trim_end().ends_with(end), "{printed}");
 }
 
+#[test]
+fn a_page_for_an_issue_is_about_one_program_or_several() {
+    let folder = tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [page, both, right, wrong] = ["page.html", "both.html", "right.json", "wrong.json"].map(path);
+    let output = judge("only_repeat_end", &["no-final"], &["--json", "--html", &page]);
+    let one = fs::read_to_string(page).unwrap();
+    assert!(
+        one.contains("1 of 1 cases failed")
+            && one.contains("counting only gifts with <code>repeatEnd</code>")
+    );
+    assert!(one.contains("Recording: demo") && one.contains("process::verdict::bot"), "{one}");
+    fs::write(&wrong, stdout(&output)).unwrap();
+    fs::write(&right, stdout(&judge("", &["no-final"], &["--json"]))).unwrap();
+    let merged = run(&["test", "--html", &both, "--result", &right, "--result", &wrong]);
+    assert_eq!((merged.status.code(), stdout(&merged).as_str()), (Some(0), ""));
+    let both = fs::read_to_string(both).unwrap();
+    assert!(both.contains("✓ 1 of 1 case passed") && both.contains("✗ 1 of 1 case failed"), "{both}");
+    for (flags, expected) in [
+        (&["--html", "x.html", "--result", "README.md"][..], "cannot read the result README.md"),
+        (&["--html", "x.html", "--result", "/none"], "cannot read the result /none"),
+        (&["--html", "x.html", "--result", &right, "--", "true"], "cannot be used with"),
+        (&["--result", &right], "--html"),
+        (&["demo", "--html", "none/x.html", "--", "true"], "the folder none does not exist"),
+    ] {
+        let output = run(&[&["test"], flags].concat());
+        assert!(
+            output.status.code() == Some(2) && stderr(&output).contains(expected),
+            "{flags:?}: {output:?}"
+        );
+    }
+}
+
 /// Runs `shrink` with the bot.
 fn shrink(bug: &str, small: &str, flags: &[&str]) -> Output {
     let program = env::current_exe().unwrap();

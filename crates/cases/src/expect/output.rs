@@ -27,6 +27,8 @@ pub struct Output {
     /// The unfinished lines of both streams, the one written last at the end.
     unfinished: [(Stream, Vec<u8>); 2],
     bytes: u64,
+    /// The only stream that is compared; `None` for both.
+    compared: Option<Stream>,
 }
 
 impl Output {
@@ -34,7 +36,13 @@ impl Output {
     pub fn new(expectations: &[Expectation]) -> Self {
         let expected = expectations.iter().map(|expectation| (expectation.clone(), None)).collect();
         let unfinished = [Stream::Stderr, Stream::Stdout].map(|stream| (stream, Vec::new()));
-        Self { expected, last: VecDeque::new(), unfinished, bytes: 0 }
+        Self { expected, last: VecDeque::new(), unfinished, bytes: 0, compared: None }
+    }
+
+    /// Compares expectations with one stream only. The other one is kept for the report.
+    #[must_use]
+    pub fn comparing(self, stream: Stream) -> Self {
+        Self { compared: Some(stream), ..self }
     }
 
     /// Adds bytes that the command wrote to a stream. A line ends with `\n` or `\r`.
@@ -47,7 +55,7 @@ impl Output {
         let mut parts = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
         append(&mut line, parts.next().unwrap_or_default());
         for part in parts {
-            self.add_line(&line);
+            self.add_line(stream, &line);
             line.clear();
             append(&mut line, part);
         }
@@ -75,7 +83,8 @@ impl Output {
 
     /// Returns the last place of each expectation. Unfinished lines count as lines.
     pub(super) fn found(&self) -> Vec<(&Expectation, Option<Match>)> {
-        let unfinished = Vec::from_iter(self.unfinished().map(plain));
+        let unfinished = self.unfinished.iter().filter(|(stream, _)| self.compares(*stream));
+        let unfinished = Vec::from_iter(unfinished.map(|(_, line)| plain(line)));
         let last = |(expectation, found): &'_ (Expectation, Option<Match>)| {
             unfinished.iter().rev().find_map(|line| expectation.find(line)).or_else(|| found.clone())
         };
@@ -95,12 +104,17 @@ impl Output {
         self.unfinished.iter().map(|(_, line)| line.as_slice()).filter(|line| !line.is_empty())
     }
 
-    fn add_line(&mut self, line: &[u8]) {
+    fn compares(&self, stream: Stream) -> bool {
+        self.compared.is_none_or(|compared| compared == stream)
+    }
+
+    fn add_line(&mut self, stream: Stream, line: &[u8]) {
         if line.is_empty() {
             return;
         }
         let text = plain(line);
-        for (expectation, found) in &mut self.expected {
+        let is_compared = self.compares(stream);
+        for (expectation, found) in self.expected.iter_mut().filter(|_| is_compared) {
             if let Some(now) = expectation.find(&text) {
                 *found = Some(now);
             }

@@ -309,3 +309,76 @@ fn a_report_names_the_library_and_who_has_to_change() {
                     drop ids that it knows";
     assert_eq!(text, expected);
 }
+
+fn about(_: &str, name: &str) -> Option<[&'static str; 2]> {
+    (name == "no-final").then_some(["no streak's last message arrives", "all gifts count"])
+}
+
+#[test]
+fn a_page_escapes_all_texts_and_runs_nothing() {
+    let mut outcomes = outcomes();
+    outcomes[1].output = vec![HOSTILE.to_owned(), "<script>alert(1)</script>".to_owned()];
+    outcomes[1].failures[0].message = "printed `</code><img src=x onerror=alert(1)>`".to_owned();
+    outcomes[1].again = "livetape test -- '<b>' `x` \u{202e}".to_owned();
+    let mut result = json(&outcomes);
+    result["tested"] = "\"><script>".into();
+    result["recording"] = "<i>".into();
+    let page = html(&[result.clone(), result], &about).unwrap();
+    let tags =
+        page.split('<').skip(1).map(|rest| rest.split([' ', '>']).next().unwrap().trim_start_matches('/'));
+    let known = [
+        "!doctype", "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "h4", "p", "em",
+        "code", "div", "table", "tr", "th", "td", "a", "section", "article", "small", "span", "pre", "ul",
+        "li", "footer",
+    ];
+    assert_eq!(Vec::from_iter(tags.filter(|tag| !known.contains(tag))), Vec::<&str>::new());
+    assert!(!page.chars().any(|c| c != '\n' && is_invisible(c)));
+    assert_eq!(
+        (page.matches("onerror").count(), page.matches("<code>&lt;/code&gt;&lt;img src=x").count()),
+        (2, 2)
+    );
+    assert!(page.contains("<td class=\"bad\">✗ failed</td>") && page.contains("<h3>Most likely cause</h3>"));
+}
+
+#[test]
+fn a_page_says_what_was_tested_what_is_wrong_and_what_to_do() {
+    let mut result = json(&outcomes());
+    result["tested"] = "node bot.mjs".into();
+    result["recording"] = "demo".into();
+    let page = html(&[result.clone()], &about).unwrap();
+    let places = [
+        "2 of 3 cases failed: node bot.mjs</title>",
+        "livetape played recorded TikTok LIVE shows to this program",
+        "✗ 2 of 3 cases failed",
+        "<h3>Most likely cause</h3>",
+        "What to do:",
+        "<h3>What failed</h3>",
+        "What happens: ",
+        "right is 114",
+        "To run this case again",
+        "<h3>What passed</h3>",
+        "<h3>What did not run</h3>",
+        "the command ends by itself",
+    ];
+    let found = places.map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
+    assert!(found.is_sorted(), "{found:?}");
+    assert!(!page.contains("<table>") && !page.contains("<script"));
+    result["cases"] = serde_json::json!([{ "name": "x", "passed": true, "seconds": 0.1 }]);
+    assert!(html(&[result], &about).unwrap().contains("✓ 1 of 1 case passed"));
+    assert!(
+        html(&[serde_json::json!({ "cases": 7 })], &about).is_err()
+            && html(&[serde_json::json!([])], &about).is_err()
+    );
+}
+
+#[test]
+fn a_case_keeps_the_hints_that_are_about_no_mistake() {
+    let plain = outcome("plain", Verdict::Passed, 1, Vec::new());
+    let hint = Failure {
+        detail: Some("use `textContent`".to_owned()),
+        ..Failure::new("page", "showed a name as HTML")
+    };
+    let mut names = outcome("names", Verdict::Failed, 1, vec![hint.clone()]);
+    names.compare_with_plain(&plain);
+    assert_eq!(names.failures, [hint]);
+}

@@ -106,7 +106,8 @@ impl Door {
         let mut state = self.inner.state.lock();
         let always = state.always;
         let answer = state.next.pop_front().or(always);
-        let is_lost = state.is_lost && since.is_some();
+        // The start of the backlog is never unknown.
+        let is_lost = state.is_lost && matches!(since, Some(Since::After { .. }));
         if state.attempts.len() < ATTEMPTS_MAX {
             let is_let_in = answer.is_none() && !is_lost;
             state.attempts.push(Attempt { at: clock::now(), is_let_in, is_lost, is_socket });
@@ -137,5 +138,21 @@ fn denied(answer: Answer) -> Denied {
         Answer::Closed => socket(Code::ConnectionLost, "the case closes this connection", false),
         Answer::Offline => socket(Code::UserOffline, "the case says that the user is offline", true),
         Answer::Wrong => socket(Code::InvalidUsername, "the case says that the request is wrong", true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_of_the_backlog_is_never_lost() {
+        let door = Door::default();
+        door.lose_positions();
+        let enters = |since: Option<&str>| {
+            let since = since.map(|since| since.parse::<Since>().unwrap());
+            door.enter(since.as_ref(), true).is_ok()
+        };
+        assert_eq!([Some("a:7"), Some("0"), None].map(enters), [false, true, true]);
     }
 }

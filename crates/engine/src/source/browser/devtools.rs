@@ -17,6 +17,8 @@ use livetape_core::{
 };
 use serde::Deserialize;
 
+use super::connection::command;
+
 /// Maximum number of pending exchanges, and of requested bodies. Beyond it, the first are forgotten.
 const EXCHANGES_MAX: usize = 256;
 /// Id of the command that enables network events.
@@ -291,13 +293,6 @@ struct CommandResult {
     body: String,
     #[serde(rename = "base64Encoded")]
     is_base64: bool,
-}
-
-/// Formats a command. `params` is JSON.
-fn command(id: u64, session: Option<&str>, method: &str, params: &str) -> String {
-    let session = session.map(|session| format!(r#","sessionId":{}"#, serde_json::json!(session)));
-    let session = session.unwrap_or_default();
-    format!(r#"{{"id":{id},"method":"{method}","params":{params}{session}}}"#)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Only browsers on this machine are supported, because access to the debugging port means full control over
 //! the browser.
 
+mod connection;
 mod devtools;
 
 use std::{
@@ -13,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use livetape_core::{
     error::{Code, Problem},
     recognise::user_in,
@@ -28,30 +28,23 @@ use livetape_core::{
 };
 use livetape_io::clock;
 use serde::Deserialize;
-use tokio::{net::TcpStream, sync::mpsc};
-use tokio_tungstenite::WebSocketStream;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use tungstenite::{Message, protocol::WebSocketConfig};
 
 use super::live::{Batches, Live, LiveOptions, NetTransport, Outcome, Request, Transport};
+pub use connection::{Connection, command};
 use devtools::Tab;
 
-/// Maximum length of a message from the browser, in bytes: the largest frame in base64, with headroom for the
-/// page's other traffic.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Maximum time for the browser to respond.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reason in the `disconnected` event when the tab was closed.
 const TAB_CLOSED: &str = "tab_closed";
 const PAGES_MAX: usize = 1000;
 
-type Socket = WebSocketStream<TcpStream>;
-
 /// A tab and the connection to it.
 struct Watch {
-    socket: Socket,
+    connection: Connection,
     tab: Tab,
     epoch: tokio::time::Instant,
 }
@@ -64,7 +57,7 @@ impl Watch {
     /// Sends pending commands. Returns `false` if the browser is gone.
     async fn send(&mut self) -> bool {
         for command in self.tab.take_commands() {
-            if self.socket.send(Message::text(command)).await.is_err() {
+            if !self.connection.send(command).await {
                 return false;
             }
         }
@@ -73,15 +66,10 @@ impl Watch {
 
     /// Processes the next message. Returns `false` if the browser is gone.
     async fn receive(&mut self) -> bool {
-        match self.socket.next().await {
-            Some(Ok(Message::Text(text))) => {
-                let now = self.now();
-                self.tab.handle(&text, now);
-                self.send().await
-            }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => false,
-            Some(Ok(_)) => true,
-        }
+        let Some(text) = self.connection.receive().await else { return false };
+        let now = self.now();
+        self.tab.handle(&text, now);
+        self.send().await
     }
 
     async fn until_enabled(&mut self) -> bool {
@@ -100,9 +88,7 @@ impl Watch {
             }
             let is_connected = tokio::select! { biased;
                 () = stop.cancelled() => {
-                    let goodbye = self.socket.close(None);
-                    // If the browser does not respond, drop the connection.
-                    let _ = tokio::time::timeout_at(clock::now() + CLOSE_TIMEOUT, goodbye).await;
+                    self.connection.close().await;
                     let now = self.now();
                     self.tab.finish(now);
                     self.report_unreadable();
@@ -222,7 +208,8 @@ struct Target {
 /// [`Code::ConnectionLost`] if the browser does not respond.
 pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, Problem> {
     let wall_anchor = clock::wall();
-    let mut watch = Watch { socket: open(address, page).await?, tab: Tab::new(user), epoch: clock::now() };
+    let connection = Connection::open(address, page).await?;
+    let mut watch = Watch { connection, tab: Tab::new(user), epoch: clock::now() };
     let enabled = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, watch.until_enabled()).await;
     match enabled {
         Ok(true) => {}
@@ -241,20 +228,6 @@ pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, 
         ..Header::default()
     };
     Ok(Live::over(header, batches, task, stop))
-}
-
-async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
-    let url = format!("ws://{address}{}", page.path);
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let opening = async {
-        let stream = TcpStream::connect(address.0).await.map_err(|error| lost(&error.to_string()))?;
-        let opened = tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await;
-        opened.map(|(socket, _)| socket).map_err(|error| lost(&error.to_string()))
-    };
-    let opened = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, opening).await;
-    opened.unwrap_or_else(|_| Err(lost("the browser did not respond within 10 s")))
 }
 
 fn lost(why: &str) -> Problem {

@@ -1,0 +1,287 @@
+//! One HTML page about one or several programs: a file without scripts that can be attached to an issue, for readers who have
+//! never heard of livetape.
+//!
+//! It is made from the JSON of results, so that those of several runs can be in one page. Programs and recordings may be
+//! hostile: all texts are escaped, and the page may load nothing.
+
+use std::fmt::Write as _;
+
+use livetape_core::terminal::is_invisible;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ALIKE, escaped};
+
+const STYLE: &str = "
+:root{color-scheme:light dark;--line:#8884;--soft:#8881;--bad:light-dark(#b3261e,#ff8a80);--good:light-dark(#1b6e34,#7ddb95)}
+body{max-width:52rem;margin:0 auto;padding:1.5rem 1rem;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
+h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem}h2{font-size:1.25rem;margin:2.5rem 0 .5rem}h3{font-size:1.1rem;margin:1.5rem 0 .5rem}h4{margin:0;font-size:1.05rem}
+.bad{color:var(--bad)}.good{color:var(--good)}.verdict{font-size:1.2rem;font-weight:600;margin:.25rem 0 1rem}
+.cause{border-left:.3rem solid var(--bad);background:var(--soft);padding:.75rem 1rem;font-size:1.1rem}.cause p{margin:.25rem 0}
+article{border:1px solid var(--line);border-radius:.5rem;padding:.75rem 1rem;margin:1rem 0;break-inside:avoid}
+article p,article ul{margin:.4rem 0}.why{font-weight:600}small,.about{opacity:.8}
+pre{background:var(--soft);padding:.6rem;border-radius:.3rem;white-space:pre-wrap;unicode-bidi:plaintext;font-size:.85rem;margin:.3rem 0}
+code{font-family:ui-monospace,monospace;font-size:.9em}
+.wide{overflow-x:auto}table{border-collapse:collapse}th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left}th[scope=row]{white-space:nowrap}
+footer{margin-top:3rem;border-top:1px solid var(--line);padding-top:.5rem;opacity:.8}
+@media print{body{max-width:none;padding:0;font-size:10pt}a{color:inherit;text-decoration:none}}
+";
+
+/// Maximum length of a text, in characters: commands are shown in full.
+const TEXT_CHARS_MAX: usize = 10_000;
+
+/// The result of a program, as `livetape test --json` prints it.
+#[derive(Deserialize)]
+struct Tested {
+    /// The command or page; results of older versions have none.
+    #[serde(default)]
+    tested: String,
+    #[serde(default)]
+    recording: String,
+    #[serde(default)]
+    suite: String,
+    #[serde(default)]
+    version: String,
+    cases: Vec<Judged>,
+    conclusion: Option<Conclusion>,
+    #[serde(default)]
+    habits: Vec<String>,
+    library: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Conclusion {
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Judged {
+    name: String,
+    passed: Option<bool>,
+    skipped: Option<String>,
+    seconds: f64,
+    #[serde(default)]
+    failures: Vec<Message>,
+    #[serde(default)]
+    as_in_plain: bool,
+    #[serde(default)]
+    again: String,
+    #[serde(default)]
+    output: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    message: String,
+}
+
+/// Returns what happens in a case of a suite, and what is right then; `None` for one of another version.
+pub type About<'a> = &'a dyn Fn(&str, &str) -> Option<[&'static str; 2]>;
+
+/// Formats results, each in the form of [`json`](super::json), as a page.
+///
+/// # Errors
+/// If a value does not have this form.
+pub fn html(results: &[Value], about: About<'_>) -> Result<String, serde_json::Error> {
+    let results = results.iter().map(Tested::deserialize).collect::<Result<Vec<_>, _>>()?;
+    let failed = results.iter().map(|result| result.count(Some(false))).sum::<usize>();
+    let all = results.iter().map(Tested::ran).sum::<usize>();
+    let title = match &results[..] {
+        [one] => one.title(0),
+        several => format!("{} programs", several.len()),
+    };
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{failed} of {all} cases failed: {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <h1>Does it count a TikTok LIVE right?</h1>\n\
+         <p>livetape played recorded TikTok LIVE shows to {}: unchanged, changed in one way, and with broken connections. \
+         Each of these <em>cases</em> has right numbers and a right way to connect again. A failed case shows what a viewer or \
+         streamer would have seen.</p>\n",
+        if results.len() == 1 { "this program" } else { "these programs" }
+    );
+    if results.len() > 1 {
+        page += &overview(&results);
+    }
+    for (number, result) in results.iter().enumerate() {
+        page += &result.section(number, about);
+    }
+    let versions = results.first().map(|result| text(&result.version)).unwrap_or_default();
+    let _ = write!(
+        page,
+        "<footer>Made by <code>livetape test --html</code> {versions}. <code>livetape test --list</code> describes all cases.</footer>\n\
+         </body>\n</html>\n"
+    );
+    Ok(page)
+}
+
+/// Formats a table of cases and programs.
+fn overview(results: &[Tested]) -> String {
+    let mut names = Vec::new();
+    for case in results.iter().flat_map(|result| &result.cases) {
+        if !names.contains(&&case.name) {
+            names.push(&case.name);
+        }
+    }
+    let number = |number: usize, result: &Tested| {
+        format!("<th scope=\"col\"><a href=\"#p{number}\">{}</a></th>", result.title(number))
+    };
+    let head = String::from_iter(results.iter().enumerate().map(|(at, result)| number(at, result)));
+    let cell = |result: &Tested, name: &String| match result
+        .cases
+        .iter()
+        .find(|case| case.name == *name)
+        .map(|case| case.passed)
+    {
+        Some(Some(true)) => "<td class=\"good\">✓ passed</td>",
+        Some(Some(false)) => "<td class=\"bad\">✗ failed</td>",
+        _ => "<td>not run</td>",
+    };
+    let row = |name: &&String| {
+        let cells = String::from_iter(results.iter().map(|result| cell(result, name)));
+        format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", text(name))
+    };
+    let rows = String::from_iter(names.iter().map(row));
+    format!("<div class=\"wide\"><table>\n<tr><th scope=\"col\">Case</th>{head}</tr>\n{rows}</table></div>\n")
+}
+
+impl Tested {
+    fn title(&self, number: usize) -> String {
+        if self.tested.is_empty() { format!("Program {}", number + 1) } else { text(&self.tested) }
+    }
+
+    fn count(&self, passed: Option<bool>) -> usize {
+        self.cases.iter().filter(|case| case.passed == passed).count()
+    }
+
+    fn ran(&self) -> usize {
+        self.cases.len() - self.count(None)
+    }
+
+    fn section(&self, number: usize, about: About<'_>) -> String {
+        let (ran, failed) = (self.ran(), self.count(Some(false)));
+        let cases = if ran == 1 { "case" } else { "cases" };
+        let verdict = match (ran, failed) {
+            (0, _) => "<p class=\"verdict\">No case ran</p>".to_owned(),
+            (_, 0) => format!("<p class=\"verdict good\">✓ {ran} of {ran} {cases} passed</p>"),
+            _ => format!("<p class=\"verdict bad\">✗ {failed} of {ran} {cases} failed</p>"),
+        };
+        let plays = match (text(&self.recording), &self.library) {
+            (recording, _) if recording.is_empty() => String::new(),
+            (recording, None) => format!("<p class=\"about\">Recording: {recording}</p>\n"),
+            (recording, Some(library)) => {
+                format!("<p class=\"about\">Recording: {recording}. Client library: {}</p>\n", text(library))
+            }
+        };
+        let mut section = format!(
+            "<section id=\"p{number}\">\n<h2><code>{}</code></h2>\n{verdict}\n{plays}",
+            self.title(number)
+        );
+        if failed > 0 {
+            section += &self.cause();
+            section += "<h3>What failed</h3>\n";
+            let is_failed = |case: &&Judged| case.passed == Some(false);
+            let (same, own): (Vec<_>, Vec<_>) =
+                self.cases.iter().filter(is_failed).partition(|case| case.as_in_plain);
+            section.extend(own.into_iter().map(|case| self.failed(case, about)));
+            section += &self.list(
+                "<p>These fail in the same way as <code>plain</code>, the unchanged show:</p>",
+                &same,
+                about,
+            );
+        }
+        let with = |passed| Vec::from_iter(self.cases.iter().filter(|case| case.passed == passed));
+        section += &self.list("<h3>What passed</h3>", &with(Some(true)), about);
+        section += &self.list("<h3>What did not run</h3>", &with(None), about);
+        section + "</section>\n"
+    }
+
+    /// Formats what explains the failures, and what to do.
+    fn cause(&self) -> String {
+        let failed = || self.cases.iter().filter(|case| case.passed == Some(false));
+        let first = failed().next();
+        let message = first.and_then(|case| case.failures.first()).map(|failure| failure.message.as_str());
+        let is_alike =
+            failed().all(|case| case.failures.first().map(|failure| failure.message.as_str()) == message);
+        let alike = message.filter(|_| is_alike).map(|message| match failed().count() {
+            1 => message.to_owned(),
+            _ => format!("{ALIKE}: {message}"),
+        });
+        let conclusion = self.conclusion.as_ref().map(|conclusion| conclusion.message.clone());
+        let mut lines = Vec::from_iter(conclusion.or(alike).into_iter().chain(self.habits.iter().cloned()));
+        if lines.is_empty() {
+            lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
+        }
+        let lines = String::from_iter(lines.iter().map(|line| format!("<p>{}</p>\n", marked(line))));
+        let again = first.map(|case| text(&case.again)).filter(|again| !again.is_empty());
+        let again = again.map(|again| {
+            format!("<p>What to do: correct this, then run the first failed case again, and all cases without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
+        });
+        format!(
+            "<h3>Most likely cause</h3>\n<div class=\"cause\">\n{lines}</div>\n{}",
+            again.unwrap_or_default()
+        )
+    }
+
+    fn failed(&self, case: &Judged, about: About<'_>) -> String {
+        let about = about(&self.suite, &case.name).map(|[what, right]| {
+            format!("<p class=\"about\">What happens: {}. Right: {}.</p>\n", marked(what), marked(right))
+        });
+        let failure = |failure: &Message| {
+            let (what, more) = failure.message.split_once("; ").unwrap_or((&failure.message, ""));
+            format!("<p><span class=\"why bad\">{}</span> {}</p>\n", marked(what), marked(more))
+        };
+        let failures = String::from_iter(case.failures.iter().map(failure));
+        let output = String::from_iter(case.output.iter().map(|line| text(line) + "\n"));
+        let output = if output.is_empty() {
+            output
+        } else {
+            format!("<p>The last lines of its output:</p>\n<pre>{output}</pre>\n")
+        };
+        let again = text(&case.again);
+        let again = if again.is_empty() {
+            again
+        } else {
+            format!("<p>To run this case again:</p>\n<pre>{again}</pre>\n")
+        };
+        format!(
+            "<article>\n<h4>{} <small>{:.1} s</small></h4>\n{}{failures}{output}{again}</article>\n",
+            text(&case.name),
+            case.seconds,
+            about.unwrap_or_default()
+        )
+    }
+
+    fn list(&self, head: &str, cases: &[&Judged], about: About<'_>) -> String {
+        if cases.is_empty() {
+            return String::new();
+        }
+        let item = |case: &&Judged| {
+            let why = match &case.skipped {
+                Some(why) => marked(why),
+                None => about(&self.suite, &case.name).map(|[what, _]| marked(what)).unwrap_or_default(),
+            };
+            format!("<li><code>{}</code> <small>{why}</small></li>\n", text(&case.name))
+        };
+        format!("{head}\n<ul>\n{}</ul>\n", String::from_iter(cases.iter().map(item)))
+    }
+}
+
+/// Makes a line safe to display.
+fn text(line: &str) -> String {
+    let shown = line.chars().take(TEXT_CHARS_MAX).filter(|c| !is_invisible(*c));
+    escaped(&String::from_iter(shown)).into_owned()
+}
+
+/// Formats a line with parts in backticks.
+fn marked(line: &str) -> String {
+    let line = text(line);
+    let mut parts = Vec::from_iter(line.split('`'));
+    // The last backtick has no partner.
+    let last = if parts.len() % 2 == 0 { parts.pop().map(|last| format!("`{last}")) } else { None };
+    let part = |(at, part): (usize, &&str)| {
+        if at % 2 == 1 { format!("<code>{part}</code>") } else { (*part).to_owned() }
+    };
+    String::from_iter(parts.iter().enumerate().map(part).chain(last))
+}

@@ -1,0 +1,389 @@
+//! The process that shows a page: prints the texts of its selectors to stdout and its console to stderr, until a signal.
+
+use std::{
+    convert::Infallible,
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use livetape_core::{
+    error::{Code, Problem, exit},
+    terminal::printable,
+};
+use livetape_engine::source::browser::{Connection, command};
+use livetape_io::clock;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout_at;
+
+use super::{Target, browser::Browser, files::Files, findings::Findings};
+use crate::cli::{
+    args,
+    process::{
+        output::{say, warn},
+        signals::Signals,
+    },
+};
+
+/// Variables of a case that a page gets, as global variables of its scripts and as placeholders of its address.
+const VARIABLES: [&str; 4] = ["LIVETAPE_URL", "LIVETAPE_HTTP", "LIVETAPE_TIKFINITY_URL", "LIVETAPE_CASE"];
+/// Ports that pages expect by default, and the variables with the addresses of the case.
+const DEFAULTS: [(u16, &str); 2] = [(3000, "LIVETAPE_URL"), (21213, "LIVETAPE_TIKFINITY_URL")];
+/// Time in which a signal still arrives that has already ended the browser.
+const SIGNAL_MAX: Duration = Duration::from_secs(1);
+/// Name of the world of our own scripts, which those of the page cannot change, and of its only function.
+const WORLD: &str = "livetape";
+const BINDING: &str = "livetapeFound";
+/// Runs in the page, with the selectors: reports their texts as they change, markup that the names of the case `names`
+/// became, and an HTTP status that is an error. Values of fields and styles change without an event.
+const WATCHER: &str = r#"(selectors) => {
+  if (self !== top) return
+  const CHARS_MAX = 10_000
+  const found = (what) => livetapeFound(JSON.stringify(what))
+  const last = []
+  let isMarkup = false
+  const textOf = (element) => (element.matches('input, textarea, select') ? element.value : element.innerText ?? element.textContent)
+  const look = () => {
+    for (const [index, selector] of selectors.entries()) {
+      let element
+      try {
+        element = document.querySelector(selector)
+      } catch {
+        return found({ wrong: selector })
+      }
+      if (!element) continue
+      const text = textOf(element).replaceAll(/\s+/g, ' ').trim().slice(0, CHARS_MAX)
+      if (text !== last[index]) found({ index, text })
+      last[index] = text
+    }
+    if (!isMarkup && document.querySelector('img[src="x"][onerror]')) found({ markup: isMarkup = true })
+  }
+  setInterval(look, 50)
+  addEventListener('load', () => {
+    const status = performance.getEntriesByType('navigation')[0]?.responseStatus
+    if (status >= 400) found({ status })
+  })
+}"#;
+const AS_HTML: &str = "showed a name as HTML: any viewer can run scripts in this page";
+const AS_TEXT: &str = "assign names and comments to `textContent`, never to `innerHTML`";
+
+/// Shows the page of a case.
+pub(crate) async fn visit(args: args::Page) -> Result<u8, Problem> {
+    let mut signals = Signals::new();
+    let folder = env::var_os("TMPDIR").map_or_else(env::temp_dir, PathBuf::from);
+    let mut findings = Findings::default();
+    findings.unmatched.clone_from(&args.text);
+    let ended = tokio::select! { biased;
+        _ = signals.next() => Ok(()),
+        ended = show(&args, &folder, &mut findings) => match ended {
+            // A signal for all processes of the group has reached the browser first.
+            Err(problem) => match timeout_at(clock::now() + SIGNAL_MAX, signals.next()).await {
+                Ok(_) => Ok(()),
+                Err(_) => Err(problem),
+            },
+            Ok(never) => match never {},
+        },
+    };
+    if let Err(Problem { message, hint, .. }) = &ended {
+        warn(format_args!("❌ {}", printable(message)));
+        findings.end(message.clone(), hint);
+    }
+    findings
+        .write(&folder)
+        .map_err(|error| Problem::new(Code::Io, format!("cannot write {folder:?}: {error}")))?;
+    Ok(if ended.is_ok() { exit::DONE } else { exit::FAILED })
+}
+
+/// Shows a page until it ends by itself.
+async fn show(args: &args::Page, folder: &Path, findings: &mut Findings) -> Result<Infallible, Problem> {
+    let variables = Vec::from_iter(VARIABLES.iter().filter_map(|name| Some((*name, env::var(name).ok()?))));
+    let filled = |text: &str| {
+        variables.iter().fold(text.to_owned(), |text, (name, value)| {
+            let value = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+            text.replace(&format!("{{{name}}}"), &value)
+        })
+    };
+    let server = env::var("LIVETAPE_HTTP").unwrap_or_default();
+    let (files, url) = match Target::parse(&args.page)? {
+        Target::File(files, rest) => {
+            let url = format!("{server}{}{}", files.page(), filled(&rest));
+            (Some(files), url)
+        }
+        Target::Url(_) => (None, filled(&args.page)),
+    };
+    // A page of this machine may be on such a port itself.
+    let own = Url::parse(&url).ok().and_then(|url| url.port_or_known_default());
+    let mut redirected = Vec::new();
+    for (port, name) in DEFAULTS {
+        let address =
+            variables.iter().find(|(known, _)| *known == name).and_then(|(_, url)| Url::parse(url).ok());
+        if let Some(to) = address.and_then(|url| url.port()).filter(|_| own != Some(port)) {
+            let from = ["127.0.0.1", "localhost"].map(|host| format!("{host}:{port}"));
+            redirected.extend(from.map(|from| (from, format!("127.0.0.1:{to}"))));
+        }
+    }
+    let (browser, connection) = Browser::start(&args.browser, folder, &redirected).await?;
+    let visit = Visit {
+        connection,
+        last: 0,
+        prepared: (0, url),
+        navigation: 0,
+        texts: &args.text,
+        findings,
+        files,
+        server,
+        page: None,
+    };
+    let Err(problem) = visit.run(&variables).await;
+    browser.kill().await;
+    Err(problem)
+}
+
+struct Visit<'a> {
+    connection: Connection,
+    /// Id of the last command.
+    last: u64,
+    /// Id of the command after which the page may be opened, and its address: pages are opened sooner than they are prepared.
+    prepared: (u64, String),
+    /// Id of the command that opens the page.
+    navigation: u64,
+    texts: &'a [String],
+    findings: &'a mut Findings,
+    files: Option<Files>,
+    /// Address of the case's server, where the files appear.
+    server: String,
+    /// Address of the page without query, once it is known.
+    page: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Incoming {
+    id: u64,
+    method: String,
+    params: Value,
+    result: Value,
+}
+
+/// What [`WATCHER`] reports.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Found {
+    index: usize,
+    text: Option<String>,
+    wrong: Option<String>,
+    markup: bool,
+    status: Option<u16>,
+}
+
+impl Visit<'_> {
+    async fn run(mut self, variables: &[(&str, String)]) -> Result<Infallible, Problem> {
+        for domain in ["Page", "Runtime", "Log"] {
+            self.send(&format!("{domain}.enable"), &json!({})).await?;
+        }
+        if self.files.is_some() {
+            let pattern = format!("{}/*", self.server);
+            self.send("Fetch.enable", &json!({ "patterns": [{ "urlPattern": pattern }] })).await?;
+        }
+        self.send("Runtime.addBinding", &json!({ "name": BINDING, "executionContextName": WORLD })).await?;
+        let globals = serde_json::Map::from_iter(
+            variables.iter().map(|(name, value)| ((*name).to_owned(), json!(value))),
+        );
+        let globals = format!("Object.assign(globalThis, {})", Value::Object(globals));
+        self.send("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": globals })).await?;
+        let watcher = format!("({WATCHER})({})", json!(self.texts));
+        let watcher = json!({ "source": watcher, "worldName": WORLD });
+        let prepared = self.send("Page.addScriptToEvaluateOnNewDocument", &watcher).await?;
+        self.prepared.0 = prepared;
+        loop {
+            let Some(text) = self.connection.receive().await else { return Err(gone()) };
+            if let Ok(message) = serde_json::from_str(&text) {
+                self.handle(message).await?;
+            }
+        }
+    }
+
+    /// Sends a command, and returns its id.
+    async fn send(&mut self, method: &str, params: &Value) -> Result<u64, Problem> {
+        self.last += 1;
+        let is_sent = self.connection.send(command(self.last, None, method, &params.to_string())).await;
+        if is_sent { Ok(self.last) } else { Err(gone()) }
+    }
+
+    async fn handle(&mut self, Incoming { id, method, params, result }: Incoming) -> Result<(), Problem> {
+        if id > 0 && id == self.prepared.0 {
+            let url = json!({ "url": self.prepared.1 });
+            self.navigation = self.send("Page.navigate", &url).await?;
+        }
+        if let Some(error) = result["errorText"].as_str().filter(|_| id == self.navigation) {
+            return Err(left(
+                &format!("could not be loaded: {error}"),
+                "check its address, and that its server runs",
+            ));
+        }
+        match method.as_str() {
+            "Runtime.bindingCalled" if params["name"] == BINDING => {
+                let found = params["payload"].as_str().and_then(|payload| serde_json::from_str(payload).ok());
+                return found.map_or(Ok(()), |found| self.found(found));
+            }
+            "Runtime.consoleAPICalled" => self.console(&params),
+            "Log.entryAdded" => self.log(&params["entry"]),
+            "Runtime.exceptionThrown" => self.threw(&params["exceptionDetails"]),
+            "Page.javascriptDialogOpening" => {
+                self.dialog(&params);
+                self.send("Page.handleJavaScriptDialog", &json!({ "accept": false })).await?;
+            }
+            "Page.frameNavigated" if params["frame"]["parentId"].is_null() => {
+                return self.navigated(&params["frame"]);
+            }
+            "Fetch.requestPaused" => self.answer(&params).await?,
+            "Inspector.targetCrashed" => {
+                return Err(left("crashed", "it may use too much memory: look for lists that only grow"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn found(&mut self, found: Found) -> Result<(), Problem> {
+        if let Some(selector) = found.wrong {
+            let hint = "quote it for the shell: --text '#total'";
+            return Err(left(&format!("cannot be searched: `{selector}` is not a CSS selector"), hint));
+        }
+        if let Some(status) = found.status {
+            return Err(left(
+                &format!("was not found: its server answered {status}"),
+                "check the address after --page",
+            ));
+        }
+        if found.markup {
+            self.add(AS_HTML, Some(AS_TEXT));
+        }
+        if let (Some(text), Some(selector)) = (found.text, self.texts.get(found.index)) {
+            self.findings.unmatched.retain(|unmatched| unmatched != selector);
+            match self.texts.len() {
+                1 => say(format!("{text}\n"))?,
+                _ => say(format!("{selector}: {text}\n"))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, message: &str, detail: Option<&str>) {
+        if self.findings.add(message, detail) {
+            warn(format_args!("❌ {message}"));
+        }
+    }
+
+    fn console(&self, params: &Value) {
+        let text = |value: &Value| match &value["value"] {
+            Value::Null => {
+                value["description"].as_str().or(value["type"].as_str()).unwrap_or_default().to_owned()
+            }
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let texts = params["args"].as_array().into_iter().flatten().map(text);
+        let line = Vec::from_iter(texts).join(" ");
+        match params["type"].as_str() {
+            Some(kind @ ("error" | "warning" | "assert")) => warn(format_args!("{kind}: {line}")),
+            _ => warn(line),
+        }
+    }
+
+    /// Prints what the browser itself says. Every page without an icon lacks one.
+    fn log(&self, entry: &Value) {
+        let [level, text, url] = ["level", "text", "url"].map(|key| entry[key].as_str().unwrap_or_default());
+        if !url.ends_with("/favicon.ico") {
+            let url = if url.is_empty() || text.contains(url) {
+                String::new()
+            } else {
+                format!(" ({})", self.own(url))
+            };
+            warn(format_args!("{level}: {}{url}", self.own(text)));
+        }
+    }
+
+    /// Leaves out the port of the case, so that errors of all cases are the same.
+    fn own(&self, text: &str) -> String {
+        let ws = self.server.replacen("http", "ws", 1);
+        text.replace(&format!("{}/", self.server), "").replace(&ws, "LIVETAPE_URL")
+    }
+
+    fn threw(&mut self, details: &Value) {
+        let exception = &details["exception"];
+        let whole = exception["description"].as_str().or(exception["value"].as_str());
+        let first = whole.or(details["text"].as_str()).unwrap_or_default().lines().next().unwrap_or_default();
+        let how = match details["text"].as_str() {
+            Some(text) if text.contains("in promise") => "did not handle a rejection",
+            _ => "threw an error",
+        };
+        let url = details["url"].as_str().unwrap_or_default();
+        let place = match details["lineNumber"].as_u64() {
+            Some(line) if !url.is_empty() => format!(" at {}:{}", self.own(url), line + 1),
+            _ => String::new(),
+        };
+        let message = format!("{how}: {}{place}", self.own(first));
+        self.add(&message, None);
+    }
+
+    fn dialog(&mut self, params: &Value) {
+        let [kind, text] = ["type", "message"].map(|key| params[key].as_str().unwrap_or_default());
+        match (kind, text) {
+            // The script in a name of the case `names`.
+            ("alert", "1") => self.add(AS_HTML, Some(AS_TEXT)),
+            _ => {
+                let detail = "nobody can answer it on a stream, and the page waits for it";
+                self.add(&format!("opened a dialog of the type {kind}: {text}"), Some(detail));
+            }
+        }
+    }
+
+    /// A page may load itself again, and change its query, but not become another page.
+    fn navigated(&mut self, frame: &Value) -> Result<(), Problem> {
+        let url = frame["unreachableUrl"].as_str().or(frame["url"].as_str()).unwrap_or_default();
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        if path == "about:blank" && self.page.is_none() {
+            return Ok(());
+        }
+        let page = self.page.get_or_insert_with(|| path.to_owned());
+        if page == path {
+            return Ok(());
+        }
+        let message = format!("went to another page: {}", self.own(url));
+        Err(left(&message, "stay on the page: nothing counts what another one shows"))
+    }
+
+    /// Answers a request with a file, or else lets the server of the case do it.
+    async fn answer(&mut self, params: &Value) -> Result<(), Problem> {
+        let url = params["request"]["url"].as_str().unwrap_or_default();
+        let path = url.strip_prefix(&self.server).unwrap_or_default();
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let answer = self.files.as_ref().and_then(|files| files.answer(path));
+        let id = &params["requestId"];
+        if let Some(mut answer) = answer {
+            answer["requestId"] = id.clone();
+            self.send("Fetch.fulfillRequest", &answer).await?;
+            return Ok(());
+        }
+        let is_of_page =
+            matches!(params["resourceType"].as_str(), Some("Script" | "Stylesheet" | "Document"));
+        if let Some(files) = self.files.as_ref().filter(|_| is_of_page) {
+            warn(format_args!("warning: {}", files.missing(path)));
+        }
+        self.send("Fetch.continueRequest", &json!({ "requestId": id })).await?;
+        Ok(())
+    }
+}
+
+/// A page that shows nothing more.
+fn left(message: &str, hint: &str) -> Problem {
+    Problem::new(Code::BadRequest, message).hint(hint)
+}
+
+fn gone() -> Problem {
+    left("ended together with its browser", "the machine may have too little memory: use --jobs 1")
+}

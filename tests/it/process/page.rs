@@ -1,0 +1,216 @@
+//! `livetape test --page`: overlays with planted bugs, the shipped ones, and pages that misbehave.
+
+use std::{fs, path::Path, process::Output};
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::support::process::{livetape, run, stderr, stdout};
+
+const PLANTED: &str = "tests/bots/pages/planted.html";
+const TOTAL: [&str; 4] = ["--text", "#total", "--expect", "{diamonds}"];
+
+/// Runs a page in cases. Returns the exit code and the report.
+fn judge(page: &str, cases: &[&str], flags: &[&str]) -> (Option<i32>, Value) {
+    let cases = cases.iter().flat_map(|name| ["--case", name]);
+    let args = ["test", "demo", "--json", "--page", page].into_iter().chain(cases);
+    let output = run(&Vec::from_iter(args.chain(flags.iter().copied())));
+    let report = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    (output.status.code(), report)
+}
+
+/// Runs a page with this body in the case `cut`. Returns the messages of its failures.
+fn failures(body: &str, flags: &[&str]) -> Vec<String> {
+    let folder = tempdir().unwrap();
+    let page = folder.path().join("overlay.html");
+    fs::write(&page, format!("<!doctype html><meta charset=utf-8>{body}")).unwrap();
+    let (_, report) = judge(page.to_str().unwrap(), &["cut"], flags);
+    let failures = report["cases"][0]["failures"].as_array().unwrap();
+    Vec::from_iter(failures.iter().map(|failure| failure["message"].as_str().unwrap().to_owned()))
+}
+
+/// A script that reads the feed, again and again.
+fn reading(more: &str) -> String {
+    format!(
+        "<script>function connect() {{
+          const socket = new WebSocket(LIVETAPE_URL)
+          socket.onclose = () => setTimeout(connect, 500)
+          {more}
+        }}
+        connect()</script>"
+    )
+}
+
+#[test]
+fn contradictions_are_refused_before_anything_runs() {
+    let folder = tempdir().unwrap();
+    let said = |output: Output| (output.status.code(), stderr(&output));
+    for (flags, expected) in [
+        (&["--page", PLANTED, "--", "node", "bot.mjs"][..], "cannot be used with"),
+        (&["--page", "none.html"], "cannot open the page `none.html`"),
+        (&["--page", "tests"], "it is not a file"),
+        (&["--page", "ftp://overlay.example/"], "is not the address of a page"),
+        (&["--page", PLANTED, "--text", "#total"], "nothing is expected of the text"),
+        (&["--page", PLANTED, "--suite", "room"], "a page reads the feed"),
+        (&["--text", "#total", "--", "true"], "--text needs a page"),
+    ] {
+        let (code, said) = said(run(&[&["test", "demo"], flags].concat()));
+        assert!(
+            code == Some(2) && said.contains(expected) && said.contains("💡"),
+            "{flags:?}: {code:?} {said}"
+        );
+    }
+    let test = || livetape(&["test", "demo", "--page", PLANTED]);
+    let (code, none) = said(test().env_remove("CHROMIUM").env("PATH", folder.path()).output().unwrap());
+    // Elsewhere, browsers are not only in `PATH`.
+    if cfg!(target_os = "linux") {
+        assert!(
+            code == Some(127) && none.contains("none is installed") && none.contains("apt-get install"),
+            "{none}"
+        );
+    }
+    let (code, wrong) = said(test().env("CHROMIUM", "/none").output().unwrap());
+    assert!(code == Some(127) && wrong.contains("CHROMIUM names no file: /none"), "{wrong}");
+}
+
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn planted_bugs_of_overlays_are_found() {
+    let cases = ["names", "no-final", "cut", "burst"];
+    let (code, report) = judge(PLANTED, &cases, &TOTAL);
+    assert_eq!((code, &report["failed"]), (Some(0), &0.into()), "{report:#}");
+    for (bug, case, what, diagnosis, message) in [
+        ("inner_html", "names", "page", "", "showed a name as HTML"),
+        ("only_finals", "no-final", "diamonds", "only_repeat_end", "right is 114"),
+        ("resets", "cut", "diamonds", "reset_at_break", "right is 114"),
+        ("queue", "burst", "diamonds", "", "right is 614"),
+    ] {
+        let (code, report) = judge(&format!("{PLANTED}?bug={bug}"), &[case], &TOTAL);
+        assert_eq!(code, Some(1), "{bug}: {report:#}");
+        let failures = report["cases"][0]["failures"].as_array().unwrap();
+        let found = failures.iter().find(|failure| failure["what"] == what);
+        let found = found.unwrap_or_else(|| panic!("{bug}: {report:#}"));
+        assert_eq!(found["diagnosis"].as_str().unwrap_or_default(), diagnosis, "{bug}: {report:#}");
+        assert!(found["message"].as_str().unwrap().contains(message), "{bug}: {report:#}");
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium, and takes minutes: of `cargo xtask nightly verdict`"]
+fn shipped_overlays_pass_every_case() {
+    // After a lost position, the client reads the whole backlog once more and does not tell this one to start over.
+    let goal = ["--text", "#numbers", "--expect", "{diamonds} / 500", "--skip", "position-lost"];
+    for (page, flags) in [
+        ("goal.html?goal=500", &goal[..]),
+        ("leaderboard.html", &[]),
+        ("alerts.html", &[]),
+        ("chat.html", &[]),
+        ("viewers.html", &[]),
+        ("battle.html", &[]),
+    ] {
+        let (code, report) = judge(&format!("examples/overlays/{page}"), &[], flags);
+        assert_eq!((code, &report["failed"]), (Some(0), &0.into()), "{page}: {report:#}");
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn what_is_wrong_with_a_page_is_one_clear_line() {
+    let throws = reading("socket.onmessage = () => { throw new TypeError('no such field') }");
+    let rejects = reading("socket.onopen = () => Promise.reject(new Error('unhandled'))");
+    let leaves = reading("socket.onopen = () => location.assign('/away.html')");
+    let asks = reading("socket.onopen = () => confirm('Sound?')");
+    for (body, flags, expected) in [
+        (throws.as_str(), &[][..], "threw an error: TypeError: no such field at overlay.html:4"),
+        (&rejects, &[], "did not handle a rejection: Error: unhandled"),
+        (&leaves, &[], "went to another page: away.html"),
+        (&asks, &[], "opened a dialog of the type confirm: Sound?"),
+        (&reading(""), &TOTAL, "has nothing that matches `#total`"),
+        (
+            &reading(""),
+            &["--text", "##", "--expect", "{diamonds}"],
+            "cannot be searched: `##` is not a CSS selector",
+        ),
+        (
+            &format!(
+                "<b id=total>1</b>{}{}",
+                reading(""),
+                "<script>for (let i = 0; i < 9; i++) connect()</script>"
+            ),
+            &TOTAL,
+            "had 10 connections to the feed at once, and --clients is 1",
+        ),
+    ] {
+        let failures = failures(body, flags);
+        let first = failures.first().map(String::as_str).unwrap_or_default();
+        assert!(first.starts_with(expected), "{expected}: {failures:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn pages_have_modules_sound_and_the_feed() {
+    let folder = tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("sum.mjs", "export const add = (one, other) => one + other");
+    // A second of silence.
+    let mut sound =
+        b"RIFF\x24\x1f\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\x1f\0\0"
+            .to_vec();
+    sound.resize(44 + 7936, 128);
+    fs::write(folder.path().join("sound.wav"), sound).unwrap();
+    write(
+        "overlay.html",
+        "<script type=module>
+          import { add } from './sum.mjs'
+          await new Audio('sound.wav').play()
+          const { diamonds } = await (await fetch(`${LIVETAPE_HTTP}/truth`)).json()
+          let sum = add(0, 0)
+          const url = new URLSearchParams(location.search).get('url')
+          const socket = new WebSocket(url)
+          socket.onmessage = ({ data }) => {
+            const event = JSON.parse(data)
+            if (event.type === 'gift') console.log(`diamonds: ${sum = add(sum, event.data.diamonds)}`)
+          }
+        </script>",
+    );
+    let page = format!("{}?url={{LIVETAPE_URL}}", folder.path().join("overlay.html").display());
+    let (code, report) = judge(&page, &["plain"], &["--expect", "diamonds: {diamonds}"]);
+    assert_eq!(code, Some(0), "{report:#}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs Chromium: of `cargo xtask ci verdict`"]
+fn nothing_is_left_after_ctrl_c() {
+    use std::{io::Read as _, process::Stdio};
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("overlay.html"), reading("")).unwrap();
+    let page = folder.path().join("overlay.html");
+    let mut test =
+        livetape(&["test", "demo", "--page", page.to_str().unwrap(), "--case", "cut", "--case", "offline"]);
+    test.env("TMPDIR", folder.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = test.spawn().unwrap();
+    // The first case is over.
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10]).unwrap();
+    let named = || named_by(folder.path());
+    while named() == 0 {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!((named(), fs::read_dir(folder.path()).unwrap().count()), (0, 1));
+}
+
+/// Returns the number of browsers whose command line names a folder.
+#[cfg(target_os = "linux")]
+fn named_by(folder: &Path) -> usize {
+    let folder = format!("--user-data-dir={}", folder.display());
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(&folder)).count()
+}
