@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use livetape_core::{
     error::{Code, Problem},
     nearest,
-    truth::Truth,
+    truth::{STRINGS, Truth},
 };
 use serde_json::{Map, Value};
 
@@ -18,16 +18,17 @@ use crate::report::{Failure, clean, quoted};
 pub use output::{LAST_LINES, Output, Stream};
 
 /// The only total that is a word.
-pub const TOP_GIFTER: &str = "top_gifter";
-pub(crate) const TOP_GIFTER_NAME: &str = "top_gifter_name";
+pub const TOP_GIFTER: &str = STRINGS[0];
+pub(crate) const TOP_GIFTER_NAME: &str = STRINGS[1];
 /// Totals that are texts of any length.
-const TEXTS: [&str; 2] = [TOP_GIFTER_NAME, "last_chat"];
+const TEXTS: [&str; 2] = [TOP_GIFTER_NAME, STRINGS[2]];
 /// Totals that are not between two others: they are only compared if nothing was lost.
 const UNORDERED: [&str; 3] = [TEXTS[0], TEXTS[1], "texts"];
 /// What programs print for a text that is not there.
 const ABSENT: [&str; 5] = ["", "undefined", "null", "None", "nil"];
-/// Prefix of the names of users' diamonds.
+/// Prefixes of the names of users' diamonds, and of those that guests received.
 const OF_USER: &str = "diamonds.";
+const OF_GUEST: &str = "received.";
 /// Maximum length of a printed value that is not a number, in characters.
 const WORD_CHARS_MAX: usize = 40;
 /// Maximum length of a text in a message, in characters.
@@ -35,7 +36,8 @@ const TEXT_CHARS_MAX: usize = 80;
 /// Maximum number of right words in a message.
 const WORDS_SHOWN_MAX: usize = 3;
 
-/// Name of a value of the truth: one of [`Truth::totals`], or `diamonds.NAME` for the diamonds of a user.
+/// Name of a value of the truth: one of [`Truth::totals`], `diamonds.NAME` for the diamonds of a user, or `received.ID` for
+/// those of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -44,11 +46,11 @@ impl Name {
     /// `bad_request` for unknown names; the hint suggests the nearest one.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let known = Truth::default().totals().map(|(name, _)| name);
-        let is_user = text.strip_prefix(OF_USER).is_some_and(|user| !user.is_empty());
-        if is_user || known.contains(&text) {
+        let is_user = |prefix| text.strip_prefix(prefix).is_some_and(|user| !user.is_empty());
+        if is_user(OF_USER) || is_user(OF_GUEST) || known.contains(&text) {
             return Ok(Self(text.to_owned()));
         }
-        let known = Vec::from_iter(known.into_iter().chain(["diamonds.NAME"]));
+        let known = Vec::from_iter(known.into_iter().chain(["diamonds.NAME", "received.ID"]));
         let problem = Problem::new(Code::BadRequest, format_args!("unknown number {}", quoted(text)));
         Err(problem.hint(nearest::hint(text, &known)))
     }
@@ -68,6 +70,9 @@ impl Name {
     pub fn value(&self, truth: &Truth) -> String {
         if let Some(user) = self.0.strip_prefix(OF_USER) {
             return truth.users.get(user).copied().unwrap_or_default().to_string();
+        }
+        if let Some(guest) = self.0.strip_prefix(OF_GUEST) {
+            return truth.guests.get(guest).copied().unwrap_or_default().to_string();
         }
         truth
             .totals()
@@ -354,11 +359,6 @@ impl<'a> Right<'a> {
     }
 }
 
-/// Whether a value is a name or a text.
-pub(crate) fn is_string(name: &str) -> bool {
-    name == TOP_GIFTER || TEXTS.contains(&name)
-}
-
 /// Compares what a command said with what is right. Returns a failure for each difference, without a diagnosis.
 /// What it never said is 0. If nobody sent a gift, the top gifter is not compared.
 #[must_use]
@@ -416,7 +416,7 @@ fn difference(right: Right<'_>, name: &Name, got: &str, verb: &str) -> Option<Fa
 }
 
 fn quoted_word(name: &Name, value: &str) -> String {
-    if is_string(name.as_str()) { format!("\"{value}\"") } else { value.to_owned() }
+    if STRINGS.contains(&name.as_str()) { format!("\"{value}\"") } else { value.to_owned() }
 }
 
 /// Replaces white space by single spaces.
@@ -542,7 +542,7 @@ fn said(name: &str, value: &Value) -> Result<Said, String> {
     let name = Name::parse(name).map_err(|problem| {
         format!("wrote a LIVETAPE_RESULT with an {}: {}", problem.message, problem.hint)
     })?;
-    let is_string = is_string(name.as_str());
+    let is_string = STRINGS.contains(&name.as_str());
     let text = match value {
         Value::Number(number) if !is_string => Some(whole(number)),
         Value::String(word) if is_string => Some(word.clone()),

@@ -354,6 +354,10 @@ impl Details {
                 repeat_delta: gift.repeat_delta,
                 is_final: gift.is_final,
                 diamonds: gift.diamonds,
+                receiver: gift
+                    .receiver
+                    .as_ref()
+                    .map(|it| Person { user_id: it.user_id, ..Person::default() }),
                 ..Gift::default()
             })),
             Data::Like(like) => Self::Likes { own: like.like_count, total: like.total_like_count },

@@ -9,10 +9,10 @@ mod tests;
 
 use std::{borrow::Cow, collections::BTreeMap, iter, time::Duration};
 
-use livetape_core::terminal::printable;
+use livetape_core::{terminal::printable, truth::STRINGS};
 use serde_json::{Value, json};
 
-use crate::{expect::is_string, library::Library};
+use crate::library::Library;
 pub use html::{About, html};
 
 /// Name of the case in which nothing is changed or broken, the first of each suite.
@@ -174,7 +174,7 @@ impl Failure {
 
     fn json(&self) -> Value {
         let value = |value: &Option<String>| match value.as_ref().map(|text| (text, text.parse::<i64>())) {
-            Some((_, Ok(number))) if !is_string(&self.what) => json!(number),
+            Some((_, Ok(number))) if !STRINGS.contains(&&*self.what) => json!(number),
             Some((text, _)) => json!(clean(text)),
             None => Value::Null,
         };

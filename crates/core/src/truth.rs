@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::event::{Data, Event, SocialAction};
 
@@ -14,6 +14,9 @@ const USERS_MAX: usize = 100_000;
 const NAME_BYTES_MAX: usize = 64;
 /// Maximum length of a gifter's nickname that is kept, in bytes; a longer one counts as empty.
 const NICKNAME_BYTES_MAX: usize = 4096;
+
+/// Totals that are names or texts.
+pub const STRINGS: [&str; 3] = ["top_gifter", "top_gifter_name", "last_chat"];
 
 /// Totals of the current generation of a replay: each lap, seek and load begins another one. They are the same
 /// whatever a client filters, and however often it reconnects.
@@ -57,6 +60,8 @@ pub struct Truth {
     pub texts: u32,
     /// Diamonds of each user, by `uniqueId`: the first 100,000 users.
     pub users: BTreeMap<SmolStr, i64>,
+    /// Diamonds that each guest of the host received, by `userId`: the first 100,000 guests. Gifts to the host name nobody.
+    pub guests: BTreeMap<SmolStr, i64>,
 }
 
 impl Truth {
@@ -137,6 +142,8 @@ pub enum What {
         gifts: i32,
         /// Value of these gifts.
         diamonds: i64,
+        /// `userId` of the guest who receives them; 0 for the host.
+        guest: i64,
         /// Whether a streak begins with them.
         begins: bool,
     },
@@ -194,6 +201,7 @@ impl What {
                 nickname: event.user.as_ref().map(|user| user.nickname.clone()).unwrap_or_default(),
                 gifts: gift.repeat_delta,
                 diamonds: gift.diamonds,
+                guest: gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0),
                 begins: begins(&gift.streak_id, gift.repeat_delta, gift.repeat_count),
             },
             Data::Like(like) => Self::Likes { likes: like.like_count, total: like.total_like_count },
@@ -242,11 +250,12 @@ impl Tally {
                 truth.texts = truth.texts.wrapping_add(*checksum);
                 truth.last_chat = text.clone();
             }
-            What::Gift { sender, nickname, gifts, diamonds, begins } => {
+            What::Gift { sender, nickname, gifts, diamonds, guest, begins } => {
                 truth.gifts = truth.gifts.saturating_add((*gifts).into());
                 truth.diamonds = truth.diamonds.saturating_add(*diamonds);
                 truth.streaks += u64::from(*begins);
                 self.add_gifter(sender, nickname, *diamonds);
+                self.add_guest(*guest, *diamonds);
             }
             What::Likes { likes, total } => {
                 truth.likes = truth.likes.saturating_add((*likes).into());
@@ -271,6 +280,15 @@ impl Tally {
         } else if users.len() < USERS_MAX && !sender.is_empty() && sender.len() <= NAME_BYTES_MAX {
             self.gifters.insert(sender.clone(), (users.len(), nickname));
             users.insert(sender.clone(), diamonds);
+        }
+    }
+
+    fn add_guest(&mut self, guest: i64, diamonds: i64) {
+        let guests = &mut self.truth.guests;
+        let key = format_smolstr!("{guest}");
+        if guest != 0 && (guests.len() < USERS_MAX || guests.contains_key(&key)) {
+            let sum = guests.entry(key).or_default();
+            *sum = sum.saturating_add(diamonds);
         }
     }
 

@@ -114,6 +114,8 @@ export interface Truth {
   texts: number
   /** Diamonds of each user, by `uniqueId`: the first 100,000 users. */
   users: Record<string, number>
+  /** Diamonds that each guest of the host received, by `userId`. */
+  guests: Record<string, number>
 }
 
 interface Status {

@@ -123,7 +123,8 @@ With --suite room, instead of LIVETAPE_URL and LIVETAPE_HTTP:
   with --mock-proxy       the variables of `livetape run --mock-proxy`
 
 Numbers: events, chats, gifts, streaks, diamonds, likes, likes_total, follows, shares,
-joins, subscribes, viewers, gifters, empty_texts, texts, diamonds.NAME
+joins, subscribes, viewers, gifters, empty_texts, texts, diamonds.NAME,
+received.USERID
 Texts: top_gifter, top_gifter_name, last_chat
 
 Examples:

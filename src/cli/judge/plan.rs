@@ -8,7 +8,11 @@ use std::{
     thread,
 };
 
-use livetape_cases::{change::truth_of, expect::Expectation, table::Suite};
+use livetape_cases::{
+    change::truth_of,
+    expect::Expectation,
+    table::{Case, Suite},
+};
 use livetape_core::{
     error::{Code, Problem},
     pace::Speed,
@@ -140,6 +144,20 @@ impl Plan {
             (Suite::Room, true) => " --mock-proxy",
         };
         format!("livetape test {}{suite} --case {}{}", quoted(recording), case, self.arguments)
+    }
+}
+
+/// A case that is to be run.
+pub(super) struct Show {
+    pub(super) case: &'static Case,
+    pub(super) tape: Tape,
+    /// The file that is kept of an earlier failure.
+    pub(super) kept: Option<String>,
+}
+
+impl Show {
+    pub(super) fn of(plan: &Plan, case: &'static Case) -> Self {
+        Self { case, tape: plan.tape.clone(), kept: None }
     }
 }
 

@@ -15,7 +15,10 @@ use livetape_core::error::{Code, Problem};
 use livetape_engine::source::Tape;
 use livetape_io::clock;
 
-use super::{plan::Plan, shrink::keep, test::Show};
+use super::{
+    plan::{Plan, Show},
+    shrink::keep,
+};
 use crate::cli::process::output::{shown, warn};
 
 /// Maximum number of failures of which the smallest show is looked for: others are often the same bug.

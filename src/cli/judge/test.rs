@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    plan::{Manner, Plan, check_output},
+    plan::{Manner, Plan, Show, check_output},
     random::AtRandom,
     shrink::Way,
     trial::Ran,
@@ -206,20 +206,6 @@ fn list(cases: &VecDeque<&'static Case>, is_json: bool) -> Result<u8, Problem> {
         say(format_args!("{:<width$}{}\n", case.name, case.what))?;
     }
     Ok(exit::DONE)
-}
-
-/// A case that is to be run.
-pub(super) struct Show {
-    pub(super) case: &'static Case,
-    pub(super) tape: Tape,
-    /// The file that is kept of an earlier failure.
-    pub(super) kept: Option<String>,
-}
-
-impl Show {
-    pub(super) fn of(plan: &Plan, case: &'static Case) -> Self {
-        Self { case, tape: plan.tape.clone(), kept: None }
-    }
 }
 
 /// All cases of one command.

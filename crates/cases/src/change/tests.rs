@@ -197,6 +197,10 @@ fn gifts_to_guests_name_their_receivers() {
             *gifts.entry(receiver).or_insert(0) += gift.repeat_delta;
         }
         assert_eq!(Vec::from_iter(gifts.values()), [&4, &3, &2]);
+        let mut tally = Tally::default();
+        changed.iter().for_each(|event| tally.add(&Added::by(event)));
+        let truth = tally.truth();
+        assert_eq!(Vec::from_iter(truth.guests.values().rev().take(2)), [&2, &3]);
     });
 }
 

@@ -73,9 +73,14 @@ pub(super) fn gift_and_diamonds(counted: &mut Counted<'_>, count: impl FnOnce(&G
     if (gifts, diamonds) != (gift.repeat_delta, gift.diamonds) {
         let begins = begins(&gift.streak_id, gifts, gift.repeat_count);
         let (sender, nickname) = sender(counted.event);
-        counted.added.what = What::Gift { sender, nickname, gifts, diamonds, begins };
+        let guest = guest(gift);
+        counted.added.what = What::Gift { sender, nickname, gifts, diamonds, guest, begins };
     }
     usize::from(gifts > 0)
+}
+
+fn guest(gift: &Gift) -> i64 {
+    gift.receiver.as_ref().map_or(0, |receiver| receiver.user_id.0)
 }
 
 /// Returns the `uniqueId` and the nickname of the user.
@@ -88,7 +93,8 @@ pub(super) fn streak(counted: &mut Counted<'_>) -> usize {
     if let Details::Gift(gift) = &counted.event.details {
         let (diamonds, begins) = (gift.diamond_count.into(), !gift.streak_id.is_empty());
         let (sender, nickname) = sender(counted.event);
-        counted.added.what = What::Gift { sender, nickname, gifts: 1, diamonds, begins };
+        let guest = guest(gift);
+        counted.added.what = What::Gift { sender, nickname, gifts: 1, diamonds, guest, begins };
     }
     1
 }

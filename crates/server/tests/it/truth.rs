@@ -41,6 +41,11 @@ fn counted(events: &[Value]) -> Value {
         gifter.2 = user["nickname"].as_str().unwrap();
     }
     let top = users.iter().max_by_key(|(_, (diamonds, at, _))| (*diamonds, Reverse(*at)));
+    let mut guests = BTreeMap::<&str, i64>::new();
+    for gift in of("gift").filter(|gift| gift["data"]["receiver"].is_object()) {
+        *guests.entry(gift["data"]["receiver"]["userId"].as_str().unwrap()).or_default() +=
+            gift["data"]["diamonds"].as_i64().unwrap();
+    }
     let text = |chat: &'_ Value| chat["data"]["comment"].as_str().unwrap().to_owned();
     let texts = of("chat").fold(0_u32, |sum, chat| {
         let sender = chat["data"]["sender"].as_str().unwrap();
@@ -66,6 +71,7 @@ fn counted(events: &[Value]) -> Value {
         "gifters": users.len(),
         "top_gifter": top.map_or("", |(name, _)| name),
         "top_gifter_name": top.map_or("", |(_, (.., nickname))| nickname),
+        "guests": guests,
         "users": users.iter().map(|(name, (diamonds, ..))| (*name, *diamonds)).collect::<BTreeMap<_, _>>(),
     })
 }
