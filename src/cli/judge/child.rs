@@ -299,7 +299,7 @@ pub(super) fn was_terminated(status: ExitStatus) -> bool {
     return !status.success();
 }
 
-/// Waits until livetape is done with a folder. If it was killed instead, ends what names the folder in its environment
+/// Waits until livetape is done with a folder. If it was killed instead, or could not remove it, ends what names the folder in its environment
 /// (elsewhere than on Linux, this stays), and removes it.
 #[cfg(unix)]
 const GUARD: &str = r#"read -r _ && exit
@@ -312,7 +312,10 @@ while [ $((looks -= 1)) -gt 0 ]; do
     kill -KILL "${pid%/environ}"
   done
 done 2>/dev/null
-rm -rf -- "$0""#;
+looks=100
+while [ -e "$0" ] && [ $((looks -= 1)) -gt 0 ]; do
+  rm -rf -- "$0"
+done 2>/dev/null"#;
 
 /// A folder that is removed when dropped, and after the death of this process.
 pub(super) struct Folder {
@@ -359,13 +362,17 @@ fn create(path: &Path) -> io::Result<()> {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What a command left open stays until the system cleans up.
-        let _ = fs::remove_dir_all(&self.path);
+        // Processes that were killed a moment ago may still write to it. The guard then tries again. Without one, what is left
+        // stays until the system cleans up.
+        let is_removed = fs::remove_dir_all(&self.path).is_ok();
         #[cfg(unix)]
         if let Some(guard) = &mut self.guard {
-            let _ = guard.stdin.take().map(|mut stdin| stdin.write_all(b"\n"));
+            let done: &[u8] = if is_removed { b"\n" } else { b"" };
+            let _ = guard.stdin.take().map(|mut stdin| stdin.write_all(done));
             let _ = guard.wait();
         }
+        #[cfg(not(unix))]
+        let _ = is_removed;
     }
 }
 
