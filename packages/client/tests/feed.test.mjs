@@ -102,6 +102,19 @@ test('reports a restarted server as a new stream with a loss', async () => {
   await server.stop()
 })
 
+test('starts over when the whole backlog comes again after a lost position', async () => {
+  const server = await start(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', 'max', '--case', 'position-lost'])
+  const client = createWebSocketClient({ ...FAST, url: server.ws ?? server.url.replace('http', 'ws'), since: 0 })
+  let [diamonds, times] = [0, 0]
+  client.on('startOver', () => (diamonds = 0, times += 1))
+  client.on('event:gift', ({ data }) => (diamonds += data.diamonds))
+  await client.connect()
+  await once(client, 'event:disconnected')
+  expect([diamonds, times]).toEqual([(await (await fetch(`${server.url}/truth`)).json()).diamonds, 1])
+  client.disconnect()
+  await server.stop()
+})
+
 test('tells when a replay starts over: with each lap, and when the server restarts', async () => {
   const args = ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1']
   let server = await start(LIVETAPE, args)

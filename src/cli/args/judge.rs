@@ -164,7 +164,7 @@ pub(in crate::cli) struct Test {
     #[arg(long, value_name = "N", conflicts_with_all = ["case", "skip", "list"], value_parser = shows)]
     pub(in crate::cli) random: Option<NonZeroU32>,
     /// With --random: the seed of an earlier run, for the same shows
-    #[arg(long, value_name = "SEED", requires = "random", value_parser = Seed::parse)]
+    #[arg(long, hide_short_help = true, value_name = "SEED", requires = "random", value_parser = Seed::parse)]
     pub(in crate::cli) seed: Option<(Seed, bool)>,
     #[command(flatten)]
     pub(in crate::cli) conditions: Conditions,
@@ -185,7 +185,7 @@ pub(in crate::cli) struct Test {
     /// Make the page of --html from the results of --json, and run nothing
     ///
     /// Repeatable, for a page about several programs.
-    #[arg(long, value_name = "FILE", requires = "html", conflicts_with_all = ["command", "page", "list", "json", "junit"])]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "html", conflicts_with_all = ["command", "page", "list", "json", "junit"])]
     pub(in crate::cli) result: Vec<PathBuf>,
 }
 
@@ -234,15 +234,15 @@ pub(in crate::cli) struct Conditions {
     #[arg(long, value_name = "X")]
     pub(in crate::cli) speed: Option<Speed>,
     /// Number of clients of COMMAND to wait for
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value = "1")]
     pub(in crate::cli) clients: NonZeroUsize,
     /// Number of commands at a time, beside those that mostly wait, such as rooms [default: the number of processors]
     ///
     /// For a command with a port or file of its own, 1.
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub(in crate::cli) jobs: Option<NonZeroUsize>,
     /// Also serve the feed in TikFinity's format
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(in crate::cli) tikfinity: bool,
 }
 

@@ -98,8 +98,7 @@ fn planted_bugs_of_overlays_are_found() {
 #[test]
 #[ignore = "needs Chromium, and takes minutes: of `cargo xtask nightly verdict`"]
 fn shipped_overlays_pass_every_case() {
-    // After a lost position, the client reads the whole backlog once more and does not tell this one to start over.
-    let goal = ["--text", "#numbers", "--expect", "{diamonds} / 500", "--skip", "position-lost"];
+    let goal = ["--text", "#numbers", "--expect", "{diamonds} / 500"];
     for (page, flags) in [
         ("goal.html?goal=500", &goal[..]),
         ("leaderboard.html", &[]),

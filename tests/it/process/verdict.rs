@@ -481,7 +481,7 @@ fn bad_input_is_one_clear_line() {
         (
             &["--junit", "/dev/full", "--", "true"],
             1,
-            "/dev/full is not a regular file\n💡 use another path for --junit",
+            "/dev/full is not a regular file\n💡 use another path for the report",
         ),
         (&["--", "true"], 1, "never connected before it exited with 0"),
         (&["--case", "plain", "--", "sh", "-c", "exit 7"], 1, "never connected before it exited with 7"),

@@ -294,6 +294,8 @@ export interface TruthAt {
   gifters: number
   /** Gifts: the sum of `repeatDelta`. */
   gifts: number
+  /** Diamonds that each guest of the host received, by `userId`: the first 100,000 guests. Gifts to the host name nobody. */
+  guests: Record<string, number>
   /** Viewers who joined: `member` events whose `actionId` is 1. */
   joins: number
   /** Text of the last comment; empty if there was none yet. */

@@ -99,7 +99,7 @@ async fn every_client_of_a_shipped_recording_counts_the_truth() {
                 for (field, total) in info.truth.totals() {
                     assert_eq!(truth[field].to_string().trim_matches('"'), total, "{name}");
                 }
-                assert_eq!(truth.as_object().unwrap().len(), info.truth.totals().len() + 3, "{name}");
+                assert_eq!(truth.as_object().unwrap().len(), info.truth.totals().len() + 4, "{name}");
                 let messages = events.iter().filter(|event| event.get("id").is_some()).count();
                 assert_eq!(truth["events"], messages, "{name}");
             }
