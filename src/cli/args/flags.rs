@@ -334,7 +334,8 @@ mod tests {
     fn every_command_is_in_exactly_one_group() {
         let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let command = command();
-        let mut commands: Vec<_> = command.get_subcommands().filter(|it| !it.is_hide_set()).map(Command::get_name).collect();
+        let mut commands: Vec<_> =
+            command.get_subcommands().filter(|it| !it.is_hide_set()).map(Command::get_name).collect();
         grouped.sort_unstable();
         commands.sort_unstable();
         assert_eq!(grouped, commands);
