@@ -81,7 +81,7 @@ const FLOORS: &[(&str, &[&str], &[&str])] = &[
     ("tools", &["core"], &["axum", "tokio"]),
     ("feed", &["core", "io"], &["async-nats", "axum"]),
     ("mock", &["core", "io"], &["clap", "indicatif", "reqwest", "zip"]),
-    ("engine", &["cases", "core", "feed", "io", "tools"], &["axum", "clap"]),
+    ("engine", &["cases", "core", "feed", "io"], &["axum", "clap"]),
     ("cluster", &["core", "feed", "io"], &["axum"]),
     ("server", &["cases", "core", "engine", "feed", "io", "mock", "tools"], &["clap", "reqwest"]),
     ("testing", &["cases", "core", "engine", "feed", "io", "mock", "server"], &["clap"]),

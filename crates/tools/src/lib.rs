@@ -1,4 +1,4 @@
-//! Offline tools for recordings, over any `Read` and `Write`. Only [`missing`] uses paths.
+//! Offline tools for recordings, over any `Read` and `Write`.
 
 pub mod audit;
 pub mod cat;
@@ -9,7 +9,6 @@ pub mod glance;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod info;
-pub mod missing;
 pub mod scrub;
 pub mod synth;
 pub mod timeline;

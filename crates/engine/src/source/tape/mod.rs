@@ -1,6 +1,7 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
 mod feed;
+mod missing;
 mod points;
 
 use std::{
@@ -26,7 +27,6 @@ use livetape_io::{
     clock,
     files::{self, Spool},
 };
-use livetape_tools::missing::missing;
 use tokio::time::timeout_at;
 
 use crate::{
@@ -37,6 +37,7 @@ use feed::Reading;
 
 pub use feed::Gates;
 pub(crate) use feed::{Fed, Feed};
+pub use missing::missing;
 pub(crate) use points::{Point, Told};
 
 pub const STDIN: &str = "-";

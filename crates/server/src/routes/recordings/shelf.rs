@@ -14,12 +14,14 @@ use livetape_core::{
     event::Millis,
     recording::{self, USER_TAG, is_plain_name},
 };
-use livetape_engine::demo::{DEMO, DEMO_BYTES};
+use livetape_engine::{
+    demo::{DEMO, DEMO_BYTES},
+    source::missing,
+};
 use livetape_io::files;
 use livetape_tools::{
     glance::{Glance, glance},
     info::{Info, info},
-    missing::missing,
     timeline::{Chart, chart},
 };
 use parking_lot::Mutex;

@@ -12,6 +12,7 @@ use livetape_core::{
 const FILES_MAX: usize = 10_000;
 
 /// Returns `recording_not_found` for `name`, with the closest name and all names in `folder`.
+#[must_use]
 pub fn missing(folder: &Path, name: &str) -> Problem {
     let names = names(folder);
     let wanted = name.strip_suffix(".bin").unwrap_or(name);
