@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{
     expect::{Name, TOP_GIFTER, TOP_GIFTER_NAME},
-    report::{Candidate, REPEATED, listed, moment},
+    report::{Candidate, PLAIN, REPEATED, listed, moment},
 };
 
 /// A mistake that explains a number.
@@ -183,9 +183,23 @@ pub fn explain_with_repeats(
         explained.found = Some(Diagnosis { name: REPEATED, message });
         return explained;
     }
-    // Only too large a number can contain them.
-    let is_more = number(got) > number(&repeated);
-    if explained.candidates.is_empty() && is_more && !is_partial { by_library(all) } else { explained }
+    // Only too large a number can contain them. Then there are two mistakes; another case shows the other one alone, unless
+    // it is obvious.
+    let is_more = number(got) > number(&right);
+    if !explained.candidates.is_empty() || !is_more || is_partial {
+        return explained;
+    }
+    let mut both = by_library(all);
+    if let Some(found) = &mut both.found
+        && let Some(other) = both.candidates.get(found.name).copied()
+    {
+        found.message = format!("{got} is what {REPEATING} gives, together with {}", other.doing);
+        if other.shown_by != PLAIN {
+            found.name = REPEATED;
+            both.candidates = BTreeMap::from([(REPEATED, Candidate { doing: REPEATING, shown_by: "" })]);
+        }
+    }
+    both
 }
 
 /// What a streak, or an event outside of streaks, adds to a number.

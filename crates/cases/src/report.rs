@@ -151,6 +151,17 @@ impl Failure {
             }
     }
 
+    /// Whether another failure probably has the same cause: the same mistake, or, without one, a number that is wrong in the
+    /// same direction.
+    #[must_use]
+    pub fn has_cause_of(&self, other: &Self) -> bool {
+        let number = |text: &Option<String>| text.as_deref()?.parse::<i128>().ok();
+        let direction = |failure: &Self| Some(number(&failure.got)?.cmp(&number(&failure.expected)?));
+        let is_exit = self.what == "exit";
+        (&self.what, self.diagnosis, direction(self)) == (&other.what, other.diagnosis, direction(other))
+            && (!is_exit || self.got == other.got)
+    }
+
     /// Leaves out the mistakes that `plain`, which passed, would have shown.
     fn exclude_obvious(&mut self) {
         let had_any = !self.candidates.is_empty();

@@ -502,13 +502,13 @@ pub const CASES: &[Case] = &[
         "laps",
         breaks(&[at(100, How::StartOver)]),
         "the recording is played twice",
-        "totals start over at each `connection_created` with `replay: true`",
+        "totals start over with the `generation` of `connection_created`, or the end of ids, `~2`",
     ),
     replay(
         "seek",
         breaks(&[at(50, How::StartOver)]),
         "someone seeks back to the start",
-        "totals start over at `connection_created` with `replay: true`",
+        "totals start over with the `generation` of `connection_created`, or the end of ids, `~2`",
     ),
     replay(
         "restart",

@@ -97,7 +97,10 @@ impl AtRandom {
             let is_known = outcome.kept.is_some() || outcome.same_as.is_some() || outcome.case == PLAIN;
             outcome.verdict == Verdict::Failed && !is_known
         };
-        for outcome in outcomes.iter_mut().filter(is_new).take(KEPT_MAX) {
+        let mut failed = Vec::from_iter(outcomes.iter_mut().filter(is_new));
+        // The simplest first.
+        failed.sort_by_key(|outcome| outcome.case.split('+').count());
+        for outcome in failed.into_iter().take(KEPT_MAX) {
             if self.plan.stop.is_cancelled() {
                 return Ok(());
             }

@@ -26,7 +26,6 @@ use tokio::{
 use super::{
     plan::{Manner, Plan, Show, check_output},
     random::AtRandom,
-    shrink::Way,
     trial::Ran,
     watch::Patience,
 };
@@ -91,21 +90,34 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     outcomes.sort_by_cached_key(|outcome| place(outcome.case, &outcome.kept));
     let took = clock::now() - started;
     plan.say_lines(&report::summary(&outcomes, took))?;
+    let compares = !plan.expectations.is_empty() || plan.manner.get() != Some(&Manner::Stays);
+    if !compares {
+        warn("💡 no number was compared: add --expect, for a page with --text");
+    }
+    let result = |outcomes: &[Outcome]| {
+        let mut result = report::json(outcomes);
+        result["tested"] = plan.tested.as_str().into();
+        result["recording"] = plan.recording.as_str().into();
+        result["suite"] = suite.name().into();
+        result["compares"] = compares.into();
+        result["version"] = env!("CARGO_PKG_VERSION").into();
+        result
+    };
+    let write = |outcomes: &[Outcome]| {
+        let junit = write_report(args.junit.as_deref(), || report::junit(outcomes, took));
+        // It has the form that the page expects.
+        let page = || report::html(&[result(outcomes)], &about).unwrap_or_default();
+        junit.max(write_report(args.html.as_deref(), page))
+    };
+    let mut written = write(&outcomes);
     if let Some(at_random) = &at_random {
         at_random.keep_failures(&mut outcomes, jobs).await?;
+        // With what was kept.
+        written = written.max(write(&outcomes));
     }
-    let mut result = report::json(&outcomes);
-    result["tested"] = plan.tested.as_str().into();
-    result["recording"] = plan.recording.as_str().into();
-    result["suite"] = suite.name().into();
-    result["version"] = env!("CARGO_PKG_VERSION").into();
     if args.json {
-        say_json(&result)?;
+        say_json(&result(&outcomes))?;
     }
-    let junit = write_report(args.junit.as_deref(), || report::junit(&outcomes, took));
-    // It has the form that the page expects.
-    let html = write_report(args.html.as_deref(), || report::html(&[result], &about).unwrap_or_default());
-    let written = junit.max(html);
     for_github(&outcomes)?;
     let lost = report_loss(&plan.tape.name, plan.tape.loss().await);
     let has_failed = outcomes.iter().any(|outcome| outcome.verdict == Verdict::Failed);
@@ -135,7 +147,8 @@ fn check_report(path: &Path, tape: &Tape) -> Result<(), Problem> {
 fn about(suite: &str, name: &str) -> Option<[&'static str; 2]> {
     let suites =
         [Suite::Feed, Suite::Room].into_iter().filter(|known| suite.is_empty() || known.name() == suite);
-    suites.flat_map(Suite::cases).find(|case| case.name == name).map(|case| [case.what, case.right])
+    let mut found = suites.filter_map(|suite| suite.find_combined(name).ok());
+    found.next().map(|case| [case.what, case.right])
 }
 
 /// Makes a page of the results of several programs.
@@ -282,11 +295,12 @@ impl Session {
         }
     }
 
-    /// Returns the show at random that failed in the same way before.
+    /// Returns the show at random that failed in the same way before, by the same mistake, or in the same direction.
     fn earlier(&self, outcome: &Outcome) -> Option<&'static str> {
-        let way = Way::of(outcome.failures.first()?);
+        let failure = outcome.failures.first()?;
         let is_same = |earlier: &&Outcome| {
-            earlier.case != PLAIN && earlier.same_as.is_none() && way.is_among(&earlier.failures)
+            let is_first = earlier.case != PLAIN && earlier.same_as.is_none();
+            is_first && earlier.failures.first().is_some_and(|other| failure.has_cause_of(other))
         };
         self.outcomes.iter().find(is_same).map(|earlier| earlier.case)
     }

@@ -349,7 +349,12 @@ fn a_client_that_counts_repeats_is_recognised() {
         Details::Gift(gift) => Some(i64::from(gift.repeat_count * gift.diamond_count)),
         _ => None,
     });
-    assert_eq!(name("diamonds", sum.sum()), Some("sum_of_repeat_count"));
+    let sum = found(false, "diamonds", sum.sum()).unwrap();
+    assert_eq!(sum.name, "sum_of_repeat_count");
+    assert!(sum.message.contains(REPEATING) && sum.message.contains("together with"), "{}", sum.message);
+    // Ends of streaks that were sent again are too many, not too few.
+    let ends = found(false, "diamonds", 119).unwrap();
+    assert_eq!(ends.name, "repeated_messages", "{}", ends.message);
     assert_eq!(name("diamonds", 113), name_of(&DEMO, &[], "diamonds", 113));
 }
 

@@ -42,6 +42,9 @@ struct Tested {
     suite: String,
     #[serde(default)]
     version: String,
+    /// Whether the program said numbers that were compared.
+    #[serde(default = "yes")]
+    compares: bool,
     cases: Vec<Judged>,
     conclusion: Option<Conclusion>,
     #[serde(default)]
@@ -49,9 +52,15 @@ struct Tested {
     library: Option<String>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 #[derive(Deserialize)]
 struct Conclusion {
     message: String,
+    #[serde(default)]
+    mistakes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,12 +77,57 @@ struct Judged {
     again: String,
     #[serde(default)]
     output: Vec<String>,
+    /// File with the smallest recording that fails.
+    kept: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Message {
     message: String,
+    #[serde(default)]
+    what: String,
 }
+
+/// What is not a number, and so not explained by mistakes.
+const OTHER_KINDS: [&str; 5] = ["page", "connection", "exit", "result", "output"];
+/// Maximum number of other problems that are listed before the cases.
+const OTHERS_MAX: usize = 5;
+
+/// What corrects mistakes, for the feed and for a room; their codes begin so.
+const REMEDIES: [(&[&str], [&str; 2]); 5] = [
+    (
+        &[
+            "sum_of_repeat_count",
+            "repeated_total",
+            "only_",
+            "every_final",
+            "without_count",
+            "same_",
+            "one_streak",
+            "forgotten_streak",
+            "messages_as_gifts",
+            "streaks_as_gifts",
+            "gifts_as_diamonds",
+        ],
+        [
+            "add `repeatDelta` (gifts) or `diamonds` of every gift event",
+            "in each streak (`groupId`), add by how much `repeatCount` rose, times the price",
+        ],
+    ),
+    (
+        &["counted_again", "two_connections", "repeated_messages"],
+        [
+            "use one connection, and skip events whose `seq` is not above the last one of the same `stream`",
+            "skip messages whose id has come before",
+        ],
+    ),
+    (&["like_total", "sum_of_like_totals"], ["add up `likeCount`", "add up the likes of each message"]),
+    (
+        &["empty_text"],
+        ["the text of a `chat` event is `comment`", "look up the name of the text in the library's version"],
+    ),
+    (&["by_nickname", "nickname_for_id"], ["use `uniqueId`", "use the unique id"]),
+];
 
 /// Returns what happens in a case of a suite, and what is right then; `None` for one of another version.
 pub type About<'a> = &'a dyn Fn(&str, &str) -> Option<[&'static str; 2]>;
@@ -164,6 +218,9 @@ impl Tested {
         let cases = if ran == 1 { "case" } else { "cases" };
         let verdict = match (ran, failed) {
             (0, _) => "<p class=\"verdict\">No case ran</p>".to_owned(),
+            (_, 0) if !self.compares => format!(
+                "<p class=\"verdict\">{ran} of {ran} {cases} passed, but no number was compared: only errors and connections were</p>"
+            ),
             (_, 0) => format!("<p class=\"verdict good\">✓ {ran} of {ran} {cases} passed</p>"),
             _ => format!("<p class=\"verdict bad\">✗ {failed} of {ran} {cases} failed</p>"),
         };
@@ -213,7 +270,14 @@ impl Tested {
         if lines.is_empty() {
             lines.push("no common cause was recognised: the first failed case is a good start".to_owned());
         }
-        let lines = String::from_iter(lines.iter().map(|line| format!("<p>{}</p>\n", marked(line))));
+        lines.extend(self.remedies().map(|remedy| format!("To correct it: {remedy}.")));
+        let others = self.others();
+        if !others.is_empty() {
+            lines.push(format!("Besides numbers: {}", others.join("; ")));
+        }
+        let lines = String::from_iter(
+            lines.iter().map(|line| format!("<p>{}</p>\n", marked(line.trim_start_matches("most likely: ")))),
+        );
         let again = first.map(|case| text(&case.again)).filter(|again| !again.is_empty());
         let again = again.map(|again| {
             format!("<p>What to do: correct this, then run the first failed case again, and all cases without <code>--case</code>:</p>\n<pre>{again}</pre>\n")
@@ -222,6 +286,29 @@ impl Tested {
             "<h3>Most likely cause</h3>\n<div class=\"cause\">\n{lines}</div>\n{}",
             again.unwrap_or_default()
         )
+    }
+
+    /// Returns what corrects the mistakes.
+    fn remedies(&self) -> impl Iterator<Item = &'static str> {
+        let codes = self.conclusion.iter().flat_map(|conclusion| &conclusion.mistakes);
+        let is_of =
+            move |of: &[&str]| codes.clone().any(|code| of.iter().any(|start| code.starts_with(start)));
+        let index = usize::from(self.suite == "room");
+        REMEDIES.iter().filter(move |(of, _)| is_of(of)).map(move |(_, texts)| texts[index])
+    }
+
+    /// Returns what else is wrong: each message once.
+    fn others(&self) -> Vec<&str> {
+        let mut others = Vec::new();
+        let own = self.cases.iter().filter(|case| case.passed == Some(false) && !case.as_in_plain);
+        for failure in own.flat_map(|case| &case.failures) {
+            let first = failure.message.split("; ").next().unwrap_or_default();
+            if OTHER_KINDS.contains(&&*failure.what) && !others.contains(&first) && others.len() < OTHERS_MAX
+            {
+                others.push(first);
+            }
+        }
+        others
     }
 
     fn failed(&self, case: &Judged, about: About<'_>) -> String {
@@ -245,6 +332,9 @@ impl Tested {
         } else {
             format!("<p>To run this case again:</p>\n<pre>{again}</pre>\n")
         };
+        let kept =
+            case.kept.as_ref().map(|file| format!("<p>The smallest show: <code>{}</code></p>\n", text(file)));
+        let again = kept.unwrap_or_default() + &again;
         format!(
             "<article>\n<h4>{} <small>{:.1} s</small></h4>\n{}{failures}{output}{again}</article>\n",
             text(&case.name),

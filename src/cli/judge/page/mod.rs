@@ -19,7 +19,7 @@ pub(crate) use visit::visit;
 /// Name of the command that shows a page: it is started by `livetape test` only.
 pub(in crate::cli) const COMMAND: &str = "page";
 pub(super) const HINT: &str = "let the page connect to `LIVETAPE_URL`, a global variable of its scripts, or to ws://127.0.0.1:3000/; \
-    check that nothing waits for a click";
+    for a page made for TikFinity, add --tikfinity; check that nothing waits for a click";
 
 /// What a plan knows of its page.
 pub(super) struct Page {
