@@ -46,8 +46,9 @@ impl Name {
     /// `bad_request` for unknown names; the hint suggests the nearest one.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let known = Truth::default().totals().map(|(name, _)| name);
-        let is_user = |prefix| text.strip_prefix(prefix).is_some_and(|user| !user.is_empty());
-        if is_user(OF_USER) || is_user(OF_GUEST) || known.contains(&text) {
+        let is_user = text.strip_prefix(OF_USER).is_some_and(|user| !user.is_empty());
+        let is_guest = text.strip_prefix(OF_GUEST).is_some_and(|id| id.parse::<i64>().is_ok());
+        if is_user || is_guest || known.contains(&text) {
             return Ok(Self(text.to_owned()));
         }
         let known = Vec::from_iter(known.into_iter().chain(["diamonds.NAME", "received.ID"]));
@@ -468,9 +469,23 @@ fn readings(text: &str) -> Vec<(usize, String)> {
     let is_negative = text.starts_with(MINUS);
     let reading = |(whole, end): (usize, usize)| {
         let fraction = unsigned[whole..end].trim_end_matches('0').trim_end_matches('.');
-        (signed + end, value(is_negative, &unsigned[..whole], fraction))
+        let (unit, value) = (unit(&unsigned[end..]), value(is_negative, &unsigned[..whole], fraction));
+        [(signed + end + unit.len(), value.clone() + unit), (signed + end, value)]
     };
-    ends.into_iter().map(reading).collect()
+    ends.into_iter().flat_map(reading).collect()
+}
+
+/// Returns what makes another number of one, as in `1k` and `1e3`.
+fn unit(text: &str) -> &str {
+    let length = match text.as_bytes() {
+        [b'e' | b'E', exponent @ ..] if exponent.first().is_some_and(u8::is_ascii_digit) => {
+            1 + digits(&text[1..])
+        }
+        [b'k' | b'K' | b'M' | b'B', ..] => 1,
+        _ => 0,
+    };
+    let is_word = text[length..].starts_with(|c: char| c.is_alphanumeric());
+    if is_word { "" } else { &text[..length] }
 }
 
 fn digits(text: &str) -> usize {

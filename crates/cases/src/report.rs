@@ -158,8 +158,11 @@ impl Failure {
         let number = |text: &Option<String>| text.as_deref()?.parse::<i128>().ok();
         let direction = |failure: &Self| Some(number(&failure.got)?.cmp(&number(&failure.expected)?));
         let is_exit = self.what == "exit";
-        (&self.what, self.diagnosis, direction(self)) == (&other.what, other.diagnosis, direction(other))
-            && (!is_exit || self.got == other.got)
+        let is_equal = (&self.what, &self.got, &self.expected) == (&other.what, &other.got, &other.expected);
+        is_equal
+            || (&self.what, self.diagnosis, direction(self))
+                == (&other.what, other.diagnosis, direction(other))
+                && !is_exit
     }
 
     /// Leaves out the mistakes that `plain`, which passed, would have shown.

@@ -11,7 +11,7 @@ use livetape_cases::{
     combine::{Combination, Seed},
     report::{Outcome, PLAIN, Verdict},
 };
-use livetape_core::error::{Code, Problem};
+use livetape_core::error::{Code, Problem, exit};
 use livetape_engine::source::Tape;
 use livetape_io::clock;
 
@@ -19,7 +19,7 @@ use super::{
     plan::{Plan, Show},
     shrink::keep,
 };
-use crate::cli::process::output::{shown, warn};
+use crate::cli::process::output::{report_loss, shown, warn};
 
 /// Maximum number of failures of which the smallest show is looked for: others are often the same bug.
 const KEPT_MAX: usize = 3;
@@ -81,12 +81,18 @@ impl AtRandom {
         Ok(shows)
     }
 
-    /// Looks for the smallest show of each kind of failure, and keeps it.
-    pub(super) async fn keep_failures(&self, outcomes: &mut [Outcome], jobs: usize) -> Result<(), Problem> {
+    /// Looks for the smallest show of each kind of failure, and keeps it. Returns the exit code of files that are damaged.
+    pub(super) async fn keep_failures(&self, outcomes: &mut [Outcome], jobs: usize) -> Result<u8, Problem> {
+        let mut damaged = exit::DONE;
         for outcome in outcomes.iter().filter(|outcome| outcome.kept.is_some()) {
             let file = outcome.kept.as_deref().unwrap_or_default();
             match outcome.verdict {
                 Verdict::Passed => {
+                    let loss = Tape::find_in(Path::new(""), Path::new(file))?.loss().await;
+                    if loss.is_some() {
+                        damaged = damaged.max(report_loss(file, loss));
+                        continue;
+                    }
                     self.plan.say(format!("fixed: {file}; keep it as a test, or remove it\n"))?;
                 }
                 Verdict::Failed => self.plan.say(format!("still failing: {file}\n"))?,
@@ -102,7 +108,7 @@ impl AtRandom {
         failed.sort_by_key(|outcome| outcome.case.split('+').count());
         for outcome in failed.into_iter().take(KEPT_MAX) {
             if self.plan.stop.is_cancelled() {
-                return Ok(());
+                return Ok(damaged);
             }
             fs::create_dir_all(&self.folder).map_err(|error| unusable(&self.folder, &error))?;
             warn(format_args!("🔬 {}: looking for the smallest show that fails", outcome.case));
@@ -112,7 +118,7 @@ impl AtRandom {
         }
         // Only if nothing was kept.
         let _ = fs::remove_dir(&self.folder);
-        Ok(())
+        Ok(damaged)
     }
 }
 

@@ -1,10 +1,10 @@
 //! `livetape test`: runs a command in every case, and reports whether it was right.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     env, fmt, fs,
     io::{Read as _, Write as _},
-    path::{Path, PathBuf},
+    path::{Path, PathBuf, absolute},
     slice,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -45,6 +45,7 @@ const CROWD_LOOK: Duration = Duration::from_secs(1);
 const WAITING_A_JOB: usize = 4;
 
 pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
+    check_apart(args.html.iter().chain(&args.junit).chain(&args.result))?;
     if let (Some(path), false) = (&args.html, args.result.is_empty()) {
         return merge(&args.result, path);
     }
@@ -111,7 +112,7 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
     };
     let mut written = write(&outcomes);
     if let Some(at_random) = &at_random {
-        at_random.keep_failures(&mut outcomes, jobs).await?;
+        written = written.max(at_random.keep_failures(&mut outcomes, jobs).await?);
         // With what was kept.
         written = written.max(write(&outcomes));
     }
@@ -129,6 +130,18 @@ pub(crate) async fn test(args: args::Test) -> Result<u8, Problem> {
         (false, true) => exit::FAILED,
         (false, false) => lost.max(written),
     })
+}
+
+/// Checks that no file is named twice: one would replace the other.
+fn check_apart<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), Problem> {
+    let mut known = BTreeSet::new();
+    for path in paths {
+        if !known.insert(path.canonicalize().or_else(|_| absolute(path)).unwrap_or_else(|_| path.clone())) {
+            let message = format!("{} is named twice", shown(path));
+            return Err(Problem::new(Code::BadRequest, message).hint("use a file of its own for each report"));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the report can be written, before anything runs.

@@ -441,6 +441,11 @@ fn a_random_show_that_fails_is_kept_and_runs_first_the_next_time() {
     let fixed = judge("", &["--seed", "8-zzzz"]);
     assert_eq!(fixed.status.code(), Some(0), "{}", stdout(&fixed));
     assert!(stdout(&fixed).contains("fixed: ") && stderr(&fixed).contains("another version of livetape"));
+    let whole = fs::read(kept.join(&name)).unwrap();
+    fs::write(kept.join(&name), &whole[..whole.len() / 2]).unwrap();
+    let damaged = judge("", &["--seed", "8"]);
+    assert_eq!(damaged.status.code(), Some(3), "{}", stderr(&damaged));
+    assert!(stderr(&damaged).contains(" is incomplete: ") && !stdout(&damaged).contains("fixed: "));
     fs::rename(kept.join(&name), kept.join("cutt.bin")).unwrap();
     let wrong = judge("", &[]);
     let said = stderr(&wrong);
@@ -475,6 +480,8 @@ fn bad_input_is_one_clear_line() {
         (&["--expect", "{diamonds.nobody}", "--", "true"], 2, "sent no gift"),
         (&["--", "no-such-command"], 127, "`no-such-command` not found"),
         (&["--case", "cut", "--skip", "cut", "--", "true"], 2, "no case is left"),
+        (&["--html", "same.out", "--junit", "./same.out", "--", "true"], 2, "./same.out is named twice"),
+        (&["--expect", "{received.x}", "--", "true"], 2, "unknown number"),
         (&["--random", "0", "--", "true"], 2, "use a number from 1 to 10000"),
         (&["--case", "names+offline", "--", "true"], 2, "offline only stands alone"),
         (&["--junit", "no/such/folder.xml", "--", "true"], 2, "the folder no/such does not exist"),
