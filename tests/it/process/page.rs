@@ -84,6 +84,7 @@ fn planted_bugs_of_overlays_are_found() {
         ("only_finals", "no-final", "diamonds", "only_repeat_end", "right is 114"),
         ("resets", "cut", "diamonds", "reset_at_break", "right is 114"),
         ("queue", "burst", "diamonds", "", "right is 614"),
+        ("freezes", "plain", "page", "", "does not respond any more"),
     ] {
         let (code, report) = judge(&format!("{PLANTED}?bug={bug}"), &[case], &TOTAL);
         assert_eq!(code, Some(1), "{bug}: {report:#}");

@@ -1,7 +1,6 @@
 //! The process that shows a page: prints the texts of its selectors to stdout and its console to stderr, until a signal.
 
 use std::{
-    convert::Infallible,
     env,
     path::{Path, PathBuf},
     time::Duration,
@@ -17,7 +16,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Target, browser::Browser, files::Files, findings::Findings};
 use crate::cli::{
@@ -34,6 +33,9 @@ const VARIABLES: [&str; 4] = ["LIVETAPE_URL", "LIVETAPE_HTTP", "LIVETAPE_TIKFINI
 const DEFAULTS: [(u16, &str); 2] = [(3000, "LIVETAPE_URL"), (21213, "LIVETAPE_TIKFINITY_URL")];
 /// Time in which a signal still arrives that has already ended the browser.
 const SIGNAL_MAX: Duration = Duration::from_secs(1);
+/// Time between two looks at whether a page responds, and the maximum time for that: in `plain`, it is watched for 5 s.
+const LOOK: Duration = Duration::from_secs(1);
+const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// Name of the world of our own scripts, which those of the page cannot change, and of its only function.
 const WORLD: &str = "livetape";
 const BINDING: &str = "livetapeFound";
@@ -76,16 +78,13 @@ pub(crate) async fn visit(args: args::Page) -> Result<u8, Problem> {
     let folder = env::var_os("TMPDIR").map_or_else(env::temp_dir, PathBuf::from);
     let mut findings = Findings::default();
     findings.unmatched.clone_from(&args.text);
-    let ended = tokio::select! { biased;
-        _ = signals.next() => Ok(()),
-        ended = show(&args, &folder, &mut findings) => match ended {
-            // A signal for all processes of the group has reached the browser first.
-            Err(problem) => match timeout_at(clock::now() + SIGNAL_MAX, signals.next()).await {
-                Ok(_) => Ok(()),
-                Err(_) => Err(problem),
-            },
-            Ok(never) => match never {},
+    let ended = match show(&args, &folder, &mut findings, &mut signals).await {
+        // A signal for all processes of the group has reached the browser first.
+        Err(problem) => match timeout_at(clock::now() + SIGNAL_MAX, signals.next()).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(problem),
         },
+        stopped => stopped,
     };
     if let Err(Problem { message, hint, .. }) = &ended {
         warn(format_args!("❌ {}", printable(message)));
@@ -97,8 +96,16 @@ pub(crate) async fn visit(args: args::Page) -> Result<u8, Problem> {
     Ok(if ended.is_ok() { exit::DONE } else { exit::FAILED })
 }
 
-/// Shows a page until it ends by itself.
-async fn show(args: &args::Page, folder: &Path, findings: &mut Findings) -> Result<Infallible, Problem> {
+/// Shows a page until a signal.
+///
+/// # Errors
+/// Why it ended by itself.
+async fn show(
+    args: &args::Page,
+    folder: &Path,
+    findings: &mut Findings,
+    signals: &mut Signals,
+) -> Result<(), Problem> {
     let variables = Vec::from_iter(VARIABLES.iter().filter_map(|name| Some((*name, env::var(name).ok()?))));
     let filled = |text: &str| {
         variables.iter().fold(text.to_owned(), |text, (name, value)| {
@@ -125,7 +132,10 @@ async fn show(args: &args::Page, folder: &Path, findings: &mut Findings) -> Resu
             redirected.extend(from.map(|from| (from, format!("127.0.0.1:{to}"))));
         }
     }
-    let (browser, connection) = Browser::start(&args.browser, folder, &redirected).await?;
+    let (browser, connection) = tokio::select! { biased;
+        _ = signals.next() => return Ok(()),
+        started = Browser::start(&args.browser, folder, &redirected) => started?,
+    };
     let visit = Visit {
         connection,
         last: 0,
@@ -137,9 +147,9 @@ async fn show(args: &args::Page, folder: &Path, findings: &mut Findings) -> Resu
         server,
         page: None,
     };
-    let Err(problem) = visit.run(&variables).await;
+    let ended = visit.run(&variables, signals).await;
     browser.kill().await;
-    Err(problem)
+    ended
 }
 
 struct Visit<'a> {
@@ -180,7 +190,7 @@ struct Found {
 }
 
 impl Visit<'_> {
-    async fn run(mut self, variables: &[(&str, String)]) -> Result<Infallible, Problem> {
+    async fn run(mut self, variables: &[(&str, String)], signals: &mut Signals) -> Result<(), Problem> {
         for domain in ["Page", "Runtime", "Log"] {
             self.send(&format!("{domain}.enable"), &json!({})).await?;
         }
@@ -198,12 +208,30 @@ impl Visit<'_> {
         let watcher = json!({ "source": watcher, "worldName": WORLD });
         let prepared = self.send("Page.addScriptToEvaluateOnNewDocument", &watcher).await?;
         self.prepared.0 = prepared;
-        loop {
-            let Some(text) = self.connection.receive().await else { return Err(gone()) };
-            if let Ok(message) = serde_json::from_str(&text) {
-                self.handle(message).await?;
-            }
+        // The question whether the page still responds, until it is answered. The signal also ends the browser.
+        let (mut asked, mut next): (Option<(u64, Instant)>, _) = (None, clock::now() + LOOK);
+        let ended = loop {
+            let text = tokio::select! { biased;
+                _ = signals.next() => break Ok(()),
+                text = self.connection.receive() => text,
+                () = sleep_until(next) => {
+                    next = clock::now() + LOOK;
+                    if asked.is_none() {
+                        let question = json!({ "expression": "0" });
+                        asked = Some((self.send("Runtime.evaluate", &question).await?, clock::now()));
+                    }
+                    continue;
+                }
+            };
+            let Some(text) = text else { break Err(gone()) };
+            let Ok(message) = serde_json::from_str::<Incoming>(&text) else { continue };
+            asked = asked.filter(|(id, _)| message.id != *id);
+            self.handle(message).await?;
+        };
+        if asked.is_some_and(|(_, at)| clock::now() - at > ANSWER_MAX) {
+            self.add("does not respond any more", Some("look for a loop that does not end"));
         }
+        ended
     }
 
     /// Sends a command, and returns its id.
