@@ -37,9 +37,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   readonly #options: WebSocketClientOptions & typeof DEFAULTS
   readonly #connection: Connection
   readonly #position: Position
-  #passes = new Passes()
-  /** Whether the next event is the first of the whole backlog, after a position that is lost. */
-  #readsAgain = false
+  readonly #passes = new Passes()
   readonly #rooms: Rooms
   readonly #streams = new Set<EventStream<any>>()
   readonly #stats: Stats = { events: 0, malformed: 0, repeated: 0, lost: 0, connections: 0 }
@@ -255,10 +253,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     }
     this.#stats.events += 1
     if (before && before !== stream) this.emit('streamChanged', { from: before, to: stream })
-    const again = this.#readsAgain
-    if (again) this.#passes = new Passes()
-    this.#readsAgain = false
-    if (this.#passes.isNext(event) || again) this.emit('startOver', { stream })
+    if (this.#passes.isNext(event)) this.emit('startOver', { stream })
     for (const loop of this.#streams) loop.push(event)
     this.emit('event', event)
     // Each event type also has its own event name.
@@ -308,9 +303,10 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.#status = final ? 'disconnected' : 'reconnecting'
     if (wasConnected) this.emit('disconnected', { code, reason, meaning: meaningOf(code), final })
     else this.emit('error', refusal ?? this.#failed(code, reason))
-    const after = this.#position.last ?? String(this.#position.since ?? '')
+    const after = this.#position.since ?? ''
     if (code === CLOSE.UNKNOWN_POSITION && this.#position.forget()) {
-      this.#readsAgain = this.#position.since === '0'
+      // The whole backlog comes again.
+      if (this.#position.since) this.#passes.forget()
       this.emit('loss', { reason: 'stream_changed', after })
     }
   }

@@ -2,8 +2,8 @@
 
 import type { LivetapeEvent } from './events.js'
 
-/** End of the ids of a pass, from the second on. */
-const SUFFIX = /~\d+$/
+/** What precedes the end of the ids of a pass, `~2`, from the second on. */
+const BEFORE_SUFFIX = /^[^~]*/
 
 export class Passes {
   #last: string | undefined
@@ -16,7 +16,12 @@ export class Passes {
     if (!marked) return false
     const before = this.#last
     // A live room goes on where it was.
-    this.#last = replay ? `${stream}${SUFFIX.exec(marked)?.[0] ?? ''}` : (before ?? '')
+    this.#last = replay ? `${stream}${marked.replace(BEFORE_SUFFIX, '')}` : (before ?? '')
     return before !== undefined && before !== this.#last
+  }
+
+  /** The next event is one of another pass. */
+  forget(): void {
+    this.#last &&= ''
   }
 }

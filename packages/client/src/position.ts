@@ -47,7 +47,7 @@ export class Position {
 
   /** Starts over as if never connected: from `0` if that was requested, else without `since`. Returns false if there was no position to lose. */
   forget(): boolean {
-    const had = this.since?.includes(':') ?? false
+    const had = !!this.since?.includes(':')
     this.#seq = 0
     this.#hasJoined = false
     if (this.#begin !== '0') this.#begin = undefined
