@@ -146,6 +146,7 @@ async fn show(
         files,
         server,
         page: None,
+        frame: Value::Null,
     };
     let ended = visit.run(&variables, signals).await;
     browser.kill().await;
@@ -167,6 +168,8 @@ struct Visit<'a> {
     server: String,
     /// Address of the page without query, once it is known.
     page: Option<String>,
+    /// Id of its frame.
+    frame: Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -266,6 +269,10 @@ impl Visit<'_> {
             }
             "Page.frameNavigated" if params["frame"]["parentId"].is_null() => {
                 return self.navigated(&params["frame"]);
+            }
+            // A busy machine may open it after the end of the case.
+            "Page.frameRequestedNavigation" if params["frameId"] == self.frame => {
+                return self.navigated(&params);
             }
             "Fetch.requestPaused" => self.answer(&params).await?,
             "Inspector.targetCrashed" => {
@@ -376,6 +383,9 @@ impl Visit<'_> {
         let path = url.split(['?', '#']).next().unwrap_or_default();
         if path == "about:blank" && self.page.is_none() {
             return Ok(());
+        }
+        if self.page.is_none() {
+            self.frame = frame["id"].clone();
         }
         let page = self.page.get_or_insert_with(|| path.to_owned());
         if page == path {
