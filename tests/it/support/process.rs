@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Lines, Read},
     path::Path,
-    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -60,6 +60,9 @@ pub(crate) fn stderr(output: &Output) -> String {
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    stderr: BufReader<ChildStderr>,
+    /// What was read of the log.
+    log: String,
     /// `127.0.0.1:PORT`
     pub(crate) address: String,
     /// Lines that it printed before it was ready.
@@ -87,6 +90,7 @@ impl Running {
     pub(crate) fn spawn(command: &mut Command, last: &str) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
         let (mut greeting, mut address) = (Vec::new(), None);
         for line in lines.by_ref() {
             let line = line.unwrap();
@@ -100,7 +104,7 @@ impl Running {
             }
         }
         let address = address.unwrap_or_else(|| panic!("no address in {greeting:?}"));
-        Self { child, lines, address, greeting }
+        Self { child, lines, stderr, log: String::new(), address, greeting }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -153,9 +157,15 @@ impl Running {
 
     /// Waits for the exit; returns the status and the log on stderr, which has to fit into a pipe.
     pub(crate) fn wait_for_log(mut self) -> (ExitStatus, String) {
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap(), log)
+        self.stderr.read_to_string(&mut self.log).unwrap();
+        (self.child.wait().unwrap(), std::mem::take(&mut self.log))
+    }
+
+    /// Waits until the log has a text. A signal can end the server before it has seen what a client did last.
+    pub(crate) fn wait_until_logged(&mut self, text: &str) {
+        while !self.log.contains(text) {
+            assert!(self.stderr.read_line(&mut self.log).unwrap() > 0, "{}", self.log);
+        }
     }
 
     /// Waits for the exit; returns the status and the remaining lines of stdout.
