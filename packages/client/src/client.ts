@@ -7,7 +7,6 @@ import { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { isEvent, parse, type Message } from './message.js'
 import { handled, pending, type Pending } from './pending.js'
-import { Passes } from './passes.js'
 import { Position } from './position.js'
 import { hintOf, pageHint, refusalOf } from './refusal.js'
 import { FEED_ROOM, Rooms } from './rooms.js'
@@ -37,7 +36,6 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   readonly #options: WebSocketClientOptions & typeof DEFAULTS
   readonly #connection: Connection
   readonly #position: Position
-  readonly #passes = new Passes()
   readonly #rooms: Rooms
   readonly #streams = new Set<EventStream<any>>()
   readonly #stats: Stats = { events: 0, malformed: 0, repeated: 0, lost: 0, connections: 0 }
@@ -253,7 +251,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     }
     this.#stats.events += 1
     if (before && before !== stream) this.emit('streamChanged', { from: before, to: stream })
-    if (this.#passes.isNext(event)) this.emit('startOver', { stream })
+    if (this.#position.isNextPass(event)) this.emit('startOver', { stream })
     for (const loop of this.#streams) loop.push(event)
     this.emit('event', event)
     // Each event type also has its own event name.
@@ -303,12 +301,8 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.#status = final ? 'disconnected' : 'reconnecting'
     if (wasConnected) this.emit('disconnected', { code, reason, meaning: meaningOf(code), final })
     else this.emit('error', refusal ?? this.#failed(code, reason))
-    const after = this.#position.since ?? ''
-    if (code === CLOSE.UNKNOWN_POSITION && this.#position.forget()) {
-      // The whole backlog comes again.
-      if (this.#position.since) this.#passes.forget()
-      this.emit('loss', { reason: 'stream_changed', after })
-    }
+    const after = code === CLOSE.UNKNOWN_POSITION && this.#position.forget()
+    if (after) this.emit('loss', { reason: 'stream_changed', after })
   }
 
   #failed(closeCode: number, reason: string): ClientError {
@@ -389,15 +383,13 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   }
 
   #ponged(): void {
-    clearTimeout(this.#pong)
-    this.#pong = undefined
+    this.#pong = void clearTimeout(this.#pong)
     this.emit('pong', Date.now() - this.#pingedAt)
   }
 
   #stopPings(): void {
     clearInterval(this.#ping)
-    clearTimeout(this.#pong)
-    this.#pong = undefined
+    this.#pong = void clearTimeout(this.#pong)
   }
 }
 
@@ -424,6 +416,6 @@ function socketUrl(url: string): URL {
   }
 }
 
-const madeUp = (): string => `client_${Date.now()}_${Math.random().toString(36).slice(2, 11)}`
+const madeUp = (): string => `client_${Date.now()}_${Math.random().toString(36).slice(2)}`
 
 const failure = ({ code, message, ...details }: Record<string, any>): ClientError => new ClientError(String(code), String(message), details)

@@ -1,11 +1,18 @@
 // The position in the feed, from which a new connection resumes.
 
+import type { LivetapeEvent } from './events.js'
+
+/** What precedes the end of the ids of a pass, `~2`, from the second on. */
+const BEFORE_SUFFIX = /^[^~]*/
+
 export class Position {
   #stream = ''
   #seq = 0
   #begin: string | undefined
   readonly #isFiltered: boolean
   #hasJoined = false
+  /** The pass of the last event of a replay: each lap, seek and load begins another one, and so does each start of the server. */
+  #pass: string | undefined
 
   constructor(begin: string | 0 | undefined, isFiltered: boolean) {
     this.#begin = begin === undefined ? undefined : String(begin)
@@ -22,10 +29,8 @@ export class Position {
 
   /** The `since` parameter of the next connection. */
   get since(): string | undefined {
-    if (this.last) return this.last
-    if (this.#begin !== undefined) return this.#begin
     // Without a filter, a feed starts with the current state: if nothing has arrived, there was nothing yet. With a filter, that is unknown.
-    return this.#hasJoined && !this.#isFiltered ? '0' : undefined
+    return this.last ?? this.#begin ?? (this.#hasJoined && !this.#isFiltered ? '0' : undefined)
   }
 
   /** Whether the feed was joined, but the position is unknown because no event has arrived yet. */
@@ -45,12 +50,26 @@ export class Position {
     return true
   }
 
-  /** Starts over as if never connected: from `0` if that was requested, else without `since`. Returns false if there was no position to lose. */
-  forget(): boolean {
-    const had = !!this.since?.includes(':')
+  /** Whether this is the first event of another pass than the last one, so that totals have to start over. */
+  isNextPass({ stream, id, replay, data }: LivetapeEvent): boolean {
+    const { streakId, generation } = data as { streakId?: string; generation?: number }
+    // An inferred final has no message, and so no id of its own; `connection_created` has a number.
+    const marked = id ?? streakId ?? (generation && `~${generation}`)
+    if (!marked) return false
+    const before = this.#pass
+    // A live room goes on where it was.
+    this.#pass = replay ? `${stream}${marked.replace(BEFORE_SUFFIX, '')}` : (before ?? '')
+    return before !== undefined && before !== this.#pass
+  }
+
+  /** Starts over as if never connected: from `0` if that was requested, else without `since`. Returns the position that is lost, if there was one. */
+  forget(): string | undefined {
+    const lost = this.since
     this.#seq = 0
     this.#hasJoined = false
-    if (this.#begin !== '0') this.#begin = undefined
-    return had
+    // The whole backlog comes again.
+    if (this.#begin === '0') this.#pass &&= ''
+    else this.#begin = undefined
+    return lost?.includes(':') ? lost : undefined
   }
 }
